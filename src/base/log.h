@@ -1,0 +1,56 @@
+/* log.h - one line an event, on stderr.
+ *
+ * An event has a dotted name (`session.closed`) and key=value pairs. What a peer sent is given as log_quoted: cut and
+ * escaped, so that a log line can't be forged. Text: `2026-11-23T15:00:00.123Z info session.closed id=3f reason=gone`;
+ * json: one object a line with `time`, `level`, `event` and the keys.
+ *
+ *     log_info("program.started", log_int("pid", pid), log_text("path", path));
+ *
+ * Threads  Any. One write(2) a line, so that lines never mix.
+ * Cost     Below the level: one comparison, arguments not evaluated.
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include "base/slice.h"
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_NOTHING };
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+
+enum log_kind { LOG_KIND_END, LOG_KIND_INT, LOG_KIND_SLICE, LOG_KIND_ERRNO };
+
+struct log_field {
+    enum log_kind kind;
+    const char *key;
+    int64_t number;
+    struct slice slice;
+};
+
+#define log_int(k, v)    ((struct log_field){.kind = LOG_KIND_INT, .key = (k), .number = (int64_t)(v)})
+#define log_text(k, v)   ((struct log_field){.kind = LOG_KIND_SLICE, .key = (k), .slice = slice_of(v)})
+#define log_quoted(k, v) ((struct log_field){.kind = LOG_KIND_SLICE, .key = (k), .slice = (v)})
+/* `v` is a positive or negative errno; the text is strerror's. */
+#define log_errno(k, v) ((struct log_field){.kind = LOG_KIND_ERRNO, .key = (k), .number = (v)})
+
+#define log_at(level, event, ...)                                                                  \
+    do {                                                                                           \
+        if ((level) >= log_threshold)                                                              \
+            log_write((level), (event), (struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}});      \
+    } while (0)
+#define log_debug(...) log_at(LOG_DEBUG, __VA_ARGS__)
+#define log_info(...)  log_at(LOG_INFO, __VA_ARGS__)
+#define log_warn(...)  log_at(LOG_WARN, __VA_ARGS__)
+#define log_error(...) log_at(LOG_ERROR, __VA_ARGS__)
+
+extern enum log_level log_threshold;
+
+/* Before any thread is started. */
+void log_setup(enum log_level threshold, enum log_format format);
+
+/* Fields end with one of kind LOG_KIND_END. Used through the macros. */
+void log_write(enum log_level level, const char *event, const struct log_field *fields);
+
+/* `debug`, `info`, `warn`, `error`, `nothing`; false and *ret untouched for anything else. */
+bool log_level_parse(struct slice name, enum log_level *ret);
+
+#endif

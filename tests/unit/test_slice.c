@@ -1,0 +1,47 @@
+#include "base/slice.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+static void numbers_are_digits_only_and_bounded(void **state)
+{
+    (void)state;
+    uint64_t n = 7;
+    assert_true(slice_to_uint(slice_of("0"), 10, &n));
+    assert_int_equal(n, 0);
+    assert_true(slice_to_uint(slice_of("18446744073709551615"), UINT64_MAX, &n));
+    assert_true(n == UINT64_MAX);
+    n = 7;
+    const char *bad[] = {"", "-1", "+1", " 1", "1 ", "1a", "18446744073709551616", "99999999999999999999999"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+        assert_false(slice_to_uint(slice_of(bad[i]), UINT64_MAX, &n));
+    assert_false(slice_to_uint(slice_of("11"), 10, &n));
+    assert_false(slice_to_uint(slice_of("7"), 5, &n));
+    assert_int_equal(n, 7);
+}
+
+static void trimming_leaves_inner_space(void **state)
+{
+    (void)state;
+    assert_true(slice_equal(slice_trim(slice_of(" \t a b \t")), slice_of("a b")));
+    assert_int_equal(slice_trim(slice_of(" \t ")).len, 0);
+}
+
+static void case_is_ignored_for_letters_only(void **state)
+{
+    (void)state;
+    assert_true(slice_equal_nocase(slice_of("Content-Length"), slice_of("cONTENT-lENGTH")));
+    assert_false(slice_equal_nocase(slice_of("a@"), slice_of("a`")));
+    assert_false(slice_equal_nocase(slice_of("a"), slice_of("ab")));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_are_digits_only_and_bounded),
+        cmocka_unit_test(trimming_leaves_inner_space),
+        cmocka_unit_test(case_is_ignored_for_letters_only),
+    };
+    return cmocka_run_group_tests_name("slice", tests, NULL, NULL);
+}
