@@ -1,0 +1,27 @@
+/* utf8.h - is it UTF-8 (RFC 3629)? At once or piece by piece.
+ *
+ * Pure. 32 bytes at a time where the machine can (run-time dispatch); utf8_valid_plain is the oracle of the tests.
+ */
+#ifndef BASE_UTF8_H
+#define BASE_UTF8_H
+
+#include "base/slice.h"
+
+bool utf8_valid(struct slice text);
+bool utf8_valid_plain(struct slice text);
+
+/* State between pieces of one text; zeroed at the beginning. */
+struct utf8_stream {
+    uint8_t need;     /* continuation bytes that are still to come */
+    uint8_t low, high; /* bounds of the next one */
+};
+
+/* False at the first byte that can't be (RFC 6455 wants to fail fast). */
+bool utf8_stream_next(struct utf8_stream *u, struct slice piece);
+/* True if no character is half done. */
+static inline bool utf8_stream_whole(const struct utf8_stream *u)
+{
+    return u->need == 0;
+}
+
+#endif
