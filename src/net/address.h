@@ -1,0 +1,40 @@
+/* address.h - where a socket is: IPv4, IPv6 or a Unix path; parsed and printed. */
+#ifndef NET_ADDRESS_H
+#define NET_ADDRESS_H
+
+#include "base/slice.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+struct net_address {
+    socklen_t len;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+        struct sockaddr_un un;
+    };
+};
+
+#define NET_ADDRESS_TEXT_MAX 128
+
+/* `127.0.0.1:8080`, `[::1]:80`, `unix:PATH`, `*:80` (both families: [::] without V6ONLY), `localhost:80` is 127.0.0.1. No name is looked
+ * up. 0 or -EINVAL with *why set. */
+int net_address_parse(struct slice text, struct net_address *ret, const char **why);
+
+/* `127.0.0.1:8080`, `[::1]:80`, `unix:PATH`; IPv4-mapped IPv6 prints as IPv4. Returns the length. */
+size_t net_address_print(const struct net_address *a, char out[NET_ADDRESS_TEXT_MAX]);
+/* Without the port and brackets: REMOTE_ADDR of CGI; "unix" for Unix sockets. */
+size_t net_address_print_host(const struct net_address *a, char out[NET_ADDRESS_TEXT_MAX]);
+/* 0 for Unix sockets. */
+uint16_t net_address_port(const struct net_address *a);
+
+/* What limits count by: the IPv4 address, the IPv6 /64, or one constant for Unix. 16 bytes. */
+struct net_client_key {
+    uint8_t bytes[16];
+};
+struct net_client_key net_client_key_of(const struct net_address *a);
+
+#endif

@@ -1,0 +1,74 @@
+/* stream.h - a connection that carries bytes: TCP or Unix, with or without TLS, alike to whoever owns it.
+ *
+ * Lifetime  Made by a listener (or stream_adopt), from a pool. The owner sets ops and owner with stream_own() and holds the pointer until it calls
+ *           stream_close or stream_finish: after that call there is no callback, and the pointer is dead for the owner.
+ *           After on_end with an error the owner still has to call stream_close.
+ * Upgrade   stream_own() again hands it to another owner, such as from HTTP to WebSocket.
+ * Threads   Loop thread only; stream_detach/stream_adopt move it to another loop.
+ * Memory    At most 128 B for a plain one; TLS as much as OpenSSL needs, its buffers released when idle.
+ */
+#ifndef NET_STREAM_H
+#define NET_STREAM_H
+
+#include "core/io.h"
+#include "net/address.h"
+
+struct stream;
+struct tls_context;
+
+struct stream_ops {
+    /* Bytes of the application; mutable, valid during the call. */
+    void (*on_recv)(struct stream *s, struct bytes data);
+    /* 0: the peer ended its side (TLS: close_notify). Negative errno: broken (-EPROTO: a TLS failure). Once. */
+    void (*on_end)(struct stream *s, int error);
+    void (*on_drain)(struct stream *s); /* as io.h; may be NULL */
+};
+
+struct stream {
+    struct io io;
+    const struct stream_ops *ops;
+    void *owner;
+    struct tls *tls; /* NULL: plain */
+};
+
+/* An accepted or connected socket; `tls` NULL for plain. NULL without memory or if the loop refuses: the fd is closed. */
+struct stream *stream_new(struct loop *loop, int fd, struct tls_context *tls);
+void stream_own(struct stream *s, const struct stream_ops *ops, void *owner);
+
+void stream_write(struct stream *s, const struct iovec *pieces, int count);
+static inline void stream_write_slice(struct stream *s, struct slice bytes)
+{
+    stream_write(s, &(struct iovec){(void *)bytes.ptr, bytes.len}, 1);
+}
+/* Sent from where they are on a plain stream, copied into TLS records otherwise. */
+void stream_write_shared(struct stream *s, struct shared_bytes *shared);
+/* Takes the descriptor. Under TLS it is read and encrypted piece by piece as the queue drains. */
+void stream_write_file(struct stream *s, int file, off_t offset, size_t len);
+size_t stream_queued(const struct stream *s);
+
+void stream_pause(struct stream *s);
+void stream_resume(struct stream *s);
+void stream_shutdown(struct stream *s);
+void stream_finish(struct stream *s, uint64_t linger_ms);
+void stream_close(struct stream *s);
+
+bool stream_secure(const struct stream *s);
+static inline struct loop *stream_loop(const struct stream *s)
+{
+    return s->io.loop;
+}
+/* Asks the kernel each time, so that idle streams need not remember. A Unix peer has family AF_UNIX and prints as "unix:". Negative errno. */
+int stream_peer(const struct stream *s, struct net_address *ret);
+int stream_local(const struct stream *s, struct net_address *ret);
+
+/* For the way to another worker: detach here (the stream object is gone), post the parcel, adopt there. Only with nothing queued: -EBUSY otherwise. */
+struct stream_parcel {
+    int fd;
+    struct tls *tls;
+};
+int stream_detach(struct stream *s, struct stream_parcel *ret);
+struct stream *stream_adopt(struct loop *loop, struct stream_parcel *parcel);
+/* For a parcel that can't be delivered. */
+void stream_parcel_drop(struct stream_parcel *parcel);
+
+#endif
