@@ -1,6 +1,7 @@
 /* utf8.h - is it UTF-8 (RFC 3629)? At once or piece by piece.
  *
- * Pure. 32 bytes at a time where the machine can (run-time dispatch); utf8_valid_plain is the oracle of the tests.
+ * Pure. 32 bytes at a time where the machine can (run-time dispatch); utf8_valid_plain is the
+ * oracle of the tests.
  */
 #ifndef BASE_UTF8_H
 #define BASE_UTF8_H
@@ -12,7 +13,7 @@ bool utf8_valid_plain(struct slice text);
 
 /* State between pieces of one text; zeroed at the beginning. */
 struct utf8_stream {
-    uint8_t need;     /* continuation bytes that are still to come */
+    uint8_t need;      /* continuation bytes that are still to come */
     uint8_t low, high; /* bounds of the next one */
 };
 
@@ -23,5 +24,9 @@ static inline bool utf8_stream_whole(const struct utf8_stream *u)
 {
     return u->need == 0;
 }
+
+/* The length of the character at the beginning of `text`, 1 to 4, and its code point; 0 if there is
+ * none or it is not valid. */
+size_t utf8_next(struct slice text, uint32_t *ret);
 
 #endif

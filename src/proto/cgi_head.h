@@ -1,9 +1,11 @@
-/* cgi_head.h - the header block of a page program's answer (RFC 3875, section 6; lines end in LF or CRLF).
+/* cgi_head.h - the header block of a page program's answer (RFC 3875, section 6; lines end in LF or
+ * CRLF).
  *
- * Pure. `Status: 404 Not Found` sets status and reason; `Location` alone means 302 (or, beginning with '/', a local
- * redirect that the caller answers as 302 too); everything else is a header of the answer. Headers that belong to the
- * connection (Connection, Transfer-Encoding, Keep-Alive, Upgrade, Trailer, TE, Proxy-*) are refused, as is a second Content-Length, a
- * value with control characters and a name that is no token.
+ * Pure. `Status: 404 Not Found` sets status and reason; `Location` alone means 302 (or, beginning
+ * with '/', a local redirect that the caller answers as 302 too); everything else is a header of
+ * the answer. Headers that belong to the connection (Connection, Transfer-Encoding, Keep-Alive,
+ * Upgrade, Trailer, TE, Proxy-*) are refused, as is a second Content-Length, a value with control
+ * characters and a name that is no token.
  */
 #ifndef PROTO_CGI_HEAD_H
 #define PROTO_CGI_HEAD_H
@@ -21,12 +23,14 @@ struct cgi_head {
     const char *why;
 };
 
-/* An empty block (a first line that is empty) is PARSE_OK with header_count 0. `seen` as in http_head_parse. */
+/* An empty block (a first line that is empty) is PARSE_OK with header_count 0. `seen` as in
+ * http_head_parse. */
 enum parse_status cgi_head_parse(struct slice in, size_t seen, struct cgi_head *ret);
 
-/* Where in the beginning of an HTML document a first element of the head can be put so that no HTML parser changes its mind about the
- * document: after BOM, whitespace, comments, doctype, <html …> and <head …> (HTML, 13.2.6.4). PARSE_MORE: not decided by these
- * bytes; at the end of the document, insert at *ret = in.len all the same. */
+/* Where in the beginning of an HTML document a first element of the head can be put so that no HTML
+ * parser changes its mind about the document: after BOM, whitespace, comments, doctype, <html …>
+ * and <head …> (HTML, 13.2.6.4). PARSE_MORE: not decided by these bytes; if the document ends here,
+ * insert at *ret all the same. */
 enum parse_status html_head_offset(struct slice in, size_t *ret);
 
 #endif

@@ -1,7 +1,9 @@
-/* http_chunked.h - the chunked coding of a request body (RFC 9112, 7.1), incrementally and strictly.
+/* http_chunked.h - the chunked coding of a request body (RFC 9112, 7.1), incrementally and
+ * strictly.
  *
- * Any split of the input gives the same data. Chunk extensions are skipped (bounded), trailers are read and dropped (bounded).
- * Refused: bare CR or LF, a size that is empty, not hex, or above 2^53, whitespace around the size.
+ * Any split of the input gives the same data. Chunk extensions are skipped (bounded), trailers are
+ * read and dropped (bounded). Refused: bare CR or LF, a size that is empty, not hex, or above 2^53,
+ * whitespace around the size.
  */
 #ifndef PROTO_HTTP_CHUNKED_H
 #define PROTO_HTTP_CHUNKED_H
@@ -17,8 +19,10 @@ struct http_chunked {
 
 void http_chunked_init(struct http_chunked *c);
 
-/* Takes the next piece: *used bytes were consumed, and `data` (a part of them, may be empty) belongs to the body. PARSE_OK: the
- * body is complete, what follows *used is the next request. PARSE_MORE: call again with the rest (or with more). */
-enum parse_status http_chunked_next(struct http_chunked *c, struct slice in, size_t *used, struct slice *data);
+/* Takes the next piece: *used bytes were consumed, and `data` (a part of them, may be empty)
+ * belongs to the body. PARSE_OK: the body is complete, what follows *used is the next request.
+ * PARSE_MORE: call again with the rest (or with more). */
+enum parse_status http_chunked_next(struct http_chunked *c, struct slice in, size_t *used,
+                                    struct slice *data);
 
 #endif

@@ -1,12 +1,16 @@
 /* http_head.h - the head of an HTTP/1.1 request (RFC 9112, sections 2 to 6), strictly.
  *
- * Pure: bytes in, slices into them out. Call it again with the longer buffer after PARSE_MORE; bytes that were seen
- * before are not looked at twice (`seen`). Everything that lets two servers disagree about where a request ends
- * is refused: bare CR or LF, obs-fold, whitespace before the colon, empty or doubled Host, Content-Length that
- * is repeated or no plain number, Content-Length beside Transfer-Encoding, codings other than a single final `chunked`,
- * Transfer-Encoding in HTTP/1.0, control characters, more than one space in the request line.
+ * Pure: bytes in, slices into them out. Call it again with the longer buffer after PARSE_MORE;
+ * bytes that were seen before are not looked at twice (`seen`). Everything that lets two servers
+ * disagree about where a request ends is refused: bare CR or LF, obs-fold, whitespace before the
+ * colon, empty or doubled Host, Content-Length that is repeated or no plain number, Content-Length
+ * beside Transfer-Encoding, codings other than a single final `chunked`, Transfer-Encoding in
+ * HTTP/1.0, control characters, more than one space in the request line.
  *
- * Errors  PARSE_BAD sets `status` (400, 414, 431, 501, 505) and `why`, a static text for the answer's body and the log.
+ * Errors  PARSE_BAD sets `status` (400, 431, 501, 505) and `why`, a static text for the answer's
+ *         body and the log. The verdict looks at whole lines only, so that it is the same however
+ *         the bytes arrive; the one exception is a first byte that begins no request.
+ *
  * Cost    One pass, no allocation.
  */
 #ifndef PROTO_HTTP_HEAD_H
@@ -22,7 +26,11 @@ struct http_header {
     struct slice value; /* without surrounding whitespace; may hold obs-text */
 };
 
-enum http_body { HTTP_BODY_NONE, HTTP_BODY_LENGTH, HTTP_BODY_CHUNKED };
+enum http_body {
+    HTTP_BODY_NONE,
+    HTTP_BODY_LENGTH,
+    HTTP_BODY_CHUNKED
+};
 
 struct http_head {
     struct slice method;
@@ -33,7 +41,7 @@ struct http_head {
     bool expect_continue;
     enum http_body body;
     uint64_t content_length; /* with HTTP_BODY_LENGTH */
-    struct slice host;       /* of Host, or of the absolute-form target, which wins (RFC 9112, 3.2.2) */
+    struct slice host; /* of Host, or of the absolute-form target, which wins (RFC 9112, 3.2.2) */
     size_t header_count;
     struct http_header headers[HTTP_HEADERS_MAX];
     size_t size; /* bytes of the whole head, with the blank line */
@@ -41,8 +49,9 @@ struct http_head {
     const char *why;
 };
 
-/* `seen`: how many bytes an earlier call answered PARSE_MORE for (0 at first). The caller bounds in.len: at its bound and
- * PARSE_MORE it answers 414 (no LF yet) or 431. Leading empty lines (CRLF) are skipped, 2 at most (RFC 9112, 2.2). */
+/* `seen`: how many bytes an earlier call answered PARSE_MORE for (0 at first). The caller bounds
+ * in.len: at its bound and PARSE_MORE it answers 414 (no LF yet) or 431. Leading empty lines (CRLF)
+ * are skipped, 2 at most (RFC 9112, 2.2). */
 enum parse_status http_head_parse(struct slice in, size_t seen, struct http_head *ret);
 
 /* The value of the first header `name` (lower case), or SLICE_NONE. */
@@ -54,19 +63,20 @@ size_t http_head_count(const struct http_head *head, struct slice name);
 /* True if a comma-separated list value holds `token`, without case (RFC 9110, 5.6.1). */
 bool http_list_has(struct slice value, struct slice token);
 
-/* Splits the next member off a comma-separated list; empty members are skipped. False at the end. Commas in quoted strings
- * don't split. */
+/* Splits the next member off a comma-separated list; empty members are skipped. False at the end.
+ * Commas in quoted strings don't split. */
 bool http_list_next(struct slice *rest, struct slice *ret);
 
 bool http_is_token(struct slice s); /* RFC 9110, 5.6.2 */
 
-/* The path and query of an origin-form or absolute-form target; false for other forms. `query` is without `?`, and
- * SLICE_NONE (ptr NULL) if there is none. */
+/* The path and query of an origin-form or absolute-form target; false for other forms. `query` is
+ * without `?`, and SLICE_NONE (ptr NULL) if there is none. */
 bool http_target_split(struct slice target, struct slice *path, struct slice *query);
 
-/* Percent-decodes and normalises a path into `out` (at least path.len bytes): must begin with '/', dot segments are
- * removed (RFC 3986, 5.2.4), double slashes are kept as one. False for a bad escape, %00, %2F (it would make one segment two),
- * a backslash, or a path that climbs above the root. */
+/* Percent-decodes and normalises a path into `out` (at least path.len bytes): must begin with '/',
+ * dot segments are removed (RFC 3986, 5.2.4), double slashes are kept as one. False for a bad
+ * escape, %00, %2F (it would make one segment two), a backslash, or a path that climbs above the
+ * root. */
 bool http_path_decode(struct slice path, char *out, size_t *ret_len);
 
 #endif

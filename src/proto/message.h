@@ -1,7 +1,8 @@
-/* message.h - what a session carries: events, calls and answers; as a WebSocket message and as lines on fd 3.
+/* message.h - what a session carries: events, calls and answers; as a WebSocket message and as
+ * lines on fd 3.
  *
- * docs/protocol.md, sections 2 and 4, and the contract's fd 3. Pure: parsing gives slices into the input, JSON is checked for
- * syntax and never interpreted.
+ * docs/protocol.md, sections 2 and 4, and the contract's fd 3. Pure: parsing gives slices into the
+ * input, JSON is checked for syntax and never interpreted.
  */
 #ifndef PROTO_MESSAGE_H
 #define PROTO_MESSAGE_H
@@ -11,8 +12,8 @@
 
 #define MESSAGE_NAME_MAX 128
 /* `NAME?CALL` or `=CALL`, the longest head. */
-#define MESSAGE_HEAD_MAX (MESSAGE_NAME_MAX + 1 + 16)
-#define MESSAGE_CALL_MAX 9007199254740991u
+#define MESSAGE_HEAD_MAX       (MESSAGE_NAME_MAX + 1 + 16)
+#define MESSAGE_CALL_MAX       9007199254740991u
 #define MESSAGE_JSON_DEPTH_MAX 512
 
 enum message_kind {
@@ -26,24 +27,28 @@ enum message_kind {
 
 struct message {
     enum message_kind kind;
-    bool binary;         /* body is bytes, not JSON */
-    struct slice head;   /* as written: `photo?7`, `=7`, `.ack` */
-    struct slice name;   /* of EVENT, CALL, and CONTROL (without the dot) */
-    uint64_t call;       /* of CALL, ANSWER, PART, FAILURE */
-    struct slice body;   /* JSON text (empty: null), or bytes */
-    const char *why;     /* with PARSE_BAD: a static text */
+    bool binary;       /* body is bytes, not JSON */
+    struct slice head; /* as written: `photo?7`, `=7`, `.ack` */
+    struct slice name; /* of EVENT, CALL, and CONTROL (without the dot) */
+    uint64_t call;     /* of CALL, ANSWER, PART, FAILURE */
+    struct slice body; /* JSON text (empty: null), or bytes */
+    const char *why;   /* with PARSE_BAD: a static text */
 };
 
 /* One whole WebSocket message; never PARSE_MORE. A text must already be valid UTF-8. */
 enum parse_status message_parse_text(struct slice text, struct message *ret);
 enum parse_status message_parse_binary(struct slice data, struct message *ret);
 
-/* The next message on fd 3. PARSE_OK: *used bytes were consumed. PARSE_MORE: *want is how many bytes it takes at least, as far as is known.
- * PARSE_BAD: `why`; so is a text that is no valid UTF-8, or a message above `max_bytes`. A program's CR before LF counts as part of the
- * line end. */
-enum parse_status message_parse_line(struct slice in, size_t max_bytes, size_t *used, size_t *want, struct message *ret);
+/* The next message on fd 3. `seen`: how many bytes an earlier call answered PARSE_MORE for (0 at
+ * first), so that a long line is not searched twice. PARSE_OK: *used bytes were consumed.
+ * PARSE_MORE: *want is how many bytes it takes at least, as far as is known. PARSE_BAD: `why`; so
+ * is a text that is no valid UTF-8, or a message (head, one byte, body) above `max_bytes`. A
+ * program's CR before LF counts as part of the line end. */
+enum parse_status message_parse_line(struct slice in, size_t seen, size_t max_bytes, size_t *used,
+                                     size_t *want, struct message *ret);
 
-/* The head and frame of a line on fd 3 as three pieces around the body: before, body, after. `before` needs MESSAGE_LINE_MAX bytes. */
+/* The head and frame of a line on fd 3 as three pieces around the body: before, body, after.
+ * `before` needs MESSAGE_LINE_MAX bytes. */
 #define MESSAGE_LINE_MAX (MESSAGE_HEAD_MAX + 2 + 20 + 1)
 struct message_line {
     size_t before_len;
@@ -52,15 +57,16 @@ struct message_line {
 /* Fills `ret`; the line is before + body + "\n". */
 void message_line_head(const struct message *m, struct message_line *ret);
 
-/* Is this one JSON value by RFC 8259, with nothing around it but whitespace, in one line and at most `depth_max` deep? The bytes must be valid UTF-8 for a
- * true answer. */
+/* Is this one JSON value by RFC 8259, with nothing around it but whitespace, in one line and at
+ * most `depth_max` deep? The bytes must be valid UTF-8 for a true answer. */
 bool json_valid(struct slice text, unsigned depth_max);
 
-/* Writes `text` as a JSON string with its quotes; `out` needs 6 * text.len + 2 bytes. Returns the length. Text is UTF-8; it is
- * escaped so that the line has no LF. */
+/* Writes `text` as a JSON string with its quotes; `out` needs 6 * text.len + 2 bytes. Returns the
+ * length. Text is UTF-8; it is escaped so that the line has no LF. */
 size_t json_quote(struct slice text, char *out);
 
-/* The text of a JSON string value (unescaped, as UTF-8) into `out` of at least json.len bytes. False if it is no string. Lone surrogates become U+FFFD. */
+/* The text of a JSON string value (unescaped, as UTF-8) into `out` of at least json.len bytes.
+ * False if it is no string. Lone surrogates become U+FFFD. */
 bool json_unquote(struct slice json, char *out, size_t *ret_len);
 
 #endif

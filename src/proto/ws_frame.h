@@ -30,23 +30,27 @@ struct ws_head {
     const char *why; /* with PARSE_BAD */
 };
 
-/* Decides from the first two bytes whatever they can decide. PARSE_BAD: an opcode that is not defined, a control frame that is
- * fragmented or longer than 125, a length not in its shortest form or with the top bit set. RSV and masking are
- * left to the caller, who knows the extensions and its side. */
+/* Decides from the first two bytes whatever they can decide. PARSE_BAD: an opcode that is not
+ * defined, a control frame that is fragmented or longer than 125, a length not in its shortest form
+ * or with the top bit set. RSV and masking are left to the caller, who knows the extensions and its
+ * side. */
 enum parse_status ws_head_parse(struct slice in, struct ws_head *ret);
 
-/* Writes the header of an unmasked frame, FIN set, in the shortest form; returns its size (2, 4 or 10). */
+/* Writes the header of an unmasked frame, FIN set, in the shortest form; returns its size (2, 4 or
+ * 10). */
 size_t ws_head_write(char out[WS_HEAD_MAX], enum ws_op op, uint64_t length);
 
 /* The same for any frame: `head->mask` is used if `masked`. For clients and tests. */
 size_t ws_head_write_full(char out[WS_HEAD_MAX], const struct ws_head *head);
 
-/* XORs data in place with the mask, as if `offset` bytes of the payload had come before. 32 bytes at a time where the machine can. */
+/* XORs data in place with the mask, as if `offset` bytes of the payload had come before. 32 bytes
+ * at a time where the machine can. */
 void ws_mask(char *data, size_t len, const uint8_t mask[4], uint64_t offset);
 /* The plain twin, byte by byte: the oracle of the tests. */
 void ws_mask_plain(char *data, size_t len, const uint8_t mask[4], uint64_t offset);
 
-/* True for the codes that an endpoint may receive in a close frame (RFC 6455, 7.4; with the registered 1012 to 1014). */
+/* True for the codes that an endpoint may receive in a close frame (RFC 6455, 7.4; with the
+ * registered 1012 to 1014). */
 bool ws_close_code_valid(unsigned code);
 
 #endif

@@ -1,4 +1,5 @@
-/* ws_handshake.h - the server's side of the opening handshake (RFC 6455, 4.2), from a parsed request head.
+/* ws_handshake.h - the server's side of the opening handshake (RFC 6455, 4.2), from a parsed
+ * request head.
  *
  * Pure but for SHA-1 and Base64, which are OpenSSL's.
  */
@@ -25,8 +26,10 @@ struct ws_handshake {
 
 enum ws_handshake_status ws_handshake_check(const struct http_head *head, struct ws_handshake *ret);
 
-/* Walks the offered subprotocols over all Sec-WebSocket-Protocol headers. `*at` begins at 0. False at the end. */
-bool ws_subprotocol_next(const struct http_head *head, size_t *at, struct slice *rest, struct slice *ret);
+/* Walks the offered subprotocols over all Sec-WebSocket-Protocol headers. `*at` begins at 0. False
+ * at the end. */
+bool ws_subprotocol_next(const struct http_head *head, size_t *at, struct slice *rest,
+                         struct slice *ret);
 
 /* Sec-WebSocket-Accept of a key (RFC 6455, 1.3), also for clients. */
 void ws_accept_of(struct slice key, char ret[WS_ACCEPT_SIZE]);
