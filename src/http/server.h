@@ -1,0 +1,48 @@
+/* server.h - the HTTP/1.1 connections of one worker (RFC 9112).
+ *
+ * Keep-alive, pipelining (answers in order, one exchange at a time), chunked and Content-Length bodies, Expect: 100-continue, HEAD. A broken request gets a short
+ * text/plain answer that says what was wrong, and the connection closes lingering, so that the client can read it.
+ *
+ * Time-outs  head_timeout for a whole head (408), body_timeout between two pieces of a body, idle_timeout between requests (silent close), write_timeout
+ *            without progress of the answer.
+ * Memory     An idle connection owns no buffer: a partial head is kept in a chunk until it is whole.
+ */
+#ifndef HTTP_SERVER_H
+#define HTTP_SERVER_H
+
+#include "http/exchange.h"
+
+struct http_limits {
+    size_t head_max;   /* bytes of a request head */
+    uint64_t body_max; /* bytes of a request body: 413 above */
+    uint32_t head_timeout_ms, body_timeout_ms, idle_timeout_ms, write_timeout_ms;
+    uint32_t connections_max; /* of this worker: beyond, 503 with Retry-After and close */
+};
+
+struct http_counts {
+    uint64_t connections, connections_now, requests, status[6] /* [2]: 2xx ... */, bad_requests, timeouts, refused;
+};
+
+struct http_server {
+    struct loop *loop;                 /* borrowed */
+    const struct http_limits *limits;  /* borrowed */
+    void (*on_request)(struct http_server *server, struct exchange *x);
+    void *owner;
+    struct http_counts counts;
+    struct list connections;
+    bool draining;
+};
+
+void http_server_init(struct http_server *server, struct loop *loop, const struct http_limits *limits,
+                      void (*on_request)(struct http_server *, struct exchange *), void *owner);
+/* Takes the stream. */
+void http_accept(struct http_server *server, struct stream *stream);
+/* Takes the parcel. */
+void http_adopt(struct http_server *server, struct http_parcel *parcel);
+void http_parcel_drop(struct http_parcel *parcel);
+/* Idle connections close now, the others after their answer (Connection: close). */
+void http_server_drain(struct http_server *server);
+/* Closes everything; exchanges are aborted. */
+void http_server_stop(struct http_server *server);
+
+#endif

@@ -1,0 +1,67 @@
+/* page.h - page programs: a process that answers a request and goes on talking with its page (the contract, section 2).
+ *
+ * One struct page a program: stdin (the request's body), stdout (a CGI answer, streamed), stderr (the log), descriptor 3 (events), and the
+ * session or plain WebSocket that it talks with.
+ *
+ * Threads  Loop thread only; struct page_limits is shared by all workers.
+ */
+#ifndef PAGE_PAGE_H
+#define PAGE_PAGE_H
+
+#include "http/exchange.h"
+#include "http/site.h"
+#include "session/table.h"
+#include "ws/peer.h"
+
+/* How many programs run, in all and by client address: shared by the workers. */
+struct page_limits;
+struct page_limits *page_limits_new(uint32_t programs_max, uint32_t programs_per_client_max);
+void page_limits_free(struct page_limits *limits);
+
+struct page_config {
+    uint32_t answer_timeout_ms; /* for the program's header block: 504 */
+    uint32_t eof_grace_ms;      /* from end of file on fd 3 to SIGTERM */
+    uint32_t term_grace_ms;     /* from SIGTERM to SIGKILL */
+    uint32_t line_max;          /* bytes of one message on fd 3 */
+    uint32_t out_max;           /* bytes that wait for a program which does not read */
+};
+
+struct page_counts {
+    uint64_t started, now, refused_limit, failed_start, failed_answer, protocol_errors, killed;
+};
+
+/* All that the pages of one worker share. */
+struct page_host {
+    struct loop *loop;                         /* borrowed, like all pointers here */
+    const struct page_config *config;
+    const struct session_config *session_config;
+    const struct ws_config *ws_config;
+    struct page_limits *limits;
+    struct session_table *sessions;
+    struct page_counts counts;
+    struct session_counts session_counts;
+    struct ws_counts ws_counts;
+    struct slice server_name;                  /* SERVER_SOFTWARE */
+    struct list pages;
+    bool draining;
+};
+
+/* A request for a page: starts the program, streams its answer. Takes the exchange. `origin` is the page's own origin (scheme://host[:port]). */
+void page_open(struct page_host *host, struct exchange *x, const struct site_found *found, struct slice origin);
+
+/* A WebSocket handshake for a program (already checked: version, Host, Origin). Attaches to the session that it names, starts a program for it otherwise (httpsocket.v1
+ * without a session, or the plain form). `same_origin`: answer refusals of httpsocket.v1 by close codes after 101. The caller has made sure that the session
+ * belongs to this worker. Takes the exchange. */
+void page_connect(struct page_host *host, struct exchange *x, const struct site_found *found, struct slice origin, bool same_origin);
+
+/* The session id that the handshake names, or SLICE_NONE: for the caller, who finds the worker by it (session_id_worker). */
+struct slice page_connect_session(struct exchange *x);
+/* The key of a handshake without a session (SLICE_NONE otherwise): all connections with one key go to one worker. */
+struct slice page_connect_key(struct exchange *x);
+
+/* No new programs (503 / 1012); every session is ended with 1012 `draining retry=N`, its program gets end of file. `on_empty` runs once no page is left. */
+void page_host_drain(struct page_host *host, uint32_t retry_s, void (*on_empty)(struct page_host *));
+/* Kills what is still there. */
+void page_host_stop(struct page_host *host);
+
+#endif
