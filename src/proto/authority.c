@@ -24,7 +24,7 @@ static bool is_digit(char c)
 
 static bool is_hex_digit(char c)
 {
-    return is_digit(c) || (c >= 'a' && c <= 'f');
+    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
 static bool is_name_byte(char c)
@@ -32,11 +32,9 @@ static bool is_name_byte(char c)
     return is_digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '_';
 }
 
-/* What a URL parser takes for a number: decimal or octal digits, or 0x and hexadecimal ones (or
- * none). */
-static bool is_number(struct slice label)
+bool is_number_label(struct slice label)
 {
-    bool hex = slice_starts_with(label, SLICE_LITERAL("0x"));
+    bool hex = slice_equal_nocase(slice_first(label, 2), SLICE_LITERAL("0x"));
     for (size_t i = hex ? 2 : 0; i < label.len; i++)
         if (hex ? !is_hex_digit(label.ptr[i]) : !is_digit(label.ptr[i]))
             return false;
@@ -60,7 +58,7 @@ static bool is_name(struct slice host)
             if (!is_name_byte(label.ptr[i]))
                 return false;
         if (len == host.len)
-            return !is_number(label);
+            return !is_number_label(label);
         host = slice_skip(host, len + 1);
     }
 }
