@@ -1,6 +1,9 @@
 #include "proto/access_pattern.h"
 
-enum { LABEL_MAX = 63, NAME_BYTES_MAX = 253 };
+enum {
+    LABEL_MAX = 63,
+    NAME_BYTES_MAX = 253
+};
 
 static bool fail(struct access_fault *fault, size_t at, const char *expected)
 {
@@ -22,7 +25,8 @@ static bool check_label(struct slice label, size_t at, struct access_fault *faul
     for (size_t i = 0; i < label.len; i++) {
         bool inner = i > 0 && i + 1 < label.len;
         if (!is_letter_or_digit(label.ptr[i]) && !(inner && label.ptr[i] == '-'))
-            return fail(fault, at + i, "a letter, a digit or an inner hyphen (other names as A-labels, xn--)");
+            return fail(fault, at + i,
+                        "a letter, a digit or an inner hyphen (other names as A-labels, xn--)");
     }
     return true;
 }
@@ -132,11 +136,13 @@ static bool is_public_suffix(const struct public_suffixes *suffixes, struct slic
     if (!suffixes || name.len > sizeof(lower))
         return true;
     for (size_t i = 0; i < name.len; i++)
-        lower[i] = (char)(name.ptr[i] >= 'A' && name.ptr[i] <= 'Z' ? name.ptr[i] | 0x20 : name.ptr[i]);
+        lower[i] =
+            (char)(name.ptr[i] >= 'A' && name.ptr[i] <= 'Z' ? name.ptr[i] | 0x20 : name.ptr[i]);
     return suffixes->is_suffix(suffixes->ctx, slice_make(lower, name.len));
 }
 
-static bool allows_host(const struct access_pattern *p, struct slice host, const struct public_suffixes *suffixes)
+static bool allows_host(const struct access_pattern *p, struct slice host,
+                        const struct public_suffixes *suffixes)
 {
     if (!p->wildcard)
         return slice_equal_nocase(host, p->name);
@@ -144,7 +150,8 @@ static bool allows_host(const struct access_pattern *p, struct slice host, const
     return is_below(host, p->name) && !one_label && !is_public_suffix(suffixes, p->name);
 }
 
-bool access_pattern_allows(const struct access_pattern *p, const struct origin *o, const struct public_suffixes *suffixes)
+bool access_pattern_allows(const struct access_pattern *p, const struct origin *o,
+                           const struct public_suffixes *suffixes)
 {
     if (o->scheme == ORIGIN_OPAQUE)
         return false;
@@ -162,7 +169,8 @@ bool access_pattern_denies(const struct access_pattern *p, const struct origin *
         return false;
     if (p->everything)
         return true;
-    if ((p->scheme != ORIGIN_OPAQUE && p->scheme != o->scheme) || (p->port && p->port != o->authority.port))
+    if ((p->scheme != ORIGIN_OPAQUE && p->scheme != o->scheme) ||
+        (p->port && p->port != o->authority.port))
         return false;
     struct slice host = authority_host(&o->authority);
     if (slice_ends_with(host, SLICE_LITERAL(".")))
@@ -175,10 +183,12 @@ bool access_pattern_names(const struct access_pattern *p, struct slice host, uin
 {
     if (p->everything)
         return true;
-    return p->scheme == ORIGIN_OPAQUE && (p->port == 0 || p->port == port) && allows_host(p, host, suffixes);
+    return p->scheme == ORIGIN_OPAQUE && (p->port == 0 || p->port == port) &&
+           allows_host(p, host, suffixes);
 }
 
-bool access_patterns_allow(struct slice list, const struct origin *o, const struct public_suffixes *suffixes)
+bool access_patterns_allow(struct slice list, const struct origin *o,
+                           const struct public_suffixes *suffixes)
 {
     struct access_pattern p;
     while (access_pattern_next(&list, &p))
@@ -196,7 +206,8 @@ bool access_patterns_deny(struct slice list, const struct origin *o)
     return false;
 }
 
-bool access_patterns_name(struct slice list, struct slice host, uint16_t port, const struct public_suffixes *suffixes)
+bool access_patterns_name(struct slice list, struct slice host, uint16_t port,
+                          const struct public_suffixes *suffixes)
 {
     struct access_pattern p;
     while (access_pattern_next(&list, &p))

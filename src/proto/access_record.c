@@ -32,8 +32,8 @@ static bool is_script_access(struct slice text)
     if (text.len == version.len)
         return true;
     char c = text.ptr[version.len];
-    return !((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '-' ||
-             c == '_');
+    return !((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+             c == '.' || c == '-' || c == '_');
 }
 
 struct port_item {
@@ -52,7 +52,8 @@ static bool port_item_parse(struct slice text, struct port_item *ret)
     if (!port_parse(slice_first(text, dash), &item.first))
         return false;
     item.last = item.first;
-    if (!item.single && (!port_parse(slice_skip(text, dash + 1), &item.last) || item.last < item.first))
+    if (!item.single &&
+        (!port_parse(slice_skip(text, dash + 1), &item.last) || item.last < item.first))
         return false;
     *ret = item;
     return true;
@@ -143,10 +144,14 @@ static const struct tag {
     {{"via", 3}, parse_via},     {{"max-age", 7}, parse_max_age}, {{"host", 4}, parse_host},
     {{"note", 4}, parse_note},
 };
-enum { TAGS = sizeof(tags) / sizeof(*tags), TAG_HOST = 5 };
+enum {
+    TAGS = sizeof(tags) / sizeof(*tags),
+    TAG_HOST = 5
+};
 
 /* One tag with its value; `*seen` is the set of tags that stood before it. */
-static bool parse_tag(struct cursor *c, enum access_zone zone, unsigned *seen, struct access_record *r)
+static bool parse_tag(struct cursor *c, enum access_zone zone, unsigned *seen,
+                      struct access_record *r)
 {
     struct slice text = slice_first(c->rest, slice_find(c->rest, ';'));
     c->rest = slice_skip(c->rest, text.len);
@@ -188,8 +193,8 @@ static bool parse_tags(struct cursor *c, enum access_zone zone, struct access_re
     return true;
 }
 
-enum access_record_status access_record_parse(struct slice text, enum access_zone zone, struct access_record *ret,
-                                              struct access_fault *fault)
+enum access_record_status access_record_parse(struct slice text, enum access_zone zone,
+                                              struct access_record *ret, struct access_fault *fault)
 {
     if (!is_script_access(text))
         return ACCESS_RECORD_FOREIGN;
@@ -205,11 +210,12 @@ enum access_record_status access_record_parse(struct slice text, enum access_zon
 bool access_port_is_bad(uint16_t port)
 {
     static const uint16_t bad[] = {
-        1,   7,   9,    11,   13,   15,   17,   19,   20,   21,   22,   23,   25,   37,   42,   43,   53,
-        69,  77,  79,   87,   95,   101,  102,  103,  104,  109,  110,  111,  113,  115,  117,  119,  123,
-        135, 137, 139,  143,  161,  179,  389,  427,  465,  512,  513,  514,  515,  526,  530,  531,  532,
-        540, 548, 554,  556,  563,  587,  601,  636,  989,  990,  993,  995,  1719, 1720, 1723, 2049, 3659,
-        4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
+        1,    7,    9,    11,   13,   15,   17,   19,   20,   21,   22,   23,    25,   37,
+        42,   43,   53,   69,   77,   79,   87,   95,   101,  102,  103,  104,   109,  110,
+        111,  113,  115,  117,  119,  123,  135,  137,  139,  143,  161,  179,   389,  427,
+        465,  512,  513,  514,  515,  526,  530,  531,  532,  540,  548,  554,   556,  563,
+        587,  601,  636,  989,  990,  993,  995,  1719, 1720, 1723, 2049, 3659,  4045, 4190,
+        5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
         if (bad[i] == port)
@@ -231,12 +237,14 @@ bool access_ports_have(struct slice port_tag, uint16_t port)
 }
 
 /* How far one record goes along with a question: the later in this order, the further. */
-static enum access_match match_one(const struct access_record *r, enum access_zone zone, const struct access_question *q)
+static enum access_match match_one(const struct access_record *r, enum access_zone zone,
+                                   const struct access_question *q)
 {
     bool reverse = zone == ACCESS_REVERSE;
     if (reverse && (!r->host.ptr || !access_patterns_name(r->host, q->host, q->port, q->suffixes)))
         return ACCESS_HOST_NOT_NAMED;
-    if (!(r->via & q->via) || !(r->allow.ptr ? access_patterns_allow(r->allow, q->origin, q->suffixes) : reverse))
+    if (!(r->via & q->via) ||
+        !(r->allow.ptr ? access_patterns_allow(r->allow, q->origin, q->suffixes) : reverse))
         return ACCESS_ORIGIN_NOT_ALLOWED;
     if (q->via == ACCESS_VIA_TCP && !(r->port.ptr ? access_ports_have(r->port, q->port) : reverse))
         return ACCESS_PORT_NOT_LISTED;
@@ -246,8 +254,8 @@ static enum access_match match_one(const struct access_record *r, enum access_zo
 static bool better(enum access_match a, enum access_match b)
 {
     static const int order[] = {
-        [ACCESS_NO_RECORD] = 0,          [ACCESS_HOST_NOT_NAMED] = 1, [ACCESS_ORIGIN_NOT_ALLOWED] = 2,
-        [ACCESS_PORT_NOT_LISTED] = 3,    [ACCESS_ALLOWED] = 4,        [ACCESS_ORIGIN_DENIED] = 5,
+        [ACCESS_NO_RECORD] = 0,       [ACCESS_HOST_NOT_NAMED] = 1, [ACCESS_ORIGIN_NOT_ALLOWED] = 2,
+        [ACCESS_PORT_NOT_LISTED] = 3, [ACCESS_ALLOWED] = 4,        [ACCESS_ORIGIN_DENIED] = 5,
     };
     return order[a] > order[b];
 }
@@ -268,8 +276,8 @@ static bool too_large(const struct slice *txt, size_t count)
            our_octets > ACCESS_OCTETS_MAX;
 }
 
-struct access_answer access_records_match(const struct slice *txt, size_t count, enum access_zone zone,
-                                          const struct access_question *q)
+struct access_answer access_records_match(const struct slice *txt, size_t count,
+                                          enum access_zone zone, const struct access_question *q)
 {
     struct access_answer a = {.match = ACCESS_NO_RECORD, .max_age = ACCESS_NO_MAX_AGE};
     if (too_large(txt, count)) {
@@ -284,7 +292,8 @@ struct access_answer access_records_match(const struct slice *txt, size_t count,
             continue;
         if (status == ACCESS_RECORD_BAD)
             return (struct access_answer){ACCESS_BAD_RECORD, i, fault, ACCESS_NO_MAX_AGE};
-        if (r.max_age != ACCESS_NO_MAX_AGE && (a.max_age == ACCESS_NO_MAX_AGE || r.max_age > a.max_age))
+        if (r.max_age != ACCESS_NO_MAX_AGE &&
+            (a.max_age == ACCESS_NO_MAX_AGE || r.max_age > a.max_age))
             a.max_age = r.max_age;
         bool denied = r.deny.ptr && access_patterns_deny(r.deny, q->origin);
         enum access_match match = denied ? ACCESS_ORIGIN_DENIED : match_one(&r, zone, q);

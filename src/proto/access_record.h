@@ -1,4 +1,5 @@
-/* access_record.h - the script-access record, TXT at `_script-access.<host>`: who may connect to this name.
+/* access_record.h - the script-access record, TXT at `_script-access.<host>`: who may connect to
+ * this name.
  *
  *     record  = "v=sa1" *( *WSP ";" *WSP tag ) *WSP [ ";" *WSP ]
  *     tag     = "allow=" pats / "deny=" pats
@@ -9,27 +10,35 @@
  *             / "note=" *(any octet but ";")
  *     pitem   = "*" / port ["-" port]
  *
- * Words are matched without case (RFC 5234, 2.3). A record is either understood whole or it is a fault, which refuses
- * everything: to skip an unknown `deny` would weaken a policy. Several records of one name are a union in which any
- * matching `deny` wins, whatever `port` and `via` its record has; those bind only what their own record allows.
+ * Words are matched without case (RFC 5234, 2.3). A record is either understood whole or it is a
+ * fault, which refuses everything: to skip an unknown `deny` would weaken a policy. Several records
+ * of one name are a union in which any matching `deny` wins, whatever `port` and `via` its record
+ * has; those bind only what their own record allows.
  *
- * Pure; a record borrows the text it was read from. Cost: one pass to parse, one pass over the lists to match.
+ * Pure; a record borrows the text it was read from. Cost: one pass to parse, one pass over the
+ * lists to match.
  */
 #ifndef PROTO_ACCESS_RECORD_H
 #define PROTO_ACCESS_RECORD_H
 
 #include "proto/access_pattern.h"
 
-#define ACCESS_RECORD_MAX   1024 /* octets of one record */
-#define ACCESS_RECORDS_MAX  8    /* records of one name */
-#define ACCESS_OCTETS_MAX   4096 /* octets of all of them */
-#define ACCESS_TXT_MAX      16   /* TXT records of the name, foreign ones included */
-#define ACCESS_TXT_OCTETS   8192 /* octets of all of those */
-#define ACCESS_MAX_AGE_MAX  86400
-#define ACCESS_NO_MAX_AGE   UINT32_MAX
+#define ACCESS_RECORD_MAX  1024 /* octets of one record */
+#define ACCESS_RECORDS_MAX 8    /* records of one name */
+#define ACCESS_OCTETS_MAX  4096 /* octets of all of them */
+#define ACCESS_TXT_MAX     16   /* TXT records of the name, foreign ones included */
+#define ACCESS_TXT_OCTETS  8192 /* octets of all of those */
+#define ACCESS_MAX_AGE_MAX 86400
+#define ACCESS_NO_MAX_AGE  UINT32_MAX
 
-enum access_via { ACCESS_VIA_TCP = 1, ACCESS_VIA_WEB = 2 };
-enum access_zone { ACCESS_FORWARD, ACCESS_REVERSE };
+enum access_via {
+    ACCESS_VIA_TCP = 1,
+    ACCESS_VIA_WEB = 2
+};
+enum access_zone {
+    ACCESS_FORWARD,
+    ACCESS_REVERSE
+};
 
 struct access_record {
     /* Lists as written, checked; ptr is NULL without the tag. */
@@ -44,12 +53,14 @@ enum access_record_status {
     ACCESS_RECORD_BAD,
 };
 
-/* Reads one TXT record whose strings have been joined. With ACCESS_RECORD_BAD, *fault says where and what was expected;
- * *ret is set only with ACCESS_RECORD_OK. */
-enum access_record_status access_record_parse(struct slice text, enum access_zone zone, struct access_record *ret,
+/* Reads one TXT record whose strings have been joined. With ACCESS_RECORD_BAD, *fault says where
+ * and what was expected; *ret is set only with ACCESS_RECORD_OK. */
+enum access_record_status access_record_parse(struct slice text, enum access_zone zone,
+                                              struct access_record *ret,
                                               struct access_fault *fault);
 
-/* Whether `port=` covers a port. The ports that browsers block (Fetch, "bad port") count only when listed singly. */
+/* Whether `port=` covers a port. The ports that browsers block (Fetch, "bad port") count only when
+ * listed singly. */
 bool access_ports_have(struct slice port_tag, uint16_t port);
 
 bool access_port_is_bad(uint16_t port);
@@ -81,9 +92,10 @@ struct access_answer {
     uint32_t max_age;          /* the longest that the records name, or ACCESS_NO_MAX_AGE */
 };
 
-/* What the whole TXT set of one name says, whatever its order. In a reverse zone a record needs `host`; without `port`
- * it means every port there, without `allow` every origin. */
-struct access_answer access_records_match(const struct slice *txt, size_t count, enum access_zone zone,
+/* What the whole TXT set of one name says, whatever its order. In a reverse zone a record needs
+ * `host`; without `port` it means every port there, without `allow` every origin. */
+struct access_answer access_records_match(const struct slice *txt, size_t count,
+                                          enum access_zone zone,
                                           const struct access_question *question);
 
 #endif

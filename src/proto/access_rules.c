@@ -1,6 +1,10 @@
 #include "proto/access_rules.h"
 
-enum item_kind { ITEM_ALLOW, ITEM_EXCLUDE, ITEM_DENY };
+enum item_kind {
+    ITEM_ALLOW,
+    ITEM_EXCLUDE,
+    ITEM_DENY
+};
 
 struct rules_cursor {
     struct slice all, rest;
@@ -9,7 +13,8 @@ struct rules_cursor {
 
 static bool fail(struct rules_cursor *c, const char *expected)
 {
-    c->fault = (struct access_fault){.at = (size_t)(c->rest.ptr - c->all.ptr), .expected = expected};
+    c->fault =
+        (struct access_fault){.at = (size_t)(c->rest.ptr - c->all.ptr), .expected = expected};
     return false;
 }
 
@@ -53,7 +58,8 @@ struct rules_state {
 };
 
 /* A run of items; *ret_hit says whether one of them is about the origin. */
-static bool take_items(struct rules_cursor *c, enum item_kind kind, const struct rules_state *s, bool *ret_hit)
+static bool take_items(struct rules_cursor *c, enum item_kind kind, const struct rules_state *s,
+                       bool *ret_hit)
 {
     *ret_hit = false;
     if (!c->rest.len || c->rest.ptr[0] != '<')

@@ -1,11 +1,13 @@
-/* access_rules.h - the operator's rules, in the form of 2008: `allow <*> exclude <evilsite.example.com>, deny <b.example>`.
+/* access_rules.h - the operator's rules, in the form of 2008: `allow <*> exclude
+ * <evilsite.example.com>, deny <b.example>`.
  *
  *     rules = rule *( "," rule )
  *     rule  = "allow" items [ "exclude" items ] / "deny" items
  *     items = 1*( "<" pat ">" )
  *
- * Spaces, tabs and line ends may stand between any two of these. Patterns are those of access_pattern.h; `exclude` is
- * read as a deny, for its own rule. A `deny` that matches wins wherever it stands. What can't be read refuses everybody.
+ * Spaces, tabs and line ends may stand between any two of these. Patterns are those of
+ * access_pattern.h; `exclude` is read as a deny, for its own rule. A `deny` that matches wins
+ * wherever it stands. What can't be read refuses everybody.
  *
  * Pure. Cost: one pass over the text; nothing is kept between calls.
  */

@@ -48,8 +48,8 @@ static inline bool authority_host_equal(const struct authority *a, const struct 
  * [::1]). */
 bool authority_is_loopback(const struct authority *a);
 
-/* What a URL parser takes for a number, if it is the last label: decimal or octal digits, or 0x and hexadecimal ones, or
- * none. A host that ends so is an address or nothing. */
+/* What a URL parser takes for a number, if it is the last label: decimal or octal digits, or 0x and
+ * hexadecimal ones, or none. A host that ends so is an address or nothing. */
 bool is_number_label(struct slice label);
 
 /* 1 to 65535 in decimal without leading zeros; false and *ret untouched for anything else. */
