@@ -8,13 +8,14 @@
 #define PROTO_MESSAGE_H
 
 #include "base/slice.h"
+#include "proto/json.h"
 #include "proto/status.h"
 
 #define MESSAGE_NAME_MAX 128
 /* `NAME?CALL` or `=CALL`, the longest head. */
 #define MESSAGE_HEAD_MAX       (MESSAGE_NAME_MAX + 1 + 16)
 #define MESSAGE_CALL_MAX       9007199254740991u
-#define MESSAGE_JSON_DEPTH_MAX 512
+#define MESSAGE_JSON_DEPTH_MAX JSON_DEPTH_MAX
 
 enum message_kind {
     MESSAGE_EVENT,   /* NAME */
@@ -56,17 +57,5 @@ struct message_line {
 };
 /* Fills `ret`; the line is before + body + "\n". */
 void message_line_head(const struct message *m, struct message_line *ret);
-
-/* Is this one JSON value by RFC 8259, with nothing around it but whitespace, in one line and at
- * most `depth_max` deep? The bytes must be valid UTF-8 for a true answer. */
-bool json_valid(struct slice text, unsigned depth_max);
-
-/* Writes `text` as a JSON string with its quotes; `out` needs 6 * text.len + 2 bytes. Returns the
- * length. Text is UTF-8; it is escaped so that the line has no LF. */
-size_t json_quote(struct slice text, char *out);
-
-/* The text of a JSON string value (unescaped, as UTF-8) into `out` of at least json.len bytes.
- * False if it is no string. Lone surrogates become U+FFFD. */
-bool json_unquote(struct slice json, char *out, size_t *ret_len);
 
 #endif

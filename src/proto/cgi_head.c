@@ -1,0 +1,125 @@
+#include "proto/cgi_head.h"
+
+#include "proto/http_chars.h"
+
+#define NAMED(s, literal) slice_equal_nocase((s), SLICE_LITERAL(literal))
+
+/* Fields of RFC 3875, 6.3, may come once. */
+struct once {
+    bool status, location, type;
+};
+
+static enum parse_status bad(struct cgi_head *ret, const char *why)
+{
+    ret->why = why;
+    return PARSE_BAD;
+}
+
+/* The connection is the server's: a program has no say in it. */
+static bool is_servers(struct slice name)
+{
+    static const char *const names[] = {"connection", "transfer-encoding", "keep-alive",
+                                        "upgrade",    "trailer",           "te"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (slice_equal_nocase(name, slice_of(names[i])))
+            return true;
+    return slice_equal_nocase(slice_first(name, 6), SLICE_LITERAL("proxy-"));
+}
+
+/* CODE [SP REASON] */
+static bool take_status(struct cgi_head *ret, struct slice value)
+{
+    uint64_t code;
+    if (!slice_to_uint(slice_first(value, 3), 599, &code) || code < 100)
+        return false;
+    struct slice reason = slice_skip(value, 3);
+    if (reason.len && reason.ptr[0] != ' ')
+        return false;
+    ret->status = (int)code;
+    ret->reason = slice_trim(reason);
+    return true;
+}
+
+static bool is_second(bool *once)
+{
+    bool second = *once;
+    *once = true;
+    return second;
+}
+
+static enum parse_status take_field(struct cgi_head *ret, struct once *once, struct slice name,
+                                    struct slice value)
+{
+    if (is_servers(name))
+        return bad(ret, "a header that belongs to the connection");
+    if (NAMED(name, "status")) {
+        if (is_second(&once->status))
+            return bad(ret, "more than one Status");
+        return take_status(ret, value) ? PARSE_OK : bad(ret, "Status is no status code");
+    }
+    if (NAMED(name, "content-length")) {
+        if (is_second(&ret->has_length))
+            return bad(ret, "more than one Content-Length");
+        return slice_to_uint(value, INT64_MAX, &ret->content_length)
+                   ? PARSE_OK
+                   : bad(ret, "Content-Length is no number");
+    }
+    if (NAMED(name, "location") && is_second(&once->location))
+        return bad(ret, "more than one Location");
+    if (NAMED(name, "content-type") && is_second(&once->type))
+        return bad(ret, "more than one Content-Type");
+    if (ret->header_count == HTTP_HEADERS_MAX)
+        return bad(ret, "too many headers");
+    ret->headers[ret->header_count++] = (struct http_header){.name = name, .value = value};
+    return PARSE_OK;
+}
+
+static enum parse_status take_line(struct cgi_head *ret, struct once *once, struct slice line)
+{
+    const char *end = line.ptr + line.len;
+    const char *colon = http_skip_token(line.ptr, end);
+    if (colon == line.ptr || colon == end || *colon != ':')
+        return bad(ret, "a header line is not NAME: VALUE");
+    if (http_skip_field(colon + 1, end) != end)
+        return bad(ret, "a control character in a header value");
+    struct slice name = slice_make(line.ptr, (size_t)(colon - line.ptr));
+    struct slice value = slice_make(colon + 1, (size_t)(end - colon - 1));
+    return take_field(ret, once, name, slice_trim(value));
+}
+
+/* Takes a line off `rest`, without its LF or CRLF. */
+static bool next_line(struct slice *rest, struct slice *line)
+{
+    size_t len = slice_find(*rest, '\n');
+    if (len == rest->len)
+        return false;
+    *line = slice_first(*rest, len);
+    if (len && line->ptr[len - 1] == '\r')
+        line->len--;
+    *rest = slice_skip(*rest, len + 1);
+    return true;
+}
+
+enum parse_status cgi_head_parse(struct slice in, size_t seen, struct cgi_head *ret)
+{
+    struct slice rest = in, line, fresh = slice_skip(in, seen);
+    struct once once = {0};
+    if (slice_find(fresh, '\n') == fresh.len)
+        return PARSE_MORE;
+    ret->status = 0;
+    ret->reason = SLICE_NONE;
+    ret->has_length = false;
+    ret->content_length = 0;
+    ret->header_count = 0;
+    while (next_line(&rest, &line)) {
+        if (line.len == 0) {
+            if (ret->status == 0)
+                ret->status = once.location ? 302 : 200;
+            ret->size = in.len - rest.len;
+            return PARSE_OK;
+        }
+        if (take_line(ret, &once, line) == PARSE_BAD)
+            return PARSE_BAD;
+    }
+    return PARSE_MORE;
+}

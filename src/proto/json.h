@@ -1,0 +1,25 @@
+/* json.h - is it JSON (RFC 8259)? And its strings, to and fro.
+ *
+ * Values are never built: the server passes them on. Pure, no allocation, no recursion.
+ */
+#ifndef PROTO_JSON_H
+#define PROTO_JSON_H
+
+#include "base/slice.h"
+
+#define JSON_DEPTH_MAX 512
+
+/* Is this one JSON value, on one line (whitespace is space and tab), in valid UTF-8, and with
+ * arrays and objects nested at most `depth_max` (up to JSON_DEPTH_MAX) deep? A value without any is
+ * 0 deep. One pass; strings go 16 bytes at a time where the machine can. */
+bool json_valid(struct slice text, unsigned depth_max);
+
+/* Writes `text`, which is UTF-8, as a JSON string with its quotes; `out` needs 6 * text.len + 2
+ * bytes. Returns the length. Control characters are escaped, so it stays on one line. */
+size_t json_quote(struct slice text, char *out);
+
+/* The text of a JSON string value (unescaped, as UTF-8) into `out` of at least json.len bytes.
+ * False if it is no valid JSON string. Lone surrogates become U+FFFD. */
+bool json_unquote(struct slice json, char *out, size_t *ret_len);
+
+#endif

@@ -1,0 +1,130 @@
+/* JSON strings, to and fro (RFC 8259, 7). */
+#include "proto/http_chars.h"
+#include "proto/json.h"
+
+/* The letter that escapes a character in the short form, or 0. */
+static char short_escape(char c)
+{
+    switch (c) {
+    case '"':
+    case '\\':
+        return c;
+    case '\b':
+        return 'b';
+    case '\f':
+        return 'f';
+    case '\n':
+        return 'n';
+    case '\r':
+        return 'r';
+    case '\t':
+        return 't';
+    default:
+        return 0;
+    }
+}
+
+size_t json_quote(struct slice text, char *out)
+{
+    static const char hex[] = "0123456789abcdef";
+    char *end = out;
+    *end++ = '"';
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i], letter = short_escape(c);
+        if (letter) {
+            *end++ = '\\';
+            *end++ = letter;
+        } else if ((unsigned char)c < ' ') {
+            memcpy(end, "\\u00", 4);
+            end[4] = hex[c >> 4];
+            end[5] = hex[c & 15];
+            end += 6;
+        } else {
+            *end++ = c;
+        }
+    }
+    *end++ = '"';
+    return (size_t)(end - out);
+}
+
+static char *put_utf8(char *out, uint32_t code)
+{
+    if (code < 0x80) {
+        *out++ = (char)code;
+        return out;
+    }
+    if (code < 0x800) {
+        *out++ = (char)(0xc0 | code >> 6);
+    } else {
+        if (code < 0x10000) {
+            *out++ = (char)(0xe0 | code >> 12);
+        } else {
+            *out++ = (char)(0xf0 | code >> 18);
+            *out++ = (char)(0x80 | (code >> 12 & 63));
+        }
+        *out++ = (char)(0x80 | (code >> 6 & 63));
+    }
+    *out++ = (char)(0x80 | (code & 63));
+    return out;
+}
+
+/* The unit of `uXXXX` at `p`. */
+static uint32_t unit_at(const char *p)
+{
+    return http_hex(p[1]) << 12 | http_hex(p[2]) << 8 | http_hex(p[3]) << 4 | http_hex(p[4]);
+}
+
+/* Decodes `uXXXX`, or a pair of them, at *at, and steps over it. A string was found valid before,
+ * so a backslash has what it needs behind it. */
+static uint32_t take_unicode(const char **at)
+{
+    uint32_t unit = unit_at(*at);
+    *at += 5;
+    if (unit < 0xd800 || unit > 0xdfff)
+        return unit;
+    if (unit > 0xdbff || (*at)[0] != '\\' || (*at)[1] != 'u')
+        return 0xfffd;
+    uint32_t low = unit_at(*at + 1);
+    if (low < 0xdc00 || low > 0xdfff)
+        return 0xfffd;
+    *at += 6;
+    return 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
+}
+
+static char unescaped(char letter)
+{
+    switch (letter) {
+    case 'b':
+        return '\b';
+    case 'f':
+        return '\f';
+    case 'n':
+        return '\n';
+    case 'r':
+        return '\r';
+    case 't':
+        return '\t';
+    default:
+        return letter;
+    }
+}
+
+bool json_unquote(struct slice json, char *out, size_t *ret_len)
+{
+    json = slice_trim(json);
+    if (json.len == 0 || json.ptr[0] != '"' || !json_valid(json, 0))
+        return false;
+    char *end = out;
+    const char *at = json.ptr + 1, *last = json.ptr + json.len - 1; /* the closing quote */
+    while (at < last) {
+        if (*at != '\\') {
+            *end++ = *at++;
+        } else if (*++at == 'u') {
+            end = put_utf8(end, take_unicode(&at));
+        } else {
+            *end++ = unescaped(*at++);
+        }
+    }
+    *ret_len = (size_t)(end - out);
+    return true;
+}
