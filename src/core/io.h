@@ -81,7 +81,9 @@ static inline size_t io_queued(const struct io *io)
 
 /* After what is queued, ends our side (shutdown SHUT_WR; for a pipe: closes it). Receiving goes on. */
 void io_shutdown(struct io *io);
-/* After what is queued, or after `linger_ms` at the latest, closes. */
+/* A lingering close (RFC 9112, 9.6; RFC 6455, 7.1.1): after what is queued ends our side, discards what still comes (also if paused) until the
+ * peer has ended its side, then closes; after `linger_ms` at the latest. To close with unread bytes would make the kernel send a reset, and the peer
+ * would lose our last words. For a pipe: after what is queued. */
 void io_finish(struct io *io, uint64_t linger_ms);
 /* Closes now; what is queued is lost. */
 void io_close(struct io *io);
