@@ -1,15 +1,16 @@
 /* peer.h - one WebSocket connection on a stream (RFC 6455), the server's side, after the handshake.
  *
  *   OPEN ──ws_peer_close──> CLOSING ──peer's close, or close_timeout──> gone (on_end)
- *     └────peer's close (echoed), protocol error (close sent), end of stream, dead peer──> gone (on_end)
+ *     └────peer's close (echoed), protocol error (close sent), end of stream, dead peer──> gone
+ * (on_end)
  *
- * Checks everything: masking, reserved bits, opcodes, fragmentation, control frames, UTF-8 as it comes (fail fast), close codes, length
- * limits. Pings an idle peer and drops a dead one.
+ * Checks everything: masking, reserved bits, opcodes, fragmentation, control frames, UTF-8 as it
+ * comes (fail fast), close codes, length limits. Pings an idle peer and drops a dead one.
  *
- * Lifetime  ws_peer_new() takes the stream. After on_end, the last callback, the pointer is dead. ws_peer_drop() ends it without on_end.
- * Memory    An idle peer, stream included, is at most 400 B and owns no buffer: a message in one piece is unmasked in the loop's buffer
- *           and delivered there; one in several pieces is gathered on the heap.
- * Threads   Loop thread only.
+ * Lifetime  ws_peer_new() takes the stream. After on_end, the last callback, the pointer is dead.
+ * ws_peer_drop() ends it without on_end. Memory    An idle peer, stream included, is at most 400 B
+ * and owns no buffer: a message in one piece is unmasked in the loop's buffer and delivered there;
+ * one in several pieces is gathered on the heap. Threads   Loop thread only.
  */
 #ifndef WS_PEER_H
 #define WS_PEER_H
@@ -24,25 +25,30 @@ struct ws_peer_ops {
     void (*on_message)(struct ws_peer *peer, enum ws_op op, struct bytes data);
     /* What was queued has left. May be NULL. */
     void (*on_drain)(struct ws_peer *peer);
-    /* 1006: lost without a close frame; 1005: a close frame without a code. `reason` is valid during the call. */
+    /* 1006: lost without a close frame; 1005: a close frame without a code. `reason` is valid
+     * during the call. */
     void (*on_end)(struct ws_peer *peer, unsigned code, struct slice reason);
 };
 
 struct ws_config {
-    uint64_t message_max;       /* bytes; above: 1009 */
-    uint32_t ping_interval_ms;  /* without anything received: a ping; 0: never */
-    uint32_t pong_timeout_ms;   /* after that ping without anything received: dropped as dead */
-    uint32_t close_timeout_ms;  /* for the peer's close frame */
-    uint64_t queue_max;         /* a peer that does not read: above this many bytes queued it is dropped with 1013; 0: no bound */
+    uint64_t message_max;      /* bytes; above: 1009 */
+    uint32_t ping_interval_ms; /* without anything received: a ping; 0: never */
+    uint32_t pong_timeout_ms;  /* after that ping without anything received: dropped as dead */
+    uint32_t close_timeout_ms; /* for the peer's close frame */
+    uint64_t queue_max; /* a peer that does not read: above this many bytes queued it is dropped
+                           with 1013; 0: no bound */
 };
 
 struct ws_counts {
     uint64_t peers_now, messages_in, messages_out, bytes_in, bytes_out, protocol_errors, dead_peers;
 };
 
-/* `config` and `counts` are borrowed: they outlive the peer. NULL without memory: then the stream is closed. */
-struct ws_peer *ws_peer_new(struct stream *stream, const struct ws_config *config, struct ws_counts *counts, const struct ws_peer_ops *ops, void *owner);
-/* Bytes that had come behind the handshake; call once after ws_peer_new, also if empty. May call back. */
+/* `config` and `counts` are borrowed: they outlive the peer. NULL without memory: then the stream
+ * is closed. */
+struct ws_peer *ws_peer_new(struct stream *stream, const struct ws_config *config,
+                            struct ws_counts *counts, const struct ws_peer_ops *ops, void *owner);
+/* Bytes that had come behind the handshake; call once after ws_peer_new, also if empty. May call
+ * back. */
 void ws_peer_begin(struct ws_peer *peer, struct bytes rest);
 
 void *ws_peer_owner(const struct ws_peer *peer);
@@ -58,7 +64,8 @@ size_t ws_peer_queued(const struct ws_peer *peer);
 void ws_peer_pause(struct ws_peer *peer);
 void ws_peer_resume(struct ws_peer *peer);
 
-/* Sends a close frame (reason cut to 123 bytes, at a character) and waits for the peer's. Then on_end comes, with the code that was sent here. */
+/* Sends a close frame (reason cut to 123 bytes, at a character) and waits for the peer's. Then
+ * on_end comes, with the code that was sent here. */
 void ws_peer_close(struct ws_peer *peer, unsigned code, struct slice reason);
 /* Closes the connection now; no callback any more. */
 void ws_peer_drop(struct ws_peer *peer);

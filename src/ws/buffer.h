@@ -1,0 +1,24 @@
+/* buffer.h - bytes that are gathered on the heap until they are whole.
+ *
+ * A NULL pointer is an empty buffer. It grows by doubling with what has come, and never beyond what
+ * is expected in all: what a header promises costs nothing.
+ */
+#ifndef WS_BUFFER_H
+#define WS_BUFFER_H
+
+#include "base/slice.h"
+
+struct ws_buffer {
+    size_t len, room;
+    char bytes[];
+};
+
+static inline size_t buffer_len(const struct ws_buffer *b)
+{
+    return b ? b->len : 0;
+}
+
+/* Appends; `expected` more bytes will follow. False without memory: then nothing has changed. */
+bool buffer_append(struct ws_buffer **b, struct slice data, uint64_t expected);
+
+#endif

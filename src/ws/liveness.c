@@ -1,0 +1,99 @@
+#include "ws/parts.h"
+
+/* Nothing here runs per message: a message stores the time, and the timer compares when it fires.
+ */
+
+static bool ping_is_out(const struct ws_peer *p)
+{
+    return p->pinged_ms > p->received_ms;
+}
+
+static bool watches(const struct ws_peer *p)
+{
+    return p->state == PEER_OPEN && p->config->ping_interval_ms > 0;
+}
+
+static bool has_work(const struct ws_peer *p)
+{
+    return p->overfull || (p->held && !p->paused);
+}
+
+static uint64_t next_due(const struct ws_peer *p, uint64_t now)
+{
+    if (has_work(p))
+        return now;
+    if (p->state == PEER_CLOSING)
+        return p->close_due_ms;
+    if (p->paused)
+        return now + p->config->ping_interval_ms;
+    return ping_is_out(p) ? p->pinged_ms + p->config->pong_timeout_ms
+                          : p->received_ms + p->config->ping_interval_ms;
+}
+
+void liveness_arm(struct ws_peer *p)
+{
+    if (!has_work(p) && p->state != PEER_CLOSING && !watches(p))
+        return;
+    struct loop *loop = stream_loop(p->stream);
+    uint64_t now = loop_now_ms(loop), due = next_due(p, now);
+    timer_start(loop, &p->timer, due > now ? due - now : 0);
+}
+
+/* A queue that shrinks is a sign of life too: the pong waits behind it. */
+static bool queue_moves(const struct ws_peer *p)
+{
+    return stream_queued(p->stream) < p->pinged_queued;
+}
+
+static void send_ping(struct ws_peer *p, uint64_t now)
+{
+    p->pinged_ms = now;
+    p->pinged_queued = stream_queued(p->stream);
+    sender_frame(p, WS_OP_PING, NULL, 0);
+}
+
+static void look_for_life(struct ws_peer *p, uint64_t now)
+{
+    if (ping_is_out(p) && now >= p->pinged_ms + p->config->pong_timeout_ms) {
+        if (queue_moves(p)) {
+            p->pinged_ms = now;
+            p->pinged_queued = stream_queued(p->stream);
+            return;
+        }
+        p->counts->dead_peers++;
+        peer_cut(p, 1006, "nothing came, not even a pong");
+    } else if (!ping_is_out(p) && now >= p->received_ms + p->config->ping_interval_ms) {
+        send_ping(p, now);
+    }
+}
+
+/* By now the kernel has taken what it would. */
+static void look_at_queue(struct ws_peer *p)
+{
+    p->overfull = false;
+    if (stream_queued(p->stream) > p->config->queue_max)
+        peer_cut(p, 1013, "it does not read what it is sent");
+}
+
+static void fire(struct timer *timer)
+{
+    struct ws_peer *p = container_of(timer, struct ws_peer, timer);
+    uint64_t now = loop_now_ms(stream_loop(p->stream));
+    if (p->overfull)
+        look_at_queue(p);
+    if (p->state != PEER_GONE && p->held && !p->paused)
+        reader_release(p);
+    if (p->state == PEER_CLOSING && now >= p->close_due_ms)
+        peer_end(p, p->close_code, SLICE_NONE);
+    else if (watches(p) && !p->paused)
+        look_for_life(p, now);
+    if (p->state != PEER_GONE)
+        liveness_arm(p);
+}
+
+void liveness_init(struct ws_peer *p)
+{
+    timer_init(&p->timer, fire);
+    p->received_ms = loop_now_ms(stream_loop(p->stream));
+    liveness_arm(p);
+}

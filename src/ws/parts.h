@@ -1,0 +1,100 @@
+/* parts.h - the inside of a peer, for the files of this room alone.
+ *
+ *   peer.c      its life: states, the stream's events, the public calls
+ *   reader.c    bytes to messages: every rule of RFC 6455 about what comes in
+ *   sender.c    messages to frames
+ *   liveness.c  the one timer: pings, dead peers, the closing time-out, work put off
+ *
+ * Whatever calls the owner back may leave the peer PEER_GONE; its memory is there until the end of
+ * the turn.
+ */
+#ifndef WS_PARTS_H
+#define WS_PARTS_H
+
+#include "ws/buffer.h"
+#include "ws/peer.h"
+
+#include "base/utf8.h"
+
+enum peer_state {
+    PEER_OPEN,
+    PEER_CLOSING, /* our close frame is sent, theirs has not come */
+    PEER_GONE     /* on_end has run, or ws_peer_drop */
+};
+
+struct ws_reader {
+    struct ws_buffer *message; /* what has come of a message; NULL: nothing, or all in one piece */
+    struct ws_buffer *control; /* the same of a control frame */
+    uint64_t left;             /* bytes to come of this frame's payload */
+    uint8_t mask[4];           /* turned so that its first byte is for the next one that comes */
+    struct utf8_stream utf8;
+    uint8_t op;         /* of this frame */
+    uint8_t message_op; /* of the message that is under way; 0: none */
+    bool in_frame, fin;
+    uint8_t head_len; /* a header that has come in part */
+    char head[WS_HEAD_MAX];
+};
+
+struct ws_peer {
+    struct stream *stream; /* owned; NULL once gone */
+    const struct ws_peer_ops *ops;
+    void *owner;
+    const struct ws_config *config; /* borrowed: outlives us by contract */
+    struct ws_counts *counts;       /* borrowed: the same */
+    union {
+        struct timer timer;
+        struct reap reap; /* once gone */
+    };
+    uint64_t received_ms; /* the last sign of life */
+    union {
+        uint64_t pinged_ms;    /* while open: not answered if it is later than received_ms */
+        uint64_t close_due_ms; /* while closing */
+    };
+    size_t pinged_queued;   /* what was queued at that ping */
+    struct ws_buffer *held; /* what had come behind the frame at which the owner paused */
+    struct ws_reader reader;
+    uint16_t close_code; /* while closing: the one that we sent */
+    uint8_t state;
+    bool paused : 1;   /* by the owner */
+    bool choked : 1;   /* by pongs that it does not read */
+    bool stopped : 1;  /* what the stream was told last */
+    bool overfull : 1; /* queue_max was passed; the timer looks whether it still is */
+};
+
+/* A stream is at most 128 B (net/stream.h). */
+_Static_assert(sizeof(struct ws_peer) + 128 <= 400, "an idle peer is at most 400 B");
+
+/* ---- peer.c ---- */
+
+/* The peer broke a rule: says so by a close frame and ends (RFC 6455, 7.1.7). */
+void peer_fail(struct ws_peer *p, unsigned code, const char *why);
+/* The end, told to the owner. What is queued still leaves. */
+void peer_end(struct ws_peer *p, unsigned code, struct slice reason);
+/* The same at once: what is queued is lost. */
+void peer_cut(struct ws_peer *p, unsigned code, const char *why);
+/* Lets the stream run or stop as the flags say. */
+void peer_settle(struct ws_peer *p);
+
+/* ---- reader.c ---- */
+
+/* Takes all of `in`; what the owner's pause leaves over is held. */
+void reader_take(struct ws_peer *p, struct bytes in);
+/* Goes on with what is held. */
+void reader_release(struct ws_peer *p);
+/* Frees what has come of an unfinished message. */
+void reader_forget(struct ws_reader *r);
+
+/* ---- sender.c ---- */
+
+void sender_frame(struct ws_peer *p, enum ws_op op, const struct slice *pieces, size_t count);
+/* 1005: without a code. */
+void sender_close(struct ws_peer *p, unsigned code, struct slice reason);
+void sender_pong(struct ws_peer *p, struct slice data);
+
+/* ---- liveness.c ---- */
+
+void liveness_init(struct ws_peer *p);
+/* Sets the timer for what comes next. */
+void liveness_arm(struct ws_peer *p);
+
+#endif

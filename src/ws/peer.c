@@ -1,0 +1,216 @@
+#include "ws/parts.h"
+
+#include "base/pool.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static _Thread_local struct pool peers = POOL_OF(struct ws_peer);
+
+static void set_state(struct ws_peer *p, enum peer_state next)
+{
+    assert(next > p->state); /* OPEN, CLOSING, GONE: only onwards */
+    p->state = (uint8_t)next;
+}
+
+static void peer_free(struct reap *reap)
+{
+    pool_give(&peers, container_of(reap, struct ws_peer, reap));
+}
+
+/* Lets go of everything but the stream, which is returned. */
+static struct stream *let_go(struct ws_peer *p)
+{
+    struct stream *s = p->stream;
+    set_state(p, PEER_GONE);
+    p->stream = NULL;
+    p->counts->peers_now--;
+    timer_stop(&p->timer);
+    reader_forget(&p->reader);
+    free(p->held);
+    p->held = NULL;
+    loop_reap(stream_loop(s), &p->reap, peer_free);
+    return s;
+}
+
+void peer_end(struct ws_peer *p, unsigned code, struct slice reason)
+{
+    stream_finish(let_go(p), p->config->close_timeout_ms);
+    p->ops->on_end(p, code, reason);
+}
+
+void peer_cut(struct ws_peer *p, unsigned code, const char *why)
+{
+    stream_close(let_go(p));
+    p->ops->on_end(p, code, slice_of(why));
+}
+
+void peer_fail(struct ws_peer *p, unsigned code, const char *why)
+{
+    if (p->state == PEER_CLOSING) {
+        peer_end(p, p->close_code, SLICE_NONE);
+        return;
+    }
+    if (code != 1011)
+        p->counts->protocol_errors++;
+    sender_close(p, code, slice_of(why));
+    peer_end(p, code, slice_of(why));
+}
+
+void peer_settle(struct ws_peer *p)
+{
+    if (p->state == PEER_GONE)
+        return;
+    bool stop = p->paused || p->choked || p->held;
+    if (stop == p->stopped)
+        return;
+    p->stopped = stop;
+    if (stop)
+        stream_pause(p->stream);
+    else
+        stream_resume(p->stream);
+}
+
+static void on_recv(struct stream *s, struct bytes data)
+{
+    struct ws_peer *p = s->owner;
+    p->received_ms = loop_now_ms(stream_loop(s));
+    p->counts->bytes_in += data.len;
+    reader_take(p, data);
+}
+
+static void on_stream_end(struct stream *s, int error)
+{
+    struct ws_peer *p = s->owner;
+    if (p->state == PEER_CLOSING)
+        peer_end(p, p->close_code, SLICE_NONE);
+    else if (error)
+        peer_cut(p, 1006, strerrordesc_np(-error));
+    else
+        peer_end(p, 1006, SLICE_LITERAL("end of stream without a close frame"));
+}
+
+static void on_stream_drain(struct stream *s)
+{
+    struct ws_peer *p = s->owner;
+    p->received_ms = loop_now_ms(stream_loop(s));
+    p->choked = false;
+    peer_settle(p);
+    if (p->ops->on_drain && p->state == PEER_OPEN)
+        p->ops->on_drain(p);
+}
+
+static const struct stream_ops stream_ops = {
+    .on_recv = on_recv,
+    .on_end = on_stream_end,
+    .on_drain = on_stream_drain,
+};
+
+struct ws_peer *ws_peer_new(struct stream *stream, const struct ws_config *config,
+                            struct ws_counts *counts, const struct ws_peer_ops *ops, void *owner)
+{
+    struct ws_peer *p = pool_take(&peers);
+    if (!p) {
+        stream_close(stream);
+        return NULL;
+    }
+    *p = (struct ws_peer){
+        .stream = stream, .config = config, .counts = counts, .ops = ops, .owner = owner};
+    counts->peers_now++;
+    stream_own(stream, &stream_ops, p);
+    liveness_init(p);
+    return p;
+}
+
+void ws_peer_begin(struct ws_peer *p, struct bytes rest)
+{
+    p->counts->bytes_in += rest.len;
+    reader_take(p, rest);
+}
+
+void *ws_peer_owner(const struct ws_peer *p)
+{
+    return p->owner;
+}
+
+void ws_peer_own(struct ws_peer *p, const struct ws_peer_ops *ops, void *owner)
+{
+    p->ops = ops;
+    p->owner = owner;
+}
+
+struct stream *ws_peer_stream(const struct ws_peer *p)
+{
+    return p->stream;
+}
+
+static void check_queue(struct ws_peer *p)
+{
+    uint64_t max = p->config->queue_max;
+    if (max == 0 || p->overfull || stream_queued(p->stream) <= max)
+        return;
+    p->overfull = true;
+    liveness_arm(p);
+}
+
+void ws_peer_send(struct ws_peer *p, enum ws_op op, const struct slice *pieces, size_t count)
+{
+    assert(op == WS_OP_TEXT || op == WS_OP_BINARY);
+    if (p->state != PEER_OPEN)
+        return;
+    p->counts->messages_out++;
+    sender_frame(p, op, pieces, count);
+    check_queue(p);
+}
+
+void ws_peer_ping(struct ws_peer *p, struct slice data)
+{
+    assert(data.len <= 125);
+    if (p->state == PEER_OPEN)
+        sender_frame(p, WS_OP_PING, &data, 1);
+}
+
+size_t ws_peer_queued(const struct ws_peer *p)
+{
+    return p->stream ? stream_queued(p->stream) : 0;
+}
+
+void ws_peer_pause(struct ws_peer *p)
+{
+    if (p->state != PEER_OPEN)
+        return;
+    p->paused = true;
+    peer_settle(p);
+}
+
+void ws_peer_resume(struct ws_peer *p)
+{
+    if (p->state == PEER_GONE || !p->paused)
+        return;
+    p->paused = false;
+    p->received_ms = loop_now_ms(stream_loop(p->stream));
+    if (p->held)
+        liveness_arm(p); /* the rest of what had come is delivered by the timer */
+    else
+        peer_settle(p);
+}
+
+void ws_peer_close(struct ws_peer *p, unsigned code, struct slice reason)
+{
+    if (p->state != PEER_OPEN)
+        return;
+    sender_close(p, code, reason);
+    set_state(p, PEER_CLOSING);
+    reader_forget(&p->reader);
+    p->close_code = (uint16_t)code;
+    p->overfull = false;
+    p->close_due_ms = loop_now_ms(stream_loop(p->stream)) + p->config->close_timeout_ms;
+    ws_peer_resume(p); /* their close frame is still to come */
+    liveness_arm(p);
+}
+
+void ws_peer_drop(struct ws_peer *p)
+{
+    if (p->state != PEER_GONE)
+        stream_close(let_go(p));
+}
