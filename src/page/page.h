@@ -1,7 +1,8 @@
-/* page.h - page programs: a process that answers a request and goes on talking with its page (the contract, section 2).
+/* page.h - page programs: a process that answers a request and goes on talking with its page (the
+ * contract, section 2).
  *
- * One struct page a program: stdin (the request's body), stdout (a CGI answer, streamed), stderr (the log), descriptor 3 (events), and the
- * session or plain WebSocket that it talks with.
+ * One struct page a program: stdin (the request's body), stdout (a CGI answer, streamed), stderr
+ * (the log), descriptor 3 (events), and the session or plain WebSocket that it talks with.
  *
  * Threads  Loop thread only; struct page_limits is shared by all workers.
  */
@@ -32,7 +33,7 @@ struct page_counts {
 
 /* All that the pages of one worker share. */
 struct page_host {
-    struct loop *loop;                         /* borrowed, like all pointers here */
+    struct loop *loop; /* borrowed, like all pointers here */
     const struct page_config *config;
     const struct session_config *session_config;
     const struct ws_config *ws_config;
@@ -41,26 +42,41 @@ struct page_host {
     struct page_counts counts;
     struct session_counts session_counts;
     struct ws_counts ws_counts;
-    struct slice server_name;                  /* SERVER_SOFTWARE */
+    struct slice server_name; /* SERVER_SOFTWARE */
     struct list pages;
     bool draining;
 };
 
-/* A request for a page: starts the program, streams its answer. Takes the exchange. `origin` is the page's own origin (scheme://host[:port]). */
-void page_open(struct page_host *host, struct exchange *x, const struct site_found *found, struct slice origin);
+/* A request for a page: starts the program, streams its answer. Takes the exchange. `origin` is the
+ * page's own origin (scheme://host[:port]). */
+void page_open(struct page_host *host, struct exchange *x, const struct site_found *found,
+               struct slice origin);
 
-/* A WebSocket handshake for a program (already checked: version, Host, Origin). Attaches to the session that it names, starts a program for it otherwise (httpsocket.v1
- * without a session, or the plain form). `same_origin`: answer refusals of httpsocket.v1 by close codes after 101. The caller has made sure that the session
- * belongs to this worker. Takes the exchange. */
-void page_connect(struct page_host *host, struct exchange *x, const struct site_found *found, struct slice origin, bool same_origin);
+/* A WebSocket handshake for a program (already checked: version, Host, Origin). Attaches to the
+ * session that it names, starts a program for it otherwise (httpsocket.v1 without a session, or the
+ * plain form). `same_origin`: answer refusals of httpsocket.v1 by close codes after 101. The caller
+ * has made sure that the session belongs to this worker. Takes the exchange. */
+void page_connect(struct page_host *host, struct exchange *x, const struct site_found *found,
+                  struct slice origin, bool same_origin);
 
-/* The session id that the handshake names, or SLICE_NONE: for the caller, who finds the worker by it (session_id_worker). */
+/* Refuses a WebSocket handshake: `same_origin` clients of httpsocket.v1 get 101 and the close code
+ * (4000 + status, or 1012, 1013), all others the HTTP status that belongs to it, with the token as
+ * short body, Script-Access-Reason, Cache-Control: no-store and, with retry_s, Retry-After. The
+ * close reason is `TOKEN` or `TOKEN retry=N`. Takes the exchange. */
+void page_refuse(struct page_host *host, struct exchange *x, unsigned code, struct slice token,
+                 uint32_t retry_s, bool same_origin);
+
+/* The session id that the handshake names, or SLICE_NONE: for the caller, who finds the worker by
+ * it (session_id_worker). */
 struct slice page_connect_session(struct exchange *x);
-/* The key of a handshake without a session (SLICE_NONE otherwise): all connections with one key go to one worker. */
+/* The key of a handshake without a session (SLICE_NONE otherwise): all connections with one key go
+ * to one worker. */
 struct slice page_connect_key(struct exchange *x);
 
-/* No new programs (503 / 1012); every session is ended with 1012 `draining retry=N`, its program gets end of file. `on_empty` runs once no page is left. */
-void page_host_drain(struct page_host *host, uint32_t retry_s, void (*on_empty)(struct page_host *));
+/* No new programs (503 / 1012); every session is ended with 1012 `draining retry=N`, its program
+ * gets end of file. `on_empty` runs once no page is left. */
+void page_host_drain(struct page_host *host, uint32_t retry_s,
+                     void (*on_empty)(struct page_host *));
 /* Kills what is still there. */
 void page_host_stop(struct page_host *host);
 

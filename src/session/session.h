@@ -1,4 +1,5 @@
-/* session.h - a conversation that outlives its connections: exactly once, in order, both ways (docs/protocol.md).
+/* session.h - a conversation that outlives its connections: exactly once, in order, both ways
+ * (docs/protocol.md).
  *
  *            session_attach                 session_attach (another wire: takeover)
  *   WAITING ───────────────> ATTACHED ────────────────────────┐
@@ -7,19 +8,20 @@
  *      │                     DETACHED
  *      └──────────┬───────────┴──── session_end, grace over, the client's .close, a broken rule
  *                 v
- *               ENDING   (the owner has let go; keeps what the client has not yet acknowledged, until it comes and gets it or grace is over)
+ *               ENDING   (the owner has let go; keeps what the client has not yet acknowledged,
+ * until it comes and gets it or grace is over)
  *                 v
  *               OVER     (on_over: the last callback)
  *
- * Between two parties: the *wire* (one WebSocket at a time, whatever it is made of) and the *owner* (the program's side). It
- * knows neither HTTP, nor WebSocket, nor processes.
+ * Between two parties: the *wire* (one WebSocket at a time, whatever it is made of) and the *owner*
+ * (the program's side). It knows neither HTTP, nor WebSocket, nor processes.
  *
- * Numbers    session/outbox.h keeps what was sent and is not acknowledged; what was received is a count.
- * Bounds     Outgoing: session_writable() is false from `buffer_max` bytes unacknowledged on; the owner then stops taking from its program. Incoming:
- *            the client may have `window` bytes that the owner has not yet session_taken(); more is a breach of the protocol.
- * Lifetime   session_new() to on_over; the table (session/table.h) finds it by id. The owner's pointer dies with on_over.
- * Threads    Loop thread only.
- * Memory     At most 600 B while idle.
+ * Numbers    session/outbox.h keeps what was sent and is not acknowledged; what was received is a
+ * count. Bounds     Outgoing: session_writable() is false from `buffer_max` bytes unacknowledged
+ * on; the owner then stops taking from its program. Incoming: the client may have `window` bytes
+ * that the owner has not yet session_taken(); more is a breach of the protocol. Lifetime
+ * session_new() to on_over; the table (session/table.h) finds it by id. The owner's pointer dies
+ * with on_over. Threads    Loop thread only. Memory     At most 600 B while idle.
  */
 #ifndef SESSION_SESSION_H
 #define SESSION_SESSION_H
@@ -49,14 +51,16 @@ struct session_wire {
 };
 
 struct session_ops {
-    /* A sequenced message of the client, in order, exactly once. Slices are valid during the call. The owner calls session_taken() when its program has taken it. */
+    /* A sequenced message of the client, in order, exactly once. Slices are valid during the call.
+     * The owner calls session_taken() when its program has taken it. */
     void (*on_message)(struct session *s, const struct message *m);
     void (*on_attach)(struct session *s, bool resumed);
     void (*on_detach)(struct session *s, struct slice reason);
     /* session_writable() has become true again. */
     void (*on_writable)(struct session *s);
-    /* The session ends by the client's will, by time or by a breach: the owner lets its program go and calls session_end() (any code) when what it still had to
-     * say is said. `reason` is a token. Not called after session_end(). */
+    /* The session ends by the client's will, by time or by a breach: the owner lets its program go
+     * and calls session_end() (any code) when what it still had to say is said. `reason` is a
+     * token. Not called after session_end(). */
     void (*on_close)(struct session *s, struct slice reason);
     /* Memory is freed after this. */
     void (*on_over)(struct session *s);
@@ -73,7 +77,8 @@ struct session_config {
 };
 
 struct session_counts {
-    uint64_t started, now, attached_now, attaches, resumes, replayed, messages_in, messages_out, ended_by_grace, breaches;
+    uint64_t started, now, attached_now, attaches, resumes, replayed, messages_in, messages_out,
+        ended_by_grace, breaches;
 };
 
 struct session_table;
@@ -88,29 +93,36 @@ struct session_spec {
     struct slice path;   /* of the program's URL; copied */
 };
 
-/* With an id of 128 random bits and the worker's index. NULL without memory, or -ENOSPC in errno when the table is full. */
+/* With an id of 128 random bits and the worker's index. NULL without memory, or -ENOSPC in errno
+ * when the table is full. */
 struct session *session_new(struct loop *loop, const struct session_spec *spec);
 struct slice session_id(const struct session *s);
 void *session_owner(const struct session *s);
 bool session_attached(const struct session *s);
 
-/* May this client have the session? Checks path, origin and key (bound by the first attach), and that `received` can be served. 0, or the close code: 4403, 4409, 4410. */
-unsigned session_admits(const struct session *s, struct slice path, struct slice origin, struct slice key, uint64_t received);
-/* After session_admits() said 0. An older wire is closed with 4000. Sends `.welcome` and the replay. */
-void session_attach(struct session *s, struct session_wire *wire, struct slice key, uint64_t received);
+/* May this client have the session? Checks path, origin and key (bound by the first attach), and
+ * that `received` can be served. 0, or the close code: 4403, 4409, 4410. */
+unsigned session_admits(const struct session *s, struct slice path, struct slice origin,
+                        struct slice key, uint64_t received);
+/* After session_admits() said 0. An older wire is closed with 4000. Sends `.welcome` and the
+ * replay. */
+void session_attach(struct session *s, struct session_wire *wire, struct slice key,
+                    uint64_t received);
 /* The wire is gone. No effect if another one has taken over. */
 void session_detach(struct session_wire *wire, struct slice reason);
 
 /* A WebSocket message from the wire. May end the session. */
 void session_receive(struct session_wire *wire, bool binary, struct slice data);
 
-/* Queues a message to the client; sent at once if attached. Always taken: the owner looks at session_writable() before it takes more from its program. */
+/* Queues a message to the client; sent at once if attached. Always taken: the owner looks at
+ * session_writable() before it takes more from its program. */
 void session_send(struct session *s, const struct message *m);
 bool session_writable(const struct session *s);
 /* The owner's program has taken one more message, in order. */
 void session_taken(struct session *s);
 
-/* No more from the owner: after what is queued has been acknowledged the client gets `.close` and the WebSocket close code. */
+/* No more from the owner: after what is queued has been acknowledged the client gets `.close` and
+ * the WebSocket close code. */
 void session_end(struct session *s, unsigned code, struct slice reason);
 /* At once, without waiting for anybody. on_over follows at the end of the turn. */
 void session_abort(struct session *s, unsigned code, struct slice reason);

@@ -1,7 +1,9 @@
-/* table.h - the sessions of one worker, found by id, or by key while the client may not yet know the id.
+/* table.h - the sessions of one worker, found by id, or by key while the client may not yet know
+ * the id.
  *
- * An id is 18 bytes in base64url: 16 of getrandom(2), then the worker's index, so that any worker can tell whose it is.
- * Comparison by hash of the whole id; ids are never logged: session_log_id() is a short one-way mark for log lines.
+ * An id is 18 bytes in base64url: 16 of getrandom(2), then the worker's index, so that any worker
+ * can tell whose it is. Comparison by hash of the whole id; ids are never logged: session_log_id()
+ * is a short one-way mark for log lines.
  */
 #ifndef SESSION_TABLE_H
 #define SESSION_TABLE_H
@@ -13,11 +15,13 @@ struct session_table *session_table_new(uint16_t worker, uint32_t sessions_max);
 void session_table_free(struct session_table *t);
 /* NULL if there is none. */
 struct session *session_table_find(struct session_table *t, struct slice id);
-/* A session started for a connection without a page, whose client has not yet come back with the id. */
+/* A session started for a connection without a page, whose client has not yet come back with the
+ * id. */
 struct session *session_table_find_key(struct session_table *t, struct slice key);
 uint32_t session_table_count(const struct session_table *t);
 /* Calls for each; `each` may end sessions. */
-void session_table_each(struct session_table *t, void (*each)(struct session *s, void *arg), void *arg);
+void session_table_each(struct session_table *t, void (*each)(struct session *s, void *arg),
+                        void *arg);
 
 bool session_id_valid(struct slice id);
 bool session_key_valid(struct slice key);

@@ -1,0 +1,73 @@
+#include "base/hash.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <sys/random.h>
+
+static uint64_t process_key[2];
+static pthread_once_t drawn = PTHREAD_ONCE_INIT;
+
+static void draw_key(void)
+{
+    ssize_t n = getrandom(process_key, sizeof(process_key), 0);
+    assert(n == sizeof(process_key));
+}
+
+static inline uint64_t rotate(uint64_t x, int bits)
+{
+    return x << bits | x >> (64 - bits);
+}
+
+struct state {
+    uint64_t v0, v1, v2, v3;
+};
+
+static inline void sip_round(struct state *s)
+{
+    s->v0 += s->v1;
+    s->v1 = rotate(s->v1, 13) ^ s->v0;
+    s->v0 = rotate(s->v0, 32);
+    s->v2 += s->v3;
+    s->v3 = rotate(s->v3, 16) ^ s->v2;
+    s->v0 += s->v3;
+    s->v3 = rotate(s->v3, 21) ^ s->v0;
+    s->v2 += s->v1;
+    s->v1 = rotate(s->v1, 17) ^ s->v2;
+    s->v2 = rotate(s->v2, 32);
+}
+
+static inline void mix(struct state *s, uint64_t word)
+{
+    s->v3 ^= word;
+    sip_round(s);
+    s->v0 ^= word;
+}
+
+uint64_t hash_siphash13(const uint64_t key[2], struct slice data)
+{
+    struct state s = {
+        .v0 = key[0] ^ 0x736f6d6570736575,
+        .v1 = key[1] ^ 0x646f72616e646f6d,
+        .v2 = key[0] ^ 0x6c7967656e657261,
+        .v3 = key[1] ^ 0x7465646279746573,
+    };
+    uint64_t last = (uint64_t)data.len << 56;
+    for (; data.len >= 8; data = slice_skip(data, 8)) {
+        uint64_t word;
+        memcpy(&word, data.ptr, 8);
+        mix(&s, word);
+    }
+    for (size_t i = 0; i < data.len; i++)
+        last |= (uint64_t)(unsigned char)data.ptr[i] << (8 * i);
+    mix(&s, last);
+    s.v2 ^= 0xff;
+    for (int i = 0; i < 3; i++)
+        sip_round(&s);
+    return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+}
+
+uint64_t hash_bytes(struct slice data)
+{
+    pthread_once(&drawn, draw_key);
+    return hash_siphash13(process_key, data);
+}

@@ -1,0 +1,23 @@
+/* entry.h - a session's place in the table: its id and key, and the links. Private to this room. */
+#ifndef SESSION_ENTRY_H
+#define SESSION_ENTRY_H
+
+#include "session/session.h"
+
+struct entry {
+    struct entry *next_by_id, *next_by_key;
+    uint64_t id_hash, key_hash;
+    uint8_t key_len; /* 0: not bound */
+    char id[SESSION_ID_LEN];
+    char key[SESSION_KEY_MAX];
+};
+
+struct session *session_of_entry(struct entry *e);
+
+/* Draws the id. -ENOSPC if the table is full. */
+int entry_add(struct session_table *t, struct entry *e);
+/* Once. */
+void entry_bind_key(struct session_table *t, struct entry *e, struct slice key);
+void entry_remove(struct session_table *t, struct entry *e);
+
+#endif

@@ -1,0 +1,63 @@
+#include "session/inbox.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define ROOM_FIRST 8
+#define ROOM_IDLE  64 /* what an empty ring may keep */
+
+static uint32_t waiting(const struct inbox *in)
+{
+    return (uint32_t)(in->received - in->taken);
+}
+
+static bool grow(struct inbox *in)
+{
+    uint32_t room = in->room ? in->room * 2 : ROOM_FIRST;
+    uint32_t *sizes = malloc(room * sizeof(*sizes));
+    if (!sizes)
+        return false;
+    for (uint32_t i = 0; i < waiting(in); i++)
+        sizes[i] = in->sizes[(in->first + i) % in->room];
+    free(in->sizes);
+    in->sizes = sizes;
+    in->first = 0;
+    in->room = room;
+    return true;
+}
+
+bool inbox_admits(const struct inbox *in, uint64_t size, uint32_t window)
+{
+    return in->bytes == 0 || in->bytes + size <= window;
+}
+
+bool inbox_receive(struct inbox *in, uint32_t size)
+{
+    if (waiting(in) == in->room && !grow(in))
+        return false;
+    in->sizes[(in->first + waiting(in)) % in->room] = size;
+    in->received++;
+    in->bytes += size;
+    return true;
+}
+
+uint32_t inbox_take(struct inbox *in)
+{
+    assert(in->taken < in->received);
+    uint32_t size = in->sizes[in->first];
+    in->first = (in->first + 1) % in->room;
+    in->taken++;
+    in->bytes -= size;
+    if (in->taken == in->received && in->room > ROOM_IDLE) {
+        free(in->sizes);
+        in->sizes = NULL;
+        in->first = in->room = 0;
+    }
+    return size;
+}
+
+void inbox_clear(struct inbox *in)
+{
+    free(in->sizes);
+    in->sizes = NULL;
+}

@@ -1,0 +1,32 @@
+/* inbox.h - what the client has sent and the program has not yet taken: counts and sizes, not the
+ * messages themselves.
+ *
+ * The sum of the sizes is what the window bounds; the counts are what `.ack` and `.welcome` say.
+ */
+#ifndef SESSION_INBOX_H
+#define SESSION_INBOX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct inbox {
+    uint64_t received; /* messages in all */
+    uint64_t taken;    /* how many of them the program has */
+    uint64_t bytes;    /* of those between */
+    uint32_t *sizes;   /* a ring: of those between, oldest first */
+    uint32_t first, room;
+};
+
+/* May a message of `size` bytes come on top, with a window of `window`? One message alone always
+ * may. */
+bool inbox_admits(const struct inbox *in, uint64_t size, uint32_t window);
+
+/* False without memory, and nothing has changed. */
+bool inbox_receive(struct inbox *in, uint32_t size);
+
+/* The oldest has been taken; returns its size. There must be one. */
+uint32_t inbox_take(struct inbox *in);
+
+void inbox_clear(struct inbox *in);
+
+#endif

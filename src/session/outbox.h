@@ -1,0 +1,39 @@
+/* outbox.h - what was sent in a session and is not yet acknowledged: numbered, in order, ready to
+ * be sent again.
+ *
+ * Pure memory: knows no wire. Messages are copied in; an empty outbox owns nothing.
+ */
+#ifndef SESSION_OUTBOX_H
+#define SESSION_OUTBOX_H
+
+#include "base/slice.h"
+
+struct outbox_message {
+    struct outbox_message *next;
+    bool binary;
+    size_t len;
+    char data[];
+};
+
+struct outbox {
+    struct outbox_message *first, *last;
+    uint64_t acked; /* the number of the first message that is kept */
+    uint64_t sent;  /* the number of the next one */
+    size_t bytes;   /* of all that is kept */
+};
+
+/* The pieces as one message; NULL without memory, and nothing has changed. The outbox owns the
+ * result. */
+const struct outbox_message *outbox_push(struct outbox *o, bool binary, const struct slice *pieces,
+                                         size_t count);
+
+/* Can the rest be sent to a peer that has `received` messages? */
+bool outbox_serves(const struct outbox *o, uint64_t received);
+
+/* Forgets all before number `received`; false, and nothing has changed, unless outbox_serves() it.
+ */
+bool outbox_ack(struct outbox *o, uint64_t received);
+
+void outbox_clear(struct outbox *o);
+
+#endif
