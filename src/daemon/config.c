@@ -1,0 +1,297 @@
+#include "daemon/config.h"
+
+#include "daemon/value.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum kind { KIND_TEXT, KIND_LIST, KIND_NUMBER, KIND_SIZE, KIND_TIME, KIND_CHOICE };
+
+struct option_row {
+    enum kind kind;
+    const char *name;
+    char letter;
+    size_t offset; /* of the field in struct config */
+    uint64_t initial, min, max;
+    const char *initial_text;
+    const char *arg; /* a CHOICE: the words, separated by spaces */
+    const char *help;
+};
+
+#define AT(field) offsetof(struct config, field)
+#define TEXT(field, name, letter, initial, arg, help) {KIND_TEXT, name, letter, AT(field), 0, 0, 0, initial, arg, help},
+#define LIST(field, name, letter, arg, help)          {KIND_LIST, name, letter, AT(field), 0, 0, 0, NULL, arg, help},
+#define NUMBER(field, name, letter, initial, min, max, arg, help)                                                      \
+    {KIND_NUMBER, name, letter, AT(field), initial, min, max, NULL, arg, help},
+#define SIZE(field, name, initial, min, max, help) {KIND_SIZE, name, 0, AT(field), initial, min, max, NULL, "SIZE", help},
+#define TIME(field, name, initial, min, max, help) {KIND_TIME, name, 0, AT(field), initial, min, max, NULL, "TIME", help},
+#define CHOICE(field, name, initial, words, help)  {KIND_CHOICE, name, 0, AT(field), 0, 0, 0, initial, words, help},
+static const struct option_row rows[] = {
+#include "daemon/options.def"
+};
+#define ROW_COUNT (sizeof(rows) / sizeof(*rows))
+
+static void *field_of(const struct config *c, const struct option_row *row)
+{
+    return (char *)c + row->offset;
+}
+
+static const struct option_row *find_row(const char *name)
+{
+    for (size_t i = 0; i < ROW_COUNT; i++)
+        if (!strcmp(rows[i].name, name))
+            return &rows[i];
+    return NULL;
+}
+
+static void list_clear(struct config_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->items[i]);
+    free(list->items);
+    *list = (struct config_list){0};
+}
+
+static bool list_add(struct config_list *list, const char *value)
+{
+    char **items = realloc(list->items, (list->count + 1) * sizeof(*items));
+    if (!items)
+        return false;
+    list->items = items;
+    items[list->count] = strdup(value);
+    if (!items[list->count])
+        return false;
+    list->count++;
+    return true;
+}
+
+static bool set_text(char **field, const char *value)
+{
+    char *copy = strdup(value);
+    if (!copy)
+        return false;
+    free(*field);
+    *field = copy;
+    return true;
+}
+
+static void print_value(const struct option_row *row, uint64_t value, char out[32])
+{
+    if (row->kind == KIND_SIZE)
+        value_print_size(value, out);
+    else if (row->kind == KIND_TIME)
+        value_print_time(value, out);
+    else
+        snprintf(out, 32, "%llu", (unsigned long long)value);
+}
+
+static bool set_number(const struct option_row *row, uint64_t *field, const char *value, struct text *why)
+{
+    char min[32], max[32];
+    uint64_t number;
+    struct slice s = slice_of(value);
+    bool read = row->kind == KIND_SIZE   ? value_size(s, &number)
+                : row->kind == KIND_TIME ? value_time(s, &number)
+                                         : slice_to_uint(s, UINT64_MAX, &number);
+    if (read && number >= row->min && number <= row->max) {
+        *field = number;
+        return true;
+    }
+    print_value(row, row->min, min);
+    print_value(row, row->max, max);
+    text_printf(why, "%s: expected %s from %s to %s, not `%s`", row->name,
+                row->kind == KIND_SIZE   ? "a size (such as 64K)"
+                : row->kind == KIND_TIME ? "a time (such as 10s)"
+                                         : "a whole number",
+                min, max, value);
+    return false;
+}
+
+static bool has_word(const char *words, struct slice word)
+{
+    for (struct slice rest = slice_of(words); rest.len;) {
+        size_t end = slice_find(rest, ' ');
+        if (slice_equal(slice_first(rest, end), word))
+            return true;
+        rest = slice_skip(rest, end < rest.len ? end + 1 : end);
+    }
+    return false;
+}
+
+bool config_set(struct config *c, const char *name, const char *value, bool fresh, struct text *why)
+{
+    const struct option_row *row = find_row(name);
+    if (!row) {
+        text_printf(why, "no setting is called `%s`", name);
+        return false;
+    }
+    bool kept = true;
+    switch (row->kind) {
+    case KIND_LIST:
+        if (fresh)
+            list_clear(field_of(c, row));
+        kept = list_add(field_of(c, row), value);
+        break;
+    case KIND_CHOICE:
+        if (!has_word(row->arg, slice_of(value))) {
+            text_printf(why, "%s: expected one of: %s; not `%s`", name, row->arg, value);
+            return false;
+        }
+        kept = set_text(field_of(c, row), value);
+        break;
+    case KIND_TEXT:
+        kept = set_text(field_of(c, row), value);
+        break;
+    case KIND_NUMBER:
+    case KIND_SIZE:
+    case KIND_TIME:
+        return set_number(row, field_of(c, row), value, why);
+    }
+    if (!kept)
+        text_printf(why, "out of memory");
+    return kept;
+}
+
+bool config_is_list(const char *name)
+{
+    const struct option_row *row = find_row(name);
+    return row && row->kind == KIND_LIST;
+}
+
+bool config_known(const char *name)
+{
+    return find_row(name);
+}
+
+struct config *config_new(void)
+{
+    struct config *c = calloc(1, sizeof(*c));
+    bool ok = c;
+    for (size_t i = 0; ok && i < ROW_COUNT; i++) {
+        const struct option_row *row = &rows[i];
+        if (row->initial_text)
+            ok = set_text(field_of(c, row), row->initial_text);
+        else if (row->kind != KIND_LIST)
+            *(uint64_t *)field_of(c, row) = row->initial;
+    }
+    if (ok && set_text(&c->root, "."))
+        return c;
+    config_free(c);
+    return NULL;
+}
+
+void config_free(struct config *c)
+{
+    if (!c)
+        return;
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        if (rows[i].kind == KIND_LIST)
+            list_clear(field_of(c, &rows[i]));
+        else if (rows[i].kind == KIND_TEXT || rows[i].kind == KIND_CHOICE)
+            free(*(char **)field_of(c, &rows[i]));
+    }
+    free(c->root);
+    free(c->addresses);
+    free(c->origins);
+    free(c);
+}
+
+static bool check_addresses(struct config *c, struct text *why)
+{
+    const char *reason;
+    if (!c->listen.count && !list_add(&c->listen, "127.0.0.1:8080"))
+        return false;
+    c->addresses = calloc(c->listen.count, sizeof(*c->addresses));
+    if (!c->addresses)
+        return false;
+    for (size_t i = 0; i < c->listen.count; i++) {
+        if (net_address_parse(slice_of(c->listen.items[i]), &c->addresses[i], &reason) == 0)
+            continue;
+        text_printf(why, "listen: `%s`: %s", c->listen.items[i], reason);
+        return false;
+    }
+    if (*c->admin && net_address_parse(slice_of(c->admin), &c->admin_address, &reason) < 0) {
+        text_printf(why, "admin: `%s`: %s", c->admin, reason);
+        return false;
+    }
+    return true;
+}
+
+static bool check_origins(struct config *c, struct text *why)
+{
+    c->origins = calloc(c->origin.count + 1, sizeof(*c->origins));
+    if (!c->origins)
+        return false;
+    for (size_t i = 0; i < c->origin.count; i++) {
+        if (origin_parse(slice_of(c->origin.items[i]), &c->origins[i]) && c->origins[i].scheme != ORIGIN_OPAQUE)
+            continue;
+        text_printf(why, "origin: expected an origin such as https://a.example, not `%s`", c->origin.items[i]);
+        return false;
+    }
+    return true;
+}
+
+bool config_check(struct config *c, struct text *why)
+{
+    if (!check_addresses(c, why) || !check_origins(c, why)) {
+        if (!why->len)
+            text_printf(why, "out of memory");
+        return false;
+    }
+    if (!*c->tls_cert != !*c->tls_key) {
+        text_printf(why, "tls-cert and tls-key go together; %s is missing", *c->tls_cert ? "tls-key" : "tls-cert");
+        return false;
+    }
+    return true;
+}
+
+static bool same_list(const struct config_list *a, const struct config_list *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (strcmp(a->items[i], b->items[i]))
+            return false;
+    return true;
+}
+
+void config_fixed_changes(const struct config *old, const struct config *now, struct text *ret)
+{
+    bool changed[] = {
+        !same_list(&old->listen, &now->listen), old->threads != now->threads, strcmp(old->admin, now->admin),
+        !*old->tls_cert != !*now->tls_cert,     strcmp(old->root, now->root), old->sessions_max != now->sessions_max,
+    };
+    static const char *const names[] = {"listen", "threads", "admin", "tls-cert", "root", "sessions-max"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (changed[i])
+            text_printf(ret, "%s%s", ret->len ? "," : "", names[i]);
+}
+
+static void help_row(struct text *out, const struct option_row *row)
+{
+    char initial[32] = "", head[64];
+    int n = row->letter ? snprintf(head, sizeof(head), "  -%c, --%s", row->letter, row->name)
+                        : snprintf(head, sizeof(head), "      --%s", row->name);
+    if (row->kind != KIND_CHOICE)
+        snprintf(head + n, sizeof(head) - (size_t)n, " %s", row->arg);
+    text_printf(out, "%-32s %s", head, row->help);
+    if (row->kind == KIND_CHOICE)
+        text_printf(out, " (one of: %s; default %s)", row->arg, row->initial_text);
+    else if (row->kind >= KIND_NUMBER && row->initial) {
+        print_value(row, row->initial, initial);
+        text_printf(out, " (default %s)", initial);
+    }
+    text_printf(out, "\n");
+}
+
+void config_help(struct text *out)
+{
+    for (size_t i = 0; i < ROW_COUNT; i++)
+        help_row(out, &rows[i]);
+}
+
+void config_each(void (*each)(void *arg, const char *name, char letter), void *arg)
+{
+    for (size_t i = 0; i < ROW_COUNT; i++)
+        each(arg, rows[i].name, rows[i].letter);
+}

@@ -1,0 +1,61 @@
+/* config.h - the settings of the daemon: defaults, then the config file, then the command line. options.def lists them.
+ *
+ * A config is read whole, checked whole, and then never changed; a reload makes a new one.
+ */
+#ifndef DAEMON_CONFIG_H
+#define DAEMON_CONFIG_H
+
+#include "base/text.h"
+#include "net/address.h"
+#include "proto/origin.h"
+
+struct config_list {
+    char **items; /* owned */
+    size_t count;
+};
+
+struct config {
+#define TEXT(field, ...)   char *field;
+#define LIST(field, ...)   struct config_list field;
+#define NUMBER(field, ...) uint64_t field;
+#define SIZE(field, ...)   uint64_t field;
+#define TIME(field, ...)   uint64_t field;
+#define CHOICE(field, ...) char *field;
+#include "daemon/options.def"
+#undef TEXT
+#undef LIST
+#undef NUMBER
+#undef SIZE
+#undef TIME
+#undef CHOICE
+    char *root; /* the folder to serve */
+    /* Made by config_check from the texts above. */
+    struct net_address *addresses;
+    struct origin *origins;
+    struct net_address admin_address;
+};
+
+/* The defaults. NULL without memory. */
+struct config *config_new(void);
+void config_free(struct config *c);
+
+/* One setting by its name, as text. False with what was expected in `why`. A list's first value from one source (`fresh`) replaces
+ * what a weaker source said. */
+bool config_set(struct config *c, const char *name, const char *value, bool fresh, struct text *why);
+bool config_is_list(const char *name);
+/* False for a name that no setting has. */
+bool config_known(const char *name);
+
+/* What can only be seen of the whole: addresses and origins parse, certificate and key come together. False with `why`. */
+bool config_check(struct config *c, struct text *why);
+
+/* Names of the settings that differ and that a running server can't change. */
+void config_fixed_changes(const struct config *old, const struct config *now, struct text *ret);
+
+/* The options' part of --help. */
+void config_help(struct text *out);
+
+/* Calls for each setting: its name, and the argument it takes. */
+void config_each(void (*each)(void *arg, const char *name, char letter), void *arg);
+
+#endif
