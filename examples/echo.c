@@ -1,0 +1,286 @@
+/* echo.c - a WebSocket echo server on the rooms of src/: text as text, binary as binary.
+ *
+ *     build/examples/echo [--threads N] [PORT]        (default: 1 thread, port 9001; port 0 picks
+ * one)
+ *
+ * Any path, any Origin, messages up to 16 MiB, no extensions. What benchmarks and conformance
+ * suites run against. A client that sends without reading is not read either, beyond BACKLOG_MAX.
+ * SIGTERM and SIGINT close every connection with 1001 and end it with status 0.
+ */
+#include "base/log.h"
+#include "base/pool.h"
+#include "http/server.h"
+#include "net/listener.h"
+#include "proto/ws_handshake.h"
+#include "ws/peer.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define BACKLOG_MAX (1u << 20)
+
+static const struct ws_config ws_config = {
+    .message_max = 16u << 20,
+    .ping_interval_ms = 20000,
+    .pong_timeout_ms = 20000,
+    .close_timeout_ms = 5000,
+};
+
+static const struct http_limits http_limits = {
+    .head_max = 16384,
+    .body_max = 65536,
+    .head_timeout_ms = 10000,
+    .body_timeout_ms = 10000,
+    .idle_timeout_ms = 30000,
+    .write_timeout_ms = 30000,
+    .connections_max = 100000,
+};
+
+struct worker {
+    struct loop *loop;
+    struct listener listener;
+    struct http_server http;
+    struct ws_counts counts;
+    struct list clients;
+    struct mail stop;
+    pthread_t thread;
+    bool stopping;
+};
+
+struct client {
+    struct list node;
+    struct worker *worker;
+    struct ws_peer *peer;
+};
+
+struct server {
+    struct worker *workers;
+    size_t count;
+    struct watch signals;
+};
+
+static _Thread_local struct pool clients = POOL_OF(struct client);
+
+/* ---- one client ---- */
+
+static void on_message(struct ws_peer *peer, enum ws_op op, struct bytes data)
+{
+    struct slice text = slice_from_bytes(data);
+    ws_peer_send(peer, op, &text, 1);
+    if (ws_peer_queued(peer) > BACKLOG_MAX)
+        ws_peer_pause(peer);
+}
+
+static void on_drain(struct ws_peer *peer)
+{
+    ws_peer_resume(peer);
+}
+
+static void stop_if_empty(struct worker *w)
+{
+    if (w->stopping && list_empty(&w->clients))
+        loop_stop(w->loop);
+}
+
+static void on_end(struct ws_peer *peer, unsigned code, struct slice reason)
+{
+    struct client *c = ws_peer_owner(peer);
+    struct worker *w = c->worker;
+    log_debug("client.ended", log_int("code", code), log_quoted("reason", reason));
+    list_remove(&c->node);
+    pool_give(&clients, c);
+    stop_if_empty(w);
+}
+
+static const struct ws_peer_ops peer_ops = {on_message, on_drain, on_end};
+
+static void welcome(struct worker *w, struct exchange *x, const struct ws_handshake *handshake)
+{
+    const struct http_header headers[] = {
+        {SLICE_LITERAL("Upgrade"), SLICE_LITERAL("websocket")},
+        {SLICE_LITERAL("Sec-WebSocket-Accept"), slice_make(handshake->accept, WS_ACCEPT_SIZE)},
+    };
+    struct client *c = pool_take(&clients);
+    if (!c) {
+        exchange_answer(x, 503, SLICE_LITERAL("out of memory"), NULL, 0);
+        return;
+    }
+    struct bytes rest;
+    struct stream *stream = exchange_upgrade(x, headers, 2, &rest);
+    *c = (struct client){.worker = w};
+    c->peer = ws_peer_new(stream, &ws_config, &w->counts, &peer_ops, c);
+    if (!c->peer) {
+        pool_give(&clients, c);
+        return;
+    }
+    list_append(&w->clients, &c->node);
+    ws_peer_begin(c->peer, rest);
+}
+
+static void on_request(struct http_server *server, struct exchange *x)
+{
+    static const struct http_header upgrade[] = {
+        {SLICE_LITERAL("Upgrade"), SLICE_LITERAL("websocket")},
+        {SLICE_LITERAL("Sec-WebSocket-Version"), SLICE_LITERAL("13")},
+    };
+    struct ws_handshake handshake;
+    switch (ws_handshake_check(x->request, &handshake)) {
+    case WS_HANDSHAKE_OK:
+        welcome(server->owner, x, &handshake);
+        return;
+    case WS_HANDSHAKE_NONE:
+        exchange_answer(x, 426, SLICE_LITERAL("this is a WebSocket echo server"), upgrade, 2);
+        return;
+    case WS_HANDSHAKE_BAD:
+        exchange_answer(x, 400, slice_of(handshake.why), NULL, 0);
+        return;
+    case WS_HANDSHAKE_BAD_VERSION:
+        exchange_answer(x, 426, slice_of(handshake.why), upgrade, 2);
+        return;
+    }
+}
+
+/* ---- one worker ---- */
+
+static void on_stream(struct listener *listener, struct stream *stream)
+{
+    struct worker *w = listener->owner;
+    http_accept(&w->http, stream);
+}
+
+static void deliver_stop(struct mail *mail)
+{
+    struct worker *w = container_of(mail, struct worker, stop);
+    w->stopping = true;
+    listener_stop(&w->listener);
+    http_server_stop(&w->http);
+    for (struct list *n = w->clients.next, *next; n != &w->clients; n = next) {
+        next = n->next;
+        ws_peer_close(container_of(n, struct client, node)->peer, 1001,
+                      SLICE_LITERAL("the server stops"));
+    }
+    stop_if_empty(w);
+}
+
+static int worker_start(struct worker *w, struct net_address *address)
+{
+    list_init(&w->clients);
+    w->loop = loop_new();
+    if (!w->loop)
+        return -errno;
+    http_server_init(&w->http, w->loop, &http_limits, on_request, w);
+    int fd;
+    int error = listener_open(address, &fd);
+    return error ? error : listener_start(w->loop, &w->listener, fd, NULL, on_stream, w);
+}
+
+static void *worker_main(void *argument)
+{
+    struct worker *w = argument;
+    int error = loop_run(w->loop);
+    if (error)
+        log_error("loop.failed", log_errno("error", error));
+    loop_free(w->loop);
+    return NULL;
+}
+
+/* ---- the whole ---- */
+
+static void on_signal(struct watch *watch, unsigned events)
+{
+    (void)events;
+    struct server *server = container_of(watch, struct server, signals);
+    watch_stop(watch);
+    for (size_t i = 0; i < server->count; i++)
+        loop_post(server->workers[i].loop, &server->workers[i].stop, deliver_stop);
+}
+
+/* Blocked before any thread is made, so that every thread leaves them to the descriptor. */
+static int signals_open(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static int fail(const char *what, int error)
+{
+    fprintf(stderr, "echo: %s: %s\n", what, strerror(-error));
+    return 1;
+}
+
+static int serve(struct server *server, uint16_t port)
+{
+    char text[NET_ADDRESS_TEXT_MAX];
+    snprintf(text, sizeof(text), "127.0.0.1:%u", port);
+    struct net_address address;
+    const char *why;
+    int error = net_address_parse(slice_of(text), &address, &why);
+    for (size_t i = 0; i < server->count && !error; i++)
+        error = worker_start(&server->workers[i], &address);
+    if (error)
+        return fail(text, error);
+    int fd = signals_open();
+    watch_init(&server->signals, on_signal);
+    error = watch_start(server->workers[0].loop, &server->signals, fd, WATCH_READ);
+    for (size_t i = 1; i < server->count && !error; i++)
+        error = -pthread_create(&server->workers[i].thread, NULL, worker_main, &server->workers[i]);
+    if (error)
+        return fail("start", error);
+    net_address_print(&address, text);
+    printf("listening on ws://%s\n", text);
+    fflush(stdout);
+    worker_main(&server->workers[0]);
+    for (size_t i = 1; i < server->count; i++)
+        pthread_join(server->workers[i].thread, NULL);
+    close(fd);
+    return 0;
+}
+
+/* Connections are descriptors: takes as many as the host allows. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static int usage(void)
+{
+    fputs("usage: echo [--threads N] [PORT]\n", stderr);
+    return 2;
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t threads = 1, port = 9001;
+    int i = 1;
+    if (i + 1 < argc && strcmp(argv[i], "--threads") == 0) {
+        if (!slice_to_uint(slice_of(argv[i + 1]), 256, &threads) || threads == 0)
+            return usage();
+        i += 2;
+    }
+    if (i < argc && !slice_to_uint(slice_of(argv[i++]), 65535, &port))
+        return usage();
+    if (i < argc)
+        return usage();
+    raise_file_limit();
+    struct server server = {.count = threads, .workers = calloc(threads, sizeof(struct worker))};
+    if (!server.workers)
+        return fail("start", -ENOMEM);
+    int status = serve(&server, (uint16_t)port);
+    free(server.workers);
+    return status;
+}
