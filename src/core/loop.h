@@ -1,12 +1,14 @@
 /* loop.h - one thread's event loop: what came in, timers, deferred work, output, the dead.
  *
- * A turn: wait; dispatch completions (each io's output leaves right after its own dispatch); fire due timers; read the mailbox; flush the
- * io that others wrote to; free what died. Nothing dies inside its own callback: freeing is loop_reap(), at the end of the turn.
+ * A turn: wait; dispatch completions (each io's output leaves right after its own dispatch); fire
+ * due timers; read the mailbox; flush the io that others wrote to; free what died. Nothing dies
+ * inside its own callback: freeing is loop_reap(), at the end of the turn.
  *
- * The interface is completion-shaped: callers get bytes, not readiness, so that another backend (io_uring) is one more file
- * behind struct loop_backend (core/backend.h).
+ * The interface is completion-shaped: callers get bytes, not readiness, so that another backend
+ * (io_uring) is one more file behind struct loop_backend (core/backend.h).
  *
- * Threads  A loop and all its objects belong to the thread that runs it. mailbox_post() alone may be called from another.
+ * Threads  A loop and all its objects belong to the thread that runs it. loop_post() alone may be
+ *          called from another.
  * Memory   Receiving uses one buffer of the loop; an idle io owns no buffer.
  */
 #ifndef CORE_LOOP_H
@@ -19,19 +21,25 @@ struct loop;
 
 /* NULL and errno set on failure. */
 struct loop *loop_new(void);
-/* Everything must have been stopped or closed before. Accepts NULL. */
+/* Everything must have been stopped or closed before; what waits to be reaped is. Accepts NULL. */
 void loop_free(struct loop *loop);
 /* Returns 0 after loop_stop(), or a negative errno if waiting failed. */
 int loop_run(struct loop *loop);
-/* Loop thread only; the current turn is finished first. */
+/* One turn: waits at most `max_wait_ms` (-1: until something happens). Negative errno if waiting
+ * failed. */
+int loop_turn(struct loop *loop, int max_wait_ms);
+/* Loop thread only; the current turn is finished first. Before loop_run() it has no effect. */
 void loop_stop(struct loop *loop);
 
-/* CLOCK_MONOTONIC (with suspend: CLOCK_BOOTTIME) in milliseconds as of this turn's beginning. */
+/* CLOCK_BOOTTIME (monotonic, goes on while the machine sleeps) in milliseconds, read once a turn,
+ * after waiting. */
 uint64_t loop_now_ms(const struct loop *loop);
 
-/* Totals since the start, for metrics and benchmarks. Read by other threads without a lock (relaxed). */
+/* Totals since the start, for metrics and benchmarks. Read by other threads without a lock
+ * (relaxed). */
 struct loop_counts {
-    uint64_t turns, receives, sends, bytes_in, bytes_out, timers_fired, mails;
+    uint64_t turns, receives, sends, bytes_in, bytes_out, timers_fired, mails, accepts;
+    uint64_t accept_pauses; /* for want of descriptors or memory */
 };
 const struct loop_counts *loop_counts(const struct loop *loop);
 
@@ -52,7 +60,8 @@ struct timer {
     void (*fire)(struct timer *timer);
 };
 void timer_init(struct timer *timer, void (*fire)(struct timer *));
-/* Starts or restarts; fires once, not before `delay_ms` have passed, never from inside this call. O(1). */
+/* Starts or restarts; fires once, not before loop_now_ms() has grown by `delay_ms`, never from
+ * inside this call. O(1). */
 void timer_start(struct loop *loop, struct timer *timer, uint64_t delay_ms);
 /* Allowed at any time, also when not started. */
 void timer_stop(struct timer *timer);
@@ -60,7 +69,10 @@ bool timer_active(const struct timer *timer);
 
 /* ---- readiness of foreign descriptors: pidfd, signalfd, libunbound ---- */
 
-enum { WATCH_READ = 1, WATCH_WRITE = 2 };
+enum {
+    WATCH_READ = 1,
+    WATCH_WRITE = 2
+};
 
 struct watch {
     struct loop *loop; /* borrowed */
@@ -68,22 +80,27 @@ struct watch {
     void (*ready)(struct watch *watch, unsigned events);
 };
 void watch_init(struct watch *watch, void (*ready)(struct watch *, unsigned events));
-/* Level-triggered. Negative errno on failure. */
+/* Level-triggered; an error or hang-up is reported as both events. A started one begins anew.
+ * Negative errno on failure. */
 int watch_start(struct loop *loop, struct watch *watch, int fd, unsigned events);
-/* No callback after this, not even one that is already queued in this turn. Before closing the fd. */
+/* No callback after this, not even one that is already queued in this turn: the memory is the
+ * owner's. Also when not started. Before closing the fd. */
 void watch_stop(struct watch *watch);
 
 /* ---- listening sockets ---- */
 
 struct acceptor {
-    struct loop *loop; /* borrowed */
-    int fd;            /* owned from acceptor_start() on */
-    struct timer retry; /* after EMFILE and the like: accepting pauses, says so once, and goes on */
+    struct loop *loop;  /* borrowed */
+    int fd;             /* owned from acceptor_start() on */
+    struct timer retry; /* after EMFILE and the like: accepting pauses, and goes on */
+    bool starved;       /* has said so, once, until a connection is accepted again */
     /* `fd` is the callee's; non-blocking and close-on-exec. */
     void (*accepted)(struct acceptor *acceptor, int fd);
 };
-int acceptor_start(struct loop *loop, struct acceptor *acceptor, int fd, void (*accepted)(struct acceptor *, int fd));
-/* Closes the descriptor; no callback after this. */
+/* Negative errno on failure: then the descriptor is still the caller's. */
+int acceptor_start(struct loop *loop, struct acceptor *acceptor, int fd,
+                   void (*accepted)(struct acceptor *, int fd));
+/* Closes the descriptor; no callback after this, and the memory is the owner's. Once. */
 void acceptor_stop(struct acceptor *acceptor);
 
 /* ---- mail from other threads ---- */

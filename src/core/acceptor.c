@@ -1,0 +1,90 @@
+#include "core/backend.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+/* Without descriptors or memory: the queue of the socket holds who comes, until a connection has
+ * ended. */
+#define RETRY_MS 100
+
+static void resume(struct timer *timer)
+{
+    struct acceptor *acceptor = container_of(timer, struct acceptor, retry);
+    if (acceptor->loop->backend->accept_start(acceptor))
+        timer_start(acceptor->loop, &acceptor->retry, RETRY_MS);
+}
+
+int acceptor_start(struct loop *loop, struct acceptor *acceptor, int fd,
+                   void (*accepted)(struct acceptor *, int fd))
+{
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK))
+        return -errno;
+    *acceptor = (struct acceptor){.loop = loop, .fd = fd, .accepted = accepted};
+    timer_init(&acceptor->retry, resume);
+    return loop->backend->accept_start(acceptor);
+}
+
+void acceptor_stop(struct acceptor *acceptor)
+{
+    struct loop *loop = acceptor->loop;
+    if (!timer_active(&acceptor->retry))
+        loop->backend->accept_stop(acceptor);
+    timer_stop(&acceptor->retry);
+    if (loop->accepting == acceptor)
+        loop->accepting = NULL;
+    close(acceptor->fd);
+    acceptor->fd = -1;
+}
+
+bool acceptor_accepted(struct acceptor *acceptor, int fd)
+{
+    struct loop *loop = acceptor->loop;
+    if (acceptor->starved) {
+        acceptor->starved = false;
+        log_info("accept.resumed", log_int("fd", acceptor->fd));
+    }
+    loop_count(&loop->counts.accepts, 1);
+    loop->accepting = acceptor;
+    acceptor->accepted(acceptor, fd);
+    bool ours = loop->accepting == acceptor;
+    loop->accepting = NULL;
+    return ours;
+}
+
+/* accept(2): errors of one connection that was on its way, not of the socket. */
+static bool concerns_one(int error)
+{
+    switch (-error) {
+    case EINTR:
+    case ECONNABORTED:
+    case EPERM:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case EOPNOTSUPP:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENONET:
+        return true;
+    }
+    return false;
+}
+
+bool acceptor_failed(struct acceptor *acceptor, int error)
+{
+    if (concerns_one(error))
+        return true;
+    struct loop *loop = acceptor->loop;
+    loop_count(&loop->counts.accept_pauses, 1);
+    if (!acceptor->starved)
+        log_error("accept.paused", log_int("fd", acceptor->fd), log_errno("error", error));
+    acceptor->starved = true;
+    loop->backend->accept_stop(acceptor);
+    timer_start(loop, &acceptor->retry, RETRY_MS);
+    return false;
+}

@@ -1,0 +1,149 @@
+/* backend.h - how a loop waits and moves bytes, and what it tells the rest of core: completions,
+ * never readiness.
+ *
+ * A backend is one file with one struct loop_backend. loop.c, io.c and acceptor.c know nothing of
+ * it beyond this page; they ask by the functions of struct loop_backend and hear by the functions
+ * under "what a backend reports".
+ *
+ *   asked                         reported
+ *   wait                          loop_woke once, then everything that has completed, then it
+ * returns io_start, io_receive          io_received for each piece, io_ended once io_send io_sent
+ * as bytes of the head of io->out leave, or io_send_failed; now or at a later wait accept_start
+ * acceptor_accepted for each connection, acceptor_failed watch_start                   watch->ready
+ *
+ * After the matching stop a backend reports nothing and touches the object no more, not even for an
+ * event that it has fetched already. A backend that has given the kernel pointers into io->out
+ * (io_uring) sets IO_HELD until they are back; the reap phase waits for it.
+ *
+ * Threads  Loop thread only.
+ */
+#ifndef CORE_BACKEND_H
+#define CORE_BACKEND_H
+
+#include "core/chunk.h"
+#include "core/io.h"
+#include "core/mailbox.h"
+#include "core/timer.h"
+
+/* The flags of struct io. Owner: io.c, but for the last group. */
+enum io_flag {
+    IO_SOCKET = 1 << 0,    /* send and recv; otherwise write and read */
+    IO_PAUSED = 1 << 1,    /* the owner wants no input */
+    IO_ENDED = 1 << 2,     /* no input comes any more; a write-only pipe begins so */
+    IO_FAILED = 1 << 3,    /* nothing can be sent any more */
+    IO_OWES = 1 << 4,      /* on_drain, when the queue is empty */
+    IO_SHUTDOWN = 1 << 5,  /* our side ends after the queue, or has ended */
+    IO_FINISHING = 1 << 6, /* io_finish: no callback but on_gone */
+    IO_CLOSED = 1 << 7,    /* waits for the reap phase */
+    IO_SHUT = 1 << 8,      /* our side has ended */
+    /* the backend's */
+    IO_SENDING = 1 << 9,    /* io_send is not done: more is queued than has been reported */
+    IO_HELD = 1 << 10,      /* the kernel still has pointers into the queue */
+    IO_BACKEND_A = 1 << 11, /* for its own use */
+    IO_BACKEND_B = 1 << 12,
+};
+
+/* Whether bytes that come in are wanted now. What is left after io_finish is read and thrown away.
+ */
+static inline bool io_receives(const struct io *io)
+{
+    if (io->flags & (IO_ENDED | IO_CLOSED))
+        return false;
+    return io->flags & IO_FINISHING ? io->flags & IO_SHUT : !(io->flags & IO_PAUSED);
+}
+
+struct loop_backend {
+    const char *name;
+    /* Negative errno on failure, such as -ENOSYS where the kernel lacks what it needs. */
+    int (*init)(struct loop *loop);
+    void (*done)(struct loop *loop);
+    /* -1: as long as it takes. Negative errno on failure. */
+    int (*wait)(struct loop *loop, int timeout_ms);
+
+    /* Begins; receives if io_receives(). Negative errno if the descriptor can't be waited for. */
+    int (*io_start)(struct io *io);
+    void (*io_stop)(struct io *io);
+    /* io_receives() has become true. That it has become false the backend notices by itself. */
+    void (*io_receive)(struct io *io);
+    /* The queue is not empty and IO_SENDING not set. */
+    void (*io_send)(struct io *io);
+    /* Once, without waiting: how many bytes the kernel took, or a negative errno. A backend may
+     * always say -EAGAIN. */
+    ssize_t (*io_send_now)(struct io *io, const struct iovec *pieces, int count);
+
+    int (*watch_start)(struct watch *watch, unsigned events);
+    void (*watch_stop)(struct watch *watch);
+    int (*accept_start)(struct acceptor *acceptor);
+    void (*accept_stop)(struct acceptor *acceptor);
+};
+
+extern const struct loop_backend epoll_backend;
+
+/* All that were built, the preferred one first; NULL ends. */
+extern const struct loop_backend *const loop_backends[];
+
+enum {
+    LOOP_BUFFER_BYTES = 256 * 1024
+};
+
+struct loop {
+    const struct loop_backend *backend;
+    void *state;  /* the backend's */
+    char *buffer; /* LOOP_BUFFER_BYTES; what is received lies here during its callback */
+    uint64_t now_ms;
+    bool stopping;
+    struct io *dispatching;     /* whose callback runs; NULL also when that io was released in it */
+    struct acceptor *accepting; /* likewise */
+    struct list dirty;          /* io with something to do in the flush phase */
+    struct list dead;           /* io that are closed */
+    struct reap *reaps;
+    struct chunk_pool pool;
+    struct loop_counts counts;
+    struct timer_wheel wheel;
+    struct mailbox mailbox;
+    struct watch bell;
+    uint64_t (*clock)(void *arg);
+    void *clock_arg;
+};
+
+/* One writer, readers in other threads. */
+static inline void loop_count(uint64_t *counter, uint64_t n)
+{
+    __atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+/* ---- what a backend reports ---- */
+
+/* Waiting is over: reads the clock. */
+void loop_woke(struct loop *loop);
+
+/* False: receive no more of this io now; it may be gone. */
+bool io_received(struct io *io, struct bytes data);
+/* 0: end of file. The io may be gone afterwards. */
+void io_ended(struct io *io, int error);
+/* At least one byte of the queue has left. */
+void io_sent(struct io *io, size_t n);
+void io_send_failed(struct io *io, int error);
+/* The backend can't go on with it, neither way. Tells the owner later: allowed inside any call. */
+void io_broke(struct io *io, int error);
+/* The kernel has no pointers into the queue any more: IO_HELD is over. */
+void io_let_go(struct io *io);
+
+/* False: stopped. */
+bool acceptor_accepted(struct acceptor *acceptor, int fd);
+/* Negative errno of accept. False: stopped, or paused for a while. */
+bool acceptor_failed(struct acceptor *acceptor, int error);
+
+/* ---- phases of the loop that live in io.c ---- */
+
+void io_flush_all(struct loop *loop);
+void io_reap_all(struct loop *loop);
+
+/* ---- for tests ---- */
+
+/* NULL and errno set on failure. */
+struct loop *loop_new_with(const struct loop_backend *backend);
+/* From now on time is what `clock` says, in milliseconds; it must not go back. */
+void loop_set_clock(struct loop *loop, uint64_t (*clock)(void *arg), void *arg);
+
+#endif

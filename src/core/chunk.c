@@ -1,0 +1,193 @@
+#include "core/chunk.h"
+
+#include "core/io.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    WHOLE_KEPT = 512,    /* 4 MiB */
+    HEADERS_KEPT = 8192, /* a broadcast needs one for each receiver */
+    SHARED_COPIED = 256, /* up to here a copy is cheaper than one more piece for the kernel */
+};
+
+_Static_assert(sizeof(struct chunk) <= 8192 - CHUNK_CAPACITY, "a whole chunk is two pages");
+
+static struct chunk *take(struct chunk **list, unsigned *count, size_t size)
+{
+    struct chunk *c = *list;
+    if (!c)
+        return malloc(size);
+    *list = c->next;
+    --*count;
+    return c;
+}
+
+static void give(struct chunk **list, unsigned *count, unsigned kept, struct chunk *c)
+{
+    if (*count >= kept) {
+        free(c);
+        return;
+    }
+    c->next = *list;
+    *list = c;
+    ++*count;
+}
+
+static void free_all(struct chunk *list)
+{
+    while (list) {
+        struct chunk *next = list->next;
+        free(list);
+        list = next;
+    }
+}
+
+void chunk_pool_done(struct chunk_pool *pool)
+{
+    free_all(pool->whole);
+    free_all(pool->headers);
+    *pool = (struct chunk_pool){0};
+}
+
+static struct chunk *chunk_new(struct chunk_pool *pool, enum chunk_kind kind)
+{
+    struct chunk *c = kind == CHUNK_BYTES
+                          ? take(&pool->whole, &pool->whole_count, sizeof(*c) + CHUNK_CAPACITY)
+                          : take(&pool->headers, &pool->header_count, sizeof(*c));
+    if (c)
+        *c = (struct chunk){.kind = kind, .file = -1};
+    return c;
+}
+
+static void chunk_free(struct chunk_pool *pool, struct chunk *c)
+{
+    if (c->kind == CHUNK_BYTES) {
+        give(&pool->whole, &pool->whole_count, WHOLE_KEPT, c);
+        return;
+    }
+    if (c->kind == CHUNK_SHARED)
+        shared_unref(c->shared);
+    else
+        close(c->file);
+    give(&pool->headers, &pool->header_count, HEADERS_KEPT, c);
+}
+
+static void append(struct chunk_queue *q, struct chunk *c)
+{
+    if (q->last)
+        q->last->next = c;
+    else
+        q->first = c;
+    q->last = c;
+    q->bytes += (size_t)(c->end - c->begin);
+}
+
+static size_t room(const struct chunk_queue *q)
+{
+    const struct chunk *c = q->last;
+    return c && c->kind == CHUNK_BYTES ? CHUNK_CAPACITY - (size_t)c->end : 0;
+}
+
+static bool copy_piece(struct chunk_queue *q, struct chunk_pool *pool, const char *ptr, size_t len)
+{
+    while (len) {
+        if (!room(q)) {
+            struct chunk *c = chunk_new(pool, CHUNK_BYTES);
+            if (!c)
+                return false;
+            append(q, c);
+        }
+        size_t n = len < room(q) ? len : room(q);
+        memcpy(q->last->bytes + q->last->end, ptr, n);
+        q->last->end += (off_t)n;
+        q->bytes += n;
+        ptr += n;
+        len -= n;
+    }
+    return true;
+}
+
+bool chunk_queue_copy(struct chunk_queue *q, struct chunk_pool *pool, const struct iovec *pieces,
+                      int count, size_t skip)
+{
+    for (int i = 0; i < count; i++) {
+        size_t passed = skip < pieces[i].iov_len ? skip : pieces[i].iov_len;
+        skip -= passed;
+        if (!copy_piece(q, pool, (char *)pieces[i].iov_base + passed, pieces[i].iov_len - passed))
+            return false;
+    }
+    return true;
+}
+
+bool chunk_queue_share(struct chunk_queue *q, struct chunk_pool *pool, struct shared_bytes *shared)
+{
+    if (shared->len <= SHARED_COPIED && shared->len <= room(q))
+        return copy_piece(q, pool, shared->bytes, shared->len);
+    struct chunk *c = chunk_new(pool, CHUNK_SHARED);
+    if (!c)
+        return false;
+    c->shared = shared;
+    c->end = shared->len;
+    shared->refs++;
+    append(q, c);
+    return true;
+}
+
+bool chunk_queue_file(struct chunk_queue *q, struct chunk_pool *pool, int file, off_t offset,
+                      size_t len)
+{
+    struct chunk *c = chunk_new(pool, CHUNK_FILE);
+    if (!c)
+        return false;
+    c->file = file;
+    c->begin = offset;
+    c->end = offset + (off_t)len;
+    append(q, c);
+    return true;
+}
+
+int chunk_queue_pieces(const struct chunk_queue *q, struct iovec *pieces, int max,
+                       size_t *ret_bytes)
+{
+    int count = 0;
+    size_t bytes = 0;
+    for (struct chunk *c = q->first; c && c->kind != CHUNK_FILE && count < max; c = c->next) {
+        char *base = c->kind == CHUNK_BYTES ? c->bytes : c->shared->bytes;
+        size_t len = (size_t)(c->end - c->begin);
+        pieces[count++] = (struct iovec){base + c->begin, len};
+        bytes += len;
+    }
+    *ret_bytes = bytes;
+    return count;
+}
+
+static void drop_first(struct chunk_queue *q, struct chunk_pool *pool)
+{
+    struct chunk *c = q->first;
+    q->first = c->next;
+    if (!q->first)
+        q->last = NULL;
+    chunk_free(pool, c);
+}
+
+void chunk_queue_advance(struct chunk_queue *q, struct chunk_pool *pool, size_t n)
+{
+    q->bytes -= n;
+    while (n) {
+        size_t left = (size_t)(q->first->end - q->first->begin);
+        if (n < left) {
+            q->first->begin += (off_t)n;
+            return;
+        }
+        n -= left;
+        drop_first(q, pool);
+    }
+}
+
+void chunk_queue_clear(struct chunk_queue *q, struct chunk_pool *pool)
+{
+    while (q->first)
+        drop_first(q, pool);
+    q->bytes = 0;
+}

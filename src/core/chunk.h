@@ -1,0 +1,68 @@
+/* chunk.h - output that waits for the kernel: copied bytes, bytes shared by many, parts of files,
+ * in one queue.
+ *
+ * Memory   Chunks come from a pool of the loop: in steady state nothing is allocated. The pool
+ * keeps a bounded number of free ones; beyond it malloc and free do the work. Threads  Loop thread
+ * only.
+ */
+#ifndef CORE_CHUNK_H
+#define CORE_CHUNK_H
+
+#include "base/slice.h"
+
+#include <sys/types.h>
+#include <sys/uio.h>
+
+/* What a chunk of bytes holds, its header taken off. */
+enum {
+    CHUNK_CAPACITY = 8192 - 48
+};
+
+enum chunk_kind {
+    CHUNK_BYTES,
+    CHUNK_SHARED,
+    CHUNK_FILE
+};
+
+struct shared_bytes;
+
+struct chunk {
+    struct chunk *next;
+    enum chunk_kind kind;
+    int file;                    /* CHUNK_FILE: owned */
+    struct shared_bytes *shared; /* CHUNK_SHARED: one reference */
+    off_t begin, end;            /* what is left, counted in bytes[], shared->bytes or the file */
+    char bytes[];
+};
+
+struct chunk_pool {
+    struct chunk *whole, *headers; /* free ones with room for bytes, and without */
+    unsigned whole_count, header_count;
+};
+void chunk_pool_done(struct chunk_pool *pool);
+
+struct chunk_queue {
+    struct chunk *first, *last;
+    size_t bytes;
+};
+
+/* Appends the pieces without their first `skip` bytes. False without memory: then a part may have
+ * been appended. */
+bool chunk_queue_copy(struct chunk_queue *q, struct chunk_pool *pool, const struct iovec *pieces,
+                      int count, size_t skip);
+/* Takes one reference of its own; small bytes are copied where there is room. */
+bool chunk_queue_share(struct chunk_queue *q, struct chunk_pool *pool, struct shared_bytes *shared);
+/* Takes the descriptor, on success only. */
+bool chunk_queue_file(struct chunk_queue *q, struct chunk_pool *pool, int file, off_t offset,
+                      size_t len);
+
+/* Points at most `max` pieces at the bytes at the head, up to the first file; returns their number
+ * and the sum of their lengths. */
+int chunk_queue_pieces(const struct chunk_queue *q, struct iovec *pieces, int max,
+                       size_t *ret_bytes);
+
+/* `n` bytes have left. */
+void chunk_queue_advance(struct chunk_queue *q, struct chunk_pool *pool, size_t n);
+void chunk_queue_clear(struct chunk_queue *q, struct chunk_pool *pool);
+
+#endif

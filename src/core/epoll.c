@@ -1,0 +1,341 @@
+/* epoll.c - the backend on epoll(7), level-triggered.
+ *
+ * Per message it costs one recv and one send: a receive that does not fill the buffer is not asked
+ * again, and writability is only waited for after a send that was cut short. A pause is noticed
+ * when input comes nonetheless: pausing and resuming in between are free.
+ *
+ * A descriptor is taken out of the epoll set before it is closed: between vfork and exec a child
+ * holds a copy of every descriptor, so that closing alone would leave an entry that points to freed
+ * memory.
+ */
+#include "core/backend.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    EVENTS_MAX = 256,
+    /* Fairness: what one io or acceptor may do before the next one's turn. */
+    RECEIVE_ROUNDS = 4,
+    SEND_ROUNDS = 4,
+    ACCEPT_ROUNDS = 64,
+    SEND_PIECES = 64,
+    SENDFILE_BYTES = 1 << 20,
+};
+
+enum {
+    ARMED_IN = IO_BACKEND_A,
+    ARMED_OUT = IO_BACKEND_B,
+    ARMED = ARMED_IN | ARMED_OUT
+};
+
+/* What data.ptr points to is said by its low bits. */
+enum kind {
+    KIND_IO,
+    KIND_WATCH,
+    KIND_ACCEPTOR,
+    KIND_MASK = 3
+};
+
+struct epoll_state {
+    int fd;
+    int next, count; /* of events: those from `next` on have not been dispatched */
+    struct epoll_event events[EVENTS_MAX];
+};
+
+static void *tagged(void *object, enum kind kind)
+{
+    return (char *)object + kind;
+}
+
+static int control(struct loop *loop, int op, int fd, uint32_t events, void *tagged_object)
+{
+    struct epoll_state *e = loop->state;
+    struct epoll_event event = {.events = events, .data.ptr = tagged_object};
+    return epoll_ctl(e->fd, op, fd, &event) ? -errno : 0;
+}
+
+/* Nothing that was fetched in this turn may reach an object that is stopped. */
+static void forget(struct loop *loop, void *tagged_object)
+{
+    struct epoll_state *e = loop->state;
+    for (int i = e->next; i < e->count; i++) {
+        if (e->events[i].data.ptr == tagged_object)
+            e->events[i].data.ptr = NULL;
+    }
+}
+
+/* ---- io ---- */
+
+static int arm(struct io *io, unsigned wanted)
+{
+    unsigned armed = io->flags & ARMED;
+    if (wanted == armed)
+        return 0;
+    int op = !armed ? EPOLL_CTL_ADD : wanted ? EPOLL_CTL_MOD : EPOLL_CTL_DEL;
+    uint32_t events = (wanted & ARMED_IN ? EPOLLIN : 0U) | (wanted & ARMED_OUT ? EPOLLOUT : 0U);
+    int error = control(io->loop, op, io->fd, events, tagged(io, KIND_IO));
+    if (!error)
+        io->flags = (uint16_t)((io->flags & ~ARMED) | wanted);
+    return error;
+}
+
+/* Leaves the set when it waits for nothing: a hang-up is reported whether asked for or not, again
+ * and again. */
+static void rearm(struct io *io)
+{
+    unsigned wanted = (io_receives(io) ? ARMED_IN : 0U) | (io->flags & IO_SENDING ? ARMED_OUT : 0U);
+    int error = arm(io, wanted);
+    if (error)
+        io_broke(io, error);
+}
+
+/* Armed even if paused, which tells whether the descriptor can be waited for at all. */
+static int epoll_io_start(struct io *io)
+{
+    return arm(io, ARMED_IN);
+}
+
+static void epoll_io_stop(struct io *io)
+{
+    arm(io, 0);
+    forget(io->loop, tagged(io, KIND_IO));
+}
+
+static void epoll_io_receive(struct io *io)
+{
+    if (!(io->flags & ARMED_IN))
+        rearm(io);
+}
+
+static ssize_t send_pieces(struct io *io, const struct iovec *pieces, int count, int flags)
+{
+    ssize_t n;
+    do {
+        if (!(io->flags & IO_SOCKET))
+            n = writev(io->fd, pieces, count);
+        else if (count == 1)
+            n = send(io->fd, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL | flags);
+        else
+            n = sendmsg(
+                io->fd,
+                &(struct msghdr){.msg_iov = (struct iovec *)pieces, .msg_iovlen = (size_t)count},
+                MSG_NOSIGNAL | flags);
+    } while (n < 0 && errno == EINTR);
+    loop_count(&io->loop->counts.sends, 1);
+    return n < 0 ? -errno : n;
+}
+
+static ssize_t send_file(struct io *io, const struct chunk *c)
+{
+    off_t offset = c->begin;
+    size_t left = (size_t)(c->end - c->begin);
+    ssize_t n;
+    do {
+        n = sendfile(io->fd, c->file, &offset, left < SENDFILE_BYTES ? left : SENDFILE_BYTES);
+    } while (n < 0 && errno == EINTR);
+    loop_count(&io->loop->counts.sends, 1);
+    if (n == 0)
+        return -EIO; /* the file is shorter than was said */
+    return n < 0 ? -errno : n;
+}
+
+/* One system call on the head of the queue; *ret_asked is what it would have sent with unlimited
+ * room. */
+static ssize_t send_head(struct io *io, size_t *ret_asked)
+{
+    const struct chunk *first = io->out.first;
+    if (first->kind == CHUNK_FILE) {
+        *ret_asked = (size_t)(first->end - first->begin);
+        return send_file(io, first);
+    }
+    struct iovec pieces[SEND_PIECES];
+    int count = chunk_queue_pieces(&io->out, pieces, SEND_PIECES, ret_asked);
+    return send_pieces(io, pieces, count, *ret_asked < io->out.bytes ? MSG_MORE : 0);
+}
+
+static void epoll_io_send(struct io *io)
+{
+    bool failed = false;
+    for (int round = 0; round < SEND_ROUNDS && io->out.first && !failed; round++) {
+        size_t asked;
+        ssize_t n = send_head(io, &asked);
+        if (n == -EAGAIN)
+            break;
+        failed = n < 0;
+        if (failed)
+            io_send_failed(io, (int)n);
+        else
+            io_sent(io, (size_t)n);
+        if (n >= 0 && (size_t)n < asked && io->out.first && io->out.first->kind != CHUNK_FILE)
+            break;
+    }
+    if (io->flags & IO_CLOSED)
+        return;
+    io->flags = (uint16_t)(io->out.first ? io->flags | IO_SENDING : io->flags & ~IO_SENDING);
+    rearm(io);
+}
+
+static ssize_t epoll_io_send_now(struct io *io, const struct iovec *pieces, int count)
+{
+    return send_pieces(io, pieces, count, 0);
+}
+
+static ssize_t receive_once(struct io *io, char *buffer)
+{
+    ssize_t n;
+    do {
+        n = io->flags & IO_SOCKET ? recv(io->fd, buffer, LOOP_BUFFER_BYTES, 0)
+                                  : read(io->fd, buffer, LOOP_BUFFER_BYTES);
+    } while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : n;
+}
+
+static void receive(struct io *io)
+{
+    struct loop *loop = io->loop;
+    for (int round = 0; round < RECEIVE_ROUNDS; round++) {
+        ssize_t n = receive_once(io, loop->buffer);
+        if (n == -EAGAIN)
+            return;
+        if (n <= 0) {
+            io_ended(io, (int)n);
+            return;
+        }
+        if (!io_received(io, (struct bytes){loop->buffer, (size_t)n}) || n < LOOP_BUFFER_BYTES)
+            return;
+    }
+}
+
+static void io_event(struct io *io, uint32_t events)
+{
+    bool troubled = events & (EPOLLERR | EPOLLHUP);
+    bool in = events & EPOLLIN || troubled;
+    if (io->flags & IO_SENDING && (events & EPOLLOUT || troubled))
+        epoll_io_send(io);
+    if (in && io_receives(io))
+        receive(io);
+    else if (in && !(io->flags & IO_CLOSED))
+        rearm(io);
+}
+
+/* ---- watches ---- */
+
+static int epoll_watch_start(struct watch *watch, unsigned events)
+{
+    uint32_t wanted = (events & WATCH_READ ? EPOLLIN : 0U) | (events & WATCH_WRITE ? EPOLLOUT : 0U);
+    return control(watch->loop, EPOLL_CTL_ADD, watch->fd, wanted, tagged(watch, KIND_WATCH));
+}
+
+static void epoll_watch_stop(struct watch *watch)
+{
+    control(watch->loop, EPOLL_CTL_DEL, watch->fd, 0, NULL);
+    forget(watch->loop, tagged(watch, KIND_WATCH));
+}
+
+/* Trouble is told as readiness: the owner's next read or write says what it is. */
+static void watch_event(struct watch *watch, uint32_t events)
+{
+    bool troubled = events & (EPOLLERR | EPOLLHUP);
+    watch->ready(watch, (events & EPOLLIN || troubled ? WATCH_READ : 0U) |
+                            (events & EPOLLOUT || troubled ? WATCH_WRITE : 0U));
+}
+
+/* ---- acceptors ---- */
+
+/* EPOLLEXCLUSIVE: of several workers with duplicates of one Unix socket not all are woken for each
+ * connection. */
+static int epoll_accept_start(struct acceptor *acceptor)
+{
+    return control(acceptor->loop, EPOLL_CTL_ADD, acceptor->fd, EPOLLIN | EPOLLEXCLUSIVE,
+                   tagged(acceptor, KIND_ACCEPTOR));
+}
+
+static void epoll_accept_stop(struct acceptor *acceptor)
+{
+    control(acceptor->loop, EPOLL_CTL_DEL, acceptor->fd, 0, NULL);
+    forget(acceptor->loop, tagged(acceptor, KIND_ACCEPTOR));
+}
+
+static void accept_event(struct acceptor *acceptor)
+{
+    bool going = true;
+    for (int round = 0; round < ACCEPT_ROUNDS && going; round++) {
+        int fd = accept4(acceptor->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0 && errno == EAGAIN)
+            return;
+        going = fd < 0 ? acceptor_failed(acceptor, -errno) : acceptor_accepted(acceptor, fd);
+    }
+}
+
+/* ---- the loop ---- */
+
+static void dispatch(const struct epoll_event *event)
+{
+    uintptr_t tag = (uintptr_t)event->data.ptr & KIND_MASK;
+    void *object = (char *)event->data.ptr - tag;
+    if (!object)
+        return;
+    if (tag == KIND_IO)
+        io_event(object, event->events);
+    else if (tag == KIND_WATCH)
+        watch_event(object, event->events);
+    else
+        accept_event(object);
+}
+
+static int epoll_backend_wait(struct loop *loop, int timeout_ms)
+{
+    struct epoll_state *e = loop->state;
+    int count = epoll_wait(e->fd, e->events, EVENTS_MAX, timeout_ms);
+    if (count < 0 && errno != EINTR)
+        return -errno;
+    loop_woke(loop);
+    e->count = count;
+    for (e->next = 0; e->next < e->count;)
+        dispatch(&e->events[e->next++]);
+    e->next = e->count = 0;
+    return 0;
+}
+
+static int epoll_backend_init(struct loop *loop)
+{
+    struct epoll_state *e = calloc(1, sizeof(*e));
+    if (!e)
+        return -ENOMEM;
+    e->fd = epoll_create1(EPOLL_CLOEXEC);
+    if (e->fd < 0) {
+        free(e);
+        return -errno;
+    }
+    loop->state = e;
+    return 0;
+}
+
+static void epoll_backend_done(struct loop *loop)
+{
+    struct epoll_state *e = loop->state;
+    close(e->fd);
+    free(e);
+    loop->state = NULL;
+}
+
+const struct loop_backend epoll_backend = {
+    .name = "epoll",
+    .init = epoll_backend_init,
+    .done = epoll_backend_done,
+    .wait = epoll_backend_wait,
+    .io_start = epoll_io_start,
+    .io_stop = epoll_io_stop,
+    .io_receive = epoll_io_receive,
+    .io_send = epoll_io_send,
+    .io_send_now = epoll_io_send_now,
+    .watch_start = epoll_watch_start,
+    .watch_stop = epoll_watch_stop,
+    .accept_start = epoll_accept_start,
+    .accept_stop = epoll_accept_stop,
+};

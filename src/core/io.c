@@ -1,0 +1,416 @@
+#include "core/backend.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    NO_WRITE = IO_FAILED | IO_SHUTDOWN | IO_FINISHING | IO_CLOSED,
+    DIRECT_PIECES = 64
+};
+
+static void set(struct io *io, unsigned flags)
+{
+    io->flags = (uint16_t)(io->flags | flags);
+}
+
+static void unset(struct io *io, unsigned flags)
+{
+    io->flags = (uint16_t)(io->flags & ~flags);
+}
+
+static void flush_later(struct io *io)
+{
+    if (list_empty(&io->dirty))
+        list_append(&io->loop->dirty, &io->dirty);
+}
+
+static void drop_queue(struct io *io)
+{
+    if (!(io->flags & IO_HELD))
+        chunk_queue_clear(&io->out, &io->loop->pool);
+}
+
+static void bury(struct io *io)
+{
+    list_remove(&io->dirty);
+    list_append(&io->loop->dead, &io->dirty);
+}
+
+/* ---- when the queue is empty ---- */
+
+static void end_our_side(struct io *io)
+{
+    set(io, IO_SHUT);
+    if (io->flags & IO_SOCKET) {
+        shutdown(io->fd, SHUT_WR); /* -ENOTCONN: the peer was faster */
+        return;
+    }
+    io->loop->backend->io_stop(io);
+    set(io, IO_ENDED);
+    close(io->fd);
+    io->fd = -1;
+}
+
+/* The lingering close of RFC 9112, 9.6: with unread input close() would send a reset, which may
+ * destroy what we sent last. */
+static void finish_now(struct io *io)
+{
+    if (!(io->flags & IO_SOCKET) || io->flags & (IO_ENDED | IO_FAILED)) {
+        io_close(io);
+        return;
+    }
+    if (!(io->flags & IO_SHUT))
+        end_our_side(io);
+    io->loop->backend->io_receive(io);
+}
+
+static void settle(struct io *io)
+{
+    if (io->out.first || io->flags & IO_CLOSED)
+        return;
+    if (io->flags & IO_FINISHING) {
+        finish_now(io);
+        return;
+    }
+    if (io->flags & IO_OWES)
+        flush_later(io);
+    if (io->flags & IO_SHUTDOWN && !(io->flags & (IO_SHUT | IO_FAILED)))
+        end_our_side(io);
+}
+
+static void send_queue(struct io *io)
+{
+    io->loop->backend->io_send(io);
+    if (io->out.first)
+        set(io, IO_OWES);
+}
+
+/* ---- callbacks ---- */
+
+/* False: the io has been released or closed. */
+static bool dispatched(struct loop *loop, struct io *io)
+{
+    if (loop->dispatching != io)
+        return false;
+    loop->dispatching = NULL;
+    if (io->out.first && !(io->flags & (IO_SENDING | IO_CLOSED)))
+        send_queue(io);
+    return !(io->flags & IO_CLOSED);
+}
+
+static void tell_end(struct io *io, int error)
+{
+    struct loop *loop = io->loop;
+    io->error = 0;
+    loop->dispatching = io;
+    io->ops->on_end(io, error);
+    dispatched(loop, io);
+}
+
+static void tell_drain(struct io *io)
+{
+    struct loop *loop = io->loop;
+    unset(io, IO_OWES);
+    if (!io->ops->on_drain)
+        return;
+    loop->dispatching = io;
+    io->ops->on_drain(io);
+    dispatched(loop, io);
+}
+
+bool io_received(struct io *io, struct bytes data)
+{
+    struct loop *loop = io->loop;
+    loop_count(&loop->counts.receives, 1);
+    loop_count(&loop->counts.bytes_in, data.len);
+    if (io->flags & IO_FINISHING)
+        return true;
+    loop->dispatching = io;
+    io->ops->on_recv(io, data);
+    return dispatched(loop, io) && io_receives(io);
+}
+
+void io_ended(struct io *io, int error)
+{
+    set(io, IO_ENDED);
+    if (error) {
+        set(io, IO_FAILED);
+        drop_queue(io);
+    }
+    if (io->flags & IO_FINISHING) {
+        if (error || !io->out.first)
+            io_close(io);
+        return;
+    }
+    if (error)
+        io->loop->backend->io_stop(io);
+    tell_end(io, io->error ? -io->error : error);
+}
+
+void io_sent(struct io *io, size_t n)
+{
+    loop_count(&io->loop->counts.bytes_out, n);
+    chunk_queue_advance(&io->out, &io->loop->pool, n);
+    settle(io);
+}
+
+/* What the peer sent before it went is still read: the error is told after that, unless nothing
+ * more comes anyway or the fault is not the peer's. */
+void io_send_failed(struct io *io, int error)
+{
+    bool peer_gone = error == -EPIPE || error == -ECONNRESET;
+    set(io, peer_gone ? IO_FAILED : IO_FAILED | IO_ENDED);
+    io->error = (uint16_t)-error;
+    drop_queue(io);
+    if (io->flags & IO_ENDED)
+        flush_later(io);
+    settle(io);
+}
+
+void io_broke(struct io *io, int error)
+{
+    set(io, IO_ENDED);
+    io_send_failed(io, error);
+}
+
+void io_let_go(struct io *io)
+{
+    unset(io, IO_HELD);
+    if (io->flags & (IO_CLOSED | IO_FAILED))
+        drop_queue(io);
+    if (io->flags & IO_CLOSED)
+        bury(io);
+}
+
+/* ---- phases of the turn ---- */
+
+static void flush(struct io *io)
+{
+    if (io->out.first && !(io->flags & IO_SENDING))
+        send_queue(io);
+    if (io->flags & IO_CLOSED)
+        return;
+    if (io->error && io->flags & IO_ENDED) {
+        io->loop->backend->io_stop(io);
+        tell_end(io, -io->error);
+        return;
+    }
+    if (io->out.first || !(io->flags & IO_OWES))
+        return;
+    list_remove(&io->dirty);
+    tell_drain(io);
+}
+
+/* Only what is there at the beginning: io that write on in on_drain take turns with everybody else.
+ */
+void io_flush_all(struct loop *loop)
+{
+    struct list todo;
+    list_init(&todo);
+    list_splice(&todo, &loop->dirty);
+    for (struct list *node; (node = list_pop(&todo));)
+        flush(container_of(node, struct io, dirty));
+}
+
+void io_reap_all(struct loop *loop)
+{
+    for (struct list *node; (node = list_pop(&loop->dead));) {
+        struct io *io = container_of(node, struct io, dirty);
+        chunk_queue_clear(&io->out, &loop->pool);
+        if (io->fd >= 0)
+            close(io->fd);
+        io->fd = -1;
+        if (io->ops->on_gone)
+            io->ops->on_gone(io);
+    }
+}
+
+/* ---- what the owner calls ---- */
+
+static void linger_over(struct timer *timer)
+{
+    io_close(container_of(timer, struct io, linger));
+}
+
+/* The flags a descriptor begins with, or a negative errno. */
+static int examine(int fd)
+{
+    struct stat st;
+    int mode = fcntl(fd, F_GETFL);
+    if (mode < 0 || fstat(fd, &st))
+        return -errno;
+    if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+        return -EPERM;
+    if (!(mode & O_NONBLOCK) && fcntl(fd, F_SETFL, mode | O_NONBLOCK))
+        return -errno;
+    return (S_ISSOCK(st.st_mode) ? IO_SOCKET : 0) | ((mode & O_ACCMODE) == O_WRONLY ? IO_ENDED : 0);
+}
+
+int io_open(struct loop *loop, struct io *io, int fd, const struct io_ops *ops, bool paused)
+{
+    int flags = examine(fd);
+    if (flags < 0)
+        return flags;
+    *io = (struct io){.ops = ops, .loop = loop, .fd = fd};
+    io->flags = (uint16_t)(flags | (paused ? IO_PAUSED : 0));
+    list_init(&io->dirty);
+    timer_init(&io->linger, linger_over);
+    return loop->backend->io_start(io);
+}
+
+void io_pause(struct io *io)
+{
+    set(io, IO_PAUSED);
+}
+
+void io_resume(struct io *io)
+{
+    unset(io, IO_PAUSED);
+    if (io_receives(io))
+        io->loop->backend->io_receive(io);
+}
+
+/* Something was queued: it leaves when the io's own callback returns, or else in the flush phase.
+ */
+static void queued(struct io *io)
+{
+    if (io->out.bytes > IO_CORKED_MAX)
+        set(io, IO_OWES);
+    if (io->loop->dispatching != io && !(io->flags & IO_SENDING))
+        flush_later(io);
+}
+
+static size_t total(const struct iovec *pieces, int count)
+{
+    size_t len = 0;
+    for (int i = 0; i < count; i++)
+        len += pieces[i].iov_len;
+    return len;
+}
+
+/* Sends what is corked and the pieces after it in one system call. Returns how many bytes of the
+ * pieces have left; a failure is noted in the io. */
+static size_t send_directly(struct io *io, const struct iovec *pieces, int count)
+{
+    struct iovec all[DIRECT_PIECES];
+    size_t corked;
+    int first = chunk_queue_pieces(&io->out, all, DIRECT_PIECES, &corked);
+    if (corked < io->out.bytes || count > DIRECT_PIECES - first)
+        return 0;
+    memcpy(all + first, pieces, sizeof(*pieces) * (size_t)count);
+    ssize_t n = io->loop->backend->io_send_now(io, all, first + count);
+    if (n == -EAGAIN)
+        return 0;
+    if (n < 0) {
+        io_send_failed(io, (int)n);
+        return 0;
+    }
+    loop_count(&io->loop->counts.bytes_out, (size_t)n);
+    size_t from_queue = (size_t)n < corked ? (size_t)n : corked;
+    chunk_queue_advance(&io->out, &io->loop->pool, from_queue);
+    return (size_t)n - from_queue;
+}
+
+void io_write(struct io *io, const struct iovec *pieces, int count)
+{
+    size_t len = total(pieces, count), sent = 0;
+    if (io->flags & NO_WRITE || !len)
+        return;
+    if (io->out.bytes + len > IO_CORKED_MAX && !(io->flags & IO_OWES))
+        sent = send_directly(io, pieces, count);
+    if (io->flags & IO_FAILED || sent == len)
+        return;
+    if (chunk_queue_copy(&io->out, &io->loop->pool, pieces, count, sent))
+        queued(io);
+    else
+        io_send_failed(io, -ENOMEM);
+}
+
+struct shared_bytes *shared_new(size_t len)
+{
+    if (len > UINT32_MAX)
+        return NULL;
+    struct shared_bytes *shared = malloc(sizeof(*shared) + len);
+    if (!shared)
+        return NULL;
+    shared->refs = 1;
+    shared->len = (uint32_t)len;
+    return shared;
+}
+
+void shared_unref(struct shared_bytes *shared)
+{
+    assert(shared->refs > 0);
+    if (--shared->refs == 0)
+        free(shared);
+}
+
+void io_write_shared(struct io *io, struct shared_bytes *shared)
+{
+    if (io->flags & NO_WRITE || !shared->len)
+        return;
+    if (chunk_queue_share(&io->out, &io->loop->pool, shared))
+        queued(io);
+    else
+        io_send_failed(io, -ENOMEM);
+}
+
+void io_write_file(struct io *io, int file, off_t offset, size_t len)
+{
+    if (io->flags & NO_WRITE || !len) {
+        close(file);
+        return;
+    }
+    if (chunk_queue_file(&io->out, &io->loop->pool, file, offset, len)) {
+        set(io, IO_OWES);
+        queued(io);
+        return;
+    }
+    close(file);
+    io_send_failed(io, -ENOMEM);
+}
+
+void io_shutdown(struct io *io)
+{
+    set(io, IO_SHUTDOWN);
+    settle(io);
+}
+
+void io_finish(struct io *io, uint64_t linger_ms)
+{
+    if (io->flags & (IO_FINISHING | IO_CLOSED))
+        return;
+    set(io, IO_FINISHING);
+    timer_start(io->loop, &io->linger, linger_ms);
+    settle(io);
+}
+
+void io_close(struct io *io)
+{
+    if (io->flags & IO_CLOSED)
+        return;
+    set(io, IO_CLOSED);
+    timer_stop(&io->linger);
+    if (io->fd >= 0)
+        io->loop->backend->io_stop(io);
+    drop_queue(io);
+    list_remove(&io->dirty);
+    if (!(io->flags & IO_HELD))
+        bury(io);
+}
+
+int io_release(struct io *io)
+{
+    if (io->out.first || io->flags & (IO_CLOSED | IO_FINISHING))
+        return -EBUSY;
+    io->loop->backend->io_stop(io);
+    list_remove(&io->dirty);
+    if (io->loop->dispatching == io)
+        io->loop->dispatching = NULL;
+    return io->fd;
+}

@@ -1,0 +1,235 @@
+#include "core/backend.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <time.h>
+
+const struct loop_backend *const loop_backends[] = {&epoll_backend, NULL};
+
+static uint64_t boot_clock(void *arg)
+{
+    (void)arg;
+    struct timespec now;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void bell_rang(struct watch *bell, unsigned events)
+{
+    (void)events;
+    mailbox_silence(&bell->loop->mailbox);
+}
+
+static int set_up(struct loop *loop)
+{
+    loop->buffer = malloc(LOOP_BUFFER_BYTES);
+    if (!loop->buffer)
+        return -ENOMEM;
+    int error = loop->backend->init(loop);
+    if (error)
+        return error;
+    error = mailbox_init(&loop->mailbox);
+    return error ? error : watch_start(loop, &loop->bell, loop->mailbox.bell, WATCH_READ);
+}
+
+struct loop *loop_new_with(const struct loop_backend *backend)
+{
+    struct loop *loop = calloc(1, sizeof(*loop));
+    if (!loop)
+        return NULL;
+    loop->backend = backend;
+    loop->clock = boot_clock;
+    loop->mailbox.bell = -1;
+    loop->now_ms = boot_clock(NULL);
+    list_init(&loop->dirty);
+    list_init(&loop->dead);
+    timer_wheel_init(&loop->wheel, loop->now_ms);
+    watch_init(&loop->bell, bell_rang);
+    int error = set_up(loop);
+    if (!error)
+        return loop;
+    loop_free(loop);
+    errno = -error;
+    return NULL;
+}
+
+struct loop *loop_new(void)
+{
+    for (const struct loop_backend *const *b = loop_backends; *b; b++) {
+        struct loop *loop = loop_new_with(*b);
+        if (loop || !b[1])
+            return loop;
+    }
+    return NULL;
+}
+
+static void reap_all(struct loop *loop)
+{
+    for (;;) {
+        io_reap_all(loop);
+        struct reap *reap = loop->reaps;
+        if (!reap)
+            return;
+        loop->reaps = NULL;
+        while (reap) {
+            struct reap *next = reap->next;
+            reap->free(reap);
+            reap = next;
+        }
+    }
+}
+
+void loop_free(struct loop *loop)
+{
+    if (!loop)
+        return;
+    reap_all(loop);
+    watch_stop(&loop->bell);
+    if (loop->state)
+        loop->backend->done(loop);
+    mailbox_done(&loop->mailbox);
+    chunk_pool_done(&loop->pool);
+    free(loop->buffer);
+    free(loop);
+}
+
+void loop_set_clock(struct loop *loop, uint64_t (*clock)(void *arg), void *arg)
+{
+    loop->clock = clock;
+    loop->clock_arg = arg;
+    loop->now_ms = clock(arg);
+    timer_wheel_init(&loop->wheel, loop->now_ms);
+}
+
+void loop_woke(struct loop *loop)
+{
+    uint64_t now = loop->clock(loop->clock_arg);
+    if (now > loop->now_ms)
+        loop->now_ms = now;
+}
+
+static bool has_work(const struct loop *loop)
+{
+    return loop->stopping || loop->reaps || !list_empty(&loop->dirty) || !list_empty(&loop->dead) ||
+           !mailbox_empty(&loop->mailbox);
+}
+
+static int wait_time(struct loop *loop, int max_wait_ms)
+{
+    if (has_work(loop))
+        return 0;
+    uint64_t next, max = max_wait_ms < 0 ? INT_MAX : (uint64_t)max_wait_ms;
+    if (!timer_wheel_next(&loop->wheel, &next))
+        return max_wait_ms;
+    uint64_t wait = next > loop->now_ms ? next - loop->now_ms : 0;
+    return (int)(wait < max ? wait : max);
+}
+
+static void fire_timers(struct loop *loop)
+{
+    struct list due;
+    list_init(&due);
+    timer_wheel_advance(&loop->wheel, loop->now_ms, &due);
+    for (struct list *node; (node = list_pop(&due));) {
+        struct timer *timer = container_of(node, struct timer, node);
+        loop_count(&loop->counts.timers_fired, 1);
+        timer->fire(timer);
+    }
+}
+
+static void deliver_mail(struct loop *loop)
+{
+    if (mailbox_empty(&loop->mailbox))
+        return;
+    struct mail *mail = mailbox_take(&loop->mailbox);
+    while (mail) {
+        struct mail *next = mail->next;
+        loop_count(&loop->counts.mails, 1);
+        mail->deliver(mail);
+        mail = next;
+    }
+}
+
+int loop_turn(struct loop *loop, int max_wait_ms)
+{
+    int error = loop->backend->wait(loop, wait_time(loop, max_wait_ms));
+    if (error)
+        return error;
+    loop_count(&loop->counts.turns, 1);
+    fire_timers(loop);
+    deliver_mail(loop);
+    io_flush_all(loop);
+    reap_all(loop);
+    return 0;
+}
+
+int loop_run(struct loop *loop)
+{
+    loop->stopping = false;
+    while (!loop->stopping) {
+        int error = loop_turn(loop, -1);
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+void loop_stop(struct loop *loop)
+{
+    loop->stopping = true;
+}
+
+uint64_t loop_now_ms(const struct loop *loop)
+{
+    return loop->now_ms;
+}
+
+const struct loop_counts *loop_counts(const struct loop *loop)
+{
+    return &loop->counts;
+}
+
+void loop_reap(struct loop *loop, struct reap *reap, void (*free_it)(struct reap *))
+{
+    reap->free = free_it;
+    reap->next = loop->reaps;
+    loop->reaps = reap;
+}
+
+void timer_start(struct loop *loop, struct timer *timer, uint64_t delay_ms)
+{
+    timer_stop(timer);
+    timer->due_ms = delay_ms < UINT64_MAX - loop->now_ms ? loop->now_ms + delay_ms : UINT64_MAX;
+    timer_wheel_add(&loop->wheel, timer);
+}
+
+void loop_post(struct loop *loop, struct mail *mail, void (*deliver)(struct mail *))
+{
+    mail->deliver = deliver;
+    mailbox_post(&loop->mailbox, mail);
+}
+
+void watch_init(struct watch *watch, void (*ready)(struct watch *, unsigned events))
+{
+    *watch = (struct watch){.fd = -1, .ready = ready};
+}
+
+int watch_start(struct loop *loop, struct watch *watch, int fd, unsigned events)
+{
+    watch_stop(watch);
+    watch->loop = loop;
+    watch->fd = fd;
+    int error = loop->backend->watch_start(watch, events);
+    if (error)
+        watch->fd = -1;
+    return error;
+}
+
+void watch_stop(struct watch *watch)
+{
+    if (watch->fd < 0)
+        return;
+    watch->loop->backend->watch_stop(watch);
+    watch->fd = -1;
+}
