@@ -1,0 +1,52 @@
+// @ts-check
+/** Time and chance, as one thing that a test can put another in the place of. */
+
+/**
+ * @typedef {object} Clock
+ * @property {() => number} now milliseconds, never going back
+ * @property {(run: () => void, ms: number) => unknown} setTimeout
+ * @property {(timer: any) => void} clearTimeout
+ * @property {() => number} random from 0 to 1
+ */
+
+/** @type {Clock} */
+export const systemClock = Object.freeze({
+  now: () => performance.now(),
+  setTimeout: (/** @type {() => void} */ run, /** @type {number} */ ms) => setTimeout(run, ms),
+  clearTimeout: (/** @type {any} */ timer) => clearTimeout(timer),
+  random: () => Math.random(),
+});
+
+/** Beyond it setTimeout() would run at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** One timer that is set, set anew and cleared. */
+export class Alarm {
+  #clock;
+  #timer = /** @type {unknown} */ (null);
+
+  /** @param {Clock} clock */
+  constructor(clock) {
+    this.#clock = clock;
+  }
+
+  get isSet() {
+    return this.#timer !== null;
+  }
+
+  /** @param {number} ms @param {() => void} run */
+  set(ms, run) {
+    this.clear();
+    const now = Math.min(ms, LONGEST_TIMER_MS);
+    this.#timer = this.#clock.setTimeout(() => {
+      this.#timer = null;
+      if (ms > now) this.set(ms - now, run);
+      else run();
+    }, now);
+  }
+
+  clear() {
+    if (this.#timer !== null) this.#clock.clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+}

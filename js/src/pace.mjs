@@ -1,0 +1,56 @@
+// @ts-check
+/**
+ * When to try again (docs/protocol.md, section 5): at once after a connection that worked, then ever more slowly, and never before the
+ * time that the server has asked for. Pure state.
+ */
+import { delay } from './delay.mjs';
+import { verdict } from './ends.mjs';
+
+/** What `wait` means where the server has not said how long. */
+const WAIT_MS = 5_000;
+/** A connection that lasted so long, or carried something, has worked. */
+const WORKED_MS = 5_000;
+
+export class Pace {
+  #failures = 0;
+  #openedAt = Infinity;
+  #worked = false;
+  #notBefore = -Infinity;
+
+  /** @param {number} now */
+  opened(now) {
+    this.#openedAt = now;
+    this.#worked = false;
+  }
+
+  /** Something of the session's own went over the connection. */
+  worked() {
+    this.#worked = true;
+  }
+
+  /** Somebody knows that the network is back. */
+  hurry() {
+    this.#failures = 0;
+  }
+
+  /** How long the server still does not want to see us. @param {number} now */
+  barred(now) {
+    return Math.max(0, this.#notBefore - now);
+  }
+
+  /**
+   * A connection or an attempt is over: how long to wait before the next.
+   * @param {import('./ends.mjs').End} end @param {number} now @param {number} random from 0 to 1
+   * @returns {number} milliseconds
+   */
+  pause({ code, retryAfter }, now, random) {
+    const wasOpen = this.#openedAt !== Infinity;
+    if (this.#worked || now - this.#openedAt >= WORKED_MS) this.#failures = 0;
+    this.#openedAt = Infinity;
+    this.#worked = false;
+    const attempt = this.#failures++;
+    if (verdict(code) === 'resume') return wasOpen && attempt === 0 ? 0 : delay(attempt, random);
+    this.#notBefore = now + (retryAfter === null ? WAIT_MS : retryAfter * 1000);
+    return this.barred(now) + delay(attempt, random);
+  }
+}

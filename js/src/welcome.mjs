@@ -1,0 +1,34 @@
+// @ts-check
+/** The server's `.welcome`, checked (docs/protocol.md, section 4). Pure. */
+import { WireError } from './wire.mjs';
+
+/**
+ * @typedef {object} Welcome
+ * @property {string} session the session's id
+ * @property {boolean} resumed whether it had a connection before
+ * @property {number} received how many of our messages the server has
+ * @property {number} window bytes that may be under way
+ * @property {number} maxMessage bytes of one message
+ * @property {number} ping milliseconds
+ * @property {number} grace milliseconds that the server waits for a lost client
+ */
+
+const SESSION = /^[\w-]{24}$/;
+
+/** What a number must be at least. @type {ReadonlyArray<readonly [keyof Welcome, number]>} */
+const LEAST = Object.freeze([['received', 0], ['window', 1], ['maxMessage', 1], ['ping', 1], ['grace', 0]]);
+
+/** @param {unknown} id */
+export function isSession(id) {
+  return typeof id === 'string' && SESSION.test(id);
+}
+
+/** @param {any} data @returns {Welcome} @throws {WireError} */
+export function parseWelcome(data) {
+  if (typeof data !== 'object' || data === null) throw new WireError('.welcome without its object');
+  if (!isSession(data.session)) throw new WireError('.welcome without a session');
+  if (typeof data.resumed !== 'boolean') throw new WireError('.welcome without resumed');
+  for (const [field, least] of LEAST)
+    if (!Number.isSafeInteger(data[field]) || data[field] < least) throw new WireError(`.welcome without ${field}`);
+  return data;
+}
