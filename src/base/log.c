@@ -4,6 +4,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
+
 #define LINE_MAX_BYTES  4096
 #define VALUE_MAX_BYTES 256
 
@@ -11,17 +13,25 @@ enum log_level log_threshold = LOG_INFO;
 static enum log_format log_format = LOG_FORMAT_TEXT;
 static const char *const level_names[] = {"debug", "info", "warn", "error", "nothing"};
 
+static const char cut_mark_text[] = " cut=true";
+static const char cut_mark_json[] = ",\"cut\":true";
+
 struct line {
     size_t len;
+    bool full; /* something did not fit, so its whole field is taken back */
     char text[LINE_MAX_BYTES];
 };
 
 static void put(struct line *line, struct slice s)
 {
-    size_t room = sizeof(line->text) - 2 - line->len; /* the closing brace and LF */
-    size_t n = s.len < room ? s.len : room;
-    memcpy(line->text + line->len, s.ptr, n);
-    line->len += n;
+    /* Behind the fields there is room for the mark of a cut, a brace and LF. */
+    size_t room = sizeof(line->text) - sizeof(cut_mark_json) - 2 - line->len;
+    if (s.len > room || line->full) {
+        line->full = true;
+        return;
+    }
+    memcpy(line->text + line->len, s.ptr, s.len);
+    line->len += s.len;
 }
 
 static void put_text(struct line *line, const char *text)
@@ -39,25 +49,60 @@ static bool is_bare(struct slice s)
     return s.len > 0;
 }
 
-static void put_escaped(struct line *line, struct slice s)
+/* Controls of ASCII and of Latin-1 (C1), which terminals obey. */
+static bool is_control(uint32_t code)
+{
+    return code < ' ' || (code >= 0x7f && code < 0xa0);
+}
+
+static void put_invalid(struct line *line, char byte)
 {
     char escape[8];
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned char c = (unsigned char)s.ptr[i];
-        if (c == '"' || c == '\\')
-            snprintf(escape, sizeof(escape), "\\%c", c);
-        else if (c < ' ' || c >= 0x7f)
-            snprintf(escape, sizeof(escape), "\\u%04x", c);
-        else
-            snprintf(escape, sizeof(escape), "%c", c);
-        put_text(line, escape);
+    if (log_format == LOG_FORMAT_JSON) {
+        put_text(line, "\xef\xbf\xbd"); /* U+FFFD */
+        return;
     }
+    snprintf(escape, sizeof(escape), "\\x%02x", (unsigned char)byte);
+    put_text(line, escape);
+}
+
+/* UTF-8 stays as it is; whatever could end the value, the line or a terminal's patience does not.
+ */
+static void put_escaped(struct line *line, struct slice s)
+{
+    char escape[16];
+    for (size_t n; s.len; s = slice_skip(s, n)) {
+        uint32_t code;
+        n = utf8_next(s, &code);
+        if (n == 0) {
+            put_invalid(line, s.ptr[0]);
+            n = 1;
+        } else if (code == '"' || code == '\\') {
+            snprintf(escape, sizeof(escape), "\\%c", (int)code);
+            put_text(line, escape);
+        } else if (is_control(code)) {
+            snprintf(escape, sizeof(escape), "\\u%04x", (unsigned)code);
+            put_text(line, escape);
+        } else {
+            put(line, slice_first(s, n));
+        }
+    }
+}
+
+/* The first VALUE_MAX_BYTES of `s`, less if they would end inside a character. */
+static struct slice cut_value(struct slice s)
+{
+    size_t len = VALUE_MAX_BYTES;
+    while (len > VALUE_MAX_BYTES - 3 && ((unsigned char)s.ptr[len] & 0xc0) == 0x80)
+        len--;
+    return slice_first(s, len);
 }
 
 static void put_value(struct line *line, struct slice s)
 {
     bool cut = s.len > VALUE_MAX_BYTES;
-    s = slice_first(s, VALUE_MAX_BYTES);
+    if (cut)
+        s = cut_value(s);
     if (log_format == LOG_FORMAT_TEXT && !cut && is_bare(s)) {
         put(line, s);
         return;
@@ -123,12 +168,28 @@ void log_setup(enum log_level threshold, enum log_format format)
     log_format = format;
 }
 
+/* Fields from the first on that does not fit are left out, and the line says so. */
+static void put_fields(struct line *line, const struct log_field *fields)
+{
+    for (; fields->kind != LOG_KIND_END; fields++) {
+        size_t before = line->len;
+        put_field(line, fields);
+        if (!line->full)
+            continue;
+        const char *mark = log_format == LOG_FORMAT_JSON ? cut_mark_json : cut_mark_text;
+        line->len = before + strlen(mark);
+        memcpy(line->text + before, mark, strlen(mark));
+        return;
+    }
+}
+
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
-    struct line line = {0};
+    struct line line;
+    line.len = 0;
+    line.full = false;
     put_head(&line, level, event);
-    for (; fields->kind != LOG_KIND_END; fields++)
-        put_field(&line, fields);
+    put_fields(&line, fields);
     if (log_format == LOG_FORMAT_JSON)
         line.text[line.len++] = '}';
     line.text[line.len++] = '\n';

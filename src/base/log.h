@@ -1,8 +1,11 @@
 /* log.h - one line an event, on stderr.
  *
- * An event has a dotted name (`session.closed`) and key=value pairs. What a peer sent is given as log_quoted: cut and
- * escaped, so that a log line can't be forged. Text: `2026-11-23T15:00:00.123Z info session.closed id=3f reason=gone`;
- * json: one object a line with `time`, `level`, `event` and the keys.
+ * An event has a dotted name (`session.closed`) and key=value pairs. What a peer sent is given as
+ * log_quoted: cut and escaped (UTF-8 stays), so that a log line can't be forged. A line holds 4
+ * KiB; fields that do not fit are left out and `cut=true` says so.
+ *
+ * Text: `2026-11-23T15:00:00.123Z info session.closed id=3f reason=gone`; json: one object a line
+ * with `time`, `level`, `event` and the keys.
  *
  *     log_info("program.started", log_int("pid", pid), log_text("path", path));
  *
@@ -14,10 +17,24 @@
 
 #include "base/slice.h"
 
-enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_NOTHING };
-enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+enum log_level {
+    LOG_DEBUG,
+    LOG_INFO,
+    LOG_WARN,
+    LOG_ERROR,
+    LOG_NOTHING
+};
+enum log_format {
+    LOG_FORMAT_TEXT,
+    LOG_FORMAT_JSON
+};
 
-enum log_kind { LOG_KIND_END, LOG_KIND_INT, LOG_KIND_SLICE, LOG_KIND_ERRNO };
+enum log_kind {
+    LOG_KIND_END,
+    LOG_KIND_INT,
+    LOG_KIND_SLICE,
+    LOG_KIND_ERRNO
+};
 
 struct log_field {
     enum log_kind kind;
@@ -26,8 +43,9 @@ struct log_field {
     struct slice slice;
 };
 
-#define log_int(k, v)    ((struct log_field){.kind = LOG_KIND_INT, .key = (k), .number = (int64_t)(v)})
-#define log_text(k, v)   ((struct log_field){.kind = LOG_KIND_SLICE, .key = (k), .slice = slice_of(v)})
+#define log_int(k, v) ((struct log_field){.kind = LOG_KIND_INT, .key = (k), .number = (int64_t)(v)})
+#define log_text(k, v)                                                                             \
+    ((struct log_field){.kind = LOG_KIND_SLICE, .key = (k), .slice = slice_of(v)})
 #define log_quoted(k, v) ((struct log_field){.kind = LOG_KIND_SLICE, .key = (k), .slice = (v)})
 /* `v` is a positive or negative errno; the text is strerror's. */
 #define log_errno(k, v) ((struct log_field){.kind = LOG_KIND_ERRNO, .key = (k), .number = (v)})

@@ -81,21 +81,34 @@ static enum parse_status parse_head(struct slice head, struct message *m)
                : bad(m, "an answer whose call is no decimal number");
 }
 
+static bool is_ack(const struct message *m)
+{
+    return m->kind == MESSAGE_CONTROL && slice_equal(m->name, SLICE_LITERAL("ack"));
+}
+
 static bool may_be_bytes(const struct message *m)
 {
     return m->kind != MESSAGE_FAILURE && m->kind != MESSAGE_CONTROL;
 }
 
+static enum parse_status take_nothing(struct message *m)
+{
+    if (m->kind == MESSAGE_PART || m->kind == MESSAGE_FAILURE)
+        return bad(m, "an answer that needs JSON and has none");
+    return is_ack(m) ? bad(m, "an acknowledgement without its number") : PARSE_OK;
+}
+
 /* `m` has its head; `text` is what follows it, with the space, or empty. */
 static enum parse_status take_json(struct slice text, struct message *m)
 {
-    if (text.len == 0) {
-        m->body = text;
-        return m->kind == MESSAGE_PART || m->kind == MESSAGE_FAILURE
-                   ? bad(m, "an answer that needs JSON and has none")
-                   : PARSE_OK;
-    }
+    m->body = text;
+    if (text.len == 0)
+        return take_nothing(m);
     m->body = slice_skip(text, 1);
+    if (is_ack(m))
+        return is_number(m->body, MESSAGE_CALL_MAX, &m->call)
+                   ? PARSE_OK
+                   : bad(m, "an acknowledgement that is no decimal number");
     if (m->body.len == 0 || m->body.ptr[0] == ' ' || m->body.ptr[0] == '\t')
         return bad(m, "not exactly one space and JSON after the head");
     return json_valid(m->body, MESSAGE_JSON_DEPTH_MAX)

@@ -31,7 +31,7 @@ struct message {
     bool binary;       /* body is bytes, not JSON */
     struct slice head; /* as written: `photo?7`, `=7`, `.ack` */
     struct slice name; /* of EVENT, CALL, and CONTROL (without the dot) */
-    uint64_t call;     /* of CALL, ANSWER, PART, FAILURE */
+    uint64_t call;     /* of CALL, ANSWER, PART, FAILURE; the N of `.ack N` */
     struct slice body; /* JSON text (empty: null), or bytes */
     const char *why;   /* with PARSE_BAD: a static text */
 };
