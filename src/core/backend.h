@@ -138,6 +138,8 @@ bool acceptor_failed(struct acceptor *acceptor, int error);
 
 void io_flush_all(struct loop *loop);
 void io_reap_all(struct loop *loop);
+/* The timer of a lingering close: nobody but the loop knows such an io any more. */
+void io_linger_over(struct timer *timer);
 
 /* ---- for tests ---- */
 

@@ -232,7 +232,7 @@ void io_reap_all(struct loop *loop)
 
 /* ---- what the owner calls ---- */
 
-static void linger_over(struct timer *timer)
+void io_linger_over(struct timer *timer)
 {
     io_close(container_of(timer, struct io, linger));
 }
@@ -259,7 +259,7 @@ int io_open(struct loop *loop, struct io *io, int fd, const struct io_ops *ops, 
     *io = (struct io){.ops = ops, .loop = loop, .fd = fd};
     io->flags = (uint16_t)(flags | (paused ? IO_PAUSED : 0));
     list_init(&io->dirty);
-    timer_init(&io->linger, linger_over);
+    timer_init(&io->linger, io_linger_over);
     return loop->backend->io_start(io);
 }
 

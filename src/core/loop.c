@@ -80,10 +80,24 @@ static void reap_all(struct loop *loop)
     }
 }
 
+/* What still says its last words has no owner who could close it. */
+static void close_lingering(struct loop *loop)
+{
+    struct list all;
+    list_init(&all);
+    timer_wheel_advance(&loop->wheel, UINT64_MAX, &all);
+    for (struct list *node; (node = list_pop(&all));) {
+        struct timer *timer = container_of(node, struct timer, node);
+        if (timer->fire == io_linger_over)
+            io_linger_over(timer);
+    }
+}
+
 void loop_free(struct loop *loop)
 {
     if (!loop)
         return;
+    close_lingering(loop);
     reap_all(loop);
     watch_stop(&loop->bell);
     if (loop->state)
