@@ -43,16 +43,20 @@ void acceptor_stop(struct acceptor *acceptor)
 bool acceptor_accepted(struct acceptor *acceptor, int fd)
 {
     struct loop *loop = acceptor->loop;
-    if (acceptor->starved) {
-        acceptor->starved = false;
-        log_info("accept.resumed", log_int("fd", acceptor->fd));
-    }
     loop_count(&loop->counts.accepts, 1);
     loop->accepting = acceptor;
     acceptor->accepted(acceptor, fd);
     bool ours = loop->accepting == acceptor;
     loop->accepting = NULL;
     return ours;
+}
+
+void acceptor_emptied(struct acceptor *acceptor)
+{
+    if (!acceptor->starved)
+        return;
+    acceptor->starved = false;
+    log_info("accept.resumed", log_int("fd", acceptor->fd));
 }
 
 /* accept(2): errors of one connection that was on its way, not of the socket. */

@@ -131,6 +131,9 @@ void io_let_go(struct io *io);
 
 /* False: stopped. */
 bool acceptor_accepted(struct acceptor *acceptor, int fd);
+/* Nobody waits to be accepted any more. At the limit of descriptors accept(2) does not get so far.
+ */
+void acceptor_emptied(struct acceptor *acceptor);
 /* Negative errno of accept. False: stopped, or paused for a while. */
 bool acceptor_failed(struct acceptor *acceptor, int error);
 

@@ -266,8 +266,10 @@ static void accept_event(struct acceptor *acceptor)
     bool going = true;
     for (int round = 0; round < ACCEPT_ROUNDS && going; round++) {
         int fd = accept4(acceptor->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0 && errno == EAGAIN)
+        if (fd < 0 && errno == EAGAIN) {
+            acceptor_emptied(acceptor);
             return;
+        }
         going = fd < 0 ? acceptor_failed(acceptor, -errno) : acceptor_accepted(acceptor, fd);
     }
 }

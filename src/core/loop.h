@@ -93,7 +93,7 @@ struct acceptor {
     struct loop *loop;  /* borrowed */
     int fd;             /* owned from acceptor_start() on */
     struct timer retry; /* after EMFILE and the like: accepting pauses, and goes on */
-    bool starved;       /* has said so, once, until a connection is accepted again */
+    bool starved;       /* has said so, once, until all who waited are accepted */
     /* `fd` is the callee's; non-blocking and close-on-exec. */
     void (*accepted)(struct acceptor *acceptor, int fd);
 };
