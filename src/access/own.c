@@ -1,6 +1,7 @@
 #include "access/own.h"
 
-static bool is_configured(const struct own_origins *own, const struct authority *host, struct origin *ret)
+static bool is_configured(const struct own_origins *own, const struct authority *host,
+                          struct origin *ret)
 {
     for (size_t i = 0; i < own->count; i++) {
         const struct origin *o = &own->list[i];
@@ -23,8 +24,8 @@ static bool is_local_literal(const struct authority *host, const struct net_addr
     return authority_parse(slice_make(text, len), &literal) && authority_host_equal(host, &literal);
 }
 
-bool own_origin(const struct own_origins *own, enum origin_scheme scheme, struct slice host, const struct net_address *local,
-                struct origin *ret)
+bool own_origin(const struct own_origins *own, enum origin_scheme scheme, struct slice host,
+                const struct net_address *local, struct origin *ret)
 {
     struct authority authority;
     if (!authority_parse(host, &authority))

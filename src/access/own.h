@@ -1,7 +1,9 @@
-/* own.h - which origins are ours: what a Host may say, and so which pages are same-origin (script-access, "Order").
+/* own.h - which origins are ours: what a Host may say, and so which pages are same-origin
+ * (script-access, "Order").
  *
- * Never taken from the Host alone: a name that an attacker points at us (DNS rebinding) would make his site same-origin. Configured
- * origins are the only ones; without any, loopback names and the literal address that the connection came in on.
+ * Never taken from the Host alone: a name that an attacker points at us (DNS rebinding) would make
+ * his site same-origin. Configured origins are the only ones; without any, loopback names and the
+ * literal address that the connection came in on.
  */
 #ifndef ACCESS_OWN_H
 #define ACCESS_OWN_H
@@ -14,9 +16,10 @@ struct own_origins {
     size_t count;
 };
 
-/* Is the request's Host ours? Then *ret is the origin that its page has. A configured origin is found by host and port, whatever
- * the listener's scheme: TLS may end at a proxy. `local`: where the connection came in. */
-bool own_origin(const struct own_origins *own, enum origin_scheme scheme, struct slice host, const struct net_address *local,
-                struct origin *ret);
+/* Is the request's Host ours? Then *ret is the origin that its page has. A configured origin is
+ * found by host and port, whatever the listener's scheme: TLS may end at a proxy. `local`: where
+ * the connection came in. */
+bool own_origin(const struct own_origins *own, enum origin_scheme scheme, struct slice host,
+                const struct net_address *local, struct origin *ret);
 
 #endif

@@ -8,7 +8,13 @@
 
 #define OPTIONS_MAX 64
 
-enum { VALUE_CONFIG = 'c', VALUE_HELP = 256, VALUE_VERSION, VALUE_CHECK, VALUE_FIRST_SETTING };
+enum {
+    VALUE_CONFIG = 'c',
+    VALUE_HELP = 256,
+    VALUE_VERSION,
+    VALUE_CHECK,
+    VALUE_FIRST_SETTING
+};
 
 struct option_list {
     struct option items[OPTIONS_MAX + 5];
@@ -19,7 +25,8 @@ struct option_list {
 static void add_option(void *arg, const char *name, char letter)
 {
     struct option_list *list = arg;
-    list->items[list->count] = (struct option){name, required_argument, NULL, VALUE_FIRST_SETTING + (int)list->count};
+    list->items[list->count] =
+        (struct option){name, required_argument, NULL, VALUE_FIRST_SETTING + (int)list->count};
     list->count++;
     if (letter) {
         size_t len = strlen(list->letters);
@@ -71,15 +78,16 @@ static const char *find_config_file(int argc, char *const *argv, const struct op
     return file;
 }
 
-static bool read_options(int argc, char *const *argv, const struct option_list *list, struct config *c,
-                         enum command *command, struct text *why)
+static bool read_options(int argc, char *const *argv, const struct option_list *list,
+                         struct config *c, enum command *command, struct text *why)
 {
     bool seen[OPTIONS_MAX] = {0};
     int value;
     optind = 0;
     while ((value = getopt_long(argc, argv, list->letters, list->items, NULL)) != -1) {
         if (value == ':' || value == '?') {
-            text_printf(why, value == ':' ? "%s needs an argument" : "unknown option: %s", argv[optind - 1]);
+            text_printf(why, value == ':' ? "%s needs an argument" : "unknown option: %s",
+                        argv[optind - 1]);
             return false;
         }
         if (value == VALUE_HELP)
@@ -88,7 +96,8 @@ static bool read_options(int argc, char *const *argv, const struct option_list *
             *command = COMMAND_VERSION;
         else if (value == VALUE_CHECK)
             *command = COMMAND_CHECK;
-        if (value == VALUE_CONFIG || value == VALUE_HELP || value == VALUE_VERSION || value == VALUE_CHECK)
+        if (value == VALUE_CONFIG || value == VALUE_HELP || value == VALUE_VERSION ||
+            value == VALUE_CHECK)
             continue;
         const char *name = setting_name(list, value);
         size_t index = 0;
@@ -109,12 +118,11 @@ static bool read_root(int argc, char *const *argv, struct config *c, struct text
         text_printf(why, "one folder to serve, not `%s` too", argv[optind + 1]);
         return false;
     }
-    free(c->root);
-    c->root = strdup(argv[optind]);
-    return c->root;
+    return config_set(c, "root", argv[optind], true, why);
 }
 
-struct config *arguments_read(int argc, char *const *argv, enum command *ret_command, struct text *why)
+struct config *arguments_read(int argc, char *const *argv, enum command *ret_command,
+                              struct text *why)
 {
     struct option_list list = known_options();
     struct config *c = config_new();
@@ -125,7 +133,8 @@ struct config *arguments_read(int argc, char *const *argv, enum command *ret_com
     }
     opterr = 0;
     const char *file = find_config_file(argc, argv, &list);
-    bool ok = (!file || config_read_file(c, file, why)) && read_options(argc, argv, &list, c, ret_command, why) &&
+    bool ok = (!file || config_read_file(c, file, why)) &&
+              read_options(argc, argv, &list, c, ret_command, why) &&
               read_root(argc, argv, c, why) && config_check(c, why);
     if (ok)
         return c;
@@ -136,10 +145,14 @@ struct config *arguments_read(int argc, char *const *argv, enum command *ret_com
 void arguments_help(struct text *out)
 {
     text_printf(out, "usage: httpsocketd [OPTIONS] [ROOT]\n\n"
-                     "Serves the folder ROOT (default: .) on 127.0.0.1:8080; its executable files are page programs\n"
-                     "that go on talking with their pages. Settings, also of the config file (`name = value`):\n\n");
+                     "Serves the folder ROOT (default: .) on 127.0.0.1:8080; its executable files "
+                     "are page programs\n"
+                     "that go on talking with their pages. Settings, also of the config file "
+                     "(`name = value`):\n\n");
     config_help(out);
-    text_printf(out, "\n  -c, --config FILE              settings from a file; the command line is stronger\n"
-                     "      --check-config             read everything, say what is wrong, start nothing\n"
-                     "      --version, --help\n");
+    text_printf(
+        out,
+        "\n  -c, --config FILE              settings from a file; the command line is stronger\n"
+        "      --check-config             read everything, say what is wrong, start nothing\n"
+        "      --version, --help\n");
 }

@@ -4,10 +4,17 @@
 
 #include "daemon/config.h"
 
-enum command { COMMAND_SERVE, COMMAND_CHECK, COMMAND_HELP, COMMAND_VERSION };
+enum command {
+    COMMAND_SERVE,
+    COMMAND_CHECK,
+    COMMAND_HELP,
+    COMMAND_VERSION
+};
 
-/* Reads the command line, and the config file that it names, into a new config: again at each reload. NULL with `why`, what is wrong with it. */
-struct config *arguments_read(int argc, char *const *argv, enum command *ret_command, struct text *why);
+/* Reads the command line, and the config file that it names, into a new config: again at each
+ * reload. NULL with `why`, what is wrong with it. */
+struct config *arguments_read(int argc, char *const *argv, enum command *ret_command,
+                              struct text *why);
 
 void arguments_help(struct text *out);
 

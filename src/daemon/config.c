@@ -5,7 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum kind { KIND_TEXT, KIND_LIST, KIND_NUMBER, KIND_SIZE, KIND_TIME, KIND_CHOICE };
+enum kind {
+    KIND_TEXT,
+    KIND_LIST,
+    KIND_NUMBER,
+    KIND_SIZE,
+    KIND_TIME,
+    KIND_CHOICE
+};
 
 struct option_row {
     enum kind kind;
@@ -19,13 +26,18 @@ struct option_row {
 };
 
 #define AT(field) offsetof(struct config, field)
-#define TEXT(field, name, letter, initial, arg, help) {KIND_TEXT, name, letter, AT(field), 0, 0, 0, initial, arg, help},
-#define LIST(field, name, letter, arg, help)          {KIND_LIST, name, letter, AT(field), 0, 0, 0, NULL, arg, help},
-#define NUMBER(field, name, letter, initial, min, max, arg, help)                                                      \
+#define TEXT(field, name, letter, initial, arg, help)                                              \
+    {KIND_TEXT, name, letter, AT(field), 0, 0, 0, initial, arg, help},
+#define LIST(field, name, letter, arg, help)                                                       \
+    {KIND_LIST, name, letter, AT(field), 0, 0, 0, NULL, arg, help},
+#define NUMBER(field, name, letter, initial, min, max, arg, help)                                  \
     {KIND_NUMBER, name, letter, AT(field), initial, min, max, NULL, arg, help},
-#define SIZE(field, name, initial, min, max, help) {KIND_SIZE, name, 0, AT(field), initial, min, max, NULL, "SIZE", help},
-#define TIME(field, name, initial, min, max, help) {KIND_TIME, name, 0, AT(field), initial, min, max, NULL, "TIME", help},
-#define CHOICE(field, name, initial, words, help)  {KIND_CHOICE, name, 0, AT(field), 0, 0, 0, initial, words, help},
+#define SIZE(field, name, initial, min, max, help)                                                 \
+    {KIND_SIZE, name, 0, AT(field), initial, min, max, NULL, "SIZE", help},
+#define TIME(field, name, initial, min, max, help)                                                 \
+    {KIND_TIME, name, 0, AT(field), initial, min, max, NULL, "TIME", help},
+#define CHOICE(field, name, initial, words, help)                                                  \
+    {KIND_CHOICE, name, 0, AT(field), 0, 0, 0, initial, words, help},
 static const struct option_row rows[] = {
 #include "daemon/options.def"
 };
@@ -85,7 +97,8 @@ static void print_value(const struct option_row *row, uint64_t value, char out[3
         snprintf(out, 32, "%llu", (unsigned long long)value);
 }
 
-static bool set_number(const struct option_row *row, uint64_t *field, const char *value, struct text *why)
+static bool set_number(const struct option_row *row, uint64_t *field, const char *value,
+                       struct text *why)
 {
     char min[32], max[32];
     uint64_t number;
@@ -174,7 +187,7 @@ struct config *config_new(void)
         else if (row->kind != KIND_LIST)
             *(uint64_t *)field_of(c, row) = row->initial;
     }
-    if (ok && set_text(&c->root, "."))
+    if (ok)
         return c;
     config_free(c);
     return NULL;
@@ -190,7 +203,6 @@ void config_free(struct config *c)
         else if (rows[i].kind == KIND_TEXT || rows[i].kind == KIND_CHOICE)
             free(*(char **)field_of(c, &rows[i]));
     }
-    free(c->root);
     free(c->addresses);
     free(c->origins);
     free(c);
@@ -223,9 +235,11 @@ static bool check_origins(struct config *c, struct text *why)
     if (!c->origins)
         return false;
     for (size_t i = 0; i < c->origin.count; i++) {
-        if (origin_parse(slice_of(c->origin.items[i]), &c->origins[i]) && c->origins[i].scheme != ORIGIN_OPAQUE)
+        if (origin_parse(slice_of(c->origin.items[i]), &c->origins[i]) &&
+            c->origins[i].scheme != ORIGIN_OPAQUE)
             continue;
-        text_printf(why, "origin: expected an origin such as https://a.example, not `%s`", c->origin.items[i]);
+        text_printf(why, "origin: expected an origin such as https://a.example, not `%s`",
+                    c->origin.items[i]);
         return false;
     }
     return true;
@@ -239,7 +253,8 @@ bool config_check(struct config *c, struct text *why)
         return false;
     }
     if (!*c->tls_cert != !*c->tls_key) {
-        text_printf(why, "tls-cert and tls-key go together; %s is missing", *c->tls_cert ? "tls-key" : "tls-cert");
+        text_printf(why, "tls-cert and tls-key go together; %s is missing",
+                    *c->tls_cert ? "tls-key" : "tls-cert");
         return false;
     }
     return true;
@@ -258,10 +273,12 @@ static bool same_list(const struct config_list *a, const struct config_list *b)
 void config_fixed_changes(const struct config *old, const struct config *now, struct text *ret)
 {
     bool changed[] = {
-        !same_list(&old->listen, &now->listen), old->threads != now->threads, strcmp(old->admin, now->admin),
-        !*old->tls_cert != !*now->tls_cert,     strcmp(old->root, now->root), old->sessions_max != now->sessions_max,
+        !same_list(&old->listen, &now->listen), old->threads != now->threads,
+        strcmp(old->admin, now->admin),         !*old->tls_cert != !*now->tls_cert,
+        strcmp(old->root, now->root),           old->sessions_max != now->sessions_max,
     };
-    static const char *const names[] = {"listen", "threads", "admin", "tls-cert", "root", "sessions-max"};
+    static const char *const names[] = {"listen",   "threads", "admin",
+                                        "tls-cert", "root",    "sessions-max"};
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
         if (changed[i])
             text_printf(ret, "%s%s", ret->len ? "," : "", names[i]);

@@ -1,4 +1,5 @@
-/* config.h - the settings of the daemon: defaults, then the config file, then the command line. options.def lists them.
+/* config.h - the settings of the daemon: defaults, then the config file, then the command line.
+ * options.def lists them.
  *
  * A config is read whole, checked whole, and then never changed; a reload makes a new one.
  */
@@ -28,7 +29,6 @@ struct config {
 #undef SIZE
 #undef TIME
 #undef CHOICE
-    char *root; /* the folder to serve */
     /* Made by config_check from the texts above. */
     struct net_address *addresses;
     struct origin *origins;
@@ -39,14 +39,16 @@ struct config {
 struct config *config_new(void);
 void config_free(struct config *c);
 
-/* One setting by its name, as text. False with what was expected in `why`. A list's first value from one source (`fresh`) replaces
- * what a weaker source said. */
-bool config_set(struct config *c, const char *name, const char *value, bool fresh, struct text *why);
+/* One setting by its name, as text. False with what was expected in `why`. A list's first value
+ * from one source (`fresh`) replaces what a weaker source said. */
+bool config_set(struct config *c, const char *name, const char *value, bool fresh,
+                struct text *why);
 bool config_is_list(const char *name);
 /* False for a name that no setting has. */
 bool config_known(const char *name);
 
-/* What can only be seen of the whole: addresses and origins parse, certificate and key come together. False with `why`. */
+/* What can only be seen of the whole: addresses and origins parse, certificate and key come
+ * together. False with `why`. */
 bool config_check(struct config *c, struct text *why);
 
 /* Names of the settings that differ and that a running server can't change. */

@@ -71,7 +71,8 @@ bool config_read_file(struct config *c, const char *path, struct text *why)
     errno = 0;
     int result = cfg_parse(cfg, path);
     if (result != CFG_SUCCESS && !why->len)
-        text_printf(why, "%s: %s", path, result == CFG_FILE_ERROR ? strerror(errno) : "can't be read as a config file");
+        text_printf(why, "%s: %s", path,
+                    result == CFG_FILE_ERROR ? strerror(errno) : "can't be read as a config file");
     cfg_free(cfg);
     return result == CFG_SUCCESS;
 }

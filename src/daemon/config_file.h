@@ -1,4 +1,5 @@
-/* config_file.h - a config from a file: `name = value`, lists as {"a", "b"}, comments by #. libconfuse reads it. */
+/* config_file.h - a config from a file: `name = value`, lists as {"a", "b"}, comments by #.
+ * libconfuse reads it. */
 #ifndef DAEMON_CONFIG_FILE_H
 #define DAEMON_CONFIG_FILE_H
 

@@ -7,9 +7,11 @@ struct unit {
     uint64_t factor;
 };
 
-/* Largest first: printing takes the first that divides. The empty name is what a bare number means. */
+/* Largest first: printing takes the first that divides. The empty name is what a bare number means.
+ */
 static const struct unit sizes[] = {{"G", 1 << 30}, {"M", 1 << 20}, {"K", 1 << 10}, {"", 1}};
-static const struct unit times[] = {{"d", 86400000}, {"h", 3600000}, {"min", 60000}, {"s", 1000}, {"ms", 1}, {"", 1000}};
+static const struct unit times[] = {{"d", 86400000}, {"h", 3600000}, {"min", 60000},
+                                    {"s", 1000},     {"ms", 1},      {"", 1000}};
 
 static bool parse(struct slice text, const struct unit *units, size_t count, uint64_t *ret)
 {

@@ -4,7 +4,8 @@
 
 #include "base/slice.h"
 
-/* `4096`, `64K`, `16M`, `1G` (powers of 1024). False and *ret untouched for anything else, or on overflow. */
+/* `4096`, `64K`, `16M`, `1G` (powers of 1024). False and *ret untouched for anything else, or on
+ * overflow. */
 bool value_size(struct slice text, uint64_t *ret);
 
 /* `500ms`, `10s`, `5min`, `2h`, `7d`; a bare number is seconds. In milliseconds. */

@@ -17,6 +17,8 @@
 /* How many programs run, in all and by client address: shared by the workers. */
 struct page_limits;
 struct page_limits *page_limits_new(uint32_t programs_max, uint32_t programs_per_client_max);
+/* For a reload: what runs already goes on. */
+void page_limits_set(struct page_limits *limits, uint32_t programs_max, uint32_t programs_per_client_max);
 void page_limits_free(struct page_limits *limits);
 
 struct page_config {

@@ -431,6 +431,25 @@ bool session_attached(const struct session *s)
     return s->wire;
 }
 
+static void describe_text(struct text *out, const char *key, struct slice value)
+{
+    char quoted[6 * 256 + 2];
+    size_t len = json_quote(slice_first(value, 256), quoted);
+    text_printf(out, ",\"%s\":%.*s", key, (int)len, quoted);
+}
+
+void session_describe(const struct session *s, struct text *out)
+{
+    char id[SESSION_LOG_ID_LEN + 1];
+    session_log_id(s, id);
+    text_printf(out, "{\"session\":\"%s\",\"state\":\"%s\"", id, state_names[s->state]);
+    describe_text(out, "path", slice_make(s->text + s->origin_len, s->path_len));
+    describe_text(out, "origin", slice_make(s->text, s->origin_len));
+    text_printf(out, ",\"received\":%llu,\"taken\":%llu,\"sent\":%llu,\"unacknowledgedBytes\":%zu}",
+                (unsigned long long)s->inbox.received, (unsigned long long)s->inbox.taken,
+                (unsigned long long)s->outbox.sent, s->outbox.bytes);
+}
+
 unsigned session_admits(const struct session *s, struct slice path, struct slice origin,
                         struct slice key, uint64_t received)
 {

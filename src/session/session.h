@@ -26,6 +26,7 @@
 #ifndef SESSION_SESSION_H
 #define SESSION_SESSION_H
 
+#include "base/text.h"
 #include "core/loop.h"
 #include "proto/message.h"
 #include "session/outbox.h"
@@ -99,6 +100,9 @@ struct session *session_new(struct loop *loop, const struct session_spec *spec);
 struct slice session_id(const struct session *s);
 void *session_owner(const struct session *s);
 bool session_attached(const struct session *s);
+/* One JSON object for operators: a mark for the id, path, origin, state, counts. Never the id
+ * itself. */
+void session_describe(const struct session *s, struct text *out);
 
 /* May this client have the session? Checks path, origin and key (bound by the first attach), and
  * that `received` can be served. 0, or the close code: 4403, 4409, 4410. */

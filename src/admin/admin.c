@@ -1,0 +1,85 @@
+#include "admin/admin.h"
+
+#include <stdlib.h>
+
+struct admin_query {
+    struct exchange *exchange; /* borrowed; NULL: the client has gone */
+};
+
+static const struct http_header never_stored = {SLICE_LITERAL("Cache-Control"),
+                                                SLICE_LITERAL("no-store")};
+
+static void answer_body(struct exchange *x, const char *type, struct slice body)
+{
+    struct http_header headers[] = {never_stored, {SLICE_LITERAL("Content-Type"), slice_of(type)}};
+    exchange_respond(x, 200, SLICE_NONE, headers, 2, body.len);
+    exchange_write(x, body);
+    exchange_end(x);
+}
+
+static void answer_metrics(struct admin *admin, struct exchange *x)
+{
+    struct text text = {0};
+    admin->ops->metrics(admin->owner, &text);
+    if (text.failed)
+        exchange_answer(x, 503, SLICE_LITERAL("out of memory"), NULL, 0);
+    else
+        answer_body(x, "text/plain; version=0.0.4; charset=utf-8", text_slice(&text));
+    text_done(&text);
+}
+
+static void on_abort(struct exchange *x)
+{
+    struct admin_query *query = x->owner;
+    query->exchange = NULL;
+}
+
+static const struct exchange_ops query_ops = {.on_abort = on_abort};
+
+static void answer_sessions(struct admin *admin, struct exchange *x)
+{
+    struct admin_query *query = malloc(sizeof(*query));
+    if (!query) {
+        exchange_answer(x, 503, SLICE_LITERAL("out of memory"), NULL, 0);
+        return;
+    }
+    query->exchange = x;
+    x->ops = &query_ops;
+    x->owner = query;
+    admin->ops->sessions(admin->owner, query);
+}
+
+void admin_answer(struct admin_query *query, struct slice json)
+{
+    if (query->exchange)
+        answer_body(query->exchange, "application/json", json);
+    free(query);
+}
+
+static void on_request(struct http_server *server, struct exchange *x)
+{
+    struct admin *admin = server->owner;
+    struct slice method = x->request->method;
+    struct http_header allow = {SLICE_LITERAL("Allow"), SLICE_LITERAL("GET, HEAD")};
+    if (!slice_equal(method, SLICE_LITERAL("GET")) && !slice_equal(method, SLICE_LITERAL("HEAD")))
+        exchange_answer(x, 405, SLICE_LITERAL("only GET and HEAD"), &allow, 1);
+    else if (slice_equal(x->path, SLICE_LITERAL("/healthz")))
+        admin->ops->healthy(admin->owner)
+            ? exchange_answer(x, 200, SLICE_LITERAL("ok"), NULL, 0)
+            : exchange_answer(x, 503, SLICE_LITERAL("draining"), NULL, 0);
+    else if (slice_equal(x->path, SLICE_LITERAL("/metrics")))
+        answer_metrics(admin, x);
+    else if (slice_equal(x->path, SLICE_LITERAL("/sessions")))
+        answer_sessions(admin, x);
+    else
+        exchange_answer(x, 404, SLICE_LITERAL("here are /healthz, /metrics and /sessions"), NULL,
+                        0);
+}
+
+void admin_init(struct admin *admin, struct loop *loop, const struct http_limits *limits,
+                const struct admin_ops *ops, void *owner)
+{
+    admin->ops = ops;
+    admin->owner = owner;
+    http_server_init(&admin->server, loop, limits, on_request, admin);
+}

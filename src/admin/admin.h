@@ -1,0 +1,36 @@
+/* admin.h - the operator's door: GET /healthz, /metrics (Prometheus text), /sessions (JSON).
+ *
+ * Knows HTTP and nothing of the server: the owner gives the contents. Answers only on its own
+ * listener; who may reach that is the operator's choice of address.
+ *
+ * Threads  One loop.
+ */
+#ifndef ADMIN_ADMIN_H
+#define ADMIN_ADMIN_H
+
+#include "base/text.h"
+#include "http/server.h"
+
+struct admin_query;
+
+struct admin_ops {
+    bool (*healthy)(void *owner);
+    void (*metrics)(void *owner, struct text *out);
+    /* Collects a JSON array of the live sessions and hands it to admin_answer(), now or later,
+     * exactly once. */
+    void (*sessions)(void *owner, struct admin_query *query);
+};
+
+struct admin {
+    struct http_server server;
+    const struct admin_ops *ops;
+    void *owner;
+};
+
+void admin_init(struct admin *admin, struct loop *loop, const struct http_limits *limits,
+                const struct admin_ops *ops, void *owner);
+
+/* Also if the client has gone meanwhile. `json` is copied. */
+void admin_answer(struct admin_query *query, struct slice json);
+
+#endif

@@ -1,0 +1,30 @@
+/* daemon.h - what all workers share, and the control thread that starts, reloads, drains and ends
+ * them. */
+#ifndef DAEMON_DAEMON_H
+#define DAEMON_DAEMON_H
+
+#include "daemon/worker.h"
+#include "net/tls.h"
+
+struct daemon {
+    int argc;
+    char *const *argv;
+    struct config *config;
+    struct config *config_old; /* until all workers have the new one */
+    uint32_t config_waits;     /* workers that have not */
+    struct loop *loop;         /* of the control thread */
+    struct tls_context *tls;   /* NULL: plain */
+    struct page_limits *limits;
+    struct worker *workers;
+    uint16_t worker_count;
+    uint16_t workers_running;
+    bool draining;
+};
+
+/* From a worker's thread: its loop has ended. */
+void daemon_worker_ended(struct daemon *d);
+
+/* The exit status. `config` becomes the daemon's. */
+int daemon_run(struct config *config, int argc, char *const *argv);
+
+#endif

@@ -1,0 +1,10 @@
+/* metrics.h - the counters of all workers as Prometheus text. Read without locks: each number is
+ * one that was true a moment ago. */
+#ifndef DAEMON_METRICS_H
+#define DAEMON_METRICS_H
+
+#include "daemon/daemon.h"
+
+void metrics_write(const struct daemon *daemon, struct text *out);
+
+#endif

@@ -1,0 +1,10 @@
+/* wiring.h - the one file that knows all rooms: which of them answers a request. */
+#ifndef DAEMON_WIRING_H
+#define DAEMON_WIRING_H
+
+#include "daemon/worker.h"
+
+/* The handler of a worker's http_server; its owner is the worker. */
+void wiring_request(struct http_server *server, struct exchange *x);
+
+#endif

@@ -1,0 +1,321 @@
+#include "daemon/worker.h"
+
+#include "base/log.h"
+#include "daemon/daemon.h"
+#include "daemon/wiring.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define DRAIN_LOOK_MS  50 /* how often a draining worker looks whether it is empty */
+#define DRAIN_RETRY_S  5  /* what its pages are told to wait */
+#define KILLED_WAIT_MS 2000
+
+/* ---- settings ---- */
+
+/* An even share of a limit on all workers, at least 1. */
+static uint32_t share(const struct worker *w, uint64_t all)
+{
+    return (uint32_t)((all + w->daemon->worker_count - 1) / w->daemon->worker_count);
+}
+
+static void use_config(struct worker *w, const struct config *c)
+{
+    w->config = c;
+    w->own = (struct own_origins){c->origins, c->origin.count};
+    w->http_limits = (struct http_limits){
+        .head_max = c->head_max,
+        .body_max = c->body_max,
+        .head_timeout_ms = (uint32_t)c->head_timeout,
+        .body_timeout_ms = (uint32_t)c->body_timeout,
+        .idle_timeout_ms = (uint32_t)c->idle_timeout,
+        .write_timeout_ms = (uint32_t)c->write_timeout,
+        .connections_max = share(w, c->connections_max),
+    };
+    w->page_config = (struct page_config){
+        .answer_timeout_ms = (uint32_t)c->answer_timeout,
+        .eof_grace_ms = (uint32_t)c->eof_grace,
+        .term_grace_ms = (uint32_t)c->term_grace,
+        .line_max = (uint32_t)c->message_max,
+        .out_max = (uint32_t)c->window,
+    };
+    w->session_config = (struct session_config){
+        .buffer_max = (uint32_t)c->buffer_max,
+        .window = (uint32_t)c->window,
+        .message_max = (uint32_t)c->message_max,
+        .attach_timeout_ms = (uint32_t)c->attach_timeout,
+        .detach_timeout_ms = (uint32_t)c->detach_timeout,
+        .goodbye_timeout_ms = (uint32_t)c->goodbye_timeout,
+        .ping_ms = (uint32_t)c->ping_interval,
+    };
+    w->ws_config = (struct ws_config){
+        .message_max = c->message_max,
+        .ping_interval_ms = (uint32_t)c->ping_interval,
+        .pong_timeout_ms = (uint32_t)c->ping_interval + 5000,
+        .close_timeout_ms = 5000,
+        .queue_max = c->buffer_max + c->message_max + 65536,
+    };
+}
+
+/* ---- the thread ---- */
+
+static void on_stream(struct listener *listener, struct stream *stream)
+{
+    struct worker *w = listener->owner;
+    http_accept(&w->http, stream);
+}
+
+static void *run(void *arg)
+{
+    struct worker *w = arg;
+    int error = loop_run(w->loop);
+    if (error < 0)
+        log_error("worker.failed", log_int("worker", w->index), log_errno("error", error));
+    daemon_worker_ended(w->daemon);
+    return NULL;
+}
+
+static void free_parts(struct worker *w)
+{
+    free(w->listeners);
+    session_table_free(w->sessions);
+    site_free(w->site);
+    loop_free(w->loop);
+}
+
+static bool make_parts(struct worker *w)
+{
+    w->loop = loop_new();
+    w->site = w->loop ? site_new(w->config->root) : NULL;
+    w->sessions = session_table_new(w->index, share(w, w->config->sessions_max));
+    w->listeners = calloc(w->listener_count, sizeof(*w->listeners));
+    return w->loop && w->site && w->sessions && w->listeners;
+}
+
+static int start_listeners(struct worker *w, const int *descriptors)
+{
+    for (size_t i = 0; i < w->listener_count; i++) {
+        int error =
+            listener_start(w->loop, &w->listeners[i], descriptors[i], w->daemon->tls, on_stream, w);
+        if (error < 0)
+            return error;
+    }
+    return 0;
+}
+
+int worker_start(struct worker *w, struct daemon *daemon, uint16_t index, const int *descriptors)
+{
+    *w = (struct worker){
+        .daemon = daemon, .index = index, .listener_count = daemon->config->listen.count};
+    use_config(w, daemon->config);
+    if (!make_parts(w)) {
+        int error = errno ? -errno : -ENOMEM;
+        free_parts(w);
+        return error;
+    }
+    http_server_init(&w->http, w->loop, &w->http_limits, wiring_request, w);
+    w->pages = (struct page_host){
+        .loop = w->loop,
+        .config = &w->page_config,
+        .session_config = &w->session_config,
+        .ws_config = &w->ws_config,
+        .limits = daemon->limits,
+        .sessions = w->sessions,
+        .server_name = SLICE_LITERAL("httpsocket/" HTTPSOCKET_VERSION),
+    };
+    list_init(&w->pages.pages);
+    int error = start_listeners(w, descriptors);
+    if (error == 0)
+        error = -pthread_create(&w->thread, NULL, run, w);
+    return error;
+}
+
+void worker_join(struct worker *w)
+{
+    pthread_join(w->thread, NULL);
+    free_parts(w);
+}
+
+/* ---- draining ---- */
+
+static void stop_listeners(struct worker *w)
+{
+    for (size_t i = 0; i < w->listener_count; i++)
+        listener_stop(&w->listeners[i]);
+    w->listener_count = 0;
+}
+
+static bool is_empty(const struct worker *w)
+{
+    return list_empty(&w->pages.pages) && session_table_count(w->sessions) == 0 &&
+           list_empty(&w->http.connections);
+}
+
+static void kill_all(struct worker *w)
+{
+    w->killed = true;
+    w->drain_deadline_ms = loop_now_ms(w->loop) + KILLED_WAIT_MS;
+    page_host_stop(&w->pages);
+    http_server_stop(&w->http);
+}
+
+static void look_whether_empty(struct timer *timer)
+{
+    struct worker *w = container_of(timer, struct worker, drain_timer);
+    bool late = loop_now_ms(w->loop) >= w->drain_deadline_ms;
+    if (is_empty(w) || (late && w->killed)) {
+        loop_stop(w->loop);
+        return;
+    }
+    if (late)
+        kill_all(w);
+    timer_start(w->loop, &w->drain_timer, DRAIN_LOOK_MS);
+}
+
+static void on_pages_empty(struct page_host *host)
+{
+    (void)host; /* the timer looks for everything */
+}
+
+static void drain(struct worker *w, bool at_once)
+{
+    if (!w->pages.draining) {
+        stop_listeners(w);
+        timer_init(&w->drain_timer, look_whether_empty);
+        w->drain_deadline_ms = loop_now_ms(w->loop) + w->config->drain_timeout;
+        http_server_drain(&w->http);
+        page_host_drain(&w->pages, DRAIN_RETRY_S, on_pages_empty);
+    }
+    if (at_once && !w->killed)
+        kill_all(w);
+    timer_start(w->loop, &w->drain_timer, 1);
+}
+
+/* ---- mail ---- */
+
+struct drain_mail {
+    struct mail mail;
+    struct worker *worker;
+    bool at_once;
+};
+
+static void deliver_drain(struct mail *mail)
+{
+    struct drain_mail *m = container_of(mail, struct drain_mail, mail);
+    drain(m->worker, m->at_once);
+    free(m);
+}
+
+void worker_post_drain(struct worker *w, bool at_once)
+{
+    struct drain_mail *m = malloc(sizeof(*m));
+    if (!m) {
+        log_error("out_of_memory", log_text("for", "drain"));
+        return;
+    }
+    *m = (struct drain_mail){.worker = w, .at_once = at_once};
+    loop_post(w->loop, &m->mail, deliver_drain);
+}
+
+struct config_mail {
+    struct mail mail;
+    struct worker *worker;
+    const struct config *config;
+    void (*done)(struct daemon *daemon);
+};
+
+static void deliver_config_done(struct mail *mail)
+{
+    struct config_mail *m = container_of(mail, struct config_mail, mail);
+    m->done(m->worker->daemon);
+    free(m);
+}
+
+static void deliver_config(struct mail *mail)
+{
+    struct config_mail *m = container_of(mail, struct config_mail, mail);
+    use_config(m->worker, m->config);
+    loop_post(m->worker->daemon->loop, &m->mail, deliver_config_done);
+}
+
+void worker_post_config(struct worker *w, const struct config *config,
+                        void (*done)(struct daemon *daemon))
+{
+    struct config_mail *m = malloc(sizeof(*m));
+    if (!m) {
+        log_error("out_of_memory", log_text("for", "reload"));
+        return;
+    }
+    *m = (struct config_mail){.worker = w, .config = config, .done = done};
+    loop_post(w->loop, &m->mail, deliver_config);
+}
+
+struct request_mail {
+    struct mail mail;
+    struct worker *worker;
+    struct http_parcel parcel;
+};
+
+static void deliver_request(struct mail *mail)
+{
+    struct request_mail *m = container_of(mail, struct request_mail, mail);
+    if (m->worker->pages.draining)
+        http_parcel_drop(&m->parcel);
+    else
+        http_adopt(&m->worker->http, &m->parcel);
+    free(m);
+}
+
+void worker_post_request(struct worker *w, const struct http_parcel *parcel)
+{
+    struct request_mail *m = malloc(sizeof(*m));
+    if (!m) {
+        struct http_parcel lost = *parcel;
+        http_parcel_drop(&lost);
+        return;
+    }
+    *m = (struct request_mail){.worker = w, .parcel = *parcel};
+    loop_post(w->loop, &m->mail, deliver_request);
+}
+
+struct describe_mail {
+    struct mail mail;
+    struct worker *worker;
+    struct text text;
+    void (*done)(void *arg, struct text *text);
+    void *arg;
+};
+
+static void describe(struct session *s, void *arg)
+{
+    struct text *text = arg;
+    session_describe(s, text);
+    text_put(text, SLICE_LITERAL(","));
+}
+
+static void deliver_description(struct mail *mail)
+{
+    struct describe_mail *m = container_of(mail, struct describe_mail, mail);
+    m->done(m->arg, &m->text);
+    text_done(&m->text);
+    free(m);
+}
+
+static void deliver_describe(struct mail *mail)
+{
+    struct describe_mail *m = container_of(mail, struct describe_mail, mail);
+    session_table_each(m->worker->sessions, describe, &m->text);
+    loop_post(m->worker->daemon->loop, &m->mail, deliver_description);
+}
+
+void worker_post_describe(struct worker *w, void (*done)(void *arg, struct text *text), void *arg)
+{
+    struct describe_mail *m = malloc(sizeof(*m));
+    if (!m) {
+        struct text nothing = {.failed = true};
+        done(arg, &nothing);
+        return;
+    }
+    *m = (struct describe_mail){.worker = w, .done = done, .arg = arg};
+    loop_post(w->loop, &m->mail, deliver_describe);
+}

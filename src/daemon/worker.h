@@ -1,0 +1,60 @@
+/* worker.h - one thread with its loop, listeners, connections, pages and sessions. Workers share
+ * only what struct daemon holds.
+ *
+ * Threads  worker_start, _stop and the _post functions are the control thread's; everything else
+ * happens in the worker's own.
+ */
+#ifndef DAEMON_WORKER_H
+#define DAEMON_WORKER_H
+
+#include "access/own.h"
+#include "daemon/config.h"
+#include "http/server.h"
+#include "http/site.h"
+#include "net/listener.h"
+#include "page/page.h"
+
+#include <pthread.h>
+
+struct daemon;
+
+struct worker {
+    struct daemon *daemon; /* borrowed */
+    uint16_t index;
+    pthread_t thread;
+    struct loop *loop;
+    struct site *site;
+    const struct config *config; /* borrowed from the daemon; changes by mail */
+    struct own_origins own;
+    struct http_limits http_limits;
+    struct page_config page_config;
+    struct session_config session_config;
+    struct ws_config ws_config;
+    struct session_table *sessions;
+    struct http_server http;
+    struct page_host pages;
+    struct listener *listeners;
+    size_t listener_count;
+    struct timer drain_timer;
+    uint64_t drain_deadline_ms;
+    bool killed;
+};
+
+/* Takes the listening descriptors (config->listen.count of them). Negative errno: then they are
+ * closed. */
+int worker_start(struct worker *w, struct daemon *daemon, uint16_t index, const int *descriptors);
+void worker_join(struct worker *w);
+
+/* A new config, which the worker uses from then on; `done` runs in the control loop's thread after
+ * that. */
+void worker_post_config(struct worker *w, const struct config *config,
+                        void (*done)(struct daemon *daemon));
+/* No new sessions; ends when all have ended or the time is over. `at_once`: kill and end. */
+void worker_post_drain(struct worker *w, bool at_once);
+/* Another worker's request, whose session lives here. Takes the parcel. */
+void worker_post_request(struct worker *w, const struct http_parcel *parcel);
+/* Appends the worker's sessions as JSON objects, each followed by a comma; `done` runs in the
+ * control loop's thread with the text, which is the callee's. */
+void worker_post_describe(struct worker *w, void (*done)(void *arg, struct text *text), void *arg);
+
+#endif
