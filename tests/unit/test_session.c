@@ -1,0 +1,671 @@
+/* A session between a fake wire and a fake owner, on a loop with a fake clock. */
+#include "core/backend.h"
+#include "session/table.h"
+
+#include <cmocka.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define KEY      SLICE_LITERAL("abcdefghijklmnopqrstuv")
+#define ORIGIN   SLICE_LITERAL("https://a.example")
+#define PATH     SLICE_LITERAL("/chat")
+#define SENT_MAX 4096
+
+struct wire {
+    struct session_wire base;
+    char *sent[SENT_MAX]; /* every message, as text */
+    size_t sent_count;
+    unsigned close_code;
+    char close_reason[128];
+};
+
+static struct session_config config;
+static struct session_counts counts;
+
+static struct fixture {
+    struct loop *loop;
+    struct session_table *table;
+    struct session *session;
+    uint64_t now_ms;
+    bool taking; /* the owner's program takes at once */
+    char *got[SENT_MAX];
+    size_t got_count;
+    size_t attaches, resumes, detaches, writables, overs;
+    char close_reason[64], detach_reason[64];
+} f;
+
+/* ---- the fakes ---- */
+
+static uint64_t fake_clock(void *arg)
+{
+    (void)arg;
+    return f.now_ms;
+}
+
+static void wire_send(struct session_wire *base, bool binary, const struct slice *pieces,
+                      size_t count)
+{
+    (void)binary;
+    struct wire *w = container_of(base, struct wire, base);
+    struct text text = {0};
+    for (size_t i = 0; i < count; i++)
+        text_put(&text, pieces[i]);
+    text_put(&text, slice_make("", 1));
+    assert_true(w->sent_count < SENT_MAX);
+    w->sent[w->sent_count++] = text.ptr;
+}
+
+static void wire_close(struct session_wire *base, unsigned code, struct slice reason)
+{
+    struct wire *w = container_of(base, struct wire, base);
+    w->close_code = code;
+    snprintf(w->close_reason, sizeof(w->close_reason), "%.*s", SLICE_ARG(reason));
+}
+
+static const struct session_wire_ops wire_ops = {wire_send, wire_close};
+
+static struct wire *wire_new(void)
+{
+    struct wire *w = calloc(1, sizeof(*w));
+    w->base.ops = &wire_ops;
+    return w;
+}
+
+static void wire_free(struct wire *w)
+{
+    for (size_t i = 0; i < w->sent_count; i++)
+        free(w->sent[i]);
+    free(w);
+}
+
+static void on_message(struct session *s, const struct message *m)
+{
+    struct text text = {0};
+    text_put(&text, m->head);
+    text_put(&text, SLICE_LITERAL(" "));
+    text_put(&text, m->body);
+    text_put(&text, slice_make("", 1));
+    f.got[f.got_count++] = text.ptr;
+    if (f.taking)
+        session_taken(s);
+}
+
+static void on_attach(struct session *s, bool resumed)
+{
+    (void)s;
+    f.attaches++;
+    f.resumes += resumed;
+}
+
+static void on_detach(struct session *s, struct slice reason)
+{
+    (void)s;
+    f.detaches++;
+    snprintf(f.detach_reason, sizeof(f.detach_reason), "%.*s", SLICE_ARG(reason));
+}
+
+static void on_writable(struct session *s)
+{
+    (void)s;
+    f.writables++;
+}
+
+static void on_close(struct session *s, struct slice reason)
+{
+    (void)s;
+    snprintf(f.close_reason, sizeof(f.close_reason), "%.*s", SLICE_ARG(reason));
+}
+
+static void on_over(struct session *s)
+{
+    (void)s;
+    f.overs++;
+}
+
+static const struct session_ops ops = {on_message,  on_attach, on_detach,
+                                       on_writable, on_close,  on_over};
+
+/* ---- one turn, and set-up ---- */
+
+static void stop(struct mail *mail)
+{
+    (void)mail;
+    loop_stop(f.loop);
+}
+
+static void pass(uint64_t ms)
+{
+    struct mail mail;
+    f.now_ms += ms;
+    loop_post(f.loop, &mail, stop);
+    assert_int_equal(loop_run(f.loop), 0);
+    loop_post(f.loop, &mail, stop); /* timers that were due in the first turn have fired by now */
+    assert_int_equal(loop_run(f.loop), 0);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    config = (struct session_config){
+        .buffer_max = 1000,
+        .window = 1000,
+        .message_max = 500,
+        .attach_timeout_ms = 30000,
+        .detach_timeout_ms = 600000,
+        .goodbye_timeout_ms = 5000,
+        .ping_ms = 20000,
+    };
+    memset(&counts, 0, sizeof(counts));
+    f = (struct fixture){.taking = true, .now_ms = 1000};
+    f.loop = loop_new();
+    loop_set_clock(f.loop, fake_clock, NULL);
+    f.table = session_table_new(3, 10);
+    pass(0);
+    struct session_spec spec = {.config = &config,
+                                .counts = &counts,
+                                .table = f.table,
+                                .ops = &ops,
+                                .origin = ORIGIN,
+                                .path = PATH};
+    f.session = session_new(f.loop, &spec);
+    assert_non_null(f.session);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    if (!f.overs)
+        session_abort(f.session, 1000, SLICE_NONE);
+    pass(0);
+    assert_int_equal(f.overs, 1);
+    assert_int_equal(counts.now, 0);
+    assert_int_equal(counts.attached_now, 0);
+    session_table_free(f.table);
+    loop_free(f.loop);
+    for (size_t i = 0; i < f.got_count; i++)
+        free(f.got[i]);
+    return 0;
+}
+
+static struct wire *attach(uint64_t received)
+{
+    struct wire *w = wire_new();
+    assert_int_equal(session_admits(f.session, PATH, ORIGIN, KEY, received), 0);
+    session_attach(f.session, &w->base, KEY, received);
+    return w;
+}
+
+static void cut(struct wire *w)
+{
+    session_detach(&w->base, SLICE_LITERAL("lost"));
+    wire_free(w);
+}
+
+static void say(const char *line)
+{
+    struct message m;
+    assert_int_equal(message_parse_text(slice_of(line), &m), PARSE_OK);
+    session_send(f.session, &m);
+}
+
+static void hear(struct wire *w, const char *line)
+{
+    session_receive(&w->base, false, slice_of(line));
+}
+
+static bool has_sent(const struct wire *w, const char *line)
+{
+    for (size_t i = 0; i < w->sent_count; i++)
+        if (!strcmp(w->sent[i], line))
+            return true;
+    return false;
+}
+
+/* ---- the tests ---- */
+
+static void first_attach_is_welcomed_and_gets_what_was_said_before(void **state)
+{
+    (void)state;
+    say("hello {\"a\":1}");
+    struct wire *w = attach(0);
+    assert_non_null(strstr(w->sent[0], ".welcome {\"session\":\""));
+    assert_non_null(
+        strstr(w->sent[0], "\"resumed\":false,\"received\":0,\"window\":1000,\"maxMessage\":500"));
+    assert_string_equal(w->sent[1], "hello {\"a\":1}");
+    assert_int_equal(f.attaches, 1);
+    assert_int_equal(f.resumes, 0);
+    cut(w);
+    assert_string_equal(f.detach_reason, "lost");
+}
+
+static void a_second_connection_gets_only_what_the_first_did_not(void **state)
+{
+    (void)state;
+    struct wire *w = attach(0);
+    say("n 1");
+    say("n 2");
+    cut(w);
+    say("n 3");
+    w = attach(1);
+    assert_non_null(strstr(w->sent[0], "\"resumed\":true"));
+    assert_false(has_sent(w, "n 1"));
+    assert_string_equal(w->sent[1], "n 2");
+    assert_string_equal(w->sent[2], "n 3");
+    assert_int_equal(f.resumes, 1);
+    cut(w);
+}
+
+static void received_that_cannot_be_served_is_gone(void **state)
+{
+    (void)state;
+    struct wire *w = attach(0);
+    say("n 1");
+    hear(w, ".ack 1");
+    cut(w);
+    assert_int_equal(session_admits(f.session, PATH, ORIGIN, KEY, 0), 4410);
+    assert_int_equal(session_admits(f.session, PATH, ORIGIN, KEY, 2), 4410);
+    assert_int_equal(session_admits(f.session, PATH, ORIGIN, KEY, 1), 0);
+}
+
+static void only_the_same_origin_path_and_key_are_admitted(void **state)
+{
+    (void)state;
+    struct wire *w = attach(0);
+    assert_int_equal(session_admits(f.session, PATH, SLICE_LITERAL("https://b.example"), KEY, 0),
+                     4403);
+    assert_int_equal(session_admits(f.session, SLICE_LITERAL("/other"), ORIGIN, KEY, 0), 4410);
+    assert_int_equal(
+        session_admits(f.session, PATH, ORIGIN, SLICE_LITERAL("abcdefghijklmnopqrstuX"), 0), 4409);
+    cut(w);
+}
+
+static void takeover_closes_the_old_connection_with_4000(void **state)
+{
+    (void)state;
+    struct wire *old = attach(0);
+    struct wire *new = attach(0);
+    assert_int_equal(old->close_code, 4000);
+    assert_null(old->base.session);
+    session_detach(&old->base, SLICE_LITERAL("lost"));
+    assert_true(session_attached(f.session));
+    say("n 1");
+    assert_true(has_sent(new, "n 1"));
+    assert_false(has_sent(old, "n 1"));
+    wire_free(old);
+    cut(new);
+}
+
+static void table_finds_by_id_and_by_key(void **state)
+{
+    (void)state;
+    char id[SESSION_ID_LEN];
+    memcpy(id, session_id(f.session).ptr, sizeof(id));
+    struct slice s = slice_make(id, sizeof(id));
+    assert_true(session_id_valid(s));
+    assert_int_equal(session_id_worker(s), 3);
+    assert_ptr_equal(session_table_find(f.table, s), f.session);
+    assert_null(session_table_find_key(f.table, KEY));
+    struct wire *w = attach(0);
+    assert_ptr_equal(session_table_find_key(f.table, KEY), f.session);
+    id[0] = id[0] == 'A' ? 'B' : 'A';
+    assert_null(session_table_find(f.table, s));
+    cut(w);
+}
+
+static void ack_of_what_was_not_sent_is_a_breach(void **state)
+{
+    (void)state;
+    struct wire *w = attach(0);
+    hear(w, ".ack 1");
+    assert_int_equal(w->close_code, 4400);
+    assert_string_equal(f.close_reason, "wire-protocol");
+    session_end(f.session, 1000, SLICE_LITERAL("x"));
+    pass(0);
+    assert_int_equal(f.overs, 1);
+    wire_free(w);
+}
+
+static void an_ack_that_falls_back_is_a_breach(void **state)
+{
+    (void)state;
+    struct wire *w = attach(0);
+    say("n 1");
+    say("n 2");
+    hear(w, ".ack 2");
+    hear(w, ".ack 1");
+    assert_int_equal(w->close_code, 4400);
+    wire_free(w);
+}
+
+static void rubbish_is_a_breach(void **state)
+{
+    (void)state;
+    struct wire *w = attach(0);
+    hear(w, "hello {");
+    assert_int_equal(w->close_code, 4400);
+    assert_non_null(strstr(w->close_reason, "wire-protocol: "));
+    wire_free(w);
+}
+
+static void more_than_the_window_is_a_breach(void **state)
+{
+    (void)state;
+    char line[420] = "n \"";
+    memset(line + 3, 'x', 400);
+    strcpy(line + 403, "\"");
+    f.taking = false;
+    struct wire *w = attach(0);
+    hear(w, line);
+    hear(w, line);
+    assert_int_equal(w->close_code, 0);
+    hear(w, line);
+    assert_int_equal(w->close_code, 4400);
+    assert_int_equal(f.got_count, 2);
+    wire_free(w);
+}
+
+static void acknowledges_within_a_second_and_after_64_messages_at_once(void **state)
+{
+    (void)state;
+    struct wire *w = attach(0);
+    for (int i = 0; i < 63; i++)
+        hear(w, "n 1");
+    assert_false(has_sent(w, ".ack 63"));
+    hear(w, "n 1");
+    assert_true(has_sent(w, ".ack 64"));
+    hear(w, "n 1");
+    pass(999);
+    assert_true(has_sent(w, ".ack 65"));
+    cut(w);
+}
+
+static void acknowledges_at_once_after_a_quarter_of_the_window(void **state)
+{
+    (void)state;
+    char line[300] = "n \"";
+    memset(line + 3, 'x', 250);
+    strcpy(line + 253, "\"");
+    struct wire *w = attach(0);
+    hear(w, line);
+    assert_true(has_sent(w, ".ack 1"));
+    cut(w);
+}
+
+static void what_is_not_taken_is_not_acknowledged(void **state)
+{
+    (void)state;
+    f.taking = false;
+    struct wire *w = attach(0);
+    hear(w, "n 1");
+    pass(5000);
+    assert_false(has_sent(w, ".ack 1"));
+    session_taken(f.session);
+    pass(1000);
+    assert_true(has_sent(w, ".ack 1"));
+    cut(w);
+}
+
+static void the_owner_waits_at_the_buffers_bound(void **state)
+{
+    (void)state;
+    char line[300] = "n \"";
+    memset(line + 3, 'x', 250);
+    strcpy(line + 253, "\"");
+    struct wire *w = attach(0);
+    for (int i = 0; i < 4; i++) {
+        assert_true(session_writable(f.session));
+        say(line);
+    }
+    assert_false(session_writable(f.session));
+    hear(w, ".ack 1");
+    assert_int_equal(f.writables, 0);
+    hear(w, ".ack 3");
+    assert_int_equal(f.writables, 1);
+    assert_true(session_writable(f.session));
+    cut(w);
+}
+
+static void
+a_lost_page_is_waited_for_ten_minutes_and_one_that_said_goodbye_for_seconds(void **state)
+{
+    (void)state;
+    cut(attach(0));
+    pass(599000);
+    assert_string_equal(f.close_reason, "");
+    struct wire *w = attach(0);
+    hear(w, ".bye {\"reason\":\"pagehide\"}");
+    cut(w);
+    assert_string_equal(f.detach_reason, "goodbye");
+    pass(5001);
+    assert_string_equal(f.close_reason, "grace-over");
+}
+
+static void a_page_that_never_attaches_is_given_up(void **state)
+{
+    (void)state;
+    pass(30001);
+    assert_string_equal(f.close_reason, "never-attached");
+}
+
+static void the_clients_close_ends_it(void **state)
+{
+    (void)state;
+    struct wire *w = attach(0);
+    hear(w, ".close {\"reason\":\"done\"}");
+    assert_int_equal(w->close_code, 1000);
+    assert_string_equal(f.close_reason, "client-closed");
+    assert_int_equal(session_table_count(f.table), 0);
+    wire_free(w);
+}
+
+static void an_end_with_nothing_left_closes_at_once(void **state)
+{
+    (void)state;
+    struct wire *w = attach(0);
+    session_end(f.session, 1000, SLICE_LITERAL("program-exit"));
+    assert_true(has_sent(w, ".close {\"code\":1000,\"reason\":\"program-exit\"}"));
+    assert_int_equal(w->close_code, 1000);
+    pass(0);
+    assert_int_equal(f.overs, 1);
+    wire_free(w);
+}
+
+static void an_end_waits_for_the_last_messages_to_be_acknowledged(void **state)
+{
+    (void)state;
+    struct wire *w = attach(0);
+    say("last 1");
+    session_end(f.session, 4500, SLICE_LITERAL("program-failed"));
+    assert_int_equal(w->close_code, 0);
+    hear(w, ".ack 1");
+    assert_int_equal(w->close_code, 4500);
+    pass(0);
+    assert_int_equal(f.overs, 1);
+    wire_free(w);
+}
+
+static void an_end_while_the_page_is_away_is_told_when_it_returns(void **state)
+{
+    (void)state;
+    cut(attach(0));
+    say("last 1");
+    session_end(f.session, 1000, SLICE_LITERAL("say \"bye\""));
+    pass(1000);
+    struct wire *w = attach(0);
+    assert_true(has_sent(w, "last 1"));
+    assert_int_equal(w->close_code, 0);
+    hear(w, ".ack 1");
+    assert_true(has_sent(w, ".close {\"code\":1000,\"reason\":\"say \\\"bye\\\"\"}"));
+    assert_int_equal(w->close_code, 1000);
+    wire_free(w);
+}
+
+static void an_end_without_any_page_leaves_nothing(void **state)
+{
+    (void)state;
+    session_end(f.session, 1000, SLICE_LITERAL("program-exit"));
+    assert_int_equal(session_table_count(f.table), 0);
+}
+
+static void a_page_that_is_there_and_acknowledges_nothing_is_not_kept_for_ever(void **state)
+{
+    (void)state;
+    struct wire *w = attach(0);
+    say("last 1");
+    session_end(f.session, 1000, SLICE_LITERAL("program-exit"));
+    for (int i = 0; i < 120 && !w->close_code; i++) {
+        hear(w, ".ping");
+        pass(10001);
+    }
+    assert_int_equal(w->close_code, 1000);
+    wire_free(w);
+}
+
+static void silence_is_broken_by_a_ping_and_a_dead_peer_is_dropped_within_a_minute(void **state)
+{
+    (void)state;
+    struct wire *w = attach(0);
+    for (int i = 0; i < 3; i++)
+        pass(10001);
+    assert_true(has_sent(w, ".ping"));
+    assert_int_equal(w->close_code, 0);
+    for (int i = 0; i < 2; i++)
+        pass(10001);
+    assert_int_equal(w->close_code, 1011);
+    assert_string_equal(f.detach_reason, "dead-peer");
+    wire_free(w);
+}
+
+static void a_peer_that_answers_pings_lives(void **state)
+{
+    (void)state;
+    struct wire *w = attach(0);
+    for (int i = 0; i < 30; i++) {
+        hear(w, ".pong");
+        pass(10001);
+    }
+    assert_int_equal(w->close_code, 0);
+    hear(w, ".ping");
+    assert_true(has_sent(w, ".pong"));
+    cut(w);
+}
+
+static void unknown_control_messages_are_ignored(void **state)
+{
+    (void)state;
+    struct wire *w = attach(0);
+    hear(w, ".future {\"x\":1}");
+    assert_int_equal(w->close_code, 0);
+    assert_int_equal(f.got_count, 0);
+    cut(w);
+}
+
+/* ---- any number of cuts anywhere ---- */
+
+/* A client that is cut after a random part of what each side sent. */
+struct client {
+    uint64_t received; /* numbers seen, in order */
+    uint64_t sent;     /* numbers sent so far */
+    uint64_t to_send;  /* the next one that the server may not have */
+};
+
+static void client_read(struct client *c, struct wire *w, size_t upto)
+{
+    for (size_t i = 0; i < upto; i++) {
+        unsigned long long n;
+        if (sscanf(w->sent[i], "n %llu", &n) == 1)
+            assert_int_equal(n, c->received++);
+        else if (!strncmp(w->sent[i], ".welcome", 8)) {
+            assert_int_equal(sscanf(strstr(w->sent[i], "\"received\":"), "\"received\":%llu", &n),
+                             1);
+            assert_true(n <= c->sent);
+            c->to_send = n;
+        }
+    }
+}
+
+static void exactly_once_and_in_order_over_a_thousand_random_cuts(void **state)
+{
+    (void)state;
+    unsigned seed = (unsigned)time(NULL);
+    print_message("# seed %u\n", seed);
+    srand(seed);
+    config.buffer_max = config.window = 1 << 20;
+    struct client c = {0};
+    uint64_t said = 0;
+    char line[64];
+    for (int round = 0; round < 1000; round++) {
+        struct wire *w = attach(c.received);
+        size_t welcome = 1;
+        client_read(&c, w, welcome); /* always comes first */
+        for (int step = rand() % 8; step > 0; step--) {
+            snprintf(line, sizeof(line), "n %llu", (unsigned long long)said++);
+            say(line);
+            if (c.to_send <= c.sent) {
+                snprintf(line, sizeof(line), "c %llu", (unsigned long long)c.to_send++);
+                hear(w, line); /* what is heard may yet be unknown to the client as taken */
+                if (c.to_send > c.sent)
+                    c.sent = c.to_send;
+            }
+        }
+        size_t reached = welcome + (size_t)rand() % (w->sent_count - welcome + 1);
+        for (size_t i = welcome; i < reached; i++) {
+            unsigned long long n;
+            if (sscanf(w->sent[i], "n %llu", &n) == 1)
+                assert_int_equal(n, c.received++);
+        }
+        if (rand() % 2) {
+            snprintf(line, sizeof(line), ".ack %llu", (unsigned long long)c.received);
+            hear(w, line);
+        }
+        assert_int_equal(w->close_code, 0);
+        cut(w);
+    }
+    struct wire *w = attach(c.received);
+    client_read(&c, w, w->sent_count);
+    assert_int_equal(c.received, said);
+    assert_int_equal(f.got_count, c.sent);
+    for (size_t i = 0; i < f.got_count; i++) {
+        snprintf(line, sizeof(line), "c %zu", i);
+        assert_string_equal(f.got[i], line);
+    }
+    cut(w);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(first_attach_is_welcomed_and_gets_what_was_said_before),
+        T(a_second_connection_gets_only_what_the_first_did_not),
+        T(received_that_cannot_be_served_is_gone),
+        T(only_the_same_origin_path_and_key_are_admitted),
+        T(takeover_closes_the_old_connection_with_4000),
+        T(table_finds_by_id_and_by_key),
+        T(ack_of_what_was_not_sent_is_a_breach),
+        T(an_ack_that_falls_back_is_a_breach),
+        T(rubbish_is_a_breach),
+        T(more_than_the_window_is_a_breach),
+        T(acknowledges_within_a_second_and_after_64_messages_at_once),
+        T(acknowledges_at_once_after_a_quarter_of_the_window),
+        T(what_is_not_taken_is_not_acknowledged),
+        T(the_owner_waits_at_the_buffers_bound),
+        T(a_lost_page_is_waited_for_ten_minutes_and_one_that_said_goodbye_for_seconds),
+        T(a_page_that_never_attaches_is_given_up),
+        T(the_clients_close_ends_it),
+        T(an_end_with_nothing_left_closes_at_once),
+        T(an_end_waits_for_the_last_messages_to_be_acknowledged),
+        T(an_end_while_the_page_is_away_is_told_when_it_returns),
+        T(an_end_without_any_page_leaves_nothing),
+        T(a_page_that_is_there_and_acknowledges_nothing_is_not_kept_for_ever),
+        T(silence_is_broken_by_a_ping_and_a_dead_peer_is_dropped_within_a_minute),
+        T(a_peer_that_answers_pings_lives),
+        T(unknown_control_messages_are_ignored),
+        T(exactly_once_and_in_order_over_a_thousand_random_cuts),
+    };
+    return cmocka_run_group_tests_name("session", tests, NULL, NULL);
+}
