@@ -1,8 +1,9 @@
 #include "base/hash.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
+
+#include <cmocka.h>
 
 /* SipHash-1-3 with the key 00..0f over 00, 00 01, ...: the reference's own vectors for this variant
  * start so. */

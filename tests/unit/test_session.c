@@ -2,12 +2,13 @@
 #include "core/backend.h"
 #include "session/table.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+
+#include <cmocka.h>
 
 #define KEY      SLICE_LITERAL("abcdefghijklmnopqrstuv")
 #define ORIGIN   SLICE_LITERAL("https://a.example")
