@@ -6,6 +6,8 @@
 #include "http/static.h"
 #include "proto/ws_handshake.h"
 
+#include <unistd.h>
+
 #define OWN_PREFIX "/.httpsocket/"
 
 static const struct http_header never_stored = {SLICE_LITERAL("Cache-Control"),
@@ -16,7 +18,7 @@ static const struct http_header never_stored = {SLICE_LITERAL("Cache-Control"),
 static void answer_own(struct exchange *x)
 {
     struct slice name = slice_skip(x->path, sizeof(OWN_PREFIX) - 1);
-    for (size_t i = 0; i < client_file_count; i++) {
+    for (size_t i = 0; i < CLIENT_FILE_COUNT; i++) {
         const struct client_file *file = &client_files[i];
         if (slice_equal(name, slice_of(file->name))) {
             static_answer_bytes(x, slice_make(file->data, file->size),
