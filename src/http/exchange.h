@@ -54,7 +54,7 @@ void exchange_end(struct exchange *x);
 /* The answer can't be completed: closes the connection without a proper end. */
 void exchange_fail(struct exchange *x);
 
-/* A whole short answer: text/plain, `text` and LF, Cache-Control: no-store; and the extra headers. */
+/* A whole short answer: text/plain, `text` and LF, Cache-Control: no-store; and the extra headers, 32 at most. */
 void exchange_answer(struct exchange *x, int status, struct slice text, const struct http_header *headers, size_t header_count);
 
 /* Backpressure for the request's body: nothing is read from the client while paused. */

@@ -30,7 +30,10 @@ struct http_server {
     void *owner;
     struct http_counts counts;
     struct list connections;
+    uint32_t refusing; /* of them, those beyond connections_max: they get their 503 and linger */
     bool draining;
+    int64_t date_seconds; /* of `date`, which is written once a second */
+    char date[32];
 };
 
 void http_server_init(struct http_server *server, struct loop *loop, const struct http_limits *limits,

@@ -16,6 +16,7 @@ enum site_kind {
     SITE_REDIRECT,  /* a folder asked for without its slash: 301 to path + "/" */
     SITE_FILE,
     SITE_PROGRAM,
+    SITE_FAILED, /* 503: no descriptor or memory to look with */
 };
 
 struct site_found {

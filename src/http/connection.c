@@ -1,0 +1,544 @@
+#include "http/connection.h"
+
+#include "base/log.h"
+#include "core/loop.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define HELD_MIN 512
+
+/* ---- state ---- */
+
+#define TO(state) (1u << CONNECTION_##state)
+
+static const unsigned may_become[] = {
+    [CONNECTION_IDLE] = TO(HEAD) | TO(LINGER) | TO(GONE),
+    [CONNECTION_HEAD] = TO(EXCHANGE) | TO(LINGER) | TO(GONE),
+    [CONNECTION_EXCHANGE] = TO(IDLE) | TO(FLUSH) | TO(DRAIN) | TO(LINGER) | TO(GONE),
+    [CONNECTION_DRAIN] = TO(IDLE) | TO(FLUSH) | TO(LINGER) | TO(GONE),
+    [CONNECTION_FLUSH] = TO(IDLE) | TO(LINGER) | TO(GONE),
+    [CONNECTION_LINGER] = TO(GONE),
+    [CONNECTION_GONE] = 0,
+};
+
+static uint64_t state_timeout(const struct connection *c, enum connection_state state)
+{
+    const struct http_limits *limits = c->server->limits;
+    switch (state) {
+    case CONNECTION_IDLE:
+        return limits->idle_timeout_ms;
+    case CONNECTION_HEAD:
+        return limits->head_timeout_ms;
+    case CONNECTION_DRAIN:
+        return limits->body_timeout_ms;
+    case CONNECTION_FLUSH:
+        return limits->write_timeout_ms;
+    case CONNECTION_LINGER:
+        return HTTP_LINGER_MS;
+    case CONNECTION_EXCHANGE: /* its output starts the timer: connection_watch_output */
+    case CONNECTION_GONE:
+        break;
+    }
+    return 0;
+}
+
+static void set_state(struct connection *c, enum connection_state state)
+{
+    assert(may_become[c->state] & 1u << state);
+    c->state = state;
+    c->sent_seen = UINT64_MAX;
+    uint64_t timeout = state_timeout(c, state);
+    if (timeout > 0)
+        timer_start(c->server->loop, &c->timer, timeout);
+    else
+        timer_stop(&c->timer);
+}
+
+/* ---- input that is kept ---- */
+
+static void held_reap(struct reap *reap)
+{
+    free(container_of(reap, struct held, reap));
+}
+
+/* Freed at the end of the turn: a callback's slices may still lie in it. */
+static void held_drop(struct connection *c)
+{
+    if (c->held != NULL)
+        loop_reap(c->server->loop, &c->held->reap, held_reap);
+    c->held = NULL;
+}
+
+/* Makes `held` what is left of the input, and `more` after it. */
+static bool held_set(struct connection *c, struct slice more)
+{
+    size_t len = c->in.len + more.len, size = HELD_MIN;
+    while (size < len)
+        size *= 2;
+    struct held *held = c->held;
+    if (held == NULL || held->size < size)
+        held = malloc(sizeof(*held) + size);
+    if (held == NULL)
+        return false;
+    if (held != c->held)
+        held->size = size;
+    if (c->in.len > 0)
+        memmove(held->bytes, c->in.ptr, c->in.len);
+    if (more.len > 0)
+        memcpy(held->bytes + c->in.len, more.ptr, more.len);
+    held->len = len;
+    if (held != c->held)
+        held_drop(c);
+    c->held = held;
+    c->in = (struct bytes){held->bytes, len};
+    return true;
+}
+
+/* Nothing may point into the loop's buffer once its callback has returned. */
+static void keep_rest(struct connection *c)
+{
+    if (c->in.len == 0) {
+        held_drop(c);
+        c->in = (struct bytes){0};
+    } else if (!held_set(c, SLICE_NONE)) {
+        connection_close(c);
+    }
+}
+
+/* ---- output ---- */
+
+void connection_watch_output(struct connection *c)
+{
+    if (c->state != CONNECTION_EXCHANGE || timer_active(&c->timer))
+        return;
+    c->sent_seen = UINT64_MAX;
+    timer_start(c->server->loop, &c->timer, c->server->limits->write_timeout_ms);
+}
+
+void connection_write(struct connection *c, const struct iovec *pieces, int count)
+{
+    for (int i = 0; i < count; i++)
+        c->written += pieces[i].iov_len;
+    stream_write(c->stream, pieces, count);
+    connection_watch_output(c);
+}
+
+void connection_write_file(struct connection *c, int file, off_t offset, size_t len)
+{
+    c->written += len;
+    stream_write_file(c->stream, file, offset, len);
+    connection_watch_output(c);
+}
+
+/* True if output waits and some of it has left since the last look. */
+static bool output_moves(struct connection *c)
+{
+    uint64_t sent = c->written - stream_queued(c->stream);
+    bool moves = sent != c->sent_seen;
+    c->sent_seen = sent;
+    return moves;
+}
+
+/* ---- ends ---- */
+
+static void connection_reap(struct reap *reap)
+{
+    free(container_of(reap, struct connection, reap));
+}
+
+static void leave(struct connection *c)
+{
+    set_state(c, CONNECTION_GONE);
+    timer_stop(&c->kick);
+    held_drop(c);
+    c->in = (struct bytes){0};
+    c->stream = NULL;
+    list_remove(&c->node);
+    c->server->counts.connections_now--;
+    c->server->refusing -= c->refusing;
+    loop_reap(c->server->loop, &c->reap, connection_reap);
+}
+
+void connection_close(struct connection *c)
+{
+    if (c->exchange != NULL)
+        exchange_abort(c->exchange);
+    if (c->state == CONNECTION_GONE)
+        return; /* the owner did it in on_abort */
+    stream_close(c->stream);
+    leave(c);
+}
+
+void connection_break(struct connection *c)
+{
+    stream_finish(c->stream, HTTP_LINGER_MS);
+    leave(c);
+}
+
+struct stream *connection_release(struct connection *c, struct bytes *rest)
+{
+    struct stream *stream = c->stream;
+    bool lost = c->in.len > 0 && !held_set(c, SLICE_NONE);
+    *rest = lost ? (struct bytes){0} : c->in;
+    if (lost)
+        shutdown(stream->io.fd, SHUT_RDWR);
+    if (c->paused)
+        stream_resume(stream);
+    leave(c);
+    return stream;
+}
+
+int connection_detach(struct connection *c, struct stream_parcel *ret)
+{
+    int error = stream_detach(c->stream, ret);
+    if (error == 0)
+        leave(c);
+    return error;
+}
+
+/* With the client's side ended there is nothing to wait for but our output. */
+static void linger(struct connection *c)
+{
+    set_state(c, CONNECTION_LINGER);
+    c->in = (struct bytes){0};
+    stream_shutdown(c->stream);
+    connection_update_reading(c);
+    if (c->eof)
+        timer_start(c->server->loop, &c->kick, 0);
+}
+
+static void write_refusal(struct connection *c, int status, struct slice why,
+                          const struct http_header *extra)
+{
+    struct http_header headers[] = {
+        {SLICE_LITERAL("Content-Type"), SLICE_LITERAL("text/plain; charset=utf-8")},
+        {SLICE_LITERAL("Cache-Control"), SLICE_LITERAL("no-store")},
+        extra ? *extra : (struct http_header){0},
+    };
+    struct response_room room;
+    struct slice head = response_head(c->server,
+                                      &(struct response){.status = status,
+                                                         .headers = headers,
+                                                         .header_count = extra ? 3 : 2,
+                                                         .framing = FRAMING_LENGTH,
+                                                         .length = why.len + 1,
+                                                         .close = true},
+                                      &room);
+    struct iovec pieces[] = {
+        {(void *)head.ptr, head.len}, {(void *)why.ptr, why.len}, {"\n", 1}};
+    connection_write(c, pieces, 3);
+    free(room.heap);
+    server_count_status(c->server, status);
+}
+
+static void log_refusal(const struct connection *c, int status, const char *why)
+{
+    struct net_address address;
+    char text[NET_ADDRESS_TEXT_MAX] = "unknown";
+    size_t len = sizeof("unknown") - 1;
+    if (LOG_INFO < log_threshold)
+        return;
+    if (stream_peer(c->stream, &address) == 0)
+        len = net_address_print(&address, text);
+    log_info("http.refused", log_quoted("address", slice_make(text, len)),
+             log_int("status", status), log_text("reason", why));
+}
+
+void connection_refuse(struct connection *c, int status, const char *why)
+{
+    bool too_late = c->exchange != NULL && c->exchange->responded;
+    too_late |= c->state == CONNECTION_DRAIN;
+    if (c->exchange != NULL)
+        exchange_abort(c->exchange);
+    if (c->state == CONNECTION_GONE)
+        return;
+    if (status != 408)
+        c->server->counts.bad_requests++;
+    log_refusal(c, status, why);
+    if (too_late) {
+        connection_break(c);
+        return;
+    }
+    write_refusal(c, status, slice_of(why), NULL);
+    linger(c);
+}
+
+void connection_refuse_full(struct connection *c)
+{
+    c->refusing = true;
+    c->server->refusing++;
+    write_refusal(c, 503, SLICE_LITERAL("too many connections"),
+                  &(struct http_header){SLICE_LITERAL("Retry-After"), SLICE_LITERAL("1")});
+    linger(c);
+}
+
+/* ---- from one request to the next ---- */
+
+static void next_request(struct connection *c)
+{
+    if (c->closing || c->eof || c->server->draining)
+        linger(c);
+    else if (stream_queued(c->stream) > HTTP_QUEUE_HIGH)
+        set_state(c, CONNECTION_FLUSH);
+    else
+        set_state(c, CONNECTION_IDLE);
+}
+
+bool connection_outlives_body(const struct connection *c)
+{
+    return !c->closing && !c->eof && !c->server->draining &&
+           (c->body.kind != HTTP_BODY_LENGTH || c->body.left <= HTTP_DRAIN_MAX);
+}
+
+void connection_go_on(struct connection *c)
+{
+    if (c->running)
+        return;
+    if (c->in.len > 0)
+        timer_start(c->server->loop, &c->kick, 0);
+    connection_update_reading(c);
+}
+
+void connection_answered(struct connection *c)
+{
+    if (request_body_whole(&c->body)) {
+        next_request(c);
+    } else if (connection_outlives_body(c)) {
+        c->body.seen = 0;
+        set_state(c, CONNECTION_DRAIN);
+    } else {
+        linger(c);
+    }
+    connection_go_on(c);
+}
+
+static bool step_drain(struct connection *c)
+{
+    bool progress = request_body_step(c);
+    if (c->state != CONNECTION_DRAIN)
+        return false;
+    if (request_body_whole(&c->body)) {
+        next_request(c);
+        return true;
+    }
+    if (c->body.seen > HTTP_DRAIN_MAX) {
+        linger(c);
+        return false;
+    }
+    return progress;
+}
+
+static void refuse_long_head(struct connection *c)
+{
+    struct slice in = slice_from_bytes(c->in);
+    while (in.len > 0 && (*in.ptr == '\r' || *in.ptr == '\n'))
+        in = slice_skip(in, 1);
+    if (slice_find(in, '\n') == in.len)
+        connection_refuse(c, 414, "the request line is too long");
+    else
+        connection_refuse(c, 431, "the request's head is too long");
+}
+
+static bool step_head(struct connection *c)
+{
+    struct http_head head;
+    struct slice in = slice_first(slice_from_bytes(c->in), c->server->limits->head_max);
+    switch (http_head_parse(in, c->head_seen, &head)) {
+    case PARSE_MORE:
+        c->head_seen = in.len;
+        if (in.len == c->server->limits->head_max)
+            refuse_long_head(c);
+        return false;
+    case PARSE_BAD:
+        connection_refuse(c, head.status, head.why);
+        return false;
+    case PARSE_OK:
+        break;
+    }
+    c->in = (struct bytes){c->in.ptr + head.size, c->in.len - head.size};
+    c->head_seen = 0;
+    set_state(c, CONNECTION_EXCHANGE);
+    request_begin(c, &head, slice_first(in, head.size));
+    return true;
+}
+
+/* False: nothing more can be done with what is here. */
+static bool step(struct connection *c)
+{
+    switch (c->state) {
+    case CONNECTION_IDLE:
+        if (c->in.len > 0)
+            set_state(c, CONNECTION_HEAD);
+        return c->in.len > 0;
+    case CONNECTION_HEAD:
+        return step_head(c);
+    case CONNECTION_EXCHANGE:
+        return !request_body_whole(&c->body) && !c->exchange->paused && request_body_step(c);
+    case CONNECTION_DRAIN:
+        return step_drain(c);
+    case CONNECTION_LINGER:
+        c->in = (struct bytes){0};
+        return false;
+    case CONNECTION_FLUSH:
+    case CONNECTION_GONE:
+        return false;
+    }
+    return false;
+}
+
+/* Reading stops when the exchange does not want the body, or too much has come ahead of its time. */
+void connection_update_reading(struct connection *c)
+{
+    if (c->state == CONNECTION_GONE)
+        return;
+    bool unwanted = c->exchange != NULL && c->exchange->paused && !request_body_whole(&c->body);
+    bool waits = c->state == CONNECTION_EXCHANGE || c->state == CONNECTION_FLUSH;
+    bool pause = unwanted || (waits && c->in.len >= HTTP_HELD_MAX);
+    if (pause == c->paused)
+        return;
+    c->paused = pause;
+    if (pause)
+        stream_pause(c->stream);
+    else
+        stream_resume(c->stream);
+}
+
+static void run(struct connection *c)
+{
+    c->running = true;
+    while (step(c))
+        ;
+    c->running = false;
+    if (c->state == CONNECTION_GONE)
+        return;
+    keep_rest(c);
+    connection_update_reading(c);
+}
+
+void connection_feed(struct connection *c, struct bytes data)
+{
+    if (c->in.len == 0)
+        c->in = data;
+    else if (!held_set(c, slice_from_bytes(data))) {
+        connection_close(c);
+        return;
+    }
+    run(c);
+}
+
+/* ---- callbacks of the stream and the timers ---- */
+
+static void on_recv(struct stream *s, struct bytes data)
+{
+    connection_feed(s->owner, data);
+}
+
+/* A client may end its side after its request and wait for the answer (RFC 9112, 9.6). */
+static void on_end(struct stream *s, int error)
+{
+    struct connection *c = s->owner;
+    bool waits_for_answer = c->state == CONNECTION_FLUSH ||
+                            (c->state == CONNECTION_EXCHANGE && request_body_whole(&c->body));
+    c->eof = true;
+    if (error == 0 && waits_for_answer)
+        return;
+    if (error == 0 && stream_queued(s) > 0 && c->exchange == NULL) {
+        if (c->state != CONNECTION_LINGER)
+            linger(c);
+        return;
+    }
+    connection_close(c);
+}
+
+static void on_drain(struct stream *s)
+{
+    struct connection *c = s->owner;
+    if (c->state == CONNECTION_FLUSH) {
+        next_request(c);
+        run(c);
+    } else if (c->state == CONNECTION_LINGER && c->eof) {
+        connection_close(c);
+    } else if (c->state == CONNECTION_LINGER) {
+        timer_start(c->server->loop, &c->timer, HTTP_LINGER_MS);
+    } else if (c->exchange != NULL) {
+        exchange_drained(c->exchange);
+    }
+}
+
+static const struct stream_ops stream_ops = {on_recv, on_end, on_drain};
+
+static void time_out(struct connection *c)
+{
+    c->server->counts.timeouts++;
+    if (c->state == CONNECTION_HEAD)
+        connection_refuse(c, 408, "the request's head did not come in time");
+    else
+        connection_close(c);
+}
+
+/* Whatever the state: while output leaves, the client is alive. */
+static void on_timer(struct timer *timer)
+{
+    struct connection *c = container_of(timer, struct connection, timer);
+    if (stream_queued(c->stream) > 0 && c->state != CONNECTION_HEAD) {
+        if (output_moves(c))
+            timer_start(c->server->loop, timer, c->server->limits->write_timeout_ms);
+        else
+            time_out(c);
+        return;
+    }
+    switch (c->state) {
+    case CONNECTION_IDLE:
+    case CONNECTION_LINGER:
+        connection_close(c);
+        break;
+    case CONNECTION_HEAD:
+    case CONNECTION_DRAIN:
+        time_out(c);
+        break;
+    case CONNECTION_FLUSH:
+        next_request(c);
+        run(c);
+        break;
+    case CONNECTION_EXCHANGE: /* all is sent; the next write starts it again */
+    case CONNECTION_GONE:
+        break;
+    }
+}
+
+static void on_kick(struct timer *timer)
+{
+    struct connection *c = container_of(timer, struct connection, kick);
+    if (c->state == CONNECTION_LINGER && c->eof && stream_queued(c->stream) == 0)
+        connection_close(c);
+    else
+        run(c);
+}
+
+/* ---- for the server ---- */
+
+struct connection *connection_open(struct http_server *server, struct stream *stream)
+{
+    struct connection *c = calloc(1, sizeof(*c));
+    if (c == NULL) {
+        stream_close(stream);
+        return NULL;
+    }
+    c->server = server;
+    c->stream = stream;
+    timer_init(&c->timer, on_timer);
+    timer_init(&c->kick, on_kick);
+    list_append(&server->connections, &c->node);
+    server->counts.connections++;
+    server->counts.connections_now++;
+    stream_own(stream, &stream_ops, c);
+    timer_start(server->loop, &c->timer, server->limits->idle_timeout_ms);
+    return c;
+}
+
+void connection_drain(struct connection *c)
+{
+    if (c->state == CONNECTION_IDLE)
+        connection_break(c);
+}

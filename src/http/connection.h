@@ -1,0 +1,203 @@
+/* connection.h - one HTTP/1.1 connection, and the exchange that it carries: for the files of this
+ * room only.
+ *
+ *            ┌──────────────────────────── next_request ────────────────────────────┐
+ *            v                                                                      │
+ *   IDLE ─first byte─> HEAD ─whole head─> EXCHANGE ─answered─┬─body read─> (FLUSH) ─┤
+ *    │                  │                  │  │              └─body left─> DRAIN ───┘
+ *    │                  │                  │  └─upgrade, hand over─> GONE     │
+ *    │                  └─bad, 408, 431────┴──bad body, 413, 408─> LINGER <───┘ (too much left, or closing)
+ *    │                                                               │
+ *    └─EOF, idle time-out, drain───────────────────────────> GONE <──┘ EOF or timer
+ *
+ *   FLUSH   an answer of which much is still queued: the next request waits
+ *   DRAIN   reads what is left of a body that nobody wants, up to a bound
+ *   LINGER  our side is shut down; what still comes is discarded, so that no RST overtakes the answer
+ *           (RFC 9112, 9.6)
+ *
+ * An error of the stream leads from every state to GONE. connection_set_state() is the one door.
+ *
+ * Lifetime  From connection_open() until GONE; then freed by the loop at the end of the turn.
+ */
+#ifndef HTTP_CONNECTION_H
+#define HTTP_CONNECTION_H
+
+#include "http/server.h"
+#include "proto/http_chunked.h"
+
+/* The bounds that are no options: none of them is a promise to a user. */
+#define HTTP_QUEUE_HIGH   (64u << 10) /* answer bytes queued: the writer should wait */
+#define HTTP_HELD_MAX     (16u << 10) /* bytes read ahead of their time: reading pauses */
+#define HTTP_DRAIN_MAX    (64u << 10) /* of an unwanted body, to keep a connection */
+#define HTTP_LINGER_MS    5000
+#define HTTP_REFUSING_MAX 64 /* connections beyond the limit that get their 503 at a time */
+
+enum connection_state {
+    CONNECTION_IDLE,
+    CONNECTION_HEAD,
+    CONNECTION_EXCHANGE,
+    CONNECTION_DRAIN,
+    CONNECTION_FLUSH,
+    CONNECTION_LINGER,
+    CONNECTION_GONE,
+};
+
+/* Input that came before its time: part of a head, pipelined requests, a paused body. */
+struct held {
+    struct reap reap;
+    size_t len, size;
+    char bytes[];
+};
+
+/* What is still to be read of the current request. */
+struct request_body {
+    enum http_body kind; /* HTTP_BODY_NONE: read to its end */
+    uint64_t left;       /* with HTTP_BODY_LENGTH */
+    uint64_t seen;       /* data bytes so far */
+    struct http_chunked chunked;
+};
+
+struct http_exchange;
+
+struct connection {
+    struct list node; /* in server->connections */
+    struct http_server *server; /* borrowed: stops its connections before it goes */
+    struct stream *stream;      /* owned; NULL in GONE */
+    struct http_exchange *exchange;
+    struct held *held;
+    struct bytes in;    /* input not yet taken: in `held`, or in the loop's buffer while running */
+    size_t head_seen;   /* bytes at the beginning of `in` that the head parser knows */
+    struct timer timer; /* of the state */
+    struct timer kick;  /* goes on with held input from outside the caller's stack */
+    uint64_t written;   /* bytes given to the stream, */
+    uint64_t sent_seen; /* and how many had left when the timer last looked */
+    struct request_body body;
+    struct reap reap;
+    enum connection_state state;
+    bool running;  /* connection_run is on the stack */
+    bool paused;   /* the stream is */
+    bool closing;  /* after this answer */
+    bool eof;      /* the client has ended its side */
+    bool refusing; /* beyond the limit of connections */
+};
+
+/* How the end of the answer's body is told. */
+enum framing {
+    FRAMING_NONE, /* HEAD, 204, 304: there is no body */
+    FRAMING_LENGTH,
+    FRAMING_CHUNKED,
+    FRAMING_CLOSE,
+};
+
+struct http_exchange {
+    struct exchange x;
+    struct connection *connection; /* borrowed: it ends us */
+    struct timer body_timer;
+    struct reap reap;
+    enum framing framing;
+    uint64_t left; /* of the answer, with FRAMING_LENGTH */
+    bool responded, paused, want_writable;
+    bool expects_continue; /* the client waits for 100 */
+    struct http_head head;
+    char bytes[]; /* the head as it came, then the decoded path */
+};
+
+/* ---- connection.c ---- */
+
+/* NULL without memory: the stream is closed. */
+struct connection *connection_open(struct http_server *server, struct stream *stream);
+/* Input as if it had been received now. */
+void connection_feed(struct connection *c, struct bytes data);
+void connection_write(struct connection *c, const struct iovec *pieces, int count);
+void connection_write_file(struct connection *c, int file, off_t offset, size_t len);
+/* The exchange has been answered and is gone: reads what is left of its body, then the next
+ * request. */
+void connection_answered(struct connection *c);
+/* Aborts an exchange if there is one and answers, if that is still possible; then lingers. */
+void connection_refuse(struct connection *c, int status, const char *why);
+/* One connection too many: 503 without waiting for a request. */
+void connection_refuse_full(struct connection *c);
+/* Sends what is queued, and closes: the client sees that something is missing. */
+void connection_break(struct connection *c);
+/* Closes now. An exchange is aborted. */
+void connection_close(struct connection *c);
+/* Idle: closes. Otherwise after the current answer. */
+void connection_drain(struct connection *c);
+/* Gives up the stream, with nothing left of the connection; *rest is the input that has not been
+ * taken, valid until the end of this turn. Without memory for it the stream is shut down: its new
+ * owner sees that. */
+struct stream *connection_release(struct connection *c, struct bytes *rest);
+/* The same for another worker, without the input. Negative errno: nothing has happened. */
+int connection_detach(struct connection *c, struct stream_parcel *ret);
+/* Whether the connection can be kept although the rest of the current body is not wanted. */
+bool connection_outlives_body(const struct connection *c);
+/* The exchange wants more of its body now. */
+void connection_go_on(struct connection *c);
+/* After the exchange has paused or resumed. */
+void connection_update_reading(struct connection *c);
+/* There may be output: watches its progress. */
+void connection_watch_output(struct connection *c);
+
+/* ---- request.c ---- */
+
+/* Turns a parsed head into an exchange and calls the handler, or refuses. `raw` is the head as it
+ * came; the slices of `head` lie in it. */
+void request_begin(struct connection *c, const struct http_head *head, struct slice raw);
+
+/* ---- body.c ---- */
+
+void request_body_init(struct request_body *body, const struct http_head *head);
+static inline bool request_body_whole(const struct request_body *body)
+{
+    return body->kind == HTTP_BODY_NONE;
+}
+/* Takes body bytes off the connection's input and gives them to the exchange (nobody: discards).
+ * False: nothing can be done without more input, or the connection's state has changed. */
+bool request_body_step(struct connection *c);
+
+/* ---- exchange.c ---- */
+
+static inline struct http_exchange *exchange_of(struct exchange *x)
+{
+    return container_of(x, struct http_exchange, x);
+}
+/* Ends its timers, leaves the connection, frees it at the end of the turn. */
+void exchange_release(struct http_exchange *hx);
+/* The client is gone or broke the protocol: tells the owner, once. */
+void exchange_abort(struct http_exchange *hx);
+/* After the handler has taken it. */
+void exchange_taken(struct http_exchange *hx);
+void exchange_got_body(struct http_exchange *hx, struct slice data);
+void exchange_got_body_end(struct http_exchange *hx);
+void exchange_drained(struct http_exchange *hx);
+
+/* ---- response.c ---- */
+
+struct response {
+    int status;
+    struct slice reason; /* empty: the usual one */
+    const struct http_header *headers;
+    size_t header_count;
+    enum framing framing;
+    uint64_t length;   /* with FRAMING_LENGTH, and of a HEAD: UINT64_MAX is not told */
+    bool close;        /* Connection: close */
+    bool keep_alive;   /* Connection: keep-alive, for HTTP/1.0 */
+};
+
+/* Room for a head without memory from the heap. */
+struct response_room {
+    char bytes[2048];
+    char *heap; /* to be freed after use */
+};
+
+/* The whole head with its blank line, in `room`. SLICE_NONE without memory. */
+struct slice response_head(struct http_server *server, const struct response *r,
+                           struct response_room *room);
+/* The reason phrase that the RFCs give it, or an empty slice. */
+struct slice response_reason(int status);
+
+/* ---- server.c ---- */
+
+void server_count_status(struct http_server *server, int status);
+
+#endif

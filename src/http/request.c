@@ -1,0 +1,154 @@
+/* request.c - from a parsed head to an exchange: what is left to refuse, and the handler's call. */
+#include "http/connection.h"
+
+#include "base/log.h"
+
+#include <stdlib.h>
+
+#define ALL_METHODS "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"
+
+static bool is(struct slice s, const char *text)
+{
+    return slice_equal(s, slice_of(text));
+}
+
+static bool is_known_method(struct slice method)
+{
+    static const char *const known[] = {"GET",    "HEAD",  "POST",    "PUT",
+                                        "DELETE", "PATCH", "OPTIONS", "TRACE"};
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
+        if (is(method, known[i]))
+            return true;
+    }
+    return false;
+}
+
+/* What is wrong for good, so that the connection closes too. NULL: nothing. */
+static const char *find_fault(const struct connection *c, const struct http_head *head, int *status)
+{
+    *status = 501;
+    if (!is_known_method(head->method))
+        return "this method is not implemented";
+    *status = 400;
+    if (head->host.ptr == NULL && head->minor > 0)
+        return "the Host header is missing";
+    *status = 417;
+    if (head->minor > 0 && !head->expect_continue &&
+        http_head_count(head, SLICE_LITERAL("expect")) > 0)
+        return "only 100-continue can be expected";
+    *status = 413;
+    if (head->body == HTTP_BODY_LENGTH && head->content_length > c->server->limits->body_max)
+        return "the request's body is too large";
+    return NULL;
+}
+
+/* ---- the copy that the exchange keeps ---- */
+
+static void move(struct slice *s, const char *from, const char *to)
+{
+    if (s->ptr != NULL)
+        s->ptr = to + (s->ptr - from);
+}
+
+static void copy_head(struct http_head *to, const struct http_head *head, struct slice raw,
+                      char *bytes)
+{
+    memcpy(to, head, sizeof(*head) - sizeof(head->headers));
+    to->size = head->size;
+    memcpy(bytes, raw.ptr, raw.len);
+    move(&to->method, raw.ptr, bytes);
+    move(&to->target, raw.ptr, bytes);
+    move(&to->host, raw.ptr, bytes);
+    for (size_t i = 0; i < head->header_count; i++) {
+        to->headers[i] = head->headers[i];
+        move(&to->headers[i].name, raw.ptr, bytes);
+        move(&to->headers[i].value, raw.ptr, bytes);
+    }
+}
+
+static void on_body_timeout(struct timer *timer)
+{
+    struct http_exchange *hx = container_of(timer, struct http_exchange, body_timer);
+    hx->connection->server->counts.timeouts++;
+    connection_refuse(hx->connection, 408, "the request's body did not come in time");
+}
+
+/* The decoded path is never longer than the target. */
+static struct http_exchange *make(struct connection *c, const struct http_head *head,
+                                  struct slice raw)
+{
+    struct http_exchange *hx = malloc(sizeof(*hx) + raw.len + head->target.len);
+    if (hx == NULL)
+        return NULL;
+    memset(hx, 0, offsetof(struct http_exchange, head));
+    copy_head(&hx->head, head, raw, hx->bytes);
+    hx->connection = c;
+    hx->x.request = &hx->head;
+    hx->x.secure = stream_secure(c->stream);
+    hx->expects_continue = head->expect_continue;
+    timer_init(&hx->body_timer, on_body_timeout);
+    return hx;
+}
+
+/* ---- the target ---- */
+
+/* Asks about the server as a whole (RFC 9110, 9.3.7). */
+static void answer_options_star(struct exchange *x)
+{
+    struct http_header allow = {SLICE_LITERAL("Allow"), SLICE_LITERAL(ALL_METHODS)};
+    exchange_respond(x, 204, SLICE_LITERAL(""), &allow, 1, 0);
+    exchange_end(x);
+}
+
+static bool find_path(struct http_exchange *hx)
+{
+    char *out = hx->bytes + hx->head.size;
+    struct slice path;
+    size_t len;
+    if (!http_target_split(hx->head.target, &path, &hx->x.query) ||
+        !http_path_decode(path, out, &len))
+        return false;
+    hx->x.path = slice_make(out, len);
+    return true;
+}
+
+static void call_handler(struct http_exchange *hx)
+{
+    struct http_server *server = hx->connection->server;
+    struct http_header allow = {SLICE_LITERAL("Allow"), SLICE_LITERAL(ALL_METHODS)};
+    if (is(hx->head.method, "OPTIONS") && is(hx->head.target, "*")) {
+        answer_options_star(&hx->x);
+        return;
+    }
+    if (!find_path(hx)) {
+        connection_refuse(hx->connection, 400, "the request's target is not a path of this server");
+        return;
+    }
+    if (is(hx->head.method, "TRACE")) {
+        exchange_answer(&hx->x, 405, SLICE_LITERAL("TRACE is not allowed"), &allow, 1);
+        return;
+    }
+    server->on_request(server, &hx->x);
+}
+
+void request_begin(struct connection *c, const struct http_head *head, struct slice raw)
+{
+    int status;
+    c->server->counts.requests++;
+    const char *fault = find_fault(c, head, &status);
+    if (fault != NULL) {
+        connection_refuse(c, status, fault);
+        return;
+    }
+    struct http_exchange *hx = make(c, head, raw);
+    if (hx == NULL) {
+        connection_close(c);
+        return;
+    }
+    c->exchange = hx;
+    c->closing = !head->keep_alive;
+    request_body_init(&c->body, head);
+    call_handler(hx);
+    if (c->exchange == hx)
+        exchange_taken(hx);
+}

@@ -1,0 +1,81 @@
+#include "http/connection.h"
+
+#include "base/log.h"
+
+#include <stdlib.h>
+
+void http_server_init(struct http_server *server, struct loop *loop,
+                      const struct http_limits *limits,
+                      void (*on_request)(struct http_server *, struct exchange *), void *owner)
+{
+    *server = (struct http_server){
+        .loop = loop,
+        .limits = limits,
+        .on_request = on_request,
+        .owner = owner,
+        .date_seconds = -1,
+    };
+    list_init(&server->connections);
+}
+
+void server_count_status(struct http_server *server, int status)
+{
+    if (status >= 0 && status < 600)
+        server->counts.status[status / 100]++;
+}
+
+/* A connection too many gets an answer too, unless there are many of them. */
+static void refuse_connection(struct http_server *server, struct stream *stream)
+{
+    server->counts.refused++;
+    if (server->refusing >= HTTP_REFUSING_MAX) {
+        stream_close(stream);
+        return;
+    }
+    struct connection *c = connection_open(server, stream);
+    if (c != NULL)
+        connection_refuse_full(c);
+}
+
+void http_accept(struct http_server *server, struct stream *stream)
+{
+    if (server->counts.connections_now - server->refusing >= server->limits->connections_max)
+        refuse_connection(server, stream);
+    else
+        connection_open(server, stream);
+}
+
+void http_adopt(struct http_server *server, struct http_parcel *parcel)
+{
+    struct stream *stream = stream_adopt(server->loop, &parcel->stream);
+    struct connection *c = stream ? connection_open(server, stream) : NULL;
+    if (c != NULL)
+        connection_feed(c, (struct bytes){parcel->bytes, parcel->len});
+    free(parcel->bytes);
+    *parcel = (struct http_parcel){.stream.fd = -1};
+}
+
+void http_parcel_drop(struct http_parcel *parcel)
+{
+    stream_parcel_drop(&parcel->stream);
+    free(parcel->bytes);
+    *parcel = (struct http_parcel){.stream.fd = -1};
+}
+
+void http_server_drain(struct http_server *server)
+{
+    server->draining = true;
+    struct list *node = server->connections.next;
+    while (node != &server->connections) {
+        struct connection *c = container_of(node, struct connection, node);
+        node = node->next;
+        connection_drain(c); /* idle ones have no handler: the next stays */
+    }
+}
+
+void http_server_stop(struct http_server *server)
+{
+    server->draining = true;
+    while (!list_empty(&server->connections))
+        connection_close(container_of(server->connections.next, struct connection, node));
+}
