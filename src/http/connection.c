@@ -214,8 +214,10 @@ static void write_refusal(struct connection *c, int status, struct slice why,
     struct http_header headers[] = {
         {SLICE_LITERAL("Content-Type"), SLICE_LITERAL("text/plain; charset=utf-8")},
         {SLICE_LITERAL("Cache-Control"), SLICE_LITERAL("no-store")},
-        extra ? *extra : (struct http_header){0},
+        {SLICE_NONE, SLICE_NONE},
     };
+    if (extra != NULL)
+        headers[2] = *extra;
     struct response_room room;
     struct slice head = response_head(c->server,
                                       &(struct response){.status = status,
@@ -225,8 +227,7 @@ static void write_refusal(struct connection *c, int status, struct slice why,
                                                          .length = why.len + 1,
                                                          .close = true},
                                       &room);
-    struct iovec pieces[] = {
-        {(void *)head.ptr, head.len}, {(void *)why.ptr, why.len}, {"\n", 1}};
+    struct iovec pieces[] = {{(void *)head.ptr, head.len}, {(void *)why.ptr, why.len}, {"\n", 1}};
     connection_write(c, pieces, 3);
     free(room.heap);
     server_count_status(c->server, status);
@@ -387,7 +388,8 @@ static bool step(struct connection *c)
     return false;
 }
 
-/* Reading stops when the exchange does not want the body, or too much has come ahead of its time. */
+/* Reading stops when the exchange does not want the body, or too much has come ahead of its time.
+ */
 void connection_update_reading(struct connection *c)
 {
     if (c->state == CONNECTION_GONE)

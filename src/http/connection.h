@@ -6,14 +6,14 @@
  *   IDLE ─first byte─> HEAD ─whole head─> EXCHANGE ─answered─┬─body read─> (FLUSH) ─┤
  *    │                  │                  │  │              └─body left─> DRAIN ───┘
  *    │                  │                  │  └─upgrade, hand over─> GONE     │
- *    │                  └─bad, 408, 431────┴──bad body, 413, 408─> LINGER <───┘ (too much left, or closing)
- *    │                                                               │
- *    └─EOF, idle time-out, drain───────────────────────────> GONE <──┘ EOF or timer
+ *    │                  └─bad, 408, 431────┴──bad body, 413, 408─> LINGER <───┘ (too much left, or
+ * closing) │                                                               │ └─EOF, idle time-out,
+ * drain───────────────────────────> GONE <──┘ EOF or timer
  *
  *   FLUSH   an answer of which much is still queued: the next request waits
  *   DRAIN   reads what is left of a body that nobody wants, up to a bound
- *   LINGER  our side is shut down; what still comes is discarded, so that no RST overtakes the answer
- *           (RFC 9112, 9.6)
+ *   LINGER  our side is shut down; what still comes is discarded, so that no RST overtakes the
+ * answer (RFC 9112, 9.6)
  *
  * An error of the stream leads from every state to GONE. connection_set_state() is the one door.
  *
@@ -60,7 +60,7 @@ struct request_body {
 struct http_exchange;
 
 struct connection {
-    struct list node; /* in server->connections */
+    struct list node;           /* in server->connections */
     struct http_server *server; /* borrowed: stops its connections before it goes */
     struct stream *stream;      /* owned; NULL in GONE */
     struct http_exchange *exchange;
@@ -179,9 +179,9 @@ struct response {
     const struct http_header *headers;
     size_t header_count;
     enum framing framing;
-    uint64_t length;   /* with FRAMING_LENGTH, and of a HEAD: UINT64_MAX is not told */
-    bool close;        /* Connection: close */
-    bool keep_alive;   /* Connection: keep-alive, for HTTP/1.0 */
+    uint64_t length; /* with FRAMING_LENGTH, and of a HEAD: UINT64_MAX is not told */
+    bool close;      /* Connection: close */
+    bool keep_alive; /* Connection: keep-alive, for HTTP/1.0 */
 };
 
 /* Room for a head without memory from the heap. */

@@ -131,8 +131,7 @@ static bool take_rfc850(struct slice in, int64_t now, struct tm *t)
     int year;
     if (!take_day_name(&in, true) || !take(&in, ", ") || !take_digits(&in, 2, &t->tm_mday) ||
         !take(&in, "-") || !take_month(&in, &t->tm_mon) || !take(&in, "-") ||
-        !take_digits(&in, 2, &year) || !take(&in, " ") || !take_clock(&in, t) ||
-        !take(&in, " GMT"))
+        !take_digits(&in, 2, &year) || !take(&in, " ") || !take_clock(&in, t) || !take(&in, " GMT"))
         return false;
     t->tm_year = whole_year(year, now) - 1900;
     return in.len == 0;

@@ -113,8 +113,7 @@ struct loop *exchange_loop(struct exchange *x)
 
 static bool has_body(const struct http_exchange *hx, int status)
 {
-    return status != 204 && status != 304 &&
-           !slice_equal(hx->head.method, SLICE_LITERAL("HEAD"));
+    return status != 204 && status != 304 && !slice_equal(hx->head.method, SLICE_LITERAL("HEAD"));
 }
 
 static enum framing choose_framing(const struct http_exchange *hx, int status, uint64_t length)

@@ -1,15 +1,16 @@
 /* exchange.h - one request and its answer, neutral of the HTTP version.
  *
- * The connection makes it and calls the server's handler once the head is there. The handler takes it by setting `ops` and `owner`, or answers it before
- * returning.
+ * The connection makes it and calls the server's handler once the head is there. The handler takes
+ * it by setting `ops` and `owner`, or answers it before returning.
  *
- *   handler ──> (body ──> body end) ──> respond ──> write* ──> end      the ordinary way; respond may come before the body's end
- *      └──────> answer                                                a short answer in one call
- *      └──────> upgrade                                               101: the connection's stream is handed over
- *      at any time: on_abort (the client is gone, broke the protocol or timed out): the last callback
+ *   handler ──> (body ──> body end) ──> respond ──> write* ──> end      the ordinary way; respond
+ * may come before the body's end └──────> answer                                                a
+ * short answer in one call └──────> upgrade                                               101: the
+ * connection's stream is handed over at any time: on_abort (the client is gone, broke the protocol
+ * or timed out): the last callback
  *
- * Lifetime  Borrowed by the handler until exchange_end, _answer or _upgrade returns, or on_abort has been called. The request's slices live as long.
- * Threads   Loop thread only.
+ * Lifetime  Borrowed by the handler until exchange_end, _answer or _upgrade returns, or on_abort
+ * has been called. The request's slices live as long. Threads   Loop thread only.
  */
 #ifndef HTTP_EXCHANGE_H
 #define HTTP_EXCHANGE_H
@@ -42,31 +43,41 @@ struct loop *exchange_loop(struct exchange *x);
 
 #define EXCHANGE_LENGTH_UNKNOWN UINT64_MAX
 
-/* The answer's head; Date, Server, Content-Length or chunked (HTTP/1.0: until close), Connection are the connection's own. `reason` may be empty. For HEAD,
- * 204 and 304 no body follows: writes are swallowed. Sends nothing before the first body bytes of the same dispatch: one packet. */
-void exchange_respond(struct exchange *x, int status, struct slice reason, const struct http_header *headers, size_t header_count, uint64_t length);
-/* False: more than 64 KiB are queued; the handler should wait for on_writable. Bytes above a known length are dropped and logged. */
+/* The answer's head; Date, Server, Content-Length or chunked (HTTP/1.0: until close), Connection
+ * are the connection's own. `reason` may be empty. For HEAD, 204 and 304 no body follows: writes
+ * are swallowed. Sends nothing before the first body bytes of the same dispatch: one packet. */
+void exchange_respond(struct exchange *x, int status, struct slice reason,
+                      const struct http_header *headers, size_t header_count, uint64_t length);
+/* False: more than 64 KiB are queued; the handler should wait for on_writable. Bytes above a known
+ * length are dropped and logged. */
 bool exchange_write(struct exchange *x, struct slice data);
 /* A part of a file as the rest of the body. Takes the descriptor. */
 void exchange_write_file(struct exchange *x, int file, off_t offset, size_t len);
-/* The answer is complete. Short of a known length the connection is closed, so that the client sees it. */
+/* The answer is complete. Short of a known length the connection is closed, so that the client sees
+ * it. */
 void exchange_end(struct exchange *x);
 /* The answer can't be completed: closes the connection without a proper end. */
 void exchange_fail(struct exchange *x);
 
-/* A whole short answer: text/plain, `text` and LF, Cache-Control: no-store; and the extra headers, 32 at most. */
-void exchange_answer(struct exchange *x, int status, struct slice text, const struct http_header *headers, size_t header_count);
+/* A whole short answer: text/plain, `text` and LF, Cache-Control: no-store; and the extra headers,
+ * 32 at most. */
+void exchange_answer(struct exchange *x, int status, struct slice text,
+                     const struct http_header *headers, size_t header_count);
 
 /* Backpressure for the request's body: nothing is read from the client while paused. */
 void exchange_pause(struct exchange *x);
 void exchange_resume(struct exchange *x);
 
-/* 101 with these headers and `Connection: Upgrade`; the stream is the caller's (stream_own it at once), *rest is what the client has already sent after the
- * head, mutable and valid until the end of this turn of the loop. While an exchange with Upgrade is unanswered, at most a small bound is read. The exchange is over. */
-struct stream *exchange_upgrade(struct exchange *x, const struct http_header *headers, size_t header_count, struct bytes *rest);
+/* 101 with these headers and `Connection: Upgrade`; the stream is the caller's (stream_own it at
+ * once), *rest is what the client has already sent after the head, mutable and valid until the end
+ * of this turn of the loop. While an exchange with Upgrade is unanswered, at most a small bound is
+ * read. The exchange is over. */
+struct stream *exchange_upgrade(struct exchange *x, const struct http_header *headers,
+                                size_t header_count, struct bytes *rest);
 
-/* Moves a request without a body that has not been answered, with its connection, to another worker: there http_adopt() reads the same bytes again, as if they had come
- * to it. The exchange is over. Negative errno (-EBUSY: output pending): then it is still here. */
+/* Moves a request without a body that has not been answered, with its connection, to another
+ * worker: there http_adopt() reads the same bytes again, as if they had come to it. The exchange is
+ * over. Negative errno (-EBUSY: output pending): then it is still here. */
 struct http_parcel {
     struct stream_parcel stream;
     char *bytes; /* owned, on the heap */

@@ -53,8 +53,8 @@ static struct slice next_member(struct slice *list)
     return member;
 }
 
-enum ranges_status ranges_parse(struct slice value, uint64_t size, struct byte_range ret[RANGES_MAX],
-                                size_t *count)
+enum ranges_status ranges_parse(struct slice value, uint64_t size,
+                                struct byte_range ret[RANGES_MAX], size_t *count)
 {
     size_t equals = slice_find(value, '=');
     if (!slice_equal_nocase(slice_first(value, equals), SLICE_LITERAL("bytes")) ||

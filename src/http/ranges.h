@@ -22,7 +22,7 @@ enum ranges_status {
 };
 
 /* With RANGES_OK *count is 1 to RANGES_MAX; members beyond the end are left out. */
-enum ranges_status ranges_parse(struct slice value, uint64_t size, struct byte_range ret[RANGES_MAX],
-                                size_t *count);
+enum ranges_status ranges_parse(struct slice value, uint64_t size,
+                                struct byte_range ret[RANGES_MAX], size_t *count);
 
 #endif

@@ -29,9 +29,6 @@ static const char *find_fault(const struct connection *c, const struct http_head
     *status = 501;
     if (!is_known_method(head->method))
         return "this method is not implemented";
-    *status = 400;
-    if (head->host.ptr == NULL && head->minor > 0)
-        return "the Host header is missing";
     *status = 417;
     if (head->minor > 0 && !head->expect_continue &&
         http_head_count(head, SLICE_LITERAL("expect")) > 0)

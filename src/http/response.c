@@ -105,8 +105,8 @@ static bool is_own(struct slice name)
 
 static bool breaks_lines(struct slice s)
 {
-    return s.len > 0 && (memchr(s.ptr, '\r', s.len) || memchr(s.ptr, '\n', s.len) ||
-                         memchr(s.ptr, '\0', s.len));
+    return s.len > 0 &&
+           (memchr(s.ptr, '\r', s.len) || memchr(s.ptr, '\n', s.len) || memchr(s.ptr, '\0', s.len));
 }
 
 /* A handler that lets a line break through would let somebody write our answers: not sent. */

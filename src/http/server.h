@@ -1,11 +1,13 @@
 /* server.h - the HTTP/1.1 connections of one worker (RFC 9112).
  *
- * Keep-alive, pipelining (answers in order, one exchange at a time), chunked and Content-Length bodies, Expect: 100-continue, HEAD. A broken request gets a short
- * text/plain answer that says what was wrong, and the connection closes lingering, so that the client can read it.
+ * Keep-alive, pipelining (answers in order, one exchange at a time), chunked and Content-Length
+ * bodies, Expect: 100-continue, HEAD. A broken request gets a short text/plain answer that says
+ * what was wrong, and the connection closes lingering, so that the client can read it.
  *
- * Time-outs  head_timeout for a whole head (408), body_timeout between two pieces of a body, idle_timeout between requests (silent close), write_timeout
- *            without progress of the answer.
- * Memory     An idle connection owns no buffer: a partial head is kept in a chunk until it is whole.
+ * Time-outs  head_timeout for a whole head (408), body_timeout between two pieces of a body,
+ * idle_timeout between requests (silent close), write_timeout without progress of the answer.
+ * Memory     An idle connection owns no buffer: a partial head is kept in a chunk until it is
+ * whole.
  */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
@@ -20,12 +22,13 @@ struct http_limits {
 };
 
 struct http_counts {
-    uint64_t connections, connections_now, requests, status[6] /* [2]: 2xx ... */, bad_requests, timeouts, refused;
+    uint64_t connections, connections_now, requests, status[6] /* [2]: 2xx ... */, bad_requests,
+        timeouts, refused;
 };
 
 struct http_server {
-    struct loop *loop;                 /* borrowed */
-    const struct http_limits *limits;  /* borrowed */
+    struct loop *loop;                /* borrowed */
+    const struct http_limits *limits; /* borrowed */
     void (*on_request)(struct http_server *server, struct exchange *x);
     void *owner;
     struct http_counts counts;
@@ -36,7 +39,8 @@ struct http_server {
     char date[32];
 };
 
-void http_server_init(struct http_server *server, struct loop *loop, const struct http_limits *limits,
+void http_server_init(struct http_server *server, struct loop *loop,
+                      const struct http_limits *limits,
                       void (*on_request)(struct http_server *, struct exchange *), void *owner);
 /* Takes the stream. */
 void http_accept(struct http_server *server, struct stream *stream);

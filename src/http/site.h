@@ -1,6 +1,27 @@
 /* site.h - which file answers for a path: the folder that is served (the contract, section 1).
  *
- * Looks with openat2(RESOLVE_BENEATH): neither `..` nor a symlink leaves the root. Names that begin with a dot are never found, but `.well-known`.
+ * What a path finds, the first that is there (`x` is a name, `/a/` stands for any folders before
+ * it):
+ *
+ *   /a/x      the file or program x; a program x.*; the folder x (redirect to /a/x/)
+ *   /a/x/     in the folder x: index.html; a program index; a program index.*
+ *             without a folder x: the program x, or x.*, with PATH_INFO "/"
+ *   /a/x/y…   as above inside the folder x
+ *             without a folder x: the program x, or x.*, with PATH_INFO "/y…"
+ *
+ * A program is a regular file with a run bit that begins with `#!` or is an ELF binary. Of several
+ * x.* the first in byte order answers. A script without its run bit is SITE_FORBIDDEN, under its
+ * own name and where it alone would have answered as x.*, so that neither its source leaks nor its
+ * writer wonders. A file with a trailing slash is not found.
+ *
+ * Looks with openat2(RESOLVE_BENEATH): neither `..` nor a symlink leaves the root; relative
+ * symlinks within it are followed, absolute ones never. Names that begin with a dot are not found,
+ * but
+ * `.well-known`. FIFOs, sockets and devices are not found, and opening one never waits.
+ *
+ * Threads  A site is not changed after site_new: any number of them may look at once.
+ * Cost     A file under its own name: openat2, fstat, pread. What is not found also reads the
+ * folder in which it might have been.
  */
 #ifndef HTTP_SITE_H
 #define HTTP_SITE_H
@@ -21,10 +42,12 @@ enum site_kind {
 
 struct site_found {
     enum site_kind kind;
-    int fd;              /* of SITE_FILE, the caller's; -1 otherwise */
+    int fd; /* of SITE_FILE, the caller's; -1 otherwise */
     struct stat stat;
     char file[PATH_MAX]; /* absolute path of the program or file */
-    size_t script_len;   /* SITE_PROGRAM: how much of the URL path is SCRIPT_NAME; the rest is PATH_INFO */
+    size_t
+        script_len; /* SITE_PROGRAM: how much of the URL path is SCRIPT_NAME; the rest is PATH_INFO
+                     */
 };
 
 struct site;
