@@ -1,4 +1,7 @@
-/* address.h - where a socket is: IPv4, IPv6 or a Unix path; parsed and printed. */
+/* address.h - where a socket is: IPv4, IPv6 or a Unix path; parsed and printed.
+ *
+ * Pure, but for an IPv6 zone (`fe80::1%eth0`), which is an interface of this machine and asked for.
+ */
 #ifndef NET_ADDRESS_H
 #define NET_ADDRESS_H
 
@@ -10,6 +13,7 @@
 
 struct net_address {
     socklen_t len;
+    bool dual_stack; /* of [::], when listening: IPv4 too */
     union {
         struct sockaddr any;
         struct sockaddr_in v4;
@@ -20,18 +24,21 @@ struct net_address {
 
 #define NET_ADDRESS_TEXT_MAX 128
 
-/* `127.0.0.1:8080`, `[::1]:80`, `unix:PATH`, `*:80` (both families: [::] without V6ONLY), `localhost:80` is 127.0.0.1. No name is looked
- * up. 0 or -EINVAL with *why set. */
+/* `127.0.0.1:8080`, `[::1]:80`, `[fe80::1%eth0]:80`, `unix:PATH`, `*:80` (both families),
+ * `localhost:80` (127.0.0.1). No name is looked up. 0, or -EINVAL with *why set and *ret
+ * untouched. */
 int net_address_parse(struct slice text, struct net_address *ret, const char **why);
 
-/* `127.0.0.1:8080`, `[::1]:80`, `unix:PATH`; IPv4-mapped IPv6 prints as IPv4. Returns the length. */
+/* As net_address_parse reads it; IPv4-mapped IPv6 prints as IPv4, `*` as `[::]`, a socket without
+ * a name as `unix:`. Terminated by NUL; returns the length. */
 size_t net_address_print(const struct net_address *a, char out[NET_ADDRESS_TEXT_MAX]);
 /* Without the port and brackets: REMOTE_ADDR of CGI; "unix" for Unix sockets. */
 size_t net_address_print_host(const struct net_address *a, char out[NET_ADDRESS_TEXT_MAX]);
 /* 0 for Unix sockets. */
 uint16_t net_address_port(const struct net_address *a);
 
-/* What limits count by: the IPv4 address, the IPv6 /64, or one constant for Unix. 16 bytes. */
+/* What limits count by: the IPv4 address (also when mapped), the IPv6 /64, or one constant for
+ * Unix. */
 struct net_client_key {
     uint8_t bytes[16];
 };

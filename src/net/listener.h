@@ -1,8 +1,12 @@
 /* listener.h - a listening socket that makes streams.
  *
- * TCP listeners use SO_REUSEPORT, so that each worker has its own: the first one opens the port (0 picks one), the others give the
- * address that it got. A Unix socket is one descriptor, shared by duplicates; a stale socket file (nobody accepts) is replaced, a live one is
- * -EADDRINUSE. TCP_NODELAY is set on what is accepted.
+ * TCP listeners use SO_REUSEPORT, so that each worker has its own queue; the first one still finds
+ * out whether somebody else has the port. A Unix socket has one queue, shared by duplicates of its
+ * descriptor; its file is open to our user and group (0660). A stale file (nobody accepts) is
+ * replaced; a live one, and one that is no socket, is -EADDRINUSE.
+ * What is accepted has TCP_NODELAY, which Linux passes on from the listening socket.
+ *
+ * Threads  Each listener belongs to its loop's thread.
  */
 #ifndef NET_LISTENER_H
 #define NET_LISTENER_H
@@ -12,13 +16,17 @@
 struct listener {
     struct acceptor acceptor;
     struct tls_context *tls; /* borrowed: outlives the listener; NULL: plain */
-    void (*on_stream)(struct listener *l, struct stream *s); /* own it or close it before returning */
+    void (*on_stream)(struct listener *l, struct stream *s); /* own or close it before returning */
     void *owner;
 };
 
-/* Makes a bound, listening descriptor; *address is updated to what was bound (port 0). Negative errno. */
+/* Makes a bound, listening descriptor; *address is updated to what was bound (port 0; and where the
+ * machine has no IPv6, `*` becomes 0.0.0.0). Negative errno, with *address untouched. */
 int listener_open(struct net_address *address, int *ret_fd);
-/* Takes the descriptor. */
+/* One more for the next worker, with the address of one that listener_open made. Negative errno. */
+int listener_open_more(int first_fd, int *ret_fd);
+
+/* Takes the descriptor, also on failure (negative errno). */
 int listener_start(struct loop *loop, struct listener *l, int fd, struct tls_context *tls,
                    void (*on_stream)(struct listener *, struct stream *), void *owner);
 /* Stops accepting and closes. The Unix path is removed by listener_unlink. */

@@ -1,9 +1,12 @@
 /* process.h - a child process in a process group of its own.
  *
- * Started by posix_spawn (vfork underneath: its cost does not grow with our memory), watched by pidfd. Signals and reaping are safe from reused ids: the
- * leader is reaped by its pidfd, and the group is signalled only while it has members.
+ * Started by posix_spawn (vfork underneath: its cost does not grow with our memory), watched by
+ * pidfd. Signals and reaping are safe from reused ids: the leader is reaped by its pidfd, the
+ * kernel keeps its number from being given out again while the group has members, and once the
+ * group was seen empty it is not signalled again.
  *
- * Lifetime  The caller embeds struct process; it is ours from process_start() until on_exit has run.
+ * Lifetime  The caller embeds struct process; it is ours from process_start() until on_exit has
+ *           run. Nobody else in this program may wait for children, nor ignore SIGCHLD.
  * Threads   Loop thread only.
  */
 #ifndef NET_PROCESS_H
@@ -11,28 +14,36 @@
 
 #include "core/loop.h"
 
+#include <sys/types.h>
+
 struct process_spec {
-    const char *path;        /* executable, absolute */
-    char *const *argv;       /* NULL-terminated */
-    char *const *envp;       /* NULL-terminated */
-    const char *directory;   /* working directory */
-    const int *fds;          /* what the child gets as descriptors 0, 1, ... fd_count - 1; all others are closed (close-on-exec) */
+    const char *path;      /* executable, absolute */
+    char *const *argv;     /* NULL-terminated */
+    char *const *envp;     /* NULL-terminated */
+    const char *directory; /* working directory */
+    /* What the child gets as descriptors 0, 1, ... fd_count - 1, in any order and also doubled. All
+     * others are closed, whether marked close-on-exec or not. */
+    const int *fds;
     int fd_count;
 };
 
 struct process {
     pid_t pid; /* also the group's id */
+    bool group_empty;
     struct watch watch;
-    /* The leader has ended and is reaped; `status` as of waitpid(2). Members of its group may still run: process_group_alive. */
+    /* The leader has ended and is reaped; `status` as of waitpid(2). Members of its group may still
+     * run: process_group_alive. */
     void (*on_exit)(struct process *p, int status);
 };
 
-/* The descriptors of `spec` stay the caller's. Signal mask and dispositions are the defaults in the child. Negative errno: -ENOEXEC, -EACCES, -ENOENT as
- * of execve, -EAGAIN. */
-int process_start(struct loop *loop, struct process *p, const struct process_spec *spec, void (*on_exit)(struct process *, int status));
+/* The descriptors of `spec` stay the caller's. Signal mask and dispositions are the defaults in the
+ * child. Negative errno, and then no child exists: -ENOEXEC, -EACCES, -ENOENT ... as of execve
+ * (also for the interpreter of a script and for the directory), -EAGAIN, -EMFILE. */
+int process_start(struct loop *loop, struct process *p, const struct process_spec *spec,
+                  void (*on_exit)(struct process *p, int status));
 
 /* To every member of the group; 0, or -ESRCH if none is left. Also after on_exit. */
-int process_group_signal(const struct process *p, int signal);
-bool process_group_alive(const struct process *p);
+int process_group_signal(struct process *p, int signal);
+bool process_group_alive(struct process *p);
 
 #endif

@@ -1,7 +1,9 @@
-/* tls.h - TLS by OpenSSL: the server's context; records in memory, bytes over io.
+/* tls.h - what TLS connections have in common: certificate, versions, trust. By OpenSSL.
  *
- * TLS 1.2 and 1.3, ALPN http/1.1, session tickets, SSL_MODE_RELEASE_BUFFERS. The context is shared by all workers and replaced whole on reload: streams hold
- * a reference to the one that they began with.
+ * TLS 1.2 (ECDHE with AEAD only) and 1.3, ALPN http/1.1, session tickets, no renegotiation, no
+ * compression. The context is shared by all workers; streams keep what they began with.
+ *
+ * Threads  Any.
  */
 #ifndef NET_TLS_H
 #define NET_TLS_H
@@ -10,11 +12,19 @@
 
 struct tls_context;
 
-/* NULL with a readable reason in `why` (at most `why_size` bytes): file missing, no certificate in it, key does not match ... */
-struct tls_context *tls_context_new(const char *cert_file, const char *key_file, char *why, size_t why_size);
+/* A server's. The certificate file holds the whole chain, our own first. NULL with a readable
+ * reason in `why` (at most `why_size` bytes): file missing, no certificate in it, key does not
+ * match ... */
+struct tls_context *tls_context_new(const char *cert_file, const char *key_file, char *why,
+                                    size_t why_size);
+/* A client's, which trusts those in `ca_file`, or with NULL the system's. */
+struct tls_context *tls_context_new_client(const char *ca_file, char *why, size_t why_size);
 void tls_context_ref(struct tls_context *c);
-void tls_context_unref(struct tls_context *c);
-/* Rereads both files into the same context, atomically for new connections. 0, or -EINVAL with `why`: the old ones stay. Any thread. */
-int tls_context_reload(struct tls_context *c, const char *cert_file, const char *key_file, char *why, size_t why_size);
+void tls_context_unref(struct tls_context *c); /* accepts NULL */
+
+/* A server's context rereads both files, atomically for new connections; tickets from before are
+ * answered by a full handshake. 0, or -EINVAL with `why`: the old ones stay. */
+int tls_context_reload(struct tls_context *c, const char *cert_file, const char *key_file,
+                       char *why, size_t why_size);
 
 #endif

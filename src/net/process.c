@@ -1,0 +1,162 @@
+#include "net/process.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Enough for what a program is given; more is our bug. */
+enum {
+    FDS_MAX = 16
+};
+
+/* Copies, above the numbers that the child's own descriptors take, of those that stand below: so no
+ * dup2 overwrites what a later one needs, and none has its target as its source. */
+struct moved_fds {
+    int source[FDS_MAX];
+    int copy[FDS_MAX];
+    int copies;
+};
+
+static void close_copies(struct moved_fds *m)
+{
+    while (m->copies > 0)
+        close(m->copy[--m->copies]);
+}
+
+static int move_fds(struct moved_fds *m, const int *fds, int count)
+{
+    for (int i = 0; i < count; i++) {
+        m->source[i] = fds[i];
+        if (fds[i] >= count)
+            continue;
+        int copy = fcntl(fds[i], F_DUPFD_CLOEXEC, count);
+        if (copy < 0) {
+            int error = -errno;
+            close_copies(m);
+            return error;
+        }
+        m->source[i] = m->copy[m->copies++] = copy;
+    }
+    return 0;
+}
+
+static int add_actions(posix_spawn_file_actions_t *actions, const struct moved_fds *m,
+                       const struct process_spec *spec)
+{
+    int error = posix_spawn_file_actions_addchdir_np(actions, spec->directory);
+    for (int i = 0; i < spec->fd_count && !error; i++)
+        error = posix_spawn_file_actions_adddup2(actions, m->source[i], i);
+    return error ? error : posix_spawn_file_actions_addclosefrom_np(actions, spec->fd_count);
+}
+
+static int set_attributes(posix_spawnattr_t *attributes)
+{
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawnattr_setsigmask(attributes, &none);
+    posix_spawnattr_setsigdefault(attributes, &all);
+    posix_spawnattr_setpgroup(attributes, 0);
+    return posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
+                                                    POSIX_SPAWN_SETSIGDEF);
+}
+
+static int spawn(const struct process_spec *spec, const struct moved_fds *m, pid_t *ret)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    if (posix_spawn_file_actions_init(&actions))
+        return -ENOMEM;
+    posix_spawnattr_init(&attributes);
+    int error = add_actions(&actions, m, spec);
+    if (!error)
+        error = set_attributes(&attributes);
+    if (!error)
+        error = posix_spawn(ret, spec->path, &actions, &attributes, spec->argv, spec->envp);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    return -error;
+}
+
+static int status_of(const siginfo_t *info)
+{
+    if (info->si_code == CLD_EXITED)
+        return W_EXITCODE(info->si_status, 0);
+    return info->si_status | (info->si_code == CLD_DUMPED ? WCOREFLAG : 0);
+}
+
+static void ended(struct watch *watch, unsigned events)
+{
+    (void)events;
+    struct process *p = container_of(watch, struct process, watch);
+    siginfo_t info = {0};
+    int fd = watch->fd;
+    if (waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
+        return;
+    watch_stop(watch);
+    close(fd);
+    p->on_exit(p, status_of(&info));
+}
+
+/* The child is not reaped yet, so its number is still its own. */
+static int watch_child(struct loop *loop, struct process *p)
+{
+    int fd = pidfd_open(p->pid, 0); /* close-on-exec by itself */
+    if (fd < 0)
+        return -errno;
+    int error = watch_start(loop, &p->watch, fd, WATCH_READ);
+    if (error)
+        close(fd);
+    return error;
+}
+
+static void kill_unwatched(pid_t pid)
+{
+    kill(-pid, SIGKILL);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
+int process_start(struct loop *loop, struct process *p, const struct process_spec *spec,
+                  void (*on_exit)(struct process *p, int status))
+{
+    assert(spec->fd_count <= FDS_MAX);
+    *p = (struct process){.on_exit = on_exit};
+    watch_init(&p->watch, ended);
+
+    struct moved_fds moved = {.copies = 0};
+    int error = move_fds(&moved, spec->fds, spec->fd_count);
+    if (error)
+        return error;
+    error = spawn(spec, &moved, &p->pid);
+    close_copies(&moved);
+    if (error)
+        return error;
+
+    error = watch_child(loop, p);
+    if (error)
+        kill_unwatched(p->pid);
+    return error;
+}
+
+int process_group_signal(struct process *p, int signal)
+{
+    if (p->group_empty)
+        return -ESRCH;
+    if (kill(-p->pid, signal) == 0)
+        return 0;
+    if (errno != ESRCH)
+        return -errno;
+    p->group_empty = true;
+    return -ESRCH;
+}
+
+bool process_group_alive(struct process *p)
+{
+    return process_group_signal(p, 0) != -ESRCH;
+}

@@ -1,0 +1,261 @@
+#include "net/stream.h"
+
+#include "base/pool.h"
+#include "net/tls_stream.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <unistd.h>
+
+static_assert(sizeof(struct stream) <= 128, "the contract of stream.h");
+
+static _Thread_local struct pool streams = POOL_OF(struct stream);
+
+static void stream_free(struct stream *s)
+{
+    tls_free(s->tls);
+    pool_give(&streams, s);
+}
+
+static void reaped(struct reap *reap)
+{
+    stream_free(container_of(reap, struct stream, reap));
+}
+
+static struct stream *stream_of(struct io *io)
+{
+    return container_of(io, struct stream, io);
+}
+
+static void plain_recv(struct io *io, struct bytes data)
+{
+    struct stream *s = stream_of(io);
+    s->ops->on_recv(s, data);
+}
+
+static void plain_end(struct io *io, int error)
+{
+    struct stream *s = stream_of(io);
+    s->ops->on_end(s, error);
+}
+
+static void plain_drain(struct io *io)
+{
+    struct stream *s = stream_of(io);
+    if (s->ops->on_drain)
+        s->ops->on_drain(s);
+}
+
+static void tls_recv(struct io *io, struct bytes data)
+{
+    tls_stream_receive(stream_of(io), slice_from_bytes(data));
+}
+
+static void tls_end(struct io *io, int error)
+{
+    tls_stream_ended(stream_of(io), error);
+}
+
+static void tls_drain(struct io *io)
+{
+    tls_stream_drained(stream_of(io));
+}
+
+static void gone(struct io *io)
+{
+    stream_free(stream_of(io));
+}
+
+static const struct io_ops plain_ops = {plain_recv, plain_end, plain_drain, gone};
+static const struct io_ops tls_ops = {tls_recv, tls_end, tls_drain, gone};
+
+static void nobody_recv(struct stream *s, struct bytes data)
+{
+    (void)s;
+    (void)data;
+}
+
+static void nobody_end(struct stream *s, int error)
+{
+    (void)s;
+    (void)error;
+}
+
+/* Of a stream without an owner: not yet, or no longer. */
+static const struct stream_ops nobody = {nobody_recv, nobody_end, NULL};
+
+/* Takes both. */
+static struct stream *stream_make(struct loop *loop, int fd, struct tls *tls)
+{
+    struct stream *s = pool_take(&streams);
+    if (!s)
+        goto fail;
+    *s = (struct stream){.ops = &nobody, .tls = tls};
+    if (io_open(loop, &s->io, fd, tls ? &tls_ops : &plain_ops, tls && tls_has_input(tls)) < 0)
+        goto fail;
+    if (tls)
+        tls_stream_start(s);
+    return s;
+
+fail:
+    if (s)
+        pool_give(&streams, s);
+    tls_free(tls);
+    close(fd);
+    return NULL;
+}
+
+struct stream *stream_new(struct loop *loop, int fd, struct tls_context *context)
+{
+    struct tls *tls = context ? tls_new_server(context) : NULL;
+    if (context && !tls) {
+        close(fd);
+        return NULL;
+    }
+    return stream_make(loop, fd, tls);
+}
+
+struct stream *stream_new_client(struct loop *loop, int fd, struct tls_context *context,
+                                 const char *host)
+{
+    struct tls *tls = tls_new_client(context, host);
+    if (!tls) {
+        close(fd);
+        return NULL;
+    }
+    return stream_make(loop, fd, tls);
+}
+
+void stream_own(struct stream *s, const struct stream_ops *ops, void *owner)
+{
+    s->ops = ops;
+    s->owner = owner;
+}
+
+void stream_write(struct stream *s, const struct iovec *pieces, int count)
+{
+    if (s->tls)
+        tls_stream_write(s, pieces, count);
+    else
+        io_write(&s->io, pieces, count);
+}
+
+void stream_write_shared(struct stream *s, struct shared_bytes *shared)
+{
+    if (s->tls)
+        stream_write_slice(s, slice_make(shared->bytes, shared->len));
+    else
+        io_write_shared(&s->io, shared);
+}
+
+void stream_write_file(struct stream *s, int file, off_t offset, size_t len)
+{
+    if (s->tls)
+        tls_stream_write_file(s, file, offset, len);
+    else
+        io_write_file(&s->io, file, offset, len);
+}
+
+size_t stream_queued(const struct stream *s)
+{
+    return io_queued(&s->io) + (s->tls ? tls_queued(s->tls) : 0);
+}
+
+void stream_pause(struct stream *s)
+{
+    if (s->tls)
+        tls_stream_pause(s);
+    else
+        io_pause(&s->io);
+}
+
+void stream_resume(struct stream *s)
+{
+    if (s->tls)
+        tls_stream_resume(s);
+    else
+        io_resume(&s->io);
+}
+
+void stream_shutdown(struct stream *s)
+{
+    if (s->tls)
+        tls_stream_shutdown(s);
+    else
+        io_shutdown(&s->io);
+}
+
+void stream_finish(struct stream *s, uint64_t linger_ms)
+{
+    s->ops = &nobody;
+    if (s->tls)
+        tls_stream_finish(s, linger_ms);
+    else
+        io_finish(&s->io, linger_ms);
+}
+
+void stream_close(struct stream *s)
+{
+    s->ops = &nobody;
+    if (s->tls)
+        tls_stream_close(s);
+    else
+        io_close(&s->io);
+}
+
+bool stream_secure(const struct stream *s)
+{
+    return s->tls != NULL;
+}
+
+const char *stream_tls_error(const struct stream *s)
+{
+    return s->tls ? tls_error(s->tls) : NULL;
+}
+
+static int ask_name(int (*ask)(int, struct sockaddr *, socklen_t *), int fd,
+                    struct net_address *ret)
+{
+    struct net_address a = {.len = sizeof(a.un)};
+    if (ask(fd, &a.any, &a.len) < 0)
+        return -errno;
+    *ret = a;
+    return 0;
+}
+
+int stream_peer(const struct stream *s, struct net_address *ret)
+{
+    return ask_name(getpeername, s->io.fd, ret);
+}
+
+int stream_local(const struct stream *s, struct net_address *ret)
+{
+    return ask_name(getsockname, s->io.fd, ret);
+}
+
+int stream_detach(struct stream *s, struct stream_parcel *ret)
+{
+    if (stream_queued(s) > 0)
+        return -EBUSY;
+    int error = s->tls ? tls_stream_stop(s) : 0;
+    if (error)
+        return error;
+    struct loop *loop = stream_loop(s);
+    int fd = io_release(&s->io);
+    assert(fd >= 0); /* nothing was queued */
+    *ret = (struct stream_parcel){fd, s->tls};
+    s->tls = NULL;
+    loop_reap(loop, &s->reap, reaped);
+    return 0;
+}
+
+struct stream *stream_adopt(struct loop *loop, struct stream_parcel *parcel)
+{
+    return stream_make(loop, parcel->fd, parcel->tls);
+}
+
+void stream_parcel_drop(struct stream_parcel *parcel)
+{
+    tls_free(parcel->tls);
+    close(parcel->fd);
+}

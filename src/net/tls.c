@@ -1,0 +1,162 @@
+#include "net/tls_stream.h"
+
+#include "net/tls.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct tls_context {
+    atomic_uint refs;
+    pthread_mutex_t lock; /* for `ssl` */
+    SSL_CTX *ssl;
+};
+
+static const unsigned char alpn[] = "\x08http/1.1";
+
+static void explain(char *why, size_t size, const char *what, const char *file)
+{
+    const char *reason = ERR_reason_error_string(ERR_peek_error());
+    snprintf(why, size, "%s%s%s: %s", what, file ? " " : "", file ? file : "",
+             reason ? reason : "unknown error");
+    ERR_clear_error();
+}
+
+/* RFC 7301, 3.2: a client that offers protocols, none of them ours, gets a fatal alert. */
+static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+                           const unsigned char *in, unsigned in_len, void *arg)
+{
+    (void)ssl;
+    (void)arg;
+    unsigned char *chosen;
+    if (SSL_select_next_proto(&chosen, out_len, alpn, sizeof(alpn) - 1, in, in_len) !=
+        OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    *out = chosen;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static bool set_common(SSL_CTX *ssl)
+{
+    SSL_CTX_set_options(ssl, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
+                                 SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+    SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF); /* tickets need none */
+    return SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) &&
+           SSL_CTX_set_cipher_list(ssl, "ECDHE+AESGCM:ECDHE+CHACHA20");
+}
+
+static SSL_CTX *make_server(const char *cert_file, const char *key_file, char *why, size_t size)
+{
+    ERR_clear_error();
+    SSL_CTX *ssl = SSL_CTX_new(TLS_server_method());
+    if (!ssl || !set_common(ssl)) {
+        explain(why, size, "TLS", NULL);
+        goto fail;
+    }
+    if (SSL_CTX_use_certificate_chain_file(ssl, cert_file) != 1) {
+        explain(why, size, "certificate", cert_file);
+        goto fail;
+    }
+    if (SSL_CTX_use_PrivateKey_file(ssl, key_file, SSL_FILETYPE_PEM) != 1 ||
+        SSL_CTX_check_private_key(ssl) != 1) {
+        explain(why, size, "key", key_file);
+        goto fail;
+    }
+    SSL_CTX_set_alpn_select_cb(ssl, choose_protocol, NULL);
+    return ssl;
+
+fail:
+    SSL_CTX_free(ssl);
+    return NULL;
+}
+
+static SSL_CTX *make_client(const char *ca_file, char *why, size_t size)
+{
+    ERR_clear_error();
+    SSL_CTX *ssl = SSL_CTX_new(TLS_client_method());
+    if (!ssl || !set_common(ssl) || SSL_CTX_set_alpn_protos(ssl, alpn, sizeof(alpn) - 1) != 0) {
+        explain(why, size, "TLS", NULL);
+        goto fail;
+    }
+    int trusted =
+        ca_file ? SSL_CTX_load_verify_file(ssl, ca_file) : SSL_CTX_set_default_verify_paths(ssl);
+    if (trusted != 1) {
+        explain(why, size, "trusted certificates", ca_file ? ca_file : "of the system");
+        goto fail;
+    }
+    SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, NULL);
+    return ssl;
+
+fail:
+    SSL_CTX_free(ssl);
+    return NULL;
+}
+
+/* Takes `ssl`, which may be NULL. */
+static struct tls_context *wrap(SSL_CTX *ssl, char *why, size_t size)
+{
+    if (!ssl)
+        return NULL;
+    struct tls_context *c = calloc(1, sizeof(*c));
+    if (!c) {
+        SSL_CTX_free(ssl);
+        snprintf(why, size, "no memory");
+        return NULL;
+    }
+    c->refs = 1;
+    c->ssl = ssl;
+    pthread_mutex_init(&c->lock, NULL);
+    return c;
+}
+
+struct tls_context *tls_context_new(const char *cert_file, const char *key_file, char *why,
+                                    size_t why_size)
+{
+    return wrap(make_server(cert_file, key_file, why, why_size), why, why_size);
+}
+
+struct tls_context *tls_context_new_client(const char *ca_file, char *why, size_t why_size)
+{
+    return wrap(make_client(ca_file, why, why_size), why, why_size);
+}
+
+void tls_context_ref(struct tls_context *c)
+{
+    atomic_fetch_add(&c->refs, 1);
+}
+
+void tls_context_unref(struct tls_context *c)
+{
+    if (!c || atomic_fetch_sub(&c->refs, 1) != 1)
+        return;
+    SSL_CTX_free(c->ssl);
+    pthread_mutex_destroy(&c->lock);
+    free(c);
+}
+
+int tls_context_reload(struct tls_context *c, const char *cert_file, const char *key_file,
+                       char *why, size_t why_size)
+{
+    SSL_CTX *ssl = make_server(cert_file, key_file, why, why_size);
+    if (!ssl)
+        return -EINVAL;
+    pthread_mutex_lock(&c->lock);
+    SSL_CTX *old = c->ssl;
+    c->ssl = ssl;
+    pthread_mutex_unlock(&c->lock);
+    SSL_CTX_free(old);
+    return 0;
+}
+
+SSL *tls_context_session(struct tls_context *c)
+{
+    pthread_mutex_lock(&c->lock);
+    SSL *ssl = SSL_new(c->ssl);
+    pthread_mutex_unlock(&c->lock);
+    return ssl;
+}

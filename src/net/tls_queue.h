@@ -1,0 +1,32 @@
+/* tls_queue.h - what was written to a TLS stream and can't be encrypted yet: the handshake is not
+ * done, or a file stands before it.
+ *
+ * Bytes are copied, files are read piece by piece. No bound of its own, as core/io.h.
+ */
+#ifndef NET_TLS_QUEUE_H
+#define NET_TLS_QUEUE_H
+
+#include "base/list.h"
+#include "base/slice.h"
+
+#include <sys/types.h>
+#include <sys/uio.h>
+
+struct tls_queue {
+    struct list items;
+    size_t bytes; /* of all items */
+};
+
+void tls_queue_init(struct tls_queue *q);
+void tls_queue_done(struct tls_queue *q);
+
+/* 0 or -ENOMEM. */
+int tls_queue_add(struct tls_queue *q, const struct iovec *pieces, int count);
+/* Takes the descriptor, also on failure. */
+int tls_queue_add_file(struct tls_queue *q, int file, off_t offset, size_t len);
+
+/* Takes as much as there is, at most `size`: the count, 0 if empty, or a negative errno (-EIO: a
+ * file turned out shorter). */
+ssize_t tls_queue_take(struct tls_queue *q, char *out, size_t size);
+
+#endif
