@@ -1,55 +1,1044 @@
-#include "core/backend.h"
+#include "loop_fixture.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
+/* An owner that writes down what happens to its io, and does at each callback what the test wants.
+ */
+struct probe {
+    struct io io;
+    char *received;
+    size_t received_len;
+    int recvs, ends, drains, last_end;
+    bool *gone;
+    void (*at_recv)(struct probe *p, struct bytes data);
+    void (*at_end)(struct probe *p, int error);
+    void (*at_drain)(struct probe *p);
+    struct probe *other;
+    void *storm;
+    size_t left; /* a producer's */
+};
 
 static void on_recv(struct io *io, struct bytes data)
 {
-    io_write(io, &(struct iovec){data.ptr, data.len}, 1);
-}
-static int gone;
-static void on_end(struct io *io, int error)
-{
-    assert_int_equal(error, 0);
-    io_finish(io, 1000);
-}
-static void on_gone(struct io *io_)
-{
-    (void)io_;
-    gone++;
+    struct probe *p = container_of(io, struct probe, io);
+    p->recvs++;
+    p->received = realloc(p->received, p->received_len + data.len);
+    memcpy(p->received + p->received_len, data.ptr, data.len);
+    p->received_len += data.len;
+    memset(data.ptr, 'x', data.len); /* the owner may */
+    if (p->at_recv)
+        p->at_recv(p, data);
 }
 
-static void echo(void **state)
+static void on_end(struct io *io, int error)
+{
+    struct probe *p = container_of(io, struct probe, io);
+    p->ends++;
+    p->last_end = error;
+    if (p->at_end)
+        p->at_end(p, error);
+}
+
+static void on_drain(struct io *io)
+{
+    struct probe *p = container_of(io, struct probe, io);
+    p->drains++;
+    assert_int_equal(io_queued(io), 0);
+    if (p->at_drain)
+        p->at_drain(p);
+}
+
+/* Frees everything: whoever touches the io later meets the sanitizer. */
+static void on_gone(struct io *io)
+{
+    struct probe *p = container_of(io, struct probe, io);
+    assert_false(*p->gone);
+    *p->gone = true;
+    free(p->received);
+    free(p);
+}
+
+static const struct io_ops probe_ops = {on_recv, on_end, on_drain, on_gone};
+static bool gone[4];
+
+static struct probe *probe_open(int fd, int number, bool paused)
+{
+    struct probe *p = calloc(1, sizeof(*p));
+    gone[number] = false;
+    p->gone = &gone[number];
+    assert_int_equal(io_open(loop, &p->io, fd, &probe_ops, paused), 0);
+    return p;
+}
+
+static void probe_end(struct probe *p)
+{
+    bool *is_gone = p->gone;
+    io_close(&p->io);
+    TURN_UNTIL(*is_gone);
+}
+
+static bool has(const struct probe *p, const char *text)
+{
+    return p->received_len == strlen(text) && memcmp(p->received, text, p->received_len) == 0;
+}
+
+static void unix_pair(int fds[2])
+{
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+}
+
+static void tcp_pair(int fds[2])
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t len = sizeof(address);
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, len), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    getsockname(listener, (struct sockaddr *)&address, &len);
+    fds[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fds[1], (struct sockaddr *)&address, len), 0);
+    fds[0] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    for (int i = 0; i < 2; i++)
+        setsockopt(fds[i], IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    close(listener);
+}
+
+static void put(int fd, const char *text)
+{
+    assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+/* What there is now, without waiting: its length, 0 at the end, or a negative errno. */
+static ssize_t take(int fd, char *buffer, size_t size)
+{
+    ssize_t n = recv(fd, buffer, size, MSG_DONTWAIT);
+    return n < 0 ? -errno : n;
+}
+
+static void expect(int fd, const char *text)
+{
+    char buffer[256];
+    size_t len = 0;
+    ssize_t n;
+    TURN_UNTIL((n = take(fd, buffer + len, sizeof(buffer) - len)) != -EAGAIN &&
+               (n <= 0 || (len += (size_t)n) >= strlen(text)));
+    assert_true(n > 0 && len == strlen(text));
+    assert_memory_equal(buffer, text, len);
+}
+
+static void expect_end(int fd)
+{
+    char byte;
+    ssize_t n;
+    TURN_UNTIL((n = take(fd, &byte, 1)) != -EAGAIN);
+    assert_int_equal(n, 0);
+}
+
+static void write_text(struct probe *p, const char *text)
+{
+    io_write_slice(&p->io, slice_of(text));
+}
+
+static int pieces_of_file(const char *text)
+{
+    char name[] = "/tmp/test_io_XXXXXX";
+    int fd = mkostemp(name, O_CLOEXEC);
+    assert_true(fd >= 0);
+    unlink(name);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    return fd;
+}
+
+/* ---- receiving ---- */
+
+static void bytes_and_the_end_arrive(void **state)
 {
     (void)state;
-    const struct io_ops ops = {on_recv, on_end, NULL, on_gone};
-    struct loop *loop = loop_new();
     int fds[2];
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-    struct io io;
-    assert_int_equal(io_open(loop, &io, fds[0], &ops, false), 0);
-    assert_int_equal(write(fds[1], "hello", 5), 5);
-    loop_turn(loop, -1);
-    char b[10];
-    assert_int_equal(read(fds[1], b, 10), 5);
+    tcp_pair(fds);
+    struct probe *p = probe_open(fds[0], 0, false);
+    put(fds[1], "hello");
+    TURN_UNTIL(p->received_len == 5);
+    put(fds[1], " world");
     close(fds[1]);
-    while (!gone)
-        loop_turn(loop, -1);
-    loop_free(loop);
+    TURN_UNTIL(p->ends);
+    assert_true(has(p, "hello world"));
+    assert_int_equal(p->last_end, 0);
+    turn_while_busy();
+    assert_int_equal(p->ends, 1);
+    probe_end(p);
+}
+
+static void more_than_the_buffer_holds_arrives_whole(void **state)
+{
+    (void)state;
+    int fds[2];
+    unix_pair(fds);
+    int size = 2 * LOOP_BUFFER_BYTES;
+    setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+    char *block = calloc(1, LOOP_BUFFER_BYTES + 100);
+    fcntl(fds[1], F_SETFL, O_NONBLOCK);
+    ssize_t put_in = write(fds[1], block, LOOP_BUFFER_BYTES + 100);
+    struct probe *p = probe_open(fds[0], 0, false);
+    TURN_UNTIL(p->received_len == (size_t)put_in);
+    assert_true(put_in > 100000);
+    free(block);
+    close(fds[1]);
+    probe_end(p);
+}
+
+static void a_reset_is_told_once(void **state)
+{
+    (void)state;
+    int fds[2];
+    tcp_pair(fds);
+    struct probe *p = probe_open(fds[0], 0, false);
+    setsockopt(fds[1], SOL_SOCKET, SO_LINGER, &(struct linger){1, 0}, sizeof(struct linger));
+    close(fds[1]);
+    TURN_UNTIL(p->ends);
+    assert_int_equal(p->last_end, -ECONNRESET);
+    write_text(p, "nobody hears this");
+    turn_while_busy();
+    assert_int_equal(p->ends, 1);
+    assert_int_equal(io_queued(&p->io), 0);
+    probe_end(p);
+}
+
+static void nothing_arrives_while_paused(void **state)
+{
+    (void)state;
+    int fds[2];
+    tcp_pair(fds);
+    struct probe *p = probe_open(fds[0], 0, true);
+    put(fds[1], "a");
+    turn_while_busy();
+    assert_int_equal(p->recvs, 0);
+    io_resume(&p->io);
+    TURN_UNTIL(has(p, "a"));
+    io_pause(&p->io);
+    put(fds[1], "b");
+    close(fds[1]);
+    turn_while_busy();
+    assert_true(has(p, "a"));
+    assert_int_equal(p->ends, 0);
+    io_resume(&p->io);
+    TURN_UNTIL(p->ends);
+    assert_true(has(p, "ab"));
+    probe_end(p);
+}
+
+static void pause_at_recv(struct probe *p, struct bytes data)
+{
+    (void)data;
+    io_pause(&p->io);
+}
+
+/* Level-triggered readiness must not keep the loop awake. */
+static void a_paused_io_whose_peer_hung_up_lets_the_loop_sleep(void **state)
+{
+    (void)state;
+    int fds[2];
+    unix_pair(fds);
+    struct probe *p = probe_open(fds[0], 0, false);
+    p->at_recv = pause_at_recv;
+    put(fds[1], "a");
+    TURN_UNTIL(p->recvs);
+    put(fds[1], "b");
+    close(fds[1]);
+    loop_turn(loop, 0);
+    uint64_t before = real_ms();
+    loop_turn(loop, 20);
+    assert_true(real_ms() - before >= 19);
+    assert_true(has(p, "a"));
+    io_resume(&p->io);
+    TURN_UNTIL(has(p, "ab"));
+    io_resume(&p->io);
+    TURN_UNTIL(p->ends);
+    loop_turn(loop, 0);
+    before = real_ms();
+    loop_turn(loop, 20);
+    assert_true(real_ms() - before >= 19);
+    probe_end(p);
+}
+
+static void pausing_and_resuming_again_is_free(void **state)
+{
+    (void)state;
+    int fds[2];
+    unix_pair(fds);
+    struct probe *p = probe_open(fds[0], 0, false);
+    unsigned flags = p->io.flags;
+    io_pause(&p->io);
+    io_resume(&p->io);
+    assert_int_equal(p->io.flags, flags);
+    put(fds[1], "a");
+    TURN_UNTIL(p->recvs);
+    close(fds[1]);
+    probe_end(p);
+}
+
+/* ---- corking and sending ---- */
+
+static void write_ten(struct probe *p, struct bytes data)
+{
+    (void)data;
+    for (int i = 0; i < 10; i++)
+        write_text(p, "0123456789");
+}
+
+static void what_is_written_in_a_callback_leaves_in_one_send(void **state)
+{
+    (void)state;
+    int fds[2];
+    tcp_pair(fds);
+    struct probe *p = probe_open(fds[0], 0, false);
+    p->at_recv = write_ten;
+    put(fds[1], "go");
+    TURN_UNTIL(p->recvs);
+    assert_int_equal(loop_counts(loop)->sends, 1);
+    assert_int_equal(loop_counts(loop)->bytes_out, 100);
+    assert_int_equal(loop_counts(loop)->receives, 1);
+    assert_int_equal(loop_counts(loop)->bytes_in, 2);
+    assert_int_equal(p->drains, 0);
+    close(fds[1]);
+    probe_end(p);
+}
+
+static void what_others_write_leaves_in_one_send_at_the_end_of_the_turn(void **state)
+{
+    (void)state;
+    int fds[2];
+    tcp_pair(fds);
+    struct probe *p = probe_open(fds[0], 0, false);
+    write_ten(p, (struct bytes){0});
+    assert_int_equal(io_queued(&p->io), 100);
+    assert_int_equal(loop_counts(loop)->sends, 0);
+    loop_turn(loop, -1);
+    assert_int_equal(loop_counts(loop)->sends, 1);
+    assert_int_equal(io_queued(&p->io), 0);
+    close(fds[1]);
+    probe_end(p);
+}
+
+/* With what was corked before it, and without a chunk for itself. */
+static void large_output_leaves_at_once_and_uncopied(void **state)
+{
+    (void)state;
+    int fds[2];
+    unix_pair(fds);
+    struct probe *p = probe_open(fds[0], 0, false);
+    static char large[IO_CORKED_MAX + 1];
+    write_text(p, "head");
+    io_write(&p->io, (struct iovec[]){{large, 100}, {large, sizeof(large)}}, 2);
+    assert_int_equal(loop_counts(loop)->sends, 1);
+    assert_int_equal(loop_counts(loop)->bytes_out, 4 + 100 + sizeof(large));
+    assert_int_equal(io_queued(&p->io), 0);
+    assert_int_equal(loop->pool.whole_count, 1);
+    char buffer[16];
+    assert_int_equal(take(fds[1], buffer, 5), 5);
+    assert_memory_equal(buffer, "head\0", 5);
+    close(fds[1]);
+    probe_end(p);
+}
+
+static void chunks_are_used_again(void **state)
+{
+    (void)state;
+    int fds[2];
+    tcp_pair(fds);
+    struct probe *p = probe_open(fds[0], 0, false);
+    for (int i = 0; i < 1000; i++) {
+        write_text(p, "some");
+        loop_turn(loop, 0);
+        char buffer[8];
+        while (take(fds[1], buffer, sizeof(buffer)) < 0)
+            ;
+    }
+    assert_int_equal(loop->pool.whole_count, 1);
+    close(fds[1]);
+    probe_end(p);
+}
+
+/* ---- a slow reader, against a naive model ---- */
+
+enum {
+    STORM_BYTES = 3 * 1000 * 1000
+};
+
+struct storm {
+    char *model; /* every byte that was written */
+    size_t written, read;
+    struct probe *writer;
+    struct timer timer;
+    uint8_t next;
+};
+
+static char *storm_fill(struct storm *s, size_t len)
+{
+    char *at = s->model + s->written;
+    for (size_t i = 0; i < len; i++)
+        at[i] = (char)(s->next++ * 7 + (s->written + i) / 1000);
+    s->written += len;
+    return at;
+}
+
+static void storm_write(struct storm *s)
+{
+    size_t len = (size_t)random() >> (11 + random() % 20);
+    struct io *io = &s->writer->io;
+    char *at = storm_fill(s, len);
+    if (random() % 4 == 0) {
+        struct shared_bytes *shared = shared_new(len);
+        memcpy(shared->bytes, at, len);
+        io_write_shared(io, shared);
+        shared_unref(shared);
+    } else if (random() % 8 == 0) {
+        int fd = pieces_of_file("..");
+        assert_int_equal(pwrite(fd, at, len, 2), len);
+        io_write_file(io, fd, 2, len);
+    } else {
+        size_t a = len / 3, b = len / 2;
+        char *copy = malloc(len + 1);
+        memcpy(copy, at, len);
+        io_write(io, (struct iovec[]){{copy, a}, {copy + a, b - a}, {copy + b, len - b}}, 3);
+        free(copy);
+    }
+}
+
+static void storm_in_dispatch(struct probe *p, struct bytes data)
+{
+    (void)data;
+    struct storm *s = p->storm;
+    for (long n = random() % 4; n > 0; n--)
+        storm_write(s);
+}
+
+static void storm_in_timer(struct timer *timer)
+{
+    storm_write(container_of(timer, struct storm, timer));
+}
+
+static void storm_read(struct storm *s, int fd)
+{
+    static char buffer[1 << 20];
+    ssize_t n = take(fd, buffer, (size_t)random() >> (11 + random() % 12));
+    if (n <= 0)
+        return;
+    assert_true(s->read + (size_t)n <= s->written);
+    assert_memory_equal(buffer, s->model + s->read, n);
+    s->read += (size_t)n;
+}
+
+static void storm(void pair(int[2]))
+{
+    int fds[2];
+    pair(fds);
+    struct storm s = {.model = malloc(2 * STORM_BYTES)};
+    s.writer = probe_open(fds[0], 0, false);
+    s.writer->storm = &s;
+    s.writer->at_recv = storm_in_dispatch;
+    timer_init(&s.timer, storm_in_timer);
+    while (s.written < STORM_BYTES || s.read < s.written) {
+        bool writing = s.written < STORM_BYTES;
+        if (writing && random() % 2)
+            put(fds[1], "!");
+        if (writing && random() % 3 == 0)
+            timer_start(loop, &s.timer, 0);
+        loop_turn(loop, 0);
+        for (long n = random() % (writing ? 3 : 10); n > 0; n--)
+            storm_read(&s, fds[1]);
+    }
+    turn_while_busy();
+    assert_int_equal(io_queued(&s.writer->io), 0);
+    assert_true(s.writer->drains > 0);
+    assert_int_equal(s.writer->ends, 0);
+    assert_int_equal(loop_counts(loop)->bytes_out, s.written);
+    free(s.model);
+    close(fds[1]);
+    probe_end(s.writer);
+}
+
+static void every_byte_reaches_a_slow_reader_over_tcp(void **state)
+{
+    (void)state;
+    srandom(1);
+    storm(tcp_pair);
+}
+
+static void every_byte_reaches_a_slow_reader_over_a_unix_socket(void **state)
+{
+    (void)state;
+    srandom(2);
+    storm(unix_pair);
+}
+
+/* ---- on_drain ---- */
+
+static void produce(struct probe *p)
+{
+    static char block[3000];
+    while (p->left && io_queued(&p->io) <= IO_CORKED_MAX) {
+        size_t n = p->left < sizeof(block) ? p->left : sizeof(block);
+        p->left -= n;
+        io_write_slice(&p->io, slice_make(block, n));
+    }
+}
+
+static void produce_at_recv(struct probe *p, struct bytes data)
+{
+    (void)data;
+    produce(p);
+}
+
+/* Everything that is there now: how much it was. */
+static size_t consume(int fd)
+{
+    static char buffer[1 << 16];
+    size_t sum = 0;
+    for (ssize_t n; (n = take(fd, buffer, sizeof(buffer))) > 0;)
+        sum += (size_t)n;
+    return sum;
+}
+
+static void a_producer_that_waits_for_on_drain_never_stalls(void **state)
+{
+    (void)state;
+    for (int from_outside = 0; from_outside < 2; from_outside++) {
+        int fds[2];
+        unix_pair(fds);
+        struct probe *p = probe_open(fds[0], 0, false);
+        p->at_drain = produce;
+        p->at_recv = produce_at_recv;
+        p->left = 5000000;
+        size_t arrived = 0;
+        if (from_outside)
+            produce(p);
+        else
+            put(fds[1], "go");
+        TURN_UNTIL((arrived += consume(fds[1])) == 5000000);
+        close(fds[1]);
+        probe_end(p);
+    }
+}
+
+static void after_a_file_comes_on_drain(void **state)
+{
+    (void)state;
+    int fds[2];
+    unix_pair(fds);
+    struct probe *p = probe_open(fds[0], 0, false);
+    io_write_file(&p->io, pieces_of_file("abc"), 0, 3);
+    TURN_UNTIL(p->drains);
+    expect(fds[1], "abc");
+    turn_while_busy();
+    assert_int_equal(p->drains, 1);
+    close(fds[1]);
+    probe_end(p);
+}
+
+/* ---- closing anywhere ---- */
+
+static void close_at_recv(struct probe *p, struct bytes data)
+{
+    (void)data;
+    write_text(p, "lost");
+    io_close(&p->io);
+    io_close(&p->io);
+    write_text(p, "lost");
+}
+
+static void close_at_end(struct probe *p, int error)
+{
+    (void)error;
+    io_close(&p->io);
+}
+
+static void close_at_drain(struct probe *p)
+{
+    io_close(&p->io);
+}
+
+static void closing_in_on_recv(void **state)
+{
+    (void)state;
+    int fds[2];
+    tcp_pair(fds);
+    struct probe *p = probe_open(fds[0], 0, false);
+    p->at_recv = close_at_recv;
+    put(fds[1], "a");
+    TURN_UNTIL(gone[0]);
+    expect_end(fds[1]);
+    close(fds[1]);
+}
+
+static void closing_in_on_end(void **state)
+{
+    (void)state;
+    int fds[2];
+    tcp_pair(fds);
+    struct probe *p = probe_open(fds[0], 0, false);
+    p->at_end = close_at_end;
+    close(fds[1]);
+    TURN_UNTIL(gone[0]);
+}
+
+static void closing_in_on_drain(void **state)
+{
+    (void)state;
+    int fds[2];
+    unix_pair(fds);
+    struct probe *p = probe_open(fds[0], 0, false);
+    p->at_drain = close_at_drain;
+    p->left = 1000000;
+    produce(p);
+    assert_true(io_queued(&p->io) > 0);
+    TURN_UNTIL(gone[0] || (consume(fds[1]), false));
+    close(fds[1]);
+}
+
+static void close_other_at_recv(struct probe *p, struct bytes data)
+{
+    (void)data;
+    write_text(p->other, "lost");
+    io_close(&p->other->io);
+    io_close(&p->io);
+}
+
+static void two_that_close_each_other_in_one_turn_are_called_once_together(void **state)
+{
+    (void)state;
+    int a[2], b[2];
+    unix_pair(a);
+    unix_pair(b);
+    struct probe *p = probe_open(a[0], 0, false), *q = probe_open(b[0], 1, false);
+    p->other = q;
+    q->other = p;
+    p->at_recv = q->at_recv = close_other_at_recv;
+    put(a[1], "x");
+    put(b[1], "x");
+    loop_turn(loop, -1);
+    assert_true(gone[0] && gone[1]);
+    assert_int_equal(loop_counts(loop)->receives, 1);
+    close(a[1]);
+    close(b[1]);
+}
+
+/* ---- ending our side ---- */
+
+static void finishing_sends_what_is_queued_to_a_slow_reader(void **state)
+{
+    (void)state;
+    int fds[2];
+    unix_pair(fds);
+    struct probe *p = probe_open(fds[0], 0, false);
+    static char large[1000000];
+    io_write_slice(&p->io, slice_make(large, sizeof(large)));
+    assert_true(io_queued(&p->io) > 0);
+    io_finish(&p->io, 1000);
+    write_text(p, "too late");
+    size_t arrived = 0;
+    TURN_UNTIL((arrived += consume(fds[1])) == sizeof(large));
+    expect_end(fds[1]);
+    assert_false(gone[0]);
+    close(fds[1]);
+    TURN_UNTIL(gone[0]);
+}
+
+static void finishing_is_over_when_the_linger_time_is(void **state)
+{
+    (void)state;
+    int fds[2];
+    unix_pair(fds);
+    struct probe *p = probe_open(fds[0], 0, false);
+    static char large[1000000];
+    io_write_slice(&p->io, slice_make(large, sizeof(large)));
+    io_finish(&p->io, 500);
+    fake_ms += 499;
+    loop_turn(loop, 0);
+    assert_false(gone[0]);
+    fake_ms += 1;
+    loop_turn(loop, 0);
+    assert_true(gone[0]);
+    close(fds[1]);
+}
+
+static void finish_at_recv(struct probe *p, struct bytes data)
+{
+    (void)data;
+    io_pause(&p->io);
+    write_text(p, "last words");
+    io_finish(&p->io, 1000);
+}
+
+/* close(2) with unread bytes would send a reset, which takes the last words with it. */
+static void unread_input_does_not_destroy_the_last_words(void **state)
+{
+    (void)state;
+    int fds[2];
+    tcp_pair(fds);
+    struct probe *p = probe_open(fds[0], 0, false);
+    p->at_recv = finish_at_recv;
+    put(fds[1], "request");
+    TURN_UNTIL(p->recvs);
+    for (int i = 0; i < 10; i++) {
+        put(fds[1], "more of the request");
+        loop_turn(loop, 0);
+    }
+    expect(fds[1], "last words");
+    expect_end(fds[1]);
+    close(fds[1]);
+    TURN_UNTIL(gone[0]);
+}
+
+static void shutdown_at_recv(struct probe *p, struct bytes data)
+{
+    if (!(p->io.flags & IO_SHUTDOWN))
+        write_text(p, "bye");
+    (void)data;
+    io_shutdown(&p->io);
+    write_text(p, "too late");
+}
+
+static void after_shutdown_receiving_goes_on(void **state)
+{
+    (void)state;
+    int fds[2];
+    tcp_pair(fds);
+    struct probe *p = probe_open(fds[0], 0, false);
+    p->at_recv = shutdown_at_recv;
+    put(fds[1], "a");
+    expect(fds[1], "bye");
+    expect_end(fds[1]);
+    put(fds[1], "b");
+    TURN_UNTIL(has(p, "ab"));
+    close(fds[1]);
+    TURN_UNTIL(p->ends);
+    assert_int_equal(p->last_end, 0);
+    probe_end(p);
+}
+
+static void answer_at_end(struct probe *p, int error)
+{
+    assert_int_equal(error, 0);
+    write_text(p, "answer");
+    io_finish(&p->io, 1000);
+}
+
+static void a_peer_that_ended_its_side_still_gets_an_answer(void **state)
+{
+    (void)state;
+    int fds[2];
+    tcp_pair(fds);
+    struct probe *p = probe_open(fds[0], 0, false);
+    p->at_end = answer_at_end;
+    put(fds[1], "request");
+    shutdown(fds[1], SHUT_WR);
+    expect(fds[1], "answer");
+    expect_end(fds[1]);
+    TURN_UNTIL(gone[0]);
+    close(fds[1]);
+}
+
+/* ---- a peer that is gone ---- */
+
+static void what_a_peer_sent_before_it_went_is_received_though_a_send_fails(void **state)
+{
+    (void)state;
+    int fds[2];
+    unix_pair(fds);
+    struct probe *p = probe_open(fds[0], 0, true);
+    put(fds[1], "last words");
+    close(fds[1]);
+    write_text(p, "nobody hears this");
+    turn_while_busy();
+    assert_int_equal(p->ends, 0);
+    assert_int_equal(io_queued(&p->io), 0);
+    io_resume(&p->io);
+    TURN_UNTIL(p->ends);
+    assert_true(has(p, "last words"));
+    assert_int_equal(p->last_end, -EPIPE);
+    turn_while_busy();
+    assert_int_equal(p->ends, 1);
+    probe_end(p);
+}
+
+static void a_send_that_fails_after_the_end_is_told(void **state)
+{
+    (void)state;
+    int fds[2];
+    unix_pair(fds);
+    struct probe *p = probe_open(fds[0], 0, false);
+    close(fds[1]);
+    TURN_UNTIL(p->ends == 1);
+    write_text(p, "nobody hears this");
+    TURN_UNTIL(p->ends == 2);
+    assert_int_equal(p->last_end, -EPIPE);
+    write_text(p, "nor this");
+    turn_while_busy();
+    assert_int_equal(p->ends, 2);
+    probe_end(p);
+}
+
+static void a_paused_sender_whose_peer_goes_gets_on_drain(void **state)
+{
+    (void)state;
+    int fds[2];
+    unix_pair(fds);
+    struct probe *p = probe_open(fds[0], 0, true);
+    static char large[1000000];
+    io_write_slice(&p->io, slice_make(large, sizeof(large)));
+    assert_true(io_queued(&p->io) > IO_CORKED_MAX);
+    close(fds[1]);
+    TURN_UNTIL(p->drains);
+    assert_int_equal(io_queued(&p->io), 0);
+    probe_end(p);
+}
+
+/* ---- files ---- */
+
+static void a_file_keeps_its_place_between_other_output(void **state)
+{
+    (void)state;
+    int fds[2];
+    tcp_pair(fds);
+    struct probe *p = probe_open(fds[0], 0, false);
+    write_text(p, "head ");
+    io_write_file(&p->io, pieces_of_file("..file.."), 2, 4);
+    write_text(p, " tail");
+    io_write_file(&p->io, pieces_of_file(""), 0, 0);
+    assert_int_equal(io_queued(&p->io), 14);
+    expect(fds[1], "head file tail");
+    close(fds[1]);
+    probe_end(p);
+}
+
+static void a_file_that_is_too_short_ends_the_io(void **state)
+{
+    (void)state;
+    int fds[2];
+    tcp_pair(fds);
+    struct probe *p = probe_open(fds[0], 0, false);
+    io_write_file(&p->io, pieces_of_file("short"), 0, 100);
+    TURN_UNTIL(p->ends);
+    assert_int_equal(p->last_end, -EIO);
+    expect(fds[1], "short");
+    close(fds[1]);
+    probe_end(p);
+}
+
+/* ---- shared bytes ---- */
+
+static void shared_bytes_are_held_until_they_have_left(void **state)
+{
+    (void)state;
+    struct shared_bytes *shared = shared_new(300000);
+    memset(shared->bytes, 's', shared->len);
+    int fds[3][2];
+    struct probe *p[3];
+    for (int i = 0; i < 3; i++) {
+        unix_pair(fds[i]);
+        p[i] = probe_open(fds[i][0], i, false);
+        io_write_shared(&p[i]->io, shared);
+    }
+    assert_int_equal(shared->refs, 4);
+    loop_turn(loop, 0);
+    assert_int_equal(shared->refs, 4); /* no socket takes so much */
+    size_t arrived = 0;
+    TURN_UNTIL((arrived += consume(fds[0][1])) == shared->len);
+    turn_while_busy();
+    assert_int_equal(shared->refs, 3);
+    probe_end(p[1]);
+    assert_int_equal(shared->refs, 2);
+    close(fds[2][1]);
+    TURN_UNTIL(p[2]->ends);
+    assert_int_equal(shared->refs, 1);
+    shared_unref(shared);
+    probe_end(p[0]);
+    probe_end(p[2]);
+    close(fds[0][1]);
+    close(fds[1][1]);
+}
+
+static void small_shared_bytes_join_what_is_corked(void **state)
+{
+    (void)state;
+    int fds[2];
+    unix_pair(fds);
+    struct probe *p = probe_open(fds[0], 0, false);
+    struct shared_bytes *shared = shared_new(3);
+    memcpy(shared->bytes, "two", 3);
+    write_text(p, "one ");
+    io_write_shared(&p->io, shared);
+    assert_int_equal(shared->refs, 1);
+    io_write_shared(&p->io, shared);
+    expect(fds[1], "one twotwo");
+    assert_int_equal(loop_counts(loop)->sends, 1);
+    shared_unref(shared);
+    close(fds[1]);
+    probe_end(p);
+}
+
+/* ---- pipes and other descriptors ---- */
+
+static void a_pipe_is_read_to_its_end(void **state)
+{
+    (void)state;
+    int fds[2];
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    struct probe *p = probe_open(fds[0], 0, false);
+    assert_int_equal(write(fds[1], "through", 7), 7);
+    TURN_UNTIL(has(p, "through"));
+    close(fds[1]);
+    TURN_UNTIL(p->ends);
+    assert_int_equal(p->last_end, 0);
+    probe_end(p);
+}
+
+static void a_pipe_is_written_and_closed_by_shutdown(void **state)
+{
+    (void)state;
+    int fds[2];
+    assert_int_equal(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
+    struct probe *p = probe_open(fds[1], 0, false);
+    static char large[200000], buffer[70000];
+    io_write_slice(&p->io, slice_make(large, sizeof(large)));
+    io_write_file(&p->io, pieces_of_file("file"), 0, 4);
+    io_shutdown(&p->io);
+    size_t arrived = 0;
+    ssize_t n;
+    TURN_UNTIL((n = read(fds[0], buffer, sizeof(buffer))) == 0 ||
+               (n > 0 && (arrived += (size_t)n) == 0));
+    assert_int_equal(arrived, sizeof(large) + 4);
+    assert_int_equal(p->ends, 0);
+    close(fds[0]);
+    probe_end(p);
+}
+
+static void a_pipe_without_reader_is_an_error(void **state)
+{
+    (void)state;
+    int fds[2];
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    struct probe *p = probe_open(fds[1], 0, false);
+    close(fds[0]);
+    write_text(p, "nobody reads this");
+    TURN_UNTIL(p->ends);
+    assert_int_equal(p->last_end, -EPIPE);
+    probe_end(p);
+}
+
+static void a_finished_pipe_is_gone_when_its_queue_is_empty(void **state)
+{
+    (void)state;
+    int fds[2];
+    char buffer[8];
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    struct probe *p = probe_open(fds[1], 0, false);
+    write_text(p, "bye");
+    io_finish(&p->io, 1000);
+    TURN_UNTIL(gone[0]);
+    assert_int_equal(read(fds[0], buffer, sizeof(buffer)), 3);
+    assert_int_equal(read(fds[0], buffer, sizeof(buffer)), 0);
+    close(fds[0]);
+}
+
+static void what_is_no_stream_is_refused_and_stays_the_callers(void **state)
+{
+    (void)state;
+    int fd = pieces_of_file("text");
+    struct io io;
+    assert_int_equal(io_open(loop, &io, fd, &probe_ops, false), -EPERM);
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(io_open(loop, &io, fd, &probe_ops, false), -EBADF);
+}
+
+/* ---- release ---- */
+
+static int released_fd;
+
+static void release_at_recv(struct probe *p, struct bytes data)
+{
+    (void)data;
+    write_text(p, "corked");
+    assert_int_equal(io_release(&p->io), -EBUSY);
+    chunk_queue_clear(&p->io.out, &loop->pool);
+    released_fd = io_release(&p->io);
+    free(p->received);
+    free(p);
+}
+
+static void a_released_descriptor_lives_on_and_its_io_is_forgotten_at_once(void **state)
+{
+    (void)state;
+    int fds[2];
+    unix_pair(fds);
+    struct probe *p = probe_open(fds[0], 0, false);
+    p->at_recv = release_at_recv;
+    put(fds[1], "a");
+    loop_turn(loop, -1);
+    assert_int_equal(released_fd, fds[0]);
+    put(fds[1], "b");
+    turn_while_busy();
+    struct probe *q = probe_open(fds[0], 1, false);
+    TURN_UNTIL(has(q, "b"));
+    close(fds[1]);
+    probe_end(q);
+}
+
+static void an_idle_io_is_small(void **state)
+{
+    (void)state;
+    assert_true(sizeof(struct io) <= 104); /* a stream adds three pointers: 128 */
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(echo)};
-    return cmocka_run_group_tests_name("io", tests, NULL, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    const struct CMUnitTest tests[] = {
+        loop_test(bytes_and_the_end_arrive),
+        loop_test(more_than_the_buffer_holds_arrives_whole),
+        loop_test(a_reset_is_told_once),
+        loop_test(nothing_arrives_while_paused),
+        loop_test(a_paused_io_whose_peer_hung_up_lets_the_loop_sleep),
+        loop_test(pausing_and_resuming_again_is_free),
+        loop_test(what_is_written_in_a_callback_leaves_in_one_send),
+        loop_test(what_others_write_leaves_in_one_send_at_the_end_of_the_turn),
+        loop_test(large_output_leaves_at_once_and_uncopied),
+        loop_test(chunks_are_used_again),
+        loop_test(every_byte_reaches_a_slow_reader_over_tcp),
+        loop_test(every_byte_reaches_a_slow_reader_over_a_unix_socket),
+        loop_test(a_producer_that_waits_for_on_drain_never_stalls),
+        loop_test(after_a_file_comes_on_drain),
+        loop_test(closing_in_on_recv),
+        loop_test(closing_in_on_end),
+        loop_test(closing_in_on_drain),
+        loop_test(two_that_close_each_other_in_one_turn_are_called_once_together),
+        loop_test(finishing_sends_what_is_queued_to_a_slow_reader),
+        loop_test(finishing_is_over_when_the_linger_time_is),
+        loop_test(unread_input_does_not_destroy_the_last_words),
+        loop_test(after_shutdown_receiving_goes_on),
+        loop_test(a_peer_that_ended_its_side_still_gets_an_answer),
+        loop_test(what_a_peer_sent_before_it_went_is_received_though_a_send_fails),
+        loop_test(a_send_that_fails_after_the_end_is_told),
+        loop_test(a_paused_sender_whose_peer_goes_gets_on_drain),
+        loop_test(a_file_keeps_its_place_between_other_output),
+        loop_test(a_file_that_is_too_short_ends_the_io),
+        loop_test(shared_bytes_are_held_until_they_have_left),
+        loop_test(small_shared_bytes_join_what_is_corked),
+        loop_test(a_pipe_is_read_to_its_end),
+        loop_test(a_pipe_is_written_and_closed_by_shutdown),
+        loop_test(a_pipe_without_reader_is_an_error),
+        loop_test(a_finished_pipe_is_gone_when_its_queue_is_empty),
+        loop_test(what_is_no_stream_is_refused_and_stays_the_callers),
+        loop_test(a_released_descriptor_lives_on_and_its_io_is_forgotten_at_once),
+        loop_test(an_idle_io_is_small),
+    };
+    return run_on_every_backend("io", tests);
 }
