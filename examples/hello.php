@@ -1,0 +1,35 @@
+#!/usr/bin/env php
+<?php
+// The idea of 2008 in PHP: the page says what was clicked, the very script that made the page answers.
+echo "Content-Type: text/html; charset=utf-8\n\n";
+?>
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Hello from PHP</title>
+<link rel="stylesheet" href="style.css">
+<script src="/.httpsocket/client.js"></script>
+<script src="link.js"></script>
+<h1>Hello from PHP</h1>
+<p>This page was made by process <b><?= getmypid() ?></b>, which is still there.</p>
+<p><button id="test">Where do you live?</button> <span id="answer" class="soft">not asked yet</span></p>
+<script>
+  const server = document.serverConnection;
+  document.querySelector('#test').onclick = () => server.send('test_click', { name: 'Frode Børli' });
+  server.onwhatever = (message) => {
+    document.querySelector('#answer').textContent = `${message.name} lives in ${message.city} (asked ${message.clicks} times)`;
+  };
+</script>
+<?php
+fclose(STDOUT); // the page is complete; the script stays
+
+$clicks = 0; // a variable of the script is all the state that is needed
+$page = fopen('php://fd/3', 'r+');
+while (($line = fgets($page)) !== false) {
+    [$name, $data] = explode(' ', rtrim($line, "\n"), 2) + [1 => 'null'];
+    if ($name === 'test_click') {
+        $clicks++;
+        $answer = ['name' => json_decode($data)->name, 'city' => 'Oslo', 'clicks' => $clicks];
+        fwrite($page, 'whatever ' . json_encode($answer) . "\n");
+    }
+}

@@ -1,0 +1,35 @@
+#!/bin/sh
+# The idea of 2008 in plain sh: the page says what was clicked, the very script that made the page answers.
+cat <<PAGE
+Content-Type: text/html; charset=utf-8
+
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Hello from sh</title>
+<link rel="stylesheet" href="style.css">
+<script src="/.httpsocket/client.js"></script>
+<script src="link.js"></script>
+<h1>Hello from sh</h1>
+<p>This page was made by process <b>$$</b>, which is still there.</p>
+<p><button id="test">Where do you live?</button> <span id="answer" class="soft">not asked yet</span></p>
+<script>
+  const server = document.serverConnection;
+  document.querySelector('#test').onclick = () => server.send('test_click', { name: 'Frode Børli' });
+  server.onwhatever = (message) => {
+    document.querySelector('#answer').textContent = \`\${message.name} lives in \${message.city} (asked \${message.clicks} times)\`;
+  };
+</script>
+PAGE
+exec 1>&- # the page is complete; the script stays
+
+clicks=0 # a variable of the script is all the state that is needed
+while read -r name data <&3; do
+    if [ "$name" = test_click ]; then
+        clicks=$((clicks + 1))
+        # The data is JSON; this takes the one member that the page sends.
+        who=${data#*'"name":"'}
+        who=${who%'"'*}
+        printf 'whatever {"name":"%s","city":"Oslo","clicks":%d}\n' "$who" "$clicks" >&3
+    fi
+done
