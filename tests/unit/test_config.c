@@ -1,0 +1,233 @@
+#include "daemon/arguments.h"
+#include "daemon/config_file.h"
+#include "daemon/value.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static struct text why;
+
+static int clear(void **state)
+{
+    (void)state;
+    text_done(&why);
+    return 0;
+}
+
+static struct config *read_line(const char *const *words)
+{
+    enum command command;
+    int count = 1;
+    char *argv[16] = {(char *)"httpsocketd"};
+    for (; words[count - 1]; count++)
+        argv[count] = (char *)words[count - 1];
+    text_done(&why);
+    return arguments_read(count, argv, &command, &why);
+}
+#define READ(...) read_line((const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
+
+static void expect_why(const char *part)
+{
+    text_put(&why, slice_make("", 1));
+    if (!strstr(why.ptr, part))
+        fail_msg("expected `%s` in `%s`", part, why.ptr);
+}
+
+static void sizes_and_times_have_units(void **state)
+{
+    (void)state;
+    uint64_t n;
+    assert_true(value_size(SLICE_LITERAL("64K"), &n) && n == 65536);
+    assert_true(value_size(SLICE_LITERAL("1G"), &n) && n == 1 << 30);
+    assert_true(value_time(SLICE_LITERAL("10"), &n) && n == 10000);
+    assert_true(value_time(SLICE_LITERAL("250ms"), &n) && n == 250);
+    assert_true(value_time(SLICE_LITERAL("5min"), &n) && n == 300000);
+    const char *bad[] = {
+        "", "K", "1k", "1 K", "-1", "1.5M", "99999999999999999999G", "18446744073709551615K"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+        assert_false(value_size(slice_of(bad[i]), &n));
+    const char *bad_times[] = {"s", "1m", "10 s", "1e3", "18446744073709551615d"};
+    for (size_t i = 0; i < sizeof(bad_times) / sizeof(*bad_times); i++)
+        assert_false(value_time(slice_of(bad_times[i]), &n));
+}
+
+static void what_is_printed_is_read_back(void **state)
+{
+    (void)state;
+    const uint64_t values[] = {0,     1,     999,     1000,    1024,    60000,
+                               65536, 90061, 3600000, 1 << 30, 86400000};
+    for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
+        char text[32];
+        uint64_t n = 7;
+        value_print_size(values[i], text);
+        assert_true(value_size(slice_of(text), &n));
+        assert_int_equal(n, values[i]);
+        value_print_time(values[i], text);
+        assert_true(value_time(slice_of(text), &n));
+        assert_int_equal(n, values[i]);
+    }
+}
+
+static void defaults_are_those_of_the_contract(void **state)
+{
+    (void)state;
+    struct config *c = READ();
+    assert_non_null(c);
+    assert_string_equal(c->root, ".");
+    assert_string_equal(c->listen.items[0], "127.0.0.1:8080");
+    assert_int_equal(c->detach_timeout, 600000);
+    config_free(c);
+}
+
+static void the_command_line_is_read(void **state)
+{
+    (void)state;
+    struct config *c = READ("-l", "127.0.0.1:0", "--listen", "[::1]:81", "-j3",
+                            "--origin=https://a.example", "--head-max", "8K", "site");
+    assert_non_null(c);
+    assert_int_equal(c->listen.count, 2);
+    assert_int_equal(c->threads, 3);
+    assert_int_equal(c->head_max, 8192);
+    assert_int_equal(c->origins[0].scheme, ORIGIN_HTTPS);
+    assert_string_equal(c->root, "site");
+    config_free(c);
+}
+
+static void what_is_wrong_is_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *words[4];
+        const char *why;
+    } rows[] = {
+        {{"--nonsense"}, "unknown option: --nonsense"},
+        {{"--listen"}, "needs an argument"},
+        {{"-j", "many"}, "threads: expected a whole number from 0 to 256, not `many`"},
+        {{"--head-max", "1"}, "head-max: expected a size (such as 64K) from 512 to 1M, not `1`"},
+        {{"--idle-timeout", "soon"}, "idle-timeout: expected a time (such as 10s)"},
+        {{"--log-level", "loud"},
+         "log-level: expected one of: debug info warn error nothing; not `loud`"},
+        {{"--listen", "nowhere"}, "listen: `nowhere`: "},
+        {{"--origin", "a.example"}, "origin: expected an origin such as https://a.example"},
+        {{"--origin", "null"}, "origin: expected"},
+        {{"--tls-cert", "x.pem"}, "tls-key is missing"},
+        {{"one", "two"}, "one folder to serve"},
+        {{"--config", "/nowhere/at/all"}, "/nowhere/at/all: No such file"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        assert_null(read_line(rows[i].words));
+        expect_why(rows[i].why);
+    }
+}
+
+/* ---- files ---- */
+
+static char file[] = "/tmp/httpsocket-config-XXXXXX";
+
+static int write_nothing(void **state)
+{
+    (void)state;
+    strcpy(file + sizeof(file) - 7, "XXXXXX");
+    int fd = mkstemp(file);
+    assert_true(fd >= 0);
+    close(fd);
+    return 0;
+}
+
+static int remove_file(void **state)
+{
+    unlink(file);
+    return clear(state);
+}
+
+static void write_file(const char *text)
+{
+    FILE *f = fopen(file, "w");
+    fputs(text, f);
+    fclose(f);
+}
+
+static void a_file_says_the_same_and_the_command_line_is_stronger(void **state)
+{
+    (void)state;
+    write_file("# a comment\nlisten = {\"127.0.0.1:1\", \"127.0.0.1:2\"}\nthreads = 2\nhead-max = "
+               "4K\norigin = {https://a.example}\n");
+    struct config *c = READ("-c", file, "--threads", "5", "-l", "127.0.0.1:9");
+    if (!c)
+        fail_msg("%.*s", SLICE_ARG(text_slice(&why)));
+    assert_int_equal(c->listen.count, 1);
+    assert_string_equal(c->listen.items[0], "127.0.0.1:9");
+    assert_int_equal(c->threads, 5);
+    assert_int_equal(c->head_max, 4096);
+    assert_int_equal(c->origin.count, 1);
+    config_free(c);
+}
+
+static void a_wrong_file_is_refused_with_line_and_expectation(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *why;
+    } rows[] = {
+        {"threads = 2\nhead-max = huge\n", ":2: head-max: expected a size"},
+        {"\n\nnonsense = 1\n", ":3: "},
+        {"threads = 2\nthreads\n", ":2: "},
+        {"log-level = loud\n", ":1: log-level: expected one of"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        write_file(rows[i].text);
+        assert_null(READ("-c", file));
+        text_put(&why, slice_make("", 1));
+        if (!strstr(why.ptr, rows[i].why) || !strstr(why.ptr, file))
+            fail_msg("row %zu: %s", i, why.ptr);
+    }
+}
+
+static void changes_that_need_a_restart_are_named(void **state)
+{
+    (void)state;
+    struct text names = {0};
+    struct config *a = READ("-j1", "site"), *b = READ("-j2", "--head-max", "1K", "site");
+    config_fixed_changes(a, b, &names);
+    assert_true(slice_equal(text_slice(&names), SLICE_LITERAL("threads")));
+    text_done(&names);
+    config_free(a);
+    config_free(b);
+}
+
+static void help_names_every_setting(void **state)
+{
+    (void)state;
+    arguments_help(&why);
+    text_put(&why, slice_make("", 1));
+#define SHOWN(name)              assert_non_null(strstr(why.ptr, "--" name " "))
+#define TEXT(field, name, ...)   SHOWN(name);
+#define LIST(field, name, ...)   SHOWN(name);
+#define NUMBER(field, name, ...) SHOWN(name);
+#define SIZE(field, name, ...)   SHOWN(name);
+#define TIME(field, name, ...)   SHOWN(name);
+#define CHOICE(field, name, ...) SHOWN(name);
+#include "daemon/options.def"
+}
+
+int main(void)
+{
+#define WITH_FILE(name) cmocka_unit_test_setup_teardown(name, write_nothing, remove_file)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sizes_and_times_have_units),
+        cmocka_unit_test(what_is_printed_is_read_back),
+        cmocka_unit_test_teardown(defaults_are_those_of_the_contract, clear),
+        cmocka_unit_test_teardown(the_command_line_is_read, clear),
+        cmocka_unit_test_teardown(what_is_wrong_is_named, clear),
+        WITH_FILE(a_file_says_the_same_and_the_command_line_is_stronger),
+        WITH_FILE(a_wrong_file_is_refused_with_line_and_expectation),
+        cmocka_unit_test_teardown(changes_that_need_a_restart_are_named, clear),
+        cmocka_unit_test_teardown(help_names_every_setting, clear),
+    };
+    return cmocka_run_group_tests_name("config", tests, NULL, NULL);
+}
