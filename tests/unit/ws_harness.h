@@ -7,6 +7,8 @@
 #ifndef WS_HARNESS_H
 #define WS_HARNESS_H
 
+#include "base/utf8.h"
+#include "core/backend.h"
 #include "ws/peer.h"
 
 #include <errno.h>
@@ -35,8 +37,13 @@ struct harness {
     struct slice input;
     size_t first, step; /* length of the first piece, and of the others; 0: all */
     size_t at;
-    bool keep_open; /* the client does not end its side after the input */
-    bool deaf;      /* the client reads nothing */
+    bool keep_open;  /* the client does not end its side after the input */
+    bool deaf;       /* the client reads nothing */
+    bool count_only; /* what the client hears is counted, not kept */
+    uint64_t heard;
+    uint64_t now_ms; /* goes on by one each turn */
+    bool own_clock;  /* time is now_ms */
+    uint64_t sends;  /* system calls in all */
     void (*on_message)(struct harness *h, enum ws_op op, struct bytes data); /* may be NULL */
     void (*each_turn)(struct harness *h);                                    /* may be NULL */
     struct timer feeder;
@@ -106,7 +113,8 @@ static inline bool harness_hear(struct harness *h)
 {
     char piece[65536];
     ssize_t n = recv(h->fd, piece, sizeof(piece), MSG_DONTWAIT);
-    if (n > 0)
+    h->heard += n > 0 ? (uint64_t)n : 0;
+    if (n > 0 && !h->count_only)
         text_add(&h->raw, piece, (size_t)n);
     return n > 0 || (n < 0 && errno == EAGAIN);
 }
@@ -114,6 +122,7 @@ static inline bool harness_hear(struct harness *h)
 static inline void harness_turn(struct timer *timer)
 {
     struct harness *h = container_of(timer, struct harness, feeder);
+    h->now_ms++;
     if (h->each_turn)
         h->each_turn(h);
     if (h->at < h->input.len)
@@ -122,6 +131,11 @@ static inline void harness_turn(struct timer *timer)
         loop_stop(h->loop);
     else
         timer_start(h->loop, &h->feeder, 0);
+}
+
+static inline uint64_t harness_clock(void *argument)
+{
+    return ((struct harness *)argument)->now_ms;
 }
 
 static inline void harness_init(struct harness *h, struct slice input)
@@ -174,6 +188,8 @@ static inline void harness_run(struct harness *h)
     h->fd = pair[0];
     h->loop = loop_new();
     assert_non_null(h->loop);
+    if (h->own_clock)
+        loop_set_clock(h->loop, harness_clock, h);
     struct stream *stream = stream_new(h->loop, pair[1], NULL);
     assert_non_null(stream);
     h->peer = ws_peer_new(stream, &h->config, &h->counts, &ops, h);
@@ -183,6 +199,7 @@ static inline void harness_run(struct harness *h)
     timer_start(h->loop, &h->feeder, 0);
     assert_int_equal(loop_run(h->loop), 0);
     timer_stop(&h->feeder);
+    h->sends = loop_counts(h->loop)->sends;
     close(h->fd);
     assert_null(h->peer);
     assert_int_equal(h->counts.peers_now, 0);
