@@ -61,8 +61,8 @@ struct ws_peer {
     bool overfull : 1; /* queue_max was passed; the timer looks whether it still is */
 };
 
-/* A stream is at most 128 B (net/stream.h). */
-_Static_assert(sizeof(struct ws_peer) + 128 <= 400, "an idle peer is at most 400 B");
+_Static_assert(sizeof(struct ws_peer) + sizeof(struct stream) <= 400,
+               "an idle peer is at most 400 B");
 
 /* ---- peer.c ---- */
 
