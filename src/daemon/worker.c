@@ -122,9 +122,11 @@ int worker_start(struct worker *w, struct daemon *daemon, uint16_t index, const 
         .limits = daemon->limits,
         .sessions = w->sessions,
         .server_name = SLICE_LITERAL("httpsocket/" HTTPSOCKET_VERSION),
+        .root = slice_of(site_root(w->site)),
     };
-    list_init(&w->pages.pages);
-    int error = start_listeners(w, descriptors);
+    int error = page_host_init(&w->pages);
+    if (error == 0)
+        error = start_listeners(w, descriptors);
     if (error == 0)
         error = -pthread_create(&w->thread, NULL, run, w);
     return error;
@@ -133,6 +135,7 @@ int worker_start(struct worker *w, struct daemon *daemon, uint16_t index, const 
 void worker_join(struct worker *w)
 {
     pthread_join(w->thread, NULL);
+    page_host_done(&w->pages);
     free_parts(w);
 }
 

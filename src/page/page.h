@@ -18,7 +18,8 @@
 struct page_limits;
 struct page_limits *page_limits_new(uint32_t programs_max, uint32_t programs_per_client_max);
 /* For a reload: what runs already goes on. */
-void page_limits_set(struct page_limits *limits, uint32_t programs_max, uint32_t programs_per_client_max);
+void page_limits_set(struct page_limits *limits, uint32_t programs_max,
+                     uint32_t programs_per_client_max);
 void page_limits_free(struct page_limits *limits);
 
 struct page_config {
@@ -33,7 +34,7 @@ struct page_counts {
     uint64_t started, now, refused_limit, failed_start, failed_answer, protocol_errors, killed;
 };
 
-/* All that the pages of one worker share. */
+/* All that the pages of one worker share. Fill in what is borrowed, then page_host_init(). */
 struct page_host {
     struct loop *loop; /* borrowed, like all pointers here */
     const struct page_config *config;
@@ -45,9 +46,21 @@ struct page_host {
     struct session_counts session_counts;
     struct ws_counts ws_counts;
     struct slice server_name; /* SERVER_SOFTWARE */
+    struct slice root;        /* DOCUMENT_ROOT; absolute */
     struct list pages;
+    /* The rest is the room's own. */
+    struct list connecting; /* pages whose direct client still waits for the header block */
+    struct list wires;      /* WebSockets of sessions, and refused ones that still close */
+    int null_fd;            /* stdin of programs whose request has no body */
     bool draining;
+    uint32_t retry_s;
+    void (*on_empty)(struct page_host *);
 };
+
+/* 0, or a negative errno if /dev/null can't be opened. */
+int page_host_init(struct page_host *host);
+/* Once the loop has ended. */
+void page_host_done(struct page_host *host);
 
 /* A request for a page: starts the program, streams its answer. Takes the exchange. `origin` is the
  * page's own origin (scheme://host[:port]). */
@@ -79,7 +92,8 @@ struct slice page_connect_key(struct exchange *x);
  * gets end of file. `on_empty` runs once no page is left. */
 void page_host_drain(struct page_host *host, uint32_t retry_s,
                      void (*on_empty)(struct page_host *));
-/* Kills what is still there. */
+/* Kills what is still there and drops its connections. The loop must go on running until the
+ * processes are reaped: on_empty of page_host_drain() tells. */
 void page_host_stop(struct page_host *host);
 
 #endif

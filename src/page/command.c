@@ -1,0 +1,62 @@
+/* command.c - the `.NAME` lines of a program: what it wants from the server.
+ *
+ * `.close {"reason":…}` ends the session. Any other is an error of the program: a command that was
+ * passed over in silence would leave it waiting.
+ */
+#include "page/parts.h"
+
+#include "base/log.h"
+
+#include <jansson.h>
+
+/* A close frame holds 123 bytes. */
+#define REASON_MAX 120
+
+/* Cut at a character. */
+static struct slice cut(struct slice text, size_t max)
+{
+    if (text.len <= max)
+        return text;
+    while (max > 0 && ((unsigned char)text.ptr[max] & 0xc0) == 0x80)
+        max--;
+    return slice_first(text, max);
+}
+
+static void refuse(struct page *p, const char *event, const char *why, struct slice name)
+{
+    p->host->counts.protocol_errors++;
+    log_error(event, log_quoted("program", p->file), log_int("pid", p->process.pid),
+              log_text("session", p->mark), log_quoted("command", name), log_text("why", why));
+    page_fail(p, SLICE_LITERAL("program-failed reason=protocol"));
+}
+
+static void close_session(struct page *p, const struct message *m)
+{
+    if (m->body.len == 0) {
+        page_end_session(p, 1000, SLICE_LITERAL("program-exit"));
+        page_let_go(p);
+        return;
+    }
+    json_t *value = json_loadb(m->body.ptr, m->body.len, JSON_DECODE_ANY, NULL);
+    json_t *reason = json_object_get(value, "reason");
+    if (json_is_object(value) && (!reason || json_is_string(reason))) {
+        struct slice text = reason
+                                ? slice_make(json_string_value(reason), json_string_length(reason))
+                                : SLICE_LITERAL("program-exit");
+        page_end_session(p, 1000, cut(text, REASON_MAX));
+        page_let_go(p);
+    } else {
+        refuse(p, "program.protocol_error", "expected .close {\"reason\":\"...\"}", m->name);
+    }
+    json_decref(value);
+}
+
+void page_command(struct page *p, const struct message *m)
+{
+    if (m->binary)
+        refuse(p, "program.protocol_error", "a command carries no bytes", m->name);
+    else if (slice_equal(m->name, SLICE_LITERAL("close")))
+        close_session(p, m);
+    else
+        refuse(p, "program.unsupported", "this server does not know the command", m->name);
+}

@@ -1,0 +1,314 @@
+/* direct.c - a WebSocket handshake for a program: to a session that is there, or to a program that
+ * is started for it.
+ *
+ * A started program is asked like for a page: an empty header block, or one with a 2xx status,
+ * accepts; another status refuses, with its headers where the client can see them. The client waits
+ * meanwhile; if it comes again with the same key, the new connection waits in its place.
+ *
+ * A browser's script sees nothing of a refused handshake but a close code: who may see it gets 101
+ * and the code.
+ */
+#include "page/parts.h"
+
+#include "page/offer.h"
+#include "proto/cgi_head.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define REASON_MAX 123
+
+struct refusal {
+    unsigned code;
+    struct slice token;
+    uint32_t retry_s;            /* 0: not said */
+    const struct cgi_head *head; /* of the program; may be NULL */
+};
+
+static int status_of(unsigned code)
+{
+    if (code == 1012 || code == 1013)
+        return 503;
+    return code >= 4300 && code < 4600 ? (int)code - 4000 : 409;
+}
+
+/* The program's, but for those of an answer that nobody reads. */
+static size_t copy_headers(const struct cgi_head *head, struct http_header *out)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < head->header_count; i++) {
+        if (!slice_equal_nocase(head->headers[i].name, SLICE_LITERAL("content-type")) &&
+            !slice_equal_nocase(head->headers[i].name, SLICE_LITERAL("cache-control")))
+            out[count++] = head->headers[i];
+    }
+    return count;
+}
+
+static void refuse_by_status(struct exchange *x, const struct refusal *refusal)
+{
+    struct http_header headers[HTTP_HEADERS_MAX + 3];
+    size_t count = refusal->head ? copy_headers(refusal->head, headers) : 0;
+    char retry[16];
+    /* Cache-Control: no-store is exchange_answer's own. */
+    headers[count++] = (struct http_header){SLICE_LITERAL("Script-Access-Reason"), refusal->token};
+    if (refusal->retry_s > 0 && !refusal->head) {
+        int len = snprintf(retry, sizeof retry, "%u", refusal->retry_s);
+        headers[count++] =
+            (struct http_header){SLICE_LITERAL("Retry-After"), slice_make(retry, (size_t)len)};
+    }
+    exchange_answer(x, status_of(refusal->code), refusal->token, headers, count);
+}
+
+static void refuse_by_code(struct page_host *host, struct exchange *x,
+                           const struct refusal *refusal)
+{
+    char text[REASON_MAX + 1];
+    struct slice token = slice_first(refusal->token, 100);
+    int len = refusal->retry_s > 0
+                  ? snprintf(text, sizeof text, "%.*s retry=%u", SLICE_ARG(token), refusal->retry_s)
+                  : snprintf(text, sizeof text, "%.*s", SLICE_ARG(token));
+    page_wire_refuse(host, x, refusal->code, slice_make(text, (size_t)len));
+}
+
+static void refuse(struct page_host *host, struct exchange *x, bool same_origin,
+                   const struct refusal *refusal)
+{
+    struct page_offer offer;
+    page_offer_read(x->request, &offer);
+    if (same_origin && offer.session_protocol)
+        refuse_by_code(host, x, refusal);
+    else
+        refuse_by_status(x, refusal);
+}
+
+void page_refuse(struct page_host *host, struct exchange *x, unsigned code, struct slice token,
+                 uint32_t retry_s, bool same_origin)
+{
+    refuse(host, x, same_origin, &(struct refusal){code, token, retry_s, NULL});
+}
+
+/* ---- a program's decision ---- */
+
+static void refuse_waiting(struct page *p, const struct refusal *refusal)
+{
+    struct exchange *x = p->x;
+    p->x = NULL;
+    list_remove(&p->connecting);
+    refuse(p->host, x, p->same_origin, refusal);
+    page_end_session(p, refusal->code, refusal->token);
+    page_let_go(p);
+}
+
+void page_direct_refuse(struct page *p, unsigned code, struct slice reason, uint32_t retry_s)
+{
+    refuse_waiting(p, &(struct refusal){code, reason, retry_s, NULL});
+}
+
+static uint32_t retry_of(const struct cgi_head *head)
+{
+    for (size_t i = 0; i < head->header_count; i++) {
+        struct slice name = head->headers[i].name;
+        uint64_t seconds;
+        if ((slice_equal_nocase(name, SLICE_LITERAL("retry-after")) ||
+             slice_equal_nocase(name, SLICE_LITERAL("access-control-max-age"))) &&
+            slice_to_uint(head->headers[i].value, UINT32_MAX, &seconds))
+            return (uint32_t)seconds;
+    }
+    return 0;
+}
+
+static struct refusal refusal_of(const struct cgi_head *head)
+{
+    struct refusal refusal = {
+        .code = (unsigned)(4000 + head->status),
+        .token = SLICE_LITERAL("program-refused"),
+        .retry_s = retry_of(head),
+        .head = head,
+    };
+    if (head->status == 401 || head->status == 403)
+        refusal.token = SLICE_LITERAL("script-denied");
+    if (head->status == 429)
+        refusal.token = SLICE_LITERAL("rate-limited");
+    if (head->status == 503) {
+        refusal.code = 1013;
+        refusal.token = SLICE_LITERAL("overload");
+    }
+    return refusal;
+}
+
+static void accept_session(struct page *p)
+{
+    struct exchange *x = p->x;
+    struct page_offer offer;
+    page_offer_read(x->request, &offer);
+    p->x = NULL;
+    page_wire_attach(p->host, x, p->session, &offer);
+    page_events_resume(p);
+}
+
+void page_direct_answer(struct page *p, const struct cgi_head *head)
+{
+    if (head->status < 200 || head->status > 299) {
+        struct refusal refusal = refusal_of(head);
+        refuse_waiting(p, &refusal);
+        return;
+    }
+    if (p->kind == PAGE_DIRECT && p->session_done) {
+        page_direct_refuse(p, 4504, SLICE_LITERAL("program-timeout"), 0);
+        return;
+    }
+    list_remove(&p->connecting);
+    if (p->kind == PAGE_PLAIN)
+        page_plain_open(p);
+    else
+        accept_session(p);
+}
+
+/* ---- handshakes ---- */
+
+/* What every step below needs. */
+struct knock {
+    struct page_host *host;
+    struct exchange *x;
+    const struct site_found *found;
+    struct slice origin;
+    bool same_origin;
+    struct page_offer offer;
+};
+
+static void turn_away(const struct knock *k, unsigned code, struct slice token, uint32_t retry_s)
+{
+    page_refuse(k->host, k->x, code, token, retry_s, k->same_origin);
+}
+
+static void turn_away_busy(const struct knock *k)
+{
+    if (k->host->draining)
+        turn_away(k, 1012, SLICE_LITERAL("draining"), page_retry_s(k->host));
+    else
+        turn_away(k, 1013, SLICE_LITERAL("overload"), page_retry_s(k->host));
+}
+
+static void attach(const struct knock *k, struct session *s)
+{
+    const struct page_offer *offer = &k->offer;
+    unsigned code = session_admits(s, k->x->path, k->origin, offer->key, offer->received);
+    if (code) {
+        turn_away(k, code,
+                  code == 4403   ? SLICE_LITERAL("origin-not-allowed")
+                  : code == 4409 ? SLICE_LITERAL("session-taken")
+                                 : SLICE_LITERAL("session-gone"),
+                  0);
+        return;
+    }
+    struct page *p = session_owner(s);
+    page_name_client(p, k->x);
+    page_wire_attach(k->host, k->x, s, offer);
+    page_settle(p);
+}
+
+static struct page *find_waiting(const struct knock *k)
+{
+    struct list *all = &k->host->connecting;
+    for (struct list *node = all->next; node != all; node = node->next) {
+        struct page *p = container_of(node, struct page, connecting);
+        if (slice_equal(p->key, k->offer.key) && slice_equal(p->origin, k->origin) &&
+            slice_equal(p->x->path, k->x->path))
+            return p;
+    }
+    return NULL;
+}
+
+static void wait_instead(const struct knock *k, struct page *p)
+{
+    struct exchange *old = p->x;
+    p->x = k->x;
+    p->x->owner = p;
+    p->x->ops = &page_exchange_ops;
+    page_name_client(p, k->x);
+    page_refuse(k->host, old, 4000, SLICE_LITERAL("replaced"), 0, p->same_origin);
+    p->same_origin = k->same_origin;
+}
+
+static void start_program(const struct knock *k)
+{
+    struct page_spec spec = {
+        .host = k->host,
+        .x = k->x,
+        .found = k->found,
+        .origin = k->origin,
+        .key = k->offer.key,
+        .kind = k->offer.session_protocol ? PAGE_DIRECT : PAGE_PLAIN,
+    };
+    struct page *p = page_new(&spec);
+    if (!p) {
+        turn_away_busy(k);
+        return;
+    }
+    p->same_origin = k->same_origin;
+    if (p->kind == PAGE_DIRECT)
+        list_append(&k->host->connecting, &p->connecting);
+    int error = page_start(p);
+    if (error == -ENOEXEC || error == -EACCES || error == -ENOENT)
+        page_direct_refuse(p, 4502, SLICE_LITERAL("program-answer"), 0);
+    else if (error)
+        page_direct_refuse(p, 1013, SLICE_LITERAL("overload"), page_retry_s(k->host));
+    if (error)
+        page_set_state(p, PAGE_GONE);
+    page_settle(p);
+}
+
+static void connect_new(const struct knock *k)
+{
+    struct session *s = session_table_find_key(k->host->sessions, k->offer.key);
+    struct page *waiting = s ? NULL : find_waiting(k);
+    if (s)
+        attach(k, s);
+    else if (waiting)
+        wait_instead(k, waiting);
+    else if (k->found->kind != SITE_PROGRAM)
+        turn_away(k, 4404, SLICE_LITERAL("no-program"), 0);
+    else
+        start_program(k);
+}
+
+static void connect_session(const struct knock *k)
+{
+    struct session *s = session_table_find(k->host->sessions, k->offer.session);
+    if (s)
+        attach(k, s);
+    else
+        turn_away(k, 4410, SLICE_LITERAL("session-gone"), 0);
+}
+
+void page_connect(struct page_host *host, struct exchange *x, const struct site_found *found,
+                  struct slice origin, bool same_origin)
+{
+    struct knock k = {host, x, found, origin, same_origin, {0}};
+    bool whole = page_offer_read(x->request, &k.offer);
+    char why[REASON_MAX];
+    if (!whole) {
+        int len = snprintf(why, sizeof why, "wire-protocol: %s", k.offer.why);
+        turn_away(&k, 4400, slice_make(why, (size_t)len), 0);
+    } else if (k.offer.session.ptr) {
+        connect_session(&k);
+    } else if (k.offer.session_protocol) {
+        connect_new(&k);
+    } else if (found->kind != SITE_PROGRAM) {
+        turn_away(&k, 4404, SLICE_LITERAL("no-program"), 0);
+    } else {
+        start_program(&k);
+    }
+}
+
+struct slice page_connect_session(struct exchange *x)
+{
+    struct page_offer offer;
+    return page_offer_read(x->request, &offer) ? offer.session : SLICE_NONE;
+}
+
+struct slice page_connect_key(struct exchange *x)
+{
+    struct page_offer offer;
+    return page_offer_read(x->request, &offer) && !offer.session.ptr ? offer.key : SLICE_NONE;
+}

@@ -1,0 +1,48 @@
+/* environment.h - the environment of a page program: the meta-variables of CGI/1.1 (RFC 3875,
+ * section 4.1), and ours.
+ *
+ * A request header becomes HTTP_NAME; one that occurs several times is one value. Left out are
+ * `Proxy` (it would become HTTP_PROXY, which programs take for their own proxy), names with other
+ * bytes than letters, digits and `-` (`X_A` and `X-A` would be the same variable), the connection's
+ * own headers, and Sec-WebSocket-*, which hold the key of the session. Authorization is kept: it is
+ * the program that answers 401.
+ *
+ * Of the server's own environment a program gets PATH, HOME, USER, LANG, LC_ALL, LC_CTYPE, TZ and
+ * TMPDIR.
+ *
+ * Pure but for getenv.
+ */
+#ifndef PAGE_ENVIRONMENT_H
+#define PAGE_ENVIRONMENT_H
+
+#include "net/address.h"
+#include "proto/http_head.h"
+
+struct environment_spec {
+    const struct http_head *request;
+    struct slice path;     /* decoded */
+    size_t script_len;     /* how much of it is SCRIPT_NAME */
+    struct slice query;    /* ptr NULL: none */
+    struct slice file;     /* of the program */
+    struct slice root;     /* DOCUMENT_ROOT; may be empty */
+    struct slice software; /* SERVER_SOFTWARE */
+    const struct net_address *peer, *local;
+    bool secure;
+    bool has_length; /* there is a body, of this length */
+    uint64_t content_length;
+    struct slice session; /* id; SLICE_NONE: no session */
+    bool connect;         /* no page is wanted */
+};
+
+struct environment {
+    char *text; /* NAME=VALUE NUL, one after the other */
+    size_t len, size, count;
+    char **list; /* for execve: pointers into `text`, NULL-terminated */
+    bool failed; /* without memory */
+};
+
+/* 0 or -ENOMEM; environment_done() in both cases. */
+int environment_build(struct environment *env, const struct environment_spec *spec);
+void environment_done(struct environment *env);
+
+#endif

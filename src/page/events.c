@@ -1,0 +1,269 @@
+/* events.c - descriptor 3: the program's messages to its session or plain WebSocket, and theirs to
+ * the program.
+ *
+ * While the other side takes no more, nothing is read, and the program's write blocks. The end of
+ * the program lifts that: what it had written is at most what a socket holds.
+ */
+#include "page/parts.h"
+
+#include "base/log.h"
+
+#include <stdlib.h>
+
+#define QUOTED_MAX 300
+
+static struct page *page_of(struct io *io)
+{
+    return container_of(io, struct page, events.io);
+}
+
+/* ---- to the program ---- */
+
+static void write_pieces(struct page *p, const struct slice *pieces, int count)
+{
+    struct iovec vec[8];
+    if (p->shut || !page_pipe_open(&p->events))
+        return;
+    for (int i = 0; i < count; i++)
+        vec[i] = (struct iovec){(void *)pieces[i].ptr, pieces[i].len};
+    io_write(&p->events.io, vec, count);
+}
+
+void page_events_write(struct page *p, const struct message *m)
+{
+    struct message_line line;
+    message_line_head(m, &line);
+    struct slice pieces[] = {slice_make(line.before, line.before_len), m->body,
+                             SLICE_LITERAL("\n")};
+    write_pieces(p, pieces, 3);
+}
+
+static struct slice quote(struct slice text, char out[6 * QUOTED_MAX + 2])
+{
+    if (!text.ptr)
+        return SLICE_LITERAL("null");
+    return slice_make(out, json_quote(slice_first(text, QUOTED_MAX), out));
+}
+
+void page_events_attach(struct page *p, bool resumed)
+{
+    char origin[6 * QUOTED_MAX + 2], address[6 * QUOTED_MAX + 2];
+    struct slice pieces[] = {
+        SLICE_LITERAL(".attach {\"resumed\":"),
+        resumed ? SLICE_LITERAL("true") : SLICE_LITERAL("false"),
+        SLICE_LITERAL(",\"origin\":"),
+        quote(p->origin, origin),
+        SLICE_LITERAL(",\"address\":"),
+        quote(slice_of(p->address), address),
+        SLICE_LITERAL("}\n"),
+    };
+    write_pieces(p, pieces, 7);
+}
+
+void page_events_detach(struct page *p, struct slice reason)
+{
+    char text[6 * QUOTED_MAX + 2];
+    struct slice pieces[] = {SLICE_LITERAL(".detach {\"reason\":"), quote(reason, text),
+                             SLICE_LITERAL("}\n")};
+    write_pieces(p, pieces, 3);
+}
+
+/* ---- from the program ---- */
+
+/* Its client has not been accepted yet. */
+static bool waits(const struct page *p)
+{
+    return p->x && (p->kind == PAGE_DIRECT || p->kind == PAGE_PLAIN);
+}
+
+static bool session_over(const struct page *p)
+{
+    return p->session_done || (!p->session && !p->plain && !waits(p));
+}
+
+static bool may_read(const struct page *p)
+{
+    if (session_over(p))
+        return true;
+    if (waits(p))
+        return false;
+    if (p->state == PAGE_GONE)
+        return true;
+    return p->plain ? page_plain_writable(p) : session_writable(p->session);
+}
+
+/* Reads on, or not, as the other side wants it. */
+static void steer(struct page *p)
+{
+    if (!page_pipe_open(&p->events))
+        return;
+    if (may_read(p))
+        io_resume(&p->events.io);
+    else
+        io_pause(&p->events.io);
+}
+
+void page_events_shut(struct page *p)
+{
+    if (!p->shut && page_pipe_open(&p->events))
+        io_shutdown(&p->events.io);
+    p->shut = true;
+    steer(p);
+}
+
+static void fail(struct page *p, const char *why, struct slice line)
+{
+    p->host->counts.protocol_errors++;
+    log_error("program.protocol_error", log_quoted("program", p->file),
+              log_int("pid", p->process.pid), log_text("session", p->mark), log_text("why", why),
+              log_quoted("line", slice_first(line, 80)));
+    page_fail(p, SLICE_LITERAL("program-failed reason=protocol"));
+}
+
+static void deliver(struct page *p, const struct message *m)
+{
+    if (m->kind == MESSAGE_CONTROL) {
+        page_command(p, m);
+        return;
+    }
+    p->spoke = true;
+    if (p->plain)
+        page_plain_send(p, m);
+    else
+        session_send(p->session, m);
+}
+
+/* Takes whole messages off `in` while the other side takes them. Returns how much was used. */
+static size_t take_lines(struct page *p, struct slice in)
+{
+    size_t at = 0;
+    while (at < in.len && !session_over(p) && may_read(p)) {
+        struct message m;
+        size_t used, want;
+        struct slice rest = slice_skip(in, at);
+        switch (
+            message_parse_line(rest, p->line_seen, p->host->config->line_max, &used, &want, &m)) {
+        case PARSE_MORE:
+            p->line_seen = rest.len;
+            return at;
+        case PARSE_BAD:
+            fail(p, m.why, slice_first(rest, slice_find(rest, '\n')));
+            return in.len;
+        case PARSE_OK:
+            p->line_seen = 0;
+            at += used;
+            deliver(p, &m);
+            break;
+        }
+    }
+    return session_over(p) ? in.len : at;
+}
+
+static bool keep_line(struct page *p, struct slice more)
+{
+    if (p->line_size - p->line_len < more.len) {
+        size_t size = (p->line_len + more.len) * 2;
+        char *line = realloc(p->line, size);
+        if (!line)
+            return false;
+        p->line = line;
+        p->line_size = size;
+    }
+    memcpy(p->line + p->line_len, more.ptr, more.len);
+    p->line_len += more.len;
+    return true;
+}
+
+static void forget_line(struct page *p, size_t used)
+{
+    p->line_len -= used;
+    if (p->line_len > 0) {
+        memmove(p->line, p->line + used, p->line_len);
+        return;
+    }
+    free(p->line);
+    p->line = NULL;
+    p->line_size = 0;
+}
+
+static void take(struct page *p, struct slice data)
+{
+    if (session_over(p)) {
+        forget_line(p, p->line_len);
+        return;
+    }
+    if (p->line_len == 0)
+        data = slice_skip(data, take_lines(p, data));
+    if (data.len == 0)
+        return;
+    if (!keep_line(p, data))
+        fail(p, "out of memory", SLICE_NONE);
+    else if (p->line_len > data.len)
+        forget_line(p, take_lines(p, slice_make(p->line, p->line_len)));
+}
+
+void page_events_resume(struct page *p)
+{
+    if (!page_pipe_open(&p->events))
+        return;
+    if (p->line_len > 0)
+        forget_line(p, take_lines(p, slice_make(p->line, p->line_len)));
+    steer(p);
+}
+
+static void on_recv(struct io *io, struct bytes data)
+{
+    struct page *p = page_of(io);
+    take(p, page_pipe_take(&p->events, slice_from_bytes(data)));
+    if (page_pipe_at_end(&p->events))
+        page_events_end(p);
+    steer(p);
+    page_settle(p);
+}
+
+void page_events_end(struct page *p)
+{
+    if (!page_pipe_open(&p->events))
+        return;
+    if (p->line_len > 0 && !session_over(p))
+        fail(p, "the last line is not complete", slice_make(p->line, p->line_len));
+    p->shut = true;
+    page_pipe_close(&p->events);
+    page_let_go(p);
+}
+
+static void on_end(struct io *io, int error)
+{
+    (void)error;
+    struct page *p = page_of(io);
+    page_events_end(p);
+    page_settle(p);
+}
+
+/* What was written has been taken, but for a socket's buffer and what one send makes. */
+void page_events_taken(struct page *p)
+{
+    while (p->untaken > 0 && p->session && page_pipe_open(&p->events) &&
+           io_queued(&p->events.io) <= IO_CORKED_MAX) {
+        p->untaken--;
+        session_taken(p->session);
+    }
+}
+
+static void on_drain(struct io *io)
+{
+    struct page *p = page_of(io);
+    page_events_taken(p);
+    if (p->plain)
+        ws_peer_resume(p->plain);
+    page_settle(p);
+}
+
+static void on_gone(struct io *io)
+{
+    struct page *p = page_of(io);
+    p->events.state = PIPE_NONE;
+    page_settle(p);
+}
+
+const struct io_ops page_events_io_ops = {on_recv, on_end, on_drain, on_gone};

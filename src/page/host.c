@@ -1,0 +1,92 @@
+/* host.c - all pages of one worker: from the first to the drain. */
+#include "page/parts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+int page_host_init(struct page_host *host)
+{
+    list_init(&host->pages);
+    list_init(&host->connecting);
+    list_init(&host->wires);
+    host->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return host->null_fd < 0 ? -errno : 0;
+}
+
+void page_host_done(struct page_host *host)
+{
+    close(host->null_fd);
+}
+
+/* Each page but `each` may take no other off the list. */
+static void each_page(struct page_host *host, void (*each)(struct page *p))
+{
+    struct list *next;
+    for (struct list *node = host->pages.next; node != &host->pages; node = next) {
+        next = node->next;
+        each(container_of(node, struct page, node));
+    }
+}
+
+static void drain_spooling(struct page *p)
+{
+    struct exchange *x = p->x;
+    p->x = NULL;
+    page_set_state(p, PAGE_GONE);
+    exchange_answer(x, 503, SLICE_LITERAL("the server is stopping"), NULL, 0);
+}
+
+static void drain(struct page *p)
+{
+    char reason[32];
+    uint32_t retry_s = p->host->retry_s;
+    int len = snprintf(reason, sizeof reason, "draining retry=%u", retry_s);
+    bool waits = p->x && (p->kind == PAGE_DIRECT || p->kind == PAGE_PLAIN);
+    if (p->state == PAGE_SPOOLING && p->x)
+        drain_spooling(p);
+    else if (waits)
+        page_direct_refuse(p, 1012, SLICE_LITERAL("draining"), retry_s);
+    page_end_session(p, 1012, slice_make(reason, (size_t)len));
+    page_let_go(p);
+    page_settle(p);
+}
+
+void page_host_drain(struct page_host *host, uint32_t retry_s, void (*on_empty)(struct page_host *))
+{
+    host->draining = true;
+    host->retry_s = retry_s;
+    if (list_empty(&host->pages)) {
+        on_empty(host);
+        return;
+    }
+    host->on_empty = on_empty;
+    each_page(host, drain);
+}
+
+static void stop(struct page *p)
+{
+    struct exchange *x = p->x;
+    p->x = NULL;
+    if (x)
+        exchange_fail(x);
+    if (p->plain)
+        ws_peer_drop(p->plain);
+    p->plain = NULL;
+    if (p->session)
+        session_abort(p->session, 1012, SLICE_LITERAL("draining"));
+    p->session_done = true;
+    page_let_go(p);
+    if (p->state == PAGE_SPOOLING)
+        page_set_state(p, PAGE_GONE);
+    else if (p->state < PAGE_KILL_SENT)
+        page_kill(p);
+    page_settle(p);
+}
+
+void page_host_stop(struct page_host *host)
+{
+    page_wires_drop(host);
+    each_page(host, stop);
+}

@@ -1,0 +1,65 @@
+/* offer.c - see offer.h. */
+#include "page/offer.h"
+
+#include "proto/message.h"
+#include "proto/ws_handshake.h"
+#include "session/table.h"
+
+struct field {
+    struct slice prefix;
+    struct slice *value;
+};
+
+/* False: it occurs twice. */
+static bool take(struct slice token, struct field *fields, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!slice_starts_with(token, fields[i].prefix))
+            continue;
+        if (fields[i].value->ptr)
+            return false;
+        *fields[i].value = slice_skip(token, fields[i].prefix.len);
+        return true;
+    }
+    return true;
+}
+
+static const char *check(struct page_offer *offer, struct slice received)
+{
+    if (!offer->key.ptr)
+        return "key.KEY is missing";
+    if (!session_key_valid(offer->key))
+        return "key.KEY is malformed";
+    if (offer->session.ptr && !session_id_valid(offer->session))
+        return "session.ID is malformed";
+    if (received.ptr && !slice_to_uint(received, MESSAGE_CALL_MAX, &offer->received))
+        return "received.N is malformed";
+    if (received.ptr && !offer->session.ptr && offer->received > 0)
+        return "received.N without session.ID";
+    return NULL;
+}
+
+bool page_offer_read(const struct http_head *request, struct page_offer *ret)
+{
+    *ret = (struct page_offer){0};
+    struct slice received = SLICE_NONE;
+    struct field fields[] = {
+        {SLICE_LITERAL("session."), &ret->session},
+        {SLICE_LITERAL("key."), &ret->key},
+        {SLICE_LITERAL("received."), &received},
+    };
+
+    bool once = true;
+    size_t at = 0;
+    struct slice rest = SLICE_NONE, token;
+    while (ws_subprotocol_next(request, &at, &rest, &token)) {
+        if (slice_equal(token, SLICE_LITERAL("httpsocket.v1")))
+            ret->session_protocol = true;
+        else if (!take(token, fields, sizeof fields / sizeof fields[0]))
+            once = false;
+    }
+    if (!ret->session_protocol)
+        return true;
+    ret->why = once ? check(ret, received) : "a field of httpsocket.v1 occurs twice";
+    return ret->why == NULL;
+}

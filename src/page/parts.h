@@ -1,0 +1,259 @@
+/* parts.h - struct page, and what the files of this room call of each other.
+ *
+ *   SPOOLING ──page_start──> RUNNING ──page_let_go──> EOF_SENT ──eof_grace──> TERM_SENT
+ * ──term_grace──> KILL_SENT (a chunked body is            │ (the leader exits, members    │ │ │
+ *    gathered; no program)        │  of its group are left:       │                  │ │ │ │  as
+ * page_let_go)              │                  │                      │ │ └─ leader and group are
+ * gone ───┴──────────────────┴──────────────────────┴──> GONE └─ the client is gone, or the program
+ * can't be started ─────────────────────────────────────────────────> GONE
+ *
+ * The states are those of the program's process (ending.c makes the transitions from RUNNING on);
+ * the answer has its own, in answer.c. A page is freed (page_settle) when its process is gone and
+ * nobody holds it any more: descriptors, exchange, session, plain WebSocket.
+ *
+ * What was written before the end is read to its end: the session is concluded when the process is
+ * gone and descriptor 3 is at its end.
+ */
+#ifndef PAGE_PARTS_H
+#define PAGE_PARTS_H
+
+#include "core/io.h"
+#include "net/process.h"
+#include "page/page.h"
+
+enum page_state {
+    PAGE_SPOOLING,
+    PAGE_RUNNING,
+    PAGE_EOF_SENT,
+    PAGE_TERM_SENT,
+    PAGE_KILL_SENT,
+    PAGE_GONE
+};
+
+enum page_kind {
+    PAGE_ORDINARY, /* a request, a page with a session */
+    PAGE_HEAD,     /* no body, no session */
+    PAGE_DIRECT,   /* a client of httpsocket.v1 without a page */
+    PAGE_PLAIN,    /* a WebSocket client without our subprotocol */
+};
+
+/* Our end of one of the program's descriptors. */
+struct page_pipe {
+    struct io io;
+    enum {
+        PIPE_NONE,
+        PIPE_OPEN,
+        PIPE_CLOSED /* on_gone is still to come */
+    } state;
+    bool last; /* the process is gone: `left` more bytes are read, then it is closed, whoever else
+                  holds the other end */
+    size_t left;
+};
+
+struct page_answer;
+
+struct page {
+    struct list node;       /* page_host.pages */
+    struct list connecting; /* page_host.connecting, while a direct client waits */
+    struct page_host *host;
+    struct reap reap;
+    enum page_state state;
+    enum page_kind kind;
+    char mark[SESSION_LOG_ID_LEN + 1]; /* of the session, for log lines; empty: none */
+
+    char *text;        /* owned: the strings below are parts of it */
+    struct slice file; /* also NUL-terminated */
+    struct slice origin;
+    struct slice key;                   /* of PAGE_DIRECT */
+    char address[NET_ADDRESS_TEXT_MAX]; /* of the last client */
+    size_t script_len;
+
+    struct exchange *x;         /* NULL: the answer is complete, or the client is gone */
+    struct page_answer *answer; /* owned; NULL: what comes on stdout is dropped */
+    struct session *session;    /* until on_over */
+    struct ws_peer *plain;
+    bool same_origin;
+    bool session_done; /* session_end or session_abort has been called */
+    bool attached;     /* has been, at least once */
+    bool spoke;        /* the program has written a message on descriptor 3 */
+    bool excess;       /* it was logged that stdout goes on after the answer */
+    bool shut;         /* end of file was sent on descriptor 3 */
+    bool let_go;
+
+    struct process process;
+    bool exited;  /* the leader is reaped */
+    bool started; /* a process was made */
+    bool counted; /* in page_limits */
+    bool freeing;
+    int status;
+    struct net_client_key client;
+    struct timer answer_timer; /* for the header block */
+    struct timer leave_timer; /* for the first connection of a client that broke off its download */
+    struct timer end_timer;   /* ending.c: the next step */
+    struct timer poll_timer;  /* ending.c: is the group gone? */
+    uint32_t poll_ms;
+
+    int spool; /* SPOOLING: the body so far; -1 */
+    uint64_t spooled;
+    struct page_pipe in, out, err, events;
+
+    char *line; /* owned: the beginning of a message on descriptor 3 whose end has not come */
+    size_t line_len, line_size, line_seen;
+    uint32_t untaken; /* messages of the session that the kernel has not taken yet */
+
+    char *err_line; /* owned, as above for stderr */
+    size_t err_len;
+    size_t err_budget; /* bytes that may still be logged in this second */
+    struct timer err_timer;
+};
+
+/* ---- page.c: its life ---- */
+
+/* What a page is made from. */
+struct page_spec {
+    struct page_host *host;
+    struct exchange *x;
+    const struct site_found *found;
+    struct slice origin, key;
+    enum page_kind kind;
+};
+/* Counts it against the limits and takes the exchange. NULL and the exchange is still the caller's:
+ * over a limit, draining, or without memory. */
+struct page *page_new(const struct page_spec *spec);
+/* What a refusal for want of room says about coming back. */
+uint32_t page_retry_s(const struct page_host *host);
+/* `x` is its client's connection now. */
+void page_name_client(struct page *p, struct exchange *x);
+void page_set_state(struct page *p, enum page_state state);
+/* To be called last, whenever something ended: draws the conclusions, and frees the page in the
+ * end. */
+void page_settle(struct page *p);
+/* Tells the session, or the plain WebSocket, how it ends. Once; no effect after that. */
+void page_end_session(struct page *p, unsigned code, struct slice reason);
+/* The program broke a rule: its session ends as failed, and it is let go. */
+void page_fail(struct page *p, struct slice reason);
+bool page_answered(const struct page *p);
+
+/* ---- start.c: descriptors and process ---- */
+
+/* Starts the program for the request of `p->x`. 0 or a negative errno: then nothing was started. */
+int page_start(struct page *p);
+/* A descriptor's `on_gone` and end, for all four. */
+void page_pipe_close(struct page_pipe *pipe);
+static inline bool page_pipe_open(const struct page_pipe *pipe)
+{
+    return pipe->state == PIPE_OPEN;
+}
+/* What of `data` is still to be read. */
+struct slice page_pipe_take(struct page_pipe *pipe, struct slice data);
+/* All that was to be read has been read. */
+static inline bool page_pipe_at_end(const struct page_pipe *pipe)
+{
+    return pipe->last && pipe->left == 0;
+}
+/* The process is gone: only what is in the pipe by now is still read. */
+void page_pipe_set_last(struct page_pipe *pipe);
+
+/* ---- open.c ---- */
+
+/* Starts the program, or answers that it can't be. */
+void page_begin(struct page *p);
+
+/* ---- body.c: the request's body to stdin ---- */
+
+extern const struct io_ops page_body_io_ops;
+void page_body_data(struct page *p, struct slice data);
+void page_body_end(struct page *p);
+/* No more of the body will come. */
+void page_body_stop(struct page *p);
+/* A chunked body: 0, or a negative errno if there is no place to spool it. */
+int page_spool_open(struct page *p);
+
+/* ---- answer.c: stdout to the exchange ---- */
+
+extern const struct io_ops page_answer_io_ops;
+extern const struct exchange_ops page_exchange_ops;
+/* False without memory. */
+bool page_answer_begin(struct page *p);
+void page_answer_free(struct page *p);
+/* The program's own answer won't come: the server's in its place (502, 503, 504), and the program
+ * is let go. */
+void page_answer_fail(struct page *p, int status, const char *why);
+/* Stdout is at its end. */
+void page_answer_end(struct page *p);
+
+/* ---- direct.c: the answer to a handshake ---- */
+
+struct cgi_head;
+void page_direct_answer(struct page *p, const struct cgi_head *head);
+/* Refuses the waiting client with this close code, or the status that goes with it. */
+void page_direct_refuse(struct page *p, unsigned code, struct slice reason, uint32_t retry_s);
+
+/* ---- events.c: descriptor 3 ---- */
+
+extern const struct io_ops page_events_io_ops;
+/* Writes one message to the program. */
+void page_events_write(struct page *p, const struct message *m);
+void page_events_attach(struct page *p, bool resumed);
+void page_events_detach(struct page *p, struct slice reason);
+/* What the program has taken is acknowledged. */
+void page_events_taken(struct page *p);
+/* The other side takes more again. */
+void page_events_resume(struct page *p);
+/* End of file for the program, after what is queued. */
+void page_events_shut(struct page *p);
+/* The descriptor is at its end. */
+void page_events_end(struct page *p);
+/* A `.NAME` line of the program: command.c. */
+void page_command(struct page *p, const struct message *m);
+
+/* ---- wire.c: WebSockets of sessions ---- */
+
+struct page_offer;
+/* 101, then attaches the session. */
+void page_wire_attach(struct page_host *host, struct exchange *x, struct session *s,
+                      const struct page_offer *offer);
+/* 101, then closes with this code. Slices of the request may be given: they are used before it is
+ * over. */
+void page_wire_refuse(struct page_host *host, struct exchange *x, unsigned code,
+                      struct slice reason);
+void page_wires_drop(struct page_host *host);
+/* NULL and the exchange answered if that is not possible. `subprotocol` may be empty. */
+struct ws_peer *page_upgrade(struct page_host *host, struct exchange *x, struct slice subprotocol,
+                             const struct ws_peer_ops *ops, void *owner, struct bytes *rest);
+
+/* ---- plain.c: WebSockets without a session ---- */
+
+void page_plain_open(struct page *p);
+/* A message of the program. */
+void page_plain_send(struct page *p, const struct message *m);
+bool page_plain_writable(const struct page *p);
+
+/* ---- talk.c: the session's callbacks ---- */
+
+extern const struct session_ops page_session_ops;
+
+/* ---- stderr.c ---- */
+
+extern const struct io_ops page_stderr_io_ops;
+void page_stderr_init(struct page *p);
+/* Stderr is at its end. */
+void page_stderr_end(struct page *p);
+
+/* ---- ending.c: the process's end ---- */
+
+void page_ending_init(struct page *p);
+/* End of file on descriptor 3; SIGTERM and SIGKILL follow once the answer is complete. */
+void page_let_go(struct page *p);
+/* SIGKILL now. */
+void page_kill(struct page *p);
+void page_exited(struct process *process, int status);
+/* Starts the timers that can be started by now. */
+void page_ending_advance(struct page *p);
+
+/* ---- limits.c ---- */
+
+bool page_limits_take(struct page_limits *limits, const struct net_client_key *key);
+void page_limits_release(struct page_limits *limits, const struct net_client_key *key);
+
+#endif

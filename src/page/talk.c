@@ -1,0 +1,52 @@
+/* talk.c - what a session asks of its program. */
+#include "page/parts.h"
+
+static void on_message(struct session *s, const struct message *m)
+{
+    struct page *p = session_owner(s);
+    if (p->shut || !page_pipe_open(&p->events))
+        return; /* the program takes no more: it is not acknowledged */
+    page_events_write(p, m);
+    p->untaken++;
+    page_events_taken(p);
+}
+
+static void on_attach(struct session *s, bool resumed)
+{
+    struct page *p = session_owner(s);
+    p->attached = true;
+    timer_stop(&p->leave_timer);
+    page_events_attach(p, resumed);
+}
+
+static void on_detach(struct session *s, struct slice reason)
+{
+    page_events_detach(session_owner(s), reason);
+}
+
+static void on_writable(struct session *s)
+{
+    struct page *p = session_owner(s);
+    page_events_resume(p);
+    page_settle(p);
+}
+
+static void on_close(struct session *s, struct slice reason)
+{
+    struct page *p = session_owner(s);
+    page_end_session(p, 1000, reason);
+    page_let_go(p);
+    page_settle(p);
+}
+
+static void on_over(struct session *s)
+{
+    struct page *p = session_owner(s);
+    p->session = NULL;
+    p->session_done = true;
+    page_let_go(p);
+    page_settle(p);
+}
+
+const struct session_ops page_session_ops = {on_message,  on_attach, on_detach,
+                                             on_writable, on_close,  on_over};

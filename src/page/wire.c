@@ -1,0 +1,151 @@
+/* wire.c - the WebSockets of sessions: each joins a ws_peer with a session for as long as it lasts;
+ * and those that are opened only to be refused, because a browser shows a page nothing but a close
+ * code.
+ *
+ * A wire lives as long as its peer; the session lets go of it earlier when another one takes over.
+ */
+#include "page/parts.h"
+
+#include "page/offer.h"
+#include "proto/ws_handshake.h"
+
+#include <stdlib.h>
+
+#define WS_REASON_MAX 123
+
+struct page_wire {
+    struct session_wire wire;
+    struct list node; /* page_host.wires */
+    struct ws_peer *peer;
+    struct loop *loop;
+    struct reap reap;
+};
+
+static void free_memory(struct reap *reap)
+{
+    free(container_of(reap, struct page_wire, reap));
+}
+
+static void release(struct page_wire *wire)
+{
+    list_remove(&wire->node);
+    loop_reap(wire->loop, &wire->reap, free_memory);
+}
+
+/* ---- from the session ---- */
+
+static void send_message(struct session_wire *sw, bool binary, const struct slice *pieces,
+                         size_t count)
+{
+    struct page_wire *wire = container_of(sw, struct page_wire, wire);
+    ws_peer_send(wire->peer, binary ? WS_OP_BINARY : WS_OP_TEXT, pieces, count);
+}
+
+static void close_wire(struct session_wire *sw, unsigned code, struct slice reason)
+{
+    struct page_wire *wire = container_of(sw, struct page_wire, wire);
+    ws_peer_close(wire->peer, code, reason);
+}
+
+static const struct session_wire_ops wire_ops = {send_message, close_wire};
+
+/* ---- from the peer ---- */
+
+static void on_message(struct ws_peer *peer, enum ws_op op, struct bytes data)
+{
+    struct page_wire *wire = ws_peer_owner(peer);
+    if (wire->wire.session)
+        session_receive(&wire->wire, op == WS_OP_BINARY, slice_from_bytes(data));
+}
+
+static void on_end(struct ws_peer *peer, unsigned code, struct slice reason)
+{
+    struct page_wire *wire = ws_peer_owner(peer);
+    (void)reason; /* a peer's own words are no token */
+    if (wire->wire.session)
+        session_detach(&wire->wire, code == 1006 ? SLICE_LITERAL("lost") : SLICE_LITERAL("closed"));
+    release(wire);
+}
+
+static const struct ws_peer_ops peer_ops = {.on_message = on_message, .on_end = on_end};
+
+/* ---- opening ---- */
+
+struct ws_peer *page_upgrade(struct page_host *host, struct exchange *x, struct slice subprotocol,
+                             const struct ws_peer_ops *ops, void *owner, struct bytes *rest)
+{
+    struct ws_handshake handshake;
+    if (ws_handshake_check(x->request, &handshake) != WS_HANDSHAKE_OK) {
+        exchange_answer(x, 400, SLICE_LITERAL("no WebSocket handshake"), NULL, 0);
+        return NULL;
+    }
+    struct http_header headers[] = {
+        {SLICE_LITERAL("Upgrade"), SLICE_LITERAL("websocket")},
+        {SLICE_LITERAL("Sec-WebSocket-Accept"), slice_make(handshake.accept, WS_ACCEPT_SIZE)},
+        {SLICE_LITERAL("Sec-WebSocket-Protocol"), subprotocol},
+    };
+    struct stream *stream = exchange_upgrade(x, headers, subprotocol.len > 0 ? 3 : 2, rest);
+    if (!stream)
+        return NULL;
+    return ws_peer_new(stream, host->ws_config, &host->ws_counts, ops, owner);
+}
+
+static struct page_wire *open_wire(struct page_host *host, struct exchange *x, struct bytes *rest)
+{
+    struct page_wire *wire = calloc(1, sizeof *wire);
+    if (!wire) {
+        exchange_answer(x, 503, SLICE_LITERAL("out of memory"), NULL, 0);
+        return NULL;
+    }
+    wire->wire.ops = &wire_ops;
+    wire->loop = host->loop;
+    wire->peer = page_upgrade(host, x, SLICE_LITERAL("httpsocket.v1"), &peer_ops, wire, rest);
+    if (!wire->peer) {
+        free(wire);
+        return NULL;
+    }
+    list_append(&host->wires, &wire->node);
+    return wire;
+}
+
+void page_wire_attach(struct page_host *host, struct exchange *x, struct session *s,
+                      const struct page_offer *offer)
+{
+    char key[SESSION_KEY_MAX]; /* the request is over after the upgrade */
+    size_t key_len = offer->key.len;
+    memcpy(key, offer->key.ptr, key_len);
+
+    struct bytes rest = {0};
+    struct page_wire *wire = open_wire(host, x, &rest);
+    if (!wire)
+        return;
+    session_attach(s, &wire->wire, slice_make(key, key_len), offer->received);
+    ws_peer_begin(wire->peer, rest);
+}
+
+void page_wire_refuse(struct page_host *host, struct exchange *x, unsigned code,
+                      struct slice reason)
+{
+    char text[WS_REASON_MAX];
+    reason = slice_first(reason, sizeof text);
+    memcpy(text, reason.ptr, reason.len);
+
+    struct bytes rest = {0};
+    struct page_wire *wire = open_wire(host, x, &rest);
+    if (!wire)
+        return;
+    ws_peer_close(wire->peer, code, slice_make(text, reason.len));
+    ws_peer_begin(wire->peer, rest);
+}
+
+void page_wires_drop(struct page_host *host)
+{
+    struct list *node;
+    while ((node = list_pop(&host->wires)) != NULL) {
+        struct page_wire *wire = container_of(node, struct page_wire, node);
+        ws_peer_drop(wire->peer);
+        if (wire->wire.session)
+            session_detach(&wire->wire, SLICE_LITERAL("stopped"));
+        loop_reap(wire->loop, &wire->reap, free_memory);
+    }
+}
