@@ -13,6 +13,8 @@
 static const struct http_header never_stored = {SLICE_LITERAL("Cache-Control"),
                                                 SLICE_LITERAL("no-store")};
 
+static const struct http_header retry_soon = {SLICE_LITERAL("Retry-After"), SLICE_LITERAL("1")};
+
 /* ---- the server's own files ---- */
 
 static void answer_own(struct exchange *x)
@@ -99,7 +101,9 @@ static void connect_page(struct worker *w, struct exchange *x, const struct ws_h
     site_find(w->site, x->path, &found);
     if (found.kind == SITE_FILE)
         close(found.fd);
-    if (found.kind == SITE_PROGRAM)
+    if (found.kind == SITE_FAILED)
+        page_refuse(&w->pages, x, 1013, SLICE_LITERAL("overload"), 1, same_origin);
+    else if (found.kind == SITE_PROGRAM)
         page_connect(&w->pages, x, &found, same_origin ? origin_write(own, text) : SLICE_NONE,
                      same_origin);
     else
@@ -133,6 +137,9 @@ static void answer_site(struct worker *w, struct exchange *x, const struct origi
         return;
     case SITE_FORBIDDEN:
         exchange_answer(x, 403, SLICE_LITERAL("not to be read"), NULL, 0);
+        return;
+    case SITE_FAILED:
+        exchange_answer(x, 503, SLICE_LITERAL("the server can't open files right now"), &retry_soon, 1);
         return;
     case SITE_REDIRECT:
         redirect_to_folder(x);
