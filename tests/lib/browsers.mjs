@@ -1,0 +1,45 @@
+// browsers.mjs - Debian's Chromium and Firefox, headless, driven by puppeteer-core.
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import puppeteer from 'puppeteer-core';
+
+const find = (...candidates) => candidates.find((file) => fs.existsSync(file));
+
+const kinds = {
+  chromium: {
+    browser: 'chrome',
+    executablePath: find('/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'),
+    // Without these Chromium asks for hosts of its maker at every start.
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  },
+  firefox: {
+    browser: 'firefox',
+    executablePath: find('/usr/bin/firefox-esr', '/usr/bin/firefox'),
+    extraPrefsFirefox: { 'network.captive-portal-service.enabled': false, 'network.connectivity-service.enabled': false },
+  },
+};
+
+export const browserNames = Object.keys(kinds);
+
+/** A browser of its own profile; `close()` it. */
+export async function launch(name) {
+  if (!kinds[name].executablePath) throw new Error(`${name} is not installed`);
+  const profile = fs.mkdtempSync(path.join(os.tmpdir(), `httpsocket-${name}-`));
+  const browser = await puppeteer.launch({ ...kinds[name], headless: true, userDataDir: profile, protocolTimeout: 300_000 });
+  const close = browser.close.bind(browser);
+  browser.close = async () => {
+    await close();
+    fs.rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+  };
+  return browser;
+}
+
+/** Saves a picture under the build folder, for people to look at; returns its path. */
+export async function picture(page, build, name) {
+  const folder = path.join(build, 'screenshots');
+  fs.mkdirSync(folder, { recursive: true });
+  const file = path.join(folder, `${name}.png`);
+  await page.screenshot({ path: file });
+  return file;
+}

@@ -1,0 +1,115 @@
+// proxy.mjs - a network that fails when it is told to: a TCP proxy on loopback between a client and a server under test.
+import net from 'node:net';
+import { EventEmitter, once } from 'node:events';
+
+/**
+ * Starts a proxy to 127.0.0.1:`target`. A *link* is one proxied connection.
+ *
+ * `cut(filter)` resets the links of now; `freeze(filter)` leaves them open and lets nothing through any more; `refuse(on)` makes new links fail at once;
+ * `plan(link => {downAfter, upAfter})` gives each new link a number of bytes after which it is cut, by direction (undefined: never). A link knows
+ * `websocket` (its first request was an upgrade), `up` and `down` (bytes so far). Emits `link`, and `websocket` when one has been recognised.
+ */
+export class Proxy extends EventEmitter {
+  links = new Set();
+  cuts = 0;
+  #server;
+  #target;
+  #plan = () => ({});
+  #refusing = false;
+
+  static async start(target) {
+    const proxy = new Proxy();
+    proxy.#target = target;
+    proxy.#server = net.createServer((client) => proxy.#accept(client));
+    proxy.#server.listen(0, '127.0.0.1');
+    await once(proxy.#server, 'listening');
+    return proxy;
+  }
+
+  get port() {
+    return this.#server.address().port;
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  plan(plan) {
+    this.#plan = plan;
+  }
+
+  refuse(on) {
+    this.#refusing = on;
+  }
+
+  cut(filter = (link) => link.websocket) {
+    const chosen = [...this.links].filter(filter);
+    for (const link of chosen) this.#end(link);
+    return chosen.length;
+  }
+
+  freeze(filter = (link) => link.websocket) {
+    for (const link of [...this.links].filter(filter)) link.frozen = true;
+  }
+
+  async stop() {
+    this.#server.close();
+    for (const link of this.links) this.#end(link);
+  }
+
+  #end(link) {
+    if (!this.links.delete(link)) return;
+    if (link.websocket) this.cuts++;
+    link.client.resetAndDestroy();
+    link.server.resetAndDestroy();
+  }
+
+  #accept(client) {
+    if (this.#refusing) {
+      client.resetAndDestroy();
+      return;
+    }
+    const link = { client, server: net.connect(this.#target, '127.0.0.1'), up: 0, down: 0, websocket: false, frozen: false };
+    link.limits = this.#plan(link);
+    this.links.add(link);
+    for (const socket of [link.client, link.server]) {
+      socket.setNoDelay(true);
+      socket.on('error', () => this.#end(link));
+    }
+    client.on('data', (data) => this.#forward(link, data, 'up', link.server));
+    link.server.on('data', (data) => this.#forward(link, data, 'down', link.client));
+    client.on('end', () => link.frozen || link.server.end());
+    link.server.on('end', () => link.frozen || link.client.end());
+    client.on('close', () => link.server.destroyed && this.links.delete(link));
+    link.server.on('close', () => client.destroyed && this.links.delete(link));
+    this.emit('link', link);
+  }
+
+  #forward(link, data, direction, to) {
+    if (link.frozen) return;
+    if (direction === 'up' && link.up === 0 && /upgrade: *websocket/i.test(data.toString('latin1'))) {
+      link.websocket = true;
+      this.emit('websocket', link);
+    }
+    const limit = link.websocket ? link.limits[`${direction}After`] : undefined;
+    const allowed = limit === undefined ? data.length : Math.max(0, limit - link[direction]);
+    link[direction] += Math.min(allowed, data.length);
+    if (allowed > 0) to.write(data.subarray(0, allowed));
+    if (data.length < allowed || limit === undefined || link[direction] < limit) return;
+    // What was allowed has to arrive before the reset.
+    if (to.writableLength === 0) this.#end(link);
+    else to.once('drain', () => this.#end(link));
+  }
+}
+
+/** Numbers from a seed, so that a failing run can be repeated (mulberry32). */
+export function random(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
