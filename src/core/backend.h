@@ -1,19 +1,20 @@
-/* backend.h - how a loop waits and moves bytes, and what it tells the rest of core: completions,
- * never readiness.
+/* backend.h - how a loop waits and moves bytes: it tells completions, never readiness.
  *
  * A backend is one file with one struct loop_backend. loop.c, io.c and acceptor.c know nothing of
- * it beyond this page; they ask by the functions of struct loop_backend and hear by the functions
+ * it beyond this page: they ask by the functions of struct loop_backend and hear by the functions
  * under "what a backend reports".
  *
- *   asked                         reported
- *   wait                          loop_woke once, then everything that has completed, then it
- * returns io_start, io_receive          io_received for each piece, io_ended once io_send io_sent
- * as bytes of the head of io->out leave, or io_send_failed; now or at a later wait accept_start
- * acceptor_accepted for each connection, acceptor_failed watch_start                   watch->ready
+ *   asked                  reported
+ *   wait                   loop_woke once, then everything that has completed, then it returns
+ *   io_start, io_receive   io_received for each piece, io_ended at most once
+ *   io_send                io_sent as bytes at the head of io->out leave, or io_send_failed; at
+ *                          once or in a later wait
+ *   accept_start           acceptor_accepted for each connection, acceptor_emptied, acceptor_failed
+ *   watch_start            watch->ready
  *
- * After the matching stop a backend reports nothing and touches the object no more, not even for an
- * event that it has fetched already. A backend that has given the kernel pointers into io->out
- * (io_uring) sets IO_HELD until they are back; the reap phase waits for it.
+ * After the matching stop a backend reports nothing and touches the object no more, not even for
+ * an event that it has fetched already. A backend that has given the kernel pointers into io->out
+ * (io_uring) sets IO_HELD until they are back; only then is the io reaped.
  *
  * Threads  Loop thread only.
  */
@@ -43,8 +44,7 @@ enum io_flag {
     IO_BACKEND_B = 1 << 12,
 };
 
-/* Whether bytes that come in are wanted now. What is left after io_finish is read and thrown away.
- */
+/* Whether bytes that come in are wanted now. After io_finish they are thrown away. */
 static inline bool io_receives(const struct io *io)
 {
     if (io->flags & (IO_ENDED | IO_CLOSED))
@@ -131,8 +131,7 @@ void io_let_go(struct io *io);
 
 /* False: stopped. */
 bool acceptor_accepted(struct acceptor *acceptor, int fd);
-/* Nobody waits to be accepted any more. At the limit of descriptors accept(2) does not get so far.
- */
+/* Nobody waits any more. (At the limit of descriptors accept(2) fails before it looks.) */
 void acceptor_emptied(struct acceptor *acceptor);
 /* Negative errno of accept. False: stopped, or paused for a while. */
 bool acceptor_failed(struct acceptor *acceptor, int error);

@@ -147,16 +147,20 @@ bool chunk_queue_file(struct chunk_queue *q, struct chunk_pool *pool, int file, 
     return true;
 }
 
+struct iovec chunk_bytes(const struct chunk *c)
+{
+    const char *base = c->kind == CHUNK_BYTES ? c->bytes : c->shared->bytes;
+    return (struct iovec){(char *)base + c->begin, (size_t)(c->end - c->begin)};
+}
+
 int chunk_queue_pieces(const struct chunk_queue *q, struct iovec *pieces, int max,
                        size_t *ret_bytes)
 {
     int count = 0;
     size_t bytes = 0;
     for (struct chunk *c = q->first; c && c->kind != CHUNK_FILE && count < max; c = c->next) {
-        char *base = c->kind == CHUNK_BYTES ? c->bytes : c->shared->bytes;
-        size_t len = (size_t)(c->end - c->begin);
-        pieces[count++] = (struct iovec){base + c->begin, len};
-        bytes += len;
+        pieces[count] = chunk_bytes(c);
+        bytes += pieces[count++].iov_len;
     }
     *ret_bytes = bytes;
     return count;

@@ -1,9 +1,8 @@
-/* chunk.h - output that waits for the kernel: copied bytes, bytes shared by many, parts of files,
- * in one queue.
+/* chunk.h - output that waits for the kernel: copied bytes, shared bytes, parts of files, in order.
  *
  * Memory   Chunks come from a pool of the loop: in steady state nothing is allocated. The pool
- * keeps a bounded number of free ones; beyond it malloc and free do the work. Threads  Loop thread
- * only.
+ *          keeps a bounded number of free ones; beyond it malloc and free do the work.
+ * Threads  Loop thread only.
  */
 #ifndef CORE_CHUNK_H
 #define CORE_CHUNK_H
@@ -55,6 +54,9 @@ bool chunk_queue_share(struct chunk_queue *q, struct chunk_pool *pool, struct sh
 /* Takes the descriptor, on success only. */
 bool chunk_queue_file(struct chunk_queue *q, struct chunk_pool *pool, int file, off_t offset,
                       size_t len);
+
+/* What is left of a chunk of bytes or of shared bytes. */
+struct iovec chunk_bytes(const struct chunk *c);
 
 /* Points at most `max` pieces at the bytes at the head, up to the first file; returns their number
  * and the sum of their lengths. */

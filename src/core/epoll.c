@@ -153,6 +153,11 @@ static ssize_t send_head(struct io *io, size_t *ret_asked)
         *ret_asked = (size_t)(first->end - first->begin);
         return send_file(io, first);
     }
+    if (!first->next) { /* nearly always */
+        struct iovec whole = chunk_bytes(first);
+        *ret_asked = whole.iov_len;
+        return send_pieces(io, &whole, 1, 0);
+    }
     struct iovec pieces[SEND_PIECES];
     int count = chunk_queue_pieces(&io->out, pieces, SEND_PIECES, ret_asked);
     return send_pieces(io, pieces, count, *ret_asked < io->out.bytes ? MSG_MORE : 0);
@@ -174,9 +179,10 @@ static void epoll_io_send(struct io *io)
         if (n >= 0 && (size_t)n < asked && io->out.first && io->out.first->kind != CHUNK_FILE)
             break;
     }
-    if (io->flags & IO_CLOSED)
+    bool left = io->out.first;
+    if (io->flags & IO_CLOSED || (!left && !(io->flags & IO_SENDING)))
         return;
-    io->flags = (uint16_t)(io->out.first ? io->flags | IO_SENDING : io->flags & ~IO_SENDING);
+    io->flags = (uint16_t)(left ? io->flags | IO_SENDING : io->flags & ~IO_SENDING);
     rearm(io);
 }
 

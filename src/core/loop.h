@@ -21,7 +21,8 @@ struct loop;
 
 /* NULL and errno set on failure. */
 struct loop *loop_new(void);
-/* Everything must have been stopped or closed before; what waits to be reaped is. Accepts NULL. */
+/* Everything must have been stopped or closed before. What waits to be reaped is, and what lingers
+ * after io_finish is closed. Accepts NULL. */
 void loop_free(struct loop *loop);
 /* Returns 0 after loop_stop(), or a negative errno if waiting failed. */
 int loop_run(struct loop *loop);

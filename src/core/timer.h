@@ -1,14 +1,14 @@
-/* timer.h - the timers of one loop: a hierarchical timing wheel with a resolution of one
- * millisecond.
+/* timer.h - the timers of one loop: a hierarchical timing wheel that counts milliseconds.
  *
  * Eight levels of 64 slots. A timer hangs at the level of the highest group of six bits in which
  * its due time differs from the wheel's time, so the lowest level with a timer has the next one,
  * and each timer moves down at most seven times. Stopping unlinks and no more: a slot's bit may
  * outlive its timers, and is cleared when it is looked at.
  *
- * Threads  Loop thread only. No memory of its own beyond the struct, no system call, no clock: time
- * is handed in. Cost     Start and stop O(1); the next due time and each step of advancing: one
- * look at each level.
+ * Memory   None beyond the struct. No system call, no clock: time is handed in.
+ * Threads  Loop thread only.
+ * Cost     Start and stop O(1); the next due time and each step of advancing: one look at each
+ *          level.
  */
 #ifndef CORE_TIMER_H
 #define CORE_TIMER_H
@@ -35,8 +35,7 @@ void timer_wheel_add(struct timer_wheel *wheel, struct timer *timer);
  * ones in that of their start. */
 void timer_wheel_advance(struct timer_wheel *wheel, uint64_t now_ms, struct list *due);
 
-/* When to advance next: not after the first timer's due time, perhaps before it. False: no timer.
- */
+/* When to advance next: when the first timer is due, or before. False: no timer. */
 bool timer_wheel_next(struct timer_wheel *wheel, uint64_t *ret_ms);
 
 #endif

@@ -669,6 +669,21 @@ static void finishing_is_over_when_the_linger_time_is(void **state)
     close(fds[1]);
 }
 
+static void what_lingers_is_closed_with_the_loop(void **state)
+{
+    (void)state;
+    int fds[2];
+    unix_pair(fds);
+    struct probe *p = probe_open(fds[0], 0, false);
+    io_finish(&p->io, 1000);
+    turn_while_busy();
+    assert_false(gone[0]);
+    loop_free(loop);
+    assert_true(gone[0]);
+    close(fds[1]);
+    loop = NULL;
+}
+
 static void finish_at_recv(struct probe *p, struct bytes data)
 {
     (void)data;
@@ -1022,6 +1037,7 @@ int main(void)
         loop_test(two_that_close_each_other_in_one_turn_are_called_once_together),
         loop_test(finishing_sends_what_is_queued_to_a_slow_reader),
         loop_test(finishing_is_over_when_the_linger_time_is),
+        loop_test(what_lingers_is_closed_with_the_loop),
         loop_test(unread_input_does_not_destroy_the_last_words),
         loop_test(after_shutdown_receiving_goes_on),
         loop_test(a_peer_that_ended_its_side_still_gets_an_answer),
