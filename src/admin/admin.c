@@ -34,7 +34,23 @@ static void on_abort(struct exchange *x)
     query->exchange = NULL;
 }
 
-static const struct exchange_ops query_ops = {.on_abort = on_abort};
+static void ignore_body(struct exchange *x, struct slice data)
+{
+    (void)x;
+    (void)data;
+}
+
+static void ignore_event(struct exchange *x)
+{
+    (void)x;
+}
+
+static const struct exchange_ops query_ops = {
+    .on_body = ignore_body,
+    .on_body_end = ignore_event,
+    .on_writable = ignore_event,
+    .on_abort = on_abort,
+};
 
 static void answer_sessions(struct admin *admin, struct exchange *x)
 {

@@ -283,19 +283,28 @@ static int take_signals(struct control *c)
     return watch_start(c->daemon.loop, &c->signals, fd, WATCH_READ);
 }
 
+/* The first worker opens the address, the others open it once more beside him. */
+static int open_listeners(struct daemon *d, const int *first, int *descriptors)
+{
+    for (size_t i = 0; i < d->config->listen.count; i++) {
+        int error = first ? listener_open_more(first[i], &descriptors[i])
+                          : listener_open(&d->config->addresses[i], &descriptors[i]);
+        if (error < 0) {
+            log_error("listen.failed", log_text("address", d->config->listen.items[i]),
+                      log_errno("error", error));
+            return error;
+        }
+    }
+    return 0;
+}
+
 static int start_workers(struct daemon *d, int *descriptors)
 {
     size_t listeners = d->config->listen.count;
     for (uint16_t i = 0; i < d->worker_count; i++) {
-        for (size_t j = 0; j < listeners; j++) {
-            int error = listener_open(&d->config->addresses[j], &descriptors[j]);
-            if (error < 0) {
-                log_error("listen.failed", log_text("address", d->config->listen.items[j]),
-                          log_errno("error", error));
-                return error;
-            }
-        }
-        int error = worker_start(&d->workers[i], d, i, descriptors);
+        int error = open_listeners(d, i ? descriptors : NULL, descriptors + i * listeners);
+        if (error == 0)
+            error = worker_start(&d->workers[i], d, i, descriptors + i * listeners);
         if (error < 0) {
             log_error("worker.failed", log_int("worker", i), log_text("root", d->config->root),
                       log_errno("error", error));
@@ -321,9 +330,9 @@ static void say_ready(const struct daemon *d)
 static int start(struct control *c)
 {
     struct daemon *d = &c->daemon;
-    int *descriptors = calloc(d->config->listen.count, sizeof(*descriptors));
-    d->loop = loop_new();
     d->worker_count = count_workers(d->config);
+    int *descriptors = calloc(d->worker_count * d->config->listen.count, sizeof(*descriptors));
+    d->loop = loop_new();
     d->workers = calloc(d->worker_count, sizeof(*d->workers));
     d->limits = page_limits_new((uint32_t)d->config->programs_max,
                                 (uint32_t)d->config->programs_per_client);
