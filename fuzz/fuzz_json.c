@@ -1,8 +1,8 @@
 /* JSON: as a recursive checker sees it; quoting and unquoting undo each other. */
 #include "fuzz.h"
 
+#include "../tests/unit/json_oracle.h"
 #include "base/utf8.h"
-#include "json_oracle.h"
 #include "proto/json.h"
 
 static void check_valid(struct slice in)

@@ -2,7 +2,7 @@
 
 #include <stdatomic.h>
 
-#include "base/utf8_avx2.h"
+#include "base/utf8_twins.h"
 
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -63,7 +63,7 @@ static size_t ascii_length(struct slice text)
 }
 
 /* For machines without AVX2, and for short texts: runs of ASCII quickly, the rest byte by byte. */
-static bool valid_by_runs(struct slice text)
+bool utf8_valid_runs(struct slice text)
 {
     struct utf8_stream u = {0};
     while (text.len) {
@@ -88,7 +88,7 @@ static _Atomic(valid_fn *) valid_best = valid_first;
 
 static bool valid_first(struct slice text)
 {
-    valid_fn *best = valid_by_runs;
+    valid_fn *best = utf8_valid_runs;
 #ifdef __x86_64__
     if (__builtin_cpu_supports("avx2"))
         best = utf8_valid_avx2;
@@ -100,7 +100,7 @@ static bool valid_first(struct slice text)
 bool utf8_valid(struct slice text)
 {
     if (text.len < 32)
-        return valid_by_runs(text);
+        return utf8_valid_runs(text);
     return atomic_load_explicit(&valid_best, memory_order_relaxed)(text);
 }
 

@@ -2,7 +2,7 @@
  * instruction per byte" (2021): three table look-ups, by the two halves of each byte's predecessor
  * and by its own upper half, name the faults that each of them would allow; what all three name is
  * a fault. Whether a byte must be the third or fourth of a character is compared separately. */
-#include "base/utf8_avx2.h"
+#include "base/utf8_twins.h"
 
 #ifdef __x86_64__
 #include <immintrin.h>

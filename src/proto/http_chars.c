@@ -9,12 +9,13 @@
 #define H (T | HTTP_HEX)
 #define V (HTTP_FIELD | HTTP_TARGET)
 #define F HTTP_FIELD
+#define N (HTTP_TCHAR | HTTP_FIELD) /* the number sign: it would begin a fragment */
 
 /* clang-format off */
 const uint8_t http_class[256] = {
     0, 0, 0, 0, 0, 0, 0, 0, 0, F, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    F, T, V, F, T, T, T, T, V, V, T, T, V, T, T, V, /*   ! " # $ % & ' ( ) * + , - . / */
+    F, T, V, N, T, T, T, T, V, V, T, T, V, T, T, V, /*   ! " # $ % & ' ( ) * + , - . / */
     H, H, H, H, H, H, H, H, H, H, V, V, V, V, V, V, /* 0-9 : ; < = > ? */
     V, H, H, H, H, H, H, T, T, T, T, T, T, T, T, T, /* @ A-O */
     T, T, T, T, T, T, T, T, T, T, T, V, V, V, T, T, /* P-Z [ \ ] ^ _ */

@@ -53,7 +53,7 @@ enum parse_status message_parse_line(struct slice in, size_t seen, size_t max_by
 #define MESSAGE_LINE_MAX (MESSAGE_HEAD_MAX + 2 + 20 + 1)
 struct message_line {
     size_t before_len;
-    char before[MESSAGE_LINE_MAX];
+    char before[MESSAGE_LINE_MAX + 1]; /* and a NUL that belongs to nobody */
 };
 /* Fills `ret`; the line is before + body + "\n". */
 void message_line_head(const struct message *m, struct message_line *ret);

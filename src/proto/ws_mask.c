@@ -3,6 +3,8 @@
 
 #include <stdatomic.h>
 
+#include "proto/ws_mask_twins.h"
+
 #ifdef __x86_64__
 #include <immintrin.h>
 #endif
@@ -25,7 +27,7 @@ void ws_mask_plain(char *data, size_t len, const uint8_t mask[4], uint64_t offse
 }
 
 /* Eight bytes at a time, then the rest. */
-static void mask_words(char *data, size_t len, uint32_t mask)
+void ws_mask_words(char *data, size_t len, uint32_t mask)
 {
     uint64_t wide = (uint64_t)mask << 32 | mask;
     for (; len >= 8; data += 8, len -= 8) {
@@ -38,17 +40,17 @@ static void mask_words(char *data, size_t len, uint32_t mask)
 }
 
 #ifdef __x86_64__
-static void mask_sse2(char *data, size_t len, uint32_t mask)
+void ws_mask_sse2(char *data, size_t len, uint32_t mask)
 {
     __m128i wide = _mm_set1_epi32((int)mask);
     for (; len >= 16; data += 16, len -= 16) {
         __m128i *at = (__m128i *)(void *)data;
         _mm_storeu_si128(at, _mm_xor_si128(_mm_loadu_si128(at), wide));
     }
-    mask_words(data, len, mask);
+    ws_mask_words(data, len, mask);
 }
 
-__attribute__((target("avx2"))) static void mask_avx2(char *data, size_t len, uint32_t mask)
+__attribute__((target("avx2"))) void ws_mask_avx2(char *data, size_t len, uint32_t mask)
 {
     __m256i wide = _mm256_set1_epi32((int)mask);
     for (; len >= 128; data += 128, len -= 128) {
@@ -60,20 +62,18 @@ __attribute__((target("avx2"))) static void mask_avx2(char *data, size_t len, ui
         _mm256_storeu_si256(at + 2, _mm256_xor_si256(c, wide));
         _mm256_storeu_si256(at + 3, _mm256_xor_si256(d, wide));
     }
-    mask_sse2(data, len, mask);
+    ws_mask_sse2(data, len, mask);
 }
 #endif
 
-typedef void mask_fn(char *data, size_t len, uint32_t mask);
-
-static mask_fn mask_first;
-static _Atomic(mask_fn *) mask_best = mask_first;
+static ws_mask_fn mask_first;
+static _Atomic(ws_mask_fn *) mask_best = mask_first;
 
 static void mask_first(char *data, size_t len, uint32_t mask)
 {
-    mask_fn *best = mask_words;
+    ws_mask_fn *best = ws_mask_words;
 #ifdef __x86_64__
-    best = __builtin_cpu_supports("avx2") ? mask_avx2 : mask_sse2;
+    best = __builtin_cpu_supports("avx2") ? ws_mask_avx2 : ws_mask_sse2;
 #endif
     atomic_store_explicit(&mask_best, best, memory_order_relaxed);
     best(data, len, mask);
@@ -83,7 +83,7 @@ void ws_mask(char *data, size_t len, const uint8_t mask[4], uint64_t offset)
 {
     uint32_t word = turned(mask, offset);
     if (len < 32)
-        mask_words(data, len, word);
+        ws_mask_words(data, len, word);
     else
         atomic_load_explicit(&mask_best, memory_order_relaxed)(data, len, word);
 }

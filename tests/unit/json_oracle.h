@@ -1,7 +1,7 @@
 /* json_oracle.h - JSON on one line, checked in the plainest way: one function a rule of RFC 8259,
  * recursive, byte by byte. For tests of json.c. UTF-8 is not looked at. */
-#ifndef FUZZ_JSON_ORACLE_H
-#define FUZZ_JSON_ORACLE_H
+#ifndef TESTS_JSON_ORACLE_H
+#define TESTS_JSON_ORACLE_H
 
 #include "base/slice.h"
 

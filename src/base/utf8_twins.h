@@ -1,0 +1,15 @@
+/* utf8_twins.h - the ways that utf8_valid chooses from, for utf8.c, tests and benchmarks. */
+#ifndef BASE_UTF8_TWINS_H
+#define BASE_UTF8_TWINS_H
+
+#include "base/slice.h"
+
+/* Runs of ASCII by the word, the rest byte by byte; on any machine. */
+bool utf8_valid_runs(struct slice text);
+
+#ifdef __x86_64__
+/* Only where __builtin_cpu_supports("avx2"). */
+bool utf8_valid_avx2(struct slice text);
+#endif
+
+#endif

@@ -1,0 +1,210 @@
+#include "proto/ws_handshake.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "random.h"
+
+#define KEY     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+#define VERSION "Sec-WebSocket-Version: 13\r\n"
+#define SWITCH  "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+
+static struct http_head head;
+static char text[4096];
+
+static enum ws_handshake_status check_request(const char *line, const char *fields,
+                                              struct ws_handshake *ret)
+{
+    snprintf(text, sizeof(text), "%s\r\nHost: server.example.com\r\n%s\r\n", line, fields);
+    assert_int_equal(http_head_parse(slice_of(text), 0, &head), PARSE_OK);
+    return ws_handshake_check(&head, ret);
+}
+
+static enum ws_handshake_status check(const char *fields, struct ws_handshake *ret)
+{
+    return check_request("GET /chat HTTP/1.1", fields, ret);
+}
+
+static void rfc6455_1_3_the_example(void **state)
+{
+    (void)state;
+    struct ws_handshake h;
+    assert_int_equal(check(SWITCH KEY VERSION "Origin: http://example.com\r\n"
+                                              "Sec-WebSocket-Protocol: chat, superchat\r\n",
+                           &h),
+                     WS_HANDSHAKE_OK);
+    assert_memory_equal(h.accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", WS_ACCEPT_SIZE);
+    assert_true(slice_equal(h.origin, slice_of("http://example.com")));
+    assert_false(h.deflate_offered);
+}
+
+static void rfc6455_4_2_1_what_is_a_handshake_and_what_is_wrong_with_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *line, *fields;
+        enum ws_handshake_status status;
+    } rows[] = {
+        {"plain request", "GET / HTTP/1.1", "", WS_HANDSHAKE_NONE},
+        {"key without Upgrade", "GET / HTTP/1.1", KEY VERSION, WS_HANDSHAKE_NONE},
+        {"upgrade to HTTP/2", "GET / HTTP/1.1", "Upgrade: h2c\r\nConnection: Upgrade\r\n",
+         WS_HANDSHAKE_NONE},
+        {"websocket2", "GET / HTTP/1.1",
+         "Upgrade: websocket2\r\nConnection: Upgrade\r\n" KEY VERSION, WS_HANDSHAKE_NONE},
+        {"RFC 9110, 7.8: HTTP/1.0 can't upgrade", "GET / HTTP/1.0", SWITCH KEY VERSION,
+         WS_HANDSHAKE_NONE},
+        {"case", "GET / HTTP/1.1", "upgrade: WebSocket\r\nconnection: x, UPGRADE\r\n" KEY VERSION,
+         WS_HANDSHAKE_OK},
+        {"among others", "GET / HTTP/1.1",
+         "Upgrade: h2c, websocket\r\nConnection: Upgrade\r\n" KEY VERSION, WS_HANDSHAKE_OK},
+        {"two Upgrade headers", "GET / HTTP/1.1", "Upgrade: h2c\r\n" SWITCH KEY VERSION,
+         WS_HANDSHAKE_OK},
+        {"empty body", "GET / HTTP/1.1", SWITCH KEY VERSION "Content-Length: 0\r\n",
+         WS_HANDSHAKE_OK},
+        {"POST", "POST / HTTP/1.1", SWITCH KEY VERSION, WS_HANDSHAKE_BAD},
+        {"HEAD", "HEAD / HTTP/1.1", SWITCH KEY VERSION, WS_HANDSHAKE_BAD},
+        {"get", "get / HTTP/1.1", SWITCH KEY VERSION, WS_HANDSHAKE_BAD},
+        {"no Connection", "GET / HTTP/1.1", "Upgrade: websocket\r\n" KEY VERSION, WS_HANDSHAKE_BAD},
+        {"Connection without upgrade", "GET / HTTP/1.1",
+         "Upgrade: websocket\r\nConnection: close\r\n" KEY VERSION, WS_HANDSHAKE_BAD},
+        {"body by length", "GET / HTTP/1.1", SWITCH KEY VERSION "Content-Length: 1\r\n",
+         WS_HANDSHAKE_BAD},
+        {"chunked body", "GET / HTTP/1.1", SWITCH KEY VERSION "Transfer-Encoding: chunked\r\n",
+         WS_HANDSHAKE_BAD},
+        {"no version", "GET / HTTP/1.1", SWITCH KEY, WS_HANDSHAKE_BAD},
+        {"two versions", "GET / HTTP/1.1", SWITCH KEY VERSION VERSION, WS_HANDSHAKE_BAD},
+        {"list of versions", "GET / HTTP/1.1", SWITCH KEY "Sec-WebSocket-Version: 13, 8\r\n",
+         WS_HANDSHAKE_BAD},
+        {"version in words", "GET / HTTP/1.1", SWITCH KEY "Sec-WebSocket-Version: x\r\n",
+         WS_HANDSHAKE_BAD},
+        {"version beyond a byte", "GET / HTTP/1.1", SWITCH KEY "Sec-WebSocket-Version: 269\r\n",
+         WS_HANDSHAKE_BAD},
+        {"version 8", "GET / HTTP/1.1", SWITCH KEY "Sec-WebSocket-Version: 8\r\n",
+         WS_HANDSHAKE_BAD_VERSION},
+        {"version 14", "GET / HTTP/1.1", SWITCH KEY "Sec-WebSocket-Version: 14\r\n",
+         WS_HANDSHAKE_BAD_VERSION},
+        {"version 0, no key", "GET / HTTP/1.1", SWITCH "Sec-WebSocket-Version: 0\r\n",
+         WS_HANDSHAKE_BAD_VERSION},
+        {"no key", "GET / HTTP/1.1", SWITCH VERSION, WS_HANDSHAKE_BAD},
+        {"two keys", "GET / HTTP/1.1", SWITCH KEY KEY VERSION, WS_HANDSHAKE_BAD},
+        {"empty key", "GET / HTTP/1.1", SWITCH VERSION "Sec-WebSocket-Key:\r\n", WS_HANDSHAKE_BAD},
+        {"key of 15 bytes", "GET / HTTP/1.1",
+         SWITCH VERSION "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j\r\n", WS_HANDSHAKE_BAD},
+        {"key of 17 bytes", "GET / HTTP/1.1",
+         SWITCH VERSION "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZWE=\r\n", WS_HANDSHAKE_BAD},
+        {"key of 18 bytes", "GET / HTTP/1.1",
+         SWITCH VERSION "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZWFh\r\n", WS_HANDSHAKE_BAD},
+        {"key without padding", "GET / HTTP/1.1",
+         SWITCH VERSION "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ\r\n", WS_HANDSHAKE_BAD},
+        {"key in another alphabet", "GET / HTTP/1.1",
+         SWITCH VERSION "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j-_==\r\n", WS_HANDSHAKE_BAD},
+        {"two Origins", "GET / HTTP/1.1", SWITCH KEY VERSION "Origin: a\r\nOrigin: a\r\n",
+         WS_HANDSHAKE_BAD},
+        {"subprotocol that is no token", "GET / HTTP/1.1",
+         SWITCH KEY VERSION "Sec-WebSocket-Protocol: a, b c\r\n", WS_HANDSHAKE_BAD},
+        {"subprotocol in quotes", "GET / HTTP/1.1",
+         SWITCH KEY VERSION "Sec-WebSocket-Protocol: \"a\"\r\n", WS_HANDSHAKE_BAD},
+        {"9.1: extension that is no token", "GET / HTTP/1.1",
+         SWITCH KEY VERSION "Sec-WebSocket-Extensions: a b\r\n", WS_HANDSHAKE_BAD},
+        {"9.1: parameter without a name", "GET / HTTP/1.1",
+         SWITCH KEY VERSION "Sec-WebSocket-Extensions: a; =1\r\n", WS_HANDSHAKE_BAD},
+        {"9.1: parameter without its value", "GET / HTTP/1.1",
+         SWITCH KEY VERSION "Sec-WebSocket-Extensions: a; b=\r\n", WS_HANDSHAKE_BAD},
+        {"9.1: quoted value that is no token", "GET / HTTP/1.1",
+         SWITCH KEY VERSION "Sec-WebSocket-Extensions: a; b=\"c,d\"\r\n", WS_HANDSHAKE_BAD},
+        {"9.1: quote that does not end", "GET / HTTP/1.1",
+         SWITCH KEY VERSION "Sec-WebSocket-Extensions: a; b=\"c\r\n", WS_HANDSHAKE_BAD},
+        {"9.1: semicolon at the end", "GET / HTTP/1.1",
+         SWITCH KEY VERSION "Sec-WebSocket-Extensions: a;\r\n", WS_HANDSHAKE_BAD},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct ws_handshake h;
+        enum ws_handshake_status status = check_request(rows[i].line, rows[i].fields, &h);
+        if (status != rows[i].status)
+            fail_msg("%s: %d %s", rows[i].name, status, h.why ? h.why : "");
+        bool refused = status == WS_HANDSHAKE_BAD || status == WS_HANDSHAKE_BAD_VERSION;
+        assert_int_equal(refused, h.why != NULL);
+    }
+}
+
+static void rfc6454_7_an_origin_may_be_absent_or_empty(void **state)
+{
+    (void)state;
+    struct ws_handshake h;
+    assert_int_equal(check(SWITCH KEY VERSION, &h), WS_HANDSHAKE_OK);
+    assert_null(h.origin.ptr);
+    assert_int_equal(check(SWITCH KEY VERSION "Origin:\r\n", &h), WS_HANDSHAKE_OK);
+    assert_non_null(h.origin.ptr);
+    assert_int_equal(h.origin.len, 0);
+}
+
+static void rfc7692_5_deflate_is_seen_among_the_extensions(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *value;
+        bool offered;
+    } rows[] = {
+        {"permessage-deflate", true},
+        {"permessage-deflate; client_max_window_bits", true},
+        {"x, permessage-deflate ; server_max_window_bits=\"10\" ; a", true},
+        {"x-webkit-deflate-frame", false},
+        {"permessage-deflatex", false},
+        {"x; permessage-deflate", false},
+        {",", false},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char fields[400];
+        struct ws_handshake h;
+        snprintf(fields, sizeof(fields), SWITCH KEY VERSION "Sec-WebSocket-Extensions: %s\r\n",
+                 rows[i].value);
+        assert_int_equal(check(fields, &h), WS_HANDSHAKE_OK);
+        if (h.deflate_offered != rows[i].offered)
+            fail_msg("%s", rows[i].value);
+    }
+}
+
+static void rfc6455_11_3_4_subprotocols_over_all_headers_in_order(void **state)
+{
+    (void)state;
+    struct ws_handshake h;
+    size_t at = 0;
+    struct slice rest, name;
+    assert_int_equal(check("Sec-WebSocket-Protocol: httpsocket.v1, key.abc\r\n" SWITCH KEY VERSION
+                           "sec-websocket-protocol: received.7 ,, x\r\nSec-WebSocket-Protocol:\r\n",
+                           &h),
+                     WS_HANDSHAKE_OK);
+    const char *wanted[] = {"httpsocket.v1", "key.abc", "received.7", "x"};
+    for (size_t i = 0; i < COUNT_OF(wanted); i++) {
+        assert_true(ws_subprotocol_next(&head, &at, &rest, &name));
+        assert_true(slice_equal(name, slice_of(wanted[i])));
+    }
+    assert_false(ws_subprotocol_next(&head, &at, &rest, &name));
+    assert_false(ws_subprotocol_next(&head, &at, &rest, &name));
+}
+
+static void no_subprotocol_at_all(void **state)
+{
+    (void)state;
+    struct ws_handshake h;
+    size_t at = 0;
+    struct slice rest, name;
+    assert_int_equal(check(SWITCH KEY VERSION, &h), WS_HANDSHAKE_OK);
+    assert_false(ws_subprotocol_next(&head, &at, &rest, &name));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rfc6455_1_3_the_example),
+        cmocka_unit_test(rfc6455_4_2_1_what_is_a_handshake_and_what_is_wrong_with_it),
+        cmocka_unit_test(rfc6454_7_an_origin_may_be_absent_or_empty),
+        cmocka_unit_test(rfc7692_5_deflate_is_seen_among_the_extensions),
+        cmocka_unit_test(rfc6455_11_3_4_subprotocols_over_all_headers_in_order),
+        cmocka_unit_test(no_subprotocol_at_all),
+    };
+    return cmocka_run_group_tests_name("ws_handshake", tests, NULL, NULL);
+}
