@@ -1,0 +1,487 @@
+/* Child processes. Started with an argument, this program is the child that looks at itself. */
+#include "net_peer.h"
+
+#include "net/process.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+static char *const no_environment[] = {NULL};
+static char *const path_environment[] = {"PATH=/usr/bin:/bin", NULL};
+
+struct child {
+    struct process process;
+    int exits, status;
+};
+
+static int fds_before;
+static char self[512];
+
+static void exited(struct process *p, int status)
+{
+    struct child *c = container_of(p, struct child, process);
+    c->exits++;
+    c->status = status;
+}
+
+static int start(struct child *c, char *const *argv, const int *fds, int count)
+{
+    const struct process_spec spec = {
+        .path = argv[0],
+        .argv = argv,
+        .envp = path_environment,
+        .directory = "/",
+        .fds = fds,
+        .fd_count = count,
+    };
+    *c = (struct child){.exits = 0};
+    return process_start(loop, &c->process, &spec, exited);
+}
+
+static int start_shell(struct child *c, const char *script, const int *fds, int count)
+{
+    return start(c, (char *[]){"/bin/sh", "-c", (char *)script, NULL}, fds, count);
+}
+
+static void no_child_is_left(void)
+{
+    siginfo_t info;
+    assert_int_equal(waitid(P_ALL, 0, &info, WEXITED | WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    alarm(60);
+    fds_before = count_fds();
+    loop = loop_new();
+    return loop ? 0 : -1;
+}
+
+static int finish(void **state)
+{
+    (void)state;
+    loop_free(loop);
+    alarm(0);
+    return count_fds() == fds_before ? 0 : -1;
+}
+
+/* What the child wrote to a file that it had as a descriptor. */
+static void read_back(int fd, char *out, size_t size)
+{
+    ssize_t n = pread(fd, out, size - 1, 0);
+    assert_true(n >= 0);
+    out[n] = 0;
+}
+
+static int make_memory(void)
+{
+    int fd = memfd_create("child", MFD_CLOEXEC);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+/* ---- the child ---- */
+
+/* Writes the inode of each open descriptor but the one that it writes to. */
+static int tell_fds(int out)
+{
+    for (int fd = 0; fd < 4096; fd++) {
+        struct stat st;
+        if (fd != out && fstat(fd, &st) == 0)
+            dprintf(out, "%d=%lu,%d ", fd, (unsigned long)st.st_ino, fcntl(fd, F_GETFD));
+    }
+    return 0;
+}
+
+static int tell_group(int out)
+{
+    dprintf(out, "%s", getpgrp() == getpid() && getsid(0) != getpid() ? "leader" : "no");
+    return 0;
+}
+
+static int tell_signals(int out)
+{
+    sigset_t blocked;
+    sigprocmask(SIG_BLOCK, NULL, &blocked);
+    for (int s = 1; s < NSIG; s++) {
+        struct sigaction now;
+        if (sigismember(&blocked, s) == 1)
+            dprintf(out, "blocked:%d ", s);
+        if (sigaction(s, NULL, &now) == 0 && now.sa_handler == SIG_IGN)
+            dprintf(out, "ignored:%d ", s);
+    }
+    return 0;
+}
+
+/* ---- tests ---- */
+
+static void how_it_ended_is_told_as_waitpid_does(void **state)
+{
+    (void)state;
+    struct child c;
+    assert_int_equal(start_shell(&c, "exit 7", NULL, 0), 0);
+    assert_int_equal(c.exits, 0);
+    wait_for(c.exits);
+    assert_true(WIFEXITED(c.status));
+    assert_int_equal(WEXITSTATUS(c.status), 7);
+
+    assert_int_equal(start_shell(&c, "kill -TERM $$", NULL, 0), 0);
+    wait_for(c.exits);
+    assert_true(WIFSIGNALED(c.status));
+    assert_int_equal(WTERMSIG(c.status), SIGTERM);
+
+    assert_int_equal(start_shell(&c, "exit 0", NULL, 0), 0);
+    wait_for(c.exits);
+    assert_int_equal(c.status, 0);
+    loop_turn(loop, 0);
+    assert_int_equal(c.exits, 1);
+    no_child_is_left();
+}
+
+static void it_is_killed_by_its_group(void **state)
+{
+    (void)state;
+    struct child c;
+    int pipe_fds[2];
+    assert_int_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
+    assert_int_equal(start_shell(&c, "read never", pipe_fds, 1), 0);
+    assert_true(process_group_alive(&c.process));
+    assert_int_equal(process_group_signal(&c.process, SIGKILL), 0);
+    wait_for(c.exits);
+    assert_true(WIFSIGNALED(c.status));
+    assert_int_equal(WTERMSIG(c.status), SIGKILL);
+    assert_false(process_group_alive(&c.process));
+    assert_int_equal(process_group_signal(&c.process, SIGKILL), -ESRCH);
+    close(pipe_fds[0]);
+    close(pipe_fds[1]);
+}
+
+static void it_gets_arguments_environment_and_directory(void **state)
+{
+    (void)state;
+    struct child c = {.exits = 0};
+    int out = make_memory();
+    const struct process_spec spec = {
+        .path = "/bin/sh",
+        .argv = (char *[]){"name", "-c", "echo $0 $1 $A; pwd", "zero", "one", NULL},
+        .envp = (char *[]){"A=1", NULL},
+        .directory = "/usr",
+        .fds = (int[]){out, out, out},
+        .fd_count = 3,
+    };
+    assert_int_equal(process_start(loop, &c.process, &spec, exited), 0);
+    wait_for(c.exits);
+    char text[200];
+    read_back(out, text, sizeof(text));
+    assert_string_equal(text, "zero one 1\n/usr\n");
+    close(out);
+}
+
+static void it_leads_a_group_of_its_own(void **state)
+{
+    (void)state;
+    struct child c;
+    int out = make_memory();
+    assert_int_equal(start(&c, (char *[]){self, "group", NULL}, (int[]){out}, 1), 0);
+    wait_for(c.exits);
+    char text[200];
+    read_back(out, text, sizeof(text));
+    assert_string_equal(text, "leader");
+    close(out);
+}
+
+static void its_signals_are_as_if_we_had_never_touched_them(void **state)
+{
+    (void)state;
+    sigset_t all, before;
+    sigfillset(&all);
+    sigdelset(&all, SIGALRM);
+    sigprocmask(SIG_SETMASK, &all, &before);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGUSR2, SIG_IGN);
+    struct child c;
+    int out = make_memory();
+    assert_int_equal(start(&c, (char *[]){self, "signals", NULL}, (int[]){out}, 1), 0);
+    wait_for(c.exits);
+    char text[2000];
+    read_back(out, text, sizeof(text));
+    assert_string_equal(text, "");
+    signal(SIGPIPE, SIG_DFL);
+    signal(SIGUSR2, SIG_DFL);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    close(out);
+}
+
+static unsigned long inode(int fd)
+{
+    struct stat st;
+    assert_int_equal(fstat(fd, &st), 0);
+    return (unsigned long)st.st_ino;
+}
+
+/* The last descriptor is the one that the child reports to. */
+static void check_fds(const int *fds, int count)
+{
+    char expected[500] = "", text[500];
+    size_t len = 0;
+    for (int i = 0; i < count - 1; i++)
+        len +=
+            (size_t)snprintf(expected + len, sizeof(expected) - len, "%d=%lu,0 ", i, inode(fds[i]));
+    struct child c;
+    assert_int_equal(start(&c, (char *[]){self, "fds", NULL}, fds, count), 0);
+    wait_for(c.exits);
+    assert_int_equal(c.status, 0);
+    read_back(fds[count - 1], text, sizeof(text));
+    assert_int_equal(ftruncate(fds[count - 1], 0), 0);
+    assert_int_equal(lseek(fds[count - 1], 0, SEEK_SET), 0);
+    assert_string_equal(text, expected);
+}
+
+static void its_descriptors_are_those_given_and_no_others(void **state)
+{
+    (void)state;
+    int a = make_memory(), b = make_memory(), out = make_memory();
+    int inherited = dup(a); /* not close-on-exec, as from whoever started us */
+    int high = fcntl(b, F_DUPFD, 900);
+    check_fds((int[]){a, b, a, out}, 4);
+    check_fds((int[]){b, b, b, out}, 4);
+    check_fds((int[]){high, inherited, out}, 3);
+    check_fds((int[]){a, b, a, b, a, b, a, b, a, b, a, b, a, b, a, out}, 16);
+    close(a);
+    close(b);
+    close(out);
+    close(inherited);
+    close(high);
+}
+
+/* Each of our 0 to 2 at each place of the child's. Nothing may be printed meanwhile. */
+static void descriptors_may_stand_in_each_others_place(void **state)
+{
+    (void)state;
+    int saved[3], memory = make_memory(), out = fcntl(memory, F_DUPFD_CLOEXEC, 100);
+    close(memory);
+    for (int fd = 0; fd < 3; fd++) {
+        saved[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 100);
+        memory = make_memory();
+        assert_int_equal(dup3(memory, fd, O_CLOEXEC), fd);
+        close(memory);
+    }
+    for (int way = 0; way < 27; way++)
+        check_fds((int[]){way % 3, way / 3 % 3, way / 9, out}, 4);
+    for (int fd = 0; fd < 3; fd++) {
+        assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC); /* ours are as they were */
+        dup2(saved[fd], fd);
+        close(saved[fd]);
+    }
+    close(out);
+}
+
+static void write_program(const char *path, const char *text, mode_t mode)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    assert_int_equal(fchmod(fd, mode), 0);
+    close(fd);
+}
+
+static int try_to_start(const char *path, const char *directory)
+{
+    struct child c = {.exits = 0};
+    const struct process_spec spec = {
+        .path = path,
+        .argv = (char *[]){(char *)path, NULL},
+        .envp = no_environment,
+        .directory = directory,
+        .fds = (int[]){2},
+        .fd_count = 1,
+    };
+    return process_start(loop, &c.process, &spec, exited);
+}
+
+static void what_cannot_run_is_told_at_once(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/process-test-XXXXXX", path[64];
+    assert_non_null(mkdtemp(dir));
+    static const struct {
+        const char *name, *text;
+        mode_t mode;
+        int error;
+    } rows[] = {
+        {"no-interpreter", "echo hello\n", 0755, -ENOEXEC},
+        {"empty", "", 0755, -ENOEXEC},
+        {"wrong-interpreter", "#!/no/such/interpreter\n", 0755, -ENOENT},
+        {"interpreter-is-a-directory", "#!/tmp\n", 0755, -EACCES},
+        {"not-executable", "#!/bin/sh\n", 0644, -EACCES},
+        {"broken-elf", "\177ELF and no more", 0755, -ENOEXEC},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        snprintf(path, sizeof(path), "%s/%s", dir, rows[i].name);
+        write_program(path, rows[i].text, rows[i].mode);
+        assert_int_equal(try_to_start(path, "/"), rows[i].error);
+        unlink(path);
+    }
+    assert_int_equal(try_to_start(path, "/"), -ENOENT);
+    assert_int_equal(try_to_start(dir, "/"), -EACCES);
+    assert_int_equal(try_to_start("/bin/true", "/no/such/directory"), -ENOENT);
+    assert_int_equal(try_to_start("/bin/true", "/bin/true"), -ENOTDIR);
+    no_child_is_left();
+    rmdir(dir);
+}
+
+static void without_a_descriptor_for_it_no_child_stays(void **state)
+{
+    (void)state;
+    struct rlimit before, tight;
+    getrlimit(RLIMIT_NOFILE, &before);
+    int pipe_fds[2];
+    assert_int_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
+    int high = fcntl(pipe_fds[0], F_DUPFD_CLOEXEC, 50);
+    int filler[64], count = 0;
+    tight = before;
+    tight.rlim_cur = 64;
+    setrlimit(RLIMIT_NOFILE, &tight);
+    while ((filler[count] = dup(high)) >= 0)
+        count++;
+    struct child c;
+    int error = start_shell(&c, "read never", &high, 1);
+    while (count > 0)
+        close(filler[--count]);
+    setrlimit(RLIMIT_NOFILE, &before);
+    assert_int_equal(error, -EMFILE);
+    no_child_is_left();
+    close(high);
+    close(pipe_fds[0]);
+    close(pipe_fds[1]);
+}
+
+/* We are the one that orphans fall to, so that the grandchild's death is an event here. */
+static void a_grandchild_keeps_the_group_alive(void **state)
+{
+    (void)state;
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    struct child c;
+    int pipe_fds[2], out = make_memory();
+    assert_int_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
+    assert_int_equal(
+        start_shell(&c, "(read never <&2)& echo $!; exit 3", (int[]){out, out, pipe_fds[0]}, 3), 0);
+    wait_for(c.exits);
+    assert_int_equal(WEXITSTATUS(c.status), 3);
+    assert_true(process_group_alive(&c.process));
+    char text[50];
+    read_back(out, text, sizeof(text));
+    pid_t grandchild = (pid_t)atoi(text);
+    assert_int_equal(getpgid(grandchild), c.process.pid);
+
+    assert_int_equal(process_group_signal(&c.process, SIGTERM), 0);
+    int status;
+    assert_int_equal(waitpid(grandchild, &status, 0), grandchild);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGTERM);
+    assert_false(process_group_alive(&c.process));
+    assert_int_equal(process_group_signal(&c.process, SIGTERM), -ESRCH);
+    prctl(PR_SET_CHILD_SUBREAPER, 0);
+    close(pipe_fds[0]);
+    close(pipe_fds[1]);
+    close(out);
+}
+
+static void start_again(struct process *p, int status)
+{
+    struct child *c = container_of(p, struct child, process);
+    int exits = c->exits + 1;
+    if (exits < 3)
+        assert_int_equal(start_shell(c, "exit 0", NULL, 0), 0);
+    p->on_exit = start_again;
+    c->exits = exits;
+    c->status = status;
+}
+
+static void on_exit_may_start_the_next(void **state)
+{
+    (void)state;
+    struct child c;
+    assert_int_equal(start_shell(&c, "exit 0", NULL, 0), 0);
+    c.process.on_exit = start_again;
+    wait_for(c.exits == 3);
+    no_child_is_left();
+}
+
+static int all_exits(const struct child *children, int count)
+{
+    int exits = 0;
+    for (int i = 0; i < count; i++)
+        exits += children[i].exits;
+    return exits;
+}
+
+static void two_hundred_at_once(void **state)
+{
+    (void)state;
+    enum {
+        COUNT = 200
+    };
+    struct child *children = calloc(COUNT, sizeof(*children));
+    int pipe_fds[2];
+    assert_int_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
+    for (int i = 0; i < COUNT; i++) {
+        char script[40];
+        snprintf(script, sizeof(script), "read never; exit %d", i);
+        assert_int_equal(start_shell(&children[i], script, pipe_fds, 1), 0);
+    }
+    assert_int_equal(all_exits(children, COUNT), 0);
+    close(pipe_fds[1]);
+    wait_for(all_exits(children, COUNT) == COUNT);
+    for (int i = 0; i < COUNT; i++) {
+        assert_int_equal(children[i].exits, 1);
+        assert_int_equal(children[i].status, W_EXITCODE(i, 0));
+        assert_false(process_group_alive(&children[i].process));
+    }
+    no_child_is_left();
+    close(pipe_fds[0]);
+    free(children);
+}
+
+static int be_child(const char *what)
+{
+    if (strcmp(what, "fds") == 0) {
+        int last = 0;
+        while (fcntl(last + 1, F_GETFD) >= 0)
+            last++;
+        return tell_fds(last);
+    }
+    return strcmp(what, "group") == 0 ? tell_group(0) : tell_signals(0);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1)
+        return be_child(argv[1]);
+    if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
+        return 1;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(how_it_ended_is_told_as_waitpid_does, begin, finish),
+        cmocka_unit_test_setup_teardown(it_is_killed_by_its_group, begin, finish),
+        cmocka_unit_test_setup_teardown(it_gets_arguments_environment_and_directory, begin, finish),
+        cmocka_unit_test_setup_teardown(it_leads_a_group_of_its_own, begin, finish),
+        cmocka_unit_test_setup_teardown(its_signals_are_as_if_we_had_never_touched_them, begin,
+                                        finish),
+        cmocka_unit_test_setup_teardown(its_descriptors_are_those_given_and_no_others, begin,
+                                        finish),
+        cmocka_unit_test_setup_teardown(descriptors_may_stand_in_each_others_place, begin, finish),
+        cmocka_unit_test_setup_teardown(what_cannot_run_is_told_at_once, begin, finish),
+        cmocka_unit_test_setup_teardown(without_a_descriptor_for_it_no_child_stays, begin, finish),
+        cmocka_unit_test_setup_teardown(a_grandchild_keeps_the_group_alive, begin, finish),
+        cmocka_unit_test_setup_teardown(on_exit_may_start_the_next, begin, finish),
+        cmocka_unit_test_setup_teardown(two_hundred_at_once, begin, finish),
+    };
+    return cmocka_run_group_tests_name("process", tests, NULL, NULL);
+}
