@@ -4,7 +4,9 @@
 #include "core/loop.h"
 
 #include <assert.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 
 #define HELD_MIN 512
 
@@ -131,10 +133,13 @@ void connection_write_file(struct connection *c, int file, off_t offset, size_t 
     connection_watch_output(c);
 }
 
-/* True if output waits and some of it has left since the last look. */
+/* True if the client has taken some of our output since the last look. The kernel's own queue
+ * counts too: it can be so long that nothing leaves ours for minutes. */
 static bool output_moves(struct connection *c)
 {
-    uint64_t sent = c->written - stream_queued(c->stream);
+    int in_kernel = 0;
+    ioctl(c->stream->io.fd, SIOCOUTQ, &in_kernel);
+    uint64_t sent = c->written - stream_queued(c->stream) - (uint64_t)in_kernel;
     bool moves = sent != c->sent_seen;
     c->sent_seen = sent;
     return moves;
@@ -172,7 +177,7 @@ void connection_close(struct connection *c)
 
 void connection_break(struct connection *c)
 {
-    stream_finish(c->stream, HTTP_LINGER_MS);
+    stream_finish(c->stream, c->server->limits->write_timeout_ms);
     leave(c);
 }
 
@@ -200,12 +205,14 @@ int connection_detach(struct connection *c, struct stream_parcel *ret)
 /* With the client's side ended there is nothing to wait for but our output. */
 static void linger(struct connection *c)
 {
-    set_state(c, CONNECTION_LINGER);
     c->in = (struct bytes){0};
+    if (c->eof && stream_queued(c->stream) <= HTTP_QUEUE_HIGH) {
+        connection_break(c);
+        return;
+    }
+    set_state(c, CONNECTION_LINGER);
     stream_shutdown(c->stream);
     connection_update_reading(c);
-    if (c->eof)
-        timer_start(c->server->loop, &c->kick, 0);
 }
 
 static void write_refusal(struct connection *c, int status, struct slice why,
@@ -436,14 +443,20 @@ static void on_recv(struct stream *s, struct bytes data)
     connection_feed(s->owner, data);
 }
 
-/* A client may end its side after its request and wait for the answer (RFC 9112, 9.6). */
+/* A client may end its side after its request and wait for the answer (RFC 9112, 9.6); one that
+ * wants another protocol has nothing to speak it with. */
+static bool may_end_its_side(const struct connection *c)
+{
+    if (c->state == CONNECTION_EXCHANGE)
+        return request_body_whole(&c->body) && !c->exchange->head.upgrade;
+    return c->state == CONNECTION_FLUSH;
+}
+
 static void on_end(struct stream *s, int error)
 {
     struct connection *c = s->owner;
-    bool waits_for_answer = c->state == CONNECTION_FLUSH ||
-                            (c->state == CONNECTION_EXCHANGE && request_body_whole(&c->body));
     c->eof = true;
-    if (error == 0 && waits_for_answer)
+    if (error == 0 && may_end_its_side(c))
         return;
     if (error == 0 && stream_queued(s) > 0 && c->exchange == NULL) {
         if (c->state != CONNECTION_LINGER)
@@ -511,11 +524,7 @@ static void on_timer(struct timer *timer)
 
 static void on_kick(struct timer *timer)
 {
-    struct connection *c = container_of(timer, struct connection, kick);
-    if (c->state == CONNECTION_LINGER && c->eof && stream_queued(c->stream) == 0)
-        connection_close(c);
-    else
-        run(c);
+    run(container_of(timer, struct connection, kick));
 }
 
 /* ---- for the server ---- */
