@@ -95,12 +95,16 @@ static enum parse_status take_request_line(struct cursor *c)
         return bad(c, 400, "the request line has more than one space, or no target");
     if (!next_is(c, ' '))
         return bad(c, 400, "a byte in the request target that must be percent-encoded");
-    if (!target_fits(method, target))
-        return bad(c, 400, "the request target has no form that fits its method");
+    c->at++;
+    enum parse_status status = take_version(c);
+    if (status != PARSE_OK)
+        return status; /* HTTP/2's preface is refused as what it is */
     c->head->method = method;
     c->head->target = target;
-    c->at++;
-    return take_version(c);
+    if (target_fits(method, target))
+        return PARSE_OK;
+    c->at--; /* at this line's LF, so that bad() sees the line whole */
+    return bad(c, 400, "the request target has no form that fits its method");
 }
 
 static enum parse_status take_header(struct cursor *c)
