@@ -57,7 +57,7 @@ static const struct refusal refusals[] = {
     {"version with letters", LINE("GET / HTTP/1.x"), 400},
     {"another protocol", LINE("GET / ICAP/1.0"), 400},
     {"HTTP/2.0", LINE("GET / HTTP/2.0"), 505},
-    {"the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400},
+    {"the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505},
     {"HTTP/0.9 spelled out", LINE("GET / HTTP/0.9"), 505},
     {"HTTP/9.9", LINE("GET / HTTP/9.9"), 505},
     /* 3.2: the target's forms */
