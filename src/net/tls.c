@@ -18,9 +18,15 @@ struct tls_context {
 
 static const unsigned char alpn[] = "\x08http/1.1";
 
+static const char *reason_of(unsigned long error)
+{
+    return ERR_SYSTEM_ERROR(error) ? strerrordesc_np(ERR_GET_REASON(error))
+                                   : ERR_reason_error_string(error);
+}
+
 static void explain(char *why, size_t size, const char *what, const char *file)
 {
-    const char *reason = ERR_reason_error_string(ERR_peek_error());
+    const char *reason = reason_of(ERR_peek_error());
     snprintf(why, size, "%s%s%s: %s", what, file ? " " : "", file ? file : "",
              reason ? reason : "unknown error");
     ERR_clear_error();
