@@ -20,18 +20,20 @@ enum expect {
 struct scan {
     const char *at;
     const char *end;
-    bool high; /* a byte above 0x7f was seen */
     unsigned depth, depth_max;
-    uint64_t objects[JSON_DEPTH_MAX / 64 + 1]; /* one bit a level: object or array */
+    uint64_t *objects; /* one bit a level: object or array */
 };
 
-static inline void skip_space(struct scan *s)
+/* Everything is drawn into json_valid, so that the scan lives in registers. */
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE void skip_space(struct scan *s)
 {
     while (s->at < s->end && (*s->at == ' ' || *s->at == '\t'))
         s->at++;
 }
 
-static inline bool take(struct scan *s, char wanted)
+INLINE bool take(struct scan *s, char wanted)
 {
     if (s->at == s->end || *s->at != wanted)
         return false;
@@ -39,7 +41,7 @@ static inline bool take(struct scan *s, char wanted)
     return true;
 }
 
-static inline bool is_digit(char c)
+INLINE bool is_digit(char c)
 {
     return (unsigned char)(c - '0') <= 9;
 }
@@ -50,7 +52,7 @@ static bool is_hex(char c)
 }
 
 /* Steps over the bytes of a string that stand for themselves. */
-static inline void skip_plain(struct scan *s)
+INLINE void skip_plain(struct scan *s)
 {
 #ifdef __SSE2__
     for (; s->end - s->at >= 16; s->at += 16) {
@@ -59,7 +61,6 @@ static inline void skip_plain(struct scan *s)
         __m128i quote = _mm_cmpeq_epi8(v, _mm_set1_epi8('"'));
         __m128i escape = _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'));
         int stop = _mm_movemask_epi8(_mm_or_si128(control, _mm_or_si128(quote, escape)));
-        s->high |= _mm_movemask_epi8(v) != 0;
         if (stop) {
             s->at += __builtin_ctz((unsigned)stop);
             return;
@@ -70,7 +71,6 @@ static inline void skip_plain(struct scan *s)
         unsigned char c = (unsigned char)*s->at;
         if (c < ' ' || c == '"' || c == '\\')
             return;
-        s->high |= c > 0x7f;
     }
 }
 
@@ -91,7 +91,7 @@ static bool take_escape(struct scan *s)
 }
 
 /* The rest of a string, after its first quote. */
-static bool take_string(struct scan *s)
+INLINE bool take_string(struct scan *s)
 {
     for (;;) {
         skip_plain(s);
@@ -105,7 +105,7 @@ static bool take_string(struct scan *s)
     }
 }
 
-static bool take_digits(struct scan *s)
+INLINE bool take_digits(struct scan *s)
 {
     const char *begin = s->at;
     while (s->at < s->end && is_digit(*s->at))
@@ -113,7 +113,7 @@ static bool take_digits(struct scan *s)
     return s->at > begin;
 }
 
-static bool take_number(struct scan *s)
+INLINE bool take_number(struct scan *s)
 {
     take(s, '-');
     if (!take(s, '0') && !take_digits(s))
@@ -128,7 +128,7 @@ static bool take_number(struct scan *s)
     return true;
 }
 
-static bool take_word(struct scan *s, struct slice word)
+INLINE bool take_word(struct scan *s, struct slice word)
 {
     if (!slice_starts_with(slice_make(s->at, (size_t)(s->end - s->at)), word))
         return false;
@@ -136,12 +136,12 @@ static bool take_word(struct scan *s, struct slice word)
     return true;
 }
 
-static bool in_object(const struct scan *s)
+INLINE bool in_object(const struct scan *s)
 {
     return s->objects[s->depth / 64] >> s->depth % 64 & 1;
 }
 
-static enum expect open_level(struct scan *s, bool object)
+INLINE enum expect open_level(struct scan *s, bool object)
 {
     s->at++;
     if (s->depth == s->depth_max)
@@ -160,12 +160,12 @@ static enum expect open_level(struct scan *s, bool object)
     return object ? EXPECT_KEY : EXPECT_VALUE;
 }
 
-static enum expect next_if(bool good)
+INLINE enum expect next_if(bool good)
 {
     return good ? EXPECT_NEXT : EXPECT_NOTHING;
 }
 
-static enum expect scan_value(struct scan *s)
+INLINE enum expect scan_value(struct scan *s)
 {
     skip_space(s);
     if (s->at == s->end)
@@ -189,7 +189,7 @@ static enum expect scan_value(struct scan *s)
     }
 }
 
-static enum expect scan_key(struct scan *s)
+INLINE enum expect scan_key(struct scan *s)
 {
     skip_space(s);
     if (!take(s, '"') || !take_string(s))
@@ -199,7 +199,7 @@ static enum expect scan_key(struct scan *s)
 }
 
 /* After a value: a comma, the end of its level, or the end of all. */
-static enum expect scan_next(struct scan *s)
+INLINE enum expect scan_next(struct scan *s)
 {
     skip_space(s);
     if (s->depth == 0)
@@ -215,7 +215,9 @@ static enum expect scan_next(struct scan *s)
 
 bool json_valid(struct slice text, unsigned depth_max)
 {
-    struct scan s = {.at = text.ptr, .end = text.ptr + text.len, .depth_max = depth_max};
+    uint64_t objects[JSON_DEPTH_MAX / 64 + 1];
+    struct scan s = {
+        .at = text.ptr, .end = text.ptr + text.len, .depth_max = depth_max, .objects = objects};
     assert(depth_max <= JSON_DEPTH_MAX);
     for (enum expect expect = EXPECT_VALUE;;) {
         switch (expect) {
@@ -229,7 +231,7 @@ bool json_valid(struct slice text, unsigned depth_max)
             expect = scan_next(&s);
             break;
         case EXPECT_END:
-            return !s.high || utf8_valid(text);
+            return utf8_valid(text);
         case EXPECT_NOTHING:
             return false;
         }
