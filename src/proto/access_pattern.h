@@ -4,10 +4,11 @@
  *
  * One pattern reads differently in an allow and in a deny, each time the safe way round:
  *
- *   allow matches no more than it says   `a.example` is https on 443; `*.a.example` is not
- * `a.example`; a wildcard over one label or over a public suffix matches nothing deny matches no
- * less                 `a.example` is every scheme and port, with a trailing dot too; `*.a.example`
- * is `a.example` too
+ *   An allow matches no more than it says: `a.example` is https on 443; `*.a.example` is not
+ *   `a.example`; a wildcard over one label or over a public suffix matches nothing.
+ *
+ *   A deny matches no less: `a.example` is every scheme and port, with a trailing dot too;
+ *   `*.a.example` is `a.example` too.
  *
  * The opaque origin matches neither. Pure; a pattern borrows the text it was read from.
  */

@@ -242,20 +242,24 @@ static enum access_match match_one(const struct access_record *r, enum access_zo
 {
     bool reverse = zone == ACCESS_REVERSE;
     if (reverse && (!r->host.ptr || !access_patterns_name(r->host, q->host, q->port, q->suffixes)))
-        return ACCESS_HOST_NOT_NAMED;
+        return ACCESS_MATCH_HOST_NOT_NAMED;
     if (!(r->via & q->via) ||
         !(r->allow.ptr ? access_patterns_allow(r->allow, q->origin, q->suffixes) : reverse))
-        return ACCESS_ORIGIN_NOT_ALLOWED;
+        return ACCESS_MATCH_ORIGIN_NOT_ALLOWED;
     if (q->via == ACCESS_VIA_TCP && !(r->port.ptr ? access_ports_have(r->port, q->port) : reverse))
-        return ACCESS_PORT_NOT_LISTED;
-    return ACCESS_ALLOWED;
+        return ACCESS_MATCH_PORT_NOT_LISTED;
+    return ACCESS_MATCH_ALLOWED;
 }
 
 static bool better(enum access_match a, enum access_match b)
 {
     static const int order[] = {
-        [ACCESS_NO_RECORD] = 0,       [ACCESS_HOST_NOT_NAMED] = 1, [ACCESS_ORIGIN_NOT_ALLOWED] = 2,
-        [ACCESS_PORT_NOT_LISTED] = 3, [ACCESS_ALLOWED] = 4,        [ACCESS_ORIGIN_DENIED] = 5,
+        [ACCESS_MATCH_NO_RECORD] = 0,
+        [ACCESS_MATCH_HOST_NOT_NAMED] = 1,
+        [ACCESS_MATCH_ORIGIN_NOT_ALLOWED] = 2,
+        [ACCESS_MATCH_PORT_NOT_LISTED] = 3,
+        [ACCESS_MATCH_ALLOWED] = 4,
+        [ACCESS_MATCH_ORIGIN_DENIED] = 5,
     };
     return order[a] > order[b];
 }
@@ -279,9 +283,9 @@ static bool too_large(const struct slice *txt, size_t count)
 struct access_answer access_records_match(const struct slice *txt, size_t count,
                                           enum access_zone zone, const struct access_question *q)
 {
-    struct access_answer a = {.match = ACCESS_NO_RECORD, .max_age = ACCESS_NO_MAX_AGE};
+    struct access_answer a = {.match = ACCESS_MATCH_NO_RECORD, .max_age = ACCESS_NO_MAX_AGE};
     if (too_large(txt, count)) {
-        a.match = ACCESS_TOO_LARGE;
+        a.match = ACCESS_MATCH_TOO_LARGE;
         return a;
     }
     for (size_t i = 0; i < count; i++) {
@@ -291,12 +295,12 @@ struct access_answer access_records_match(const struct slice *txt, size_t count,
         if (status == ACCESS_RECORD_FOREIGN)
             continue;
         if (status == ACCESS_RECORD_BAD)
-            return (struct access_answer){ACCESS_BAD_RECORD, i, fault, ACCESS_NO_MAX_AGE};
+            return (struct access_answer){ACCESS_MATCH_BAD_RECORD, i, fault, ACCESS_NO_MAX_AGE};
         if (r.max_age != ACCESS_NO_MAX_AGE &&
             (a.max_age == ACCESS_NO_MAX_AGE || r.max_age > a.max_age))
             a.max_age = r.max_age;
         bool denied = r.deny.ptr && access_patterns_deny(r.deny, q->origin);
-        enum access_match match = denied ? ACCESS_ORIGIN_DENIED : match_one(&r, zone, q);
+        enum access_match match = denied ? ACCESS_MATCH_ORIGIN_DENIED : match_one(&r, zone, q);
         if (better(match, a.match)) {
             a.match = match;
             a.record = i;

@@ -75,20 +75,20 @@ struct access_question {
 };
 
 enum access_match {
-    ACCESS_ALLOWED,
-    ACCESS_NO_RECORD,
-    ACCESS_BAD_RECORD,
-    ACCESS_TOO_LARGE,
-    ACCESS_ORIGIN_DENIED,      /* a `deny` names the origin */
-    ACCESS_ORIGIN_NOT_ALLOWED, /* no record allows it for this way in */
-    ACCESS_PORT_NOT_LISTED,
-    ACCESS_HOST_NOT_NAMED, /* in reverse zones only */
+    ACCESS_MATCH_ALLOWED,
+    ACCESS_MATCH_NO_RECORD,
+    ACCESS_MATCH_BAD_RECORD,
+    ACCESS_MATCH_TOO_LARGE,
+    ACCESS_MATCH_ORIGIN_DENIED,      /* a `deny` names the origin */
+    ACCESS_MATCH_ORIGIN_NOT_ALLOWED, /* no record allows it for this way in */
+    ACCESS_MATCH_PORT_NOT_LISTED,
+    ACCESS_MATCH_HOST_NOT_NAMED, /* in reverse zones only */
 };
 
 struct access_answer {
     enum access_match match;
     size_t record;             /* the one that decided, where one did */
-    struct access_fault fault; /* with ACCESS_BAD_RECORD, in that record */
+    struct access_fault fault; /* with ACCESS_MATCH_BAD_RECORD, in that record */
     uint32_t max_age;          /* the longest that the records name, or ACCESS_NO_MAX_AGE */
 };
 

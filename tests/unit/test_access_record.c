@@ -245,23 +245,23 @@ static void several_records_are_a_union(void **state)
     const char *a = "https://a.example";
     assert_int_equal(ASK(ACCESS_FORWARD, a, ACCESS_VIA_TCP, 7000, "v=sa1; allow=a.example; port=22",
                          "v=sa1; allow=*; port=7000"),
-                     ACCESS_ALLOWED);
+                     ACCESS_MATCH_ALLOWED);
     assert_int_equal(ASK(ACCESS_FORWARD, "https://c.example", ACCESS_VIA_TCP, 22,
                          "v=sa1; allow=a.example; port=22", "v=sa1; allow=*; port=7000"),
-                     ACCESS_PORT_NOT_LISTED);
+                     ACCESS_MATCH_PORT_NOT_LISTED);
     assert_int_equal(ASK(ACCESS_FORWARD, a, ACCESS_VIA_TCP, 7000,
                          "v=sa1; allow=a.example; port=7000", "v=sa1; deny=a.example; port=1"),
-                     ACCESS_ORIGIN_DENIED);
+                     ACCESS_MATCH_ORIGIN_DENIED);
     assert_int_equal(ASK(ACCESS_FORWARD, a, ACCESS_VIA_TCP, 7000, "v=sa1; allow=a.example"),
-                     ACCESS_PORT_NOT_LISTED);
+                     ACCESS_MATCH_PORT_NOT_LISTED);
     assert_int_equal(ASK(ACCESS_FORWARD, a, ACCESS_VIA_WEB, 1, "v=sa1; allow=a.example"),
-                     ACCESS_ALLOWED);
+                     ACCESS_MATCH_ALLOWED);
     assert_int_equal(ASK(ACCESS_FORWARD, a, ACCESS_VIA_WEB, 1, "v=sa1; allow=a.example; via=tcp"),
-                     ACCESS_ORIGIN_NOT_ALLOWED);
+                     ACCESS_MATCH_ORIGIN_NOT_ALLOWED);
     assert_int_equal(ASK(ACCESS_FORWARD, a, ACCESS_VIA_WEB, 1, "v=sa1; allow=*", "v=sa1; typo=1"),
-                     ACCESS_BAD_RECORD);
+                     ACCESS_MATCH_BAD_RECORD);
     assert_int_equal(ASK(ACCESS_FORWARD, a, ACCESS_VIA_WEB, 1, "v=spf1", "other"),
-                     ACCESS_NO_RECORD);
+                     ACCESS_MATCH_NO_RECORD);
 }
 
 static void a_reverse_record_must_name_the_host(void **state)
@@ -269,24 +269,24 @@ static void a_reverse_record_must_name_the_host(void **state)
     (void)state;
     const char *a = "https://a.example";
     assert_int_equal(ASK(ACCESS_REVERSE, a, ACCESS_VIA_TCP, 7000, "v=sa1; host=b.test"),
-                     ACCESS_ALLOWED);
+                     ACCESS_MATCH_ALLOWED);
     assert_int_equal(
         ASK(ACCESS_REVERSE, a, ACCESS_VIA_TCP, 7000, "v=sa1; host=b.test:7000; port=7000"),
-        ACCESS_ALLOWED);
+        ACCESS_MATCH_ALLOWED);
     assert_int_equal(ASK(ACCESS_REVERSE, a, ACCESS_VIA_TCP, 7001, "v=sa1; host=b.test:7000"),
-                     ACCESS_HOST_NOT_NAMED);
+                     ACCESS_MATCH_HOST_NOT_NAMED);
     assert_int_equal(ASK(ACCESS_REVERSE, a, ACCESS_VIA_TCP, 7001, "v=sa1; host=b.test; port=7000"),
-                     ACCESS_PORT_NOT_LISTED);
+                     ACCESS_MATCH_PORT_NOT_LISTED);
     assert_int_equal(ASK(ACCESS_REVERSE, a, ACCESS_VIA_TCP, 7000, "v=sa1; host=c.test"),
-                     ACCESS_HOST_NOT_NAMED);
+                     ACCESS_MATCH_HOST_NOT_NAMED);
     assert_int_equal(ASK(ACCESS_REVERSE, a, ACCESS_VIA_TCP, 7000, "v=sa1; host=https://b.test"),
-                     ACCESS_HOST_NOT_NAMED);
+                     ACCESS_MATCH_HOST_NOT_NAMED);
     assert_int_equal(ASK(ACCESS_REVERSE, a, ACCESS_VIA_TCP, 7000, "v=sa1; allow=*"),
-                     ACCESS_HOST_NOT_NAMED);
+                     ACCESS_MATCH_HOST_NOT_NAMED);
     assert_int_equal(ASK(ACCESS_REVERSE, a, ACCESS_VIA_TCP, 7000, "v=sa1; host=*; deny=a.example"),
-                     ACCESS_ORIGIN_DENIED);
+                     ACCESS_MATCH_ORIGIN_DENIED);
     assert_int_equal(ASK(ACCESS_REVERSE, a, ACCESS_VIA_TCP, 7000, "v=sa1; host=*; allow=c.example"),
-                     ACCESS_ORIGIN_NOT_ALLOWED);
+                     ACCESS_MATCH_ORIGIN_NOT_ALLOWED);
 }
 
 static void a_set_has_limits(void **state)
@@ -299,28 +299,34 @@ static void a_set_has_limits(void **state)
     memset(big + head, 'x', sizeof(big) - head);
     big[1024] = '\0';
     const char *a = "https://a.example";
-    assert_int_equal(ASK(ACCESS_FORWARD, a, ACCESS_VIA_WEB, 1, big), ACCESS_ALLOWED);
+    assert_int_equal(ASK(ACCESS_FORWARD, a, ACCESS_VIA_WEB, 1, big), ACCESS_MATCH_ALLOWED);
     for (int i = 0; i < 20; i++)
         many[i] = i < 4 ? big : "v=sa1; allow=*";
-    assert_int_equal(ask(many, 4, ACCESS_FORWARD, a, ACCESS_VIA_WEB, 1).match, ACCESS_ALLOWED);
-    assert_int_equal(ask(many, 5, ACCESS_FORWARD, a, ACCESS_VIA_WEB, 1).match, ACCESS_TOO_LARGE);
-    assert_int_equal(ask(many + 4, 8, ACCESS_FORWARD, a, ACCESS_VIA_WEB, 1).match, ACCESS_ALLOWED);
+    assert_int_equal(ask(many, 4, ACCESS_FORWARD, a, ACCESS_VIA_WEB, 1).match,
+                     ACCESS_MATCH_ALLOWED);
+    assert_int_equal(ask(many, 5, ACCESS_FORWARD, a, ACCESS_VIA_WEB, 1).match,
+                     ACCESS_MATCH_TOO_LARGE);
+    assert_int_equal(ask(many + 4, 8, ACCESS_FORWARD, a, ACCESS_VIA_WEB, 1).match,
+                     ACCESS_MATCH_ALLOWED);
     assert_int_equal(ask(many + 4, 9, ACCESS_FORWARD, a, ACCESS_VIA_WEB, 1).match,
-                     ACCESS_TOO_LARGE);
+                     ACCESS_MATCH_TOO_LARGE);
     for (int i = 5; i < 20; i++)
         many[i] = "foreign";
-    assert_int_equal(ask(many + 4, 16, ACCESS_FORWARD, a, ACCESS_VIA_WEB, 1).match, ACCESS_ALLOWED);
+    assert_int_equal(ask(many + 4, 16, ACCESS_FORWARD, a, ACCESS_VIA_WEB, 1).match,
+                     ACCESS_MATCH_ALLOWED);
     many[3] = "foreign";
     assert_int_equal(ask(many + 3, 17, ACCESS_FORWARD, a, ACCESS_VIA_WEB, 1).match,
-                     ACCESS_TOO_LARGE);
+                     ACCESS_MATCH_TOO_LARGE);
     strcpy(big + 1024, "x");
-    assert_int_equal(ASK(ACCESS_FORWARD, a, ACCESS_VIA_WEB, 1, big), ACCESS_TOO_LARGE);
+    assert_int_equal(ASK(ACCESS_FORWARD, a, ACCESS_VIA_WEB, 1, big), ACCESS_MATCH_TOO_LARGE);
     memset(filler, 'x', 9000);
     filler[8192 - strlen(many[4])] = '\0';
-    assert_int_equal(ASK(ACCESS_FORWARD, a, ACCESS_VIA_WEB, 1, filler, many[4]), ACCESS_ALLOWED);
+    assert_int_equal(ASK(ACCESS_FORWARD, a, ACCESS_VIA_WEB, 1, filler, many[4]),
+                     ACCESS_MATCH_ALLOWED);
     filler[8192 - strlen(many[4])] = 'x';
     filler[8192 - strlen(many[4]) + 1] = '\0';
-    assert_int_equal(ASK(ACCESS_FORWARD, a, ACCESS_VIA_WEB, 1, filler, many[4]), ACCESS_TOO_LARGE);
+    assert_int_equal(ASK(ACCESS_FORWARD, a, ACCESS_VIA_WEB, 1, filler, many[4]),
+                     ACCESS_MATCH_TOO_LARGE);
     free(filler);
 }
 
@@ -458,13 +464,13 @@ static void adding_a_deny_never_widens(void **state)
         const char *page = PICK(pages);
         uint16_t port = rand() % 2 ? 7000 : 22;
         enum access_match before = ask(set, count, ACCESS_FORWARD, page, via, port).match;
-        allowed += before == ACCESS_ALLOWED;
+        allowed += before == ACCESS_MATCH_ALLOWED;
 
         /* As a record of its own, and as a tag of the first record. */
         sprintf(text[count], "v=sa1; deny=%s", PICK(patterns));
         set[count] = text[count];
         enum access_match after = ask(set, count + 1, ACCESS_FORWARD, page, via, port).match;
-        assert_true(after != ACCESS_ALLOWED || before == ACCESS_ALLOWED);
+        assert_true(after != ACCESS_MATCH_ALLOWED || before == ACCESS_MATCH_ALLOWED);
         struct access_record first;
         if (access_record_parse(slice_of(text[0]), ACCESS_FORWARD, &first, NULL) !=
                 ACCESS_RECORD_OK ||
@@ -472,7 +478,7 @@ static void adding_a_deny_never_widens(void **state)
             continue;
         sprintf(text[0] + strlen(text[0]), "; deny=%s", PICK(patterns));
         after = ask(set, count, ACCESS_FORWARD, page, via, port).match;
-        assert_true(after != ACCESS_ALLOWED || before == ACCESS_ALLOWED);
+        assert_true(after != ACCESS_MATCH_ALLOWED || before == ACCESS_MATCH_ALLOWED);
     }
     assert_true(allowed > 1000); /* the property would be empty otherwise */
 }
@@ -494,7 +500,7 @@ static void an_unparsable_record_never_allows(void **state)
             continue;
         unparsable++;
         assert_int_not_equal(ask(set, 2, ACCESS_FORWARD, PICK(pages), ACCESS_VIA_WEB, 7000).match,
-                             ACCESS_ALLOWED);
+                             ACCESS_MATCH_ALLOWED);
     }
     assert_true(unparsable > 1000);
 }
