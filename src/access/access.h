@@ -1,0 +1,141 @@
+/* access.h - may this page connect there? The whole of script access, in its order.
+ *
+ *   tcp, lib                              web (a ServerConnection, at the target's own server)
+ *   1 rate limits, bans                   1 rate limits, bans; the Host is ours
+ *   2 Origin present, not null; for tcp   2 Origin present, not null
+ *     one of ours                         3 same origin: 4 and 5 are skipped
+ *   3 the target's syntax                 4 the operator's rules
+ *   4 the operator's block list, port 25  5 our own record
+ *   5 the page's program                  6 the program
+ *   6 this machine: self-ports only
+ *   7 record, addresses, consent: lookup.h
+ *
+ * Each step may refuse; all must allow. It answers exactly once, by callback, from access_run() and
+ * so never from inside access_check(): callers need no re-entry guard.
+ *
+ *   access_check ──> steps ──> ready ──> on_verdict
+ *                     │  ^
+ *                     v  │  access_program_answer(), the look-up's answer
+ *                   waiting
+ *
+ * Lifetime  The caller embeds struct access_check and sets its request; it is ours from
+ * access_check() until on_verdict runs or access_cancel() returns. The request's slices must live
+ * as long. Driving   `wake` is called when access_run() is wanted at once, access_due_ms() says
+ * when it is next. See access_loop.h for the glue to a loop. Errors    Everything is a verdict with
+ * a reason; nothing fails. Threads   One; the tables of bans and rates may be shared by several
+ * (they say so). Cost      Two hashes for the rates, one for each path segment for bans, one for a
+ * known verdict.
+ */
+#ifndef ACCESS_ACCESS_H
+#define ACCESS_ACCESS_H
+
+#include "access/bans.h"
+#include "access/questions.h"
+#include "access/verdicts.h"
+
+/* Kinds of buckets in the table of rates. */
+enum {
+    ACCESS_RATE_KIND_CLIENT = 'c',
+    ACCESS_RATE_KIND_ORIGIN = 'o'
+};
+
+enum access_path {
+    ACCESS_PATH_TCP,
+    ACCESS_PATH_WEB,
+    ACCESS_PATH_LIB
+};
+
+struct access_request {
+    enum access_path path;
+    struct net_client_key client;
+    struct slice origin;   /* the header as sent; ptr NULL: none was */
+    struct slice target;   /* HOST:PORT; not looked at for the web */
+    bool here_known;       /* own_origin() said that the Host is ours */
+    struct origin here;    /* and that this is the origin that was reached */
+    struct slice url_path; /* for the web: decoded and normalised, without the query */
+};
+
+struct access_result {
+    enum access_reason reason;
+    uint32_t retry_s;     /* what a refusal tells; 0: nothing */
+    bool local;           /* connect to this machine, to the port asked for */
+    struct target target; /* for tcp and lib, once its syntax was right */
+    size_t count;         /* addresses to connect to, these and no others, in order of preference */
+    struct ip addresses[LOOKUP_ADDRESSES_MAX];
+};
+
+enum access_check_state {
+    CHECK_IDLE,
+    CHECK_STEPS,
+    CHECK_PROGRAM,
+    CHECK_LOOKUP,
+    CHECK_READY
+};
+
+struct access_check {
+    struct access_request request;
+    /* Asks the program; access_program_answer() follows, at once or later. NULL: there is none to
+     * ask. */
+    void (*ask_program)(struct access_check *check);
+    void (*on_verdict)(struct access_check *check, const struct access_result *result);
+    /* Private from here on. */
+    struct access *access; /* borrowed: it outlives its checks */
+    enum access_check_state state;
+    unsigned step;
+    bool settled;               /* the reason stands whatever the record says */
+    bool program_asked, asking; /* asking: inside ask_program() */
+    bool target_known;          /* its syntax was right */
+    enum access_reason target_fault;
+    struct origin origin;
+    struct verdict_wait wait;
+    struct list node;
+    struct access_result result;
+};
+
+struct access {
+    const struct access_config *config; /* borrowed: outlives us */
+    struct questions questions;
+    struct verdicts verdicts;
+    struct bans *bans;          /* borrowed, may be shared; NULL: no bans */
+    struct rates *rates;        /* borrowed, may be shared; NULL: no rate limits */
+    struct access_trace *trace; /* borrowed; NULL: none */
+    struct list ready;
+    uint64_t now_ms;
+    void (*wake)(struct access *access);
+    uint64_t verdict_counts[ACCESS_REASONS];
+};
+
+/* `wake` may be NULL for a caller that calls access_run() after every call anyway. */
+void access_init(struct access *a, const struct access_config *config, struct resolver *resolver,
+                 struct bans *bans, struct rates *rates, void (*wake)(struct access *));
+void access_set_trace(struct access *a, struct access_trace *trace);
+/* Every check must have been answered or cancelled, every lease ended. */
+void access_done(struct access *a);
+
+/* request, ask_program and on_verdict are set; the rest is not looked at. */
+void access_check(struct access *a, struct access_check *check, uint64_t now_ms);
+/* No callback after this. Only while the check is ours. */
+void access_cancel(struct access *a, struct access_check *check);
+
+/* What the program said. A refusal bans the client from there for `max_age_s` (at most a day), and
+ * with a Policy-Path (empty: none) from the paths below that. Only after ask_program. */
+void access_program_answer(struct access *a, struct access_check *check, bool allowed,
+                           uint32_t max_age_s, struct slice policy_path);
+
+/* The same ban for a refusal that the program gave outside of a check. */
+void access_ban(struct access *a, const struct access_request *request, uint32_t max_age_s,
+                struct slice policy_path, uint64_t now_ms);
+
+/* Tells the verdicts that are ready, and does what is due. */
+void access_run(struct access *a, uint64_t now_ms);
+/* UINT64_MAX: never. */
+uint64_t access_due_ms(const struct access *a);
+
+/* Watches an allowed connection: `lease->revoked` runs once the record, looked up again whenever
+ * the verdict expires, definitely refuses it. Right after on_verdict, with its check and result.
+ * Where no record was asked, nothing is watched. */
+void access_lease_start(struct access *a, const struct access_check *check,
+                        struct verdict_lease *lease);
+void access_lease_end(struct access *a, struct verdict_lease *lease);
+
+#endif

@@ -1,0 +1,205 @@
+#include "access/bans.h"
+
+#include "base/hash.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+enum {
+    WAYS = 8,
+    LOCKS = 64,
+    KEY_BYTES_MAX = 4096
+};
+
+struct ban {
+    uint64_t hash; /* 0: free */
+    uint64_t until_ms;
+};
+
+struct bans {
+    struct ban *entries;
+    size_t sets; /* a power of two */
+    pthread_mutex_t locks[LOCKS];
+};
+
+/* What a hash stands for: one path, or a path and all below it. */
+enum ban_reach {
+    REACH_PATH = 'p',
+    REACH_BELOW = 'b'
+};
+
+struct bans *bans_new(size_t entries)
+{
+    struct bans *b = calloc(1, sizeof(*b));
+    if (!b)
+        return NULL;
+    b->sets = 1;
+    while (b->sets * WAYS < entries)
+        b->sets *= 2;
+    b->entries = aligned_alloc(128, b->sets * WAYS * sizeof(struct ban));
+    if (!b->entries) {
+        free(b);
+        return NULL;
+    }
+    memset(b->entries, 0, b->sets * WAYS * sizeof(struct ban));
+    for (int i = 0; i < LOCKS; i++)
+        pthread_mutex_init(&b->locks[i], NULL);
+    return b;
+}
+
+void bans_free(struct bans *b)
+{
+    if (!b)
+        return;
+    for (int i = 0; i < LOCKS; i++)
+        pthread_mutex_destroy(&b->locks[i]);
+    free(b->entries);
+    free(b);
+}
+
+size_t bans_bytes(const struct bans *b)
+{
+    return sizeof(*b) + b->sets * WAYS * sizeof(struct ban);
+}
+
+/* ---- hashing ---- */
+
+static uint64_t hash_key(const struct ban_key *key, enum ban_reach reach, struct slice path)
+{
+    /* Each part is hashed by itself, so that no length of one part can be confused with another's,
+     * and no size of request needs a buffer. */
+    uint64_t parts[6] = {
+        hash_bytes(key->client), hash_bytes(key->origin), hash_bytes(key->target),
+        hash_bytes(path),        (uint64_t)reach,
+    };
+    uint64_t hash = hash_bytes(slice_make(parts, sizeof(parts)));
+    return hash ? hash : 1;
+}
+
+static struct ban *set_of(struct bans *b, uint64_t hash, pthread_mutex_t **ret_lock)
+{
+    size_t set = hash & (b->sets - 1);
+    *ret_lock = &b->locks[set % LOCKS];
+    return b->entries + set * WAYS;
+}
+
+static uint64_t find_until(struct bans *b, uint64_t hash)
+{
+    pthread_mutex_t *lock;
+    uint64_t until = 0;
+    struct ban *set = set_of(b, hash, &lock);
+    pthread_mutex_lock(lock);
+    for (int i = 0; i < WAYS; i++)
+        if (set[i].hash == hash)
+            until = set[i].until_ms;
+    pthread_mutex_unlock(lock);
+    return until;
+}
+
+static void put(struct bans *b, uint64_t hash, uint64_t until_ms)
+{
+    pthread_mutex_t *lock;
+    struct ban *set = set_of(b, hash, &lock), *victim = set;
+    pthread_mutex_lock(lock);
+    for (int i = 0; i < WAYS; i++) {
+        if (set[i].hash == hash) {
+            victim = &set[i];
+            break;
+        }
+        if (set[i].until_ms < victim->until_ms)
+            victim = &set[i];
+    }
+    if (victim->hash != hash || victim->until_ms < until_ms)
+        *victim = (struct ban){hash, until_ms};
+    pthread_mutex_unlock(lock);
+}
+
+/* ---- paths ---- */
+
+static bool has_escaped(struct slice s, char digit)
+{
+    for (size_t i = 0; i + 2 < s.len; i++)
+        if (s.ptr[i] == '%' && s.ptr[i + 1] == '2' && (s.ptr[i + 2] | 0x20) == digit)
+            return true;
+    return false;
+}
+
+static bool has_dots(struct slice path)
+{
+    for (size_t i = 0; i < path.len; i++) {
+        if (path.ptr[i] != '/')
+            continue;
+        struct slice segment = slice_skip(path, i + 1);
+        segment.len = slice_find(segment, '/');
+        if (slice_equal(segment, SLICE_LITERAL("..")) || slice_equal(segment, SLICE_LITERAL(".")))
+            return true;
+    }
+    return false;
+}
+
+bool ban_policy_path_counts(struct slice policy, struct slice path)
+{
+    if (!slice_starts_with(policy, SLICE_LITERAL("/")) || has_escaped(policy, 'e') ||
+        has_escaped(policy, 'f') || slice_find(policy, '\\') < policy.len ||
+        memmem(policy.ptr, policy.len, "//", 2) || has_dots(policy))
+        return false;
+    if (!slice_starts_with(path, policy))
+        return false;
+    return path.len == policy.len || policy.ptr[policy.len - 1] == '/' ||
+           path.ptr[policy.len] == '/';
+}
+
+/* The next ancestor of `path` after the one of length `at`, from the root down: `/`, `/chat`, the
+ * path itself. Its length, or 0 at the end. */
+static size_t next_ancestor(struct slice path, size_t at)
+{
+    if (at == 0)
+        return path.len && path.ptr[0] == '/' ? 1 : 0;
+    if (at >= path.len)
+        return 0;
+    size_t from = at == 1 ? 1 : at + 1;
+    return from + slice_find(slice_skip(path, from), '/');
+}
+
+/* Without its last slash, the root aside: `/chat/` and `/chat` ban the same. */
+static struct slice trim_slash(struct slice path)
+{
+    if (path.len > 1 && path.ptr[path.len - 1] == '/')
+        path.len--;
+    return path;
+}
+
+static int depth_of(struct slice path)
+{
+    int depth = 0;
+    for (size_t at = next_ancestor(path, 0); at; at = next_ancestor(path, at))
+        depth++;
+    return depth;
+}
+
+/* ---- from outside ---- */
+
+void bans_add(struct bans *b, const struct ban_key *key, struct slice policy_path, uint32_t seconds,
+              uint64_t now_ms)
+{
+    if (seconds == 0)
+        return;
+    uint64_t limited = seconds < BAN_SECONDS_MAX ? seconds : BAN_SECONDS_MAX;
+    uint64_t until = now_ms + limited * 1000;
+    put(b, hash_key(key, REACH_PATH, key->path), until);
+    struct slice policy = trim_slash(policy_path);
+    if (ban_policy_path_counts(policy_path, key->path) && depth_of(policy) <= BAN_SEGMENTS_MAX)
+        put(b, hash_key(key, REACH_BELOW, policy), until);
+}
+
+uint32_t bans_check(struct bans *b, const struct ban_key *key, uint64_t now_ms)
+{
+    uint64_t until = find_until(b, hash_key(key, REACH_PATH, key->path));
+    int depth = 0;
+    for (size_t at = next_ancestor(key->path, 0); at && depth < BAN_SEGMENTS_MAX;
+         at = next_ancestor(key->path, at), depth++) {
+        uint64_t other = find_until(b, hash_key(key, REACH_BELOW, slice_first(key->path, at)));
+        until = other > until ? other : until;
+    }
+    return until > now_ms ? (uint32_t)((until - now_ms + 999) / 1000) : 0;
+}

@@ -1,0 +1,51 @@
+/* bans.h - who was refused a short while ago and is turned away without another look.
+ *
+ * A ban is for one client (IPv6: its /64), one page origin, one target and one path, or with
+ * `Access-Control-Policy-Path` for every path from there down. Nothing of these is stored but a
+ * keyed hash, so an entry has 16 bytes whatever the peers send; two that collide (1 in 2^64) would
+ * share a ban.
+ *
+ * Memory   Fixed at bans_new(). When a set of 8 is full, the ban that ends first gives way: under a
+ *          flood from more clients than fit, the shortest bans are forgotten early.
+ * Threads  Any: sets are guarded by striped locks, so that one table serves every worker.
+ * Cost     One hash for each segment of the path, at most BAN_SEGMENTS_MAX, and one cache line
+ * each.
+ */
+#ifndef ACCESS_BANS_H
+#define ACCESS_BANS_H
+
+#include "base/slice.h"
+
+#define BAN_SECONDS      60
+#define BAN_SECONDS_MAX  86400
+#define BAN_SEGMENTS_MAX 16 /* a Policy-Path deeper than this bans the one path only */
+
+struct bans;
+
+/* Room for at least `entries`. NULL without memory. */
+struct bans *bans_new(size_t entries);
+void bans_free(struct bans *bans);
+size_t bans_bytes(const struct bans *bans);
+
+struct ban_key {
+    struct slice client; /* what limits count by */
+    struct slice origin; /* as sent; empty if none was */
+    struct slice target; /* HOST:PORT, or an origin */
+    struct slice path;   /* of a URL, decoded and normalised, so that no spelling escapes; empty for
+                            HOST:PORT */
+};
+
+/* Bans for `seconds`, cut at a day; 0 lifts nothing and bans nothing. `policy_path` (empty: none)
+ * widens the ban if it is an ancestor of the path, or the path itself, by segments; anything else
+ * is ignored. */
+void bans_add(struct bans *bans, const struct ban_key *key, struct slice policy_path,
+              uint32_t seconds, uint64_t now_ms);
+
+/* How many seconds remain, rounded up; 0 if there is no ban. */
+uint32_t bans_check(struct bans *bans, const struct ban_key *key, uint64_t now_ms);
+
+/* Whether a Policy-Path counts for a path: an ancestor by segments, without `..`, `%2e`, `%2f`,
+ * `\`, `//`. */
+bool ban_policy_path_counts(struct slice policy_path, struct slice path);
+
+#endif

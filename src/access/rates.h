@@ -1,0 +1,32 @@
+/* rates.h - how often: token buckets, one for each key, in a table of fixed size.
+ *
+ * A bucket holds up to `burst` tokens and gains `per_minute` of them a minute; what is done takes
+ * one. A key that is not in the table has a full bucket. When a set of 8 is full, the fullest
+ * bucket gives way, since it says least: memory is bounded under any flood, and the busiest keys
+ * stay counted.
+ *
+ * Threads  Any: striped locks; one table serves every worker.
+ * Cost     One hash and one or two cache lines.
+ */
+#ifndef ACCESS_RATES_H
+#define ACCESS_RATES_H
+
+#include "base/slice.h"
+
+struct rates;
+
+struct rate {
+    uint32_t per_minute; /* 0: no limit */
+    uint32_t burst;      /* at least 1 */
+};
+
+struct rates *rates_new(size_t entries);
+void rates_free(struct rates *rates);
+size_t rates_bytes(const struct rates *rates);
+
+/* Takes a token of the bucket `kind` (a number of the caller's choice) and `key`. 0, or if it is
+ * empty the seconds, rounded up, until there is one again. */
+uint32_t rates_take(struct rates *rates, const struct rate *rate, unsigned kind, struct slice key,
+                    uint64_t now_ms);
+
+#endif

@@ -1,0 +1,16 @@
+/* trace.h - the steps of a decision, told while it is made, for `httpsocket policy` and debugging.
+ */
+#ifndef ACCESS_TRACE_H
+#define ACCESS_TRACE_H
+
+struct access_trace {
+    /* `what`: origin, target, question, record, address, consent, ...; `text` for people. Both
+     * borrowed. */
+    void (*step)(struct access_trace *trace, const char *what, const char *text);
+};
+
+/* Does nothing without a trace (NULL). What a peer sent is given escaped. */
+void access_trace(struct access_trace *trace, const char *what, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

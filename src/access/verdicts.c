@@ -1,0 +1,376 @@
+#include "access/verdicts.h"
+
+#include "base/hash.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum {
+    RATE_KIND_LOOKUPS = 'l',
+    RECHECK_DELAY_MS = 1000
+};
+
+/* A look-up's memory: the look-up of a verdict, or spare. */
+struct slot {
+    struct lookup lookup;
+    struct verdict *verdict; /* borrowed: it holds us */
+    struct list spare;
+};
+
+/*   IDLE <──> RUNNING <──> LEASED     place() puts a verdict where it belongs */
+enum verdict_place {
+    PLACE_NOWHERE,
+    PLACE_IDLE,
+    PLACE_RUNNING,
+    PLACE_LEASED
+};
+
+struct verdict {
+    struct verdicts *owner; /* borrowed: it owns us */
+    struct list in_bucket;
+    struct list in_list; /* of `place` */
+    enum verdict_place place;
+    struct origin origin;
+    struct target target;
+    enum access_via via;
+    struct net_client_key client; /* whose look-up it is */
+    struct slot *slot;            /* NULL: no look-up runs */
+    struct list waits, leases;
+    bool known;
+    uint64_t expires_ms;
+    struct lookup_outcome outcome;
+};
+
+/* ---- where a verdict is ---- */
+
+static struct list *bucket_of(struct verdicts *v, const struct verdict_question *q)
+{
+    uint64_t parts[3] = {
+        hash_bytes(authority_host(&q->origin->authority)),
+        hash_bytes(slice_of(q->target->host)),
+        (uint64_t)q->target->port << 32 | (uint64_t)q->origin->authority.port << 8 |
+            (uint64_t)q->via << 2 | q->origin->scheme,
+    };
+    return &v->buckets[hash_bytes(slice_make(parts, sizeof(parts))) % VERDICTS_BUCKETS];
+}
+
+static struct verdict *find(struct verdicts *v, const struct verdict_question *q)
+{
+    struct list *bucket = bucket_of(v, q);
+    for (struct list *node = bucket->next; node != bucket; node = node->next) {
+        struct verdict *d = container_of(node, struct verdict, in_bucket);
+        if (d->via == q->via && d->target.port == q->target->port &&
+            strcmp(d->target.host, q->target->host) == 0 && origin_equal(&d->origin, q->origin))
+            return d;
+    }
+    return NULL;
+}
+
+static void take_out(struct verdict *d)
+{
+    d->owner->idle_count -= d->place == PLACE_IDLE;
+    d->owner->running_count -= d->place == PLACE_RUNNING;
+    list_remove(&d->in_list);
+    d->place = PLACE_NOWHERE;
+}
+
+static void place(struct verdict *d)
+{
+    struct verdicts *v = d->owner;
+    take_out(d);
+    if (d->slot) {
+        d->place = PLACE_RUNNING;
+        v->running_count++;
+        list_append(&v->running, &d->in_list);
+    } else if (!list_empty(&d->leases)) {
+        d->place = PLACE_LEASED;
+        list_append(&v->leased, &d->in_list);
+        if (d->expires_ms < v->leased_due_ms)
+            v->leased_due_ms = d->expires_ms;
+    } else {
+        d->place = PLACE_IDLE;
+        v->idle_count++;
+        list_append(&v->idle, &d->in_list);
+    }
+}
+
+static void drop(struct verdict *d)
+{
+    assert(!d->slot && list_empty(&d->waits) && list_empty(&d->leases));
+    take_out(d);
+    list_remove(&d->in_bucket);
+    free(d);
+}
+
+static struct verdict *add(struct verdicts *v, const struct verdict_question *q)
+{
+    while (v->idle_count && v->idle_count >= v->config->cache_max)
+        drop(container_of(v->idle.next, struct verdict, in_list));
+    struct verdict *d = calloc(1, sizeof(*d));
+    if (!d)
+        return NULL;
+    d->owner = v;
+    d->origin = *q->origin;
+    d->target = *q->target;
+    d->via = q->via;
+    list_init(&d->in_list);
+    list_init(&d->waits);
+    list_init(&d->leases);
+    list_append(bucket_of(v, q), &d->in_bucket);
+    place(d);
+    return d;
+}
+
+/* ---- looking up ---- */
+
+static struct slot *take_slot(struct verdicts *v)
+{
+    struct list *spare = list_pop(&v->spare);
+    if (spare)
+        return container_of(spare, struct slot, spare);
+    struct slot *slot = calloc(1, sizeof(*slot));
+    if (slot)
+        list_init(&slot->spare);
+    return slot;
+}
+
+static void tell_waits(struct verdict *d, struct list *waits)
+{
+    for (struct list *node; (node = list_pop(waits));) {
+        struct verdict_wait *wait = container_of(node, struct verdict_wait, node);
+        wait->verdict = NULL;
+        wait->known(wait, &d->outcome);
+    }
+}
+
+static void revoke(struct verdict *d, struct list *leases)
+{
+    for (struct list *node; (node = list_pop(leases));) {
+        struct verdict_lease *lease = container_of(node, struct verdict_lease, node);
+        lease->verdict = NULL;
+        d->owner->revoked++;
+        lease->revoked(lease, &d->outcome);
+    }
+}
+
+/* What the callbacks below start anew goes to fresh lists; the verdict itself stays until they are
+ * over, since it is where it can't be dropped: running. */
+static void decided(struct lookup *lookup, const struct lookup_outcome *outcome)
+{
+    struct slot *slot = container_of(lookup, struct slot, lookup);
+    struct verdict *d = slot->verdict;
+    struct list waits, leases;
+    list_init(&waits);
+    list_init(&leases);
+    list_splice(&waits, &d->waits);
+    d->outcome = *outcome;
+    d->known = true;
+    d->expires_ms = lookup->now_ms + outcome->ttl_s * 1000ull;
+    if (access_reason_row(outcome->reason)->verdict == ACCESS_DENY)
+        list_splice(&leases, &d->leases);
+    tell_waits(d, &waits);
+    revoke(d, &leases);
+    list_append(&d->owner->spare, &slot->spare);
+    d->slot = NULL;
+    place(d);
+}
+
+static bool start(struct verdict *d, uint64_t now_ms)
+{
+    struct verdicts *v = d->owner;
+    struct slot *slot = take_slot(v);
+    if (!slot)
+        return false;
+    slot->verdict = d;
+    slot->lookup.trace = v->trace;
+    slot->lookup.decided = decided;
+    d->slot = slot;
+    place(d);
+    lookup_start(&slot->lookup, v->config, v->resolver, &d->origin, d->via, &d->target, now_ms);
+    return true;
+}
+
+static bool same_client(const struct net_client_key *a, const struct net_client_key *b)
+{
+    return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
+
+/* Whether the client or the origin has its share of the look-ups that run. */
+static bool has_its_share(const struct verdicts *v, const struct verdict_question *q)
+{
+    uint32_t of_client = 0, of_origin = 0;
+    for (const struct list *node = v->running.next; node != &v->running; node = node->next) {
+        const struct verdict *d = container_of(node, struct verdict, in_list);
+        of_client += same_client(&d->client, q->client);
+        of_origin += origin_equal(&d->origin, q->origin);
+    }
+    return of_client >= v->config->pending_client_max || of_origin >= v->config->pending_origin_max;
+}
+
+static enum verdicts_status may_start(struct verdicts *v, const struct verdict_question *q,
+                                      uint64_t now_ms, uint32_t *ret_wait_s)
+{
+    if (v->running_count >= v->config->pending_max)
+        return VERDICTS_FULL;
+    uint32_t wait_s = has_its_share(v, q);
+    if (!wait_s && v->rates)
+        wait_s = rates_take(v->rates, &v->config->rate_lookups, RATE_KIND_LOOKUPS,
+                            slice_make(q->client->bytes, sizeof(q->client->bytes)), now_ms);
+    if (!wait_s)
+        return VERDICTS_WAIT;
+    *ret_wait_s = wait_s;
+    return VERDICTS_RATE_LIMITED;
+}
+
+enum verdicts_status verdicts_get(struct verdicts *v, const struct verdict_question *q,
+                                  struct verdict_wait *wait, uint64_t now_ms,
+                                  struct lookup_outcome *ret, uint32_t *ret_wait_s)
+{
+    struct verdict *d = find(v, q);
+    if (d && d->known && now_ms < d->expires_ms) {
+        v->hits++;
+        *ret = d->outcome;
+        place(d); /* to the end of its list: recently used */
+        return VERDICTS_KNOWN;
+    }
+    if (!d || !d->slot) {
+        enum verdicts_status status = may_start(v, q, now_ms, ret_wait_s);
+        if (status != VERDICTS_WAIT)
+            return status;
+        d = d ? d : add(v, q);
+        if (!d)
+            return VERDICTS_FULL;
+        d->client = *q->client;
+        if (!start(d, now_ms))
+            return VERDICTS_FULL;
+        v->misses++;
+    }
+    wait->verdict = d;
+    list_append(&d->waits, &wait->node);
+    return VERDICTS_WAIT;
+}
+
+void verdict_wait_cancel(struct verdicts *v, struct verdict_wait *wait)
+{
+    struct verdict *d = wait->verdict;
+    if (!d)
+        return;
+    wait->verdict = NULL;
+    list_remove(&wait->node);
+    if (!list_empty(&d->waits) || !list_empty(&d->leases) || !d->slot || d->known)
+        return;
+    /* Nobody wants to know any more. */
+    lookup_cancel(&d->slot->lookup);
+    list_append(&v->spare, &d->slot->spare);
+    d->slot = NULL;
+    drop(d);
+}
+
+/* ---- leases ---- */
+
+void verdict_lease_start(struct verdicts *v, const struct verdict_question *q,
+                         struct verdict_lease *lease, uint64_t now_ms)
+{
+    struct verdict *d = find(v, q);
+    if (!d)
+        d = add(v, q);
+    if (!d) { /* no memory: the connection goes on unwatched rather than not at all */
+        lease->verdict = NULL;
+        return;
+    }
+    if (!d->known && !d->slot)
+        d->expires_ms = now_ms;
+    lease->verdict = d;
+    list_append(&d->leases, &lease->node);
+    place(d);
+}
+
+void verdict_lease_end(struct verdicts *v, struct verdict_lease *lease)
+{
+    (void)v;
+    struct verdict *d = lease->verdict;
+    if (!d)
+        return;
+    lease->verdict = NULL;
+    list_remove(&lease->node);
+    place(d);
+}
+
+static void recheck_leased(struct verdicts *v, uint64_t now_ms)
+{
+    struct list due, *node;
+    if (now_ms < v->leased_due_ms)
+        return;
+    list_init(&due);
+    list_splice(&due, &v->leased);
+    v->leased_due_ms = UINT64_MAX;
+    while ((node = list_pop(&due))) {
+        struct verdict *d = container_of(node, struct verdict, in_list);
+        bool expired = d->expires_ms <= now_ms;
+        if (expired && v->running_count < v->config->pending_max && start(d, now_ms)) {
+            v->rechecks++;
+            continue;
+        }
+        if (expired)
+            d->expires_ms = now_ms + RECHECK_DELAY_MS;
+        place(d);
+    }
+}
+
+/* ---- from outside ---- */
+
+void verdicts_init(struct verdicts *v, const struct access_config *config,
+                   struct resolver *resolver)
+{
+    *v = (struct verdicts){.config = config, .resolver = resolver, .leased_due_ms = UINT64_MAX};
+    for (int i = 0; i < VERDICTS_BUCKETS; i++)
+        list_init(&v->buckets[i]);
+    list_init(&v->idle);
+    list_init(&v->running);
+    list_init(&v->leased);
+    list_init(&v->spare);
+}
+
+void verdicts_done(struct verdicts *v)
+{
+    assert(list_empty(&v->leased));
+    while (!list_empty(&v->running)) {
+        struct verdict *d = container_of(v->running.next, struct verdict, in_list);
+        lookup_cancel(&d->slot->lookup);
+        list_append(&v->spare, &d->slot->spare);
+        d->slot = NULL;
+        drop(d);
+    }
+    while (!list_empty(&v->idle))
+        drop(container_of(v->idle.next, struct verdict, in_list));
+    for (struct list *node; (node = list_pop(&v->spare));)
+        free(container_of(node, struct slot, spare));
+}
+
+uint64_t verdicts_due_ms(const struct verdicts *v)
+{
+    uint64_t due = v->leased_due_ms;
+    for (const struct list *node = v->running.next; node != &v->running; node = node->next) {
+        const struct verdict *d = container_of(node, struct verdict, in_list);
+        uint64_t own = lookup_due_ms(&d->slot->lookup);
+        due = own < due ? own : due;
+    }
+    return due;
+}
+
+void verdicts_tick(struct verdicts *v, uint64_t now_ms)
+{
+    recheck_leased(v, now_ms);
+    /* A decision may start and end others: each round takes the first that is due. */
+    for (struct verdict *due = NULL;; due = NULL) {
+        for (struct list *node = v->running.next; node != &v->running && !due; node = node->next) {
+            struct verdict *d = container_of(node, struct verdict, in_list);
+            d->slot->lookup.now_ms = now_ms;
+            if (lookup_due_ms(&d->slot->lookup) <= now_ms)
+                due = d;
+        }
+        if (!due)
+            return;
+        lookup_tick(&due->slot->lookup, now_ms);
+    }
+}

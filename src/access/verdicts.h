@@ -1,0 +1,91 @@
+/* verdicts.h - what look-ups have found, kept for as long as it holds, and looked up once for all
+ * who wait.
+ *
+ * A verdict is known by way in, origin, host and port. It lives for the lowest TTL used, within the
+ * bounds of lookup.h. A connection that it opened holds a lease on it: when the verdict expires it
+ * is looked up again for the leases, and they are revoked only by a definite refusal. A temporary
+ * failure revokes nothing.
+ *
+ * Limits   config->pending_max look-ups run at once, of these a few for one client and one origin;
+ *          who joins a look-up that runs already counts for nothing. At most config->cache_max
+ *          verdicts are kept without a lease; the least recently used goes first.
+ * Memory   1 KiB for a verdict, 5 KiB for a look-up while it runs.
+ * Threads  One.
+ */
+#ifndef ACCESS_VERDICTS_H
+#define ACCESS_VERDICTS_H
+
+#include "access/lookup.h"
+#include "net/address.h"
+
+enum {
+    VERDICTS_BUCKETS = 1024
+};
+
+struct verdict;
+
+struct verdicts {
+    const struct access_config *config; /* borrowed: outlives us */
+    struct resolver *resolver;          /* borrowed: outlives us */
+    struct access_trace *trace;         /* borrowed; NULL: none */
+    struct rates *rates;                /* borrowed; NULL: no limit by rate */
+    struct list buckets[VERDICTS_BUCKETS];
+    struct list idle; /* without lease or look-up, the least recently used first */
+    struct list running, leased;
+    struct list spare; /* look-ups' memory, to be used again */
+    size_t idle_count, running_count;
+    uint64_t leased_due_ms; /* no lease is due before */
+    uint64_t hits, misses, rechecks, revoked;
+};
+
+/* Somebody who waits for a verdict. */
+struct verdict_wait {
+    struct list node;
+    struct verdict *verdict; /* NULL: not waiting */
+    void (*known)(struct verdict_wait *wait, const struct lookup_outcome *outcome);
+};
+
+/* An open connection that a verdict allowed. */
+struct verdict_lease {
+    struct list node;
+    struct verdict *verdict; /* NULL: none is held */
+    /* A definite refusal; the lease is no longer held. */
+    void (*revoked)(struct verdict_lease *lease, const struct lookup_outcome *outcome);
+};
+
+struct verdict_question {
+    const struct origin *origin;
+    enum access_via via;
+    const struct target *target; /* for the web its port is 0 */
+    const struct net_client_key *client;
+};
+
+enum verdicts_status {
+    VERDICTS_KNOWN,        /* *ret is set */
+    VERDICTS_WAIT,         /* wait->known will be called, never from inside */
+    VERDICTS_FULL,         /* too many look-ups run */
+    VERDICTS_RATE_LIMITED, /* too many for this client or origin; *ret_wait_s says how long */
+};
+
+void verdicts_init(struct verdicts *v, const struct access_config *config,
+                   struct resolver *resolver);
+/* Nobody may wait or hold a lease. */
+void verdicts_done(struct verdicts *v);
+
+enum verdicts_status verdicts_get(struct verdicts *v, const struct verdict_question *q,
+                                  struct verdict_wait *wait, uint64_t now_ms,
+                                  struct lookup_outcome *ret, uint32_t *ret_wait_s);
+/* No callback after this; allowed at any time after the wait was zeroed. */
+void verdict_wait_cancel(struct verdicts *v, struct verdict_wait *wait);
+
+/* Holds the verdict on `q`, which must have been given in this turn. `lease->revoked` is set. */
+void verdict_lease_start(struct verdicts *v, const struct verdict_question *q,
+                         struct verdict_lease *lease, uint64_t now_ms);
+/* Allowed at any time after the lease was zeroed. */
+void verdict_lease_end(struct verdicts *v, struct verdict_lease *lease);
+
+/* When verdicts_tick() is wanted; UINT64_MAX: not at all. */
+uint64_t verdicts_due_ms(const struct verdicts *v);
+void verdicts_tick(struct verdicts *v, uint64_t now_ms);
+
+#endif
