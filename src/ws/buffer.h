@@ -18,7 +18,8 @@ static inline size_t buffer_len(const struct ws_buffer *b)
     return b ? b->len : 0;
 }
 
-/* Appends; `expected` more bytes will follow. False without memory: then nothing has changed. */
+/* Appends; at most `expected` more bytes will follow. False without memory: then nothing has
+ * changed. */
 bool buffer_append(struct ws_buffer **b, struct slice data, uint64_t expected);
 
 #endif

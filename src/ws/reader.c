@@ -89,6 +89,12 @@ static void take_whole(struct ws_peer *p, struct bytes data)
         deliver(p, data);
 }
 
+/* How much of the message may still come: unknown before its last fragment. */
+static uint64_t still_expected(const struct ws_reader *r)
+{
+    return r->fin ? r->left : UINT64_MAX;
+}
+
 static void take_data(struct ws_peer *p, struct bytes data)
 {
     struct ws_reader *r = &p->reader;
@@ -102,7 +108,7 @@ static void take_data(struct ws_peer *p, struct bytes data)
         peer_fail(p, 1007, "text that is not UTF-8");
         return;
     }
-    if (data.len && !buffer_append(&r->message, slice_from_bytes(data), r->left))
+    if (data.len && !buffer_append(&r->message, slice_from_bytes(data), still_expected(r)))
         peer_fail(p, 1011, "out of memory");
     else if (last)
         deliver_gathered(p);

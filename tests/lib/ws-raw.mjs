@@ -41,43 +41,47 @@ export function chop(bytes, n) {
   return pieces;
 }
 
-/** The frame at the beginning of `bytes` and its size, or null if it is not whole. Checks what a server's frames have to keep (RFC 6455, 5.1, 5.2). */
-export function readFrame(bytes) {
+/** The header at the beginning of `bytes`: {fin, op, length, at}, or null. Checks what a server's frames have to keep (RFC 6455, 5.1, 5.2). */
+function readHeader(bytes) {
   if (bytes.length < 2) return null;
   const [first, second] = bytes;
   if (second & 0x80) throw new Error('the server sent a masked frame');
   if (first & 0x70) throw new Error('the server sent a reserved bit');
-  let length = second;
-  let at = 2;
-  if (length === 126) {
-    if (bytes.length < 4) return null;
-    length = bytes.readUInt16BE(2);
-    at = 4;
-    if (length < 126) throw new Error('a length that is not in its shortest form');
-  } else if (length === 127) {
-    if (bytes.length < 10) return null;
-    length = Number(bytes.readBigUInt64BE(2));
-    at = 10;
-    if (length < 65536) throw new Error('a length that is not in its shortest form');
-  }
-  if (bytes.length < at + length) return null;
-  return { fin: !!(first & 0x80), op: first & 15, payload: bytes.subarray(at, at + length), size: at + length };
+  const at = second === 127 ? 10 : second === 126 ? 4 : 2;
+  if (bytes.length < at) return null;
+  const length = at === 10 ? Number(bytes.readBigUInt64BE(2)) : at === 4 ? bytes.readUInt16BE(2) : second;
+  if ((at === 4 && length < 126) || (at === 10 && length < 65536)) throw new Error('a length that is not in its shortest form');
+  return { fin: !!(first & 0x80), op: first & 15, length, at };
 }
 
-/** A socket to the server with a readable inbox: `until(found)` waits for what `found(inbox)` returns that is neither null nor undefined. */
+/** How many bytes the frame at the beginning needs, as far as one can tell. */
+function frameSize(bytes) {
+  const header = readHeader(bytes);
+  return header ? header.at + header.length : bytes.length + 1;
+}
+
+/** The frame at the beginning of `bytes` and its size, or null if it is not whole. */
+export function readFrame(bytes) {
+  const header = readHeader(bytes);
+  if (!header || bytes.length < header.at + header.length) return null;
+  const size = header.at + header.length;
+  return { fin: header.fin, op: header.op, payload: bytes.subarray(header.at, size), size };
+}
+
+/** A socket to the server with an inbox: `until(found)` waits for what `found(inbox)` returns that is neither null nor undefined. */
 export class RawSocket {
   #waiting = new Set();
   #chunks = [];
+  #size = 0;
   ended = false;
   error = null;
 
   static async connect(port) {
-    const raw = new RawSocket();
+    const raw = new this();
     raw.socket = net.connect({ host: '127.0.0.1', port, noDelay: true, allowHalfOpen: true });
-    raw.socket.on('data', (data) => (raw.#chunks.push(data), raw.#look()));
+    raw.socket.on('data', (data) => (raw.#chunks.push(data), (raw.#size += data.length), raw.#look()));
     raw.socket.on('error', (error) => (raw.error = error));
-    raw.socket.on('end', () => ((raw.ended = true), raw.#look()));
-    raw.socket.on('close', () => ((raw.ended = true), raw.#look()));
+    for (const event of ['end', 'close']) raw.socket.on(event, () => ((raw.ended = true), raw.#look()));
     await once(raw.socket, 'connect');
     return raw;
   }
@@ -90,6 +94,7 @@ export class RawSocket {
 
   take(n) {
     const all = this.inbox;
+    this.#size = all.length - n;
     this.#chunks = n < all.length ? [all.subarray(n)] : [];
     return all.subarray(0, n);
   }
@@ -98,9 +103,11 @@ export class RawSocket {
     for (const look of this.#waiting) look();
   }
 
-  until(found, what = 'more') {
+  /** `atLeast()` says how many bytes must be there before it is worth while to look. */
+  until(found, what = 'more', atLeast = () => 0) {
     return new Promise((resolve, reject) => {
       const look = () => {
+        if (this.#size < atLeast() && !this.ended) return;
         try {
           const result = found(this.inbox);
           if (result === null || result === undefined) {
@@ -134,10 +141,6 @@ export class RawSocket {
 
   destroy() {
     this.socket.destroy();
-  }
-
-  async untilEnd() {
-    while (!this.ended) await once(this.socket, 'close').catch(() => {});
   }
 }
 
@@ -173,38 +176,33 @@ export async function readHead(raw) {
 /** An open WebSocket of raw frames. */
 export class RawWebSocket extends RawSocket {
   static async open(port, change) {
-    const raw = Object.setPrototypeOf(await RawSocket.connect(port), RawWebSocket.prototype);
+    const raw = await this.connect(port);
     raw.socket.write(handshake(change));
     const { status } = await readHead(raw);
     if (status !== 101) throw new Error(`the handshake was answered ${status}`);
     return raw;
   }
 
+  #wanted = 2;
+
   /** The next frame: {fin, op, payload}. */
   next() {
     return this.until((inbox) => {
       const found = readFrame(inbox);
-      if (found) this.take(found.size);
+      if (!found) {
+        this.#wanted = frameSize(inbox);
+        return null;
+      }
+      this.#wanted = 2;
+      this.take(found.size);
       return found;
-    }, 'a frame');
+    }, 'a frame', () => this.#wanted);
   }
 
   /** All frames until the server has ended its side. */
   async rest() {
     const frames = [];
-    for (;;) {
-      const found = readFrame(this.inbox);
-      if (found) {
-        this.take(found.size);
-        frames.push(found);
-      } else if (this.ended) {
-        if (this.inbox.length) throw new Error('a frame that is not whole');
-        return frames;
-      } else {
-        await new Promise((resolve) => {
-          for (const event of ['data', 'end', 'close']) this.socket.once(event, resolve);
-        });
-      }
-    }
+    while (await this.until((inbox) => (inbox.length > 0 ? true : this.ended ? false : null))) frames.push(await this.next());
+    return frames;
   }
 }

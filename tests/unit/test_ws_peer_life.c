@@ -2,7 +2,7 @@
  * millisecond a turn. */
 #include "ws_harness.h"
 
-#include "ws/buffer.h"
+#include "ws/parts.h"
 
 static struct harness h;
 static struct text script;
@@ -368,6 +368,42 @@ static void a_buffer_grows_with_what_has_come(void **state)
     free(b);
 }
 
+static size_t grown;
+
+static void count_growth(struct harness *harness)
+{
+    static size_t room;
+    const struct ws_buffer *b = harness->peer ? harness->peer->reader.message : NULL;
+    if (b && b->room != room)
+        grown++;
+    room = b ? b->room : 0;
+}
+
+static void many_fragments_are_gathered_by_doubling(void **state)
+{
+    (void)state;
+    enum {
+        COUNT = 3000
+    };
+    static const struct frame middle[] = {F(0x00, "0123456789"), {0}};
+    static struct text all;
+    all.len = 0;
+    script_of((struct frame[]){F(0x02, ""), {0}});
+    text_add(&all, script.bytes, script.len);
+    script_of(middle);
+    for (size_t i = 0; i < COUNT; i++)
+        text_add(&all, script.bytes, script.len);
+    begin(nothing);
+    h.input = slice_make(all.bytes, all.len);
+    h.first = h.step = 16;
+    h.config.message_max = 1u << 20;
+    h.each_turn = count_growth;
+    grown = 0;
+    harness_run(&h);
+    assert_int_equal(all.len, 6 + 16 * COUNT);
+    assert_in_range(grown, 5, 15); /* of 3000 */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -386,6 +422,7 @@ int main(void)
         cmocka_unit_test(a_message_may_have_any_number_of_pieces),
         cmocka_unit_test(a_peer_that_does_not_read_is_dropped_at_queue_max),
         cmocka_unit_test(a_peer_that_sends_pings_and_reads_no_pongs_is_not_read_either),
+        cmocka_unit_test(many_fragments_are_gathered_by_doubling),
         cmocka_unit_test(a_buffer_grows_with_what_has_come),
     };
     return cmocka_run_group_tests_name("ws_peer_life", tests, NULL, NULL);
