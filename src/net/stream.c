@@ -46,17 +46,17 @@ static void plain_drain(struct io *io)
         s->ops->on_drain(s);
 }
 
-static void tls_recv(struct io *io, struct bytes data)
+static void secure_recv(struct io *io, struct bytes data)
 {
     tls_stream_receive(stream_of(io), slice_from_bytes(data));
 }
 
-static void tls_end(struct io *io, int error)
+static void secure_end(struct io *io, int error)
 {
     tls_stream_ended(stream_of(io), error);
 }
 
-static void tls_drain(struct io *io)
+static void secure_drain(struct io *io)
 {
     tls_stream_drained(stream_of(io));
 }
@@ -67,7 +67,7 @@ static void gone(struct io *io)
 }
 
 static const struct io_ops plain_ops = {plain_recv, plain_end, plain_drain, gone};
-static const struct io_ops tls_ops = {tls_recv, tls_end, tls_drain, gone};
+static const struct io_ops secure_ops = {secure_recv, secure_end, secure_drain, gone};
 
 static void nobody_recv(struct stream *s, struct bytes data)
 {
@@ -91,7 +91,7 @@ static struct stream *stream_make(struct loop *loop, int fd, struct tls *tls)
     if (!s)
         goto fail;
     *s = (struct stream){.ops = &nobody, .tls = tls};
-    if (io_open(loop, &s->io, fd, tls ? &tls_ops : &plain_ops, tls && tls_has_input(tls)) < 0)
+    if (io_open(loop, &s->io, fd, tls ? &secure_ops : &plain_ops, tls && tls_has_input(tls)) < 0)
         goto fail;
     if (tls)
         tls_stream_start(s);

@@ -3,7 +3,7 @@
  * The SSL reads from the bytes that the io has just received, where they are, and writes to the io,
  * which corks: neither side has a buffer of ours.
  *
- *   input   OPEN ──> ENDED ──> FAILED   close_notify; a failure, of the io or of TLS (end)
+ *   input   OPEN ──> ENDED ──> FAILED   close_notify; a failure, of the io or of TLS (tls_end)
  *              └───────────────^
  *   output  OPEN ──> LAST ───> DONE     shutdown or finish while something waits: LAST;
  *              └───────────────^        close_notify is written, the rest is refused: DONE
@@ -18,8 +18,47 @@
 #define NET_TLS_STREAM_H
 
 #include "net/stream.h"
+#include "net/tls_queue.h"
 
 #include <openssl/ssl.h>
+
+enum {
+    TLS_RECORD_MAX = 16384 /* RFC 8446, 5.1 */
+};
+
+enum tls_input {
+    TLS_INPUT_OPEN,
+    TLS_INPUT_ENDED,
+    TLS_INPUT_FAILED
+};
+
+enum tls_output {
+    TLS_OUTPUT_OPEN,
+    TLS_OUTPUT_LAST,
+    TLS_OUTPUT_DONE
+};
+
+struct tls {
+    SSL *ssl;
+    struct stream *stream; /* borrowed: it owns us; NULL in a parcel */
+    struct slice in; /* borrowed: received, not yet read by the SSL; only during tls_decrypt() */
+    char *kept;      /* what was left of `in` when the owner paused */
+    size_t kept_len;
+    struct tls_queue queue;
+    struct timer later; /* work that must not be done inside the owner's call */
+    struct timer linger;
+    uint64_t linger_until_ms;
+    const char *why; /* static text */
+    int error;       /* to be told by `later` */
+    enum tls_input input;
+    enum tls_output output;
+    bool handshaking;
+    bool paused;
+    bool io_ended; /* while something was kept */
+    bool closing;  /* the owner is gone */
+    bool alerted;  /* the SSL failed: its alert may be on the way */
+    bool owes_drain;
+};
 
 /* A new session of what the context holds now. NULL without memory. */
 SSL *tls_context_session(struct tls_context *c);
@@ -51,5 +90,23 @@ void tls_stream_resume(struct stream *s);
 void tls_stream_shutdown(struct stream *s);
 void tls_stream_finish(struct stream *s, uint64_t linger_ms);
 void tls_stream_close(struct stream *s);
+
+/* ---- between the files: tls_stream.c, tls_input.c, tls_output.c ---- */
+
+/* With the next timers: what must not be done inside the owner's call. */
+void tls_do_later(struct tls *tls);
+void tls_fail_later(struct tls *tls, int error);
+void tls_remember_why(struct tls *tls);
+
+/* Encrypts as much of the queue as the io shall hold; the rest when that has left. */
+void tls_feed(struct tls *tls);
+void tls_lingered(struct timer *timer);
+
+/* The owner learns it, once; a stream without owner is closed. */
+void tls_end(struct stream *s, int error);
+void tls_decrypt(struct stream *s, struct slice data);
+void tls_decrypt_kept(struct stream *s);
+/* -ENOMEM, then nothing has changed. */
+int tls_keep_rest(struct tls *tls);
 
 #endif

@@ -1,0 +1,166 @@
+#include "net/tls_stream.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <openssl/err.h>
+#include <stdlib.h>
+
+void tls_end(struct stream *s, int error)
+{
+    struct tls *tls = s->tls;
+    if (tls->closing) {
+        tls_stream_close(s);
+        return;
+    }
+    enum tls_input next = error ? TLS_INPUT_FAILED : TLS_INPUT_ENDED;
+    if (tls->input >= next)
+        return;
+    tls->input = next;
+    s->ops->on_end(s, error);
+}
+
+static void fail(struct stream *s)
+{
+    struct tls *tls = s->tls;
+    tls_remember_why(tls);
+    tls->alerted = true;
+    tls_end(s, -EPROTO);
+}
+
+/* False if the SSL takes no more: it wants more bytes, or the end has come. */
+static bool stopped(struct stream *s, int result)
+{
+    switch (SSL_get_error(s->tls->ssl, result)) {
+    case SSL_ERROR_NONE:
+        return false;
+    case SSL_ERROR_WANT_READ:
+        return true;
+    case SSL_ERROR_ZERO_RETURN:
+        tls_end(s, 0);
+        return true;
+    default:
+        fail(s);
+        return true;
+    }
+}
+
+static bool handshake(struct stream *s)
+{
+    struct tls *tls = s->tls;
+    ERR_clear_error();
+    if (stopped(s, SSL_do_handshake(tls->ssl)))
+        return false;
+    tls->handshaking = false;
+    if (tls->queue.bytes > 0 || tls->output == TLS_OUTPUT_LAST)
+        tls_feed(tls);
+    if (tls->paused && !tls->closing)
+        io_pause(&s->io);
+    return true;
+}
+
+static bool read_record(struct stream *s)
+{
+    char plain[TLS_RECORD_MAX];
+    ERR_clear_error();
+    int n = SSL_read(s->tls->ssl, plain, sizeof(plain));
+    if (stopped(s, n))
+        return false;
+    s->ops->on_recv(s, (struct bytes){plain, (size_t)n});
+    return true;
+}
+
+int tls_keep_rest(struct tls *tls)
+{
+    if (tls->in.len == 0 || tls->input != TLS_INPUT_OPEN)
+        return 0;
+    char *kept = malloc(tls->in.len);
+    if (!kept)
+        return -ENOMEM;
+    memcpy(kept, tls->in.ptr, tls->in.len);
+    tls->kept = kept;
+    tls->kept_len = tls->in.len;
+    tls->in = SLICE_NONE;
+    return 0;
+}
+
+static bool belongs(const struct stream *s, const struct tls *tls)
+{
+    return s->tls == tls && (!tls->closing || tls->handshaking);
+}
+
+/* The owner's callbacks may detach the stream: then `tls` is another thread's, and only `s`, which
+ * is freed at the end of the turn, may be looked at. */
+void tls_decrypt(struct stream *s, struct slice data)
+{
+    struct tls *tls = s->tls;
+    tls->in = data;
+    while (belongs(s, tls) && tls->input == TLS_INPUT_OPEN) {
+        if (tls->handshaking) {
+            if (!handshake(s))
+                break;
+        } else if (tls->paused || !read_record(s)) {
+            break;
+        }
+    }
+    if (!belongs(s, tls))
+        return;
+    if (tls_keep_rest(tls) < 0)
+        tls_fail_later(tls, -ENOMEM);
+    tls->in = SLICE_NONE;
+}
+
+void tls_stream_receive(struct stream *s, struct slice data)
+{
+    struct tls *tls = s->tls;
+    if (tls->input != TLS_INPUT_OPEN || !belongs(s, tls))
+        return;
+    assert(!tls->kept);
+    tls_decrypt(s, data);
+}
+
+void tls_stream_ended(struct stream *s, int error)
+{
+    struct tls *tls = s->tls;
+    if (tls->closing) {
+        if (error)
+            tls_stream_close(s);
+        return;
+    }
+    if (error)
+        tls_end(s, error);
+    else if (tls->kept)
+        tls->io_ended = true;
+    else if (tls->input == TLS_INPUT_OPEN)
+        tls_end(s, -ECONNRESET);
+}
+
+void tls_stream_pause(struct stream *s)
+{
+    s->tls->paused = true;
+    if (!s->tls->handshaking)
+        io_pause(&s->io);
+}
+
+void tls_stream_resume(struct stream *s)
+{
+    s->tls->paused = false;
+    if (s->tls->kept)
+        tls_do_later(s->tls);
+    else
+        io_resume(&s->io);
+}
+
+void tls_decrypt_kept(struct stream *s)
+{
+    struct tls *tls = s->tls;
+    char *kept = tls->kept;
+    tls->kept = NULL;
+    tls_decrypt(s, slice_make(kept, tls->kept_len));
+    free(kept);
+    if (!belongs(s, tls) || tls->kept || tls->paused)
+        return;
+    if (tls->io_ended)
+        tls_end(s, -ECONNRESET);
+    else
+        io_resume(&s->io);
+}
