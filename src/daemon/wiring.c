@@ -112,20 +112,6 @@ static void connect_page(struct worker *w, struct exchange *x, const struct ws_h
 
 /* ---- ordinary requests ---- */
 
-static void redirect_to_folder(struct exchange *x)
-{
-    struct text location = {0};
-    struct slice path, query;
-    http_target_split(x->request->target, &path, &query);
-    text_put(&location, path);
-    text_put(&location, SLICE_LITERAL("/"));
-    if (query.ptr)
-        text_printf(&location, "?%.*s", SLICE_ARG(query));
-    struct http_header header = {SLICE_LITERAL("Location"), text_slice(&location)};
-    exchange_answer(x, 301, SLICE_LITERAL("moved"), &header, location.failed ? 0 : 1);
-    text_done(&location);
-}
-
 static void answer_site(struct worker *w, struct exchange *x, const struct origin *own)
 {
     struct site_found found;
@@ -142,7 +128,7 @@ static void answer_site(struct worker *w, struct exchange *x, const struct origi
         exchange_answer(x, 503, SLICE_LITERAL("the server can't open files right now"), &retry_soon, 1);
         return;
     case SITE_REDIRECT:
-        redirect_to_folder(x);
+        static_redirect_to_folder(x);
         return;
     case SITE_FILE:
         static_answer(x, &found);

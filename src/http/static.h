@@ -12,6 +12,9 @@ void static_answer(struct exchange *x, struct site_found *found);
  * Conditions, but no ranges. */
 void static_answer_bytes(struct exchange *x, struct slice body, struct slice type,
                          struct slice etag);
+/* 301 to the path with a slash and the query: for SITE_REDIRECT. It is written from the normalised
+ * path, not as it was asked for: `//evil.example/..` would name another host. */
+void static_redirect_to_folder(struct exchange *x);
 /* By the name's ending; application/octet-stream if unknown. */
 struct slice static_type(struct slice name);
 

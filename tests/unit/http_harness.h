@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -119,6 +120,7 @@ static inline void serve(struct http_server *s, struct exchange *x)
 
 static inline int http_begin(void **state)
 {
+    signal(SIGPIPE, SIG_IGN); /* sendfile raises it: see io.h */
     make_loop(state);
     log_setup(LOG_NOTHING, LOG_FORMAT_TEXT);
     memset(&seen, 0, sizeof(seen));
