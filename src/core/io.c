@@ -107,6 +107,8 @@ static void tell_end(struct io *io, int error)
 {
     struct loop *loop = io->loop;
     io->error = 0;
+    if (error)
+        unset(io, IO_OWES);
     loop->dispatching = io;
     io->ops->on_end(io, error);
     dispatched(loop, io);

@@ -180,13 +180,12 @@ int loop_turn(struct loop *loop, int max_wait_ms)
 
 int loop_run(struct loop *loop)
 {
+    int error = 0;
+    do {
+        error = loop_turn(loop, -1);
+    } while (!error && !loop->stopping);
     loop->stopping = false;
-    while (!loop->stopping) {
-        int error = loop_turn(loop, -1);
-        if (error)
-            return error;
-    }
-    return 0;
+    return error;
 }
 
 void loop_stop(struct loop *loop)

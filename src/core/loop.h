@@ -29,7 +29,7 @@ int loop_run(struct loop *loop);
 /* One turn: waits at most `max_wait_ms` (-1: until something happens). Negative errno if waiting
  * failed. */
 int loop_turn(struct loop *loop, int max_wait_ms);
-/* Loop thread only; the current turn is finished first. Before loop_run() it has no effect. */
+/* Loop thread only. The turn that runs is finished first; before loop_run(): its first one. */
 void loop_stop(struct loop *loop);
 
 /* CLOCK_BOOTTIME (monotonic, goes on while the machine sleeps) in milliseconds, read once a turn,

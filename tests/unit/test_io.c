@@ -816,6 +816,25 @@ static void a_paused_sender_whose_peer_goes_gets_on_drain(void **state)
     probe_end(p);
 }
 
+static void nothing_follows_an_error(void **state)
+{
+    (void)state;
+    int fds[2];
+    tcp_pair(fds);
+    struct probe *p = probe_open(fds[0], 0, false);
+    p->left = 20000000;
+    produce(p);
+    TURN_UNTIL(p->io.flags & IO_SENDING);
+    setsockopt(fds[1], SOL_SOCKET, SO_LINGER, &(struct linger){1, 0}, sizeof(struct linger));
+    close(fds[1]);
+    TURN_UNTIL(p->ends);
+    turn_while_busy();
+    assert_true(p->last_end < 0);
+    assert_int_equal(p->ends, 1);
+    assert_int_equal(p->drains, 0);
+    probe_end(p);
+}
+
 /* ---- files ---- */
 
 static void a_file_keeps_its_place_between_other_output(void **state)
@@ -1044,6 +1063,7 @@ int main(void)
         loop_test(what_a_peer_sent_before_it_went_is_received_though_a_send_fails),
         loop_test(a_send_that_fails_after_the_end_is_told),
         loop_test(a_paused_sender_whose_peer_goes_gets_on_drain),
+        loop_test(nothing_follows_an_error),
         loop_test(a_file_keeps_its_place_between_other_output),
         loop_test(a_file_that_is_too_short_ends_the_io),
         loop_test(shared_bytes_are_held_until_they_have_left),

@@ -136,7 +136,11 @@ static void run_ends_with_the_turn_of_the_stop(void **state)
     for (int i = 0; i < 2; i++) {
         timer_start(loop, &timer, 0);
         assert_int_equal(loop_run(loop), 0);
+        assert_int_equal(loop_counts(loop)->turns, i + 1);
     }
+    loop_stop(loop);
+    assert_int_equal(loop_run(loop), 0);
+    assert_int_equal(loop_counts(loop)->turns, 3);
 }
 
 /* ---- watches ---- */
