@@ -1,7 +1,6 @@
 #include "core/chunk.h"
 
-#include "core/io.h"
-
+#include <assert.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -12,6 +11,25 @@ enum {
 };
 
 _Static_assert(sizeof(struct chunk) <= 8192 - CHUNK_CAPACITY, "a whole chunk is two pages");
+
+struct shared_bytes *shared_new(size_t len)
+{
+    if (len > UINT32_MAX)
+        return NULL;
+    struct shared_bytes *shared = malloc(sizeof(*shared) + len);
+    if (!shared)
+        return NULL;
+    shared->refs = 1;
+    shared->len = (uint32_t)len;
+    return shared;
+}
+
+void shared_unref(struct shared_bytes *shared)
+{
+    assert(shared->refs > 0);
+    if (--shared->refs == 0)
+        free(shared);
+}
 
 static struct chunk *take(struct chunk **list, unsigned *count, size_t size)
 {

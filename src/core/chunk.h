@@ -23,7 +23,14 @@ enum chunk_kind {
     CHUNK_FILE
 };
 
-struct shared_bytes;
+/* Bytes that many queues hold at a time. The count is not atomic: all holders live on one loop. */
+struct shared_bytes {
+    uint32_t refs;
+    uint32_t len;
+    char bytes[];
+};
+struct shared_bytes *shared_new(size_t len); /* one reference; NULL without memory */
+void shared_unref(struct shared_bytes *shared);
 
 struct chunk {
     struct chunk *next;

@@ -1,9 +1,7 @@
 #include "core/backend.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -331,25 +329,6 @@ void io_write(struct io *io, const struct iovec *pieces, int count)
         queued(io);
     else
         io_send_failed(io, -ENOMEM);
-}
-
-struct shared_bytes *shared_new(size_t len)
-{
-    if (len > UINT32_MAX)
-        return NULL;
-    struct shared_bytes *shared = malloc(sizeof(*shared) + len);
-    if (!shared)
-        return NULL;
-    shared->refs = 1;
-    shared->len = (uint32_t)len;
-    return shared;
-}
-
-void shared_unref(struct shared_bytes *shared)
-{
-    assert(shared->refs > 0);
-    if (--shared->refs == 0)
-        free(shared);
 }
 
 void io_write_shared(struct io *io, struct shared_bytes *shared)

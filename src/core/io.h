@@ -84,15 +84,8 @@ static inline void io_write_slice(struct io *io, struct slice s)
     io_write(io, &(struct iovec){(void *)s.ptr, s.len}, 1);
 }
 
-/* Queues bytes shared by many: `shared->bytes` are sent from where they are. The io holds a
- * reference until they have left. The count is not atomic: all holders live on one loop. */
-struct shared_bytes {
-    uint32_t refs;
-    uint32_t len;
-    char bytes[];
-};
-struct shared_bytes *shared_new(size_t len); /* one reference; NULL without memory */
-void shared_unref(struct shared_bytes *shared);
+/* Queues bytes shared by many (core/chunk.h): they are sent from where they are. The io holds a
+ * reference until they have left. */
 void io_write_shared(struct io *io, struct shared_bytes *shared);
 
 /* Queues a part of a file (sendfile). Takes the descriptor. A file that turns out shorter ends the

@@ -141,6 +141,16 @@ static void expect_end(int fd)
     assert_int_equal(n, 0);
 }
 
+/* Everything that is there now: how much it was. */
+static size_t consume(int fd)
+{
+    static char buffer[1 << 16];
+    size_t sum = 0;
+    for (ssize_t n; (n = take(fd, buffer, sizeof(buffer))) > 0;)
+        sum += (size_t)n;
+    return sum;
+}
+
 static void write_text(struct probe *p, const char *text)
 {
     io_write_slice(&p->io, slice_of(text));
@@ -348,6 +358,82 @@ static void large_output_leaves_at_once_and_uncopied(void **state)
     probe_end(p);
 }
 
+/* The kernel takes a part; the rest is copied, from the right place, whatever was corked before. */
+static void large_output_that_is_cut_short_keeps_its_order(void **state)
+{
+    (void)state;
+    int fds[2];
+    unix_pair(fds);
+    struct probe *p = probe_open(fds[0], 0, false);
+    size_t size = 1000000, arrived = 0;
+    char *large = malloc(size), *read_back = malloc(size + 100);
+    for (size_t i = 0; i < size; i++)
+        large[i] = (char)(i * 31 + i / 251);
+    io_write_slice(&p->io, slice_make(large, 77));
+    io_write_slice(&p->io, slice_make(large + 77, size - 77));
+    assert_in_range(io_queued(&p->io), 1, size - 78);
+    memcpy(read_back, large, size); /* the owner may change it at once */
+    memset(large, 0, size);
+    TURN_UNTIL(({
+        ssize_t n = take(fds[1], large + arrived, size - arrived);
+        arrived += n > 0 ? (size_t)n : 0;
+        arrived == size;
+    }));
+    assert_memory_equal(large, read_back, size);
+    free(large);
+    free(read_back);
+    close(fds[1]);
+    probe_end(p);
+}
+
+static void fill(int fd)
+{
+    static char block[4096];
+    while (send(fd, block, sizeof(block), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+        ;
+    while (send(fd, block, 1, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+        ;
+}
+
+static void without_room_writing_costs_no_system_call_and_on_drain_comes(void **state)
+{
+    (void)state;
+    int fds[2];
+    unix_pair(fds);
+    fill(fds[0]);
+    struct probe *p = probe_open(fds[0], 0, false);
+    write_text(p, "small");
+    loop_turn(loop, 0);
+    uint64_t sends = loop_counts(loop)->sends;
+    assert_int_equal(io_queued(&p->io), 5);
+    static char large[100000];
+    for (int i = 0; i < 10; i++) {
+        io_write_slice(&p->io, slice_make(large, i % 2 ? sizeof(large) : 10));
+        loop_turn(loop, 0);
+    }
+    assert_int_equal(loop_counts(loop)->sends, sends);
+    TURN_UNTIL(p->drains || (consume(fds[1]), false));
+    assert_int_equal(p->drains, 1);
+    close(fds[1]);
+    probe_end(p);
+}
+
+static void a_small_rest_is_followed_by_on_drain(void **state)
+{
+    (void)state;
+    int fds[2];
+    unix_pair(fds);
+    fill(fds[0]);
+    struct probe *p = probe_open(fds[0], 0, false);
+    write_text(p, "small");
+    loop_turn(loop, 0);
+    assert_int_equal(p->drains, 0);
+    TURN_UNTIL(p->drains || (consume(fds[1]), false));
+    assert_int_equal(io_queued(&p->io), 0);
+    close(fds[1]);
+    probe_end(p);
+}
+
 static void chunks_are_used_again(void **state)
 {
     (void)state;
@@ -495,16 +581,6 @@ static void produce_at_recv(struct probe *p, struct bytes data)
 {
     (void)data;
     produce(p);
-}
-
-/* Everything that is there now: how much it was. */
-static size_t consume(int fd)
-{
-    static char buffer[1 << 16];
-    size_t sum = 0;
-    for (ssize_t n; (n = take(fd, buffer, sizeof(buffer))) > 0;)
-        sum += (size_t)n;
-    return sum;
 }
 
 static void a_producer_that_waits_for_on_drain_never_stalls(void **state)
@@ -1026,6 +1102,39 @@ static void a_released_descriptor_lives_on_and_its_io_is_forgotten_at_once(void 
     probe_end(q);
 }
 
+static void release_other_at_recv(struct probe *p, struct bytes data)
+{
+    (void)data;
+    if (!p->other)
+        return;
+    released_fd = io_release(&p->other->io);
+    p->other->other = NULL;
+    free(p->other->received);
+    free(p->other);
+    p->other = NULL;
+}
+
+/* Both have input in the same turn; the first one releases the other. */
+static void an_io_released_by_another_is_forgotten_at_once(void **state)
+{
+    (void)state;
+    int a[2], b[2];
+    unix_pair(a);
+    unix_pair(b);
+    struct probe *p = probe_open(a[0], 0, false), *q = probe_open(b[0], 1, false);
+    p->other = q;
+    q->other = p;
+    p->at_recv = q->at_recv = release_other_at_recv;
+    put(a[1], "x");
+    put(b[1], "x");
+    loop_turn(loop, -1);
+    assert_int_equal(loop_counts(loop)->receives, 1);
+    close(released_fd);
+    probe_end(released_fd == b[0] ? p : q);
+    close(a[1]);
+    close(b[1]);
+}
+
 static void an_idle_io_is_small(void **state)
 {
     (void)state;
@@ -1045,6 +1154,9 @@ int main(void)
         loop_test(what_is_written_in_a_callback_leaves_in_one_send),
         loop_test(what_others_write_leaves_in_one_send_at_the_end_of_the_turn),
         loop_test(large_output_leaves_at_once_and_uncopied),
+        loop_test(large_output_that_is_cut_short_keeps_its_order),
+        loop_test(without_room_writing_costs_no_system_call_and_on_drain_comes),
+        loop_test(a_small_rest_is_followed_by_on_drain),
         loop_test(chunks_are_used_again),
         loop_test(every_byte_reaches_a_slow_reader_over_tcp),
         loop_test(every_byte_reaches_a_slow_reader_over_a_unix_socket),
@@ -1074,6 +1186,7 @@ int main(void)
         loop_test(a_finished_pipe_is_gone_when_its_queue_is_empty),
         loop_test(what_is_no_stream_is_refused_and_stays_the_callers),
         loop_test(a_released_descriptor_lives_on_and_its_io_is_forgotten_at_once),
+        loop_test(an_io_released_by_another_is_forgotten_at_once),
         loop_test(an_idle_io_is_small),
     };
     return run_on_every_backend("io", tests);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -282,6 +283,47 @@ static void mail_of_four_threads_comes_complete_and_in_each_ones_order(void **st
     assert_int_equal(loop_counts(loop)->mails, SENDERS * LETTERS);
 }
 
+enum {
+    ROUNDS = 2000
+};
+
+static sem_t go_on;
+static int rounds;
+
+static void next_round(struct mail *mail)
+{
+    (void)mail;
+    rounds++;
+    sem_post(&go_on);
+}
+
+static void *post_each_round(void *arg)
+{
+    for (int i = 0; i < ROUNDS; i++) {
+        sem_wait(&go_on);
+        loop_post(loop, arg, next_round);
+    }
+    return NULL;
+}
+
+/* The loop has nothing else to wake it: a bell that is not rung stops the test for good, or until
+ * the alarm. */
+static void mail_wakes_a_loop_that_sleeps(void **state)
+{
+    (void)state;
+    struct mail mail;
+    pthread_t thread;
+    rounds = 0;
+    sem_init(&go_on, 0, 1);
+    alarm(20);
+    assert_int_equal(pthread_create(&thread, NULL, post_each_round, &mail), 0);
+    while (rounds < ROUNDS)
+        assert_int_equal(loop_turn(loop, -1), 0);
+    alarm(0);
+    pthread_join(thread, NULL);
+    sem_destroy(&go_on);
+}
+
 static void deliver_and_answer(struct mail *mail)
 {
     loop_post(loop, mail, deliver);
@@ -481,6 +523,7 @@ int main(void)
         loop_test(a_watch_frees_another_one_that_is_ready_too),
         loop_test(a_watch_sees_writability_and_hang_up),
         loop_test(mail_of_four_threads_comes_complete_and_in_each_ones_order),
+        loop_test(mail_wakes_a_loop_that_sleeps),
         loop_test(mail_posted_while_mail_is_read_comes_in_the_next_turn),
         loop_test(every_connection_is_accepted),
         loop_test(an_acceptor_dies_in_its_callback_though_more_is_waiting),
