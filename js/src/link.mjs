@@ -314,7 +314,7 @@ export class Link {
   #closed(code, text) {
     const end = this.#announced ?? parseEnd(code, text);
     this.#discard();
-    if (this.#saidClose && LEFT.includes(end.code)) this.#end({ code: 1000, reason: this.#finish ?? '', retryAfter: null });
+    if (this.#saidClose && LEFT.includes(end.code)) this.#left();
     else if (verdict(end.code) === 'never') this.#end(end);
     else this.#lost(end);
   }
@@ -337,6 +337,12 @@ export class Link {
     if (this.#finish === null || this.#outbox.undelivered || this.#welcome) return false;
     this.#end({ code: 1000, reason: this.#finish, retryAfter: null });
     return true;
+  }
+
+  /** The server has our `.close`, and so all that went before it. */
+  #left() {
+    this.#outbox.settle();
+    this.#end({ code: 1000, reason: /** @type {string} */ (this.#finish), retryAfter: null });
   }
 
   /** finish() has taken too long. What the window still lets go has gone. */

@@ -90,6 +90,11 @@ export class Outbox {
     while (this.#waiting.length && this.#fits(this.#waiting[0].size)) this.#waiting.shift()?.resolve();
   }
 
+  /** The other side has all that was ever sent. */
+  settle() {
+    this.acknowledge(this.#sent);
+  }
+
   /** A new connection, on which the other side said how much it has: the rest goes out again. @param {number} received */
   rewind(received) {
     this.acknowledge(received);

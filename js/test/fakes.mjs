@@ -103,3 +103,21 @@ export function fakeScope() {
   scope.fire = (name, fields = {}) => scope.dispatchEvent(Object.assign(new Event(name), fields));
   return scope;
 }
+
+/** A ServerConnection on fakes, and a list of the lifecycle events that it fired. */
+export function fakeConnection(ServerConnection, options = {}) {
+  const sockets = fakeWebSockets();
+  const clock = new FakeClock();
+  const scope = fakeScope();
+  const c = new ServerConnection('ws://a.example/page', { WebSocket: sockets.WebSocket, clock, scope, ...options });
+  const events = [];
+  for (const name of ['open', 'suspend', 'resume', 'close', 'error']) c.addEventListener(name, (event) => events.push(event));
+  return { c, clock, scope, events, names: () => events.map((event) => event.type), ...sockets };
+}
+
+/** The same, welcomed by the server. */
+export function openConnection(ServerConnection, options = {}, fields = {}) {
+  const all = fakeConnection(ServerConnection, options);
+  all.last().welcome(fields);
+  return all;
+}
