@@ -75,7 +75,7 @@ static bool is_absolute(struct slice target)
 static bool target_fits(struct slice method, struct slice target)
 {
     if (slice_equal(method, SLICE_LITERAL("CONNECT")))
-        return target.ptr[0] != '/' && target.ptr[0] != '*';
+        return true;
     if (target.ptr[0] == '*')
         return target.len == 1 && slice_equal(method, SLICE_LITERAL("OPTIONS"));
     return target.ptr[0] == '/' || is_absolute(target);

@@ -70,6 +70,7 @@ static void an_empty_block_is_whole(void **state)
     assert_int_equal(parse("\nbody"), PARSE_OK);
     assert_int_equal(head.size, 1);
     assert_int_equal(head.header_count, 0);
+    assert_false(head.has_length);
     assert_int_equal(head.status, 200);
     assert_int_equal(parse("\r\n"), PARSE_OK);
     assert_int_equal(head.size, 2);
@@ -195,6 +196,8 @@ static const char *const documents[] = {
     "</ x><head>|",
     "</><head>|",
     "|</p><head>",
+    "|</A><head>",
+    "|</z><head>",
     "<html a='<head>' b=\">\" c=><head>|",
     "<head a=\"'>\" b='\"' c=d>|",
     "<head a=b\"c>|\">",
@@ -228,6 +231,10 @@ static const char *const documents[] = {
     "<html>~<html",
     "~<html a=",
     "~</",
+    "<!--->~",
+    "<!-->~",
+    "<html\fa=\r'>'><head\fb>|",
+    "\f\r\t|x",
     "~<?xml",
     "\xef\xbb\xbf~",
     "~\xef\xbb",

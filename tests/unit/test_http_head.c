@@ -54,6 +54,7 @@ static const struct refusal refusals[] = {
     {"version without a minor", LINE("GET / HTTP/1"), 400},
     {"version with two digits", LINE("GET / HTTP/1.10"), 400},
     {"version HTTP/01.1", LINE("GET / HTTP/01.1"), 400},
+    {"version HTTP/a.1", LINE("GET / HTTP/a.1"), 400},
     {"version with letters", LINE("GET / HTTP/1.x"), 400},
     {"another protocol", LINE("GET / ICAP/1.0"), 400},
     {"HTTP/2.0", LINE("GET / HTTP/2.0"), 505},
@@ -240,6 +241,18 @@ static void rfc9112_3_a_request_is_taken_apart(void **state)
     assert_int_equal(http_head_count(&h, slice_of("host")), 1);
 }
 
+static void a_head_holds_nothing_of_the_one_before(void **state)
+{
+    (void)state;
+    struct http_head h;
+    assert_int_equal(parse(POST("X: y\r\nContent-Length: 5\r\nConnection: close\r\n"), &h),
+                     PARSE_OK);
+    assert_int_equal(parse("GET / HTTP/1.1\r\n" HOST "\r\n", &h), PARSE_OK);
+    assert_null(http_head_find(&h, slice_of("x")).ptr);
+    assert_int_equal(http_head_count(&h, slice_of("x")), 0);
+    assert_true(h.keep_alive && h.body == HTTP_BODY_NONE && h.content_length == 0);
+}
+
 static void rfc9112_3_2_every_form_of_the_target(void **state)
 {
     (void)state;
@@ -252,6 +265,7 @@ static void rfc9112_3_2_every_form_of_the_target(void **state)
         {"GET /a|b^{}\"<>`\\", "a.example"},
         {"OPTIONS *", "a.example"},
         {"OPTIONS /", "a.example"},
+        {"GET http://b", "b"},
         {"GET http://b.example/", "b.example"},
         {"GET HTTP://b.example:81?x", "b.example:81"},
         {"GET https://[2001:db8::1]", "[2001:db8::1]"},
@@ -533,6 +547,7 @@ int main(void)
         cmocka_unit_test(rfc9112_what_could_be_smuggled_is_refused),
         cmocka_unit_test(any_split_gives_the_same_verdict),
         cmocka_unit_test(rfc9112_3_a_request_is_taken_apart),
+        cmocka_unit_test(a_head_holds_nothing_of_the_one_before),
         cmocka_unit_test(rfc9112_3_2_every_form_of_the_target),
         cmocka_unit_test(rfc9112_2_2_two_empty_lines_may_come_first),
         cmocka_unit_test(rfc9112_9_3_who_keeps_the_connection),

@@ -302,6 +302,7 @@ static void rfc8259_7_unquoting(void **state)
         {"\"\\ude00\"", "\xef\xbf\xbd"},
         {"\"\\ude00\\ud83d\"", "\xef\xbf\xbd\xef\xbf\xbd"},
         {"\"\\ud83dx\"", "\xef\xbf\xbdx"},
+        {"\"\\ud83dxude00\"", "\xef\xbf\xbdxude00"},
         {"\"\\ud83d\\n\"", "\xef\xbf\xbd\n"},
         {"\"\\ud83d\\\\ude00\"", "\xef\xbf\xbd\\ude00"},
         {"\"\\ud83d\\ud83d\\ude00\"", "\xef\xbf\xbd\xf0\x9f\x98\x80"},

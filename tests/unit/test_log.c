@@ -109,6 +109,7 @@ static void a_word_stands_without_quotes_and_other_text_with(void **state)
     assert_text("gone", "gone");
     assert_text("", "\"\"");
     assert_text("a=b", "\"a=b\"");
+    assert_text("a b", "\"a b\"");
 }
 
 static void a_long_value_is_cut_between_characters(void **state)

@@ -186,6 +186,20 @@ static void rfc6455_11_3_4_subprotocols_over_all_headers_in_order(void **state)
     assert_false(ws_subprotocol_next(&head, &at, &rest, &name));
 }
 
+static void subprotocols_in_the_very_first_header(void **state)
+{
+    (void)state;
+    size_t at = 0;
+    struct slice rest, name;
+    struct slice in = slice_of("GET / HTTP/1.1\r\nSec-WebSocket-Protocol: a, b\r\nHost: a\r\n\r\n");
+    assert_int_equal(http_head_parse(in, 0, &head), PARSE_OK);
+    assert_true(ws_subprotocol_next(&head, &at, &rest, &name));
+    assert_true(slice_equal(name, slice_of("a")));
+    assert_true(ws_subprotocol_next(&head, &at, &rest, &name));
+    assert_true(slice_equal(name, slice_of("b")));
+    assert_false(ws_subprotocol_next(&head, &at, &rest, &name));
+}
+
 static void no_subprotocol_at_all(void **state)
 {
     (void)state;
@@ -204,6 +218,7 @@ int main(void)
         cmocka_unit_test(rfc6454_7_an_origin_may_be_absent_or_empty),
         cmocka_unit_test(rfc7692_5_deflate_is_seen_among_the_extensions),
         cmocka_unit_test(rfc6455_11_3_4_subprotocols_over_all_headers_in_order),
+        cmocka_unit_test(subprotocols_in_the_very_first_header),
         cmocka_unit_test(no_subprotocol_at_all),
     };
     return cmocka_run_group_tests_name("ws_handshake", tests, NULL, NULL);
