@@ -193,7 +193,7 @@ static void flush(struct io *io)
 {
     if (io->out.first && !(io->flags & IO_SENDING))
         send_queue(io);
-    if (io->flags & IO_CLOSED)
+    if (io->flags & (IO_FINISHING | IO_CLOSED))
         return;
     if (io->error && io->flags & IO_ENDED) {
         io->loop->backend->io_stop(io);

@@ -760,6 +760,41 @@ static void what_lingers_is_closed_with_the_loop(void **state)
     loop = NULL;
 }
 
+static struct probe *finishing;
+
+static void finish_in_timer(struct timer *timer)
+{
+    (void)timer;
+    io_finish(&finishing->io, 1000);
+}
+
+static void file_at_recv(struct probe *p, struct bytes data)
+{
+    (void)data;
+    io_write_file(&p->io, pieces_of_file("file"), 0, 4);
+}
+
+/* Found by test_io_chaos: the file has left and on_drain is owed when the io is finished. */
+static void finishing_takes_back_an_on_drain_that_is_owed(void **state)
+{
+    (void)state;
+    int fds[2];
+    unix_pair(fds);
+    struct probe *p = probe_open(fds[0], 0, false);
+    p->at_recv = file_at_recv;
+    put(fds[1], "a");
+    struct timer timer;
+    timer_init(&timer, finish_in_timer);
+    finishing = p;
+    timer_start(loop, &timer, 0);
+    loop_turn(loop, -1);
+    assert_int_equal(p->recvs, 1);
+    turn_while_busy();
+    assert_int_equal(p->drains, 0);
+    close(fds[1]);
+    TURN_UNTIL(gone[0]);
+}
+
 static void finish_at_recv(struct probe *p, struct bytes data)
 {
     (void)data;
@@ -1169,6 +1204,7 @@ int main(void)
         loop_test(finishing_sends_what_is_queued_to_a_slow_reader),
         loop_test(finishing_is_over_when_the_linger_time_is),
         loop_test(what_lingers_is_closed_with_the_loop),
+        loop_test(finishing_takes_back_an_on_drain_that_is_owed),
         loop_test(unread_input_does_not_destroy_the_last_words),
         loop_test(after_shutdown_receiving_goes_on),
         loop_test(a_peer_that_ended_its_side_still_gets_an_answer),
