@@ -23,10 +23,10 @@ struct peer {
     struct stream *stream;
     char *data;
     size_t len, room;
-    size_t echoed;
     int receives, ends, drains;
     int end;   /* the last one's error */
     bool echo; /* send back what comes, and end when the other side has */
+    bool close_at_end;
     void (*hook)(struct peer *p);
 };
 
@@ -64,6 +64,10 @@ static inline void peer_end(struct stream *s, int error)
     p->end = error;
     if (p->echo && error == 0)
         stream_shutdown(s);
+    if (p->close_at_end) {
+        stream_close(s);
+        p->stream = NULL;
+    }
 }
 
 static inline void peer_drain(struct stream *s)

@@ -262,6 +262,9 @@ static void a_live_unix_socket_is_left_alone(void **state)
     assert_int_equal(second, -1);
     int client = dial(&a);
     assert_true(client >= 0);
+
+    assert_int_equal(listen(fd, 0), 0); /* its queue is full: nobody can tell whether it answers */
+    assert_int_equal(listener_open(&a, &second), -EADDRINUSE);
     close(client);
     close(fd);
     listener_unlink(&a);

@@ -383,6 +383,23 @@ static void finishing_sends_a_file_to_its_end(void **state)
     free(noise);
 }
 
+static void finishing_a_file_ends_after_the_linger_time(void **state)
+{
+    struct fixture *f = *state;
+    size_t total = 4 << 20;
+    char *noise = make_noise(total, 17);
+    shake_hands(f);
+    stream_pause(f->server.stream);
+    int file = make_file(noise, total), open = count_fds();
+    free(noise);
+    stream_write_file(f->client.stream, file, 0, total);
+    uint64_t began = loop_now_ms(loop);
+    stream_finish(f->client.stream, 20);
+    f->client.stream = NULL;
+    wait_for(count_fds() == open - 2);
+    assert_true(loop_now_ms(loop) >= began + 20);
+}
+
 static void a_file_that_is_too_short_is_an_error(void **state)
 {
     struct fixture *f = *state;
@@ -471,7 +488,6 @@ static void *worker_run(void *arg)
     w->loop = loop_new();
     sem_post(&w->ready);
     loop_run(w->loop);
-    loop_free(w->loop);
     return NULL;
 }
 
@@ -486,6 +502,7 @@ static void worker_stop(struct worker *w)
 {
     loop_post(w->loop, &w->quit, worker_quits);
     pthread_join(w->thread, NULL);
+    loop_free(w->loop); /* not before loop_post() has returned */
     sem_destroy(&w->ready);
 }
 
@@ -610,6 +627,7 @@ int main(void)
         BOTH(files_go_out_in_order_and_without_being_read_ahead),
         BOTH(a_small_file_drains_too),
         BOTH(finishing_sends_a_file_to_its_end),
+        BOTH(finishing_a_file_ends_after_the_linger_time),
         BOTH(a_file_that_is_too_short_is_an_error),
         BOTH(closing_inside_recv_is_the_end_of_callbacks),
         BOTH(finishing_inside_recv_is_the_end_of_callbacks),

@@ -311,6 +311,29 @@ static void a_peer_may_vanish_in_the_middle_of_the_handshake(void **state)
     assert_int_equal(f->server.end, -ECONNRESET);
 }
 
+static void an_end_without_close_notify_is_an_error(void **state)
+{
+    struct fixture *f = *state;
+    check_accepted(f);
+    f->server.echo = false;
+    stream_shutdown(f->raw.wire.stream);
+    wait_for(f->server.ends);
+    assert_int_equal(f->server.end, -ECONNRESET);
+}
+
+static void the_alert_arrives_although_the_owner_closes_at_once(void **state)
+{
+    struct fixture *f = *state;
+    f->server.close_at_end = true;
+    f->raw.wire.hook = NULL;
+    peer_say(&f->raw.wire, "\x17\x03\x03");
+    stream_write_slice(f->raw.wire.stream, SLICE_LITERAL("\0\5hello"));
+    wait_for(f->raw.wire.ends);
+    assert_int_equal(f->server.end, -EPROTO);
+    assert_int_equal(f->raw.wire.len, 7);
+    assert_int_equal(f->raw.wire.data[0], 21);
+}
+
 static void a_damaged_record_ends_the_stream_after_the_good_ones(void **state)
 {
     struct fixture *f = *state;
@@ -500,6 +523,8 @@ int main(void)
         TEST(what_is_not_tls_is_refused),
         TEST(random_bytes_never_get_through),
         TEST(a_peer_may_vanish_in_the_middle_of_the_handshake),
+        TEST(an_end_without_close_notify_is_an_error),
+        TEST(the_alert_arrives_although_the_owner_closes_at_once),
         TEST(a_damaged_record_ends_the_stream_after_the_good_ones),
         TEST(what_follows_close_notify_is_ignored),
         TEST(bytes_may_come_one_at_a_time),
