@@ -339,7 +339,7 @@ static bool step_drain(struct connection *c)
 
 static void refuse_long_head(struct connection *c)
 {
-    struct slice in = slice_from_bytes(c->in);
+    struct slice in = slice_first(slice_from_bytes(c->in), c->server->limits->head_max);
     while (in.len > 0 && (*in.ptr == '\r' || *in.ptr == '\n'))
         in = slice_skip(in, 1);
     if (slice_find(in, '\n') == in.len)

@@ -280,6 +280,7 @@ static void heads_have_a_limit(void **state)
     struct client *c = client_new();
     client_send(c, SLICE_LITERAL("GET /"));
     client_send(c, slice_make(long_text, 9000));
+    client_send(c, SLICE_LITERAL(" HTTP/1.1\r\nHost: a\r\n\r\n"));
     client_read(c);
     assert_status(c->text, 414);
     client_free(c);
