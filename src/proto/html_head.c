@@ -110,6 +110,22 @@ static size_t aside_length(struct slice s, bool *cut)
     return 0;
 }
 
+/* An end tag without its element says nothing, but for those that stand for what comes next. */
+static size_t end_tag_length(struct slice s)
+{
+    static const char *const telling[] = {"head", "body", "html", "br"};
+    size_t end = 2;
+    while (end < s.len && !is_space(s.ptr[end]) && s.ptr[end] != '/' && s.ptr[end] != '>')
+        end++;
+    if (end == s.len)
+        return END;
+    struct slice name = slice_make(s.ptr + 2, end - 2);
+    for (size_t i = 0; i < sizeof(telling) / sizeof(*telling); i++)
+        if (slice_equal_nocase(name, slice_of(telling[i])))
+            return 0;
+    return tag_end(s, end);
+}
+
 /* How much of `s` can be stepped over at once: 0 for nothing, END if that is not known yet. */
 static size_t step_length(struct slice s)
 {
@@ -122,7 +138,7 @@ static size_t step_length(struct slice s)
     if (length == 0)
         length = tag_length(s, SLICE_LITERAL("<html"), &cut);
     if (length == 0 && begins(s, SLICE_LITERAL("</"), &cut))
-        return s.len == 2 ? END : 0;
+        return s.len == 2 ? END : end_tag_length(s);
     return length == 0 && cut ? END : length;
 }
 

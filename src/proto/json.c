@@ -215,7 +215,7 @@ INLINE enum expect scan_next(struct scan *s)
 
 bool json_valid(struct slice text, unsigned depth_max)
 {
-    uint64_t objects[JSON_DEPTH_MAX / 64 + 1];
+    uint64_t objects[JSON_DEPTH_MAX / 64 + 1] = {0};
     struct scan s = {
         .at = text.ptr, .end = text.ptr + text.len, .depth_max = depth_max, .objects = objects};
     assert(depth_max <= JSON_DEPTH_MAX);

@@ -48,6 +48,8 @@ static void rfc3875_6_3_3_status(void **state)
     assert_int_equal(parse("status:401\r\n\r\n"), PARSE_OK);
     assert_int_equal(head.status, 401);
     assert_slice(head.reason, "");
+    assert_int_equal(parse("Status: 100\n\n"), PARSE_OK);
+    assert_int_equal(parse("Status: 599\n\n"), PARSE_OK);
     assert_int_equal(parse("Status: 500 \n\n"), PARSE_OK);
     assert_slice(head.reason, "");
 }
@@ -195,9 +197,18 @@ static const char *const documents[] = {
     "<!x><head>|",
     "</ x><head>|",
     "</><head>|",
-    "|</p><head>",
-    "|</A><head>",
-    "|</z><head>",
+    "</p><head>|",
+    "</a><head>|",
+    "<!><head>|",
+    "<?><head>|",
+    "</A b='>'><!doctype html></z/>|x",
+    "|</head><p>",
+    "<html>|</BODY >",
+    "|</html>",
+    "|</br>",
+    "~</p",
+    "~</br",
+    "</p>~</p a='>",
     "<html a='<head>' b=\">\" c=><head>|",
     "<head a=\"'>\" b='\"' c=d>|",
     "<head a=b\"c>|\">",

@@ -134,6 +134,8 @@ static const char *const refused[] = {
     "!7 @1\nx\n",
     ".close @1\nx\n",
     "=x @1\nx\n",
+    "=x @0\n\n",
+    "a?b @0\n\n",
     "@1\nx\n",
     "?7 1\n",
     "a?7?8 1\n",
