@@ -168,16 +168,17 @@ static void deliver_stop(struct mail *mail)
     stop_if_empty(w);
 }
 
-static int worker_start(struct worker *w, struct net_address *address)
+/* Takes the descriptor. */
+static int worker_start(struct worker *w, int fd)
 {
     list_init(&w->clients);
     w->loop = loop_new();
-    if (!w->loop)
+    if (!w->loop) {
+        close(fd);
         return -errno;
+    }
     http_server_init(&w->http, w->loop, &http_limits, on_request, w);
-    int fd;
-    int error = listener_open(address, &fd);
-    return error ? error : listener_start(w->loop, &w->listener, fd, NULL, on_stream, w);
+    return listener_start(w->loop, &w->listener, fd, NULL, on_stream, w);
 }
 
 static void *worker_main(void *argument)
@@ -186,7 +187,6 @@ static void *worker_main(void *argument)
     int error = loop_run(w->loop);
     if (error)
         log_error("loop.failed", log_errno("error", error));
-    loop_free(w->loop);
     return NULL;
 }
 
@@ -213,36 +213,49 @@ static int signals_open(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static int fail(const char *what, int error)
+/* The first listener picks the port, the others join it. */
+static int start_workers(struct server *server, struct net_address *address)
 {
-    fprintf(stderr, "echo: %s: %s\n", what, strerror(-error));
-    return 1;
+    int first, fd;
+    int error = listener_open(address, &first);
+    for (size_t i = 0; i < server->count && !error; i++) {
+        fd = first;
+        error = i == 0 ? 0 : listener_open_more(first, &fd);
+        if (!error)
+            error = worker_start(&server->workers[i], fd);
+    }
+    return error;
 }
 
-static int serve(struct server *server, uint16_t port)
+static int start_threads(struct server *server)
 {
-    char text[NET_ADDRESS_TEXT_MAX];
-    snprintf(text, sizeof(text), "127.0.0.1:%u", port);
-    struct net_address address;
-    const char *why;
-    int error = net_address_parse(slice_of(text), &address, &why);
-    for (size_t i = 0; i < server->count && !error; i++)
-        error = worker_start(&server->workers[i], &address);
-    if (error)
-        return fail(text, error);
-    int fd = signals_open();
-    watch_init(&server->signals, on_signal);
-    error = watch_start(server->workers[0].loop, &server->signals, fd, WATCH_READ);
+    int error = 0;
     for (size_t i = 1; i < server->count && !error; i++)
         error = -pthread_create(&server->workers[i].thread, NULL, worker_main, &server->workers[i]);
+    return error;
+}
+
+/* Returns when all have stopped. */
+static int serve(struct server *server, struct net_address *address)
+{
+    char text[NET_ADDRESS_TEXT_MAX];
+    int fd = signals_open();
+    int error = start_workers(server, address);
+    watch_init(&server->signals, on_signal);
+    if (!error)
+        error = watch_start(server->workers[0].loop, &server->signals, fd, WATCH_READ);
+    if (!error)
+        error = start_threads(server);
     if (error)
-        return fail("start", error);
-    net_address_print(&address, text);
+        return error;
+    net_address_print(address, text);
     printf("listening on ws://%s\n", text);
     fflush(stdout);
     worker_main(&server->workers[0]);
     for (size_t i = 1; i < server->count; i++)
         pthread_join(server->workers[i].thread, NULL);
+    for (size_t i = 0; i < server->count; i++)
+        loop_free(server->workers[i].loop);
     close(fd);
     return 0;
 }
@@ -277,10 +290,18 @@ int main(int argc, char **argv)
     if (i < argc)
         return usage();
     raise_file_limit();
-    struct server server = {.count = threads, .workers = calloc(threads, sizeof(struct worker))};
-    if (!server.workers)
-        return fail("start", -ENOMEM);
-    int status = serve(&server, (uint16_t)port);
-    free(server.workers);
-    return status;
+    static struct server server;
+    server = (struct server){.count = threads, .workers = calloc(threads, sizeof(struct worker))};
+    struct net_address address = {
+        .len = sizeof(address.v4),
+        .v4 = {.sin_family = AF_INET,
+               .sin_port = htons((uint16_t)port),
+               .sin_addr.s_addr = htonl(INADDR_LOOPBACK)},
+    };
+    int error = server.workers ? serve(&server, &address) : -ENOMEM;
+    if (error)
+        fprintf(stderr, "echo: port %u: %s\n", (unsigned)port, strerror(-error));
+    else
+        free(server.workers);
+    return error ? 1 : 0;
 }
