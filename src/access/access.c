@@ -254,7 +254,7 @@ static enum step check_record(struct access *a, struct access_check *c)
     if (c->request.path == ACCESS_PATH_WEB && !web_target(c, &web))
         return refuse(c, ACCESS_NO_RECORD);
     struct verdict_question q = question_of(c, &web);
-    switch (verdicts_get(&a->verdicts, &q, &c->wait, a->now_ms, &outcome, &wait_s)) {
+    switch (verdicts_get(&a->verdicts, &q, &c->wait, &outcome, &wait_s)) {
     case VERDICTS_KNOWN:
         access_trace(a->trace, "record", "known from an earlier question");
         return take_outcome(c, &outcome);
@@ -289,13 +289,17 @@ static step_fn *const *const steps[] = {
     [ACCESS_PATH_LIB] = steps_lib,
 };
 
+static void tell_owner(struct access *a)
+{
+    if (a->wake)
+        a->wake(a);
+}
+
 static void make_ready(struct access *a, struct access_check *c)
 {
     set_state(c, CHECK_READY);
-    bool first = list_empty(&a->ready);
     list_append(&a->ready, &c->node);
-    if (first && a->wake)
-        a->wake(a);
+    tell_owner(a);
 }
 
 static void go_on(struct access *a, struct access_check *c)
@@ -304,8 +308,10 @@ static void go_on(struct access *a, struct access_check *c)
     set_state(c, CHECK_STEPS);
     while (table[c->step]) {
         enum step step = table[c->step](a, c);
-        if (step == STEP_WAIT)
+        if (step == STEP_WAIT) {
+            tell_owner(a);
             return;
+        }
         if (step == STEP_DECIDED)
             break;
         c->step++;
@@ -388,7 +394,7 @@ void access_check(struct access *a, struct access_check *c, uint64_t now_ms)
         .wait = {.known = on_known},
         .result = {.reason = ACCESS_NO_RECORD},
     };
-    a->now_ms = now_ms;
+    access_set_now(a, now_ms);
     list_init(&c->node);
     if (c->request.path != ACCESS_PATH_WEB)
         c->target_known = target_parse(c->request.target, &c->result.target, &c->target_fault);
@@ -402,10 +408,15 @@ void access_cancel(struct access *a, struct access_check *c)
     c->state = CHECK_IDLE;
 }
 
+void access_set_now(struct access *a, uint64_t now_ms)
+{
+    a->now_ms = a->verdicts.now_ms = now_ms;
+}
+
 void access_run(struct access *a, uint64_t now_ms)
 {
-    a->now_ms = now_ms;
-    verdicts_tick(&a->verdicts, now_ms);
+    access_set_now(a, now_ms);
+    verdicts_tick(&a->verdicts);
     struct list ready;
     list_init(&ready);
     list_splice(&ready, &a->ready);
@@ -431,7 +442,8 @@ void access_lease_start(struct access *a, const struct access_check *c, struct v
     if (c->settled || access_reason_row(c->result.reason)->verdict != ACCESS_ALLOW)
         return;
     struct verdict_question q = question_of(c, &web);
-    verdict_lease_start(&a->verdicts, &q, lease, a->now_ms);
+    verdict_lease_start(&a->verdicts, &q, lease);
+    tell_owner(a);
 }
 
 void access_lease_end(struct access *a, struct verdict_lease *lease)

@@ -19,12 +19,14 @@
  *                   waiting
  *
  * Lifetime  The caller embeds struct access_check and sets its request; it is ours from
- * access_check() until on_verdict runs or access_cancel() returns. The request's slices must live
- * as long. Driving   `wake` is called when access_run() is wanted at once, access_due_ms() says
- * when it is next. See access_loop.h for the glue to a loop. Errors    Everything is a verdict with
- * a reason; nothing fails. Threads   One; the tables of bans and rates may be shared by several
- * (they say so). Cost      Two hashes for the rates, one for each path segment for bans, one for a
- * known verdict.
+ *           access_check() until on_verdict runs or access_cancel() returns. The request's slices
+ *           must live as long.
+ * Driving   access_run() at access_due_ms(); `wake` says when that may have come nearer. DNS
+ *           answers come by the resolver's own way; access_set_now() goes before. access_loop.h
+ *           does all of it on a loop.
+ * Errors    Everything is a verdict with a reason; nothing fails.
+ * Threads   One; the tables of bans and rates may be shared by several (they say so).
+ * Cost      Two hashes for the rates, one for each path segment for bans, one for a known verdict.
  */
 #ifndef ACCESS_ACCESS_H
 #define ACCESS_ACCESS_H
@@ -105,7 +107,7 @@ struct access {
     uint64_t verdict_counts[ACCESS_REASONS];
 };
 
-/* `wake` may be NULL for a caller that calls access_run() after every call anyway. */
+/* `wake` may be NULL for a caller that looks at access_due_ms() after every call anyway. */
 void access_init(struct access *a, const struct access_config *config, struct resolver *resolver,
                  struct bans *bans, struct rates *rates, void (*wake)(struct access *));
 void access_set_trace(struct access *a, struct access_trace *trace);
@@ -126,6 +128,8 @@ void access_program_answer(struct access *a, struct access_check *check, bool al
 void access_ban(struct access *a, const struct access_request *request, uint32_t max_age_s,
                 struct slice policy_path, uint64_t now_ms);
 
+/* The time, for what happens in callbacks of the resolver. */
+void access_set_now(struct access *a, uint64_t now_ms);
 /* Tells the verdicts that are ready, and does what is due. */
 void access_run(struct access *a, uint64_t now_ms);
 /* UINT64_MAX: never. */

@@ -8,8 +8,7 @@
  * Memory   Fixed at bans_new(). When a set of 8 is full, the ban that ends first gives way: under a
  *          flood from more clients than fit, the shortest bans are forgotten early.
  * Threads  Any: sets are guarded by striped locks, so that one table serves every worker.
- * Cost     One hash for each segment of the path, at most BAN_SEGMENTS_MAX, and one cache line
- * each.
+ * Cost     One hash and one cache line for each segment of the path, BAN_SEGMENTS_MAX at most.
  */
 #ifndef ACCESS_BANS_H
 #define ACCESS_BANS_H

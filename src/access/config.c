@@ -229,8 +229,9 @@ static const struct setting {
 int access_config_set(struct access_config *c, struct slice name, struct slice value,
                       const char **why)
 {
-    *why = "the name of a setting: origin, self-ports, private, address, vouch, block, rules, policy, "
-           "unblock, consent, dnssec, rate-client, rate-origin or rate-lookups";
+    *why =
+        "the name of a setting: origin, self-ports, private, address, vouch, block, rules, policy, "
+        "unblock, consent, dnssec, rate-client, rate-origin or rate-lookups";
     for (size_t i = 0; i < sizeof(settings) / sizeof(*settings); i++) {
         if (!slice_equal(name, slice_of(settings[i].name)))
             continue;

@@ -29,15 +29,15 @@ struct dns_options {
 /* 0, or a negative errno with *why set (a static text). */
 int dns_new(const struct dns_options *options, struct dns **ret, const char **why);
 /* No question may be open. Accepts NULL. */
-void dns_free(struct dns *u);
+void dns_free(struct dns *d);
 
-struct resolver *dns_resolver(struct dns *u);
+struct resolver *dns_resolver(struct dns *d);
 /* The trust anchor's file, or NULL: then nothing is ever secure or bogus. */
-const char *dns_anchor(const struct dns *u);
+const char *dns_anchor(const struct dns *d);
 
 /* Readable when there are answers. */
-int dns_fd(const struct dns *u);
+int dns_fd(const struct dns *d);
 /* Runs the callbacks of questions that have been answered. */
-void dns_process(struct dns *u);
+void dns_process(struct dns *d);
 
 #endif

@@ -356,7 +356,7 @@ static void on_address(struct dns_question *q, const struct dns_answer *a)
     if (!l->families[0].open && !l->families[1].open)
         finish_addresses(l);
     else if (family->count)
-        l->grace_ms = l->now_ms + GRACE_MS;
+        l->grace_ms = *l->now_ms + GRACE_MS;
 }
 
 static void start_addresses(struct lookup *l)
@@ -374,7 +374,7 @@ static void start_addresses(struct lookup *l)
             family->failure = ACCESS_DNS_FAIL;
     }
     if (!l->families[0].open && !l->families[1].open)
-        l->grace_ms = l->now_ms; /* at the next tick: this may be inside lookup_start() */
+        l->grace_ms = *l->now_ms; /* at the next tick: this may be inside lookup_start() */
 }
 
 /* ---- the record ---- */
@@ -430,14 +430,14 @@ static void start_record(struct lookup *l)
     if (!l->record_missing)
         ask(l, &l->record, &l->record_open);
     if (!l->record_open)
-        l->grace_ms = l->now_ms;
+        l->grace_ms = *l->now_ms;
 }
 
 /* ---- from outside ---- */
 
 void lookup_start(struct lookup *l, const struct access_config *config, struct resolver *resolver,
                   const struct origin *origin, enum access_via via, const struct target *target,
-                  uint64_t now_ms)
+                  const uint64_t *now_ms)
 {
     struct access_trace *trace = l->trace;
     void (*decided)(struct lookup *, const struct lookup_outcome *) = l->decided;
@@ -450,7 +450,7 @@ void lookup_start(struct lookup *l, const struct access_config *config, struct r
         .target = *target,
         .via = via,
         .vouched = via == ACCESS_VIA_TCP && access_config_vouches(config, target),
-        .deadline_ms = now_ms + config->deadline_ms,
+        .deadline_ms = *now_ms + config->deadline_ms,
         .now_ms = now_ms,
         .ttl_s = UINT32_MAX,
         .max_age_s = ACCESS_NO_MAX_AGE,
@@ -474,10 +474,9 @@ uint64_t lookup_due_ms(const struct lookup *l)
     return l->grace_ms && l->grace_ms < l->deadline_ms ? l->grace_ms : l->deadline_ms;
 }
 
-void lookup_tick(struct lookup *l, uint64_t now_ms)
+void lookup_tick(struct lookup *l)
 {
-    l->now_ms = now_ms;
-    if (now_ms < lookup_due_ms(l))
+    if (*l->now_ms < lookup_due_ms(l))
         return;
     l->grace_ms = 0;
     switch (l->state) {

@@ -12,7 +12,8 @@
  *
  * Lifetime  The caller embeds struct lookup; it is ours from lookup_start() until `decided` runs or
  *           lookup_cancel() returns. Config and resolver outlive it.
- * Time      The caller calls lookup_tick() when lookup_due_ms() has come.
+ * Time      The owner's clock, read when something happens; lookup_tick() when lookup_due_ms()
+ *           has come.
  * Threads   One.
  */
 #ifndef ACCESS_LOOKUP_H
@@ -73,7 +74,7 @@ struct lookup {
     bool vouched;
     enum lookup_state state;
     uint64_t deadline_ms, grace_ms; /* 0: none */
-    uint64_t now_ms;
+    const uint64_t *now_ms;         /* borrowed: the owner's clock */
     uint32_t ttl_s, max_age_s;
     struct dns_question record;
     bool record_open, record_missing;
@@ -87,12 +88,12 @@ struct lookup {
 /* `trace` and `decided` are set before. `decided` does not run from inside. */
 void lookup_start(struct lookup *l, const struct access_config *config, struct resolver *resolver,
                   const struct origin *origin, enum access_via via, const struct target *target,
-                  uint64_t now_ms);
+                  const uint64_t *now_ms);
 /* No callback after this. Allowed at any time after lookup_start(), also when decided. */
 void lookup_cancel(struct lookup *l);
 
 uint64_t lookup_due_ms(const struct lookup *l);
 /* What is due may be decided by this. */
-void lookup_tick(struct lookup *l, uint64_t now_ms);
+void lookup_tick(struct lookup *l);
 
 #endif

@@ -1,8 +1,9 @@
 /* resolver.h - asking the DNS one question, whoever answers: libunbound, or answers on record.
  *
  * Lifetime  The caller embeds struct dns_question. It is the resolver's from a successful ask()
- * until `answered` runs or cancel() returns. Errors    Every failure is an answer with its status;
- * only ask() itself may fail, for memory. Threads   The thread that owns the resolver.
+ *           until `answered` runs or cancel() returns.
+ * Errors    Every failure is an answer with its status; only ask() itself may fail, for memory.
+ * Threads   The thread that owns the resolver.
  */
 #ifndef ACCESS_RESOLVER_H
 #define ACCESS_RESOLVER_H

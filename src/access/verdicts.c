@@ -165,7 +165,7 @@ static void decided(struct lookup *lookup, const struct lookup_outcome *outcome)
     list_splice(&waits, &d->waits);
     d->outcome = *outcome;
     d->known = true;
-    d->expires_ms = lookup->now_ms + outcome->ttl_s * 1000ull;
+    d->expires_ms = d->owner->now_ms + outcome->ttl_s * 1000ull;
     if (access_reason_row(outcome->reason)->verdict == ACCESS_DENY)
         list_splice(&leases, &d->leases);
     tell_waits(d, &waits);
@@ -175,7 +175,7 @@ static void decided(struct lookup *lookup, const struct lookup_outcome *outcome)
     place(d);
 }
 
-static bool start(struct verdict *d, uint64_t now_ms)
+static bool start(struct verdict *d)
 {
     struct verdicts *v = d->owner;
     struct slot *slot = take_slot(v);
@@ -186,7 +186,7 @@ static bool start(struct verdict *d, uint64_t now_ms)
     slot->lookup.decided = decided;
     d->slot = slot;
     place(d);
-    lookup_start(&slot->lookup, v->config, v->resolver, &d->origin, d->via, &d->target, now_ms);
+    lookup_start(&slot->lookup, v->config, v->resolver, &d->origin, d->via, &d->target, &v->now_ms);
     return true;
 }
 
@@ -208,14 +208,14 @@ static bool has_its_share(const struct verdicts *v, const struct verdict_questio
 }
 
 static enum verdicts_status may_start(struct verdicts *v, const struct verdict_question *q,
-                                      uint64_t now_ms, uint32_t *ret_wait_s)
+                                      uint32_t *ret_wait_s)
 {
     if (v->running_count >= v->config->pending_max)
         return VERDICTS_FULL;
     uint32_t wait_s = has_its_share(v, q);
     if (!wait_s && v->rates)
         wait_s = rates_take(v->rates, &v->config->rate_lookups, RATE_KIND_LOOKUPS,
-                            slice_make(q->client->bytes, sizeof(q->client->bytes)), now_ms);
+                            slice_make(q->client->bytes, sizeof(q->client->bytes)), v->now_ms);
     if (!wait_s)
         return VERDICTS_WAIT;
     *ret_wait_s = wait_s;
@@ -223,25 +223,25 @@ static enum verdicts_status may_start(struct verdicts *v, const struct verdict_q
 }
 
 enum verdicts_status verdicts_get(struct verdicts *v, const struct verdict_question *q,
-                                  struct verdict_wait *wait, uint64_t now_ms,
-                                  struct lookup_outcome *ret, uint32_t *ret_wait_s)
+                                  struct verdict_wait *wait, struct lookup_outcome *ret,
+                                  uint32_t *ret_wait_s)
 {
     struct verdict *d = find(v, q);
-    if (d && d->known && now_ms < d->expires_ms) {
+    if (d && d->known && v->now_ms < d->expires_ms) {
         v->hits++;
         *ret = d->outcome;
         place(d); /* to the end of its list: recently used */
         return VERDICTS_KNOWN;
     }
     if (!d || !d->slot) {
-        enum verdicts_status status = may_start(v, q, now_ms, ret_wait_s);
+        enum verdicts_status status = may_start(v, q, ret_wait_s);
         if (status != VERDICTS_WAIT)
             return status;
         d = d ? d : add(v, q);
         if (!d)
             return VERDICTS_FULL;
         d->client = *q->client;
-        if (!start(d, now_ms))
+        if (!start(d))
             return VERDICTS_FULL;
         v->misses++;
     }
@@ -269,7 +269,7 @@ void verdict_wait_cancel(struct verdicts *v, struct verdict_wait *wait)
 /* ---- leases ---- */
 
 void verdict_lease_start(struct verdicts *v, const struct verdict_question *q,
-                         struct verdict_lease *lease, uint64_t now_ms)
+                         struct verdict_lease *lease)
 {
     struct verdict *d = find(v, q);
     if (!d)
@@ -279,7 +279,7 @@ void verdict_lease_start(struct verdicts *v, const struct verdict_question *q,
         return;
     }
     if (!d->known && !d->slot)
-        d->expires_ms = now_ms;
+        d->expires_ms = v->now_ms;
     lease->verdict = d;
     list_append(&d->leases, &lease->node);
     place(d);
@@ -296,23 +296,23 @@ void verdict_lease_end(struct verdicts *v, struct verdict_lease *lease)
     place(d);
 }
 
-static void recheck_leased(struct verdicts *v, uint64_t now_ms)
+static void recheck_leased(struct verdicts *v)
 {
     struct list due, *node;
-    if (now_ms < v->leased_due_ms)
+    if (v->now_ms < v->leased_due_ms)
         return;
     list_init(&due);
     list_splice(&due, &v->leased);
     v->leased_due_ms = UINT64_MAX;
     while ((node = list_pop(&due))) {
         struct verdict *d = container_of(node, struct verdict, in_list);
-        bool expired = d->expires_ms <= now_ms;
-        if (expired && v->running_count < v->config->pending_max && start(d, now_ms)) {
+        bool expired = d->expires_ms <= v->now_ms;
+        if (expired && v->running_count < v->config->pending_max && start(d)) {
             v->rechecks++;
             continue;
         }
         if (expired)
-            d->expires_ms = now_ms + RECHECK_DELAY_MS;
+            d->expires_ms = v->now_ms + RECHECK_DELAY_MS;
         place(d);
     }
 }
@@ -358,19 +358,18 @@ uint64_t verdicts_due_ms(const struct verdicts *v)
     return due;
 }
 
-void verdicts_tick(struct verdicts *v, uint64_t now_ms)
+void verdicts_tick(struct verdicts *v)
 {
-    recheck_leased(v, now_ms);
+    recheck_leased(v);
     /* A decision may start and end others: each round takes the first that is due. */
     for (struct verdict *due = NULL;; due = NULL) {
         for (struct list *node = v->running.next; node != &v->running && !due; node = node->next) {
             struct verdict *d = container_of(node, struct verdict, in_list);
-            d->slot->lookup.now_ms = now_ms;
-            if (lookup_due_ms(&d->slot->lookup) <= now_ms)
+            if (lookup_due_ms(&d->slot->lookup) <= v->now_ms)
                 due = d;
         }
         if (!due)
             return;
-        lookup_tick(&due->slot->lookup, now_ms);
+        lookup_tick(&due->slot->lookup);
     }
 }

@@ -34,6 +34,7 @@ struct verdicts {
     struct list running, leased;
     struct list spare; /* look-ups' memory, to be used again */
     size_t idle_count, running_count;
+    uint64_t now_ms;        /* set by the owner before anything happens */
     uint64_t leased_due_ms; /* no lease is due before */
     uint64_t hits, misses, rechecks, revoked;
 };
@@ -73,19 +74,19 @@ void verdicts_init(struct verdicts *v, const struct access_config *config,
 void verdicts_done(struct verdicts *v);
 
 enum verdicts_status verdicts_get(struct verdicts *v, const struct verdict_question *q,
-                                  struct verdict_wait *wait, uint64_t now_ms,
-                                  struct lookup_outcome *ret, uint32_t *ret_wait_s);
+                                  struct verdict_wait *wait, struct lookup_outcome *ret,
+                                  uint32_t *ret_wait_s);
 /* No callback after this; allowed at any time after the wait was zeroed. */
 void verdict_wait_cancel(struct verdicts *v, struct verdict_wait *wait);
 
 /* Holds the verdict on `q`, which must have been given in this turn. `lease->revoked` is set. */
 void verdict_lease_start(struct verdicts *v, const struct verdict_question *q,
-                         struct verdict_lease *lease, uint64_t now_ms);
+                         struct verdict_lease *lease);
 /* Allowed at any time after the lease was zeroed. */
 void verdict_lease_end(struct verdicts *v, struct verdict_lease *lease);
 
 /* When verdicts_tick() is wanted; UINT64_MAX: not at all. */
 uint64_t verdicts_due_ms(const struct verdicts *v);
-void verdicts_tick(struct verdicts *v, uint64_t now_ms);
+void verdicts_tick(struct verdicts *v);
 
 #endif

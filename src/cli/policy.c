@@ -86,7 +86,9 @@ static void decide(struct explain *e)
     while (!e->done) {
         uint64_t due = access_due_ms(&e->access), now = now_ms();
         int timeout = due == UINT64_MAX ? -1 : due > now ? (int)(due - now) : 0;
-        if (poll(&fd, 1, timeout) > 0)
+        int ready = poll(&fd, 1, timeout);
+        access_set_now(&e->access, now_ms());
+        if (ready > 0)
             dns_process(e->dns);
         access_run(&e->access, now_ms());
     }

@@ -1,0 +1,521 @@
+/* Script access with recorded answers and a clock that the test moves. */
+#include "access/access.h"
+#include "access/recorded.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define RECORD  "_script-access.b.test TXT \"v=sa1; allow=a.example; port=7000\" [ttl=60]"
+#define ADDRESS "b.test A 203.0.113.10 | 10.113.0.203.in-addr.arpa PTR b.test."
+
+struct world {
+    struct access_config config;
+    struct recorded recorded;
+    struct access access;
+    struct rates *rates;
+    struct bans *bans;
+    uint64_t now_ms;
+    int wakes;
+};
+
+struct caller {
+    struct access_check check;
+    struct access_result result;
+    int verdicts;
+    struct verdict_lease lease;
+    int revoked;
+    bool take_lease;
+};
+
+static void on_wake(struct access *a)
+{
+    container_of(a, struct world, access)->wakes++;
+}
+
+static void set(struct world *w, const char *name, const char *value)
+{
+    const char *why;
+    assert_int_equal(access_config_set(&w->config, slice_of(name), slice_of(value), &why), 0);
+}
+
+static void record(struct world *w, const char *answers)
+{
+    const char *why = "";
+    recorded_done(&w->recorded);
+    struct list queue = w->recorded.queue;
+    assert_true(queue.next == NULL || list_empty(&w->recorded.queue));
+    assert_int_equal(recorded_init(&w->recorded, slice_of(answers), &why), 0);
+}
+
+static struct world *open_world(const char *answers)
+{
+    struct world *w = calloc(1, sizeof(*w));
+    access_config_init(&w->config);
+    set(w, "origin", "https://a.example");
+    set(w, "private", "203.0.113.0/24");
+    record(w, answers);
+    w->rates = rates_new(64);
+    w->bans = bans_new(64);
+    w->now_ms = 1000;
+    access_init(&w->access, &w->config, &w->recorded.resolver, w->bans, w->rates, on_wake);
+    return w;
+}
+
+static void close_world(struct world *w)
+{
+    access_done(&w->access);
+    recorded_done(&w->recorded);
+    access_config_done(&w->config);
+    bans_free(w->bans);
+    rates_free(w->rates);
+    free(w);
+}
+
+static void on_revoked(struct verdict_lease *lease, const struct lookup_outcome *outcome)
+{
+    struct caller *c = container_of(lease, struct caller, lease);
+    assert_int_not_equal(outcome->reason, ACCESS_OK_RECORD);
+    c->revoked++;
+}
+
+static void on_verdict(struct access_check *check, const struct access_result *result)
+{
+    struct caller *c = container_of(check, struct caller, check);
+    c->result = *result;
+    c->verdicts++;
+    c->lease.revoked = on_revoked;
+    if (c->take_lease)
+        access_lease_start(check->access, check, &c->lease);
+}
+
+static void begin(struct world *w, struct caller *c, const char *page, const char *target)
+{
+    c->check.request.path = ACCESS_PATH_TCP;
+    c->check.request.origin = slice_of(page);
+    c->check.request.target = slice_of(target);
+    c->check.on_verdict = on_verdict;
+    int before = c->verdicts;
+    access_check(&w->access, &c->check, w->now_ms);
+    assert_int_equal(c->verdicts, before); /* never from inside */
+}
+
+/* Until nothing is to be answered or told at this time. */
+static void settle(struct world *w)
+{
+    do {
+        access_set_now(&w->access, w->now_ms);
+        recorded_run(&w->recorded);
+        access_run(&w->access, w->now_ms);
+    } while (!list_empty(&w->recorded.queue) || access_due_ms(&w->access) <= w->now_ms);
+}
+
+static const char *reason(const struct caller *c)
+{
+    return access_reason_row(c->result.reason)->token;
+}
+
+static void a_verdict_is_told_once_and_kept_for_its_ttl(void **state)
+{
+    (void)state;
+    struct world *w = open_world(RECORD " | " ADDRESS);
+    struct caller c = {0};
+    begin(w, &c, "https://a.example", "b.test:7000");
+    settle(w);
+    assert_int_equal(c.verdicts, 1);
+    assert_string_equal(reason(&c), "ok-record");
+    assert_int_equal(c.result.count, 1);
+    begin(w, &c, "https://a.example", "B.test.:7000");
+    settle(w);
+    assert_int_equal(c.verdicts, 2);
+    assert_int_equal(recorded_times(&w->recorded, slice_of("_script-access.b.test"), DNS_TXT), 1);
+    w->now_ms += 59999;
+    begin(w, &c, "https://a.example", "b.test:7000");
+    settle(w);
+    assert_int_equal(recorded_times(&w->recorded, slice_of("_script-access.b.test"), DNS_TXT), 1);
+    w->now_ms += 1;
+    begin(w, &c, "https://a.example", "b.test:7000");
+    settle(w);
+    assert_int_equal(recorded_times(&w->recorded, slice_of("_script-access.b.test"), DNS_TXT), 2);
+    assert_int_equal(c.verdicts, 4);
+    assert_true(w->wakes > 0);
+    close_world(w);
+}
+
+static void a_refusal_by_record_costs_one_question(void **state)
+{
+    (void)state;
+    struct world *w = open_world("_script-access.b.test TXT \"v=sa1; allow=c.example\" | " ADDRESS);
+    struct caller c = {0};
+    begin(w, &c, "https://a.example", "b.test:7000");
+    settle(w);
+    assert_string_equal(reason(&c), "origin-not-allowed");
+    assert_int_equal(w->recorded.asked_count, 1);
+    close_world(w);
+}
+
+static void what_needs_no_dns_asks_none(void **state)
+{
+    (void)state;
+    struct world *w = open_world(RECORD);
+    static const struct {
+        const char *page, *target, *reason;
+    } cases[] = {
+        {"null", "b.test:7000", "origin-opaque"},
+        {"https://a.example/", "b.test:7000", "origin-opaque"},
+        {"https://evil.example", "b.test:7000", "origin-foreign"},
+        {"https://a.example", "b.test", "target-syntax"},
+        {"https://a.example", "127.0.0.1:80", "target-ip-literal"},
+        {"https://a.example", "printer.local:80", "target-special-name"},
+        {"https://a.example", "bad.example:80", "target-blocked"},
+        {"https://a.example", "sub.bad.example:80", "target-blocked"},
+        {"https://a.example", "b.test:25", "port-blocked"},
+        {"https://a.example", "a.example:80", "self-port-closed"},
+    };
+    set(w, "block", "*.bad.example");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct caller c = {0};
+        begin(w, &c, cases[i].page, cases[i].target);
+        settle(w);
+        assert_string_equal(reason(&c), cases[i].reason);
+    }
+    assert_int_equal(w->recorded.asked_count, 0);
+    close_world(w);
+}
+
+static void equal_questions_are_one(void **state)
+{
+    (void)state;
+    struct world *w = open_world(RECORD " | " ADDRESS);
+    struct caller c[5] = {0};
+    set(w, "origin", "https://c.example");
+    for (int i = 0; i < 5; i++) /* two origins: two verdicts, yet one question for the record */
+        begin(w, &c[i], i < 3 ? "https://a.example" : "https://c.example", "b.test:7000");
+    settle(w);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(c[i].verdicts, 1);
+    assert_string_equal(reason(&c[2]), "ok-record");
+    assert_string_equal(reason(&c[4]), "origin-not-allowed");
+    for (size_t i = 0; i < w->recorded.asked_count; i++)
+        assert_int_equal(w->recorded.asked[i].times, 1);
+    assert_int_equal(w->access.verdicts.misses, 2);
+    close_world(w);
+}
+
+static void a_cancelled_check_hears_nothing(void **state)
+{
+    (void)state;
+    struct world *w = open_world(RECORD " | " ADDRESS);
+    struct caller c[3] = {0};
+    for (int i = 0; i < 3; i++)
+        begin(w, &c[i], "https://a.example", "b.test:7000");
+    access_cancel(&w->access, &c[1].check);
+    settle(w);
+    assert_int_equal(c[0].verdicts, 1);
+    assert_int_equal(c[1].verdicts, 0);
+    assert_int_equal(c[2].verdicts, 1);
+    /* The last one that waits takes the question along. */
+    begin(w, &c[1], "https://a.example", "other.test:1");
+    access_cancel(&w->access, &c[1].check);
+    assert_true(list_empty(&w->recorded.queue));
+    /* One that has its verdict but has not been told. */
+    begin(w, &c[1], "null", "b.test:7000");
+    access_cancel(&w->access, &c[1].check);
+    settle(w);
+    assert_int_equal(c[1].verdicts, 0);
+    close_world(w);
+}
+
+static void everything_ends_after_three_seconds(void **state)
+{
+    (void)state;
+    struct world *w = open_world(RECORD);
+    struct caller c = {0};
+    begin(w, &c, "https://a.example", "b.test:7000");
+    assert_int_equal(access_due_ms(&w->access), 4000);
+    access_run(&w->access, 3999);
+    assert_int_equal(c.verdicts, 0);
+    access_run(&w->access, 4000);
+    assert_int_equal(c.verdicts, 1);
+    assert_string_equal(reason(&c), "dns-timeout");
+    assert_int_equal(c.result.retry_s, 10);
+    assert_true(list_empty(&w->recorded.queue)); /* cancelled */
+    close_world(w);
+}
+
+static void a_silent_aaaa_costs_one_second(void **state)
+{
+    (void)state;
+    struct world *w = open_world(RECORD " | " ADDRESS);
+    struct caller c = {0};
+    begin(w, &c, "https://a.example", "b.test:7000");
+    access_set_now(&w->access, 1500);
+    recorded_run(&w->recorded); /* the record: A and AAAA are asked */
+    struct list *first = list_pop(&w->recorded.queue);
+    struct dns_question *q = container_of(first, struct dns_question, node);
+    assert_int_equal(q->type, DNS_AAAA);
+    access_set_now(&w->access, 1600);
+    recorded_run(&w->recorded); /* A alone */
+    assert_int_equal(access_due_ms(&w->access), 2600);
+    list_append(&w->recorded.queue, first); /* never answered, to be cancelled */
+    access_run(&w->access, 2600);
+    assert_int_equal(c.verdicts, 0); /* on with consent */
+    w->now_ms = 2600;
+    settle(w);
+    assert_string_equal(reason(&c), "ok-record");
+    close_world(w);
+}
+
+static void lookups_are_limited_by_client_origin_and_in_all(void **state)
+{
+    (void)state;
+    struct world *w = open_world("-");
+    struct caller c[12] = {0};
+    char target[12][32];
+    w->config.pending_max = 10;
+    w->config.pending_client_max = 3;
+    w->config.pending_origin_max = 9;
+    set(w, "origin", "https://c.example");
+    for (int i = 0; i < 12; i++) {
+        snprintf(target[i], sizeof(target[i]), "h%d.test:1", i);
+        c[i].check.request.client.bytes[0] = (uint8_t)(i / 4); /* the 4th of each is one too many */
+        begin(w, &c[i], "https://a.example", target[i]);
+    }
+    access_run(&w->access, w->now_ms);
+    for (int i = 0; i < 12; i++) {
+        assert_int_equal(c[i].verdicts, i % 4 == 3);
+        if (c[i].verdicts)
+            assert_string_equal(reason(&c[i]), "rate-limited");
+    }
+    struct caller more[4] = {0};
+    for (int i = 0; i < 4; i++)
+        more[i].check.request.client.bytes[0] = (uint8_t)(10 + i);
+    begin(w, &more[0], "https://a.example", "m.test:1");  /* the origin has nine */
+    begin(w, &more[1], "https://a.example", "h0.test:1"); /* joins: counts for nothing */
+    begin(w, &more[2], "https://c.example", "m.test:1");
+    begin(w, &more[3], "https://c.example", "n.test:1"); /* all ten run */
+    access_run(&w->access, w->now_ms);
+    assert_string_equal(reason(&more[0]), "rate-limited");
+    assert_int_equal(more[1].verdicts, 0);
+    assert_int_equal(more[2].verdicts, 0);
+    assert_string_equal(reason(&more[3]), "overload");
+    settle(w);
+    assert_string_equal(reason(&more[1]), "no-record");
+    close_world(w);
+}
+
+static void the_rate_of_lookups_is_limited_by_client(void **state)
+{
+    (void)state;
+    struct world *w = open_world("-");
+    set(w, "rate-lookups", "60,2");
+    for (int i = 0; i < 3; i++) {
+        char target[32];
+        struct caller c = {0};
+        snprintf(target, sizeof(target), "h%d.test:1", i);
+        begin(w, &c, "https://a.example", target);
+        settle(w);
+        assert_string_equal(reason(&c), i < 2 ? "no-record" : "rate-limited");
+        if (i == 2)
+            assert_int_equal(c.result.retry_s, 1);
+    }
+    close_world(w);
+}
+
+static void forgotten_verdicts_bound_the_cache(void **state)
+{
+    (void)state;
+    struct world *w = open_world("-");
+    w->config.cache_max = 8;
+    w->config.rate_lookups = w->config.rate_client = (struct rate){0};
+    for (int i = 0; i < 100; i++) {
+        char target[32];
+        struct caller c = {0};
+        snprintf(target, sizeof(target), "h%d.test:1", i);
+        begin(w, &c, "https://a.example", target);
+        settle(w);
+        assert_true(w->access.verdicts.idle_count <= 8);
+    }
+    close_world(w);
+}
+
+static void hold(struct world *w, struct caller *c)
+{
+    c->take_lease = true;
+    begin(w, c, "https://a.example", "b.test:7000");
+    settle(w);
+    assert_string_equal(reason(c), "ok-record");
+    assert_non_null(c->lease.verdict);
+}
+
+static void a_withdrawn_record_revokes_within_its_ttl(void **state)
+{
+    (void)state;
+    struct world *w = open_world(RECORD " | " ADDRESS);
+    struct caller c[2] = {0};
+    hold(w, &c[0]);
+    hold(w, &c[1]);
+    record(w, ADDRESS);
+    assert_int_equal(access_due_ms(&w->access), 61000);
+    w->now_ms = 60999;
+    settle(w);
+    assert_int_equal(c[0].revoked, 0);
+    w->now_ms = 61000;
+    settle(w);
+    assert_int_equal(c[0].revoked, 1);
+    assert_int_equal(c[1].revoked, 1);
+    assert_null(c[0].lease.verdict);
+    assert_int_equal(recorded_times(&w->recorded, slice_of("_script-access.b.test"), DNS_TXT), 1);
+    close_world(w);
+}
+
+static void an_outage_of_dns_revokes_nothing(void **state)
+{
+    (void)state;
+    struct world *w = open_world(RECORD " | " ADDRESS);
+    struct caller c = {0};
+    hold(w, &c);
+    record(w, "_script-access.b.test TXT [servfail]");
+    w->now_ms = 61000;
+    settle(w);
+    assert_int_equal(c.revoked, 0);
+    uint64_t due = access_due_ms(&w->access);
+    assert_true(due >= 71000 && due <= 121000); /* asked again soon */
+    record(w, RECORD " | " ADDRESS);
+    w->now_ms = due;
+    settle(w);
+    assert_int_equal(c.revoked, 0);
+    assert_int_equal(access_due_ms(&w->access), due + 60000);
+    record(w, "_script-access.b.test TXT \"v=sa1; deny=a.example\"");
+    w->now_ms = due + 60000;
+    settle(w);
+    assert_int_equal(c.revoked, 1);
+    close_world(w);
+}
+
+static void an_ended_lease_asks_no_more(void **state)
+{
+    (void)state;
+    struct world *w = open_world(RECORD " | " ADDRESS);
+    struct caller c = {0};
+    hold(w, &c);
+    access_lease_end(&w->access, &c.lease);
+    access_lease_end(&w->access, &c.lease);
+    w->now_ms = 200000;
+    settle(w);
+    assert_int_equal(recorded_times(&w->recorded, slice_of("_script-access.b.test"), DNS_TXT), 1);
+    assert_true(access_due_ms(&w->access) == UINT64_MAX);
+    close_world(w);
+}
+
+/* ---- the program ---- */
+
+static struct access_check *asked;
+
+static void ask_later(struct access_check *check)
+{
+    asked = check;
+}
+
+static void web_request(struct caller *c, const char *page, const char *path)
+{
+    struct access_request *q = &c->check.request;
+    q->path = ACCESS_PATH_WEB;
+    assert_true(origin_parse(slice_of("https://b.test"), &q->here));
+    q->here_known = true;
+    q->origin = slice_of(page);
+    q->url_path = slice_of(path);
+    c->check.on_verdict = on_verdict;
+    c->check.ask_program = ask_later;
+}
+
+static void the_program_comes_last_and_its_401_bans(void **state)
+{
+    (void)state;
+    struct world *w = open_world("_script-access.b.test TXT \"v=sa1; allow=a.example\"");
+    struct caller c = {0};
+    asked = NULL;
+    web_request(&c, "https://a.example", "/chat/room");
+    access_check(&w->access, &c.check, w->now_ms);
+    assert_null(asked); /* the record comes first */
+    settle(w);
+    assert_ptr_equal(asked, &c.check);
+    assert_int_equal(c.verdicts, 0);
+    access_program_answer(&w->access, &c.check, false, 120, slice_of("/chat"));
+    assert_int_equal(c.verdicts, 0); /* not from inside */
+    settle(w);
+    assert_string_equal(reason(&c), "script-denied");
+    assert_int_equal(c.result.retry_s, 120);
+
+    w->now_ms += 60500;
+    asked = NULL;
+    web_request(&c, "https://a.example", "/chat/other");
+    access_check(&w->access, &c.check, w->now_ms);
+    settle(w);
+    assert_string_equal(reason(&c), "banned");
+    assert_int_equal(c.result.retry_s, 60);
+    assert_null(asked);
+
+    w->now_ms += 59500;
+    web_request(&c, "https://a.example", "/chat/other");
+    access_check(&w->access, &c.check, w->now_ms);
+    settle(w);
+    assert_non_null(asked);
+    access_program_answer(&w->access, &c.check, true, 0, SLICE_NONE);
+    settle(w);
+    assert_string_equal(reason(&c), "ok-record");
+    close_world(w);
+}
+
+static void a_foreign_host_is_misdirected(void **state)
+{
+    (void)state;
+    struct world *w = open_world("-");
+    struct caller c = {0};
+    web_request(&c, "https://a.example", "/");
+    c.check.request.here_known = false;
+    access_check(&w->access, &c.check, w->now_ms);
+    settle(w);
+    assert_string_equal(reason(&c), "host-foreign");
+    assert_int_equal(access_reason_row(c.result.reason)->http, 421);
+    close_world(w);
+}
+
+static void a_record_max_age_is_the_time_to_wait(void **state)
+{
+    (void)state;
+    struct world *w =
+        open_world("_script-access.b.test TXT \"v=sa1; allow=c.example; max-age=777\"");
+    struct caller c = {0};
+    begin(w, &c, "https://a.example", "b.test:7000");
+    settle(w);
+    assert_string_equal(reason(&c), "origin-not-allowed");
+    assert_int_equal(c.result.retry_s, 777);
+    close_world(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_verdict_is_told_once_and_kept_for_its_ttl),
+        cmocka_unit_test(a_refusal_by_record_costs_one_question),
+        cmocka_unit_test(what_needs_no_dns_asks_none),
+        cmocka_unit_test(equal_questions_are_one),
+        cmocka_unit_test(a_cancelled_check_hears_nothing),
+        cmocka_unit_test(everything_ends_after_three_seconds),
+        cmocka_unit_test(a_silent_aaaa_costs_one_second),
+        cmocka_unit_test(lookups_are_limited_by_client_origin_and_in_all),
+        cmocka_unit_test(the_rate_of_lookups_is_limited_by_client),
+        cmocka_unit_test(forgotten_verdicts_bound_the_cache),
+        cmocka_unit_test(a_withdrawn_record_revokes_within_its_ttl),
+        cmocka_unit_test(an_outage_of_dns_revokes_nothing),
+        cmocka_unit_test(an_ended_lease_asks_no_more),
+        cmocka_unit_test(the_program_comes_last_and_its_401_bans),
+        cmocka_unit_test(a_foreign_host_is_misdirected),
+        cmocka_unit_test(a_record_max_age_is_the_time_to_wait),
+    };
+    return cmocka_run_group_tests_name("access", tests, NULL, NULL);
+}

@@ -1,0 +1,383 @@
+/* Bans, rates, addresses and targets. */
+#include "access/bans.h"
+#include "access/ip.h"
+#include "access/rates.h"
+#include "access/target.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+/* ---- bans ---- */
+
+static struct ban_key key(const char *client, const char *origin, const char *target,
+                          const char *path)
+{
+    return (struct ban_key){slice_of(client), slice_of(origin), slice_of(target), slice_of(path)};
+}
+
+static void a_ban_is_for_client_origin_target_and_path(void **state)
+{
+    (void)state;
+    struct bans *b = bans_new(64);
+    struct ban_key k = key("c", "o", "t", "/p/q");
+    bans_add(b, &k, SLICE_NONE, 60, 1000);
+    assert_int_equal(bans_check(b, &k, 1000), 60);
+    assert_int_equal(bans_check(b, &k, 60999), 1);
+    assert_int_equal(bans_check(b, &k, 61000), 0);
+    struct ban_key others[] = {key("d", "o", "t", "/p/q"),   key("c", "p", "t", "/p/q"),
+                               key("c", "o", "u", "/p/q"),   key("c", "o", "t", "/p"),
+                               key("c", "o", "t", "/p/q/r"), key("co", "", "t", "/p/q")};
+    for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+        assert_int_equal(bans_check(b, &others[i], 1000), 0);
+    /* A shorter one does not shorten it; 0 does nothing; a day is the longest. */
+    bans_add(b, &k, SLICE_NONE, 5, 1000);
+    bans_add(b, &k, SLICE_NONE, 0, 1000);
+    assert_int_equal(bans_check(b, &k, 1000), 60);
+    bans_add(b, &k, SLICE_NONE, 999999, 1000);
+    assert_int_equal(bans_check(b, &k, 1000), 86400);
+    bans_free(b);
+}
+
+static void a_policy_path_reaches_below_by_segments(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *refused, *policy, *asked;
+        bool banned;
+    } cases[] = {
+        {"/chat/room", "/chat", "/chat/other", true},
+        {"/chat/room", "/chat", "/chat", true},
+        {"/chat/room", "/chat", "/chatter", false},
+        {"/chat/room", "/chat/", "/chat/other", true},
+        {"/chat/room", "/", "/anything", true},
+        {"/chat/room", "/admin", "/admin", false},
+        {"/chat/room", "/chat/roo", "/chat/roof", false},
+        {"/chat/room", "/chat/room", "/chat/room/x", true},
+        {"/chat/room", "/chat/room/x", "/chat/room/x", false},
+        {"/chat/room", "/x/../chat", "/chat/other", false},
+        {"/chat/../room", "/chat/..", "/chat/../x", false},
+        {"/a%2eb/c", "/a%2eb", "/a%2eb/d", false},
+        {"/a%2Fb/c", "/a%2Fb", "/a%2Fb/d", false},
+        {"/a\\b/c", "/a\\b", "/a\\b/d", false},
+        {"/a//b/c", "/a//b", "/a//b/d", false},
+        {"/chat/room", "chat", "/chat/other", false},
+        {"/chat/room", "", "/chat/other", false},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct bans *b = bans_new(64);
+        struct ban_key refused = key("c", "o", "t", cases[i].refused);
+        struct ban_key asked = key("c", "o", "t", cases[i].asked);
+        bans_add(b, &refused, slice_of(cases[i].policy), 60, 0);
+        assert_int_equal(bans_check(b, &refused, 0), 60);
+        if ((bans_check(b, &asked, 0) > 0) != cases[i].banned)
+            fail_msg("%s, Policy-Path %s, then %s", cases[i].refused, cases[i].policy,
+                     cases[i].asked);
+        bans_free(b);
+    }
+}
+
+static void a_flood_of_bans_keeps_the_longest_and_its_memory(void **state)
+{
+    (void)state;
+    struct bans *b = bans_new(1024);
+    size_t bytes = bans_bytes(b);
+    char client[32];
+    struct ban_key k = key("", "o", "t", "/");
+    k.client = slice_of("patient");
+    bans_add(b, &k, SLICE_NONE, 86400, 0);
+    for (int i = 0; i < 100000; i++) {
+        k.client = slice_make(client, (size_t)sprintf(client, "%d", i));
+        bans_add(b, &k, SLICE_NONE, 60, 0);
+        assert_int_equal(bans_check(b, &k, 0), 60);
+    }
+    k.client = slice_of("patient");
+    assert_int_equal(bans_check(b, &k, 0), 86400);
+    assert_int_equal(bans_bytes(b), bytes);
+    assert_true(bytes < 1024 * 16 + 8192);
+    bans_free(b);
+}
+
+/* ---- rates ---- */
+
+static void a_bucket_empties_and_fills(void **state)
+{
+    (void)state;
+    struct rates *r = rates_new(64);
+    struct rate rate = {.per_minute = 60, .burst = 3};
+    struct slice k = slice_of("k");
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(rates_take(r, &rate, 1, k, 0), 0);
+    assert_int_equal(rates_take(r, &rate, 1, k, 0), 1);
+    assert_int_equal(rates_take(r, &rate, 2, k, 0), 0); /* another kind, another key */
+    assert_int_equal(rates_take(r, &rate, 1, slice_of("l"), 0), 0);
+    assert_int_equal(rates_take(r, &rate, 1, k, 999), 1);
+    assert_int_equal(rates_take(r, &rate, 1, k, 1000), 0);
+    assert_int_equal(rates_take(r, &rate, 1, k, 1000), 1);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(rates_take(r, &rate, 1, k, 1000000), 0); /* never more than the burst */
+    assert_int_equal(rates_take(r, &rate, 1, k, 1000000), 1);
+    rate.per_minute = 0;
+    assert_int_equal(rates_take(r, &rate, 1, k, 1000000), 0);
+    rate = (struct rate){.per_minute = 1, .burst = 1};
+    assert_int_equal(rates_take(r, &rate, 3, k, 0), 0);
+    assert_int_equal(rates_take(r, &rate, 3, k, 0), 60);
+    rates_free(r);
+}
+
+static void a_flood_of_keys_forgets_no_busy_one(void **state)
+{
+    (void)state;
+    struct rates *r = rates_new(1024);
+    struct rate rate = {.per_minute = 60, .burst = 5};
+    size_t bytes = rates_bytes(r);
+    char name[32];
+    for (int i = 0; i < 5; i++)
+        rates_take(r, &rate, 1, slice_of("busy"), 0);
+    for (int i = 0; i < 100000; i++)
+        rates_take(r, &rate, 1, slice_make(name, (size_t)sprintf(name, "%d", i)), 0);
+    assert_true(rates_take(r, &rate, 1, slice_of("busy"), 0) > 0);
+    assert_int_equal(rates_bytes(r), bytes);
+    rates_free(r);
+}
+
+/* Against the plain model: tokens as a fraction, refilled at each look. */
+static void a_bucket_is_as_the_model_says(void **state)
+{
+    (void)state;
+    for (unsigned seed = 1; seed <= 20; seed++) {
+        struct rates *r = rates_new(8);
+        srand(seed);
+        struct rate rate = {.per_minute = 60000 / (unsigned)(rand() % 100 + 1),
+                            .burst = (unsigned)rand() % 20 + 1};
+        uint64_t token_us = 60000000 / rate.per_minute, now = 1000, filled_us = 1000000;
+        uint64_t level_us = token_us * rate.burst;
+        for (int i = 0; i < 5000; i++) {
+            now += (uint64_t)rand() % 300;
+            level_us += now * 1000 - filled_us;
+            filled_us = now * 1000;
+            if (level_us > token_us * rate.burst)
+                level_us = token_us * rate.burst;
+            bool allowed = level_us >= token_us;
+            level_us -= allowed ? token_us : 0;
+            assert_int_equal(rates_take(r, &rate, 1, slice_of("k"), now) == 0, allowed);
+        }
+        rates_free(r);
+    }
+}
+
+/* ---- addresses ---- */
+
+static struct ip ip(const char *text)
+{
+    struct ip a;
+    assert_true(ip_parse(slice_of(text), &a));
+    return a;
+}
+
+static void only_public_addresses_are_public(void **state)
+{
+    (void)state;
+    static const char *public[] = {
+        "1.1.1.1",         "9.255.255.255",   "11.0.0.0",        "100.63.255.255", "100.128.0.0",
+        "126.255.255.255", "128.0.0.0",       "169.253.255.255", "169.255.0.0",    "172.15.255.255",
+        "172.32.0.0",      "192.0.1.0",       "192.167.255.255", "192.169.0.0",    "198.17.255.255",
+        "198.20.0.0",      "223.255.255.255", "168.63.129.15",   "2000::1",        "2001:200::1",
+        "2606:4700::1111", "2a00::",          "3ffe::1",         "3fff:1000::",    "2003::"};
+    static const char *special[] = {"0.0.0.0",
+                                    "0.255.255.255",
+                                    "10.0.0.1",
+                                    "100.64.0.1",
+                                    "100.127.255.255",
+                                    "127.0.0.1",
+                                    "168.63.129.16",
+                                    "169.254.0.1",
+                                    "169.254.169.254",
+                                    "172.16.0.0",
+                                    "172.31.255.255",
+                                    "192.0.0.9",
+                                    "192.0.2.1",
+                                    "192.31.196.1",
+                                    "192.52.193.1",
+                                    "192.88.99.1",
+                                    "192.168.0.1",
+                                    "192.175.48.1",
+                                    "198.18.0.1",
+                                    "198.19.255.255",
+                                    "198.51.100.1",
+                                    "203.0.113.1",
+                                    "224.0.0.1",
+                                    "239.255.255.255",
+                                    "240.0.0.1",
+                                    "255.255.255.255",
+                                    "::",
+                                    "::1",
+                                    "::ffff:8.8.8.8",
+                                    "::8.8.8.8",
+                                    "64:ff9b::8.8.8.8",
+                                    "64:ff9b:1::1",
+                                    "100::1",
+                                    "2001::1",
+                                    "2001:0:1::",
+                                    "2001:2::1",
+                                    "2001:10::1",
+                                    "2001:20::1",
+                                    "2001:1ff::1",
+                                    "2001:db8::1",
+                                    "2002:7f00:1::",
+                                    "2620:4f:8000::1",
+                                    "3fff::1",
+                                    "3fff:fff::1",
+                                    "4000::1",
+                                    "1fff::1",
+                                    "5f00::1",
+                                    "fc00::1",
+                                    "fd00:ec2::254",
+                                    "fe80::1",
+                                    "fec0::1",
+                                    "ff02::1"};
+    for (size_t i = 0; i < sizeof(public) / sizeof(*public); i++) {
+        struct ip a = ip(public[i]);
+        if (ip_special(&a))
+            fail_msg("%s is public", public[i]);
+    }
+    for (size_t i = 0; i < sizeof(special) / sizeof(*special); i++) {
+        struct ip a = ip(special[i]);
+        if (!ip_special(&a))
+            fail_msg("%s is not public", special[i]);
+    }
+}
+
+static void ranges_end_where_their_bits_do(void **state)
+{
+    (void)state;
+    struct ip_range r;
+    assert_true(ip_range_parse(slice_of("10.32.0.0/11"), &r));
+    struct ip in = ip("10.63.255.255"), out = ip("10.64.0.0"), six = ip("::ffff:10.32.0.0");
+    assert_true(ip_range_has(&r, &in));
+    assert_false(ip_range_has(&r, &out));
+    assert_false(ip_range_has(&r, &six));
+    static const char *bad[] = {"10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/", "10.0.0/8",   "::1/127",
+                                "::/129",     "x",           "",          "10.0.0.0/-1"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+        assert_false(ip_range_parse(slice_of(bad[i]), &r));
+    assert_true(ip_range_parse(slice_of("0.0.0.0/0"), &r) && ip_range_has(&r, &out));
+    assert_true(ip_range_parse(slice_of("::1"), &r) && r.bits == 128);
+}
+
+static void reverse_names_are_written_as_the_rfcs_say(void **state)
+{
+    (void)state;
+    char text[IP_REVERSE_SIZE];
+    struct ip four = ip("203.0.113.10"), six = ip("2001:db8::10");
+    assert_string_equal(ip_reverse_name(&four, text).ptr, "10.113.0.203.in-addr.arpa");
+    assert_string_equal(ip_reverse_name(&six, text).ptr,
+                        "0.1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa");
+}
+
+/* ---- targets ---- */
+
+static void targets_become_names_of_the_dns(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *host;
+    } good[] = {
+        {"b.test:1", "b.test"},
+        {"B.TEST.:65535", "b.test"},
+        {"b\xc3\xbc"
+         "cher.test:1",
+         "xn--bcher-kva.test"},
+        {"BU\xcc\x88"
+         "CHER.test:1",
+         "xn--bcher-kva.test"},
+        {"xn--bcher-kva.test:1", "xn--bcher-kva.test"},
+        {"b\xe3\x80\x82test:1", "b.test"}, /* ideographic full stop */
+        {"\xef\xbd\x82.test:1", "b.test"}, /* fullwidth b */
+        {"stra\xc3\x9f"
+         "e.test:1",
+         "xn--strae-oqa.test"}, /* non-transitional */
+        {"a--b.test:1", "a--b.test"},
+    };
+    static const struct {
+        const char *text;
+        enum access_reason why;
+    } bad[] = {
+        {"", ACCESS_TARGET_SYNTAX},
+        {":1", ACCESS_TARGET_SYNTAX},
+        {"b.test", ACCESS_TARGET_SYNTAX},
+        {"b.test:", ACCESS_TARGET_SYNTAX},
+        {"b.test:0", ACCESS_TARGET_SYNTAX},
+        {"b.test:01", ACCESS_TARGET_SYNTAX},
+        {"b.test:1 ", ACCESS_TARGET_SYNTAX},
+        {"b.test:+1", ACCESS_TARGET_SYNTAX},
+        {"b..test:1", ACCESS_TARGET_SYNTAX},
+        {".:1", ACCESS_TARGET_SYNTAX},
+        {".b.test:1", ACCESS_TARGET_SYNTAX},
+        {"b.test..:1", ACCESS_TARGET_SYNTAX},
+        {"b test:1", ACCESS_TARGET_SYNTAX},
+        {"b.test/x:1", ACCESS_TARGET_SYNTAX},
+        {"u@b.test:1", ACCESS_TARGET_SYNTAX},
+        {"b%2etest:1", ACCESS_TARGET_SYNTAX},
+        {"b_c.test:1", ACCESS_TARGET_SYNTAX},
+        {"-b.test:1", ACCESS_TARGET_SYNTAX},
+        {"b-.test:1", ACCESS_TARGET_SYNTAX},
+        {"xn--\x80.test:1", ACCESS_TARGET_SYNTAX},
+        {"\xff.test:1", ACCESS_TARGET_SYNTAX},
+        {"[b.test]:1", ACCESS_TARGET_SYNTAX},
+        {"[::1:1", ACCESS_TARGET_SYNTAX},
+        {"[::1]:1", ACCESS_TARGET_IP_LITERAL},
+        {"[fe80::1%eth0]:1", ACCESS_TARGET_IP_LITERAL},
+        {"127.0.0.1:1", ACCESS_TARGET_IP_LITERAL},
+        {"127.0.0.1.:1", ACCESS_TARGET_IP_LITERAL},
+        {"127.1:1", ACCESS_TARGET_IP_LITERAL},
+        {"2130706433:1", ACCESS_TARGET_IP_LITERAL},
+        {"0x7f000001:1", ACCESS_TARGET_IP_LITERAL},
+        {"0X7F.1:1", ACCESS_TARGET_IP_LITERAL},
+        {"b.test.0x:1", ACCESS_TARGET_IP_LITERAL},
+        {"\xef\xbc\x91\xef\xbc\x92\xef\xbc\x97.0.0.1:1",
+         ACCESS_TARGET_IP_LITERAL}, /* fullwidth 127 */
+        {"localhost:1", ACCESS_TARGET_SPECIAL_NAME},
+        {"LOCALHOST.:1", ACCESS_TARGET_SPECIAL_NAME},
+        {"a.localhost:1", ACCESS_TARGET_SPECIAL_NAME},
+        {"printer.local:1", ACCESS_TARGET_SPECIAL_NAME},
+        {"router.home.arpa:1", ACCESS_TARGET_SPECIAL_NAME},
+        {"x.onion:1", ACCESS_TARGET_SPECIAL_NAME},
+        {"x.invalid:1", ACCESS_TARGET_SPECIAL_NAME},
+        {"metadata.google.internal:1", ACCESS_TARGET_SPECIAL_NAME},
+        {"intranet:1", ACCESS_TARGET_SPECIAL_NAME},
+    };
+    struct target t;
+    enum access_reason why;
+    for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+        if (!target_parse(slice_of(good[i].text), &t, &why))
+            fail_msg("%s: %s", good[i].text, access_reason_row(why)->token);
+        assert_string_equal(t.host, good[i].host);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        if (target_parse(slice_of(bad[i].text), &t, &why))
+            fail_msg("%s was taken as %s", bad[i].text, t.host);
+        if (why != bad[i].why)
+            fail_msg("%s: %s", bad[i].text, access_reason_row(why)->token);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_ban_is_for_client_origin_target_and_path),
+        cmocka_unit_test(a_policy_path_reaches_below_by_segments),
+        cmocka_unit_test(a_flood_of_bans_keeps_the_longest_and_its_memory),
+        cmocka_unit_test(a_bucket_empties_and_fills),
+        cmocka_unit_test(a_flood_of_keys_forgets_no_busy_one),
+        cmocka_unit_test(a_bucket_is_as_the_model_says),
+        cmocka_unit_test(only_public_addresses_are_public),
+        cmocka_unit_test(ranges_end_where_their_bits_do),
+        cmocka_unit_test(reverse_names_are_written_as_the_rfcs_say),
+        cmocka_unit_test(targets_become_names_of_the_dns),
+    };
+    return cmocka_run_group_tests_name("access_tables", tests, NULL, NULL);
+}
