@@ -175,7 +175,9 @@ static bool add_pattern(char list[TEXT_SIZE], struct slice text)
     if (ascii)
         idn2_free(ascii);
     free(plain);
-    return n > 0 && (size_t)n < TEXT_SIZE - used;
+    struct access_pattern p;
+    return n > 0 && (size_t)n < TEXT_SIZE - used &&
+           access_pattern_parse(slice_of(list + used + (used > 0)), &p, NULL);
 }
 
 static bool write_text(const struct draft *d, char text[8 * TEXT_SIZE])

@@ -358,11 +358,12 @@ static void print_difference(const struct row *row, const struct access_result *
     printf("%.*s: wanted", SLICE_ARG(row->field[COLUMN_ID]));
     for (int i = COLUMN_VERDICT; i <= COLUMN_CONNECT; i++)
         printf(" %.*s", SLICE_ARG(row->field[i]));
-    printf("; got %s %u %u %s %s", access_verdict_name(reason->verdict), reason->http,
-           reason->ws_close, reason->token,
-           result->local   ? "local"
-           : result->count ? ""
-                           : "-");
+    printf("; got %s %u ", access_verdict_name(reason->verdict), reason->http);
+    if (reason->ws_close)
+        printf("%u", reason->ws_close);
+    else
+        printf("-");
+    printf(" %s %s", reason->token, result->local ? "local" : result->count ? "" : "-");
     for (size_t i = 0; i < result->count; i++) {
         char text[IP_TEXT_SIZE];
         printf("%s%s", i ? " " : "", ip_print(&result->addresses[i], text).ptr);

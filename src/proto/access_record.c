@@ -243,6 +243,8 @@ static enum access_match match_one(const struct access_record *r, enum access_zo
     bool reverse = zone == ACCESS_REVERSE;
     if (reverse && (!r->host.ptr || !access_patterns_name(r->host, q->host, q->port, q->suffixes)))
         return ACCESS_MATCH_HOST_NOT_NAMED;
+    if (q->origin->scheme == ORIGIN_OPAQUE)
+        return ACCESS_MATCH_ORIGIN_NOT_ALLOWED;
     if (!(r->via & q->via) ||
         !(r->allow.ptr ? access_patterns_allow(r->allow, q->origin, q->suffixes) : reverse))
         return ACCESS_MATCH_ORIGIN_NOT_ALLOWED;

@@ -289,6 +289,15 @@ static void a_reverse_record_must_name_the_host(void **state)
                      ACCESS_MATCH_ORIGIN_NOT_ALLOWED);
 }
 
+static void nothing_names_the_opaque_origin(void **state)
+{
+    (void)state;
+    assert_int_equal(ASK(ACCESS_FORWARD, "null", ACCESS_VIA_WEB, 1, "v=sa1; allow=*"),
+                     ACCESS_MATCH_ORIGIN_NOT_ALLOWED);
+    assert_int_equal(ASK(ACCESS_REVERSE, "null", ACCESS_VIA_TCP, 1, "v=sa1; host=b.test"),
+                     ACCESS_MATCH_ORIGIN_NOT_ALLOWED);
+}
+
 static void a_set_has_limits(void **state)
 {
     (void)state;
@@ -533,6 +542,7 @@ int main(void)
         cmocka_unit_test(blocked_ports_count_only_when_listed_singly),
         cmocka_unit_test(several_records_are_a_union),
         cmocka_unit_test(a_reverse_record_must_name_the_host),
+        cmocka_unit_test(nothing_names_the_opaque_origin),
         cmocka_unit_test(a_set_has_limits),
         cmocka_unit_test(the_longest_max_age_is_told),
         cmocka_unit_test(rules_have_the_form_of_2008),
