@@ -130,6 +130,24 @@ static void rfc6455_4_2_1_what_is_a_handshake_and_what_is_wrong_with_it(void **s
     }
 }
 
+static void rfc6455_4_1_each_byte_of_a_key_is_judged(void **state)
+{
+    (void)state;
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char fields[200];
+    struct ws_handshake h;
+    size_t key = (size_t)sprintf(fields, SWITCH VERSION "Sec-WebSocket-Key: ");
+    for (int c = '!'; c < 0x7f; c++) {
+        for (size_t at = 0; at < 24; at++) {
+            strcpy(fields + key, "dGhlIHNhbXBsZSBub25jZQ==\r\n");
+            fields[key + at] = (char)c;
+            bool good = at < 22 ? strchr(alphabet, c) != NULL : c == '=';
+            assert_int_equal(check(fields, &h), good ? WS_HANDSHAKE_OK : WS_HANDSHAKE_BAD);
+        }
+    }
+}
+
 static void rfc6454_7_an_origin_may_be_absent_or_empty(void **state)
 {
     (void)state;
@@ -215,6 +233,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rfc6455_1_3_the_example),
         cmocka_unit_test(rfc6455_4_2_1_what_is_a_handshake_and_what_is_wrong_with_it),
+        cmocka_unit_test(rfc6455_4_1_each_byte_of_a_key_is_judged),
         cmocka_unit_test(rfc6454_7_an_origin_may_be_absent_or_empty),
         cmocka_unit_test(rfc7692_5_deflate_is_seen_among_the_extensions),
         cmocka_unit_test(rfc6455_11_3_4_subprotocols_over_all_headers_in_order),
