@@ -1,7 +1,7 @@
 /* io_echo.c - the same echo as raw_echo.c on the project's loop: what loop and io cost by
  * themselves.
  *
- * usage: io_echo [PORT]     prints `listening on tcp://127.0.0.1:PORT`; one thread; ends on SIGTERM.
+ *     io_echo [PORT]        (port 0 picks one; prints `listening on tcp://127.0.0.1:PORT`)
  */
 #include "core/io.h"
 
