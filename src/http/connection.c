@@ -1,14 +1,11 @@
 #include "http/connection.h"
 
-#include "base/log.h"
 #include "core/loop.h"
 
 #include <assert.h>
 #include <linux/sockios.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-
-#define HELD_MIN 512
 
 /* ---- state ---- */
 
@@ -55,57 +52,6 @@ static void set_state(struct connection *c, enum connection_state state)
         timer_start(c->server->loop, &c->timer, timeout);
     else
         timer_stop(&c->timer);
-}
-
-/* ---- input that is kept ---- */
-
-static void held_reap(struct reap *reap)
-{
-    free(container_of(reap, struct held, reap));
-}
-
-/* Freed at the end of the turn: a callback's slices may still lie in it. */
-static void held_drop(struct connection *c)
-{
-    if (c->held != NULL)
-        loop_reap(c->server->loop, &c->held->reap, held_reap);
-    c->held = NULL;
-}
-
-/* Makes `held` what is left of the input, and `more` after it. */
-static bool held_set(struct connection *c, struct slice more)
-{
-    size_t len = c->in.len + more.len, size = HELD_MIN;
-    while (size < len)
-        size *= 2;
-    struct held *held = c->held;
-    if (held == NULL || held->size < size)
-        held = malloc(sizeof(*held) + size);
-    if (held == NULL)
-        return false;
-    if (held != c->held)
-        held->size = size;
-    if (c->in.len > 0)
-        memmove(held->bytes, c->in.ptr, c->in.len);
-    if (more.len > 0)
-        memcpy(held->bytes + c->in.len, more.ptr, more.len);
-    held->len = len;
-    if (held != c->held)
-        held_drop(c);
-    c->held = held;
-    c->in = (struct bytes){held->bytes, len};
-    return true;
-}
-
-/* Nothing may point into the loop's buffer once its callback has returned. */
-static void keep_rest(struct connection *c)
-{
-    if (c->in.len == 0) {
-        held_drop(c);
-        c->in = (struct bytes){0};
-    } else if (!held_set(c, SLICE_NONE)) {
-        connection_close(c);
-    }
 }
 
 /* ---- output ---- */
@@ -156,7 +102,7 @@ static void leave(struct connection *c)
 {
     set_state(c, CONNECTION_GONE);
     timer_stop(&c->kick);
-    held_drop(c);
+    input_drop(c);
     c->in = (struct bytes){0};
     c->stream = NULL;
     list_remove(&c->node);
@@ -184,7 +130,7 @@ void connection_break(struct connection *c)
 struct stream *connection_release(struct connection *c, struct bytes *rest)
 {
     struct stream *stream = c->stream;
-    bool lost = c->in.len > 0 && !held_set(c, SLICE_NONE);
+    bool lost = c->in.len > 0 && !input_hold(c, SLICE_NONE);
     *rest = lost ? (struct bytes){0} : c->in;
     if (lost)
         shutdown(stream->io.fd, SHUT_RDWR);
@@ -203,7 +149,7 @@ int connection_detach(struct connection *c, struct stream_parcel *ret)
 }
 
 /* With the client's side ended there is nothing to wait for but our output. */
-static void linger(struct connection *c)
+void connection_linger(struct connection *c)
 {
     c->in = (struct bytes){0};
     if (c->eof && stream_queued(c->stream) <= HTTP_QUEUE_HIGH) {
@@ -215,78 +161,12 @@ static void linger(struct connection *c)
     connection_update_reading(c);
 }
 
-static void write_refusal(struct connection *c, int status, struct slice why,
-                          const struct http_header *extra)
-{
-    struct http_header headers[] = {
-        {SLICE_LITERAL("Content-Type"), SLICE_LITERAL("text/plain; charset=utf-8")},
-        {SLICE_LITERAL("Cache-Control"), SLICE_LITERAL("no-store")},
-        {SLICE_NONE, SLICE_NONE},
-    };
-    if (extra != NULL)
-        headers[2] = *extra;
-    struct response_room room;
-    struct slice head = response_head(c->server,
-                                      &(struct response){.status = status,
-                                                         .headers = headers,
-                                                         .header_count = extra ? 3 : 2,
-                                                         .framing = FRAMING_LENGTH,
-                                                         .length = why.len + 1,
-                                                         .close = true},
-                                      &room);
-    struct iovec pieces[] = {{(void *)head.ptr, head.len}, {(void *)why.ptr, why.len}, {"\n", 1}};
-    connection_write(c, pieces, 3);
-    free(room.heap);
-    server_count_status(c->server, status);
-}
-
-static void log_refusal(const struct connection *c, int status, const char *why)
-{
-    struct net_address address;
-    char text[NET_ADDRESS_TEXT_MAX] = "unknown";
-    size_t len = sizeof("unknown") - 1;
-    if (LOG_INFO < log_threshold)
-        return;
-    if (stream_peer(c->stream, &address) == 0)
-        len = net_address_print(&address, text);
-    log_info("http.refused", log_quoted("address", slice_make(text, len)),
-             log_int("status", status), log_text("reason", why));
-}
-
-void connection_refuse(struct connection *c, int status, const char *why)
-{
-    bool too_late = c->exchange != NULL && c->exchange->responded;
-    too_late |= c->state == CONNECTION_DRAIN;
-    if (c->exchange != NULL)
-        exchange_abort(c->exchange);
-    if (c->state == CONNECTION_GONE)
-        return;
-    if (status != 408)
-        c->server->counts.bad_requests++;
-    log_refusal(c, status, why);
-    if (too_late) {
-        connection_break(c);
-        return;
-    }
-    write_refusal(c, status, slice_of(why), NULL);
-    linger(c);
-}
-
-void connection_refuse_full(struct connection *c)
-{
-    c->refusing = true;
-    c->server->refusing++;
-    write_refusal(c, 503, SLICE_LITERAL("too many connections"),
-                  &(struct http_header){SLICE_LITERAL("Retry-After"), SLICE_LITERAL("1")});
-    linger(c);
-}
-
 /* ---- from one request to the next ---- */
 
 static void next_request(struct connection *c)
 {
     if (c->closing || c->eof || c->server->draining)
-        linger(c);
+        connection_linger(c);
     else if (stream_queued(c->stream) > HTTP_QUEUE_HIGH)
         set_state(c, CONNECTION_FLUSH);
     else
@@ -316,7 +196,7 @@ void connection_answered(struct connection *c)
         c->body.seen = 0;
         set_state(c, CONNECTION_DRAIN);
     } else {
-        linger(c);
+        connection_linger(c);
     }
     connection_go_on(c);
 }
@@ -331,7 +211,7 @@ static bool step_drain(struct connection *c)
         return true;
     }
     if (c->body.seen > HTTP_DRAIN_MAX) {
-        linger(c);
+        connection_linger(c);
         return false;
     }
     return progress;
@@ -421,7 +301,7 @@ static void run(struct connection *c)
     c->running = false;
     if (c->state == CONNECTION_GONE)
         return;
-    keep_rest(c);
+    input_keep_rest(c);
     connection_update_reading(c);
 }
 
@@ -429,7 +309,7 @@ void connection_feed(struct connection *c, struct bytes data)
 {
     if (c->in.len == 0)
         c->in = data;
-    else if (!held_set(c, slice_from_bytes(data))) {
+    else if (!input_hold(c, slice_from_bytes(data))) {
         connection_close(c);
         return;
     }
@@ -460,7 +340,7 @@ static void on_end(struct stream *s, int error)
         return;
     if (error == 0 && stream_queued(s) > 0 && c->exchange == NULL) {
         if (c->state != CONNECTION_LINGER)
-            linger(c);
+            connection_linger(c);
         return;
     }
     connection_close(c);

@@ -113,10 +113,8 @@ void connection_write_file(struct connection *c, int file, off_t offset, size_t 
 /* The exchange has been answered and is gone: reads what is left of its body, then the next
  * request. */
 void connection_answered(struct connection *c);
-/* Aborts an exchange if there is one and answers, if that is still possible; then lingers. */
-void connection_refuse(struct connection *c, int status, const char *why);
-/* One connection too many: 503 without waiting for a request. */
-void connection_refuse_full(struct connection *c);
+/* Ends our side after what is queued, and waits until the client has ended its own. */
+void connection_linger(struct connection *c);
 /* Sends what is queued, and closes: the client sees that something is missing. */
 void connection_break(struct connection *c);
 /* Closes now. An exchange is aborted. */
@@ -138,11 +136,28 @@ void connection_update_reading(struct connection *c);
 /* There may be output: watches its progress. */
 void connection_watch_output(struct connection *c);
 
+/* ---- input.c ---- */
+
+/* Moves what is left of the input, and `more` after it, to the heap. False: no memory. */
+bool input_hold(struct connection *c, struct slice more);
+/* The same at the end of a dispatch, when nothing may point into the loop's buffer any more. Closes
+ * the connection without memory. */
+void input_keep_rest(struct connection *c);
+/* Frees what is held at the end of the turn: a callback's slices may still lie in it. */
+void input_drop(struct connection *c);
+
 /* ---- request.c ---- */
 
 /* Turns a parsed head into an exchange and calls the handler, or refuses. `raw` is the head as it
  * came; the slices of `head` lie in it. */
 void request_begin(struct connection *c, const struct http_head *head, struct slice raw);
+
+/* ---- refusal.c ---- */
+
+/* Aborts an exchange if there is one and answers, if that is still possible; then lingers. */
+void connection_refuse(struct connection *c, int status, const char *why);
+/* One connection too many: 503 without waiting for a request. */
+void connection_refuse_full(struct connection *c);
 
 /* ---- body.c ---- */
 

@@ -320,10 +320,12 @@ static bool may_be_hidden(struct slice path)
     return memmem(path.ptr, path.len, "/.", 2) != NULL;
 }
 
-/* Most paths name a file as it stands, or a folder with its slash: one look. */
+/* Most paths name a file as it stands, or a folder with its index.html: one look. */
 static bool find_directly(struct search *s, struct site_found *ret)
 {
-    if (may_be_hidden(s->path) || !append(s, s->path))
+    bool is_folder = s->path.ptr[s->path.len - 1] == '/';
+    if (may_be_hidden(s->path) || !append(s, s->path) ||
+        (is_folder && !append(s, SLICE_LITERAL("index.html"))))
         return false;
     struct entry e = entry_at(s->site, relative_name(s));
     if (e.kind == ENTRY_NONE || e.kind == ENTRY_FOLDER) {
