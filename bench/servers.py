@@ -1,0 +1,66 @@
+"""The servers that benchmarks run, and what they cost: started on a port of their own, pinned, CPU time by the scheduler's clock."""
+import os
+import pathlib
+import re
+import resource
+import socket
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BUILD = pathlib.Path(os.environ.get("HTTPSOCKET_BENCH_BUILD", ROOT / "build"))
+CPUS = sorted(os.sched_getaffinity(0))
+SERVER_CPU, LOAD_CPU = CPUS[0], CPUS[-1]
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def raise_file_limit():
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def pin(cpu):
+    return lambda: os.sched_setaffinity(0, {cpu})
+
+
+class Server:
+    COMMANDS = {
+        "raw": [str(BUILD / "bench/raw_echo")],
+        "httpsocket": [str(BUILD / "examples/echo")],
+        "libwebsockets": [str(BUILD / "bench/lws_echo")],
+        "ws": ["node", str(ROOT / "bench/ws_echo.mjs")],
+    }
+
+    def __init__(self, name):
+        self.name = name
+        command = [*self.COMMANDS[name], str(free_port())]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=pin(SERVER_CPU))
+        line = self.process.stdout.readline()
+        found = re.match(r"listening on \S+:(\d+)$", line)
+        if not found:
+            raise SystemExit(f"{name} does not start: {line!r}")
+        self.port = int(found[1])
+
+    def cpu_seconds(self):
+        """User and system time of all its threads so far, in nanoseconds' resolution."""
+        tasks = pathlib.Path(f"/proc/{self.process.pid}/task")
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()) / 1e9
+
+    def own_memory(self):
+        """Bytes of memory that are its own (not the kernel's, not shared files)."""
+        text = pathlib.Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
+        return sum(int(n) for n in re.findall(r"^Private_(?:Dirty|Clean|Hugetlb):\s+(\d+) kB", text, re.M)) * 1024
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+def present(name):
+    """Whether a server can be run here: not built or not installed is no error."""
+    program = Server.COMMANDS[name][-1] if name == "ws" else Server.COMMANDS[name][0]
+    return pathlib.Path(program).exists() and (name != "ws" or (ROOT / "node_modules/ws").exists())
