@@ -10,14 +10,16 @@
 #endif
 
 /* The mask as it lies over the payload from `offset` on, as a word of memory. */
-static uint32_t turned(const uint8_t mask[4], uint64_t offset)
+static inline uint32_t turned(const uint8_t mask[4], uint64_t offset)
 {
-    uint8_t bytes[4];
     uint32_t word;
-    for (size_t i = 0; i < 4; i++)
-        bytes[i] = mask[(offset + i) & 3];
-    memcpy(&word, bytes, 4);
-    return word;
+    unsigned bits = 8 * (offset & 3);
+    memcpy(&word, mask, 4);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    return word << bits | word >> (-bits & 31);
+#else
+    return word >> bits | word << (-bits & 31);
+#endif
 }
 
 void ws_mask_plain(char *data, size_t len, const uint8_t mask[4], uint64_t offset)
@@ -26,7 +28,7 @@ void ws_mask_plain(char *data, size_t len, const uint8_t mask[4], uint64_t offse
         data[i] = (char)(data[i] ^ mask[(offset + i) & 3]);
 }
 
-/* Eight bytes at a time, then the rest. */
+/* Eight bytes at a time, then four, then the rest. */
 void ws_mask_words(char *data, size_t len, uint32_t mask)
 {
     uint64_t wide = (uint64_t)mask << 32 | mask;
@@ -35,6 +37,14 @@ void ws_mask_words(char *data, size_t len, uint32_t mask)
         memcpy(&word, data, 8);
         word ^= wide;
         memcpy(data, &word, 8);
+    }
+    if (len >= 4) {
+        uint32_t word;
+        memcpy(&word, data, 4);
+        word ^= mask;
+        memcpy(data, &word, 4);
+        data += 4;
+        len -= 4;
     }
     ws_mask_plain(data, len, (const uint8_t *)&mask, 0);
 }
