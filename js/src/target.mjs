@@ -74,7 +74,7 @@ const everyHandler = new Proxy(Object.create(EventTarget.prototype), {
   },
 });
 
-const Base = /** @type {new () => EventTarget & NamedHandlers} */ (EventTarget);
+const Base = /** @type {new () => NamedHandlers & EventTarget} */ (EventTarget);
 
 export class HandlerTarget extends Base {}
 Object.setPrototypeOf(HandlerTarget.prototype, everyHandler);

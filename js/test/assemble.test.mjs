@@ -1,0 +1,114 @@
+/** The sources: one file is made of them, their types hold, their package can be imported. */
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const js = fileURLToPath(new URL('..', import.meta.url));
+const tsc = fileURLToPath(new URL('../../node_modules/typescript/bin/tsc', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'httpsocket-js-'));
+test.after(() => rmSync(folder, { recursive: true }));
+
+/** Runs assemble over a copy of src in which `change` has been made. */
+function assembleWith(change) {
+  const src = mkdtempSync(join(folder, 'src-'));
+  cpSync(join(js, 'src'), src, { recursive: true });
+  change?.(src);
+  const out = ['client.js', 'client.mjs'].map((name) => join(src, name));
+  return { ...spawnSync(join(js, 'assemble'), ['js', src, ...out], { encoding: 'utf8' }), out };
+}
+
+const append = (file, text) => (src) => writeFileSync(join(src, file), readFileSync(join(src, file), 'utf8') + text);
+const prepend = (file, text) => (src) => writeFileSync(join(src, file), text + readFileSync(join(src, file), 'utf8'));
+
+test('both files parse, and hold no import and no comment of the sources', () => {
+  const { status, out } = assembleWith();
+  assert.equal(status, 0);
+  for (const file of out) {
+    execFileSync(process.execPath, ['--check', file]);
+    assert.doesNotMatch(readFileSync(file, 'utf8'), /^import |@param|@type/m);
+  }
+});
+
+test('what one scope can not hold is refused, with the file and the reason', () => {
+  const cases = [
+    [append('delay.mjs', 'const Link = 1;\n'), /link\.mjs: 'Link' is a top-level name of delay\.mjs already|delay\.mjs: 'Link'/],
+    [append('delay.mjs', 'export default 5;\n'), /delay\.mjs: not understood: export default/],
+    [append('delay.mjs', "export * from './ends.mjs';\n"), /not understood/],
+    [append('delay.mjs', 'const here = import.meta.url;\n'), /not understood/],
+    [append('delay.mjs', "const other = await import('./ends.mjs');\n"), /not understood/],
+    [prepend('delay.mjs', "import { verdict as v } from './ends.mjs';\n"), /not understood|not in/],
+    [prepend('delay.mjs', "import { absent } from './ends.mjs';\n"), /'absent' is not in ends\.mjs/],
+    [prepend('ends.mjs', "import { Link } from './link.mjs';\n"), /imports itself/],
+  ];
+  for (const [change, reason] of cases) {
+    const { status, stderr } = assembleWith(change);
+    assert.equal(status, 1, stderr);
+    assert.match(stderr, reason);
+  }
+});
+
+test('the C source holds both files byte for byte', () => {
+  const { out } = assembleWith();
+  const [c, h] = ['client_files.c', 'client_files.h'].map((name) => join(folder, name));
+  execFileSync(join(js, 'assemble'), ['c', ...out, c, h]);
+  const arrays = [...readFileSync(c, 'utf8').matchAll(/\[\] = \{([^}]*)\}/g)].map(([, body]) => Buffer.from(body.match(/0x../g).map(Number)));
+  assert.deepEqual(arrays, out.map((file) => readFileSync(file)));
+  assert.match(readFileSync(h, 'utf8'), /extern const struct client_file client_files\[CLIENT_FILE_COUNT\];/);
+});
+
+test('meson knows every source', () => {
+  const listed = readFileSync(join(js, 'meson.build'), 'utf8');
+  for (const file of readdirSync(join(js, 'src'))) assert.ok(listed.includes(`'src/${file}'`), file);
+});
+
+const PAGE = `
+import { ServerConnection, ServerEvent } from './types/index.mjs';
+const c = new ServerConnection('/feed', { buffer: 1000, closeTimeout: 5 });
+c.onwhatever = (data, event: ServerEvent) => console.log(data.city, event.data);
+c.onclose = (data) => console.log(data.code);
+c.onwhatever = null;
+c.addEventListener('price', (event) => console.log(event.data));
+c.send('hello', { name: 'x' });
+c.send('bytes', new Uint8Array(3));
+const answer: number = await c.call('sum', [1, 2], { timeout: 50, signal: AbortSignal.timeout(5) });
+for await (const part of c.stream('count', 3)) console.log(part, answer);
+c.handle('double', async (n, { name, signal }) => [n * 2, name, signal.aborted]);
+c.handle('double', null);
+const id: string | null = c.sessionId;
+if (c.readyState === ServerConnection.OPEN && c.bufferedAmount === 0) c.close(\`done \${id}\`);
+// @ts-expect-error
+new ServerConnection();
+// @ts-expect-error
+new ServerConnection('/x', { bufer: 5 });
+// @ts-expect-error
+c.send(5);
+// @ts-expect-error
+c.onfoo = 5;
+// @ts-expect-error
+c.sessionId = 'x';
+// @ts-expect-error
+c.call('a', 1, { timeout: 'soon' });
+// @ts-expect-error
+c.absent();
+`;
+
+test('the types of the sources hold, and their declarations serve a page in TypeScript', () => {
+  const run = (...args) => spawnSync(process.execPath, [tsc, ...args], { encoding: 'utf8' });
+  const sources = run('-p', join(js, 'tsconfig.json'), '--outDir', join(folder, 'types'));
+  assert.equal(sources.status, 0, sources.stdout);
+  const compilerOptions = { noEmit: true, strict: true, target: 'ES2022', module: 'NodeNext', types: [] };
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['page.mts'] }));
+  writeFileSync(join(folder, 'page.mts'), PAGE);
+  const page = run('-p', folder);
+  assert.equal(page.status, 0, page.stdout);
+});
+
+test('the package is imported by its name, in Node and without a page', () => {
+  const script = `import * as all from 'httpsocket'; console.log(Object.keys(all).sort().join(' '), typeof document);`;
+  const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], { cwd: js, encoding: 'utf8' });
+  assert.equal(output.trim(), 'ServerConnection ServerConnectionError ServerEvent ServerLifecycleEvent undefined');
+});

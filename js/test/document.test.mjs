@@ -1,0 +1,182 @@
+/** `document.serverConnection`: where the session is found, when it connects, what becomes of a stale page. In a fake page, in the assembled classic script. */
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import vm from 'node:vm';
+import { fakeScope, fakeWebSockets, SESSION } from './fakes.mjs';
+
+const js = fileURLToPath(new URL('..', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'httpsocket-js-'));
+execFileSync(join(js, 'assemble'), ['js', join(js, 'src'), join(folder, 'client.js'), join(folder, 'client.mjs')]);
+const classic = readFileSync(join(folder, 'client.js'), 'utf8');
+test.after(() => rmSync(folder, { recursive: true }));
+
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+const other = (letter) => letter.repeat(24);
+
+/** A page as far as the client touches it. `load()` runs client.js in it. */
+function page({ declared, onElement, meta, timing, navigation = {}, storage = new Map(), state = 'loading' } = {}) {
+  const sockets = fakeWebSockets();
+  const window = fakeScope();
+  const elements = {
+    'script[data-session]': onElement && { dataset: { session: onElement } },
+    'meta[name="httpsocket-session"]': meta && { content: meta },
+  };
+  const reloads = [];
+  const location = { href: 'https://a.example/chat/room?x=1#top', reload: () => reloads.push(location.href) };
+  const document = Object.assign(window.document, {
+    location, baseURI: location.href, readyState: state, currentScript: declared ? { dataset: { session: declared } } : null, querySelector: (selector) => elements[selector] ?? null,
+  });
+  const entry = { type: 'navigate', transferSize: 900, serverTiming: timing ? [{ name: 'db' }, { name: 'session', description: timing }] : [], ...navigation };
+  const sessionStorage = { getItem: (key) => storage.get(key) ?? null, setItem: (key, value) => storage.set(key, value), removeItem: (key) => storage.delete(key) };
+  const context = vm.createContext({
+    document, location, sessionStorage: storage === null ? undefined : sessionStorage, WebSocket: sockets.WebSocket, performance: { now: () => performance.now(), getEntriesByType: () => [entry] },
+    addEventListener: window.addEventListener.bind(window), dispatchEvent: window.dispatchEvent.bind(window),
+    setTimeout, clearTimeout, queueMicrotask, EventTarget, Event, URL, AbortController, crypto, btoa, console,
+  });
+  vm.runInContext(classic, context);
+  const parsed = () => {
+    document.readyState = 'interactive';
+    document.dispatchEvent(new Event('DOMContentLoaded'));
+  };
+  const end = (code, reason) => sockets.last().lose(code, reason);
+  return { ...sockets, window, document, context, reloads, storage, parsed, end };
+}
+
+const offered = (p) => p.last()?.protocols[1];
+
+test('the session is found on the script, in the meta element, in Server-Timing, in that order', () => {
+  const all = { declared: other('a'), onElement: other('b'), meta: other('c'), timing: other('d') };
+  const cases = [[all, 'a'], [{ ...all, declared: undefined }, 'b'], [{ meta: all.meta, timing: all.timing }, 'c'], [{ timing: all.timing }, 'd']];
+  for (const [places, letter] of cases) {
+    const p = page(places);
+    p.parsed();
+    assert.equal(offered(p), `session.${other(letter)}`);
+    p.end(1000);
+  }
+});
+
+test('what is no session id is passed over', () => {
+  const p = page({ declared: 'nonsense', meta: '{{session}}', timing: SESSION });
+  p.parsed();
+  assert.equal(offered(p), `session.${SESSION}`);
+  p.end(1000);
+});
+
+test('the connection goes to the path that the page came from, whatever the script does to the address', () => {
+  const p = page({ meta: SESSION });
+  p.document.location.href = 'https://a.example/elsewhere';
+  p.parsed();
+  assert.equal(p.last().url, 'wss://a.example/chat/room?x=1');
+  p.end(1000);
+});
+
+test('it connects when first touched, and not twice', () => {
+  const p = page({ meta: SESSION });
+  assert.equal(p.made.length, 0);
+  const c = p.document.serverConnection;
+  assert.equal(p.made.length, 1);
+  assert.equal(p.document.serverConnection, c);
+  p.parsed();
+  assert.equal(p.made.length, 1);
+  p.end(1000);
+});
+
+test('untouched, it connects when the document has been parsed', () => {
+  const p = page({ meta: SESSION });
+  p.parsed();
+  assert.equal(p.made.length, 1);
+  p.end(1000);
+});
+
+test('a script that comes after the parsing connects at once', () => {
+  const p = page({ meta: SESSION, state: 'complete' });
+  assert.equal(p.made.length, 1);
+  p.end(1000);
+});
+
+test('a page without a session makes no attempt, and learns why when it asks', async () => {
+  const p = page();
+  p.parsed();
+  const c = p.document.serverConnection;
+  const ends = [];
+  c.onclose = (data) => ends.push([data.code, data.reason]);
+  assert.equal(c.readyState, 3);
+  await settled();
+  assert.equal(p.made.length, 0);
+  assert.deepEqual(ends, [[4404, 'no-session']]);
+});
+
+test('loaded twice, the second copy leaves the first alone', () => {
+  const p = page({ meta: SESSION });
+  const c = p.document.serverConnection;
+  vm.runInContext(classic, p.context);
+  assert.equal(p.document.serverConnection, c);
+  assert.ok(c instanceof vm.runInContext('ServerConnection', p.context));
+  p.end(1000);
+});
+
+for (const [what, navigation] of Object.entries({
+  'the history': { type: 'back_forward' }, 'a cache': { transferSize: 0 }, 'a cache that says so': { deliveryType: 'cache' },
+}))
+  for (const code of [4409, 4410])
+    test(`a page out of ${what} whose session is gone (${code}) is loaded again, once`, async () => {
+      const p = page({ meta: SESSION, navigation });
+      const ends = [];
+      p.document.serverConnection.onclose = (data) => ends.push(data.code);
+      p.end(code, 'x');
+      await settled();
+      assert.equal(p.reloads.length, 1);
+      assert.deepEqual(ends, []);
+      const again = page({ meta: SESSION, navigation, storage: p.storage });
+      again.document.serverConnection.onclose = (data) => ends.push(data.code);
+      again.end(code, 'x');
+      await settled();
+      assert.equal(again.reloads.length, 0, 'no loop');
+      assert.deepEqual(ends, [code]);
+    });
+
+test('a fresh page whose session is gone is not loaded again', async () => {
+  const p = page({ meta: SESSION });
+  p.parsed();
+  p.end(4410, 'session-gone');
+  await settled();
+  assert.equal(p.reloads.length, 0);
+});
+
+test('a stale page is not loaded again where no note of it can be kept', async () => {
+  const p = page({ meta: SESSION, navigation: { type: 'back_forward' }, storage: null });
+  p.parsed();
+  p.end(4410, 'session-gone');
+  await settled();
+  assert.equal(p.reloads.length, 0);
+});
+
+test('a page that has got its session may be loaded again another time', () => {
+  const storage = new Map([['httpsocket-reloaded', 'https://a.example/chat/room?x=1#top']]);
+  const p = page({ meta: SESSION, storage });
+  p.parsed();
+  p.last().welcome();
+  assert.equal(storage.size, 0);
+  p.end(1000);
+});
+
+test('the classic script defines its globals, and the module exports the same', async () => {
+  const { context, document } = page();
+  const names = ['ServerConnection', 'ServerConnectionError', 'ServerEvent', 'ServerLifecycleEvent'];
+  for (const name of names) assert.equal(typeof vm.runInContext(name, context), 'function', name);
+  const all = await import(join(folder, 'client.mjs'));
+  assert.deepEqual(Object.keys(all).sort(), names);
+  assert.ok(document.serverConnection instanceof vm.runInContext('ServerConnection', context));
+});
+
+test('nothing else becomes a global', () => {
+  const { context } = page();
+  const before = new Set(['document', 'location', 'sessionStorage', 'WebSocket', 'performance', 'addEventListener', 'dispatchEvent', 'setTimeout', 'clearTimeout', 'queueMicrotask',
+    'EventTarget', 'Event', 'URL', 'AbortController', 'crypto', 'btoa', 'console']);
+  assert.deepEqual(Object.keys(context).filter((name) => !before.has(name)).sort(), ['ServerConnection', 'ServerConnectionError', 'ServerEvent', 'ServerLifecycleEvent']);
+});
