@@ -49,6 +49,8 @@ static void drain(struct page *p)
     else if (waits)
         page_direct_refuse(p, 1012, SLICE_LITERAL("draining"), retry_s);
     page_end_session(p, 1012, slice_make(reason, (size_t)len));
+    if (p->session && !session_attached(p->session)) /* nobody can come back to us */
+        session_abort(p->session, 1012, slice_make(reason, (size_t)len));
     page_let_go(p);
     page_settle(p);
 }
