@@ -98,6 +98,19 @@ static uint64_t json_plain(struct bytes b)
            utf8_valid_plain(slice_from_bytes(b));
 }
 
+static uint64_t quote(struct bytes b)
+{
+    static char out[6 * (BLOCK_MAX + 4096) + 2];
+    return json_quote(slice_from_bytes(b), out);
+}
+
+static uint64_t unquote(struct bytes b)
+{
+    static char out[BLOCK_MAX + 4096];
+    size_t len = 0;
+    return json_unquote(slice_from_bytes(b), out, &len) ? len : 0;
+}
+
 static uint64_t head_parse(struct bytes b)
 {
     static struct http_head head;
@@ -202,6 +215,8 @@ static const struct row {
     {"json 16 KiB of numbers", LIST(numbers, 16384), json_best, json_plain},
     {"json 16 KiB of sentences", LIST(sentence, 16384), json_best, json_plain},
     {"json 16 KiB string", {"\"", ascii, "", "\"", 16384}, json_best, json_plain},
+    {"json quote 16 KiB", TEXT(norwegian, 16384), quote, NULL},
+    {"json unquote 16 KiB", {"\"", norwegian, "", "\"", 16384}, unquote, NULL},
     {"head short", TEXT(HEAD_SHORT, 1), head_parse, NULL},
     {"head of a browser", TEXT(HEAD_BROWSER, 1), head_parse, NULL},
     {"chunked 16 B chunks",

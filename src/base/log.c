@@ -89,20 +89,10 @@ static void put_escaped(struct line *line, struct slice s)
     }
 }
 
-/* The first VALUE_MAX_BYTES of `s`, less if they would end inside a character. */
-static struct slice cut_value(struct slice s)
-{
-    size_t len = VALUE_MAX_BYTES;
-    while (len > VALUE_MAX_BYTES - 3 && ((unsigned char)s.ptr[len] & 0xc0) == 0x80)
-        len--;
-    return slice_first(s, len);
-}
-
 static void put_value(struct line *line, struct slice s)
 {
     bool cut = s.len > VALUE_MAX_BYTES;
-    if (cut)
-        s = cut_value(s);
+    s = utf8_first(s, VALUE_MAX_BYTES);
     if (log_format == LOG_FORMAT_TEXT && !cut && is_bare(s)) {
         put(line, s);
         return;

@@ -147,3 +147,13 @@ size_t utf8_next(struct slice text, uint32_t *ret)
     *ret = code;
     return len;
 }
+
+struct slice utf8_first(struct slice text, size_t max)
+{
+    if (text.len <= max)
+        return text;
+    size_t len = max;
+    while (len > 0 && max - len < 3 && ((uint8_t)text.ptr[len] & 0xc0) == 0x80)
+        len--;
+    return slice_first(text, len);
+}

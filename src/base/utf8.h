@@ -29,4 +29,7 @@ static inline bool utf8_stream_whole(const struct utf8_stream *u)
  * none or it is not valid. */
 size_t utf8_next(struct slice text, uint32_t *ret);
 
+/* The beginning of a valid `text`, at most `max` bytes of it, that ends between two characters. */
+struct slice utf8_first(struct slice text, size_t max);
+
 #endif

@@ -3,10 +3,7 @@
 #include <assert.h>
 
 #include "base/utf8.h"
-
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
+#include "proto/json_plain.h"
 
 /* What may come next. */
 enum expect {
@@ -51,29 +48,6 @@ static bool is_hex(char c)
     return is_digit(c) || (unsigned char)((c | 0x20) - 'a') <= 5;
 }
 
-/* Steps over the bytes of a string that stand for themselves. */
-INLINE void skip_plain(struct scan *s)
-{
-#ifdef __SSE2__
-    for (; s->end - s->at >= 16; s->at += 16) {
-        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)s->at);
-        __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v);
-        __m128i quote = _mm_cmpeq_epi8(v, _mm_set1_epi8('"'));
-        __m128i escape = _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'));
-        int stop = _mm_movemask_epi8(_mm_or_si128(control, _mm_or_si128(quote, escape)));
-        if (stop) {
-            s->at += __builtin_ctz((unsigned)stop);
-            return;
-        }
-    }
-#endif
-    for (; s->at < s->end; s->at++) {
-        unsigned char c = (unsigned char)*s->at;
-        if (c < ' ' || c == '"' || c == '\\')
-            return;
-    }
-}
-
 /* What follows a backslash. */
 static bool take_escape(struct scan *s)
 {
@@ -94,7 +68,7 @@ static bool take_escape(struct scan *s)
 INLINE bool take_string(struct scan *s)
 {
     for (;;) {
-        skip_plain(s);
+        s->at = json_skip_plain(s->at, s->end);
         if (s->at == s->end)
             return false;
         char c = *s->at++;

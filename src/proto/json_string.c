@@ -1,6 +1,7 @@
 /* JSON strings, to and fro (RFC 8259, 7). */
 #include "proto/http_chars.h"
 #include "proto/json.h"
+#include "proto/json_plain.h"
 
 /* The letter that escapes a character in the short form, or 0. */
 static char short_escape(char c)
@@ -24,24 +25,32 @@ static char short_escape(char c)
     }
 }
 
-size_t json_quote(struct slice text, char *out)
+static char *put_escape(char *out, char c)
 {
     static const char hex[] = "0123456789abcdef";
+    char letter = short_escape(c);
+    *out++ = '\\';
+    if (letter) {
+        *out++ = letter;
+        return out;
+    }
+    memcpy(out, "u00", 3);
+    out[3] = hex[c >> 4];
+    out[4] = hex[c & 15];
+    return out + 5;
+}
+
+size_t json_quote(struct slice text, char *out)
+{
+    const char *at = text.ptr, *last = text.ptr + text.len;
     char *end = out;
     *end++ = '"';
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i], letter = short_escape(c);
-        if (letter) {
-            *end++ = '\\';
-            *end++ = letter;
-        } else if ((unsigned char)c < ' ') {
-            memcpy(end, "\\u00", 4);
-            end[4] = hex[c >> 4];
-            end[5] = hex[c & 15];
-            end += 6;
-        } else {
-            *end++ = c;
-        }
+    while (at < last) {
+        const char *stop = json_skip_plain(at, last);
+        end = mempcpy(end, at, (size_t)(stop - at));
+        at = stop;
+        if (at < last)
+            end = put_escape(end, *at++);
     }
     *end++ = '"';
     return (size_t)(end - out);
@@ -117,13 +126,15 @@ bool json_unquote(struct slice json, char *out, size_t *ret_len)
     char *end = out;
     const char *at = json.ptr + 1, *last = json.ptr + json.len - 1; /* the closing quote */
     while (at < last) {
-        if (*at != '\\') {
-            *end++ = *at++;
-        } else if (*++at == 'u') {
+        const char *stop = json_skip_plain(at, last);
+        end = mempcpy(end, at, (size_t)(stop - at));
+        at = stop;
+        if (at == last)
+            break;
+        if (*++at == 'u')
             end = put_utf8(end, take_unicode(&at));
-        } else {
+        else
             *end++ = unescaped(*at++);
-        }
     }
     *ret_len = (size_t)(end - out);
     return true;

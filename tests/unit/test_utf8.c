@@ -218,6 +218,20 @@ static void characters_one_by_one(void **state)
     assert_int_equal(untouched, 7);
 }
 
+static void a_text_is_cut_between_characters(void **state)
+{
+    (void)state;
+    struct slice s = slice_of("a\xc3\xb8\xe2\x82\xac\xf0\x9f\x98\x80z");
+    const size_t wanted[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 11, 11, 11};
+    for (size_t max = 0; max < COUNT_OF(wanted); max++) {
+        struct slice cut = utf8_first(s, max);
+        assert_ptr_equal(cut.ptr, s.ptr);
+        assert_int_equal(cut.len, wanted[max]);
+    }
+    assert_int_equal(utf8_first(slice_of("\x80\x80\x80\x80\x80\x80"), 5).len,
+                     2); /* no text: soon */
+}
+
 static void nothing_is_valid(void **state)
 {
     (void)state;
@@ -233,6 +247,7 @@ int main(void)
         cmocka_unit_test(random_text_and_random_damage),
         cmocka_unit_test(rfc6455_8_1_a_stream_fails_at_the_first_byte_that_cant_be),
         cmocka_unit_test(characters_one_by_one),
+        cmocka_unit_test(a_text_is_cut_between_characters),
         cmocka_unit_test(nothing_is_valid),
     };
     return cmocka_run_group_tests_name("utf8", tests, NULL, NULL);
