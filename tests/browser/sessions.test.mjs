@@ -8,6 +8,8 @@ import { REPO, resources, startServer } from '../lib/server.mjs';
 
 const SITE = path.join(REPO, 'tests/browser/site');
 const CUTS = 200;
+// Planned cuts come after so many bytes. Firefox makes a page wait up to a minute after a handshake that failed, so there most handshakes are let through.
+const HANDSHAKE = { chromium: 100, firefox: 1200 };
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 for (const name of browserNames) {
@@ -53,7 +55,7 @@ for (const name of browserNames) {
         await sleep(rand() * 160);
         // Either now, or a little into the next connection's bytes.
         if (rand() < 0.7) proxy.cut();
-        else proxy.plan(() => ({ [rand() < 0.5 ? 'downAfter' : 'upAfter']: 300 + Math.floor(rand() * 2000) }));
+        else proxy.plan(() => ({ [rand() < 0.5 ? 'downAfter' : 'upAfter']: HANDSHAKE[name] + Math.floor(rand() * 2000) }));
         if (rand() < 0.2) proxy.plan(() => ({}));
       }
       proxy.plan(() => ({}));
@@ -160,9 +162,11 @@ for (const name of browserNames) {
       await close();
     });
 
-    test('leaving the page ends its program in seconds', async () => {
+    test('reloading the page ends its program in seconds and starts another', async () => {
       const { pid } = await open();
-      await page.goto('about:blank');
+      await page.reload();
+      await connected();
+      assert.notEqual((await report()).pid, pid);
       const before = Date.now();
       while (resources(server.pid).children.includes(pid)) {
         assert.ok(Date.now() - before < 30_000, 'the program is still there');
