@@ -10,6 +10,8 @@ import { verdict } from './ends.mjs';
 const WAIT_MS = 5_000;
 /** A connection that lasted so long, or carried something, has worked. */
 const WORKED_MS = 5_000;
+/** Where the server could be reached, it is the network that flutters: as if no more attempts than these had failed (4 s at most). */
+const FAILURES_OPEN = 4;
 
 export class Pace {
   #failures = 0;
@@ -46,6 +48,7 @@ export class Pace {
   pause({ code, retryAfter }, now, random) {
     const wasOpen = this.#openedAt !== Infinity;
     if (this.#worked || now - this.#openedAt >= WORKED_MS) this.#failures = 0;
+    else if (wasOpen) this.#failures = Math.min(this.#failures, FAILURES_OPEN);
     this.#openedAt = Infinity;
     this.#worked = false;
     const attempt = this.#failures++;

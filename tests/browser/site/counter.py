@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Counts both ways: sends `n 0`, `n 1` ... and expects `c 0`, `c 1` ..., each exactly once and in order.
 
-The page says `count {"to": N, "every": SECONDS}` to start, `report` to ask how it went, `large SIZE` for a large event, `leave` to make the program exit.
+The page says `count SECONDS` and `stop`, calls `report` to ask how it went, says `large SIZE` for a large event, `leave` to make the program exit.
 """
 import json
 import os
@@ -21,14 +21,9 @@ PAGE = """<!doctype html>
     server.addEventListener(type, (event) => seen.states.push({ type, code: event.code, reason: event.reason, retryAfter: event.retryAfter }));
   server.onn = (n) => { if (n === seen.next) seen.next++; else seen.faults.push([n, seen.next]); };
   server.onlarge = (text) => seen.larges.push([text.length, [...text].every((c) => c === 'x')]);
-  function count(to, every) {
-    return new Promise((done) => {
-      const timer = setInterval(() => {
-        server.send('c', seen.sent++);
-        if (seen.sent === to) { clearInterval(timer); done(); }
-      }, every);
-    });
-  }
+  let counting;
+  const count = (every) => { counting = setInterval(() => server.send('c', seen.sent++), every); };
+  const stop = () => { clearInterval(counting); server.send('stop'); };
 </script>
 <p>%d</p>
 """ % os.getpid()
@@ -44,7 +39,7 @@ def send(name, data):
         view = view[os.write(3, view):]
 
 
-expected, faults, next_number, upto, every, due = 0, [], 0, 0, 0.0, None
+expected, faults, next_number, every, due = 0, [], 0, 0.0, None
 attaches, rest = [], b""
 while True:
     wait = None if due is None else max(0, due - time.monotonic())
@@ -52,7 +47,7 @@ while True:
     if due is not None and time.monotonic() >= due:
         send("n", next_number)
         next_number += 1
-        due = None if next_number == upto else due + every
+        due += every
     if not readable:
         continue
     data = os.read(3, 1 << 20)
@@ -71,7 +66,9 @@ while True:
         elif name == b".attach":
             attaches.append(value["resumed"])
         elif name == b"count":
-            upto, every, due = value["to"], value["every"], time.monotonic()
+            every, due = value, time.monotonic()
+        elif name == b"stop":
+            due = None
         elif name == b"large":
             send("large", "x" * value)
         elif name == b"leave":
