@@ -39,9 +39,12 @@ print('''Content-Type: text/html
 &lt;button onclick="document.serverConnection.send('click')"&gt;Click&lt;/button&gt; &lt;b id="n"&gt;0&lt;/b&gt;
 &lt;script&gt;document.serverConnection.oncount = n =&gt; document.querySelector('#n').textContent = n&lt;/script&gt;
 ''', flush=True)
-os.close(1)                                  # the page is complete
-for n, line in enumerate(open(3), 1):        # what the page sends, line by line
-    os.write(3, b'count %%d\\n' %% n)          # what the page gets: a name and JSON
+os.close(1)                             # the page is complete
+n = 0
+for line in open(3):                    # what the page sends, a line each: a name and JSON
+    if line.startswith('click'):
+        n += 1
+        os.write(3, b'count %%d\\n' %% n)   # what the page gets, likewise
 </pre>
 <script>
   const server = document.serverConnection;

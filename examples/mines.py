@@ -101,7 +101,7 @@ game = Game()
 with open(3, encoding="utf-8") as events, open(3, "w", encoding="utf-8", buffering=1, closefd=False) as page:
     page.write(f"board {json.dumps(game.view())}\n")
     for line in events:
-        name, _, data = line.partition(" ")
+        name, _, data = line.rstrip("\n").partition(" ")
         if name == "new":
             game = Game()
         elif name in ("click", "flag") and (cell := cell_of(json.loads(data))):

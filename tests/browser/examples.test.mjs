@@ -1,0 +1,96 @@
+// Every example, in real browsers, as a visitor would use it. Leaves a picture of each under BUILD/screenshots.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import path from 'node:path';
+import { browserNames, launch, picture } from '../lib/browsers.mjs';
+import { BUILD, REPO, makeRoot, startServer } from '../lib/server.mjs';
+
+for (const name of browserNames) {
+  describe(`examples in ${name}`, () => {
+    let browser, server, page;
+
+    before(async () => {
+      server = await startServer({ root: path.join(REPO, 'examples') });
+      browser = await launch(name);
+      page = await browser.newPage();
+      await page.setViewport({ width: 1000, height: 900 });
+    });
+    after(async () => {
+      await browser?.close();
+      await server?.stop();
+    });
+
+    const text = (selector) => page.$eval(selector, (element) => element.textContent);
+    const shows = (selector, pattern) =>
+      page.waitForFunction((s, p) => new RegExp(p).test(document.querySelector(s)?.textContent), { timeout: 20_000 }, selector, pattern.source);
+    const open = async (file) => {
+      await page.goto(`${server.url}/${file}`);
+      await shows('#link', /connected/);
+    };
+
+    for (const file of ['hello.py', 'hello.php', 'hello.sh']) {
+      test(`${file} hears a click and answers, as the mail of 2008 wanted`, async () => {
+        await open(file);
+        const pid = Number(await text('p b'));
+        process.kill(pid, 0); // the program that made the page is still there
+        await page.click('#test');
+        await shows('#answer', /Frode Børli lives in Oslo \(asked 1 times\)/);
+        await page.click('#test');
+        await shows('#answer', /asked 2 times/);
+        await picture(page, BUILD, `${name}-${file}`);
+      });
+    }
+
+    test('machine.py draws the machine', async () => {
+      await open('machine.py');
+      await shows('#memory', /\d+\.\d GiB of \d+\.\d GiB/);
+      await page.waitForFunction(() => document.querySelectorAll('#top tr').length === 8);
+      const samples = () => page.evaluate(() => new Promise((done) => document.serverConnection.addEventListener('sample', (e) => done(e.data), { once: true })));
+      const sample = await samples();
+      assert.ok(sample.cpu >= 0 && sample.cpu <= 1);
+      const drawn = await page.$eval('#memory-chart', (c) => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((b) => b));
+      assert.ok(drawn, 'the chart is empty');
+      await picture(page, BUILD, `${name}-machine`);
+    });
+
+    test('mines.py keeps the game to itself', async () => {
+      await open('mines.py');
+      await shows('#state', /14 mines left/);
+      await page.click('#board button:nth-child(45)');
+      await page.waitForFunction(() => document.querySelectorAll('#board .open').length > 8);
+      const closed = await page.$('#board button:not(.open)');
+      await closed.click({ button: 'right' });
+      await shows('#state', /13 mines left/);
+      await picture(page, BUILD, `${name}-mines`);
+      // All mines are where no number contradicts them: open everything, and the game is lost or won, never stuck.
+      for (let i = 1; i <= 100; i++) await page.evaluate((n) => document.querySelector(`#board button:nth-child(${n})`).click(), i);
+      await shows('#state', /You won|That was a mine/);
+      await page.click('#new');
+      await shows('#state', /14 mines left/);
+    });
+
+    test('the first page moves within a second, and hears the mouse', async () => {
+      await open('');
+      const first = await page.evaluate(() => new Promise((done) => document.serverConnection.addEventListener('wave', () => done(performance.now()), { once: true })));
+      assert.ok(first > 0);
+      const canvas = await page.$('#wave');
+      const box = await canvas.boundingBox();
+      for (let i = 1; i < 6; i++) await page.mouse.move(box.x + i * 40, box.y + 50);
+      await shows('#echo', /[1-9]\d* movements heard/);
+      await picture(page, BUILD, `${name}-index`);
+    });
+
+    test('the program on the first page works as printed', async () => {
+      await open('');
+      const source = await text('pre');
+      const site = makeRoot({ 'mine.py': { text: source, mode: 0o755 } });
+      const own = await startServer({ root: site.root });
+      await page.goto(`${own.url}/mine.py`);
+      await page.click('button');
+      await page.click('button');
+      await shows('#n', /^2$/);
+      await own.stop();
+      site.remove();
+    });
+  });
+}
