@@ -38,7 +38,7 @@ static const char usage[] =
 struct policy_options {
     const char *via;
     struct dns_options dns;
-    const char *config;
+    char *config_server, *config_anchor; /* of --config; owned */
     bool json;
     struct slice origin, target;
 };
@@ -164,25 +164,48 @@ static bool set_pair(struct access_config *c, char *pair)
     return good;
 }
 
+static void replace(char **text, const char *with)
+{
+    free(*text);
+    *text = with ? strdup(with) : NULL;
+}
+
 /* A server's config file holds much more; what has another name is not looked at. */
-static bool read_config(struct access_config *c, const char *file)
+static bool read_config(struct policy_options *o, struct access_config *c, const char *file)
 {
     cfg_opt_t options[] = {
-        CFG_STR_LIST("origin", "{}", CFGF_NONE),  CFG_STR_LIST("self-ports", "{}", CFGF_NONE),
-        CFG_STR_LIST("private", "{}", CFGF_NONE), CFG_STR_LIST("vouch", "{}", CFGF_NONE),
-        CFG_STR_LIST("block", "{}", CFGF_NONE),   CFG_STR_LIST("rules", "{}", CFGF_NONE),
-        CFG_STR_LIST("unblock", "{}", CFGF_NONE), CFG_STR_LIST("policy", "{}", CFGF_NONE),
-        CFG_STR_LIST("consent", "{}", CFGF_NONE), CFG_STR_LIST("dnssec", "{}", CFGF_NONE),
-        CFG_STR("__unknown", NULL, CFGF_NONE),    CFG_END(),
+        CFG_STR_LIST("origin", "{}", CFGF_NONE),
+        CFG_STR_LIST("self-ports", "{}", CFGF_NONE),
+        CFG_STR_LIST("private", "{}", CFGF_NONE),
+        CFG_STR_LIST("address", "{}", CFGF_NONE),
+        CFG_STR_LIST("vouch", "{}", CFGF_NONE),
+        CFG_STR_LIST("block", "{}", CFGF_NONE),
+        CFG_STR_LIST("rules", "{}", CFGF_NONE),
+        CFG_STR_LIST("unblock", "{}", CFGF_NONE),
+        CFG_STR_LIST("policy", "{}", CFGF_NONE),
+        CFG_STR_LIST("consent", "{}", CFGF_NONE),
+        CFG_STR_LIST("dnssec", "{}", CFGF_NONE),
+        CFG_STR("dns", NULL, CFGF_NONE),
+        CFG_STR("dns-anchor", NULL, CFGF_NONE),
+        CFG_STR("__unknown", NULL, CFGF_NONE),
+        CFG_END(),
+    };
+    enum {
+        LISTS = 11
     };
     cfg_t *cfg = cfg_init(options, CFGF_IGNORE_UNKNOWN);
+    errno = 0;
     int status = cfg ? cfg_parse(cfg, file) : CFG_PARSE_ERROR;
     bool good = status == CFG_SUCCESS;
     if (status == CFG_FILE_ERROR)
         fprintf(stderr, "httpsocket: %s: %s\n", file, strerror(errno));
-    for (size_t i = 0; good && i + 2 < sizeof(options) / sizeof(*options); i++)
+    for (int i = 0; good && i < LISTS; i++)
         for (unsigned k = 0; good && k < cfg_size(cfg, options[i].name); k++)
             good = set(c, options[i].name, cfg_getnstr(cfg, options[i].name, k));
+    if (good) {
+        replace(&o->config_server, cfg_getstr(cfg, "dns"));
+        replace(&o->config_anchor, cfg_getstr(cfg, "dns-anchor"));
+    }
     cfg_free(cfg);
     return good;
 }
@@ -301,7 +324,7 @@ static int parse_option(int option, struct policy_options *o, struct access_conf
         o->dns.config = optarg;
         return CLI_OK;
     case OPTION_CONFIG:
-        return read_config(c, optarg) ? CLI_OK : CLI_USAGE;
+        return read_config(o, c, optarg) ? CLI_OK : CLI_USAGE;
     case OPTION_SET:
         return set_pair(c, optarg) ? CLI_OK : CLI_USAGE;
     case OPTION_JSON:
@@ -316,11 +339,10 @@ static int parse_option(int option, struct policy_options *o, struct access_conf
     }
 }
 
-static int run(int argc, char **argv, struct explain *e)
+static int parse_and_explain(int argc, char **argv, struct explain *e, struct policy_options *o)
 {
-    struct policy_options o = {0};
     for (int option; (option = getopt_long(argc, argv, "h", long_options, NULL)) != -1;) {
-        int status = parse_option(option, &o, &e->config);
+        int status = parse_option(option, o, &e->config);
         if (status)
             return status < 0 ? CLI_OK : status;
     }
@@ -328,9 +350,22 @@ static int run(int argc, char **argv, struct explain *e)
         fputs(usage, stderr);
         return CLI_USAGE;
     }
-    o.origin = slice_of(argv[optind]);
-    o.target = slice_of(argv[optind + 1]);
-    return explain(e, &o);
+    o->origin = slice_of(argv[optind]);
+    o->target = slice_of(argv[optind + 1]);
+    if (!o->dns.server)
+        o->dns.server = o->config_server;
+    if (!o->dns.anchor)
+        o->dns.anchor = o->config_anchor;
+    return explain(e, o);
+}
+
+static int run(int argc, char **argv, struct explain *e)
+{
+    struct policy_options o = {0};
+    int status = parse_and_explain(argc, argv, e, &o);
+    free(o.config_server);
+    free(o.config_anchor);
+    return status;
 }
 
 int policy_command(int argc, char **argv)

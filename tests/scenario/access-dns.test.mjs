@@ -1,6 +1,6 @@
 // Script access with the real resolver (libunbound) against knot on loopback, by `httpsocket policy`.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -164,4 +164,13 @@ test('a ServerConnection asks for the record alone', async () => {
   relay.take();
   assert.equal(verdict(await policy({ target: 'https://insecure.test/chat' })), 'allow ok-record 0');
   assert.deepEqual(relay.take(), { 'TXT _script-access.insecure.test': 1 });
+});
+
+test('resolver and anchor come from a config file too', async () => {
+  const file = path.join(knot.dir, 'server.conf');
+  const anchor = knot.anchors(['secure.test', '113.0.203.in-addr.arpa']);
+  fs.writeFileSync(file, `dns = "127.0.0.1:${knot.port}"\ndns-anchor = "${anchor}"\ndnssec = "all"\nprivate = {"203.0.113.0/24"}\n`);
+  const { status, stdout } = spawnSync(path.join(BUILD, 'httpsocket'), ['policy', '--config', file, 'https://a.example', 'secure.test:7000'], { encoding: 'utf8' });
+  assert.equal(stdout.split('\n')[0], 'allow ok-record');
+  assert.equal(status, 0);
 });

@@ -1,7 +1,8 @@
-/* Bans, rates, addresses and targets. */
+/* Bans, rates, addresses, targets and refusals. */
 #include "access/bans.h"
 #include "access/ip.h"
 #include "access/rates.h"
+#include "access/refusal.h"
 #include "access/target.h"
 
 #include <setjmp.h>
@@ -365,6 +366,87 @@ static void targets_become_names_of_the_dns(void **state)
     }
 }
 
+/* ---- refusals ---- */
+
+static const char *header(const struct refusal *r, const char *name)
+{
+    static char value[600];
+    for (size_t i = 0; i < r->count; i++) {
+        if (!slice_equal(r->headers[i].name, slice_of(name)))
+            continue;
+        snprintf(value, sizeof(value), "%.*s", SLICE_ARG(r->headers[i].value));
+        return value;
+    }
+    return NULL;
+}
+
+static void a_refusal_tells_reason_and_time_to_the_asker(void **state)
+{
+    (void)state;
+    struct refusal r;
+    refusal_make(&r, ACCESS_NO_RECORD, 600, slice_of("https://a.example"), NULL);
+    assert_int_equal(r.status, 403);
+    assert_int_equal(r.close_code, 4403);
+    assert_true(slice_equal(r.close_reason, slice_of("no-record retry=600")));
+    assert_string_equal(header(&r, "Script-Access-Reason"), "no-record");
+    assert_string_equal(header(&r, "Retry-After"), "600");
+    assert_string_equal(header(&r, "Vary"), "Origin");
+    assert_string_equal(header(&r, "Access-Control-Allow-Origin"), "https://a.example");
+    assert_non_null(header(&r, "Access-Control-Expose-Headers"));
+    assert_null(header(&r, "WWW-Authenticate"));
+    refusal_make(&r, ACCESS_TARGET_SYNTAX, 0, slice_of("null"), NULL);
+    assert_true(slice_equal(r.close_reason, slice_of("target-syntax")));
+    assert_null(header(&r, "Retry-After"));
+    assert_string_equal(header(&r, "Access-Control-Allow-Origin"), "null");
+}
+
+static void a_401_carries_its_challenge(void **state)
+{
+    (void)state;
+    struct refusal r;
+    struct refusal_challenge c = {slice_of("b\".te\\st\r\nX: y"), slice_of("/chat")};
+    refusal_make(&r, ACCESS_SCRIPT_DENIED, 120, slice_of("https://a.example"), &c);
+    assert_string_equal(header(&r, "WWW-Authenticate"), "Script realm=\"b.testX: y\"");
+    assert_string_equal(header(&r, "Access-Control-Max-Age"), "120");
+    assert_string_equal(header(&r, "Access-Control-Policy-Path"), "/chat");
+    char longest[REFUSAL_REALM_MAX * 4];
+    memset(longest, 'x', sizeof(longest));
+    c = (struct refusal_challenge){slice_make(longest, sizeof(longest)), slice_of("/a\r\nX: y")};
+    refusal_make(&r, ACCESS_SCRIPT_DENIED, 60, SLICE_NONE, &c);
+    assert_null(header(&r, "Access-Control-Policy-Path"));
+    assert_true(strlen(header(&r, "WWW-Authenticate")) <= REFUSAL_REALM_MAX + 1);
+}
+
+static void what_is_no_origin_is_not_sent_back(void **state)
+{
+    (void)state;
+    struct refusal r;
+    static const char *bad[] = {"https://a.example\r\nX: y", "*", "", "chrome-extension://x"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        refusal_make(&r, ACCESS_ORIGIN_OPAQUE, 60, slice_of(bad[i]), NULL);
+        assert_null(header(&r, "Access-Control-Allow-Origin"));
+    }
+}
+
+static void every_reason_has_its_row(void **state)
+{
+    (void)state;
+    for (int i = 0; i < ACCESS_REASONS; i++) {
+        const struct access_reason_row *row = access_reason_row((enum access_reason)i);
+        struct refusal r;
+        assert_true(strlen(row->token) < 32 && strlen(row->text) > 0);
+        for (int k = 0; k < i; k++)
+            assert_string_not_equal(row->token, access_reason_row((enum access_reason)k)->token);
+        if (row->verdict == ACCESS_ALLOW) {
+            assert_int_equal(row->http, 101);
+            continue;
+        }
+        assert_true(row->ws_close == row->http + 4000 || row->http == 503);
+        refusal_make(&r, (enum access_reason)i, UINT32_MAX, slice_of("null"), NULL);
+        assert_true(r.close_reason.len < REFUSAL_CLOSE_MAX);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -378,6 +460,10 @@ int main(void)
         cmocka_unit_test(ranges_end_where_their_bits_do),
         cmocka_unit_test(reverse_names_are_written_as_the_rfcs_say),
         cmocka_unit_test(targets_become_names_of_the_dns),
+        cmocka_unit_test(a_refusal_tells_reason_and_time_to_the_asker),
+        cmocka_unit_test(a_401_carries_its_challenge),
+        cmocka_unit_test(what_is_no_origin_is_not_sent_back),
+        cmocka_unit_test(every_reason_has_its_row),
     };
     return cmocka_run_group_tests_name("access_tables", tests, NULL, NULL);
 }
