@@ -321,7 +321,8 @@ void io_write(struct io *io, const struct iovec *pieces, int count)
     size_t len = total(pieces, count), sent = 0;
     if (io->flags & NO_WRITE || !len)
         return;
-    if (io->out.bytes + len > IO_CORKED_MAX && !(io->flags & IO_OWES))
+    if (io->out.bytes <= IO_BATCH_MAX && io->out.bytes + len > IO_BATCH_MAX &&
+        !(io->flags & IO_SENDING))
         sent = send_directly(io, pieces, count);
     if (io->flags & IO_FAILED || sent == len)
         return;

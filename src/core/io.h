@@ -12,8 +12,9 @@
  *           the owner may free it.
  * Output    Small output is corked, in chunks of a shared pool, and leaves in one send: when the
  *           io's own callback returns, or, if somebody else wrote it (a timer, mail, another io),
- *           in the flush phase of the turn. Output that takes the queue above IO_CORKED_MAX leaves
- *           during io_write without being copied, but for what the kernel does not take.
+ *           in the flush phase of the turn. Output that takes the queue above IO_BATCH_MAX leaves
+ *           during io_write without being copied, but for what the kernel does not take: up to
+ *           there a copy is cheaper than one more system call.
  * Bounds    None here: a sender that cares looks at io_queued() and, if it is above a limit of at
  *           least IO_CORKED_MAX, waits for on_drain. (Below that it may be corked only, and then no
  *           on_drain is owed.)
@@ -36,7 +37,8 @@
 struct io;
 
 enum {
-    IO_CORKED_MAX = CHUNK_CAPACITY
+    IO_CORKED_MAX = CHUNK_CAPACITY,
+    IO_BATCH_MAX = 16 * CHUNK_CAPACITY
 };
 
 struct io_ops {

@@ -344,7 +344,7 @@ static void large_output_leaves_at_once_and_uncopied(void **state)
     int fds[2];
     unix_pair(fds);
     struct probe *p = probe_open(fds[0], 0, false);
-    static char large[IO_CORKED_MAX + 1];
+    static char large[IO_BATCH_MAX + 1];
     write_text(p, "head");
     io_write(&p->io, (struct iovec[]){{large, 100}, {large, sizeof(large)}}, 2);
     assert_int_equal(loop_counts(loop)->sends, 1);
@@ -933,8 +933,8 @@ static void nothing_follows_an_error(void **state)
     int fds[2];
     tcp_pair(fds);
     struct probe *p = probe_open(fds[0], 0, false);
-    p->left = 20000000;
-    produce(p);
+    static char large[20000000];
+    io_write_slice(&p->io, slice_make(large, sizeof(large)));
     TURN_UNTIL(p->io.flags & IO_SENDING);
     setsockopt(fds[1], SOL_SOCKET, SO_LINGER, &(struct linger){1, 0}, sizeof(struct linger));
     close(fds[1]);
