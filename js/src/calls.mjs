@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The calls that this page makes of the program: numbers them, and matches the answers that come. A call that was given up is
- * forgotten here; the program is not told, and its late answers are passed over.
+ * The calls that this page makes of the program: numbers them, and matches the answers that come. A call that was
+ * given up is forgotten here; the program is not told, and its late answers are passed over.
  */
 import { Alarm } from './clock.mjs';
 import { ServerConnectionError } from './errors.mjs';
@@ -12,7 +12,8 @@ import { formatCall } from './wire.mjs';
 
 /**
  * Somebody who waits for answers. `take` returns whether that was the last one.
- * @typedef {{ take: (message: AnswerMessage, size: number) => boolean, fail: (error: ServerConnectionError) => void }} Waiter
+ * @typedef {{ take: (message: AnswerMessage, size: number) => boolean, fail: (error: ServerConnectionError) => void
+ *   }} Waiter
  */
 
 export class Calls {
@@ -104,9 +105,14 @@ class Guard {
   #signal;
   #giveUp = (/** @type {ServerConnectionError} */ _error) => {};
 
-  /** @param {import('./clock.mjs').Clock} clock @param {CallOptions} options @throws {ServerConnectionError} `aborted`, `bad-option` */
+  /**
+   * @param {import('./clock.mjs').Clock} clock
+   * @param {CallOptions} options
+   * @throws {ServerConnectionError} `aborted`, `bad-option`
+   */
   constructor(clock, { timeout, signal }) {
-    if (timeout !== undefined && !(timeout >= 0)) throw new ServerConnectionError('bad-option', 'timeout: milliseconds');
+    if (timeout !== undefined && !(timeout >= 0))
+      throw new ServerConnectionError('bad-option', 'timeout: milliseconds');
     if (signal?.aborted) throw abortedError(signal);
     this.#alarm = new Alarm(clock);
     this.#timeout = timeout;
@@ -136,8 +142,8 @@ class Guard {
 }
 
 /**
- * The several answers to a call, as an async iterator. What comes before it is read is kept up to a limit of bytes; beyond it the stream
- * fails with `overrun`. Leaving a `for await` early, or return(), gives the call up.
+ * The several answers to a call, as an async iterator. What comes before it is read is kept up to a limit of bytes;
+ * beyond it the stream fails with `overrun`. Leaving a `for await` early, or return(), gives the call up.
  * @implements {AsyncIterableIterator<any>}
  */
 export class AnswerStream {

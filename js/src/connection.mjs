@@ -6,35 +6,21 @@ import { ServerConnectionError } from './errors.mjs';
 import { Handlers } from './handlers.mjs';
 import { followLife, ownScope } from './life.mjs';
 import { Link } from './link.mjs';
+import { checkedOptions, makeKey, webSocketUrl } from './options.mjs';
 import { Outbox } from './outbox.mjs';
 import { HandlerTarget, ServerEvent } from './target.mjs';
-import { isSession } from './welcome.mjs';
 import { formatEvent } from './wire.mjs';
 
-/**
- * @typedef {object} ServerConnectionOptions
- * @property {string | null} [session] the id of a session that a page's answer has begun; null: there is none, fail at once
- * @property {number} [buffer] bytes that may wait for the program, 16 MiB unless said otherwise; beyond it send() throws `buffer-full`
- * @property {number} [streamBuffer] bytes that a stream() holds for a slow reader, 16 MiB unless said otherwise
- * @property {number} [closeTimeout] milliseconds that close() may take to deliver what is queued, 30 s unless said otherwise
- * @property {any} [WebSocket] its constructor, for a place without one, such as Node 20: that of the npm package `ws`
- * @property {unknown} [webSocketOptions] a third argument for it; with `ws`: `{ origin: 'https://a.example' }`
- * @property {import('./clock.mjs').Clock} [clock] time and chance, for tests
- * @property {import('./life.mjs').Scope | null} [scope] the window or worker whose life it follows, for tests
- * @property {(end: import('./ends.mjs').End) => boolean} [recover] asked when the session ends before it was ever open; true: something
- *   else is done about it (the page is loaded again), so that no `close` is fired
- */
+/** @typedef {import('./options.mjs').ServerConnectionOptions} ServerConnectionOptions */
 
 /** What the lifecycle events carry. @typedef {import('./ends.mjs').End & { undelivered: number }} CloseDetail */
 
 /** Events of our own, which no program can send. */
 const LIFECYCLE = new Set(['open', 'suspend', 'resume', 'close', 'error']);
 
-const DEFAULT_BUFFER = 16 * 1024 * 1024;
-const DEFAULT_CLOSE_MS = 30_000;
-
 /**
- * An event of the connection's own life. What `data` has is here too, so that `onclose = event => event.code` works either way.
+ * An event of the connection's own life. What `data` has is here too, so that `onclose = event => event.code` works
+ * either way.
  */
 export class ServerLifecycleEvent extends ServerEvent {
   /** A close code, or the stable code of an error. @returns {number | string | undefined} */
@@ -60,24 +46,27 @@ export class ServerLifecycleEvent extends ServerEvent {
 }
 
 /**
- * A connection to a program, which survives any number of dropped connections: what either side sends reaches the other once and in order,
- * until the session ends.
+ * A connection to a program, which survives any number of dropped connections: what either side sends reaches the
+ * other once and in order, until the session ends.
  *
  *     const c = new ServerConnection("/feed");
  *     c.onprice = (price, event) => show(price);
  *     c.send("watch", { symbol: "XYZ" });
  *     const answer = await c.call("buy", { shares: 3 }, { timeout: 5000 });
  *
- * Every event that the program sends is fired here under its own name, as a {@link ServerEvent}; `onNAME` gets its data first. A listener that
- * throws is reported like that of any EventTarget, and harms no other.
+ * Every event that the program sends is fired here under its own name, as a {@link ServerEvent}; `onNAME` gets its
+ * data first. A listener that throws is reported like that of any EventTarget, and harms no other.
  *
- * Events of its own life, which no program can send (a program's event of such a name is refused and reported by `error`, code `reserved-name`):
+ * Events of its own life, which no program can send (a program's event of such a name is refused and reported by
+ * `error`, code `reserved-name`):
  *
  * - `open`: the program is reached, once in a session. Data: `{ session, resumed }`.
- * - `suspend`: the connection is lost and tried again by itself; what is sent meanwhile waits. Data: `{ code, reason, retryAfter }`.
+ * - `suspend`: the connection is lost and tried again by itself; what is sent meanwhile waits. Data: `{ code, reason,
+ *   retryAfter }`.
  * - `resume`: it is back, nothing is lost. Data: `{ session }`.
  * - `close`: the session is over for good, once, and the last event. Data: `{ code, reason, retryAfter, undelivered }`.
- * - `error`: something went wrong that no caller was there for; the session goes on. Data: a {@link ServerConnectionError}.
+ * - `error`: something went wrong that no caller was there for; the session goes on. Data: a {@link
+ *   ServerConnectionError}.
  */
 export class ServerConnection extends HandlerTarget {
   static CONNECTING = 0;
@@ -102,28 +91,32 @@ export class ServerConnection extends HandlerTarget {
    */
   constructor(url, options = {}) {
     super();
-    this.#options = checkedOptions(options);
-    const clock = options.clock ?? systemClock;
+    const checked = checkedOptions(options);
+    const { clock = systemClock, session, scope = ownScope() } = checked;
     const push = this.#push.bind(this);
-    this.#outbox = new Outbox(options.buffer ?? DEFAULT_BUFFER);
-    this.#calls = new Calls(push, clock, options.streamBuffer ?? DEFAULT_BUFFER);
+    this.#options = checked;
+    this.#outbox = new Outbox(checked.buffer);
+    this.#calls = new Calls(push, clock, checked.streamBuffer);
     this.#handlers = new Handlers(this.#outbox, push);
     this.#link = new Link({
       url: webSocketUrl(url),
       key: makeKey(),
-      session: options.session ?? undefined,
-      WebSocket: options.WebSocket ?? globalThis.WebSocket,
-      webSocketOptions: options.webSocketOptions,
+      session: session ?? undefined,
+      WebSocket: checked.WebSocket,
+      webSocketOptions: checked.webSocketOptions,
       clock,
       outbox: this.#outbox,
       owner: this.#listener(),
     });
-    this.#unfollow = followLife(this.#link, options.scope === undefined ? ownScope() : options.scope);
-    if (options.session === null) this.#link.end({ code: 4404, reason: 'no-session', retryAfter: null });
+    this.#unfollow = followLife(this.#link, scope);
+    if (session === null) this.#link.end({ code: 4404, reason: 'no-session', retryAfter: null });
     else this.#link.connect();
   }
 
-  /** CONNECTING 0 (never open yet), OPEN 1, CLOSING 2, CLOSED 3, SUSPENDED 4 (was open, and will be). @returns {number} */
+  /**
+   * CONNECTING 0 (never open yet), OPEN 1, CLOSING 2, CLOSED 3, SUSPENDED 4 (was open, and will be).
+   * @returns {number}
+   */
   get readyState() {
     const { state } = this.#link;
     if (state === 'ENDED') return ServerConnection.CLOSED;
@@ -146,15 +139,17 @@ export class ServerConnection extends HandlerTarget {
    * Sends an event. It is delivered once and in order, now or when the connection is back.
    * @param {string} name 1 to 128 of `A-Z a-z 0-9 _ - : / .`, no dot first
    * @param {any} [data] anything JSON has, or bytes (ArrayBuffer and its views), which are copied
-   * @throws {ServerConnectionError} at once, and nothing is sent: `bad-name`, `unsendable`, `too-large`, `buffer-full`, `closed`
+   * @throws {ServerConnectionError} at once, and nothing is sent: `bad-name`, `unsendable`, `too-large`,
+   *   `buffer-full`, `closed`
    */
   send(name, data) {
     this.#push(formatEvent(name, data));
   }
 
   /**
-   * Calls the program. Rejects with a {@link ServerConnectionError}: `remote` if the program answers with an error, `timeout`, `aborted`,
-   * `several-answers`, `closed` if the session ends before, or for what send() would throw. A call outlives dropped connections.
+   * Calls the program. Rejects with a {@link ServerConnectionError}: `remote` if the program answers with an error,
+   * `timeout`, `aborted`, `several-answers`, `closed` if the session ends before, or for what send() would throw. A
+   * call outlives dropped connections.
    * @param {string} name
    * @param {any} [data]
    * @param {import('./calls.mjs').CallOptions} [options] `timeout` in milliseconds (none unless given), `signal`
@@ -165,9 +160,9 @@ export class ServerConnection extends HandlerTarget {
   }
 
   /**
-   * Calls the program, which gives several answers: `for await (const part of c.stream("NAME", data))`. Leaving the loop gives the call up. Throws
-   * in the loop what call() rejects with; `timeout` is the time from one answer to the next, and `overrun` says that more than `streamBuffer` bytes
-   * of answers were not read.
+   * Calls the program, which gives several answers: `for await (const part of c.stream("NAME", data))`. Leaving the
+   * loop gives the call up. Throws in the loop what call() rejects with; `timeout` is the time from one answer to the
+   * next, and `overrun` says that more than `streamBuffer` bytes of answers were not read.
    * @param {string} name
    * @param {any} [data]
    * @param {import('./calls.mjs').CallOptions} [options]
@@ -179,9 +174,10 @@ export class ServerConnection extends HandlerTarget {
   }
 
   /**
-   * Answers the program's calls of that name. The function gets the data and `{ name, signal }`; the signal is aborted when the session ends. It returns
-   * the answer, a promise of it, or an async iterable (such as an async generator) of several. What it throws is the program's error. A call that nobody
-   * handles is answered by the error `no handler for NAME`.
+   * Answers the program's calls of that name. The function gets the data and `{ name, signal }`; the signal is
+   * aborted when the session ends. It returns the answer, a promise of it, or an async iterable (such as an async
+   * generator) of several. What it throws is the program's error. A call that nobody handles is answered by the error
+   * `no handler for NAME`.
    * @param {string} name
    * @param {import('./handlers.mjs').Handler | null} handler takes the place of the one before; null takes it away
    * @throws {ServerConnectionError} `bad-name`, `bad-option`
@@ -191,15 +187,15 @@ export class ServerConnection extends HandlerTarget {
   }
 
   /**
-   * Ends the session: delivers what is queued (for at most `closeTimeout`), tells the program, and fires `close`. Sending throws from now on, and calls
-   * of the program get no more answers.
+   * Ends the session: delivers what is queued (for at most `closeTimeout`), tells the program, and fires `close`.
+   * Sending throws from now on, and calls of the program get no more answers.
    * @param {string} [reason] for the program
    */
   close(reason = 'closed') {
     if (this.#closing) return;
     this.#closing = true;
     this.#handlers.close();
-    this.#link.finish(String(reason), this.#options.closeTimeout ?? DEFAULT_CLOSE_MS);
+    this.#link.finish(String(reason), this.#options.closeTimeout);
   }
 
   /** @param {import('./outbox.mjs').Entry} message */
@@ -255,7 +251,9 @@ export class ServerConnection extends HandlerTarget {
     if (message.kind === 'event') this.#event(message.name, message.data);
     else if (message.kind === 'call') this.#handlers.serve(message);
     else if (!this.#calls.take(message, size))
-      this.#report(new ServerConnectionError('unknown-call', `an answer to call ${message.call}, which was never made`));
+      this.#report(
+        new ServerConnectionError('unknown-call', `an answer to call ${message.call}, which was never made`),
+      );
   }
 
   /** @param {string} name @param {any} data */
@@ -273,45 +271,6 @@ export class ServerConnection extends HandlerTarget {
   #fire(name, detail) {
     this.dispatchEvent(new ServerLifecycleEvent(name, Object.freeze(detail)));
   }
-}
-
-/** @param {ServerConnectionOptions} options */
-function checkedOptions(options) {
-  for (const name of /** @type {const} */ (['buffer', 'streamBuffer', 'closeTimeout']))
-    if (options[name] !== undefined && !(Number(options[name]) >= 0)) throw badOption(`${name}: a number from 0`);
-  if (options.session != null && !isSession(options.session)) throw badOption('session: 24 characters of A-Z a-z 0-9 - _');
-  if (typeof (options.WebSocket ?? globalThis.WebSocket) !== 'function') throw badOption('there is no WebSocket here: give one');
-  return options;
-}
-
-/** @param {string} what */
-function badOption(what) {
-  return new ServerConnectionError('bad-option', what);
-}
-
-/** @param {string | URL} url @returns {string} absolute, of ws or wss, without a fragment */
-function webSocketUrl(url) {
-  const base = globalThis.document?.baseURI ?? globalThis.location?.href;
-  let whole;
-  try {
-    whole = new URL(url, base);
-  } catch (cause) {
-    throw new ServerConnectionError('bad-url', `no URL: ${url}`, { cause });
-  }
-  const scheme = SCHEMES.get(whole.protocol);
-  if (!scheme || whole.username || whole.password)
-    throw new ServerConnectionError('bad-url', 'a URL of http, https, ws or wss, without a password');
-  whole.protocol = scheme;
-  whole.hash = '';
-  return whole.href;
-}
-
-const SCHEMES = new Map([['http:', 'ws:'], ['https:', 'wss:'], ['ws:', 'ws:'], ['wss:', 'wss:']]);
-
-/** 192 random bits, as 32 characters. */
-function makeKey() {
-  const bytes = crypto.getRandomValues(new Uint8Array(24));
-  return btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_');
 }
 
 /** @param {import('./ends.mjs').End} [end] */

@@ -5,7 +5,8 @@ const FIRST_MS = 250;
 const LONGEST_MS = 30_000;
 
 /**
- * A time between half and the whole of min(30 s, 250 ms × 2^attempt): clients that lost a server together come back apart.
+ * A time between half and the whole of min(30 s, 250 ms × 2^attempt): clients that lost a server together come back
+ * apart.
  * @param {number} attempt how many attempts have failed before, from 0
  * @param {number} random from 0 to 1
  * @returns {number} milliseconds

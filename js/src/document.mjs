@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * `document.serverConnection`: the connection to the program that made this page. It connects when it is first touched, and at the
- * latest when the document has been parsed.
+ * `document.serverConnection`: the connection to the program that made this page. It connects when it is first
+ * touched, and at the latest when the document has been parsed.
  */
 import { ServerConnection } from './connection.mjs';
 import { isSession } from './welcome.mjs';
@@ -31,8 +31,8 @@ export function installServerConnection(document) {
 }
 
 /**
- * The session that this page's answer has begun, from the first place that has it: `data-session` on the script element, the `<meta>` that the
- * server puts into the head, the header `Server-Timing`.
+ * The session that this page's answer has begun, from the first place that has it: `data-session` on the script
+ * element, the `<meta>` that the server puts into the head, the header `Server-Timing`.
  * @param {any} document
  * @param {string | undefined} declared
  * @returns {string | null}
@@ -51,8 +51,8 @@ export function findSession(document, declared) {
 }
 
 /**
- * A page out of the history, a cache or a duplicated tab names a session that is gone or that another page has. It is loaded again, once: not if that
- * was done already and was no help, nor where the browser lets no note of it be kept.
+ * A page out of the history, a cache or a duplicated tab names a session that is gone or that another page has. It is
+ * loaded again, once: not if that was done already and was no help, nor where the browser lets no note of it be kept.
  * @param {import('./ends.mjs').End} end
  * @returns {boolean} whether the page is being loaded again
  */

@@ -10,8 +10,8 @@
 
 /**
  * @typedef {'resume' | 'wait' | 'never'} Verdict
- * `resume`: the connection is lost, the session is not. `wait`: the same, but not before `retryAfter`, and never at once.
- * `never`: the session is over.
+ * `resume`: the connection is lost, the session is not. `wait`: the same, but not before `retryAfter`, and never at
+ * once. `never`: the session is over.
  */
 
 /** Codes with a meaning of their own; the others below 4000 are lost connections, those from 4000 are final. */

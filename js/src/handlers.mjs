@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The calls that the program makes of this page: finds who handles them and sends what they answer. Where the outgoing buffer is full, an
- * answer waits for room, and a generator is not asked for its next one meanwhile.
+ * The calls that the program makes of this page: finds who handles them and sends what they answer. Where the
+ * outgoing buffer is full, an answer waits for room, and a generator is not asked for its next one meanwhile.
  */
 import { ServerConnectionError } from './errors.mjs';
 import { checkedName, formatAnswer, formatFailure, formatPart } from './wire.mjs';

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * What happens to the page around a link: the network goes and comes, the page is hidden and shown, put away and taken out again, left.
- * Where there is no page (Node), nothing happens.
+ * What happens to the page around a link: the network goes and comes, the page is hidden and shown, put away and
+ * taken out again, left. Where there is no page (Node), nothing happens.
  */
 
 /** The part of a Link that this needs.

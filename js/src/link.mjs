@@ -1,7 +1,8 @@
 // @ts-check
 /**
- * The session's line to the server: one WebSocket at a time and any number of them one after the other, until the session ends.
- * It greets, pings, acknowledges, resends and reconnects (docs/protocol.md, sections 1 and 3 to 5), and hands what came to its owner.
+ * The session's line to the server: one WebSocket at a time and any number of them one after the other, until the
+ * session ends. It greets, pings, acknowledges, resends and reconnects (docs/protocol.md, sections 1 and 3 to 5), and
+ * hands what came to its owner.
  *
  *   IDLE --connect()--> CONNECTING --open--> GREETING --.welcome--> OPEN --all sent after finish()--> LEAVING
  *                         ^   |                 |                    |                                  |
@@ -9,7 +10,8 @@
  *                         |                     v
  *                         +--timer, nudge()-- WAITING
  *
- *   any --freeze()--> FROZEN --thaw()--> CONNECTING, or WAITING if the server has asked for time          any --#end()--> ENDED
+ *   any --freeze()--> FROZEN --thaw()--> CONNECTING, or WAITING if the server has asked for time
+ *   any --#end()----> ENDED
  *
  * #enter() alone changes the state. A socket that was left can't be heard any more: its handlers are taken off first.
  */
@@ -18,6 +20,7 @@ import { parseEnd, verdict } from './ends.mjs';
 import { Inbox } from './inbox.mjs';
 import { Pace } from './pace.mjs';
 import { formatControl, parseBinary, parseText, SUBPROTOCOL, utf8Length, WireError } from './wire.mjs';
+import { Watch } from './watch.mjs';
 import { parseWelcome } from './welcome.mjs';
 
 /** Each state, and those that may follow it. */
@@ -39,7 +42,8 @@ const NEXT = Object.freeze({
  * Who is told. None of these may throw.
  * @typedef {object} Owner
  * @property {(welcome: import('./welcome.mjs').Welcome, first: boolean) => void} welcomed
- * @property {(end: End, wasOpen: boolean) => void} lost an open connection is gone, or an attempt has failed; another follows
+ * @property {(end: End, wasOpen: boolean) => void} lost an open connection is gone, or an attempt has failed; another
+ *   follows
  * @property {(end: End) => void} ended the session is over; told once
  * @property {(message: import('./wire.mjs').SequencedMessage, size: number) => void} message
  */
@@ -60,9 +64,6 @@ const NEXT = Object.freeze({
 const LEFT = Object.freeze([1000, 1005, 4410]);
 
 const ACK_MS = 250;
-const PROBE_MS = 5_000;
-/** A timer that runs so much too late says that we slept, not that the peer is dead. */
-const LATE_MS = 1_000;
 /** How long an attempt may take to its `.welcome`: the start of the program is in it. */
 const ATTEMPT_MS = 60_000;
 /** Bytes of a close frame's reason (RFC 6455, section 5.5). */
@@ -82,14 +83,17 @@ export class Link {
   /** @type {import('./welcome.mjs').Welcome | null} */
   #welcome = null;
   #pace = new Pace();
-  #heardAt = 0;
-  /** What `.close` of the server announced: the end, even if the connection breaks before the close frame. @type {End | null} */
+  /**
+   * What `.close` of the server announced: the end, even if the connection breaks before the close frame.
+   * @type {End | null}
+   */
   #announced = null;
   /** The reason given to finish(). @type {string | null} */
   #finish = null;
   #saidClose = false;
-  /** @type {Record<'attempt' | 'retry' | 'silence' | 'probe' | 'ack' | 'finish', Alarm>} */
+  /** @type {Record<'attempt' | 'retry' | 'ack' | 'finish', Alarm>} */
   #alarms;
+  #watch;
 
   /** Touches no network: connect() does. @param {LinkOptions} options */
   constructor(options) {
@@ -99,7 +103,9 @@ export class Link {
     this.#owner = options.owner;
     this.#session = options.session ?? null;
     const alarm = () => new Alarm(this.#clock);
-    this.#alarms = { attempt: alarm(), retry: alarm(), silence: alarm(), probe: alarm(), ack: alarm(), finish: alarm() };
+    this.#alarms = { attempt: alarm(), retry: alarm(), ack: alarm(), finish: alarm() };
+    const ask = () => this.#say('ping');
+    this.#watch = new Watch(this.#clock, ask, (why) => this.#drop(why));
   }
 
   get state() {
@@ -128,9 +134,7 @@ export class Link {
   /** Somebody doubts that the connection is alive: ask, and reconnect if nothing comes. While waiting, try at once. */
   probe() {
     if (this.#state === 'WAITING') return this.nudge();
-    if (this.#state !== 'OPEN' || this.#alarms.probe.isSet) return;
-    this.#say('ping');
-    this.#alarms.probe.set(PROBE_MS, () => this.#drop('no answer to a ping'));
+    if (this.#state === 'OPEN') this.#watch.ask();
   }
 
   /** The network is back: don't wait any longer, unless the server has asked for it. */
@@ -140,7 +144,10 @@ export class Link {
     this.#connect();
   }
 
-  /** The page is put away: no socket until thaw(). @param {string} [goodbye] the reason, if it is not going to be back */
+  /**
+   * The page is put away: no socket until thaw().
+   * @param {string} [goodbye] the reason, if it is not going to be back
+   */
   freeze(goodbye) {
     if (this.#state === 'FROZEN' || this.#state === 'ENDED') return;
     if (goodbye !== undefined && this.#state === 'OPEN') this.#say('bye', { reason: goodbye });
@@ -212,8 +219,7 @@ export class Link {
 
   /** @param {string | ArrayBuffer} data one WebSocket message */
   #heard(data) {
-    this.#heardAt = this.#clock.now();
-    this.#alarms.probe.clear();
+    this.#watch.heard();
     try {
       if (typeof data === 'string') this.#take(parseText(data), data);
       else this.#take(parseBinary(new Uint8Array(data)), data);
@@ -250,7 +256,7 @@ export class Link {
     this.#inbox.acknowledge(); // `received.N` of the handshake has said it
     this.#enter('OPEN');
     this.#alarms.attempt.clear();
-    this.#watch(welcome.ping * 2);
+    this.#watch.start(welcome.ping * 2);
     this.#owner.welcomed(welcome, first);
     this.flush();
   }
@@ -265,12 +271,13 @@ export class Link {
   /** @param {import('./wire.mjs').ControlMessage} message */
   #controlled({ word, data }) {
     if (word === 'ping') this.#say('pong');
-    if (word === 'close' && Number.isInteger(data?.code)) this.#announced = parseEnd(data.code, String(data.reason ?? ''));
+    if (word === 'close' && Number.isInteger(data?.code))
+      this.#announced = parseEnd(data.code, String(data.reason ?? ''));
   }
 
   /** Sends what the window lets, and the goodbye once all is sent. */
   #pump() {
-    for (let entry; (entry = this.#outbox.next(this.#known.window)); ) this.#socket.send(entry.payload);
+    for (let entry; (entry = this.#outbox.next(this.#known.window));) this.#socket.send(entry.payload);
     if (this.#finish === null || this.#outbox.unsent) return;
     this.#acknowledge();
     this.#say('close', { reason: this.#finish });
@@ -287,14 +294,6 @@ export class Link {
   /** @param {string} word @param {any} [data] */
   #say(word, data) {
     if (this.#socket.readyState === 1) this.#socket.send(formatControl(word, data));
-  }
-
-  /** The watchdog: drops a connection on which nothing came for `ms`. @param {number} ms */
-  #watch(ms) {
-    const silent = this.#clock.now() - this.#heardAt;
-    if (silent >= ms && silent < ms + LATE_MS) return this.#drop('nothing heard');
-    if (silent >= ms) this.probe(); // what came meanwhile may still be on its way to us
-    this.#alarms.silence.set(silent < ms ? ms - silent : ms, () => this.#watch(ms));
   }
 
   /** Gives the connection up without waiting for its end: a dead one takes minutes to close. @param {string} why */
@@ -382,11 +381,13 @@ export class Link {
 
   /** @param {State} state */
   #enter(state) {
-    if (!(/** @type {readonly string[]} */ (NEXT[this.#state]).includes(state))) throw new Error(`${this.#state} -> ${state}`);
+    if (!(/** @type {readonly string[]} */ (NEXT[this.#state]).includes(state)))
+      throw new Error(`${this.#state} -> ${state}`);
     this.#state = state;
     if (state === 'GREETING' || state === 'LEAVING') return;
     const { finish, ...ofThisState } = this.#alarms;
     for (const alarm of Object.values(ofThisState)) alarm.clear();
+    this.#watch.stop();
     if (state === 'ENDED') finish.clear();
   }
 }

@@ -1,10 +1,11 @@
 // @ts-check
 /**
- * The sequenced messages that this side has to deliver: numbered by counting, kept until the other side has acknowledged them, sent
- * again after a drop, and never more than a window of them at a time (docs/protocol.md, section 3).
+ * The sequenced messages that this side has to deliver: numbered by counting, kept until the other side has
+ * acknowledged them, sent again after a drop, and never more than a window of them at a time (docs/protocol.md,
+ * section 3).
  *
- * At its limit push() throws and keeps nothing: what has been accepted is delivered or counted as undelivered, never dropped.
- * Pure state: it neither sends nor waits.
+ * At its limit push() throws and keeps nothing: what has been accepted is delivered or counted as undelivered, never
+ * dropped. Pure state: it neither sends nor waits.
  */
 import { ServerConnectionError } from './errors.mjs';
 import { WireError } from './wire.mjs';
@@ -60,7 +61,11 @@ export class Outbox {
     this.#held += entry.size;
   }
 
-  /** Fulfilled when `size` bytes may fit, first come first served: push() and see. @param {number} size @returns {Promise<void>} */
+  /**
+   * Fulfilled when `size` bytes may fit, first come first served: push() and see.
+   * @param {number} size
+   * @returns {Promise<void>}
+   */
   room(size) {
     if (!this.#waiting.length && this.#fits(size)) return Promise.resolve();
     return new Promise((resolve) => this.#waiting.push({ size, resolve }));
@@ -71,7 +76,10 @@ export class Outbox {
     for (const { resolve } of this.#waiting.splice(0)) resolve();
   }
 
-  /** The next message that the window lets go, or null. A message larger than the window goes alone. @param {number} window */
+  /**
+   * The next message that the window lets go, or null. A message larger than the window goes alone.
+   * @param {number} window
+   */
   next(window) {
     const entry = this.#entries[this.#next];
     if (!entry || (this.#inFlight > 0 && this.#inFlight + entry.size > window)) return null;
@@ -95,7 +103,10 @@ export class Outbox {
     this.acknowledge(this.#sent);
   }
 
-  /** A new connection, on which the other side said how much it has: the rest goes out again. @param {number} received */
+  /**
+   * A new connection, on which the other side said how much it has: the rest goes out again.
+   * @param {number} received
+   */
   rewind(received) {
     this.acknowledge(received);
     this.#next = this.#gone;

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * When to try again (docs/protocol.md, section 5): at once after a connection that worked, then ever more slowly, and never before the
- * time that the server has asked for. Pure state.
+ * When to try again (docs/protocol.md, section 5): at once after a connection that worked, then ever more slowly, and
+ * never before the time that the server has asked for. Pure state.
  */
 import { delay } from './delay.mjs';
 import { verdict } from './ends.mjs';

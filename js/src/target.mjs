@@ -1,7 +1,8 @@
 // @ts-check
 /**
- * An EventTarget whose every `onNAME` is an event handler, whatever NAME is: `c.onwhatever = (data, event) => …`. A Proxy stands in the
- * prototype chain, behind everything that the object really has, so the object itself stays an ordinary one.
+ * An EventTarget whose every `onNAME` is an event handler, whatever NAME is: `c.onwhatever = (data, event) => …`. A
+ * Proxy stands in the prototype chain, behind everything that the object really has, so the object itself stays an
+ * ordinary one.
  */
 
 /**
@@ -44,7 +45,11 @@ function handledBy(key) {
   return typeof key === 'string' && key.length > 2 && key.startsWith('on') ? key.slice(2) : null;
 }
 
-/** @param {any} target @param {string} name @param {unknown} run what is no function takes the handler away, as in the DOM */
+/**
+ * @param {any} target
+ * @param {string} name
+ * @param {unknown} run what is no function takes the handler away, as in the DOM
+ */
 function setHandler(target, name, run) {
   const slots = slotsOf.get(target) ?? new Map();
   slotsOf.set(target, slots);

@@ -16,7 +16,13 @@ import { WireError } from './wire.mjs';
 const SESSION = /^[\w-]{24}$/;
 
 /** What a number must be at least. @type {ReadonlyArray<readonly [keyof Welcome, number]>} */
-const LEAST = Object.freeze([['received', 0], ['window', 1], ['maxMessage', 1], ['ping', 1], ['grace', 0]]);
+const LEAST = Object.freeze([
+  ['received', 0],
+  ['window', 1],
+  ['maxMessage', 1],
+  ['ping', 1],
+  ['grace', 0],
+]);
 
 /** @param {unknown} id */
 export function isSession(id) {

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The messages of the subprotocol `httpsocket.v1` (docs/protocol.md, sections 2 to 4): WebSocket messages in, values out, and
- * back. Pure: no socket, no clock, no state.
+ * The messages of the subprotocol `httpsocket.v1` (docs/protocol.md, sections 2 to 4): WebSocket messages in, values
+ * out, and back. Pure: no socket, no clock, no state.
  */
 import { ServerConnectionError } from './errors.mjs';
 
@@ -79,7 +79,9 @@ export function parseBinary(bytes) {
  * @returns {EventMessage | CallMessage}
  */
 function request(name, call, data, bare) {
-  return call === undefined ? { kind: 'event', name, data, bare } : { kind: 'call', name, call: number(call), data, bare };
+  return call === undefined
+    ? { kind: 'event', name, data, bare }
+    : { kind: 'call', name, call: number(call), data, bare };
 }
 
 /** @param {string} digits */
@@ -215,7 +217,9 @@ function formatJson(data) {
     json = JSON.stringify(data, refuseMangled);
   } catch (cause) {
     if (cause instanceof ServerConnectionError) throw cause;
-    throw new ServerConnectionError('unsendable', `no JSON can be made of it: ${/** @type {any} */ (cause)?.message}`, { cause });
+    throw new ServerConnectionError('unsendable', `no JSON can be made of it: ${/** @type {any} */ (cause)?.message}`, {
+      cause,
+    });
   }
   if (json === undefined) throw new ServerConnectionError('unsendable', `no JSON can be made of a ${typeof data}`);
   if (tooDeep(json)) throw new ServerConnectionError('unsendable', `more than ${MAX_DEPTH} levels deep`);
@@ -228,7 +232,10 @@ function refuseMangled(key, value) {
   if (typeof original !== 'object' || original === null) return value;
   const type = Object.prototype.toString.call(original).slice(8, -1);
   if (ArrayBuffer.isView(original) || isBuffer(original))
-    throw new ServerConnectionError('unsendable', `bytes inside of a structure ('${key}'): send them as the data itself`);
+    throw new ServerConnectionError(
+      'unsendable',
+      `bytes inside of a structure ('${key}'): send them as the data itself`,
+    );
   if (MANGLED.has(type)) throw new ServerConnectionError('unsendable', `a ${type} is no JSON${key && ` ('${key}')`}`);
   return value;
 }

@@ -35,7 +35,10 @@ test('both files parse, and hold no import and no comment of the sources', () =>
 
 test('what one scope can not hold is refused, with the file and the reason', () => {
   const cases = [
-    [append('delay.mjs', 'const Link = 1;\n'), /link\.mjs: 'Link' is a top-level name of delay\.mjs already|delay\.mjs: 'Link'/],
+    [
+      append('delay.mjs', 'const Link = 1;\n'),
+      /link\.mjs: 'Link' is a top-level name of delay\.mjs already|delay\.mjs: 'Link'/,
+    ],
     [append('delay.mjs', 'export default 5;\n'), /delay\.mjs: not understood: export default/],
     [append('delay.mjs', "export * from './ends.mjs';\n"), /not understood/],
     [append('delay.mjs', 'const here = import.meta.url;\n'), /not understood/],
@@ -55,8 +58,13 @@ test('the C source holds both files byte for byte', () => {
   const { out } = assembleWith();
   const [c, h] = ['client_files.c', 'client_files.h'].map((name) => join(folder, name));
   execFileSync(join(js, 'assemble'), ['c', ...out, c, h]);
-  const arrays = [...readFileSync(c, 'utf8').matchAll(/\[\] = \{([^}]*)\}/g)].map(([, body]) => Buffer.from(body.match(/0x../g).map(Number)));
-  assert.deepEqual(arrays, out.map((file) => readFileSync(file)));
+  const arrays = [...readFileSync(c, 'utf8').matchAll(/\[\] = \{([^}]*)\}/g)].map(([, body]) =>
+    Buffer.from(body.match(/0x../g).map(Number)),
+  );
+  assert.deepEqual(
+    arrays,
+    out.map((file) => readFileSync(file)),
+  );
   assert.match(readFileSync(h, 'utf8'), /extern const struct client_file client_files\[CLIENT_FILE_COUNT\];/);
 });
 

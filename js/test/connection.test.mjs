@@ -103,7 +103,10 @@ test('a listener that throws is reported, and harms no other', () => {
     last().receive('a');
     last().lose();
     console.log(last().protocols[3]);`;
-  const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], { cwd: new URL('..', import.meta.url), encoding: 'utf8' });
+  const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
+    cwd: new URL('..', import.meta.url),
+    encoding: 'utf8',
+  });
   assert.deepEqual(output.trim().split('\n').sort(), ['heard', 'received.1', 'reported mine', 'reported mine too']);
 });
 
@@ -112,7 +115,10 @@ test('an event named like one of our own is refused and reported', () => {
     const { c, last, events } = opened();
     c[`on${name}`] = (data) => assert.notEqual(data, 'trick');
     last().receive(`${name} "trick"`);
-    assert.deepEqual(events.map((event) => event.type), ['open', 'error']);
+    assert.deepEqual(
+      events.map((event) => event.type),
+      ['open', 'error'],
+    );
     assert.equal(events[1].code, 'reserved-name');
     assert.equal(events[1].data.data, 'trick');
   }
@@ -133,7 +139,8 @@ test('what can not be sent throws at once and sends nothing', () => {
   const { c, last } = opened();
   const cycle = [];
   cycle.push(cycle);
-  for (const data of [() => {}, cycle, 1n, { a: new Uint8Array(1) }]) assert.throws(() => c.send('a', data), { code: 'unsendable' });
+  for (const data of [() => {}, cycle, 1n, { a: new Uint8Array(1) }])
+    assert.throws(() => c.send('a', data), { code: 'unsendable' });
   assert.throws(() => c.send('a b'), { code: 'bad-name' });
   assert.deepEqual(last().take(), []);
   assert.equal(c.bufferedAmount, 0);
@@ -153,7 +160,13 @@ test('what was queued before the limit was known, and is too large, is reported 
   c.send('c');
   last().welcome({ maxMessage: 50 });
   assert.deepEqual(last().take(), ['c']);
-  assert.deepEqual(events.map((event) => [event.type, event.code]), [['error', 'too-large'], ['open', undefined]]);
+  assert.deepEqual(
+    events.map((event) => [event.type, event.code]),
+    [
+      ['error', 'too-large'],
+      ['open', undefined],
+    ],
+  );
   await assert.rejects(call, { code: 'too-large' });
 });
 
@@ -167,19 +180,36 @@ test('a full buffer throws, and there is room again when the program has taken s
 });
 
 test('options that have no sense throw', () => {
-  for (const options of [{ buffer: -1 }, { buffer: 'x' }, { streamBuffer: NaN }, { closeTimeout: -5 }, { session: 'short' }, { WebSocket: 5 }])
+  for (const options of [
+    { buffer: -1 },
+    { buffer: 'x' },
+    { streamBuffer: NaN },
+    { closeTimeout: -5 },
+    { session: 'short' },
+    { WebSocket: 5 },
+  ])
     assert.throws(() => fake(options), { code: 'bad-option' }, JSON.stringify(options));
 });
 
 test('URLs that can not be connected to throw', () => {
   const { WebSocket } = fake();
-  for (const url of ['/relative without a base', 'ftp://a.example/', 'javascript:alert(1)', 'http://', 'https://user:pass@a.example/'])
+  for (const url of [
+    '/relative without a base',
+    'ftp://a.example/',
+    'javascript:alert(1)',
+    'http://',
+    'https://user:pass@a.example/',
+  ])
     assert.throws(() => new ServerConnection(url, { WebSocket }), { code: 'bad-url' }, url);
 });
 
 test('http and https become ws and wss, and the fragment stays here', () => {
   const { WebSocket, made, clock } = fake();
-  const cases = { 'http://a.example/x?y#z': 'ws://a.example/x?y', 'https://a.example:8443': 'wss://a.example:8443/', 'wss://a.example/x': 'wss://a.example/x' };
+  const cases = {
+    'http://a.example/x?y#z': 'ws://a.example/x?y',
+    'https://a.example:8443': 'wss://a.example:8443/',
+    'wss://a.example/x': 'wss://a.example/x',
+  };
   for (const [url, expected] of Object.entries(cases)) {
     new ServerConnection(new URL(url), { WebSocket, clock, webSocketOptions: { origin: 'https://b.example' } });
     assert.equal(made.at(-1).url, expected);
@@ -192,7 +222,10 @@ test('without a session in the page there is no attempt, and close says so to wh
   assert.equal(c.readyState, ServerConnection.CLOSED);
   assert.equal(made.length, 0);
   await settled();
-  assert.deepEqual(events.map((event) => [event.type, event.code, event.reason]), [['close', 4404, 'no-session']]);
+  assert.deepEqual(
+    events.map((event) => [event.type, event.code, event.reason]),
+    [['close', 4404, 'no-session']],
+  );
   assert.throws(() => c.send('a'), { code: 'closed' });
 });
 
@@ -405,7 +438,14 @@ test('two readers of one stream are served in turn', async () => {
   last().receive('+0 1');
   last().receive('+0 2');
   last().receive('=0');
-  assert.deepEqual((await Promise.all(both)).map(({ value, done }) => [value, done]), [[1, false], [2, false], [undefined, true]]);
+  assert.deepEqual(
+    (await Promise.all(both)).map(({ value, done }) => [value, done]),
+    [
+      [1, false],
+      [2, false],
+      [undefined, true],
+    ],
+  );
 });
 
 test('a stream that can not be sent throws at once', () => {
@@ -429,7 +469,10 @@ test('a handler answers the program, at once or later', async () => {
   await settled();
   const answers = last().take().map(shown);
   for (const answer of ['=7 42', '=9', [...binary('=10', 2, 1)], '=8 {"name":"later","data":"x"}'])
-    assert.ok(answers.some((one) => isDeepStrictEqual(one, answer)), String(answer));
+    assert.ok(
+      answers.some((one) => isDeepStrictEqual(one, answer)),
+      String(answer),
+    );
   assert.equal(answers.length, 4);
 });
 
@@ -462,8 +505,14 @@ test('an async generator gives several answers, and what it returns is the last'
   last().receive('bare?2');
   await settled();
   const sent = last().take();
-  assert.deepEqual(sent.filter((text) => text[1] === '1'), ['+1 1', '+1 2', '+1 3', '=1 "done"']);
-  assert.deepEqual(sent.filter((text) => text[1] === '2'), ['+2 null', '=2']);
+  assert.deepEqual(
+    sent.filter((text) => text[1] === '1'),
+    ['+1 1', '+1 2', '+1 3', '=1 "done"'],
+  );
+  assert.deepEqual(
+    sent.filter((text) => text[1] === '2'),
+    ['+2 null', '=2'],
+  );
 });
 
 test('a generator that throws ends in an error, and is told when its answer can not be sent', async () => {
@@ -483,7 +532,12 @@ test('a generator that throws ends in an error, and is told when its answer can 
   last().receive('a?0');
   last().receive('b?1');
   await settled();
-  assert.deepEqual(last().take().filter((text) => text[1] === '0'), ['+0 1', '!0 {"message":"half way"}']);
+  assert.deepEqual(
+    last()
+      .take()
+      .filter((text) => text[1] === '0'),
+    ['+0 1', '!0 {"message":"half way"}'],
+  );
   assert.ok(cleaned);
 });
 

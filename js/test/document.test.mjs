@@ -1,4 +1,7 @@
-/** `document.serverConnection`: where the session is found, when it connects, what becomes of a stale page. In a fake page, in the assembled classic script. */
+/**
+ * `document.serverConnection`: where the session is found, when it connects, what becomes of a stale page. In a fake
+ * page, in the assembled classic script.
+ */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -29,14 +32,41 @@ function page({ declared, onElement, meta, timing, navigation = {}, storage = ne
   const reloads = [];
   const location = { href: 'https://a.example/chat/room?x=1#top', reload: () => reloads.push(location.href) };
   const document = Object.assign(window.document, {
-    location, baseURI: location.href, readyState: state, currentScript: declared ? { dataset: { session: declared } } : null, querySelector: (selector) => elements[selector] ?? null,
+    location,
+    baseURI: location.href,
+    readyState: state,
+    currentScript: declared ? { dataset: { session: declared } } : null,
+    querySelector: (selector) => elements[selector] ?? null,
   });
-  const entry = { type: 'navigate', transferSize: 900, serverTiming: timing ? [{ name: 'db' }, { name: 'session', description: timing }] : [], ...navigation };
-  const sessionStorage = { getItem: (key) => storage.get(key) ?? null, setItem: (key, value) => storage.set(key, value), removeItem: (key) => storage.delete(key) };
+  const entry = {
+    type: 'navigate',
+    transferSize: 900,
+    serverTiming: timing ? [{ name: 'db' }, { name: 'session', description: timing }] : [],
+    ...navigation,
+  };
+  const sessionStorage = {
+    getItem: (key) => storage.get(key) ?? null,
+    setItem: (key, value) => storage.set(key, value),
+    removeItem: (key) => storage.delete(key),
+  };
   const context = vm.createContext({
-    document, location, sessionStorage: storage === null ? undefined : sessionStorage, WebSocket: sockets.WebSocket, performance: { now: () => performance.now(), getEntriesByType: () => [entry] },
-    addEventListener: window.addEventListener.bind(window), dispatchEvent: window.dispatchEvent.bind(window),
-    setTimeout, clearTimeout, queueMicrotask, EventTarget, Event, URL, AbortController, crypto, btoa, console,
+    document,
+    location,
+    sessionStorage: storage === null ? undefined : sessionStorage,
+    WebSocket: sockets.WebSocket,
+    performance: { now: () => performance.now(), getEntriesByType: () => [entry] },
+    addEventListener: window.addEventListener.bind(window),
+    dispatchEvent: window.dispatchEvent.bind(window),
+    setTimeout,
+    clearTimeout,
+    queueMicrotask,
+    EventTarget,
+    Event,
+    URL,
+    AbortController,
+    crypto,
+    btoa,
+    console,
   });
   vm.runInContext(classic, context);
   const parsed = () => {
@@ -51,7 +81,12 @@ const offered = (p) => p.last()?.protocols[1];
 
 test('the session is found on the script, in the meta element, in Server-Timing, in that order', () => {
   const all = { declared: other('a'), onElement: other('b'), meta: other('c'), timing: other('d') };
-  const cases = [[all, 'a'], [{ ...all, declared: undefined }, 'b'], [{ meta: all.meta, timing: all.timing }, 'c'], [{ timing: all.timing }, 'd']];
+  const cases = [
+    [all, 'a'],
+    [{ ...all, declared: undefined }, 'b'],
+    [{ meta: all.meta, timing: all.timing }, 'c'],
+    [{ timing: all.timing }, 'd'],
+  ];
   for (const [places, letter] of cases) {
     const p = page(places);
     p.parsed();
@@ -121,7 +156,9 @@ test('loaded twice, the second copy leaves the first alone', () => {
 });
 
 for (const [what, navigation] of Object.entries({
-  'the history': { type: 'back_forward' }, 'a cache': { transferSize: 0 }, 'a cache that says so': { deliveryType: 'cache' },
+  'the history': { type: 'back_forward' },
+  'a cache': { transferSize: 0 },
+  'a cache that says so': { deliveryType: 'cache' },
 }))
   for (const code of [4409, 4410])
     test(`a page out of ${what} whose session is gone (${code}) is loaded again, once`, async () => {
@@ -176,7 +213,29 @@ test('the classic script defines its globals, and the module exports the same', 
 
 test('nothing else becomes a global', () => {
   const { context } = page();
-  const before = new Set(['document', 'location', 'sessionStorage', 'WebSocket', 'performance', 'addEventListener', 'dispatchEvent', 'setTimeout', 'clearTimeout', 'queueMicrotask',
-    'EventTarget', 'Event', 'URL', 'AbortController', 'crypto', 'btoa', 'console']);
-  assert.deepEqual(Object.keys(context).filter((name) => !before.has(name)).sort(), ['ServerConnection', 'ServerConnectionError', 'ServerEvent', 'ServerLifecycleEvent']);
+  const before = new Set([
+    'document',
+    'location',
+    'sessionStorage',
+    'WebSocket',
+    'performance',
+    'addEventListener',
+    'dispatchEvent',
+    'setTimeout',
+    'clearTimeout',
+    'queueMicrotask',
+    'EventTarget',
+    'Event',
+    'URL',
+    'AbortController',
+    'crypto',
+    'btoa',
+    'console',
+  ]);
+  assert.deepEqual(
+    Object.keys(context)
+      .filter((name) => !before.has(name))
+      .sort(),
+    ['ServerConnection', 'ServerConnectionError', 'ServerEvent', 'ServerLifecycleEvent'],
+  );
 });

@@ -1,6 +1,6 @@
 /**
- * A small server of `httpsocket.v1` on loopback, after docs/protocol.md, written apart from the client so that each is the other's oracle; and a network that
- * cuts, splits and goes deaf at random.
+ * A small server of `httpsocket.v1` on loopback, after docs/protocol.md, written apart from the client so that each
+ * is the other's oracle; and a network that cuts, splits and goes deaf at random.
  */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -46,7 +46,8 @@ class Session {
   }
 
   attach(socket, received) {
-    if (received < this.#acknowledged || received > this.#acknowledged + this.#sent.length) return socket.close(4410, 'session-gone');
+    if (received < this.#acknowledged || received > this.#acknowledged + this.#sent.length)
+      return socket.close(4410, 'session-gone');
     this.#socket?.removeAllListeners('message');
     this.#socket?.close(4000, 'replaced');
     this.#socket = socket;
@@ -81,7 +82,8 @@ class Session {
   }
 
   #acknowledge(count) {
-    if (count < this.#acknowledged || count > this.#acknowledged + this.#next) return this.end(4400, `wire-protocol: .ack ${count}`);
+    if (count < this.#acknowledged || count > this.#acknowledged + this.#next)
+      return this.end(4400, `wire-protocol: .ack ${count}`);
     this.#forget(count);
     this.#pump();
   }
@@ -115,7 +117,10 @@ export class FakeServer {
   constructor(limits = {}) {
     this.#limits = { window: 65_536, maxMessage: 1 << 20, ping: 20_000, grace: 600_000, ...limits };
     this.#server = new WebSocketServer({
-      host: '127.0.0.1', port: 0, perMessageDeflate: false, handleProtocols: (offered) => offered.has('httpsocket.v1') && 'httpsocket.v1',
+      host: '127.0.0.1',
+      port: 0,
+      perMessageDeflate: false,
+      handleProtocols: (offered) => offered.has('httpsocket.v1') && 'httpsocket.v1',
     });
     this.#server.on('connection', (socket, request) => this.#connected(socket, request));
   }
@@ -132,11 +137,19 @@ export class FakeServer {
 
   #connected(socket, request) {
     socket.on('error', () => {});
-    const offer = Object.fromEntries(request.headers['sec-websocket-protocol'].split(/, */).slice(1).map((word) => word.split('.')));
-    const session = this.sessions.find(({ id, key }) => (offer.session ? id === offer.session : key === offer.key)) ?? this.#begin(offer);
+    const offer = Object.fromEntries(
+      request.headers['sec-websocket-protocol']
+        .split(/, */)
+        .slice(1)
+        .map((word) => word.split('.')),
+    );
+    const session =
+      this.sessions.find(({ id, key }) => (offer.session ? id === offer.session : key === offer.key)) ??
+      this.#begin(offer);
     if (!session) return socket.close(4410, 'session-gone');
     if (session.key !== offer.key) return socket.close(4409, 'session-taken');
-    if (session.ended) return socket.close(session.ended.code === 1000 ? 4410 : session.ended.code, session.ended.reason);
+    if (session.ended)
+      return socket.close(session.ended.code === 1000 ? 4410 : session.ended.code, session.ended.reason);
     session.attach(socket, Number(offer.received ?? 0));
   }
 
@@ -149,7 +162,10 @@ export class FakeServer {
   }
 }
 
-/** A network between a client and a server, which breaks connections after a random number of bytes: anywhere in a message. */
+/**
+ * A network between a client and a server, which breaks connections after a random number of bytes: anywhere in a
+ * message.
+ */
 export class BadNetwork {
   cuts = 0;
   #random;
@@ -200,7 +216,9 @@ export class BadNetwork {
     far.on('close', () => near.destroy());
   }
 
-  /** How many bytes until the cut: in the handshake, in the welcome, or some hundred thousand bytes of messages later. */
+  /**
+   * How many bytes until the cut: in the handshake, in the welcome, or some hundred thousand bytes of messages later.
+   */
   #budget() {
     const inHandshake = this.#random() < 0.2;
     return Math.floor(inHandshake ? this.#random() * 700 : 400 + 10 ** (this.#random() * 5.3));

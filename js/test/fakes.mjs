@@ -17,7 +17,7 @@ export class FakeClock {
   /** Runs what is due within `ms`, each at its time. */
   advance(ms) {
     const end = this.time + ms;
-    for (let due; (due = this.#next(end)); ) {
+    for (let due; (due = this.#next(end));) {
       this.#timers.delete(due.id);
       this.time = due.at;
       due.run();
@@ -92,7 +92,14 @@ export function fakeWebSockets() {
 
 export function welcomeFields(fields = {}) {
   return {
-    session: SESSION, resumed: false, received: 0, window: 1000, maxMessage: 5000, ping: 20_000, grace: 600_000, ...fields,
+    session: SESSION,
+    resumed: false,
+    received: 0,
+    window: 1000,
+    maxMessage: 5000,
+    ping: 20_000,
+    grace: 600_000,
+    ...fields,
   };
 }
 
@@ -111,7 +118,8 @@ export function fakeConnection(ServerConnection, options = {}) {
   const scope = fakeScope();
   const c = new ServerConnection('ws://a.example/page', { WebSocket: sockets.WebSocket, clock, scope, ...options });
   const events = [];
-  for (const name of ['open', 'suspend', 'resume', 'close', 'error']) c.addEventListener(name, (event) => events.push(event));
+  for (const name of ['open', 'suspend', 'resume', 'close', 'error'])
+    c.addEventListener(name, (event) => events.push(event));
   return { c, clock, scope, events, names: () => events.map((event) => event.type), ...sockets };
 }
 

@@ -1,4 +1,7 @@
-/** A session's line over fake sockets: greeting, window, acknowledgement, dead peers, reconnecting, the page's life, ends. */
+/**
+ * A session's line over fake sockets: greeting, window, acknowledgement, dead peers, reconnecting, the page's life,
+ * ends.
+ */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { ServerConnection } from '../src/connection.mjs';
@@ -62,7 +65,11 @@ test('a server that does not speak the subprotocol ends the session', async () =
 });
 
 for (const [what, first] of Object.entries({
-  'an event': 'hello 1', 'an acknowledgement': '.ack 0', 'another control message': '.ping', 'half a welcome': '.welcome {"session":"x"}', 'a welcome without JSON': '.welcome',
+  'an event': 'hello 1',
+  'an acknowledgement': '.ack 0',
+  'another control message': '.ping',
+  'half a welcome': '.welcome {"session":"x"}',
+  'a welcome without JSON': '.welcome',
 }))
   test(`${what} in the place of the welcome closes with 4400`, async () => {
     const { last, events } = fake();
@@ -152,7 +159,11 @@ test('a message larger than the window goes out alone', () => {
   assert.deepEqual(last().take(), ['c']);
 });
 
-for (const [what, text] of [['more than was sent', '.ack 2'], ['less than before', '.ack 0'], ['no number', '.ack x']])
+for (const [what, text] of [
+  ['more than was sent', '.ack 2'],
+  ['less than before', '.ack 0'],
+  ['no number', '.ack x'],
+])
   test(`an acknowledgement of ${what} closes with 4400`, () => {
     const { c, last, made } = opened();
     c.send('a');
@@ -164,7 +175,10 @@ for (const [what, text] of [['more than was sent', '.ack 2'], ['less than before
     assert.equal(made.length, 1, 'and does not come back');
   });
 
-for (const [what, received] of [['forgot what it had', 0], ['has what was never sent', 5]])
+for (const [what, received] of [
+  ['forgot what it had', 0],
+  ['has what was never sent', 5],
+])
   test(`a server that ${what} is left with 4400`, () => {
     const { c, last } = opened();
     c.send('a');
@@ -293,7 +307,10 @@ test('a session that is lost is told once, however many attempts fail, and one t
     clock.advance(60_000);
   }
   last().welcome({ resumed: true });
-  assert.deepEqual(names().filter((name) => name !== 'error'), ['open', 'suspend', 'resume']);
+  assert.deepEqual(
+    names().filter((name) => name !== 'error'),
+    ['open', 'suspend', 'resume'],
+  );
 });
 
 test('overload waits the time that the server says, and nothing hurries it', () => {
@@ -309,8 +326,17 @@ test('overload waits the time that the server says, and nothing hurries it', () 
 });
 
 for (const [code, reason, retryAfter] of [
-  [1000, 'program-exit', null], [1012, 'draining', 5], [4000, 'replaced', null], [4401, 'script-denied', 60], [4403, 'origin-not-allowed', 60],
-  [4404, 'no-program', null], [4409, 'session-taken', null], [4410, 'session-gone', null], [4421, 'host-unknown', null], [4500, 'program-failed', null], [4502, 'program-answer', null],
+  [1000, 'program-exit', null],
+  [1012, 'draining', 5],
+  [4000, 'replaced', null],
+  [4401, 'script-denied', 60],
+  [4403, 'origin-not-allowed', 60],
+  [4404, 'no-program', null],
+  [4409, 'session-taken', null],
+  [4410, 'session-gone', null],
+  [4421, 'host-unknown', null],
+  [4500, 'program-failed', null],
+  [4502, 'program-answer', null],
 ])
   test(`the close code ${code} ends the session`, async () => {
     const { c, last, made, events, clock } = opened();
@@ -323,7 +349,10 @@ for (const [code, reason, retryAfter] of [
     clock.advance(600_000);
     assert.equal(made.length, 1);
     assert.deepEqual(events.at(-1).data, { code, reason, retryAfter, undelivered: 1 });
-    assert.deepEqual([events.at(-1).code, events.at(-1).reason, events.at(-1).retryAfter, events.at(-1).undelivered], [code, reason, retryAfter, 1]);
+    assert.deepEqual(
+      [events.at(-1).code, events.at(-1).reason, events.at(-1).retryAfter, events.at(-1).undelivered],
+      [code, reason, retryAfter, 1],
+    );
     assert.throws(() => c.send('c'), { code: 'closed' });
   });
 

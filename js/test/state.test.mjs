@@ -56,7 +56,7 @@ test('what was not acknowledged goes out again, in order and before anything new
   box.push(message('d'));
   box.rewind(1);
   const again = [];
-  for (let entry; (entry = box.next(100)); ) again.push(entry.payload);
+  for (let entry; (entry = box.next(100));) again.push(entry.payload);
   assert.deepEqual(again, ['b', 'c', 'd']);
 });
 
@@ -117,12 +117,21 @@ test('who waits for room gets it in turn, when something was acknowledged or the
 
 test('what was never sent and is too large for the server is taken out, the rest stays in order', () => {
   const box = new Outbox(1000);
-  for (const [text, size] of [['a', 50], ['b', 5], ['c', 60], ['d', 6]]) box.push(message(text, size));
+  for (const [text, size] of [
+    ['a', 50],
+    ['b', 5],
+    ['c', 60],
+    ['d', 6],
+  ])
+    box.push(message(text, size));
   box.next(100);
-  assert.deepEqual(box.withdraw(40).map((entry) => entry.payload), ['c']);
+  assert.deepEqual(
+    box.withdraw(40).map((entry) => entry.payload),
+    ['c'],
+  );
   box.rewind(0);
   const rest = [];
-  for (let entry; (entry = box.next(1000)); ) rest.push(entry.payload);
+  for (let entry; (entry = box.next(1000));) rest.push(entry.payload);
   assert.deepEqual(rest, ['a', 'b', 'd']);
   assert.equal(box.held, 61);
 });
@@ -160,7 +169,10 @@ test('an outbox agrees with a naive model through random operations', () => {
     assert.equal(box.undelivered, model.all.length - model.acked);
     assert.equal(box.unsent, model.all.length - model.next);
   }
-  assert.equal(box.held, model.all.slice(model.acked).reduce((sum, m) => sum + m.size, 0));
+  assert.equal(
+    box.held,
+    model.all.slice(model.acked).reduce((sum, m) => sum + m.size, 0),
+  );
 });
 
 /** A small generator of numbers from 0 to 1 that begins anywhere (mulberry32). */
@@ -194,7 +206,11 @@ test('the table of close codes: lost, wait, over', () => {
 });
 
 test('retry=N may follow any token', () => {
-  assert.deepEqual(parseEnd(4403, 'origin-not-allowed retry=60'), { code: 4403, reason: 'origin-not-allowed', retryAfter: 60 });
+  assert.deepEqual(parseEnd(4403, 'origin-not-allowed retry=60'), {
+    code: 4403,
+    reason: 'origin-not-allowed',
+    retryAfter: 60,
+  });
   assert.deepEqual(parseEnd(1013, 'retry=0'), { code: 1013, reason: '', retryAfter: 0 });
   assert.deepEqual(parseEnd(1000, 'program-exit'), { code: 1000, reason: 'program-exit', retryAfter: null });
   assert.deepEqual(parseEnd(1006, ''), { code: 1006, reason: '', retryAfter: null });
@@ -237,11 +253,17 @@ test('what the server asks to wait is waited, with something random on top', () 
 test('a welcome needs all of its fields, and may have more', () => {
   assert.equal(parseWelcome(welcomeFields({ more: 1 })).window, 1000);
   const wrong = {
-    session: [undefined, 'short', 5, 'abcdefghijklmnopqrstuv w', 'abcdefghijklmnopqrstuvwxy'], resumed: [undefined, 0, 'true'], received: [undefined, -1, 1.5, '0', 2 ** 53],
-    window: [0, '1', null], maxMessage: [0, undefined], ping: [0, -5, undefined, Infinity], grace: [-1, undefined],
+    session: [undefined, 'short', 5, 'abcdefghijklmnopqrstuv w', 'abcdefghijklmnopqrstuvwxy'],
+    resumed: [undefined, 0, 'true'],
+    received: [undefined, -1, 1.5, '0', 2 ** 53],
+    window: [0, '1', null],
+    maxMessage: [0, undefined],
+    ping: [0, -5, undefined, Infinity],
+    grace: [-1, undefined],
   };
   for (const [field, values] of Object.entries(wrong))
-    for (const value of values) assert.throws(() => parseWelcome(welcomeFields({ [field]: value })), WireError, `${field} ${value}`);
+    for (const value of values)
+      assert.throws(() => parseWelcome(welcomeFields({ [field]: value })), WireError, `${field} ${value}`);
   for (const data of [null, 5, 'x', [], true]) assert.throws(() => parseWelcome(data), WireError);
 });
 

@@ -27,19 +27,26 @@ test('every valid vector is parsed to what it says', () => {
 });
 
 test('every invalid vector is refused as an error of the protocol', () => {
-  for (const v of vectors.filter((v) => !v.valid)) assert.throws(() => parse(v), wire.WireError, `${v.why}: ${short(v)}`);
+  for (const v of vectors.filter((v) => !v.valid))
+    assert.throws(() => parse(v), wire.WireError, `${v.why}: ${short(v)}`);
 });
 
 /** Formats what a parser gave. */
 function format(message) {
   const data = message.bare ? undefined : message.data;
   switch (message.kind) {
-    case 'event': return wire.formatEvent(message.name, data).payload;
-    case 'call': return wire.formatCall(message.name, message.call, data).payload;
-    case 'answer': return wire.formatAnswer(message.call, data).payload;
-    case 'part': return wire.formatPart(message.call, data).payload;
-    case 'control': return wire.formatControl(message.word, data);
-    default: return null;
+    case 'event':
+      return wire.formatEvent(message.name, data).payload;
+    case 'call':
+      return wire.formatCall(message.name, message.call, data).payload;
+    case 'answer':
+      return wire.formatAnswer(message.call, data).payload;
+    case 'part':
+      return wire.formatPart(message.call, data).payload;
+    case 'control':
+      return wire.formatControl(message.word, data);
+    default:
+      return null;
   }
 }
 
@@ -60,8 +67,17 @@ test('the size of a message is what it has in UTF-8', () => {
 });
 
 test('data that JSON has is sent as JSON, undefined as none', () => {
-  const cases = [[undefined, 'a'], [null, 'a null'], [0, 'a 0'], ['x\n', 'a "x\\n"'], [[1, { b: true }], 'a [1,{"b":true}]'], [NaN, 'a null'],
-    ['\ud800', 'a "\\ud800"'], [new Date(0), 'a "1970-01-01T00:00:00.000Z"'], [{ a: undefined }, 'a {}']];
+  const cases = [
+    [undefined, 'a'],
+    [null, 'a null'],
+    [0, 'a 0'],
+    ['x\n', 'a "x\\n"'],
+    [[1, { b: true }], 'a [1,{"b":true}]'],
+    [NaN, 'a null'],
+    ['\ud800', 'a "\\ud800"'],
+    [new Date(0), 'a "1970-01-01T00:00:00.000Z"'],
+    [{ a: undefined }, 'a {}'],
+  ];
   for (const [data, message] of cases) assert.equal(wire.formatEvent('a', data).payload, message);
 });
 
@@ -91,13 +107,34 @@ test('what can not be sent throws, with code unsendable', () => {
   const away = new Uint8Array(4);
   structuredClone(away, { transfer: [away.buffer] });
   const wrong = {
-    'a function': () => {}, 'a symbol': Symbol('x'), 'a cycle': cycle, 'a BigInt': 1n, 'a BigInt inside': { a: [1n] }, 'a Blob': new Blob(['x']),
-    'a Blob inside': { file: new Blob(['x']) }, 'bytes inside': { a: new Uint8Array(2) }, 'a buffer inside': [new ArrayBuffer(2)],
-    'a Node buffer inside': { a: Buffer.from('x') }, 'a Map': new Map(), 'a Set inside': [new Set()], 'a Promise': Promise.resolve(1), '513 levels': deep,
-    'more levels than the stack': abyss, 'bytes that were given away': away, 'a toJSON that throws': { toJSON() { throw new Error('no'); } },
+    'a function': () => {},
+    'a symbol': Symbol('x'),
+    'a cycle': cycle,
+    'a BigInt': 1n,
+    'a BigInt inside': { a: [1n] },
+    'a Blob': new Blob(['x']),
+    'a Blob inside': { file: new Blob(['x']) },
+    'bytes inside': { a: new Uint8Array(2) },
+    'a buffer inside': [new ArrayBuffer(2)],
+    'a Node buffer inside': { a: Buffer.from('x') },
+    'a Map': new Map(),
+    'a Set inside': [new Set()],
+    'a Promise': Promise.resolve(1),
+    '513 levels': deep,
+    'more levels than the stack': abyss,
+    'bytes that were given away': away,
+    'a toJSON that throws': {
+      toJSON() {
+        throw new Error('no');
+      },
+    },
   };
   for (const [what, data] of Object.entries(wrong))
-    for (const format of [(d) => wire.formatEvent('a', d), (d) => wire.formatCall('a', 1, d), (d) => wire.formatPart(1, d)])
+    for (const format of [
+      (d) => wire.formatEvent('a', d),
+      (d) => wire.formatCall('a', 1, d),
+      (d) => wire.formatPart(1, d),
+    ])
       assert.throws(() => format(data), { name: 'ServerConnectionError', code: 'unsendable' }, what);
 });
 
