@@ -44,6 +44,7 @@ struct harness {
     uint64_t now_ms; /* goes on by one each turn */
     bool own_clock;  /* time is now_ms */
     uint64_t sends;  /* system calls in all */
+    uint64_t timers; /* that fired, one each turn being ours */
     void (*on_message)(struct harness *h, enum ws_op op, struct bytes data); /* may be NULL */
     void (*each_turn)(struct harness *h);                                    /* may be NULL */
     struct timer feeder;
@@ -200,6 +201,7 @@ static inline void harness_run(struct harness *h)
     assert_int_equal(loop_run(h->loop), 0);
     timer_stop(&h->feeder);
     h->sends = loop_counts(h->loop)->sends;
+    h->timers = loop_counts(h->loop)->timers_fired;
     close(h->fd);
     assert_null(h->peer);
     assert_int_equal(h->counts.peers_now, 0);
