@@ -92,6 +92,23 @@ bool ip_of_sockaddr(const struct sockaddr *address, struct ip *ret)
     return true;
 }
 
+socklen_t ip_to_sockaddr(const struct ip *ip, uint16_t port, struct sockaddr_storage *ret)
+{
+    *ret = (struct sockaddr_storage){0};
+    if (ip->length == 4) {
+        struct sockaddr_in *v4 = (struct sockaddr_in *)ret;
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(port);
+        memcpy(&v4->sin_addr, ip->bytes, 4);
+        return sizeof(*v4);
+    }
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret;
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(port);
+    memcpy(&v6->sin6_addr, ip->bytes, 16);
+    return sizeof(*v6);
+}
+
 struct slice ip_print(const struct ip *ip, char text[IP_TEXT_SIZE])
 {
     return slice_of(inet_ntop(ip->length == 4 ? AF_INET : AF_INET6, ip->bytes, text, IP_TEXT_SIZE));

@@ -26,6 +26,8 @@ struct ip {
 bool ip_parse(struct slice text, struct ip *ret);
 /* False for a family that is neither. */
 bool ip_of_sockaddr(const struct sockaddr *address, struct ip *ret);
+/* For connect(2); returns the length. */
+socklen_t ip_to_sockaddr(const struct ip *ip, uint16_t port, struct sockaddr_storage *ret);
 struct ip ip_make(const void *bytes, size_t length);
 struct slice ip_print(const struct ip *ip, char text[IP_TEXT_SIZE]);
 /* An IPv4-mapped IPv6 address equals its IPv4 address. */

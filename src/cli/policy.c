@@ -258,7 +258,12 @@ static int explain(struct explain *e, const struct policy_options *o)
     e->check.request.origin = o->origin;
     if (is_web(o) ? !set_web_target(e, o) : !set_tcp_target(e, o))
         return CLI_USAGE;
-    int error = dns_new(&o->dns, &e->dns, &why);
+    int error = access_config_add_interfaces(&e->config);
+    if (error) {
+        fprintf(stderr, "httpsocket: the addresses of this machine: %s\n", strerror(-error));
+        return CLI_FAILURE;
+    }
+    error = dns_new(&o->dns, &e->dns, &why);
     if (error) {
         fprintf(stderr, "httpsocket: %s\n", why);
         return error == -EINVAL ? CLI_USAGE : CLI_FAILURE;

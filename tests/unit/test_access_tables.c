@@ -252,6 +252,23 @@ static void only_public_addresses_are_public(void **state)
     }
 }
 
+static void an_address_survives_its_socket_form(void **state)
+{
+    (void)state;
+    static const char *texts[] = {"203.0.113.10", "2001:db8::10"};
+    for (size_t i = 0; i < 2; i++) {
+        struct ip a = ip(texts[i]), b;
+        struct sockaddr_storage s;
+        char text[IP_TEXT_SIZE];
+        socklen_t len = ip_to_sockaddr(&a, 7000, &s);
+        assert_true(len > 0 && ip_of_sockaddr((struct sockaddr *)&s, &b));
+        assert_true(ip_equal(&a, &b));
+        assert_string_equal(ip_print(&b, text).ptr, texts[i]);
+    }
+    struct ip mapped = ip("::ffff:203.0.113.10"), plain = ip("203.0.113.10");
+    assert_true(ip_equal(&mapped, &plain));
+}
+
 static void ranges_end_where_their_bits_do(void **state)
 {
     (void)state;
@@ -457,6 +474,7 @@ int main(void)
         cmocka_unit_test(a_flood_of_keys_forgets_no_busy_one),
         cmocka_unit_test(a_bucket_is_as_the_model_says),
         cmocka_unit_test(only_public_addresses_are_public),
+        cmocka_unit_test(an_address_survives_its_socket_form),
         cmocka_unit_test(ranges_end_where_their_bits_do),
         cmocka_unit_test(reverse_names_are_written_as_the_rfcs_say),
         cmocka_unit_test(targets_become_names_of_the_dns),
