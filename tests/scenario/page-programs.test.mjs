@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import http from 'node:http';
 import path from 'node:path';
 import { after, afterEach, before, describe, test as testOf } from 'node:test';
 import WebSocket from 'ws';
@@ -148,6 +149,31 @@ describe('what a program is given', () => {
     const answer = await told(url('environment'), { method: 'POST', body: (r) => (r.setHeader('Transfer-Encoding', 'chunked'), r.end()) });
     assert.equal(answer.env.CONTENT_LENGTH, '0');
     assert.equal(answer.length, 0);
+  });
+
+  test('an upload that breaks off: a chunked one starts no program, another is cut short for it', async () => {
+    for (const header of [['Transfer-Encoding', 'chunked'], ['Content-Length', '1000000']]) {
+      const client = http.request(odd('counts-body'), { method: 'POST', agent: false });
+      client.on('error', () => {});
+      client.setHeader(...header);
+      client.write(Buffer.alloc(10000));
+      await once(client, 'socket');
+      await until(() => resources(server.pid).descriptors > atRest.descriptors);
+      client.destroy();
+      await nothingIsLeft();
+    }
+  });
+
+  test('a chunked body above body-max: 413, and no program', async () => {
+    const small = await start('--body-max', '10000');
+    const answer = await request(`${small.url}/odd?counts-body`, { method: 'POST', body: (r) => {
+      r.on('error', () => {});
+      r.setHeader('Transfer-Encoding', 'chunked');
+      r.end(Buffer.alloc(50000));
+    } });
+    assert.equal(answer.status, 413);
+    await small.stop();
+    assert.ok(!small.log.some((line) => line.includes('program.started')));
   });
 
   after(nothingIsLeft);
@@ -404,6 +430,34 @@ describe('a program without a page', () => {
     await finish(second);
   });
 
+  test('a client that comes again with its key while the program still thinks waits in its own place', async () => {
+    const key = newKey();
+    const startedBefore = server.log.filter((line) => /program.started .*odd\.py/.test(line)).length;
+    const first = direct('accepts-late', { key });
+    const refused = assert.rejects(first.connect(), { code: 4000, reason: 'replaced' });
+    const started = () => server.log.filter((line) => /program.started .*odd\.py/.test(line));
+    await until(() => started().length === startedBefore + 1);
+    const second = direct('accepts-late', { key });
+    const welcomed = second.connect();
+    await refused;
+    const pid = Number(/pid=(\d+)/.exec(started().at(-1))[1]);
+    await server.logged(new RegExp(`program.stderr .*pid=${pid} .*line=waiting`));
+    process.kill(pid, 'SIGUSR1');
+    assert.equal((await welcomed).resumed, false);
+    second.send('hello 1');
+    assert.equal(await second.next(), 'hello 1');
+    assert.equal(started().length, startedBefore + 1);
+    await finish(second);
+  });
+
+  test('a client that goes while the program still thinks: the program is let go', async () => {
+    const client = direct('accepts-late');
+    client.connect().catch(() => {});
+    await until(() => resources(server.pid).children.length === 1);
+    client.ws.terminate();
+    await nothingIsLeft();
+  });
+
   test('a status refuses: a page sees the code, anybody else the status and its headers', async () => {
     await assert.rejects(direct('refuses').connect(), { code: 4401, reason: 'script-denied retry=90' });
     const plain = new WebSocket(odd('refuses').replace('http', 'ws'));
@@ -657,6 +711,23 @@ describe('limits and the end of the server', () => {
       assert.ok(!alive(pid));
       assert.ok(other.log.some((line) => line.includes('end of file') && line.includes(`pid=${pid} `)));
     }
+  });
+
+  test('a stop without patience kills what is left: connected, streaming, waiting, spooling', async () => {
+    const other = await start('--drain-timeout', '0ms');
+    const { client } = await openPage(`${other.url}/odd?ignores-sigterm`);
+    await client.connect();
+    const { response } = await begin(`${other.url}/odd?streams`);
+    response.on('error', () => {});
+    new SessionClient(`${other.url}/odd?accepts-late`).connect().catch(() => {});
+    const upload = http.request(`${other.url}/odd?counts-body`, { method: 'POST', agent: false });
+    upload.on('error', () => {});
+    upload.setHeader('Transfer-Encoding', 'chunked');
+    upload.write('x');
+    await until(() => other.log.filter((line) => line.includes('program.started')).length === 3);
+    const pids = other.log.filter((line) => line.includes('program.started')).map((line) => Number(/pid=(\d+)/.exec(line)[1]));
+    assert.deepEqual(await other.stop(), { code: 0, signal: null }, other.log.join('\n'));
+    for (const pid of pids) assert.ok(!alive(pid));
   });
 
   test('a file that is no program after all: 500 and a line in the log', async () => {

@@ -185,6 +185,17 @@ def accepts():
             os.write(3, line)
 
 
+def accepts_late():
+    """Once a test says so by a signal."""
+    os.write(2, b"waiting\n")
+    signal.sigwait([signal.SIGUSR1])
+    accepts()
+
+
+def counts_body():
+    out(b"Content-Type: text/plain\n\n%d" % len(sys.stdin.buffer.read()))
+
+
 def redirects():
     out(b"Location: /elsewhere\n\n")
 
@@ -199,5 +210,6 @@ def streams():
             page.write(b"went %d\n" % os.getpid())
 
 
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
 what = os.environ["QUERY_STRING"]
 globals()[what.replace("-", "_")]()
