@@ -237,6 +237,7 @@ static void rfc9112_3_a_request_is_taken_apart(void **state)
     assert_int_equal(h.size, strlen(text) - 4);
     assert_int_equal(h.body, HTTP_BODY_NONE);
     assert_slice(http_head_find(&h, slice_of("x-text")), "\xc3\xb8 \"quoted\"");
+    assert_slice(http_head_find(&h, slice_of("Host")), "a.example:8080");
     assert_null(http_head_find(&h, slice_of("x-other")).ptr);
     assert_int_equal(http_head_count(&h, slice_of("host")), 1);
 }
@@ -272,6 +273,7 @@ static void rfc9112_3_2_every_form_of_the_target(void **state)
         {"CONNECT b.example:443", "b.example:443"},
         {"CONNECT [::1]:443", "[::1]:443"},
         {"M-SEARCH /", "a.example"},
+        {"X /", "a.example"},
         {"!#$%&'*+-.^_`|~09 /", "a.example"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {

@@ -301,6 +301,7 @@ static void rfc8259_7_unquoting(void **state)
         {"\"\\udc00\\udc00\"", "\xef\xbf\xbd\xef\xbf\xbd"},
         {"\"\\uffff\\u0800\\u07ff\\u0080\\u007f\"", "\xef\xbf\xbf\xe0\xa0\x80\xdf\xbf\xc2\x80\x7f"},
         {"\"\\uDBFF\\uDFFF\"", "\xf4\x8f\xbf\xbf"},
+        {"\"\\ud7ff\\ue000\"", "\xed\x9f\xbf\xee\x80\x80"},
         {"\"\\ud83d\"", "\xef\xbf\xbd"},
         {"\"\\ude00\"", "\xef\xbf\xbd"},
         {"\"\\ude00\\ud83d\"", "\xef\xbf\xbd\xef\xbf\xbd"},

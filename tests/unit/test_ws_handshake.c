@@ -169,6 +169,7 @@ static void rfc7692_5_deflate_is_seen_among_the_extensions(void **state)
         {"permessage-deflate", true},
         {"permessage-deflate; client_max_window_bits", true},
         {"x, permessage-deflate ; server_max_window_bits=\"10\" ; a", true},
+        {"permessage-deflate\t;\ta\t=\t1\t", true},
         {"x-webkit-deflate-frame", false},
         {"permessage-deflatex", false},
         {"x; permessage-deflate", false},
