@@ -386,6 +386,12 @@ void io_close(struct io *io)
         bury(io);
 }
 
+void io_flush(struct io *io)
+{
+    if (io->out.first && !(io->flags & (IO_SENDING | IO_CLOSED)))
+        io->loop->backend->io_send(io);
+}
+
 int io_release(struct io *io)
 {
     if (io->out.first || io->flags & (IO_CLOSED | IO_FINISHING))

@@ -110,6 +110,9 @@ void io_finish(struct io *io, uint64_t linger_ms);
 /* Closes now; what is queued is lost. Allowed again, and after io_finish, until on_gone. */
 void io_close(struct io *io);
 
+/* Sends what is corked now instead of at the end of the dispatch, as far as the kernel takes it. */
+void io_flush(struct io *io);
+
 /* Gives the descriptor back instead of closing it: no callback after this; the memory is the
  * caller's at once, also inside a callback of the io. Only with an empty queue and before io_finish
  * (-EBUSY otherwise). Returns the descriptor. */

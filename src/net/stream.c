@@ -235,6 +235,7 @@ int stream_local(const struct stream *s, struct net_address *ret)
 
 int stream_detach(struct stream *s, struct stream_parcel *ret)
 {
+    io_flush(&s->io); /* such as session tickets, right behind the handshake */
     if (stream_queued(s) > 0)
         return -EBUSY;
     int error = s->tls ? tls_stream_stop(s) : 0;

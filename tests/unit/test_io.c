@@ -1113,7 +1113,7 @@ static void release_at_recv(struct probe *p, struct bytes data)
     (void)data;
     write_text(p, "corked");
     assert_int_equal(io_release(&p->io), -EBUSY);
-    chunk_queue_clear(&p->io.out, &loop->pool);
+    io_flush(&p->io);
     released_fd = io_release(&p->io);
     free(p->received);
     free(p);
