@@ -1,4 +1,4 @@
-"""The servers that benchmarks run, and what they cost: started on a port of their own, pinned, CPU time by the scheduler's clock."""
+"""The servers that benchmarks run: on a port and a CPU of their own; what they cost, by the scheduler's clock."""
 import os
 import pathlib
 import re

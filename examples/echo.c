@@ -1,7 +1,6 @@
 /* echo.c - a WebSocket echo server on the rooms of src/: text as text, binary as binary.
  *
- *     build/examples/echo [--threads N] [PORT]        (default: 1 thread, port 9001; port 0 picks
- * one)
+ *     build/examples/echo [--threads N] [PORT]        default: 1 thread, port 9001; 0 picks one
  *
  * Any path, any Origin, messages up to 16 MiB, no extensions. What benchmarks and conformance
  * suites run against. A client that sends without reading is not read either, beyond BACKLOG_MAX.

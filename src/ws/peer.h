@@ -1,16 +1,20 @@
 /* peer.h - one WebSocket connection on a stream (RFC 6455), the server's side, after the handshake.
  *
- *   OPEN ──ws_peer_close──> CLOSING ──peer's close, or close_timeout──> gone (on_end)
- *     └────peer's close (echoed), protocol error (close sent), end of stream, dead peer──> gone
- * (on_end)
+ *   OPEN ──ws_peer_close──> CLOSING ──their close, end of stream, or close_timeout──> gone
+ *     └──their close (echoed), a broken rule (close sent), end of stream, a dead peer──> gone
  *
  * Checks everything: masking, reserved bits, opcodes, fragmentation, control frames, UTF-8 as it
- * comes (fail fast), close codes, length limits. Pings an idle peer and drops a dead one.
+ * comes (it fails fast, also inside a frame), close codes and reasons, length limits as early as a
+ * header tells. Pings a silent peer and drops a dead one.
  *
- * Lifetime  ws_peer_new() takes the stream. After on_end, the last callback, the pointer is dead.
- * ws_peer_drop() ends it without on_end. Memory    An idle peer, stream included, is at most 400 B
- * and owns no buffer: a message in one piece is unmasked in the loop's buffer and delivered there;
- * one in several pieces is gathered on the heap. Threads   Loop thread only.
+ * Lifetime  ws_peer_new() takes the stream. After on_end, the last callback, the pointer is dead;
+ *           what was queued before it still leaves. ws_peer_drop() ends it without on_end, at
+ *           once. Both may happen inside any callback.
+ * Memory    An idle peer, stream included, is at most 400 B and owns no buffer: a message in one
+ *           piece is unmasked in the loop's buffer and delivered there; one in several pieces is
+ *           gathered on the heap, which grows with what has come.
+ * Cost      No timer and no allocation per message; what one dispatch answers leaves in one send.
+ * Threads   Loop thread only.
  */
 #ifndef WS_PEER_H
 #define WS_PEER_H
@@ -35,10 +39,12 @@ struct ws_config {
     uint32_t ping_interval_ms; /* without anything received: a ping; 0: never */
     uint32_t pong_timeout_ms;  /* after that ping without anything received: dropped as dead */
     uint32_t close_timeout_ms; /* for the peer's close frame */
-    uint64_t queue_max; /* a peer that does not read: above this many bytes queued it is dropped
-                           with 1013; 0: no bound */
+    /* A peer that does not read: dropped with 1013 when more bytes are queued after the kernel has
+     * taken what it would; 0: no bound. */
+    uint64_t queue_max;
 };
 
+/* bytes: as on the stream, with headers. */
 struct ws_counts {
     uint64_t peers_now, messages_in, messages_out, bytes_in, bytes_out, protocol_errors, dead_peers;
 };
@@ -57,15 +63,18 @@ struct stream *ws_peer_stream(const struct ws_peer *peer);
 
 /* One message made of the pieces. Ignored unless open. */
 void ws_peer_send(struct ws_peer *peer, enum ws_op op, const struct slice *pieces, size_t count);
+/* At most 125 bytes. The peer pings by itself; this is for a doubt. */
 void ws_peer_ping(struct ws_peer *peer, struct slice data);
 /* Bytes not yet taken by the kernel. */
 size_t ws_peer_queued(const struct ws_peer *peer);
-/* Nothing is read while paused (a paused peer is never taken for dead). */
+/* Nothing is delivered while paused, not even what has come already; it is kept and comes after
+ * resuming, from the loop. A paused peer is never taken for dead. */
 void ws_peer_pause(struct ws_peer *peer);
 void ws_peer_resume(struct ws_peer *peer);
 
 /* Sends a close frame (reason cut to 123 bytes, at a character) and waits for the peer's. Then
- * on_end comes, with the code that was sent here. */
+ * on_end comes, with the code that was sent here and no reason. `code` is one that may be sent, or
+ * 1005: none. What still comes is read over, but for pings, which are answered. */
 void ws_peer_close(struct ws_peer *peer, unsigned code, struct slice reason);
 /* Closes the connection now; no callback any more. */
 void ws_peer_drop(struct ws_peer *peer);

@@ -1,4 +1,5 @@
-// ws-raw.mjs - a WebSocket client that sends whatever bytes a test wants, right or wrong, and shows every frame that comes back.
+// ws-raw.mjs - a WebSocket client that sends whatever bytes a test wants, right or wrong, and shows every frame
+// that comes back.
 import { once } from 'node:events';
 import net from 'node:net';
 
@@ -6,7 +7,10 @@ export const OP = { CONTINUATION: 0, TEXT: 1, BINARY: 2, CLOSE: 8, PING: 9, PONG
 
 const MASK = [0x37, 0xfa, 0x21, 0x3d];
 
-/** One frame as bytes. `payload` is a string or bytes; `length` overrides what the header says, `mask: null` leaves it unmasked. */
+/**
+ * One frame as bytes. `payload` is a string or bytes; `length` overrides what the header says, `mask: null` leaves it
+ * unmasked.
+ */
 export function frame(op, payload = '', { fin = true, rsv = 0, mask = MASK, length } = {}) {
   const body = Buffer.from(payload);
   const size = length ?? body.length;
@@ -41,7 +45,10 @@ export function chop(bytes, n) {
   return pieces;
 }
 
-/** The header at the beginning of `bytes`: {fin, op, length, at}, or null. Checks what a server's frames have to keep (RFC 6455, 5.1, 5.2). */
+/**
+ * The header at the beginning of `bytes`: {fin, op, length, at}, or null. Checks what a server's frames have to keep
+ * (RFC 6455, 5.1, 5.2).
+ */
 function readHeader(bytes) {
   if (bytes.length < 2) return null;
   const [first, second] = bytes;
@@ -50,7 +57,8 @@ function readHeader(bytes) {
   const at = second === 127 ? 10 : second === 126 ? 4 : 2;
   if (bytes.length < at) return null;
   const length = at === 10 ? Number(bytes.readBigUInt64BE(2)) : at === 4 ? bytes.readUInt16BE(2) : second;
-  if ((at === 4 && length < 126) || (at === 10 && length < 65536)) throw new Error('a length that is not in its shortest form');
+  if ((at === 4 && length < 126) || (at === 10 && length < 65536))
+    throw new Error('a length that is not in its shortest form');
   return { fin: !!(first & 0x80), op: first & 15, length, at };
 }
 
@@ -68,7 +76,7 @@ export function readFrame(bytes) {
   return { fin: header.fin, op: header.op, payload: bytes.subarray(header.at, size), size };
 }
 
-/** A socket to the server with an inbox: `until(found)` waits for what `found(inbox)` returns that is neither null nor undefined. */
+/** A socket with an inbox: `until(found)` waits for what `found(inbox)` returns that is neither null nor undefined. */
 export class RawSocket {
   #waiting = new Set();
   #chunks = [];
@@ -111,7 +119,10 @@ export class RawSocket {
         try {
           const result = found(this.inbox);
           if (result === null || result === undefined) {
-            if (this.ended) throw new Error(`the connection ended before ${what} came${this.error ? `: ${this.error.message}` : ''}`);
+            if (this.ended)
+              throw new Error(
+                `the connection ended before ${what} came${this.error ? `: ${this.error.message}` : ''}`,
+              );
             return;
           }
           this.#waiting.delete(look);
@@ -130,7 +141,8 @@ export class RawSocket {
   async send(...pieces) {
     for (const piece of pieces.flat(Infinity)) {
       if (this.socket.destroyed) return;
-      if (!this.socket.write(piece)) await Promise.race([once(this.socket, 'drain'), once(this.socket, 'close')]).catch(() => {});
+      if (!this.socket.write(piece))
+        await Promise.race([once(this.socket, 'drain'), once(this.socket, 'close')]).catch(() => {});
       else if (pieces.length > 1 || Array.isArray(pieces[0])) await new Promise(setImmediate);
     }
   }
@@ -158,7 +170,8 @@ export function handshake(change = {}, { line = 'GET /any/path?x=1 HTTP/1.1' } =
     ...change,
   };
   const lines = Object.entries(headers).flatMap(([name, value]) =>
-    value === null ? [] : [value].flat().map((one) => `${name}: ${one}`));
+    value === null ? [] : [value].flat().map((one) => `${name}: ${one}`),
+  );
   return `${[line, ...lines].join('\r\n')}\r\n\r\n`;
 }
 
@@ -169,7 +182,9 @@ export async function readHead(raw) {
     return end < 0 ? null : raw.take(end + 4).toString('latin1');
   }, 'an answer');
   const [line, ...rest] = text.trimEnd().split('\r\n');
-  const headers = Object.fromEntries(rest.map((one) => [one.slice(0, one.indexOf(':')).toLowerCase(), one.slice(one.indexOf(':') + 1).trim()]));
+  const headers = Object.fromEntries(
+    rest.map((one) => [one.slice(0, one.indexOf(':')).toLowerCase(), one.slice(one.indexOf(':') + 1).trim()]),
+  );
   return { status: Number(line.split(' ')[1]), headers };
 }
 
@@ -187,22 +202,27 @@ export class RawWebSocket extends RawSocket {
 
   /** The next frame: {fin, op, payload}. */
   next() {
-    return this.until((inbox) => {
-      const found = readFrame(inbox);
-      if (!found) {
-        this.#wanted = frameSize(inbox);
-        return null;
-      }
-      this.#wanted = 2;
-      this.take(found.size);
-      return found;
-    }, 'a frame', () => this.#wanted);
+    return this.until(
+      (inbox) => {
+        const found = readFrame(inbox);
+        if (!found) {
+          this.#wanted = frameSize(inbox);
+          return null;
+        }
+        this.#wanted = 2;
+        this.take(found.size);
+        return found;
+      },
+      'a frame',
+      () => this.#wanted,
+    );
   }
 
   /** All frames until the server has ended its side. */
   async rest() {
     const frames = [];
-    while (await this.until((inbox) => (inbox.length > 0 ? true : this.ended ? false : null))) frames.push(await this.next());
+    while (await this.until((inbox) => (inbox.length > 0 ? true : this.ended ? false : null)))
+      frames.push(await this.next());
     return frames;
   }
 }

@@ -30,10 +30,16 @@ test('npm ws: text as text, binary as binary, in fragments, with pings', async (
   const client = await open();
   assert.equal(client.extensions, '', 'permessage-deflate is offered, and not agreed on');
   assert.deepEqual(await back(client, 'grüße 😀'), { bytes: Buffer.from('grüße 😀'), binary: false });
-  assert.deepEqual(await back(client, Buffer.from([0, 255, 128])), { bytes: Buffer.from([0, 255, 128]), binary: true });
+  assert.deepEqual(await back(client, Buffer.from([0, 255, 128])), {
+    bytes: Buffer.from([0, 255, 128]),
+    binary: true,
+  });
   client.send('one ', { fin: false });
   client.ping('between');
-  assert.equal((await Promise.all([once(client, 'pong'), back(client, 'two', { fin: true })]))[1].bytes.toString(), 'one two');
+  assert.equal(
+    (await Promise.all([once(client, 'pong'), back(client, 'two', { fin: true })]))[1].bytes.toString(),
+    'one two',
+  );
   client.close(4321, 'enough');
   const [closeCode] = await once(client, 'close');
   assert.equal(closeCode, 4321);
@@ -52,11 +58,14 @@ test('npm ws: 16 MiB, and one byte more is 1009', async () => {
 
 test('npm ws: a hundred clients at once on two threads, each hears its own', async () => {
   const clients = await Promise.all(Array.from({ length: 100 }, () => open()));
-  await Promise.all(clients.map(async (client, i) => {
-    for (let round = 0; round < 20; round++) assert.equal((await back(client, `${i}/${round}`)).bytes.toString(), `${i}/${round}`);
-    client.close();
-    await once(client, 'close');
-  }));
+  await Promise.all(
+    clients.map(async (client, i) => {
+      for (let round = 0; round < 20; round++)
+        assert.equal((await back(client, `${i}/${round}`)).bytes.toString(), `${i}/${round}`);
+      client.close();
+      await once(client, 'close');
+    }),
+  );
 });
 
 test('Python websockets: text, bytes, fragments, 16 MiB, ping, close', async () => {

@@ -1,11 +1,24 @@
-// Every rule that RFC 6455 has for servers, each test named after its section, on real sockets against the echo example.
+// Every rule that RFC 6455 has for servers, each test named after its section, on real sockets against the echo
+// example.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 import { BUILD, startProgram } from '../lib/server.mjs';
-import { ACCEPT, KEY, OP, RawSocket, RawWebSocket, chop, closeFrame, fragments, frame, handshake, readHead } from '../lib/ws-raw.mjs';
+import {
+  ACCEPT,
+  KEY,
+  OP,
+  RawSocket,
+  RawWebSocket,
+  chop,
+  closeFrame,
+  fragments,
+  frame,
+  handshake,
+  readHead,
+} from '../lib/ws-raw.mjs';
 
 let server;
 before(async () => (server = await startProgram(path.join(BUILD, 'examples/echo'), ['0'])));
@@ -17,12 +30,14 @@ const pong = (payload) => ({ op: OP.PONG, payload: Buffer.from(payload) });
 const code = (n) => Buffer.from([n >> 8, n & 255]);
 
 function assertFrames(actual, expected) {
-  const short = (frames) => frames.map(({ op, payload }) => `${op}:${payload.length}:${payload.subarray(0, 40).toString('latin1')}`);
+  const short = (frames) =>
+    frames.map(({ op, payload }) => `${op}:${payload.length}:${payload.subarray(0, 40).toString('latin1')}`);
   assert.deepEqual(short(actual), short(expected));
-  for (const [i, { payload }] of expected.entries()) assert.ok(actual[i].payload.equals(payload), `payload of frame ${i}`);
+  for (const [i, { payload }] of expected.entries())
+    assert.ok(actual[i].payload.equals(payload), `payload of frame ${i}`);
 }
 
-/** Sends the pieces; the server sends `expected`, then a close with exactly this payload, and ends the connection by itself. */
+/** The server answers the pieces with `expected`, then a close with exactly this payload, and ends the connection. */
 async function closes(pieces, payload, expected = []) {
   const client = await RawWebSocket.open(server.port);
   const all = client.rest();
@@ -69,9 +84,14 @@ describe('4 the opening handshake', () => {
   const accepted = {
     '4.2.1 a whole handshake on any path': handshake(),
     '4.2.1 names of headers and of the protocol are compared without case': handshake({
-      Upgrade: null, Connection: null, UPGRADE: 'WebSocket', connection: 'keep-alive, UPGRADE',
+      Upgrade: null,
+      Connection: null,
+      UPGRADE: 'WebSocket',
+      connection: 'keep-alive, UPGRADE',
     }),
-    '4.2.1 upgrade may stand among other tokens, in several headers': handshake({ Connection: ['keep-alive', 'upgrade'] }),
+    '4.2.1 upgrade may stand among other tokens, in several headers': handshake({
+      Connection: ['keep-alive', 'upgrade'],
+    }),
     '4.2.1 an absolute target is taken': handshake({}, { line: 'GET http://127.0.0.1/x HTTP/1.1' }),
     '4.2.1 any Origin is taken by this server': handshake({ Origin: 'https://elsewhere.example' }),
     '4.2.1 unknown headers are ignored': handshake({ Cookie: 'a=b', 'X-Other': 'yes' }),
@@ -90,7 +110,9 @@ describe('4 the opening handshake', () => {
   });
 
   test('4.2.2 no subprotocol and no extension is answered that was not agreed on', async () => {
-    const { headers } = await answer(handshake({ 'Sec-WebSocket-Protocol': 'chat, superchat', 'Sec-WebSocket-Extensions': 'x-unknown; a=1' }));
+    const { headers } = await answer(
+      handshake({ 'Sec-WebSocket-Protocol': 'chat, superchat', 'Sec-WebSocket-Extensions': 'x-unknown; a=1' }),
+    );
     assert.equal(headers['sec-websocket-protocol'], undefined);
     assert.equal(headers['sec-websocket-extensions'], undefined);
   });
@@ -161,36 +183,52 @@ describe('4 the opening handshake', () => {
 });
 
 describe('5.1 and 5.3 masking', () => {
-  test('5.1 a frame without a mask fails the connection with 1002', () => fails([frame(OP.TEXT, 'x', { mask: null })], 1002));
+  test('5.1 a frame without a mask fails the connection with 1002', () =>
+    fails([frame(OP.TEXT, 'x', { mask: null })], 1002));
   test('5.1 a control frame without a mask too', () => fails([frame(OP.PING, '', { mask: null })], 1002));
   test('5.1 a close without a mask too', () => fails([closeFrame(1000, '', { mask: null })], 1002));
   test('5.1 it is refused before its payload has come', async () => {
     await fails([frame(OP.TEXT, 'x'.repeat(60000), { mask: null }).subarray(0, 2)], 1002);
   });
   test('5.3 any mask will do, also zero, on any alignment', async () => {
-    const masks = [[0, 0, 0, 0], [255, 255, 255, 255], [1, 2, 3, 4], [0x80, 0, 0x7f, 0xff]];
+    const masks = [
+      [0, 0, 0, 0],
+      [255, 255, 255, 255],
+      [1, 2, 3, 4],
+      [0x80, 0, 0x7f, 0xff],
+    ];
     const sizes = [0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 1000];
     const payloads = sizes.map((n) => Buffer.from(Array.from({ length: n }, (_, i) => (i * 7) & 255)));
     const sent = masks.flatMap((mask) => payloads.map((p) => frame(OP.BINARY, p, { mask })));
-    await echoes([Buffer.concat(sent)], masks.flatMap(() => payloads.map(binary)));
+    await echoes(
+      [Buffer.concat(sent)],
+      masks.flatMap(() => payloads.map(binary)),
+    );
   });
 });
 
 // The families are numbered as in the Autobahn test suite, so that a result there is found here.
 describe('5.2, 5.6 family 1: framing', () => {
-  for (const [family, op, say, fill] of [['1.1', OP.TEXT, text, '*'], ['1.2', OP.BINARY, binary, '\xfe']]) {
+  for (const [family, op, say, fill] of [
+    ['1.1', OP.TEXT, text, '*'],
+    ['1.2', OP.BINARY, binary, '\xfe'],
+  ]) {
     const filled = (size) => Buffer.alloc(size, fill, 'latin1');
     for (const size of [0, 125, 126, 127, 128, 65535, 65536]) {
       test(`${family} ${size} bytes`, () => echoes([frame(op, filled(size))], [say(filled(size))]));
     }
-    test(`${family} 65536 bytes in chops of 997`, () => echoes(chop(frame(op, filled(65536)), 997), [say(filled(65536))]));
+    test(`${family} 65536 bytes in chops of 997`, () =>
+      echoes(chop(frame(op, filled(65536)), 997), [say(filled(65536))]));
     for (const size of [0, 1, 125, 126, 300]) {
-      test(`${family} ${size} bytes, byte by byte`, () => echoes(chop(frame(op, filled(size)), 1), [say(filled(size))]));
+      test(`${family} ${size} bytes, byte by byte`, () =>
+        echoes(chop(frame(op, filled(size)), 1), [say(filled(size))]));
     }
   }
   test('5.2 a 16-bit length below 126 is refused', () => fails([Buffer.from([0x81, 0xfe, 0, 125])], 1002));
-  test('5.2 a 64-bit length below 65536 is refused', () => fails([Buffer.from([0x81, 0xff, 0, 0, 0, 0, 0, 0, 0xff, 0xff])], 1002));
-  test('5.2 a length with its top bit is refused', () => fails([Buffer.from([0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0])], 1002));
+  test('5.2 a 64-bit length below 65536 is refused', () =>
+    fails([Buffer.from([0x81, 0xff, 0, 0, 0, 0, 0, 0, 0xff, 0xff])], 1002));
+  test('5.2 a length with its top bit is refused', () =>
+    fails([Buffer.from([0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0])], 1002));
 });
 
 describe('5.5.2, 5.5.3 family 2: pings and pongs', () => {
@@ -205,32 +243,51 @@ describe('5.5.2, 5.5.3 family 2: pings and pongs', () => {
   test('2.6 a ping of 125 bytes, byte by byte', () => echoes(chop(frame(OP.PING, full), 1), [pong(full)]));
   test('2.7 a pong that nobody asked for, empty', () => echoes([frame(OP.PONG)], []));
   test('2.8 a pong that nobody asked for, with payload', () => echoes([frame(OP.PONG, 'unsolicited')], []));
-  test('2.9 a pong, then a ping', () => echoes([frame(OP.PONG, 'unsolicited'), frame(OP.PING, 'ping')], [pong('ping')]));
+  test('2.9 a pong, then a ping', () =>
+    echoes([frame(OP.PONG, 'unsolicited'), frame(OP.PING, 'ping')], [pong('ping')]));
   const ten = Array.from({ length: 10 }, (_, i) => `payload-${i}`);
-  test('2.10 ten pings', () => echoes(ten.map((p) => frame(OP.PING, p)), ten.map(pong)));
-  test('2.11 ten pings, byte by byte', () => echoes(ten.flatMap((p) => chop(frame(OP.PING, p), 1)), ten.map(pong)));
+  test('2.10 ten pings', () =>
+    echoes(
+      ten.map((p) => frame(OP.PING, p)),
+      ten.map(pong),
+    ));
+  test('2.11 ten pings, byte by byte', () =>
+    echoes(
+      ten.flatMap((p) => chop(frame(OP.PING, p), 1)),
+      ten.map(pong),
+    ));
 });
 
 describe('5.2 family 3: reserved bits', () => {
   const hello = frame(OP.TEXT, 'Hello');
   test('3.1 RSV 1 on a text', () => fails([frame(OP.TEXT, 'x', { rsv: 1 })], 1002));
-  threeWays('3.2 to 3.4 RSV 2 after a good text', [hello, frame(OP.TEXT, 'x', { rsv: 2 }), frame(OP.PING)],
-    (pieces) => fails(pieces, 1002, [text('Hello')]));
+  threeWays(
+    '3.2 to 3.4 RSV 2 after a good text',
+    [hello, frame(OP.TEXT, 'x', { rsv: 2 }), frame(OP.PING)],
+    (pieces) => fails(pieces, 1002, [text('Hello')]),
+  );
   test('3.5 RSV 5 on a binary', () => fails([frame(OP.BINARY, 'x', { rsv: 5 })], 1002));
   test('3.6 RSV 6 on a ping', () => fails([frame(OP.PING, 'x', { rsv: 6 })], 1002));
   test('3.7 RSV 7 on a close', () => fails([closeFrame(1000, '', { rsv: 7 })], 1002));
   for (const rsv of [1, 2, 3, 4, 5, 6, 7]) {
-    test(`5.2 RSV ${rsv} on a continuation`, () => fails([frame(OP.TEXT, 'a', { fin: false }), frame(OP.CONTINUATION, 'b', { rsv })], 1002));
+    test(`5.2 RSV ${rsv} on a continuation`, () =>
+      fails([frame(OP.TEXT, 'a', { fin: false }), frame(OP.CONTINUATION, 'b', { rsv })], 1002));
   }
 });
 
 describe('5.2 family 4: opcodes', () => {
-  for (const [family, ops] of [['4.1', [3, 4, 5, 6, 7]], ['4.2', [11, 12, 13, 14, 15]]]) {
+  for (const [family, ops] of [
+    ['4.1', [3, 4, 5, 6, 7]],
+    ['4.2', [11, 12, 13, 14, 15]],
+  ]) {
     for (const op of ops) {
       test(`${family} opcode ${op}, empty`, () => fails([frame(op)], 1002));
       test(`${family} opcode ${op} with payload`, () => fails([frame(op, 'reserved')], 1002));
-      threeWays(`${family} opcode ${op} between a text and a ping`, [frame(OP.TEXT, 'Hello'), frame(op, 'x'), frame(OP.PING)],
-        (pieces) => fails(pieces, 1002, [text('Hello')]));
+      threeWays(
+        `${family} opcode ${op} between a text and a ping`,
+        [frame(OP.TEXT, 'Hello'), frame(op, 'x'), frame(OP.PING)],
+        (pieces) => fails(pieces, 1002, [text('Hello')]),
+      );
     }
   }
 });
@@ -242,18 +299,32 @@ describe('5.4 family 5: fragmentation', () => {
   test('5.1 a ping in two fragments', () => fails(fragments(OP.PING, ['a', 'b']), 1002));
   test('5.2 a pong in two fragments', () => fails(fragments(OP.PONG, ['a', 'b']), 1002));
   threeWays('5.3 to 5.5 a text in two fragments', two, (pieces) => echoes(pieces, [whole]));
-  threeWays('5.6 to 5.8 a ping between the fragments', [two[0], frame(OP.PING, 'ping'), two[1]],
-    (pieces) => echoes(pieces, [pong('ping'), whole]));
-  threeWays('5.9 to 5.11 a continuation of nothing', [orphan(true), frame(OP.TEXT, 'Hello')], (pieces) => fails(pieces, 1002));
-  threeWays('5.12 to 5.14 a continuation of nothing without FIN', [orphan(false), frame(OP.TEXT, 'Hello')], (pieces) => fails(pieces, 1002));
-  threeWays('5.15 a continuation after the last fragment', [...two, orphan(false), frame(OP.TEXT, 'Hello')],
-    (pieces) => fails(pieces, 1002, [whole]));
-  test('5.16 a continuation of nothing without FIN before a fragmented text', () => fails([orphan(false), ...two], 1002));
+  threeWays('5.6 to 5.8 a ping between the fragments', [two[0], frame(OP.PING, 'ping'), two[1]], (pieces) =>
+    echoes(pieces, [pong('ping'), whole]),
+  );
+  threeWays('5.9 to 5.11 a continuation of nothing', [orphan(true), frame(OP.TEXT, 'Hello')], (pieces) =>
+    fails(pieces, 1002),
+  );
+  threeWays(
+    '5.12 to 5.14 a continuation of nothing without FIN',
+    [orphan(false), frame(OP.TEXT, 'Hello')],
+    (pieces) => fails(pieces, 1002),
+  );
+  threeWays(
+    '5.15 a continuation after the last fragment',
+    [...two, orphan(false), frame(OP.TEXT, 'Hello')],
+    (pieces) => fails(pieces, 1002, [whole]),
+  );
+  test('5.16 a continuation of nothing without FIN before a fragmented text', () =>
+    fails([orphan(false), ...two], 1002));
   test('5.17 a continuation of nothing before a fragmented text', () => fails([orphan(true), ...two], 1002));
   threeWays('5.18 a text inside a text', [two[0], frame(OP.TEXT, 'b')], (pieces) => fails(pieces, 1002));
   const five = fragments(OP.TEXT, ['f1', 'f2', 'f3', 'f4', 'f5']);
-  threeWays('5.19, 5.20 a text in five with pings between', [five[0], five[1], frame(OP.PING, 'p1'), five[2], five[3], frame(OP.PING, 'p2'), five[4]],
-    (pieces) => echoes(pieces, [pong('p1'), pong('p2'), text('f1f2f3f4f5')]));
+  threeWays(
+    '5.19, 5.20 a text in five with pings between',
+    [five[0], five[1], frame(OP.PING, 'p1'), five[2], five[3], frame(OP.PING, 'p2'), five[4]],
+    (pieces) => echoes(pieces, [pong('p1'), pong('p2'), text('f1f2f3f4f5')]),
+  );
   test('5.4 pongs come at once, not when the message is whole', async () => {
     const client = await RawWebSocket.open(server.port);
     await client.send(five[0]);
@@ -290,9 +361,11 @@ describe('8.1 family 6: UTF-8', () => {
   test('6.1.2 three empty fragments', () => echoes(fragments(OP.TEXT, ['', '', '']), [text('')]));
   test('6.1.3 the middle one is not empty', () => echoes(fragments(OP.TEXT, ['', 'middle', '']), [text('middle')]));
   test('6.2.1 a good text', () => echoes([frame(OP.TEXT, good)], [text(good)]));
-  test('6.2.2 in two fragments between characters', () => echoes(fragments(OP.TEXT, [good.subarray(0, 8), good.subarray(8)]), [text(good)]));
+  test('6.2.2 in two fragments between characters', () =>
+    echoes(fragments(OP.TEXT, [good.subarray(0, 8), good.subarray(8)]), [text(good)]));
   test('6.2.3 in fragments of one byte', () => echoes(fragments(OP.TEXT, chop(good, 1)), [text(good)]));
-  test('6.2.4 in fragments of one byte, inside characters', () => echoes(fragments(OP.TEXT, chop(kosme, 1)), [text(kosme)]));
+  test('6.2.4 in fragments of one byte, inside characters', () =>
+    echoes(fragments(OP.TEXT, chop(kosme, 1)), [text(kosme)]));
   test('6.3.1 a bad text', () => fails([frame(OP.TEXT, bad)], 1007));
   test('6.3.2 in fragments of one byte', () => fails(fragments(OP.TEXT, chop(bad, 1)), 1007));
 
@@ -302,7 +375,13 @@ describe('8.1 family 6: UTF-8', () => {
   test('6.4.1 fails at the fragment that is bad', () =>
     fails([frame(OP.TEXT, kosme, { fin: false }), frame(OP.CONTINUATION, hex('f4908080'), { fin: false })], 1007));
   test('6.4.2 fails at the byte that can not be, in a fragment', () =>
-    fails([frame(OP.TEXT, Buffer.concat([kosme, hex('f4')]), { fin: false }), frame(OP.CONTINUATION, hex('90'), { fin: false })], 1007));
+    fails(
+      [
+        frame(OP.TEXT, Buffer.concat([kosme, hex('f4')]), { fin: false }),
+        frame(OP.CONTINUATION, hex('90'), { fin: false }),
+      ],
+      1007,
+    ));
   test('6.4.3 fails inside a frame that has not wholly come', () =>
     fails([slow.subarray(0, begun), slow.subarray(begun, begun + 4)], 1007));
   test('6.4.4 fails at the byte that can not be, inside a frame', () =>
@@ -317,19 +396,49 @@ describe('8.1 family 6: UTF-8', () => {
     '6.9 the last of each length': all('7f', 'dfbf', 'efbfbf', 'f7bfbfbf'),
     '6.10 beyond': all('fbbfbfbfbf', 'fdbfbfbfbfbf'),
     '6.11 boundaries': all('ed9fbf', 'ee8080', 'efbfbd', 'f48fbfbf', 'f4908080'),
-    '6.12 continuations without a start': [...all('80', 'bf', '80bf', '80bf80', '80bf80bf', '80bf80bf80', '80bf80bf80bf'), bytes(...run(0x80, 64))],
-    '6.13 starts without continuation': [[0xc0, 32], [0xe0, 16], [0xf0, 8], [0xf8, 4], [0xfc, 2]].map(([from, n]) => bytes(...run(from, n, 0x20))),
-    '6.14 the last continuation is missing':
-      all('c0', 'e080', 'f08080', 'f8808080', 'fc80808080', 'df', 'efbf', 'f7bfbf', 'fbbfbfbf', 'fdbfbfbfbf'),
+    '6.12 continuations without a start': [
+      ...all('80', 'bf', '80bf', '80bf80', '80bf80bf', '80bf80bf80', '80bf80bf80bf'),
+      bytes(...run(0x80, 64)),
+    ],
+    '6.13 starts without continuation': [
+      [0xc0, 32],
+      [0xe0, 16],
+      [0xf0, 8],
+      [0xf8, 4],
+      [0xfc, 2],
+    ].map(([from, n]) => bytes(...run(from, n, 0x20))),
+    '6.14 the last continuation is missing': all(
+      'c0',
+      'e080',
+      'f08080',
+      'f8808080',
+      'fc80808080',
+      'df',
+      'efbf',
+      'f7bfbf',
+      'fbbfbfbf',
+      'fdbfbfbfbf',
+    ),
     '6.15 several of them': all('c0e080f08080f8808080fc80808080dfefbff7bfbffbbfbfbffdbfbfbfbf'),
     '6.16 bytes that are never': all('fe', 'ff', 'fefeffff'),
     '6.17 overlong': all('c0af', 'e080af', 'f08080af', 'f8808080af', 'fc80808080af'),
     '6.18 overlong at their longest': all('c1bf', 'e09fbf', 'f08fbfbf', 'f887bfbfbf', 'fc83bfbfbfbf'),
     '6.19 overlong NUL': all('c080', 'e08080', 'f0808080', 'f880808080', 'fc8080808080'),
     '6.20 surrogates': all('eda080', 'edadbf', 'edae80', 'edafbf', 'edb080', 'edbe80', 'edbfbf'),
-    '6.21 pairs of surrogates':
-      all('eda080edb080', 'eda080edbfbf', 'edadbfedb080', 'edadbfedbfbf', 'edae80edb080', 'edae80edbfbf', 'edafbfedb080', 'edafbfedbfbf'),
-    '6.22 noncharacters': Array.from({ length: 17 }, (_, plane) => [utf8(plane * 65536 + 0xfffe), utf8(plane * 65536 + 0xffff)]).flat(),
+    '6.21 pairs of surrogates': all(
+      'eda080edb080',
+      'eda080edbfbf',
+      'edadbfedb080',
+      'edadbfedbfbf',
+      'edae80edb080',
+      'edae80edbfbf',
+      'edafbfedb080',
+      'edafbfedbfbf',
+    ),
+    '6.22 noncharacters': Array.from({ length: 17 }, (_, plane) => [
+      utf8(plane * 65536 + 0xfffe),
+      utf8(plane * 65536 + 0xffff),
+    ]).flat(),
     '6.23 specials': [0xfeff, 0xfff9, 0xfffa, 0xfffb, 0xfffc, 0xfffd, 0x10fffd].map(utf8),
   };
   for (const [name, payloads] of Object.entries(families)) {
@@ -337,8 +446,10 @@ describe('8.1 family 6: UTF-8', () => {
       const shown = `${name}: ${payload.toString('hex').slice(0, 48)}`;
       if (valid(payload)) {
         test(`${shown} is taken, whole and in any pieces`, () =>
-          echoes([frame(OP.TEXT, payload), ...chop(frame(OP.TEXT, payload), 1), ...fragments(OP.TEXT, chop(payload, 1))],
-            [text(payload), text(payload), text(payload)]));
+          echoes(
+            [frame(OP.TEXT, payload), ...chop(frame(OP.TEXT, payload), 1), ...fragments(OP.TEXT, chop(payload, 1))],
+            [text(payload), text(payload), text(payload)],
+          ));
       } else {
         test(`${shown} is refused`, () => fails([frame(OP.TEXT, payload)], 1007));
         test(`${shown} is refused in pieces`, () => fails(fragments(OP.TEXT, ['ok', ...chop(payload, 1), '']), 1007));
@@ -351,11 +462,15 @@ describe('8.1 family 6: UTF-8', () => {
 describe('5.5.1, 7 family 7: closing', () => {
   const half = fragments(OP.TEXT, ['fragment1', 'fragment2']);
   const big = Buffer.alloc(256 * 1024, 'B');
-  test('7.1.1 a message, then a close', () => closes([frame(OP.TEXT, 'Hello'), closeFrame(1000)], code(1000), [text('Hello')]));
+  test('7.1.1 a message, then a close', () =>
+    closes([frame(OP.TEXT, 'Hello'), closeFrame(1000)], code(1000), [text('Hello')]));
   test('7.1.2 two closes', () => closes([Buffer.concat([closeFrame(1000), closeFrame(1000)])], code(1000)));
-  test('7.1.3 a ping after the close is not answered', () => closes([Buffer.concat([closeFrame(1000), frame(OP.PING, 'x')])], code(1000)));
-  test('7.1.4 a text after the close is not answered', () => closes([Buffer.concat([closeFrame(1000), frame(OP.TEXT, 'x')])], code(1000)));
-  test('7.1.5 a close between fragments', () => closes([Buffer.concat([half[0], closeFrame(1000), half[1]])], code(1000)));
+  test('7.1.3 a ping after the close is not answered', () =>
+    closes([Buffer.concat([closeFrame(1000), frame(OP.PING, 'x')])], code(1000)));
+  test('7.1.4 a text after the close is not answered', () =>
+    closes([Buffer.concat([closeFrame(1000), frame(OP.TEXT, 'x')])], code(1000)));
+  test('7.1.5 a close between fragments', () =>
+    closes([Buffer.concat([half[0], closeFrame(1000), half[1]])], code(1000)));
   test('7.1.6 a large message, a close, a ping', () =>
     closes([Buffer.concat([frame(OP.TEXT, big), closeFrame(1000), frame(OP.PING)])], code(1000), [text(big)]));
   test('7.3.1 a close without payload', () => closes([frame(OP.CLOSE)], ''));
@@ -400,7 +515,10 @@ describe('5.4, 10.4 family 9: sizes', () => {
   const KiB = 1024;
   const MiB = 1024 * KiB;
   const filled = (size) => Buffer.alloc(size, 'abcdefghijklmnopqrstuvwxyz');
-  for (const [last, op, say] of [[0, OP.TEXT, text], [1, OP.BINARY, binary]]) {
+  for (const [last, op, say] of [
+    [0, OP.TEXT, text],
+    [1, OP.BINARY, binary],
+  ]) {
     for (const size of [64 * KiB, 256 * KiB, MiB, 4 * MiB, 8 * MiB, 16 * MiB]) {
       test(`9.${1 + last} ${size} bytes`, () => echoes([frame(op, filled(size))], [say(filled(size))]));
     }
@@ -409,7 +527,8 @@ describe('5.4, 10.4 family 9: sizes', () => {
         echoes([Buffer.concat(fragments(op, chop(filled(4 * MiB), size)))], [say(filled(4 * MiB))]));
     }
     for (const size of [64, 128, 256, 512, 1024, 2048]) {
-      test(`9.${5 + last} 1 MiB in chops of ${size}`, () => echoes(chop(frame(op, filled(MiB)), size), [say(filled(MiB))]));
+      test(`9.${5 + last} 1 MiB in chops of ${size}`, () =>
+        echoes(chop(frame(op, filled(MiB)), size), [say(filled(MiB))]));
     }
     for (const size of [0, 16, 64, 256, 1024, 4096]) {
       test(`9.${7 + last} a thousand messages of ${size}, there and back`, async () => {
@@ -422,7 +541,8 @@ describe('5.4, 10.4 family 9: sizes', () => {
       });
     }
   }
-  test('7.4.1 one byte above 16 MiB is refused with 1009, by its header alone', () => fails([frame(OP.BINARY, '', { length: 16 * MiB + 1 })], 1009));
+  test('7.4.1 one byte above 16 MiB is refused with 1009, by its header alone', () =>
+    fails([frame(OP.BINARY, '', { length: 16 * MiB + 1 })], 1009));
   test('7.4.1 so is what fragments add up to', () =>
     fails([frame(OP.BINARY, filled(16 * MiB), { fin: false }), frame(OP.CONTINUATION, '', { length: 1 })], 1009));
   test('10.4 a client that reads nothing is not read either, and gets all in the end', async () => {
@@ -452,5 +572,6 @@ function untilStill(figure, done, last = figure(), since = Date.now()) {
 
 describe('5.4 family 10: fragments of a large message', () => {
   const payload = Buffer.alloc(65536, '*');
-  test('10.1.1 65536 bytes in fragments of 1300', () => echoes([Buffer.concat(fragments(OP.TEXT, chop(payload, 1300)))], [text(payload)]));
+  test('10.1.1 65536 bytes in fragments of 1300', () =>
+    echoes([Buffer.concat(fragments(OP.TEXT, chop(payload, 1300)))], [text(payload)]));
 });
