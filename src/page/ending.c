@@ -64,6 +64,7 @@ static void send_signal(struct page *p, int number, const char *name)
 
 void page_kill(struct page *p)
 {
+    timer_stop(&p->end_timer);
     page_set_state(p, PAGE_KILL_SENT);
     p->host->counts.killed++;
     send_signal(p, SIGKILL, "KILL");
