@@ -249,7 +249,8 @@ static const char *set_up(struct dns *d, const struct dns_options *o)
     struct ub_ctx *ctx = d->ctx;
     if (o->config && ub_ctx_config(ctx, o->config) != 0)
         return "the resolver's config file can't be read";
-    d->anchor = o->anchor ? o->anchor : system_anchor();
+    bool none = o->anchor && strcmp(o->anchor, "none") == 0;
+    d->anchor = none ? NULL : o->anchor ? o->anchor : system_anchor();
     if (d->anchor && ub_ctx_add_ta_file(ctx, d->anchor) != 0)
         return "the DNSSEC trust anchor can't be read";
     if (ub_ctx_set_option(ctx, "do-not-query-localhost:", "no") != 0 || ub_ctx_async(ctx, 1) != 0)

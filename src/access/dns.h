@@ -22,7 +22,8 @@ struct dns_options {
     /* Ask the server as one that is authoritative, by iteration from this zone: `ZONE ADDR:PORT`,
      * separated by commas. For tests on loopback; NULL: none. */
     const char *stubs;
-    const char *anchor; /* a file with DS or DNSKEY records; NULL: the system's, if there is one */
+    /* A file with DS or DNSKEY records, or `none`; NULL: the system's, if there is one. */
+    const char *anchor;
     const char *config; /* a file in unbound.conf's form, read first; NULL: none */
 };
 

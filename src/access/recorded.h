@@ -59,4 +59,9 @@ bool recorded_run(struct recorded *r);
 /* How often it was asked. */
 unsigned recorded_times(const struct recorded *r, struct slice name, enum dns_type type);
 
+/* Of recorded_rows.c: the length of the first record of a text, up to ` | ` outside quotes, and one
+ * record. A row that failed may hold memory, which recorded_done() frees. */
+size_t recorded_length(struct slice text);
+bool recorded_parse_row(struct slice text, struct recorded_row *row, const char **why);
+
 #endif

@@ -27,7 +27,7 @@ static const char usage[] =
     "\n"
     "  --via tcp|web        which of the two, if TARGET doesn't tell\n"
     "  --dns ADDR[:PORT]    the resolver to ask (default: the system's)\n"
-    "  --dns-anchor FILE    DNSSEC trust anchor (default: the system's)\n"
+    "  --dns-anchor FILE    DNSSEC trust anchor (default: the system's), or none\n"
     "  --dns-config FILE    settings of libunbound, in the form of unbound.conf\n"
     "  --config FILE        a server's config file; what is not about access is skipped\n"
     "  --set NAME=VALUE     one setting of it, such as private=10.0.0.0/8; repeatable\n"

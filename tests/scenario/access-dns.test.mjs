@@ -99,6 +99,12 @@ test('a tampered record is bogus, though its data is there', async () => {
   assert.equal(verdict(await policy({ target: 'secure.test:7000', port: tampered.port, anchors, page })), 'tempfail dns-bogus 4');
 });
 
+test('without an anchor nothing is secure, and nothing bogus', async () => {
+  const anchors = 'none';
+  assert.equal(verdict(await policy({ target: 'secure.test:7000', anchors, set: ['consent=off'] })), 'allow ok-record 0');
+  assert.equal(verdict(await policy({ target: 'secure.test:7000', anchors, set: ['dnssec=policy'] })), 'deny dns-insecure 3');
+});
+
 test('expired signatures are bogus', async () => {
   const config = path.join(knot.dir, 'later.conf');
   fs.writeFileSync(config, 'server:\n  val-override-date: "20991231000000"\n');

@@ -91,7 +91,7 @@ static void open_world(struct world *w, bool silent)
     access_config_init(&w->config);
     assert_int_equal(
         access_config_set(&w->config, slice_of("origin"), slice_of("https://a.example"), &why), 0);
-    struct dns_options dns = {.server = w->server.address};
+    struct dns_options dns = {.server = w->server.address, .anchor = "none"};
     assert_int_equal(access_loop_start(&w->guard, w->loop, &w->config, &dns, NULL, NULL, &why), 0);
 }
 

@@ -1,0 +1,284 @@
+#include "access/access_steps.h"
+
+#include "proto/access_rules.h"
+
+enum {
+    SMTP_PORT = 25
+};
+enum {
+    BAN_TARGET_SIZE = ORIGIN_TEXT_SIZE > TARGET_TEXT_SIZE ? ORIGIN_TEXT_SIZE : TARGET_TEXT_SIZE
+};
+
+enum step step_refuse(struct access_check *c, enum access_reason reason, uint32_t retry_s)
+{
+    c->result.reason = reason;
+    c->result.retry_s = retry_s;
+    return STEP_DECIDED;
+}
+
+static enum step refuse(struct access_check *c, enum access_reason reason)
+{
+    return step_refuse(c, reason, access_reason_row(reason)->retry_s);
+}
+
+static struct slice client_slice(const struct access_check *c)
+{
+    return slice_make(c->request.client.bytes, sizeof(c->request.client.bytes));
+}
+
+/* ---- 1: rate limits, bans ---- */
+
+static enum step check_rates(struct access *a, struct access_check *c)
+{
+    if (!a->rates)
+        return STEP_NEXT;
+    uint32_t client_s = rates_take(a->rates, &a->config->rate_client, ACCESS_RATE_KIND_CLIENT,
+                                   client_slice(c), a->now_ms);
+    if (client_s)
+        return step_refuse(c, ACCESS_RATE_LIMITED, client_s);
+    if (!c->request.origin.ptr)
+        return STEP_NEXT;
+    uint32_t origin_s = rates_take(a->rates, &a->config->rate_origin, ACCESS_RATE_KIND_ORIGIN,
+                                   c->request.origin, a->now_ms);
+    return origin_s ? step_refuse(c, ACCESS_RATE_LIMITED, origin_s) : STEP_NEXT;
+}
+
+/* `text` holds the target in its normal form, so that no other spelling escapes a ban. */
+static struct ban_key ban_key_of(const struct access_request *r, char text[BAN_TARGET_SIZE])
+{
+    struct target target;
+    enum access_reason why;
+    struct ban_key key = {
+        .client = slice_make(r->client.bytes, sizeof(r->client.bytes)),
+        .origin = r->origin,
+        .target = r->target,
+    };
+    if (r->path == ACCESS_PATH_WEB) {
+        key.target = origin_write(&r->here, text);
+        key.path = r->url_path;
+    } else if (target_parse(r->target, &target, &why)) {
+        key.target = target_write(&target, text);
+    }
+    return key;
+}
+
+void access_ban(struct access *a, const struct access_request *request, uint32_t max_age_s,
+                struct slice policy_path, uint64_t now_ms)
+{
+    char text[BAN_TARGET_SIZE];
+    struct ban_key key = ban_key_of(request, text);
+    if (a->bans)
+        bans_add(a->bans, &key, policy_path, max_age_s, now_ms);
+}
+
+static enum step check_bans(struct access *a, struct access_check *c)
+{
+    char text[BAN_TARGET_SIZE];
+    if (!a->bans)
+        return STEP_NEXT;
+    struct ban_key key = ban_key_of(&c->request, text);
+    uint32_t remain_s = bans_check(a->bans, &key, a->now_ms);
+    return remain_s ? step_refuse(c, ACCESS_BANNED, remain_s) : STEP_NEXT;
+}
+
+static enum step check_host(struct access *a, struct access_check *c)
+{
+    (void)a;
+    return c->request.here_known ? STEP_NEXT : refuse(c, ACCESS_HOST_FOREIGN);
+}
+
+/* ---- 2: the origin ---- */
+
+static enum step check_origin(struct access *a, struct access_check *c)
+{
+    struct slice text = c->request.origin;
+    if (!text.ptr)
+        return refuse(c, ACCESS_ORIGIN_MISSING);
+    if (!origin_parse(text, &c->origin) || c->origin.scheme == ORIGIN_OPAQUE)
+        return refuse(c, ACCESS_ORIGIN_OPAQUE);
+    access_trace(a->trace, "origin", "%.*s", SLICE_ARG(text));
+    return STEP_NEXT;
+}
+
+static enum step check_origin_is_ours(struct access *a, struct access_check *c)
+{
+    const struct access_config *config = a->config;
+    for (size_t i = 0; i < config->own_count; i++)
+        if (origin_equal(&config->own[i], &c->origin))
+            return STEP_NEXT;
+    if (config->own_count == 0 && c->request.here_known &&
+        origin_equal(&c->request.here, &c->origin))
+        return STEP_NEXT;
+    return refuse(c, ACCESS_ORIGIN_FOREIGN);
+}
+
+static enum step check_same_origin(struct access *a, struct access_check *c)
+{
+    if (!origin_equal(&c->origin, &c->request.here))
+        return STEP_NEXT;
+    access_trace(a->trace, "origin", "the target's own: only the program decides");
+    c->settled = true;
+    c->result.reason = ACCESS_OK_SAME_ORIGIN;
+    return STEP_NEXT;
+}
+
+/* ---- 3, 4: the target, the operator ---- */
+
+static enum step check_target(struct access *a, struct access_check *c)
+{
+    if (!c->target_known)
+        return refuse(c, c->target_fault);
+    access_trace(a->trace, "target", "%s port %u", c->result.target.host, c->result.target.port);
+    return STEP_NEXT;
+}
+
+static enum step check_blocks(struct access *a, struct access_check *c)
+{
+    if (access_config_blocks(a->config, &c->result.target))
+        return refuse(c, ACCESS_TARGET_BLOCKED);
+    if (c->result.target.port == SMTP_PORT && !a->config->unblock_25)
+        return refuse(c, ACCESS_PORT_BLOCKED);
+    return STEP_NEXT;
+}
+
+static enum step check_rules(struct access *a, struct access_check *c)
+{
+    const struct access_config *config = a->config;
+    enum access_rules_match match = ACCESS_RULES_SILENT;
+    if (c->settled || (!config->rules && !config->rules_only))
+        return STEP_NEXT;
+    if (config->rules)
+        match = access_rules_match(slice_of(config->rules), &c->origin, config->suffixes);
+    access_trace(a->trace, "rules", "%s: %s", config->rules ? config->rules : "none",
+                 match == ACCESS_RULES_ALLOW  ? "allow"
+                 : match == ACCESS_RULES_DENY ? "deny"
+                                              : "say nothing");
+    if (match == ACCESS_RULES_DENY || (config->rules_only && match == ACCESS_RULES_SILENT))
+        return refuse(c, ACCESS_STATIC_DENY);
+    if (config->rules_only) {
+        c->settled = true;
+        c->result.reason = ACCESS_OK_STATIC;
+    }
+    return STEP_NEXT;
+}
+
+/* ---- the program ---- */
+
+static enum step check_program(struct access *a, struct access_check *c)
+{
+    if (!c->ask_program || c->program_asked)
+        return STEP_NEXT;
+    c->program_asked = true;
+    access_check_set_state(c, CHECK_PROGRAM);
+    c->asking = true;
+    c->ask_program(c);
+    c->asking = false;
+    if (c->state == CHECK_PROGRAM)
+        return STEP_WAIT;
+    access_trace(a->trace, "program", "%s",
+                 c->result.reason == ACCESS_SCRIPT_DENIED ? "refuses" : "allows");
+    return c->result.reason == ACCESS_SCRIPT_DENIED ? STEP_DECIDED : STEP_NEXT;
+}
+
+/* ---- this machine; the record ---- */
+
+static bool is_this_machine(const struct access *a, const struct access_check *c)
+{
+    struct slice host = slice_of(c->result.target.host);
+    for (size_t i = 0; i < a->config->own_count; i++)
+        if (slice_equal(authority_host(&a->config->own[i].authority), host))
+            return true;
+    return c->request.here_known && slice_equal(authority_host(&c->request.here.authority), host);
+}
+
+static enum step check_self(struct access *a, struct access_check *c)
+{
+    if (!is_this_machine(a, c))
+        return STEP_NEXT;
+    if (!access_config_self_port(a->config, c->result.target.port))
+        return refuse(c, ACCESS_SELF_PORT_CLOSED);
+    c->settled = true;
+    c->result.local = true;
+    c->result.reason = ACCESS_OK_SELF_PORT;
+    return STEP_NEXT;
+}
+
+/* The name that a web request's record stands at; false if it can have none. */
+static bool web_target(const struct access_check *c, struct target *ret)
+{
+    const struct authority *here = &c->request.here.authority;
+    struct slice host = authority_host(here);
+    if (slice_ends_with(host, SLICE_LITERAL(".")))
+        host.len--;
+    if (here->kind != HOST_NAME || name_is_special(host))
+        return false;
+    *ret = (struct target){.port = 0};
+    memcpy(ret->host, host.ptr, host.len);
+    return true;
+}
+
+struct verdict_question step_question(const struct access_check *c, struct target *web)
+{
+    bool is_web = c->request.path == ACCESS_PATH_WEB;
+    return (struct verdict_question){
+        .origin = &c->origin,
+        .via = is_web ? ACCESS_VIA_WEB : ACCESS_VIA_TCP,
+        .target = is_web && web_target(c, web) ? web : &c->result.target,
+        .client = &c->request.client,
+    };
+}
+
+enum step step_take_outcome(struct access_check *c, const struct lookup_outcome *outcome)
+{
+    c->result.reason = outcome->reason;
+    c->result.retry_s = outcome->retry_s;
+    c->result.count = outcome->count;
+    memcpy(c->result.addresses, outcome->addresses, sizeof(outcome->addresses));
+    bool allowed = access_reason_row(outcome->reason)->verdict == ACCESS_ALLOW;
+    return allowed ? STEP_NEXT : STEP_DECIDED;
+}
+
+static enum step check_record(struct access *a, struct access_check *c)
+{
+    struct target web;
+    struct lookup_outcome outcome;
+    uint32_t wait_s = 0;
+    if (c->settled)
+        return STEP_NEXT;
+    if (c->request.path == ACCESS_PATH_WEB && !web_target(c, &web))
+        return refuse(c, ACCESS_NO_RECORD);
+    struct verdict_question q = step_question(c, &web);
+    switch (verdicts_get(&a->verdicts, &q, &c->wait, &outcome, &wait_s)) {
+    case VERDICTS_KNOWN:
+        access_trace(a->trace, "record", "known from an earlier question");
+        return step_take_outcome(c, &outcome);
+    case VERDICTS_WAIT:
+        access_check_set_state(c, CHECK_LOOKUP);
+        return STEP_WAIT;
+    case VERDICTS_RATE_LIMITED:
+        return step_refuse(c, ACCESS_RATE_LIMITED, wait_s);
+    case VERDICTS_FULL:
+        break;
+    }
+    return refuse(c, ACCESS_OVERLOAD);
+}
+
+/* ---- the order ---- */
+
+static step_fn *const steps_tcp[] = {
+    check_rates,  check_bans,    check_origin, check_origin_is_ours, check_target,
+    check_blocks, check_program, check_self,   check_record,         NULL,
+};
+static step_fn *const steps_lib[] = {
+    check_rates,   check_bans, check_origin, check_target, check_blocks,
+    check_program, check_self, check_record, NULL,
+};
+static step_fn *const steps_web[] = {
+    check_rates, check_host,   check_bans,    check_origin, check_same_origin,
+    check_rules, check_record, check_program, NULL,
+};
+step_fn *const *const access_steps[] = {
+    [ACCESS_PATH_TCP] = steps_tcp,
+    [ACCESS_PATH_WEB] = steps_web,
+    [ACCESS_PATH_LIB] = steps_lib,
+};

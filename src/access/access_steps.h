@@ -1,0 +1,32 @@
+/* access_steps.h - the steps of one check and their order, for access.c alone.
+ *
+ * A step looks at one thing and says whether the next one is to look, whether the check is decided
+ * (its result is then set), or whether something must come first.
+ */
+#ifndef ACCESS_ACCESS_STEPS_H
+#define ACCESS_ACCESS_STEPS_H
+
+#include "access/access.h"
+
+enum step {
+    STEP_NEXT,
+    STEP_DECIDED,
+    STEP_WAIT
+};
+typedef enum step step_fn(struct access *a, struct access_check *c);
+
+/* By enum access_path; each list ends with NULL. */
+extern step_fn *const *const access_steps[];
+
+void access_check_set_state(struct access_check *c, enum access_check_state state);
+
+/* Sets the refusal; STEP_DECIDED. */
+enum step step_refuse(struct access_check *c, enum access_reason reason, uint32_t retry_s);
+
+/* Takes over what a look-up found: STEP_NEXT if it allows, else STEP_DECIDED. */
+enum step step_take_outcome(struct access_check *c, const struct lookup_outcome *outcome);
+
+/* What the check asks of the verdicts; `web` holds the target of a web request. */
+struct verdict_question step_question(const struct access_check *c, struct target *web);
+
+#endif
