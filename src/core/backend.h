@@ -4,13 +4,13 @@
  * it beyond this page: they ask by the functions of struct loop_backend and hear by the functions
  * under "what a backend reports".
  *
- *   asked                  reported
- *   wait                   loop_woke once, then everything that has completed, then it returns
- *   io_start, io_receive   io_received for each piece, io_ended at most once
- *   io_send                io_sent as bytes at the head of io->out leave, or io_send_failed; at
- *                          once or in a later wait
- *   accept_start           acceptor_accepted for each connection, acceptor_emptied, acceptor_failed
- *   watch_start            watch->ready
+ *   asked          reported
+ *   wait           loop_woke once, then everything that has completed; then wait returns
+ *   io_start,      io_received for each piece, io_ended once
+ *   io_receive
+ *   io_send        io_sent as bytes of the head of io->out leave, or io_send_failed; now or at a later wait
+ *   accept_start   acceptor_accepted for each connection, acceptor_failed
+ *   watch_start    watch->ready
  *
  * After the matching stop a backend reports nothing and touches the object no more, not even for
  * an event that it has fetched already. A backend that has given the kernel pointers into io->out

@@ -3,8 +3,7 @@
  *   io_open ──> receiving <──> paused          io_write at any time before io_finish
  *      │            │
  *      │            ├─ on_end (EOF or error: nothing more comes in; writing may go on after EOF)
- *      └────────────┴─ io_close (now) / io_finish (after what is queued) ──> gone: on_gone, the
- * last
+ *      └────────────┴─ io_close (now) / io_finish (after what is queued) ──> on_gone, the last callback
  *
  * Lifetime  The caller embeds struct io. It is the loop's from io_open() until `on_gone` has run:
  *           after io_close() that is the one callback that still comes, at the end of the turn

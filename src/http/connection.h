@@ -6,9 +6,9 @@
  *   IDLE ─first byte─> HEAD ─whole head─> EXCHANGE ─answered─┬─body read─> (FLUSH) ─┤
  *    │                  │                  │  │              └─body left─> DRAIN ───┘
  *    │                  │                  │  └─upgrade, hand over─> GONE     │
- *    │                  └─bad, 408, 431────┴──bad body, 413, 408─> LINGER <───┘ (too much left, or
- * closing) │                                                               │ └─EOF, idle time-out,
- * drain───────────────────────────> GONE <──┘ EOF or timer
+ *    │                  └─bad, 408, 431────┴──bad body, 413, 408─> LINGER <───┘ too much left, or closing
+ *    │                                                               │
+ *    └─EOF, idle time-out, drain───────────────────────────> GONE <──┘ EOF or timer
  *
  *   FLUSH   an answer of which much is still queued: the next request waits
  *   DRAIN   reads what is left of a body that nobody wants, up to a bound

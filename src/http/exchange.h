@@ -3,14 +3,16 @@
  * The connection makes it and calls the server's handler once the head is there. The handler takes
  * it by setting `ops` and `owner`, or answers it before returning.
  *
- *   handler ──> (body ──> body end) ──> respond ──> write* ──> end      the ordinary way; respond
- * may come before the body's end └──────> answer                                                a
- * short answer in one call └──────> upgrade                                               101: the
- * connection's stream is handed over at any time: on_abort (the client is gone, broke the protocol
- * or timed out): the last callback
+ *   handler ──> (body ──> body end) ──> respond ──> write* ──> end     respond may come before the
+ *      │                                                               body's end
+ *      ├──────> answer     a short answer in one call
+ *      └──────> upgrade    101: the connection's stream is handed over
+ *
+ *   on_abort at any time: the client is gone, broke the protocol or timed out; the last callback
  *
  * Lifetime  Borrowed by the handler until exchange_end, _answer or _upgrade returns, or on_abort
- * has been called. The request's slices live as long. Threads   Loop thread only.
+ *           has been called. The request's slices live as long.
+ * Threads   Loop thread only.
  */
 #ifndef HTTP_EXCHANGE_H
 #define HTTP_EXCHANGE_H

@@ -1,9 +1,9 @@
 /* answer.c - what the program writes on stdout, as the answer of the exchange (RFC 3875, section
  * 6).
  *
- *   HEAD ──header block──> BODY ──end of stdout, or Content-Length reached──> no answer any more:
- * what still comes is dropped └──time-out, bad block, end without one──> page_answer_fail: the
- * server's own answer
+ *   HEAD ──header block──> BODY ──end of stdout, or Content-Length reached──> no answer any more: what still
+ *    │                                                                         comes is dropped
+ *    └── time-out, bad block, end without one: page_answer_fail, the server's own answer
  *
  * An HTML page gets one element more, which names its session to scripts (docs/protocol.md, section
  * 6). Only a page has a session: an answer with another status than 2xx, or without content, ends

@@ -1,11 +1,12 @@
 /* parts.h - struct page, and what the files of this room call of each other.
  *
- *   SPOOLING ──page_start──> RUNNING ──page_let_go──> EOF_SENT ──eof_grace──> TERM_SENT
- * ──term_grace──> KILL_SENT (a chunked body is            │ (the leader exits, members    │ │ │
- *    gathered; no program)        │  of its group are left:       │                  │ │ │ │  as
- * page_let_go)              │                  │                      │ │ └─ leader and group are
- * gone ───┴──────────────────┴──────────────────────┴──> GONE └─ the client is gone, or the program
- * can't be started ─────────────────────────────────────────────────> GONE
+ *   SPOOLING ──page_start──> RUNNING ──page_let_go──> EOF_SENT ──eof_grace──> TERM_SENT ──term_grace──> KILL_SENT
+ *      │                        │                         │                     │                       │
+ *      │                        └── the leader exits: as page_let_go, for what is left of its group      │
+ *      │                                                  │                     │                       │
+ *      └── the client is gone, or no program starts ──────┴── leader and group are gone ────────────────┴──> GONE
+ *
+ * SPOOLING: a chunked body is gathered; there is no program yet.
  *
  * The states are those of the program's process (ending.c makes the transitions from RUNNING on);
  * the answer has its own, in answer.c. A page is freed (page_settle) when its process is gone and

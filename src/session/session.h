@@ -1,27 +1,28 @@
 /* session.h - a conversation that outlives its connections: exactly once, in order, both ways
  * (docs/protocol.md).
  *
- *            session_attach                 session_attach (another wire: takeover)
- *   WAITING ───────────────> ATTACHED ────────────────────────┐
- *      │                      │    ^ <────────────────────────┘
- *      │       session_detach v    │ session_attach
- *      │                     DETACHED
- *      └──────────┬───────────┴──── session_end, grace over, the client's .close, a broken rule
- *                 v
- *               ENDING   (the owner has let go; keeps what the client has not yet acknowledged,
- * until it comes and gets it or grace is over)
- *                 v
- *               OVER     (on_over: the last callback)
+ *   WAITING ──session_attach──> ATTACHED <──session_attach── DETACHED
+ *      │                         │  │ ──session_detach──────>   │
+ *      │                         │  └── takeover: another wire  │
+ *      └────────────┬────────────┴──────────────────────────────┘
+ *                   ├── the client's .close, grace over, a broken rule ──> LEAVING ──session_end──> OVER
+ *                   └── session_end ──> ENDING ──all acknowledged, or grace over──────────────────> OVER
+ *
+ * LEAVING: the client has no part in it any more, the owner lets its program go. ENDING: the owner
+ * has let go, and what the client has not yet acknowledged is kept until it comes and gets it. OVER:
+ * on_over, the last callback.
  *
  * Between two parties: the *wire* (one WebSocket at a time, whatever it is made of) and the *owner*
  * (the program's side). It knows neither HTTP, nor WebSocket, nor processes.
  *
- * Numbers    session/outbox.h keeps what was sent and is not acknowledged; what was received is a
- * count. Bounds     Outgoing: session_writable() is false from `buffer_max` bytes unacknowledged
- * on; the owner then stops taking from its program. Incoming: the client may have `window` bytes
- * that the owner has not yet session_taken(); more is a breach of the protocol. Lifetime
- * session_new() to on_over; the table (session/table.h) finds it by id. The owner's pointer dies
- * with on_over. Threads    Loop thread only. Memory     At most 600 B while idle.
+ * Numbers   outbox.h keeps what was sent and is not acknowledged; inbox.h counts what was received.
+ * Bounds    Outgoing: session_writable() is false from `buffer_max` bytes unacknowledged on; the
+ *           owner then takes no more from its program. Incoming: the client may have `window` bytes
+ *           that the owner has not yet session_taken(); more is a breach of the protocol.
+ * Lifetime  session_new() to on_over; the table (table.h) finds it by id. The owner's pointer dies
+ *           with on_over.
+ * Threads   Loop thread only.
+ * Memory    At most 600 B while idle.
  */
 #ifndef SESSION_SESSION_H
 #define SESSION_SESSION_H

@@ -1,0 +1,88 @@
+/* clock.c - a session's time: the grace of a client that is away, the beat of one that is there, and the delay of acknowledgements. */
+#include "session/parts.h"
+
+#define ACK_MESSAGES 64  /* acknowledge at once after so many */
+#define ACK_DELAY_MS 200 /* and otherwise after this time */
+
+static void away(struct session *s)
+{
+    timer_start(s->loop, &s->timer,
+                s->goodbye ? s->config->goodbye_timeout_ms : s->config->detach_timeout_ms);
+}
+
+void session_lose_wire(struct session *s, const char *reason)
+{
+    s->counts->attached_now--;
+    s->wire = NULL;
+    timer_stop(&s->ack_timer);
+    s->acknowledged = s->inbox.taken; /* the next `.welcome` says it */
+    s->unacknowledged_bytes = 0;
+    away(s);
+    if (s->state == SESSION_ENDING)
+        return;
+    session_set_state(s, SESSION_DETACHED);
+    s->ops->on_detach(s, slice_of(reason));
+}
+
+static void beat(struct session *s)
+{
+    uint64_t now = loop_now_ms(s->loop);
+    if (now - s->heard_ms >= 2 * (uint64_t)s->config->ping_ms + 5000) {
+        struct session_wire *wire = s->wire;
+        wire->session = NULL;
+        session_lose_wire(s, "dead-peer");
+        wire->ops->close(wire, 1011, SLICE_LITERAL("dead-peer"));
+        return;
+    }
+    if (s->state == SESSION_ENDING && now - s->ended_ms >= s->config->detach_timeout_ms) {
+        session_say_end(s); /* it is there, but acknowledges nothing */
+        return;
+    }
+    if (now - s->said_ms >= s->config->ping_ms)
+        session_say(s, ".ping", 5);
+    if (s->wire)
+        timer_start(s->loop, &s->timer, s->config->ping_ms / 2 + 1);
+}
+
+static void on_timer(struct timer *timer)
+{
+    struct session *s = container_of(timer, struct session, timer);
+    if (s->wire) {
+        beat(s);
+    } else if (s->state == SESSION_ENDING) {
+        session_finish(s);
+    } else {
+        s->counts->ended_by_grace++;
+        session_leave(s, s->state == SESSION_WAITING ? "never-attached" : "grace-over");
+    }
+}
+
+static void on_ack_timer(struct timer *timer)
+{
+    session_say_ack(container_of(timer, struct session, ack_timer));
+}
+
+void session_ack_soon(struct session *s)
+{
+    if (!s->wire)
+        return;
+    if (s->unacknowledged_bytes >= s->config->window / 4 ||
+        s->inbox.taken - s->acknowledged >= ACK_MESSAGES)
+        session_say_ack(s);
+    else if (!timer_active(&s->ack_timer))
+        timer_start(s->loop, &s->ack_timer, ACK_DELAY_MS);
+}
+
+void session_clock_init(struct session *s)
+{
+    timer_init(&s->timer, on_timer);
+    timer_init(&s->ack_timer, on_ack_timer);
+    timer_start(s->loop, &s->timer, s->config->attach_timeout_ms);
+}
+
+void session_clock_attached(struct session *s)
+{
+    s->goodbye = false;
+    s->heard_ms = loop_now_ms(s->loop);
+    timer_start(s->loop, &s->timer, s->config->ping_ms / 2 + 1);
+}

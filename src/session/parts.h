@@ -1,0 +1,92 @@
+/* parts.h - struct session, and what the files of this room call of each other.
+ *
+ * session.h has the diagram of the states.
+ */
+#ifndef SESSION_PARTS_H
+#define SESSION_PARTS_H
+
+#include "session/entry.h"
+#include "session/inbox.h"
+#include "session/session.h"
+
+#define SESSION_REASON_MAX 120 /* bytes: a close frame has room for 123 */
+
+/* In this order: up to DETACHED the owner has a say. */
+enum session_state {
+    SESSION_WAITING,
+    SESSION_ATTACHED,
+    SESSION_DETACHED,
+    SESSION_LEAVING,
+    SESSION_ENDING,
+    SESSION_OVER
+};
+
+struct session {
+    struct entry entry;
+    struct reap reap;
+    struct loop *loop;
+    const struct session_config *config;
+    struct session_counts *counts;
+    struct session_table *table;
+    const struct session_ops *ops;
+    void *owner;
+    struct session_wire *wire; /* NULL: away */
+    struct timer timer;        /* grace while away, the ping's beat while attached */
+    struct timer ack_timer;
+    struct outbox outbox;
+    struct inbox inbox;
+    uint64_t acknowledged; /* how many of them the client knows to be taken */
+    uint64_t unacknowledged_bytes;
+    uint64_t heard_ms, said_ms; /* when something last came and went */
+    char *text;                 /* origin, then path */
+    uint16_t origin_len;
+    uint16_t path_len;
+    uint16_t end_code;
+    uint8_t state; /* enum session_state */
+    bool attached_before;
+    bool blocked; /* on_writable is owed */
+    bool goodbye;
+    char *end_reason; /* NULL: none, or no memory for it */
+    uint64_t ended_ms;
+};
+
+/* ---- session.c ---- */
+
+const char *session_state_name(const struct session *s);
+void session_set_state(struct session *s, enum session_state next);
+
+/* ---- talk.c: what goes out ---- */
+
+void session_put(struct session *s, bool binary, const struct slice *pieces, size_t count);
+void session_say(struct session *s, const char *text, int len);
+void session_say_welcome(struct session *s);
+/* Tells how much has been taken, if the client does not know. */
+void session_say_ack(struct session *s);
+/* Sends all that is not acknowledged. */
+void session_replay(struct session *s);
+void session_unblock(struct session *s);
+/* Lets the wire go: it is closed, and forgets us. */
+void session_drop_wire(struct session *s, unsigned code, const char *reason);
+
+/* ---- ending.c ---- */
+
+/* The first end is the one that counts. */
+void session_set_end(struct session *s, unsigned code, struct slice reason);
+/* Tells a client that is there, and is done. */
+void session_say_end(struct session *s);
+void session_finish(struct session *s);
+/* The client has no further part in it: what is left is for the owner to let its program go. */
+void session_leave(struct session *s, const char *reason);
+void session_breach(struct session *s, const char *why);
+
+/* ---- clock.c: grace, pings, delayed acknowledgement ---- */
+
+void session_clock_init(struct session *s);
+/* A wire has come. */
+void session_clock_attached(struct session *s);
+/* The wire is gone: grace begins. */
+void session_lose_wire(struct session *s, const char *reason);
+/* One more message has been taken. */
+void session_ack_soon(struct session *s);
+
+#endif

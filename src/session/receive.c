@@ -1,0 +1,71 @@
+/* receive.c - what a client sends: messages for the owner, and the protocol's own. */
+#include "session/parts.h"
+
+static void receive_message(struct session *s, const struct message *m, size_t size)
+{
+    if (s->state == SESSION_ENDING)
+        return; /* never acknowledged: the client learns by the end that it did not arrive */
+    if (!inbox_admits(&s->inbox, size, s->config->window)) {
+        session_breach(s, "more than the window");
+        return;
+    }
+    if (!inbox_receive(&s->inbox, (uint32_t)size)) {
+        session_abort(s, 1013, SLICE_LITERAL("overload"));
+        return;
+    }
+    s->counts->messages_in++;
+    s->ops->on_message(s, m);
+}
+
+static void receive_ack(struct session *s, struct slice number)
+{
+    uint64_t n;
+    if (!slice_to_uint(number, MESSAGE_CALL_MAX, &n) || !outbox_ack(&s->outbox, n)) {
+        session_breach(s, ".ack of what was not sent");
+        return;
+    }
+    if (s->state == SESSION_ENDING && !s->outbox.first)
+        session_say_end(s);
+    else
+        session_unblock(s);
+}
+
+static void receive_close(struct session *s)
+{
+    session_drop_wire(s, 1000, "");
+    if (s->state == SESSION_ENDING)
+        session_finish(s);
+    else
+        session_leave(s, "client-closed");
+}
+
+static void receive_control(struct session *s, const struct message *m)
+{
+    if (slice_equal(m->name, SLICE_LITERAL("ack")))
+        receive_ack(s, m->body);
+    else if (slice_equal(m->name, SLICE_LITERAL("ping")))
+        session_say(s, ".pong", 5);
+    else if (slice_equal(m->name, SLICE_LITERAL("bye")))
+        s->goodbye = true;
+    else if (slice_equal(m->name, SLICE_LITERAL("close")))
+        receive_close(s);
+}
+
+void session_receive(struct session_wire *wire, bool binary, struct slice data)
+{
+    struct session *s = wire->session;
+    struct message m;
+    if (!s)
+        return;
+    s->heard_ms = loop_now_ms(s->loop);
+    enum parse_status status =
+        binary ? message_parse_binary(data, &m) : message_parse_text(data, &m);
+    if (status != PARSE_OK)
+        session_breach(s, m.why);
+    else if (data.len > s->config->message_max)
+        session_breach(s, "more than maxMessage");
+    else if (m.kind == MESSAGE_CONTROL)
+        receive_control(s, &m);
+    else
+        receive_message(s, &m, data.len);
+}

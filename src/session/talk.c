@@ -1,0 +1,71 @@
+/* talk.c - what a session says to its client. */
+#include "session/parts.h"
+
+#include <stdio.h>
+
+void session_put(struct session *s, bool binary, const struct slice *pieces, size_t count)
+{
+    s->said_ms = loop_now_ms(s->loop);
+    s->wire->ops->send(s->wire, binary, pieces, count);
+}
+
+void session_say(struct session *s, const char *text, int len)
+{
+    struct slice piece = slice_make(text, (size_t)len);
+    session_put(s, false, &piece, 1);
+}
+
+void session_drop_wire(struct session *s, unsigned code, const char *reason)
+{
+    struct session_wire *wire = s->wire;
+    if (!wire)
+        return;
+    s->wire = NULL;
+    wire->session = NULL;
+    timer_stop(&s->ack_timer);
+    s->counts->attached_now--;
+    wire->ops->close(wire, code, slice_of(reason));
+}
+
+void session_say_welcome(struct session *s)
+{
+    char text[320];
+    int len =
+        snprintf(text, sizeof(text),
+                 ".welcome {\"session\":\"%.*s\",\"resumed\":%s,\"received\":%llu,\"window\":%u,"
+                 "\"maxMessage\":%u,\"ping\":%u,\"grace\":%u}",
+                 SESSION_ID_LEN, s->entry.id, s->attached_before ? "true" : "false",
+                 (unsigned long long)s->inbox.received, s->config->window, s->config->message_max,
+                 s->config->ping_ms, s->config->detach_timeout_ms);
+    session_say(s, text, len);
+}
+
+void session_say_ack(struct session *s)
+{
+    timer_stop(&s->ack_timer);
+    if (!s->wire || s->acknowledged == s->inbox.taken)
+        return;
+    char text[32];
+    int len = snprintf(text, sizeof(text), ".ack %llu", (unsigned long long)s->inbox.taken);
+    s->acknowledged = s->inbox.taken;
+    s->unacknowledged_bytes = 0;
+    session_say(s, text, len);
+}
+
+void session_replay(struct session *s)
+{
+    for (const struct outbox_message *m = s->outbox.first; m && s->wire; m = m->next) {
+        struct slice piece = slice_make(m->data, m->len);
+        session_put(s, m->binary, &piece, 1);
+        s->counts->replayed++;
+    }
+}
+
+void session_unblock(struct session *s)
+{
+    if (!s->blocked || s->outbox.bytes > s->config->buffer_max / 2)
+        return;
+    s->blocked = false;
+    if (s->state <= SESSION_DETACHED)
+        s->ops->on_writable(s);
+}
