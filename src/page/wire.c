@@ -62,6 +62,9 @@ static void on_end(struct ws_peer *peer, unsigned code, struct slice reason)
 {
     struct page_wire *wire = ws_peer_owner(peer);
     (void)reason; /* a peer's own words are no token */
+    /* Firefox closes a page's sockets with 1001 (RFC 6455, 7.4.1) before the page can say it. */
+    if (wire->wire.session && code == 1001)
+        session_receive(&wire->wire, false, SLICE_LITERAL(".bye"));
     if (wire->wire.session)
         session_detach(&wire->wire, code == 1006 ? SLICE_LITERAL("lost") : SLICE_LITERAL("closed"));
     release(wire);
