@@ -176,7 +176,7 @@ static void a_wrong_file_is_refused_with_line_and_expectation(void **state)
     } rows[] = {
         {"threads = 2\nhead-max = huge\n", ":2: head-max: expected a size"},
         {"\n\nnonsense = 1\n", ":3: "},
-        {"threads = 2\nthreads\n", ":2: "},
+        {"threads = 2\nthreads", ":2: "},
         {"log-level = loud\n", ":1: log-level: expected one of"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
