@@ -97,6 +97,8 @@ static void refuse_waiting(struct page *p, const struct refusal *refusal)
     refuse(p->host, x, p->same_origin, refusal);
     page_end_session(p, refusal->code, refusal->token);
     page_let_go(p);
+    timer_stop(&p->answer_timer);
+    page_answer_free(p); /* last: the refusal may be the program's own */
 }
 
 void page_direct_refuse(struct page *p, unsigned code, struct slice reason, uint32_t retry_s)

@@ -37,10 +37,11 @@ static void process_gone(struct page *p)
         page_events_end(p);
 }
 
-/* There is no event for the end of a group, only the question. */
+/* There is no event for the end of a group, only the question; and a zombie that waits for a slow
+ * init counts as alive. SIGKILL reaches every member, so nobody is waited for after that. */
 static void poll_group(struct page *p)
 {
-    if (!process_group_alive(&p->process)) {
+    if (p->state == PAGE_KILL_SENT || !process_group_alive(&p->process)) {
         process_gone(p);
         return;
     }
@@ -68,6 +69,8 @@ void page_kill(struct page *p)
     page_set_state(p, PAGE_KILL_SENT);
     p->host->counts.killed++;
     send_signal(p, SIGKILL, "KILL");
+    if (p->exited)
+        poll_group(p);
 }
 
 static void on_end_timer(struct timer *timer)

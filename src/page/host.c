@@ -73,6 +73,8 @@ static void stop(struct page *p)
     p->x = NULL;
     if (x)
         exchange_fail(x);
+    page_answer_free(p);
+    timer_stop(&p->answer_timer);
     if (p->plain)
         ws_peer_drop(p->plain);
     p->plain = NULL;
