@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <unistd.h>
 
 static_assert(sizeof(struct stream) <= 128, "the contract of stream.h");
@@ -231,6 +232,12 @@ int stream_peer(const struct stream *s, struct net_address *ret)
 int stream_local(const struct stream *s, struct net_address *ret)
 {
     return ask_name(getsockname, s->io.fd, ret);
+}
+
+bool stream_peer_gone(const struct stream *s)
+{
+    struct pollfd look = {.fd = s->io.fd, .events = POLLRDHUP};
+    return poll(&look, 1, 0) > 0;
 }
 
 int stream_detach(struct stream *s, struct stream_parcel *ret)

@@ -87,6 +87,10 @@ static inline struct loop *stream_loop(const struct stream *s)
 int stream_peer(const struct stream *s, struct net_address *ret);
 int stream_local(const struct stream *s, struct net_address *ret);
 
+/* Has the peer ended its side, or broken the connection? Asks the kernel: while a stream is paused
+ * its end is not told. */
+bool stream_peer_gone(const struct stream *s);
+
 /* For the way to another worker: detach here (the stream object is gone), post the parcel, adopt
  * there, where it is not paused. */
 struct stream_parcel {

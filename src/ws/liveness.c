@@ -67,6 +67,13 @@ static void look_for_life(struct ws_peer *p, uint64_t now)
     }
 }
 
+/* An owner that has not read for so long will hardly want what a vanished peer had still sent. */
+static void look_for_end(struct ws_peer *p, uint64_t now)
+{
+    if (now >= p->received_ms + p->config->ping_interval_ms && stream_peer_gone(p->stream))
+        peer_cut(p, 1006, "it left while nobody read");
+}
+
 /* By now the kernel has taken what it would. */
 static void look_at_queue(struct ws_peer *p)
 {
@@ -85,7 +92,9 @@ static void fire(struct timer *timer)
         reader_release(p);
     if (p->state == PEER_CLOSING && now >= p->close_due_ms)
         peer_end(p, p->close_code, SLICE_NONE);
-    else if (watches(p) && !p->paused)
+    else if (watches(p) && p->paused)
+        look_for_end(p, now);
+    else if (watches(p))
         look_for_life(p, now);
     if (p->state != PEER_GONE)
         liveness_arm(p);

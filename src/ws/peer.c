@@ -179,6 +179,8 @@ void ws_peer_pause(struct ws_peer *p)
 {
     if (p->state != PEER_OPEN)
         return;
+    if (!p->paused)
+        p->received_ms = loop_now_ms(stream_loop(p->stream));
     p->paused = true;
     peer_settle(p);
 }

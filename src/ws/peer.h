@@ -68,7 +68,8 @@ void ws_peer_ping(struct ws_peer *peer, struct slice data);
 /* Bytes not yet taken by the kernel. */
 size_t ws_peer_queued(const struct ws_peer *peer);
 /* Nothing is delivered while paused, not even what has come already; it is kept and comes after
- * resuming, from the loop. A paused peer is never taken for dead. */
+ * resuming, from the loop. A paused peer is never taken for dead; but one that has been paused for a
+ * ping_interval and whose client has left ends with 1006. */
 void ws_peer_pause(struct ws_peer *peer);
 void ws_peer_resume(struct ws_peer *peer);
 

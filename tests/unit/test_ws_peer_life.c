@@ -110,6 +110,24 @@ static void a_paused_peer_is_never_taken_for_dead(void **state)
     assert_in_range(h.timers, h.now_ms - 1000, h.now_ms - 1000 + 30);
 }
 
+static void pause_and_vanish(struct harness *harness)
+{
+    if (harness->now_ms == 1002)
+        ws_peer_pause(harness->peer);
+    if (harness->now_ms == 1010)
+        shutdown(harness->fd, SHUT_WR);
+}
+
+static void a_client_that_vanishes_while_nobody_reads_is_noticed(void **state)
+{
+    (void)state;
+    begin_watched();
+    h.each_turn = pause_and_vanish;
+    harness_run(&h);
+    assert_string_equal(h.events.bytes, "end 1006 it left while nobody read|");
+    assert_in_range(h.now_ms, 1022, 1046);
+}
+
 /* ---- closing ---- */
 
 static void close_at_1003(struct harness *harness)
@@ -412,6 +430,7 @@ int main(void)
         cmocka_unit_test(rfc6455_5_5_3_a_peer_that_answers_pings_lives),
         cmocka_unit_test(a_peer_that_talks_is_never_pinged),
         cmocka_unit_test(a_paused_peer_is_never_taken_for_dead),
+        cmocka_unit_test(a_client_that_vanishes_while_nobody_reads_is_noticed),
         cmocka_unit_test(rfc6455_7_1_4_a_close_is_clean_when_both_have_sent_one),
         cmocka_unit_test(rfc6455_5_5_1_after_our_close_data_is_ignored_and_pings_are_answered),
         cmocka_unit_test(a_peer_that_never_answers_a_close_is_let_go),
