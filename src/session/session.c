@@ -210,7 +210,8 @@ void session_end(struct session *s, unsigned code, struct slice reason)
     }
     if (s->state > SESSION_DETACHED)
         return;
-    bool nobody = s->state == SESSION_WAITING && !s->outbox.first;
+    /* A plain CGI program: it has made its page and never had more to say. A failure is told. */
+    bool nobody = s->state == SESSION_WAITING && !s->outbox.first && code == 1000;
     session_set_end(s, code, reason);
     session_say_ack(s);
     if (nobody || (s->wire && !s->outbox.first))

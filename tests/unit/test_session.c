@@ -512,6 +512,15 @@ static void an_end_without_any_page_leaves_nothing(void **state)
     assert_int_equal(session_table_count(f.table), 0);
 }
 
+static void a_failure_before_the_page_came_is_told_when_it_comes(void **state)
+{
+    (void)state;
+    session_end(f.session, 4500, SLICE_LITERAL("program-failed status=1"));
+    struct wire *w = attach(0);
+    assert_int_equal(w->close_code, 4500);
+    wire_free(w);
+}
+
 static void a_page_that_is_there_and_acknowledges_nothing_is_not_kept_for_ever(void **state)
 {
     (void)state;
@@ -662,6 +671,7 @@ int main(void)
         T(an_end_waits_for_the_last_messages_to_be_acknowledged),
         T(an_end_while_the_page_is_away_is_told_when_it_returns),
         T(an_end_without_any_page_leaves_nothing),
+        T(a_failure_before_the_page_came_is_told_when_it_comes),
         T(a_page_that_is_there_and_acknowledges_nothing_is_not_kept_for_ever),
         T(silence_is_broken_by_a_ping_and_a_dead_peer_is_dropped_within_a_minute),
         T(a_peer_that_answers_pings_lives),
