@@ -27,23 +27,8 @@ def pin(cpu):
     return lambda: os.sched_setaffinity(0, {cpu})
 
 
-class Server:
-    COMMANDS = {
-        "raw": [str(BUILD / "bench/raw_echo")],
-        "httpsocket": [str(BUILD / "examples/echo")],
-        "libwebsockets": [str(BUILD / "bench/lws_echo")],
-        "ws": ["node", str(ROOT / "bench/ws_echo.mjs")],
-    }
-
-    def __init__(self, name):
-        self.name = name
-        command = [*self.COMMANDS[name], str(free_port())]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=pin(SERVER_CPU))
-        line = self.process.stdout.readline()
-        found = re.match(r"listening on \S+:(\d+)$", line)
-        if not found:
-            raise SystemExit(f"{name} does not start: {line!r}")
-        self.port = int(found[1])
+class Measured:
+    """A process whose cost can be asked for."""
 
     def cpu_seconds(self):
         """User and system time of all its threads so far, in nanoseconds' resolution."""
@@ -55,9 +40,39 @@ class Server:
         text = pathlib.Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
         return sum(int(n) for n in re.findall(r"^Private_(?:Dirty|Clean|Hugetlb):\s+(\d+) kB", text, re.M)) * 1024
 
+    def start(self, name, command):
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                                        preexec_fn=pin(SERVER_CPU))
+        line = self.process.stdout.readline()
+        found = re.match(r"listening on \S+:(\d+)$", line)
+        if not found:
+            raise SystemExit(f"{name} does not start: {line!r}")
+        self.port = int(found[1])
+
     def stop(self):
         self.process.terminate()
         self.process.wait()
+
+
+class PageServer(Measured):
+    """httpsocketd over a folder, with one worker."""
+
+    def __init__(self, root):
+        self.start("httpsocketd", [str(BUILD / "httpsocketd"), "--listen", "127.0.0.1:0", "--threads", "1", "--log-level", "error",
+                                   "--programs-max", "100000", "--programs-per-client", "100000", "--drain-timeout", "1s", root])
+
+
+class Server(Measured):
+    COMMANDS = {
+        "raw": [str(BUILD / "bench/raw_echo")],
+        "httpsocket": [str(BUILD / "examples/echo")],
+        "libwebsockets": [str(BUILD / "bench/lws_echo")],
+        "ws": ["node", str(ROOT / "bench/ws_echo.mjs")],
+    }
+
+    def __init__(self, name):
+        self.name = name
+        self.start(name, [*self.COMMANDS[name], str(free_port())])
 
 
 def present(name):
