@@ -13,7 +13,7 @@ struct list {
 };
 
 /* The object that embeds `node` as its member `member`. */
-#define container_of(node, type, member) ((type *)((char *)(node) - offsetof(type, member)))
+#define container_of(node, type, member) ((type *)((char *)(node)-offsetof(type, member)))
 
 static inline void list_init(struct list *l)
 {

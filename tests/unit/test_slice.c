@@ -1,8 +1,8 @@
 #include "base/slice.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <cmocka.h>
 
 static void numbers_are_digits_only_and_bounded(void **state)
 {
@@ -13,7 +13,8 @@ static void numbers_are_digits_only_and_bounded(void **state)
     assert_true(slice_to_uint(slice_of("18446744073709551615"), UINT64_MAX, &n));
     assert_true(n == UINT64_MAX);
     n = 7;
-    const char *bad[] = {"", "-1", "+1", " 1", "1 ", "1a", "18446744073709551616", "99999999999999999999999"};
+    const char *bad[] = {
+        "", "-1", "+1", " 1", "1 ", "1a", "18446744073709551616", "99999999999999999999999"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
         assert_false(slice_to_uint(slice_of(bad[i]), UINT64_MAX, &n));
     assert_false(slice_to_uint(slice_of("11"), 10, &n));
