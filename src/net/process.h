@@ -1,9 +1,9 @@
 /* process.h - a child process in a process group of its own.
  *
- * Started by posix_spawn (vfork underneath: its cost does not grow with our memory), watched by
- * pidfd. Signals and reaping are safe from reused ids: the leader is reaped by its pidfd, the
- * kernel keeps its number from being given out again while the group has members, and once the
- * group was seen empty it is not signalled again.
+ * Started by vfork: its cost does not grow with our memory. Watched by pidfd. Signals and reaping
+ * are safe from reused ids: the leader is reaped by its pidfd, the kernel keeps its number from
+ * being given out again while the group has members, and once the group was seen empty it is not
+ * signalled again.
  *
  * Lifetime  The caller embeds struct process; it is ours from process_start() until on_exit has
  *           run. Nobody else in this program may wait for children, nor ignore SIGCHLD.
