@@ -18,7 +18,7 @@ static bool is_local_literal(const struct authority *host, const struct net_addr
 {
     char text[NET_ADDRESS_TEXT_MAX];
     struct authority literal;
-    if (host->kind == HOST_NAME)
+    if (!local || host->kind == HOST_NAME)
         return false;
     size_t len = net_address_print(local, text);
     return authority_parse(slice_make(text, len), &literal) && authority_host_equal(host, &literal);

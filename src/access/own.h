@@ -18,7 +18,7 @@ struct own_origins {
 
 /* Is the request's Host ours? Then *ret is the origin that its page has. A configured origin is
  * found by host and port, whatever the listener's scheme: TLS may end at a proxy. `local`: where
- * the connection came in. */
+ * the connection came in; NULL: not known, and then it makes no Host ours. */
 bool own_origin(const struct own_origins *own, enum origin_scheme scheme, struct slice host,
                 const struct net_address *local, struct origin *ret);
 

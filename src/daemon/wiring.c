@@ -125,7 +125,8 @@ static void answer_site(struct worker *w, struct exchange *x, const struct origi
         exchange_answer(x, 403, SLICE_LITERAL("not to be read"), NULL, 0);
         return;
     case SITE_FAILED:
-        exchange_answer(x, 503, SLICE_LITERAL("the server can't open files right now"), &retry_soon, 1);
+        exchange_answer(x, 503, SLICE_LITERAL("the server can't open files right now"), &retry_soon,
+                        1);
         return;
     case SITE_REDIRECT:
         static_redirect_to_folder(x);
@@ -139,13 +140,15 @@ static void answer_site(struct worker *w, struct exchange *x, const struct origi
     }
 }
 
+/* Where the connection came in is asked only if that may matter: it is a system call. */
 static bool is_ours(struct worker *w, struct exchange *x, struct origin *ret)
 {
+    enum origin_scheme scheme = x->secure ? ORIGIN_HTTPS : ORIGIN_HTTP;
     struct net_address local;
-    if (exchange_local(x, &local) < 0)
-        return false;
-    return own_origin(&w->own, x->secure ? ORIGIN_HTTPS : ORIGIN_HTTP, x->request->host, &local,
-                      ret);
+    if (own_origin(&w->own, scheme, x->request->host, NULL, ret))
+        return true;
+    return exchange_local(x, &local) == 0 &&
+           own_origin(&w->own, scheme, x->request->host, &local, ret);
 }
 
 void wiring_request(struct http_server *server, struct exchange *x)

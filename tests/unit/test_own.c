@@ -36,6 +36,9 @@ static void without_configuration_loopback_names_and_the_literal_address_are_our
     assert_false(ours(&none, ORIGIN_HTTP, "localhost.evil.example", "127.0.0.1:8080", ""));
     assert_false(ours(&none, ORIGIN_HTTP, "", "127.0.0.1:8080", ""));
     assert_false(ours(&none, ORIGIN_HTTP, "a b", "127.0.0.1:8080", ""));
+    struct origin origin;
+    assert_true(own_origin(&none, ORIGIN_HTTP, SLICE_LITERAL("localhost"), NULL, &origin));
+    assert_false(own_origin(&none, ORIGIN_HTTP, SLICE_LITERAL("192.0.2.7"), NULL, &origin));
 }
 
 static void with_configured_origins_nothing_else_is(void **state)
