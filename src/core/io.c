@@ -251,16 +251,31 @@ static int examine(int fd)
     return (S_ISSOCK(st.st_mode) ? IO_SOCKET : 0) | ((mode & O_ACCMODE) == O_WRONLY ? IO_ENDED : 0);
 }
 
-int io_open(struct loop *loop, struct io *io, int fd, const struct io_ops *ops, bool paused)
+static int open_with(struct loop *loop, struct io *io, int fd, int flags, const struct io_ops *ops,
+                     bool paused)
 {
-    int flags = examine(fd);
-    if (flags < 0)
-        return flags;
     *io = (struct io){.ops = ops, .loop = loop, .fd = fd};
     io->flags = (uint16_t)(flags | (paused ? IO_PAUSED : 0));
     list_init(&io->dirty);
     timer_init(&io->linger, io_linger_over);
     return loop->backend->io_start(io);
+}
+
+int io_open(struct loop *loop, struct io *io, int fd, const struct io_ops *ops, bool paused)
+{
+    int flags = examine(fd);
+    return flags < 0 ? flags : open_with(loop, io, fd, flags, ops, paused);
+}
+
+int io_open_known(struct loop *loop, struct io *io, int fd, enum io_kind kind,
+                  const struct io_ops *ops, bool paused)
+{
+    static const int flags[] = {
+        [IO_KIND_SOCKET] = IO_SOCKET,
+        [IO_KIND_PIPE_IN] = 0,
+        [IO_KIND_PIPE_OUT] = IO_ENDED,
+    };
+    return open_with(loop, io, fd, flags[kind], ops, paused);
 }
 
 void io_pause(struct io *io)

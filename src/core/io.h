@@ -72,6 +72,16 @@ struct io {
  * caller's. */
 int io_open(struct loop *loop, struct io *io, int fd, const struct io_ops *ops, bool paused);
 
+/* As io_open, for a descriptor that its maker knows and has made non-blocking: three system calls
+ * fewer. */
+enum io_kind {
+    IO_KIND_SOCKET,
+    IO_KIND_PIPE_IN, /* the end that is read */
+    IO_KIND_PIPE_OUT
+};
+int io_open_known(struct loop *loop, struct io *io, int fd, enum io_kind kind,
+                  const struct io_ops *ops, bool paused);
+
 /* While paused neither bytes nor the end are reported. Pausing and resuming cost no system call
  * unless something arrives in between. */
 void io_pause(struct io *io);

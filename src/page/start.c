@@ -31,14 +31,25 @@ static void close_all(int fds[END_COUNT])
     }
 }
 
-static int make_pipe(int *read_end, int *write_end)
+/* `ours` does not wait; the program's end does, as programs expect. */
+static int make_pipe(int *child, int *ours, int ours_index)
 {
     int fds[2];
     if (pipe2(fds, O_CLOEXEC) < 0)
         return -errno;
-    *read_end = fds[0];
-    *write_end = fds[1];
-    return 0;
+    *ours = fds[ours_index];
+    *child = fds[!ours_index];
+    return fcntl(*ours, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+static int make_pair(int *child, int *ours)
+{
+    int fds[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+        return -errno;
+    *ours = fds[0];
+    *child = fds[1];
+    return fcntl(*ours, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 }
 
 static int make_stdin(struct page *p, struct ends *ends)
@@ -50,32 +61,29 @@ static int make_stdin(struct page *p, struct ends *ends)
         return 0;
     }
     if (request->body == HTTP_BODY_LENGTH && request->content_length > 0)
-        return make_pipe(&ends->child[0], &ends->ours[0]);
+        return make_pipe(&ends->child[0], &ends->ours[0], 1);
     return 0; /* /dev/null, which all programs share */
 }
 
 static int make_ends(struct page *p, struct ends *ends)
 {
     *ends = (struct ends){{-1, -1, -1, -1}, {-1, -1, -1, -1}};
-    int pair[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-        return -errno;
-    ends->ours[3] = pair[0];
-    ends->child[3] = pair[1];
-    int error = make_pipe(&ends->ours[1], &ends->child[1]);
+    int error = make_pair(&ends->child[3], &ends->ours[3]);
     if (!error)
-        error = make_pipe(&ends->ours[2], &ends->child[2]);
+        error = make_pipe(&ends->child[1], &ends->ours[1], 0);
+    if (!error)
+        error = make_pipe(&ends->child[2], &ends->ours[2], 0);
     if (!error)
         error = make_stdin(p, ends);
     return error;
 }
 
-static int open_pipe(struct page *p, struct page_pipe *pipe, int *fd, const struct io_ops *ops,
-                     bool paused)
+static int open_pipe(struct page *p, struct page_pipe *pipe, int *fd, enum io_kind kind,
+                     const struct io_ops *ops, bool paused)
 {
     if (*fd < 0)
         return 0;
-    int error = io_open(p->host->loop, &pipe->io, *fd, ops, paused);
+    int error = io_open_known(p->host->loop, &pipe->io, *fd, kind, ops, paused);
     if (error < 0)
         return error;
     *fd = -1;
@@ -87,13 +95,14 @@ static int open_pipe(struct page *p, struct page_pipe *pipe, int *fd, const stru
 static int open_pipes(struct page *p, struct ends *ends)
 {
     bool waits = p->kind == PAGE_DIRECT || p->kind == PAGE_PLAIN;
-    int error = open_pipe(p, &p->events, &ends->ours[3], &page_events_io_ops, waits);
+    int *fds = ends->ours;
+    int error = open_pipe(p, &p->events, &fds[3], IO_KIND_SOCKET, &page_events_io_ops, waits);
     if (!error)
-        error = open_pipe(p, &p->out, &ends->ours[1], &page_answer_io_ops, false);
+        error = open_pipe(p, &p->out, &fds[1], IO_KIND_PIPE_IN, &page_answer_io_ops, false);
     if (!error)
-        error = open_pipe(p, &p->err, &ends->ours[2], &page_stderr_io_ops, false);
+        error = open_pipe(p, &p->err, &fds[2], IO_KIND_PIPE_IN, &page_stderr_io_ops, false);
     if (!error)
-        error = open_pipe(p, &p->in, &ends->ours[0], &page_body_io_ops, true);
+        error = open_pipe(p, &p->in, &fds[0], IO_KIND_PIPE_OUT, &page_body_io_ops, true);
     return error;
 }
 

@@ -1094,6 +1094,29 @@ static void a_finished_pipe_is_gone_when_its_queue_is_empty(void **state)
     close(fds[0]);
 }
 
+static void opens_alike(int fd, enum io_kind kind)
+{
+    struct io found, known;
+    assert_int_equal(io_open(loop, &found, fd, &probe_ops, false), 0);
+    assert_int_equal(io_release(&found), fd);
+    assert_int_equal(io_open_known(loop, &known, fd, kind, &probe_ops, false), 0);
+    assert_int_equal(io_release(&known), fd);
+    assert_int_equal(known.flags, found.flags);
+    assert_int_equal(close(fd), 0);
+}
+
+static void what_the_maker_says_of_a_descriptor_is_what_would_be_found(void **state)
+{
+    (void)state;
+    int pipe[2], pair[2];
+    assert_int_equal(pipe2(pipe, O_CLOEXEC | O_NONBLOCK), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+    opens_alike(pipe[0], IO_KIND_PIPE_IN);
+    opens_alike(pipe[1], IO_KIND_PIPE_OUT);
+    opens_alike(pair[0], IO_KIND_SOCKET);
+    close(pair[1]);
+}
+
 static void what_is_no_stream_is_refused_and_stays_the_callers(void **state)
 {
     (void)state;
@@ -1220,6 +1243,7 @@ int main(void)
         loop_test(a_pipe_is_written_and_closed_by_shutdown),
         loop_test(a_pipe_without_reader_is_an_error),
         loop_test(a_finished_pipe_is_gone_when_its_queue_is_empty),
+        loop_test(what_the_maker_says_of_a_descriptor_is_what_would_be_found),
         loop_test(what_is_no_stream_is_refused_and_stays_the_callers),
         loop_test(a_released_descriptor_lives_on_and_its_io_is_forgotten_at_once),
         loop_test(an_io_released_by_another_is_forgotten_at_once),
