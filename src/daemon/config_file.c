@@ -2,11 +2,14 @@
 
 #include <confuse.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define OPTIONS_MAX 64
 
 /* libconfuse hands its callbacks no pointer of ours. A file is read by one thread. */
+static const char *reading_path;
 static struct text *reading_why;
 static struct config *reading_config;
 
@@ -16,8 +19,8 @@ static void on_error(cfg_t *cfg, const char *format, va_list args)
     if (reading_why->len)
         return; /* the first error is the one to mend */
     vsnprintf(message, sizeof(message), format, args);
-    if (cfg && cfg->filename && cfg->line)
-        text_printf(reading_why, "%s:%d: ", cfg->filename, cfg->line);
+    if (cfg && cfg->line)
+        text_printf(reading_why, "%s:%d: ", reading_path, cfg->line);
     text_printf(reading_why, "%s", message);
 }
 
@@ -53,6 +56,81 @@ static void watch_option(void *arg, const char *name, char letter)
     cfg_set_validate_func(arg, name, on_value);
 }
 
+/* ---- comments: libconfuse counts a line of them as several, so they are blanked before it sees them ---- */
+
+static size_t string_end(struct slice text, size_t at)
+{
+    char quote = text.ptr[at++];
+    while (at < text.len && text.ptr[at] != quote)
+        at += text.ptr[at] == '\\' ? 2 : 1;
+    return at + 1;
+}
+
+/* Where the comment that begins at `at` ends; `at` itself if none does. */
+static size_t comment_end(struct slice text, size_t at)
+{
+    struct slice rest = slice_skip(text, at);
+    bool begins = at == 0 || strchr(" \t\r\n{},=", text.ptr[at - 1]);
+    if (!begins)
+        return at;
+    if (slice_starts_with(rest, SLICE_LITERAL("#")) || slice_starts_with(rest, SLICE_LITERAL("//")))
+        return at + slice_find(rest, '\n');
+    const char *end = slice_starts_with(rest, SLICE_LITERAL("/*"))
+                          ? memmem(rest.ptr + 2, rest.len - 2, "*/", 2)
+                          : NULL;
+    return end ? at + (size_t)(end - rest.ptr) + 2 : at;
+}
+
+static void blank_comments(char *data, size_t len)
+{
+    struct slice text = slice_make(data, len);
+    for (size_t at = 0; at < len; at++) {
+        if (data[at] == '"' || data[at] == '\'') {
+            at = string_end(text, at) - 1;
+            continue;
+        }
+        for (size_t end = comment_end(text, at); at < end; at++)
+            if (data[at] != '\n')
+                data[at] = ' ';
+    }
+}
+
+/* The file, ended by NUL; the caller frees it. NULL: errno says why. */
+static char *read_whole(const char *path)
+{
+    char *data = NULL;
+    size_t size = 0;
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return NULL;
+    errno = 0;
+    ssize_t len = getdelim(&data, &size, '\0', file);
+    int error = ferror(file) ? errno : 0;
+    fclose(file);
+    if (error) {
+        free(data);
+        errno = error;
+        return NULL;
+    }
+    if (len > 0)
+        blank_comments(data, (size_t)len);
+    return len > 0 ? data : (free(data), strdup(""));
+}
+
+static bool parse(cfg_t *cfg, const char *path)
+{
+    char *data = read_whole(path);
+    if (!data) {
+        text_printf(reading_why, "%s: %s", path, strerror(errno));
+        return false;
+    }
+    int result = cfg_parse_buf(cfg, data);
+    free(data);
+    if (result != CFG_SUCCESS && !reading_why->len)
+        text_printf(reading_why, "%s: can't be read as a config file", path);
+    return result == CFG_SUCCESS;
+}
+
 bool config_read_file(struct config *c, const char *path, struct text *why)
 {
     struct option_list list = {0};
@@ -64,15 +142,12 @@ bool config_read_file(struct config *c, const char *path, struct text *why)
         text_printf(why, "%s: out of memory", path);
         return false;
     }
+    reading_path = path;
     reading_why = why;
     reading_config = c;
     cfg_set_error_function(cfg, on_error);
     config_each(watch_option, cfg);
-    errno = 0;
-    int result = cfg_parse(cfg, path);
-    if (result != CFG_SUCCESS && !why->len)
-        text_printf(why, "%s: %s", path,
-                    result == CFG_FILE_ERROR ? strerror(errno) : "can't be read as a config file");
+    bool ok = parse(cfg, path);
     cfg_free(cfg);
-    return result == CFG_SUCCESS;
+    return ok;
 }

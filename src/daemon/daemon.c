@@ -240,8 +240,13 @@ static int open_admin(struct control *c)
     if (error == 0)
         error = listener_start(c->daemon.loop, &c->admin_listener, fd, NULL, on_admin_stream, c);
     c->admin_listening = error == 0;
+    char text[NET_ADDRESS_TEXT_MAX];
     if (error < 0)
         log_error("admin.failed", log_text("address", config->admin), log_errno("error", error));
+    else
+        log_info("admin.listening",
+                 log_quoted("address",
+                            slice_make(text, net_address_print(&config->admin_address, text))));
     return error;
 }
 

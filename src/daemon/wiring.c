@@ -103,11 +103,9 @@ static void connect_page(struct worker *w, struct exchange *x, const struct ws_h
         close(found.fd);
     if (found.kind == SITE_FAILED)
         page_refuse(&w->pages, x, 1013, SLICE_LITERAL("overload"), 1, same_origin);
-    else if (found.kind == SITE_PROGRAM)
+    else /* a session goes on though its program's file has gone */
         page_connect(&w->pages, x, &found, same_origin ? origin_write(own, text) : SLICE_NONE,
                      same_origin);
-    else
-        page_refuse(&w->pages, x, 4404, SLICE_LITERAL("no-program"), 0, same_origin);
 }
 
 /* ---- ordinary requests ---- */

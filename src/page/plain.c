@@ -64,7 +64,8 @@ static void on_end(struct ws_peer *peer, unsigned code, struct slice reason)
     page_settle(p);
 }
 
-static const struct ws_peer_ops peer_ops = {on_message, on_drain, on_end};
+static const struct ws_peer_ops peer_ops = {
+    .on_message = on_message, .on_drain = on_drain, .on_end = on_end};
 
 void page_plain_open(struct page *p)
 {

@@ -58,6 +58,12 @@ static void on_message(struct ws_peer *peer, enum ws_op op, struct bytes data)
         session_receive(&wire->wire, op == WS_OP_BINARY, slice_from_bytes(data));
 }
 
+static void on_too_long(struct ws_peer *peer)
+{
+    struct page_wire *wire = ws_peer_owner(peer);
+    session_receive_too_long(&wire->wire);
+}
+
 static void on_end(struct ws_peer *peer, unsigned code, struct slice reason)
 {
     struct page_wire *wire = ws_peer_owner(peer);
@@ -70,7 +76,8 @@ static void on_end(struct ws_peer *peer, unsigned code, struct slice reason)
     release(wire);
 }
 
-static const struct ws_peer_ops peer_ops = {.on_message = on_message, .on_end = on_end};
+static const struct ws_peer_ops peer_ops = {
+    .on_message = on_message, .on_too_long = on_too_long, .on_end = on_end};
 
 /* ---- opening ---- */
 

@@ -30,6 +30,7 @@ static void beat(struct session *s)
     if (now - s->heard_ms >= 2 * (uint64_t)s->config->ping_ms + 5000) {
         struct session_wire *wire = s->wire;
         wire->session = NULL;
+        s->counts->dead_peers++;
         session_lose_wire(s, "dead-peer");
         wire->ops->close(wire, 1011, SLICE_LITERAL("dead-peer"));
         return;

@@ -69,3 +69,9 @@ void session_receive(struct session_wire *wire, bool binary, struct slice data)
     else
         receive_message(s, &m, data.len);
 }
+
+void session_receive_too_long(struct session_wire *wire)
+{
+    if (wire->session)
+        session_breach(wire->session, "more than maxMessage");
+}

@@ -80,7 +80,7 @@ struct session_config {
 
 struct session_counts {
     uint64_t started, now, attached_now, attaches, resumes, replayed, messages_in, messages_out,
-        ended_by_grace, breaches;
+        ended_by_grace, breaches, dead_peers;
 };
 
 struct session_table;
@@ -118,6 +118,8 @@ void session_detach(struct session_wire *wire, struct slice reason);
 
 /* A WebSocket message from the wire. May end the session. */
 void session_receive(struct session_wire *wire, bool binary, struct slice data);
+/* A message of more than message_max bytes, which nobody has read. Ends the session. */
+void session_receive_too_long(struct session_wire *wire);
 
 /* Queues a message to the client; sent at once if attached. Always taken: the owner looks at
  * session_writable() before it takes more from its program. */

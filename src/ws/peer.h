@@ -32,10 +32,13 @@ struct ws_peer_ops {
     /* 1006: lost without a close frame; 1005: a close frame without a code. `reason` is valid
      * during the call. */
     void (*on_end)(struct ws_peer *peer, unsigned code, struct slice reason);
+    /* A message above message_max has begun: close or drop the peer, with a code of your own. NULL:
+     * it is failed with 1009. */
+    void (*on_too_long)(struct ws_peer *peer);
 };
 
 struct ws_config {
-    uint64_t message_max;      /* bytes; above: 1009 */
+    uint64_t message_max;      /* bytes; above: on_too_long */
     uint32_t ping_interval_ms; /* without anything received: a ping; 0: never */
     uint32_t pong_timeout_ms;  /* after that ping without anything received: dropped as dead */
     uint32_t close_timeout_ms; /* for the peer's close frame */

@@ -32,7 +32,11 @@ static void begin_frame(struct ws_peer *p, const struct ws_head *head)
         r->utf8 = (struct utf8_stream){0};
     }
     uint64_t gathered = buffer_len(r->message);
-    if (p->state == PEER_OPEN && head->length > p->config->message_max - gathered)
+    if (p->state != PEER_OPEN || head->length <= p->config->message_max - gathered)
+        return;
+    if (p->ops->on_too_long)
+        p->ops->on_too_long(p);
+    else
         peer_fail(p, 1009, "a message above the limit");
 }
 

@@ -60,6 +60,11 @@ export function startServer({ root, args = [], threads = 2, ...more }) {
   return startProgram(path.join(BUILD, 'httpsocketd'), [...listen, '--threads', String(threads), ...args, root], more);
 }
 
+/** The URL of the admin listener of a server that was started with `--admin 127.0.0.1:0`. */
+export async function adminOf(server) {
+  return `http://${/address=(\S+)/.exec(await server.logged(/admin\.listening/))[1]}`;
+}
+
 /** A folder under the system's temporary one with these files: {name: text} or {name: {text, mode}}; `remove()` it afterwards. */
 export function makeRoot(files) {
   const root = fs.mkdtempSync(path.join(os.tmpdir(), 'httpsocket-test-'));

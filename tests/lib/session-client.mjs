@@ -50,7 +50,7 @@ export class SessionClient extends EventEmitter {
           { status: response.statusCode, headers: response.headers, body }));
       });
       this.closed.then((end) => reject(Object.assign(new Error(`closed: ${end.code} ${end.reason}`), end)));
-      ws.on('message', (data, binary) => this.#receive(data, binary, resolve));
+      ws.on('message', (data, binary) => ws === this.ws && this.#receive(data, binary, resolve)); // an older one is not heard any more
     });
   }
 
