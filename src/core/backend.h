@@ -59,6 +59,8 @@ struct loop_backend {
     void (*done)(struct loop *loop);
     /* -1: as long as it takes. Negative errno on failure. */
     int (*wait)(struct loop *loop, int timeout_ms);
+    /* Readable when wait() would return at once with something; -1: there is none. */
+    int (*fd)(const struct loop *loop);
 
     /* Begins; receives if io_receives(). Negative errno if the descriptor can't be waited for. */
     int (*io_start)(struct io *io);

@@ -310,6 +310,12 @@ static int epoll_backend_wait(struct loop *loop, int timeout_ms)
     return 0;
 }
 
+static int epoll_backend_fd(const struct loop *loop)
+{
+    const struct epoll_state *e = loop->state;
+    return e->fd;
+}
+
 static int epoll_backend_init(struct loop *loop)
 {
     struct epoll_state *e = calloc(1, sizeof(*e));
@@ -337,6 +343,7 @@ const struct loop_backend epoll_backend = {
     .init = epoll_backend_init,
     .done = epoll_backend_done,
     .wait = epoll_backend_wait,
+    .fd = epoll_backend_fd,
     .io_start = epoll_io_start,
     .io_stop = epoll_io_stop,
     .io_receive = epoll_io_receive,

@@ -165,6 +165,22 @@ static void deliver_mail(struct loop *loop)
     }
 }
 
+int loop_fd(const struct loop *loop)
+{
+    return loop->backend->fd(loop);
+}
+
+void loop_refresh(struct loop *loop)
+{
+    loop_woke(loop);
+}
+
+int loop_wait_ms(struct loop *loop)
+{
+    loop_refresh(loop);
+    return wait_time(loop, -1);
+}
+
 int loop_turn(struct loop *loop, int max_wait_ms)
 {
     int error = loop->backend->wait(loop, wait_time(loop, max_wait_ms));

@@ -32,6 +32,15 @@ int loop_turn(struct loop *loop, int max_wait_ms);
 /* Loop thread only. The turn that runs is finished first; before loop_run(): its first one. */
 void loop_stop(struct loop *loop);
 
+/* For a loop inside another one: when the descriptor (owned by the loop; -1 if the backend has none)
+ * is readable, or loop_wait_ms() is over, there is something to do for loop_turn(loop, 0). */
+int loop_fd(const struct loop *loop);
+/* How long the next turn would wait at most; 0: there is work; -1: without limit. Ask anew after
+ * each call that may start something. */
+int loop_wait_ms(struct loop *loop);
+/* Reads the clock between two turns, so that a delay that is started now counts from now. */
+void loop_refresh(struct loop *loop);
+
 /* CLOCK_BOOTTIME (monotonic, goes on while the machine sleeps) in milliseconds, read once a turn,
  * after waiting. */
 uint64_t loop_now_ms(const struct loop *loop);

@@ -1,4 +1,4 @@
-/* peer.h - one WebSocket connection on a stream (RFC 6455), the server's side, after the handshake.
+/* peer.h - one WebSocket connection on a stream (RFC 6455), either side of it, after the handshake.
  *
  *   OPEN ──ws_peer_close──> CLOSING ──their close, end of stream, or close_timeout──> gone
  *     └──their close (echoed), a broken rule (close sent), end of stream, a dead peer──> gone
@@ -13,7 +13,8 @@
  * Memory    An idle peer, stream included, is at most 400 B and owns no buffer: a message in one
  *           piece is unmasked in the loop's buffer and delivered there; one in several pieces is
  *           gathered on the heap, which grows with what has come.
- * Cost      No timer and no allocation per message; what one dispatch answers leaves in one send.
+ * Cost      No timer and no allocation per message; what one dispatch answers leaves in one send. A
+ *           client masks what it sends through a buffer on the stack: one copy more.
  * Threads   Loop thread only.
  */
 #ifndef WS_PEER_H
@@ -45,6 +46,8 @@ struct ws_config {
     /* A peer that does not read: dropped with 1013 when more bytes are queued after the kernel has
      * taken what it would; 0: no bound. */
     uint64_t queue_max;
+    bool client; /* our side: a client masks what it sends and takes no masked frame; a server the
+                    other way round */
 };
 
 /* bytes: as on the stream, with headers. */

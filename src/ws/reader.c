@@ -3,13 +3,15 @@
 #include <stdlib.h>
 
 /* What the first two bytes of a frame have against it (RFC 6455, 5.1, 5.2, 5.4), or NULL. */
-static const char *refusal(const struct ws_reader *r, const char *head)
+static const char *refusal(const struct ws_peer *p, const char *head)
 {
+    const struct ws_reader *r = &p->reader;
     unsigned op = head[0] & 15;
+    bool masked = head[1] & 0x80;
     if (head[0] & 0x70)
         return "a reserved bit without an extension";
-    if (!(head[1] & 0x80))
-        return "a frame without a mask";
+    if (masked == p->config->client)
+        return masked ? "a frame of a server with a mask" : "a frame without a mask";
     if (op == WS_OP_CONTINUATION && !r->message_op)
         return "a continuation of no message";
     if ((op == WS_OP_TEXT || op == WS_OP_BINARY) && r->message_op)
@@ -51,7 +53,7 @@ static size_t read_head(struct ws_peer *p, struct slice in)
         in = slice_make(r->head, had + more.len);
     }
     struct ws_head head;
-    const char *why = in.len >= 2 ? refusal(r, in.ptr) : NULL;
+    const char *why = in.len >= 2 ? refusal(p, in.ptr) : NULL;
     enum parse_status status = why ? PARSE_BAD : ws_head_parse(in, &head);
     if (status == PARSE_BAD) {
         peer_fail(p, 1002, why ? why : head.why);
@@ -191,7 +193,8 @@ static size_t read_payload(struct ws_peer *p, struct bytes in)
 {
     struct ws_reader *r = &p->reader;
     struct bytes part = {in.ptr, in.len < r->left ? in.len : (size_t)r->left};
-    ws_mask(part.ptr, part.len, r->mask, 0);
+    if (!p->config->client)
+        ws_mask(part.ptr, part.len, r->mask, 0);
     r->left -= part.len;
     if (r->left > 0)
         turn_mask(r->mask, part.len);

@@ -1,7 +1,9 @@
 #include "ws/parts.h"
 
 #include <assert.h>
+#include <sys/random.h>
 
+#define MASKED_AT_ONCE   16384
 #define PIECES_AT_ONCE   16
 #define CLOSE_REASON_MAX 123
 /* A peer that sends pings and reads no pongs is not read either beyond this many bytes. */
@@ -22,16 +24,73 @@ static void write_pieces(struct stream *s, struct iovec iov[PIECES_AT_ONCE],
     stream_write(s, iov, n);
 }
 
-void sender_frame(struct ws_peer *p, enum ws_op op, const struct slice *pieces, size_t count)
+/* A key that nobody can foresee (RFC 6455, 5.3 and 10.3). */
+static void draw_mask(uint8_t ret[4])
+{
+    ssize_t n = getrandom(ret, 4, 0);
+    assert(n == 4); /* up to 256 bytes come whole, once the kernel has been seeded */
+}
+
+/* `at` bytes wait in `buffer`: those and a masked copy of the piece, in as many writes as it takes.
+ * Returns what waits then. */
+static size_t write_masked(struct stream *s, char buffer[MASKED_AT_ONCE], size_t at,
+                           struct slice piece, const uint8_t mask[4], uint64_t offset)
+{
+    while (piece.len) {
+        struct slice part = slice_first(piece, MASKED_AT_ONCE - at);
+        memcpy(buffer + at, part.ptr, part.len);
+        ws_mask(buffer + at, part.len, mask, offset);
+        at += part.len;
+        offset += part.len;
+        piece = slice_skip(piece, part.len);
+        if (at < MASKED_AT_ONCE)
+            break;
+        stream_write_slice(s, slice_make(buffer, at));
+        at = 0;
+    }
+    return at;
+}
+
+static void send_masked(struct stream *s, enum ws_op op, uint64_t length,
+                        const struct slice *pieces, size_t count)
+{
+    char buffer[MASKED_AT_ONCE];
+    struct ws_head head = {.fin = true, .op = op, .masked = true, .length = length};
+    draw_mask(head.mask);
+    size_t at = ws_head_write_full(buffer, &head);
+    uint64_t offset = 0;
+    for (size_t i = 0; i < count; i++) {
+        at = write_masked(s, buffer, at, pieces[i], head.mask, offset);
+        offset += pieces[i].len;
+    }
+    if (at)
+        stream_write_slice(s, slice_make(buffer, at));
+}
+
+static void send_plain(struct stream *s, enum ws_op op, uint64_t length, const struct slice *pieces,
+                       size_t count)
 {
     char head[WS_HEAD_MAX];
     struct iovec iov[PIECES_AT_ONCE];
+    iov[0] = (struct iovec){head, ws_head_write(head, op, length)};
+    write_pieces(s, iov, pieces, count);
+}
+
+static size_t head_size(const struct ws_peer *p, uint64_t length)
+{
+    return (length < 126 ? 2 : length <= UINT16_MAX ? 4 : 10) + (p->config->client ? 4 : 0);
+}
+
+void sender_frame(struct ws_peer *p, enum ws_op op, const struct slice *pieces, size_t count)
+{
     uint64_t length = 0;
     for (size_t i = 0; i < count; i++)
         length += pieces[i].len;
-    iov[0] = (struct iovec){head, ws_head_write(head, op, length)};
-    p->counts->bytes_out += iov[0].iov_len + length;
-    write_pieces(p->stream, iov, pieces, count);
+    p->counts->bytes_out += head_size(p, length) + length;
+    if (p->config->client)
+        send_masked(p->stream, op, length, pieces, count);
+    else
+        send_plain(p->stream, op, length, pieces, count);
 }
 
 /* At most `max` bytes, cut before a character that does not fit. */

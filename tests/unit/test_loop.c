@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <sys/eventfd.h>
@@ -510,6 +511,46 @@ static void a_connection_that_broke_on_its_way_does_not_pause_accepting(void **s
     acceptor_stop(&a);
 }
 
+static bool readable(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return poll(&p, 1, 0) == 1;
+}
+
+static void noted(struct mail *mail)
+{
+    (void)mail;
+}
+
+static void inside_another_loop_its_descriptor_and_wait_say_when_to_turn(void **state)
+{
+    (void)state;
+    static struct ring r;
+    r = (struct ring){.again_ms = UINT64_MAX};
+    timer_init(&r.timer, ring);
+    assert_false(readable(loop_fd(loop)));
+    assert_int_equal(loop_wait_ms(loop), -1);
+
+    fake_ms += 1000;
+    loop_refresh(loop);
+    timer_start(loop, &r.timer, 30);
+    assert_true(loop_wait_ms(loop) <= 30); /* or less: the wheel is read in steps */
+    assert_int_equal(loop_turn(loop, 0), 0);
+    assert_in_range(loop_wait_ms(loop), 1, 30);
+    assert_int_equal(r.count, 0);
+    fake_ms += 30;
+    assert_int_equal(loop_wait_ms(loop), 0);
+    assert_int_equal(loop_turn(loop, 0), 0);
+    assert_int_equal(r.count, 1);
+
+    static struct mail mail;
+    loop_post(loop, &mail, noted);
+    assert_true(readable(loop_fd(loop)));
+    assert_int_equal(loop_wait_ms(loop), 0);
+    assert_int_equal(loop_turn(loop, 0), 0);
+    assert_false(readable(loop_fd(loop)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -518,6 +559,7 @@ int main(void)
         loop_test(a_timer_stops_another_one_due_in_the_same_turn),
         loop_test(the_loop_sleeps_until_a_timer_is_due),
         loop_test(what_died_is_freed_at_the_end_of_the_turn),
+        loop_test(inside_another_loop_its_descriptor_and_wait_say_when_to_turn),
         loop_test(run_ends_with_the_turn_of_the_stop),
         loop_test(a_watch_that_stops_itself_is_silent),
         loop_test(a_watch_frees_another_one_that_is_ready_too),

@@ -1,0 +1,114 @@
+/* test_ws_peer_client.c - the client's side of a WebSocket: what it sends is masked, what it takes is
+ * not. */
+#include "ws_harness.h"
+
+static struct harness h;
+static struct text script;
+
+static void run(const struct frame *frames)
+{
+    script.len = 0;
+    for (const struct frame *f = frames; f->payload; f++)
+        script_add(&script, f);
+    harness_init(&h, slice_make(script.bytes, script.len));
+    h.config.client = true;
+}
+
+static void rfc6455_5_1_a_client_takes_no_masked_frame(void **state)
+{
+    (void)state;
+    run((struct frame[]){UNMASKED(0x81, "good"), F(0x81, "bad"), {0}});
+    harness_run(&h);
+    assert_string_equal(h.events.bytes, "text good|end 1002 a frame of a server with a mask|");
+    assert_string_equal(h.answers.bytes, "close 1002 a frame of a server with a mask|");
+}
+
+static void fragments_pings_and_close_are_answered_masked(void **state)
+{
+    (void)state;
+    run((struct frame[]){UNMASKED(0x01, "one "),
+                         UNMASKED(0x89, "ping"),
+                         UNMASKED(0x80, "two"),
+                         UNMASKED(0x82, "bytes"),
+                         UNMASKED(0x88, "\x03\xe8"),
+                         {0}});
+    for (size_t step = 0; step < 4; step++) {
+        h.events.len = h.answers.len = h.raw.len = h.at = 0;
+        h.first = h.step = step;
+        harness_run(&h);
+        assert_string_equal(h.events.bytes, "text one two|binary bytes|end 1000 |");
+        assert_string_equal(h.answers.bytes, "pong ping|close 1000 |");
+    }
+}
+
+static const size_t sizes[] = {0, 1, 125, 126, 16370, 16371, 16376, 16377, 16384, 16385};
+enum {
+    SIZES = sizeof(sizes) / sizeof(*sizes)
+};
+
+static char letter(size_t i)
+{
+    return (char)('a' + i % 23);
+}
+
+static size_t size;
+
+static void send_payload(struct harness *harness, enum ws_op op, struct bytes data)
+{
+    (void)op;
+    (void)data;
+    static char payload[1 << 15];
+    for (size_t i = 0; i < sizeof(payload); i++)
+        payload[i] = letter(i);
+    struct slice pieces[] = {slice_make(payload, size / 3), slice_make(payload + size / 3, 0),
+                             slice_make(payload + size / 3, size - size / 3)};
+    ws_peer_send(harness->peer, WS_OP_BINARY, pieces, 3);
+}
+
+static void rfc6455_5_3_every_size_arrives_as_it_was(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SIZES; i++) {
+        run((struct frame[]){UNMASKED(0x82, "go"), {0}});
+        h.on_message = send_payload;
+        size = sizes[i];
+        harness_run(&h);
+        struct ws_head head; /* the harness has unmasked what follows it */
+        assert_int_equal(ws_head_parse(slice_make(h.raw.bytes, h.raw.len), &head), PARSE_OK);
+        assert_int_equal(h.raw.len, head.size + sizes[i]);
+        for (size_t at = 0; at < sizes[i]; at++)
+            assert_int_equal(h.raw.bytes[head.size + at], letter(at));
+    }
+}
+
+static void send_two(struct harness *harness, enum ws_op op, struct bytes data)
+{
+    (void)op;
+    struct slice piece = slice_from_bytes(data);
+    for (int i = 0; i < 64; i++)
+        ws_peer_send(harness->peer, WS_OP_TEXT, &piece, 1);
+}
+
+static void rfc6455_5_3_each_frame_has_a_mask_of_its_own(void **state)
+{
+    (void)state;
+    run((struct frame[]){UNMASKED(0x81, "x"), {0}});
+    h.on_message = send_two;
+    harness_run(&h);
+    unsigned same = 0;
+    for (size_t at = 7; at + 7 <= h.raw.len; at += 7)
+        same += memcmp(h.raw.bytes + at + 2, h.raw.bytes + at - 5, 4) == 0;
+    assert_int_equal(h.raw.len, 64 * 7);
+    assert_true(same < 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rfc6455_5_1_a_client_takes_no_masked_frame),
+        cmocka_unit_test(fragments_pings_and_close_are_answered_masked),
+        cmocka_unit_test(rfc6455_5_3_every_size_arrives_as_it_was),
+        cmocka_unit_test(rfc6455_5_3_each_frame_has_a_mask_of_its_own),
+    };
+    return cmocka_run_group_tests_name("ws_peer_client", tests, NULL, NULL);
+}
