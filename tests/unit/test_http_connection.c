@@ -1,4 +1,5 @@
 /* HTTP/1.1 connections: requests in, answers out, and every way in which they end. */
+#include "http/connection.h"
 #include "http_harness.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -1085,15 +1086,37 @@ static void a_parcel_that_is_dropped_closes(void **state)
     client_free(c);
 }
 
-/* The answer before it is still on its way: the request can't leave yet. */
-static void a_request_behind_queued_output_stays(void **state)
+#define OPTIONS "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"
+
+static void a_request_moves_behind_an_answer_that_was_only_corked(void **state)
 {
     (void)state;
     struct client *c = client_new();
     handle = handle_hand_over;
-    seen.x = NULL;
-    const char *text = say(c, "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n" GET("/"));
+    const char *text = say(c, OPTIONS GET("/moved"));
+    assert_int_equal(parcel_error, 0);
+    assert_int_equal(count_text(text, "HTTP/1.1 204"), 1);
+    handle = handle_at_once;
+    http_adopt(&server, &parcel);
+    assert_has(hear(c), "\r\n\r\n/moved\n");
+    client_free(c);
+}
+
+/* The client reads nothing: the answers before it are still on their way, and it can't leave yet. */
+static void a_request_behind_queued_output_stays(void **state)
+{
+    (void)state;
+    struct client *c = client_new();
+    struct list *first = server.connections.next;
+    struct stream *stream = container_of(first, struct connection, node)->stream;
+    int answers = 0;
+    for (; stream_queued(stream) == 0; answers++)
+        client_send(c, SLICE_LITERAL(OPTIONS));
+    handle = handle_hand_over;
+    client_send(c, SLICE_LITERAL(GET("/")));
     assert_int_equal(parcel_error, -EBUSY);
+    const char *text = hear(c);
+    assert_int_equal(count_text(text, "HTTP/1.1 "), answers + 1);
     assert_has(text, "\r\n\r\nstays\n");
     client_free(c);
 }
@@ -1263,6 +1286,7 @@ int main(void)
         http_test(who_wants_another_protocol_and_goes_is_aborted),
         http_test(a_request_moves_to_another_worker),
         http_test(a_parcel_that_is_dropped_closes),
+        http_test(a_request_moves_behind_an_answer_that_was_only_corked),
         http_test(a_request_behind_queued_output_stays),
         http_test(a_connection_too_many_is_told_so),
         http_test(a_flood_of_connections_is_bounded),
