@@ -1,46 +1,53 @@
-# The front door. `make run` and `make test` install what they need first (tools/install-deps).
+# The front door. Each command installs what it needs first, if it is missing (tools/install-deps; DEPS=no: not).
 PREFIX ?= /usr/local
 DESTDIR ?=
 BUILD := build
 DEV := build-dev
+WERROR ?= false
+export DEPS
 
-.PHONY: run build dev test check-one bench fuzz format install deps clean
+.PHONY: run build dev test check-one bench fuzz format install clean
 
 run: build
-	$(BUILD)/httpsocketd --dev examples
+	$(BUILD)/httpsocketd examples
 
-build: deps
-	@test -d $(BUILD)/meson-private || meson setup $(BUILD) --buildtype=release -Db_lto=true --prefix=$(PREFIX)
+build:
+	@tools/install-deps build
+	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) --buildtype=release -Db_lto=true -Dtests=disabled -Dwerror=$(WERROR)
 	@meson compile -C $(BUILD)
 
 # Sanitizers are the default while developing; every test runs against this build.
-dev: deps
-	@test -d $(DEV)/meson-private || meson setup $(DEV) --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
+dev:
+	@tools/install-deps test
+	@test -f $(DEV)/build.ninja || meson setup $(DEV) --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false -Dwerror=$(WERROR)
 	@meson compile -C $(DEV)
 
-test: build dev
+test: dev
 	@tools/test
 
-# make check-one T=unit/test_slice, or T=scenario/websocket.test.mjs: one test; a C test runs under gdb.
+# make check-one T=unit/test_slice, or T=scenario/websocket-clients.test.mjs: one test; a C test runs under gdb, if that is there.
 check-one: dev
 	@tools/test --one $(T)
 
 bench: build
+	@tools/install-deps bench
+	@meson setup --reconfigure $(BUILD) >/dev/null
+	@meson compile -C $(BUILD) benchmarks
 	@bench/run
 
 # Each target for SECONDS seconds (make fuzz SECONDS=600).
 SECONDS ?= 60
-fuzz: deps
+fuzz:
+	@tools/install-deps fuzz
 	@tools/fuzz $(SECONDS)
 
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
 install: build
+	@meson introspect $(BUILD) --buildoptions | grep -q '"name": "prefix", "value": "$(PREFIX)"' || \
+	    { meson configure $(BUILD) --prefix=$(PREFIX) && meson compile -C $(BUILD); }
 	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild
-
-deps:
-	@tools/install-deps
 
 clean:
 	rm -rf $(BUILD) $(DEV) build-fuzz
