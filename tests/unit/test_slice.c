@@ -1,8 +1,9 @@
 #include "base/slice.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
+
+#include <cmocka.h>
 
 static void numbers_are_digits_only_and_bounded(void **state)
 {
