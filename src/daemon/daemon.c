@@ -368,6 +368,9 @@ static void end(struct control *c)
     struct daemon *d = &c->daemon;
     for (uint16_t i = 0; i < d->worker_count; i++)
         worker_join(&d->workers[i]);
+    for (uint16_t i = 0; i < d->worker_count; i++)
+        worker_free(&d->workers[i]);
+    loop_turn(d->loop, 0); /* what they had still to say */
     for (size_t i = 0; i < d->config->listen.count; i++)
         listener_unlink(&d->config->addresses[i]);
     close(c->signals.fd);

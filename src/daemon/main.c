@@ -14,28 +14,38 @@ static int print_help(void)
     return 0;
 }
 
-/* What config_check can't see: files and folders. */
-static int check(struct config *c)
+/* What config_check can't see: folders and files. Says what is wrong with them. */
+static bool check_files(const struct config *c)
 {
     char why[256];
-    int status = 0;
     struct site *site = site_new(c->root);
-    if (!site) {
+    if (!site)
         fprintf(stderr, "httpsocketd: root: `%s`: %s\n", c->root, strerror(errno));
-        status = 2;
-    }
-    site_free(site);
     struct tls_context *tls =
         *c->tls_cert ? tls_context_new(c->tls_cert, c->tls_key, why, sizeof(why)) : NULL;
-    if (*c->tls_cert && !tls) {
+    if (*c->tls_cert && !tls)
         fprintf(stderr, "httpsocketd: %s\n", why);
-        status = 2;
-    }
+    bool good = site && (tls || !*c->tls_cert);
+    site_free(site);
     tls_context_unref(tls);
+    return good;
+}
+
+static int check(struct config *c)
+{
+    bool good = check_files(c);
     config_free(c);
-    if (status == 0)
+    if (good)
         printf("the configuration is good\n");
-    return status;
+    return good ? 0 : 2;
+}
+
+static int serve(struct config *c, int argc, char **argv)
+{
+    if (check_files(c))
+        return daemon_run(c, argc, argv);
+    config_free(c);
+    return 2;
 }
 
 int main(int argc, char **argv)
@@ -53,7 +63,7 @@ int main(int argc, char **argv)
     }
     switch (command) {
     case COMMAND_SERVE:
-        return daemon_run(c, argc, argv);
+        return serve(c, argc, argv);
     case COMMAND_CHECK:
         return check(c);
     case COMMAND_HELP:

@@ -135,6 +135,11 @@ int worker_start(struct worker *w, struct daemon *daemon, uint16_t index, const 
 void worker_join(struct worker *w)
 {
     pthread_join(w->thread, NULL);
+}
+
+void worker_free(struct worker *w)
+{
+    loop_turn(w->loop, 0); /* mail that came too late for the thread */
     page_host_done(&w->pages);
     free_parts(w);
 }

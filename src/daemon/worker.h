@@ -43,7 +43,10 @@ struct worker {
 /* Takes the listening descriptors (config->listen.count of them). Negative errno: then they are
  * closed. */
 int worker_start(struct worker *w, struct daemon *daemon, uint16_t index, const int *descriptors);
+/* Waits for its thread to end. */
 void worker_join(struct worker *w);
+/* After all workers have been joined: they post to each other. */
+void worker_free(struct worker *w);
 
 /* A new config, which the worker uses from then on; `done` runs in the control loop's thread after
  * that. */

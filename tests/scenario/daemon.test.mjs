@@ -122,9 +122,9 @@ describe('the command line', () => {
     assert.match(noCertificate.stderr, /broken\.pem/);
   });
 
-  test('what fails at run time is status 1: a folder that is not there, an address in use, an admin address in use', async () => {
+  test('a folder that is not there is status 2; what fails at run time, an address in use, an admin address in use, is status 1', async () => {
     const missing = run('--listen', '127.0.0.1:0', '/nonexistent');
-    assert.equal(missing.status, 1, missing.stderr);
+    assert.equal(missing.status, 2, missing.stderr);
     assert.match(missing.stderr, /\/nonexistent/);
     const blocker = net.createServer().listen(0, '127.0.0.1');
     await once(blocker, 'listening');
