@@ -6,21 +6,12 @@
 #include "page/parts.h"
 
 #include "base/log.h"
+#include "base/utf8.h"
 
 #include <jansson.h>
 
 /* A close frame holds 123 bytes. */
 #define REASON_MAX 120
-
-/* Cut at a character. */
-static struct slice cut(struct slice text, size_t max)
-{
-    if (text.len <= max)
-        return text;
-    while (max > 0 && ((unsigned char)text.ptr[max] & 0xc0) == 0x80)
-        max--;
-    return slice_first(text, max);
-}
 
 static void refuse(struct page *p, const char *event, const char *why, struct slice name)
 {
@@ -43,7 +34,7 @@ static void close_session(struct page *p, const struct message *m)
         struct slice text = reason
                                 ? slice_make(json_string_value(reason), json_string_length(reason))
                                 : SLICE_LITERAL("program-exit");
-        page_end_session(p, 1000, cut(text, REASON_MAX));
+        page_end_session(p, 1000, utf8_first(text, REASON_MAX));
         page_let_go(p);
     } else {
         refuse(p, "program.protocol_error", "expected .close {\"reason\":\"...\"}", m->name);

@@ -7,6 +7,7 @@
 #include "page/parts.h"
 
 #include "base/log.h"
+#include "base/utf8.h"
 
 #include <stdlib.h>
 
@@ -42,7 +43,7 @@ static struct slice quote(struct slice text, char out[6 * QUOTED_MAX + 2])
 {
     if (!text.ptr)
         return SLICE_LITERAL("null");
-    return slice_make(out, json_quote(slice_first(text, QUOTED_MAX), out));
+    return slice_make(out, json_quote(utf8_first(text, QUOTED_MAX), out));
 }
 
 void page_events_attach(struct page *p, bool resumed)

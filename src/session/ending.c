@@ -2,6 +2,7 @@
 #include "session/parts.h"
 
 #include "base/log.h"
+#include "base/utf8.h"
 #include "session/table.h"
 
 #include <stdio.h>
@@ -39,7 +40,7 @@ void session_set_end(struct session *s, unsigned code, struct slice reason)
     if (s->end_code)
         return;
     s->end_code = (uint16_t)code;
-    s->end_reason = slice_to_string(slice_first(reason, SESSION_REASON_MAX));
+    s->end_reason = slice_to_string(utf8_first(reason, SESSION_REASON_MAX));
     s->ended_ms = loop_now_ms(s->loop);
 }
 

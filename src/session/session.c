@@ -1,6 +1,7 @@
 #include "session/parts.h"
 
 #include "base/log.h"
+#include "base/utf8.h"
 #include "session/table.h"
 
 #include <assert.h>
@@ -93,7 +94,9 @@ bool session_attached(const struct session *s)
 static void describe_text(struct text *out, const char *key, struct slice value)
 {
     char quoted[6 * 256 + 2];
-    size_t len = json_quote(slice_first(value, 256), quoted);
+    if (!utf8_valid(value)) /* a path may hold any bytes */
+        value = SLICE_LITERAL("(not UTF-8)");
+    size_t len = json_quote(utf8_first(value, 256), quoted);
     text_printf(out, ",\"%s\":%.*s", key, (int)len, quoted);
 }
 

@@ -1,5 +1,7 @@
 #include "ws/parts.h"
 
+#include "base/utf8.h"
+
 #include <assert.h>
 #include <sys/random.h>
 
@@ -93,21 +95,11 @@ void sender_frame(struct ws_peer *p, enum ws_op op, const struct slice *pieces, 
         send_plain(p->stream, op, length, pieces, count);
 }
 
-/* At most `max` bytes, cut before a character that does not fit. */
-static struct slice cut_text(struct slice text, size_t max)
-{
-    if (text.len <= max)
-        return text;
-    while (max > 0 && (text.ptr[max] & 0xc0) == 0x80)
-        max--;
-    return slice_first(text, max);
-}
-
 void sender_close(struct ws_peer *p, unsigned code, struct slice reason)
 {
     assert(code == 1005 || ws_close_code_valid(code));
     char number[2] = {(char)(code >> 8), (char)code};
-    struct slice pieces[] = {slice_make(number, 2), cut_text(reason, CLOSE_REASON_MAX)};
+    struct slice pieces[] = {slice_make(number, 2), utf8_first(reason, CLOSE_REASON_MAX)};
     sender_frame(p, WS_OP_CLOSE, pieces, code == 1005 ? 0 : 2);
 }
 
