@@ -155,8 +155,8 @@ static void stop_listeners(struct worker *w)
 
 static bool is_empty(const struct worker *w)
 {
-    return list_empty(&w->pages.pages) && session_table_count(w->sessions) == 0 &&
-           list_empty(&w->http.connections);
+    return list_empty(&w->pages.pages) && list_empty(&w->pages.wires) &&
+           session_table_count(w->sessions) == 0 && list_empty(&w->http.connections);
 }
 
 static void kill_all(struct worker *w)

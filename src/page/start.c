@@ -214,6 +214,16 @@ static void undo(struct page *p)
     }
 }
 
+static void say_failed(struct page *p, int error)
+{
+    if (error == -ENOTCONN) { /* the client has gone already: nobody has failed */
+        log_debug("program.not_wanted", log_quoted("program", p->file));
+        return;
+    }
+    p->host->counts.failed_start++;
+    log_error("program.start_failed", log_quoted("program", p->file), log_errno("error", error));
+}
+
 int page_start(struct page *p)
 {
     struct ends ends;
@@ -221,9 +231,7 @@ int page_start(struct page *p)
     close_all(ends.child);
     close_all(ends.ours);
     if (error) {
-        p->host->counts.failed_start++;
-        log_error("program.start_failed", log_quoted("program", p->file),
-                  log_errno("error", error));
+        say_failed(p, error);
         undo(p);
         return error;
     }
