@@ -75,10 +75,17 @@ void access_init(struct access *a, const struct access_config *config, struct re
                  struct bans *bans, struct rates *rates, void (*wake)(struct access *))
 {
     *a = (struct access){.config = config, .bans = bans, .rates = rates, .wake = wake};
+    a->counts = &a->own_counts;
     list_init(&a->ready);
     questions_init(&a->questions, resolver);
     verdicts_init(&a->verdicts, config, &a->questions.resolver);
     a->verdicts.rates = rates;
+}
+
+void access_set_counts(struct access *a, struct access_counts *counts)
+{
+    a->counts = counts;
+    a->verdicts.counts = &counts->known;
 }
 
 void access_set_trace(struct access *a, struct access_trace *trace)
@@ -106,7 +113,7 @@ void access_check(struct access *a, struct access_check *c, uint64_t now_ms)
     };
     access_set_now(a, now_ms);
     list_init(&c->node);
-    if (c->request.path != ACCESS_PATH_WEB)
+    if (c->request.path != ACCESS_PATH_WEB && c->request.path != ACCESS_PATH_PLAIN)
         c->target_known = target_parse(c->request.target, &c->result.target, &c->target_fault);
     go_on(a, c);
 }
@@ -133,7 +140,7 @@ void access_run(struct access *a, uint64_t now_ms)
     for (struct list *node; (node = list_pop(&ready));) {
         struct access_check *c = container_of(node, struct access_check, node);
         struct access_result result = c->result;
-        a->verdict_counts[result.reason]++;
+        a->counts->verdicts[result.reason]++;
         access_check_set_state(c, CHECK_IDLE);
         c->on_verdict(c, &result);
     }

@@ -10,6 +10,8 @@
  *   6 this machine: self-ports only
  *   7 record, addresses, consent: lookup.h
  *
+ *   plain (a WebSocket client without an Origin, which is no page's script): 1 and 6 of web
+ *
  * Each step may refuse; all must allow. It answers exactly once, by callback, from access_run() and
  * so never from inside access_check(): callers need no re-entry guard.
  *
@@ -44,7 +46,8 @@ enum {
 enum access_path {
     ACCESS_PATH_TCP,
     ACCESS_PATH_WEB,
-    ACCESS_PATH_LIB
+    ACCESS_PATH_LIB,
+    ACCESS_PATH_PLAIN
 };
 
 struct access_request {
@@ -60,6 +63,8 @@ struct access_request {
 struct access_result {
     enum access_reason reason;
     uint32_t retry_s;     /* what a refusal tells; 0: nothing */
+    struct slice banned_path; /* with ACCESS_BANNED: the part of url_path from where down the ban
+                                 is for everything; empty: it is for that path alone */
     bool local;           /* connect to this machine, to the port asked for */
     struct target target; /* for tcp and lib, once its syntax was right */
     size_t count;         /* addresses to connect to, these and no others, in order of preference */
@@ -94,8 +99,17 @@ struct access_check {
     struct access_result result;
 };
 
+/* What has happened, for metrics. Read by other threads without a lock. */
+struct access_counts {
+    uint64_t verdicts[ACCESS_REASONS];
+    uint64_t limited_client, limited_origin, limited_lookups; /* by which rate */
+    uint64_t bans;
+    struct verdicts_counts known;
+};
+
 struct access {
     const struct access_config *config; /* borrowed: outlives us */
+    struct access_counts *counts;       /* borrowed */
     struct questions questions;
     struct verdicts verdicts;
     struct bans *bans;          /* borrowed, may be shared; NULL: no bans */
@@ -104,12 +118,14 @@ struct access {
     struct list ready;
     uint64_t now_ms;
     void (*wake)(struct access *access);
-    uint64_t verdict_counts[ACCESS_REASONS];
+    struct access_counts own_counts; /* unless access_set_counts() gave others */
 };
 
 /* `wake` may be NULL for a caller that looks at access_due_ms() after every call anyway. */
 void access_init(struct access *a, const struct access_config *config, struct resolver *resolver,
                  struct bans *bans, struct rates *rates, void (*wake)(struct access *));
+/* Counts there, which outlives us: so that totals survive a change of settings. */
+void access_set_counts(struct access *a, struct access_counts *counts);
 void access_set_trace(struct access *a, struct access_trace *trace);
 /* Every check must have been answered or cancelled, every lease ended. */
 void access_done(struct access *a);

@@ -34,13 +34,24 @@ static enum step check_rates(struct access *a, struct access_check *c)
         return STEP_NEXT;
     uint32_t client_s = rates_take(a->rates, &a->config->rate_client, ACCESS_RATE_KIND_CLIENT,
                                    client_slice(c), a->now_ms);
-    if (client_s)
+    if (client_s) {
+        a->counts->limited_client++;
         return step_refuse(c, ACCESS_RATE_LIMITED, client_s);
+    }
     if (!c->request.origin.ptr)
         return STEP_NEXT;
     uint32_t origin_s = rates_take(a->rates, &a->config->rate_origin, ACCESS_RATE_KIND_ORIGIN,
                                    c->request.origin, a->now_ms);
-    return origin_s ? step_refuse(c, ACCESS_RATE_LIMITED, origin_s) : STEP_NEXT;
+    if (!origin_s)
+        return STEP_NEXT;
+    a->counts->limited_origin++;
+    return step_refuse(c, ACCESS_RATE_LIMITED, origin_s);
+}
+
+/* At the target's own server. */
+static bool is_web(const struct access_request *r)
+{
+    return r->path == ACCESS_PATH_WEB || r->path == ACCESS_PATH_PLAIN;
 }
 
 /* `text` holds the target in its normal form, so that no other spelling escapes a ban. */
@@ -53,7 +64,7 @@ static struct ban_key ban_key_of(const struct access_request *r, char text[BAN_T
         .origin = r->origin,
         .target = r->target,
     };
-    if (r->path == ACCESS_PATH_WEB) {
+    if (is_web(r)) {
         key.target = origin_write(&r->here, text);
         key.path = r->url_path;
     } else if (target_parse(r->target, &target, &why)) {
@@ -67,8 +78,10 @@ void access_ban(struct access *a, const struct access_request *request, uint32_t
 {
     char text[BAN_TARGET_SIZE];
     struct ban_key key = ban_key_of(request, text);
-    if (a->bans)
-        bans_add(a->bans, &key, policy_path, max_age_s, now_ms);
+    if (!a->bans || max_age_s == 0)
+        return;
+    a->counts->bans++;
+    bans_add(a->bans, &key, policy_path, max_age_s, now_ms);
 }
 
 static enum step check_bans(struct access *a, struct access_check *c)
@@ -77,7 +90,7 @@ static enum step check_bans(struct access *a, struct access_check *c)
     if (!a->bans)
         return STEP_NEXT;
     struct ban_key key = ban_key_of(&c->request, text);
-    uint32_t remain_s = bans_check(a->bans, &key, a->now_ms);
+    uint32_t remain_s = bans_check(a->bans, &key, a->now_ms, &c->result.banned_path);
     return remain_s ? step_refuse(c, ACCESS_BANNED, remain_s) : STEP_NEXT;
 }
 
@@ -97,6 +110,14 @@ static enum step check_origin(struct access *a, struct access_check *c)
     if (!origin_parse(text, &c->origin) || c->origin.scheme == ORIGIN_OPAQUE)
         return refuse(c, ACCESS_ORIGIN_OPAQUE);
     access_trace(a->trace, "origin", "%.*s", SLICE_ARG(text));
+    return STEP_NEXT;
+}
+
+static enum step check_no_origin(struct access *a, struct access_check *c)
+{
+    (void)a;
+    c->settled = true;
+    c->result.reason = ACCESS_OK_NO_ORIGIN;
     return STEP_NEXT;
 }
 
@@ -256,6 +277,7 @@ static enum step check_record(struct access *a, struct access_check *c)
         access_check_set_state(c, CHECK_LOOKUP);
         return STEP_WAIT;
     case VERDICTS_RATE_LIMITED:
+        a->counts->limited_lookups++;
         return step_refuse(c, ACCESS_RATE_LIMITED, wait_s);
     case VERDICTS_FULL:
         break;
@@ -277,8 +299,12 @@ static step_fn *const steps_web[] = {
     check_rates, check_host,   check_bans,    check_origin, check_same_origin,
     check_rules, check_record, check_program, NULL,
 };
+static step_fn *const steps_plain[] = {
+    check_rates, check_host, check_bans, check_no_origin, check_program, NULL,
+};
 step_fn *const *const access_steps[] = {
     [ACCESS_PATH_TCP] = steps_tcp,
     [ACCESS_PATH_WEB] = steps_web,
     [ACCESS_PATH_LIB] = steps_lib,
+    [ACCESS_PATH_PLAIN] = steps_plain,
 };

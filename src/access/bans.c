@@ -192,14 +192,21 @@ void bans_add(struct bans *b, const struct ban_key *key, struct slice policy_pat
         put(b, hash_key(key, REACH_BELOW, policy), until);
 }
 
-uint32_t bans_check(struct bans *b, const struct ban_key *key, uint64_t now_ms)
+uint32_t bans_check(struct bans *b, const struct ban_key *key, uint64_t now_ms,
+                    struct slice *ret_policy)
 {
+    struct slice policy = SLICE_NONE;
     uint64_t until = find_until(b, hash_key(key, REACH_PATH, key->path));
     int depth = 0;
     for (size_t at = next_ancestor(key->path, 0); at && depth < BAN_SEGMENTS_MAX;
          at = next_ancestor(key->path, at), depth++) {
         uint64_t other = find_until(b, hash_key(key, REACH_BELOW, slice_first(key->path, at)));
-        until = other > until ? other : until;
+        if (other && other >= until) {
+            until = other;
+            policy = slice_first(key->path, at);
+        }
     }
+    if (ret_policy)
+        *ret_policy = policy;
     return until > now_ms ? (uint32_t)((until - now_ms + 999) / 1000) : 0;
 }

@@ -14,6 +14,7 @@ void access_config_init(struct access_config *c)
         .rate_client = {.per_minute = 1200, .burst = 300},
         .rate_origin = {.per_minute = 12000, .burst = 3000},
         .rate_lookups = {.per_minute = 120, .burst = 60},
+        .rate_programs = {.per_minute = 600, .burst = 300},
         .pending_max = 256,
         .pending_client_max = 8,
         .pending_origin_max = 32,
@@ -203,6 +204,11 @@ static int set_rate_lookups(struct access_config *c, struct slice value)
     return set_rate(&c->rate_lookups, value);
 }
 
+static int set_rate_programs(struct access_config *c, struct slice value)
+{
+    return set_rate(&c->rate_programs, value);
+}
+
 #define RATE_EXPECTED "a rate PER_MINUTE or PER_MINUTE,BURST, each from 1 to 1000000, or off"
 
 static const struct setting {
@@ -224,15 +230,24 @@ static const struct setting {
     {"rate-client", set_rate_client, RATE_EXPECTED},
     {"rate-origin", set_rate_origin, RATE_EXPECTED},
     {"rate-lookups", set_rate_lookups, RATE_EXPECTED},
+    {"rate-programs", set_rate_programs, RATE_EXPECTED},
 };
+enum {
+    SETTINGS = sizeof(settings) / sizeof(*settings)
+};
+
+const char *access_config_name(size_t index)
+{
+    return index < SETTINGS ? settings[index].name : NULL;
+}
 
 int access_config_set(struct access_config *c, struct slice name, struct slice value,
                       const char **why)
 {
     *why =
         "the name of a setting: origin, self-ports, private, address, vouch, block, rules, policy, "
-        "unblock, consent, dnssec, rate-client, rate-origin or rate-lookups";
-    for (size_t i = 0; i < sizeof(settings) / sizeof(*settings); i++) {
+        "unblock, consent, dnssec, rate-client, rate-origin, rate-lookups or rate-programs";
+    for (size_t i = 0; i < SETTINGS; i++) {
         if (!slice_equal(name, slice_of(settings[i].name)))
             continue;
         *why = settings[i].expected;

@@ -50,6 +50,7 @@ struct access_config {
     /* Limits. */
     struct rate rate_client, rate_origin; /* checks by one client, by one origin */
     struct rate rate_lookups;             /* DNS look-ups begun for one client */
+    struct rate rate_programs;            /* page programs started for one client */
     uint32_t pending_max, pending_client_max, pending_origin_max, deadline_ms, cache_max;
 };
 
@@ -58,10 +59,13 @@ void access_config_init(struct access_config *c);
 void access_config_done(struct access_config *c);
 
 /* Names: origin, self-ports, private, address, vouch, block, rules (these add to what is there),
- * policy (dns or config), unblock (25), consent, dnssec, rate-client, rate-origin, rate-lookups. 0,
- * or -EINVAL with *why set, or -ENOMEM. */
+ * policy (dns or config), unblock (25), consent, dnssec, rate-client, rate-origin, rate-lookups,
+ * rate-programs. 0, or -EINVAL with *why set, or -ENOMEM. */
 int access_config_set(struct access_config *c, struct slice name, struct slice value,
                       const char **why);
+
+/* The names, for who reads a file or a command line; NULL after the last one. */
+const char *access_config_name(size_t index);
 
 /* Adds the addresses of this machine's interfaces. Negative errno on failure. */
 int access_config_add_interfaces(struct access_config *c);

@@ -148,7 +148,7 @@ static void revoke(struct verdict *d, struct list *leases)
     for (struct list *node; (node = list_pop(leases));) {
         struct verdict_lease *lease = container_of(node, struct verdict_lease, node);
         lease->verdict = NULL;
-        d->owner->revoked++;
+        d->owner->counts->revoked++;
         lease->revoked(lease, &d->outcome);
     }
 }
@@ -228,7 +228,7 @@ enum verdicts_status verdicts_get(struct verdicts *v, const struct verdict_quest
 {
     struct verdict *d = find(v, q);
     if (d && d->known && v->now_ms < d->expires_ms) {
-        v->hits++;
+        v->counts->hits++;
         *ret = d->outcome;
         place(d); /* to the end of its list: recently used */
         return VERDICTS_KNOWN;
@@ -243,7 +243,7 @@ enum verdicts_status verdicts_get(struct verdicts *v, const struct verdict_quest
         d->client = *q->client;
         if (!start(d))
             return VERDICTS_FULL;
-        v->misses++;
+        v->counts->misses++;
     }
     wait->verdict = d;
     list_append(&d->waits, &wait->node);
@@ -308,7 +308,7 @@ static void recheck_leased(struct verdicts *v)
         struct verdict *d = container_of(node, struct verdict, in_list);
         bool expired = d->expires_ms <= v->now_ms;
         if (expired && v->running_count < v->config->pending_max && start(d)) {
-            v->rechecks++;
+            v->counts->rechecks++;
             continue;
         }
         if (expired)
@@ -323,6 +323,7 @@ void verdicts_init(struct verdicts *v, const struct access_config *config,
                    struct resolver *resolver)
 {
     *v = (struct verdicts){.config = config, .resolver = resolver, .leased_due_ms = UINT64_MAX};
+    v->counts = &v->own_counts;
     for (int i = 0; i < VERDICTS_BUCKETS; i++)
         list_init(&v->buckets[i]);
     list_init(&v->idle);

@@ -24,6 +24,10 @@ enum {
 
 struct verdict;
 
+struct verdicts_counts {
+    uint64_t hits, misses, rechecks, revoked;
+};
+
 struct verdicts {
     const struct access_config *config; /* borrowed: outlives us */
     struct resolver *resolver;          /* borrowed: outlives us */
@@ -36,7 +40,8 @@ struct verdicts {
     size_t idle_count, running_count;
     uint64_t now_ms;        /* set by the owner before anything happens */
     uint64_t leased_due_ms; /* no lease is due before */
-    uint64_t hits, misses, rechecks, revoked;
+    struct verdicts_counts *counts; /* borrowed */
+    struct verdicts_counts own_counts;
 };
 
 /* Somebody who waits for a verdict. */

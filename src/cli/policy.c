@@ -170,42 +170,46 @@ static void replace(char **text, const char *with)
     *text = with ? strdup(with) : NULL;
 }
 
+enum {
+    CONFIG_NAMES_MAX = 32
+};
+
+/* The settings of access/config.h, by their names; then the resolver's. */
+static void config_options(cfg_opt_t *options)
+{
+    size_t count = 0;
+    const char *name;
+    for (; count < CONFIG_NAMES_MAX && (name = access_config_name(count)); count++)
+        options[count] = (cfg_opt_t)CFG_STR_LIST(name, "{}", CFGF_NONE);
+    options[count++] = (cfg_opt_t)CFG_STR("dns", NULL, CFGF_NONE);
+    options[count++] = (cfg_opt_t)CFG_STR("dns-anchor", NULL, CFGF_NONE);
+    options[count++] = (cfg_opt_t)CFG_STR("__unknown", NULL, CFGF_NONE);
+    options[count] = (cfg_opt_t)CFG_END();
+}
+
+static bool take_config(struct policy_options *o, struct access_config *c, cfg_t *cfg)
+{
+    const char *name;
+    for (size_t i = 0; (name = access_config_name(i)); i++)
+        for (unsigned k = 0; k < cfg_size(cfg, name); k++)
+            if (!set(c, name, cfg_getnstr(cfg, name, k)))
+                return false;
+    replace(&o->config_server, cfg_getstr(cfg, "dns"));
+    replace(&o->config_anchor, cfg_getstr(cfg, "dns-anchor"));
+    return true;
+}
+
 /* A server's config file holds much more; what has another name is not looked at. */
 static bool read_config(struct policy_options *o, struct access_config *c, const char *file)
 {
-    cfg_opt_t options[] = {
-        CFG_STR_LIST("origin", "{}", CFGF_NONE),
-        CFG_STR_LIST("self-ports", "{}", CFGF_NONE),
-        CFG_STR_LIST("private", "{}", CFGF_NONE),
-        CFG_STR_LIST("address", "{}", CFGF_NONE),
-        CFG_STR_LIST("vouch", "{}", CFGF_NONE),
-        CFG_STR_LIST("block", "{}", CFGF_NONE),
-        CFG_STR_LIST("rules", "{}", CFGF_NONE),
-        CFG_STR_LIST("unblock", "{}", CFGF_NONE),
-        CFG_STR_LIST("policy", "{}", CFGF_NONE),
-        CFG_STR_LIST("consent", "{}", CFGF_NONE),
-        CFG_STR_LIST("dnssec", "{}", CFGF_NONE),
-        CFG_STR("dns", NULL, CFGF_NONE),
-        CFG_STR("dns-anchor", NULL, CFGF_NONE),
-        CFG_STR("__unknown", NULL, CFGF_NONE),
-        CFG_END(),
-    };
-    enum {
-        LISTS = 11
-    };
+    cfg_opt_t options[CONFIG_NAMES_MAX + 4];
+    config_options(options);
     cfg_t *cfg = cfg_init(options, CFGF_IGNORE_UNKNOWN);
     errno = 0;
     int status = cfg ? cfg_parse(cfg, file) : CFG_PARSE_ERROR;
-    bool good = status == CFG_SUCCESS;
     if (status == CFG_FILE_ERROR)
         fprintf(stderr, "httpsocket: %s: %s\n", file, strerror(errno));
-    for (int i = 0; good && i < LISTS; i++)
-        for (unsigned k = 0; good && k < cfg_size(cfg, options[i].name); k++)
-            good = set(c, options[i].name, cfg_getnstr(cfg, options[i].name, k));
-    if (good) {
-        replace(&o->config_server, cfg_getstr(cfg, "dns"));
-        replace(&o->config_anchor, cfg_getstr(cfg, "dns-anchor"));
-    }
+    bool good = status == CFG_SUCCESS && take_config(o, c, cfg);
     cfg_free(cfg);
     return good;
 }

@@ -1,5 +1,6 @@
 #include "daemon/config.h"
 
+#include "daemon/access_settings.h"
 #include "daemon/value.h"
 
 #include <stdio.h>
@@ -171,6 +172,19 @@ bool config_is_list(const char *name)
     return row && row->kind == KIND_LIST;
 }
 
+const char *config_value(const struct config *c, const char *name, size_t index)
+{
+    const struct option_row *row = find_row(name);
+    if (!row || (row->kind != KIND_LIST && row->kind != KIND_TEXT && row->kind != KIND_CHOICE))
+        return NULL;
+    if (row->kind == KIND_LIST) {
+        const struct config_list *list = field_of(c, row);
+        return index < list->count ? list->items[index] : NULL;
+    }
+    const char *text = *(char **)field_of(c, row);
+    return index == 0 && *text ? text : NULL;
+}
+
 bool config_known(const char *name)
 {
     return find_row(name);
@@ -245,9 +259,18 @@ static bool check_origins(struct config *c, struct text *why)
     return true;
 }
 
+static bool check_access(const struct config *c, struct text *why)
+{
+    struct access_config access;
+    bool good = access_settings_read(c, &access, why);
+    if (good)
+        access_config_done(&access);
+    return good;
+}
+
 bool config_check(struct config *c, struct text *why)
 {
-    if (!check_addresses(c, why) || !check_origins(c, why)) {
+    if (!check_addresses(c, why) || !check_origins(c, why) || !check_access(c, why)) {
         if (!why->len)
             text_printf(why, "out of memory");
         return false;
@@ -276,9 +299,10 @@ void config_fixed_changes(const struct config *old, const struct config *now, st
         !same_list(&old->listen, &now->listen), old->threads != now->threads,
         strcmp(old->admin, now->admin),         !*old->tls_cert != !*now->tls_cert,
         strcmp(old->root, now->root),           old->sessions_max != now->sessions_max,
+        old->bans_max != now->bans_max,         old->rates_max != now->rates_max,
     };
-    static const char *const names[] = {"listen",   "threads", "admin",
-                                        "tls-cert", "root",    "sessions-max"};
+    static const char *const names[] = {"listen", "threads",      "admin",    "tls-cert",
+                                        "root",   "sessions-max", "bans-max", "rates-max"};
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
         if (changed[i])
             text_printf(ret, "%s%s", ret->len ? "," : "", names[i]);

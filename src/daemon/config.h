@@ -47,12 +47,16 @@ bool config_is_list(const char *name);
 /* False for a name that no setting has. */
 bool config_known(const char *name);
 
-/* What can only be seen of the whole: addresses and origins parse, certificate and key come
- * together. False with `why`. */
+/* What can only be seen of the whole: addresses, origins and what is said of script access parse,
+ * certificate and key come together. False with `why`. */
 bool config_check(struct config *c, struct text *why);
 
 /* Names of the settings that differ and that a running server can't change. */
 void config_fixed_changes(const struct config *old, const struct config *now, struct text *ret);
+
+/* The values of one setting as texts: those of a list; of another kind one, or none if it is empty.
+ * NULL after the last one, and for numbers. */
+const char *config_value(const struct config *c, const char *name, size_t index);
 
 /* The options' part of --help. */
 void config_help(struct text *out);

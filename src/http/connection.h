@@ -193,6 +193,8 @@ struct response {
     struct slice reason; /* empty: the usual one */
     const struct http_header *headers;
     size_t header_count;
+    const struct http_header *added; /* each unless `headers` has one of its name */
+    size_t added_count;
     enum framing framing;
     uint64_t length; /* with FRAMING_LENGTH, and of a HEAD: UINT64_MAX is not told */
     bool close;      /* Connection: close */

@@ -143,6 +143,12 @@ static int final_status(int status)
     return 502;
 }
 
+void exchange_add_header(struct exchange *x, struct slice name, struct slice value)
+{
+    assert(x->added_count < EXCHANGE_ADDED_MAX);
+    x->added[x->added_count++] = (struct http_header){name, value};
+}
+
 void exchange_respond(struct exchange *x, int status, struct slice reason,
                       const struct http_header *headers, size_t header_count, uint64_t length)
 {
@@ -162,6 +168,8 @@ void exchange_respond(struct exchange *x, int status, struct slice reason,
                                          .reason = reason,
                                          .headers = headers,
                                          .header_count = header_count,
+                                         .added = x->added,
+                                         .added_count = x->added_count,
                                          .framing = hx->framing,
                                          .length = told ? length : EXCHANGE_LENGTH_UNKNOWN,
                                          .close = c->closing,

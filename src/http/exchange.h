@@ -29,6 +29,8 @@ struct exchange_ops {
     void (*on_abort)(struct exchange *x);
 };
 
+#define EXCHANGE_ADDED_MAX 4
+
 struct exchange {
     const struct http_head *request;
     struct slice path;  /* decoded and normalised: http_path_decode */
@@ -36,7 +38,13 @@ struct exchange {
     bool secure;        /* https */
     const struct exchange_ops *ops;
     void *owner;
+    size_t added_count;
+    struct http_header added[EXCHANGE_ADDED_MAX]; /* exchange_add_header() */
 };
+
+/* One more header for whatever the answer will be, unless that has one of this name itself (Vary
+ * stands beside). Its slices live as long as the exchange. */
+void exchange_add_header(struct exchange *x, struct slice name, struct slice value);
 
 /* The client's and our own address of this connection. */
 int exchange_peer(struct exchange *x, struct net_address *ret);

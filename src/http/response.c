@@ -125,6 +125,8 @@ static size_t upper_bound(const struct response *r, struct slice reason)
     size_t n = OWN_HEADERS_MAX + reason.len;
     for (size_t i = 0; i < r->header_count; i++)
         n += r->headers[i].name.len + r->headers[i].value.len + sizeof(": \r\n");
+    for (size_t i = 0; i < r->added_count; i++)
+        n += r->added[i].name.len + r->added[i].value.len + sizeof(": \r\n");
     return n;
 }
 
@@ -173,6 +175,28 @@ static void put_status_line(struct writer *w, int status, struct slice reason)
     PUT_LITERAL(w, "\r\n");
 }
 
+static bool has_header(const struct response *r, struct slice name)
+{
+    for (size_t i = 0; i < r->header_count; i++)
+        if (slice_equal_nocase(r->headers[i].name, name))
+            return true;
+    return false;
+}
+
+/* A list: more of it takes nothing from what is there. */
+static bool is_vary(const struct http_header *h)
+{
+    return slice_equal_nocase(h->name, SLICE_LITERAL("vary"));
+}
+
+static void put_header(struct writer *w, const struct http_header *h)
+{
+    put(w, h->name);
+    PUT_LITERAL(w, ": ");
+    put(w, h->value);
+    PUT_LITERAL(w, "\r\n");
+}
+
 static bool put_headers(struct writer *w, const struct response *r)
 {
     bool upgrade = false;
@@ -181,11 +205,11 @@ static bool put_headers(struct writer *w, const struct response *r)
         if (!is_sendable(h))
             continue;
         upgrade |= slice_equal_nocase(h->name, SLICE_LITERAL("upgrade"));
-        put(w, h->name);
-        PUT_LITERAL(w, ": ");
-        put(w, h->value);
-        PUT_LITERAL(w, "\r\n");
+        put_header(w, h);
     }
+    for (size_t i = 0; i < r->added_count; i++)
+        if (is_sendable(&r->added[i]) && (is_vary(&r->added[i]) || !has_header(r, r->added[i].name)))
+            put_header(w, &r->added[i]);
     return upgrade;
 }
 

@@ -201,7 +201,7 @@ static void equal_questions_are_one(void **state)
     assert_string_equal(reason(&c[4]), "origin-not-allowed");
     for (size_t i = 0; i < w->recorded.asked_count; i++)
         assert_int_equal(w->recorded.asked[i].times, 1);
-    assert_int_equal(w->access.verdicts.misses, 2);
+    assert_int_equal(w->access.verdicts.counts->misses, 2);
     close_world(w);
 }
 

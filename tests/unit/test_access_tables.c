@@ -33,7 +33,7 @@ static void a_ban_is_for_client_origin_target_and_path(void **state)
                                key("c", "o", "u", "/p/q"),   key("c", "o", "t", "/p"),
                                key("c", "o", "t", "/p/q/r"), key("co", "", "t", "/p/q")};
     for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
-        assert_int_equal(bans_check(b, &others[i], 1000), 0);
+        assert_int_equal(bans_check(b, &others[i], 1000, NULL), 0);
     /* A shorter one does not shorten it; 0 does nothing; a day is the longest. */
     bans_add(b, &k, SLICE_NONE, 5, 1000);
     bans_add(b, &k, SLICE_NONE, 0, 1000);

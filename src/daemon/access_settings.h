@@ -1,0 +1,23 @@
+/* access_settings.h - what a config says about script access, as access/config.h wants it.
+ *
+ * The names and the forms of the values are access/config.h's own, so that a config file reads the
+ * same for the server and for `httpsocket policy`.
+ */
+#ifndef DAEMON_ACCESS_SETTINGS_H
+#define DAEMON_ACCESS_SETTINGS_H
+
+#include "access/config.h"
+#include "access/dns.h"
+#include "daemon/config.h"
+
+/* Without the machine's own addresses. False with `why`; then there is nothing to be done with
+ * *ret. */
+bool access_settings_read(const struct config *c, struct access_config *ret, struct text *why);
+
+/* Borrows from `c`. */
+struct dns_options access_settings_dns(const struct config *c);
+
+/* Whether both decide alike. */
+bool access_settings_equal(const struct config *a, const struct config *b);
+
+#endif
