@@ -156,7 +156,7 @@ void access_lease_start(struct access *a, const struct access_check *c, struct v
     struct target web;
     lease->verdict = NULL;
     list_init(&lease->node);
-    if (c->settled || access_reason_row(c->result.reason)->verdict != ACCESS_ALLOW)
+    if (c->settled || access_reason_row(c->result.reason)->verdict == ACCESS_DENY)
         return;
     struct verdict_question q = step_question(c, &web);
     verdict_lease_start(&a->verdicts, &q, lease);

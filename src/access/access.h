@@ -62,12 +62,12 @@ struct access_request {
 
 struct access_result {
     enum access_reason reason;
-    uint32_t retry_s;     /* what a refusal tells; 0: nothing */
+    uint32_t retry_s;         /* what a refusal tells; 0: nothing */
     struct slice banned_path; /* with ACCESS_BANNED: the part of url_path from where down the ban
                                  is for everything; empty: it is for that path alone */
-    bool local;           /* connect to this machine, to the port asked for */
-    struct target target; /* for tcp and lib, once its syntax was right */
-    size_t count;         /* addresses to connect to, these and no others, in order of preference */
+    bool local;               /* connect to this machine, to the port asked for */
+    struct target target;     /* for tcp and lib, once its syntax was right */
+    size_t count; /* addresses to connect to, these and no others, in order of preference */
     struct ip addresses[LOOKUP_ADDRESSES_MAX];
 };
 
@@ -152,8 +152,9 @@ void access_run(struct access *a, uint64_t now_ms);
 uint64_t access_due_ms(const struct access *a);
 
 /* Watches an allowed connection: `lease->revoked` runs once the record, looked up again whenever
- * the verdict expires, definitely refuses it. Right after on_verdict, with its check and result.
- * Where no record was asked, nothing is watched. */
+ * the verdict expires, definitely refuses it. Right after on_verdict, with its check and result:
+ * allowed, or a temporary failure for one that had been allowed before. Where no record was asked,
+ * nothing is watched. */
 void access_lease_start(struct access *a, const struct access_check *check,
                         struct verdict_lease *lease);
 void access_lease_end(struct access *a, struct verdict_lease *lease);

@@ -38,8 +38,8 @@ struct verdicts {
     struct list running, leased;
     struct list spare; /* look-ups' memory, to be used again */
     size_t idle_count, running_count;
-    uint64_t now_ms;        /* set by the owner before anything happens */
-    uint64_t leased_due_ms; /* no lease is due before */
+    uint64_t now_ms;                /* set by the owner before anything happens */
+    uint64_t leased_due_ms;         /* no lease is due before */
     struct verdicts_counts *counts; /* borrowed */
     struct verdicts_counts own_counts;
 };

@@ -101,6 +101,13 @@ static bool reload_tls(struct daemon *d, const struct config *now)
     return false;
 }
 
+static void say_if_open(const struct config *c)
+{
+    if (strcmp(c->consent, "strict"))
+        log_warn("access.open", log_text("consent", c->consent),
+                 log_text("note", "a name's owner can aim pages at other people's addresses"));
+}
+
 static void apply_log(const struct config *c)
 {
     enum log_level level = LOG_INFO;
@@ -116,12 +123,20 @@ static void use_config(struct daemon *d, struct config *now)
         log_warn("config.needs_restart", log_quoted("settings", text_slice(&fixed)));
     text_done(&fixed);
     apply_log(now);
+    say_if_open(now);
     page_limits_set(d->limits, (uint32_t)now->programs_max, (uint32_t)now->programs_per_client);
     d->config_old = d->config;
     d->config = now;
     d->config_waits = d->worker_count;
     for (uint16_t i = 0; i < d->worker_count; i++)
         worker_post_config(&d->workers[i], now, on_worker_has_config);
+}
+
+static void refuse_config(struct config *now, const struct text *why)
+{
+    if (why->len)
+        log_error("config.refused", log_quoted("why", text_slice(why)));
+    config_free(now);
 }
 
 /* A bad file keeps the old settings and says so. */
@@ -137,8 +152,8 @@ static void reload(struct daemon *d)
     struct config *now = arguments_read(d->argc, d->argv, &command, &why);
     if (!now)
         log_error("config.refused", log_quoted("why", text_slice(&why)));
-    else if (!reload_tls(d, now))
-        config_free(now);
+    else if (!guard_try(now, &why) || !reload_tls(d, now))
+        refuse_config(now, &why);
     else
         use_config(d, now);
     text_done(&why);
@@ -341,8 +356,10 @@ static int start(struct control *c)
     d->workers = calloc(d->worker_count, sizeof(*d->workers));
     d->limits = page_limits_new((uint32_t)d->config->programs_max,
                                 (uint32_t)d->config->programs_per_client);
+    d->tables =
+        (struct guard_tables){bans_new(d->config->bans_max), rates_new(d->config->rates_max)};
     int error = -ENOMEM;
-    if (descriptors && d->loop && d->workers && d->limits)
+    if (descriptors && d->loop && d->workers && d->limits && d->tables.bans && d->tables.rates)
         error = take_signals(c);
     if (error == 0)
         error = start_workers(d, descriptors);
@@ -377,6 +394,8 @@ static void end(struct control *c)
     loop_free(d->loop);
     free(d->workers);
     page_limits_free(d->limits);
+    bans_free(d->tables.bans);
+    rates_free(d->tables.rates);
     tls_context_unref(d->tls);
     config_free(d->config);
     config_free(d->config_old);
@@ -388,6 +407,7 @@ int daemon_run(struct config *config, int argc, char *const *argv)
     struct daemon *d = &control.daemon;
     *d = (struct daemon){.argc = argc, .argv = argv, .config = config};
     apply_log(config);
+    say_if_open(config);
     raise_descriptor_limit();
     if (!open_tls(d) || start(&control) < 0)
         return 1; /* the process ends, and with it what was begun */

@@ -15,6 +15,7 @@ struct daemon {
     struct loop *loop;         /* of the control thread */
     struct tls_context *tls;   /* NULL: plain */
     struct page_limits *limits;
+    struct guard_tables tables;
     struct worker *workers;
     uint16_t worker_count;
     uint16_t workers_running;

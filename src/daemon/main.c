@@ -28,7 +28,12 @@ static bool check_files(const struct config *c)
     bool good = site && (tls || !*c->tls_cert);
     site_free(site);
     tls_context_unref(tls);
-    return good;
+    struct text fault = {0};
+    bool guarded = guard_try(c, &fault);
+    if (!guarded)
+        fprintf(stderr, "httpsocketd: %.*s\n", SLICE_ARG(text_slice(&fault)));
+    text_done(&fault);
+    return good && guarded;
 }
 
 static int check(struct config *c)

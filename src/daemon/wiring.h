@@ -7,4 +7,7 @@
 /* The handler of a worker's http_server; its owner is the worker. */
 void wiring_request(struct http_server *server, struct exchange *x);
 
+/* A request that is no handshake and asks nothing of script access (any more). */
+void wiring_answer(struct worker *w, struct exchange *x, const struct origin *own);
+
 #endif

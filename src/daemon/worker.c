@@ -1,7 +1,10 @@
 #include "daemon/worker.h"
 
 #include "base/log.h"
+#include "daemon/access_settings.h"
+#include "daemon/admission.h"
 #include "daemon/daemon.h"
+#include "daemon/handshake.h"
 #include "daemon/wiring.h"
 
 #include <errno.h>
@@ -38,6 +41,7 @@ static void use_config(struct worker *w, const struct config *c)
         .term_grace_ms = (uint32_t)c->term_grace,
         .line_max = (uint32_t)c->message_max,
         .out_max = (uint32_t)c->window,
+        .rate_programs = w->guard->config.rate_programs,
     };
     w->session_config = (struct session_config){
         .buffer_max = (uint32_t)c->buffer_max,
@@ -78,9 +82,20 @@ static void *run(void *arg)
 static void free_parts(struct worker *w)
 {
     free(w->listeners);
+    guard_unref(w->guard);
     session_table_free(w->sessions);
     site_free(w->site);
     loop_free(w->loop);
+}
+
+static bool make_guard(struct worker *w)
+{
+    struct text why = {0};
+    w->guard = guard_new(w->loop, w->config, &w->daemon->tables, &w->access_counts, &why);
+    if (!w->guard)
+        log_error("access.failed", log_quoted("why", text_slice(&why)));
+    text_done(&why);
+    return w->guard;
 }
 
 static bool make_parts(struct worker *w)
@@ -107,12 +122,14 @@ int worker_start(struct worker *w, struct daemon *daemon, uint16_t index, const 
 {
     *w = (struct worker){
         .daemon = daemon, .index = index, .listener_count = daemon->config->listen.count};
-    use_config(w, daemon->config);
-    if (!make_parts(w)) {
+    list_init(&w->admissions);
+    w->config = daemon->config;
+    if (!make_parts(w) || !make_guard(w)) {
         int error = errno ? -errno : -ENOMEM;
         free_parts(w);
         return error;
     }
+    use_config(w, daemon->config);
     http_server_init(&w->http, w->loop, &w->http_limits, wiring_request, w);
     w->pages = (struct page_host){
         .loop = w->loop,
@@ -120,6 +137,8 @@ int worker_start(struct worker *w, struct daemon *daemon, uint16_t index, const 
         .session_config = &w->session_config,
         .ws_config = &w->ws_config,
         .limits = daemon->limits,
+        .rates = daemon->tables.rates,
+        .on_denied = handshake_denied,
         .sessions = w->sessions,
         .server_name = SLICE_LITERAL("httpsocket/" HTTPSOCKET_VERSION),
         .root = slice_of(site_root(w->site)),
@@ -142,6 +161,19 @@ void worker_free(struct worker *w)
     loop_turn(w->loop, 0); /* mail that came too late for the thread */
     page_host_done(&w->pages);
     free_parts(w);
+}
+
+/* ---- its name ---- */
+
+/* Where the connection came in is asked only if that may matter: it is a system call. */
+bool worker_is_ours(struct worker *w, struct exchange *x, struct origin *ret)
+{
+    enum origin_scheme scheme = x->secure ? ORIGIN_HTTPS : ORIGIN_HTTP;
+    struct net_address local;
+    if (own_origin(&w->own, scheme, x->request->host, NULL, ret))
+        return true;
+    return exchange_local(x, &local) == 0 &&
+           own_origin(&w->own, scheme, x->request->host, &local, ret);
 }
 
 /* ---- draining ---- */
@@ -239,9 +271,28 @@ static void deliver_config_done(struct mail *mail)
     free(m);
 }
 
+/* What is under way keeps the guard that it began with. */
+static void replace_guard(struct worker *w, const struct config *config)
+{
+    struct text why = {0};
+    if (access_settings_equal(w->config, config))
+        return;
+    struct guard *guard = guard_new(w->loop, config, &w->daemon->tables, &w->access_counts, &why);
+    if (guard) {
+        guard_unref(w->guard);
+        w->guard = guard;
+        admissions_review(w);
+    } else {
+        log_error("access.failed", log_quoted("why", text_slice(&why)),
+                  log_text("note", "the old settings of script access stay"));
+    }
+    text_done(&why);
+}
+
 static void deliver_config(struct mail *mail)
 {
     struct config_mail *m = container_of(mail, struct config_mail, mail);
+    replace_guard(m->worker, m->config);
     use_config(m->worker, m->config);
     loop_post(m->worker->daemon->loop, &m->mail, deliver_config_done);
 }

@@ -8,7 +8,7 @@
 #define DAEMON_WORKER_H
 
 #include "access/own.h"
-#include "daemon/config.h"
+#include "daemon/guard.h"
 #include "http/server.h"
 #include "http/site.h"
 #include "net/listener.h"
@@ -26,6 +26,9 @@ struct worker {
     struct site *site;
     const struct config *config; /* borrowed from the daemon; changes by mail */
     struct own_origins own;
+    struct guard *guard;
+    struct access_counts access_counts;
+    struct list admissions; /* clients of other origins that have been let in */
     struct http_limits http_limits;
     struct page_config page_config;
     struct session_config session_config;
@@ -47,6 +50,9 @@ int worker_start(struct worker *w, struct daemon *daemon, uint16_t index, const 
 void worker_join(struct worker *w);
 /* After all workers have been joined: they post to each other. */
 void worker_free(struct worker *w);
+
+/* Is the request's Host ours? Then *ret is the origin that it has reached. */
+bool worker_is_ours(struct worker *w, struct exchange *x, struct origin *ret);
 
 /* A new config, which the worker uses from then on; `done` runs in the control loop's thread after
  * that. */

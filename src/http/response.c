@@ -208,7 +208,8 @@ static bool put_headers(struct writer *w, const struct response *r)
         put_header(w, h);
     }
     for (size_t i = 0; i < r->added_count; i++)
-        if (is_sendable(&r->added[i]) && (is_vary(&r->added[i]) || !has_header(r, r->added[i].name)))
+        if (is_sendable(&r->added[i]) &&
+            (is_vary(&r->added[i]) || !has_header(r, r->added[i].name)))
             put_header(w, &r->added[i]);
     return upgrade;
 }

@@ -5,8 +5,7 @@
  * accepts; another status refuses, with its headers where the client can see them. The client waits
  * meanwhile; if it comes again with the same key, the new connection waits in its place.
  *
- * A browser's script sees nothing of a refused handshake but a close code: who may see it gets 101
- * and the code.
+ * How a refusal is told: refuse.c.
  */
 #include "page/parts.h"
 
@@ -18,83 +17,15 @@
 
 #define REASON_MAX 123
 
-struct refusal {
-    unsigned code;
-    struct slice token;
-    uint32_t retry_s;            /* 0: not said */
-    const struct cgi_head *head; /* of the program; may be NULL */
-};
-
-static int status_of(unsigned code)
-{
-    if (code == 1012 || code == 1013)
-        return 503;
-    return code >= 4300 && code < 4600 ? (int)code - 4000 : 409;
-}
-
-/* The program's, but for those of an answer that nobody reads. */
-static size_t copy_headers(const struct cgi_head *head, struct http_header *out)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < head->header_count; i++) {
-        if (!slice_equal_nocase(head->headers[i].name, SLICE_LITERAL("content-type")) &&
-            !slice_equal_nocase(head->headers[i].name, SLICE_LITERAL("cache-control")))
-            out[count++] = head->headers[i];
-    }
-    return count;
-}
-
-static void refuse_by_status(struct exchange *x, const struct refusal *refusal)
-{
-    struct http_header headers[HTTP_HEADERS_MAX + 3];
-    size_t count = refusal->head ? copy_headers(refusal->head, headers) : 0;
-    char retry[16];
-    /* Cache-Control: no-store is exchange_answer's own. */
-    headers[count++] = (struct http_header){SLICE_LITERAL("Script-Access-Reason"), refusal->token};
-    if (refusal->retry_s > 0 && !refusal->head) {
-        int len = snprintf(retry, sizeof retry, "%u", refusal->retry_s);
-        headers[count++] =
-            (struct http_header){SLICE_LITERAL("Retry-After"), slice_make(retry, (size_t)len)};
-    }
-    exchange_answer(x, status_of(refusal->code), refusal->token, headers, count);
-}
-
-static void refuse_by_code(struct page_host *host, struct exchange *x,
-                           const struct refusal *refusal)
-{
-    char text[REASON_MAX + 1];
-    struct slice token = slice_first(refusal->token, 100);
-    int len = refusal->retry_s > 0
-                  ? snprintf(text, sizeof text, "%.*s retry=%u", SLICE_ARG(token), refusal->retry_s)
-                  : snprintf(text, sizeof text, "%.*s", SLICE_ARG(token));
-    page_wire_refuse(host, x, refusal->code, slice_make(text, (size_t)len));
-}
-
-static void refuse(struct page_host *host, struct exchange *x, bool same_origin,
-                   const struct refusal *refusal)
-{
-    struct page_offer offer;
-    page_offer_read(x->request, &offer);
-    if (same_origin && offer.session_protocol)
-        refuse_by_code(host, x, refusal);
-    else
-        refuse_by_status(x, refusal);
-}
-
-void page_refuse(struct page_host *host, struct exchange *x, unsigned code, struct slice token,
-                 uint32_t retry_s, bool same_origin)
-{
-    refuse(host, x, same_origin, &(struct refusal){code, token, retry_s, NULL});
-}
-
 /* ---- a program's decision ---- */
 
-static void refuse_waiting(struct page *p, const struct refusal *refusal)
+static void refuse_waiting(struct page *p, const struct page_refusal *refusal)
 {
     struct exchange *x = p->x;
     p->x = NULL;
     list_remove(&p->connecting);
-    refuse(p->host, x, p->same_origin, refusal);
+    page_permit_end(&p->permit);
+    page_refuse_program(p->host, x, p->same_origin, refusal);
     page_end_session(p, refusal->code, refusal->token);
     page_let_go(p);
     timer_stop(&p->answer_timer);
@@ -103,39 +34,7 @@ static void refuse_waiting(struct page *p, const struct refusal *refusal)
 
 void page_direct_refuse(struct page *p, unsigned code, struct slice reason, uint32_t retry_s)
 {
-    refuse_waiting(p, &(struct refusal){code, reason, retry_s, NULL});
-}
-
-static uint32_t retry_of(const struct cgi_head *head)
-{
-    for (size_t i = 0; i < head->header_count; i++) {
-        struct slice name = head->headers[i].name;
-        uint64_t seconds;
-        if ((slice_equal_nocase(name, SLICE_LITERAL("retry-after")) ||
-             slice_equal_nocase(name, SLICE_LITERAL("access-control-max-age"))) &&
-            slice_to_uint(head->headers[i].value, UINT32_MAX, &seconds))
-            return (uint32_t)seconds;
-    }
-    return 0;
-}
-
-static struct refusal refusal_of(const struct cgi_head *head)
-{
-    struct refusal refusal = {
-        .code = (unsigned)(4000 + head->status),
-        .token = SLICE_LITERAL("program-refused"),
-        .retry_s = retry_of(head),
-        .head = head,
-    };
-    if (head->status == 401 || head->status == 403)
-        refusal.token = SLICE_LITERAL("script-denied");
-    if (head->status == 429)
-        refusal.token = SLICE_LITERAL("rate-limited");
-    if (head->status == 503) {
-        refusal.code = 1013;
-        refusal.token = SLICE_LITERAL("overload");
-    }
-    return refusal;
+    refuse_waiting(p, &(struct page_refusal){code, reason, retry_s, NULL});
 }
 
 static void accept_session(struct page *p)
@@ -143,15 +42,17 @@ static void accept_session(struct page *p)
     struct exchange *x = p->x;
     struct page_offer offer;
     page_offer_read(x->request, &offer);
+    struct page_permit *permit = p->permit;
     p->x = NULL;
-    page_wire_attach(p->host, x, p->session, &offer);
+    p->permit = NULL;
+    page_wire_attach(p->host, x, p->session, &offer, permit);
     page_events_resume(p);
 }
 
 void page_direct_answer(struct page *p, const struct cgi_head *head)
 {
     if (head->status < 200 || head->status > 299) {
-        struct refusal refusal = refusal_of(head);
+        struct page_refusal refusal = page_refusal_of(head);
         refuse_waiting(p, &refusal);
         return;
     }
@@ -175,12 +76,15 @@ struct knock {
     const struct site_found *found;
     struct slice origin;
     bool same_origin;
+    struct page_permit *permit; /* NULL: none */
     struct page_offer offer;
 };
 
 static void turn_away(const struct knock *k, unsigned code, struct slice token, uint32_t retry_s)
 {
-    page_refuse(k->host, k->x, code, token, retry_s, k->same_origin);
+    struct page_permit *permit = k->permit;
+    page_permit_end(&permit);
+    page_refuse(k->host, k->x, code, token, retry_s, true);
 }
 
 static void turn_away_busy(const struct knock *k)
@@ -205,7 +109,7 @@ static void attach(const struct knock *k, struct session *s)
     }
     struct page *p = session_owner(s);
     page_name_client(p, k->x);
-    page_wire_attach(k->host, k->x, s, offer);
+    page_wire_attach(k->host, k->x, s, offer, k->permit);
     page_settle(p);
 }
 
@@ -228,12 +132,19 @@ static void wait_instead(const struct knock *k, struct page *p)
     p->x->owner = p;
     p->x->ops = &page_exchange_ops;
     page_name_client(p, k->x);
-    page_refuse(k->host, old, 4000, SLICE_LITERAL("replaced"), 0, p->same_origin);
+    page_permit_end(&p->permit);
+    page_hold_permit(p, k->permit);
     p->same_origin = k->same_origin;
+    page_refuse(k->host, old, 4000, SLICE_LITERAL("replaced"), 0, true);
 }
 
 static void start_program(const struct knock *k)
 {
+    uint32_t wait_s = page_rate_wait_s(k->host, k->x);
+    if (wait_s) {
+        turn_away(k, 4429, SLICE_LITERAL("rate-limited"), wait_s);
+        return;
+    }
     struct page_spec spec = {
         .host = k->host,
         .x = k->x,
@@ -248,6 +159,7 @@ static void start_program(const struct knock *k)
         return;
     }
     p->same_origin = k->same_origin;
+    page_hold_permit(p, k->permit);
     if (p->kind == PAGE_DIRECT)
         list_append(&k->host->connecting, &p->connecting);
     int error = page_start(p);
@@ -284,9 +196,16 @@ static void connect_session(const struct knock *k)
 }
 
 void page_connect(struct page_host *host, struct exchange *x, const struct site_found *found,
-                  struct slice origin, bool same_origin)
+                  const struct page_client *client)
 {
-    struct knock k = {host, x, found, origin, same_origin, {0}};
+    struct knock k = {
+        .host = host,
+        .x = x,
+        .found = found,
+        .origin = client->origin,
+        .same_origin = client->same_origin,
+        .permit = client->permit,
+    };
     bool whole = page_offer_read(x->request, &k.offer);
     char why[REASON_MAX];
     if (!whole) {

@@ -78,6 +78,7 @@ static void stop(struct page *p)
     if (p->plain)
         ws_peer_drop(p->plain);
     p->plain = NULL;
+    page_permit_end(&p->permit);
     if (p->session)
         session_abort(p->session, 1012, SLICE_LITERAL("draining"));
     p->session_done = true;

@@ -6,10 +6,16 @@
  */
 #include "page/parts.h"
 
+#include "access/rates.h"
+
 #include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/random.h>
+
+enum {
+    RATE_KIND_PROGRAMS = 'p' /* beside those of access/access.h */
+};
 
 struct client_entry {
     struct net_client_key key;
@@ -146,4 +152,17 @@ void page_limits_release(struct page_limits *limits, const struct net_client_key
     if (--limits->entries[i].programs == 0)
         close_hole(limits, i);
     pthread_mutex_unlock(&limits->lock);
+}
+
+uint32_t page_rate_wait_s(struct page_host *host, struct exchange *x)
+{
+    struct net_address peer;
+    if (!host->rates || exchange_peer(x, &peer) < 0)
+        return 0;
+    struct net_client_key client = net_client_key_of(&peer);
+    uint32_t wait_s =
+        rates_take(host->rates, &host->config->rate_programs, RATE_KIND_PROGRAMS,
+                   slice_make(client.bytes, sizeof client.bytes), loop_now_ms(host->loop));
+    host->counts.refused_rate += wait_s > 0;
+    return wait_s;
 }

@@ -16,6 +16,17 @@ static void answer_busy(struct page_host *host, struct exchange *x)
                     &retry, 1);
 }
 
+static void answer_too_often(struct exchange *x, uint32_t wait_s)
+{
+    char text[16];
+    int len = snprintf(text, sizeof text, "%u", wait_s);
+    struct http_header headers[] = {
+        {SLICE_LITERAL("Retry-After"), slice_make(text, (size_t)len)},
+        {SLICE_LITERAL("Script-Access-Reason"), SLICE_LITERAL("rate-limited")},
+    };
+    exchange_answer(x, 429, SLICE_LITERAL("too many pages in a short time"), headers, 2);
+}
+
 static void answer_unstarted(struct page *p, int error)
 {
     struct exchange *x = p->x;
@@ -39,6 +50,11 @@ void page_open(struct page_host *host, struct exchange *x, const struct site_fou
                struct slice origin)
 {
     bool head = slice_equal(x->request->method, SLICE_LITERAL("HEAD"));
+    uint32_t wait_s = page_rate_wait_s(host, x);
+    if (wait_s) {
+        answer_too_often(x, wait_s);
+        return;
+    }
     struct page_spec spec = {
         .host = host,
         .x = x,

@@ -9,6 +9,7 @@
 #ifndef PAGE_PAGE_H
 #define PAGE_PAGE_H
 
+#include "access/rates.h"
 #include "http/exchange.h"
 #include "http/site.h"
 #include "session/table.h"
@@ -28,10 +29,12 @@ struct page_config {
     uint32_t term_grace_ms;     /* from SIGTERM to SIGKILL */
     uint32_t line_max;          /* bytes of one message on fd 3 */
     uint32_t out_max;           /* bytes that wait for a program which does not read */
+    struct rate rate_programs;  /* started by one client */
 };
 
 struct page_counts {
-    uint64_t started, now, refused_limit, failed_start, failed_answer, protocol_errors, killed;
+    uint64_t started, now, refused_limit, refused_rate, failed_start, failed_answer,
+        protocol_errors, killed;
 };
 
 /* All that the pages of one worker share. Fill in what is borrowed, then page_host_init(). */
@@ -41,6 +44,11 @@ struct page_host {
     const struct session_config *session_config;
     const struct ws_config *ws_config;
     struct page_limits *limits;
+    struct rates *rates; /* NULL: none are kept */
+    /* A program refuses a handshake by 401: for how long, and from which path down (empty: that one
+     * only). May be NULL. */
+    void (*on_denied)(struct page_host *host, struct exchange *x, uint32_t max_age_s,
+                      struct slice policy_path);
     struct session_table *sessions;
     struct page_counts counts;
     struct session_counts session_counts;
@@ -67,19 +75,42 @@ void page_host_done(struct page_host *host);
 void page_open(struct page_host *host, struct exchange *x, const struct site_found *found,
                struct slice origin);
 
-/* A WebSocket handshake for a program (already checked: version, Host, Origin). Attaches to the
- * session that it names, starts a program for it otherwise (httpsocket.v1 without a session, or the
- * plain form). `same_origin`: answer refusals of httpsocket.v1 by close codes after 101. The caller
- * has made sure that the session belongs to this worker. Takes the exchange. */
-void page_connect(struct page_host *host, struct exchange *x, const struct site_found *found,
-                  struct slice origin, bool same_origin);
+struct session_wire;
 
-/* Refuses a WebSocket handshake: `same_origin` clients of httpsocket.v1 get 101 and the close code
+/* The permission by which a client of another origin was let in. Embedded by who gives it; a
+ * connection holds it until it is over. */
+struct page_permit {
+    /* The connection is over, or came to nothing. The last call; from inside page_connect() and
+     * page_permit_revoke() too. */
+    void (*on_over)(struct page_permit *permit);
+    /* The room's own: what it stands for. */
+    struct session_wire *wire;
+    struct page *page;
+};
+
+/* Takes it back: closes the connection with 4403, `TOKEN retry=N`, and ends its session. */
+void page_permit_revoke(struct page_permit *permit, struct slice token, uint32_t retry_s);
+
+/* Who has been let in. */
+struct page_client {
+    struct slice origin; /* of the page; SLICE_NONE: no page's script */
+    bool same_origin;
+    struct page_permit *permit; /* NULL: nothing can revoke it */
+};
+
+/* A WebSocket handshake for a program (already checked: version, Host, script access). Attaches to
+ * the session that it names, starts a program for it otherwise (httpsocket.v1 without a session, or
+ * the plain form). The caller has made sure that the session belongs to this worker. Takes the
+ * exchange and the permit. */
+void page_connect(struct page_host *host, struct exchange *x, const struct site_found *found,
+                  const struct page_client *client);
+
+/* Refuses a WebSocket handshake: with `by_code` clients of httpsocket.v1 get 101 and the close code
  * (4000 + status, or 1012, 1013), all others the HTTP status that belongs to it, with the token as
  * short body, Script-Access-Reason, Cache-Control: no-store and, with retry_s, Retry-After. The
  * close reason is `TOKEN` or `TOKEN retry=N`. Takes the exchange. */
 void page_refuse(struct page_host *host, struct exchange *x, unsigned code, struct slice token,
-                 uint32_t retry_s, bool same_origin);
+                 uint32_t retry_s, bool by_code);
 
 /* The session id that the handshake names, or SLICE_NONE: for the caller, who finds the worker by
  * it (session_id_worker). */

@@ -73,6 +73,7 @@ struct page {
     struct page_answer *answer; /* owned; NULL: what comes on stdout is dropped */
     struct session *session;    /* until on_over */
     struct ws_peer *plain;
+    struct page_permit *permit; /* of `x` while it waits, of `plain`; NULL: none */
     bool same_origin;
     bool session_done; /* session_end or session_abort has been called */
     bool attached;     /* has been, at least once */
@@ -190,6 +191,27 @@ void page_direct_answer(struct page *p, const struct cgi_head *head);
 /* Refuses the waiting client with this close code, or the status that goes with it. */
 void page_direct_refuse(struct page *p, unsigned code, struct slice reason, uint32_t retry_s);
 
+/* ---- refuse.c: how a refused handshake is told ---- */
+
+struct page_refusal {
+    unsigned code;
+    struct slice token;
+    uint32_t retry_s;            /* 0: not said */
+    const struct cgi_head *head; /* of the program; may be NULL */
+};
+/* What a header block that is not 2xx says. */
+struct page_refusal page_refusal_of(const struct cgi_head *head);
+struct slice page_refusal_policy_path(const struct page_refusal *refusal);
+/* To a client that has been let in: its 401 is told by code to its own origin only. */
+void page_refuse_program(struct page_host *host, struct exchange *x, bool same_origin,
+                         const struct page_refusal *refusal);
+
+/* ---- permit.c ---- */
+
+void page_hold_permit(struct page *p, struct page_permit *permit);
+/* *permit (may be NULL) is over. */
+void page_permit_end(struct page_permit **permit);
+
 /* ---- events.c: descriptor 3 ---- */
 
 extern const struct io_ops page_events_io_ops;
@@ -211,9 +233,9 @@ void page_command(struct page *p, const struct message *m);
 /* ---- wire.c: WebSockets of sessions ---- */
 
 struct page_offer;
-/* 101, then attaches the session. */
+/* 101, then attaches the session. `permit` may be NULL. */
 void page_wire_attach(struct page_host *host, struct exchange *x, struct session *s,
-                      const struct page_offer *offer);
+                      const struct page_offer *offer, struct page_permit *permit);
 /* 101, then closes with this code. Slices of the request may be given: they are used before it is
  * over. */
 void page_wire_refuse(struct page_host *host, struct exchange *x, unsigned code,
@@ -256,5 +278,7 @@ void page_ending_advance(struct page *p);
 
 bool page_limits_take(struct page_limits *limits, const struct net_client_key *key);
 void page_limits_release(struct page_limits *limits, const struct net_client_key *key);
+/* The client of `x` starts one more program: 0, or how long it must wait. */
+uint32_t page_rate_wait_s(struct page_host *host, struct exchange *x);
 
 #endif

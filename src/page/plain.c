@@ -56,6 +56,7 @@ static void on_end(struct ws_peer *peer, unsigned code, struct slice reason)
     struct page *p = ws_peer_owner(peer);
     (void)reason;
     p->plain = NULL;
+    page_permit_end(&p->permit);
     if (!p->session_done)
         page_events_detach(p, code == 1006 ? SLICE_LITERAL("lost") : SLICE_LITERAL("closed"));
     p->session_done = true;
@@ -74,6 +75,7 @@ void page_plain_open(struct page *p)
     p->x = NULL;
     p->plain = page_upgrade(p->host, x, SLICE_NONE, &peer_ops, p, &rest);
     if (!p->plain) {
+        page_permit_end(&p->permit);
         p->session_done = true;
         page_let_go(p);
         return;

@@ -17,6 +17,7 @@ struct page_wire {
     struct session_wire wire;
     struct list node; /* page_host.wires */
     struct ws_peer *peer;
+    struct page_permit *permit; /* NULL: none */
     struct loop *loop;
     struct reap reap;
 };
@@ -29,6 +30,7 @@ static void free_memory(struct reap *reap)
 static void release(struct page_wire *wire)
 {
     list_remove(&wire->node);
+    page_permit_end(&wire->permit);
     loop_reap(wire->loop, &wire->reap, free_memory);
 }
 
@@ -118,8 +120,17 @@ static struct page_wire *open_wire(struct page_host *host, struct exchange *x, s
     return wire;
 }
 
+static void hold_permit(struct page_wire *wire, struct page_permit *permit)
+{
+    wire->permit = permit;
+    if (!permit)
+        return;
+    permit->page = NULL;
+    permit->wire = &wire->wire;
+}
+
 void page_wire_attach(struct page_host *host, struct exchange *x, struct session *s,
-                      const struct page_offer *offer)
+                      const struct page_offer *offer, struct page_permit *permit)
 {
     char key[SESSION_KEY_MAX]; /* the request is over after the upgrade */
     size_t key_len = offer->key.len;
@@ -127,8 +138,11 @@ void page_wire_attach(struct page_host *host, struct exchange *x, struct session
 
     struct bytes rest = {0};
     struct page_wire *wire = open_wire(host, x, &rest);
-    if (!wire)
+    if (!wire) {
+        page_permit_end(&permit);
         return;
+    }
+    hold_permit(wire, permit);
     session_attach(s, &wire->wire, slice_make(key, key_len), offer->received);
     ws_peer_begin(wire->peer, rest);
 }
@@ -156,6 +170,7 @@ void page_wires_drop(struct page_host *host)
         ws_peer_drop(wire->peer);
         if (wire->wire.session)
             session_detach(&wire->wire, SLICE_LITERAL("stopped"));
+        page_permit_end(&wire->permit);
         loop_reap(wire->loop, &wire->reap, free_memory);
     }
 }

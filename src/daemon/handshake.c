@@ -1,0 +1,142 @@
+#include "daemon/handshake.h"
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "daemon/admission.h"
+#include "daemon/daemon.h"
+#include "daemon/visit.h"
+
+#include <unistd.h>
+
+/* ---- what it offers ---- */
+
+static bool offers_session(const struct exchange *x)
+{
+    size_t at = 0;
+    struct slice rest = SLICE_NONE, offered;
+    while (ws_subprotocol_next(x->request, &at, &rest, &offered))
+        if (slice_equal(offered, SLICE_LITERAL("httpsocket.v1")))
+            return true;
+    return false;
+}
+
+static bool is_own_page(struct slice origin, const struct origin *own)
+{
+    struct origin theirs;
+    return origin.ptr && origin_parse(origin, &theirs) && origin_equal(&theirs, own);
+}
+
+/* ---- which worker ---- */
+
+/* The worker that has the session which this handshake is about; this one if it is about none. */
+static uint32_t worker_for(const struct worker *w, struct exchange *x)
+{
+    struct slice session = page_connect_session(x), key = page_connect_key(x);
+    if (session.ptr)
+        return session_id_worker(session);
+    return key.ptr ? (uint32_t)(hash_bytes(key) % w->daemon->worker_count) : w->index;
+}
+
+static void hand_over(struct worker *w, struct exchange *x, uint32_t target, bool same_origin)
+{
+    struct http_parcel parcel;
+    if (target >= w->daemon->worker_count)
+        page_refuse(&w->pages, x, 4410, SLICE_LITERAL("session-gone"), 0, same_origin);
+    else if (exchange_hand_over(x, &parcel) < 0)
+        page_refuse(&w->pages, x, 1013, SLICE_LITERAL("overload"), 1, same_origin);
+    else
+        worker_post_request(&w->daemon->workers[target], &parcel);
+}
+
+/* ---- refused ---- */
+
+static void log_refusal(const struct access_request *request, enum access_reason reason)
+{
+    log_debug("access.refused", log_quoted("origin", request->origin),
+              log_quoted("path", request->url_path),
+              log_text("reason", access_reason_row(reason)->token));
+}
+
+static void refuse(struct worker *w, struct visit *visit, const struct access_result *result)
+{
+    const struct access_request *request = &visit->check.request;
+    const struct access_reason_row *row = access_reason_row(result->reason);
+    log_refusal(request, result->reason);
+    if (is_own_page(request->origin, &request->here) && offers_session(visit->x))
+        page_refuse(&w->pages, visit->x, row->ws_close, slice_of(row->token), result->retry_s,
+                    true);
+    else
+        visit_refuse(visit, result->reason, result->retry_s, NULL);
+}
+
+void handshake_denied(struct page_host *host, struct exchange *x, uint32_t max_age_s,
+                      struct slice policy_path)
+{
+    struct worker *w = container_of(host, struct worker, pages);
+    struct origin own;
+    if (!worker_is_ours(w, x, &own))
+        return; /* a reload has taken the origin away */
+    struct access_request request = visit_request(x, &own, ACCESS_PATH_WEB);
+    access_ban(guard_access(w->guard), &request, max_age_s, policy_path, loop_now_ms(w->loop));
+}
+
+/* ---- let in ---- */
+
+/* No other origin is let in unwatched. False without memory. */
+static bool describe_client(struct worker *w, struct visit *visit, enum access_reason reason,
+                            char text[ORIGIN_TEXT_SIZE], struct page_client *ret)
+{
+    struct origin theirs;
+    *ret = (struct page_client){.same_origin = reason == ACCESS_OK_SAME_ORIGIN};
+    if (reason == ACCESS_OK_NO_ORIGIN || !origin_parse(visit->check.request.origin, &theirs))
+        return true;
+    ret->origin = origin_write(&theirs, text);
+    if (!ret->same_origin)
+        ret->permit = admission_new(w, visit);
+    return ret->same_origin || ret->permit;
+}
+
+static void let_in(struct worker *w, struct visit *visit, enum access_reason reason)
+{
+    char text[ORIGIN_TEXT_SIZE];
+    struct site_found found;
+    struct page_client client;
+    struct exchange *x = visit->x;
+    site_find(w->site, x->path, &found);
+    if (found.kind == SITE_FILE)
+        close(found.fd);
+    if (found.kind == SITE_FAILED || !describe_client(w, visit, reason, text, &client))
+        page_refuse(&w->pages, x, 1013, SLICE_LITERAL("overload"), 1, true);
+    else
+        page_connect(&w->pages, x, &found, &client);
+}
+
+static void on_verdict(struct visit *visit, const struct access_result *result)
+{
+    struct worker *w = visit->owner;
+    if (access_reason_row(result->reason)->verdict == ACCESS_ALLOW)
+        let_in(w, visit, result->reason);
+    else
+        refuse(w, visit, result);
+}
+
+/* ---- from outside ---- */
+
+void handshake_begin(struct worker *w, struct exchange *x, const struct ws_handshake *handshake,
+                     const struct origin *own)
+{
+    /* No Origin at all is no page's script: the plain form takes it, a session does not. */
+    bool plain = !handshake->origin.ptr && !offers_session(x);
+    uint32_t target = worker_for(w, x);
+    if (target != w->index) {
+        hand_over(w, x, target, is_own_page(handshake->origin, own));
+        return;
+    }
+    struct visit *visit = visit_new(w->guard, x, 0);
+    if (!visit)
+        return;
+    visit_describe(visit, own, plain ? ACCESS_PATH_PLAIN : ACCESS_PATH_WEB);
+    visit->owner = w;
+    visit->on_verdict = on_verdict;
+    visit_begin(visit);
+}

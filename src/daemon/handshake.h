@@ -1,0 +1,24 @@
+/* handshake.h - WebSocket handshakes: who may connect, and to which worker.
+ *
+ *   handshake ──> the worker that has the session (or shall have it) ──> script access ──> page_connect
+ *                                                                            │
+ *                                                                            └──> refused
+ *
+ * Each is checked anew, the first as a resume. The server's own pages are told by a close code,
+ * everybody else by the HTTP status (docs/protocol.md, section 5).
+ */
+#ifndef DAEMON_HANDSHAKE_H
+#define DAEMON_HANDSHAKE_H
+
+#include "daemon/worker.h"
+#include "proto/ws_handshake.h"
+
+/* `own`: the origin that was reached. Takes the exchange. */
+void handshake_begin(struct worker *w, struct exchange *x, const struct ws_handshake *handshake,
+                     const struct origin *own);
+
+/* A program of this worker has refused a client by 401: page_host.on_denied. */
+void handshake_denied(struct page_host *host, struct exchange *x, uint32_t max_age_s,
+                      struct slice policy_path);
+
+#endif

@@ -1,0 +1,44 @@
+/* permit.c - the permission by which a client of another origin is connected, and its loss. */
+#include "page/parts.h"
+
+#include <stdio.h>
+
+void page_hold_permit(struct page *p, struct page_permit *permit)
+{
+    p->permit = permit;
+    if (permit)
+        permit->page = p;
+}
+
+void page_permit_end(struct page_permit **permit)
+{
+    struct page_permit *over = *permit;
+    if (!over)
+        return;
+    *permit = NULL;
+    over->page = NULL;
+    over->wire = NULL;
+    over->on_over(over);
+}
+
+void page_permit_revoke(struct page_permit *permit, struct slice token, uint32_t retry_s)
+{
+    char text[64];
+    int len = snprintf(text, sizeof text, "%.*s retry=%u", SLICE_ARG(token), retry_s);
+    struct slice reason = slice_make(text, (size_t)len);
+    struct page *p = permit->page;
+    if (permit->wire) {
+        if (permit->wire->session)
+            session_abort(permit->wire->session, 4403, reason);
+        return;
+    }
+    if (!p)
+        return;
+    if (p->x) {
+        page_direct_refuse(p, 4403, token, retry_s);
+    } else {
+        page_end_session(p, 4403, reason);
+        page_let_go(p);
+    }
+    page_settle(p);
+}
