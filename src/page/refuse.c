@@ -159,6 +159,7 @@ static uint32_t ban_of(const struct cgi_head *head)
 {
     uint64_t seconds;
     struct slice age = find(head, "access-control-max-age");
+    age = age.ptr ? age : find(head, "retry-after");
     if (!age.ptr || !slice_to_uint(age, UINT64_MAX, &seconds))
         return BAN_SECONDS;
     return seconds < BAN_SECONDS_MAX ? (uint32_t)seconds : BAN_SECONDS_MAX;

@@ -459,8 +459,9 @@ describe('a program without a page', () => {
   });
 
   test('a status refuses: a page sees the code, anybody else the status and its headers', async () => {
-    await assert.rejects(direct('refuses').connect(), { code: 4401, reason: 'script-denied retry=90' });
-    const plain = new WebSocket(odd('refuses').replace('http', 'ws'));
+    const away = (where) => `${server.url}/odd/${where}?refuses`; // a 401 bans from its path
+    await assert.rejects(new SessionClient(away('one')).connect(), { code: 4401, reason: 'script-denied retry=90' });
+    const plain = new WebSocket(away('two').replace('http', 'ws'));
     const [, response] = await once(plain, 'unexpected-response');
     assert.equal(response.statusCode, 401);
     assert.equal(response.headers['www-authenticate'], 'Basic realm="x"');
