@@ -4,6 +4,7 @@
 /**
  * @typedef {object} Clock
  * @property {() => number} now milliseconds, never going back
+ * @property {() => number} date milliseconds since 1970: the same for all tabs, but somebody may set it
  * @property {(run: () => void, ms: number) => unknown} setTimeout
  * @property {(timer: any) => void} clearTimeout
  * @property {() => number} random from 0 to 1
@@ -12,6 +13,7 @@
 /** @type {Clock} */
 export const systemClock = Object.freeze({
   now: () => performance.now(),
+  date: () => Date.now(),
   setTimeout: (/** @type {() => void} */ run, /** @type {number} */ ms) => setTimeout(run, ms),
   clearTimeout: (/** @type {any} */ timer) => clearTimeout(timer),
   random: () => Math.random(),

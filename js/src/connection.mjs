@@ -1,12 +1,14 @@
 // @ts-check
 /** `ServerConnection`: the connection of this page, or of this script, to a program. */
+import { Access } from './access.mjs';
 import { Calls } from './calls.mjs';
 import { systemClock } from './clock.mjs';
 import { ServerConnectionError } from './errors.mjs';
 import { Handlers } from './handlers.mjs';
 import { followLife, ownScope } from './life.mjs';
 import { Link } from './link.mjs';
-import { checkedOptions, makeKey, webSocketUrl } from './options.mjs';
+import { checkedOptions, makeKey, originOf, webSocketUrl } from './options.mjs';
+import { ownNotes } from './notes.mjs';
 import { Outbox } from './outbox.mjs';
 import { HandlerTarget, ServerEvent } from './target.mjs';
 import { formatEvent } from './wire.mjs';
@@ -85,6 +87,8 @@ export class ServerConnection extends HandlerTarget {
 
   /**
    * Connects to a program: that at `url`, newly started, or that which has made this page if options.session says so.
+   * While this origin's pages are to stay away from there, it makes no connection: `close` is fired, with the code and
+   * the reason of the refusal, and in `retryAfter` the seconds that remain.
    * @param {string | URL} url of http(s) or ws(s); relative to the document
    * @param {ServerConnectionOptions} [options]
    * @throws {ServerConnectionError} `bad-url`, `bad-option`
@@ -98,14 +102,23 @@ export class ServerConnection extends HandlerTarget {
     this.#outbox = new Outbox(checked.buffer);
     this.#calls = new Calls(push, clock, checked.streamBuffer);
     this.#handlers = new Handlers(this.#outbox, push);
+    const whole = webSocketUrl(url);
     this.#link = new Link({
-      url: webSocketUrl(url),
+      url: whole,
       key: makeKey(),
       session: session ?? undefined,
       WebSocket: checked.WebSocket,
       webSocketOptions: checked.webSocketOptions,
       clock,
       outbox: this.#outbox,
+      access: new Access({
+        url: whole,
+        origin: originOf(checked, scope),
+        notes: checked.notes ?? ownNotes,
+        clock,
+        fetch: checked.fetch,
+        online: () => scope?.navigator?.onLine !== false,
+      }),
       owner: this.#listener(),
     });
     this.#unfollow = followLife(this.#link, scope);

@@ -25,12 +25,27 @@ const VERDICTS = Object.freeze(
   }),
 );
 
+/** A refusal of script access keeps the page away so long, unless it says how long, and never for more than a day. */
+const REFUSED_S = 60;
+const REFUSED_MOST_S = 86_400;
+
 /**
- * @param {number} code
+ * @param {{ code: number, retryAfter: number | null }} end
  * @returns {Verdict}
  */
-export function verdict(code) {
+export function verdict({ code, retryAfter }) {
+  // A lookup that failed says when to come back; a program with no valid answer doesn't, and is not asked again.
+  if (code === 4502 && retryAfter !== null) return 'wait';
   return VERDICTS[code] ?? (code < 4000 ? 'resume' : 'never');
+}
+
+/**
+ * @param {number} code @param {string} reason without `retry=N` @param {number | null} retryAfter as it was said
+ * @returns {End}
+ */
+export function makeEnd(code, reason, retryAfter) {
+  if (code !== 4401 && code !== 4403) return { code, reason, retryAfter };
+  return { code, reason, retryAfter: Math.min(retryAfter ?? REFUSED_S, REFUSED_MOST_S) };
 }
 
 /**
@@ -40,5 +55,5 @@ export function verdict(code) {
  */
 export function parseEnd(code, text) {
   const found = /^(.*?) ?\bretry=(\d{1,9})$/.exec(text);
-  return found ? { code, reason: found[1], retryAfter: Number(found[2]) } : { code, reason: text, retryAfter: null };
+  return found ? makeEnd(code, found[1], Number(found[2])) : makeEnd(code, text, null);
 }

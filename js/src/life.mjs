@@ -9,7 +9,8 @@
 
 /**
  * The part of a window, or of a worker's global scope, that this needs.
- * @typedef {EventTarget & { document?: EventTarget & { visibilityState: string } }} Scope
+ * @typedef {EventTarget & { origin?: string, navigator?: { onLine?: boolean },
+ *   document?: EventTarget & { visibilityState: string } }} Scope
  */
 
 /**

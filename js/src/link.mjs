@@ -1,35 +1,37 @@
 // @ts-check
 /**
- * The session's line to the server: one WebSocket at a time and any number of them one after the other, until the
- * session ends. It greets, pings, acknowledges, resends and reconnects (docs/protocol.md, sections 1 and 3 to 5), and
- * hands what came to its owner.
+ * The session's way to the server: one {@link Line} at a time and any number of them one after the other, until the
+ * session ends (docs/protocol.md, section 5). It connects, reconnects and ends, and hands what came to its owner.
  *
- *   IDLE --connect()--> CONNECTING --open--> GREETING --.welcome--> OPEN --all sent after finish()--> LEAVING
- *                         ^   |                 |                    |                                  |
- *                         |   +------#lost()----+--------------------+----------------------------------+
- *                         |                     v
- *                         +--timer, nudge()-- WAITING
+ *   IDLE --connect()--> CONNECTING --.welcome--> OPEN --all sent after finish()--> LEAVING
+ *                        ^  |   |                 |                                  |
+ *                        |  |   +-----#lost()-----+----------------------------------+
+ *                        |  |            v
+ *         timer, nudge() +--|-------- WAITING <--+
+ *                           |                    | an answer that lets us come back
+ *                           +--handshake---> ASKING (why: of another origin's server)
+ *                               failed
  *
+ *   IDLE --connect()--> WAITING, or ENDED, if this origin was told to stay away
  *   any --freeze()--> FROZEN --thaw()--> CONNECTING, or WAITING if the server has asked for time
  *   any --#end()----> ENDED
  *
- * #enter() alone changes the state. A socket that was left can't be heard any more: its handlers are taken off first.
+ * #enter() alone changes the state.
  */
 import { Alarm } from './clock.mjs';
-import { parseEnd, verdict } from './ends.mjs';
+import { verdict } from './ends.mjs';
 import { Inbox } from './inbox.mjs';
+import { Line } from './line.mjs';
 import { Pace } from './pace.mjs';
-import { formatControl, parseBinary, parseText, SUBPROTOCOL, utf8Length, WireError } from './wire.mjs';
-import { Watch } from './watch.mjs';
-import { parseWelcome } from './welcome.mjs';
+import { SUBPROTOCOL, WireError } from './wire.mjs';
 
 /** Each state, and those that may follow it. */
 const NEXT = Object.freeze({
-  IDLE: ['CONNECTING', 'FROZEN', 'ENDED'],
-  CONNECTING: ['GREETING', 'WAITING', 'FROZEN', 'ENDED'],
-  GREETING: ['OPEN', 'WAITING', 'FROZEN', 'ENDED'],
+  IDLE: ['CONNECTING', 'WAITING', 'FROZEN', 'ENDED'],
+  CONNECTING: ['OPEN', 'ASKING', 'WAITING', 'FROZEN', 'ENDED'],
   OPEN: ['LEAVING', 'WAITING', 'FROZEN', 'ENDED'],
   LEAVING: ['WAITING', 'FROZEN', 'ENDED'],
+  ASKING: ['WAITING', 'FROZEN', 'ENDED'],
   WAITING: ['CONNECTING', 'FROZEN', 'ENDED'],
   FROZEN: ['CONNECTING', 'WAITING', 'ENDED'],
   ENDED: [],
@@ -37,11 +39,12 @@ const NEXT = Object.freeze({
 
 /** @typedef {keyof typeof NEXT} State */
 /** @typedef {import('./ends.mjs').End} End */
+/** @typedef {import('./welcome.mjs').Welcome} Welcome */
 
 /**
  * Who is told. None of these may throw.
  * @typedef {object} Owner
- * @property {(welcome: import('./welcome.mjs').Welcome, first: boolean) => void} welcomed
+ * @property {(welcome: Welcome, first: boolean) => void} welcomed
  * @property {(end: End, wasOpen: boolean) => void} lost an open connection is gone, or an attempt has failed; another
  *   follows
  * @property {(end: End) => void} ended the session is over; told once
@@ -57,43 +60,42 @@ const NEXT = Object.freeze({
  * @property {unknown} [webSocketOptions] a third argument for its constructor
  * @property {import('./clock.mjs').Clock} clock
  * @property {import('./outbox.mjs').Outbox} outbox
+ * @property {import('./access.mjs').Access} access what stands against a connection there
  * @property {Owner} owner
  */
 
 /** Codes that say, after our own `.close`, that the server has got it. */
 const LEFT = Object.freeze([1000, 1005, 4410]);
 
-const ACK_MS = 250;
 /** How long an attempt may take to its `.welcome`: the start of the program is in it. */
 const ATTEMPT_MS = 60_000;
-/** Bytes of a close frame's reason (RFC 6455, section 5.5). */
-const MAX_REASON = 123;
 
 export class Link {
   /** @type {State} */
   #state = 'IDLE';
-  /** @type {any} */
-  #socket = null;
+  /** @type {Line | null} */
+  #line = null;
   #options;
   #clock;
   #outbox;
   #owner;
+  #access;
   #inbox = new Inbox();
   #session;
-  /** @type {import('./welcome.mjs').Welcome | null} */
+  /** @type {Welcome | null} */
   #welcome = null;
   #pace = new Pace();
-  /**
-   * What `.close` of the server announced: the end, even if the connection breaks before the close frame.
-   * @type {End | null}
-   */
+  /** Whether the server was ever tried. */
+  #tried = false;
+  /** What the server said that the end will be. @type {End | null} */
   #announced = null;
   /** The reason given to finish(). @type {string | null} */
   #finish = null;
   #saidClose = false;
-  /** @type {Record<'attempt' | 'retry' | 'ack' | 'finish', Alarm>} */
+  /** The question that is open. */
+  #asking = new AbortController();
+  /** @type {Record<'attempt' | 'retry' | 'finish', Alarm>} */
   #alarms;
-  #watch;
 
   /** Touches no network: connect() does. @param {LinkOptions} options */
   constructor(options) {
@@ -101,11 +103,10 @@ export class Link {
     this.#clock = options.clock;
     this.#outbox = options.outbox;
     this.#owner = options.owner;
+    this.#access = options.access;
     this.#session = options.session ?? null;
     const alarm = () => new Alarm(this.#clock);
-    this.#alarms = { attempt: alarm(), retry: alarm(), ack: alarm(), finish: alarm() };
-    const ask = () => this.#say('ping');
-    this.#watch = new Watch(this.#clock, ask, (why) => this.#drop(why));
+    this.#alarms = { attempt: alarm(), retry: alarm(), finish: alarm() };
   }
 
   get state() {
@@ -123,7 +124,7 @@ export class Link {
   }
 
   connect() {
-    if (this.#state === 'IDLE') this.#connect();
+    if (this.#state === 'IDLE') this.#attempt();
   }
 
   /** Something is in the outbox. */
@@ -134,14 +135,14 @@ export class Link {
   /** Somebody doubts that the connection is alive: ask, and reconnect if nothing comes. While waiting, try at once. */
   probe() {
     if (this.#state === 'WAITING') return this.nudge();
-    if (this.#state === 'OPEN') this.#watch.ask();
+    if (this.#state === 'OPEN') this.#line?.probe();
   }
 
   /** The network is back: don't wait any longer, unless the server has asked for it. */
   nudge() {
     if (this.#state !== 'WAITING' || this.#pace.barred(this.#clock.now())) return;
     this.#pace.hurry();
-    this.#connect();
+    this.#attempt();
   }
 
   /**
@@ -150,7 +151,7 @@ export class Link {
    */
   freeze(goodbye) {
     if (this.#state === 'FROZEN' || this.#state === 'ENDED') return;
-    if (goodbye !== undefined && this.#state === 'OPEN') this.#say('bye', { reason: goodbye });
+    if (goodbye !== undefined && this.#state === 'OPEN') this.#line?.say('bye', { reason: goodbye });
     const wasOpen = this.#state === 'OPEN' && goodbye === undefined;
     this.#discard();
     this.#enter('FROZEN');
@@ -161,9 +162,9 @@ export class Link {
     if (this.#state !== 'FROZEN') return;
     this.#pace.hurry();
     const wait = this.#pace.barred(this.#clock.now());
-    if (!wait) return this.#connect();
+    if (!wait) return this.#attempt();
     this.#enter('WAITING');
-    this.#alarms.retry.set(wait, () => this.#connect());
+    this.#retryIn(wait);
   }
 
   /**
@@ -174,7 +175,7 @@ export class Link {
     if (this.#finish !== null || this.#state === 'ENDED') return;
     this.#finish = reason;
     if (this.#state === 'OPEN') this.#pump();
-    else if (this.#state === 'IDLE' || this.#state === 'WAITING') this.#endIfNothingLeft();
+    else if (this.#state !== 'CONNECTING' && this.#state !== 'FROZEN') this.#endIfNothingLeft();
     if (/** @type {State} */ (this.#state) === 'ENDED') return;
     this.#alarms.finish.set(ms, () => this.#giveUp());
   }
@@ -184,21 +185,34 @@ export class Link {
     this.#end(end);
   }
 
+  /** Connects, unless this origin has been told to stay away. */
+  #attempt() {
+    const held = this.#access.held();
+    if (!held) return this.#connect();
+    if (!this.#outlives(held)) return this.#end(held);
+    const wait = this.#pace.pause({ ...held, code: 1013 }, this.#clock.now(), this.#clock.random());
+    if (this.#state !== 'WAITING') this.#enter('WAITING');
+    this.#retryIn(wait);
+    // Not before whoever has made us has had the time to listen.
+    if (!this.#tried) queueMicrotask(() => this.#state === 'WAITING' && this.#owner.lost(held, false));
+  }
+
+  /**
+   * Whether we wait until it is over. A session that exists was not what was refused. A new one fails at once in a
+   * ban, but waits where the server was only out of order.
+   * @param {import('./access.mjs').Held} held
+   */
+  #outlives(held) {
+    return this.#session !== null || (verdict(held) === 'wait' && (this.#tried || !held.ban));
+  }
+
   #connect() {
-    const { WebSocket, url, webSocketOptions } = this.#options;
-    const more = webSocketOptions === undefined ? [] : [webSocketOptions];
-    let socket;
+    this.#tried = true;
     try {
-      socket = new WebSocket(url, this.#offer(), ...more);
+      this.#line = new Line({ ...this.#options, inbox: this.#inbox }, this.#offer(), this.#listener());
     } catch (error) {
       return this.#end({ code: 1006, reason: `WebSocket: ${/** @type {Error} */ (error).message}`, retryAfter: null });
     }
-    socket.binaryType = 'arraybuffer';
-    socket.onopen = () => this.#opened();
-    socket.onmessage = (/** @type {any} */ event) => this.#heard(event.data);
-    socket.onclose = (/** @type {any} */ event) => this.#closed(event.code, event.reason);
-    socket.onerror = () => {}; // a close follows
-    this.#socket = socket;
     this.#enter('CONNECTING');
     this.#alarms.attempt.set(ATTEMPT_MS, () => this.#drop('no welcome'));
   }
@@ -212,88 +226,51 @@ export class Link {
     return offer;
   }
 
-  #opened() {
-    if (this.#socket.protocol !== SUBPROTOCOL) return this.#fail(`the server does not speak ${SUBPROTOCOL}`);
-    this.#enter('GREETING');
+  /** What the line tells. @returns {import('./line.mjs').LineOwner} */
+  #listener() {
+    return {
+      welcomed: (welcome) => this.#welcomed(welcome),
+      message: (message, size) => {
+        this.#pace.worked();
+        this.#owner.message(message, size);
+      },
+      acknowledged: () => {
+        this.#pace.worked();
+        this.flush();
+      },
+      announced: (end) => {
+        this.#announced = end;
+        this.#access.refused(end);
+      },
+      closed: (end, opened) => this.#closed(end, opened),
+      dead: (why) => this.#drop(why),
+      broken: (problem) => this.#fail(problem),
+    };
   }
 
-  /** @param {string | ArrayBuffer} data one WebSocket message */
-  #heard(data) {
-    this.#watch.heard();
-    try {
-      if (typeof data === 'string') this.#take(parseText(data), data);
-      else this.#take(parseBinary(new Uint8Array(data)), data);
-    } catch (error) {
-      if (!(error instanceof WireError)) throw error;
-      this.#fail(error.message);
-    }
-  }
-
-  /** @param {import('./wire.mjs').Message} message @param {string | ArrayBuffer} data */
-  #take(message, data) {
-    if (this.#state === 'GREETING') return this.#greeted(message);
-    if (message.kind === 'ack') return this.#acknowledged(message.count);
-    if (message.kind === 'control') return this.#controlled(message);
-    const size = typeof data === 'string' ? utf8Length(data) : data.byteLength;
-    this.#pace.worked();
-    const urgent = this.#inbox.take(size, this.#known.window);
-    if (urgent) this.#acknowledge();
-    else if (!this.#alarms.ack.isSet) this.#alarms.ack.set(ACK_MS, () => this.#acknowledge());
-    this.#owner.message(message, size);
-  }
-
-  /** @param {import('./wire.mjs').Message} message the first on this connection */
-  #greeted(message) {
-    if (message.kind !== 'control' || message.word !== 'welcome') throw new WireError('no .welcome first');
+  /** @param {Welcome} welcome @throws {WireError} */
+  #welcomed(welcome) {
     const first = this.#welcome === null;
-    const welcome = parseWelcome(message.data);
     if (this.#session && welcome.session !== this.#session) throw new WireError('another session than asked for');
     if (!first && !welcome.resumed) throw new WireError('a new session in the place of ours');
     this.#outbox.rewind(welcome.received);
+    this.#inbox.acknowledge(); // `received.N` of the handshake has said it
     this.#welcome = welcome;
     this.#session = welcome.session;
     this.#pace.opened(this.#clock.now());
-    this.#inbox.acknowledge(); // `received.N` of the handshake has said it
+    this.#access.opened();
     this.#enter('OPEN');
-    this.#alarms.attempt.clear();
-    this.#watch.start(welcome.ping * 2);
     this.#owner.welcomed(welcome, first);
     this.flush();
   }
 
-  /** @param {number} count */
-  #acknowledged(count) {
-    this.#outbox.acknowledge(count);
-    this.#pace.worked();
-    this.flush();
-  }
-
-  /** @param {import('./wire.mjs').ControlMessage} message */
-  #controlled({ word, data }) {
-    if (word === 'ping') this.#say('pong');
-    if (word === 'close' && Number.isInteger(data?.code))
-      this.#announced = parseEnd(data.code, String(data.reason ?? ''));
-  }
-
   /** Sends what the window lets, and the goodbye once all is sent. */
   #pump() {
-    for (let entry; (entry = this.#outbox.next(this.#known.window));) this.#socket.send(entry.payload);
-    if (this.#finish === null || this.#outbox.unsent) return;
-    this.#acknowledge();
-    this.#say('close', { reason: this.#finish });
+    const line = /** @type {Line} */ (this.#line);
+    if (!line.flush() || this.#finish === null) return;
     this.#saidClose = true;
     this.#enter('LEAVING');
-    this.#socket.close(1000);
-  }
-
-  #acknowledge() {
-    this.#alarms.ack.clear();
-    if (this.#inbox.owing && this.#state === 'OPEN') this.#socket.send(`.ack ${this.#inbox.acknowledge()}`);
-  }
-
-  /** @param {string} word @param {any} [data] */
-  #say(word, data) {
-    if (this.#socket.readyState === 1) this.#socket.send(formatControl(word, data));
+    line.leave(this.#finish);
   }
 
   /** Gives the connection up without waiting for its end: a dead one takes minutes to close. @param {string} why */
@@ -309,26 +286,45 @@ export class Link {
     this.#end({ code: 4400, reason, retryAfter: null });
   }
 
-  /** The socket has closed by itself. @param {number} code @param {string} text */
-  #closed(code, text) {
-    const end = this.#announced ?? parseEnd(code, text);
+  /** The line has closed by itself. @param {End} end @param {boolean} opened */
+  #closed(end, opened) {
     this.#discard();
+    if (!opened && this.#access.asks(this.#welcome !== null)) this.#ask(end);
+    else this.#over(this.#announced ?? end);
+  }
+
+  /** The handshake has failed, and its browser tells nobody why. @param {End} end */
+  async #ask(end) {
+    this.#enter('ASKING');
+    const { signal } = this.#asking;
+    const refusal = await this.#access.ask(signal);
+    if (!signal.aborted) this.#over(refusal ?? end);
+  }
+
+  /** @param {End} end of a connection, or of an attempt */
+  #over(end) {
+    this.#access.refused(end);
     if (this.#saidClose && LEFT.includes(end.code)) this.#left();
-    else if (verdict(end.code) === 'never') this.#end(end);
+    else if (verdict(end) === 'never') this.#end(end);
     else this.#lost(end);
   }
 
   /** The connection is over, the session perhaps not. @param {End} end */
   #lost(end) {
     if (this.#announced) return this.#end(this.#announced);
-    if (this.#welcome === null && this.#endIfNothingLeft()) return;
+    if (this.#endIfNothingLeft()) return;
     const wasOpen = this.#state === 'OPEN';
     const pause = this.#pace.pause(end, this.#clock.now(), this.#clock.random());
     this.#enter('WAITING');
     this.#owner.lost(end, wasOpen);
     if (/** @type {State} */ (this.#state) !== 'WAITING') return; // the owner has done something about it
-    if (pause === 0) this.#connect();
-    else this.#alarms.retry.set(pause, () => this.#connect());
+    if (pause === 0) this.#attempt();
+    else this.#retryIn(pause);
+  }
+
+  /** @param {number} ms */
+  #retryIn(ms) {
+    this.#alarms.retry.set(ms, () => this.#attempt());
   }
 
   /** @returns {boolean} whether there was nothing to deliver, and so no reason to try again */
@@ -346,48 +342,38 @@ export class Link {
 
   /** finish() has taken too long. What the window still lets go has gone. */
   #giveUp() {
-    if (this.#state === 'OPEN') this.#say('close', { reason: this.#finish });
+    if (this.#state === 'OPEN') this.#line?.say('close', { reason: this.#finish });
     this.#discard(1000);
     this.#end({ code: 1006, reason: 'close-timeout', retryAfter: null });
   }
 
-  /** Leaves the socket, which can't be heard any more then. @param {number} [code] @param {string} [reason] */
+  /** Leaves the line. @param {number} [code] @param {string} [reason] */
   #discard(code, reason) {
-    const socket = this.#socket;
-    this.#socket = null;
-    if (!socket) return;
-    socket.onopen = socket.onmessage = socket.onclose = null;
-    try {
-      if (code === undefined) socket.close();
-      else socket.close(code, reason?.slice(0, MAX_REASON));
-    } catch {
-      // it was never open, or is closed already
-    }
+    this.#line?.close(code, reason);
+    this.#line = null;
   }
 
   /** @param {End} end */
-  #end(end) {
+  #end({ code, reason, retryAfter }) {
     if (this.#state === 'ENDED') return;
     this.#discard();
     this.#enter('ENDED');
     this.#outbox.abandon();
-    this.#owner.ended(end);
-  }
-
-  /** The limits and times that hold on this connection. */
-  get #known() {
-    return /** @type {import('./welcome.mjs').Welcome} */ (this.#welcome);
+    this.#owner.ended({ code, reason, retryAfter });
   }
 
   /** @param {State} state */
   #enter(state) {
     if (!(/** @type {readonly string[]} */ (NEXT[this.#state]).includes(state)))
       throw new Error(`${this.#state} -> ${state}`);
+    if (this.#state === 'ASKING') {
+      this.#asking.abort();
+      this.#asking = new AbortController();
+    }
     this.#state = state;
-    if (state === 'GREETING' || state === 'LEAVING') return;
-    const { finish, ...ofThisState } = this.#alarms;
-    for (const alarm of Object.values(ofThisState)) alarm.clear();
-    this.#watch.stop();
-    if (state === 'ENDED') finish.clear();
+    if (state === 'LEAVING') return;
+    this.#alarms.attempt.clear();
+    this.#alarms.retry.clear();
+    if (state === 'ENDED') this.#alarms.finish.clear();
   }
 }

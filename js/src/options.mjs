@@ -14,6 +14,9 @@ import { isSession } from './welcome.mjs';
  *   otherwise
  * @property {any} [WebSocket] its constructor, for a place without one, such as Node 20: that of the npm package `ws`
  * @property {unknown} [webSocketOptions] a third argument for it; with `ws`: `{ origin: 'https://a.example' }`
+ * @property {typeof globalThis.fetch} [fetch] asks a server of another origin why it refused; the platform's unless
+ *   said otherwise
+ * @property {import('./notes.mjs').Notes} [notes] where refusals are kept, for tests
  * @property {import('./clock.mjs').Clock} [clock] time and chance, for tests
  * @property {import('./life.mjs').Scope | null} [scope] the window or worker whose life it follows, for tests
  * @property {(end: import('./ends.mjs').End) => boolean} [recover] asked when the session ends before it was ever
@@ -32,7 +35,8 @@ const DEFAULTS = Object.freeze({ buffer: 16 * 1024 * 1024, streamBuffer: 16 * 10
  * @throws {ServerConnectionError} `bad-option`
  */
 export function checkedOptions(given) {
-  const options = { ...DEFAULTS, ...definedOf(given), WebSocket: given.WebSocket ?? globalThis.WebSocket };
+  const { WebSocket, fetch } = globalThis;
+  const options = { ...DEFAULTS, WebSocket, fetch: fetch?.bind(globalThis), ...definedOf(given) };
   for (const name of NUMBERS)
     if (typeof options[name] !== 'number' || !(options[name] >= 0)) throw badOption(`${name}: a number from 0`);
   if (options.session != null && !isSession(options.session)) throw badOption('session: 24 of A-Z a-z 0-9 - _');
@@ -76,6 +80,16 @@ export function webSocketUrl(url) {
   whole.protocol = scheme;
   whole.hash = '';
   return whole.href;
+}
+
+/**
+ * Whose connections these are: the page's origin, or that which a client of Node gives to `ws`. Null: nobody's.
+ * @param {ServerConnectionOptions} options @param {import('./life.mjs').Scope | null} scope
+ * @returns {string | null}
+ */
+export function originOf({ webSocketOptions }, scope) {
+  const given = /** @type {any} */ (webSocketOptions)?.origin ?? scope?.origin;
+  return typeof given === 'string' ? given : null;
 }
 
 /** 192 random bits, as 32 characters. */

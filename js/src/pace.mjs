@@ -45,15 +45,15 @@ export class Pace {
    * @param {import('./ends.mjs').End} end @param {number} now @param {number} random from 0 to 1
    * @returns {number} milliseconds
    */
-  pause({ code, retryAfter }, now, random) {
+  pause(end, now, random) {
     const wasOpen = this.#openedAt !== Infinity;
     if (this.#worked || now - this.#openedAt >= WORKED_MS) this.#failures = 0;
     else if (wasOpen) this.#failures = Math.min(this.#failures, FAILURES_OPEN);
     this.#openedAt = Infinity;
     this.#worked = false;
     const attempt = this.#failures++;
-    if (verdict(code) === 'resume') return wasOpen && attempt === 0 ? 0 : delay(attempt, random);
-    this.#notBefore = now + (retryAfter === null ? WAIT_MS : retryAfter * 1000);
+    if (verdict(end) === 'resume') return wasOpen && attempt === 0 ? 0 : delay(attempt, random);
+    this.#notBefore = now + (end.retryAfter === null ? WAIT_MS : end.retryAfter * 1000);
     return this.barred(now) + delay(attempt, random);
   }
 }

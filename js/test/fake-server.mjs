@@ -242,6 +242,7 @@ export class BadNetwork {
 export function fastClock(speed, random) {
   return {
     now: () => performance.now() * speed,
+    date: () => Date.now() * speed,
     setTimeout: (run, ms) => setTimeout(run, ms / speed),
     clearTimeout: (timer) => clearTimeout(timer),
     random,

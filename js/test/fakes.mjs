@@ -1,4 +1,5 @@
 /** A clock that stands still until it is told to go, and WebSockets whose other end is the test. */
+import { Notes } from '../src/notes.mjs';
 
 export class FakeClock {
   time = 1000;
@@ -7,6 +8,7 @@ export class FakeClock {
   #made = 0;
 
   now = () => this.time;
+  date = () => 1e12 + this.time;
   random = () => this.chance;
   setTimeout = (run, ms) => {
     this.#timers.set(++this.#made, { at: this.time + ms, run });
@@ -114,9 +116,9 @@ export function fakeScope() {
 /** A ServerConnection on fakes, and a list of the lifecycle events that it fired. */
 export function fakeConnection(ServerConnection, options = {}) {
   const sockets = fakeWebSockets();
-  const clock = new FakeClock();
-  const scope = fakeScope();
-  const c = new ServerConnection('ws://a.example/page', { WebSocket: sockets.WebSocket, clock, scope, ...options });
+  const { url = 'ws://a.example/page', clock = new FakeClock(), scope = fakeScope(), ...more } = options;
+  const notes = new Notes(() => null);
+  const c = new ServerConnection(url, { WebSocket: sockets.WebSocket, clock, scope, notes, ...more });
   const events = [];
   for (const name of ['open', 'suspend', 'resume', 'close', 'error'])
     c.addEventListener(name, (event) => events.push(event));

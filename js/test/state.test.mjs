@@ -199,10 +199,13 @@ test('an inbox wants to acknowledge at 64 messages or a quarter of the window', 
 });
 
 test('the table of close codes: lost, wait, over', () => {
-  for (const code of [1001, 1005, 1006, 1009, 1011, 1014, 3000, 3999]) assert.equal(verdict(code), 'resume', code);
-  for (const code of [1013, 4429, 4504]) assert.equal(verdict(code), 'wait', code);
+  const of = (code, retryAfter = null) => verdict({ code, retryAfter });
+  for (const code of [1001, 1005, 1006, 1009, 1011, 1014, 3000, 3999]) assert.equal(of(code), 'resume', code);
+  for (const code of [1013, 4429, 4504]) assert.equal(of(code), 'wait', code);
   for (const code of [1000, 1012, 4000, 4400, 4401, 4403, 4404, 4409, 4410, 4421, 4500, 4502, 4999])
-    assert.equal(verdict(code), 'never', code);
+    assert.equal(of(code), 'never', code);
+  assert.equal(of(4502, 10), 'wait', 'a lookup that failed, not the program');
+  assert.equal(of(4401, 60), 'never');
 });
 
 test('retry=N may follow any token', () => {
