@@ -42,6 +42,7 @@ fuzz:
 	@tools/fuzz $(SECONDS)
 
 format:
+	@tools/install-deps format
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
 install: build
