@@ -35,7 +35,7 @@ static void check_all(struct bans *bans, const json_t *paths, uint32_t seconds)
     json_array_foreach(paths, i, path)
     {
         struct ban_key key = key_of(slice_make(json_string_value(path), json_string_length(path)));
-        if (bans_check(bans, &key, 0) != seconds)
+        if (bans_check(bans, &key, 0, NULL) != seconds)
             fail_msg("%s: not %u s", json_string_value(path), seconds);
     }
 }
