@@ -1,6 +1,6 @@
 // What the contract promises of sessions, in real browsers over a network that fails.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, afterEach, before, describe, test } from 'node:test';
 import path from 'node:path';
 import { browserNames, launch } from '../lib/browsers.mjs';
 import { Proxy, random } from '../lib/proxy.mjs';
@@ -25,6 +25,12 @@ for (const name of browserNames) {
       await server?.stop();
     });
 
+    // Also of a test that failed: an open proxy would keep this process alive for ever.
+    afterEach(async () => {
+      await proxy?.stop();
+      if (page && !page.isClosed()) await page.close();
+    });
+
     /** A fresh page behind a fresh proxy. */
     async function open(file = 'counter.py') {
       proxy = await Proxy.start(server.port);
@@ -32,10 +38,6 @@ for (const name of browserNames) {
       await page.goto(`${proxy.url}/${file}`);
       await page.waitForFunction(() => server.readyState === 1);
       return report();
-    }
-    async function close() {
-      await page.close();
-      await proxy.stop();
     }
     const report = () => page.evaluate(() => server.call('report', null, { timeout: 60_000 }));
     const state = () => page.evaluate(() => ({ ...seen, readyState: server.readyState }));
@@ -69,7 +71,6 @@ for (const name of browserNames) {
       assert.equal(program.pid, pid);
       assert.ok(program.attaches.length > 50, `${program.attaches.length} attaches`);
       t.diagnostic(`${proxy.cuts} cuts, ${program.attaches.length} connections, ${client.sent} and ${program.sent} events`);
-      await close();
     });
 
     test('a cut before the first message leaves a session that works', async () => {
@@ -84,7 +85,6 @@ for (const name of browserNames) {
       const first = await report();
       assert.ok(seenLinks.length >= 1);
       assert.equal(first.attaches[0], false);
-      await close();
     });
 
     test('an instant reconnect and a second recovery in the middle of the first one find everything', async () => {
@@ -104,7 +104,6 @@ for (const name of browserNames) {
       await page.waitForFunction(() => seen.larges.length === 4, { timeout: 60_000 });
       assert.equal((await report()).pid, pid);
       assert.deepEqual((await state()).larges, [[200_000, true], [100_000, true], [100_000, true], [100_000, true]]);
-      await close();
     });
 
     test('takes over from a connection that is still open but dead', async () => {
@@ -117,7 +116,6 @@ for (const name of browserNames) {
       assert.equal(program.pid, pid);
       assert.equal(program.received, 1);
       assert.deepEqual(program.attaches, [false, true]);
-      await close();
     });
 
     test('a cut in the middle of a large message, either way, delivers it whole and once', async () => {
@@ -135,7 +133,6 @@ for (const name of browserNames) {
       await connected();
       assert.equal(await page.evaluate(() => server.call('length', 'y'.repeat(900_000), { timeout: 60_000 })), 900_000);
       assert.deepEqual((await report()).faults, []);
-      await close();
     });
 
     test('a program that exits during a cut: the page gets its last words, then close', async () => {
@@ -150,7 +147,6 @@ for (const name of browserNames) {
       const { next, states } = await state();
       assert.equal(next, 1);
       assert.deepEqual([states.at(-1).code, states.at(-1).reason], [1000, 'program-exit']);
-      await close();
     });
 
     test('calls in flight survive a cut', async () => {
@@ -158,7 +154,6 @@ for (const name of browserNames) {
       const answer = page.evaluate(() => server.call('report', null, { timeout: 60_000 }));
       proxy.cut();
       assert.ok((await answer).pid > 0);
-      await close();
     });
 
     test('reloading the page ends its program in seconds and starts another', async () => {
@@ -171,7 +166,6 @@ for (const name of browserNames) {
         assert.ok(Date.now() - before < 30_000, 'the program is still there');
         await sleep(50);
       }
-      await close();
     });
 
     test('a server that is told to drain tells its pages, and exits with 0', async () => {
