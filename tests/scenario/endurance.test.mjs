@@ -218,7 +218,7 @@ describe('a side that does not read makes the other wait, and costs the server n
 });
 
 test(`${MANY} sessions at once, each with its own process; they all come back after a cut, and nothing of them stays behind`, async (t) => {
-  const server = await startServer({ root: PROGRAMS, threads: 4, args: ['--programs-per-client', String(MANY), '--eof-grace', '5s'] });
+  const server = await startServer({ root: PROGRAMS, threads: 4, args: ['--programs-per-client', String(MANY), '--rate-programs', 'off', '--rate-client', 'off', '--rate-origin', 'off', '--eof-grace', '5s'] });
   await request(`${server.url}/environment`);
   await until(() => resources(server.pid).children.length === 0);
   const atRest = resources(server.pid).descriptors;

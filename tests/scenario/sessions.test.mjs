@@ -15,7 +15,7 @@ import { until } from '../lib/until.mjs';
 import { frame, OP } from '../lib/ws-raw.mjs';
 
 const PROGRAMS = path.join(REPO, 'tests/scenario/programs');
-const GRACE = ['--attach-timeout', '20s', '--detach-timeout', '20s', '--goodbye-timeout', '200ms', '--eof-grace', '300ms', '--term-grace', '300ms'];
+const GRACE = ['--rate-programs', 'off', '--attach-timeout', '20s', '--detach-timeout', '20s', '--goodbye-timeout', '200ms', '--eof-grace', '300ms', '--term-grace', '300ms'];
 const RECONNECTS = 40;
 
 const test = (name, run) => testOf(name, { timeout: 60000 }, run);
