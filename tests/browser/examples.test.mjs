@@ -13,7 +13,6 @@ for (const name of browserNames) {
       server = await startServer({ root: path.join(REPO, 'examples') });
       browser = await launch(name);
       page = await browser.newPage();
-      await page.setViewport({ width: 1000, height: 900 });
     });
     after(async () => {
       await browser?.close();

@@ -22,11 +22,14 @@ const kinds = {
 
 export const browserNames = Object.keys(kinds);
 
-/** A browser of its own profile; `close()` it. */
-export async function launch(name) {
+/**
+ * A browser of its own profile; `close()` it. The size of its pages is given here and not by page.setViewport(), which puppeteer can't do with the older
+ * ones of Debian's Firefox.
+ */
+export async function launch(name, viewport = { width: 1000, height: 900 }) {
   if (!kinds[name].executablePath) throw new Error(`${name} is not installed`);
   const profile = fs.mkdtempSync(path.join(os.tmpdir(), `httpsocket-${name}-`));
-  const browser = await puppeteer.launch({ ...kinds[name], headless: true, userDataDir: profile, protocolTimeout: 300_000 });
+  const browser = await puppeteer.launch({ ...kinds[name], headless: true, defaultViewport: viewport, userDataDir: profile, protocolTimeout: 300_000 });
   const close = browser.close.bind(browser);
   browser.close = async () => {
     await close();
