@@ -11,7 +11,10 @@
 
 enum {
     CLASS_IN = 1,
-    NAME_ERROR = 3
+    NAME_ERROR = 3,
+    /* libunbound's cache counts in whole seconds: who asks again right at the end of a TTL is given
+     * the old answer once more. */
+    CACHE_GRAIN_S = 1
 };
 
 struct dns {
@@ -149,7 +152,7 @@ static void answered(void *arg, int error, struct ub_result *r)
     } else {
         answer.status = status_of(r);
         answer.secure = r->secure;
-        answer.ttl = r->ttl > 0 ? (uint32_t)r->ttl : 0;
+        answer.ttl = r->ttl > 0 ? (uint32_t)r->ttl + CACHE_GRAIN_S : CACHE_GRAIN_S;
         answer.why = r->why_bogus;
         answer.cnames = count_cnames(r->answer_packet, (size_t)r->answer_len);
         while (answer.status == DNS_OK && r->data[answer.total])

@@ -77,7 +77,10 @@ static void on_request(struct http_server *server, struct exchange *x)
     struct admin *admin = server->owner;
     struct slice method = x->request->method;
     struct http_header allow = {SLICE_LITERAL("Allow"), SLICE_LITERAL("GET, HEAD")};
-    if (!slice_equal(method, SLICE_LITERAL("GET")) && !slice_equal(method, SLICE_LITERAL("HEAD")))
+    if (slice_equal(x->path, SLICE_LITERAL("/.httpsocket/authorize")))
+        admin->ops->authorize(admin->owner, x);
+    else if (!slice_equal(method, SLICE_LITERAL("GET")) &&
+             !slice_equal(method, SLICE_LITERAL("HEAD")))
         exchange_answer(x, 405, SLICE_LITERAL("only GET and HEAD"), &allow, 1);
     else if (slice_equal(x->path, SLICE_LITERAL("/healthz")))
         admin->ops->healthy(admin->owner)
@@ -88,8 +91,10 @@ static void on_request(struct http_server *server, struct exchange *x)
     else if (slice_equal(x->path, SLICE_LITERAL("/sessions")))
         answer_sessions(admin, x);
     else
-        exchange_answer(x, 404, SLICE_LITERAL("here are /healthz, /metrics and /sessions"), NULL,
-                        0);
+        exchange_answer(
+            x, 404,
+            SLICE_LITERAL("here are /healthz, /metrics, /sessions and /.httpsocket/authorize"),
+            NULL, 0);
 }
 
 void admin_init(struct admin *admin, struct loop *loop, const struct http_limits *limits,

@@ -1,4 +1,5 @@
-/* admin.h - the operator's door: GET /healthz, /metrics (Prometheus text), /sessions (JSON).
+/* admin.h - the operator's door: GET /healthz, /metrics (Prometheus text), /sessions (JSON); and
+ * /.httpsocket/authorize, which other web servers ask about their requests.
  *
  * Knows HTTP and nothing of the server: the owner gives the contents. Answers only on its own
  * listener; who may reach that is the operator's choice of address.
@@ -19,6 +20,8 @@ struct admin_ops {
     /* Collects a JSON array of the live sessions and hands it to admin_answer(), now or later,
      * exactly once. */
     void (*sessions)(void *owner, struct admin_query *query);
+    /* Takes the exchange: decides about the request that its headers tell of. */
+    void (*authorize)(void *owner, struct exchange *x);
 };
 
 struct admin {

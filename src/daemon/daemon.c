@@ -2,7 +2,9 @@
 
 #include "admin/admin.h"
 #include "base/log.h"
+#include "daemon/access_settings.h"
 #include "daemon/arguments.h"
+#include "daemon/authorize.h"
 #include "daemon/metrics.h"
 
 #include <errno.h>
@@ -24,6 +26,7 @@ struct control {
     struct listener admin_listener;
     bool admin_listening;
     struct http_limits admin_limits;
+    struct guard *guard; /* of /.httpsocket/authorize; NULL without the admin listener */
 };
 
 static struct control *control_of(struct daemon *d)
@@ -80,6 +83,24 @@ static void drain(struct daemon *d)
     d->draining = true;
 }
 
+/* ---- script access, for /.httpsocket/authorize ---- */
+
+/* What is under way keeps the old one. On failure there is no new one. */
+static bool renew_guard(struct control *c, const struct config *config)
+{
+    struct daemon *d = &c->daemon;
+    struct text why = {0};
+    struct guard *guard = guard_new(d->loop, config, &d->tables, &d->access_counts, &why);
+    if (guard) {
+        guard_unref(c->guard);
+        c->guard = guard;
+    } else {
+        log_error("access.failed", log_quoted("why", text_slice(&why)));
+    }
+    text_done(&why);
+    return guard;
+}
+
 /* ---- reload ---- */
 
 static void on_worker_has_config(struct daemon *d)
@@ -125,6 +146,9 @@ static void use_config(struct daemon *d, struct config *now)
     apply_log(now);
     say_if_open(now);
     page_limits_set(d->limits, (uint32_t)now->programs_max, (uint32_t)now->programs_per_client);
+    struct control *c = control_of(d);
+    if (c->guard && !access_settings_equal(d->config, now))
+        renew_guard(c, now);
     d->config_old = d->config;
     d->config = now;
     d->config_waits = d->worker_count;
@@ -227,8 +251,20 @@ static void gather_sessions(void *owner, struct admin_query *query)
     gathered(g);
 }
 
+static void authorize(void *owner, struct exchange *x)
+{
+    struct control *c = owner;
+    const struct config *config = c->daemon.config;
+    struct own_origins own = {config->origins, config->origin.count};
+    authorize_begin(c->guard, &own, x);
+}
+
 static const struct admin_ops admin_ops = {
-    .healthy = healthy, .metrics = write_metrics, .sessions = gather_sessions};
+    .healthy = healthy,
+    .metrics = write_metrics,
+    .sessions = gather_sessions,
+    .authorize = authorize,
+};
 
 static void on_admin_stream(struct listener *listener, struct stream *stream)
 {
@@ -250,6 +286,8 @@ static int open_admin(struct control *c)
         .write_timeout_ms = 10000,
         .connections_max = 256,
     };
+    if (!renew_guard(c, config))
+        return -ENOMEM;
     admin_init(&c->admin, c->daemon.loop, &c->admin_limits, &admin_ops, c);
     int error = listener_open(&config->admin_address, &fd);
     if (error == 0)
@@ -391,6 +429,7 @@ static void end(struct control *c)
     for (size_t i = 0; i < d->config->listen.count; i++)
         listener_unlink(&d->config->addresses[i]);
     close(c->signals.fd);
+    guard_unref(c->guard);
     loop_free(d->loop);
     free(d->workers);
     page_limits_free(d->limits);

@@ -16,6 +16,7 @@ struct daemon {
     struct tls_context *tls;   /* NULL: plain */
     struct page_limits *limits;
     struct guard_tables tables;
+    struct access_counts access_counts; /* of the control thread */
     struct worker *workers;
     uint16_t worker_count;
     uint16_t workers_running;

@@ -37,6 +37,54 @@ static void write_answers(const struct daemon *daemon, struct text *out)
     }
 }
 
+/* The workers' and, for /.httpsocket/authorize, the control thread's. */
+static uint64_t verdicts(const struct daemon *daemon, enum access_reason reason)
+{
+    uint64_t sum = daemon->access_counts.verdicts[reason];
+    for (uint16_t i = 0; i < daemon->worker_count; i++)
+        sum += daemon->workers[i].access_counts.verdicts[reason];
+    return sum;
+}
+
+static void write_verdicts(const struct daemon *daemon, struct text *out)
+{
+    write_family(out, "access_verdicts_total", "counter", "script access: verdicts by reason");
+    for (unsigned reason = 0; reason < ACCESS_REASONS; reason++)
+        text_printf(out, "httpsocket_access_verdicts_total{reason=\"%s\"} %llu\n",
+                    access_reason_row(reason)->token, (unsigned long long)verdicts(daemon, reason));
+}
+
+static void add_limited(const struct access_counts *counts, uint64_t sums[3])
+{
+    sums[0] += counts->limited_client;
+    sums[1] += counts->limited_origin;
+    sums[2] += counts->limited_lookups;
+}
+
+static void write_limited(const struct daemon *daemon, struct text *out)
+{
+    static const char *const names[] = {"client", "origin", "lookups", "programs"};
+    uint64_t sums[4] = {0};
+    add_limited(&daemon->access_counts, sums);
+    for (uint16_t i = 0; i < daemon->worker_count; i++) {
+        add_limited(&daemon->workers[i].access_counts, sums);
+        sums[3] += daemon->workers[i].pages.counts.refused_rate;
+    }
+    write_family(out, "rate_limited_total", "counter", "what was refused by a rate, by which one");
+    for (size_t i = 0; i < 4; i++)
+        text_printf(out, "httpsocket_rate_limited_total{rate=\"%s\"} %llu\n", names[i],
+                    (unsigned long long)sums[i]);
+}
+
+static void write_tables(const struct daemon *daemon, struct text *out)
+{
+    write_family(out, "access_table_bytes", "gauge", "memory of bans and rates, which is fixed");
+    text_printf(out, "httpsocket_access_table_bytes{table=\"bans\"} %zu\n",
+                bans_bytes(daemon->tables.bans));
+    text_printf(out, "httpsocket_access_table_bytes{table=\"rates\"} %zu\n",
+                rates_bytes(daemon->tables.rates));
+}
+
 void metrics_write(const struct daemon *daemon, struct text *out)
 {
     for (size_t row = 0; row < sizeof(metrics) / sizeof(*metrics); row++) {
@@ -48,4 +96,7 @@ void metrics_write(const struct daemon *daemon, struct text *out)
         text_printf(out, "httpsocket_%s %llu\n", m->name, (unsigned long long)sum);
     }
     write_answers(daemon, out);
+    write_verdicts(daemon, out);
+    write_limited(daemon, out);
+    write_tables(daemon, out);
 }

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void release(struct visit *v)
+void visit_drop(struct visit *v)
 {
     guard_unref(v->guard);
     free(v);
@@ -16,14 +16,14 @@ static void on_verdict(struct access_check *check, const struct access_result *r
         exchange_resume(v->x);
     v->x->ops = NULL;
     v->on_verdict(v, result);
-    release(v);
+    visit_drop(v);
 }
 
 static void on_abort(struct exchange *x)
 {
     struct visit *v = x->owner;
     access_cancel(guard_access(v->guard), &v->check);
-    release(v);
+    visit_drop(v);
 }
 
 static void on_body(struct exchange *x, struct slice data)

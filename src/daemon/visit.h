@@ -32,6 +32,8 @@ void visit_describe(struct visit *visit, const struct origin *own, enum access_p
 struct access_request visit_request(struct exchange *x, const struct origin *own,
                                     enum access_path path);
 void visit_begin(struct visit *visit);
+/* Instead of beginning. */
+void visit_drop(struct visit *visit);
 
 /* In on_verdict: answers by HTTP with what script access has to say; the body is the token and what
  * it means. `status`: instead of the reason's own; 0: that. */

@@ -23,7 +23,7 @@ async function freePort() {
   }
 }
 
-const head = (zone) => `$ORIGIN ${zone}.\n$TTL 60\n@ SOA ns x 1 60 60 60 60\n@ NS ns\nns A 127.0.0.1\n`;
+const head = (zone, serial = 1) => `$ORIGIN ${zone}.\n$TTL 60\n@ SOA ns x ${serial} 60 60 60 60\n@ NS ns\nns A 127.0.0.1\n`;
 
 function writeConfig(dir, port, zones) {
   const rows = Object.entries(zones).map(([zone, { signed }]) =>
@@ -52,7 +52,7 @@ ${rows.join('')}`);
 
 /**
  * knotd with these zones: {name: {records, signed}}; `records` are zone-file lines without the SOA, or with `whole: true` all of it.
- * `anchors(zones)` writes a file of trust anchors and returns its name; `dump(zone)` is a zone's contents with its signatures.
+ * `replace(zone, records)` publishes others; `anchors(zones)` writes a file of trust anchors and returns its name; `dump(zone)` is a zone's contents with its signatures.
  */
 export async function startKnot(zones) {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'httpsocket-knot-'));
@@ -73,9 +73,15 @@ export async function startKnot(zones) {
     });
     exited.then(() => reject(new Error(`knotd ended:\n${log.join('\n')}`)));
   });
+  let serial = 1;
+  const knotc = (...args) => execFileSync('/usr/sbin/knotc', ['-b', '-s', path.join(dir, 'run/knot.sock'), ...args], { encoding: 'utf8' });
   return {
     port,
     dir,
+    replace(zone, records) {
+      fs.writeFileSync(path.join(dir, `${zone}.zone`), `${head(zone, ++serial)}${records}\n`);
+      knotc('zone-reload', zone);
+    },
     anchors(names, change = (ds) => ds) {
       const file = path.join(dir, `anchor-${names.join('-')}-${fs.readdirSync(dir).length}`);
       const lines = names.map((zone) => execFileSync('/usr/sbin/keymgr', ['-c', conf, zone, 'ds'], { encoding: 'utf8' }).split('\n')[0]);
@@ -104,8 +110,9 @@ function questionOf(message) {
   return `${TYPES[type] ?? type} ${labels.join('.').toLowerCase()}`;
 }
 
-/** Stands before a name server and writes down its questions (`TYPE NAME`); those that `drop` matches are never answered. */
+/** Stands before a name server and writes down its questions (`TYPE NAME`); those that `drop` matches are never answered, and none while `silent` is set. */
 export async function startRelay(upstream, { drop = () => false } = {}) {
+  const relay = { silent: false };
   const questions = [];
   const udp = dgram.createSocket('udp4');
   const backs = new Set();
@@ -113,7 +120,7 @@ export async function startRelay(upstream, { drop = () => false } = {}) {
   const seen = (message, via) => {
     const question = questionOf(message);
     questions.push({ question, via });
-    return drop(question);
+    return relay.silent || drop(question);
   };
   udp.on('message', (message, from) => {
     if (seen(message, 'udp') || !upstream) return;
@@ -138,7 +145,7 @@ export async function startRelay(upstream, { drop = () => false } = {}) {
   udp.bind(port, '127.0.0.1');
   tcp.listen(port, '127.0.0.1');
   await Promise.all([once(udp, 'listening'), once(tcp, 'listening')]);
-  return {
+  Object.assign(relay, {
     port,
     questions,
     /** What has been asked since the last call: each question with how often, validation's own left out (10: NULL, RFC 8145). */
@@ -153,5 +160,6 @@ export async function startRelay(upstream, { drop = () => false } = {}) {
       tcp.close();
       await once(tcp, 'close');
     },
-  };
+  });
+  return relay;
 }

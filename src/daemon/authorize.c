@@ -1,0 +1,184 @@
+#include "daemon/authorize.h"
+
+#include "daemon/cors.h"
+
+#include <stdio.h>
+
+/* What the asking server says of its request. */
+struct told {
+    struct slice scheme, host, uri, method, client;
+};
+
+static struct slice find(const struct exchange *x, const char *name)
+{
+    return http_head_find(x->request, slice_of(name));
+}
+
+static struct slice find_either(const struct exchange *x, const char *name, const char *other)
+{
+    struct slice value = find(x, name);
+    return value.ptr ? value : find(x, other);
+}
+
+/* The last of X-Forwarded-For is who the asking server saw; those before it are hearsay. */
+static struct slice client_of(const struct exchange *x)
+{
+    struct slice rest = find(x, "x-forwarded-for"), one, last = SLICE_NONE;
+    while (http_list_next(&rest, &one))
+        last = one;
+    return last.ptr ? last : find(x, "x-real-ip");
+}
+
+static struct told read_told(const struct exchange *x)
+{
+    struct told told = {
+        .scheme = find(x, "x-forwarded-proto"),
+        .host = find(x, "x-forwarded-host"),
+        .uri = find_either(x, "x-forwarded-uri", "x-original-uri"),
+        .method = find_either(x, "x-forwarded-method", "x-original-method"),
+        .client = client_of(x),
+    };
+    struct slice url = find(x, "x-original-url");
+    size_t colon = slice_find(url, ':');
+    if (!told.host.ptr)
+        told.host = x->request->host;
+    if (!told.method.ptr)
+        told.method = x->request->method;
+    if (url.ptr && slice_starts_with(slice_skip(url, colon), SLICE_LITERAL("://"))) {
+        struct slice rest = slice_skip(url, colon + 3);
+        told.scheme = slice_first(url, colon);
+        told.host = slice_first(rest, slice_find(rest, '/'));
+        told.uri = slice_skip(rest, told.host.len);
+    }
+    return told;
+}
+
+static enum origin_scheme scheme_of(struct slice text)
+{
+    bool secure =
+        slice_equal(text, SLICE_LITERAL("https")) || slice_equal(text, SLICE_LITERAL("wss"));
+    return secure ? ORIGIN_HTTPS : ORIGIN_HTTP;
+}
+
+/* One of them is the asking server's; another one would be its client's invention. */
+static bool is_told_twice(const struct exchange *x)
+{
+    static const char *const forms[] = {"x-forwarded-uri", "x-original-uri", "x-original-url"};
+    size_t told = 0;
+    for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++)
+        told += http_head_count(x->request, slice_of(forms[i]));
+    return told > 1;
+}
+
+static bool read_client(struct slice text, struct net_client_key *ret)
+{
+    struct net_address address;
+    char buffer[NET_ADDRESS_TEXT_MAX];
+    const char *why;
+    bool v6 = slice_find(text, ':') < text.len;
+    int len = snprintf(buffer, sizeof(buffer), v6 ? "[%.*s]:1" : "%.*s:1", SLICE_ARG(text));
+    if (!text.ptr || len >= (int)sizeof(buffer) ||
+        net_address_parse(slice_make(buffer, (size_t)len), &address, &why) < 0)
+        return false;
+    *ret = net_client_key_of(&address);
+    return true;
+}
+
+/* ---- answers ---- */
+
+static void answer_yes(struct exchange *x, const struct http_header *more, size_t count,
+                       enum access_reason reason)
+{
+    struct http_header headers[CORS_HEADERS_MAX + 2] = {
+        {SLICE_LITERAL("Cache-Control"), SLICE_LITERAL("no-store")},
+        {SLICE_LITERAL("Script-Access-Reason"), slice_of(access_reason_row(reason)->token)},
+    };
+    for (size_t i = 0; i < count; i++)
+        headers[i + 2] = more[i];
+    exchange_respond(x, 204, SLICE_NONE, headers, count + 2, 0);
+    exchange_end(x);
+}
+
+static void on_verdict(struct visit *visit, const struct access_result *result)
+{
+    struct exchange *x = visit->x;
+    struct http_header headers[CORS_HEADERS_MAX];
+    if (access_reason_row(result->reason)->verdict != ACCESS_ALLOW) {
+        bool one_status = slice_equal(x->query, SLICE_LITERAL("status=403"));
+        visit_refuse_as(visit, result->reason, result->retry_s, NULL, one_status ? 403 : 0);
+        return;
+    }
+    bool preflight = cors_is_preflight(x->request, read_told(x).method);
+    size_t count = preflight ? cors_allow_preflight(x->request, headers)
+                             : cors_allow(visit->check.request.origin, headers);
+    answer_yes(x, headers, count, result->reason);
+}
+
+/* ---- the question ---- */
+
+static void answer_untold(struct exchange *x, const char *what)
+{
+    exchange_answer(x, 400, slice_of(what), NULL, 0);
+}
+
+/* No page's script, or one of our own pages: nothing to decide. */
+static bool is_at_home(struct slice origin, const struct origin *here, enum access_reason *ret)
+{
+    struct origin theirs;
+    *ret = origin.ptr ? ACCESS_OK_SAME_ORIGIN : ACCESS_OK_NO_ORIGIN;
+    return !origin.ptr || (origin_parse(origin, &theirs) && origin_equal(&theirs, here));
+}
+
+static void decide(struct guard *guard, struct exchange *x, const struct told *told,
+                   const struct origin *here)
+{
+    struct slice path, query;
+    size_t len;
+    struct visit *visit = visit_new(guard, x, told->uri.len);
+    if (!visit)
+        return;
+    struct access_request *request = &visit->check.request;
+    visit_describe(visit, here, ACCESS_PATH_WEB);
+    if (!http_target_split(told->uri, &path, &query) ||
+        !http_path_decode(path, visit->text, &len)) {
+        visit_drop(visit);
+        answer_untold(x, "the path of X-Forwarded-Uri, X-Original-URI or X-Original-URL is bad");
+        return;
+    }
+    request->url_path = slice_make(visit->text, len);
+    if (told->client.ptr && !read_client(told->client, &request->client)) {
+        visit_drop(visit);
+        answer_untold(x, "X-Forwarded-For or X-Real-IP: expected an IP address");
+        return;
+    }
+    visit->on_verdict = on_verdict;
+    visit_begin(visit);
+}
+
+void authorize_begin(struct guard *guard, const struct own_origins *own, struct exchange *x)
+{
+    struct told told = read_told(x);
+    struct net_address local;
+    struct origin here;
+    enum access_reason reason;
+    bool known = exchange_local(x, &local) == 0;
+    if (is_told_twice(x)) {
+        answer_untold(x, "what is asked for is said in two ways");
+        return;
+    }
+    if (!told.uri.len) {
+        answer_untold(x,
+                      "say what is asked for: X-Forwarded-Uri, X-Original-URI or X-Original-URL");
+        return;
+    }
+    if (!own_origin(own, scheme_of(told.scheme), told.host, known ? &local : NULL, &here)) {
+        exchange_answer(x, 421,
+                        SLICE_LITERAL("host-foreign: this host is not one of ours (see --origin)"),
+                        NULL, 0);
+        return;
+    }
+    if (is_at_home(find(x, "origin"), &here, &reason))
+        answer_yes(x, NULL, 0, reason);
+    else
+        decide(guard, x, &told, &here);
+}

@@ -1,0 +1,18 @@
+/* authorize.h - script access for other web servers: may this request's page read the answer?
+ *
+ * nginx (auth_request), Caddy (forward_auth) and Traefik ask for each request, and tell by headers
+ * what it is about (docs/access.md, section 7). 204 with the headers of CORS if it may; otherwise
+ * the status and headers of the refusal.
+ *
+ * The asking server is trusted: what it says of its client is believed.
+ */
+#ifndef DAEMON_AUTHORIZE_H
+#define DAEMON_AUTHORIZE_H
+
+#include "access/own.h"
+#include "daemon/visit.h"
+
+/* Takes the exchange. */
+void authorize_begin(struct guard *guard, const struct own_origins *own, struct exchange *x);
+
+#endif
