@@ -25,7 +25,8 @@ static uint32_t ttl_of(const struct lookup *l, enum access_verdict verdict)
     case ACCESS_TEMPFAIL:
         break;
     }
-    return clamp(l->ttl_s, 10, 60);
+    bool silent = l->ttl_s == UINT32_MAX; /* nothing came: as long as the page is told to wait */
+    return silent ? 10 : clamp(l->ttl_s, 10, 60);
 }
 
 void lookup_cancel_questions(struct lookup *l)

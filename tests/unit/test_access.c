@@ -243,6 +243,16 @@ static void everything_ends_after_three_seconds(void **state)
     assert_string_equal(reason(&c), "dns-timeout");
     assert_int_equal(c.result.retry_s, 10);
     assert_true(list_empty(&w->recorded.queue)); /* cancelled */
+    /* Who comes again when he was told to is not given the old failure. */
+    begin(w, &c, "https://a.example", "b.test:7000");
+    access_run(&w->access, 4000);
+    assert_int_equal(c.verdicts, 2);
+    w->now_ms = 14000;
+    begin(w, &c, "https://a.example", "b.test:7000");
+    access_run(&w->access, 14000);
+    assert_int_equal(c.verdicts, 2);
+    access_run(&w->access, 17000);
+    assert_int_equal(c.verdicts, 3);
     close_world(w);
 }
 
