@@ -442,7 +442,7 @@ describe('the admin\'s door', () => {
     const known = await metrics(await adminOf(server));
     const table = fs.readFileSync(path.join(REPO, 'docs/operations.md'), 'utf8').split('## Limits')[1].split('\n## ')[0].split('\n')
       .filter((line) => line.startsWith('|')).slice(2).map((line) => line.split('|')[4]);
-    const named = table.flatMap((cell) => [...cell.matchAll(/`([a-z_]+)`/g)].map(([, name]) => name));
+    const named = table.flatMap((cell) => [...cell.matchAll(/`([a-z_]+(?:\{[a-z]+="[a-z]+"\})?)`/g)].map(([, name]) => name));
     assert.ok(named.length > 5);
     for (const name of named) assert.ok(`httpsocket_${name}` in known, name);
     await stop(server);
