@@ -23,7 +23,7 @@ static enum parse_status next_line(struct slice *rest, struct slice *ret, struct
 
 static bool all_field(struct slice s)
 {
-    return http_skip_field(s.ptr, s.ptr + s.len) == s.ptr + s.len;
+    return s.len == 0 || http_skip_field(s.ptr, s.ptr + s.len) == s.ptr + s.len;
 }
 
 /* HTTP/1.1 SP 3DIGIT SP [ phrase ]; without the last space it is common, and taken. */
