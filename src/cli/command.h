@@ -14,6 +14,9 @@ enum cli_status {
     CLI_TEMPFAIL = 4,
 };
 
+int connect_command(int argc, char **argv);
+int emit_command(int argc, char **argv);
+int call_command(int argc, char **argv);
 int policy_command(int argc, char **argv);
 int policy_test_command(int argc, char **argv);
 int policy_record_command(int argc, char **argv);

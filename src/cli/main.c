@@ -8,6 +8,9 @@ static const struct command {
     const char *name, *what;
     int (*run)(int argc, char **argv);
 } commands[] = {
+    {"connect", "events of a program as lines on stdin and stdout", connect_command},
+    {"emit", "send a program one event", emit_command},
+    {"call", "call a program, print its answers", call_command},
     {"policy", "explain, test and write script-access policies", policy_command},
 };
 enum {

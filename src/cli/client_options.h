@@ -1,0 +1,38 @@
+/* client_options.h - what `connect`, `emit` and `call` have in common: options, and how an end reads. */
+#ifndef CLI_CLIENT_OPTIONS_H
+#define CLI_CLIENT_OPTIONS_H
+
+#include "cli/command.h"
+
+#include <httpsocket.h>
+
+struct client_options {
+    struct httpsocket_options client;
+    uint64_t timeout_ms; /* 0: none was given */
+    const char *exec;    /* NULL: none */
+    bool quiet;
+    char **words; /* what is no option: borrowed from argv */
+    int word_count;
+};
+
+/* What a command is called and takes. `exec`: --exec and --no-reconnect are among it. */
+struct client_usage {
+    const char *text;
+    int words_min, words_max;
+    bool lasting;
+};
+
+/* -1: go on; otherwise the exit status, all said. */
+int client_options_read(int argc, char **argv, const struct client_usage *usage,
+                        struct client_options *ret);
+/* NULL: said why. */
+struct httpsocket *client_options_open(const struct client_options *options);
+
+/* The exit status of an ended session, said on stderr if it is no success. */
+int client_status(const struct httpsocket *c);
+/* "httpsocket: CODE REASON" */
+void client_say_end(const struct httpsocket_end *end);
+/* What a send of this library said. */
+int client_say_refused(const char *name, int error);
+
+#endif

@@ -1,0 +1,323 @@
+/* link.c - the client's connection: any number of them one after the other (docs/protocol.md, 1 and
+ * 3 to 5). parts.h has the diagram. */
+#include "client/parts.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+enum {
+    ATTEMPT_MS = 60000, /* to the welcome: the start of the program is in it */
+    LEAVE_MS = 10000    /* for the server's answer to .close */
+};
+
+static void set_state(struct httpsocket *c, enum client_state next)
+{
+    assert(c->state != CLIENT_OVER);
+    c->state = (uint8_t)next;
+}
+
+static uint32_t chance(void)
+{
+    uint32_t number = 0;
+    ssize_t n = getrandom(&number, sizeof(number), GRND_NONBLOCK);
+    (void)n; /* without it all come at the earliest time: no harm */
+    return number;
+}
+
+void link_say(struct httpsocket *c, const char *text)
+{
+    struct slice piece = slice_of(text);
+    if (c->peer)
+        ws_peer_send(c->peer, WS_OP_TEXT, &piece, 1);
+}
+
+/* Lets the connection go, whatever there is of it. */
+static void discard(struct httpsocket *c)
+{
+    watch_end(c);
+    timer_stop(&c->ack);
+    timer_stop(&c->retry);
+    dial_stop(&c->dial);
+    if (c->peer)
+        ws_peer_drop(c->peer);
+    c->peer = NULL;
+}
+
+/* ---- the end ---- */
+
+static struct httpsocket_end public_end(const struct end *end)
+{
+    return (struct httpsocket_end){end->code, end->reason, end->retry_s};
+}
+
+static void part_message(struct ws_peer *peer, enum ws_op op, struct bytes data)
+{
+    (void)peer;
+    (void)op;
+    (void)data;
+}
+
+static void parted(struct ws_peer *peer, unsigned code, struct slice reason)
+{
+    struct httpsocket *c = ws_peer_owner(peer);
+    (void)code;
+    (void)reason;
+    c->parting = NULL;
+}
+
+/* The server is told; nobody waits for its answer. */
+static void part(struct httpsocket *c, const struct end *end)
+{
+    static const struct ws_peer_ops ops = {.on_message = part_message, .on_end = parted};
+    if (!c->peer)
+        return;
+    c->parting = c->peer;
+    c->peer = NULL;
+    ws_peer_own(c->parting, &ops, c);
+    ws_peer_close(c->parting, end->code == 4400 ? 4400 : 1000, slice_of(end->reason));
+}
+
+void link_end(struct httpsocket *c, const struct end *end)
+{
+    if (c->state == CLIENT_OVER)
+        return;
+    part(c, end);
+    c->end = *end;
+    c->public_end = public_end(&c->end);
+    discard(c);
+    timer_stop(&c->give_up);
+    timer_stop(&c->finish);
+    timer_stop(&c->work);
+    set_state(c, CLIENT_OVER);
+    calls_fail(c);
+    if (c->options.on_close)
+        c->options.on_close(c, &c->public_end);
+}
+
+void link_breach(struct httpsocket *c, const char *why)
+{
+    char reason[END_REASON_MAX];
+    snprintf(reason, sizeof(reason), "wire-protocol: %s", why);
+    struct end end = end_make(4400, slice_of(reason));
+    link_end(c, &end);
+}
+
+static void left(struct httpsocket *c)
+{
+    struct end end = end_make(1000, slice_of(c->close_reason));
+    link_end(c, &end);
+}
+
+/* ---- losing and coming back ---- */
+
+static bool stays_lost(const struct httpsocket *c)
+{
+    return c->options.retry == HTTPSOCKET_RETRY_NEVER ||
+           (c->options.retry == HTTPSOCKET_RETRY_AFTER_OPEN && !c->greeted);
+}
+
+/* Nothing was ever delivered to a session that may not exist. */
+static bool nothing_to_come_back_for(const struct httpsocket *c)
+{
+    return c->finishing && !c->greeted && !c->out.kept.first;
+}
+
+void link_lost(struct httpsocket *c, const struct end *why)
+{
+    if (c->announced.code) {
+        link_end(c, &c->announced);
+        return;
+    }
+    if (stays_lost(c) || nothing_to_come_back_for(c)) {
+        link_end(c, why);
+        return;
+    }
+    discard(c);
+    c->end = *why;
+    uint64_t pause = pace_pause(&c->pace, why, loop_now_ms(c->loop), chance());
+    set_state(c, CLIENT_WAITING);
+    timer_start(c->loop, &c->retry, pause);
+    if (c->options.give_up_ms && !timer_active(&c->give_up))
+        timer_start(c->loop, &c->give_up, c->options.give_up_ms);
+    struct httpsocket_end told = public_end(&c->end);
+    if (c->options.on_lost)
+        c->options.on_lost(c, &told);
+}
+
+void link_drop(struct httpsocket *c, const char *why)
+{
+    struct end end = end_make(1006, slice_of(why));
+    link_lost(c, &end);
+}
+
+static void closed(struct httpsocket *c, const struct end *end)
+{
+    bool gone = end->code == 1000 || end->code == 1005 || end->code == 4410;
+    if (c->said_close && gone)
+        left(c);
+    else if (end_verdict(end->code) == END_FINAL)
+        link_end(c, c->announced.code ? &c->announced : end);
+    else
+        link_lost(c, end);
+}
+
+/* ---- the WebSocket ---- */
+
+static void on_message(struct ws_peer *peer, enum ws_op op, struct bytes data)
+{
+    receive(ws_peer_owner(peer), op == WS_OP_BINARY, slice_from_bytes(data));
+}
+
+static void on_peer_end(struct ws_peer *peer, unsigned code, struct slice reason)
+{
+    struct httpsocket *c = ws_peer_owner(peer);
+    c->peer = NULL;
+    struct end end = end_make(code, reason);
+    closed(c, &end);
+}
+
+static const struct ws_peer_ops peer_ops = {.on_message = on_message, .on_end = on_peer_end};
+
+static void dial_opened(struct dial *d, struct stream *stream, struct bytes rest)
+{
+    struct httpsocket *c = container_of(d, struct httpsocket, dial);
+    c->peer = ws_peer_new(stream, &c->ws_config, &c->ws_counts, &peer_ops, c);
+    if (!c->peer) {
+        link_drop(c, "no memory");
+        return;
+    }
+    set_state(c, CLIENT_GREETING);
+    ws_peer_begin(c->peer, rest);
+}
+
+static void dial_failed(struct dial *d, const struct end *why)
+{
+    closed(container_of(d, struct httpsocket, dial), why);
+}
+
+static const struct dial_ops dial_ops = {dial_opened, dial_failed};
+
+static void connect_now(struct httpsocket *c)
+{
+    char offer[256];
+    int len = snprintf(offer, sizeof(offer), "httpsocket.v1, key.%s", c->key);
+    if (c->greeted)
+        snprintf(offer + len, sizeof(offer) - (size_t)len, ", session.%s, received.%llu",
+                 c->welcome.session, (unsigned long long)c->received);
+    set_state(c, CLIENT_CONNECTING);
+    c->said_close = false;
+    dial_start(c->loop, &c->dial, &c->target, offer, &dial_ops);
+    timer_start(c->loop, &c->retry, ATTEMPT_MS);
+}
+
+static void retry(struct timer *timer)
+{
+    struct httpsocket *c = container_of(timer, struct httpsocket, retry);
+    if (c->state == CLIENT_WAITING)
+        connect_now(c);
+    else
+        link_drop(c, c->state == CLIENT_LEAVING ? "no answer to .close" : "no welcome in time");
+}
+
+static void give_up(struct timer *timer)
+{
+    struct httpsocket *c = container_of(timer, struct httpsocket, give_up);
+    struct end end = c->end;
+    if (c->state != CLIENT_WAITING || !end.code)
+        end = end_make(1006, SLICE_LITERAL("no connection in time"));
+    link_end(c, &end);
+}
+
+static void work(struct timer *timer)
+{
+    link_pump(container_of(timer, struct httpsocket, work));
+}
+
+static void ack_due(struct timer *timer)
+{
+    receive_acknowledge(container_of(timer, struct httpsocket, ack));
+}
+
+/* ---- open ---- */
+
+void link_opened(struct httpsocket *c, const struct welcome *welcome)
+{
+    bool again = c->greeted;
+    c->welcome = *welcome;
+    c->greeted = true;
+    c->acknowledged = c->received; /* `received.N` of the handshake has said it */
+    c->unacknowledged_bytes = 0;
+    set_state(c, CLIENT_OPEN);
+    timer_stop(&c->retry);
+    timer_stop(&c->give_up);
+    pace_opened(&c->pace, loop_now_ms(c->loop));
+    watch_begin(c);
+    if (c->paused)
+        ws_peer_pause(c->peer);
+    client_wake(c);
+    if (c->options.on_open)
+        c->options.on_open(c, again);
+}
+
+static void say_close(struct httpsocket *c)
+{
+    char text[sizeof(c->close_reason) * 6 + 32], quoted[sizeof(c->close_reason) * 6 + 2];
+    size_t len = json_quote(slice_of(c->close_reason), quoted);
+    snprintf(text, sizeof(text), ".close {\"reason\":%.*s}", (int)len, quoted);
+    receive_acknowledge(c);
+    link_say(c, text);
+    c->said_close = true;
+    set_state(c, CLIENT_LEAVING);
+    timer_start(c->loop, &c->retry, LEAVE_MS);
+}
+
+/* What the program has not taken by now is not waited for. */
+static void finish_over(struct timer *timer)
+{
+    struct httpsocket *c = container_of(timer, struct httpsocket, finish);
+    struct end end = end_make(1006, SLICE_LITERAL("close-timeout"));
+    if (c->state == CLIENT_OPEN)
+        say_close(c);
+    link_end(c, &end);
+}
+
+static void tell_room(struct httpsocket *c)
+{
+    if (!c->wants_room || c->out.kept.bytes > c->options.buffer_max / 2)
+        return;
+    c->wants_room = false;
+    if (c->options.on_room)
+        c->options.on_room(c);
+}
+
+void link_pump(struct httpsocket *c)
+{
+    if (c->state == CLIENT_OPEN) {
+        const struct outbox_message *m;
+        while (c->peer && (m = outgoing_next(&c->out, c->welcome.window))) {
+            struct slice piece = slice_make(m->data, m->len);
+            ws_peer_send(c->peer, m->binary ? WS_OP_BINARY : WS_OP_TEXT, &piece, 1);
+        }
+        if (c->finishing && !c->out.kept.first)
+            say_close(c);
+    } else if (c->state == CLIENT_WAITING && nothing_to_come_back_for(c)) {
+        left(c);
+        return;
+    }
+    tell_room(c);
+}
+
+void link_start(struct httpsocket *c)
+{
+    timer_init(&c->work, work);
+    timer_init(&c->retry, retry);
+    timer_init(&c->give_up, give_up);
+    timer_init(&c->finish, finish_over);
+    timer_init(&c->ack, ack_due);
+    watch_set_up(c);
+    if (c->options.give_up_ms)
+        timer_start(c->loop, &c->give_up, c->options.give_up_ms);
+    connect_now(c);
+}

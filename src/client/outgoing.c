@@ -1,0 +1,57 @@
+#include "client/outgoing.h"
+
+bool outgoing_push(struct outgoing *o, bool binary, const struct slice *pieces, size_t count)
+{
+    const struct outbox_message *m = outbox_push(&o->kept, binary, pieces, count);
+    if (m && !o->next)
+        o->next = m;
+    return m;
+}
+
+const struct outbox_message *outgoing_next(struct outgoing *o, size_t window)
+{
+    const struct outbox_message *m = o->next;
+    if (!m || (o->in_flight > 0 && (m->len > window || o->in_flight > window - m->len)))
+        return NULL;
+    o->next = m->next;
+    o->next_number++;
+    if (o->sent_max < o->next_number)
+        o->sent_max = o->next_number;
+    o->in_flight += m->len;
+    return m;
+}
+
+bool outgoing_ack(struct outgoing *o, uint64_t count)
+{
+    size_t before = o->kept.bytes;
+    if (count > o->next_number || !outbox_ack(&o->kept, count))
+        return false;
+    o->in_flight -= before - o->kept.bytes;
+    return true;
+}
+
+bool outgoing_rewind(struct outgoing *o, uint64_t count)
+{
+    if (count > o->sent_max || !outbox_ack(&o->kept, count))
+        return false;
+    o->next = o->kept.first;
+    o->next_number = o->kept.acked;
+    o->in_flight = 0;
+    return true;
+}
+
+bool outgoing_exceeds(const struct outgoing *o, size_t max)
+{
+    uint64_t number = o->kept.acked;
+    for (const struct outbox_message *m = o->kept.first; m; m = m->next, number++)
+        if (number >= o->sent_max && m->len > max)
+            return true;
+    return false;
+}
+
+void outgoing_clear(struct outgoing *o)
+{
+    outbox_clear(&o->kept);
+    o->next = NULL;
+    o->in_flight = 0;
+}

@@ -1,0 +1,132 @@
+/* parts.h - struct httpsocket, and what the files of this room call of each other.
+ *
+ *   api.c       making, ending and driving a client; the descriptor
+ *   send.c      what goes out: checked, queued
+ *   form.c      messages between the codec's form and the public one; line.c the same as lines
+ *   link.c      the connection: dial, greet, lose, come back, end
+ *   receive.c   what comes: the protocol's own, and messages
+ *   calls.c     calls that wait for their answers
+ *   watch.c     is the server alive? and does it know that we are?
+ */
+#ifndef CLIENT_PARTS_H
+#define CLIENT_PARTS_H
+
+#include "httpsocket.h"
+
+#include "client/dial.h"
+#include "client/outgoing.h"
+#include "client/pace.h"
+#include "client/welcome.h"
+#include "proto/message.h"
+#include "ws/peer.h"
+
+#define CLIENT_KEY_LEN 24
+/* The library's own calls are numbered from here, the user's below. */
+#define CLIENT_CALLS_FROM (UINT64_C(1) << 52)
+
+/*   CONNECTING ──101──> GREETING ──.welcome──> OPEN ──all delivered, .close said──> LEAVING
+ *        ^                  │                    │                                     │
+ *        │                  └────────────────────┴── lost ─────────────────────────────┘
+ *        └──── pace ──── WAITING <───────────────────┘
+ *   any ── link_end ──> OVER
+ */
+enum client_state {
+    CLIENT_CONNECTING,
+    CLIENT_GREETING,
+    CLIENT_OPEN,
+    CLIENT_LEAVING,
+    CLIENT_WAITING,
+    CLIENT_OVER
+};
+
+struct httpsocket {
+    struct httpsocket_options options; /* url, origin and ca_file are not kept */
+    struct loop *loop;
+    struct dial_target target;
+    struct dial dial;
+    struct ws_peer *peer;    /* NULL: not connected */
+    struct ws_peer *parting; /* after the end: its close frame is on the way */
+    struct ws_config ws_config;
+    struct ws_counts ws_counts;
+    struct outgoing out;
+    struct pace pace;
+    struct list calls;
+    uint64_t next_call;
+    struct timer work;    /* something was queued or asked for */
+    struct timer retry;   /* the next attempt; or how long one may take */
+    struct timer give_up; /* without a connection */
+    struct timer finish;  /* for httpsocket_close */
+    struct timer ack;
+    struct timer silence;
+    struct timer beat;
+    uint64_t heard_ms;
+    bool asked;             /* .ping, for a doubt */
+    struct welcome welcome; /* the last one */
+    uint64_t received, acknowledged;
+    size_t unacknowledged_bytes;
+    struct end end;       /* the end; before: what the last failure was */
+    struct end announced; /* code 0: no */
+    struct httpsocket_end public_end;
+    struct watch clock; /* the timerfd, for those who poll */
+    uint64_t clock_due_ms;
+    uint8_t state; /* enum client_state */
+    bool greeted;  /* ever */
+    bool paused, wants_room, finishing, said_close, processing;
+    char key[CLIENT_KEY_LEN + 1];
+    char close_reason[101];
+};
+
+/* ---- link.c ---- */
+
+void link_start(struct httpsocket *c);
+/* Sends what may go, and the goodbye when it is time. */
+void link_pump(struct httpsocket *c);
+void link_opened(struct httpsocket *c, const struct welcome *welcome);
+/* The connection is of no use. */
+void link_lost(struct httpsocket *c, const struct end *why);
+void link_drop(struct httpsocket *c, const char *why);
+/* The server broke the rules. */
+void link_breach(struct httpsocket *c, const char *why);
+void link_end(struct httpsocket *c, const struct end *end);
+void link_say(struct httpsocket *c, const char *text);
+
+/* ---- receive.c ---- */
+
+void receive(struct httpsocket *c, bool binary, struct slice data);
+void receive_acknowledge(struct httpsocket *c);
+
+/* ---- form.c ---- */
+
+/* Of any kind but CONTROL; points into `m` and `name`. */
+struct httpsocket_message form_public(const struct message *m, char name[MESSAGE_NAME_MAX + 1]);
+/* NAME, NAME?CALL, =CALL ...: its length as of snprintf. */
+int form_head(const struct httpsocket_message *m, char *out, size_t room);
+
+/* ---- send.c ---- */
+
+/* As httpsocket_send, with any number. */
+int send_checked(struct httpsocket *c, const struct httpsocket_message *m);
+
+/* ---- calls.c ---- */
+
+/* True: it was the answer to one. */
+bool calls_answered(struct httpsocket *c, const struct httpsocket_message *m);
+/* All that still wait fail. */
+void calls_fail(struct httpsocket *c);
+/* Without telling. */
+void calls_drop(struct httpsocket *c);
+
+/* ---- watch.c ---- */
+
+void watch_set_up(struct httpsocket *c);
+void watch_heard(struct httpsocket *c);
+void watch_begin(struct httpsocket *c);
+void watch_end(struct httpsocket *c);
+void watch_paused(struct httpsocket *c);
+
+/* ---- api.c ---- */
+
+/* Something is to be done in the next turn. */
+void client_wake(struct httpsocket *c);
+
+#endif
