@@ -1,8 +1,8 @@
 /* worker.h - one thread with its loop, listeners, connections, pages and sessions. Workers share
  * only what struct daemon holds.
  *
- * Threads  worker_start, _stop and the _post functions are the control thread's; everything else
- * happens in the worker's own.
+ * Threads  worker_start, _join, _free and the _post functions (worker_mail.c) are other threads';
+ *          everything else happens in the worker's own.
  */
 #ifndef DAEMON_WORKER_H
 #define DAEMON_WORKER_H
@@ -53,6 +53,10 @@ void worker_free(struct worker *w);
 
 /* Is the request's Host ours? Then *ret is the origin that it has reached. */
 bool worker_is_ours(struct worker *w, struct exchange *x, struct origin *ret);
+
+/* In its own thread: what the mail of the same name asks. */
+void worker_use_config(struct worker *w, const struct config *config);
+void worker_drain(struct worker *w, bool at_once);
 
 /* A new config, which the worker uses from then on; `done` runs in the control loop's thread after
  * that. */

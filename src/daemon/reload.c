@@ -1,0 +1,88 @@
+#include "daemon/reload.h"
+
+#include "base/log.h"
+#include "daemon/arguments.h"
+
+#define WHY_SIZE 256
+
+static void on_worker_has_config(struct daemon *d)
+{
+    if (--d->config_waits > 0)
+        return;
+    config_free(d->config_old);
+    d->config_old = NULL;
+    log_info("config.reloaded");
+}
+
+static bool reload_tls(struct daemon *d, const struct config *now)
+{
+    char why[WHY_SIZE];
+    if (!d->tls || !*now->tls_cert ||
+        tls_context_reload(d->tls, now->tls_cert, now->tls_key, why, sizeof(why)) == 0)
+        return true;
+    log_error("config.refused", log_text("why", why));
+    return false;
+}
+
+static void say_if_open(const struct config *c)
+{
+    if (strcmp(c->consent, "strict"))
+        log_warn("access.open", log_text("consent", c->consent),
+                 log_text("note", "a name's owner can aim pages at other people's addresses"));
+}
+
+static void apply_log(const struct config *c)
+{
+    enum log_level level = LOG_INFO;
+    log_level_parse(slice_of(c->log_level), &level);
+    log_setup(level, strcmp(c->log_format, "json") ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON);
+}
+
+void reload_apply(const struct config *c)
+{
+    apply_log(c);
+    say_if_open(c);
+}
+
+static void use_config(struct daemon *d, struct operator* o, struct config *now)
+{
+    struct text fixed = {0};
+    config_fixed_changes(d->config, now, &fixed);
+    if (fixed.len)
+        log_warn("config.needs_restart", log_quoted("settings", text_slice(&fixed)));
+    text_done(&fixed);
+    reload_apply(now);
+    page_limits_set(d->limits, (uint32_t)now->programs_max, (uint32_t)now->programs_per_client);
+    operator_use_config(o, d->config, now);
+    d->config_old = d->config;
+    d->config = now;
+    d->config_waits = d->worker_count;
+    for (uint16_t i = 0; i < d->worker_count; i++)
+        worker_post_config(&d->workers[i], now, on_worker_has_config);
+}
+
+static void refuse_config(struct config *now, const struct text *why)
+{
+    if (why->len)
+        log_error("config.refused", log_quoted("why", text_slice(why)));
+    config_free(now);
+}
+
+void reload(struct daemon *d, struct operator* o)
+{
+    struct text why = {0};
+    enum command command;
+    if (d->draining || d->config_old) {
+        log_warn("config.refused",
+                 log_text("why", d->draining ? "the server is draining" : "a reload is under way"));
+        return;
+    }
+    struct config *now = arguments_read(d->argc, d->argv, &command, &why);
+    if (!now)
+        log_error("config.refused", log_quoted("why", text_slice(&why)));
+    else if (!guard_try(now, &why) || !reload_tls(d, now))
+        refuse_config(now, &why);
+    else
+        use_config(d, o, now);
+    text_done(&why);
+}
