@@ -160,7 +160,8 @@ HTTPSOCKET_EXPORT void httpsocket_pause(struct httpsocket *c);
 HTTPSOCKET_EXPORT void httpsocket_resume(struct httpsocket *c);
 
 /* Ends the session when the program has taken all that is queued, or after `timeout_ms` (0: as long
- * as it takes); the program then sees end of file. on_close follows: 1000, or 1006 `close-timeout`.
+ * as it takes); the program then sees end of file. on_close follows: 1000, or 1006 `close-timeout`; if
+ * it was never connected and nothing was sent, what the last attempt failed with.
  * `reason` NULL: "closed"; at most 100 bytes. The first call counts. -EINVAL for another reason. */
 HTTPSOCKET_EXPORT int httpsocket_close(struct httpsocket *c, const char *reason,
                                        uint64_t timeout_ms);

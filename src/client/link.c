@@ -303,7 +303,8 @@ void link_pump(struct httpsocket *c)
         if (c->finishing && !c->out.kept.first)
             say_close(c);
     } else if (c->state == CLIENT_WAITING && nothing_to_come_back_for(c)) {
-        left(c);
+        struct end last = c->end;
+        link_end(c, &last);
         return;
     }
     tell_room(c);

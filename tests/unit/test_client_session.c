@@ -1,0 +1,506 @@
+/* test_client_session.c - the C client against a server that is played by hand, frame by frame: what
+ * it offers, how it takes what breaks the rules, and that it may be freed at any moment. */
+#include "httpsocket.h"
+
+#include "proto/http_head.h"
+#include "proto/ws_frame.h"
+#include "proto/ws_handshake.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "random.h"
+
+#define SESSION "AAAAAAAAAAAAAAAAAAAAAAAA"
+#define WELCOME(resumed, received)                                                                 \
+    ".welcome {\"session\":\"" SESSION "\",\"resumed\":" resumed ",\"received\":" received         \
+    ",\"window\":20,\"maxMessage\":100,\"ping\":20000,\"grace\":1000}"
+
+enum {
+    PATIENCE = 400 /* turns of up to 50 ms */
+};
+
+static struct httpsocket *client;
+static int listener, server; /* the server's end of the connection; -1: none */
+static char heard[65536], events[4096];
+static size_t heard_len;
+static char offer[256];
+
+static void note(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    size_t len = strlen(events);
+    vsnprintf(events + len, sizeof(events) - len, format, arguments);
+    va_end(arguments);
+}
+
+static void on_open(struct httpsocket *c, bool resumed)
+{
+    (void)c;
+    note(resumed ? "resumed|" : "open|");
+}
+
+static void on_lost(struct httpsocket *c, const struct httpsocket_end *why)
+{
+    (void)c;
+    note("lost %u|", why->code);
+}
+
+static void on_message(struct httpsocket *c, const struct httpsocket_message *m)
+{
+    (void)c;
+    note("%s %.*s|", m->name ? m->name : "answer", (int)m->size, (const char *)m->data);
+}
+
+static void on_room(struct httpsocket *c)
+{
+    (void)c;
+    note("room|");
+}
+
+static void on_close(struct httpsocket *c, const struct httpsocket_end *end)
+{
+    (void)c;
+    note("close %u %s|", end->code, end->reason);
+}
+
+static void turn(void)
+{
+    struct pollfd p = {.fd = httpsocket_fd(client), .events = POLLIN};
+    poll(&p, 1, 50);
+    assert_true(httpsocket_process(client, 0) >= 0);
+}
+
+#define TURN_UNTIL(condition)                                                                      \
+    do {                                                                                           \
+        for (int turns = 0; !(condition); turns++) {                                               \
+            assert_true(turns < PATIENCE);                                                         \
+            turn();                                                                                \
+        }                                                                                          \
+    } while (0)
+
+static bool hear_more(void)
+{
+    ssize_t n =
+        recv(server, heard + heard_len, sizeof(heard) - heard_len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n > 0)
+        heard_len += (size_t)n;
+    return n > 0;
+}
+
+static void say(const char *text)
+{
+    char head[WS_HEAD_MAX];
+    size_t len = ws_head_write(head, WS_OP_TEXT, strlen(text));
+    assert_int_equal(send(server, head, len, MSG_NOSIGNAL), len);
+    assert_int_equal(send(server, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+static bool frame_is_whole(struct ws_head *head)
+{
+    return ws_head_parse(slice_make(heard, heard_len), head) == PARSE_OK &&
+           heard_len >= head->size + head->length;
+}
+
+/* The next text of the client. */
+static const char *hear(void)
+{
+    static char text[512];
+    struct ws_head head;
+    TURN_UNTIL(frame_is_whole(&head) || (hear_more() && frame_is_whole(&head)));
+    assert_true(head.masked && head.fin && head.length < sizeof(text));
+    ws_mask_plain(heard + head.size, (size_t)head.length, head.mask, 0);
+    memcpy(text, heard + head.size, (size_t)head.length);
+    text[head.length] = '\0';
+    heard_len -= head.size + (size_t)head.length;
+    memmove(heard, heard + head.size + head.length, heard_len);
+    return text;
+}
+
+static bool hears_nothing(void)
+{
+    for (int i = 0; i < 3; i++)
+        turn();
+    return !hear_more() && heard_len == 0;
+}
+
+static bool accepted(void)
+{
+    server = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+    return server >= 0;
+}
+
+static void take_request(void)
+{
+    static struct http_head head;
+    heard_len = 0;
+    TURN_UNTIL(accepted());
+    TURN_UNTIL(hear_more() && http_head_parse(slice_make(heard, heard_len), 0, &head) == PARSE_OK);
+    struct slice offered = http_head_find(&head, SLICE_LITERAL("sec-websocket-protocol"));
+    snprintf(offer, sizeof(offer), "%.*s", (int)offered.len, offered.ptr);
+    char accept[WS_ACCEPT_SIZE], answer[512];
+    ws_accept_of(http_head_find(&head, SLICE_LITERAL("sec-websocket-key")), accept);
+    int len = snprintf(answer, sizeof(answer),
+                       "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                       "Sec-WebSocket-Protocol: httpsocket.v1\r\nSec-WebSocket-Accept: %.28s\r\n"
+                       "\r\n",
+                       accept);
+    heard_len = 0;
+    assert_int_equal(send(server, answer, (size_t)len, MSG_NOSIGNAL), len);
+}
+
+static void cut(void)
+{
+    close(server);
+    server = -1;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    bind(listener, (struct sockaddr *)&a, sizeof(a));
+    listen(listener, 8);
+    getsockname(listener, (struct sockaddr *)&a, &(socklen_t){sizeof(a)});
+    char url[64];
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u/feed", ntohs(a.sin_port));
+    server = -1;
+    events[0] = '\0';
+    struct httpsocket_options options = {.size = sizeof(options),
+                                         .url = url,
+                                         .buffer_max = 40,
+                                         .on_open = on_open,
+                                         .on_lost = on_lost,
+                                         .on_message = on_message,
+                                         .on_room = on_room,
+                                         .on_close = on_close};
+    client = httpsocket_new(&options, NULL, 0);
+    return client ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    httpsocket_free(client);
+    if (server >= 0)
+        close(server);
+    close(listener);
+    return 0;
+}
+
+static void greet(void)
+{
+    take_request();
+    say(WELCOME("false", "0"));
+    TURN_UNTIL(httpsocket_connected(client));
+}
+
+static void after_a_drop_it_says_what_it_has_and_sends_the_rest_again(void **state)
+{
+    (void)state;
+    char key[64] = "";
+    assert_int_equal(httpsocket_emit(client, "a", "1"), 0);
+    assert_int_equal(httpsocket_emit(client, "b", NULL), 0);
+    take_request();
+    assert_int_equal(sscanf(offer, "httpsocket.v1, key.%63s", key), 1);
+    assert_int_equal(strlen(key), 24);
+    assert_true(hears_nothing()); /* not before the welcome */
+    say(WELCOME("false", "0"));
+    assert_string_equal(hear(), "a 1");
+    assert_string_equal(hear(), "b");
+    say("x 1");
+    say("y 2");
+    TURN_UNTIL(strstr(events, "y 2"));
+    cut();
+    take_request();
+    char expected[256];
+    snprintf(expected, sizeof(expected), "httpsocket.v1, key.%s, session." SESSION ", received.2",
+             key);
+    assert_string_equal(offer, expected);
+    say(WELCOME("true", "1"));
+    assert_string_equal(hear(), "b");
+    assert_string_equal(events, "open|x 1|y 2|lost 1006|resumed|");
+}
+
+static void what_breaks_the_rules_ends_the_session_with_4400(void **state)
+{
+    (void)state;
+    static const char *const first[] = {
+        "x 1", ".ack 0", ".welcome", ".welcome {}", WELCOME("false", "1"), "x\n"};
+    static const char *const later[] = {".ack 1", ".ack", "a  1", "=x", "a {", "", "!1 {"};
+    for (size_t i = 0; i < COUNT_OF(first) + COUNT_OF(later); i++) {
+        bool welcomed = i >= COUNT_OF(first);
+        if (i > 0)
+            assert_int_equal(set_up(NULL), 0);
+        if (welcomed)
+            greet();
+        else
+            take_request();
+        say(welcomed ? later[i - COUNT_OF(first)] : first[i]);
+        TURN_UNTIL(httpsocket_ended(client));
+        assert_int_equal(httpsocket_ended(client)->code, 4400);
+        assert_non_null(strstr(httpsocket_ended(client)->reason, "wire-protocol: "));
+        const char *close_frame = hear(); /* 0x1130 is 4400 */
+        assert_memory_equal(close_frame, "\x11\x30", 2);
+        if (i + 1 < COUNT_OF(first) + COUNT_OF(later))
+            tear_down(NULL);
+    }
+}
+
+static void another_session_is_not_taken_for_ours(void **state)
+{
+    (void)state;
+    greet();
+    cut();
+    take_request();
+    say(WELCOME("false", "0"));
+    TURN_UNTIL(httpsocket_ended(client));
+    assert_string_equal(httpsocket_ended(client)->reason,
+                        "wire-protocol: a new session in the place of ours");
+}
+
+static void another_id_is_not_taken_for_ours(void **state)
+{
+    (void)state;
+    char other[] = WELCOME("true", "0");
+    greet();
+    cut();
+    take_request();
+    *strstr(other, SESSION) = 'B';
+    say(other);
+    TURN_UNTIL(httpsocket_ended(client));
+    assert_string_equal(httpsocket_ended(client)->reason,
+                        "wire-protocol: another session than asked for");
+}
+
+static void controls_are_answered_or_ignored(void **state)
+{
+    (void)state;
+    greet();
+    say(".later {\"x\":1}");
+    say(".ping");
+    assert_string_equal(hear(), ".pong");
+    say("a 1");
+    assert_string_equal(hear(), ".ack 1");
+    assert_string_equal(events, "open|a 1|");
+}
+
+static void the_window_holds_back_and_the_buffer_says_would_block(void **state)
+{
+    (void)state;
+    greet();
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(httpsocket_emit(client, "e", "12345678"), 0);
+    assert_int_equal(httpsocket_emit(client, "e", "1"), -EAGAIN);
+    assert_int_equal(httpsocket_buffered(client), 40);
+    assert_string_equal(hear(), "e 12345678");
+    assert_string_equal(hear(), "e 12345678");
+    assert_true(hears_nothing());
+    say(".ack 1");
+    assert_string_equal(hear(), "e 12345678");
+    assert_true(hears_nothing());
+    assert_string_equal(events, "open|");
+    say(".ack 2");
+    TURN_UNTIL(strstr(events, "room|"));
+    assert_string_equal(hear(), "e 12345678");
+    char large[128];
+    memset(large, '1', sizeof(large));
+    large[90] = '\0';
+    assert_int_equal(httpsocket_emit(client, "e", large), -EAGAIN);
+    say(".ack 4");
+    TURN_UNTIL(httpsocket_buffered(client) == 0);
+    assert_int_equal(httpsocket_emit(client, "e", large), 0); /* alone */
+    assert_int_equal(strlen(hear()), 92);
+    large[90] = '1';
+    large[99] = '\0';
+    assert_int_equal(httpsocket_emit(client, "e", large), -EMSGSIZE);
+}
+
+static void what_was_queued_too_large_for_the_server_ends_it_and_is_told(void **state)
+{
+    (void)state;
+    char large[200];
+    memset(large, '1', sizeof(large));
+    large[150] = '\0';
+    assert_int_equal(httpsocket_emit(client, "e", large), 0);
+    take_request();
+    say(WELCOME("false", "0"));
+    TURN_UNTIL(httpsocket_ended(client));
+    assert_int_equal(httpsocket_ended(client)->code, 1009);
+    assert_int_equal(httpsocket_buffered(client), 152);
+    assert_int_equal(httpsocket_emit(client, "e", NULL), -EPIPE);
+}
+
+static void only_what_can_be_sent_is_taken(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"", ".a", "a b", "a?1", "=1", "+1", "!1", "\xc3\xb8"};
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        assert_int_equal(httpsocket_emit(client, names[i], "1"), -EINVAL);
+    static const char *const bodies[] = {"{", " 1", "1\n", "\"\xff\"", "1 2", "'a'"};
+    for (size_t i = 0; i < COUNT_OF(bodies); i++)
+        assert_int_equal(httpsocket_emit(client, "a", bodies[i]), -EINVAL);
+    struct httpsocket_message call = {.kind = HTTPSOCKET_CALL, .name = "a"};
+    call.call = UINT64_C(1) << 52;
+    assert_int_equal(httpsocket_send(client, &call), -EINVAL);
+    assert_int_equal(httpsocket_part(client, 1, NULL), -EINVAL);
+    assert_int_equal(httpsocket_answer(client, UINT64_C(1) << 53, "1"), -EINVAL);
+    assert_int_equal(httpsocket_fail(client, 1, "\xff"), -EINVAL);
+    assert_int_equal(httpsocket_buffered(client), 0);
+    assert_int_equal(httpsocket_fail(client, 1, "a \"b\"\n"), 0);
+    take_request();
+    say(WELCOME("false", "0"));
+    char answer[64];
+    snprintf(answer, sizeof(answer), "!1 {\"message\":\"a \\\"b\\\"\\n\"}");
+    assert_string_equal(hear(), answer);
+}
+
+static void paused_it_hears_nothing_until_resumed(void **state)
+{
+    (void)state;
+    httpsocket_pause(client);
+    take_request();
+    say(WELCOME("false", "0"));
+    say("a 1");
+    TURN_UNTIL(httpsocket_connected(client));
+    assert_true(hears_nothing());
+    assert_string_equal(events, "open|");
+    httpsocket_resume(client);
+    TURN_UNTIL(strstr(events, "a 1|"));
+}
+
+static void an_announced_end_is_the_end_though_the_close_frame_is_lost(void **state)
+{
+    (void)state;
+    greet();
+    say(".close {\"code\":4500,\"reason\":\"program-failed status=7\"}");
+    cut();
+    TURN_UNTIL(httpsocket_ended(client));
+    assert_string_equal(events, "open|close 4500 program-failed status=7|");
+}
+
+static void close_waits_for_what_is_queued_and_then_says_so(void **state)
+{
+    (void)state;
+    greet();
+    assert_int_equal(httpsocket_emit(client, "a", "1"), 0);
+    assert_int_equal(httpsocket_close(client, "done \"x\"", 0), 0);
+    assert_int_equal(httpsocket_emit(client, "b", "1"), -EPIPE);
+    assert_string_equal(hear(), "a 1");
+    assert_true(hears_nothing());
+    say(".ack 1");
+    assert_string_equal(hear(), ".close {\"reason\":\"done \\\"x\\\"\"}");
+    assert_int_equal(send(server, "\x88\x02\x03\xe8", 4, MSG_NOSIGNAL), 4);
+    TURN_UNTIL(httpsocket_ended(client));
+    assert_string_equal(events, "open|close 1000 done \"x\"|");
+}
+
+static void answered(struct httpsocket *c, const struct httpsocket_message *m, void *arg)
+{
+    (void)c;
+    note("%s%d %.*s|", (const char *)arg, (int)m->kind, (int)m->size, (const char *)m->data);
+}
+
+static void calls_get_their_own_answers_or_time_out(void **state)
+{
+    (void)state;
+    unsigned long long first, second;
+    greet();
+    assert_int_equal(httpsocket_call(client, "a", NULL, 0, answered, "a"), 0);
+    assert_int_equal(httpsocket_call(client, "b", NULL, 0, answered, "b"), 0);
+    assert_int_equal(sscanf(hear(), "a?%llu", &first), 1);
+    say(".ack 1");
+    assert_int_equal(sscanf(hear(), "b?%llu", &second), 1);
+    say(".ack 2");
+    char text[64];
+    snprintf(text, sizeof(text), "=%llu 2", second);
+    say(text);
+    snprintf(text, sizeof(text), "+%llu 1", first);
+    say(text);
+    snprintf(text, sizeof(text), "=%llu", first);
+    say(text);
+    say(text);   /* nobody waits any more */
+    say("=7 3"); /* one of the user's own */
+    TURN_UNTIL(strstr(events, "answer 3|"));
+    assert_string_equal(events, "open|b2 2|a3 1|a2 |answer 3|");
+    assert_int_equal(httpsocket_call(client, "c", NULL, 20, answered, "c"), 0);
+    TURN_UNTIL(strstr(events, "c4 {\"message\":\"no answer in time\",\"code\":\"timeout\"}|"));
+    TURN_UNTIL(httpsocket_buffered(client) > 0);
+}
+
+static void it_may_be_freed_at_any_moment(void **state)
+{
+    (void)state;
+    for (int moment = 0; moment < 6; moment++) {
+        if (moment)
+            assert_int_equal(set_up(NULL), 0);
+        assert_int_equal(httpsocket_call(client, "a", NULL, 1000, answered, "a"), 0);
+        if (moment == 1)
+            TURN_UNTIL(accepted());
+        if (moment >= 2)
+            take_request();
+        if (moment >= 3)
+            say(WELCOME("false", "0"));
+        if (moment >= 4)
+            assert_true(*hear());
+        if (moment >= 5) {
+            cut();
+            TURN_UNTIL(strstr(events, "lost"));
+        }
+        if (moment < 5)
+            tear_down(NULL);
+    }
+}
+
+static void wrong_options_are_refused(void **state)
+{
+    (void)state;
+    char why[200] = "";
+    struct httpsocket_options o = {.size = sizeof(o)};
+    assert_null(httpsocket_new(&o, why, sizeof(why)));
+    o.url = "gopher://a";
+    assert_null(httpsocket_new(&o, why, sizeof(why)));
+    assert_non_null(strstr(why, "http"));
+    o.url = "https://localhost/";
+    o.ca_file = "/none";
+    assert_null(httpsocket_new(&o, why, sizeof(why)));
+    assert_non_null(strstr(why, "/none"));
+    o = (struct httpsocket_options){.size = sizeof(o), .url = "http://no.such.name.invalid/"};
+    struct httpsocket *c = httpsocket_new(&o, NULL, 0);
+    assert_non_null(c);
+    httpsocket_free(c); /* while the name is looked up */
+}
+
+#define session_test(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        session_test(after_a_drop_it_says_what_it_has_and_sends_the_rest_again),
+        session_test(what_breaks_the_rules_ends_the_session_with_4400),
+        session_test(another_session_is_not_taken_for_ours),
+        session_test(another_id_is_not_taken_for_ours),
+        session_test(controls_are_answered_or_ignored),
+        session_test(the_window_holds_back_and_the_buffer_says_would_block),
+        session_test(what_was_queued_too_large_for_the_server_ends_it_and_is_told),
+        session_test(only_what_can_be_sent_is_taken),
+        session_test(paused_it_hears_nothing_until_resumed),
+        session_test(an_announced_end_is_the_end_though_the_close_frame_is_lost),
+        session_test(close_waits_for_what_is_queued_and_then_says_so),
+        session_test(calls_get_their_own_answers_or_time_out),
+        session_test(it_may_be_freed_at_any_moment),
+        cmocka_unit_test(wrong_options_are_refused),
+    };
+    return cmocka_run_group_tests_name("client_session", tests, NULL, NULL);
+}
