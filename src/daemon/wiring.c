@@ -10,6 +10,13 @@
 
 static const struct http_header retry_soon = {SLICE_LITERAL("Retry-After"), SLICE_LITERAL("1")};
 
+/* Whatever a cache keeps of it may not be given to another origin's page: it has not asked us. */
+static void vary_by_origin(struct exchange *x)
+{
+    if (x->added_count == 0) /* else cross_site.c has done it */
+        exchange_add_header(x, SLICE_LITERAL("Vary"), SLICE_LITERAL("Origin"));
+}
+
 /* ---- the server's own files ---- */
 
 static void answer_own(struct exchange *x)
@@ -18,6 +25,7 @@ static void answer_own(struct exchange *x)
     for (size_t i = 0; i < CLIENT_FILE_COUNT; i++) {
         const struct client_file *file = &client_files[i];
         if (slice_equal(name, slice_of(file->name))) {
+            vary_by_origin(x);
             static_answer_bytes(x, slice_make(file->data, file->size),
                                 SLICE_LITERAL("text/javascript; charset=utf-8"),
                                 slice_of(file->etag));
@@ -49,6 +57,7 @@ static void answer_site(struct worker *w, struct exchange *x, const struct origi
         static_redirect_to_folder(x);
         return;
     case SITE_FILE:
+        vary_by_origin(x);
         static_answer(x, &found);
         return;
     case SITE_PROGRAM:

@@ -13,13 +13,16 @@ export async function startZones(zones) {
   return { knot, relay, stop: () => Promise.all([relay.stop(), knot.stop()]) };
 }
 
-/** httpsocketd for `http://NAME:8000`, for each of `names`; it asks `dns` (a port) and validates nothing. */
-export const startGuarded = ({ names, dns, root, args = [], ...more }) =>
-  startServer({
-    root,
-    args: [...names.flatMap((name) => ['--origin', `http://${name}:8000`]), '--dns', `127.0.0.1:${dns}`, '--dns-anchor', 'none', ...args],
-    ...more,
-  });
+/** httpsocketd for `http://NAME:8000`, for each of `names`; it asks `dns` (a port) and validates nothing. `stop()` sees that it has ended well. */
+export async function startGuarded({ names, dns, root, args = [], ...more }) {
+  const own = [...names.flatMap((name) => ['--origin', `http://${name}:8000`]), '--dns', `127.0.0.1:${dns}`, '--dns-anchor', 'none'];
+  const server = await startServer({ root, args: [...own, ...args], ...more });
+  const stop = async () => {
+    const { code, signal } = await server.stop();
+    if (code !== 0) throw new Error(`it ended with ${code ?? signal}:\n${server.log.slice(-40).join('\n')}`);
+  };
+  return { ...server, stop };
+}
 
 /** The URL of a path at a server, and the headers that say under which name it is meant. */
 export const at = (server, path) => `http://127.0.0.1:${server.port}${path}`;
