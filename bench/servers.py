@@ -10,6 +10,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(os.environ.get("HTTPSOCKET_BENCH_BUILD", ROOT / "build"))
 CPUS = sorted(os.sched_getaffinity(0))
 SERVER_CPU, LOAD_CPU = CPUS[0], CPUS[-1]
+# All the load comes from one address.
+NO_RATES = ["--rate-client", "off", "--rate-origin", "off", "--rate-programs", "off"]
 
 
 def free_port():
@@ -59,7 +61,8 @@ class PageServer(Measured):
 
     def __init__(self, root):
         self.start("httpsocketd", [str(BUILD / "httpsocketd"), "--listen", "127.0.0.1:0", "--threads", "1", "--log-level", "error",
-                                   "--programs-max", "100000", "--programs-per-client", "100000", "--drain-timeout", "1s", root])
+                                   "--programs-max", "100000", "--programs-per-client", "100000", *NO_RATES,
+                                   "--drain-timeout", "1s", root])
 
 
 class Server(Measured):

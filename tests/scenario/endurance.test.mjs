@@ -65,7 +65,7 @@ describe('a network that fails', () => {
     const seed = Number(process.env.SEED ?? Date.now() % 2 ** 32);
     t.diagnostic(`SEED=${seed}`);
     const rand = random(seed);
-    const server = await startServer({ root: COUNTER, threads: 4, args: ['--ping-interval', '1s'] });
+    const server = await startServer({ root: COUNTER, threads: 4, args: ['--ping-interval', '1s', '--rate-client', 'off'] });
     const proxy = await Proxy.start(server.port);
     const pages = await Promise.all(Array.from({ length: PAGES }, () => countingPage(proxy.url)));
     // A third of the new links dies by itself after some bytes: in the handshake, the .welcome, the replay or later.
