@@ -74,7 +74,8 @@ test('meson knows every source', () => {
 });
 
 const PAGE = `
-import { ServerConnection, ServerEvent } from './types/index.mjs';
+import { ServerConnection, ServerEvent, type ServerConnectionOptions, type End } from 'httpsocket';
+const options: ServerConnectionOptions = { buffer: 5, fetch };
 const c = new ServerConnection('/feed', { buffer: 1000, closeTimeout: 5 });
 c.onwhatever = (data, event: ServerEvent) => console.log(data.city, event.data);
 c.onclose = (data) => console.log(data.code);
@@ -88,6 +89,10 @@ c.handle('double', async (n, { name, signal }) => [n * 2, name, signal.aborted])
 c.handle('double', null);
 const id: string | null = c.sessionId;
 if (c.readyState === ServerConnection.OPEN && c.bufferedAmount === 0) c.close(\`done \${id}\`);
+const own: ServerConnection = document.serverConnection;
+own.onclose = ({ code, retryAfter }: End) => console.log(code, retryAfter, options);
+// @ts-expect-error
+document.serverConnection = c;
 // @ts-expect-error
 new ServerConnection();
 // @ts-expect-error
@@ -104,15 +109,49 @@ c.call('a', 1, { timeout: 'soon' });
 c.absent();
 `;
 
-test('the types of the sources hold, and their declarations serve a page in TypeScript', () => {
-  const run = (...args) => spawnSync(process.execPath, [tsc, ...args], { encoding: 'utf8' });
-  const sources = run('-p', join(js, 'tsconfig.json'), '--outDir', join(folder, 'types'));
+// A page with the classic script: nothing is imported.
+const CLASSIC = `
+const c: ServerConnection = document.serverConnection ?? new ServerConnection('/feed');
+c.onerror = (error: ServerConnectionError) => console.log(error.code);
+c.addEventListener('close', (event: ServerLifecycleEvent) => console.log(event.retryAfter));
+// @ts-expect-error
+new ServerConnection('/x', { bufer: 5 });
+`;
+
+const run = (cwd, command, ...args) => spawnSync(command, args, { cwd, encoding: 'utf8' });
+
+/** The files that npm would publish of this folder. */
+function packed(folder) {
+  const [{ files }] = JSON.parse(run(folder, 'npm', 'pack', '--dry-run', '--json', '--ignore-scripts').stdout);
+  return files.map((file) => file.path);
+}
+
+test('the types of the sources hold, and the packed package serves pages in TypeScript', () => {
+  const built = join(folder, 'built');
+  cpSync(js, built, { recursive: true, filter: (file) => !/types$/.test(file) });
+  const sources = run(built, process.execPath, tsc, '-p', 'tsconfig.json', '--outDir', 'types');
   assert.equal(sources.status, 0, sources.stdout);
-  const compilerOptions = { noEmit: true, strict: true, target: 'ES2022', module: 'NodeNext', types: [] };
-  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['page.mts'] }));
-  writeFileSync(join(folder, 'page.mts'), PAGE);
-  const page = run('-p', folder);
-  assert.equal(page.status, 0, page.stdout);
+  for (const file of packed(built)) cpSync(join(built, file), join(folder, 'node_modules/httpsocket', file));
+  const compilerOptions = { noEmit: true, strict: true, target: 'ES2022', module: 'NodeNext' };
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
+  const pages = [
+    ['page.ts', PAGE, []],
+    ['classic.ts', CLASSIC, ['httpsocket/globals']],
+  ];
+  for (const [name, text, types] of pages) {
+    const config = { compilerOptions: { ...compilerOptions, types }, files: [name] };
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
+    writeFileSync(join(folder, name), text);
+    const page = run(folder, process.execPath, tsc, '-p', '.');
+    assert.equal(page.status, 0, page.stdout);
+  }
+});
+
+test('the package holds its sources and declarations, and nothing of its house', () => {
+  const files = packed(js).filter((file) => !file.startsWith('types/'));
+  const wanted = ['README.md', 'globals.d.mts', 'index.d.mts', 'package.json'];
+  for (const source of readdirSync(join(js, 'src'))) wanted.push(`src/${source}`);
+  assert.deepEqual(files.sort(), wanted.sort());
 });
 
 test('the package is imported by its name, in Node and without a page', () => {

@@ -22,14 +22,22 @@ const kinds = {
 
 export const browserNames = Object.keys(kinds);
 
+/** What makes a browser take these names for this machine, without any name server. */
+const onLoopback = {
+  chromium: ({ args }, hosts) => ({ args: [...args, `--host-resolver-rules=${hosts.map((host) => `MAP ${host} 127.0.0.1`).join(', ')}`] }),
+  firefox: ({ extraPrefsFirefox }, hosts) => ({ extraPrefsFirefox: { ...extraPrefsFirefox, 'network.dns.localDomains': hosts.join(',') } }),
+};
+
 /**
- * A browser of its own profile; `close()` it. The size of its pages is given here and not by page.setViewport(), which puppeteer can't do with the older
- * ones of Debian's Firefox.
+ * A browser of its own profile, for which `hosts` are names of this machine; `close()` it. The size of its pages is given here and not by
+ * page.setViewport(), which puppeteer can't do with the older ones of Debian's Firefox.
  */
-export async function launch(name, viewport = { width: 1000, height: 900 }) {
-  if (!kinds[name].executablePath) throw new Error(`${name} is not installed`);
+export async function launch(name, viewport = { width: 1000, height: 900 }, { hosts = [] } = {}) {
+  const kind = kinds[name];
+  if (!kind.executablePath) throw new Error(`${name} is not installed`);
   const profile = fs.mkdtempSync(path.join(os.tmpdir(), `httpsocket-${name}-`));
-  const browser = await puppeteer.launch({ ...kinds[name], headless: true, defaultViewport: viewport, userDataDir: profile, protocolTimeout: 300_000 });
+  const own = { headless: true, defaultViewport: viewport, userDataDir: profile, protocolTimeout: 300_000 };
+  const browser = await puppeteer.launch({ ...kind, ...(hosts.length && onLoopback[name](kind, hosts)), ...own });
   const close = browser.close.bind(browser);
   browser.close = async () => {
     await close();

@@ -34,6 +34,11 @@ export class Proxy extends EventEmitter {
     return `http://127.0.0.1:${this.port}`;
   }
 
+  /** Where new links lead to from now on: for a server that has to know the proxy's port first. */
+  to(target) {
+    this.#target = target;
+  }
+
   plan(plan) {
     this.#plan = plan;
   }

@@ -1,0 +1,13 @@
+/** What the classic script `/.httpsocket/client.js` defines: for a page in TypeScript, `"types": ["httpsocket/globals"]`. */
+import type * as all from './index.mjs';
+
+declare global {
+  var ServerConnection: typeof all.ServerConnection;
+  type ServerConnection = all.ServerConnection;
+  var ServerConnectionError: typeof all.ServerConnectionError;
+  type ServerConnectionError = all.ServerConnectionError;
+  var ServerEvent: typeof all.ServerEvent;
+  type ServerEvent = all.ServerEvent;
+  var ServerLifecycleEvent: typeof all.ServerLifecycleEvent;
+  type ServerLifecycleEvent = all.ServerLifecycleEvent;
+}

@@ -1,0 +1,16 @@
+/** What the package exports, and what it defines in a page. */
+import type { ServerConnection } from './types/index.mjs';
+
+export * from './types/index.mjs';
+export type { End } from './types/ends.mjs';
+export type { CallOptions } from './types/calls.mjs';
+export type { Handler } from './types/handlers.mjs';
+export type { EventHandler } from './types/target.mjs';
+export type { CloseDetail, ServerConnectionOptions } from './types/connection.mjs';
+
+declare global {
+  interface Document {
+    /** The connection to the program that made this page. */
+    readonly serverConnection: ServerConnection;
+  }
+}
