@@ -47,9 +47,14 @@ const MODULE = `<script type="module">
   window.ServerConnectionOfModule = ServerConnection;
 </script>`;
 
+// A page that no browser keeps as it was, and whose session has never been.
+const GONE = `<meta name="httpsocket-session" content="abcdefghijklmnopqrstuvwx">${CLASSIC}<script>addEventListener('unload', () => {});</script>`;
+
 const SITE = {
   'classic.py': { text: PROGRAM.replace('%s', page(CLASSIC)).replaceAll('%%', '%'), mode: 0o755 },
   'module.py': { text: PROGRAM.replace('%s', page(MODULE)).replaceAll('%%', '%'), mode: 0o755 },
+  'cached.py': { text: PROGRAM.replace('8\\n\\n', '8\\nCache-Control: private, max-age=600\\n\\n').replace('%s', page(CLASSIC)).replaceAll('%%', '%'), mode: 0o755 },
+  'gone.sh': { text: `#!/bin/sh\nprintf 'Content-Type: text/html\\nCache-Control: no-store\\n\\n'\ncat <<'END'\n${page(GONE)}\nEND\n`, mode: 0o755 },
   'static.html': page('<script src="/.httpsocket/client.js"></script>' + LIFE),
   'other.html': page(''),
 };
@@ -152,6 +157,48 @@ for (const name of browserNames) {
           (await tab.evaluate(() => states)).map(([type]) => type),
           ['open', 'suspend', 'resume'],
         );
+      await tab.close();
+    });
+
+    const navigation = (page) => page.evaluate(() => performance.getEntriesByType('navigation')[0].type);
+    function loadsOf(page) {
+      const loads = [];
+      page.on('framenavigated', (frame) => loads.push(frame.url()));
+      return loads;
+    }
+
+    test('duplicated out of the cache, the second tab is loaded again, once, and gets a program of its own', async () => {
+      await open('cached.py');
+      await connected();
+      const first = await pid();
+      const opened = new Promise((resolve) => tab.once('popup', resolve));
+      await tab.evaluate(() => void window.open(location.href)); // with a copy of the sessionStorage
+      const copy = await opened;
+      const loads = loadsOf(copy);
+      await copy.waitForFunction(() => document.serverConnection?.readyState === 1, { timeout: 30_000 });
+      assert.notEqual(await copy.evaluate(() => document.serverConnection.call('pid')), first);
+      assert.equal(await navigation(copy), 'reload');
+      assert.ok(loads.length <= 2, `${loads.length} loads`);
+      assert.deepEqual(await copy.evaluate(() => [states.map(([type]) => type), sessionStorage.length]), [['open'], 0]);
+      assert.equal(await pid(), first, 'the first tab has its program still');
+      assert.deepEqual(await tab.evaluate(() => states.map(([type]) => type)), ['open']);
+      await copy.close();
+      await tab.close();
+    });
+
+    test('a page out of the history whose session is gone for good is loaded again once, and then told so', async () => {
+      await open('gone.sh');
+      const told = [['close', 4410, 'session-gone']];
+      const closed = () => tab.waitForFunction(() => window.states?.length > 0);
+      await closed();
+      assert.deepEqual(await tab.evaluate(() => states), told);
+      assert.equal(await navigation(tab), 'navigate', 'a fresh page is not loaded again');
+      await tab.goto(`${server.url}/other.html`);
+      const loads = loadsOf(tab);
+      await tab.evaluate(() => history.back());
+      await tab.waitForFunction(() => performance.getEntriesByType('navigation')[0].type === 'reload' && window.states?.length > 0);
+      assert.deepEqual(await tab.evaluate(() => states), told);
+      assert.ok(loads.length <= 2, `${loads.length} loads`);
       await tab.close();
     });
 
