@@ -2,10 +2,10 @@
 // that server is counted on its way, in a proxy: handshakes and questions.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { startZones } from '../lib/access.mjs';
+import { metrics, startZones } from '../lib/access.mjs';
 import { browserNames, launch } from '../lib/browsers.mjs';
 import { Proxy } from '../lib/proxy.mjs';
-import { makeRoot, startServer } from '../lib/server.mjs';
+import { adminOf, makeRoot, startServer } from '../lib/server.mjs';
 
 const BAN_S = 11; // longer than the 10 s in which one URL is asked about once
 const PAGE = `<!doctype html>
@@ -55,13 +55,19 @@ const ZONES = {
 async function startBehindProxy(names, root, args = []) {
   const proxy = await Proxy.start(0);
   const origins = names.flatMap((name) => ['--origin', `http://${name}:${proxy.port}`]);
-  const server = await startServer({ root, args: [...origins, ...args] });
+  const server = await startServer({ root, args: [...origins, '--admin', '127.0.0.1:0', ...args] });
+  const admin = new URL(await adminOf(server)).port;
   proxy.to(server.port);
   const counts = { links: 0, handshakes: 0 };
   proxy.on('link', () => counts.links++);
   proxy.on('websocket', () => counts.handshakes++);
   const url = (name, path = '') => `http://${name}:${proxy.port}${path}`;
-  return { url, counts, proxy, stop: async () => (await proxy.stop(), server.stop()) };
+  /** How often script access has decided there, whatever it was. */
+  const verdicts = async () => {
+    const all = Object.entries(await metrics(admin)).filter(([key]) => key.startsWith('httpsocket_access_verdicts_total{'));
+    return all.reduce((sum, [, count]) => sum + count, 0);
+  };
+  return { url, counts, verdicts, proxy, stop: async () => (await proxy.stop(), server.stop()) };
 }
 
 for (const name of browserNames) {
@@ -98,9 +104,14 @@ for (const name of browserNames) {
     const connect = (tab, url) => tab.evaluate((u) => connect(u), url);
     /** What reached the other server while `run` ran. */
     async function reached(server, run) {
-      const before = { ...server.counts };
+      const before = { ...server.counts, verdicts: await server.verdicts() };
       const result = await run();
-      return { result, handshakes: server.counts.handshakes - before.handshakes, links: server.counts.links - before.links };
+      return {
+        result,
+        handshakes: server.counts.handshakes - before.handshakes,
+        links: server.counts.links - before.links,
+        verdicts: (await server.verdicts()) - before.verdicts,
+      };
     }
 
     inBrowser('a page connects to a server whose record names its origin', async (tab) => {
@@ -110,10 +121,11 @@ for (const name of browserNames) {
     for (const [host, reason] of [['none.test', 'no-record'], ['bad.test', 'record-syntax']])
       inBrowser(`it is refused by ${host}, learns why by one question, and knocks no more`, async (tab) => {
         const url = b.url(host, '/feed.sh');
-        const { result, handshakes, links } = await reached(b, () => connect(tab, url));
+        const { result, handshakes, links, verdicts } = await reached(b, () => connect(tab, url));
         assert.deepEqual(result, { code: 4403, reason, retryAfter: 60 });
         assert.equal(handshakes, 1);
         assert.ok(links <= 2, `${links} connections: the handshake and the question`);
+        assert.equal(verdicts, 2);
         await tab.reload();
         const again = await reached(b, () => connect(tab, url));
         assert.deepEqual([again.result.code, again.result.reason, again.handshakes, again.links], [4403, reason, 0, 0]);
@@ -130,7 +142,7 @@ for (const name of browserNames) {
         await tab.reload();
         return Promise.all([tab, other].map((each) => connect(each, url)));
       });
-      assert.equal(banned.links, 0);
+      assert.deepEqual([banned.links, banned.verdicts], [0, 0]);
       for (const { code, reason, retryAfter } of banned.result) {
         assert.deepEqual([code, reason], [4401, 'script-denied']);
         assert.ok(retryAfter > 0 && retryAfter <= BAN_S, String(retryAfter));
