@@ -442,6 +442,32 @@ static void web_request(struct caller *c, const char *page, const char *path)
     c->check.ask_program = ask_later;
 }
 
+static void a_client_without_an_origin_is_let_in_but_counted_and_banned(void **state)
+{
+    (void)state;
+    struct world *w = open_world("");
+    struct caller c = {0};
+    web_request(&c, "", "/chat");
+    c.check.request.path = ACCESS_PATH_PLAIN;
+    c.check.request.origin = SLICE_NONE;
+    c.check.ask_program = NULL;
+    access_check(&w->access, &c.check, w->now_ms);
+    settle(w);
+    assert_string_equal(reason(&c), "ok-no-origin");
+    access_lease_start(&w->access, &c.check, &c.lease);
+    assert_null(c.lease.verdict); /* there is no record to watch */
+    access_ban(&w->access, &c.check.request, 60, SLICE_NONE, w->now_ms);
+    assert_int_equal(w->access.counts->bans, 1);
+    access_check(&w->access, &c.check, w->now_ms);
+    settle(w);
+    assert_string_equal(reason(&c), "banned");
+    c.check.request.here_known = false;
+    access_check(&w->access, &c.check, w->now_ms);
+    settle(w);
+    assert_string_equal(reason(&c), "host-foreign");
+    close_world(w);
+}
+
 static void the_program_comes_last_and_its_401_bans(void **state)
 {
     (void)state;
@@ -524,6 +550,7 @@ int main(void)
         cmocka_unit_test(an_outage_of_dns_revokes_nothing),
         cmocka_unit_test(an_ended_lease_asks_no_more),
         cmocka_unit_test(the_program_comes_last_and_its_401_bans),
+        cmocka_unit_test(a_client_without_an_origin_is_let_in_but_counted_and_banned),
         cmocka_unit_test(a_foreign_host_is_misdirected),
         cmocka_unit_test(a_record_max_age_is_the_time_to_wait),
     };

@@ -81,6 +81,26 @@ static void a_policy_path_reaches_below_by_segments(void **state)
     }
 }
 
+static void a_ban_says_from_where_down_it_is(void **state)
+{
+    (void)state;
+    struct bans *b = bans_new(64);
+    struct slice policy = slice_of("untouched");
+    struct ban_key refused = key("c", "o", "t", "/p/q/r"), below = key("c", "o", "t", "/p/x"),
+                   other = key("c", "o", "t", "/o");
+    bans_add(b, &refused, slice_of("/p"), 60, 0);
+    assert_int_equal(bans_check(b, &refused, 0, &policy), 60);
+    assert_true(slice_equal(policy, slice_of("/p")));
+    assert_int_equal(bans_check(b, &below, 0, &policy), 60);
+    assert_true(slice_equal(policy, slice_of("/p")) && policy.ptr == below.path.ptr);
+    bans_add(b, &below, SLICE_NONE, 90, 0); /* that path alone, and for longer */
+    assert_int_equal(bans_check(b, &below, 0, &policy), 90);
+    assert_int_equal(policy.len, 0);
+    assert_int_equal(bans_check(b, &other, 0, &policy), 0);
+    assert_int_equal(policy.len, 0);
+    bans_free(b);
+}
+
 static void a_flood_of_bans_keeps_the_longest_and_its_memory(void **state)
 {
     (void)state;
@@ -469,6 +489,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_ban_is_for_client_origin_target_and_path),
         cmocka_unit_test(a_policy_path_reaches_below_by_segments),
+        cmocka_unit_test(a_ban_says_from_where_down_it_is),
         cmocka_unit_test(a_flood_of_bans_keeps_the_longest_and_its_memory),
         cmocka_unit_test(a_bucket_empties_and_fills),
         cmocka_unit_test(a_flood_of_keys_forgets_no_busy_one),

@@ -1,3 +1,4 @@
+#include "daemon/access_settings.h"
 #include "daemon/arguments.h"
 #include "daemon/config_file.h"
 #include "daemon/value.h"
@@ -71,6 +72,44 @@ static void what_is_printed_is_read_back(void **state)
         assert_true(value_time(slice_of(text), &n));
         assert_int_equal(n, values[i]);
     }
+}
+
+static void every_setting_of_script_access_is_an_option(void **state)
+{
+    (void)state;
+    const char *name;
+    size_t count = 0;
+    for (; (name = access_config_name(count)); count++)
+        if (!config_known(name))
+            fail_msg("`%s` is no option", name);
+    assert_true(count >= 15);
+}
+
+static void script_access_decides_alike_only_by_the_same_values(void **state)
+{
+    (void)state;
+    struct config *a = READ("--private", "10.0.0.0/8", "--rate-client", "60,5");
+    struct config *same = READ("--rate-client", "60,5", "--private", "10.0.0.0/8", "-j", "3");
+    struct config *more =
+        READ("--private", "10.0.0.0/8", "--rate-client", "60,5", "--private", "10.1.0.0/16");
+    struct config *other = READ("--private", "10.0.0.0/8", "--rate-client", "60,5", "--dns", "::1");
+    assert_true(access_settings_equal(a, same));
+    assert_false(access_settings_equal(a, more));
+    assert_false(access_settings_equal(more, a));
+    assert_false(access_settings_equal(a, other));
+    struct access_config access;
+    assert_true(access_settings_read(more, &access, &why));
+    assert_int_equal(access.lifted_count, 2);
+    assert_int_equal(access.rate_client.per_minute, 60);
+    assert_int_equal(access.rate_client.burst, 5);
+    assert_int_equal(access.rate_programs.per_minute, 600); /* the default */
+    access_config_done(&access);
+    assert_null(READ("--private", "10.0.0.1/8"));
+    expect_why("private: expected a range");
+    config_free(a);
+    config_free(same);
+    config_free(more);
+    config_free(other);
 }
 
 static void defaults_are_those_of_the_contract(void **state)
@@ -221,6 +260,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes_and_times_have_units),
         cmocka_unit_test(what_is_printed_is_read_back),
+        cmocka_unit_test(every_setting_of_script_access_is_an_option),
+        cmocka_unit_test(script_access_decides_alike_only_by_the_same_values),
         cmocka_unit_test_teardown(defaults_are_those_of_the_contract, clear),
         cmocka_unit_test_teardown(the_command_line_is_read, clear),
         cmocka_unit_test_teardown(what_is_wrong_is_named, clear),
