@@ -189,32 +189,13 @@ static int set_rate(struct rate *rate, struct slice value)
     return 0;
 }
 
-static int set_rate_client(struct access_config *c, struct slice value)
-{
-    return set_rate(&c->rate_client, value);
-}
-
-static int set_rate_origin(struct access_config *c, struct slice value)
-{
-    return set_rate(&c->rate_origin, value);
-}
-
-static int set_rate_lookups(struct access_config *c, struct slice value)
-{
-    return set_rate(&c->rate_lookups, value);
-}
-
-static int set_rate_programs(struct access_config *c, struct slice value)
-{
-    return set_rate(&c->rate_programs, value);
-}
-
 #define RATE_EXPECTED "a rate PER_MINUTE or PER_MINUTE,BURST, each from 1 to 1000000, or off"
 
 static const struct setting {
     const char *name;
-    int (*set)(struct access_config *c, struct slice value);
+    int (*set)(struct access_config *c, struct slice value); /* NULL: a rate, at `rate` */
     const char *expected;
+    size_t rate;
 } settings[] = {
     {"origin", set_origin, "an origin such as https://a.example"},
     {"self-ports", set_self_ports, "a port or a range such as 7000-7010"},
@@ -227,10 +208,10 @@ static const struct setting {
     {"unblock", set_unblock, "25"},
     {"consent", set_consent, "strict, veto or off"},
     {"dnssec", set_dnssec, "any, policy or all"},
-    {"rate-client", set_rate_client, RATE_EXPECTED},
-    {"rate-origin", set_rate_origin, RATE_EXPECTED},
-    {"rate-lookups", set_rate_lookups, RATE_EXPECTED},
-    {"rate-programs", set_rate_programs, RATE_EXPECTED},
+    {"rate-client", NULL, RATE_EXPECTED, offsetof(struct access_config, rate_client)},
+    {"rate-origin", NULL, RATE_EXPECTED, offsetof(struct access_config, rate_origin)},
+    {"rate-lookups", NULL, RATE_EXPECTED, offsetof(struct access_config, rate_lookups)},
+    {"rate-programs", NULL, RATE_EXPECTED, offsetof(struct access_config, rate_programs)},
 };
 enum {
     SETTINGS = sizeof(settings) / sizeof(*settings)
@@ -251,7 +232,9 @@ int access_config_set(struct access_config *c, struct slice name, struct slice v
         if (!slice_equal(name, slice_of(settings[i].name)))
             continue;
         *why = settings[i].expected;
-        return settings[i].set(c, value);
+        if (settings[i].set)
+            return settings[i].set(c, value);
+        return set_rate((struct rate *)((char *)c + settings[i].rate), value);
     }
     return -EINVAL;
 }

@@ -28,21 +28,22 @@ static bool is_own_page(struct slice origin, const struct origin *own)
 
 /* ---- which worker ---- */
 
-/* The worker that has the session which this handshake is about; this one if it is about none. */
+/* The worker that has the session which this handshake is about; this one if it is about none, or
+ * about one of a worker that is not there, whom nobody knows better. */
 static uint32_t worker_for(const struct worker *w, struct exchange *x)
 {
     struct slice session = page_connect_session(x), key = page_connect_key(x);
-    if (session.ptr)
-        return session_id_worker(session);
+    if (session.ptr) {
+        uint32_t index = session_id_worker(session);
+        return index < w->daemon->worker_count ? index : w->index;
+    }
     return key.ptr ? (uint32_t)(hash_bytes(key) % w->daemon->worker_count) : w->index;
 }
 
 static void hand_over(struct worker *w, struct exchange *x, uint32_t target, bool same_origin)
 {
     struct http_parcel parcel;
-    if (target >= w->daemon->worker_count)
-        page_refuse(&w->pages, x, 4410, SLICE_LITERAL("session-gone"), 0, same_origin);
-    else if (exchange_hand_over(x, &parcel) < 0)
+    if (exchange_hand_over(x, &parcel) < 0)
         page_refuse(&w->pages, x, 1013, SLICE_LITERAL("overload"), 1, same_origin);
     else
         worker_post_request(&w->daemon->workers[target], &parcel);

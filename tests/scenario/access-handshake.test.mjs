@@ -129,3 +129,14 @@ test('a session of ours is not given to a page of another origin that is let in'
   assert.deepEqual(await theirs.close, { code: 4403, reason: 'origin-not-allowed' });
   own.drop();
 });
+
+test('a session of a worker that is not there any more is gone, and who has been let in sees it', async () => {
+  const first = await knock(server, '/feed', { key: 'v'.repeat(24) });
+  const { session } = JSON.parse((await first.text).slice('.welcome '.length));
+  first.drop();
+  const ids = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'].map((letter) => letter + session.slice(1)).filter((id) => id !== session);
+  for (const id of [...ids, ...ids.map((id) => session.slice(0, 1) + id[0] + session.slice(2)).filter((id) => id !== session)]) {
+    const connection = await knock(server, '/feed', { key: 'v'.repeat(24), id });
+    assert.deepEqual(await connection.close, { code: 4410, reason: 'session-gone' });
+  }
+});
