@@ -9,7 +9,7 @@ export DEPS
 .PHONY: run build dev test check-one bench fuzz format install clean
 
 run: build
-	$(BUILD)/httpsocketd examples
+	$(BUILD)/httpsocketd --dev examples
 
 build:
 	@tools/install-deps build

@@ -3,6 +3,7 @@
 import { Access } from './access.mjs';
 import { Calls } from './calls.mjs';
 import { systemClock } from './clock.mjs';
+import { hearDeveloper } from './dev.mjs';
 import { ServerConnectionError } from './errors.mjs';
 import { Handlers } from './handlers.mjs';
 import { followLife, ownScope } from './life.mjs';
@@ -119,7 +120,7 @@ export class ServerConnection extends HandlerTarget {
         fetch: checked.fetch,
         online: () => scope?.navigator?.onLine !== false,
       }),
-      owner: this.#listener(),
+      owner: { ...this.#listener(), control: (word, data) => hearDeveloper(word, data, whole) },
     });
     this.#unfollow = followLife(this.#link, scope);
     if (session === null) this.#link.end({ code: 4404, reason: 'no-session', retryAfter: null });

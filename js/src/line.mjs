@@ -20,6 +20,7 @@ import { formatControl, parseBinary, parseText, SUBPROTOCOL, utf8Length, WireErr
  * @property {(message: import('./wire.mjs').SequencedMessage, size: number) => void} message
  * @property {() => void} acknowledged the other side has taken something of ours: there may be room for more
  * @property {(end: End) => void} announced by `.close`: what the end will be, even if its close frame never comes
+ * @property {(word: string, data: any) => void} control each control message but `.ack` and the first `.welcome`
  * @property {(end: End, opened: boolean) => void} closed the socket has closed by itself; `opened`: its handshake had
  *   succeeded
  * @property {(why: string) => void} dead the peer says nothing any more
@@ -167,6 +168,7 @@ export class Line {
     if (word === 'ping') this.say('pong');
     if (word === 'close' && Number.isInteger(data?.code))
       this.#owner.announced(parseEnd(data.code, String(data.reason ?? '')));
+    this.#owner.control(word, data);
   }
 
   #acknowledge() {

@@ -49,6 +49,7 @@ const NEXT = Object.freeze({
  *   follows
  * @property {(end: End) => void} ended the session is over; told once
  * @property {(message: import('./wire.mjs').SequencedMessage, size: number) => void} message
+ * @property {(word: string, data: any) => void} [control] a control message
  */
 
 /**
@@ -242,6 +243,7 @@ export class Link {
         this.#announced = end;
         this.#access.refused(end);
       },
+      control: (word, data) => this.#owner.control?.(word, data),
       closed: (end, opened) => this.#closed(end, opened),
       dead: (why) => this.#drop(why),
       broken: (problem) => this.#fail(problem),

@@ -26,7 +26,8 @@ static void add_option(void *arg, const char *name, char letter)
 {
     struct option_list *list = arg;
     list->items[list->count] =
-        (struct option){name, required_argument, NULL, VALUE_FIRST_SETTING + (int)list->count};
+        (struct option){name, config_is_flag(name) ? no_argument : required_argument, NULL,
+                        VALUE_FIRST_SETTING + (int)list->count};
     list->count++;
     if (letter) {
         size_t len = strlen(list->letters);
@@ -103,7 +104,8 @@ static bool read_options(int argc, char *const *argv, const struct option_list *
         size_t index = 0;
         while (strcmp(list->items[index].name, name))
             index++;
-        if (!config_set(c, name, optarg, !seen[index], why))
+        const char *text = config_is_flag(name) ? "true" : optarg;
+        if (!config_set(c, name, text, !seen[index], why))
             return false;
         seen[index] = true;
     }

@@ -9,6 +9,7 @@
 enum kind {
     KIND_TEXT,
     KIND_LIST,
+    KIND_FLAG,
     KIND_NUMBER,
     KIND_SIZE,
     KIND_TIME,
@@ -39,6 +40,7 @@ struct option_row {
     {KIND_TIME, name, 0, AT(field), initial, min, max, NULL, "TIME", help},
 #define CHOICE(field, name, initial, words, help)                                                  \
     {KIND_CHOICE, name, 0, AT(field), 0, 0, 0, initial, words, help},
+#define FLAG(field, name, help) {KIND_FLAG, name, 0, AT(field), 0, 0, 0, NULL, NULL, help},
 static const struct option_row rows[] = {
 #include "daemon/options.def"
 };
@@ -132,6 +134,16 @@ static bool has_word(const char *words, struct slice word)
     return false;
 }
 
+static bool set_flag(const struct option_row *row, bool *field, const char *value, struct text *why)
+{
+    if (strcmp(value, "true") && strcmp(value, "false")) {
+        text_printf(why, "%s: expected true or false, not `%s`", row->name, value);
+        return false;
+    }
+    *field = !strcmp(value, "true");
+    return true;
+}
+
 bool config_set(struct config *c, const char *name, const char *value, bool fresh, struct text *why)
 {
     const struct option_row *row = find_row(name);
@@ -156,6 +168,8 @@ bool config_set(struct config *c, const char *name, const char *value, bool fres
     case KIND_TEXT:
         kept = set_text(field_of(c, row), value);
         break;
+    case KIND_FLAG:
+        return set_flag(row, field_of(c, row), value, why);
     case KIND_NUMBER:
     case KIND_SIZE:
     case KIND_TIME:
@@ -170,6 +184,12 @@ bool config_is_list(const char *name)
 {
     const struct option_row *row = find_row(name);
     return row && row->kind == KIND_LIST;
+}
+
+bool config_is_flag(const char *name)
+{
+    const struct option_row *row = find_row(name);
+    return row && row->kind == KIND_FLAG;
 }
 
 const char *config_value(const struct config *c, const char *name, size_t index)
@@ -198,7 +218,7 @@ struct config *config_new(void)
         const struct option_row *row = &rows[i];
         if (row->initial_text)
             ok = set_text(field_of(c, row), row->initial_text);
-        else if (row->kind != KIND_LIST)
+        else if (row->kind >= KIND_NUMBER)
             *(uint64_t *)field_of(c, row) = row->initial;
     }
     if (ok)
@@ -296,13 +316,18 @@ static bool same_list(const struct config_list *a, const struct config_list *b)
 void config_fixed_changes(const struct config *old, const struct config *now, struct text *ret)
 {
     bool changed[] = {
-        !same_list(&old->listen, &now->listen), old->threads != now->threads,
-        strcmp(old->admin, now->admin),         !*old->tls_cert != !*now->tls_cert,
-        strcmp(old->root, now->root),           old->sessions_max != now->sessions_max,
-        old->bans_max != now->bans_max,         old->rates_max != now->rates_max,
+        !same_list(&old->listen, &now->listen),
+        old->threads != now->threads,
+        strcmp(old->admin, now->admin),
+        !*old->tls_cert != !*now->tls_cert,
+        strcmp(old->root, now->root),
+        old->sessions_max != now->sessions_max,
+        old->bans_max != now->bans_max,
+        old->rates_max != now->rates_max,
+        old->dev != now->dev,
     };
-    static const char *const names[] = {"listen", "threads",      "admin",    "tls-cert",
-                                        "root",   "sessions-max", "bans-max", "rates-max"};
+    static const char *const names[] = {"listen",       "threads",  "admin",     "tls-cert", "root",
+                                        "sessions-max", "bans-max", "rates-max", "dev"};
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
         if (changed[i])
             text_printf(ret, "%s%s", ret->len ? "," : "", names[i]);
@@ -313,7 +338,7 @@ static void help_row(struct text *out, const struct option_row *row)
     char initial[32] = "", head[64];
     int n = row->letter ? snprintf(head, sizeof(head), "  -%c, --%s", row->letter, row->name)
                         : snprintf(head, sizeof(head), "      --%s", row->name);
-    if (row->kind != KIND_CHOICE)
+    if (row->kind != KIND_CHOICE && row->kind != KIND_FLAG)
         snprintf(head + n, sizeof(head) - (size_t)n, " %s", row->arg);
     text_printf(out, "%-32s %s", head, row->help);
     if (row->kind == KIND_CHOICE)

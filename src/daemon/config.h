@@ -22,6 +22,7 @@ struct config {
 #define SIZE(field, ...)   uint64_t field;
 #define TIME(field, ...)   uint64_t field;
 #define CHOICE(field, ...) char *field;
+#define FLAG(field, ...)   bool field;
 #include "daemon/options.def"
 #undef TEXT
 #undef LIST
@@ -29,6 +30,7 @@ struct config {
 #undef SIZE
 #undef TIME
 #undef CHOICE
+#undef FLAG
     /* Made by config_check from the texts above. */
     struct net_address *addresses;
     struct origin *origins;
@@ -44,6 +46,8 @@ void config_free(struct config *c);
 bool config_set(struct config *c, const char *name, const char *value, bool fresh,
                 struct text *why);
 bool config_is_list(const char *name);
+/* It takes no argument on the command line. */
+bool config_is_flag(const char *name);
 /* False for a name that no setting has. */
 bool config_known(const char *name);
 
@@ -55,7 +59,7 @@ bool config_check(struct config *c, struct text *why);
 void config_fixed_changes(const struct config *old, const struct config *now, struct text *ret);
 
 /* The values of one setting as texts: those of a list; of another kind one, or none if it is empty.
- * NULL after the last one, and for numbers. */
+ * NULL after the last one, and for numbers and flags. */
 const char *config_value(const struct config *c, const char *name, size_t index);
 
 /* The options' part of --help. */

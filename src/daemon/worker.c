@@ -42,6 +42,7 @@ static void use_config(struct worker *w, const struct config *c)
         .line_max = (uint32_t)c->message_max,
         .out_max = (uint32_t)c->window,
         .rate_programs = w->guard->config.rate_programs,
+        .dev = w->page_config.dev,
     };
     w->session_config = (struct session_config){
         .buffer_max = (uint32_t)c->buffer_max,
@@ -129,6 +130,7 @@ int worker_start(struct worker *w, struct daemon *daemon, uint16_t index, const 
         free_parts(w);
         return error;
     }
+    w->page_config.dev = daemon->config->dev; /* fixed */
     use_config(w, daemon->config);
     http_server_init(&w->http, w->loop, &w->http_limits, wiring_request, w);
     w->pages = (struct page_host){

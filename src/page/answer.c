@@ -84,7 +84,10 @@ void page_answer_fail(struct page *p, int status, const char *why)
         page_direct_refuse(p, code_of(status), token_of(status), 0);
     } else if (x) {
         p->x = NULL;
-        exchange_answer(x, status, slice_of(why), NULL, 0);
+        if (p->dev)
+            page_dev_answer(p, x, status, why);
+        else
+            exchange_answer(x, status, slice_of(why), NULL, 0);
     }
     drop_rest(p);
     page_end_session(p, code_of(status), token_of(status));
@@ -317,7 +320,7 @@ static void on_recv(struct io *io, struct bytes data)
 
 void page_answer_end(struct page *p)
 {
-    if (!page_pipe_open(&p->out))
+    if (!page_pipe_open(&p->out) || (p->answer && !p->answer->body && page_dev_holds_answer(p)))
         return;
     page_pipe_close(&p->out);
     if (!p->answer)

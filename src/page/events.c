@@ -118,6 +118,7 @@ static void fail(struct page *p, const char *why, struct slice line)
     log_error("program.protocol_error", log_quoted("program", p->file),
               log_int("pid", p->process.pid), log_text("session", p->mark), log_text("why", why),
               log_quoted("line", slice_first(line, 80)));
+    page_dev_protocol_error(p, why, line);
     page_fail(p, SLICE_LITERAL("program-failed reason=protocol"));
 }
 

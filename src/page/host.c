@@ -1,6 +1,8 @@
 /* host.c - all pages of one worker: from the first to the drain. */
 #include "page/parts.h"
 
+#include "page/dev_files.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,12 +13,15 @@ int page_host_init(struct page_host *host)
     list_init(&host->pages);
     list_init(&host->connecting);
     list_init(&host->wires);
+    list_init(&host->dev_waits);
+    host->dev_files = host->config->dev ? dev_files_new(host->loop) : NULL;
     host->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     return host->null_fd < 0 ? -errno : 0;
 }
 
 void page_host_done(struct page_host *host)
 {
+    dev_files_free(host->dev_files);
     close(host->null_fd);
 }
 
@@ -59,6 +64,7 @@ void page_host_drain(struct page_host *host, uint32_t retry_s, void (*on_empty)(
 {
     host->draining = true;
     host->retry_s = retry_s;
+    page_dev_waits_drop(host);
     if (list_empty(&host->pages)) {
         on_empty(host);
         return;

@@ -50,6 +50,8 @@ void page_open(struct page_host *host, struct exchange *x, const struct site_fou
                struct slice origin)
 {
     bool head = slice_equal(x->request->method, SLICE_LITERAL("HEAD"));
+    if (host->config->dev && page_dev_wait(host, x, found))
+        return;
     uint32_t wait_s = page_rate_wait_s(host, x);
     if (wait_s) {
         answer_too_often(x, wait_s);

@@ -136,6 +136,7 @@ void page_end_session(struct page *p, unsigned code, struct slice reason)
 {
     if (p->session_done)
         return;
+    page_dev_ended(p, code, reason);
     p->session_done = true;
     if (p->plain)
         ws_peer_close(p->plain, code, reason);
@@ -153,18 +154,21 @@ void page_fail(struct page *p, struct slice reason)
     page_let_go(p);
 }
 
+struct slice page_exit_reason(const struct page *p, char text[64])
+{
+    if (p->status == 0)
+        return SLICE_LITERAL("program-exit");
+    int len = WIFSIGNALED(p->status)
+                  ? snprintf(text, 64, "program-failed signal=%d", WTERMSIG(p->status))
+                  : snprintf(text, 64, "program-failed status=%d", WEXITSTATUS(p->status));
+    return slice_make(text, (size_t)len);
+}
+
 /* Status 0 is an end like any other; everything else the page must learn. */
 static void conclude(struct page *p)
 {
     char text[64];
-    if (WIFEXITED(p->status) && WEXITSTATUS(p->status) == 0) {
-        page_end_session(p, 1000, SLICE_LITERAL("program-exit"));
-        return;
-    }
-    int len = WIFSIGNALED(p->status)
-                  ? snprintf(text, sizeof text, "program-failed signal=%d", WTERMSIG(p->status))
-                  : snprintf(text, sizeof text, "program-failed status=%d", WEXITSTATUS(p->status));
-    page_end_session(p, 4500, slice_make(text, (size_t)len));
+    page_end_session(p, p->status == 0 ? 1000 : 4500, page_exit_reason(p, text));
 }
 
 static bool held(const struct page *p)
@@ -201,6 +205,7 @@ static void release(struct page *p)
     timer_stop(&p->err_timer);
     page_answer_free(p);
     page_permit_end(&p->permit);
+    page_dev_end(p);
     if (p->spool >= 0)
         close(p->spool);
     if (p->counted)
@@ -215,7 +220,7 @@ void page_settle(struct page *p)
     page_ending_advance(p);
     /* Who closes descriptor 3 and runs on has ended its session as who exits has. */
     bool over = p->state == PAGE_GONE || p->state >= PAGE_TERM_SENT;
-    if (over && page_answered(p) && !page_pipe_open(&p->events))
+    if (over && page_answered(p) && !page_pipe_open(&p->events) && !page_dev_holds(p))
         conclude(p);
     if (p->state == PAGE_GONE && !held(p))
         release(p);

@@ -30,6 +30,7 @@ struct page_config {
     uint32_t line_max;          /* bytes of one message on fd 3 */
     uint32_t out_max;           /* bytes that wait for a program which does not read */
     struct rate rate_programs;  /* started by one client */
+    bool dev;                   /* dev.h; fixed */
 };
 
 struct page_counts {
@@ -57,9 +58,12 @@ struct page_host {
     struct slice root;        /* DOCUMENT_ROOT; absolute */
     struct list pages;
     /* The rest is the room's own. */
-    struct list connecting; /* pages whose direct client still waits for the header block */
-    struct list wires;      /* WebSockets of sessions, and refused ones that still close */
-    int null_fd;            /* stdin of programs whose request has no body */
+    struct list connecting;      /* pages whose direct client still waits for the header block */
+    struct list wires;           /* WebSockets of sessions, and refused ones that still close */
+    int null_fd;                 /* stdin of programs whose request has no body */
+    struct dev_files *dev_files; /* NULL: not in dev mode, or nothing can be watched */
+    struct list dev_waits;       /* clients that wait for a change */
+    uint32_t dev_wait_count;
     bool draining;
     uint32_t retry_s;
     void (*on_empty)(struct page_host *);

@@ -107,6 +107,8 @@ struct page {
     size_t err_len;
     size_t err_budget; /* bytes that may still be logged in this second */
     struct timer err_timer;
+
+    struct page_dev *dev; /* owned; NULL: not in dev mode */
 };
 
 /* ---- page.c: its life ---- */
@@ -135,6 +137,9 @@ void page_end_session(struct page *p, unsigned code, struct slice reason);
 /* The program broke a rule: its session ends as failed, and it is let go. */
 void page_fail(struct page *p, struct slice reason);
 bool page_answered(const struct page *p);
+/* What the page is told of a program that has exited: `program-failed status=N` or `signal=N`;
+ * `program-exit` for status 0. */
+struct slice page_exit_reason(const struct page *p, char text[64]);
 
 /* ---- start.c: descriptors and process ---- */
 
@@ -273,6 +278,36 @@ void page_kill(struct page *p);
 void page_exited(struct process *process, int status);
 /* Starts the timers that can be started by now. */
 void page_ending_advance(struct page *p);
+
+/* ---- dev.c: what a developer is shown; without effect when not in dev mode ---- */
+
+void page_dev_begin(struct page *p);
+void page_dev_end(struct page *p);
+/* A line of stderr: kept, and told to the page once it is there. */
+void page_dev_line(struct page *p, struct slice line);
+/* A line on descriptor 3 broke a rule. */
+void page_dev_protocol_error(struct page *p, const char *why, struct slice line);
+/* Tells the page what it has not been told yet. */
+void page_dev_tell(struct page *p);
+/* The session ends so. To be called before it does. */
+void page_dev_ended(struct page *p, unsigned code, struct slice reason);
+/* The page is there: if its program has changed in the meantime, its session is over. */
+void page_dev_attached(struct page *p);
+/* A failure is not told before the last word of the program is known. */
+bool page_dev_holds(const struct page *p);
+bool page_dev_holds_answer(const struct page *p);
+/* The server's answer in the place of the program's, which shows the stderr. Takes the exchange. */
+void page_dev_answer(struct page *p, struct exchange *x, int status, const char *why);
+
+/* ---- dev_wait.c: a failed page waits for a change ---- */
+
+#define PAGE_DEV_VERSION_MAX 24
+/* Of the program's file. */
+struct slice page_dev_version(const char *file, char out[PAGE_DEV_VERSION_MAX]);
+/* Is this the question of such a page? Then takes the exchange. */
+bool page_dev_wait(struct page_host *host, struct exchange *x, const struct site_found *found);
+/* Turns all of them away. */
+void page_dev_waits_drop(struct page_host *host);
 
 /* ---- limits.c ---- */
 

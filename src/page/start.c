@@ -227,6 +227,7 @@ static void say_failed(struct page *p, int error)
 int page_start(struct page *p)
 {
     struct ends ends;
+    page_dev_begin(p);
     int error = start(p, &ends);
     close_all(ends.child);
     close_all(ends.ours);

@@ -24,6 +24,7 @@ static void log_line(struct page *p, struct slice line)
         line.len--;
     log_info("program.stderr", log_quoted("program", p->file), log_int("pid", p->process.pid),
              log_text("session", p->mark), log_quoted("line", line));
+    page_dev_line(p, line);
 }
 
 /* How many of these bytes make a line of their own: a whole number of characters if it is text. */
@@ -120,6 +121,7 @@ static void on_recv(struct io *io, struct bytes bytes)
     data = finish_kept(p, data);
     if (data.len > 0)
         keep(p, slice_skip(data, take_lines(p, data)));
+    page_dev_tell(p);
     if (page_pipe_at_end(&p->err))
         page_stderr_end(p);
     page_settle(p);
@@ -133,6 +135,9 @@ void page_stderr_end(struct page *p)
     if (p->err_len > 0)
         log_line(p, slice_make(p->err_line, p->err_len));
     keep(p, SLICE_NONE);
+    page_dev_tell(p);
+    if (p->dev && page_pipe_at_end(&p->out)) /* it has waited for us */
+        page_answer_end(p);
 }
 
 static void on_end(struct io *io, int error)

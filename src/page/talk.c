@@ -17,6 +17,7 @@ static void on_attach(struct session *s, bool resumed)
     p->attached = true;
     timer_stop(&p->leave_timer);
     page_events_attach(p, resumed);
+    page_dev_attached(p);
 }
 
 static void on_detach(struct session *s, struct slice reason)
@@ -48,5 +49,11 @@ static void on_over(struct session *s)
     page_settle(p);
 }
 
-const struct session_ops page_session_ops = {on_message,  on_attach, on_detach,
-                                             on_writable, on_close,  on_over};
+static void on_greeted(struct session *s)
+{
+    page_dev_tell(session_owner(s));
+}
+
+const struct session_ops page_session_ops = {
+    on_message, on_attach, on_detach, on_writable, on_close, on_over, on_greeted,
+};

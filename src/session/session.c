@@ -151,6 +151,8 @@ void session_attach(struct session *s, struct session_wire *wire, struct slice k
     s->unacknowledged_bytes = 0;
     outbox_ack(&s->outbox, received);
     session_say_welcome(s);
+    if (s->ops->on_greeted)
+        s->ops->on_greeted(s);
     s->attached_before = true;
     session_replay(s);
     if (s->state == SESSION_ENDING) {

@@ -66,6 +66,9 @@ struct session_ops {
     void (*on_close)(struct session *s, struct slice reason);
     /* Memory is freed after this. */
     void (*on_over)(struct session *s);
+    /* A client has got `.welcome`, perhaps only to hear how the session has ended: the time for
+     * session_tell(). May be NULL. */
+    void (*on_greeted)(struct session *s);
 };
 
 struct session_config {
@@ -125,6 +128,9 @@ void session_receive_too_long(struct session_wire *wire);
  * session_writable() before it takes more from its program. */
 void session_send(struct session *s, const struct message *m);
 bool session_writable(const struct session *s);
+/* A control message to the client that is there, after what has been sent to it: not numbered, not
+ * kept. False: nobody is there. */
+bool session_tell(struct session *s, struct slice text);
 /* The owner's program has taken one more message, in order. */
 void session_taken(struct session *s);
 

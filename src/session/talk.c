@@ -15,6 +15,13 @@ void session_say(struct session *s, const char *text, int len)
     session_put(s, false, &piece, 1);
 }
 
+bool session_tell(struct session *s, struct slice text)
+{
+    if (s->wire)
+        session_put(s, false, &text, 1);
+    return s->wire;
+}
+
 void session_drop_wire(struct session *s, unsigned code, const char *reason)
 {
     struct session_wire *wire = s->wire;

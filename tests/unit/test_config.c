@@ -227,13 +227,40 @@ static void a_wrong_file_is_refused_with_line_and_expectation(void **state)
     }
 }
 
+static void a_flag_takes_no_argument_on_the_command_line(void **state)
+{
+    (void)state;
+    struct config *c = READ("--dev", "site");
+    assert_non_null(c);
+    assert_true(c->dev);
+    assert_string_equal(c->root, "site");
+    config_free(c);
+    c = READ("site");
+    assert_false(c->dev);
+    config_free(c);
+    assert_null(READ("--dev=yes"));
+}
+
+static void a_file_says_true_or_false_of_a_flag(void **state)
+{
+    (void)state;
+    struct config *c = config_new();
+    assert_true(config_set(c, "dev", "true", true, &why));
+    assert_true(c->dev);
+    assert_true(config_set(c, "dev", "false", true, &why));
+    assert_false(c->dev);
+    assert_false(config_set(c, "dev", "maybe", true, &why));
+    expect_why("dev: expected true or false, not `maybe`");
+    config_free(c);
+}
+
 static void changes_that_need_a_restart_are_named(void **state)
 {
     (void)state;
     struct text names = {0};
-    struct config *a = READ("-j1", "site"), *b = READ("-j2", "--head-max", "1K", "site");
+    struct config *a = READ("-j1", "site"), *b = READ("-j2", "--head-max", "1K", "--dev", "site");
     config_fixed_changes(a, b, &names);
-    assert_true(slice_equal(text_slice(&names), SLICE_LITERAL("threads")));
+    assert_true(slice_equal(text_slice(&names), SLICE_LITERAL("threads,dev")));
     text_done(&names);
     config_free(a);
     config_free(b);
@@ -251,6 +278,7 @@ static void help_names_every_setting(void **state)
 #define SIZE(field, name, ...)   SHOWN(name);
 #define TIME(field, name, ...)   SHOWN(name);
 #define CHOICE(field, name, ...) SHOWN(name);
+#define FLAG(field, name, ...)   SHOWN(name);
 #include "daemon/options.def"
 }
 
@@ -267,6 +295,8 @@ int main(void)
         cmocka_unit_test_teardown(what_is_wrong_is_named, clear),
         WITH_FILE(a_file_says_the_same_and_the_command_line_is_stronger),
         WITH_FILE(a_wrong_file_is_refused_with_line_and_expectation),
+        cmocka_unit_test_teardown(a_flag_takes_no_argument_on_the_command_line, clear),
+        cmocka_unit_test_teardown(a_file_says_true_or_false_of_a_flag, clear),
         cmocka_unit_test_teardown(changes_that_need_a_restart_are_named, clear),
         cmocka_unit_test_teardown(help_names_every_setting, clear),
     };
