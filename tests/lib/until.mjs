@@ -1,7 +1,7 @@
 // until.mjs - waits for a condition that has no event, such as what /proc says.
 
 /** Resolves with the first true result of `condition`; rejects after `ms` with the last result of `describe`. */
-export async function until(condition, describe = () => condition.toString(), ms = 10000) {
+export async function until(condition, describe = () => condition.toString(), ms = 20000) {
   const deadline = Date.now() + ms;
   for (;;) {
     const result = await condition();

@@ -12,10 +12,10 @@ import { newKey, openPage, SessionClient } from '../lib/session-client.mjs';
 import { until } from '../lib/until.mjs';
 
 const PROGRAMS = path.join(REPO, 'tests/scenario/programs');
-const ARGUMENTS = ['--eof-grace', '300ms', '--term-grace', '300ms', '--answer-timeout', '1500ms', '--goodbye-timeout', '300ms',
-  '--attach-timeout', '2s', '--detach-timeout', '6s', '--drain-timeout', '5s'];
+const ARGUMENTS = ['--eof-grace', '300ms', '--term-grace', '300ms', '--answer-timeout', '6s', '--goodbye-timeout', '300ms',
+  '--attach-timeout', '6s', '--detach-timeout', '8s', '--drain-timeout', '5s'];
 
-const test = (name, run) => testOf(name, { timeout: 20000 }, run);
+const test = (name, run) => testOf(name, { timeout: 60000 }, run);
 
 let server;
 let atRest;
