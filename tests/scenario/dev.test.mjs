@@ -27,6 +27,9 @@ for line in os.fdopen(os.dup(3), "rb"):
         end.write(b"flooded\\n")
     elif name == "raw":
         os.write(2, b"\\xff\\xfe caf\\xc3\\xa9 \\x01\\n")
+    elif name == "bury":
+        sys.stderr.write(("x" * 99 + "\\n") * 3000)
+        sys.exit("the last word")
     elif name == "crash":
         raise ValueError(data)
     elif name == "break":
@@ -190,6 +193,13 @@ test('a program that fails says all of its last words before the session ends as
   assert.deepEqual(end, { code: 4500, reason: 'program-failed status=1' });
   assert.equal(lines(client).at(-1), 'ValueError: "oh no"');
   assert.equal(words(client, 'failed')[0].reason, 'program-failed status=1');
+});
+
+test('its last words come even behind more than it may write in a second', async () => {
+  const { client } = await open('one.py');
+  client.send('bury');
+  assert.equal((await client.closed).code, 4500);
+  assert.equal(lines(client).at(-1), 'the last word');
 });
 
 test('a page that comes after its program has failed is told the same', async () => {
