@@ -334,7 +334,7 @@ for (const [code, reason, retryAfter] of [
   [4404, 'no-program', null],
   [4409, 'session-taken', null],
   [4410, 'session-gone', null],
-  [4421, 'host-unknown', null],
+  [4421, 'host-foreign', null],
   [4500, 'program-failed', null],
   [4502, 'program-answer', null],
 ])
