@@ -5,7 +5,7 @@ import { EventEmitter, once } from 'node:events';
 /**
  * Starts a proxy to 127.0.0.1:`target`. A *link* is one proxied connection.
  *
- * `cut(filter)` resets the links of now; `freeze(filter)` leaves them open and lets nothing through any more; `refuse(on)` makes new links fail at once;
+ * `cut(filter)` breaks the links of now; `freeze(filter)` leaves them open and lets nothing through any more; `refuse(on)` makes new links fail at once;
  * `plan(link => {downAfter, upAfter})` gives each new link a number of bytes after which it is cut, by direction (undefined: never). A link knows
  * `websocket` (its first request was an upgrade), `up` and `down` (bytes so far). Emits `link`, and `websocket` when one has been recognised.
  */
@@ -65,13 +65,14 @@ export class Proxy extends EventEmitter {
   #end(link) {
     if (!this.links.delete(link)) return;
     if (link.websocket) this.cuts++;
-    link.client.resetAndDestroy();
-    link.server.resetAndDestroy();
+    // Not resetAndDestroy(): Node 20 may lose a socket that is reset while it ends, and then spins for ever at its exit.
+    link.client.destroy();
+    link.server.destroy();
   }
 
   #accept(client) {
     if (this.#refusing) {
-      client.resetAndDestroy();
+      client.destroy();
       return;
     }
     const link = { client, server: net.connect(this.#target, '127.0.0.1'), up: 0, down: 0, websocket: false, frozen: false };
