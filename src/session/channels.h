@@ -1,0 +1,111 @@
+/* channels.h - the byte streams of one session, one side of them: numbers, credit, replay, turns
+ * (docs/protocol.md, section 10).
+ *
+ *     OPENING ──OPENED──> OPEN ──our END received, theirs got──> over
+ *        │                  │
+ *        └──────────────────┴── reset by us, by them, or with the session ──> over
+ *
+ * Knows no socket: frames leave by `ops->send` while there is a wire, and come by
+ * channels_receive(). The server's side of a session has one, the C client's has one.
+ *
+ * Turns     Channels with something to send take turns, a quantum of at most CHANNEL_QUANTUM bytes
+ *           each, while ops->room() says that the wire takes more: what is written to the session
+ *           in between waits for no more than that.
+ * Bounds    Outgoing, a channel holds at most `window` bytes that are not received: the owner looks
+ *           at channel_writable() before it takes more from its source. Incoming, at most `window`
+ *           bytes that the owner has not channel_consumed().
+ * Lifetime  struct channel is ours; the owner's pointer to it dies with on_over, and with
+ *           channel_reset(). Callbacks may call anything here.
+ * Threads   One.
+ * Memory    Nothing before the first channel; nothing kept for an idle one but struct channel.
+ */
+#ifndef SESSION_CHANNELS_H
+#define SESSION_CHANNELS_H
+
+#include "base/list.h"
+#include "base/slice.h"
+#include "core/chunk.h"
+
+enum {
+    CHANNEL_QUANTUM = 16384
+};
+
+struct channel;
+struct channels;
+
+struct channels_config {
+    uint32_t window;       /* bytes, of each direction of each channel */
+    uint32_t channels_max; /* at a time */
+};
+
+struct channels_counts {
+    uint64_t opened, now, reset, bytes_in, bytes_out, replayed_bytes;
+};
+
+struct channels_ops {
+    /* One frame: `head`, then `len` bytes of `body` from `at` on (NULL: none), which the callee
+     * copies or takes a reference of. Only while attached. */
+    void (*send)(struct channels *cs, struct slice head, struct shared_bytes *body, size_t at,
+                 size_t len);
+    /* How many bytes the wire takes now before a message would have to wait for them. */
+    size_t (*room)(struct channels *cs);
+    /* The server's side: the client wants a stream. channel_accept() or channel_reset() follows, at
+     * once or later. Slices are valid during the call. */
+    void (*on_open)(struct channels *cs, struct channel *c, struct slice json);
+};
+
+struct channel_ops {
+    /* The client's side: the server has it. May be NULL. */
+    void (*on_opened)(struct channel *c, struct slice json);
+    /* The next bytes, each once; the owner says channel_consumed() when it has room again. Mutable,
+     * valid during the call. */
+    void (*on_data)(struct channel *c, struct bytes data);
+    /* Their direction is complete. */
+    void (*on_end)(struct channel *c);
+    /* channel_writable() had been 0 and is at least a quarter of the window. */
+    void (*on_writable)(struct channel *c);
+    /* The last callback. `json` empty: both directions are complete and everything has arrived;
+     * otherwise what a RESET said. */
+    void (*on_over)(struct channel *c, struct slice json);
+};
+
+/* `config` and `counts` are borrowed and outlive it. NULL without memory. */
+struct channels *channels_new(const struct channels_config *config, struct channels_counts *counts,
+                              const struct channels_ops *ops, void *owner);
+/* The session is over: on_over for each, with `json`. Frees. */
+void channels_free(struct channels *cs, struct slice json);
+void *channels_owner(const struct channels *cs);
+
+/* A new connection; after `.welcome` was sent or taken. Sends what has to be said first. */
+void channels_attach(struct channels *cs);
+void channels_detach(struct channels *cs);
+/* The wire has room again, or new bytes are to be sent. */
+void channels_pump(struct channels *cs);
+/* One binary message whose first byte is below 0x20. False: a breach, *why a static text. */
+bool channels_receive(struct channels *cs, struct bytes frame, const char **why);
+
+/* The client's side: a new one. NULL without memory. */
+struct channel *channel_open(struct channels *cs, struct slice json, const struct channel_ops *ops,
+                             void *owner);
+/* The server's side, once: OPENED with this JSON. */
+void channel_accept(struct channel *c, struct slice json);
+void channel_own(struct channel *c, const struct channel_ops *ops, void *owner);
+void *channel_owner(const struct channel *c);
+struct channels *channel_set(const struct channel *c);
+uint32_t channel_number(const struct channel *c);
+
+/* How many bytes may be written now. */
+size_t channel_writable(const struct channel *c);
+/* Copies. At most channel_writable(). False without memory: the channel has been reset, on_over
+ * follows by no callback. */
+bool channel_write(struct channel *c, struct slice data);
+/* The same without copying: takes a reference of its own. */
+bool channel_write_shared(struct channel *c, struct shared_bytes *shared, size_t at, size_t len);
+/* Our direction is complete. */
+void channel_end(struct channel *c);
+/* The owner has room for `n` more bytes, of those that on_data gave. */
+void channel_consumed(struct channel *c, size_t n);
+/* Both directions are over; `json` is an object with "reason". No callback after this. */
+void channel_reset(struct channel *c, struct slice json);
+
+#endif
