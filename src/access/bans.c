@@ -1,25 +1,13 @@
 #include "access/bans.h"
 
+#include "access/ways.h"
 #include "base/hash.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
-enum {
-    WAYS = 8,
-    LOCKS = 64,
-    KEY_BYTES_MAX = 4096
-};
-
-struct ban {
-    uint64_t hash; /* 0: free */
-    uint64_t until_ms;
-};
-
+/* The value of an entry is when its ban ends, in ms. */
 struct bans {
-    struct ban *entries;
-    size_t sets; /* a power of two */
-    pthread_mutex_t locks[LOCKS];
+    struct ways ways;
 };
 
 /* What a hash stands for: one path, or a path and all below it. */
@@ -30,36 +18,24 @@ enum ban_reach {
 
 struct bans *bans_new(size_t entries)
 {
-    struct bans *b = calloc(1, sizeof(*b));
-    if (!b)
-        return NULL;
-    b->sets = 1;
-    while (b->sets * WAYS < entries)
-        b->sets *= 2;
-    b->entries = aligned_alloc(128, b->sets * WAYS * sizeof(struct ban));
-    if (!b->entries) {
-        free(b);
-        return NULL;
-    }
-    memset(b->entries, 0, b->sets * WAYS * sizeof(struct ban));
-    for (int i = 0; i < LOCKS; i++)
-        pthread_mutex_init(&b->locks[i], NULL);
-    return b;
+    struct bans *b = malloc(sizeof(*b));
+    if (b && ways_init(&b->ways, entries))
+        return b;
+    free(b);
+    return NULL;
 }
 
 void bans_free(struct bans *b)
 {
     if (!b)
         return;
-    for (int i = 0; i < LOCKS; i++)
-        pthread_mutex_destroy(&b->locks[i]);
-    free(b->entries);
+    ways_done(&b->ways);
     free(b);
 }
 
 size_t bans_bytes(const struct bans *b)
 {
-    return sizeof(*b) + b->sets * WAYS * sizeof(struct ban);
+    return sizeof(*b) + ways_bytes(&b->ways);
 }
 
 /* ---- hashing ---- */
@@ -76,42 +52,12 @@ static uint64_t hash_key(const struct ban_key *key, enum ban_reach reach, struct
     return hash ? hash : 1;
 }
 
-static struct ban *set_of(struct bans *b, uint64_t hash, pthread_mutex_t **ret_lock)
-{
-    size_t set = hash & (b->sets - 1);
-    *ret_lock = &b->locks[set % LOCKS];
-    return b->entries + set * WAYS;
-}
-
-static uint64_t find_until(struct bans *b, uint64_t hash)
-{
-    pthread_mutex_t *lock;
-    uint64_t until = 0;
-    struct ban *set = set_of(b, hash, &lock);
-    pthread_mutex_lock(lock);
-    for (int i = 0; i < WAYS; i++)
-        if (set[i].hash == hash)
-            until = set[i].until_ms;
-    pthread_mutex_unlock(lock);
-    return until;
-}
-
 static void put(struct bans *b, uint64_t hash, uint64_t until_ms)
 {
-    pthread_mutex_t *lock;
-    struct ban *set = set_of(b, hash, &lock), *victim = set;
-    pthread_mutex_lock(lock);
-    for (int i = 0; i < WAYS; i++) {
-        if (set[i].hash == hash) {
-            victim = &set[i];
-            break;
-        }
-        if (set[i].until_ms < victim->until_ms)
-            victim = &set[i];
-    }
-    if (victim->hash != hash || victim->until_ms < until_ms)
-        *victim = (struct ban){hash, until_ms};
-    pthread_mutex_unlock(lock);
+    struct ways_hold hold = ways_claim(&b->ways, hash);
+    if (hold.way->hash != hash || hold.way->value < until_ms)
+        *hold.way = (struct way){hash, until_ms};
+    ways_release(hold);
 }
 
 /* ---- paths ---- */
@@ -196,11 +142,12 @@ uint32_t bans_check(struct bans *b, const struct ban_key *key, uint64_t now_ms,
                     struct slice *ret_policy)
 {
     struct slice policy = SLICE_NONE;
-    uint64_t until = find_until(b, hash_key(key, REACH_PATH, key->path));
+    uint64_t until = ways_find(&b->ways, hash_key(key, REACH_PATH, key->path));
     int depth = 0;
     for (size_t at = next_ancestor(key->path, 0); at && depth < BAN_SEGMENTS_MAX;
          at = next_ancestor(key->path, at), depth++) {
-        uint64_t other = find_until(b, hash_key(key, REACH_BELOW, slice_first(key->path, at)));
+        uint64_t other =
+            ways_find(&b->ways, hash_key(key, REACH_BELOW, slice_first(key->path, at)));
         if (other && other >= until) {
             until = other;
             policy = slice_first(key->path, at);

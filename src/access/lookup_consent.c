@@ -34,19 +34,27 @@ static void settle_consent(struct lookup_consent *c, enum access_reason reason)
         lookup_finish_consent(l);
 }
 
-static void on_reverse_ptr(struct dns_question *q, const struct dns_answer *a)
+/* Whose answer this is; NULL if it is of no use: then that has settled it. */
+static struct lookup_consent *answered(struct dns_question *q, const struct dns_answer *a)
 {
     struct lookup_consent *c = container_of(q, struct lookup_consent, question);
     struct lookup *l = c->lookup;
     c->open = false;
     enum access_reason reason = lookup_judge(l, q, a, l->config->dnssec == ACCESS_DNSSEC_ALL);
-    if (reason != ACCESS_OK_RECORD) {
-        settle_consent(c, reason);
+    if (reason == ACCESS_OK_RECORD)
+        return c;
+    settle_consent(c, reason);
+    return NULL;
+}
+
+static void on_reverse_ptr(struct dns_question *q, const struct dns_answer *a)
+{
+    struct lookup_consent *c = answered(q, a);
+    if (!c)
         return;
-    }
-    reason = ACCESS_ADDR_NO_CONSENT;
+    enum access_reason reason = ACCESS_ADDR_NO_CONSENT;
     for (size_t i = 0; i < a->count && a->total <= LOOKUP_PTR_MAX; i++)
-        if (slice_equal(a->data[i], slice_of(l->target.host)))
+        if (slice_equal(a->data[i], slice_of(c->lookup->target.host)))
             reason = ACCESS_OK_RECORD;
     settle_consent(c, reason);
 }
@@ -64,14 +72,10 @@ static void ask_ptr(struct lookup_consent *c)
 
 static void on_reverse_record(struct dns_question *q, const struct dns_answer *a)
 {
-    struct lookup_consent *c = container_of(q, struct lookup_consent, question);
-    struct lookup *l = c->lookup;
-    c->open = false;
-    enum access_reason reason = lookup_judge(l, q, a, l->config->dnssec == ACCESS_DNSSEC_ALL);
-    if (reason != ACCESS_OK_RECORD) {
-        settle_consent(c, reason);
+    struct lookup_consent *c = answered(q, a);
+    if (!c)
         return;
-    }
+    struct lookup *l = c->lookup;
     enum access_match match = lookup_match(l, a, ACCESS_REVERSE).match;
     if (match == ACCESS_MATCH_ALLOWED)
         settle_consent(c, ACCESS_OK_RECORD);

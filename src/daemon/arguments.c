@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define OPTIONS_MAX 64
-
 enum {
     VALUE_CONFIG = 'c',
     VALUE_HELP = 256,
@@ -17,7 +15,7 @@ enum {
 };
 
 struct option_list {
-    struct option items[OPTIONS_MAX + 5];
+    struct option items[CONFIG_SETTINGS + 5];
     size_t count;
     char letters[64];
 };
@@ -82,7 +80,7 @@ static const char *find_config_file(int argc, char *const *argv, const struct op
 static bool read_options(int argc, char *const *argv, const struct option_list *list,
                          struct config *c, enum command *command, struct text *why)
 {
-    bool seen[OPTIONS_MAX] = {0};
+    bool seen[CONFIG_SETTINGS] = {0};
     int value;
     optind = 0;
     while ((value = getopt_long(argc, argv, list->letters, list->items, NULL)) != -1) {

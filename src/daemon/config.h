@@ -37,6 +37,26 @@ struct config {
     struct net_address admin_address;
 };
 
+/* How many settings there are. */
+enum {
+    CONFIG_SETTINGS = 0
+#define TEXT(...)   +1
+#define LIST(...)   +1
+#define NUMBER(...) +1
+#define SIZE(...)   +1
+#define TIME(...)   +1
+#define CHOICE(...) +1
+#define FLAG(...)   +1
+#include "daemon/options.def"
+#undef TEXT
+#undef LIST
+#undef NUMBER
+#undef SIZE
+#undef TIME
+#undef CHOICE
+#undef FLAG
+};
+
 /* The defaults. NULL without memory. */
 struct config *config_new(void);
 void config_free(struct config *c);

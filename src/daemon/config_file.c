@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPTIONS_MAX 64
-
 /* libconfuse hands its callbacks no pointer of ours. A file is read by one thread. */
 static const char *reading_path;
 static struct text *reading_why;
@@ -36,7 +34,7 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt)
 }
 
 struct option_list {
-    cfg_opt_t items[OPTIONS_MAX + 1];
+    cfg_opt_t items[CONFIG_SETTINGS + 1];
     size_t count;
 };
 
@@ -46,8 +44,7 @@ static void add_option(void *arg, const char *name, char letter)
     struct option_list *list = arg;
     cfg_opt_t text[] = {CFG_STR(name, NULL, CFGF_NODEFAULT)};
     cfg_opt_t several[] = {CFG_STR_LIST(name, NULL, CFGF_NODEFAULT)};
-    if (list->count < OPTIONS_MAX)
-        list->items[list->count++] = config_is_list(name) ? several[0] : text[0];
+    list->items[list->count++] = config_is_list(name) ? several[0] : text[0];
 }
 
 static void watch_option(void *arg, const char *name, char letter)
@@ -66,7 +63,7 @@ static size_t string_end(struct slice text, size_t at)
     return at + 1;
 }
 
-/* Where the comment that begins at `at` ends; `at` itself if none does. */
+/* Where the comment that begins at `at` ends; `at` itself if none begins, SIZE_MAX if it has no end. */
 static size_t comment_end(struct slice text, size_t at)
 {
     struct slice rest = slice_skip(text, at);
@@ -75,13 +72,14 @@ static size_t comment_end(struct slice text, size_t at)
         return at;
     if (slice_starts_with(rest, SLICE_LITERAL("#")) || slice_starts_with(rest, SLICE_LITERAL("//")))
         return at + slice_find(rest, '\n');
-    const char *end = slice_starts_with(rest, SLICE_LITERAL("/*"))
-                          ? memmem(rest.ptr + 2, rest.len - 2, "*/", 2)
-                          : NULL;
-    return end ? at + (size_t)(end - rest.ptr) + 2 : at;
+    if (!slice_starts_with(rest, SLICE_LITERAL("/*")))
+        return at;
+    const char *end = memmem(rest.ptr + 2, rest.len - 2, "*/", 2);
+    return end ? at + (size_t)(end - rest.ptr) + 2 : SIZE_MAX;
 }
 
-static void blank_comments(char *data, size_t len)
+/* NULL, or the comment that has no end. */
+static const char *blank_comments(char *data, size_t len)
 {
     struct slice text = slice_make(data, len);
     for (size_t at = 0; at < len; at++) {
@@ -89,10 +87,24 @@ static void blank_comments(char *data, size_t len)
             at = string_end(text, at) - 1;
             continue;
         }
-        for (size_t end = comment_end(text, at); at < end; at++)
-            if (data[at] != '\n')
-                data[at] = ' ';
+        size_t end = comment_end(text, at);
+        if (end == SIZE_MAX)
+            return data + at;
+        for (size_t i = at; i < end; i++)
+            if (data[i] != '\n')
+                data[i] = ' ';
+        if (end > at)
+            at = end - 1;
     }
+    return NULL;
+}
+
+static int line_of(const char *data, const char *at)
+{
+    int line = 1;
+    for (; data < at; data++)
+        line += *data == '\n';
+    return line;
 }
 
 /* The file, ended by NUL; the caller frees it. NULL: errno says why. */
@@ -112,8 +124,6 @@ static char *read_whole(const char *path)
         errno = error;
         return NULL;
     }
-    if (len > 0)
-        blank_comments(data, (size_t)len);
     return len > 0 ? data : (free(data), strdup(""));
 }
 
@@ -124,7 +134,11 @@ static bool parse(cfg_t *cfg, const char *path)
         text_printf(reading_why, "%s: %s", path, strerror(errno));
         return false;
     }
-    int result = cfg_parse_buf(cfg, data);
+    const char *open_comment = blank_comments(data, strlen(data));
+    if (open_comment)
+        text_printf(reading_why, "%s:%d: expected */ somewhere after this /*", path,
+                    line_of(data, open_comment));
+    int result = open_comment ? CFG_PARSE_ERROR : cfg_parse_buf(cfg, data);
     free(data);
     if (result != CFG_SUCCESS && !reading_why->len)
         text_printf(reading_why, "%s: can't be read as a config file", path);

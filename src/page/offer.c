@@ -24,6 +24,12 @@ static bool take(struct slice token, struct field *fields, size_t count)
     return true;
 }
 
+static bool is_count(struct slice text, uint64_t *ret)
+{
+    bool padded = text.len > 1 && text.ptr[0] == '0';
+    return !padded && slice_to_uint(text, MESSAGE_CALL_MAX, ret);
+}
+
 static const char *check(struct page_offer *offer, struct slice received)
 {
     if (!offer->key.ptr)
@@ -32,7 +38,7 @@ static const char *check(struct page_offer *offer, struct slice received)
         return "key.KEY is malformed";
     if (offer->session.ptr && !session_id_valid(offer->session))
         return "session.ID is malformed";
-    if (received.ptr && !slice_to_uint(received, MESSAGE_CALL_MAX, &offer->received))
+    if (received.ptr && !is_count(received, &offer->received))
         return "received.N is malformed";
     if (received.ptr && !offer->session.ptr && offer->received > 0)
         return "received.N without session.ID";

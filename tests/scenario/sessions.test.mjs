@@ -100,6 +100,7 @@ for (const threads of [1, 4]) {
         'two keys': [`httpsocket.v1, key.${key}, key.${key}x`, 'a field of httpsocket.v1 occurs twice'],
         'a short id': [`httpsocket.v1, key.${key}, session.abc`, 'session.ID is malformed'],
         'a number that is none': [`httpsocket.v1, key.${key}, session.${id}, received.-1`, 'received.N is malformed'],
+        'a number that is padded': [`httpsocket.v1, key.${key}, session.${id}, received.01`, 'received.N is malformed'],
         'messages received in no session': [`httpsocket.v1, key.${key}, received.3`, 'received.N without session.ID'],
       };
       for (const [name, [protocols, why]] of Object.entries(wrong)) {

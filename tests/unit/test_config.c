@@ -217,6 +217,7 @@ static void a_wrong_file_is_refused_with_line_and_expectation(void **state)
         {"\n\nnonsense = 1\n", ":3: "},
         {"threads = 2\nthreads", ":2: "},
         {"log-level = loud\n", ":1: log-level: expected one of"},
+        {"/* one */threads = 2\n/* another\nlog-level = loud\n", ":2: expected */"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         write_file(rows[i].text);
