@@ -1,7 +1,7 @@
 /* command.c - the `.NAME` lines of a program: what it wants from the server.
  *
- * `.close {"reason":…}` ends the session. Any other is an error of the program: a command that was
- * passed over in silence would leave it waiting.
+ * One row a command. What no row knows is an error of the program: a command that was passed over in
+ * silence would leave it waiting.
  */
 #include "page/parts.h"
 
@@ -12,6 +12,12 @@
 
 /* A close frame holds 123 bytes. */
 #define REASON_MAX 120
+
+struct command {
+    const char *name;
+    bool bytes; /* it may carry bytes in the place of JSON */
+    void (*run)(struct page *p, const struct message *m);
+};
 
 static void refuse(struct page *p, const char *event, const char *why, struct slice name)
 {
@@ -42,12 +48,20 @@ static void close_session(struct page *p, const struct message *m)
     json_decref(value);
 }
 
+static const struct command commands[] = {
+    {"close", false, close_session},
+};
+
 void page_command(struct page *p, const struct message *m)
 {
-    if (m->binary)
-        refuse(p, "program.protocol_error", "a command carries no bytes", m->name);
-    else if (slice_equal(m->name, SLICE_LITERAL("close")))
-        close_session(p, m);
-    else
+    const struct command *found = NULL;
+    for (size_t i = 0; !found && i < sizeof commands / sizeof commands[0]; i++)
+        if (slice_equal(m->name, slice_of(commands[i].name)))
+            found = &commands[i];
+    if (!found)
         refuse(p, "program.unsupported", "this server does not know the command", m->name);
+    else if (m->binary && !found->bytes)
+        refuse(p, "program.protocol_error", "a command that carries no bytes", m->name);
+    else
+        found->run(p, m);
 }

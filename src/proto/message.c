@@ -86,9 +86,10 @@ static bool is_ack(const struct message *m)
     return m->kind == MESSAGE_CONTROL && slice_equal(m->name, SLICE_LITERAL("ack"));
 }
 
-static bool may_be_bytes(const struct message *m)
+/* Control messages only between program and server: what they carry is theirs to say. */
+static bool may_be_bytes(const struct message *m, bool on_line)
 {
-    return m->kind != MESSAGE_FAILURE && m->kind != MESSAGE_CONTROL;
+    return m->kind != MESSAGE_FAILURE && (on_line || m->kind != MESSAGE_CONTROL);
 }
 
 static enum parse_status take_nothing(struct message *m)
@@ -134,7 +135,7 @@ enum parse_status message_parse_binary(struct slice data, struct message *ret)
         return bad(ret, "a binary message without a head and LF");
     if (parse_head(slice_first(data, lf), ret) == PARSE_BAD)
         return PARSE_BAD;
-    if (!may_be_bytes(ret))
+    if (!may_be_bytes(ret, false))
         return bad(ret, "a message that can't carry bytes");
     ret->binary = true;
     ret->body = slice_skip(data, lf + 1);
@@ -156,7 +157,7 @@ static enum parse_status parse_announcement(struct slice line, size_t max_bytes,
     uint64_t len;
     if (parse_head(slice_first(line, mark), m) == PARSE_BAD)
         return PARSE_BAD;
-    if (!may_be_bytes(m))
+    if (!may_be_bytes(m, true))
         return bad(m, "a message that can't carry bytes");
     if (!is_number(slice_skip(line, mark + 2), SIZE_MAX / 2, &len))
         return bad(m, "a length after @ that is no decimal number");

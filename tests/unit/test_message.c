@@ -73,6 +73,8 @@ static void a_line_may_announce_bytes(void **state)
     assert_true(m.binary && m.kind == MESSAGE_ANSWER);
     assert_int_equal(parse_line("+7 @1\nx\n", 100), PARSE_OK);
     assert_true(m.binary && m.kind == MESSAGE_PART);
+    assert_int_equal(parse_line(".answer @1\nx\n", 100), PARSE_OK);
+    assert_true(m.binary && m.kind == MESSAGE_CONTROL);
 }
 
 static void want_says_how_many_bytes_it_takes(void **state)
@@ -132,7 +134,6 @@ static const char *const refused[] = {
     "photo @18446744073709551617\nx\n",
     "photo @99999999999999999999999999\n",
     "!7 @1\nx\n",
-    ".close @1\nx\n",
     "=x @1\nx\n",
     "=x @0\n\n",
     "a?b @0\n\n",
