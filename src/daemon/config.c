@@ -239,6 +239,7 @@ void config_free(struct config *c)
     }
     free(c->addresses);
     free(c->origins);
+    proxies_done(&c->proxies);
     free(c);
 }
 
@@ -290,7 +291,9 @@ static bool check_access(const struct config *c, struct text *why)
 
 bool config_check(struct config *c, struct text *why)
 {
-    if (!check_addresses(c, why) || !check_origins(c, why) || !check_access(c, why)) {
+    if (!check_addresses(c, why) || !check_origins(c, why) ||
+        !proxies_read(c->trusted_proxy.items, c->trusted_proxy.count, &c->proxies, why) ||
+        !check_access(c, why)) {
         if (!why->len)
             text_printf(why, "out of memory");
         return false;

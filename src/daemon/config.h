@@ -7,6 +7,7 @@
 #define DAEMON_CONFIG_H
 
 #include "base/text.h"
+#include "daemon/proxies.h"
 #include "net/address.h"
 #include "proto/origin.h"
 
@@ -35,6 +36,7 @@ struct config {
     struct net_address *addresses;
     struct origin *origins;
     struct net_address admin_address;
+    struct proxies proxies;
 };
 
 /* How many settings there are. */

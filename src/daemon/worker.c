@@ -34,6 +34,8 @@ static void use_config(struct worker *w, const struct config *c)
         .idle_timeout_ms = (uint32_t)c->idle_timeout,
         .write_timeout_ms = (uint32_t)c->write_timeout,
         .connections_max = share(w, c->connections_max),
+        .trusts = c->trusted_proxy.count ? proxies_trust : NULL,
+        .proxies = &c->proxies,
     };
     w->page_config = (struct page_config){
         .answer_timeout_ms = (uint32_t)c->answer_timeout,

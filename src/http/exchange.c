@@ -1,4 +1,5 @@
 #include "http/connection.h"
+#include "http/forwarded.h"
 
 #include "base/log.h"
 
@@ -96,7 +97,11 @@ void exchange_drained(struct http_exchange *hx)
 
 int exchange_peer(struct exchange *x, struct net_address *ret)
 {
-    return stream_peer(exchange_of(x)->connection->stream, ret);
+    const struct connection *c = exchange_of(x)->connection;
+    int error = stream_peer(c->stream, ret);
+    if (error == 0)
+        forwarded_client(c->server->limits, x->request, ret);
+    return error;
 }
 
 int exchange_local(struct exchange *x, struct net_address *ret)

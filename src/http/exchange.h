@@ -46,7 +46,8 @@ struct exchange {
  * stands beside). Its slices live as long as the exchange. */
 void exchange_add_header(struct exchange *x, struct slice name, struct slice value);
 
-/* The client's and our own address of this connection. */
+/* The client's address: the connection's peer, or for whom that speaks (forwarded.h). And our own
+ * of this connection. */
 int exchange_peer(struct exchange *x, struct net_address *ret);
 int exchange_local(struct exchange *x, struct net_address *ret);
 struct loop *exchange_loop(struct exchange *x);

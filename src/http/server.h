@@ -19,6 +19,9 @@ struct http_limits {
     uint64_t body_max; /* bytes of a request body: 413 above */
     uint32_t head_timeout_ms, body_timeout_ms, idle_timeout_ms, write_timeout_ms;
     uint32_t connections_max; /* of this worker: beyond, 503 with Retry-After and close */
+    /* Is there a proxy of ours, whose X-Forwarded-For is believed? NULL: none is. */
+    bool (*trusts)(const void *proxies, const struct net_address *address);
+    const void *proxies; /* borrowed */
 };
 
 struct http_counts {
