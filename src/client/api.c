@@ -111,7 +111,7 @@ static bool take_target(struct httpsocket *c, const struct httpsocket_options *o
     }
     if (c->target.origin.scheme == ORIGIN_HTTP)
         return true;
-    c->target.tls = tls_context_new_client(options->ca_file, why, size);
+    c->target.tls = tls_context_new_client(options->ca_file, true, why, size);
     return c->target.tls;
 }
 

@@ -8,9 +8,11 @@
 enum {
     HEAD_MAX = 16384,
     REQUEST_MAX = 16384,
-    STAGGER_MS = 250,
     ADDRESS_MS = 30000,
 };
+
+_Static_assert((int)RESOLVE_ADDRESSES_MAX <= (int)RACE_ADDRESSES_MAX,
+               "all that are found can be tried");
 
 static void fail(struct dial *d, unsigned code, const char *what)
 {
@@ -142,46 +144,18 @@ static void begin_handshake(struct dial *d, int fd)
 
 /* ---- the connection ---- */
 
-static void stop_attempts(struct dial *d)
+static void on_decided(struct race *race, int fd_or_error)
 {
-    timer_stop(&d->stagger);
-    for (int i = 0; i < d->begun; i++)
-        connector_cancel(&d->attempts[i].connector);
-}
-
-static void try_next(struct dial *d);
-
-static void on_connected(struct connector *c, int fd_or_error)
-{
-    struct dial *d = container_of(c, struct dial_attempt, connector)->dial;
-    if (fd_or_error >= 0) {
-        stop_attempts(d);
+    struct dial *d = container_of(race, struct dial, race);
+    if (fd_or_error >= 0)
         begin_handshake(d, fd_or_error);
-        return;
-    }
-    d->failed++;
-    d->error = fd_or_error;
-    if (d->begun < d->found.count)
-        try_next(d);
-    else if (d->failed == d->found.count)
-        fail(d, 1006, strerrordesc_np(-d->error));
+    else
+        fail(d, 1006, strerrordesc_np(-fd_or_error));
 }
 
-static void try_next(struct dial *d)
+static void connect_to(struct dial *d, const struct net_address *addresses, int count)
 {
-    struct dial_attempt *a = &d->attempts[d->begun];
-    a->dial = d;
-    connector_start(d->loop, &a->connector, &d->found.addresses[d->begun], ADDRESS_MS,
-                    on_connected);
-    d->begun++;
-    timer_stop(&d->stagger);
-    if (d->begun < d->found.count)
-        timer_start(d->loop, &d->stagger, STAGGER_MS);
-}
-
-static void staggered(struct timer *timer)
-{
-    try_next(container_of(timer, struct dial, stagger));
+    race_start(d->loop, &d->race, addresses, (size_t)count, ADDRESS_MS, on_decided);
 }
 
 static void on_answer(struct resolve *l, const struct resolve_answer *answer)
@@ -191,72 +165,59 @@ static void on_answer(struct resolve *l, const struct resolve_answer *answer)
         fail(d, 1006, answer->error);
         return;
     }
-    d->found = *answer;
-    try_next(d);
+    connect_to(d, answer->addresses, answer->count);
 }
 
 /* Not from inside dial_start(). */
 static void lookup_failed(struct timer *timer)
 {
-    struct dial *d = container_of(timer, struct dial, stagger);
+    struct dial *d = container_of(timer, struct dial, later);
     fail(d, 1006, strerrordesc_np(-d->error));
 }
 
-static struct net_address loopback(int family, uint16_t port)
-{
-    struct net_address a = {0};
-    if (family == AF_INET) {
-        a.len = sizeof(a.v4);
-        a.v4 = (struct sockaddr_in){
-            .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    } else {
-        a.len = sizeof(a.v6);
-        a.v6 = (struct sockaddr_in6){
-            .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = in6addr_loopback};
-    }
-    return a;
-}
-
-/* Addresses that nobody has to be asked for: literals, and the names of RFC 6761, 6.3. */
-static void find_known(struct dial *d)
+/* Addresses that nobody has to be asked for: literals, and the names of RFC 6761, 6.3. Returns how
+ * many. */
+static int find_known(const struct dial *d, struct net_address ret[2])
 {
     const struct authority *a = &d->target->origin.authority;
     char text[AUTHORITY_HOST_MAX + 8];
     const char *why;
     if (a->kind == HOST_NAME && authority_is_loopback(a)) {
-        d->found.count = 2;
-        d->found.addresses[0] = loopback(AF_INET, a->port);
-        d->found.addresses[1] = loopback(AF_INET6, a->port);
-    } else if (a->kind != HOST_NAME) {
-        snprintf(text, sizeof(text), "%s:%u", a->host, a->port);
-        d->found.count = net_address_parse(slice_of(text), &d->found.addresses[0], &why) == 0;
+        ret[0] = net_address_loopback(AF_INET, a->port);
+        ret[1] = net_address_loopback(AF_INET6, a->port);
+        return 2;
     }
+    if (a->kind == HOST_NAME)
+        return 0;
+    snprintf(text, sizeof(text), "%s:%u", a->host, a->port);
+    return net_address_parse(slice_of(text), &ret[0], &why) == 0;
 }
 
 void dial_start(struct loop *loop, struct dial *d, const struct dial_target *target,
                 const char *subprotocols, const struct dial_ops *ops)
 {
     *d = (struct dial){.loop = loop, .target = target, .ops = ops};
+    timer_init(&d->later, lookup_failed);
     snprintf(d->subprotocols, sizeof(d->subprotocols), "%s", subprotocols);
-    timer_init(&d->stagger, staggered);
-    find_known(d);
-    if (d->found.count) {
-        try_next(d);
+    struct net_address known[2];
+    int count = find_known(d, known);
+    if (count > 0) {
+        connect_to(d, known, count);
         return;
     }
     d->error =
         resolve_start(loop, &d->lookup, target->host, target->origin.authority.port, on_answer);
     if (!d->error)
         return;
-    timer_init(&d->stagger, lookup_failed);
-    timer_start(loop, &d->stagger, 0);
+    timer_start(loop, &d->later, 0);
 }
 
 void dial_stop(struct dial *d)
 {
     if (!d->loop)
         return;
-    stop_attempts(d);
+    timer_stop(&d->later);
+    race_stop(&d->race);
     resolve_stop(&d->lookup);
     if (d->stream)
         stream_close(d->stream);

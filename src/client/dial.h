@@ -11,7 +11,7 @@
 
 #include "client/end.h"
 #include "client/resolve.h"
-#include "net/connector.h"
+#include "net/race.h"
 #include "net/stream.h"
 #include "net/tls.h"
 #include "proto/origin.h"
@@ -33,20 +33,14 @@ struct dial_ops {
     void (*failed)(struct dial *d, const struct end *why);
 };
 
-struct dial_attempt {
-    struct connector connector;
-    struct dial *dial;
-};
-
 struct dial {
     struct loop *loop;
     const struct dial_target *target; /* borrowed: outlives us */
     const struct dial_ops *ops;
     struct resolve lookup;
-    struct resolve_answer found;
-    struct dial_attempt attempts[RESOLVE_ADDRESSES_MAX];
-    int begun, failed, error;
-    struct timer stagger;  /* to the next address though the last one has not answered */
+    struct race race;
+    int error;             /* why no look-up could be begun */
+    struct timer later;    /* tells it */
     struct stream *stream; /* owned while the handshake goes on */
     char *head;            /* what has come of the response */
     size_t head_len;

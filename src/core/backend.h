@@ -108,6 +108,14 @@ struct loop {
     void *clock_arg;
 };
 
+/* Where to receive now. */
+static inline struct bytes io_room(struct io *io)
+{
+    bool lends = io->ops->lend && !(io->flags & IO_FINISHING);
+    struct bytes lent = lends ? io->ops->lend(io) : (struct bytes){NULL, 0};
+    return lent.len ? lent : (struct bytes){io->loop->buffer, LOOP_BUFFER_BYTES};
+}
+
 /* One writer, readers in other threads. */
 static inline void loop_count(uint64_t *counter, uint64_t n)
 {

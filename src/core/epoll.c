@@ -191,28 +191,28 @@ static ssize_t epoll_io_send_now(struct io *io, const struct iovec *pieces, int 
     return send_pieces(io, pieces, count, 0);
 }
 
-static ssize_t receive_once(struct io *io, char *buffer)
+static ssize_t receive_once(struct io *io, struct bytes into)
 {
     ssize_t n;
     do {
-        n = io->flags & IO_SOCKET ? recv(io->fd, buffer, LOOP_BUFFER_BYTES, 0)
-                                  : read(io->fd, buffer, LOOP_BUFFER_BYTES);
+        n = io->flags & IO_SOCKET ? recv(io->fd, into.ptr, into.len, 0)
+                                  : read(io->fd, into.ptr, into.len);
     } while (n < 0 && errno == EINTR);
     return n < 0 ? -errno : n;
 }
 
 static void receive(struct io *io)
 {
-    struct loop *loop = io->loop;
     for (int round = 0; round < RECEIVE_ROUNDS; round++) {
-        ssize_t n = receive_once(io, loop->buffer);
+        struct bytes into = io_room(io);
+        ssize_t n = receive_once(io, into);
         if (n == -EAGAIN)
             return;
         if (n <= 0) {
             io_ended(io, (int)n);
             return;
         }
-        if (!io_received(io, (struct bytes){loop->buffer, (size_t)n}) || n < LOOP_BUFFER_BYTES)
+        if (!io_received(io, (struct bytes){into.ptr, (size_t)n}) || (size_t)n < into.len)
             return;
     }
 }

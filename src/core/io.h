@@ -9,6 +9,8 @@
  *           after io_close() that is the one callback that still comes, at the end of the turn
  *           (after io_finish: when the peer has taken it all or the linger time is over), and there
  *           the owner may free it.
+ * Input     Lies in the loop's buffer during its callback, or, without being copied, where the
+ *           owner's `lend` says.
  * Output    Small output is corked, in chunks of a shared pool, and leaves in one send: when the
  *           io's own callback returns, or, if somebody else wrote it (a timer, mail, another io),
  *           in the flush phase of the turn. Output that takes the queue above IO_BATCH_MAX leaves
@@ -41,8 +43,8 @@ enum {
 };
 
 struct io_ops {
-    /* At least one byte, in the loop's buffer: the callee may change it, and copies what it wants
-     * to keep. */
+    /* At least one byte, in the loop's buffer or in what `lend` gave: the callee may change it, and
+     * copies what it wants to keep of the loop's. */
     void (*on_recv)(struct io *io, struct bytes data);
     /* error 0: the peer ended its side; we may go on writing. Otherwise a negative errno: the io is
      * of no use any more, and the owner closes it. At most once each: an error can follow a 0,
@@ -54,6 +56,10 @@ struct io_ops {
     void (*on_drain)(struct io *io);
     /* The last callback: the memory is the owner's again, the descriptor is closed. May be NULL. */
     void (*on_gone)(struct io *io);
+    /* Where the next bytes are to be received, and how many at most: memory that stays until the
+     * next on_recv or on_end. Nothing else may happen to the io in here. Without bytes: the loop's
+     * buffer. May be NULL: always that. */
+    struct bytes (*lend)(struct io *io);
 };
 
 struct io {

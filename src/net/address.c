@@ -168,6 +168,21 @@ uint16_t net_address_port(const struct net_address *a)
     return 0;
 }
 
+struct net_address net_address_loopback(int family, uint16_t port)
+{
+    struct net_address a = {0};
+    if (family == AF_INET) {
+        a.len = sizeof(a.v4);
+        a.v4 = (struct sockaddr_in){
+            .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    } else {
+        a.len = sizeof(a.v6);
+        a.v6 = (struct sockaddr_in6){
+            .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = in6addr_loopback};
+    }
+    return a;
+}
+
 struct net_client_key net_client_key_of(const struct net_address *a)
 {
     struct net_client_key key = {{0}};

@@ -29,6 +29,9 @@ struct net_address {
  * untouched. */
 int net_address_parse(struct slice text, struct net_address *ret, const char **why);
 
+/* 127.0.0.1 or ::1. */
+struct net_address net_address_loopback(int family, uint16_t port);
+
 /* As net_address_parse reads it; IPv4-mapped IPv6 prints as IPv4, `*` as `[::]`, a socket without
  * a name as `unix:`. Terminated by NUL; returns the length. */
 size_t net_address_print(const struct net_address *a, char out[NET_ADDRESS_TEXT_MAX]);

@@ -47,6 +47,12 @@ static void plain_drain(struct io *io)
         s->ops->on_drain(s);
 }
 
+static struct bytes plain_lend(struct io *io)
+{
+    struct stream *s = stream_of(io);
+    return s->ops->lend ? s->ops->lend(s) : (struct bytes){NULL, 0};
+}
+
 static void secure_recv(struct io *io, struct bytes data)
 {
     tls_stream_receive(stream_of(io), slice_from_bytes(data));
@@ -67,8 +73,8 @@ static void gone(struct io *io)
     stream_free(stream_of(io));
 }
 
-static const struct io_ops plain_ops = {plain_recv, plain_end, plain_drain, gone};
-static const struct io_ops secure_ops = {secure_recv, secure_end, secure_drain, gone};
+static const struct io_ops plain_ops = {plain_recv, plain_end, plain_drain, gone, plain_lend};
+static const struct io_ops secure_ops = {secure_recv, secure_end, secure_drain, gone, NULL};
 
 static void nobody_recv(struct stream *s, struct bytes data)
 {
@@ -83,7 +89,7 @@ static void nobody_end(struct stream *s, int error)
 }
 
 /* Of a stream without an owner: not yet, or no longer. */
-static const struct stream_ops nobody = {nobody_recv, nobody_end, NULL};
+static const struct stream_ops nobody = {nobody_recv, nobody_end, NULL, NULL};
 
 /* Takes both. */
 static struct stream *stream_make(struct loop *loop, int fd, struct tls *tls)
@@ -202,6 +208,12 @@ void stream_close(struct stream *s)
         tls_stream_close(s);
     else
         io_close(&s->io);
+}
+
+void stream_reset(struct stream *s)
+{
+    setsockopt(s->io.fd, SOL_SOCKET, SO_LINGER, &(struct linger){1, 0}, sizeof(struct linger));
+    stream_close(s);
 }
 
 bool stream_secure(const struct stream *s)

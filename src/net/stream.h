@@ -34,6 +34,8 @@ struct stream_ops {
      */
     void (*on_end)(struct stream *s, int error);
     void (*on_drain)(struct stream *s); /* as io.h; may be NULL */
+    /* As io.h; may be NULL. Under TLS the next bytes are decrypted to there. */
+    struct bytes (*lend)(struct stream *s);
 };
 
 struct stream {
@@ -74,6 +76,8 @@ void stream_shutdown(struct stream *s);
 void stream_finish(struct stream *s, uint64_t linger_ms);
 /* Closes now; what is queued is lost. */
 void stream_close(struct stream *s);
+/* The same, and the peer sees a reset: what it has got is not all (TCP; a Unix peer sees an end). */
+void stream_reset(struct stream *s);
 
 bool stream_secure(const struct stream *s);
 /* What TLS found wrong, for the log; NULL if nothing. Static text. */

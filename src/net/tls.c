@@ -81,11 +81,12 @@ fail:
     return NULL;
 }
 
-static SSL_CTX *make_client(const char *ca_file, char *why, size_t size)
+static SSL_CTX *make_client(const char *ca_file, bool http, char *why, size_t size)
 {
     ERR_clear_error();
     SSL_CTX *ssl = SSL_CTX_new(TLS_client_method());
-    if (!ssl || !set_common(ssl) || SSL_CTX_set_alpn_protos(ssl, alpn, sizeof(alpn) - 1) != 0) {
+    if (!ssl || !set_common(ssl) ||
+        (http && SSL_CTX_set_alpn_protos(ssl, alpn, sizeof(alpn) - 1) != 0)) {
         explain(why, size, "TLS", NULL);
         goto fail;
     }
@@ -126,9 +127,10 @@ struct tls_context *tls_context_new(const char *cert_file, const char *key_file,
     return wrap(make_server(cert_file, key_file, why, why_size), why, why_size);
 }
 
-struct tls_context *tls_context_new_client(const char *ca_file, char *why, size_t why_size)
+struct tls_context *tls_context_new_client(const char *ca_file, bool http, char *why,
+                                           size_t why_size)
 {
-    return wrap(make_client(ca_file, why, why_size), why, why_size);
+    return wrap(make_client(ca_file, http, why, why_size), why, why_size);
 }
 
 void tls_context_ref(struct tls_context *c)

@@ -17,8 +17,10 @@ struct tls_context;
  * match ... */
 struct tls_context *tls_context_new(const char *cert_file, const char *key_file, char *why,
                                     size_t why_size);
-/* A client's, which trusts those in `ca_file`, or with NULL the system's. */
-struct tls_context *tls_context_new_client(const char *ca_file, char *why, size_t why_size);
+/* A client's, which trusts those in `ca_file`, or with NULL the system's. Unless it speaks HTTP it
+ * offers no protocol (ALPN), since a server may refuse what it does not know. */
+struct tls_context *tls_context_new_client(const char *ca_file, bool http, char *why,
+                                           size_t why_size);
 void tls_context_ref(struct tls_context *c);
 void tls_context_unref(struct tls_context *c); /* accepts NULL */
 

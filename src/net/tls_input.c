@@ -61,11 +61,14 @@ static bool handshake(struct stream *s)
 static bool read_record(struct stream *s)
 {
     char plain[TLS_RECORD_MAX];
+    struct bytes into = s->ops->lend ? s->ops->lend(s) : (struct bytes){NULL, 0};
+    if (!into.len)
+        into = (struct bytes){plain, sizeof(plain)};
     ERR_clear_error();
-    int n = SSL_read(s->tls->ssl, plain, sizeof(plain));
+    int n = SSL_read(s->tls->ssl, into.ptr, (int)into.len);
     if (stopped(s, n))
         return false;
-    s->ops->on_recv(s, (struct bytes){plain, (size_t)n});
+    s->ops->on_recv(s, (struct bytes){into.ptr, (size_t)n});
     return true;
 }
 
@@ -128,7 +131,7 @@ void tls_stream_ended(struct stream *s, int error)
     }
     if (error)
         tls_end(s, error);
-    else if (tls->kept)
+    else if (tls_has_input(tls))
         tls->io_ended = true;
     else if (tls->input == TLS_INPUT_OPEN)
         tls_end(s, -ECONNRESET);
@@ -144,7 +147,7 @@ void tls_stream_pause(struct stream *s)
 void tls_stream_resume(struct stream *s)
 {
     s->tls->paused = false;
-    if (s->tls->kept)
+    if (tls_has_input(s->tls))
         tls_do_later(s->tls);
     else
         io_resume(&s->io);
@@ -155,7 +158,7 @@ void tls_decrypt_kept(struct stream *s)
     struct tls *tls = s->tls;
     char *kept = tls->kept;
     tls->kept = NULL;
-    tls_decrypt(s, slice_make(kept, tls->kept_len));
+    tls_decrypt(s, slice_make(kept, kept ? tls->kept_len : 0));
     free(kept);
     if (!belongs(s, tls) || tls->kept || tls->paused)
         return;

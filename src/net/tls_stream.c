@@ -122,7 +122,7 @@ void tls_free(struct tls *tls)
 
 bool tls_has_input(const struct tls *tls)
 {
-    return tls->kept != NULL;
+    return tls->kept || SSL_pending(tls->ssl) > 0;
 }
 
 size_t tls_queued(const struct tls *tls)
@@ -184,7 +184,7 @@ static void later(struct timer *timer)
         tls_end(s, tls->error);
         return;
     }
-    if (tls->kept && !tls->paused) {
+    if (tls_has_input(tls) && !tls->paused) {
         tls_do_later(tls);
         tls_decrypt_kept(s);
     } else if (tls->owes_drain && io_queued(&s->io) <= IO_CORKED_MAX) {
@@ -197,7 +197,7 @@ void tls_stream_start(struct stream *s)
     struct tls *tls = s->tls;
     tls->stream = s;
     tls->paused = false;
-    if (tls->kept)
+    if (tls_has_input(tls))
         tls_do_later(tls);
     else if (tls->handshaking && !SSL_is_server(tls->ssl))
         tls_decrypt(s, SLICE_NONE);

@@ -10,7 +10,8 @@
  *                                       (say_goodbye)
  *
  * What is written before the handshake is done, or behind a file, waits in the queue. What was
- * received and not decrypted, as the owner paused, is kept on the heap while the io is paused too.
+ * received and not decrypted, as the owner paused, is kept on the heap while the io is paused too;
+ * of a record that was larger than what the owner lent the SSL keeps the rest.
  *
  * Lifetime  Owned by its stream; between loops by the parcel.
  */
@@ -68,7 +69,7 @@ struct tls *tls_new_server(struct tls_context *c);
 struct tls *tls_new_client(struct tls_context *c, const char *host);
 void tls_free(struct tls *tls); /* accepts NULL */
 
-/* Whether there is something to decrypt already: then the io is to be opened paused. */
+/* Whether there is something to decrypt or to deliver already: then the io is to be opened paused. */
 bool tls_has_input(const struct tls *tls);
 size_t tls_queued(const struct tls *tls);
 const char *tls_error(const struct tls *tls);

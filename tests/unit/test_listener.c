@@ -336,7 +336,7 @@ static void with_a_context_its_streams_speak_tls(void **state)
     snprintf(key, sizeof(key), "%s/key", dir);
     assert_true(make_certificate(cert, key, "IP:127.0.0.1", 1));
     struct tls_context *server = tls_context_new(cert, key, why, sizeof(why));
-    struct tls_context *client = tls_context_new_client(cert, why, sizeof(why));
+    struct tls_context *client = tls_context_new_client(cert, true, why, sizeof(why));
     unlink(cert);
     unlink(key);
 

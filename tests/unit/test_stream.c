@@ -2,6 +2,7 @@
 #include "net_certificate.h"
 #include "net_peer.h"
 
+#include "net/listener.h"
 #include "net/tls.h"
 
 #include <errno.h>
@@ -443,6 +444,75 @@ static void finishing_inside_recv_is_the_end_of_callbacks(void **state)
     check_ending_inside_recv(*state, hook_finish);
 }
 
+/* An owner that lends LENT bytes at a time, and pauses after each 5000. */
+enum {
+    LENT = 1000,
+    LENT_TOTAL = 300000
+};
+
+static struct lender {
+    char room[LENT_TOTAL + LENT];
+    size_t len, paused_at;
+} lender;
+
+static struct bytes lender_lend(struct stream *s)
+{
+    (void)s;
+    return (struct bytes){lender.room + lender.len, LENT};
+}
+
+static void lender_recv(struct stream *s, struct bytes data)
+{
+    assert_ptr_equal(data.ptr, lender.room + lender.len);
+    assert_in_range(data.len, 1, LENT);
+    lender.len += data.len;
+    if (lender.len - lender.paused_at < 5000)
+        return;
+    lender.paused_at = lender.len;
+    stream_pause(s);
+}
+
+static const struct stream_ops lender_ops = {lender_recv, peer_end, NULL, lender_lend};
+
+static void bytes_are_received_where_the_owner_says(void **state)
+{
+    struct fixture *f = *state;
+    shake_hands(f);
+    char *noise = make_noise(LENT_TOTAL, 21);
+    lender.len = lender.paused_at = 0;
+    stream_own(f->server.stream, &lender_ops, &f->server);
+    stream_write_slice(f->client.stream, slice_make(noise, LENT_TOTAL));
+    while (lender.len < LENT_TOTAL) {
+        size_t before = lender.len;
+        stream_resume(f->server.stream);
+        wait_for(lender.paused_at > before || lender.len == LENT_TOTAL);
+        for (int i = 0; i < 3; i++)
+            loop_turn(loop, 0);
+        assert_in_range(lender.len - before, 1, 5000 + LENT);
+    }
+    assert_memory_equal(lender.room, noise, LENT_TOTAL);
+    free(noise);
+}
+
+static void a_reset_is_seen_by_the_peer(void **state)
+{
+    (void)state;
+    struct net_address to = net_address_loopback(AF_INET, 0);
+    int listening;
+    assert_int_equal(listener_open(&to, &listening), 0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, &to.any, to.len), 0);
+    struct peer one = {0}, other = {0};
+    peer_own(&one, stream_new(loop, fd, NULL));
+    peer_own(&other, stream_new(loop, accept(listening, NULL, NULL), NULL));
+    stream_reset(one.stream);
+    one.stream = NULL;
+    wait_for(other.ends);
+    assert_int_equal(other.end, -ECONNRESET);
+    peer_done(&other);
+    close(listening);
+}
+
 static void upgrading_hands_the_stream_to_another_owner(void **state)
 {
     struct fixture *f = *state;
@@ -584,7 +654,7 @@ static int group_begin(void **state)
     if (!make_certificate(cert, key, "DNS:a.example", 1))
         return -1;
     server_tls = tls_context_new(cert, key, why, sizeof(why));
-    client_tls = tls_context_new_client(cert, why, sizeof(why));
+    client_tls = tls_context_new_client(cert, true, why, sizeof(why));
     fprintf(stderr, "%s", why);
     unlink(cert);
     unlink(key);
@@ -631,6 +701,8 @@ int main(void)
         BOTH(a_file_that_is_too_short_is_an_error),
         BOTH(closing_inside_recv_is_the_end_of_callbacks),
         BOTH(finishing_inside_recv_is_the_end_of_callbacks),
+        BOTH(bytes_are_received_where_the_owner_says),
+        cmocka_unit_test_setup_teardown(a_reset_is_seen_by_the_peer, begin_plain, finish),
         BOTH(upgrading_hands_the_stream_to_another_owner),
         BOTH(a_stream_moves_between_threads_inside_recv),
         BOTH(a_stream_moves_between_threads_with_what_was_held_back),

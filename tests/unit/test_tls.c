@@ -410,7 +410,7 @@ static void bytes_may_come_one_at_a_time(void **state)
 static struct tls_context *make_client(const char *ca)
 {
     char why[200];
-    struct tls_context *c = tls_context_new_client(ca, why, sizeof(why));
+    struct tls_context *c = tls_context_new_client(ca, true, why, sizeof(why));
     assert_non_null(c);
     return c;
 }
