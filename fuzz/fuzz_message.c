@@ -29,7 +29,9 @@ static void check(struct slice in, const struct message *m)
     FUZZ_CHECK(fuzz_inside(in, m->head) && fuzz_inside(in, m->body));
     FUZZ_CHECK(m->head.len && m->head.len <= MESSAGE_HEAD_MAX);
     FUZZ_CHECK(m->name.len <= MESSAGE_NAME_MAX && m->call <= MESSAGE_CALL_MAX);
-    bool named = m->kind == MESSAGE_EVENT || m->kind == MESSAGE_CALL || m->kind == MESSAGE_CONTROL;
+    bool named = m->kind == MESSAGE_EVENT || m->kind == MESSAGE_CALL ||
+                 m->kind == MESSAGE_COMMAND || m->kind == MESSAGE_CONTROL;
+    FUZZ_CHECK(m->kind != MESSAGE_COMMAND || (!m->binary && m->body.len > 0));
     FUZZ_CHECK(named == (m->name.len > 0));
     FUZZ_CHECK(m->binary || !memchr(in.ptr, '\n', in.len));
     check_as_line(m);

@@ -4,15 +4,16 @@ import { Access } from './access.mjs';
 import { Calls } from './calls.mjs';
 import { systemClock } from './clock.mjs';
 import { hearDeveloper } from './dev.mjs';
+import { Dom } from './dom.mjs';
 import { ServerConnectionError } from './errors.mjs';
 import { Handlers } from './handlers.mjs';
 import { followLife, ownScope } from './life.mjs';
 import { Link } from './link.mjs';
-import { checkedOptions, makeKey, originOf, webSocketUrl } from './options.mjs';
+import { checkedOptions, domShut, makeKey, originOf, webSocketUrl } from './options.mjs';
 import { ownNotes } from './notes.mjs';
 import { Outbox } from './outbox.mjs';
 import { HandlerTarget, ServerEvent } from './target.mjs';
-import { formatEvent } from './wire.mjs';
+import { formatEvent, formatProblem } from './wire.mjs';
 
 /** @typedef {import('./options.mjs').ServerConnectionOptions} ServerConnectionOptions */
 
@@ -82,6 +83,7 @@ export class ServerConnection extends HandlerTarget {
   #outbox;
   #calls;
   #handlers;
+  #dom;
   #options;
   #closing = false;
   #unfollow;
@@ -104,6 +106,7 @@ export class ServerConnection extends HandlerTarget {
     this.#calls = new Calls(push, clock, checked.streamBuffer);
     this.#handlers = new Handlers(this.#outbox, push);
     const whole = webSocketUrl(url);
+    this.#dom = new Dom({}, domShut(checked, whole), (problem) => this.#tell(problem));
     this.#link = new Link({
       url: whole,
       key: makeKey(),
@@ -263,11 +266,21 @@ export class ServerConnection extends HandlerTarget {
   /** @param {import('./wire.mjs').SequencedMessage} message @param {number} size */
   #take(message, size) {
     if (message.kind === 'event') this.#event(message.name, message.data);
+    else if (message.kind === 'command') this.#dom.take(message);
     else if (message.kind === 'call') this.#handlers.serve(message);
     else if (!this.#calls.take(message, size))
       this.#report(
         new ServerConnectionError('unknown-call', `an answer to call ${message.call}, which was never made`),
       );
+  }
+
+  /** What the program wanted could not be done. @param {{ command: string, message: string }} problem */
+  #tell(problem) {
+    try {
+      this.#push(formatProblem(problem));
+    } catch (error) {
+      this.#report(/** @type {ServerConnectionError} */ (error));
+    }
   }
 
   /** @param {string} name @param {any} data */

@@ -141,6 +141,7 @@ export class Line {
     if (!this.#welcome) return this.#greeted(message);
     if (message.kind === 'ack') return this.#acknowledged(message.count);
     if (message.kind === 'control') return this.#controlled(message);
+    if (message.kind === 'command' && message.word === 'problem') throw new WireError('a .problem of the server');
     const size = typeof data === 'string' ? utf8Length(data) : data.byteLength;
     const urgent = this.#inbox.take(size, this.#welcome.window);
     if (urgent) this.#acknowledge();

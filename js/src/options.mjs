@@ -12,6 +12,8 @@ import { isSession } from './welcome.mjs';
  * @property {number} [streamBuffer] bytes that a stream() holds for a slow reader, 16 MiB unless said otherwise
  * @property {number} [closeTimeout] milliseconds that close() may take to deliver what is queued, 30 s unless said
  *   otherwise
+ * @property {boolean} [dom] whether the program may listen to this page's document and change it: yes with a program of the
+ *   page's own origin, no with any other, unless said otherwise
  * @property {any} [WebSocket] its constructor, for a place without one, such as Node 20: that of the npm package `ws`
  * @property {unknown} [webSocketOptions] a third argument for it; with `ws`: `{ origin: 'https://a.example' }`
  * @property {typeof globalThis.fetch} [fetch] asks a server of another origin why it refused; the platform's unless
@@ -40,6 +42,7 @@ export function checkedOptions(given) {
   for (const name of NUMBERS)
     if (typeof options[name] !== 'number' || !(options[name] >= 0)) throw badOption(`${name}: a number from 0`);
   if (options.session != null && !isSession(options.session)) throw badOption('session: 24 of A-Z a-z 0-9 - _');
+  if (options.dom !== undefined && typeof options.dom !== 'boolean') throw badOption('dom: true or false');
   if (typeof options.WebSocket !== 'function') throw badOption('there is no WebSocket here: give one');
   return options;
 }
@@ -90,6 +93,19 @@ export function webSocketUrl(url) {
 export function originOf({ webSocketOptions }, scope) {
   const given = /** @type {any} */ (webSocketOptions)?.origin ?? scope?.origin;
   return typeof given === 'string' ? given : null;
+}
+
+/**
+ * Why a program at `url` has no part in the document around, or null if it has.
+ * @param {ServerConnectionOptions} options @param {string} url of a WebSocket
+ * @returns {string | null}
+ */
+export function domShut({ dom }, url) {
+  const { document, location } = globalThis;
+  if (!document) return 'there is no document here';
+  if (dom === false) return 'the page keeps its document to itself ({ dom: false })';
+  if (dom || new URL(url.replace(/^ws/, 'http')).origin === location.origin) return null;
+  return 'the page has not opened its document to programs of other origins ({ dom: true })';
 }
 
 /** 192 random bits, as 32 characters. */

@@ -18,6 +18,9 @@ const NUMBER_ONLY = new RegExp(`^(?:${NUMBER})$`);
 const TEXT = new RegExp(`^(?:(${NAME})(?:\\?(${NUMBER}))?|([=+!])(${NUMBER})|\\.(${NAME}))(?: (?=[^ \\t])|$)`);
 const BINARY_HEAD = new RegExp(`^(?:(${NAME})(?:\\?(${NUMBER}))?|([=+])(${NUMBER}))$`);
 
+/** The words that are sequenced: what a program wants of its page, and what the page answers if it can't. */
+const COMMANDS = Object.freeze(['dom', 'listen', 'unlisten', 'problem']);
+
 /** @type {Record<string, 'answer' | 'part' | 'failure'>} */
 const ANSWERS = { '=': 'answer', '+': 'part', '!': 'failure' };
 
@@ -26,9 +29,10 @@ const ANSWERS = { '=': 'answer', '+': 'part', '!': 'failure' };
  * @typedef {{ kind: 'event', name: string, data: any, bare: boolean }} EventMessage
  * @typedef {{ kind: 'call', name: string, call: number, data: any, bare: boolean }} CallMessage
  * @typedef {{ kind: 'answer' | 'part' | 'failure', call: number, data: any, bare: boolean }} AnswerMessage
+ * @typedef {{ kind: 'command', word: string, data: any, bare: boolean }} CommandMessage
  * @typedef {{ kind: 'control', word: string, data: any, bare: boolean }} ControlMessage
  * @typedef {{ kind: 'ack', count: number }} AckMessage
- * @typedef {EventMessage | CallMessage | AnswerMessage} SequencedMessage
+ * @typedef {EventMessage | CallMessage | AnswerMessage | CommandMessage} SequencedMessage
  * @typedef {SequencedMessage | ControlMessage | AckMessage} Message
  */
 
@@ -51,6 +55,7 @@ export function parseText(text) {
   const bare = head.length === text.length;
   if (word === 'ack') return { kind: 'ack', count: number(text.slice(head.length)) };
   const data = bare ? null : parseJson(text.slice(head.length));
+  if (COMMANDS.includes(word)) return command(word, data, bare);
   if (word !== undefined) return { kind: 'control', word, data, bare };
   if (answer === undefined) return request(name, call, data, bare);
   if (bare && answer !== '=') throw new WireError(`no JSON after ${answer}CALL`);
@@ -82,6 +87,12 @@ function request(name, call, data, bare) {
   return call === undefined
     ? { kind: 'event', name, data, bare }
     : { kind: 'call', name, call: number(call), data, bare };
+}
+
+/** @param {string} word @param {any} data @param {boolean} bare @returns {CommandMessage} */
+function command(word, data, bare) {
+  if (bare) throw new WireError(`no JSON after .${word}`);
+  return { kind: 'command', word, data, bare };
 }
 
 /** @param {string} digits */
@@ -157,6 +168,11 @@ export function formatPart(call, data) {
 /** @param {number} call @param {string} message @returns {Outgoing} */
 export function formatFailure(call, message) {
   return format(`!${call}`, { message });
+}
+
+/** The page can't do what the program wants. @param {any} problem @returns {Outgoing} */
+export function formatProblem(problem) {
+  return format('.problem', problem);
 }
 
 /** @param {string} word @param {any} [data] @returns {string} */

@@ -131,10 +131,29 @@ test('control messages are not counted', () => {
   const { last } = opened();
   last().receive('.ping');
   last().receive('.future {"a":1}');
-  last().receive('.dom []');
   last().receive('a');
   last().lose();
   assert.equal(last().protocols[3], 'received.1');
+});
+
+test('commands to the page are counted, and answered by a problem where there is no document', () => {
+  const { last } = opened();
+  last().receive('.listen {"on":"click"}');
+  last().receive('.dom []');
+  last().receive('.unlisten {}');
+  const why = 'there is no document here';
+  assert.deepEqual(
+    last().take(),
+    ['listen', 'dom', 'unlisten'].map((command) => `.problem ${JSON.stringify({ command, message: why })}`),
+  );
+  last().lose();
+  assert.equal(last().protocols[3], 'received.3');
+});
+
+test('a command that only a page may send ends the session', () => {
+  const { last } = opened();
+  last().receive('.problem {}');
+  assert.equal(last().closedWith.code, 4400);
 });
 
 test('no more than the window goes out unacknowledged, and bufferedAmount shows the rest', () => {

@@ -43,6 +43,7 @@ function format(message) {
       return wire.formatAnswer(message.call, data).payload;
     case 'part':
       return wire.formatPart(message.call, data).payload;
+    case 'command':
     case 'control':
       return wire.formatControl(message.word, data);
     default:

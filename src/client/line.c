@@ -21,8 +21,8 @@ int httpsocket_line_read(const char *in, size_t len, size_t seen, size_t max,
     case PARSE_OK:
         break;
     }
-    if (m.kind == MESSAGE_CONTROL) {
-        *why = "a control message, which is the protocol's own";
+    if (m.kind == MESSAGE_CONTROL || m.kind == MESSAGE_COMMAND) {
+        *why = "a message that begins with a dot is the protocol's own";
         return -EINVAL;
     }
     *ret = form_public(&m, name);

@@ -89,6 +89,8 @@ static void acknowledge_soon(struct httpsocket *c)
 static void deliver(struct httpsocket *c, const struct message *m)
 {
     char name[MESSAGE_NAME_MAX + 1];
+    if (m->kind == MESSAGE_COMMAND)
+        return; /* the program wants something of a page, and we are none */
     struct httpsocket_message told = form_public(m, name);
     if (!told.name && calls_answered(c, &told))
         return;
@@ -108,6 +110,8 @@ void receive(struct httpsocket *c, bool binary, struct slice data)
         link_breach(c, m.why);
     } else if (c->state == CLIENT_GREETING) {
         take_welcome(c, binary, &m);
+    } else if (message_is_problem(&m)) {
+        link_breach(c, "a .problem, which only a client has");
     } else if (m.kind == MESSAGE_CONTROL) {
         take_control(c, &m);
     } else {

@@ -48,8 +48,23 @@ static void close_session(struct page *p, const struct message *m)
     json_decref(value);
 }
 
+/* `.listen {…}`, `.unlisten {…}`, `.dom {…}`, `.dom […]`. What is in there the page checks. */
+static void pass_to_page(struct page *p, const struct message *m)
+{
+    bool several = slice_equal(m->name, SLICE_LITERAL("dom")) && m->body.ptr[0] == '[';
+    if (p->plain)
+        refuse(p, "program.protocol_error", "a client of the plain form is no page", m->name);
+    else if (m->body.ptr[0] != '{' && !several)
+        refuse(p, "program.protocol_error", "the command takes a JSON object", m->name);
+    else
+        session_send(p->session, m);
+}
+
 static const struct command commands[] = {
     {"close", false, close_session},
+    {"dom", false, pass_to_page},
+    {"listen", false, pass_to_page},
+    {"unlisten", false, pass_to_page},
 };
 
 void page_command(struct page *p, const struct message *m)

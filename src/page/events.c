@@ -129,7 +129,9 @@ static void deliver(struct page *p, const struct message *m)
         return;
     }
     p->spoke = true;
-    if (p->plain)
+    if (m->kind == MESSAGE_COMMAND)
+        page_command(p, m);
+    else if (p->plain)
         page_plain_send(p, m);
     else
         session_send(p->session, m);

@@ -35,7 +35,7 @@ struct page_config {
 
 struct page_counts {
     uint64_t started, now, refused_limit, refused_rate, failed_start, failed_answer,
-        protocol_errors, killed;
+        protocol_errors, killed, problems;
 };
 
 /* All that the pages of one worker share. Fill in what is borrowed, then page_host_init(). */

@@ -78,6 +78,7 @@ struct page {
     bool session_done; /* session_end or session_abort has been called */
     bool attached;     /* has been, at least once */
     bool spoke;        /* the program has written a message on descriptor 3 */
+    uint32_t problems; /* of the page with what the program wanted of it, so far */
     bool excess;       /* it was logged that stdout goes on after the answer */
     bool shut;         /* end of file was sent on descriptor 3 */
     bool let_go;

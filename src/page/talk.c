@@ -1,11 +1,31 @@
 /* talk.c - what a session asks of its program. */
 #include "page/parts.h"
 
+#include "base/log.h"
+
+/* A page may say any number of them; the log has the first of each page. */
+enum {
+    PROBLEMS_LOGGED_MAX = 20
+};
+
+static void note_problem(struct page *p, const struct message *m)
+{
+    p->host->counts.problems++;
+    if (p->problems++ >= PROBLEMS_LOGGED_MAX)
+        return;
+    log_warn("page.problem", log_quoted("program", p->file), log_text("session", p->mark),
+             log_quoted("problem", m->body));
+    page_dev_line(p, m->body);
+    page_dev_tell(p);
+}
+
 static void on_message(struct session *s, const struct message *m)
 {
     struct page *p = session_owner(s);
     if (p->shut || !page_pipe_open(&p->events))
         return; /* the program takes no more: it is not acknowledged */
+    if (message_is_problem(m))
+        note_problem(p, m);
     page_events_write(p, m);
     p->untaken++;
     page_events_taken(p);

@@ -48,6 +48,14 @@ static enum message_kind kind_of(char first)
     }
 }
 
+/* The words that are sequenced. */
+static bool is_command(struct slice word)
+{
+    return slice_equal(word, SLICE_LITERAL("dom")) || slice_equal(word, SLICE_LITERAL("listen")) ||
+           slice_equal(word, SLICE_LITERAL("unlisten")) ||
+           slice_equal(word, SLICE_LITERAL("problem"));
+}
+
 /* NAME, NAME?CALL */
 static enum parse_status parse_named(struct slice head, struct message *m)
 {
@@ -74,6 +82,8 @@ static enum parse_status parse_head(struct slice head, struct message *m)
     struct slice rest = slice_skip(head, 1);
     if (m->kind == MESSAGE_CONTROL) {
         m->name = rest;
+        if (is_command(rest))
+            m->kind = MESSAGE_COMMAND;
         return is_name(rest) ? PARSE_OK : bad(m, "a control message without a word");
     }
     return is_number(rest, MESSAGE_CALL_MAX, &m->call)
@@ -89,13 +99,16 @@ static bool is_ack(const struct message *m)
 /* Control messages only between program and server: what they carry is theirs to say. */
 static bool may_be_bytes(const struct message *m, bool on_line)
 {
-    return m->kind != MESSAGE_FAILURE && (on_line || m->kind != MESSAGE_CONTROL);
+    return m->kind != MESSAGE_FAILURE && m->kind != MESSAGE_COMMAND &&
+           (on_line || m->kind != MESSAGE_CONTROL);
 }
 
 static enum parse_status take_nothing(struct message *m)
 {
     if (m->kind == MESSAGE_PART || m->kind == MESSAGE_FAILURE)
         return bad(m, "an answer that needs JSON and has none");
+    if (m->kind == MESSAGE_COMMAND)
+        return bad(m, "a command that needs JSON and has none");
     return is_ack(m) ? bad(m, "an acknowledgement without its number") : PARSE_OK;
 }
 

@@ -23,18 +23,25 @@ enum message_kind {
     MESSAGE_ANSWER,  /* =CALL */
     MESSAGE_PART,    /* +CALL */
     MESSAGE_FAILURE, /* !CALL */
-    MESSAGE_CONTROL, /* .WORD: the protocol's own; not sequenced */
+    MESSAGE_COMMAND, /* .listen, .unlisten, .dom, and the page's .problem: sequenced, always text */
+    MESSAGE_CONTROL, /* any other .WORD: the protocol's own; not sequenced */
 };
 
 struct message {
     enum message_kind kind;
     bool binary;       /* body is bytes, not JSON */
     struct slice head; /* as written: `photo?7`, `=7`, `.ack` */
-    struct slice name; /* of EVENT, CALL, and CONTROL (without the dot) */
+    struct slice name; /* of EVENT, CALL, and COMMAND and CONTROL (without the dot) */
     uint64_t call;     /* of CALL, ANSWER, PART, FAILURE; the N of `.ack N` */
     struct slice body; /* JSON text (empty: null), or bytes */
     const char *why;   /* with PARSE_BAD: a static text */
 };
+
+/* Does the client send this COMMAND? The others come from the server. */
+static inline bool message_is_problem(const struct message *m)
+{
+    return m->kind == MESSAGE_COMMAND && slice_equal(m->name, SLICE_LITERAL("problem"));
+}
 
 /* One whole WebSocket message; never PARSE_MORE. A text must already be valid UTF-8. */
 enum parse_status message_parse_text(struct slice text, struct message *ret);

@@ -64,6 +64,8 @@ void session_receive(struct session_wire *wire, bool binary, struct slice data)
         session_breach(s, m.why);
     else if (data.len > s->config->message_max)
         session_breach(s, "more than maxMessage");
+    else if (m.kind == MESSAGE_COMMAND && !message_is_problem(&m))
+        session_breach(s, "a command of the server, from the client");
     else if (m.kind == MESSAGE_CONTROL)
         receive_control(s, &m);
     else

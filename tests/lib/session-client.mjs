@@ -4,6 +4,9 @@ import { EventEmitter, once } from 'node:events';
 import WebSocket from 'ws';
 import { request } from './request.mjs';
 
+/** What the program wants of its page: sequenced. */
+const COMMAND = /^\.(dom|listen|unlisten) /;
+
 export const newKey = () => randomBytes(18).toString('base64url');
 
 /**
@@ -56,7 +59,7 @@ export class SessionClient extends EventEmitter {
 
   #receive(data, binary, welcomed) {
     const text = binary ? null : data.toString();
-    if (text?.startsWith('.')) {
+    if (text?.startsWith('.') && !COMMAND.test(text)) {
       this.control.push(text);
       if (text.startsWith('.welcome ')) {
         const welcome = JSON.parse(text.slice(9));

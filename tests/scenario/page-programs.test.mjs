@@ -664,9 +664,9 @@ describe('odd programs', () => {
   });
 
   test('wants a command that this server does not know: it is told by the log, the page by its close', async () => {
-    const { client } = await openPage(odd('wants-listen'));
+    const { client } = await openPage(odd('wants-wings'));
     await client.connect().catch(() => {});
-    await server.logged(/program.unsupported .*command=listen/);
+    await server.logged(/program.unsupported .*command=fly/);
     await nothingIsLeft();
   });
 

@@ -121,6 +121,13 @@ test('a message above message-max is 1009', async () => {
   assert.equal((await ws.closed).code, 1009);
 });
 
+test('is no page: a program that wants to listen to it has failed', async () => {
+  const ws = await open();
+  ws.send('listen');
+  assert.deepEqual(await ws.closed, { code: 4500, reason: 'program-failed reason=protocol' });
+  await server.logged(/error program.protocol_error .*command=listen .*plain form/);
+});
+
 test('where there is no program: 404', async () => {
   const { status, headers } = await knock(`${server.url}/nothing`, { origin: '' });
   assert.deepEqual([status, headers['script-access-reason']], [404, 'no-program']);

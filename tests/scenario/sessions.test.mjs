@@ -302,6 +302,40 @@ for (const threads of [1, 4]) {
         await finish(client);
       });
 
+      test('commands to the page keep their place among the events, and are repeated after a drop', async () => {
+        const { client } = await connected(url('talk'), { acknowledge: false });
+        const lines = ['before 1', '.listen {"on":"click","as":"hit"}', '.dom [{"op":"text"}]', 'between 2', '.dom {"op":"text"}', '.unlisten {"as":"hit"}', 'after 3'];
+        client.send(`write ${JSON.stringify(`${lines.join('\n')}\n`)}`);
+        await client.next(/^before/);
+        await client.next(/^after/);
+        assert.deepEqual(client.messages.slice(-lines.length), lines);
+        await client.cut();
+        client.received -= 4; // as if these had not come
+        const known = client.messages.length;
+        await client.connect();
+        await client.next(/^after/);
+        assert.deepEqual(client.messages.slice(known, known + 4), lines.slice(-4));
+        await finish(client);
+      });
+
+      test('what the page could not do reaches the program, in order, and the log', async () => {
+        const { client } = await connected(url('talk'));
+        const pid = await pidOf(client);
+        client.send('.problem {"command":"listen","message":"no such field"}');
+        client.send('say 1');
+        assert.equal(await client.next(/problem/), 'echo [".problem", {"command": "listen", "message": "no such field"}]');
+        await client.next(/say/);
+        await server.logged(/warn page.problem .*problem=".*no such field/);
+        await until(() => client.control.includes('.ack 2'));
+        for (let i = 0; i < 100; i++) client.send('.problem {"n":1}');
+        client.send('say 2');
+        await client.next(/say", 2/);
+        assert.equal(client.messages.filter((line) => line.startsWith('echo [".problem"')).length, 101);
+        assert.ok(server.log.filter((line) => line.includes('page.problem') && line.includes('n\\":1')).length < 100);
+        assert.ok(alive(pid));
+        await finish(client);
+      });
+
       const breaches = {
         'a name that is none': 'n\u00e5me 1',
         'an event of the protocol that is malformed': '.ack x',
@@ -315,6 +349,8 @@ for (const threads of [1, 4]) {
         'JSON that is too deep': `say ${'['.repeat(513)}${']'.repeat(513)}`,
         'bytes without a head': Buffer.from('no line feed at all'),
         'a binary message that is reserved': Buffer.from('\x01x'),
+        'a command, which is for the program to give': '.listen {"on":"click"}',
+        'a problem without JSON': '.problem',
         'a control message of bytes': Buffer.from('.ack\n1'),
       };
       for (const [name, message] of Object.entries(breaches)) {
@@ -408,6 +444,8 @@ for (const threads of [1, 4]) {
       for (const [name, line] of Object.entries({
         'a line that is none': '\x01\n', 'an empty line': '\n', 'a name with another character': 'a,b 1\n', 'a length that is none': 'a @x\n',
         'a byte count and no LF': 'a @1\nbc', 'JSON that is none': 'a {\n', 'text that is not UTF-8': 'a "\udcff"\n', 'a command that nobody knows': '.fly {}\n',
+        'a command of bytes': '.dom @1\nx\n', 'a command without JSON': '.listen\n', 'a command that takes an object': '.listen [{}]\n',
+        'a command with a number': '.dom 5\n', 'a command of the page': '.problem {}\n',
       })) {
         test(`a program that writes ${name}: 4500, and its line is in the log`, async () => {
           const { client } = await connected(url('talk'));

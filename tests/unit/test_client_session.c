@@ -238,7 +238,8 @@ static void what_breaks_the_rules_ends_the_session_with_4400(void **state)
     (void)state;
     static const char *const first[] = {
         "x 1", ".ack 0", ".welcome", ".welcome {}", WELCOME("false", "1"), "x\n"};
-    static const char *const later[] = {".ack 1", ".ack", "a  1", "=x", "a {", "", "!1 {"};
+    static const char *const later[] = {".ack 1", ".ack", "a  1", "=x",          "a {",
+                                        "",       "!1 {", ".dom", ".problem {}", ".dom\n"};
     for (size_t i = 0; i < COUNT_OF(first) + COUNT_OF(later); i++) {
         bool welcomed = i >= COUNT_OF(first);
         if (i > 0)
@@ -293,6 +294,19 @@ static void controls_are_answered_or_ignored(void **state)
     assert_string_equal(hear(), ".pong");
     say("a 1");
     assert_string_equal(hear(), ".ack 1");
+    assert_string_equal(events, "open|a 1|");
+}
+
+static void what_is_for_pages_counts_and_is_passed_over(void **state)
+{
+    (void)state;
+    greet();
+    say(".listen {\"on\":\"click\"}");
+    say(".dom []");
+    say(".unlisten {}");
+    say("a 1");
+    while (strcmp(hear(), ".ack 4") != 0)
+        ;
     assert_string_equal(events, "open|a 1|");
 }
 
@@ -492,6 +506,7 @@ int main(void)
         session_test(another_session_is_not_taken_for_ours),
         session_test(another_id_is_not_taken_for_ours),
         session_test(controls_are_answered_or_ignored),
+        session_test(what_is_for_pages_counts_and_is_passed_over),
         session_test(the_window_holds_back_and_the_buffer_says_would_block),
         session_test(what_was_queued_too_large_for_the_server_ends_it_and_is_told),
         session_test(only_what_can_be_sent_is_taken),

@@ -107,6 +107,22 @@ static void calls_answers_and_the_servers_own(void **state)
     assert_slice(m.head, ".close");
 }
 
+static void commands_to_the_page_are_told_from_the_other_words(void **state)
+{
+    (void)state;
+    static const char *const commands[] = {".dom []\n", ".listen {}\n", ".unlisten {}\n",
+                                           ".problem {}\n"};
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        assert_int_equal(parse_line(commands[i], 100), PARSE_OK);
+        assert_int_equal(m.kind, MESSAGE_COMMAND);
+        assert_int_equal(message_is_problem(&m), i == 3);
+    }
+    assert_int_equal(parse_line(".domino {}\n", 100), PARSE_OK);
+    assert_int_equal(m.kind, MESSAGE_CONTROL);
+    assert_int_equal(parse_line("problem {}\n", 100), PARSE_OK);
+    assert_false(message_is_problem(&m));
+}
+
 static const char *const refused[] = {
     "\n",
     " \n",
@@ -134,6 +150,9 @@ static const char *const refused[] = {
     "photo @18446744073709551617\nx\n",
     "photo @99999999999999999999999999\n",
     "!7 @1\nx\n",
+    ".dom @1\nx\n",
+    ".dom\n",
+    ".listen\n",
     "=x @1\nx\n",
     "=x @0\n\n",
     "a?b @0\n\n",
@@ -291,6 +310,7 @@ int main(void)
         cmocka_unit_test(a_line_may_announce_bytes),
         cmocka_unit_test(want_says_how_many_bytes_it_takes),
         cmocka_unit_test(calls_answers_and_the_servers_own),
+        cmocka_unit_test(commands_to_the_page_are_told_from_the_other_words),
         cmocka_unit_test(anything_else_is_refused),
         cmocka_unit_test(a_message_has_head_one_byte_and_body_within_the_limit),
         cmocka_unit_test(a_line_that_never_ends_is_refused),

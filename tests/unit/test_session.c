@@ -352,6 +352,19 @@ static void rubbish_is_a_breach(void **state)
     wire_free(w);
 }
 
+static void a_command_of_the_server_is_a_breach_and_a_problem_is_a_message(void **state)
+{
+    (void)state;
+    struct wire *w = attach(0);
+    hear(w, ".problem {\"command\":\"dom\"}");
+    assert_int_equal(f.got_count, 1);
+    assert_string_equal(f.got[0], ".problem {\"command\":\"dom\"}");
+    hear(w, ".dom {}");
+    assert_int_equal(w->close_code, 4400);
+    assert_int_equal(f.got_count, 1);
+    wire_free(w);
+}
+
 static void more_than_the_window_is_a_breach(void **state)
 {
     (void)state;
@@ -659,6 +672,7 @@ int main(void)
         T(ack_of_what_was_not_sent_is_a_breach),
         T(an_ack_that_falls_back_is_a_breach),
         T(rubbish_is_a_breach),
+        T(a_command_of_the_server_is_a_breach_and_a_problem_is_a_message),
         T(more_than_the_window_is_a_breach),
         T(acknowledges_within_a_second_and_after_64_messages_at_once),
         T(acknowledges_at_once_after_a_quarter_of_the_window),

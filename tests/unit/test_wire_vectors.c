@@ -13,8 +13,9 @@
 #include "vectors.h"
 
 static const char *const kinds[] = {
-    [MESSAGE_EVENT] = "event", [MESSAGE_CALL] = "call",       [MESSAGE_ANSWER] = "answer",
-    [MESSAGE_PART] = "part",   [MESSAGE_FAILURE] = "failure", [MESSAGE_CONTROL] = "control",
+    [MESSAGE_EVENT] = "event",     [MESSAGE_CALL] = "call",       [MESSAGE_ANSWER] = "answer",
+    [MESSAGE_PART] = "part",       [MESSAGE_FAILURE] = "failure", [MESSAGE_CONTROL] = "control",
+    [MESSAGE_COMMAND] = "command",
 };
 
 static bool is_payload(const json_t *parsed, const struct message *m)
@@ -34,7 +35,7 @@ static bool is_parsed(const json_t *parsed, const struct message *m)
     if (ack)
         return m->kind == MESSAGE_CONTROL && slice_equal(m->head, SLICE_LITERAL(".ack")) &&
                vector_is_number(vector_text(parsed, "count"), true, m->call);
-    bool control = m->kind == MESSAGE_CONTROL;
+    bool control = m->kind == MESSAGE_CONTROL || m->kind == MESSAGE_COMMAND;
     return slice_equal(vector_text(parsed, "kind"), slice_of(kinds[m->kind])) &&
            slice_equal(vector_text(parsed, control ? "word" : "name"), m->name) &&
            vector_is_number(vector_text(parsed, "call"), m->kind != MESSAGE_EVENT && !control,

@@ -165,10 +165,10 @@ def closes_session():
     until_end_of_file()
 
 
-def wants_listen():
+def wants_wings():
     out(PAGE)
     os.close(1)
-    os.write(3, b'.listen {"on":"click","as":"clicked"}\n')
+    os.write(3, b'.fly {"to":"the moon"}\n')
     until_end_of_file()
 
 

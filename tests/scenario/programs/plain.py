@@ -16,6 +16,8 @@ for line in page:
         connection.sendall(b"message [1,2]\n")
     elif line == b'message "other"\n':
         connection.sendall(b"other 1\n")
+    elif line == b'message "listen"\n':
+        connection.sendall(b'.listen {"on":"click"}\n')
     elif line == b'message "exit"\n':
         sys.exit(0)
     elif line == b'message "fail"\n':
