@@ -1,6 +1,7 @@
 #include "daemon/config.h"
 
 #include "daemon/access_settings.h"
+#include "daemon/sdk.h"
 #include "daemon/value.h"
 
 #include <stdio.h>
@@ -303,6 +304,10 @@ bool config_check(struct config *c, struct text *why)
                     *c->tls_cert ? "tls-key" : "tls-cert");
         return false;
     }
+    if (*c->sdk && strcmp(c->sdk, "none") && !sdk_is(c->sdk)) {
+        text_printf(why, "sdk: there are no helpers in %s (expected python/httpsocket)", c->sdk);
+        return false;
+    }
     return true;
 }
 
@@ -328,9 +333,10 @@ void config_fixed_changes(const struct config *old, const struct config *now, st
         old->bans_max != now->bans_max,
         old->rates_max != now->rates_max,
         old->dev != now->dev,
+        strcmp(old->sdk, now->sdk),
     };
     static const char *const names[] = {"listen",       "threads",  "admin",     "tls-cert", "root",
-                                        "sessions-max", "bans-max", "rates-max", "dev"};
+                                        "sessions-max", "bans-max", "rates-max", "dev",      "sdk"};
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
         if (changed[i])
             text_printf(ret, "%s%s", ret->len ? "," : "", names[i]);

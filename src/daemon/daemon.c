@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "daemon/operator.h"
 #include "daemon/reload.h"
+#include "daemon/sdk.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -169,6 +170,7 @@ static int start(struct control *c)
     struct daemon *d = &c->daemon;
     d->worker_count = count_workers(d->config);
     int *descriptors = calloc(d->worker_count * d->config->listen.count, sizeof(*descriptors));
+    d->sdk = sdk_find(d->config->sdk);
     d->loop = loop_new();
     d->workers = calloc(d->worker_count, sizeof(*d->workers));
     d->limits = page_limits_new((uint32_t)d->config->programs_max,
@@ -215,6 +217,7 @@ static void end(struct control *c)
     bans_free(d->tables.bans);
     rates_free(d->tables.rates);
     tls_context_unref(d->tls);
+    free(d->sdk);
     config_free(d->config);
     config_free(d->config_old);
 }

@@ -15,6 +15,7 @@ struct daemon {
     struct loop *loop;         /* of the control thread */
     struct tls_context *tls;   /* NULL: plain */
     struct page_limits *limits;
+    char *sdk; /* NULL: no helpers for programs */
     struct guard_tables tables;
     struct access_counts access_counts; /* of the control thread */
     struct worker *workers;

@@ -146,6 +146,7 @@ int worker_start(struct worker *w, struct daemon *daemon, uint16_t index, const 
         .sessions = w->sessions,
         .server_name = SLICE_LITERAL("httpsocket/" HTTPSOCKET_VERSION),
         .root = slice_of(site_root(w->site)),
+        .sdk = daemon->sdk ? slice_of(daemon->sdk) : SLICE_NONE,
     };
     int error = page_host_init(&w->pages);
     if (error == 0)

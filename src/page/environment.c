@@ -191,6 +191,18 @@ static void add_own(struct environment *env, const struct environment_spec *spec
         add(env, "HTTPSOCKET_CONNECT", SLICE_LITERAL("1"));
 }
 
+/* Only Python has a variable that adds to where it looks for libraries and takes nothing away. */
+static void add_sdk(struct environment *env, struct slice sdk)
+{
+    if (sdk.len == 0)
+        return;
+    add(env, "HTTPSOCKET_SDK", sdk);
+    begin(env, SLICE_LITERAL("PYTHONPATH"));
+    append(env, sdk);
+    append(env, SLICE_LITERAL("/python"));
+    finish(env);
+}
+
 static void add_inherited(struct environment *env)
 {
     static const char *const names[] = {"HOME",     "USER", "LANG",  "LC_ALL",
@@ -230,6 +242,7 @@ int environment_build(struct environment *env, const struct environment_spec *sp
     add_body(env, spec);
     add_headers(env, spec->request);
     add_own(env, spec);
+    add_sdk(env, spec->sdk);
     return env->failed || !list_up(env) ? -ENOMEM : 0;
 }
 

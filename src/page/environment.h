@@ -7,6 +7,8 @@
  * own headers, and Sec-WebSocket-*, which hold the key of the session. Authorization is kept: it is
  * the program that answers 401.
  *
+ * Where there are helpers for programs, HTTPSOCKET_SDK says so, and PYTHONPATH leads to Python's.
+ *
  * Of the server's own environment a program gets PATH, HOME, USER, LANG, LC_ALL, LC_CTYPE, TZ and
  * TMPDIR.
  *
@@ -26,6 +28,7 @@ struct environment_spec {
     struct slice file;     /* of the program */
     struct slice root;     /* DOCUMENT_ROOT; may be empty */
     struct slice software; /* SERVER_SOFTWARE */
+    struct slice sdk;      /* folder of the helpers; may be empty */
     const struct net_address *peer, *local;
     bool secure;
     bool has_length; /* there is a body, of this length */

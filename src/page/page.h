@@ -56,6 +56,7 @@ struct page_host {
     struct ws_counts ws_counts;
     struct slice server_name; /* SERVER_SOFTWARE */
     struct slice root;        /* DOCUMENT_ROOT; absolute */
+    struct slice sdk;         /* HTTPSOCKET_SDK; may be empty */
     struct list pages;
     /* The rest is the room's own. */
     struct list connecting;      /* pages whose direct client still waits for the header block */

@@ -145,6 +145,7 @@ static int build_environment(struct page *p, struct environment *env)
         .file = p->file,
         .root = p->host->root,
         .software = p->host->server_name,
+        .sdk = p->host->sdk,
         .peer = &peer,
         .local = &local,
         .secure = p->x->secure,

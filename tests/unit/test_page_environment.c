@@ -53,6 +53,7 @@ static void build(struct setting *s, const char *request, struct environment *en
         .file = SLICE_LITERAL("/srv/a/chat.py"),
         .root = SLICE_LITERAL("/srv"),
         .software = SLICE_LITERAL("test/1"),
+        .sdk = SLICE_LITERAL("/srv/sdk"),
         .peer = &s->peer,
         .local = &s->local,
         .session = SLICE_LITERAL("ID"),
@@ -85,6 +86,8 @@ static void the_meta_variables_of_rfc_3875_4_1(void **state)
         {"REMOTE_PORT", "4711"},
         {"HTTPSOCKET_FD", "3"},
         {"HTTPSOCKET_SESSION", "ID"},
+        {"HTTPSOCKET_SDK", "/srv/sdk"},
+        {"PYTHONPATH", "/srv/sdk/python"},
         {"HTTP_HOST", "a.example:8080"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)

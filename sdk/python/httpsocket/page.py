@@ -1,0 +1,345 @@
+"""A page and its conversation, in the plain form that blocks; httpsocket.aio has the same for asyncio."""
+from __future__ import annotations
+
+import collections
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Generator, Iterator, Mapping
+from typing import Any, NoReturn
+
+from .answer import HTML, Answer
+from .commands import Commands
+from .handlers import Failure, Handlers
+from .request import Request
+from .wire import NOTHING, Message, Reader, checked_name, line
+
+CALL_SECONDS = 30.0
+QUEUE_MAX = 16 * 1024 * 1024  # bytes that are read ahead while something else is waited for
+
+
+class Ended(SystemExit):
+    """The session is over. Uncaught it ends the program in good order, as the end of a session should."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+
+
+class CallError(Exception):
+    """The page answered a call with a failure; `data` is all it said."""
+
+    def __init__(self, data: Any) -> None:
+        message = data.get("message") if isinstance(data, dict) else None
+        super().__init__(message if isinstance(message, str) else "the call failed")
+        self.data = data
+
+
+class Event:
+    """What the page sent, where the program reads it itself: `for event in page`. A call wants answer(), or fail()."""
+
+    __slots__ = ("_page", "_number", "name", "data", "call")
+    __match_args__ = ("name", "data")
+
+    def __init__(self, page: Commands, message: Message) -> None:
+        self._page, self._number = page, message.call
+        self.name, self.data, self.call = message.name, message.data, message.kind == "call"
+
+    def answer(self, data: Any = NOTHING) -> Any:
+        return self._page._post(f"={self._number}", data)
+
+    def part(self, data: Any) -> Any:
+        """One of several answers; answer() ends them."""
+        return self._page._post(f"+{self._number}", data)
+
+    def fail(self, message: str, **more: Any) -> Any:
+        return self._page._post(f"!{self._number}", {"message": message, **more})
+
+    def __repr__(self) -> str:
+        return f"<{'call' if self.call else 'event'} {self.name} {str(self.data)[:60]}>"
+
+
+class Shown:
+    """The page's making: the request, and the answer to it."""
+
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+        self.request = Request(environment)
+        #: A script or a device connects straight to the program: no page is wanted.
+        self.direct = environment.get("HTTPSOCKET_CONNECT") == "1"
+        #: The session's id; empty where there is none.
+        self.session = environment.get("HTTPSOCKET_SESSION", "")
+        self._answer = Answer(self.direct)
+
+    def show(self, body: str | bytes = "", type: str = HTML, *, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+        """Answers the request with this page, whole. For a direct connection it accepts, and the body is not wanted."""
+        self.begin(type, status=status, headers=headers)
+        self.write(body)
+        self.end()
+
+    def begin(self, type: str = HTML, *, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+        """Begins a page that is written in pieces, by write() or print(); end() completes it."""
+        self._answer.begin(type, status=status, headers=headers)
+
+    def write(self, body: str | bytes) -> None:
+        self._answer.write(body)
+
+    def end(self) -> None:
+        """The page is complete. What is printed from now on goes to the server's log."""
+        self._answer.end()
+
+    def refuse(self, status: int = 401, message: str = "", *, realm: str = "", retry: float | None = None, path: str = "") -> NoReturn:
+        """Answers with this status instead of a page, and ends the program.
+
+        401 keeps the client's scripts away from here for a minute, or for `retry` seconds; `path` says from where down. With
+        `realm` a browser asks its user for a name and a password, which are the request's header `authorization` next time.
+        """
+        self._answer.refuse(status, message, realm, retry, path)
+
+
+class Page(Shown, Handlers, Commands):
+    """The page that this program has made. send() and the other commands may be used by any thread; one thread reads."""
+
+    def __init__(self, fd: int | None = None, environment: Mapping[str, str] = os.environ) -> None:
+        Shown.__init__(self, environment)
+        Handlers.__init__(self)
+        Commands.__init__(self)
+        self._fd = int(environment.get("HTTPSOCKET_FD", "-1")) if fd is None else fd
+        self._socket: socket.socket | None = None
+        self._reader = Reader()
+        self._queue: collections.deque[Message] = collections.deque()
+        self._queued = 0
+        self._at_end = False
+        self._waiting: dict[int, collections.deque[Message]] = {}
+        self._reading, self._writing = threading.Lock(), threading.RLock()
+
+    # ---- what comes ----
+
+    def run(self) -> None:
+        """Calls the decorated functions until the session is over. One that raises is reported, and the others go on."""
+        try:
+            due = [time.monotonic() + seconds for seconds, _ in self._timers]
+            while True:
+                if (message := self._next(min(due) if due else None)) is not None:
+                    self._dispatch(message)
+                elif self._at_end:
+                    break
+                for i, (seconds, function) in enumerate(self._timers):
+                    if due[i] <= (now := time.monotonic()):
+                        due[i] = max(due[i] + seconds, now)
+                        self._guarded(function)
+        except Ended:
+            pass
+        self._finish()
+
+    def __iter__(self) -> Iterator[Event]:
+        """Events and calls for which there is no function, until the session is over."""
+        while (event := self.next()) is not None:
+            yield event
+        self._finish()
+
+    def next(self, timeout: float | None = None) -> Event | None:
+        """The next event or call for which there is no function. None: the session is over (`over`), or the time is."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while (message := self._next(deadline)) is not None:
+            known = self._calls if message.kind == "call" else self._events
+            if message.kind != "system" and message.name not in known and not message.problem:
+                return Event(self, message)
+            self._dispatch(message)
+        return None
+
+    @property
+    def over(self) -> bool:
+        """The session has ended, and all that came before has been read."""
+        return self._at_end and not self._queue
+
+    # ---- calls ----
+
+    def call(self, name: str, data: Any = NOTHING, timeout: float | None = CALL_SECONDS) -> Any:
+        """The page's answer. CallError: it failed; TimeoutError; Ended. What else comes meanwhile is heard afterwards."""
+        messages = self._ask(name, data, timeout)
+        message = next(messages)
+        messages.close()
+        return only_answer(name, message)
+
+    def stream(self, name: str, data: Any = NOTHING, timeout: float | None = CALL_SECONDS) -> Iterator[Any]:
+        """The page's several answers; `timeout` counts from one to the next. Leaving the loop gives the call up."""
+        for message in self._ask(name, data, timeout):
+            if message.kind == "failure":
+                raise CallError(message.data)
+            if message.kind == "part" or not message.bare:
+                yield message.data
+
+    def _ask(self, name: str, data: Any, timeout: float | None) -> Generator[Message, None, None]:
+        number = self._new_call()
+        answers = self._waiting[number] = collections.deque()
+        try:
+            self._post(f"{checked_name(name)}?{number}", data)
+            while True:
+                message = self._await_answer(answers, name, timeout)
+                yield message
+                if message.kind != "part":
+                    return
+        finally:
+            del self._waiting[number]
+
+    def _await_answer(self, answers: collections.deque[Message], name: str, timeout: float | None) -> Message:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not answers:
+            if self._at_end:
+                raise Ended
+            if self._queued > QUEUE_MAX:
+                raise TimeoutError(f"{name}: {QUEUE_MAX} bytes came before an answer")
+            if not self._wait_readable(deadline):
+                raise TimeoutError(f"{name}: no answer in {timeout} s")
+            self._read()
+        return answers.popleft()
+
+    # ---- one message ----
+
+    def _dispatch(self, message: Message) -> None:
+        if message.problem:
+            self._refuse_unreadable(message)
+        elif message.kind == "call":
+            self._guarded(self._serve, message)
+        elif function := (self._hooks if message.kind == "system" else self._events).get(message.name):
+            self._guarded(function, message.data)
+        elif message.kind == "event":
+            self._complain_unheard("event", message.name)
+
+    def _refuse_unreadable(self, message: Message) -> None:
+        if message.kind == "call":
+            self._post(f"!{message.call}", {"message": "the program can't read this data"})
+        print(f"httpsocket: {message.name}: {message.problem}", file=sys.stderr)
+
+    def _serve(self, message: Message) -> None:
+        try:
+            function = self._calls.get(message.name)
+            if not function:
+                self._complain_unheard("call", message.name)
+                raise Failure(f"no function for {message.name}")
+            answer = function(message.data)
+            if isinstance(answer, Iterator):
+                answer = self._send_parts(message.call, answer)
+            self._post(f"={message.call}", NOTHING if answer is None else answer)
+        except Failure as failure:
+            self._post(f"!{message.call}", failure.data)
+        except Exception:
+            self._post(f"!{message.call}", {"message": "the program failed"})
+            raise
+
+    def _send_parts(self, number: int, parts: Iterator[Any]) -> Any:
+        while True:
+            try:
+                part = next(parts)
+            except StopIteration as last:
+                return last.value
+            self._post(f"+{number}", part)
+
+    @staticmethod
+    def _guarded(function: Callable[..., Any], *arguments: Any) -> None:
+        try:
+            function(*arguments)
+        except Exception:
+            traceback.print_exc()
+
+    def _finish(self) -> None:
+        if ended := self._hooks.pop("", None):
+            self._guarded(ended)
+
+    # ---- descriptor 3 ----
+
+    def _connection(self) -> socket.socket:
+        with self._writing:
+            if not self._socket:
+                if self._fd < 0:
+                    sys.exit("httpsocket: there is no page to talk with: this program is to be started by httpsocketd")
+                self._socket = socket.socket(fileno=self._fd)
+                end_on_sigterm()
+            return self._socket
+
+    def _next(self, deadline: float | None) -> Message | None:
+        while not self._queue:
+            if self._at_end or not self._wait_readable(deadline):
+                return None
+            self._read()
+        message = self._queue.popleft()
+        self._queued -= message.size
+        return message
+
+    def _wait_readable(self, deadline: float | None) -> bool:
+        return self._poll(select.POLLIN, deadline) != 0
+
+    def _poll(self, events: int, deadline: float | None) -> int:
+        poll = select.poll()
+        poll.register(self._connection(), events)
+        milliseconds = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
+        return next((found for _, found in poll.poll(milliseconds)), 0)
+
+    def _read(self) -> None:
+        with self._reading:
+            self._take()
+
+    def _take(self) -> None:
+        try:
+            data = self._connection().recv(65536, socket.MSG_DONTWAIT)
+        except BlockingIOError:  # another thread was quicker
+            return
+        except ConnectionError:
+            data = b""
+        self._at_end = not data
+        for message in self._reader.feed(data):
+            self._sort(message)
+
+    def _sort(self, message: Message) -> None:
+        if message.kind in ("answer", "part", "failure"):
+            if (answers := self._waiting.get(message.call)) is not None:
+                answers.append(message)  # one that was given up is passed over
+            return
+        self._queue.append(message)
+        self._queued += message.size
+
+    def _post(self, head: str, data: Any = NOTHING) -> None:
+        rest = memoryview(line(head, data))
+        with self._writing:
+            while rest:
+                try:
+                    rest = rest[self._connection().send(rest, socket.MSG_DONTWAIT):]
+                except BlockingIOError:
+                    self._wait_writable()
+                except ConnectionError:
+                    raise Ended from None
+
+    def _wait_writable(self) -> None:
+        """The page is slow, so writing waits. Reading goes on meanwhile, up to a limit: each side may wait for the other."""
+        if self._queued > QUEUE_MAX or not self._reading.acquire(blocking=False):  # another thread reads
+            self._poll(select.POLLOUT, None)
+            return
+        try:
+            if self._poll(select.POLLOUT | select.POLLIN, None) & select.POLLIN:
+                self._take()
+        finally:
+            self._reading.release()
+        if self._at_end:
+            raise Ended
+
+
+def only_answer(name: str, message: Message) -> Any:
+    if message.kind == "failure":
+        raise CallError(message.data)
+    if message.kind == "part":
+        raise ValueError(f"{name} gives several answers: use stream()")
+    return message.data
+
+
+def end_on_sigterm() -> None:
+    """SIGTERM follows the end of a session that the program has not seen: it ends as by exit(), with its `finally` blocks."""
+
+    def end(_signal: int, _frame: Any) -> NoReturn:
+        raise Ended
+
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, end)

@@ -1,0 +1,259 @@
+// sdk.test.mjs - one conversation, held by a program of each language with its helper in sdk/.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, test as testOf } from 'node:test';
+import WebSocket from 'ws';
+import { Proxy, random } from '../lib/proxy.mjs';
+import { request } from '../lib/request.mjs';
+import { makeRoot, REPO, resources, startServer } from '../lib/server.mjs';
+import { openPage, SessionClient } from '../lib/session-client.mjs';
+import { until } from '../lib/until.mjs';
+
+const test = (name, run) => testOf(name, { timeout: 30000 }, run);
+const PROGRAMS = path.join(REPO, 'tests/scenario/sdk');
+const LANGUAGES = ['talk.py', 'talk_aio.py', 'talk.mjs'];
+const NUMBERED = 3000;
+
+let site;
+let server;
+
+before(async () => {
+  const files = LANGUAGES.map((name) => [name, { text: fs.readFileSync(path.join(PROGRAMS, name)), mode: 0o755 }]);
+  site = makeRoot(Object.fromEntries(files));
+  server = await startServer({ root: site.root, args: ['--rate-programs', 'off', '--buffer-max', '64K', '--window', '64K'] });
+});
+
+after(async () => {
+  SessionClient.dropAll();
+  await server?.stop();
+  site?.remove();
+});
+
+/** An answer to the client's call: {answer} or {failure}, and the parts before it. */
+async function call(client, head, data) {
+  const id = head.split('?')[1];
+  client.send(data === undefined ? head : `${head} ${JSON.stringify(data)}`);
+  const parts = [];
+  for (;;) {
+    const message = await client.next(new RegExp(`^[=+!]${id}( |$)`));
+    const value = JSON.parse(message.slice(message.indexOf(' ') + 1 || message.length) || 'null');
+    if (message[0] === '+') parts.push(value);
+    else return { parts, [message[0] === '=' ? 'answer' : 'failure']: value };
+  }
+}
+
+for (const file of LANGUAGES) {
+  describe(file, () => {
+    /** A page that is connected and has been told so. */
+    const open = async (query = '', options = {}) => {
+      const { answer, client } = await openPage(`${server.url}/${file}${query}`, options);
+      assert.equal(answer.status, 200, answer.body);
+      await client.connect();
+      assert.equal(await client.next(), 'told ["attach",false]');
+      return { answer, client };
+    };
+    const close = async (client) => {
+      client.send('.close');
+      await client.closed;
+    };
+
+    test('the page is made from the request, is complete, and escapes what it shows', async () => {
+      const { answer, client } = await open('?name=A%20%26+B', { headers: { 'X-Test': 'yes' } });
+      assert.equal(answer.headers['content-type'], 'text/html; charset=utf-8');
+      assert.match(answer.body, /<title>&lt;talk&gt; &amp; &quot;more&quot;<\/title>/);
+      const told = JSON.parse(/const told = (.*?)<\/script>$/.exec(answer.body.trim())[1]);
+      assert.deepEqual(told, { method: 'GET', name: 'A & B', agent: 'yes', field: null });
+      await close(client);
+    });
+
+    test('a posted form is read, and what it says does not end a script element', async () => {
+      const body = new URLSearchParams({ field: '</script> æ "' }).toString();
+      const { answer, client } = await open('', {
+        method: 'POST', body, headers: { 'Content-Type': 'application/x-www-form-urlencoded', 'Content-Length': body.length },
+      });
+      const told = JSON.parse(/const told = (.*)<\/script>\s*$/.exec(answer.body)[1]);
+      assert.equal(told.field, '</script> æ "');
+      assert.equal(told.method, 'POST');
+      assert.equal(answer.body.match(/<\/script>/g).length, 1);
+      await close(client);
+    });
+
+    test('events go both ways, whatever JSON they carry', async () => {
+      const { client } = await open();
+      for (const json of ['null', '0', '"æøå \\n\\" \\u0001 🙂"', '[]', '{}', '{"a":[1,2.5,true,null]}', '"@5"', `"${'x'.repeat(100_000)}"`, `${'['.repeat(500)}${']'.repeat(500)}`]) {
+        client.send(`echo ${json}`);
+        const [, back] = /^echo ([^]*)$/.exec(await client.next(/^echo/));
+        assert.deepEqual(JSON.parse(back), JSON.parse(json));
+      }
+      await close(client);
+    });
+
+    test('bytes go both ways as bytes', async () => {
+      const { client } = await open();
+      for (const body of [Buffer.alloc(0), Buffer.from([0, 10, 13, 255, 64]), Buffer.alloc(300_000, 'ab\n\0')]) {
+        client.sendBytes('echo', body);
+        const { head, body: back } = await client.next(/^echo$/);
+        assert.equal(head, 'echo');
+        assert.ok(back.equals(body), `${back.length} bytes came back of ${body.length}`);
+      }
+      client.sendBytes('same?5', Buffer.from([1, 2, 3]));
+      assert.deepEqual([...(await client.next(/^=5$/)).body], [1, 2, 3]);
+      await close(client);
+    });
+
+    test('the page calls: an answer, several, a failure that tells, one that does not, no such function', async () => {
+      const { client } = await open();
+      assert.deepEqual(await call(client, 'add?1', [1, 2, 39]), { parts: [], answer: 42 });
+      assert.deepEqual(await call(client, 'count?2', 3), { parts: [0, 1, 2], answer: null });
+      assert.deepEqual(await call(client, 'refused?3', 'entry'), { parts: [], failure: { message: 'no entry', code: 7 } });
+      assert.deepEqual(await call(client, 'crash?4'), { parts: [], failure: { message: 'the program failed' } });
+      assert.deepEqual(await call(client, 'nowhere?9007199254740991'), { parts: [], failure: { message: 'no function for nowhere' } });
+      await close(client);
+    });
+
+    test('the program calls: an answer, a failure, none in time; what else comes meanwhile is heard', async () => {
+      const { client } = await open();
+      const asked = async (name, timeout, answer) => {
+        client.send(`ask ${JSON.stringify({ name, data: [1], timeout })}`);
+        const [, id] = new RegExp(`^${name}\\?(\\d+) \\[1\\]$`).exec(await client.next());
+        client.send('echo "meanwhile"');
+        if (answer) client.send(answer(id));
+        const heard = [await client.next(/^(asked|echo) /), await client.next(/^(asked|echo) /)].sort();
+        assert.equal(heard[1], 'echo "meanwhile"');
+        return { id, ...JSON.parse(heard[0].slice('asked '.length)) };
+      };
+      assert.equal((await asked('name', 20, (id) => `=${id} "Frode"`)).answer, 'Frode');
+      assert.equal((await asked('name', 20, (id) => `!${id} {"message":"not now"}`)).failure, 'not now');
+      const late = await asked('name', 0.2);
+      assert.equal(late.timeout, true);
+      client.send(`=${late.id} "too late"`);
+      client.send('=123456 "never asked"');
+      client.send('echo "still there"');
+      assert.equal(await client.next(), 'echo "still there"');
+      await close(client);
+    });
+
+    test('the program takes several answers', async () => {
+      const { client } = await open();
+      client.send('collect "parts"');
+      const [, id] = /^parts\?(\d+)$/.exec(await client.next());
+      for (const line of [`+${id} 1`, `+${id} {"two":2}`, `=${id}`]) client.send(line);
+      assert.equal(await client.next(), 'collected [1,{"two":2}]');
+      client.send('collect "parts"');
+      const [, again] = /^parts\?(\d+)$/.exec(await client.next());
+      for (const line of [`+${again} 1`, `=${again} 2`]) client.send(line);
+      assert.equal(await client.next(), 'collected [1,2]');
+      await close(client);
+    });
+
+    test('thousands of numbered events each way, while the connection is cut at random', async () => {
+      const proxy = await Proxy.start(server.port);
+      try {
+        const seed = 20081;
+        const number = random(seed);
+        const { answer, client } = await openPage(`${server.url}/${file}`);
+        assert.equal(answer.status, 200);
+        client.url = client.url.replace(server.url, proxy.url);
+        client.origin = server.url;
+        let cuts = 0;
+        proxy.plan(() => (cuts++ < 12 ? { downAfter: 2000 + number() * 20_000, upAfter: 2000 + number() * 20_000 } : {}));
+        client.headers = { Host: new URL(server.url).host };
+        let queued = [`flood ${NUMBERED}`, ...Array.from({ length: NUMBERED }, (_, i) => `put ${i}`), 'report?1'];
+        let acknowledged = 0;
+        const ended = until(() => client.messages.some((m) => m.startsWith?.('=1 ')), () => `seed ${seed}: ${client.messages.length} messages`, 25000);
+        let done = false;
+        ended.then(() => (done = true), () => (done = true));
+        while (!done) {
+          const { received } = await client.connect().catch(() => ({}));
+          if (received === undefined) continue;
+          queued = queued.slice(received - acknowledged);
+          acknowledged = received;
+          for (const line of queued) client.ws.send(line);
+          await Promise.race([client.closed, ended.catch(() => {})]);
+        }
+        await ended;
+        assert.ok(cuts > 3, `${cuts} connections`);
+        const numbers = client.messages.filter((m) => m.startsWith('n ')).map((m) => Number(m.slice(2)));
+        assert.deepEqual(numbers, Array.from({ length: NUMBERED }, (_, i) => i), `seed ${seed}`);
+        const report = JSON.parse(client.messages.find((m) => m.startsWith('=1 ')).slice(3));
+        assert.equal(report.count, NUMBERED);
+        assert.equal(report.in_order, true);
+        await close(client);
+      } finally {
+        await proxy.stop();
+      }
+    });
+
+    test('a function that raises is reported, and what is printed late goes to the log: the conversation goes on', async () => {
+      const { client } = await open();
+      client.send('throw');
+      client.send('print "a stray line"');
+      client.send('echo 1');
+      assert.equal(await client.next(/^echo/), 'echo 1');
+      await server.logged(/program\.stderr.*thrown on purpose/);
+      await server.logged(/program\.stderr.*a stray line/);
+      await close(client);
+    });
+
+    test('a page that sends what nothing hears, and what no language can hold, does no harm', async () => {
+      const { client } = await open();
+      client.send('nobody {"hears":"this"}');
+      client.send(`echo ${'9'.repeat(6000)}`);
+      client.send('echo "\\ud800"');
+      client.send('echo {"__proto__":{"x":1},"":2,"\\u0000a":3}');
+      client.sendBytes('add?8', Buffer.from('bytes where numbers are wanted'));
+      client.send('add?9 "no numbers"');
+      client.send('echo "after all"');
+      await client.next(/^echo "after all"$/);
+      await server.logged(/nothing hears the event nobody/);
+      await close(client);
+    });
+
+    test('the program closes with a reason; its last function is called, and it ends by itself', async () => {
+      const { client } = await open();
+      const { pid } = (await call(client, 'report?1')).answer;
+      const before = server.log.length;
+      client.send('leave "game-over"');
+      assert.deepEqual(await client.closed, { code: 1000, reason: 'game-over' });
+      await until(() => !fs.existsSync(`/proc/${pid}`));
+      const log = server.log.slice(before).filter((line) => line.includes(`pid=${pid}`));
+      assert.ok(log.some((line) => line.includes('ended')), log.join('\n'));
+      assert.ok(!log.some((line) => line.includes('program.signalled')), log.join('\n'));
+    });
+
+    test('a program refuses: status, realm and how long', async () => {
+      const answer = await request(`${server.url}/${file}?refuse=1`);
+      assert.equal(answer.status, 401);
+      assert.equal(answer.headers['www-authenticate'], 'Basic realm="the test", charset="UTF-8"');
+      assert.equal(answer.headers['access-control-max-age'], '7');
+      assert.equal(answer.headers['access-control-policy-path'], '/');
+      assert.match(answer.body, /not you/);
+    });
+
+    test('a script connects straight to it, and so does a client of the plain form', async () => {
+      const client = new SessionClient(`${server.url}/${file}`);
+      await client.connect();
+      assert.equal(await client.next(), 'told ["attach",false]');
+      assert.deepEqual(await call(client, 'add?1', [20, 22]), { parts: [], answer: 42 });
+      await close(client);
+      const plain = new WebSocket(`${server.url.replace('http', 'ws')}/${file}`);
+      await once(plain, 'open');
+      plain.close();
+      await once(plain, 'close');
+      await until(() => resources(server.pid).children.length === 0);
+    });
+  });
+}
+
+test('a program without a server says what is missing', () => {
+  for (const file of LANGUAGES) {
+    const { status, stderr } = spawnSync(path.join(PROGRAMS, file), {
+      encoding: 'utf8', input: '', env: { PATH: process.env.PATH, HTTPSOCKET_SDK: path.join(REPO, 'sdk'), PYTHONPATH: path.join(REPO, 'sdk/python') },
+    });
+    assert.notEqual(status, 0, file);
+    assert.match(stderr, /to be started by httpsocketd/, file);
+  }
+});
