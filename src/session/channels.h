@@ -1,23 +1,29 @@
 /* channels.h - the byte streams of one session, one side of them: numbers, credit, replay, turns
  * (docs/protocol.md, section 10).
  *
- *     OPENING ──OPENED──> OPEN ──our END received, theirs got──> over
- *        │                  │
- *        └──────────────────┴── reset by us, by them, or with the session ──> over
+ *     ASKED ──channel_accept, or their OPENED──> LIVE ──both ENDs received; their RESET or GONE──> OVER
+ *       │                                         │                                               │
+ *       ├── their RESET or GONE ──────────────────┼───────────────────────────────────────────────┤
+ *       └───────────── channel_reset ─────────────┴──> LEFT ──their GONE or RESET─────────────────┘
+ *
+ * With the session all are over.
  *
  * Knows no socket: frames leave by `ops->send` while there is a wire, and come by
  * channels_receive(). The server's side of a session has one, the C client's has one.
  *
  * Turns     Channels with something to send take turns, a quantum of at most CHANNEL_QUANTUM bytes
- *           each, while ops->room() says that the wire takes more: what is written to the session
- *           in between waits for no more than that.
+ *           each (a lone one CHANNEL_DATA_MAX), while ops->room() says that the wire takes more:
+ *           what is written to the session in between waits for no more than that.
  * Bounds    Outgoing, a channel holds at most `window` bytes that are not received: the owner looks
  *           at channel_writable() before it takes more from its source. Incoming, at most `window`
  *           bytes that the owner has not channel_consumed().
  * Lifetime  struct channel is ours; the owner's pointer to it dies with on_over, and with
- *           channel_reset(). Callbacks may call anything here.
+ *           channel_reset(). Callbacks may call anything here, channels_free() too. What is
+ *           written, ended, consumed or reset goes out at once, by ops->send, which calls nothing
+ *           here.
  * Threads   One.
- * Memory    Nothing before the first channel; nothing kept for an idle one but struct channel.
+ * Memory    An idle channel is struct channel (about 200 B) and the JSON that it was opened with.
+ * Cost      A frame that comes: a binary search among the channels. No timer of its own.
  */
 #ifndef SESSION_CHANNELS_H
 #define SESSION_CHANNELS_H
@@ -35,11 +41,15 @@ struct channels;
 
 struct channels_config {
     uint32_t window;       /* bytes, of each direction of each channel */
-    uint32_t channels_max; /* at a time */
+    uint32_t channels_max; /* at a time. The server's side holds the client to it; the client's
+                              owner looks at channels_count() */
+    uint32_t message_max;  /* the other side takes no larger message; 0: any */
 };
 
 struct channels_counts {
-    uint64_t opened, now, reset, bytes_in, bytes_out, replayed_bytes;
+    uint64_t opened, now, reset;  /* reset: by either side, or lost */
+    uint64_t bytes_in, bytes_out; /* of DATA; out: with what was sent again */
+    uint64_t replayed_bytes;      /* sent, but not received by the end of a connection */
 };
 
 struct channels_ops {
@@ -50,8 +60,12 @@ struct channels_ops {
     /* How many bytes the wire takes now before a message would have to wait for them. */
     size_t (*room)(struct channels *cs);
     /* The server's side: the client wants a stream. channel_accept() or channel_reset() follows, at
-     * once or later. Slices are valid during the call. */
+     * once or later, channel_own() before. Slices are valid during the call. NULL: this is the
+     * client's side. */
     void (*on_open)(struct channels *cs, struct channel *c, struct slice json);
+    /* Something has come that the other side has not been told of: within a second channels_tell()
+     * is due. Not repeated until then. */
+    void (*tell_soon)(struct channels *cs);
 };
 
 struct channel_ops {
@@ -62,10 +76,10 @@ struct channel_ops {
     void (*on_data)(struct channel *c, struct bytes data);
     /* Their direction is complete. */
     void (*on_end)(struct channel *c);
-    /* channel_writable() had been 0 and is at least a quarter of the window. */
+    /* channel_writable() had been 0 and is at least a quarter of the window. May be NULL. */
     void (*on_writable)(struct channel *c);
     /* The last callback. `json` empty: both directions are complete and everything has arrived;
-     * otherwise what a RESET said. */
+     * otherwise an object with what a RESET said, or why else it is over. */
     void (*on_over)(struct channel *c, struct slice json);
 };
 
@@ -79,15 +93,19 @@ void *channels_owner(const struct channels *cs);
 /* A new connection; after `.welcome` was sent or taken. Sends what has to be said first. */
 void channels_attach(struct channels *cs);
 void channels_detach(struct channels *cs);
-/* The wire has room again, or new bytes are to be sent. */
+/* The wire has room again. */
 void channels_pump(struct channels *cs);
+/* Tells the other side what has come: ops->tell_soon. */
+void channels_tell(struct channels *cs);
+/* How many there are, with those that have been reset and whose GONE has not come. */
+uint32_t channels_count(const struct channels *cs);
 /* One binary message whose first byte is below 0x20. False: a breach, *why a static text. */
 bool channels_receive(struct channels *cs, struct bytes frame, const char **why);
 
-/* The client's side: a new one. NULL without memory. */
+/* The client's side: a new one, which may be written to at once. NULL without memory. */
 struct channel *channel_open(struct channels *cs, struct slice json, const struct channel_ops *ops,
                              void *owner);
-/* The server's side, once: OPENED with this JSON. */
+/* The server's side, once, after channel_own(): OPENED with this JSON. */
 void channel_accept(struct channel *c, struct slice json);
 void channel_own(struct channel *c, const struct channel_ops *ops, void *owner);
 void *channel_owner(const struct channel *c);
@@ -96,16 +114,17 @@ uint32_t channel_number(const struct channel *c);
 
 /* How many bytes may be written now. */
 size_t channel_writable(const struct channel *c);
-/* Copies. At most channel_writable(). False without memory: the channel has been reset, on_over
- * follows by no callback. */
+/* Copies. At most channel_writable(). False without memory: the channel has been reset with
+ * `overload`, the pointer is dead. */
 bool channel_write(struct channel *c, struct slice data);
 /* The same without copying: takes a reference of its own. */
 bool channel_write_shared(struct channel *c, struct shared_bytes *shared, size_t at, size_t len);
-/* Our direction is complete. */
+/* Our direction is complete. Again: no effect. */
 void channel_end(struct channel *c);
 /* The owner has room for `n` more bytes, of those that on_data gave. */
 void channel_consumed(struct channel *c, size_t n);
-/* Both directions are over; `json` is an object with "reason". No callback after this. */
+/* Both directions are over, what has not been sent is lost; `json` is an object with "reason". No
+ * callback after this. */
 void channel_reset(struct channel *c, struct slice json);
 
 #endif
