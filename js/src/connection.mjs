@@ -9,10 +9,11 @@ import { ServerConnectionError } from './errors.mjs';
 import { Handlers } from './handlers.mjs';
 import { followLife, ownScope } from './life.mjs';
 import { Link } from './link.mjs';
-import { checkedOptions, domShut, makeKey, originOf, webSocketUrl } from './options.mjs';
+import { checkedOptions, domShut, isForeign, makeKey, originOf, webSocketUrl } from './options.mjs';
 import { ownNotes } from './notes.mjs';
 import { Outbox } from './outbox.mjs';
 import { HandlerTarget, ServerEvent } from './target.mjs';
+import { updatePage } from './updates.mjs';
 import { formatEvent, formatProblem } from './wire.mjs';
 
 /** @typedef {import('./options.mjs').ServerConnectionOptions} ServerConnectionOptions */
@@ -106,7 +107,7 @@ export class ServerConnection extends HandlerTarget {
     this.#calls = new Calls(push, clock, checked.streamBuffer);
     this.#handlers = new Handlers(this.#outbox, push);
     const whole = webSocketUrl(url);
-    this.#dom = new Dom({}, domShut(checked, whole), (problem) => this.#tell(problem));
+    this.#dom = new Dom(this.#commands(isForeign(whole)), domShut(checked, whole), (problem) => this.#tell(problem));
     this.#link = new Link({
       url: whole,
       key: makeKey(),
@@ -272,6 +273,14 @@ export class ServerConnection extends HandlerTarget {
       this.#report(
         new ServerConnectionError('unknown-call', `an answer to call ${message.call}, which was never made`),
       );
+  }
+
+  /** What the program may want of the page. @param {boolean} foreign whether it is of another origin */
+  #commands(foreign) {
+    /** @type {Record<string, import('./dom.mjs').Command>} */
+    const commands = Object.create(null);
+    commands.dom = (data) => updatePage(data, foreign, (problem) => this.#dom.problem('dom', problem));
+    return commands;
   }
 
   /** What the program wanted could not be done. @param {{ command: string, message: string }} problem */

@@ -4,6 +4,7 @@
  * touched, and at the latest when the document has been parsed.
  */
 import { ServerConnection } from './connection.mjs';
+import { typing } from './typing.mjs';
 import { isSession } from './welcome.mjs';
 
 const RELOADED = 'httpsocket-reloaded';
@@ -14,6 +15,7 @@ const RELOADED = 'httpsocket-reloaded';
  */
 export function installServerConnection(document) {
   if ('serverConnection' in document) return; // loaded twice: the first one has it
+  typing.watch(document);
   const url = document.location.href; // now: scripts may change it later, the program's path stays
   const declared = document.currentScript?.dataset?.session;
   /** @type {ServerConnection | undefined} */

@@ -101,11 +101,15 @@ export function originOf({ webSocketOptions }, scope) {
  * @returns {string | null}
  */
 export function domShut({ dom }, url) {
-  const { document, location } = globalThis;
-  if (!document) return 'there is no document here';
+  if (!globalThis.document) return 'there is no document here';
   if (dom === false) return 'the page keeps its document to itself ({ dom: false })';
-  if (dom || new URL(url.replace(/^ws/, 'http')).origin === location.origin) return null;
+  if (dom || !isForeign(url)) return null;
   return 'the page has not opened its document to programs of other origins ({ dom: true })';
+}
+
+/** Whether that is another origin than the page's. @param {string} url of a WebSocket */
+export function isForeign(url) {
+  return new URL(url.replace(/^ws/, 'http')).origin !== globalThis.location?.origin;
 }
 
 /** 192 random bits, as 32 characters. */
