@@ -1,9 +1,7 @@
 /* admission.h - a client of another origin that has been let in, watched for as long as its
  * connection lasts.
  *
- * The record is looked up again whenever its verdict expires; after a change of settings everything
- * is decided again. A definite refusal closes the connection with 4403 `revoked`; a temporary
- * failure closes none.
+ * Once its grant (access/grant.h) is revoked the connection is closed with 4403 `revoked`.
  *
  * Lifetime  From admission_new() until the page room says that the connection is over.
  * Threads   The worker's.

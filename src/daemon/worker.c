@@ -101,6 +101,18 @@ static bool make_guard(struct worker *w)
     return w->guard;
 }
 
+static struct access *get_access(struct access_source *source)
+{
+    struct worker *w = container_of(source, struct worker, access);
+    return guard_access(guard_ref(w->guard));
+}
+
+static void put_access(struct access_source *source, struct access *access)
+{
+    (void)source;
+    guard_unref(container_of(access, struct guard, loop.access));
+}
+
 static bool make_parts(struct worker *w)
 {
     w->loop = loop_new();
@@ -132,6 +144,7 @@ int worker_start(struct worker *w, struct daemon *daemon, uint16_t index, const 
         free_parts(w);
         return error;
     }
+    w->access = (struct access_source){w->loop, get_access, put_access};
     w->page_config.dev = daemon->config->dev; /* fixed */
     use_config(w, daemon->config);
     http_server_init(&w->http, w->loop, &w->http_limits, wiring_request, w);

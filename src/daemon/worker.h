@@ -7,6 +7,7 @@
 #ifndef DAEMON_WORKER_H
 #define DAEMON_WORKER_H
 
+#include "access/grant.h"
 #include "access/own.h"
 #include "daemon/guard.h"
 #include "http/server.h"
@@ -27,6 +28,7 @@ struct worker {
     const struct config *config; /* borrowed from the daemon; changes by mail */
     struct own_origins own;
     struct guard *guard;
+    struct access_source access; /* the guard, for who keeps it as long as it is needed */
     struct access_counts access_counts;
     struct list admissions; /* clients of other origins that have been let in */
     struct http_limits http_limits;

@@ -89,7 +89,7 @@ static void nobody_end(struct stream *s, int error)
 }
 
 /* Of a stream without an owner: not yet, or no longer. */
-static const struct stream_ops nobody = {nobody_recv, nobody_end, NULL, NULL};
+static const struct stream_ops nobody = {.on_recv = nobody_recv, .on_end = nobody_end};
 
 /* Takes both. */
 static struct stream *stream_make(struct loop *loop, int fd, struct tls *tls)

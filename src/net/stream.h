@@ -36,6 +36,8 @@ struct stream_ops {
     void (*on_drain)(struct stream *s); /* as io.h; may be NULL */
     /* As io.h; may be NULL. Under TLS the next bytes are decrypted to there. */
     struct bytes (*lend)(struct stream *s);
+    /* The TLS handshake is done: the peer is who it should be. May be NULL. */
+    void (*on_secure)(struct stream *s);
 };
 
 struct stream {

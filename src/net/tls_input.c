@@ -55,6 +55,8 @@ static bool handshake(struct stream *s)
         tls_feed(tls);
     if (tls->paused && !tls->closing)
         io_pause(&s->io);
+    if (s->ops->on_secure)
+        s->ops->on_secure(s);
     return true;
 }
 

@@ -1,0 +1,134 @@
+#include "access/quota.h"
+
+#include "base/hash.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+enum {
+    SIZE_FIRST = 64
+};
+
+struct entry {
+    uint64_t hash;
+    uint32_t count; /* 0: free */
+};
+
+/* Open addressing with linear probing; an entry leaves with its last count. */
+struct quota {
+    pthread_mutex_t lock;
+    size_t used, mask;
+    struct entry *entries;
+};
+
+struct quota *quota_new(void)
+{
+    struct quota *q = calloc(1, sizeof(*q));
+    if (!q)
+        return NULL;
+    q->entries = calloc(SIZE_FIRST, sizeof(*q->entries));
+    if (!q->entries) {
+        free(q);
+        return NULL;
+    }
+    q->mask = SIZE_FIRST - 1;
+    pthread_mutex_init(&q->lock, NULL);
+    return q;
+}
+
+void quota_free(struct quota *q)
+{
+    if (!q)
+        return;
+    assert(q->used == 0);
+    pthread_mutex_destroy(&q->lock);
+    free(q->entries);
+    free(q);
+}
+
+/* The key's entry, or the free one where it belongs. */
+static size_t find(const struct quota *q, uint64_t hash)
+{
+    size_t i = (size_t)hash & q->mask;
+    while (q->entries[i].count && q->entries[i].hash != hash)
+        i = (i + 1) & q->mask;
+    return i;
+}
+
+/* Moves later entries of the run back over the hole, so that no search stops too early. */
+static void close_hole(struct quota *q, size_t hole)
+{
+    struct entry *entries = q->entries;
+    for (size_t i = (hole + 1) & q->mask; entries[i].count; i = (i + 1) & q->mask) {
+        size_t from_home = (i - (size_t)entries[i].hash) & q->mask;
+        size_t from_hole = (i - hole) & q->mask;
+        if (from_home < from_hole)
+            continue;
+        entries[hole] = entries[i];
+        entries[i].count = 0;
+        hole = i;
+    }
+}
+
+/* Room for one more key. */
+static bool make_room(struct quota *q)
+{
+    size_t old_size = q->mask + 1;
+    if (2 * (q->used + 1) <= old_size)
+        return true;
+    struct entry *old = q->entries, *entries = calloc(2 * old_size, sizeof(*entries));
+    if (!entries)
+        return false;
+    q->entries = entries;
+    q->mask = 2 * old_size - 1;
+    for (size_t i = 0; i < old_size; i++)
+        if (old[i].count)
+            entries[find(q, old[i].hash)] = old[i];
+    free(old);
+    return true;
+}
+
+static bool count_in(struct quota *q, uint64_t hash, uint32_t max)
+{
+    struct entry *e = &q->entries[find(q, hash)];
+    if (e->count >= max)
+        return false;
+    if (e->count == 0) {
+        if (!make_room(q))
+            return false;
+        e = &q->entries[find(q, hash)];
+        e->hash = hash;
+        q->used++;
+    }
+    e->count++;
+    return true;
+}
+
+bool quota_take(struct quota *q, unsigned kind, struct slice key, uint32_t max,
+                struct quota_hold *ret)
+{
+    uint64_t hash = hash_bytes(key) + kind * 0x9e3779b97f4a7c15U;
+    hash += hash == 0; /* 0 is none */
+    pthread_mutex_lock(&q->lock);
+    bool taken = count_in(q, hash, max);
+    pthread_mutex_unlock(&q->lock);
+    if (taken)
+        ret->hash = hash;
+    return taken;
+}
+
+void quota_release(struct quota *q, struct quota_hold *hold)
+{
+    if (!hold->hash)
+        return;
+    pthread_mutex_lock(&q->lock);
+    size_t i = find(q, hold->hash);
+    assert(q->entries[i].count > 0);
+    if (--q->entries[i].count == 0) {
+        q->used--;
+        close_hole(q, i);
+    }
+    pthread_mutex_unlock(&q->lock);
+    hold->hash = 0;
+}

@@ -1,0 +1,78 @@
+/* parts.h - struct relay, one TCPConnection, and what the files of this room call of each other.
+ *
+ *   CHECKING ──allowed──> CONNECTING ──connected, TLS done: OPENED──> OPEN
+ *      │                      │                                         │
+ *      └──────────────────────┴──────────── relay_end() ────────────────┘
+ *
+ * relay_end() tells the page by a RESET, unless it is the page that has ended it, and frees at the
+ * end of the turn.
+ */
+#ifndef GATEWAY_PARTS_H
+#define GATEWAY_PARTS_H
+
+#include "gateway/gateway.h"
+#include "gateway/request.h"
+#include "net/race.h"
+#include "net/stream.h"
+
+/* What is needed only until it is open. */
+struct relay_setup {
+    struct relay *relay; /* borrowed: it owns us */
+    struct tcp_request request;
+    struct access *access; /* a reference; NULL: handed on to the grant */
+    struct access_check check;
+    struct ask ask;
+    void (*ask_program)(void *owner, struct ask *ask);
+    void *program;
+    struct target target; /* once allowed */
+    struct race race;
+    struct reap reap;
+    bool checking; /* the check is script access's */
+};
+
+struct relay {
+    struct list node; /* gateway.relays */
+    struct gateway *gateway;
+    struct channel *channel; /* NULL: over */
+    enum gateway_state state;
+    struct relay_setup *setup; /* NULL: open */
+    struct stream *stream;     /* NULL: not connected yet */
+    struct grant grant;
+    struct timer timer; /* the program's answer; connecting; idle */
+    uint64_t began_ms, moved_ms;
+    uint64_t to_page, to_target; /* bytes */
+    size_t untaken;              /* bytes that the target's socket has not taken */
+    bool page_ended;             /* its direction is complete */
+    struct quota_hold holds[GATEWAY_LIMITS];
+    struct reap reap;
+    struct slice origin, client, target; /* parts of text[] */
+    char address[NET_ADDRESS_TEXT_MAX];  /* of the target, once connected */
+    char text[];
+};
+
+/* ---- relay.c ---- */
+
+/* NULL without memory. */
+struct relay *relay_new(struct gateway *g, struct channel *c, const struct tcp_request *request,
+                        const struct gateway_page *page);
+void relay_set_state(struct relay *r, enum gateway_state state);
+/* Over, for this reason. */
+void relay_end(struct relay *r, const struct tcp_ending *ending);
+void relay_end_as(struct relay *r, enum tcp_end end, const char *message);
+/* What script access needs, `text` being its own. */
+struct access_request relay_access_request(const struct relay *r, const struct gateway_page *page);
+
+/* ---- relay_start.c: from the request to OPENED ---- */
+
+void relay_start(struct relay *r, const struct gateway_page *page);
+/* Whatever is under way. */
+void relay_start_cancel(struct relay *r);
+
+/* ---- relay_bytes.c: from OPENED to the end ---- */
+
+extern const struct channel_ops relay_channel_ops;
+extern const struct stream_ops relay_stream_ops;
+/* The page may be told, and bytes may flow. */
+void relay_flow(struct relay *r);
+
+#endif

@@ -1,0 +1,125 @@
+/* relay.c - the life of one TCPConnection: made, counted, told, logged, freed. */
+#include "gateway/parts.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    LINGER_MS = 60000 /* for a target that is slow to take what it still gets */
+};
+
+/* Copies `s` to *at, which moves on. */
+static struct slice keep(char **at, struct slice s)
+{
+    char *begin = *at;
+    if (s.len)
+        memcpy(begin, s.ptr, s.len);
+    *at = begin + s.len;
+    return slice_make(begin, s.len);
+}
+
+struct relay *relay_new(struct gateway *g, struct channel *c, const struct tcp_request *request,
+                        const struct gateway_page *page)
+{
+    struct slice target = slice_of(request->target);
+    struct relay *r = calloc(1, sizeof(*r) + page->origin.len + page->address.len + target.len);
+    struct relay_setup *setup = calloc(1, sizeof(*setup));
+    if (!r || !setup) {
+        free(r);
+        free(setup);
+        return NULL;
+    }
+    char *at = r->text;
+    r->gateway = g;
+    r->channel = c;
+    r->setup = setup;
+    r->began_ms = loop_now_ms(g->loop);
+    r->origin = keep(&at, page->origin);
+    r->client = keep(&at, page->address);
+    r->target = keep(&at, target);
+    setup->relay = r;
+    setup->request = *request;
+    setup->ask_program = page->ask;
+    setup->program = page->owner;
+    ask_init(&setup->ask);
+    r->state = GATEWAY_CHECKING;
+    g->counts.now[r->state]++;
+    list_append(&g->relays, &r->node);
+    return r;
+}
+
+void relay_set_state(struct relay *r, enum gateway_state state)
+{
+    assert(state == r->state + 1);
+    r->gateway->counts.now[r->state]--;
+    r->gateway->counts.now[state]++;
+    r->state = state;
+}
+
+struct access_request relay_access_request(const struct relay *r, const struct gateway_page *page)
+{
+    return (struct access_request){
+        .path = ACCESS_PATH_TCP,
+        .client = page->client,
+        .origin = r->origin,
+        .target = r->target,
+        .here_known = page->here_known,
+        .here = page->here,
+    };
+}
+
+static void log_end(const struct relay *r, const struct tcp_ending *ending)
+{
+    log_at(tcp_end_row(ending->end)->level, "tcp.closed", log_text("reason", ending->token),
+           log_quoted("origin", r->origin), log_quoted("client", r->client),
+           log_quoted("target", r->target), log_text("address", r->address),
+           log_int("sent", r->to_target), log_int("received", r->to_page),
+           log_int("ms", loop_now_ms(r->gateway->loop) - r->began_ms),
+           log_text("why", ending->message));
+}
+
+static void free_relay(struct reap *reap)
+{
+    free(container_of(reap, struct relay, reap));
+}
+
+/* A good end is one for the target too; anything else it sees as a reset. */
+static void let_target_go(struct relay *r, enum tcp_end end)
+{
+    struct stream *stream = r->stream;
+    r->stream = NULL;
+    if (!stream)
+        return;
+    if (end == TCP_END_CLOSED)
+        stream_finish(stream, LINGER_MS);
+    else
+        stream_reset(stream);
+}
+
+void relay_end(struct relay *r, const struct tcp_ending *ending)
+{
+    struct gateway *g = r->gateway;
+    struct channel *c = r->channel;
+    char json[TCP_ENDING_TEXT_MAX];
+    r->channel = NULL;
+    log_end(r, ending);
+    g->counts.ends[ending->end]++;
+    g->counts.now[r->state]--;
+    relay_start_cancel(r);
+    timer_stop(&r->timer);
+    grant_end(&r->grant);
+    for (int i = 0; i < GATEWAY_LIMITS; i++)
+        quota_release(g->quota, &r->holds[i]);
+    let_target_go(r, ending->end);
+    list_remove(&r->node);
+    loop_reap(g->loop, &r->reap, free_relay);
+    if (c && ending->end != TCP_END_CLOSED && ending->end != TCP_END_ABORTED)
+        channel_reset(c, tcp_ending_write(ending, json));
+}
+
+void relay_end_as(struct relay *r, enum tcp_end end, const char *message)
+{
+    struct tcp_ending ending = tcp_ending(end, message);
+    relay_end(r, &ending);
+}

@@ -1,0 +1,153 @@
+/* relay_bytes.c - bytes both ways, as fast as the slower side takes them.
+ *
+ *   target -> page  received straight into a buffer that the channel then holds by reference; when
+ *                   the channel is full the target is read no more
+ *   page -> target  written as it comes; the page may send on once the socket has taken it
+ */
+#include "gateway/parts.h"
+
+#include <errno.h>
+
+enum {
+    LENT_BYTES = 65536,
+    /* Below that a copy costs less than the memory that a reference would hold. */
+    SHARED_MIN = LENT_BYTES / 2
+};
+
+static void moved(struct relay *r, uint64_t *ours, uint64_t *all, size_t len)
+{
+    r->moved_ms = loop_now_ms(r->gateway->loop);
+    *ours += len;
+    *all += len;
+}
+
+/* ---- target to page ---- */
+
+static struct bytes lend(struct stream *s)
+{
+    struct relay *r = s->owner;
+    struct gateway *g = r->gateway;
+    size_t room = channel_writable(r->channel);
+    if (!g->spare)
+        g->spare = shared_new(LENT_BYTES);
+    if (!g->spare)
+        return (struct bytes){NULL, 0};
+    return (struct bytes){g->spare->bytes, room < LENT_BYTES ? room : LENT_BYTES};
+}
+
+/* False without memory: the channel is gone. */
+static bool pass_on(struct relay *r, struct slice data)
+{
+    struct gateway *g = r->gateway;
+    if (data.len < SHARED_MIN || !g->spare || data.ptr != g->spare->bytes)
+        return channel_write(r->channel, data);
+    bool written = channel_write_shared(r->channel, g->spare, 0, data.len);
+    shared_unref(g->spare);
+    g->spare = NULL;
+    return written;
+}
+
+static void on_recv(struct stream *s, struct bytes data)
+{
+    struct relay *r = s->owner;
+    moved(r, &r->to_page, &r->gateway->counts.bytes_to_page, data.len);
+    if (data.len > channel_writable(r->channel)) { /* nothing could be lent */
+        relay_end_as(r, TCP_END_OVERLOAD, "out of memory");
+    } else if (!pass_on(r, slice_from_bytes(data))) {
+        r->channel = NULL;
+        relay_end_as(r, TCP_END_OVERLOAD, "out of memory");
+    } else if (channel_writable(r->channel) == 0) {
+        stream_pause(s);
+    }
+}
+
+static void on_writable(struct channel *c)
+{
+    struct relay *r = channel_owner(c);
+    if (r->stream)
+        stream_resume(r->stream);
+}
+
+static void on_target_end(struct stream *s, int error)
+{
+    struct relay *r = s->owner;
+    const char *why = stream_tls_error(s);
+    if (error == 0)
+        channel_end(r->channel);
+    else
+        relay_end_as(r, TCP_END_CONNECTION_RESET, why ? why : strerrordesc_np(-error));
+}
+
+/* ---- page to target ---- */
+
+/* What the socket holds is the target's business, but for what one send makes. */
+static void take(struct relay *r)
+{
+    if (r->untaken == 0 || stream_queued(r->stream) > IO_CORKED_MAX)
+        return;
+    size_t taken = r->untaken;
+    r->untaken = 0;
+    channel_consumed(r->channel, taken);
+}
+
+static void on_data(struct channel *c, struct bytes data)
+{
+    struct relay *r = channel_owner(c);
+    moved(r, &r->to_target, &r->gateway->counts.bytes_to_target, data.len);
+    r->untaken += data.len;
+    stream_write_slice(r->stream, slice_from_bytes(data));
+    take(r);
+}
+
+static void on_drain(struct stream *s)
+{
+    take(s->owner);
+}
+
+/* Also before the channel was accepted. */
+static void on_page_end(struct channel *c)
+{
+    struct relay *r = channel_owner(c);
+    r->page_ended = true;
+    if (r->state == GATEWAY_OPEN)
+        stream_shutdown(r->stream);
+}
+
+/* ---- the end ---- */
+
+static void on_over(struct channel *c, struct slice json)
+{
+    struct relay *r = channel_owner(c);
+    r->channel = NULL;
+    relay_end_as(r, json.len ? TCP_END_ABORTED : TCP_END_CLOSED, NULL);
+}
+
+static void on_timer(struct timer *timer)
+{
+    struct relay *r = container_of(timer, struct relay, timer);
+    struct gateway *g = r->gateway;
+    uint64_t due_ms = r->moved_ms + g->config->idle_timeout_ms, now_ms = loop_now_ms(g->loop);
+    if (now_ms < due_ms)
+        timer_start(g->loop, &r->timer, due_ms - now_ms);
+    else
+        relay_end_as(r, TCP_END_IDLE_TIMEOUT, NULL);
+}
+
+const struct channel_ops relay_channel_ops = {
+    .on_data = on_data, .on_end = on_page_end, .on_writable = on_writable, .on_over = on_over};
+
+const struct stream_ops relay_stream_ops = {
+    .on_recv = on_recv, .on_end = on_target_end, .on_drain = on_drain, .lend = lend};
+
+void relay_flow(struct relay *r)
+{
+    struct gateway *g = r->gateway;
+    timer_stop(&r->timer);
+    timer_init(&r->timer, on_timer);
+    timer_start(g->loop, &r->timer, g->config->idle_timeout_ms);
+    r->moved_ms = loop_now_ms(g->loop);
+    stream_own(r->stream, &relay_stream_ops, r);
+    if (r->page_ended)
+        stream_shutdown(r->stream);
+    stream_resume(r->stream);
+}

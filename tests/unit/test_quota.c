@@ -1,0 +1,100 @@
+/* How many at a time: against a naive count, and by several threads. */
+#include "access/quota.h"
+
+#include "random.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+enum {
+    KEYS = 300,
+    KINDS = 2,
+    MAX = 3,
+    STEPS = 200000
+};
+
+static struct slice key_of(int i, char text[16])
+{
+    return slice_make(text, (size_t)snprintf(text, 16, "key-%d", i));
+}
+
+static void random_holds_are_those_of_a_naive_count(void **state)
+{
+    (void)state;
+    struct quota *q = quota_new();
+    static struct quota_hold holds[KINDS][KEYS][MAX];
+    static uint32_t counts[KINDS][KEYS];
+    uint64_t seed = random_seed();
+    char text[16];
+    for (int step = 0; step < STEPS; step++) {
+        uint64_t r = random_next(&seed);
+        unsigned kind = r % KINDS;
+        int i = (int)(r / 8 % KEYS);
+        uint32_t *count = &counts[kind][i];
+        if (r >> 40 & 1) {
+            struct quota_hold hold = {0};
+            assert_int_equal(quota_take(q, kind, key_of(i, text), MAX, &hold), *count < MAX);
+            assert_int_equal(hold.hash != 0, *count < MAX);
+            if (hold.hash)
+                holds[kind][i][(*count)++] = hold;
+        } else if (*count > 0) {
+            quota_release(q, &holds[kind][i][--*count]);
+            assert_int_equal(holds[kind][i][*count].hash, 0);
+        }
+    }
+    for (int kind = 0; kind < KINDS; kind++)
+        for (int i = 0; i < KEYS; i++)
+            while (counts[kind][i] > 0)
+                quota_release(q, &holds[kind][i][--counts[kind][i]]);
+    quota_free(q); /* asserts that nothing is held */
+}
+
+static void releasing_nothing_has_no_effect(void **state)
+{
+    (void)state;
+    struct quota *q = quota_new();
+    struct quota_hold none = {0};
+    quota_release(q, &none);
+    quota_free(q);
+    quota_free(NULL);
+}
+
+static void *take_and_release(void *arg)
+{
+    struct quota *q = arg;
+    for (int i = 0; i < STEPS / 10; i++) {
+        struct quota_hold hold = {0};
+        char text[16];
+        assert_true(quota_take(q, 0, key_of(i % 7, text), 4, &hold));
+        quota_release(q, &hold);
+    }
+    return NULL;
+}
+
+static void threads_count_together(void **state)
+{
+    (void)state;
+    struct quota *q = quota_new();
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, take_and_release, q), 0);
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    quota_free(q);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_holds_are_those_of_a_naive_count),
+        cmocka_unit_test(releasing_nothing_has_no_effect),
+        cmocka_unit_test(threads_count_together),
+    };
+    return cmocka_run_group_tests_name("quota", tests, NULL, NULL);
+}
