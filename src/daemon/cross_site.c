@@ -1,6 +1,7 @@
 #include "daemon/cross_site.h"
 
 #include "daemon/cors.h"
+#include "daemon/handshake.h"
 #include "daemon/visit.h"
 #include "daemon/wiring.h"
 
@@ -48,7 +49,11 @@ static void on_asked(struct visit *visit, const struct access_result *result)
         .realm = visit->x->request->host,
         .policy_path = result->banned_path,
     };
-    if (access_reason_row(result->reason)->verdict == ACCESS_ALLOW)
+    if (handshake_is_lobby(visit->x->path) &&
+        handshake_is_foreign(visit->check.request.origin, &visit->check.request.here))
+        visit_refuse(visit, ACCESS_ORIGIN_FOREIGN,
+                     access_reason_row(ACCESS_ORIGIN_FOREIGN)->retry_s, NULL);
+    else if (access_reason_row(result->reason)->verdict == ACCESS_ALLOW)
         answer_allowed(visit->owner, visit, result->reason);
     else if (result->reason == ACCESS_BANNED)
         visit_refuse(visit, ACCESS_SCRIPT_DENIED, result->retry_s, &challenge);

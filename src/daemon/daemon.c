@@ -177,8 +177,10 @@ static int start(struct control *c)
                                 (uint32_t)d->config->programs_per_client);
     d->tables =
         (struct guard_tables){bans_new(d->config->bans_max), rates_new(d->config->rates_max)};
+    d->quota = quota_new();
     int error = -ENOMEM;
-    if (descriptors && d->loop && d->workers && d->limits && d->tables.bans && d->tables.rates)
+    if (descriptors && d->loop && d->workers && d->limits && d->quota && d->tables.bans &&
+        d->tables.rates)
         error = take_signals(c);
     if (error == 0)
         error = start_workers(d, descriptors);
@@ -191,6 +193,11 @@ static int start(struct control *c)
 static bool open_tls(struct daemon *d)
 {
     char why[WHY_SIZE];
+    d->targets_trust = targets_trust_read(d->config, why, sizeof(why));
+    if (!d->targets_trust) {
+        log_error("tls.failed", log_text("why", why));
+        return false;
+    }
     if (!*d->config->tls_cert)
         return true;
     d->tls = tls_context_new(d->config->tls_cert, d->config->tls_key, why, sizeof(why));
@@ -214,10 +221,12 @@ static void end(struct control *c)
     loop_free(d->loop);
     free(d->workers);
     page_limits_free(d->limits);
+    quota_free(d->quota);
     bans_free(d->tables.bans);
     rates_free(d->tables.rates);
     tls_context_unref(d->tls);
     free(d->sdk);
+    tls_context_unref(d->targets_trust);
     config_free(d->config);
     config_free(d->config_old);
 }

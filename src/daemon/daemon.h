@@ -10,12 +10,14 @@ struct daemon {
     int argc;
     char *const *argv;
     struct config *config;
-    struct config *config_old; /* until all workers have the new one */
-    uint32_t config_waits;     /* workers that have not */
-    struct loop *loop;         /* of the control thread */
-    struct tls_context *tls;   /* NULL: plain */
+    struct config *config_old;         /* until all workers have the new one */
+    uint32_t config_waits;             /* workers that have not */
+    struct loop *loop;                 /* of the control thread */
+    struct tls_context *tls;           /* NULL: plain */
+    struct tls_context *targets_trust; /* of TCPConnections' targets */
     struct page_limits *limits;
     char *sdk; /* NULL: no helpers for programs */
+    struct quota *quota;
     struct guard_tables tables;
     struct access_counts access_counts; /* of the control thread */
     struct worker *workers;

@@ -20,6 +20,18 @@ static bool offers_session(const struct exchange *x)
     return false;
 }
 
+bool handshake_is_lobby(struct slice path)
+{
+    return slice_equal(path, SLICE_LITERAL("/.httpsocket/connect"));
+}
+
+bool handshake_is_foreign(struct slice origin, const struct origin *own)
+{
+    struct origin theirs;
+    return origin.ptr && origin_parse(origin, &theirs) && theirs.scheme != ORIGIN_OPAQUE &&
+           !origin_equal(&theirs, own);
+}
+
 static bool is_own_page(struct slice origin, const struct origin *own)
 {
     struct origin theirs;
@@ -97,19 +109,27 @@ static bool describe_client(struct worker *w, struct visit *visit, enum access_r
     return ret->same_origin || ret->permit;
 }
 
+/* False: not now. */
+static bool find_program(struct worker *w, struct slice path, struct site_found *ret)
+{
+    site_find(w->site, path, ret);
+    if (ret->kind == SITE_FILE)
+        close(ret->fd);
+    return ret->kind != SITE_FAILED;
+}
+
 static void let_in(struct worker *w, struct visit *visit, enum access_reason reason)
 {
     char text[ORIGIN_TEXT_SIZE];
     struct site_found found;
     struct page_client client;
     struct exchange *x = visit->x;
-    site_find(w->site, x->path, &found);
-    if (found.kind == SITE_FILE)
-        close(found.fd);
-    if (found.kind == SITE_FAILED || !describe_client(w, visit, reason, text, &client))
+    bool lobby = handshake_is_lobby(x->path);
+    if ((!lobby && !find_program(w, x->path, &found)) ||
+        !describe_client(w, visit, reason, text, &client))
         page_refuse(&w->pages, x, 1013, SLICE_LITERAL("overload"), 1, true);
     else
-        page_connect(&w->pages, x, &found, &client);
+        page_connect(&w->pages, x, lobby ? NULL : &found, &client);
 }
 
 static void on_verdict(struct visit *visit, const struct access_result *result)
@@ -139,5 +159,11 @@ void handshake_begin(struct worker *w, struct exchange *x, const struct ws_hands
     visit_describe(visit, own, plain ? ACCESS_PATH_PLAIN : ACCESS_PATH_WEB);
     visit->owner = w;
     visit->on_verdict = on_verdict;
+    if (handshake_is_lobby(x->path) && handshake_is_foreign(handshake->origin, own)) {
+        visit_refuse(visit, ACCESS_ORIGIN_FOREIGN,
+                     access_reason_row(ACCESS_ORIGIN_FOREIGN)->retry_s, NULL);
+        visit_drop(visit);
+        return;
+    }
     visit_begin(visit);
 }

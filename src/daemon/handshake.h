@@ -17,6 +17,11 @@
 void handshake_begin(struct worker *w, struct exchange *x, const struct ws_handshake *handshake,
                      const struct origin *own);
 
+/* Sessions without a program are at one path, and for the server's own pages alone. */
+bool handshake_is_lobby(struct slice path);
+/* A page of another origin than `own`; not one without or with an opaque origin. */
+bool handshake_is_foreign(struct slice origin, const struct origin *own);
+
 /* A program of this worker has refused a client by 401: page_host.on_denied. */
 void handshake_denied(struct page_host *host, struct exchange *x, uint32_t max_age_s,
                       struct slice policy_path);

@@ -76,6 +76,43 @@ static void write_limited(const struct daemon *daemon, struct text *out)
                     (unsigned long long)sums[i]);
 }
 
+/* The sum over all workers of a counter at `offset` in struct worker. */
+static uint64_t sum_at(const struct daemon *daemon, size_t offset)
+{
+    uint64_t sum = 0;
+    for (uint16_t i = 0; i < daemon->worker_count; i++)
+        sum += *(const uint64_t *)(const void *)((const char *)&daemon->workers[i] + offset);
+    return sum;
+}
+
+/* One row for each of `names`, counted in the array that begins at `offset`. */
+static void write_array(const struct daemon *daemon, struct text *out, const char *name,
+                        const char *label, const char *const *names, size_t count, size_t offset)
+{
+    for (size_t i = 0; i < count; i++)
+        text_printf(out, "httpsocket_%s{%s=\"%s\"} %llu\n", name, label, names[i],
+                    (unsigned long long)sum_at(daemon, offset + i * sizeof(uint64_t)));
+}
+
+static void write_tcp(const struct daemon *daemon, struct text *out)
+{
+    static const char *const states[] = {"checking", "connecting", "open"};
+    static const char *const limits[] = {"client", "origin", "target"};
+    const char *ends[TCP_ENDS];
+    for (unsigned i = 0; i < TCP_ENDS; i++)
+        ends[i] = tcp_end_row(i)->token;
+    write_family(out, "tcp_connections", "gauge", "TCPConnections now, by state");
+    write_array(daemon, out, "tcp_connections", "state", states, GATEWAY_STATES,
+                offsetof(struct worker, gateway.counts.now));
+    write_family(out, "tcp_limited_total", "counter",
+                 "TCPConnections beyond a limit, by which one");
+    write_array(daemon, out, "tcp_limited_total", "limit", limits, GATEWAY_LIMITS,
+                offsetof(struct worker, gateway.counts.limited));
+    write_family(out, "tcp_ended_total", "counter", "TCPConnections that have ended, by reason");
+    write_array(daemon, out, "tcp_ended_total", "reason", ends, TCP_ENDS,
+                offsetof(struct worker, gateway.counts.ends));
+}
+
 static void write_tables(const struct daemon *daemon, struct text *out)
 {
     write_family(out, "access_table_bytes", "gauge", "memory of bans and rates, which is fixed");
@@ -98,5 +135,6 @@ void metrics_write(const struct daemon *daemon, struct text *out)
     write_answers(daemon, out);
     write_verdicts(daemon, out);
     write_limited(daemon, out);
+    write_tcp(daemon, out);
     write_tables(daemon, out);
 }

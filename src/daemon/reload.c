@@ -24,6 +24,27 @@ static bool reload_tls(struct daemon *d, const struct config *now)
     return false;
 }
 
+struct tls_context *targets_trust_read(const struct config *c, char *why, size_t why_size)
+{
+    return tls_context_new_client(*c->tcp_ca ? c->tcp_ca : NULL, false, why, why_size);
+}
+
+/* The workers take it with the config. */
+static bool reload_certificates(struct daemon *d, const struct config *now)
+{
+    char why[WHY_SIZE];
+    struct tls_context *trust = targets_trust_read(now, why, sizeof(why));
+    if (!trust)
+        log_error("config.refused", log_text("why", why));
+    if (!trust || !reload_tls(d, now)) {
+        tls_context_unref(trust);
+        return false;
+    }
+    tls_context_unref(d->targets_trust);
+    d->targets_trust = trust;
+    return true;
+}
+
 static void say_if_open(const struct config *c)
 {
     if (strcmp(c->consent, "strict"))
@@ -80,7 +101,7 @@ void reload(struct daemon *d, struct operator* o)
     struct config *now = arguments_read(d->argc, d->argv, &command, &why);
     if (!now)
         log_error("config.refused", log_quoted("why", text_slice(&why)));
-    else if (!guard_try(now, &why) || !reload_tls(d, now))
+    else if (!guard_try(now, &why) || !reload_certificates(d, now))
         refuse_config(now, &why);
     else
         use_config(d, o, now);

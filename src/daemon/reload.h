@@ -7,6 +7,9 @@
 
 #include "daemon/operator.h"
 
+/* Whom the targets of TCPConnections are verified by. NULL with `why`. */
+struct tls_context *targets_trust_read(const struct config *c, char *why, size_t why_size);
+
 /* What is the process's own: its log. Says what the settings leave open. */
 void reload_apply(const struct config *c);
 

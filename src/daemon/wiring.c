@@ -109,3 +109,20 @@ void wiring_request(struct http_server *server, struct exchange *x)
     if (!cross_site_begin(w, x, &own))
         wiring_answer(w, x, &own);
 }
+
+/* ---- channels ---- */
+
+void wiring_tcp(struct page_host *host, struct channel *c, struct slice json,
+                const struct page_opener *opener)
+{
+    struct worker *w = container_of(host, struct worker, pages);
+    struct gateway_page page = {
+        .origin = opener->origin,
+        .address = opener->address,
+        .client = opener->client,
+        .ask = opener->ask,
+        .owner = opener->owner,
+    };
+    page.here_known = opener->same_origin && origin_parse(opener->origin, &page.here);
+    gateway_open(&w->gateway, c, json, &page);
+}

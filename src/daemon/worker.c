@@ -44,7 +44,16 @@ static void use_config(struct worker *w, const struct config *c)
         .line_max = (uint32_t)c->message_max,
         .out_max = (uint32_t)c->window,
         .rate_programs = w->guard->config.rate_programs,
+        .lobbies_per_client = (uint32_t)c->programs_per_client,
         .dev = w->page_config.dev,
+    };
+    w->gateway_config = (struct gateway_config){
+        .connect_timeout_ms = (uint32_t)c->tcp_connect_timeout,
+        .idle_timeout_ms = (uint32_t)c->tcp_idle_timeout,
+        .answer_timeout_ms = (uint32_t)c->answer_timeout,
+        .per_client = (uint32_t)c->tcp_per_client,
+        .per_origin = (uint32_t)c->tcp_per_origin,
+        .per_target = (uint32_t)c->tcp_per_target,
     };
     w->session_config = (struct session_config){
         .buffer_max = (uint32_t)c->buffer_max,
@@ -155,12 +164,22 @@ int worker_start(struct worker *w, struct daemon *daemon, uint16_t index, const 
         .ws_config = &w->ws_config,
         .limits = daemon->limits,
         .rates = daemon->tables.rates,
+        .quota = daemon->quota,
         .on_denied = handshake_denied,
+        .on_tcp = wiring_tcp,
         .sessions = w->sessions,
         .server_name = SLICE_LITERAL("httpsocket/" HTTPSOCKET_VERSION),
         .root = slice_of(site_root(w->site)),
         .sdk = daemon->sdk ? slice_of(daemon->sdk) : SLICE_NONE,
     };
+    w->gateway = (struct gateway){
+        .loop = w->loop,
+        .config = &w->gateway_config,
+        .access = &w->access,
+        .quota = daemon->quota,
+    };
+    gateway_init(&w->gateway);
+    gateway_trust(&w->gateway, daemon->targets_trust);
     int error = page_host_init(&w->pages);
     if (error == 0)
         error = start_listeners(w, descriptors);
@@ -178,6 +197,7 @@ void worker_free(struct worker *w)
 {
     loop_turn(w->loop, 0); /* mail that came too late for the thread */
     page_host_done(&w->pages);
+    gateway_done(&w->gateway);
     free_parts(w);
 }
 
@@ -194,6 +214,7 @@ static void replace_guard(struct worker *w, const struct config *config)
         guard_unref(w->guard);
         w->guard = guard;
         admissions_review(w);
+        gateway_review(&w->gateway);
     } else {
         log_error("access.failed", log_quoted("why", text_slice(&why)),
                   log_text("note", "the old settings of script access stay"));
@@ -205,6 +226,7 @@ void worker_use_config(struct worker *w, const struct config *config)
 {
     replace_guard(w, config);
     use_config(w, config);
+    gateway_trust(&w->gateway, w->daemon->targets_trust);
 }
 
 /* ---- its name ---- */
@@ -268,6 +290,7 @@ void worker_drain(struct worker *w, bool at_once)
         timer_init(&w->drain_timer, look_whether_empty);
         w->drain_deadline_ms = loop_now_ms(w->loop) + w->config->drain_timeout;
         http_server_drain(&w->http);
+        gateway_drain(&w->gateway);
         page_host_drain(&w->pages, DRAIN_RETRY_S, on_pages_empty);
     }
     if (at_once && !w->killed)

@@ -10,6 +10,7 @@
 #include "access/grant.h"
 #include "access/own.h"
 #include "daemon/guard.h"
+#include "gateway/gateway.h"
 #include "http/server.h"
 #include "http/site.h"
 #include "net/listener.h"
@@ -38,6 +39,8 @@ struct worker {
     struct session_table *sessions;
     struct http_server http;
     struct page_host pages;
+    struct gateway_config gateway_config;
+    struct gateway gateway;
     struct listener *listeners;
     size_t listener_count;
     struct timer drain_timer;

@@ -13,6 +13,14 @@ void gateway_done(struct gateway *g)
     if (g->spare)
         shared_unref(g->spare);
     g->spare = NULL;
+    tls_context_unref(g->trust);
+}
+
+void gateway_trust(struct gateway *g, struct tls_context *trust)
+{
+    tls_context_ref(trust);
+    tls_context_unref(g->trust);
+    g->trust = trust;
 }
 
 /* There is no relay, and nothing to be counted but the end. */

@@ -57,9 +57,9 @@ struct gateway {
     const struct gateway_config *config;
     struct access_source *access;
     struct quota *quota;
-    struct tls_context *trust; /* of targets; borrowed: changes by gateway_use_trust() */
     struct gateway_counts counts;
     /* The rest is the room's own. */
+    struct tls_context *trust; /* of targets: a reference */
     struct list relays;
     struct shared_bytes *spare; /* the next bytes of a target are received here; NULL: none yet */
     bool draining;
@@ -81,6 +81,9 @@ struct gateway_page {
 void gateway_init(struct gateway *g);
 /* Every session is over. */
 void gateway_done(struct gateway *g);
+
+/* Whom to trust as a target from now on. Takes a reference of its own. */
+void gateway_trust(struct gateway *g, struct tls_context *trust);
 
 /* A page has opened this channel: takes it. */
 void gateway_open(struct gateway *g, struct channel *c, struct slice json,

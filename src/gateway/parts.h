@@ -42,7 +42,6 @@ struct relay {
     uint64_t began_ms, moved_ms;
     uint64_t to_page, to_target; /* bytes */
     size_t untaken;              /* bytes that the target's socket has not taken */
-    bool page_ended;             /* its direction is complete */
     struct quota_hold holds[GATEWAY_LIMITS];
     struct reap reap;
     struct slice origin, client, target; /* parts of text[] */

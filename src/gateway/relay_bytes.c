@@ -64,8 +64,7 @@ static void on_recv(struct stream *s, struct bytes data)
 static void on_writable(struct channel *c)
 {
     struct relay *r = channel_owner(c);
-    if (r->stream)
-        stream_resume(r->stream);
+    stream_resume(r->stream);
 }
 
 static void on_target_end(struct stream *s, int error)
@@ -104,13 +103,10 @@ static void on_drain(struct stream *s)
     take(s->owner);
 }
 
-/* Also before the channel was accepted. */
 static void on_page_end(struct channel *c)
 {
     struct relay *r = channel_owner(c);
-    r->page_ended = true;
-    if (r->state == GATEWAY_OPEN)
-        stream_shutdown(r->stream);
+    stream_shutdown(r->stream);
 }
 
 /* ---- the end ---- */
@@ -147,7 +143,5 @@ void relay_flow(struct relay *r)
     timer_start(g->loop, &r->timer, g->config->idle_timeout_ms);
     r->moved_ms = loop_now_ms(g->loop);
     stream_own(r->stream, &relay_stream_ops, r);
-    if (r->page_ended)
-        stream_shutdown(r->stream);
     stream_resume(r->stream);
 }

@@ -27,6 +27,11 @@ static void refuse(struct page *p, const char *event, const char *why, struct sl
     page_fail(p, SLICE_LITERAL("program-failed reason=protocol"));
 }
 
+void page_command_refuse(struct page *p, const struct message *m, const char *why)
+{
+    refuse(p, "program.protocol_error", why, m->name);
+}
+
 static void close_session(struct page *p, const struct message *m)
 {
     if (m->body.len == 0) {
@@ -61,9 +66,8 @@ static void pass_to_page(struct page *p, const struct message *m)
 }
 
 static const struct command commands[] = {
-    {"close", false, close_session},
-    {"dom", false, pass_to_page},
-    {"listen", false, pass_to_page},
+    {"close", false, close_session},   {"dom", false, pass_to_page},
+    {"listen", false, pass_to_page},   {"tcp", false, page_tcp_command},
     {"unlisten", false, pass_to_page},
 };
 

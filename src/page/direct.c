@@ -73,7 +73,7 @@ void page_direct_answer(struct page *p, const struct cgi_head *head)
 struct knock {
     struct page_host *host;
     struct exchange *x;
-    const struct site_found *found;
+    const struct site_found *found; /* NULL: a session without a program */
     struct slice origin;
     bool same_origin;
     struct page_permit *permit; /* NULL: none */
@@ -105,6 +105,11 @@ static void attach(const struct knock *k, struct session *s)
                   : code == 4409 ? SLICE_LITERAL("session-taken")
                                  : SLICE_LITERAL("session-gone"),
                   0);
+        return;
+    }
+    if (!k->found) {
+        lobby_name_client(session_owner(s), k->x);
+        page_wire_attach(k->host, k->x, s, offer, k->permit);
         return;
     }
     struct page *p = session_owner(s);
@@ -172,6 +177,15 @@ static void start_program(const struct knock *k)
     page_settle(p);
 }
 
+static void start_lobby(const struct knock *k)
+{
+    struct lobby *lobby = k->host->draining ? NULL : lobby_new(k->host, k->x, k->origin);
+    if (lobby)
+        page_wire_attach(k->host, k->x, lobby_session(lobby), &k->offer, k->permit);
+    else
+        turn_away_busy(k);
+}
+
 static void connect_new(const struct knock *k)
 {
     struct session *s = session_table_find_key(k->host->sessions, k->offer.key);
@@ -180,6 +194,8 @@ static void connect_new(const struct knock *k)
         attach(k, s);
     else if (waiting)
         wait_instead(k, waiting);
+    else if (!k->found)
+        start_lobby(k);
     else if (k->found->kind != SITE_PROGRAM)
         turn_away(k, 4404, SLICE_LITERAL("no-program"), 0);
     else
@@ -215,7 +231,7 @@ void page_connect(struct page_host *host, struct exchange *x, const struct site_
         connect_session(&k);
     } else if (k.offer.session_protocol) {
         connect_new(&k);
-    } else if (found->kind != SITE_PROGRAM) {
+    } else if (!found || found->kind != SITE_PROGRAM) {
         turn_away(&k, 4404, SLICE_LITERAL("no-program"), 0);
     } else {
         start_program(&k);

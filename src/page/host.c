@@ -11,6 +11,7 @@
 int page_host_init(struct page_host *host)
 {
     list_init(&host->pages);
+    list_init(&host->lobbies);
     list_init(&host->connecting);
     list_init(&host->wires);
     list_init(&host->dev_waits);
@@ -65,6 +66,7 @@ void page_host_drain(struct page_host *host, uint32_t retry_s, void (*on_empty)(
     host->draining = true;
     host->retry_s = retry_s;
     page_dev_waits_drop(host);
+    lobbies_drain(host);
     if (list_empty(&host->pages)) {
         on_empty(host);
         return;
@@ -99,5 +101,6 @@ static void stop(struct page *p)
 void page_host_stop(struct page_host *host)
 {
     page_wires_drop(host);
+    lobbies_stop(host);
     each_page(host, stop);
 }

@@ -38,8 +38,9 @@ void page_name_client(struct page *p, struct exchange *x)
     struct net_address peer = {0};
     if (exchange_peer(x, &peer) < 0)
         return; /* gone already: on_abort follows */
+    p->last_client = net_client_key_of(&peer);
     if (!p->counted)
-        p->client = net_client_key_of(&peer);
+        p->client = p->last_client;
     p->address[net_address_print_host(&peer, p->address)] = '\0';
 }
 
@@ -95,6 +96,7 @@ struct page *page_new(const struct page_spec *spec)
     timer_init(&p->leave_timer, on_leave);
     page_ending_init(p);
     page_stderr_init(p);
+    page_tcp_init(p);
     list_init(&p->connecting);
     list_append(&p->host->pages, &p->node);
     p->host->counts.now++;

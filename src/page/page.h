@@ -9,9 +9,12 @@
 #ifndef PAGE_PAGE_H
 #define PAGE_PAGE_H
 
+#include "access/ask.h"
+#include "access/quota.h"
 #include "access/rates.h"
 #include "http/exchange.h"
 #include "http/site.h"
+#include "session/channels.h"
 #include "session/table.h"
 #include "ws/peer.h"
 
@@ -23,6 +26,11 @@ void page_limits_set(struct page_limits *limits, uint32_t programs_max,
                      uint32_t programs_per_client_max);
 void page_limits_free(struct page_limits *limits);
 
+/* Beside the kinds of gateway/gateway.h. */
+enum {
+    PAGE_QUOTA_LOBBY = 'l'
+};
+
 struct page_config {
     uint32_t answer_timeout_ms; /* for the program's header block: 504 */
     uint32_t eof_grace_ms;      /* from end of file on fd 3 to SIGTERM */
@@ -30,12 +38,24 @@ struct page_config {
     uint32_t line_max;          /* bytes of one message on fd 3 */
     uint32_t out_max;           /* bytes that wait for a program which does not read */
     struct rate rate_programs;  /* started by one client */
-    bool dev;                   /* dev.h; fixed */
+    uint32_t lobbies_per_client;
+    bool dev; /* dev.h; fixed */
 };
 
 struct page_counts {
     uint64_t started, now, refused_limit, refused_rate, failed_start, failed_answer,
         protocol_errors, killed, problems;
+};
+
+/* Who opens a stream: a page with its program, or one without (`/.httpsocket/connect`). */
+struct page_opener {
+    struct slice origin;
+    bool same_origin;     /* as the server that it reached */
+    struct slice address; /* of its client */
+    struct net_client_key client;
+    /* Asks the program, or answers in its place. NULL: there is none. */
+    void (*ask)(void *owner, struct ask *ask);
+    void *owner; /* lives as long as the channel */
 };
 
 /* All that the pages of one worker share. Fill in what is borrowed, then page_host_init(). */
@@ -50,6 +70,10 @@ struct page_host {
      * only). May be NULL. */
     void (*on_denied)(struct page_host *host, struct exchange *x, uint32_t max_age_s,
                       struct slice policy_path);
+    /* A page opens a TCPConnection: takes the channel. NULL: there are none. */
+    void (*on_tcp)(struct page_host *host, struct channel *c, struct slice json,
+                   const struct page_opener *opener);
+    struct quota *quota; /* of sessions without a program; kind PAGE_QUOTA_LOBBY */
     struct session_table *sessions;
     struct page_counts counts;
     struct session_counts session_counts;
@@ -58,6 +82,7 @@ struct page_host {
     struct slice root;        /* DOCUMENT_ROOT; absolute */
     struct slice sdk;         /* HTTPSOCKET_SDK; may be empty */
     struct list pages;
+    struct list lobbies; /* sessions without a program */
     /* The rest is the room's own. */
     struct list connecting;      /* pages whose direct client still waits for the header block */
     struct list wires;           /* WebSockets of sessions, and refused ones that still close */
@@ -105,7 +130,7 @@ struct page_client {
 
 /* A WebSocket handshake for a program (already checked: version, Host, script access). Attaches to
  * the session that it names, starts a program for it otherwise (httpsocket.v1 without a session, or
- * the plain form). The caller has made sure that the session belongs to this worker. Takes the
+ * the plain form). `found` NULL: for a session that has no program. The caller has made sure that the session belongs to this worker. Takes the
  * exchange and the permit. */
 void page_connect(struct page_host *host, struct exchange *x, const struct site_found *found,
                   const struct page_client *client);

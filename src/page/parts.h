@@ -89,8 +89,9 @@ struct page {
     bool counted; /* in page_limits */
     bool freeing;
     int status;
-    struct net_client_key client;
-    struct timer answer_timer; /* for the header block */
+    struct net_client_key client;      /* who started it, for page_limits */
+    struct net_client_key last_client; /* whose connection is the last one */
+    struct timer answer_timer;         /* for the header block */
     struct timer leave_timer; /* for the first connection of a client that broke off its download */
     struct timer end_timer;   /* ending.c: the next step */
     struct timer poll_timer;  /* ending.c: is the group gone? */
@@ -110,6 +111,17 @@ struct page {
     struct timer err_timer;
 
     struct page_dev *dev; /* owned; NULL: not in dev mode */
+
+    struct {
+        enum {
+            PAGE_TCP_DNS, /* the program has no say */
+            PAGE_TCP_ASK,
+            PAGE_TCP_REFUSE
+        } mode;
+        uint32_t retry_s; /* of PAGE_TCP_REFUSE */
+        uint64_t last_id;
+        struct list asks; /* struct ask; those that the program has not answered */
+    } tcp;
 };
 
 /* ---- page.c: its life ---- */
@@ -235,6 +247,33 @@ void page_events_shut(struct page *p);
 void page_events_end(struct page *p);
 /* A `.NAME` line of the program: command.c. */
 void page_command(struct page *p, const struct message *m);
+/* It can't be obeyed: the program has broken a rule. `why` is a static text. */
+void page_command_refuse(struct page *p, const struct message *m, const char *why);
+
+/* ---- tcp.c: TCPConnections ---- */
+
+void page_tcp_init(struct page *p);
+/* A `.tcp` line of the program. */
+void page_tcp_command(struct page *p, const struct message *m);
+/* Valid as long as the page. */
+struct page_opener page_opener_of(struct page *p);
+
+/* ---- lobby.c: sessions without a program ---- */
+
+struct lobby;
+/* For the client of `x`. NULL without memory, or when there are too many. */
+struct lobby *lobby_new(struct page_host *host, struct exchange *x, struct slice origin);
+struct session *lobby_session(struct lobby *lobby);
+/* `x` is its client's connection now. */
+void lobby_name_client(struct lobby *lobby, struct exchange *x);
+void lobbies_drain(struct page_host *host);
+void lobbies_stop(struct page_host *host);
+
+/* ---- channel.c ---- */
+
+/* A session's on_channel. */
+void page_channel_open(struct page_host *host, struct channel *c, struct slice json,
+                       const struct page_opener *opener);
 
 /* ---- wire.c: WebSockets of sessions ---- */
 

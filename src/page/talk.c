@@ -74,6 +74,20 @@ static void on_greeted(struct session *s)
     page_dev_tell(session_owner(s));
 }
 
+static void on_channel(struct session *s, struct channel *c, struct slice json)
+{
+    struct page *p = session_owner(s);
+    struct page_opener opener = page_opener_of(p);
+    page_channel_open(p->host, c, json, &opener);
+}
+
 const struct session_ops page_session_ops = {
-    on_message, on_attach, on_detach, on_writable, on_close, on_over, on_greeted,
+    .on_message = on_message,
+    .on_attach = on_attach,
+    .on_detach = on_detach,
+    .on_writable = on_writable,
+    .on_close = on_close,
+    .on_over = on_over,
+    .on_greeted = on_greeted,
+    .on_channel = on_channel,
 };

@@ -36,6 +36,7 @@
 #define SESSION_KEY_MIN 22
 #define SESSION_KEY_MAX 64
 
+struct channel;
 struct session;
 struct session_wire;
 
@@ -69,6 +70,9 @@ struct session_ops {
     /* A client has got `.welcome`, perhaps only to hear how the session has ended: the time for
      * session_tell(). May be NULL. */
     void (*on_greeted)(struct session *s);
+    /* The client opens a channel: channels_ops.on_open, with the session's channels. NULL: it may
+     * open none. */
+    void (*on_channel)(struct session *s, struct channel *c, struct slice json);
 };
 
 struct session_config {

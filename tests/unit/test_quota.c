@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 enum {
-    KEYS = 300,
+    KEY_COUNT = 300,
     KINDS = 2,
     MAX = 3,
     STEPS = 200000
@@ -28,14 +28,14 @@ static void random_holds_are_those_of_a_naive_count(void **state)
 {
     (void)state;
     struct quota *q = quota_new();
-    static struct quota_hold holds[KINDS][KEYS][MAX];
-    static uint32_t counts[KINDS][KEYS];
-    uint64_t seed = random_seed();
+    static struct quota_hold holds[KINDS][KEY_COUNT][MAX];
+    static uint32_t counts[KINDS][KEY_COUNT];
+    uint64_t seed = 20261123;
     char text[16];
     for (int step = 0; step < STEPS; step++) {
-        uint64_t r = random_next(&seed);
+        uint64_t r = next_random(&seed);
         unsigned kind = r % KINDS;
-        int i = (int)(r / 8 % KEYS);
+        int i = (int)(r / 8 % KEY_COUNT);
         uint32_t *count = &counts[kind][i];
         if (r >> 40 & 1) {
             struct quota_hold hold = {0};
@@ -49,7 +49,7 @@ static void random_holds_are_those_of_a_naive_count(void **state)
         }
     }
     for (int kind = 0; kind < KINDS; kind++)
-        for (int i = 0; i < KEYS; i++)
+        for (int i = 0; i < KEY_COUNT; i++)
             while (counts[kind][i] > 0)
                 quota_release(q, &holds[kind][i][--counts[kind][i]]);
     quota_free(q); /* asserts that nothing is held */

@@ -1,0 +1,143 @@
+/* tcp.c - TCPConnections of a page, and what its program has to say about them.
+ *
+ *   `.tcp {"ask":true}`                   it is asked for each: `.tcp {"id":7,"host":…,"port":…,"secure":…}`
+ *   `.tcp {"id":7,"allow":true}`          its answer; with false perhaps "retryAfter" (seconds)
+ *   `.tcp {"allow":false}`                all are refused
+ *   `.tcp {"allow":true}`, `{"ask":false}`   as at the beginning: script access decides alone
+ *
+ * A refusal is a 401 of script access: it bans the client from this target for a while.
+ */
+#include "page/parts.h"
+
+#include "access/bans.h"
+#include "proto/json.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define EXPECTED                                                                                   \
+    "expected .tcp {\"ask\":true}, {\"allow\":false} or {\"id\":N,\"allow\":true}, perhaps "       \
+    "with \"retryAfter\":SECONDS"
+
+/* ---- to the program ---- */
+
+/* False without memory. */
+static bool write_question(struct page *p, const struct ask *ask)
+{
+    char *text = malloc(6 * ask->host.len + 128);
+    if (!text)
+        return false;
+    int len = sprintf(text, "{\"id\":%llu,\"host\":", (unsigned long long)ask->id);
+    len += (int)json_quote(ask->host, text + len);
+    len += sprintf(text + len, ",\"port\":%u,\"secure\":%s}", ask->port,
+                   ask->secure ? "true" : "false");
+    struct message m = {.kind = MESSAGE_CONTROL,
+                        .head = SLICE_LITERAL(".tcp"),
+                        .name = SLICE_LITERAL("tcp"),
+                        .body = slice_make(text, (size_t)len)};
+    page_events_write(p, &m);
+    free(text);
+    return true;
+}
+
+static void ask_program(void *owner, struct ask *ask)
+{
+    struct page *p = owner;
+    if (p->tcp.mode == PAGE_TCP_DNS) {
+        ask->answered(ask, true, 0);
+        return;
+    }
+    ask->id = ++p->tcp.last_id;
+    bool asked = p->tcp.mode == PAGE_TCP_ASK && !p->shut && write_question(p, ask);
+    if (asked)
+        list_append(&p->tcp.asks, &ask->node);
+    else
+        ask->answered(ask, false, p->tcp.retry_s);
+}
+
+/* ---- from the program ---- */
+
+struct word {
+    int ask, allow; /* -1: not said */
+    json_int_t id, retry_s;
+};
+
+static bool read_word(const struct message *m, struct word *ret)
+{
+    *ret = (struct word){.ask = -1, .allow = -1, .id = -1, .retry_s = BAN_SECONDS};
+    json_t *value = json_loadb(m->body.ptr, m->body.len, JSON_REJECT_DUPLICATES, NULL);
+    int error = json_unpack(value, "{s?b,s?b,s?I,s?I!}", "ask", &ret->ask, "allow", &ret->allow,
+                            "id", &ret->id, "retryAfter", &ret->retry_s);
+    bool numbered = json_object_get(value, "id");
+    bool timed = json_object_get(value, "retryAfter");
+    json_decref(value);
+    return error == 0 && ret->retry_s >= 0 && (ret->ask < 0) != (ret->allow < 0) &&
+           (!numbered || (ret->id > 0 && ret->allow >= 0)) && (!timed || ret->allow == 0);
+}
+
+static void set_mode(struct page *p, const struct word *word)
+{
+    p->tcp.retry_s = word->retry_s < BAN_SECONDS_MAX ? (uint32_t)word->retry_s : BAN_SECONDS_MAX;
+    if (word->ask == 1)
+        p->tcp.mode = PAGE_TCP_ASK;
+    else
+        p->tcp.mode = word->allow == 0 ? PAGE_TCP_REFUSE : PAGE_TCP_DNS;
+}
+
+static struct ask *find_ask(const struct page *p, uint64_t id)
+{
+    const struct list *all = &p->tcp.asks;
+    for (struct list *node = all->next; node != all; node = node->next) {
+        struct ask *ask = container_of(node, struct ask, node);
+        if (ask->id == id)
+            return ask;
+    }
+    return NULL;
+}
+
+/* The page may have thought better of it in the meantime. */
+static void answer(struct page *p, const struct message *m, const struct word *word)
+{
+    if ((uint64_t)word->id > p->tcp.last_id) {
+        page_command_refuse(p, m, "an answer to what was not asked");
+        return;
+    }
+    struct ask *ask = find_ask(p, (uint64_t)word->id);
+    if (!ask)
+        return;
+    ask_cancel(ask);
+    ask->answered(ask, word->allow == 1,
+                  word->retry_s < BAN_SECONDS_MAX ? (uint32_t)word->retry_s : BAN_SECONDS_MAX);
+}
+
+void page_tcp_command(struct page *p, const struct message *m)
+{
+    struct word word;
+    if (!read_word(m, &word))
+        page_command_refuse(p, m, EXPECTED);
+    else if (word.id > 0)
+        answer(p, m, &word);
+    else
+        set_mode(p, &word);
+}
+
+/* ---- from the page ---- */
+
+void page_tcp_init(struct page *p)
+{
+    list_init(&p->tcp.asks);
+    p->tcp.retry_s = BAN_SECONDS;
+}
+
+struct page_opener page_opener_of(struct page *p)
+{
+    return (struct page_opener){
+        .origin = p->origin,
+        .same_origin = p->kind != PAGE_DIRECT || p->same_origin,
+        .address = slice_of(p->address),
+        .client = p->last_client,
+        .ask = ask_program,
+        .owner = p,
+    };
+}
