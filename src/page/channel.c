@@ -19,6 +19,6 @@ void page_channel_open(struct page_host *host, struct channel *c, struct slice j
     if (is_kind(object, "tcp") && host->on_tcp)
         host->on_tcp(host, c, json, opener);
     else
-        channel_reset(c, SLICE_LITERAL("{\"reason\":\"kind-unknown\"}"));
+        channel_reset(c, SLICE_LITERAL("{\"reason\":\"stream-unsupported\"}"));
     json_decref(object);
 }

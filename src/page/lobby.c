@@ -60,7 +60,7 @@ static void on_over(struct session *s)
     free(lobby);
 }
 
-static void on_channel(struct session *s, struct channel *c, struct slice json)
+static void on_open(struct session *s, struct channel *c, struct slice json)
 {
     struct lobby *lobby = session_owner(s);
     struct page_opener opener = {
@@ -80,7 +80,7 @@ static const struct session_ops lobby_session_ops = {
     .on_writable = on_writable,
     .on_close = on_close,
     .on_over = on_over,
-    .on_channel = on_channel,
+    .on_open = on_open,
 };
 
 /* ---- from outside ---- */

@@ -271,7 +271,7 @@ void lobbies_stop(struct page_host *host);
 
 /* ---- channel.c ---- */
 
-/* A session's on_channel. */
+/* A session's on_open. */
 void page_channel_open(struct page_host *host, struct channel *c, struct slice json,
                        const struct page_opener *opener);
 

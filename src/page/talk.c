@@ -74,7 +74,7 @@ static void on_greeted(struct session *s)
     page_dev_tell(session_owner(s));
 }
 
-static void on_channel(struct session *s, struct channel *c, struct slice json)
+static void on_open(struct session *s, struct channel *c, struct slice json)
 {
     struct page *p = session_owner(s);
     struct page_opener opener = page_opener_of(p);
@@ -89,5 +89,5 @@ const struct session_ops page_session_ops = {
     .on_close = on_close,
     .on_over = on_over,
     .on_greeted = on_greeted,
-    .on_channel = on_channel,
+    .on_open = on_open,
 };

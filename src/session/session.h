@@ -72,7 +72,7 @@ struct session_ops {
     void (*on_greeted)(struct session *s);
     /* The client opens a channel: channels_ops.on_open, with the session's channels. NULL: it may
      * open none. */
-    void (*on_channel)(struct session *s, struct channel *c, struct slice json);
+    void (*on_open)(struct session *s, struct channel *c, struct slice json);
 };
 
 struct session_config {

@@ -70,6 +70,10 @@ export class SessionClient extends EventEmitter {
       this.emit('control', text);
       return;
     }
+    if (binary && data[0] < 0x20) {
+      this.emit('frame', data); // of a byte stream: streams.mjs
+      return;
+    }
     this.received++;
     const lf = binary ? data.indexOf(10) : 0;
     this.messages.push(binary ? { head: data.subarray(0, lf).toString(), body: data.subarray(lf + 1) } : text);
