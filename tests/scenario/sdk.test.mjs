@@ -14,7 +14,7 @@ import { until } from '../lib/until.mjs';
 
 const test = (name, run) => testOf(name, { timeout: 30000 }, run);
 const PROGRAMS = path.join(REPO, 'tests/scenario/sdk');
-const LANGUAGES = ['talk.py', 'talk_aio.py', 'talk.mjs'];
+const LANGUAGES = ['talk.py', 'talk_aio.py', 'talk.mjs', 'talk.php', 'talk.sh'];
 const NUMBERED = 3000;
 
 let site;
@@ -85,8 +85,8 @@ for (const file of LANGUAGES) {
       const { client } = await open();
       for (const json of ['null', '0', '"æøå \\n\\" \\u0001 🙂"', '[]', '{}', '{"a":[1,2.5,true,null]}', '"@5"', `"${'x'.repeat(100_000)}"`, `${'['.repeat(500)}${']'.repeat(500)}`]) {
         client.send(`echo ${json}`);
-        const [, back] = /^echo ([^]*)$/.exec(await client.next(/^echo/));
-        assert.deepEqual(JSON.parse(back), JSON.parse(json));
+        const [, back] = /^echo ?([^]*)$/.exec(await client.next(/^echo/));
+        assert.deepEqual(JSON.parse(back || 'null'), JSON.parse(json));
       }
       await close(client);
     });

@@ -1,0 +1,779 @@
+<?php
+
+/**
+ * Page programs of httpsocketd in PHP: a script prints a page, stays, and goes on talking with it.
+ *
+ *     require getenv('HTTPSOCKET_SDK') . '/php/httpsocket.php';
+ *     $page = new HttpSocket\Page();
+ *     $page->show('<!doctype html>…');
+ *     $total = 0;
+ *     foreach ($page->events() as $event) {
+ *         if ($event->name === 'add') $page->send('total', $total += $event->data);
+ *     }
+ *
+ * No dependencies; PHP 8.2 or later, on the command line (`#!/usr/bin/env php`). JSON objects come as objects; null is sent
+ * as no data, which means the same. A PHP string is text; bytes are a Bytes.
+ */
+
+declare(strict_types=1);
+
+namespace HttpSocket;
+
+/** Bytes, where JSON has only text. */
+final class Bytes implements \Stringable
+{
+    public function __construct(public readonly string $bytes)
+    {
+    }
+
+    public function __toString(): string
+    {
+        return $this->bytes;
+    }
+}
+
+/** Thrown in a function for calls: its text is told to the caller. Of any other exception the caller hears no details. */
+final class Failure extends \Exception
+{
+    /** @param array<string, mixed> $more */
+    public function __construct(string $message, public readonly array $more = [])
+    {
+        parent::__construct($message);
+    }
+}
+
+/** The page answered a call with a failure; `data` is all it said. */
+final class CallError extends \Exception
+{
+    public function __construct(public readonly mixed $data)
+    {
+        parent::__construct(is_string($data->message ?? null) ? $data->message : 'the call failed');
+    }
+}
+
+final class CallTimeout extends \Exception
+{
+}
+
+/** What came on descriptor 3 is no line of the server's. */
+final class ProtocolError extends \Exception
+{
+}
+
+/** Text that stands for itself in HTML. */
+function escape(string|int|float|\Stringable|null $text): string
+{
+    return htmlspecialchars((string) $text, ENT_QUOTES | ENT_SUBSTITUTE | ENT_HTML5, 'UTF-8');
+}
+
+/** A value as JSON that may stand inside of a <script> element. */
+function script_json(mixed $value): string
+{
+    return json_encode($value, JSON_HEX_TAG | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_THROW_ON_ERROR);
+}
+
+/** The request that the script was started for. Read when it is asked for: who wants no body leaves stdin alone. */
+final class Request
+{
+    private ?string $body = null;
+
+    /** @param array<string, string> $environment */
+    public function __construct(private readonly array $environment)
+    {
+    }
+
+    private function of(string $name): string
+    {
+        return $this->environment[$name] ?? '';
+    }
+
+    public function method(): string
+    {
+        return $this->of('REQUEST_METHOD');
+    }
+
+    /** Path and query as they were sent. */
+    public function uri(): string
+    {
+        return $this->of('REQUEST_URI');
+    }
+
+    /** The script's own path in the site. */
+    public function script(): string
+    {
+        return $this->of('SCRIPT_NAME');
+    }
+
+    /** What follows the script in the path, decoded; begins with a slash if there is something. */
+    public function pathInfo(): string
+    {
+        return $this->of('PATH_INFO');
+    }
+
+    public function address(): string
+    {
+        return $this->of('REMOTE_ADDR');
+    }
+
+    public function secure(): bool
+    {
+        return $this->of('HTTPS') === 'on';
+    }
+
+    /** A header's value; null: there is none. */
+    public function header(string $name): ?string
+    {
+        $name = strtoupper(strtr($name, '-', '_'));
+        return $this->environment[in_array($name, ['CONTENT_TYPE', 'CONTENT_LENGTH'], true) ? $name : "HTTP_$name"] ?? null;
+    }
+
+    /** @return array<string, string> */
+    public function cookies(): array
+    {
+        $cookies = [];
+        foreach (explode(';', $this->header('Cookie') ?? '') as $pair) {
+            [$name, $value] = explode('=', $pair, 2) + [1 => null];
+            if ($value !== null) {
+                $cookies[trim($name)] = trim($value, " \t\"");
+            }
+        }
+        return $cookies;
+    }
+
+    /** As $_GET has it: `a[]=1` is an array. @return array<array-key, mixed> */
+    public function query(): array
+    {
+        parse_str($this->of('QUERY_STRING'), $fields);
+        return $fields;
+    }
+
+    public function body(): string
+    {
+        return $this->body ??= (string) stream_get_contents(STDIN);
+    }
+
+    /** The fields of a form posted as application/x-www-form-urlencoded, as $_POST has them. @return array<array-key, mixed> */
+    public function form(): array
+    {
+        $type = strtolower(trim(explode(';', $this->of('CONTENT_TYPE'))[0]));
+        parse_str($type === 'application/x-www-form-urlencoded' ? $this->body() : '', $fields);
+        return $fields;
+    }
+
+    /** The body as JSON; JsonException if it is none. */
+    public function json(): mixed
+    {
+        return json_decode($this->body(), false, 513, JSON_THROW_ON_ERROR);
+    }
+}
+
+/** What came from the page or the server. @internal */
+final class Message
+{
+    public function __construct(
+        public readonly string $kind, // event, call, answer, part, failure, system
+        public readonly string $name,
+        public readonly string $call,
+        public readonly mixed $data,
+        public readonly bool $bare, // there was no data; it counts as null
+        public readonly string $problem, // why its JSON can't be had in PHP
+        public readonly int $size,
+        public readonly string $session, // which page of a shared program
+    ) {
+    }
+}
+
+/** Bytes in, messages out; keeps what is not whole yet. @internal */
+final class Reader
+{
+    private const HEAD = '/\A(?:@([\w-]+) )?(?:([=+!])(\d{1,16})|(\.?[\w\-:\/.]{1,192})(?:\?(\d{1,16}))?)(?: |\z)/';
+    private const ANSWERS = ['=' => 'answer', '+' => 'part', '!' => 'failure'];
+
+    private string $buffer = '';
+    private int $searched = 0;
+    /** @var list<string>|null the head of a message whose bytes are awaited */
+    private ?array $head = null;
+    private int $wanted = 0;
+
+    /** @return iterable<Message> */
+    public function feed(string $data): iterable
+    {
+        $this->buffer .= $data;
+        $at = 0;
+        while (($message = $this->next($at)) !== null) {
+            yield $message;
+        }
+        $this->buffer = $at > 0 ? substr($this->buffer, $at) : $this->buffer;
+    }
+
+    private function next(int &$at): ?Message
+    {
+        if ($this->head !== null) {
+            return $this->bytes($at);
+        }
+        $end = strpos($this->buffer, "\n", $at + $this->searched);
+        if ($end === false) {
+            $this->searched = strlen($this->buffer) - $at;
+            return null;
+        }
+        $this->searched = 0;
+        $line = substr($this->buffer, $at, $end - $at);
+        $at = $end + 1;
+        if (!preg_match(self::HEAD, $line, $head, PREG_UNMATCHED_AS_NULL)) {
+            throw new ProtocolError('not a line of the server\'s: ' . substr($line, 0, 80));
+        }
+        $body = substr($line, strlen((string) $head[0]));
+        if (!str_starts_with($body, '@')) {
+            return self::made($head, $body, strlen($line) + 1);
+        }
+        [$this->head, $this->wanted] = [$head, (int) substr($body, 1)];
+        return $this->bytes($at);
+    }
+
+    private function bytes(int &$at): ?Message
+    {
+        if (strlen($this->buffer) - $at <= $this->wanted) {
+            return null;
+        }
+        $data = new Bytes(substr($this->buffer, $at, $this->wanted));
+        $at += $this->wanted + 1;
+        [$head, $this->head] = [$this->head, null];
+        return self::made($head, $data, $this->wanted + strlen((string) $head[0]));
+    }
+
+    /** @param array<int, string|null> $head */
+    private static function made(array $head, string|Bytes $body, int $size): Message
+    {
+        [, $session, $sign, $answered, $name, $call] = $head + [4 => null, 5 => null];
+        $kind = $sign !== null ? self::ANSWERS[$sign] : ($call !== null ? 'call' : (str_starts_with((string) $name, '.') ? 'system' : 'event'));
+        [$data, $problem] = [$body, ''];
+        if (is_string($body)) {
+            $data = $body === '' ? null : json_decode($body, false, 513);
+            $problem = $data === null && trim($body) !== 'null' && $body !== '' ? json_last_error_msg() : '';
+        }
+        return new Message($kind, (string) $name, $answered ?? $call ?? '', $data, $body === '', $problem, $size, (string) $session);
+    }
+}
+
+/** What the page sent, where the script reads it itself. A call wants answer(), or fail(). */
+final class Event
+{
+    public readonly string $name;
+    public readonly mixed $data;
+    /** It wants an answer. */
+    public readonly bool $call;
+
+    /** @param \Closure(string, mixed, bool=): void $post @internal */
+    public function __construct(private readonly \Closure $post, private readonly Message $message)
+    {
+        [$this->name, $this->data, $this->call] = [$message->name, $message->data, $message->kind === 'call'];
+    }
+
+    public function answer(mixed $data = null): void
+    {
+        ($this->post)("={$this->message->call}", $data);
+    }
+
+    /** One of several answers; answer() ends them. */
+    public function part(mixed $data): void
+    {
+        ($this->post)("+{$this->message->call}", $data, true);
+    }
+
+    /** @param array<string, mixed> $more */
+    public function fail(string $message, array $more = []): void
+    {
+        ($this->post)("!{$this->message->call}", ['message' => $message] + $more);
+    }
+}
+
+/** The page that this script has made. Writing to a page that is gone for good ends the script, as PHP does when a visitor leaves. */
+final class Page
+{
+    private const HTML = 'text/html; charset=utf-8';
+    private const CALL_SECONDS = 30.0;
+    private const QUEUE_MAX = 16 * 1024 * 1024; // bytes that are read ahead while something else is waited for
+    private const UNHEARD_MAX = 16; // a page can send any name: the log is told of so many
+    private const JSON = JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_PRESERVE_ZERO_FRACTION | JSON_THROW_ON_ERROR;
+
+    public readonly Request $request;
+    /** A script of a page, or a device, connects straight to this one: no page is wanted. */
+    public readonly bool $direct;
+    /** The session's id; empty where there is none. */
+    public readonly string $session;
+
+    private readonly int $fd;
+    /** @var resource|null */
+    private $socket = null;
+    private bool $begun = false;
+    private bool $complete = false;
+    private bool $atEnd = false;
+    private bool $finished = false;
+    private readonly Reader $reader;
+    /** @var \SplQueue<Message> */
+    private \SplQueue $queue;
+    private int $queued = 0;
+    private int $calls = 0;
+    /** @var array<string, list<Message>> answers of calls that wait, by number */
+    private array $waiting = [];
+    /** @var array<string, array<string, callable>> functions by kind and name */
+    private array $functions = ['event' => [], 'call' => [], 'system' => []];
+    /** @var list<array{float, float, callable}> interval, when it is due, function */
+    private array $timers = [];
+    /** @var array<string, true> */
+    private array $unheard = [];
+
+    public function __construct(?int $fd = null)
+    {
+        $environment = getenv();
+        $this->fd = $fd ?? (int) ($environment['HTTPSOCKET_FD'] ?? -1);
+        $this->request = new Request($environment);
+        $this->direct = ($environment['HTTPSOCKET_CONNECT'] ?? '') === '1';
+        $this->session = $environment['HTTPSOCKET_SESSION'] ?? '';
+        $this->reader = new Reader();
+        $this->queue = new \SplQueue();
+    }
+
+    // ---- the answer ----
+
+    /**
+     * Answers the request with this page, whole. For a direct connection it accepts, and the body is not wanted.
+     *
+     * @param array<string, string> $headers
+     */
+    public function show(string|\Stringable $body = '', string $type = self::HTML, int $status = 200, array $headers = []): void
+    {
+        $this->begin($type, $status, $headers);
+        echo $body;
+        $this->end();
+    }
+
+    /**
+     * Begins a page that the script prints itself (echo, or HTML outside of `<?php`); end() completes it.
+     *
+     * @param array<string, string> $headers
+     */
+    public function begin(string $type = self::HTML, int $status = 200, array $headers = []): void
+    {
+        if ($this->begun) {
+            throw new \LogicException('the answer has begun already');
+        }
+        $this->begun = true;
+        if (!$this->direct || $status !== 200 || $headers) {
+            $headers = ($status !== 200 ? ['Status' => (string) $status] : []) + ($type !== '' ? ['Content-Type' => $type] : []) + $headers;
+            foreach ($headers as $name => $value) {
+                echo self::clean($name), ': ', self::clean($value), "\n";
+            }
+        }
+        echo "\n";
+    }
+
+    /** The page is complete. What is printed from now on goes to the server's log. */
+    public function end(): void
+    {
+        if ($this->complete) {
+            return;
+        }
+        if (!$this->begun) {
+            $this->begin();
+        }
+        $this->complete = true;
+        while (ob_get_level() > 0) {
+            ob_end_flush();
+        }
+        flush();
+        fclose(STDOUT);
+        static $instead; // so that no file takes its number
+        $instead = fopen('php://stderr', 'w');
+        ob_start(static function (string $printed) use ($instead): string {
+            fwrite($instead, $printed);
+            return '';
+        }, 1);
+    }
+
+    /**
+     * Answers with this status instead of a page, and ends the script.
+     *
+     * 401 keeps the client's scripts away from here for a minute, or for `$retry` seconds; `$path` says from where down. With
+     * `$realm` a browser asks its user for a name and a password, which are the header `Authorization` next time.
+     */
+    public function refuse(int $status = 401, string $message = '', ?string $realm = null, ?int $retry = null, ?string $path = null): never
+    {
+        $headers = $realm === null ? [] : ['WWW-Authenticate' => 'Basic realm="' . addcslashes($realm, '"\\') . '", charset="UTF-8"'];
+        if ($retry !== null) {
+            $headers[$status === 401 ? 'Access-Control-Max-Age' : 'Retry-After'] = (string) $retry;
+        }
+        if ($path !== null) {
+            $headers['Access-Control-Policy-Path'] = $path;
+        }
+        $this->begin('text/plain; charset=utf-8', $status, $headers);
+        echo $message !== '' ? $message : "status $status", "\n";
+        exit(0);
+    }
+
+    // ---- what the script wants to hear ----
+
+    /** Hears the event: it gets its data. */
+    public function on(string $name, callable $function): static
+    {
+        return $this->keep('event', self::checked($name), $function);
+    }
+
+    /** Answers the call: it gets its data and returns the answer; a generator yields several. */
+    public function handle(string $name, callable $function): static
+    {
+        return $this->keep('call', self::checked($name), $function);
+    }
+
+    /** Hears that the page is connected: an object with resumed, origin, address. */
+    public function attached(callable $function): static
+    {
+        return $this->keep('system', '.attach', $function);
+    }
+
+    /** Hears that the connection is gone and may come back: an object with reason. */
+    public function detached(callable $function): static
+    {
+        return $this->keep('system', '.detach', $function);
+    }
+
+    /** Is called last: the session is over, and some seconds are left. */
+    public function ended(callable $function): static
+    {
+        register_shutdown_function(fn () => $this->finish());
+        return $this->keep('system', '', $function);
+    }
+
+    /** Is called at this interval, in seconds, by run() and events(), as long as the session lasts. */
+    public function every(float $seconds, callable $function): static
+    {
+        if (!($seconds > 0)) {
+            throw new \ValueError('an interval is longer than nothing');
+        }
+        $this->timers[] = [$seconds, microtime(true) + $seconds, $function];
+        return $this;
+    }
+
+    private function keep(string $kind, string $name, callable $function): static
+    {
+        if (isset($this->functions[$kind][$name])) {
+            throw new \LogicException('there is a function for ' . ($name ?: 'the end') . ' already');
+        }
+        $this->functions[$kind][$name] = $function;
+        return $this;
+    }
+
+    // ---- what it says ----
+
+    /** An event for the page: JSON, or Bytes. What JSON has no way to say throws a JsonException, and nothing is sent. */
+    public function send(string $name, mixed $data = null): void
+    {
+        $this->post(self::checked($name), $data);
+    }
+
+    /** The session is over; the page is told why. */
+    public function close(string $reason = ''): void
+    {
+        $this->post('.close', $reason === '' ? null : ['reason' => $reason]);
+    }
+
+    // ---- calls ----
+
+    /** The page's answer. CallError: it failed; CallTimeout. What else comes meanwhile is heard afterwards. */
+    public function call(string $name, mixed $data = null, ?float $timeout = self::CALL_SECONDS): mixed
+    {
+        foreach ($this->ask($name, $data, $timeout) as $message) {
+            if ($message->kind === 'part') {
+                throw new \LogicException("$name gives several answers: use stream()");
+            }
+            return $message->data;
+        }
+    }
+
+    /** The page's several answers; `$timeout` counts from one to the next. Leaving the loop gives the call up. @return \Generator<int, mixed> */
+    public function stream(string $name, mixed $data = null, ?float $timeout = self::CALL_SECONDS): \Generator
+    {
+        foreach ($this->ask($name, $data, $timeout) as $message) {
+            if ($message->kind === 'part' || !$message->bare) {
+                yield $message->data;
+            }
+        }
+    }
+
+    /** @return \Generator<int, Message> */
+    private function ask(string $name, mixed $data, ?float $timeout): \Generator
+    {
+        $number = (string) ++$this->calls;
+        $this->waiting[$number] = [];
+        try {
+            $this->post(self::checked($name) . "?$number", $data);
+            do {
+                $message = $this->awaitAnswer($number, $name, $timeout);
+                if ($message->kind === 'failure') {
+                    throw new CallError($message->data);
+                }
+                yield $message;
+            } while ($message->kind === 'part');
+        } finally {
+            unset($this->waiting[$number]);
+        }
+    }
+
+    private function awaitAnswer(string $number, string $name, ?float $timeout): Message
+    {
+        $deadline = $timeout === null ? null : microtime(true) + $timeout;
+        while (!$this->waiting[$number]) {
+            if ($this->atEnd) {
+                exit(0);
+            }
+            if ($this->queued > self::QUEUE_MAX) {
+                throw new CallTimeout("$name: " . self::QUEUE_MAX . ' bytes came before an answer');
+            }
+            if (!$this->wait(true, false, $deadline)) {
+                throw new CallTimeout("$name: no answer in $timeout s");
+            }
+            $this->read();
+        }
+        return array_shift($this->waiting[$number]);
+    }
+
+    // ---- what comes ----
+
+    /** Calls the functions until the session is over. One that throws is reported, and the others go on. */
+    public function run(): void
+    {
+        foreach ($this->messages() as $message) {
+            $this->dispatch($message);
+        }
+    }
+
+    /** Events and calls for which there is no function, until the session is over. @return \Generator<int, Event> */
+    public function events(): \Generator
+    {
+        foreach ($this->messages() as $message) {
+            if ($message->kind === 'system' || $message->problem !== '' || isset($this->functions[$message->kind][$message->name])) {
+                $this->dispatch($message);
+            } else {
+                yield new Event($this->post(...), $message);
+            }
+        }
+    }
+
+    /** @return \Generator<int, Message> */
+    private function messages(): \Generator
+    {
+        while (true) {
+            $due = $this->timers ? min(array_column($this->timers, 1)) : null;
+            if ($this->queue->isEmpty() && !$this->atEnd && $this->wait(true, false, $due)) {
+                $this->read();
+            }
+            if (!$this->queue->isEmpty()) {
+                $message = $this->queue->dequeue();
+                $this->queued -= $message->size;
+                yield $message;
+            } elseif ($this->atEnd) {
+                break;
+            }
+            $this->tick();
+        }
+        $this->finish();
+    }
+
+    private function tick(): void
+    {
+        $now = microtime(true);
+        foreach ($this->timers as $i => [$seconds, $due, $function]) {
+            if ($due <= $now) {
+                $this->timers[$i][1] = max($due + $seconds, $now);
+                $this->guarded($function);
+            }
+        }
+    }
+
+    private function dispatch(Message $message): void
+    {
+        if ($message->problem !== '') {
+            $this->refuseUnreadable($message);
+        } elseif ($message->kind === 'call') {
+            $this->guarded(fn () => $this->serve($message));
+        } elseif ($function = $this->functions[$message->kind][$message->name] ?? null) {
+            $this->guarded(fn () => $function($message->data));
+        } elseif ($message->kind === 'event') {
+            $this->complainUnheard('event', $message->name);
+        }
+    }
+
+    private function refuseUnreadable(Message $message): void
+    {
+        if ($message->kind === 'call') {
+            $this->post("!$message->call", ['message' => "the program can't read this data"]);
+        }
+        fwrite(STDERR, "httpsocket: $message->name: $message->problem\n");
+    }
+
+    private function serve(Message $message): void
+    {
+        try {
+            $function = $this->functions['call'][$message->name] ?? null;
+            if (!$function) {
+                $this->complainUnheard('call', $message->name);
+                throw new Failure("no function for $message->name");
+            }
+            $answer = $function($message->data);
+            $this->post("=$message->call", $answer instanceof \Generator ? $this->sendParts($message->call, $answer) : $answer);
+        } catch (Failure $failure) {
+            $this->post("!$message->call", ['message' => $failure->getMessage()] + $failure->more);
+        } catch (\Throwable $error) {
+            $this->post("!$message->call", ['message' => 'the program failed']);
+            throw $error;
+        }
+    }
+
+    /** @param \Generator<mixed, mixed> $parts */
+    private function sendParts(string $call, \Generator $parts): mixed
+    {
+        foreach ($parts as $part) {
+            $this->post("+$call", $part, true);
+        }
+        return $parts->getReturn();
+    }
+
+    private function guarded(callable $function): void
+    {
+        try {
+            $function();
+        } catch (\Throwable $error) {
+            fwrite(STDERR, "$error\n");
+        }
+    }
+
+    private function complainUnheard(string $kind, string $name): void
+    {
+        if (!isset($this->unheard[$name]) && count($this->unheard) < self::UNHEARD_MAX) {
+            $this->unheard[$name] = true;
+            fwrite(STDERR, "httpsocket: nothing hears the $kind $name (said once)\n");
+        }
+    }
+
+    private function finish(): void
+    {
+        $function = $this->finished ? null : $this->functions['system'][''] ?? null;
+        $this->finished = true;
+        if ($function) {
+            $this->guarded($function);
+        }
+    }
+
+    // ---- descriptor 3 ----
+
+    /** @return resource */
+    private function connection()
+    {
+        if ($this->socket === null) {
+            $socket = $this->fd < 0 ? false : fopen("php://fd/$this->fd", 'r+');
+            if ($socket === false) {
+                fwrite(STDERR, "httpsocket: there is no page to talk with: this program is to be started by httpsocketd\n");
+                exit(1);
+            }
+            stream_set_blocking($socket, false);
+            stream_set_read_buffer($socket, 0);
+            $this->socket = $socket;
+            $this->endOnSigterm();
+        }
+        return $this->socket;
+    }
+
+    /** SIGTERM follows the end of a session that the script has not seen: it ends as by exit(), with its destructors. */
+    private function endOnSigterm(): void
+    {
+        if (function_exists('pcntl_async_signals') && pcntl_signal_get_handler(SIGTERM) === SIG_DFL) {
+            pcntl_async_signals(true);
+            pcntl_signal(SIGTERM, static fn () => exit(0));
+        }
+    }
+
+    /** Whether it can be read (or written); false when the time is over. */
+    private function wait(bool $read, bool $write, ?float $deadline): bool
+    {
+        $reading = $read ? [$this->connection()] : [];
+        $writing = $write ? [$this->connection()] : [];
+        $exceptional = null;
+        $left = $deadline === null ? null : max(0.0, $deadline - microtime(true));
+        $seconds = $left === null ? null : (int) $left;
+        $found = @stream_select($reading, $writing, $exceptional, $seconds, $left === null ? null : (int) (($left - $seconds) * 1e6) + 1);
+        return $found === false || $found > 0; // false: a signal, and whoever waits looks again
+    }
+
+    private function read(): void
+    {
+        $data = @fread($this->connection(), 65536);
+        if ($data === '' || $data === false) {
+            $this->atEnd = feof($this->connection());
+            return;
+        }
+        foreach ($this->reader->feed($data) as $message) {
+            $this->sort($message);
+        }
+    }
+
+    private function sort(Message $message): void
+    {
+        if (in_array($message->kind, ['answer', 'part', 'failure'], true)) {
+            if (isset($this->waiting[$message->call])) {
+                $this->waiting[$message->call][] = $message; // one that was given up is passed over
+            }
+            return;
+        }
+        $this->queue->enqueue($message);
+        $this->queued += $message->size;
+    }
+
+    /** Where the page is slow writing waits. Reading goes on meanwhile, up to a limit: each side may wait for the other. */
+    private function post(string $head, mixed $data, bool $null = false): void
+    {
+        $rest = self::line($head, $data, $null);
+        while ($rest !== '') {
+            $written = @fwrite($this->connection(), $rest);
+            if ($written === false || $this->atEnd) {
+                exit(0);
+            }
+            $rest = substr($rest, $written);
+            if ($rest !== '') {
+                $this->waitWritable();
+            }
+        }
+    }
+
+    private function waitWritable(): void
+    {
+        $ahead = $this->queued <= self::QUEUE_MAX;
+        $this->wait($ahead, true, null);
+        if ($ahead) {
+            $this->read();
+        }
+    }
+
+    private static function line(string $head, mixed $data, bool $null): string
+    {
+        if ($data instanceof Bytes) {
+            return "$head @" . strlen($data->bytes) . "\n$data->bytes\n";
+        }
+        return $data === null && !$null ? "$head\n" : "$head " . json_encode($data, self::JSON, 513) . "\n";
+    }
+
+    private static function checked(string $name): string
+    {
+        if (!preg_match('/\A[\w\-:\/][\w\-:\/.]{0,127}\z/', $name)) {
+            throw new \ValueError("not a name: $name (1 to 128 of A-Z a-z 0-9 _ - : / . not beginning with a dot)");
+        }
+        return $name;
+    }
+
+    private static function clean(string $text): string
+    {
+        if (strpbrk($text, "\r\n\0") !== false) {
+            throw new \ValueError("a line break in a header: $text");
+        }
+        return $text;
+    }
+}

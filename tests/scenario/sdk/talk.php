@@ -1,0 +1,57 @@
+#!/usr/bin/env php
+<?php
+// The conversation of sdk.test.mjs, by the PHP helper.
+require getenv('HTTPSOCKET_SDK') . '/php/httpsocket.php';
+
+use HttpSocket\{CallError, CallTimeout, Failure, Page};
+use function HttpSocket\{escape, script_json};
+
+$page = new Page();
+$request = $page->request;
+if (isset($request->query()['refuse'])) {
+    $page->refuse(401, 'not you', realm: 'the test', retry: 7, path: '/');
+}
+
+$received = [];
+$page->on('echo', fn ($data) => $page->send('echo', $data));
+$page->on('put', function (int $number) use (&$received) {
+    $received[] = $number;
+});
+$page->handle('report', function () use (&$received) {
+    return ['count' => count($received), 'in_order' => $received === array_keys($received), 'pid' => getmypid()];
+});
+$page->on('flood', function (int $count) use ($page) {
+    for ($i = 0; $i < $count; $i++) {
+        $page->send('n', $i);
+    }
+});
+$page->handle('add', fn ($numbers) => array_sum($numbers));
+$page->handle('same', fn ($data) => $data);
+$page->handle('count', function (int $n) {
+    for ($i = 0; $i < $n; $i++) {
+        yield $i;
+    }
+});
+$page->handle('refused', fn ($what) => throw new Failure("no $what", ['code' => 7]));
+$page->handle('crash', fn () => throw new RuntimeException('a secret of the program'));
+$page->on('throw', fn () => throw new RuntimeException('thrown on purpose'));
+$page->on('ask', function ($what) use ($page) {
+    try {
+        $page->send('asked', ['answer' => $page->call($what->name, $what->data, $what->timeout)]);
+    } catch (CallError $error) {
+        $page->send('asked', ['failure' => $error->getMessage()]);
+    } catch (CallTimeout) {
+        $page->send('asked', ['timeout' => true]);
+    }
+});
+$page->on('collect', fn ($name) => $page->send('collected', iterator_to_array($page->stream($name), false)));
+$page->on('print', function ($text) {
+    echo "$text\n";
+});
+$page->on('leave', fn ($reason) => $page->close($reason));
+$page->attached(fn ($info) => $page->send('told', ['attach', $info->resumed]));
+$page->ended(fn () => fwrite(STDERR, "ended\n"));
+
+$told = ['method' => $request->method(), 'name' => $request->query()['name'] ?? null, 'agent' => $request->header('X-Test'), 'field' => $request->form()['field'] ?? null];
+$page->show('<!doctype html><title>' . escape('<talk> & "more"') . '</title><script>const told = ' . script_json($told) . '</script>');
+$page->run();
