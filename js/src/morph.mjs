@@ -61,10 +61,10 @@ class Morph {
 
   /** @template T @param {(morph: Morph) => T} change @returns {T} */
   run(change) {
-    const restoreFocus = rememberFocus();
+    const restorePlace = rememberPlace();
     const result = change(this);
     for (const node of this.#left) if (!this.#kin.isTaken(node)) /** @type {ChildNode} */ (node).remove();
-    restoreFocus();
+    restorePlace();
     if (this.#failure) throw this.#failure;
     return result;
   }
@@ -169,13 +169,24 @@ function isState(element, name) {
   return name === 'open' && (element.localName === 'details' || element.localName === 'dialog');
 }
 
-/** Where the browser loses the focus of what is moved. @returns {() => void} gives it back */
-function rememberFocus() {
+/** A browser loses the selection of what is moved, and some the focus as well. @returns {() => void} gives them back */
+function rememberPlace() {
   const active = /** @type {any} */ (document.activeElement);
   const { selectionStart, selectionEnd, selectionDirection } = active ?? {};
+  const inField = typeof selectionStart === 'number';
+  const selection = getSelection();
+  const { anchorNode, anchorOffset, focusNode, focusOffset } = selection ?? {};
   return () => {
-    if (!active?.isConnected || document.activeElement === active) return;
-    typing.holding(() => active.focus({ preventScroll: true }));
-    if (typeof selectionStart === 'number') active.setSelectionRange(selectionStart, selectionEnd, selectionDirection);
+    if (active?.isConnected && document.activeElement !== active) {
+      typing.holding(() => active.focus({ preventScroll: true }));
+      if (inField) active.setSelectionRange(selectionStart, selectionEnd, selectionDirection);
+    }
+    if (inField || !anchorNode?.isConnected || !focusNode?.isConnected || selection?.anchorNode === anchorNode) return;
+    selection?.setBaseAndExtent(anchorNode, within(anchorNode, anchorOffset), focusNode, within(focusNode, focusOffset));
   };
+}
+
+/** @param {any} node @param {number | undefined} offset */
+function within(node, offset = 0) {
+  return Math.min(offset, node.data?.length ?? node.childNodes.length);
 }

@@ -1,53 +1,26 @@
 // What a program does to its page by `.dom`, in real browsers, under a strict policy.
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import path from 'node:path';
-import { browserNames, launch } from '../lib/browsers.mjs';
-import { REPO, startServer } from '../lib/server.mjs';
+import { browserNames } from '../lib/browsers.mjs';
+import { movedPage } from '../lib/moved-page.mjs';
 import { until } from '../lib/until.mjs';
-
-const SITE = path.join(REPO, 'tests/browser/site');
 
 for (const name of browserNames) {
   describe(`.dom in ${name}`, () => {
-    let browser, server, page;
+    let site, page;
 
     before(async () => {
-      browser = await launch(name);
-      server = await startServer({ root: SITE });
-      page = await browser.newPage();
+      site = await movedPage(name);
+      page = site.page;
     });
-    after(async () => {
-      await browser?.close();
-      await server?.stop();
-    });
+    after(() => site?.close());
+    beforeEach(() => site.open());
 
-    /** A page with this in its <main>. */
-    async function open(html = '', query = '') {
-      await page.goto(`${server.url}/moved.py${query}`);
-      await page.evaluate((inside) => {
-        window.problems = [];
-        window.ran = [];
-        const policy = window.trustedTypes?.createPolicy('test', { createHTML: (text) => text });
-        document.querySelector('main').innerHTML = policy ? policy.createHTML(inside) : inside;
-        document.serverConnection.onproblem = (problem) => window.problems.push(problem);
-      }, html);
-    }
-    beforeEach(() => open());
-
-    /** Has the program write this, and waits until the page has done it. */
-    const move = (data) => page.evaluate((said) => document.serverConnection.call('move', JSON.parse(said), { timeout: 60_000 }), JSON.stringify(data));
+    const open = (...args) => site.open(...args);
+    const move = (data) => site.move(data);
+    const moved = (data) => site.moved(data);
+    const problems = () => site.problems();
     const html = (selector = 'main') => page.evaluate((s) => document.querySelector(s).innerHTML, selector);
-    /** What the program was told; the next call comes behind it. */
-    const problems = async () => {
-      await move({ select: 'html', classes: { asked: true } });
-      return page.evaluate(() => window.problems.splice(0).map(({ op, message }) => [op, message]));
-    };
-    /** The same, with no problem. */
-    const moved = async (data) => {
-      await move(data);
-      assert.deepEqual(await problems(), []);
-    };
 
     test('sets texts, markup, attributes, classes, properties and styles', async () => {
       await open('<p id="a" class="x y" lang="de" hidden>old <b>text</b></p><input id="i" disabled><p id="s">s</p>');
