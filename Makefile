@@ -9,7 +9,7 @@ export DEPS
 .PHONY: run build dev test check-one bench fuzz format install clean
 
 run: build
-	$(BUILD)/httpsocketd --dev examples
+	$(BUILD)/httpsocketd --dev --stdio-files /lines examples
 
 build:
 	@tools/install-deps build

@@ -241,6 +241,7 @@ void config_free(struct config *c)
     free(c->addresses);
     free(c->origins);
     proxies_done(&c->proxies);
+    page_programs_free(c->programs);
     free(c);
 }
 
@@ -281,6 +282,17 @@ static bool check_origins(struct config *c, struct text *why)
     return true;
 }
 
+static bool check_programs(struct config *c, struct text *why)
+{
+    c->programs = page_programs_new();
+    bool good = c->programs;
+    for (size_t i = 0; good && i < c->stdio.count; i++)
+        good = page_programs_add_stdio(c->programs, c->stdio.items[i], why);
+    for (size_t i = 0; good && i < c->stdio_files.count; i++)
+        good = page_programs_add_stdio_files(c->programs, c->stdio_files.items[i], why);
+    return good;
+}
+
 static bool check_access(const struct config *c, struct text *why)
 {
     struct access_config access;
@@ -292,7 +304,7 @@ static bool check_access(const struct config *c, struct text *why)
 
 bool config_check(struct config *c, struct text *why)
 {
-    if (!check_addresses(c, why) || !check_origins(c, why) ||
+    if (!check_addresses(c, why) || !check_origins(c, why) || !check_programs(c, why) ||
         !proxies_read(c->trusted_proxy.items, c->trusted_proxy.count, &c->proxies, why) ||
         !check_access(c, why)) {
         if (!why->len)

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "daemon/proxies.h"
 #include "net/address.h"
+#include "page/programs.h"
 #include "proto/origin.h"
 
 struct config_list {
@@ -35,6 +36,7 @@ struct config {
     /* Made by config_check from the texts above. */
     struct net_address *addresses;
     struct origin *origins;
+    struct page_programs *programs;
     struct net_address admin_address;
     struct proxies proxies;
 };

@@ -44,6 +44,8 @@ static void answer_site(struct worker *w, struct exchange *x, const struct origi
     site_find(w->site, x->path, &found);
     switch (found.kind) {
     case SITE_NONE:
+        if (page_open_none(&w->pages, x))
+            return;
         exchange_answer(x, 404, SLICE_LITERAL("not found"), NULL, 0);
         return;
     case SITE_FORBIDDEN:

@@ -46,6 +46,8 @@ static void use_config(struct worker *w, const struct config *c)
         .rate_programs = w->guard->config.rate_programs,
         .lobbies_per_client = (uint32_t)c->programs_per_client,
         .dev = w->page_config.dev,
+        .programs = c->programs,
+        .stdio_pipe = !strcmp(c->stdio_output, "pipe"),
     };
     w->gateway_config = (struct gateway_config){
         .connect_timeout_ms = (uint32_t)c->tcp_connect_timeout,

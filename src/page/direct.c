@@ -49,6 +49,15 @@ static void accept_session(struct page *p)
     page_events_resume(p);
 }
 
+void page_direct_accept(struct page *p)
+{
+    list_remove(&p->connecting);
+    if (p->kind == PAGE_PLAIN)
+        page_plain_open(p);
+    else
+        accept_session(p);
+}
+
 void page_direct_answer(struct page *p, const struct cgi_head *head)
 {
     if (head->status < 200 || head->status > 299) {
@@ -60,11 +69,7 @@ void page_direct_answer(struct page *p, const struct cgi_head *head)
         page_direct_refuse(p, 4504, SLICE_LITERAL("program-timeout"), 0);
         return;
     }
-    list_remove(&p->connecting);
-    if (p->kind == PAGE_PLAIN)
-        page_plain_open(p);
-    else
-        accept_session(p);
+    page_direct_accept(p);
 }
 
 /* ---- handshakes ---- */
@@ -73,7 +78,8 @@ void page_direct_answer(struct page *p, const struct cgi_head *head)
 struct knock {
     struct page_host *host;
     struct exchange *x;
-    const struct site_found *found; /* NULL: a session without a program */
+    const struct site_found *found;         /* NULL: a session without a program */
+    const struct page_stdio_command *stdio; /* in the place of a file; NULL: none */
     struct slice origin;
     bool same_origin;
     struct page_permit *permit; /* NULL: none */
@@ -157,6 +163,7 @@ static void start_program(const struct knock *k)
         .origin = k->origin,
         .key = k->offer.key,
         .kind = k->offer.session_protocol ? PAGE_DIRECT : PAGE_PLAIN,
+        .stdio = k->stdio,
     };
     struct page *p = page_new(&spec);
     if (!p) {
@@ -174,6 +181,8 @@ static void start_program(const struct knock *k)
         page_direct_refuse(p, 1013, SLICE_LITERAL("overload"), page_retry_s(k->host));
     if (error)
         page_set_state(p, PAGE_GONE);
+    else if (p->stdio) /* it knows of no refusal */
+        page_direct_accept(p);
     page_settle(p);
 }
 
@@ -186,6 +195,11 @@ static void start_lobby(const struct knock *k)
         turn_away_busy(k);
 }
 
+static bool finds_program(const struct knock *k)
+{
+    return k->stdio || (k->found && k->found->kind == SITE_PROGRAM);
+}
+
 static void connect_new(const struct knock *k)
 {
     struct session *s = session_table_find_key(k->host->sessions, k->offer.key);
@@ -196,7 +210,7 @@ static void connect_new(const struct knock *k)
         wait_instead(k, waiting);
     else if (!k->found)
         start_lobby(k);
-    else if (k->found->kind != SITE_PROGRAM)
+    else if (!finds_program(k))
         turn_away(k, 4404, SLICE_LITERAL("no-program"), 0);
     else
         start_program(k);
@@ -222,6 +236,8 @@ void page_connect(struct page_host *host, struct exchange *x, const struct site_
         .same_origin = client->same_origin,
         .permit = client->permit,
     };
+    if (found && found->kind != SITE_PROGRAM)
+        k.stdio = page_programs_stdio(host->config->programs, x->path);
     bool whole = page_offer_read(x->request, &k.offer);
     char why[REASON_MAX];
     if (!whole) {
@@ -231,7 +247,7 @@ void page_connect(struct page_host *host, struct exchange *x, const struct site_
         connect_session(&k);
     } else if (k.offer.session_protocol) {
         connect_new(&k);
-    } else if (!found || found->kind != SITE_PROGRAM) {
+    } else if (!finds_program(&k)) {
         turn_away(&k, 4404, SLICE_LITERAL("no-program"), 0);
     } else {
         start_program(&k);

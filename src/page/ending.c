@@ -25,7 +25,10 @@ static void process_gone(struct page *p)
 
     page_pipe_set_last(&p->out);
     page_pipe_set_last(&p->err);
-    page_pipe_set_last(&p->events);
+    if (p->stdio)
+        page_stdio_last(p);
+    else
+        page_pipe_set_last(&p->events);
     page_events_resume(p);
     if (page_pipe_open(&p->err))
         io_resume(&p->err.io);

@@ -184,7 +184,10 @@ static void add_headers(struct environment *env, const struct http_head *request
 
 static void add_own(struct environment *env, const struct environment_spec *spec)
 {
-    add(env, "HTTPSOCKET_FD", SLICE_LITERAL("3"));
+    if (spec->stdio)
+        add(env, "TERM", SLICE_LITERAL("dumb")); /* a terminal's colours are no part of a line */
+    else
+        add(env, "HTTPSOCKET_FD", SLICE_LITERAL("3"));
     if (spec->session.ptr)
         add(env, "HTTPSOCKET_SESSION", spec->session);
     if (spec->connect)

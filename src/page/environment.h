@@ -35,6 +35,7 @@ struct environment_spec {
     uint64_t content_length;
     struct slice session; /* id; SLICE_NONE: no session */
     bool connect;         /* no page is wanted */
+    bool stdio;           /* no descriptor 3 */
 };
 
 struct environment {

@@ -23,16 +23,38 @@ static struct page *page_of(struct io *io)
 static void write_pieces(struct page *p, const struct slice *pieces, int count)
 {
     struct iovec vec[8];
-    if (p->shut || !page_pipe_open(&p->events))
+    if (p->stdio || !page_events_open(p))
         return;
     for (int i = 0; i < count; i++)
         vec[i] = (struct iovec){(void *)pieces[i].ptr, pieces[i].len};
     io_write(&p->events.io, vec, count);
 }
 
+bool page_events_open(const struct page *p)
+{
+    return !p->shut && page_pipe_open(&p->events);
+}
+
+/* What goes to the program, or NULL. */
+static const struct io *way_in(const struct page *p)
+{
+    const struct page_pipe *pipe = p->stdio ? &p->in : &p->events;
+    return page_pipe_open(pipe) ? &pipe->io : NULL;
+}
+
+size_t page_events_queued(const struct page *p)
+{
+    const struct io *io = way_in(p);
+    return io ? io_queued(io) : 0;
+}
+
 void page_events_write(struct page *p, const struct message *m)
 {
     struct message_line line;
+    if (p->stdio) {
+        page_stdio_write(p, m);
+        return;
+    }
     message_line_head(m, &line);
     struct slice pieces[] = {slice_make(line.before, line.before_len), m->body,
                              SLICE_LITERAL("\n")};
@@ -106,8 +128,9 @@ static void steer(struct page *p)
 
 void page_events_shut(struct page *p)
 {
-    if (!p->shut && page_pipe_open(&p->events))
-        io_shutdown(&p->events.io);
+    struct io *io = (struct io *)way_in(p);
+    if (!p->shut && io)
+        io_shutdown(io);
     p->shut = true;
     steer(p);
 }
@@ -137,26 +160,52 @@ static void deliver(struct page *p, const struct message *m)
         session_send(p->session, m);
 }
 
+/* The next message off `in`: passes it on, and says how much it was. */
+static enum parse_status take_message(struct page *p, struct slice in, size_t *used)
+{
+    struct message m;
+    size_t want;
+    enum parse_status status =
+        message_parse_line(in, p->line_seen, p->host->config->line_max, used, &want, &m);
+    if (status == PARSE_BAD)
+        fail(p, m.why, slice_first(in, slice_find(in, '\n')));
+    else if (status == PARSE_OK)
+        deliver(p, &m);
+    return status;
+}
+
+static const char *const too_long = "a line that is too long";
+
+/* The same of a stdio program. */
+static enum parse_status take_line(struct page *p, struct slice in, size_t *used)
+{
+    size_t end = p->line_seen + slice_find(slice_skip(in, p->line_seen), '\n');
+    struct slice line = slice_first(in, end);
+    *used = end + 1;
+    if (line.len <= p->host->config->line_max && end == in.len)
+        return PARSE_MORE;
+    if (line.len <= p->host->config->line_max && page_stdio_deliver(p, line))
+        return PARSE_OK;
+    fail(p, too_long, line);
+    return PARSE_BAD;
+}
+
 /* Takes whole messages off `in` while the other side takes them. Returns how much was used. */
 static size_t take_lines(struct page *p, struct slice in)
 {
     size_t at = 0;
     while (at < in.len && !session_over(p) && may_read(p)) {
-        struct message m;
-        size_t used, want;
+        size_t used;
         struct slice rest = slice_skip(in, at);
-        switch (
-            message_parse_line(rest, p->line_seen, p->host->config->line_max, &used, &want, &m)) {
+        switch (p->stdio ? take_line(p, rest, &used) : take_message(p, rest, &used)) {
         case PARSE_MORE:
             p->line_seen = rest.len;
             return at;
         case PARSE_BAD:
-            fail(p, m.why, slice_first(rest, slice_find(rest, '\n')));
             return in.len;
         case PARSE_OK:
             p->line_seen = 0;
             at += used;
-            deliver(p, &m);
             break;
         }
     }
@@ -190,7 +239,7 @@ static void forget_line(struct page *p, size_t used)
     p->line_size = 0;
 }
 
-static void take(struct page *p, struct slice data)
+void page_events_take(struct page *p, struct slice data)
 {
     if (session_over(p)) {
         forget_line(p, p->line_len);
@@ -218,11 +267,20 @@ void page_events_resume(struct page *p)
 static void on_recv(struct io *io, struct bytes data)
 {
     struct page *p = page_of(io);
-    take(p, page_pipe_take(&p->events, slice_from_bytes(data)));
+    page_events_take(p, page_pipe_take(&p->events, slice_from_bytes(data)));
     if (page_pipe_at_end(&p->events))
         page_events_end(p);
     steer(p);
     page_settle(p);
+}
+
+/* What has no end of line and won't get one. */
+static void take_rest(struct page *p, struct slice rest)
+{
+    if (!p->stdio)
+        fail(p, "the last line is not complete", rest);
+    else if (!page_stdio_deliver(p, rest))
+        fail(p, too_long, rest);
 }
 
 void page_events_end(struct page *p)
@@ -230,7 +288,7 @@ void page_events_end(struct page *p)
     if (!page_pipe_open(&p->events))
         return;
     if (p->line_len > 0 && !session_over(p))
-        fail(p, "the last line is not complete", slice_make(p->line, p->line_len));
+        take_rest(p, slice_make(p->line, p->line_len));
     p->shut = true;
     page_pipe_close(&p->events);
     page_let_go(p);
@@ -248,7 +306,7 @@ static void on_end(struct io *io, int error)
 void page_events_taken(struct page *p)
 {
     while (p->untaken > 0 && p->session && page_pipe_open(&p->events) &&
-           io_queued(&p->events.io) <= IO_CORKED_MAX) {
+           page_events_queued(p) <= IO_CORKED_MAX) {
         p->untaken--;
         session_taken(p->session);
     }

@@ -26,6 +26,11 @@ void page_host_done(struct page_host *host)
     close(host->null_fd);
 }
 
+const char *page_below_root(const struct page_host *host, const char *file)
+{
+    return host->root.len > 1 ? file + host->root.len : file;
+}
+
 /* Each page but `each` may take no other off the list. */
 static void each_page(struct page_host *host, void (*each)(struct page *p))
 {

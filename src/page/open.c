@@ -49,6 +49,10 @@ void page_begin(struct page *p)
 void page_open(struct page_host *host, struct exchange *x, const struct site_found *found,
                struct slice origin)
 {
+    if (page_is_stdio(host, found)) {
+        page_stdio_answer(x);
+        return;
+    }
     bool head = slice_equal(x->request->method, SLICE_LITERAL("HEAD"));
     if (host->config->dev && page_dev_wait(host, x, found))
         return;

@@ -23,7 +23,7 @@ static struct slice keep(char **at, struct slice s)
 
 static bool keep_texts(struct page *p, const struct page_spec *spec)
 {
-    struct slice file = slice_of(spec->found->file);
+    struct slice file = slice_of(spec->stdio ? spec->stdio->file : spec->found->file);
     char *at = p->text = malloc(file.len + spec->origin.len + spec->key.len + 3);
     if (!at)
         return false;
@@ -83,7 +83,9 @@ struct page *page_new(const struct page_spec *spec)
     p->host = spec->host;
     p->kind = spec->kind;
     p->x = spec->x;
-    p->script_len = spec->found->script_len;
+    p->script_len = spec->stdio ? spec->stdio->path.len : spec->found->script_len;
+    p->command = spec->stdio;
+    p->stdio = spec->stdio || page_is_stdio(spec->host, spec->found);
     p->spool = -1;
     page_name_client(p, spec->x);
     if (!keep_texts(p, spec) || !count_in(p)) {

@@ -14,6 +14,7 @@
 #include "access/rates.h"
 #include "http/exchange.h"
 #include "http/site.h"
+#include "page/programs.h"
 #include "session/channels.h"
 #include "session/table.h"
 #include "ws/peer.h"
@@ -39,7 +40,10 @@ struct page_config {
     uint32_t out_max;           /* bytes that wait for a program which does not read */
     struct rate rate_programs;  /* started by one client */
     uint32_t lobbies_per_client;
-    bool dev; /* dev.h; fixed */
+    bool dev;                   /* dev.h; fixed */
+    /* Borrowed: changes with the settings, and is asked only while something is started. */
+    const struct page_programs *programs;
+    bool stdio_pipe; /* the stdout of stdio programs is a pipe, not a terminal */
 };
 
 struct page_counts {
@@ -104,6 +108,10 @@ void page_host_done(struct page_host *host);
  * page's own origin (scheme://host[:port]). */
 void page_open(struct page_host *host, struct exchange *x, const struct site_found *found,
                struct slice origin);
+
+/* A request for a path where nothing is: if a stdio program listens there for WebSockets, says so
+ * (426), and takes the exchange. */
+bool page_open_none(struct page_host *host, struct exchange *x);
 
 struct session_wire;
 

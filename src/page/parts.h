@@ -68,6 +68,7 @@ struct page {
     struct slice key;                   /* of PAGE_DIRECT */
     char address[NET_ADDRESS_TEXT_MAX]; /* of the last client */
     size_t script_len;
+    const struct page_stdio_command *command; /* borrowed, until it is started; NULL: a file */
 
     struct exchange *x;         /* NULL: the answer is complete, or the client is gone */
     struct page_answer *answer; /* owned; NULL: what comes on stdout is dropped */
@@ -75,6 +76,7 @@ struct page {
     struct ws_peer *plain;
     struct page_permit *permit; /* of `x` while it waits, of `plain`; NULL: none */
     bool same_origin;
+    bool stdio;        /* stdio.c: `events` is its stdout, `in` its stdin */
     bool session_done; /* session_end or session_abort has been called */
     bool attached;     /* has been, at least once */
     bool spoke;        /* the program has written a message on descriptor 3 */
@@ -133,10 +135,13 @@ struct page_spec {
     const struct site_found *found;
     struct slice origin, key;
     enum page_kind kind;
+    const struct page_stdio_command *stdio; /* NULL: none */
 };
 /* Counts it against the limits and takes the exchange. NULL and the exchange is still the caller's:
  * over a limit, draining, or without memory. */
 struct page *page_new(const struct page_spec *spec);
+/* `file` without the folder that is served, from a slash on. */
+const char *page_below_root(const struct page_host *host, const char *file);
 /* What a refusal for want of room says about coming back. */
 uint32_t page_retry_s(const struct page_host *host);
 /* `x` is its client's connection now. */
@@ -206,6 +211,8 @@ void page_answer_end(struct page *p);
 
 struct cgi_head;
 void page_direct_answer(struct page *p, const struct cgi_head *head);
+/* The client is let in. */
+void page_direct_accept(struct page *p);
 /* Refuses the waiting client with this close code, or the status that goes with it. */
 void page_direct_refuse(struct page *p, unsigned code, struct slice reason, uint32_t retry_s);
 
@@ -235,6 +242,10 @@ void page_permit_end(struct page_permit **permit);
 extern const struct io_ops page_events_io_ops;
 /* Writes one message to the program. */
 void page_events_write(struct page *p, const struct message *m);
+/* False: the program takes no more, ever. */
+bool page_events_open(const struct page *p);
+/* Bytes that the program has not taken. */
+size_t page_events_queued(const struct page *p);
 void page_events_attach(struct page *p, bool resumed);
 void page_events_detach(struct page *p, struct slice reason);
 /* What the program has taken is acknowledged. */
@@ -245,6 +256,8 @@ void page_events_resume(struct page *p);
 void page_events_shut(struct page *p);
 /* The descriptor is at its end. */
 void page_events_end(struct page *p);
+/* Takes what the program wrote. */
+void page_events_take(struct page *p, struct slice data);
 /* A `.NAME` line of the program: command.c. */
 void page_command(struct page *p, const struct message *m);
 /* It can't be obeyed: the program has broken a rule. `why` is a static text. */
@@ -274,6 +287,23 @@ void lobbies_stop(struct page_host *host);
 /* A session's on_open. */
 void page_channel_open(struct page_host *host, struct channel *c, struct slice json,
                        const struct page_opener *opener);
+
+/* ---- stdio.c: programs that read lines and write lines ---- */
+
+extern const struct io_ops page_stdin_io_ops;
+/* Its stdout: *child is the program's, *ours is read. */
+int page_stdio_open_out(struct page *p, int *child, int *ours);
+bool page_is_stdio(const struct page_host *host, const struct site_found *found);
+/* A line of the program goes out as a message; false if that would be too long. */
+bool page_stdio_deliver(struct page *p, struct slice line);
+/* An event of the session; only `message` means something. */
+void page_stdio_write(struct page *p, const struct message *m);
+/* A message of a client of the plain form. */
+void page_stdio_write_line(struct page *p, struct slice line);
+/* The process is gone: takes what is left of its output. */
+void page_stdio_last(struct page *p);
+/* An ordinary request for a stdio program. Takes the exchange. */
+void page_stdio_answer(struct exchange *x);
 
 /* ---- wire.c: WebSockets of sessions ---- */
 

@@ -32,7 +32,9 @@ static void pass_text(struct page *p, struct slice text)
 static void on_message(struct ws_peer *peer, enum ws_op op, struct bytes data)
 {
     struct page *p = ws_peer_owner(peer);
-    if (op == WS_OP_BINARY) {
+    if (p->stdio) {
+        page_stdio_write_line(p, slice_from_bytes(data));
+    } else if (op == WS_OP_BINARY) {
         struct message m = incoming;
         m.binary = true;
         m.body = slice_from_bytes(data);
@@ -40,7 +42,7 @@ static void on_message(struct ws_peer *peer, enum ws_op op, struct bytes data)
     } else {
         pass_text(p, slice_from_bytes(data));
     }
-    if (page_pipe_open(&p->events) && io_queued(&p->events.io) > p->host->config->out_max)
+    if (page_events_queued(p) > p->host->config->out_max)
         ws_peer_pause(peer);
 }
 

@@ -55,6 +55,8 @@ static int make_pair(int *child, int *ours)
 static int make_stdin(struct page *p, struct ends *ends)
 {
     const struct http_head *request = p->x->request;
+    if (p->stdio)
+        return make_pipe(&ends->child[0], &ends->ours[0], 1);
     if (p->spool >= 0) {
         ends->child[0] = p->spool;
         p->spool = -1;
@@ -68,8 +70,9 @@ static int make_stdin(struct page *p, struct ends *ends)
 static int make_ends(struct page *p, struct ends *ends)
 {
     *ends = (struct ends){{-1, -1, -1, -1}, {-1, -1, -1, -1}};
-    int error = make_pair(&ends->child[3], &ends->ours[3]);
-    if (!error)
+    int error = p->stdio ? page_stdio_open_out(p, &ends->child[1], &ends->ours[1])
+                         : make_pair(&ends->child[3], &ends->ours[3]);
+    if (!error && !p->stdio)
         error = make_pipe(&ends->child[1], &ends->ours[1], 0);
     if (!error)
         error = make_pipe(&ends->child[2], &ends->ours[2], 0);
@@ -96,13 +99,16 @@ static int open_pipes(struct page *p, struct ends *ends)
 {
     bool waits = p->kind == PAGE_DIRECT || p->kind == PAGE_PLAIN;
     int *fds = ends->ours;
-    int error = open_pipe(p, &p->events, &fds[3], IO_KIND_SOCKET, &page_events_io_ops, waits);
+    int error = p->stdio
+                    ? open_pipe(p, &p->events, &fds[1], IO_KIND_PIPE_IN, &page_events_io_ops, waits)
+                    : open_pipe(p, &p->events, &fds[3], IO_KIND_SOCKET, &page_events_io_ops, waits);
     if (!error)
         error = open_pipe(p, &p->out, &fds[1], IO_KIND_PIPE_IN, &page_answer_io_ops, false);
     if (!error)
         error = open_pipe(p, &p->err, &fds[2], IO_KIND_PIPE_IN, &page_stderr_io_ops, false);
     if (!error)
-        error = open_pipe(p, &p->in, &fds[0], IO_KIND_PIPE_OUT, &page_body_io_ops, true);
+        error = open_pipe(p, &p->in, &fds[0], IO_KIND_PIPE_OUT,
+                          p->stdio ? &page_stdin_io_ops : &page_body_io_ops, true);
     return error;
 }
 
@@ -154,30 +160,36 @@ static int build_environment(struct page *p, struct environment *env)
             p->x->request->body == HTTP_BODY_LENGTH ? p->x->request->content_length : p->spooled,
         .session = p->session ? session_id(p->session) : SLICE_NONE,
         .connect = p->kind == PAGE_DIRECT || p->kind == PAGE_PLAIN,
+        .stdio = p->stdio,
     };
     return environment_build(env, &spec);
+}
+
+/* A file runs in its own folder, a command in ours. */
+static void name_directory(const struct page *p, char ret[PATH_MAX])
+{
+    struct slice folder = p->command ? SLICE_LITERAL(".") : p->file;
+    while (folder.len > 1 && folder.ptr[folder.len - 1] != '/')
+        folder.len--;
+    memcpy(ret, folder.ptr, folder.len);
+    ret[folder.len] = '\0';
 }
 
 static int spawn(struct page *p, const struct ends *ends, char *const *envp)
 {
     char directory[PATH_MAX];
-    struct slice folder = p->file;
-    while (folder.len > 1 && folder.ptr[folder.len - 1] != '/')
-        folder.len--;
-    memcpy(directory, folder.ptr, folder.len);
-    directory[folder.len] = '\0';
-
+    name_directory(p, directory);
     int fds[END_COUNT];
     memcpy(fds, ends->child, sizeof fds);
     if (fds[0] < 0)
         fds[0] = p->host->null_fd;
     struct process_spec spec = {
         .path = p->file.ptr,
-        .argv = (char *const[]){(char *)p->file.ptr, NULL},
+        .argv = p->command ? p->command->argv : (char *const[]){(char *)p->file.ptr, NULL},
         .envp = envp,
         .directory = directory,
         .fds = fds,
-        .fd_count = END_COUNT,
+        .fd_count = p->stdio ? 3 : END_COUNT,
     };
     return process_start(p->host->loop, &p->process, &spec, page_exited);
 }
@@ -189,7 +201,7 @@ static int start(struct page *p, struct ends *ends)
         error = open_pipes(p, ends);
     if (!error)
         error = make_session(p);
-    if (!error && !page_answer_begin(p))
+    if (!error && !p->stdio && !page_answer_begin(p))
         error = -ENOMEM;
     if (error)
         return error;
@@ -230,6 +242,7 @@ int page_start(struct page *p)
     struct ends ends;
     page_dev_begin(p);
     int error = start(p, &ends);
+    p->command = NULL;
     close_all(ends.child);
     close_all(ends.ours);
     if (error) {
@@ -241,7 +254,8 @@ int page_start(struct page *p)
     p->started = true;
     p->host->counts.started++;
     page_set_state(p, PAGE_RUNNING);
-    timer_start(p->host->loop, &p->answer_timer, p->host->config->answer_timeout_ms);
+    if (p->answer)
+        timer_start(p->host->loop, &p->answer_timer, p->host->config->answer_timeout_ms);
     if (p->kind == PAGE_HEAD)
         page_events_shut(p);
     log_info("program.started", log_quoted("program", p->file), log_int("pid", p->process.pid),

@@ -22,7 +22,7 @@ static void note_problem(struct page *p, const struct message *m)
 static void on_message(struct session *s, const struct message *m)
 {
     struct page *p = session_owner(s);
-    if (p->shut || !page_pipe_open(&p->events))
+    if (!page_events_open(p))
         return; /* the program takes no more: it is not acknowledged */
     if (message_is_problem(m))
         note_problem(p, m);

@@ -1,12 +1,11 @@
 // plain.test.mjs - the plain form (docs/protocol.md, section 8): WebSocket clients that have never heard of us.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { once } from 'node:events';
 import path from 'node:path';
 import { after, before, test as testOf } from 'node:test';
 import { promisify } from 'node:util';
-import WebSocket from 'ws';
 import { knock } from '../lib/knock.mjs';
+import { openPlain } from '../lib/plain-client.mjs';
 import { REPO, resources, startServer } from '../lib/server.mjs';
 import { until } from '../lib/until.mjs';
 import { frame, handshake, OP, RawWebSocket, readHead } from '../lib/ws-raw.mjs';
@@ -21,23 +20,7 @@ before(async () => {
 });
 after(async () => assert.deepEqual(await server.stop(), { code: 0, signal: null }, server.log.slice(-20).join('\n')));
 
-/** An open client; `next()` is its next message, {text} or {bytes}. */
-async function open(protocols = [], options = {}) {
-  const ws = new WebSocket(url, protocols, options);
-  const inbox = [];
-  const waiting = [];
-  ws.on('message', (data, binary) => {
-    inbox.push(binary ? { bytes: data } : { text: data.toString() });
-    waiting.shift()?.();
-  });
-  ws.closed = once(ws, 'close').then(([code, reason]) => ({ code, reason: reason.toString() }));
-  ws.next = async () => {
-    if (inbox.length === 0) await new Promise((resolve) => waiting.push(resolve));
-    return inbox.shift();
-  };
-  await once(ws, 'open');
-  return ws;
-}
+const open = (protocols, options) => openPlain(url, protocols, options);
 
 test('Python websockets: text, bytes, fragments, the program\'s events, its end, a foreign Origin', async () => {
   const { stdout } = await promisify(execFile)('/usr/bin/python3', [path.join(REPO, 'tests/lib/plain_client.py'), url], { timeout: 50000 });

@@ -1,0 +1,3 @@
+#!/bin/sh
+# What has an O in it.
+exec grep O

@@ -1,0 +1,4 @@
+#!/usr/bin/env php
+<?php
+while (($line = fgets(STDIN)) !== false)
+    echo strtoupper($line);

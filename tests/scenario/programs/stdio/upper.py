@@ -1,0 +1,4 @@
+#!/usr/bin/env python3
+import sys
+for line in sys.stdin:
+    print(line.upper(), end="")
