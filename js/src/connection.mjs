@@ -103,7 +103,7 @@ export class ServerConnection extends HandlerTarget {
     const { clock = systemClock, session, scope = ownScope() } = checked;
     const push = this.#push.bind(this);
     this.#options = checked;
-    this.#outbox = new Outbox(checked.buffer);
+    this.#outbox = new Outbox(checked.buffer, clock.date);
     this.#calls = new Calls(push, clock, checked.streamBuffer);
     this.#handlers = new Handlers(this.#outbox, push);
     const whole = webSocketUrl(url);

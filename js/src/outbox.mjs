@@ -5,32 +5,48 @@
  * section 3).
  *
  * At its limit push() throws and keeps nothing: what has been accepted is delivered or counted as undelivered, never
- * dropped. Pure state: it neither sends nor waits.
+ * dropped, but for what its sender has allowed: a message with a `subject` gives way to a later one of the same
+ * subject, and one that `expires` is not sent after that. Either is possible only while the message is not on its way: a
+ * number is nothing but the place on the wire. Pure state: it neither sends nor waits.
  */
 import { ServerConnectionError } from './errors.mjs';
+import { Fifo } from './fifo.mjs';
 import { WireError } from './wire.mjs';
 
-/** @typedef {import('./wire.mjs').Outgoing & { refused?: (error: ServerConnectionError) => void }} Entry */
+/**
+ * @typedef {import('./wire.mjs').Outgoing & {
+ *   refused?: (error: ServerConnectionError) => void,
+ *   subject?: object,
+ *   expires?: number,
+ *   dropped?: boolean,
+ * }} Entry
+ */
+
+/** So many messages with a subject may be on their way; the next ones wait, and give way to later ones. */
+const SUBJECTS_AHEAD = 32;
 
 export class Outbox {
-  /** @type {Entry[]} */
-  #entries = [];
-  /** How many messages at the front of #entries are acknowledged and gone; compacted now and then. */
-  #gone = 0;
-  /** Where in #entries the first message is that has not gone out on this connection. */
-  #next = 0;
-  /** The number of messages acknowledged, and ever sent, since the session began. */
+  /** What has gone out on this connection. @type {Fifo<Entry>} */
+  #flying = new Fifo();
+  /** What has not. Those in it that are dropped count for nothing. @type {Fifo<Entry>} */
+  #queue = new Fifo();
+  #dropped = 0;
+  /** The latest in the queue of each subject. @type {Map<object, Entry>} */
+  #latest = new Map();
+  /** The number of messages acknowledged since the session began. */
   #acknowledged = 0;
-  #sent = 0;
   #held = 0;
   #inFlight = 0;
+  #subjectsFlying = 0;
   #limit;
+  #date;
   /** @type {Array<{ size: number, resolve: () => void }>} */
   #waiting = [];
 
-  /** @param {number} limit bytes that it holds at most */
-  constructor(limit) {
+  /** @param {number} limit bytes that it holds at most @param {() => number} [date] what `expires` is compared with */
+  constructor(limit, date = Date.now) {
     this.#limit = limit;
+    this.#date = date;
   }
 
   /** Bytes that the other side has not acknowledged, sent or not. */
@@ -40,25 +56,25 @@ export class Outbox {
 
   /** Messages that the other side has not acknowledged. */
   get undelivered() {
-    return this.#entries.length - this.#gone;
+    return this.#flying.length + this.unsent;
   }
 
   /** Messages that have not gone out on this connection. */
   get unsent() {
-    return this.#entries.length - this.#next;
+    return this.#queue.length - this.#dropped;
   }
 
   /** @param {Entry} entry @throws {ServerConnectionError} `too-large`, `buffer-full` */
   push(entry) {
     if (entry.size > this.#limit)
       throw new ServerConnectionError('too-large', `${entry.size} bytes; the outgoing buffer has ${this.#limit}`);
-    if (this.#held + entry.size > this.#limit)
+    if (!this.#takes(entry)) this.#drop((queued) => this.#isOld(queued));
+    if (!this.#takes(entry))
       throw new ServerConnectionError(
         'buffer-full',
         `${this.#held} of ${this.#limit} bytes wait for the program, and ${entry.size} more do not fit`,
       );
-    this.#entries.push(entry);
-    this.#held += entry.size;
+    this.#enqueue(entry);
   }
 
   /**
@@ -81,26 +97,30 @@ export class Outbox {
    * @param {number} window
    */
   next(window) {
-    const entry = this.#entries[this.#next];
+    this.#trim();
+    const entry = this.#queue.first;
     if (!entry || (this.#inFlight > 0 && this.#inFlight + entry.size > window)) return null;
-    this.#next++;
+    if (this.#subjectsFlying >= SUBJECTS_AHEAD && this.#latest.size === this.unsent) return null;
+    this.#queue.shift();
+    this.#unname(entry);
+    this.#flying.push(entry);
     this.#inFlight += entry.size;
-    this.#sent = Math.max(this.#sent, this.#acknowledged + this.#next - this.#gone);
+    if (entry.subject) this.#subjectsFlying++;
     return entry;
   }
 
   /** The other side has `count` messages in all. @param {number} count @throws {WireError} */
   acknowledge(count) {
-    if (count < this.#acknowledged || count > this.#sent)
-      throw new WireError(`an acknowledgement of ${count}, between ${this.#acknowledged} and ${this.#sent} expected`);
+    const sent = this.#acknowledged + this.#flying.length;
+    if (count < this.#acknowledged || count > sent)
+      throw new WireError(`an acknowledgement of ${count}, between ${this.#acknowledged} and ${sent} expected`);
     for (; this.#acknowledged < count; this.#acknowledged++) this.#forget();
-    if (this.#gone > 1000 && this.#gone * 2 > this.#entries.length) this.#compact();
-    while (this.#waiting.length && this.#fits(this.#waiting[0].size)) this.#waiting.shift()?.resolve();
+    this.#serveWaiting();
   }
 
-  /** The other side has all that was ever sent. */
+  /** The other side has all that went out on this connection. */
   settle() {
-    this.acknowledge(this.#sent);
+    this.acknowledge(this.#acknowledged + this.#flying.length);
   }
 
   /**
@@ -109,18 +129,74 @@ export class Outbox {
    */
   rewind(received) {
     this.acknowledge(received);
-    this.#next = this.#gone;
-    this.#inFlight = 0;
+    const again = [...this.#flying.all(), ...this.#queue.all()];
+    for (const fifo of [this.#flying, this.#queue]) fifo.replace([]);
+    this.#inFlight = this.#subjectsFlying = this.#dropped = this.#held = 0;
+    this.#latest.clear();
+    for (const entry of again) if (!entry.dropped) this.#enqueue(entry);
   }
 
-  /** Takes out what was never sent and is larger than the server takes. @param {number} size @returns {Entry[]} */
+  /** Takes out of the queue what is larger than the server takes. @param {number} size @returns {Entry[]} */
   withdraw(size) {
-    const first = this.#gone + this.#sent - this.#acknowledged;
-    const refused = this.#entries.slice(first).filter((entry) => entry.size > size);
-    if (!refused.length) return refused;
-    this.#entries = this.#entries.filter((entry, i) => i < first || entry.size <= size);
-    for (const entry of refused) this.#held -= entry.size;
-    return refused;
+    return this.#drop((entry) => entry.size > size);
+  }
+
+  /** @param {Entry} entry */
+  #enqueue(entry) {
+    if (entry.subject) {
+      const older = this.#latest.get(entry.subject);
+      if (older) this.#dropOne(older);
+      this.#latest.set(entry.subject, entry);
+    }
+    this.#queue.push(entry);
+    this.#held += entry.size;
+    if (this.#dropped > 1000 && this.#dropped * 2 > this.#queue.length) this.#compact();
+  }
+
+  /** Takes off the front of the queue what is dropped, or too old. */
+  #trim() {
+    for (let first; (first = this.#queue.first) && (first.dropped || this.#isOld(first));) {
+      if (!first.dropped) this.#dropOne(first);
+      this.#queue.shift();
+      this.#dropped--;
+    }
+    this.#serveWaiting();
+  }
+
+  /** @param {(entry: Entry) => boolean} which @returns {Entry[]} those of the queue */
+  #drop(which) {
+    const out = this.#queue.all().filter((entry) => !entry.dropped && which(entry));
+    for (const entry of out) this.#dropOne(entry);
+    if (out.length) this.#compact();
+    return out;
+  }
+
+  /** @param {Entry} entry of the queue */
+  #dropOne(entry) {
+    entry.dropped = true;
+    this.#unname(entry);
+    this.#dropped++;
+    this.#held -= entry.size;
+  }
+
+  #compact() {
+    this.#queue.replace(this.#queue.all().filter((entry) => !entry.dropped));
+    this.#dropped = 0;
+  }
+
+  /** It is not the one in the queue that gives way any more. @param {Entry} entry */
+  #unname({ subject }) {
+    if (subject) this.#latest.delete(subject);
+  }
+
+  /** @param {Entry} entry */
+  #isOld({ expires }) {
+    return expires !== undefined && expires < this.#date();
+  }
+
+  /** Whether there is room for it, once the one that gives way to it is gone. @param {Entry} entry */
+  #takes({ size, subject }) {
+    return this.#fits(size - ((subject && this.#latest.get(subject)?.size) ?? 0));
   }
 
   /** @param {number} size */
@@ -128,21 +204,15 @@ export class Outbox {
     return this.#held + size <= this.#limit;
   }
 
-  #forget() {
-    const { size } = this.#entries[this.#gone];
-    this.#entries[this.#gone] = GONE;
-    if (this.#gone < this.#next) this.#inFlight -= size;
-    else this.#next++;
-    this.#gone++;
-    this.#held -= size;
+  #serveWaiting() {
+    while (this.#waiting.length && this.#fits(this.#waiting[0].size)) this.#waiting.shift()?.resolve();
   }
 
-  #compact() {
-    this.#entries.splice(0, this.#gone);
-    this.#next -= this.#gone;
-    this.#gone = 0;
+  /** The first on its way has arrived. */
+  #forget() {
+    const { size, subject } = /** @type {Entry} */ (this.#flying.shift());
+    this.#inFlight -= size;
+    this.#held -= size;
+    if (subject) this.#subjectsFlying--;
   }
 }
-
-/** Stands where a message was, so that its bytes can go. @type {Entry} */
-const GONE = Object.freeze({ payload: '', size: 0 });

@@ -72,16 +72,100 @@ test('an acknowledgement that falls, or of what was never sent, is an error of t
   box.acknowledge(2);
 });
 
-test('an acknowledgement may come on a new connection before its message went out again', () => {
+test('on a new connection an acknowledgement counts what the other side said it has, and what went out since', () => {
   const box = new Outbox(1000);
   for (const text of ['a', 'b', 'c']) box.push(message(text));
   while (box.next(100));
   box.rewind(0);
   assert.equal(box.next(1).payload, 'a');
-  box.acknowledge(2);
-  assert.equal(box.next(1).payload, 'c');
-  box.acknowledge(3);
+  assert.throws(() => box.acknowledge(2), WireError);
+  box.acknowledge(1);
+  assert.equal(box.held, 2);
+});
+
+const drain = (box, window = 1e6) => {
+  const payloads = [];
+  for (let entry; (entry = box.next(window));) payloads.push(entry.payload);
+  return payloads;
+};
+
+test('a message gives way to a later one of its subject, which takes its place among the others by its own time', () => {
+  const box = new Outbox(1000);
+  const [mouse, scroll] = [{}, {}];
+  for (const [text, subject] of [['m1', mouse], ['s1', scroll], ['click'], ['m2', mouse], ['m3', mouse], ['key']])
+    box.push({ ...message(text), subject });
+  assert.equal(box.unsent, 4);
+  assert.equal(box.held, 'm3s1clickkey'.length);
+  assert.deepEqual(drain(box), ['s1', 'click', 'm3', 'key']);
+  box.push({ ...message('m4'), subject: mouse });
+  assert.deepEqual(drain(box), ['m4'], 'what is on its way is not given up');
+  box.acknowledge(5);
   assert.equal(box.held, 0);
+});
+
+test('of one subject 32 are on their way at most, then the latest wins; any other message takes it along', () => {
+  const box = new Outbox(1e6);
+  const mouse = {};
+  const move = (i) => box.push({ ...message(`m${i}`), subject: mouse });
+  for (let i = 0; i < 100; i++) {
+    move(i);
+    drain(box);
+  }
+  assert.deepEqual([box.undelivered, box.unsent], [33, 1]);
+  box.acknowledge(1);
+  assert.deepEqual(drain(box), ['m99']);
+  move(100);
+  assert.deepEqual(drain(box), []);
+  box.push(message('click'));
+  assert.deepEqual(drain(box), ['m100', 'click']);
+});
+
+test('after a drop the latest of each subject goes out again, the others are given up', () => {
+  const box = new Outbox(1000);
+  const mouse = {};
+  for (const text of ['m1', 'm2', 'm3']) {
+    box.push({ ...message(text), subject: mouse });
+    drain(box);
+  }
+  box.push(message('click'));
+  drain(box);
+  box.push({ ...message('m4'), subject: mouse });
+  box.rewind(1);
+  assert.deepEqual(drain(box), ['click', 'm4']);
+  box.acknowledge(3);
+  assert.deepEqual([box.held, box.undelivered], [0, 0]);
+});
+
+test('what has expired is not sent, neither for the first time nor again, and makes room', () => {
+  let now = 100;
+  const box = new Outbox(10, () => now);
+  const until = (text, expires) => box.push({ ...message(text), expires });
+  until('aaa', 200);
+  until('bbb', 300);
+  box.push(message('ccc'));
+  assert.deepEqual(drain(box), ['aaa', 'bbb', 'ccc']);
+  now = 250;
+  box.rewind(0);
+  assert.deepEqual(drain(box), ['bbb', 'ccc']);
+  box.rewind(0);
+  now = 301;
+  box.push(message('ddddddd'));
+  assert.equal(box.held, 10);
+  assert.deepEqual(drain(box), ['ccc', 'ddddddd']);
+  box.acknowledge(2);
+  until('old', 300);
+  assert.deepEqual(drain(box), []);
+  assert.deepEqual([box.held, box.undelivered, box.unsent], [0, 0, 0]);
+});
+
+test('who waits for room gets it from what has expired', async () => {
+  let now = 0;
+  const box = new Outbox(10, () => now);
+  box.push({ ...message('aaaaaaaa'), expires: 1 });
+  const freed = box.room(5);
+  now = 2;
+  box.next(100);
+  await freed;
 });
 
 test('a full outbox throws and keeps nothing of the message', () => {
@@ -115,7 +199,7 @@ test('who waits for room gets it in turn, when something was acknowledged or the
   await freed;
 });
 
-test('what was never sent and is too large for the server is taken out, the rest stays in order', () => {
+test('what waits and is too large for the server is taken out, the rest stays in order', () => {
   const box = new Outbox(1000);
   for (const [text, size] of [
     ['a', 50],
@@ -129,50 +213,61 @@ test('what was never sent and is too large for the server is taken out, the rest
     box.withdraw(40).map((entry) => entry.payload),
     ['c'],
   );
-  box.rewind(0);
-  const rest = [];
-  for (let entry; (entry = box.next(1000));) rest.push(entry.payload);
-  assert.deepEqual(rest, ['a', 'b', 'd']);
   assert.equal(box.held, 61);
+  box.rewind(0);
+  assert.deepEqual(drain(box), ['a', 'b', 'd']);
 });
 
 test('an outbox agrees with a naive model through random operations', () => {
   const seed = Number(process.env.SEED ?? Date.now() % 1e9);
   console.log(`# seed ${seed}`);
   const random = generator(seed);
-  const box = new Outbox(5000);
-  const model = { all: [], acked: 0, sent: 0, next: 0 };
+  let now = 0;
+  const box = new Outbox(5000, () => now);
+  const subjects = [{}, {}, {}];
+  /** Two plain lists, and everything counted anew each time. */
+  const model = { acked: 0, flying: [], queue: [] };
+  const bytes = (entries) => entries.reduce((sum, { size }) => sum + size, 0);
+  const named = (entries) => entries.filter(({ subject }) => subject).length;
+  const old = ({ expires }) => expires < now;
+  const latest = (entries) => entries.filter((e, i) => !e.subject || !entries.slice(i + 1).some((l) => l.subject === e.subject));
+  const fits = (queue) => bytes(model.flying) + bytes(queue) <= 5000;
+  const acknowledge = (count) => {
+    model.acked += count;
+    model.flying.splice(0, count);
+  };
   for (let step = 0; step < 30_000; step++) {
     const what = random();
+    now += random();
     if (what < 0.45) {
-      const size = 1 + Math.floor(random() * 40);
-      const held = model.all.slice(model.acked).reduce((sum, m) => sum + m.size, 0);
-      if (held + size <= 5000) model.all.push(message(`m${model.all.length}`, size));
-      if (held + size <= 5000) box.push(model.all.at(-1));
-      else assert.throws(() => box.push(message('x', size)), { code: 'buffer-full' });
+      const entry = message(`m${step}`, 1 + Math.floor(random() * 40));
+      if (random() < 0.3) entry.subject = subjects[Math.floor(random() * 3)];
+      if (random() < 0.3) entry.expires = now + random() * 20;
+      let queue = latest([...model.queue, entry]);
+      if (!fits(queue)) queue = latest([...(model.queue = model.queue.filter((e) => !old(e))), entry]);
+      if (fits(queue)) model.queue = queue;
+      if (fits(queue)) box.push({ ...entry });
+      else assert.throws(() => box.push({ ...entry }), { code: 'buffer-full' });
     } else if (what < 0.8) {
-      const flying = model.all.slice(model.acked, model.next).reduce((sum, m) => sum + m.size, 0);
-      const entry = model.all[model.next];
-      const goes = entry && (flying === 0 || flying + entry.size <= 200);
-      assert.equal(box.next(200)?.payload, goes ? entry.payload : undefined);
-      if (goes) model.next++;
-      model.sent = Math.max(model.sent, model.next);
-    } else if (what < 0.97) {
-      model.acked += Math.floor(random() * (model.sent - model.acked + 1));
-      model.next = Math.max(model.next, model.acked);
-      box.acknowledge(model.acked);
+      while (model.queue.length && old(model.queue[0])) model.queue.shift();
+      const [entry] = model.queue;
+      const open = model.flying.length === 0 || bytes(model.flying) + entry?.size <= 500;
+      const held = named(model.flying) >= 32 && named(model.queue) === model.queue.length;
+      const goes = entry && open && !held;
+      assert.equal(box.next(500)?.payload, goes ? entry.payload : undefined);
+      if (goes) model.flying.push(model.queue.shift());
     } else {
-      model.acked += Math.floor(random() * (model.sent - model.acked + 1));
-      model.next = model.acked;
-      box.rewind(model.acked);
+      acknowledge(Math.floor(random() * (model.flying.length + 1)));
+      if (what < 0.97) box.acknowledge(model.acked);
+      else {
+        model.queue = latest([...model.flying.splice(0), ...model.queue]);
+        box.rewind(model.acked);
+      }
     }
-    assert.equal(box.undelivered, model.all.length - model.acked);
-    assert.equal(box.unsent, model.all.length - model.next);
+    assert.equal(box.undelivered, model.flying.length + model.queue.length);
+    assert.equal(box.unsent, model.queue.length);
+    assert.equal(box.held, bytes(model.flying) + bytes(model.queue));
   }
-  assert.equal(
-    box.held,
-    model.all.slice(model.acked).reduce((sum, m) => sum + m.size, 0),
-  );
 });
 
 /** A small generator of numbers from 0 to 1 that begins anywhere (mulberry32). */

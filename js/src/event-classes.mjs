@@ -1,0 +1,80 @@
+// @ts-check
+/** What is told of an event when its listener has chosen no fields: a set for each class of events. */
+
+/** Of each event. */
+const ALWAYS = Object.freeze(['type', 'time', 'target']);
+const CONTROL = ['name', 'value', 'checked', 'selected', 'files'];
+const MOUSE = ['clientX', 'clientY', 'button', 'buttons', 'modifiers'];
+const SCROLL = ['scrollLeft', 'scrollTop'];
+
+/** @type {Record<string, string[]>} */
+const OF_TYPE = {
+  // @ts-ignore: not a type, but that there are no others
+  __proto__: null,
+  input: CONTROL,
+  change: CONTROL,
+  search: CONTROL,
+  click: ['name', 'value', 'checked'],
+  invalid: ['name', 'value', 'validation'],
+  submit: ['form', 'submitter'],
+  formdata: ['form'],
+  popstate: ['state', 'url'],
+  resize: ['innerWidth', 'innerHeight', 'devicePixelRatio'],
+  scroll: SCROLL,
+  scrollend: SCROLL,
+  visibilitychange: ['visibility'],
+  toggle: ['open'],
+  close: ['returnValue'],
+};
+
+/** By the interface of the event, those that inherit before those that they inherit from. */
+const OF_EVENT = Object.freeze(
+  Object.entries({
+    WheelEvent: [...MOUSE, 'deltaX', 'deltaY', 'deltaZ', 'deltaMode'],
+    DragEvent: [...MOUSE, 'types', 'files'],
+    PointerEvent: [...MOUSE, 'pointerId', 'pointerType', 'isPrimary', 'pressure'],
+    MouseEvent: [...MOUSE, 'detail'],
+    KeyboardEvent: ['key', 'code', 'modifiers', 'repeat', 'isComposing'],
+    InputEvent: ['inputType', 'data', 'isComposing'],
+    TouchEvent: ['touches', 'changedTouches', 'modifiers'],
+    FocusEvent: ['relatedTarget'],
+    ClipboardEvent: ['types'],
+    PromiseRejectionEvent: ['reason'],
+    ErrorEvent: ['message', 'filename', 'lineno', 'colno'],
+    MessageEvent: ['data', 'origin'],
+    CustomEvent: ['detail'],
+  }),
+);
+
+/** By the interface of the target. */
+const OF_TARGET = Object.freeze(
+  Object.entries({
+    HTMLMediaElement: ['currentTime', 'duration', 'paused', 'ended', 'volume', 'muted', 'playbackRate'],
+    VisualViewport: ['width', 'height', 'scale', 'offsetLeft', 'offsetTop', 'pageLeft', 'pageTop'],
+    ScreenOrientation: ['orientation', 'angle'],
+  }),
+);
+
+/** @param {any} event @param {any} element its target, for the listener @returns {readonly string[]} names of fields */
+export function fieldsOf(event, element) {
+  const ofEvent = OF_EVENT.find(([name]) => is(event, name))?.[1] ?? ownFields(event);
+  const ofTarget = OF_TARGET.find(([name]) => is(element, name))?.[1] ?? [];
+  return [...new Set([...ALWAYS, ...(OF_TYPE[event.type] ?? []), ...ofEvent, ...ofTarget])];
+}
+
+/** @param {any} object @param {string} name of an interface, which this browser may not have */
+function is(object, name) {
+  const known = /** @type {any} */ (globalThis)[name];
+  return typeof known === 'function' && object instanceof known;
+}
+
+/** What an event of any other class has beyond Event and UIEvent, as far as that is text, numbers or yes and no. */
+function ownFields(/** @type {any} */ event) {
+  const fields = [];
+  for (let at = Object.getPrototypeOf(event); at && !BASES.includes(at.constructor?.name); at = Object.getPrototypeOf(at))
+    for (const [name, { get }] of Object.entries(Object.getOwnPropertyDescriptors(at)))
+      if (get && ['string', 'number', 'boolean'].includes(typeof event[name])) fields.push(name);
+  return fields;
+}
+
+const BASES = Object.freeze(['Event', 'UIEvent', 'Object']);

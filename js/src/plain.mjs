@@ -1,0 +1,49 @@
+// @ts-check
+/** A copy that JSON has words for, of whatever a page puts into an event: elements are described, files named. */
+import { describe } from './describe.mjs';
+import { DomProblem } from './dom.mjs';
+
+const MAX_DEPTH_OF_PLAIN = 100;
+
+/**
+ * @param {any} value
+ * @param {any[]} [around] the objects that it is in
+ * @returns {any} undefined for what JSON leaves out
+ * @throws {DomProblem} for a cycle, and what would arrive as something else
+ */
+export function plain(value, around = []) {
+  if (typeof value === 'bigint') throw new DomProblem('a BigInt is no JSON');
+  if (typeof value === 'function' || typeof value === 'symbol') return undefined;
+  if (typeof value !== 'object' || value === null) return value;
+  if (around.includes(value) || around.length > MAX_DEPTH_OF_PLAIN) throw new DomProblem('a cycle, or too deep');
+  if (value instanceof EventTarget) return describe(value);
+  if (value instanceof Blob) return describeFile(value);
+  if (typeof value.toJSON === 'function') return value.toJSON();
+  const inside = [...around, value];
+  const { length } = value;
+  if (Array.isArray(value) || isListOfNodes(value))
+    return Array.from({ length }, (_, i) => plain(value[i], inside) ?? null);
+  return plainObject(value, inside);
+}
+
+/** @param {any} value @param {any[]} inside */
+function plainObject(value, inside) {
+  if (value instanceof Error) return { name: value.name, message: value.message };
+  const kind = Object.prototype.toString.call(value).slice(8, -1);
+  if (!PLAIN_KINDS.has(kind)) throw new DomProblem(`a ${kind} is no JSON`);
+  const copy = Object.create(null); // a key may be __proto__
+  for (const key of Object.keys(value)) copy[key] = plain(value[key], inside);
+  return copy;
+}
+
+const PLAIN_KINDS = new Set(['Object', 'DOMStringMap', 'Boolean', 'Number', 'String']);
+
+/** @param {any} value */
+function isListOfNodes(value) {
+  return value instanceof NodeList || value instanceof HTMLCollection || value instanceof FileList;
+}
+
+/** @param {any} file a File, or another Blob */
+export function describeFile({ name, size, type, lastModified }) {
+  return { name, size, type, lastModified };
+}
