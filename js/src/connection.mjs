@@ -9,6 +9,7 @@ import { ServerConnectionError } from './errors.mjs';
 import { Handlers } from './handlers.mjs';
 import { followLife, ownScope } from './life.mjs';
 import { Link } from './link.mjs';
+import { Listening } from './listening.mjs';
 import { checkedOptions, domShut, isForeign, makeKey, originOf, webSocketUrl } from './options.mjs';
 import { ownNotes } from './notes.mjs';
 import { Outbox } from './outbox.mjs';
@@ -17,6 +18,9 @@ import { updatePage } from './updates.mjs';
 import { formatEvent, formatProblem } from './wire.mjs';
 
 /** @typedef {import('./options.mjs').ServerConnectionOptions} ServerConnectionOptions */
+
+/** Bytes that telling a problem may take. */
+const PROBLEM_SIZE = 1024;
 
 /** What the lifecycle events carry. @typedef {import('./ends.mjs').End & { undelivered: number }} CloseDetail */
 
@@ -84,6 +88,7 @@ export class ServerConnection extends HandlerTarget {
   #outbox;
   #calls;
   #handlers;
+  #listening;
   #dom;
   #options;
   #closing = false;
@@ -107,6 +112,7 @@ export class ServerConnection extends HandlerTarget {
     this.#calls = new Calls(push, clock, checked.streamBuffer);
     this.#handlers = new Handlers(this.#outbox, push);
     const whole = webSocketUrl(url);
+    this.#listening = this.#listens(clock);
     this.#dom = new Dom(this.#commands(isForeign(whole)), domShut(checked, whole), (problem) => this.#tell(problem));
     this.#link = new Link({
       url: whole,
@@ -213,6 +219,7 @@ export class ServerConnection extends HandlerTarget {
     if (this.#closing) return;
     this.#closing = true;
     this.#handlers.close();
+    this.#listening.close();
     this.#link.finish(String(reason), this.#options.closeTimeout);
   }
 
@@ -258,6 +265,7 @@ export class ServerConnection extends HandlerTarget {
   #ended(end) {
     this.#unfollow?.();
     this.#handlers.close();
+    this.#listening.close();
     this.#calls.close(closedError(end));
     if (!this.#link?.welcome && this.#options.recover?.(end)) return;
     // Not before whoever has made this object has had the time to listen.
@@ -280,7 +288,19 @@ export class ServerConnection extends HandlerTarget {
     /** @type {Record<string, import('./dom.mjs').Command>} */
     const commands = Object.create(null);
     commands.dom = (data) => updatePage(data, foreign, (problem) => this.#dom.problem('dom', problem));
+    commands.listen = (data) => this.#listening.listen(data);
+    commands.unlisten = (data) => this.#listening.unlisten(data);
     return commands;
+  }
+
+  /** What the program hears of the page. @param {import('./clock.mjs').Clock} clock */
+  #listens(clock) {
+    return new Listening({
+      clock,
+      send: (name, data, more) => this.#push({ ...formatEvent(name, data), ...more }),
+      room: () => this.#outbox.room(PROBLEM_SIZE),
+      problem: (command, error) => this.#dom.problem(command, error),
+    });
   }
 
   /** What the program wanted could not be done. @param {{ command: string, message: string }} problem */

@@ -70,11 +70,22 @@ function isChosen({ name, size }) {
   return name !== '' || size > 0;
 }
 
+/** The form that is being read, which tells it to the page by an event. @type {any} */
+let reading = null;
+
+/** Is it our reading that has made this event? @param {Event} event */
+export function isOurs(event) {
+  return event.type === 'formdata' && event.target === reading;
+}
+
 /** @param {any} form @param {any} submitter */
 function formDataOf(form, submitter) {
+  reading = form;
   try {
     return new FormData(form, submitter);
   } catch {
     return new FormData(form); // an older browser, or a button that is not this form's any more
+  } finally {
+    reading = null;
   }
 }

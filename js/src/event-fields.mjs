@@ -5,7 +5,7 @@
  */
 import { checkedOf, entriesOf, filesOf, grouped, namesOf, selectedOf, valueOf } from './controls.mjs';
 import { describe } from './describe.mjs';
-import { isTyped, modifiersOf } from './key-combos.mjs';
+import { writesText, modifiersOf } from './key-combos.mjs';
 import { plain } from './plain.mjs';
 
 /**
@@ -82,7 +82,7 @@ export function tell(heard, byName, problem) {
 
 /** A key that writes nothing, such as Enter, is no secret. @param {string} name @param {any} event */
 function isHidden(name, event) {
-  if ((name === 'key' || name === 'code') && typeof event.key === 'string') return isTyped(event);
+  if ((name === 'key' || name === 'code') && typeof event.key === 'string') return writesText(event);
   return SECRET.has(name);
 }
 

@@ -30,7 +30,7 @@ export function modifiersOf(event) {
 }
 
 /** Does this key write something, by itself? @param {any} event */
-export function isTyped(event) {
+export function writesText(event) {
   return isPrintable(event.key) && !heldModifiers(event).some((name) => name !== 'Shift');
 }
 

@@ -31,7 +31,7 @@ const TIMES = /** @type {const} */ (['throttle', 'debounce', 'maxAge']);
 const SELECTION = Object.freeze(['on', 'as', 'select', 'target']);
 const OPTIONS = Object.freeze([...SELECTION, 'fields', 'keys', ...FLAGS, ...TIMES]);
 /** A day. */
-const LONGEST_MS = 86_400_000;
+const LONGEST_WAIT_MS = 86_400_000;
 const KEYBOARD = Object.freeze(['keydown', 'keyup', 'keypress']);
 
 /**
@@ -133,8 +133,8 @@ function timesOf(data) {
   const times = /** @type {any} */ ({});
   for (const name of TIMES) {
     const { [name]: value = null } = data;
-    if (value !== null && !(typeof value === 'number' && value >= 0 && value <= LONGEST_MS))
-      throw new DomProblem(`${name}: milliseconds, 0 to ${LONGEST_MS}`);
+    if (value !== null && !(typeof value === 'number' && value >= 0 && value <= LONGEST_WAIT_MS))
+      throw new DomProblem(`${name}: milliseconds, 0 to ${LONGEST_WAIT_MS}`);
     times[name] = value;
   }
   return times;

@@ -1,0 +1,76 @@
+// @ts-check
+/**
+ * Where the events of one type are caught, for any number of listeners: at the window, on the way in and on the way out,
+ * so that elements to come are heard too; or at an object that is in no document. Among the listeners an event goes the
+ * way that it goes in the document, outwards, and inwards for those that capture it.
+ */
+import { isOurs } from './controls.mjs';
+
+/** @typedef {import('./listener.mjs').DomListener} DomListener */
+
+export class EventRoot {
+  #type;
+  #objects;
+  /** Whether what is caught here may have happened elsewhere. */
+  #wide;
+  /** @type {Set<DomListener>} */
+  #listeners = new Set();
+  #passive = true;
+  /** Ends the listening here; null where there is none. @type {AbortController | null} */
+  #caught = null;
+
+  /** @param {EventTarget} object @param {string} type */
+  constructor(object, type) {
+    this.#type = type;
+    this.#wide = object === window;
+    // The load of an element, an image say, does not reach the window (HTML, section "Events and the Window object").
+    this.#objects = this.#wide && type === 'load' ? [window, document] : [object];
+  }
+
+  get isIdle() {
+    return this.#listeners.size === 0;
+  }
+
+  /** @param {DomListener} listener */
+  add(listener) {
+    this.#listeners.add(listener);
+    this.#catch();
+  }
+
+  /** @param {DomListener} listener */
+  delete(listener) {
+    this.#listeners.delete(listener);
+    this.#catch();
+  }
+
+  /** Not passive only where somebody prevents: a passive one holds up no scrolling. */
+  #catch() {
+    const passive = ![...this.#listeners].some(({ options }) => options.prevent);
+    if (this.#caught && !this.isIdle && passive === this.#passive) return;
+    this.#caught?.abort();
+    this.#caught = this.isIdle ? null : new AbortController();
+    this.#passive = passive;
+    if (!this.#caught) return;
+    const { signal } = this.#caught;
+    for (const object of this.#objects)
+      for (const capture of this.#wide ? [true, false] : [true])
+        object.addEventListener(this.#type, (event) => this.#heard(event, capture), { capture, passive, signal });
+  }
+
+  /** @param {Event} event @param {boolean} inwards */
+  #heard(event, inwards) {
+    if (isOurs(event)) return;
+    const path = event.composedPath();
+    const met = [...this.#listeners]
+      .filter(({ options }) => !this.#wide || inwards === (options.capture || !event.bubbles))
+      .map((listener) => ({ listener, place: listener.placeOf(event, path) }))
+      .filter(({ place }) => place >= 0)
+      .sort((a, b) => (inwards ? b.place - a.place : a.place - b.place));
+    let stopped = -1;
+    for (const { listener, place } of met) {
+      if (stopped >= 0 && place !== stopped) break;
+      if (listener.hear(event, path, place) && listener.options.stop) stopped = place;
+    }
+    if (stopped >= 0) event.stopPropagation();
+  }
+}
