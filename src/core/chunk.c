@@ -138,15 +138,17 @@ bool chunk_queue_copy(struct chunk_queue *q, struct chunk_pool *pool, const stru
     return true;
 }
 
-bool chunk_queue_share(struct chunk_queue *q, struct chunk_pool *pool, struct shared_bytes *shared)
+bool chunk_queue_share(struct chunk_queue *q, struct chunk_pool *pool, struct shared_bytes *shared,
+                       size_t at, size_t len)
 {
-    if (shared->len <= SHARED_COPIED && shared->len <= room(q))
-        return copy_piece(q, pool, shared->bytes, shared->len);
+    if (len <= SHARED_COPIED && len <= room(q))
+        return copy_piece(q, pool, shared->bytes + at, len);
     struct chunk *c = chunk_new(pool, CHUNK_SHARED);
     if (!c)
         return false;
     c->shared = shared;
-    c->end = shared->len;
+    c->begin = (off_t)at;
+    c->end = (off_t)(at + len);
     shared->refs++;
     append(q, c);
     return true;

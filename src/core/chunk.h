@@ -56,8 +56,10 @@ struct chunk_queue {
  * been appended. */
 bool chunk_queue_copy(struct chunk_queue *q, struct chunk_pool *pool, const struct iovec *pieces,
                       int count, size_t skip);
-/* Takes one reference of its own; small bytes are copied where there is room. */
-bool chunk_queue_share(struct chunk_queue *q, struct chunk_pool *pool, struct shared_bytes *shared);
+/* `len` bytes from `at` on. Takes one reference of its own; small bytes are copied where there is
+ * room. */
+bool chunk_queue_share(struct chunk_queue *q, struct chunk_pool *pool, struct shared_bytes *shared,
+                       size_t at, size_t len);
 /* Takes the descriptor, on success only. */
 bool chunk_queue_file(struct chunk_queue *q, struct chunk_pool *pool, int file, off_t offset,
                       size_t len);

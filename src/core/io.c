@@ -347,11 +347,11 @@ void io_write(struct io *io, const struct iovec *pieces, int count)
         io_send_failed(io, -ENOMEM);
 }
 
-void io_write_shared(struct io *io, struct shared_bytes *shared)
+void io_write_part(struct io *io, struct shared_bytes *shared, size_t at, size_t len)
 {
-    if (io->flags & NO_WRITE || !shared->len)
+    if (io->flags & NO_WRITE || !len)
         return;
-    if (chunk_queue_share(&io->out, &io->loop->pool, shared))
+    if (chunk_queue_share(&io->out, &io->loop->pool, shared, at, len))
         queued(io);
     else
         io_send_failed(io, -ENOMEM);

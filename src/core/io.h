@@ -101,9 +101,13 @@ static inline void io_write_slice(struct io *io, struct slice s)
     io_write(io, &(struct iovec){(void *)s.ptr, s.len}, 1);
 }
 
-/* Queues bytes shared by many (core/chunk.h): they are sent from where they are. The io holds a
- * reference until they have left. */
-void io_write_shared(struct io *io, struct shared_bytes *shared);
+/* Queues bytes shared by many (core/chunk.h), `len` of them from `at` on: they are sent from where
+ * they are. The io holds a reference until they have left. */
+void io_write_part(struct io *io, struct shared_bytes *shared, size_t at, size_t len);
+static inline void io_write_shared(struct io *io, struct shared_bytes *shared)
+{
+    io_write_part(io, shared, 0, shared->len);
+}
 
 /* Queues a part of a file (sendfile). Takes the descriptor. A file that turns out shorter ends the
  * io with -EIO. */

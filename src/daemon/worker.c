@@ -61,6 +61,8 @@ static void use_config(struct worker *w, const struct config *c)
         .buffer_max = (uint32_t)c->buffer_max,
         .window = (uint32_t)c->window,
         .message_max = (uint32_t)c->message_max,
+        .stream_window = (uint32_t)c->stream_window,
+        .streams_max = (uint32_t)c->streams_max,
         .attach_timeout_ms = (uint32_t)c->attach_timeout,
         .detach_timeout_ms = (uint32_t)c->detach_timeout,
         .goodbye_timeout_ms = (uint32_t)c->goodbye_timeout,

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -147,12 +148,12 @@ void stream_write(struct stream *s, const struct iovec *pieces, int count)
         io_write(&s->io, pieces, count);
 }
 
-void stream_write_shared(struct stream *s, struct shared_bytes *shared)
+void stream_write_part(struct stream *s, struct shared_bytes *shared, size_t at, size_t len)
 {
     if (s->tls)
-        stream_write_slice(s, slice_make(shared->bytes, shared->len));
+        stream_write_slice(s, slice_make(shared->bytes + at, len));
     else
-        io_write_shared(&s->io, shared);
+        io_write_part(&s->io, shared, at, len);
 }
 
 void stream_write_file(struct stream *s, int file, off_t offset, size_t len)
@@ -166,6 +167,11 @@ void stream_write_file(struct stream *s, int file, off_t offset, size_t len)
 size_t stream_queued(const struct stream *s)
 {
     return io_queued(&s->io) + (s->tls ? tls_queued(s->tls) : 0);
+}
+
+void stream_keep_shallow(struct stream *s, unsigned bytes)
+{
+    setsockopt(s->io.fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof(bytes));
 }
 
 void stream_pause(struct stream *s)

@@ -64,11 +64,19 @@ static inline void stream_write_slice(struct stream *s, struct slice bytes)
 {
     stream_write(s, &(struct iovec){(void *)bytes.ptr, bytes.len}, 1);
 }
-/* Sent from where they are on a plain stream, copied into TLS records otherwise. */
-void stream_write_shared(struct stream *s, struct shared_bytes *shared);
+/* `len` bytes from `at` on: sent from where they are on a plain stream, copied into TLS records
+ * otherwise. */
+void stream_write_part(struct stream *s, struct shared_bytes *shared, size_t at, size_t len);
+static inline void stream_write_shared(struct stream *s, struct shared_bytes *shared)
+{
+    stream_write_part(s, shared, 0, shared->len);
+}
 /* Takes the descriptor. Under TLS it is read and encrypted piece by piece as the queue drains. */
 void stream_write_file(struct stream *s, int file, off_t offset, size_t len);
 size_t stream_queued(const struct stream *s);
+/* From now on the kernel takes at most about `bytes` that it has not yet sent: what is written later
+ * does not wait behind more (TCP_NOTSENT_LOWAT; no effect on a Unix socket). */
+void stream_keep_shallow(struct stream *s, unsigned bytes);
 
 void stream_pause(struct stream *s);
 void stream_resume(struct stream *s);

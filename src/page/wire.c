@@ -11,7 +11,8 @@
 
 #include <stdlib.h>
 
-#define WS_REASON_MAX 123
+#define WS_REASON_MAX     123
+#define KERNEL_UNSENT_MAX 131072 /* of a WebSocket with byte streams */
 
 struct page_wire {
     struct session_wire wire;
@@ -49,7 +50,31 @@ static void close_wire(struct session_wire *sw, unsigned code, struct slice reas
     ws_peer_close(wire->peer, code, reason);
 }
 
-static const struct session_wire_ops wire_ops = {send_message, close_wire};
+static void send_shared(struct session_wire *sw, struct slice head, struct shared_bytes *body,
+                        size_t at, size_t len)
+{
+    struct page_wire *wire = container_of(sw, struct page_wire, wire);
+    ws_peer_send_shared(wire->peer, head, body, at, len);
+}
+
+static size_t queued(const struct session_wire *sw)
+{
+    return ws_peer_queued(container_of(sw, struct page_wire, wire)->peer);
+}
+
+static void keep_shallow(struct session_wire *sw)
+{
+    struct page_wire *wire = container_of(sw, struct page_wire, wire);
+    stream_keep_shallow(ws_peer_stream(wire->peer), KERNEL_UNSENT_MAX);
+}
+
+static const struct session_wire_ops wire_ops = {
+    .send = send_message,
+    .send_shared = send_shared,
+    .queued = queued,
+    .keep_shallow = keep_shallow,
+    .close = close_wire,
+};
 
 /* ---- from the peer ---- */
 
@@ -57,7 +82,7 @@ static void on_message(struct ws_peer *peer, enum ws_op op, struct bytes data)
 {
     struct page_wire *wire = ws_peer_owner(peer);
     if (wire->wire.session)
-        session_receive(&wire->wire, op == WS_OP_BINARY, slice_from_bytes(data));
+        session_receive(&wire->wire, op == WS_OP_BINARY, data);
 }
 
 static void on_too_long(struct ws_peer *peer)
@@ -66,20 +91,26 @@ static void on_too_long(struct ws_peer *peer)
     session_receive_too_long(&wire->wire);
 }
 
+static void on_drain(struct ws_peer *peer)
+{
+    struct page_wire *wire = ws_peer_owner(peer);
+    session_drained(&wire->wire);
+}
+
 static void on_end(struct ws_peer *peer, unsigned code, struct slice reason)
 {
     struct page_wire *wire = ws_peer_owner(peer);
     (void)reason; /* a peer's own words are no token */
     /* Firefox closes a page's sockets with 1001 (RFC 6455, 7.4.1) before the page can say it. */
     if (wire->wire.session && code == 1001)
-        session_receive(&wire->wire, false, SLICE_LITERAL(".bye"));
+        session_receive(&wire->wire, false, (struct bytes){(char[]){".bye"}, 4});
     if (wire->wire.session)
         session_detach(&wire->wire, code == 1006 ? SLICE_LITERAL("lost") : SLICE_LITERAL("closed"));
     release(wire);
 }
 
 static const struct ws_peer_ops peer_ops = {
-    .on_message = on_message, .on_too_long = on_too_long, .on_end = on_end};
+    .on_message = on_message, .on_drain = on_drain, .on_too_long = on_too_long, .on_end = on_end};
 
 /* ---- opening ---- */
 

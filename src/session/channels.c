@@ -26,6 +26,14 @@ uint32_t channels_count(const struct channels *cs)
     return cs->count;
 }
 
+size_t channels_kept(const struct channels *cs)
+{
+    size_t kept = 0;
+    for (uint32_t i = 0; i < cs->count; i++)
+        kept += channel_out_kept(&cs->by_number[i]->out);
+    return kept;
+}
+
 /* ---- memory ---- */
 
 void channels_enter(struct channels *cs)

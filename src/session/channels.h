@@ -99,6 +99,8 @@ void channels_pump(struct channels *cs);
 void channels_tell(struct channels *cs);
 /* How many there are, with those that have been reset and whose GONE has not come. */
 uint32_t channels_count(const struct channels *cs);
+/* How many bytes are kept that the other side has not received. */
+size_t channels_kept(const struct channels *cs);
 /* One binary message whose first byte is below 0x20. False: a breach, *why a static text. */
 bool channels_receive(struct channels *cs, struct bytes frame, const char **why);
 

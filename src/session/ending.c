@@ -69,6 +69,7 @@ void session_leave(struct session *s, const char *reason)
     timer_stop(&s->timer);
     timer_stop(&s->ack_timer);
     outbox_clear(&s->outbox);
+    session_streams_end(s, slice_of(reason));
     s->ops->on_close(s, slice_of(reason));
 }
 

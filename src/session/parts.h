@@ -21,6 +21,8 @@ enum session_state {
     SESSION_OVER
 };
 
+struct session_streams;
+
 struct session {
     struct entry entry;
     struct reap reap;
@@ -37,8 +39,10 @@ struct session {
     struct inbox inbox;
     uint64_t acknowledged; /* how many of them the client knows to be taken */
     uint64_t unacknowledged_bytes;
-    uint64_t heard_ms, said_ms; /* when something last came and went */
-    char *text;                 /* origin, then path */
+    struct channels_config streams_config; /* as it was when the session began */
+    struct session_streams *streams;       /* owned; NULL: the client has opened none */
+    uint64_t heard_ms, said_ms;            /* when something last came and went */
+    char *text;                            /* origin, then path */
     uint16_t origin_len;
     uint16_t path_len;
     uint16_t end_code;
@@ -49,6 +53,8 @@ struct session {
     char *end_reason; /* NULL: none, or no memory for it */
     uint64_t ended_ms;
 };
+
+_Static_assert(sizeof(struct session) <= 600 - 64, "600 B while idle, with its texts");
 
 /* ---- session.c ---- */
 
@@ -78,6 +84,19 @@ void session_finish(struct session *s);
 /* The client has no further part in it: what is left is for the owner to let its program go. */
 void session_leave(struct session *s, const char *reason);
 void session_breach(struct session *s, const char *why);
+
+/* ---- streams.c ---- */
+
+/* A wire has come, and `.welcome` is sent. */
+void session_streams_attach(struct session *s);
+void session_streams_detach(struct session *s);
+/* A binary message that is a stream's frame. May end the session. */
+void session_streams_receive(struct session *s, struct bytes frame);
+/* All are over, with this reason. */
+void session_streams_end(struct session *s, struct slice reason);
+uint32_t session_streams_count(const struct session *s);
+/* Bytes that the client has not received. */
+size_t session_streams_kept(const struct session *s);
 
 /* ---- clock.c: grace, pings, delayed acknowledgement ---- */
 

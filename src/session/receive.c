@@ -1,6 +1,8 @@
 /* receive.c - what a client sends: messages for the owner, and the protocol's own. */
 #include "session/parts.h"
 
+#include "proto/channel_frame.h"
+
 static void receive_message(struct session *s, const struct message *m, size_t size)
 {
     if (s->state == SESSION_ENDING)
@@ -51,13 +53,9 @@ static void receive_control(struct session *s, const struct message *m)
         receive_close(s);
 }
 
-void session_receive(struct session_wire *wire, bool binary, struct slice data)
+static void receive(struct session *s, bool binary, struct slice data)
 {
-    struct session *s = wire->session;
     struct message m;
-    if (!s)
-        return;
-    s->heard_ms = loop_now_ms(s->loop);
     enum parse_status status =
         binary ? message_parse_binary(data, &m) : message_parse_text(data, &m);
     if (status != PARSE_OK)
@@ -70,6 +68,18 @@ void session_receive(struct session_wire *wire, bool binary, struct slice data)
         receive_control(s, &m);
     else
         receive_message(s, &m, data.len);
+}
+
+void session_receive(struct session_wire *wire, bool binary, struct bytes data)
+{
+    struct session *s = wire->session;
+    if (!s)
+        return;
+    s->heard_ms = loop_now_ms(s->loop);
+    if (binary && channel_frame_is(slice_from_bytes(data)))
+        session_streams_receive(s, data);
+    else
+        receive(s, binary, slice_from_bytes(data));
 }
 
 void session_receive_too_long(struct session_wire *wire)

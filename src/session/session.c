@@ -57,6 +57,8 @@ struct session *session_new(struct loop *loop, const struct session_spec *spec)
         .table = spec->table,
         .ops = spec->ops,
         .owner = spec->owner,
+        .streams_config = {.window = spec->config->stream_window,
+                           .channels_max = spec->config->streams_max},
         .text = malloc(spec->origin.len + spec->path.len + 1),
         .origin_len = (uint16_t)spec->origin.len,
         .path_len = (uint16_t)spec->path.len,
@@ -107,9 +109,12 @@ void session_describe(const struct session *s, struct text *out)
     text_printf(out, "{\"session\":\"%s\",\"state\":\"%s\"", id, session_state_name(s));
     describe_text(out, "path", slice_make(s->text + s->origin_len, s->path_len));
     describe_text(out, "origin", slice_make(s->text, s->origin_len));
-    text_printf(out, ",\"received\":%llu,\"taken\":%llu,\"sent\":%llu,\"unacknowledgedBytes\":%zu}",
+    text_printf(out,
+                ",\"received\":%llu,\"taken\":%llu,\"sent\":%llu,\"unacknowledgedBytes\":%zu,"
+                "\"streams\":%u,\"streamBytes\":%zu}",
                 (unsigned long long)s->inbox.received, (unsigned long long)s->inbox.taken,
-                (unsigned long long)s->outbox.sent, s->outbox.bytes);
+                (unsigned long long)s->outbox.sent, s->outbox.bytes, session_streams_count(s),
+                session_streams_kept(s));
 }
 
 unsigned session_admits(const struct session *s, struct slice path, struct slice origin,
@@ -161,6 +166,7 @@ void session_attach(struct session *s, struct session_wire *wire, struct slice k
         return;
     }
     session_set_state(s, SESSION_ATTACHED);
+    session_streams_attach(s);
     s->ops->on_attach(s, resumed);
     session_unblock(s);
 }
@@ -223,6 +229,7 @@ void session_end(struct session *s, unsigned code, struct slice reason)
         session_say_end(s);
     else
         session_set_state(s, SESSION_ENDING);
+    session_streams_end(s, reason);
 }
 
 void session_abort(struct session *s, unsigned code, struct slice reason)
@@ -231,4 +238,5 @@ void session_abort(struct session *s, unsigned code, struct slice reason)
         return;
     session_set_end(s, code, reason);
     session_say_end(s);
+    session_streams_end(s, reason);
 }

@@ -15,6 +15,8 @@
  * Between two parties: the *wire* (one WebSocket at a time, whatever it is made of) and the *owner*
  * (the program's side). It knows neither HTTP, nor WebSocket, nor processes.
  *
+ * Streams   channels.h, beside the messages: opened by the client, handed to the owner; with the
+ *           session all are over.
  * Numbers   outbox.h keeps what was sent and is not acknowledged; inbox.h counts what was received.
  * Bounds    Outgoing: session_writable() is false from `buffer_max` bytes unacknowledged on; the
  *           owner then takes no more from its program. Incoming: the client may have `window` bytes
@@ -30,6 +32,7 @@
 #include "base/text.h"
 #include "core/loop.h"
 #include "proto/message.h"
+#include "session/channels.h"
 #include "session/outbox.h"
 
 #define SESSION_ID_LEN  24
@@ -43,6 +46,13 @@ struct session_wire;
 struct session_wire_ops {
     /* One WebSocket message. */
     void (*send)(struct session_wire *wire, bool binary, const struct slice *pieces, size_t count);
+    /* One binary message: `head`, then `len` bytes of `body` from `at` on, by reference. */
+    void (*send_shared)(struct session_wire *wire, struct slice head, struct shared_bytes *body,
+                        size_t at, size_t len);
+    /* How many bytes wait in it for the kernel. When they have left it calls session_drained(). */
+    size_t (*queued)(const struct session_wire *wire);
+    /* Byte streams begin: from now on the kernel is to hold little that is not on its way. */
+    void (*keep_shallow)(struct session_wire *wire);
     /* The session lets go of the wire: close it with this code and reason. No call after this. */
     void (*close)(struct session_wire *wire, unsigned code, struct slice reason);
 };
@@ -70,8 +80,8 @@ struct session_ops {
     /* A client has got `.welcome`, perhaps only to hear how the session has ended: the time for
      * session_tell(). May be NULL. */
     void (*on_greeted)(struct session *s);
-    /* The client opens a channel: channels_ops.on_open, with the session's channels. NULL: it may
-     * open none. */
+    /* The client wants a byte stream: as channels_ops.on_open. NULL: refused with
+     * `stream-unsupported`. */
     void (*on_open)(struct session *s, struct channel *c, struct slice json);
 };
 
@@ -79,6 +89,8 @@ struct session_config {
     uint32_t buffer_max;         /* bytes unacknowledged towards the client */
     uint32_t window;             /* bytes that the client may send ahead */
     uint32_t message_max;        /* bytes of one message */
+    uint32_t stream_window;      /* bytes of each direction of a byte stream */
+    uint32_t streams_max;        /* of a session, at a time; 0: none */
     uint32_t attach_timeout_ms;  /* for the first connection */
     uint32_t detach_timeout_ms;  /* for the next one, after a lost connection */
     uint32_t goodbye_timeout_ms; /* the same after `.bye` */
@@ -88,6 +100,7 @@ struct session_config {
 struct session_counts {
     uint64_t started, now, attached_now, attaches, resumes, replayed, messages_in, messages_out,
         ended_by_grace, breaches, dead_peers;
+    struct channels_counts streams;
 };
 
 struct session_table;
@@ -108,6 +121,8 @@ struct session *session_new(struct loop *loop, const struct session_spec *spec);
 struct slice session_id(const struct session *s);
 void *session_owner(const struct session *s);
 bool session_attached(const struct session *s);
+/* Whose byte stream it is. */
+struct session *session_of_channel(const struct channel *c);
 /* One JSON object for operators: a mark for the id, path, origin, state, counts. Never the id
  * itself. */
 void session_describe(const struct session *s, struct text *out);
@@ -124,9 +139,12 @@ void session_attach(struct session *s, struct session_wire *wire, struct slice k
 void session_detach(struct session_wire *wire, struct slice reason);
 
 /* A WebSocket message from the wire. May end the session. */
-void session_receive(struct session_wire *wire, bool binary, struct slice data);
+void session_receive(struct session_wire *wire, bool binary, struct bytes data);
 /* A message of more than message_max bytes, which nobody has read. Ends the session. */
 void session_receive_too_long(struct session_wire *wire);
+
+/* What was queued in the wire has left. */
+void session_drained(struct session_wire *wire);
 
 /* Queues a message to the client; sent at once if attached. Always taken: the owner looks at
  * session_writable() before it takes more from its program. */

@@ -27,6 +27,7 @@ void session_drop_wire(struct session *s, unsigned code, const char *reason)
     struct session_wire *wire = s->wire;
     if (!wire)
         return;
+    session_streams_detach(s);
     s->wire = NULL;
     wire->session = NULL;
     timer_stop(&s->ack_timer);
@@ -36,14 +37,15 @@ void session_drop_wire(struct session *s, unsigned code, const char *reason)
 
 void session_say_welcome(struct session *s)
 {
-    char text[320];
+    char text[400];
     int len =
         snprintf(text, sizeof(text),
                  ".welcome {\"session\":\"%.*s\",\"resumed\":%s,\"received\":%llu,\"window\":%u,"
-                 "\"maxMessage\":%u,\"ping\":%u,\"grace\":%u}",
+                 "\"maxMessage\":%u,\"ping\":%u,\"grace\":%u,\"streamWindow\":%u,\"streams\":%u}",
                  SESSION_ID_LEN, s->entry.id, s->attached_before ? "true" : "false",
                  (unsigned long long)s->inbox.received, s->config->window, s->config->message_max,
-                 s->config->ping_ms, s->config->detach_timeout_ms);
+                 s->config->ping_ms, s->config->detach_timeout_ms, s->streams_config.window,
+                 s->streams_config.channels_max);
     session_say(s, text, len);
 }
 

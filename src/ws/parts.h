@@ -87,6 +87,9 @@ void reader_forget(struct ws_reader *r);
 /* ---- sender.c ---- */
 
 void sender_frame(struct ws_peer *p, enum ws_op op, const struct slice *pieces, size_t count);
+/* A binary one: `head`, then a part of `shared`. */
+void sender_shared(struct ws_peer *p, struct slice head, struct shared_bytes *shared, size_t at,
+                   size_t len);
 /* 1005: without a code. */
 void sender_close(struct ws_peer *p, unsigned code, struct slice reason);
 void sender_pong(struct ws_peer *p, struct slice data);

@@ -163,6 +163,16 @@ void ws_peer_send(struct ws_peer *p, enum ws_op op, const struct slice *pieces, 
     check_queue(p);
 }
 
+void ws_peer_send_shared(struct ws_peer *p, struct slice head, struct shared_bytes *shared,
+                         size_t at, size_t len)
+{
+    if (p->state != PEER_OPEN)
+        return;
+    p->counts->messages_out++;
+    sender_shared(p, head, shared, at, len);
+    check_queue(p);
+}
+
 void ws_peer_ping(struct ws_peer *p, struct slice data)
 {
     assert(data.len <= 125);

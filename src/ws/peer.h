@@ -69,6 +69,10 @@ struct stream *ws_peer_stream(const struct ws_peer *peer);
 
 /* One message made of the pieces. Ignored unless open. */
 void ws_peer_send(struct ws_peer *peer, enum ws_op op, const struct slice *pieces, size_t count);
+/* One binary message: `head`, then `len` bytes of `shared` from `at` on, which leave from where they
+ * are unless they have to be masked or encrypted. */
+void ws_peer_send_shared(struct ws_peer *peer, struct slice head, struct shared_bytes *shared,
+                         size_t at, size_t len);
 /* At most 125 bytes. The peer pings by itself; this is for a doubt. */
 void ws_peer_ping(struct ws_peer *peer, struct slice data);
 /* Bytes not yet taken by the kernel. */

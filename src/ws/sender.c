@@ -95,6 +95,22 @@ void sender_frame(struct ws_peer *p, enum ws_op op, const struct slice *pieces, 
         send_plain(p->stream, op, length, pieces, count);
 }
 
+void sender_shared(struct ws_peer *p, struct slice head, struct shared_bytes *shared, size_t at,
+                   size_t len)
+{
+    if (p->config->client || stream_secure(p->stream)) {
+        struct slice pieces[] = {head, slice_make(shared->bytes + at, len)};
+        sender_frame(p, WS_OP_BINARY, pieces, 2);
+        return;
+    }
+    char ws_head[WS_HEAD_MAX];
+    struct iovec heads[] = {{ws_head, ws_head_write(ws_head, WS_OP_BINARY, head.len + len)},
+                            {(void *)head.ptr, head.len}};
+    p->counts->bytes_out += heads[0].iov_len + head.len + len;
+    stream_write(p->stream, heads, 2);
+    stream_write_part(p->stream, shared, at, len);
+}
+
 void sender_close(struct ws_peer *p, unsigned code, struct slice reason)
 {
     assert(code == 1005 || ws_close_code_valid(code));

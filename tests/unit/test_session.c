@@ -66,7 +66,7 @@ static void wire_close(struct session_wire *base, unsigned code, struct slice re
     snprintf(w->close_reason, sizeof(w->close_reason), "%.*s", SLICE_ARG(reason));
 }
 
-static const struct session_wire_ops wire_ops = {wire_send, wire_close};
+static const struct session_wire_ops wire_ops = {.send = wire_send, .close = wire_close};
 
 static struct wire *wire_new(void)
 {
@@ -215,7 +215,9 @@ static void say(const char *line)
 
 static void hear(struct wire *w, const char *line)
 {
-    session_receive(&w->base, false, slice_of(line));
+    char *copy = strdup(line);
+    session_receive(&w->base, false, (struct bytes){copy, strlen(copy)});
+    free(copy);
 }
 
 static bool has_sent(const struct wire *w, const char *line)

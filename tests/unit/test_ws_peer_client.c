@@ -89,6 +89,39 @@ static void send_two(struct harness *harness, enum ws_op op, struct bytes data)
         ws_peer_send(harness->peer, WS_OP_TEXT, &piece, 1);
 }
 
+static void send_shared_payload(struct harness *harness, enum ws_op op, struct bytes data)
+{
+    (void)op;
+    (void)data;
+    struct shared_bytes *shared = shared_new(size + 2);
+    for (size_t i = 0; i < size; i++)
+        shared->bytes[i + 1] = letter(i + 3);
+    ws_peer_send_shared(harness->peer, SLICE_LITERAL("abc"), shared, 1, size);
+    shared_unref(shared);
+}
+
+static void shared_bytes_arrive_as_they_were_from_either_side(void **state)
+{
+    (void)state;
+    for (size_t i = 1; i < 2 * SIZES; i++) {
+        run((struct frame[]){UNMASKED(0x82, "go"), {0}});
+        if (i >= SIZES) {
+            run((struct frame[]){F(0x82, "go"), {0}});
+            h.config.client = false;
+        }
+        h.on_message = send_shared_payload;
+        size = sizes[i % SIZES];
+        harness_run(&h);
+        struct ws_head head;
+        assert_int_equal(ws_head_parse(slice_make(h.raw.bytes, h.raw.len), &head), PARSE_OK);
+        assert_int_equal(head.op, WS_OP_BINARY);
+        assert_int_equal(h.raw.len, head.size + 3 + size);
+        assert_int_equal(h.counts.messages_out, 1);
+        for (size_t at = 0; at < size + 3; at++)
+            assert_int_equal(h.raw.bytes[head.size + at], letter(at));
+    }
+}
+
 static void rfc6455_5_3_each_frame_has_a_mask_of_its_own(void **state)
 {
     (void)state;
@@ -108,6 +141,7 @@ int main(void)
         cmocka_unit_test(rfc6455_5_1_a_client_takes_no_masked_frame),
         cmocka_unit_test(fragments_pings_and_close_are_answered_masked),
         cmocka_unit_test(rfc6455_5_3_every_size_arrives_as_it_was),
+        cmocka_unit_test(shared_bytes_arrive_as_they_were_from_either_side),
         cmocka_unit_test(rfc6455_5_3_each_frame_has_a_mask_of_its_own),
     };
     return cmocka_run_group_tests_name("ws_peer_client", tests, NULL, NULL);

@@ -1,0 +1,145 @@
+/* streams.c - a session's byte streams: channels.h on the session's wire.
+ *
+ * Made when the client opens its first one, and kept to the session's end, since numbers rise.
+ */
+#include "session/parts.h"
+
+#include "base/utf8.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TELL_DELAY_MS   200
+#define UNSUPPORTED     SLICE_LITERAL("{\"reason\":\"stream-unsupported\"}")
+#define WIRE_QUEUED_MAX 65536 /* what streams leave in a wire: an event waits behind no more */
+
+struct session_streams {
+    struct channels *channels;
+    struct timer timer; /* for channels_tell() */
+};
+
+static void send_frame(struct channels *cs, struct slice head, struct shared_bytes *body, size_t at,
+                       size_t len)
+{
+    struct session *s = channels_owner(cs);
+    if (len == 0) {
+        session_put(s, true, &head, 1);
+        return;
+    }
+    s->said_ms = loop_now_ms(s->loop);
+    s->wire->ops->send_shared(s->wire, head, body, at, len);
+}
+
+static size_t wire_room(struct channels *cs)
+{
+    struct session *s = channels_owner(cs);
+    size_t queued = s->wire->ops->queued(s->wire);
+    return queued < WIRE_QUEUED_MAX ? WIRE_QUEUED_MAX - queued : 0;
+}
+
+static void on_open(struct channels *cs, struct channel *c, struct slice json)
+{
+    struct session *s = channels_owner(cs);
+    if (s->ops->on_open)
+        s->ops->on_open(s, c, json);
+    else
+        channel_reset(c, UNSUPPORTED);
+}
+
+static void tell_soon(struct channels *cs)
+{
+    struct session *s = channels_owner(cs);
+    timer_start(s->loop, &s->streams->timer, TELL_DELAY_MS);
+}
+
+static void on_timer(struct timer *timer)
+{
+    struct session_streams *streams = container_of(timer, struct session_streams, timer);
+    channels_tell(streams->channels);
+}
+
+static const struct channels_ops channels_ops = {send_frame, wire_room, on_open, tell_soon};
+
+static struct session_streams *make(struct session *s)
+{
+    struct session_streams *streams = calloc(1, sizeof(*streams));
+    if (!streams)
+        return NULL;
+    streams->channels = channels_new(&s->streams_config, &s->counts->streams, &channels_ops, s);
+    if (!streams->channels) {
+        free(streams);
+        return NULL;
+    }
+    timer_init(&streams->timer, on_timer);
+    return streams;
+}
+
+void session_streams_attach(struct session *s)
+{
+    if (!s->streams)
+        return;
+    s->wire->ops->keep_shallow(s->wire);
+    channels_attach(s->streams->channels);
+}
+
+void session_streams_detach(struct session *s)
+{
+    if (!s->streams)
+        return;
+    timer_stop(&s->streams->timer);
+    channels_detach(s->streams->channels);
+}
+
+void session_streams_receive(struct session *s, struct bytes frame)
+{
+    const char *why;
+    if (s->state == SESSION_ENDING)
+        return; /* all are over, and the client is about to hear it */
+    if (!s->streams) {
+        s->streams = make(s);
+        if (!s->streams) {
+            session_abort(s, 1013, SLICE_LITERAL("overload"));
+            return;
+        }
+        session_streams_attach(s);
+    }
+    struct channels *channels = s->streams->channels;
+    if (!channels_receive(channels, frame, &why) && s->state == SESSION_ATTACHED)
+        session_breach(s, why);
+}
+
+void session_streams_end(struct session *s, struct slice reason)
+{
+    struct session_streams *streams = s->streams;
+    char quoted[6 * SESSION_REASON_MAX + 2], json[sizeof(quoted) + 16];
+    if (!streams)
+        return;
+    s->streams = NULL;
+    timer_stop(&streams->timer);
+    size_t quoted_len = json_quote(utf8_first(reason, SESSION_REASON_MAX), quoted);
+    int len = snprintf(json, sizeof(json), "{\"reason\":%.*s}", (int)quoted_len, quoted);
+    channels_free(streams->channels, slice_make(json, (size_t)len));
+    free(streams);
+}
+
+struct session *session_of_channel(const struct channel *c)
+{
+    return channels_owner(channel_set(c));
+}
+
+void session_drained(struct session_wire *wire)
+{
+    struct session *s = wire->session;
+    if (s && s->streams)
+        channels_pump(s->streams->channels);
+}
+
+uint32_t session_streams_count(const struct session *s)
+{
+    return s->streams ? channels_count(s->streams->channels) : 0;
+}
+
+size_t session_streams_kept(const struct session *s)
+{
+    return s->streams ? channels_kept(s->streams->channels) : 0;
+}
