@@ -8,20 +8,21 @@ import { after, before, describe, test as testOf } from 'node:test';
 import WebSocket from 'ws';
 import { Proxy, random } from '../lib/proxy.mjs';
 import { request } from '../lib/request.mjs';
-import { makeRoot, REPO, resources, startServer } from '../lib/server.mjs';
+import { BUILD, makeRoot, REPO, resources, startServer } from '../lib/server.mjs';
 import { openPage, SessionClient } from '../lib/session-client.mjs';
 import { until } from '../lib/until.mjs';
 
 const test = (name, run) => testOf(name, { timeout: 30000 }, run);
-const PROGRAMS = path.join(REPO, 'tests/scenario/sdk');
-const LANGUAGES = ['talk.py', 'talk_aio.py', 'talk.mjs', 'talk.php', 'talk.sh'];
+/** Where the program is: in the source, or made by the compiler. */
+const program = (name) => path.join(name.includes('.') ? REPO : BUILD, 'tests/scenario/sdk', name);
+const LANGUAGES = ['talk.py', 'talk_aio.py', 'talk.mjs', 'talk.php', 'talk.sh', 'talk'];
 const NUMBERED = 3000;
 
 let site;
 let server;
 
 before(async () => {
-  const files = LANGUAGES.map((name) => [name, { text: fs.readFileSync(path.join(PROGRAMS, name)), mode: 0o755 }]);
+  const files = LANGUAGES.map((name) => [name, { text: fs.readFileSync(program(name)), mode: 0o755 }]);
   site = makeRoot(Object.fromEntries(files));
   server = await startServer({ root: site.root, args: ['--rate-programs', 'off', '--buffer-max', '64K', '--window', '64K'] });
 });
@@ -250,7 +251,7 @@ for (const file of LANGUAGES) {
 
 test('a program without a server says what is missing', () => {
   for (const file of LANGUAGES) {
-    const { status, stderr } = spawnSync(path.join(PROGRAMS, file), {
+    const { status, stderr } = spawnSync(program(file), {
       encoding: 'utf8', input: '', env: { PATH: process.env.PATH, HTTPSOCKET_SDK: path.join(REPO, 'sdk'), PYTHONPATH: path.join(REPO, 'sdk/python') },
     });
     assert.notEqual(status, 0, file);
