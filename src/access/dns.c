@@ -24,10 +24,11 @@ struct dns {
 };
 
 /* libunbound answers these by itself, with "no such name": `.test`, and the reverse zones of
- * private and documentation addresses (RFC 6303). An operator who opens such a range has the zones
+ * loopback, private and documentation addresses (RFC 6303). An operator who opens such a range has the zones
  * too. */
 static const char *const own_zones[] = {
     "test.",
+    "127.in-addr.arpa.",
     "10.in-addr.arpa.",
     "168.192.in-addr.arpa.",
     "254.169.in-addr.arpa.",

@@ -1,0 +1,198 @@
+// Bytes of TCPConnections over real sockets: both ways, half-closed, through drops, with readers that don't read.
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+
+import { HERE, echo, startGateway, startTarget } from '../lib/gateway.mjs';
+import { Proxy } from '../lib/proxy.mjs';
+import { makeRoot } from '../lib/server.mjs';
+import { until } from '../lib/until.mjs';
+
+const MIB = 1 << 20;
+
+let gateway, root;
+const targets = [];
+before(async () => {
+  root = makeRoot({ 'index.html': '<!doctype html>' });
+  gateway = await startGateway({ root: root.root });
+});
+after(async () => {
+  await gateway?.stop();
+  for (const target of targets) await target.stop();
+  root?.remove();
+});
+
+async function target(serve, options) {
+  const started = await startTarget(serve, options);
+  targets.push(started);
+  return started;
+}
+
+async function textOf(socket) {
+  let text = '';
+  for await (const data of socket) text += data;
+  return text;
+}
+
+const residentBytes = (pid) => Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
+
+describe('a TCPConnection', () => {
+  test('says where it leads, carries bytes both ways, and ends when both sides have', async () => {
+    const { port } = await target(echo);
+    const { client, streams, welcome } = await gateway.page();
+    assert.ok(welcome.streams > 0 && welcome.streamWindow > 0);
+    const stream = await streams.connect('B.test', port, { noDelay: true, keepAliveDelay: 5000 });
+    const opened = await stream.opened;
+    assert.deepEqual([opened.remoteAddress, opened.remotePort, opened.localAddress], [HERE, port, '127.0.0.1']);
+    assert.ok(opened.localPort > 0);
+    await stream.write('hello');
+    assert.equal((await stream.read(5)).toString(), 'hello');
+    stream.finish();
+    assert.deepEqual(await stream.closed, {});
+    const line = await gateway.logged(new RegExp(`tcp\\.closed .*target=B\\.test:${port}`));
+    assert.match(line, /info tcp\.closed reason=closed origin=http:\/\/a\.test:8000 client=127\.0\.0\.1 .*address=127\.0\.0\.2 sent=5 received=5 ms=\d+/);
+    client.ws.close();
+  });
+
+  test('lets the page go on when the target has ended, and the target when the page has', async () => {
+    const { port, next } = await target();
+    const { client, streams } = await gateway.page();
+    const stream = await streams.connect('b.test', port);
+    const socket = await next();
+    socket.end('last words');
+    assert.equal((await stream.read(100)).toString(), 'last words');
+    await stream.write('and mine');
+    stream.finish();
+    assert.equal(await textOf(socket), 'and mine');
+    assert.deepEqual(await stream.closed, {});
+
+    const other = await streams.connect('b.test', port);
+    other.finish();
+    const patient = await next();
+    patient.resume();
+    await once(patient, 'end');
+    patient.end('an answer to nothing');
+    assert.equal((await other.read(100)).toString(), 'an answer to nothing');
+    assert.deepEqual(await other.closed, {});
+    client.ws.close();
+  });
+
+  test('is reset for the page when the target resets it, and the other way round', async () => {
+    const { port, next } = await target();
+    const { client, streams } = await gateway.page();
+    const stream = await streams.connect('b.test', port);
+    (await next()).resetAndDestroy();
+    assert.equal((await stream.closed).reason, 'connection-reset');
+    const other = await streams.connect('b.test', port);
+    const socket = await next();
+    const broken = once(socket, 'error');
+    other.reset();
+    assert.equal((await broken)[0].code, 'ECONNRESET');
+    assert.equal((await other.closed).reason, 'cancelled');
+    client.ws.close();
+  });
+
+  test('survives cuts of the page\'s connection with every byte in its place, up and down', { timeout: 120000 }, async () => {
+    const size = 24 * MIB;
+    const noise = randomBytes(size);
+    const expected = createHash('sha256').update(noise).digest('hex');
+    const { port } = await target((socket) => {
+      const hash = createHash('sha256');
+      socket.on('data', (data) => hash.update(data));
+      socket.on('end', () => socket.end(hash.digest('hex')));
+      socket.write(noise);
+    });
+    const proxy = await Proxy.start(gateway.port);
+    let seed = 20261123;
+    const below = (n) => ((seed = (seed * 1103515245 + 12345) & 0x7fffffff), seed % n);
+    let links = 0;
+    proxy.plan(() => (++links % 2 ? { downAfter: 200000 + below(2 * MIB) } : { upAfter: 200000 + below(2 * MIB) }));
+    const { client, streams, welcome } = await gateway.page({ via: proxy.port });
+    const down = createHash('sha256');
+    let got = 0, tail = '';
+    const take = (data) => {
+      const rest = Math.min(data.length, size - got);
+      down.update(data.subarray(0, rest));
+      tail += data.subarray(rest).toString();
+      got += rest;
+    };
+    const stream = streams.open({ kind: 'tcp', host: 'b.test', port }, { onData: take });
+    let cuts = 0, done = false;
+    stream.closed.then(() => (done = true));
+    const reconnecting = (async () => {
+      while (!done) {
+        await Promise.race([client.closed, stream.closed]);
+        if (done) return;
+        cuts++;
+        while (!(await client.connect().then(() => true, () => false)));
+      }
+    })();
+    await stream.opened;
+    for (let at = 0; at < size; at += 100000) await stream.write(noise.subarray(at, at + 100000));
+    stream.finish();
+    assert.deepEqual(await stream.closed, {});
+    await reconnecting;
+    assert.ok(cuts >= 10, `${cuts} cuts`);
+    assert.equal(client.session, welcome.session);
+    assert.equal(got, size);
+    assert.equal(down.digest('hex'), expected);
+    assert.equal(tail, expected);
+    client.ws.close();
+    await proxy.stop();
+  });
+
+  test('keeps the target waiting, and no more than a window, while the page does not read', async () => {
+    const size = 64 * MIB;
+    const { port, next } = await target((socket) => socket.write(Buffer.alloc(size)));
+    const { client, streams, welcome } = await gateway.page({ window: MIB });
+    const before = residentBytes(gateway.pid);
+    const stream = await streams.connect('b.test', port);
+    const socket = await next();
+    const received = async () => (await gateway.metrics()).httpsocket_tcp_received_bytes_total;
+    const begun = await received();
+    await until(() => stream.in.held === MIB);
+    let last = -1;
+    await until(async () => last === (last = await received()));
+    assert.ok((await received()) - begun <= MIB + welcome.streamWindow);
+    assert.ok(residentBytes(gateway.pid) - before < 16 * MIB);
+    assert.ok(socket.writableLength > 0);
+    stream.onData = () => {};
+    await stream.read(MIB);
+    await until(() => stream.in.received === size);
+    stream.reset();
+    client.ws.close();
+  });
+
+  test('keeps the page waiting, and no more than a window, while the target does not read', async () => {
+    const { port, next } = await target((socket) => socket.pause());
+    const { client, streams, welcome } = await gateway.page();
+    const stream = await streams.connect('b.test', port);
+    const socket = await next();
+    const before = residentBytes(gateway.pid);
+    const piece = Buffer.alloc(100000, 'x');
+    let written = 0;
+    const write = async () => {
+      while (written < 64 * MIB) {
+        await stream.write(piece);
+        written += piece.length;
+      }
+      stream.finish();
+    };
+    const writing = write();
+    let last = -1;
+    await until(async () => stream.out.sent === stream.out.limit && last === (last = stream.out.sent));
+    assert.ok(written < 32 * MIB);
+    assert.ok(residentBytes(gateway.pid) - before < 16 * MIB);
+    assert.ok(welcome.streamWindow < 2 * MIB);
+    let arrived = 0;
+    socket.on('data', (data) => (arrived += data.length)).resume();
+    await once(socket, 'end');
+    await writing;
+    assert.equal(arrived, written);
+    socket.end();
+    assert.deepEqual(await stream.closed, {});
+    client.ws.close();
+  });
+});
