@@ -30,6 +30,8 @@ const ANSWERS = { '=': 'answer', '+': 'part', '!': 'failure' };
  * @typedef {{ kind: Kind, name: string, call: number, data: any, bare: boolean, problem: string, size: number, session: string }} Message
  * @typedef {{ timeout?: number, signal?: AbortSignal }} CallOptions milliseconds, 30 s unless said otherwise; Infinity: no limit
  * @typedef {(data: any) => any} Handler
+ * @typedef {{ as?: string, select?: string, target?: string, fields?: string[], keys?: string | string[], prevent?: boolean, stop?: boolean, once?: boolean,
+ *   passive?: boolean, capture?: boolean, coalesce?: boolean, throttle?: number, debounce?: number, maxAge?: number }} ListenOptions
  * @typedef {{ type?: string, status?: number, headers?: Record<string, string> }} AnswerOptions
  */
 
@@ -497,6 +499,58 @@ export class Page {
   /** The session is over; the page is told why. @param {string} [reason] */
   close(reason) {
     return this.#post('.close', reason ? { reason } : undefined);
+  }
+
+  // -- the page's document --
+
+  /**
+   * Hears these events of the page's document; times are milliseconds. They come to `handler`, or, without one, as events of the name `as`.
+   * @param {string | string[]} on @param {string | ListenOptions | null} [select] a selector, or all options @param {ListenOptions | Handler} [options]
+   * @param {Handler} [handler]
+   * @returns {{ name: string, stop: () => Room }}
+   */
+  listen(on, select, options, handler) {
+    if (typeof options === 'function') return this.listen(on, select, {}, options);
+    const all = { ...(typeof select === 'string' ? { select } : select), ...options };
+    const name = checked(all.as ?? `${typeof on === 'string' && /^\w+$/.test(on) ? on : 'heard'}:${++this.#numbers}`);
+    if (handler) this.on(name, handler);
+    this.#post('.listen', { on, ...all, as: name });
+    return { name, stop: () => this.unlisten({ as: name }) };
+  }
+
+  /** No more of what listen() began and all of this fits. @param {{ on?: string | string[], as?: string, select?: string, target?: string }} which */
+  unlisten(which) {
+    return this.#post('.unlisten', which);
+  }
+
+  /** Changes the page's document, all in one frame. @param {...Record<string, unknown>} operations */
+  dom(...operations) {
+    return this.#post('.dom', operations.length === 1 ? operations[0] : operations);
+  }
+
+  /** Hears that the page could not do what listen() or dom() said. @param {(problem: { command: string, message: string }) => any} handler @returns {this} */
+  problem(handler) {
+    return this.#keep('system', '.problem', handler);
+  }
+
+  // -- TCPConnections of the page --
+
+  /** The page's TCPConnections are refused, all of them. @param {number} [retry] seconds */
+  refuseTcp(retry) {
+    return this.#post('.tcp', { allow: false, retryAfter: retry });
+  }
+
+  /**
+   * Is asked for each TCPConnection of the page that DNS allows; gives whether it may be. A number refuses for so many seconds.
+   * @param {(target: { host: string, port: number, secure: boolean }) => boolean | number | Promise<boolean | number>} handler @returns {this}
+   */
+  consentTcp(handler) {
+    this.#keep('system', '.tcp', async (target) => {
+      const verdict = await handler(target);
+      return this.#post('.tcp', { id: target.id, allow: verdict === true, ...(typeof verdict === 'number' && { retryAfter: verdict }) });
+    });
+    this.#post('.tcp', { ask: true });
+    return this;
   }
 
   // -- calls --

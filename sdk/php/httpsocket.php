@@ -477,6 +477,67 @@ final class Page
         $this->post('.close', $reason === '' ? null : ['reason' => $reason]);
     }
 
+    // ---- the page's document ----
+
+    /**
+     * Hears these events of the page's document, from elements that match `$select`; the options are those of `.listen`, times are
+     * milliseconds. They come to `$function`, or, without one, as events of the name `as`. Gives that name, for unlisten().
+     *
+     * @param string|list<string> $on
+     * @param array<string, mixed> $options
+     */
+    public function listen(string|array $on, ?string $select = null, array $options = [], ?callable $function = null): string
+    {
+        $name = self::checked($options['as'] ?? (is_string($on) && ctype_alnum($on) ? $on : 'heard') . ':' . ++$this->calls);
+        if ($function) {
+            $this->on($name, $function);
+        }
+        $this->post('.listen', ['on' => $on, 'as' => $name] + ($select === null ? [] : ['select' => $select]) + $options);
+        return $name;
+    }
+
+    /** No more of what listen() began under this name. */
+    public function unlisten(string $as): void
+    {
+        $this->post('.unlisten', ['as' => $as]);
+    }
+
+    /** Changes the page's document, all in one frame. @param array<string, mixed> ...$operations */
+    public function dom(array ...$operations): void
+    {
+        $this->post('.dom', count($operations) === 1 ? $operations[0] : $operations);
+    }
+
+    /** Hears that the page could not do what listen() or dom() said: an object with command and message. */
+    public function problem(callable $function): static
+    {
+        return $this->keep('system', '.problem', $function);
+    }
+
+    // ---- TCPConnections of the page ----
+
+    /** The page's TCPConnections are refused, all of them. */
+    public function refuseTcp(?int $retry = null): void
+    {
+        $this->post('.tcp', ['allow' => false] + ($retry === null ? [] : ['retryAfter' => $retry]));
+    }
+
+    /**
+     * Is asked for each TCPConnection of the page that DNS allows: it gets an object with host, port and secure, and gives whether it
+     * may be. A number refuses for so many seconds.
+     *
+     * @param callable(\stdClass): (bool|int) $function
+     */
+    public function consentTcp(callable $function): static
+    {
+        $this->keep('system', '.tcp', function (\stdClass $target) use ($function): void {
+            $verdict = $function($target);
+            $this->post('.tcp', ['id' => $target->id, 'allow' => $verdict === true] + (is_int($verdict) ? ['retryAfter' => $verdict] : []));
+        });
+        $this->post('.tcp', ['ask' => true]);
+        return $this;
+    }
+
     // ---- calls ----
 
     /** The page's answer. CallError: it failed; CallTimeout. What else comes meanwhile is heard afterwards. */

@@ -308,6 +308,25 @@ page_close() {
     fi
 }
 
+# page_listen JSON, page_unlisten JSON: hears events of the page's document: page_listen '{"on":"click","select":"#test","as":"test_click"}'
+page_listen() {
+    page_post .listen "$1"
+}
+
+page_unlisten() {
+    page_post .unlisten "$1"
+}
+
+# page_dom JSON: changes the page's document: page_dom "{\"select\":\"#n\",\"text\":$(page_string "$text")}"
+page_dom() {
+    page_post .dom "$1"
+}
+
+# page_tcp JSON: what it thinks of TCPConnections of its page: '{"allow":false}'; '{"ask":true}', and then '{"id":7,"allow":true}' for each event .tcp
+page_tcp() {
+    page_post .tcp "$1"
+}
+
 # ---- descriptor 3 ----
 
 page_connected() {

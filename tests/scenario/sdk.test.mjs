@@ -150,6 +150,27 @@ for (const file of LANGUAGES) {
       await close(client);
     });
 
+    test('the program listens to the page and moves it; what the page could not do is told', async () => {
+      const { client } = await open();
+      client.send('watch');
+      const commands = [];
+      for (const [word] of ['listen', 'unlisten', 'dom', 'dom']) {
+        const [, command, json] = /^\.(\w+) (.*)$/.exec(await client.next(/^\.(listen|unlisten|dom) /), word);
+        commands.push([command, JSON.parse(json)]);
+      }
+      assert.deepEqual(commands, [
+        ['listen', { on: 'click', as: 'test_click', select: '#test', prevent: true }],
+        ['unlisten', { as: 'test_click' }],
+        ['dom', { select: '#n', text: '<5>' }],
+        ['dom', [{ select: '#a', remove: true }, { select: '#b', focus: true }]],
+      ]);
+      client.send('test_click {"x":3}');
+      assert.equal(await client.next(/^clicked/), 'clicked {"x":3}');
+      client.send('.problem {"command":"dom","message":"nothing matches #a"}');
+      assert.equal(await client.next(/^told/), 'told ["problem","dom"]');
+      await close(client);
+    });
+
     test('thousands of numbered events each way, while the connection is cut at random', async () => {
       const proxy = await Proxy.start(server.port);
       try {

@@ -69,6 +69,9 @@ class Page(Shown, Handlers, Commands):
         self._waiting: dict[int, asyncio.Queue[Message | None]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
 
+    def _functions(self) -> Handlers:
+        return self
+
     # ---- what comes ----
 
     async def run(self) -> None:

@@ -116,6 +116,9 @@ class Page(Shown, Handlers, Commands):
         self._waiting: dict[int, collections.deque[Message]] = {}
         self._reading, self._writing = threading.Lock(), threading.RLock()
 
+    def _functions(self) -> Handlers:
+        return self
+
     # ---- what comes ----
 
     def run(self) -> None:

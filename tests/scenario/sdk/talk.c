@@ -145,6 +145,33 @@ static void print(struct hs_page *page, const struct hs_message *m, void *arg)
     fflush(stdout);
 }
 
+static void watch(struct hs_page *page, const struct hs_message *m, void *arg)
+{
+    (void)m;
+    (void)arg;
+    hs_command(page, ".listen",
+               "{\"on\":\"click\",\"as\":\"test_click\",\"select\":\"#test\",\"prevent\":true}");
+    hs_command(page, ".unlisten", "{\"as\":\"test_click\"}");
+    hs_command(page, ".dom", "{\"select\":\"#n\",\"text\":\"<5>\"}");
+    hs_command(page, ".dom",
+               "[{\"select\":\"#a\",\"remove\":true},{\"select\":\"#b\",\"focus\":true}]");
+}
+
+static void clicked(struct hs_page *page, const struct hs_message *m, void *arg)
+{
+    (void)arg;
+    hs_send(page, "clicked", m->data);
+}
+
+static void problem(struct hs_page *page, const struct hs_message *m, void *arg)
+{
+    (void)arg;
+    json_t *what = json_loads(m->data, 0, NULL);
+    hs_sendf(page, "told", "[\"problem\",\"%s\"]",
+             json_string_value(json_object_get(what, "command")));
+    json_decref(what);
+}
+
 static void leave(struct hs_page *page, const struct hs_message *m, void *arg)
 {
     (void)arg;
@@ -193,8 +220,12 @@ int main(void)
     static const struct {
         const char *name;
         hs_function *function;
-    } events[] = {{"echo", echo},       {"put", put},     {"flood", flood}, {"ask", ask},
-                  {"collect", collect}, {"print", print}, {"leave", leave}, {".attach", attached}},
+    } events[] = {{"echo", echo},       {"put", put},
+                  {"flood", flood},     {"ask", ask},
+                  {"collect", collect}, {"print", print},
+                  {"leave", leave},     {".attach", attached},
+                  {"watch", watch},     {"test_click", clicked},
+                  {".problem", problem}},
       calls[] = {{"report", report}, {"add", add},         {"same", same},
                  {"count", count},   {"refused", refused}, {"crash", crash}};
     for (size_t i = 0; i < sizeof(events) / sizeof(*events); i++)

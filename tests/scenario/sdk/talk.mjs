@@ -40,6 +40,12 @@ page
     await page.send('collected', parts);
   })
   .on('print', (text) => console.log(text))
+  .on('watch', async () => {
+    page.listen('click', '#test', { as: 'test_click', prevent: true }, (event) => page.send('clicked', event)).stop();
+    await page.dom({ select: '#n', text: '<5>' });
+    await page.dom({ select: '#a', remove: true }, { select: '#b', focus: true });
+  })
+  .problem(({ command }) => page.send('told', ['problem', command]))
   .on('leave', (reason) => page.close(reason))
   .attached(({ resumed }) => page.send('told', ['attach', resumed]))
   .ended(() => console.error('ended'));

@@ -48,6 +48,13 @@ $page->on('collect', fn ($name) => $page->send('collected', iterator_to_array($p
 $page->on('print', function ($text) {
     echo "$text\n";
 });
+$page->on('watch', function () use ($page) {
+    $name = $page->listen('click', '#test', ['as' => 'test_click', 'prevent' => true], fn ($event) => $page->send('clicked', $event));
+    $page->unlisten($name);
+    $page->dom(['select' => '#n', 'text' => '<5>']);
+    $page->dom(['select' => '#a', 'remove' => true], ['select' => '#b', 'focus' => true]);
+});
+$page->problem(fn ($what) => $page->send('told', ['problem', $what->command]));
 $page->on('leave', fn ($reason) => $page->close($reason));
 $page->attached(fn ($info) => $page->send('told', ['attach', $info->resumed]));
 $page->ended(fn () => fwrite(STDERR, "ended\n"));

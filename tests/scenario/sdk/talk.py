@@ -83,6 +83,24 @@ def output(text):
     print(text, flush=True)
 
 
+@page.on("watch")
+def watch(_):
+    listener = page.listen("click", "#test", prevent=True, as_="test_click")
+    listener(clicked)
+    listener.stop()
+    page.dom(select="#n", text="<5>")
+    page.dom({"select": "#a", "remove": True}, {"select": "#b", "focus": True})
+
+
+def clicked(event):
+    page.send("clicked", event)
+
+
+@page.problem
+def problem(what):
+    page.send("told", ["problem", what["command"]])
+
+
 @page.on("leave")
 def leave(reason):
     page.close(reason)

@@ -49,6 +49,13 @@ while page_next; do
     ask) asked "$data" ;;
     collect) collect "$(page_get '')" ;;
     print) page_get '' ;;
+    watch)
+        page_listen '{"on":"click","as":"test_click","select":"#test","prevent":true}'
+        page_unlisten '{"as":"test_click"}'
+        page_dom "{\"select\":\"#n\",\"text\":$(page_string '<5>')}"
+        page_dom '[{"select":"#a","remove":true},{"select":"#b","focus":true}]' ;;
+    test_click) page_send clicked "$data" ;;
+    .problem) page_send told "[\"problem\",$(page_string "$(page_get command)")]" ;;
     leave) page_close "$(page_get '')" ;;
     .attach) page_send told "[\"attach\",$(page_get resumed)]" ;;
     .*) ;;

@@ -86,6 +86,24 @@ async def output(text):
     print(text, flush=True)
 
 
+@page.on("watch")
+async def watch(_):
+    listener = page.listen("click", "#test", prevent=True, as_="test_click")
+    listener(clicked)
+    listener.stop()
+    await page.dom(select="#n", text="<5>")
+    await page.dom({"select": "#a", "remove": True}, {"select": "#b", "focus": True})
+
+
+async def clicked(event):
+    await page.send("clicked", event)
+
+
+@page.problem
+async def problem(what):
+    await page.send("told", ["problem", what["command"]])
+
+
 @page.on("leave")
 async def leave(reason):
     await page.close(reason)
