@@ -8,7 +8,7 @@ static enum parse_status bad(struct message *ret, const char *why)
     return PARSE_BAD;
 }
 
-static bool is_name_char(char c)
+bool message_is_name_char(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '-' && c <= ':') || c == '_';
 }
@@ -16,12 +16,12 @@ static bool is_name_char(char c)
 static size_t name_length(struct slice s)
 {
     size_t len = 0;
-    while (len < s.len && is_name_char(s.ptr[len]))
+    while (len < s.len && message_is_name_char(s.ptr[len]))
         len++;
     return len;
 }
 
-static bool is_name(struct slice s)
+bool message_is_name(struct slice s)
 {
     return s.len && s.len <= MESSAGE_NAME_MAX && s.ptr[0] != '.' && name_length(s) == s.len;
 }
@@ -61,7 +61,7 @@ static enum parse_status parse_named(struct slice head, struct message *m)
 {
     size_t mark = slice_find(head, '?');
     m->name = slice_first(head, mark);
-    if (!is_name(m->name))
+    if (!message_is_name(m->name))
         return bad(m, "a name that is not 1 to 128 of A-Z a-z 0-9 _ - : / .");
     if (mark == head.len)
         return PARSE_OK;
@@ -84,7 +84,7 @@ static enum parse_status parse_head(struct slice head, struct message *m)
         m->name = rest;
         if (is_command(rest))
             m->kind = MESSAGE_COMMAND;
-        return is_name(rest) ? PARSE_OK : bad(m, "a control message without a word");
+        return message_is_name(rest) ? PARSE_OK : bad(m, "a control message without a word");
     }
     return is_number(rest, MESSAGE_CALL_MAX, &m->call)
                ? PARSE_OK

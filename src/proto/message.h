@@ -43,6 +43,10 @@ static inline bool message_is_problem(const struct message *m)
     return m->kind == MESSAGE_COMMAND && slice_equal(m->name, SLICE_LITERAL("problem"));
 }
 
+/* A NAME: 1 to 128 of A-Z a-z 0-9 _ - : / ., not beginning with a dot. */
+bool message_is_name_char(char c);
+bool message_is_name(struct slice s);
+
 /* One whole WebSocket message; never PARSE_MORE. A text must already be valid UTF-8. */
 enum parse_status message_parse_text(struct slice text, struct message *ret);
 enum parse_status message_parse_binary(struct slice data, struct message *ret);

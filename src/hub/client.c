@@ -1,0 +1,349 @@
+/* client.c - what a client asks for, and what becomes of it. */
+#include "hub/client.h"
+
+#include "base/hash.h"
+#include "base/log.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+/* ---- requests on their way ---- */
+
+bool hub_client_busy(const struct hub_client *c)
+{
+    return c->joining || c->ahead > c->hub->config->ahead_max;
+}
+
+static void send_request(struct hub_request *r)
+{
+    struct hub_client *c = r->client;
+    c->under_way++;
+    c->ahead += r->cost;
+    c->was_busy |= hub_client_busy(c);
+    c->hub->route->send(c->hub, r);
+}
+
+static struct hub_request *about(struct subscription *s, enum hub_ask ask, struct slice data)
+{
+    const struct name_entry *topic = &s->topic->entry;
+    return hub_request_new(s->client, ask, topic->name, topic->hash, SLICE_NONE, data);
+}
+
+static struct slice presence_of(const struct subscription *s)
+{
+    return slice_make(s->presence, s->presence_len);
+}
+
+static void set_shown(struct subscription *s, bool shown)
+{
+    s->client->hub->counts.present += (uint64_t)shown - s->shown;
+    s->shown = shown;
+}
+
+/* Tells the home whether others are to see it, if that has changed. */
+static void sync_presence(struct subscription *s)
+{
+    bool show = s->client->shown && s->presence;
+    if (!s->active || s == s->client->joining || show == s->shown)
+        return;
+    struct hub_request *r =
+        about(s, show ? HUB_SHOW : HUB_HIDE, show ? presence_of(s) : SLICE_NONE);
+    if (!r)
+        return; /* the next change tries again */
+    set_shown(s, show);
+    send_request(r);
+}
+
+void client_look(struct subscription *s)
+{
+    struct hub_request *r = about(s, HUB_LOOK, SLICE_NONE);
+    s->stale = !r;
+    if (r)
+        send_request(r);
+}
+
+/* Leaves the topic for good. */
+static void part(struct subscription *s)
+{
+    struct hub_request *farewell = s->farewell;
+    s->farewell = NULL;
+    farewell->watch = s->watch;
+    subscription_free(s);
+    send_request(farewell);
+}
+
+/* ---- answers ---- */
+
+/* The page may have come or gone while the request was under way. */
+static void begin_hearing(struct subscription *s, const struct hub_request *r)
+{
+    delivery_answer(s, r);
+    if (r->show != (s->client->shown && s->presence))
+        sync_presence(s);
+}
+
+static void joined(struct hub_client *c, struct hub_request *r)
+{
+    struct subscription *s = c->joining;
+    bool good = r->answer == HUB_DONE || r->answer == HUB_PRESENCE_FULL;
+    c->joining = NULL;
+    if (!good && s->active)
+        s->watch = r->watched;
+    if (good && !c->left) {
+        subscription_activate(s);
+        set_shown(s, r->show && r->answer == HUB_DONE);
+    }
+    if (!c->left)
+        c->ops->on_answer(c, r);
+    if (c->left && (good || s->active))
+        part(s);
+    else if (!good && !s->active)
+        subscription_free(s);
+    else if (good)
+        begin_hearing(s, r);
+}
+
+static void looked(struct hub_client *c, const struct hub_request *r)
+{
+    struct subscription *s = c->left ? NULL : subscription_find(c, r->topic);
+    if (s && s->active)
+        delivery_answer(s, r);
+}
+
+static void showed(struct hub_client *c, const struct hub_request *r)
+{
+    struct subscription *s = c->left ? NULL : subscription_find(c, r->topic);
+    if (r->answer == HUB_DONE || !s)
+        return;
+    set_shown(s, false);
+    c->ops->on_answer(c, r);
+}
+
+static void take_answer(struct hub_client *c, struct hub_request *r)
+{
+    switch (r->ask) {
+    case HUB_JOIN:
+        joined(c, r);
+        break;
+    case HUB_LOOK:
+        looked(c, r);
+        break;
+    case HUB_SHOW:
+        showed(c, r);
+        break;
+    case HUB_PUBLISH:
+        if (!c->left)
+            c->ops->on_answer(c, r);
+        break;
+    case HUB_LEAVE:
+    case HUB_HIDE:
+        break;
+    }
+}
+
+void client_free(struct hub_client *c)
+{
+    while (!list_empty(&c->subscriptions))
+        subscription_free(subscription_of(c->subscriptions.next));
+    list_remove(&c->node);
+    free(c);
+}
+
+void client_request_back(struct hub_request *r)
+{
+    struct hub_client *c = r->client;
+    c->hub->counts.refused[r->answer] += r->answer != HUB_DONE;
+    c->under_way--;
+    c->ahead -= r->cost;
+    c->entered++;
+    take_answer(c, r);
+    c->entered--;
+    hub_request_drop(r);
+    if (c->left) {
+        if (!c->under_way && !c->entered)
+            client_free(c);
+        return;
+    }
+    if (!c->was_busy || hub_client_busy(c))
+        return;
+    c->was_busy = false;
+    if (!c->entered)
+        c->ops->on_room(c);
+}
+
+/* ---- its life ---- */
+
+static void show_all(struct hub_client *c, bool shown)
+{
+    c->shown = shown;
+    c->entered++;
+    for (struct list *node = c->subscriptions.next; node != &c->subscriptions; node = node->next)
+        sync_presence(subscription_of(node));
+    c->entered--;
+}
+
+static void on_grace_over(struct timer *timer)
+{
+    show_all(container_of(timer, struct hub_client, grace_timer), false);
+}
+
+void hub_client_connected(struct hub_client *c, bool connected)
+{
+    if (connected == c->connected)
+        return;
+    c->connected = connected;
+    timer_stop(&c->grace_timer);
+    if (connected)
+        show_all(c, true);
+    else
+        timer_start(c->hub->loop, &c->grace_timer, c->hub->config->presence_grace_ms);
+}
+
+static bool draw_id(char id[HUB_ID_LEN])
+{
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    unsigned char raw[HUB_ID_LEN];
+    if (getrandom(raw, sizeof(raw), 0) != sizeof(raw))
+        return false;
+    for (size_t i = 0; i < HUB_ID_LEN; i++)
+        id[i] = alphabet[raw[i] & 63];
+    return true;
+}
+
+struct hub_client *hub_client_new(struct hub *hub, const struct hub_client_ops *ops, void *owner)
+{
+    struct hub_client *c = calloc(1, sizeof(*c));
+    if (!c || !draw_id(c->id)) {
+        free(c);
+        return NULL;
+    }
+    c->hub = hub;
+    c->ops = ops;
+    c->owner = owner;
+    list_init(&c->subscriptions);
+    list_append(&hub->clients, &c->node);
+    timer_init(&c->grace_timer, on_grace_over);
+    return c;
+}
+
+void hub_client_leave(struct hub_client *c)
+{
+    if (!c)
+        return;
+    c->left = true;
+    c->entered++;
+    timer_stop(&c->grace_timer);
+    struct list *next;
+    for (struct list *node = c->subscriptions.next; node != &c->subscriptions; node = next) {
+        next = node->next;
+        if (subscription_of(node) != c->joining) /* that one's request comes back first */
+            part(subscription_of(node));
+    }
+    c->entered--;
+    if (!c->under_way && !c->entered)
+        client_free(c);
+}
+
+void *hub_client_owner(const struct hub_client *c)
+{
+    return c->owner;
+}
+
+struct slice hub_client_id(const struct hub_client *c)
+{
+    return slice_make(c->id, HUB_ID_LEN);
+}
+
+/* ---- what it asks ---- */
+
+static enum hub_answer refuse(struct hub_client *c, enum hub_answer answer)
+{
+    c->hub->counts.refused[answer]++;
+    return answer;
+}
+
+/* Of this thread: what it must not exceed before the home is asked. */
+static enum hub_answer check_subscribe(const struct hub_client *c, const struct subscription *known,
+                                       const struct topic_subscription *wanted)
+{
+    const struct hub_config *config = c->hub->config;
+    if (!known && c->subscription_count >= config->subscriptions_max)
+        return HUB_SUBSCRIPTIONS_FULL;
+    return wanted->presence.len > config->presence_data_max ? HUB_PRESENCE_TOO_LONG : HUB_DONE;
+}
+
+/* The request, with the subscription set as it asks. NULL without memory: nothing has changed. */
+static struct hub_request *make_join(struct subscription *s,
+                                     const struct topic_subscription *wanted)
+{
+    bool show = s->client->shown && wanted->presence.len, watched = s->watch;
+    struct hub_request *r = about(s, HUB_JOIN, show ? wanted->presence : SLICE_NONE);
+    if (!r || !subscription_set(s, wanted)) {
+        hub_request_drop(r);
+        return NULL;
+    }
+    r->again = s->active;
+    r->watch = s->watch;
+    r->watched = s->active && watched;
+    r->show = show;
+    r->last = wanted->last;
+    r->history = wanted->history;
+    return r;
+}
+
+enum hub_answer hub_subscribe(struct hub_client *c, const struct topic_subscription *wanted)
+{
+    struct slice topic = topic_name_slice(&wanted->topic);
+    struct subscription *s = subscription_find(c, topic);
+    enum hub_answer answer = check_subscribe(c, s, wanted);
+    assert(!c->joining);
+    if (answer != HUB_DONE)
+        return refuse(c, answer);
+    if (!s)
+        s = subscription_new(c, topic, hash_bytes(topic));
+    struct hub_request *r = s ? make_join(s, wanted) : NULL;
+    if (!r) {
+        if (s && !s->active)
+            subscription_free(s);
+        return refuse(c, HUB_NO_MEMORY);
+    }
+    c->joining = s;
+    c->entered++;
+    send_request(r);
+    c->entered--;
+    return HUB_DONE;
+}
+
+enum hub_answer hub_unsubscribe(struct hub_client *c, struct slice topic)
+{
+    struct subscription *s = subscription_find(c, topic);
+    assert(!c->joining);
+    if (!s)
+        return refuse(c, HUB_NOT_SUBSCRIBED);
+    c->entered++;
+    part(s);
+    c->entered--;
+    return HUB_DONE;
+}
+
+enum hub_answer hub_publish(struct hub_client *c, const struct topic_publication *what,
+                            bool anonymous, void *tag)
+{
+    struct slice topic = topic_name_slice(&what->topic);
+    struct slice event = slice_make(what->event, what->event_len);
+    if (event.len + what->data.len > c->hub->config->message_max)
+        return refuse(c, HUB_TOO_LONG);
+    struct hub_request *r =
+        hub_request_new(c, HUB_PUBLISH, topic, hash_bytes(topic), event, what->data);
+    if (!r)
+        return refuse(c, HUB_NO_MEMORY);
+    r->keep = what->keep;
+    r->anonymous = anonymous;
+    r->tag = tag;
+    c->entered++;
+    send_request(r);
+    c->entered--;
+    return HUB_DONE;
+}

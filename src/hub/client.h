@@ -1,0 +1,78 @@
+/* client.h - a client and its subscriptions; what the files of this room share. */
+#ifndef HUB_CLIENT_H
+#define HUB_CLIENT_H
+
+#include "hub/hub.h"
+
+struct hub_client {
+    struct list node; /* hub.clients */
+    struct hub *hub;  /* borrowed */
+    const struct hub_client_ops *ops;
+    void *owner;
+    bool left; /* it lives on until its requests are back */
+    bool connected;
+    bool shown;    /* connected, or within the grace after */
+    bool was_busy; /* on_room is owed */
+    char id[HUB_ID_LEN];
+    struct subscription *joining; /* one at a time is on its way */
+    unsigned entered;   /* calls of this client that are under way: no on_room from inside them */
+    uint32_t under_way; /* requests */
+    size_t ahead;       /* their bytes */
+    uint32_t subscription_count;
+    struct list subscriptions;
+    struct timer grace_timer;
+};
+
+/* A topic in this thread. */
+struct local_topic {
+    struct name_entry entry;   /* hub.topics */
+    struct list subscriptions; /* that are active */
+    uint32_t references;       /* of all */
+    char name[];
+};
+
+struct subscription {
+    struct list of_client, of_topic;
+    struct hub_client *client;
+    struct local_topic *topic;
+    struct hub_request *farewell; /* made in advance: leaving can't fail */
+    bool active;                  /* the home has answered: what comes now is for it */
+    bool watch, without_self, to_page;
+    bool shown;  /* as the home knows it */
+    bool losing; /* until all that waits has been taken */
+    bool stale;  /* a change of who is there was missed */
+    uint64_t lost;
+    char *presence; /* owned; NULL: unseen */
+    size_t presence_len;
+};
+
+static inline struct subscription *subscription_of(struct list *of_client)
+{
+    return container_of(of_client, struct subscription, of_client);
+}
+
+/* ---- client.c: what it asks, and the answers ---- */
+
+/* Asks who is there, since a change was missed. */
+void client_look(struct subscription *s);
+/* The request is back. Takes it. */
+void client_request_back(struct hub_request *r);
+void client_free(struct hub_client *c);
+
+/* ---- delivery.c: what it hears ---- */
+
+/* What JOIN and LOOK brought: who is there, and past events. */
+void delivery_answer(struct subscription *s, const struct hub_request *r);
+
+/* ---- subscription.c ---- */
+
+/* NULL without memory; not active. */
+struct subscription *subscription_new(struct hub_client *c, struct slice topic, uint64_t hash);
+struct subscription *subscription_find(struct hub_client *c, struct slice topic);
+/* Takes the presence; false without memory, and nothing has changed. */
+bool subscription_set(struct subscription *s, const struct topic_subscription *wanted);
+/* From now on events are for it. */
+void subscription_activate(struct subscription *s);
+void subscription_free(struct subscription *s);
+
+#endif

@@ -1,0 +1,94 @@
+#include "hub/event.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What a line of `.topic` has beside topic, event, data and sender: two numbers, keys, quotes. */
+#define FRAME_MAX 128
+
+static size_t line_room(const struct hub_event_spec *spec)
+{
+    return spec->line.len + spec->topic.len + spec->name.len + spec->data.len + HUB_ID_LEN +
+           FRAME_MAX;
+}
+
+static char *put(char *at, struct slice s)
+{
+    if (s.len)
+        memcpy(at, s.ptr, s.len);
+    return at + s.len;
+}
+
+static struct slice put_kept(char **at, struct slice s)
+{
+    struct slice kept = slice_make(*at, s.len);
+    *at = put(*at, s);
+    return kept;
+}
+
+static void frame_published(struct hub_event *e, const struct hub_event_spec *spec, char *text)
+{
+    char *at = put(text, SLICE_LITERAL(".topic {\"topic\":\""));
+    e->topic = put_kept(&at, spec->topic);
+    at += sprintf(at, "\",\"seq\":%llu,\"time\":%llu,", (unsigned long long)spec->seq,
+                  (unsigned long long)spec->time_ms);
+    if (spec->from)
+        at += sprintf(at, "\"from\":\"%.*s\",", HUB_ID_LEN, spec->from);
+    at = put(at, SLICE_LITERAL("\"event\":\""));
+    e->name = put_kept(&at, spec->name);
+    at = put(at, SLICE_LITERAL("\",\"data\":"));
+    e->data = put_kept(&at, spec->data.len ? spec->data : SLICE_LITERAL("null"));
+    at = put(at, SLICE_LITERAL("}\n"));
+    e->line = slice_make(text, (size_t)(at - text));
+}
+
+static void frame_presence(struct hub_event *e, const struct hub_event_spec *spec, char *text)
+{
+    char *at = text;
+    e->line = put_kept(&at, spec->line);
+    e->topic = put_kept(&at, spec->topic);
+}
+
+struct hub_event *hub_event_new(const struct hub_event_spec *spec)
+{
+    size_t head = sizeof(struct hub_event) + spec->copies * sizeof(struct hub_copy);
+    struct hub_event *e = malloc(head + line_room(spec));
+    if (!e)
+        return NULL;
+    *e = (struct hub_event){
+        .kind = spec->kind,
+        .hash = spec->hash,
+        .seq = spec->seq,
+        .copies = (struct hub_copy *)(e + 1),
+    };
+    atomic_init(&e->refs, 1);
+    atomic_init(&e->undelivered, 1);
+    if (spec->from)
+        memcpy(e->from, spec->from, HUB_ID_LEN);
+    if (spec->kind == HUB_PUBLISHED)
+        frame_published(e, spec, (char *)e + head);
+    else
+        frame_presence(e, spec, (char *)e + head);
+    return e;
+}
+
+void hub_event_ref(struct hub_event *event)
+{
+    atomic_fetch_add_explicit(&event->refs, 1, memory_order_relaxed);
+}
+
+void hub_event_unref(struct hub_event *event)
+{
+    if (event && atomic_fetch_sub_explicit(&event->refs, 1, memory_order_acq_rel) == 1)
+        free(event);
+}
+
+size_t hub_event_cost(const struct hub_event *event)
+{
+    return sizeof(*event) + event->line.len;
+}
+
+struct slice hub_event_rest(const struct hub_event *event)
+{
+    return slice_skip(event->line, HUB_LINE_BEGIN.len);
+}

@@ -1,0 +1,45 @@
+/* home.h - the topics whose order is decided in this worker: their numbers, history, who is
+ * subscribed where, and who is there.
+ *
+ * A topic's home is one worker of all, by the hash of its name (threads.h). Whatever is published
+ * goes through it, so all subscribers see one order; and since letters between two threads keep
+ * theirs, each publisher's own order is kept in it.
+ *
+ * A topic lives while somebody is subscribed; one with a past lives on for `linger_ms`, unless room
+ * is needed for others.
+ *
+ * Threads  The worker's.
+ */
+#ifndef HUB_HOME_H
+#define HUB_HOME_H
+
+#include "hub/names.h"
+#include "hub/request.h"
+
+struct hub;
+struct hub_threads;
+
+struct hub_home {
+    struct hub *hub;             /* borrowed: of the same worker */
+    struct hub_threads *threads; /* borrowed */
+    struct names topics;
+    struct list idle;           /* topics without subscribers, the longest so first */
+    struct list changed;        /* topics with something to tell of who is there */
+    struct timer linger_timer;  /* for the first of `idle` */
+    struct timer changed_timer; /* for all of `changed` */
+};
+
+/* The subscriptions of one topic in one worker. */
+struct hub_audience {
+    uint32_t subscribers;
+    uint32_t watchers; /* of them, who hear who is there */
+};
+
+void hub_home_init(struct hub_home *home, struct hub_threads *threads, struct hub *hub);
+/* Forgets all topics. */
+void hub_home_done(struct hub_home *home);
+
+/* Does what the request asks; from here it goes back to its hub. */
+void hub_home_handle(struct hub_home *home, struct hub_request *request);
+
+#endif

@@ -1,0 +1,125 @@
+/* hub.h - topics shared by the programs of one server: one thread's end of them.
+ *
+ *   program ── client ── subscription ──┐
+ *                                       ├── hub ──route──> the topic's home
+ *   program ── client ── subscription ──┘    <── events, answers ──┘
+ *
+ * A client is one program, or the operator's door. What it asks travels as a request to the topic's
+ * home and comes back with the answer; an event comes to the hub once, however many subscribers it
+ * has here, and all of them are given the same bytes.
+ *
+ * Order     Of one topic all subscribers see one order; what one client publishes keeps its own.
+ * Bounds    A client that is ahead of the server (hub_client_busy) is to wait: `ahead_max` bytes of
+ *           requests, or one subscription, are under way. An event for a client that takes no more
+ *           is counted, and once it takes again it is told how many it has missed.
+ * Route     How a request finds the home is behind struct hub_route. threads.h keeps the homes in
+ *           the workers; a broker would be another one, that takes requests and calls
+ *           hub_take_event() and hub_request_return().
+ * Lifetime  hub_stop() of all, then their loops read what mail is left, then hub_done(): they hold
+ *           each other's letters.
+ * Threads   The loop's.
+ */
+#ifndef HUB_HUB_H
+#define HUB_HUB_H
+
+#include "core/chunk.h"
+#include "hub/names.h"
+#include "hub/request.h"
+
+struct hub_config {
+    uint32_t topics_max;        /* in all */
+    uint32_t subscriptions_max; /* of one client */
+    uint32_t history_max;       /* events of one topic */
+    size_t history_bytes_max;   /* of one topic */
+    uint32_t linger_ms;         /* for a topic with a past and without subscribers */
+    size_t message_max;         /* event name and data */
+    size_t ahead_max;           /* of one client, under way */
+    uint32_t presence_max;      /* of one topic */
+    size_t presence_data_max;
+    uint32_t presence_grace_ms; /* from a lost connection until the others are told */
+};
+
+struct hub_counts {
+    uint64_t topics, subscriptions, present, published, delivered, lost, forgotten;
+    uint64_t refused[HUB_ANSWERS]; /* by reason */
+};
+
+struct hub;
+struct hub_route {
+    /* Takes the request to the home of its topic, in the order of the calls. */
+    void (*send)(struct hub *hub, struct hub_request *request);
+};
+
+struct hub {
+    const struct hub_route *route;
+    void *route_end; /* the route's own */
+    uint16_t index;  /* among the subscribers' threads */
+    bool stopped;
+    struct loop *loop;               /* borrowed */
+    const struct hub_config *config; /* borrowed */
+    struct hub_counts counts;
+    struct names topics; /* with a subscriber here */
+    struct list clients;
+};
+
+/* Fill in what is borrowed, the route and the index; then this. */
+void hub_init(struct hub *hub);
+/* No letter is answered any more: they are only released. */
+void hub_stop(struct hub *hub);
+/* Frees clients that have left and whose requests never came back. */
+void hub_done(struct hub *hub);
+
+/* ---- clients ---- */
+
+struct hub_client_ops {
+    /* Has the program, or its page, room for one more? */
+    bool (*takes)(struct hub_client *c, bool to_page);
+    /* A line for the program: `begin`, then `rest`. `whole` (may be NULL) holds both, for all
+     * readers. */
+    void (*on_line)(struct hub_client *c, struct slice begin, struct slice rest,
+                    struct shared_bytes *whole);
+    /* An event that goes straight to the page. */
+    void (*on_page_event)(struct hub_client *c, struct slice name, struct slice data);
+    /* What it asked for is done, or refused; also from inside the call that asked. Not of what the
+     * hub does by itself. */
+    void (*on_answer)(struct hub_client *c, const struct hub_request *request);
+    /* hub_client_busy() has become false; never from inside a call of this client. */
+    void (*on_room)(struct hub_client *c);
+    /* From now on events of this topic are missed. */
+    void (*on_loss)(struct hub_client *c, struct slice topic);
+};
+
+/* Its public id is drawn here. NULL without memory. The owner calls hub_client_leave() in the end. */
+struct hub_client *hub_client_new(struct hub *hub, const struct hub_client_ops *ops, void *owner);
+/* Unsubscribes from everything and is seen nowhere; what it has published goes on. No callback
+ * after this, and the pointer is dead. Accepts NULL. */
+void hub_client_leave(struct hub_client *c);
+void *hub_client_owner(const struct hub_client *c);
+struct slice hub_client_id(const struct hub_client *c);
+/* The owner takes nothing more from it before on_room. */
+bool hub_client_busy(const struct hub_client *c);
+/* Its page is connected, or not: others see it while it is, and for the grace after. */
+void hub_client_connected(struct hub_client *c, bool connected);
+/* takes() may be true again: tells what was missed. */
+void hub_client_drained(struct hub_client *c);
+
+/* HUB_DONE: on_answer follows, or has been called. Anything else: refused at once, and no on_answer.
+ * Subscribe only while not busy; subscribing to a topic again changes what was asked. */
+enum hub_answer hub_subscribe(struct hub_client *c, const struct topic_subscription *wanted);
+enum hub_answer hub_unsubscribe(struct hub_client *c, struct slice topic);
+/* `anonymous`: the event does not say who it is from. */
+enum hub_answer hub_publish(struct hub_client *c, const struct topic_publication *what,
+                            bool anonymous, void *tag);
+
+/* A token, and a sentence for people. */
+struct slice hub_answer_token(enum hub_answer answer);
+const char *hub_answer_text(enum hub_answer answer);
+
+/* ---- for the route ---- */
+
+/* An event has come to this thread: to its subscribers. The reference stays the caller's. */
+void hub_take_event(struct hub *hub, struct hub_event *event);
+/* The request is done: back to its hub. `from` is the hub of the calling thread. */
+void hub_request_return(struct hub *from, struct hub_request *request);
+
+#endif

@@ -1,0 +1,50 @@
+/* presence.h - who is there in one topic, and what the watchers have not been told yet.
+ *
+ *   show: ──> NEW ──told──> TOLD <──told── CHANGED <──show── TOLD, GONE
+ *              │              │              │
+ *             hide           hide           hide
+ *              v              v              v
+ *           forgotten       GONE ──told──> forgotten
+ *
+ * Changes gather until presence_tell(): who comes and goes in between is never heard of, and a
+ * thousand who come at once are one line.
+ *
+ * Threads  The home's.
+ * Cost     Linear in the number that is there, which is bounded.
+ */
+#ifndef HUB_PRESENCE_H
+#define HUB_PRESENCE_H
+
+#include "base/list.h"
+#include "base/text.h"
+#include "hub/event.h"
+
+struct presence {
+    struct list members;
+    uint32_t count; /* that are there: without those who are gone */
+};
+
+void presence_init(struct presence *presence);
+void presence_clear(struct presence *presence);
+
+enum presence_result {
+    PRESENCE_SAME,    /* nothing to tell */
+    PRESENCE_CHANGED, /* presence_tell() has something to say */
+    PRESENCE_FULL,
+    PRESENCE_NO_MEMORY
+};
+
+/* `data` is a JSON object; it is copied. */
+enum presence_result presence_show(struct presence *presence, const char id[HUB_ID_LEN],
+                                   struct slice data, uint32_t count_max);
+enum presence_result presence_hide(struct presence *presence, const char id[HUB_ID_LEN]);
+
+/* Appends the line of who has been told of, for one who begins to watch. */
+void presence_here(const struct presence *presence, struct slice topic, struct text *out);
+
+/* Appends the line of what has changed since the last time; nothing if nothing has. */
+void presence_changes(const struct presence *presence, struct slice topic, struct text *out);
+/* From now on that has been told. */
+void presence_told(struct presence *presence);
+
+#endif

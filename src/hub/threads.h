@@ -1,0 +1,43 @@
+/* threads.h - the route within one process: every worker is the home of its share of the topics.
+ *
+ *   hub ──request──> home ──an event to each worker with subscribers──> hub
+ *    ^──the same request, with the answer──┘
+ *
+ * Threads  Filled in before the threads start. After that each worker posts mail to the others'
+ *          loops.
+ */
+#ifndef HUB_THREADS_H
+#define HUB_THREADS_H
+
+#include "hub/home.h"
+#include "hub/hub.h"
+
+struct hub_threads {
+    uint16_t count;     /* of the workers */
+    atomic_uint topics; /* in all homes */
+    struct hub_home homes[];
+};
+
+/* NULL without memory. */
+struct hub_threads *hub_threads_new(uint16_t workers);
+/* Its hub is a worker's; each index once. */
+void hub_threads_add(struct hub_threads *threads, uint16_t index, struct hub *hub);
+/* After hub_stop() of all and before hub_done(). */
+void hub_threads_forget(struct hub_threads *threads, uint16_t index);
+/* Accepts NULL. */
+void hub_threads_free(struct hub_threads *threads);
+
+/* For hub_init(); `route_end` is the struct hub_threads. */
+extern const struct hub_route hub_threads_route;
+
+/* ---- for the homes ---- */
+
+/* How many letters an event of this kind needs: one for each other worker that is concerned. */
+uint16_t hub_threads_copies(const struct hub_home *home, enum hub_event_kind kind,
+                            const struct hub_audience *audience);
+/* Sends the event to them, and to the own worker. When all have passed it on, `asked` (may be NULL)
+ * goes back. */
+void hub_threads_spread(struct hub_home *home, struct hub_event *event,
+                        const struct hub_audience *audience, struct hub_request *asked);
+
+#endif
