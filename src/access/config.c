@@ -170,27 +170,6 @@ static int set_dnssec(struct access_config *c, struct slice value)
     return 0;
 }
 
-/* PER_MINUTE or PER_MINUTE,BURST; off. */
-static int set_rate(struct rate *rate, struct slice value)
-{
-    size_t comma = slice_find(value, ',');
-    uint64_t per_minute, burst;
-    if (slice_equal(value, SLICE_LITERAL("off"))) {
-        *rate = (struct rate){0};
-        return 0;
-    }
-    if (!slice_to_uint(slice_first(value, comma), 1000000, &per_minute) || per_minute == 0)
-        return -EINVAL;
-    burst = per_minute;
-    if (comma < value.len &&
-        (!slice_to_uint(slice_skip(value, comma + 1), 1000000, &burst) || burst == 0))
-        return -EINVAL;
-    *rate = (struct rate){.per_minute = (uint32_t)per_minute, .burst = (uint32_t)burst};
-    return 0;
-}
-
-#define RATE_EXPECTED "a rate PER_MINUTE or PER_MINUTE,BURST, each from 1 to 1000000, or off"
-
 static const struct setting {
     const char *name;
     int (*set)(struct access_config *c, struct slice value); /* NULL: a rate, at `rate` */
@@ -234,7 +213,7 @@ int access_config_set(struct access_config *c, struct slice name, struct slice v
         *why = settings[i].expected;
         if (settings[i].set)
             return settings[i].set(c, value);
-        return set_rate((struct rate *)((char *)c + settings[i].rate), value);
+        return rate_parse(value, (struct rate *)((char *)c + settings[i].rate)) ? 0 : -EINVAL;
     }
     return -EINVAL;
 }

@@ -5,6 +5,24 @@
 
 #include <stdlib.h>
 
+bool rate_parse(struct slice text, struct rate *ret)
+{
+    size_t comma = slice_find(text, ',');
+    uint64_t per_minute, burst;
+    if (slice_equal(text, SLICE_LITERAL("off"))) {
+        *ret = (struct rate){0};
+        return true;
+    }
+    if (!slice_to_uint(slice_first(text, comma), 1000000, &per_minute) || per_minute == 0)
+        return false;
+    burst = per_minute;
+    if (comma < text.len &&
+        (!slice_to_uint(slice_skip(text, comma + 1), 1000000, &burst) || burst == 0))
+        return false;
+    *ret = (struct rate){.per_minute = (uint32_t)per_minute, .burst = (uint32_t)burst};
+    return true;
+}
+
 /* A bucket is kept as the time when it will be full (the generic cell rate algorithm): one number
  * that needs no refilling. Kept in microseconds, so that high rates don't round to nothing. */
 struct rates {

@@ -20,6 +20,10 @@ struct rate {
     uint32_t burst;      /* at least 1 */
 };
 
+#define RATE_EXPECTED "a rate PER_MINUTE or PER_MINUTE,BURST, each from 1 to 1000000, or off"
+/* False and *ret untouched for anything else. */
+bool rate_parse(struct slice text, struct rate *ret);
+
 struct rates *rates_new(size_t entries);
 void rates_free(struct rates *rates);
 size_t rates_bytes(const struct rates *rates);

@@ -79,6 +79,8 @@ static void on_request(struct http_server *server, struct exchange *x)
     struct http_header allow = {SLICE_LITERAL("Allow"), SLICE_LITERAL("GET, HEAD")};
     if (slice_equal(x->path, SLICE_LITERAL("/.httpsocket/authorize")))
         admin->ops->authorize(admin->owner, x);
+    else if (slice_equal(x->path, SLICE_LITERAL("/publish")))
+        admin->ops->publish(admin->owner, x);
     else if (!slice_equal(method, SLICE_LITERAL("GET")) &&
              !slice_equal(method, SLICE_LITERAL("HEAD")))
         exchange_answer(x, 405, SLICE_LITERAL("only GET and HEAD"), &allow, 1);
@@ -93,7 +95,8 @@ static void on_request(struct http_server *server, struct exchange *x)
     else
         exchange_answer(
             x, 404,
-            SLICE_LITERAL("here are /healthz, /metrics, /sessions and /.httpsocket/authorize"),
+            SLICE_LITERAL(
+                "here are /healthz, /metrics, /sessions, /publish and /.httpsocket/authorize"),
             NULL, 0);
 }
 

@@ -1,5 +1,6 @@
 /* admin.h - the operator's door: GET /healthz, /metrics (Prometheus text), /sessions (JSON); and
- * /.httpsocket/authorize, which other web servers ask about their requests.
+ * /.httpsocket/authorize, which other web servers ask about their requests; POST /publish
+ * (publish.h).
  *
  * Knows HTTP and nothing of the server: the owner gives the contents. Answers only on its own
  * listener; who may reach that is the operator's choice of address.
@@ -22,6 +23,8 @@ struct admin_ops {
     void (*sessions)(void *owner, struct admin_query *query);
     /* Takes the exchange: decides about the request that its headers tell of. */
     void (*authorize)(void *owner, struct exchange *x);
+    /* Takes the exchange: publishes what it holds. */
+    void (*publish)(void *owner, struct exchange *x);
 };
 
 struct admin {

@@ -242,6 +242,7 @@ void config_free(struct config *c)
     free(c->origins);
     proxies_done(&c->proxies);
     page_programs_free(c->programs);
+    tokens_free(c->tokens);
     free(c);
 }
 
@@ -302,11 +303,27 @@ static bool check_access(const struct config *c, struct text *why)
     return good;
 }
 
+static bool check_publish(struct config *c, struct text *why)
+{
+    if (!rate_parse(slice_of(c->rate_publish), &c->publish_rate)) {
+        text_printf(why, "rate-publish: expected " RATE_EXPECTED ", not `%s`", c->rate_publish);
+        return false;
+    }
+    if (!*c->publish_token)
+        return true;
+    if (!*c->admin) {
+        text_printf(why, "publish-token needs admin: that is where events are published");
+        return false;
+    }
+    c->tokens = tokens_read(c->publish_token, why);
+    return c->tokens;
+}
+
 bool config_check(struct config *c, struct text *why)
 {
     if (!check_addresses(c, why) || !check_origins(c, why) || !check_programs(c, why) ||
         !proxies_read(c->trusted_proxy.items, c->trusted_proxy.count, &c->proxies, why) ||
-        !check_access(c, why)) {
+        !check_access(c, why) || !check_publish(c, why)) {
         if (!why->len)
             text_printf(why, "out of memory");
         return false;

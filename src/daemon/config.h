@@ -6,6 +6,8 @@
 #ifndef DAEMON_CONFIG_H
 #define DAEMON_CONFIG_H
 
+#include "access/rates.h"
+#include "admin/tokens.h"
 #include "base/text.h"
 #include "daemon/proxies.h"
 #include "net/address.h"
@@ -38,6 +40,8 @@ struct config {
     struct origin *origins;
     struct page_programs *programs;
     struct net_address admin_address;
+    struct tokens *tokens; /* of publish-token; NULL: none */
+    struct rate publish_rate;
     struct proxies proxies;
 };
 

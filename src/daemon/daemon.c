@@ -66,6 +66,7 @@ static void drain(struct daemon *d)
     for (uint16_t i = 0; i < d->worker_count; i++)
         worker_post_drain(&d->workers[i], d->draining);
     d->draining = true;
+    operator_drain(&control_of(d)->operator);
 }
 
 /* ---- signals ---- */
@@ -136,18 +137,27 @@ static int open_listeners(struct daemon *d, const int *first, int *descriptors)
     return 0;
 }
 
+static int worker_failed(const struct daemon *d, uint16_t worker, int error)
+{
+    log_error("worker.failed", log_int("worker", worker), log_text("root", d->config->root),
+              log_errno("error", error));
+    return error;
+}
+
 static int start_workers(struct daemon *d, int *descriptors)
 {
     size_t listeners = d->config->listen.count;
     for (uint16_t i = 0; i < d->worker_count; i++) {
         int error = open_listeners(d, i ? descriptors : NULL, descriptors + i * listeners);
         if (error == 0)
-            error = worker_start(&d->workers[i], d, i, descriptors + i * listeners);
-        if (error < 0) {
-            log_error("worker.failed", log_int("worker", i), log_text("root", d->config->root),
-                      log_errno("error", error));
-            return error;
-        }
+            error = worker_open(&d->workers[i], d, i, descriptors + i * listeners);
+        if (error < 0)
+            return worker_failed(d, i, error);
+    }
+    for (uint16_t i = 0; i < d->worker_count; i++) {
+        int error = worker_run(&d->workers[i]);
+        if (error < 0)
+            return worker_failed(d, i, error);
         d->workers_running++;
     }
     return 0;
@@ -178,9 +188,10 @@ static int start(struct control *c)
     d->tables =
         (struct guard_tables){bans_new(d->config->bans_max), rates_new(d->config->rates_max)};
     d->quota = quota_new();
+    d->topics = hub_threads_new(d->worker_count);
     int error = -ENOMEM;
     if (descriptors && d->loop && d->workers && d->limits && d->quota && d->tables.bans &&
-        d->tables.rates)
+        d->tables.rates && d->topics)
         error = take_signals(c);
     if (error == 0)
         error = start_workers(d, descriptors);
@@ -212,6 +223,9 @@ static void end(struct control *c)
     for (uint16_t i = 0; i < d->worker_count; i++)
         worker_join(&d->workers[i]);
     for (uint16_t i = 0; i < d->worker_count; i++)
+        worker_stop(&d->workers[i]);
+    operator_stop(&c->operator);
+    for (uint16_t i = 0; i < d->worker_count; i++)
         worker_free(&d->workers[i]);
     loop_turn(d->loop, 0); /* what they had still to say */
     for (size_t i = 0; i < d->config->listen.count; i++)
@@ -222,6 +236,7 @@ static void end(struct control *c)
     free(d->workers);
     page_limits_free(d->limits);
     quota_free(d->quota);
+    hub_threads_free(d->topics);
     bans_free(d->tables.bans);
     rates_free(d->tables.rates);
     tls_context_unref(d->tls);

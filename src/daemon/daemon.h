@@ -19,6 +19,7 @@ struct daemon {
     char *sdk; /* NULL: no helpers for programs */
     struct quota *quota;
     struct guard_tables tables;
+    struct hub_threads *topics;
     struct access_counts access_counts; /* of the control thread */
     struct worker *workers;
     uint16_t worker_count;

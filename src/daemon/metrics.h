@@ -3,8 +3,8 @@
 #ifndef DAEMON_METRICS_H
 #define DAEMON_METRICS_H
 
-#include "daemon/daemon.h"
+#include "daemon/operator.h"
 
-void metrics_write(const struct daemon *daemon, struct text *out);
+void metrics_write(const struct daemon *daemon, const struct operator* operator, struct text * out);
 
 #endif

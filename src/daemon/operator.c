@@ -4,18 +4,23 @@
 #include "daemon/access_settings.h"
 #include "daemon/authorize.h"
 #include "daemon/metrics.h"
+#include "hub/threads.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-static const struct http_limits limits = {
-    .head_max = 16384,
-    .head_timeout_ms = 10000,
-    .body_timeout_ms = 10000,
-    .idle_timeout_ms = 60000,
-    .write_timeout_ms = 10000,
-    .connections_max = 256,
-};
+static struct http_limits limits_of(const struct config *config)
+{
+    return (struct http_limits){
+        .head_max = 16384,
+        .body_max = config->publish_max,
+        .head_timeout_ms = 10000,
+        .body_timeout_ms = 10000,
+        .idle_timeout_ms = 60000,
+        .write_timeout_ms = 10000,
+        .connections_max = 256,
+    };
+}
 
 /* What is under way keeps the old one. On failure there is no new one. */
 static bool renew_guard(struct operator* o, const struct config *config)
@@ -42,7 +47,7 @@ static bool healthy(void *owner)
 static void write_metrics(void *owner, struct text *out)
 {
     struct operator* o = owner;
-    metrics_write(o->daemon, out);
+    metrics_write(o->daemon, o, out);
 }
 
 struct gathering {
@@ -94,11 +99,18 @@ static void authorize(void *owner, struct exchange *x)
     authorize_begin(o->guard, &own, x);
 }
 
+static void publish(void *owner, struct exchange *x)
+{
+    struct operator* o = owner;
+    publish_begin(&o->publish, x);
+}
+
 static const struct admin_ops admin_ops = {
     .healthy = healthy,
     .metrics = write_metrics,
     .sessions = gather_sessions,
     .authorize = authorize,
+    .publish = publish,
 };
 
 static void on_stream(struct listener *listener, struct stream *stream)
@@ -106,6 +118,32 @@ static void on_stream(struct listener *listener, struct stream *stream)
     struct operator* o = listener->owner;
     http_accept(&o->admin.server, stream);
 }
+
+/* ---- topics ---- */
+
+static void use_topics_config(struct operator* o, const struct config *config)
+{
+    o->limits = limits_of(config);
+    worker_hub_config(config, &o->hub_config);
+    o->publish.tokens = config->tokens;
+    o->publish.rate = config->publish_rate;
+}
+
+static int open_publish(struct operator* o)
+{
+    o->hub = (struct hub){
+        .route = &hub_threads_route,
+        .route_end = o->daemon->topics,
+        .loop = o->daemon->loop,
+        .config = &o->hub_config,
+    };
+    hub_init(&o->hub);
+    o->publish = (struct publish){.hub = &o->hub, .rates = o->daemon->tables.rates};
+    use_topics_config(o, o->daemon->config);
+    return publish_init(&o->publish) ? 0 : -ENOMEM;
+}
+
+/* ---- life ---- */
 
 int operator_open(struct operator* o, struct daemon *daemon)
 {
@@ -116,8 +154,10 @@ int operator_open(struct operator* o, struct daemon *daemon)
         return 0;
     if (!renew_guard(o, config))
         return -ENOMEM;
-    admin_init(&o->admin, daemon->loop, &limits, &admin_ops, o);
-    int error = listener_open(&config->admin_address, &fd);
+    admin_init(&o->admin, daemon->loop, &o->limits, &admin_ops, o);
+    int error = open_publish(o);
+    if (error == 0)
+        error = listener_open(&config->admin_address, &fd);
     if (error == 0)
         error = listener_start(daemon->loop, &o->listener, fd, NULL, on_stream, o);
     o->listening = error == 0;
@@ -135,6 +175,12 @@ void operator_use_config(struct operator* o, const struct config *old, const str
 {
     if (o->guard && !access_settings_equal(old, now))
         renew_guard(o, now);
+    use_topics_config(o, now);
+}
+
+void operator_drain(struct operator* o)
+{
+    o->publish.draining = true;
 }
 
 void operator_close(struct operator* o)
@@ -146,7 +192,16 @@ void operator_close(struct operator* o)
     http_server_stop(&o->admin.server);
 }
 
+void operator_stop(struct operator* o)
+{
+    hub_stop(&o->hub);
+    if (o->publish.client)
+        publish_done(&o->publish);
+}
+
 void operator_done(struct operator* o)
 {
     guard_unref(o->guard);
+    if (o->hub.loop)
+        hub_done(&o->hub);
 }

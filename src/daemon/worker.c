@@ -16,6 +16,22 @@
 
 /* ---- settings ---- */
 
+void worker_hub_config(const struct config *c, struct hub_config *ret)
+{
+    *ret = (struct hub_config){
+        .topics_max = (uint32_t)c->topics_max,
+        .subscriptions_max = (uint32_t)c->subscriptions_max,
+        .history_max = (uint32_t)c->topic_history,
+        .history_bytes_max = c->topic_history_bytes,
+        .linger_ms = (uint32_t)c->topic_linger,
+        .message_max = c->topic_message_max,
+        .ahead_max = c->topic_backlog,
+        .presence_max = (uint32_t)c->presence_max,
+        .presence_data_max = c->presence_data_max,
+        .presence_grace_ms = (uint32_t)c->presence_grace,
+    };
+}
+
 /* An even share of a limit on all workers, at least 1. */
 static uint32_t share(const struct worker *w, uint64_t all)
 {
@@ -42,6 +58,7 @@ static void use_config(struct worker *w, const struct config *c)
         .eof_grace_ms = (uint32_t)c->eof_grace,
         .term_grace_ms = (uint32_t)c->term_grace,
         .line_max = (uint32_t)c->message_max,
+        .topic_backlog = c->topic_backlog,
         .out_max = (uint32_t)c->window,
         .rate_programs = w->guard->config.rate_programs,
         .lobbies_per_client = (uint32_t)c->programs_per_client,
@@ -57,6 +74,7 @@ static void use_config(struct worker *w, const struct config *c)
         .per_origin = (uint32_t)c->tcp_per_origin,
         .per_target = (uint32_t)c->tcp_per_target,
     };
+    worker_hub_config(c, &w->hub_config);
     w->session_config = (struct session_config){
         .buffer_max = (uint32_t)c->buffer_max,
         .window = (uint32_t)c->window,
@@ -85,7 +103,7 @@ static void on_stream(struct listener *listener, struct stream *stream)
     http_accept(&w->http, stream);
 }
 
-static void *run(void *arg)
+static void *run_thread(void *arg)
 {
     struct worker *w = arg;
     int error = loop_run(w->loop);
@@ -146,7 +164,7 @@ static int start_listeners(struct worker *w, const int *descriptors)
     return 0;
 }
 
-int worker_start(struct worker *w, struct daemon *daemon, uint16_t index, const int *descriptors)
+int worker_open(struct worker *w, struct daemon *daemon, uint16_t index, const int *descriptors)
 {
     *w = (struct worker){
         .daemon = daemon, .index = index, .listener_count = daemon->config->listen.count};
@@ -161,6 +179,15 @@ int worker_start(struct worker *w, struct daemon *daemon, uint16_t index, const 
     w->page_config.dev = daemon->config->dev; /* fixed */
     use_config(w, daemon->config);
     http_server_init(&w->http, w->loop, &w->http_limits, wiring_request, w);
+    w->hub = (struct hub){
+        .route = &hub_threads_route,
+        .route_end = daemon->topics,
+        .index = index,
+        .loop = w->loop,
+        .config = &w->hub_config,
+    };
+    hub_init(&w->hub);
+    hub_threads_add(daemon->topics, index, &w->hub);
     w->pages = (struct page_host){
         .loop = w->loop,
         .config = &w->page_config,
@@ -172,6 +199,7 @@ int worker_start(struct worker *w, struct daemon *daemon, uint16_t index, const 
         .on_denied = handshake_denied,
         .on_tcp = wiring_tcp,
         .sessions = w->sessions,
+        .hub = &w->hub,
         .server_name = SLICE_LITERAL("httpsocket/" HTTPSOCKET_VERSION),
         .root = slice_of(site_root(w->site)),
         .sdk = daemon->sdk ? slice_of(daemon->sdk) : SLICE_NONE,
@@ -187,9 +215,12 @@ int worker_start(struct worker *w, struct daemon *daemon, uint16_t index, const 
     int error = page_host_init(&w->pages);
     if (error == 0)
         error = start_listeners(w, descriptors);
-    if (error == 0)
-        error = -pthread_create(&w->thread, NULL, run, w);
     return error;
+}
+
+int worker_run(struct worker *w)
+{
+    return -pthread_create(&w->thread, NULL, run_thread, w);
 }
 
 void worker_join(struct worker *w)
@@ -197,9 +228,16 @@ void worker_join(struct worker *w)
     pthread_join(w->thread, NULL);
 }
 
+void worker_stop(struct worker *w)
+{
+    hub_stop(&w->hub);
+}
+
 void worker_free(struct worker *w)
 {
     loop_turn(w->loop, 0); /* mail that came too late for the thread */
+    hub_threads_forget(w->daemon->topics, w->index);
+    hub_done(&w->hub);
     page_host_done(&w->pages);
     gateway_done(&w->gateway);
     free_parts(w);

@@ -13,6 +13,7 @@
 #include "gateway/gateway.h"
 #include "http/server.h"
 #include "http/site.h"
+#include "hub/threads.h"
 #include "net/listener.h"
 #include "page/page.h"
 
@@ -36,6 +37,8 @@ struct worker {
     struct page_config page_config;
     struct session_config session_config;
     struct ws_config ws_config;
+    struct hub_config hub_config;
+    struct hub hub;
     struct session_table *sessions;
     struct http_server http;
     struct page_host pages;
@@ -49,12 +52,18 @@ struct worker {
 };
 
 /* Takes the listening descriptors (config->listen.count of them). Negative errno: then they are
- * closed. */
-int worker_start(struct worker *w, struct daemon *daemon, uint16_t index, const int *descriptors);
+ * closed. Nothing is accepted yet. */
+int worker_open(struct worker *w, struct daemon *daemon, uint16_t index, const int *descriptors);
+/* Starts its thread; after worker_open() of all, since they post to each other. Negative errno. */
+int worker_run(struct worker *w);
 /* Waits for its thread to end. */
 void worker_join(struct worker *w);
-/* After all workers have been joined: they post to each other. */
+/* No mail of its hub is answered any more. After all have been joined, before the first is freed. */
+void worker_stop(struct worker *w);
 void worker_free(struct worker *w);
+
+/* What `c` says of topics. */
+void worker_hub_config(const struct config *c, struct hub_config *ret);
 
 /* Is the request's Host ours? Then *ret is the origin that it has reached. */
 bool worker_is_ours(struct worker *w, struct exchange *x, struct origin *ret);

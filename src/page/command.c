@@ -65,10 +65,34 @@ static void pass_to_page(struct page *p, const struct message *m)
         session_send(p->session, m);
 }
 
+static void run_topic(struct page *p, const struct message *m,
+                      const char *(*run)(struct page *p, struct slice json))
+{
+    const char *why = run(p, m->body);
+    if (why)
+        refuse(p, "program.protocol_error", why, m->name);
+}
+
+static void subscribe(struct page *p, const struct message *m)
+{
+    run_topic(p, m, page_topic_subscribe);
+}
+
+static void unsubscribe(struct page *p, const struct message *m)
+{
+    run_topic(p, m, page_topic_unsubscribe);
+}
+
+static void publish(struct page *p, const struct message *m)
+{
+    run_topic(p, m, page_topic_publish);
+}
+
 static const struct command commands[] = {
     {"close", false, close_session},   {"dom", false, pass_to_page},
-    {"listen", false, pass_to_page},   {"tcp", false, page_tcp_command},
-    {"unlisten", false, pass_to_page},
+    {"listen", false, pass_to_page},   {"publish", false, publish},
+    {"subscribe", false, subscribe},   {"tcp", false, page_tcp_command},
+    {"unlisten", false, pass_to_page}, {"unsubscribe", false, unsubscribe},
 };
 
 void page_command(struct page *p, const struct message *m)

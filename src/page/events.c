@@ -61,6 +61,16 @@ void page_events_write(struct page *p, const struct message *m)
     write_pieces(p, pieces, 3);
 }
 
+void page_events_line(struct page *p, struct slice begin, struct slice rest,
+                      struct shared_bytes *whole)
+{
+    struct slice pieces[] = {begin, rest};
+    if (!whole)
+        write_pieces(p, pieces, 2);
+    else if (!p->shut && page_pipe_open(&p->events))
+        io_write_shared(&p->events.io, whole);
+}
+
 static struct slice quote(struct slice text, char out[6 * QUOTED_MAX + 2])
 {
     if (!text.ptr)
@@ -108,7 +118,7 @@ static bool may_read(const struct page *p)
 {
     if (session_over(p))
         return true;
-    if (waits(p))
+    if (waits(p) || page_topics_busy(p))
         return false;
     if (p->state == PAGE_GONE)
         return true;
@@ -145,6 +155,14 @@ static void fail(struct page *p, const char *why, struct slice line)
     page_fail(p, SLICE_LITERAL("program-failed reason=protocol"));
 }
 
+void page_send(struct page *p, const struct message *m)
+{
+    if (p->plain)
+        page_plain_send(p, m);
+    else
+        session_send(p->session, m);
+}
+
 static void deliver(struct page *p, const struct message *m)
 {
     if (m->kind == MESSAGE_CONTROL) {
@@ -154,10 +172,8 @@ static void deliver(struct page *p, const struct message *m)
     p->spoke = true;
     if (m->kind == MESSAGE_COMMAND)
         page_command(p, m);
-    else if (p->plain)
-        page_plain_send(p, m);
     else
-        session_send(p->session, m);
+        page_send(p, m);
 }
 
 /* The next message off `in`: passes it on, and says how much it was. */
@@ -318,6 +334,7 @@ static void on_drain(struct io *io)
     page_events_taken(p);
     if (p->plain)
         ws_peer_resume(p->plain);
+    page_topics_drained(p);
     page_settle(p);
 }
 

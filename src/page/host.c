@@ -88,6 +88,7 @@ static void stop(struct page *p)
         exchange_fail(x);
     page_answer_free(p);
     timer_stop(&p->answer_timer);
+    page_topics_leave(p);
     if (p->plain)
         ws_peer_drop(p->plain);
     p->plain = NULL;

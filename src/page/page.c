@@ -141,6 +141,7 @@ void page_end_session(struct page *p, unsigned code, struct slice reason)
     if (p->session_done)
         return;
     page_dev_ended(p, code, reason);
+    page_topics_leave(p);
     p->session_done = true;
     if (p->plain)
         ws_peer_close(p->plain, code, reason);
@@ -201,6 +202,7 @@ static void free_memory(struct reap *reap)
 static void release(struct page *p)
 {
     p->freeing = true;
+    page_topics_leave(p);
     list_remove(&p->connecting);
     timer_stop(&p->answer_timer);
     timer_stop(&p->leave_timer);

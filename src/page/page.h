@@ -14,6 +14,7 @@
 #include "access/rates.h"
 #include "http/exchange.h"
 #include "http/site.h"
+#include "hub/hub.h"
 #include "page/programs.h"
 #include "session/channels.h"
 #include "session/table.h"
@@ -38,6 +39,7 @@ struct page_config {
     uint32_t term_grace_ms;     /* from SIGTERM to SIGKILL */
     uint32_t line_max;          /* bytes of one message on fd 3 */
     uint32_t out_max;           /* bytes that wait for a program which does not read */
+    size_t topic_backlog;       /* the same, until it misses events of topics */
     struct rate rate_programs;  /* started by one client */
     uint32_t lobbies_per_client;
     bool dev;                   /* dev.h; fixed */
@@ -79,6 +81,7 @@ struct page_host {
                    const struct page_opener *opener);
     struct quota *quota; /* of sessions without a program; kind PAGE_QUOTA_LOBBY */
     struct session_table *sessions;
+    struct hub *hub; /* topics */
     struct page_counts counts;
     struct session_counts session_counts;
     struct ws_counts ws_counts;

@@ -112,6 +112,9 @@ struct page {
     size_t err_budget; /* bytes that may still be logged in this second */
     struct timer err_timer;
 
+    struct hub_client
+        *topics; /* owned; NULL: it has said nothing of topics, or its session is over */
+
     struct page_dev *dev; /* owned; NULL: not in dev mode */
 
     struct {
@@ -250,6 +253,11 @@ void page_events_attach(struct page *p, bool resumed);
 void page_events_detach(struct page *p, struct slice reason);
 /* What the program has taken is acknowledged. */
 void page_events_taken(struct page *p);
+/* A line for the program: `begin`, then `rest`; or `whole` (may be NULL), which is both. */
+void page_events_line(struct page *p, struct slice begin, struct slice rest,
+                      struct shared_bytes *whole);
+/* A message for the page, from the program or in its place. */
+void page_send(struct page *p, const struct message *m);
 /* The other side takes more again. */
 void page_events_resume(struct page *p);
 /* End of file for the program, after what is queued. */
@@ -304,6 +312,19 @@ void page_stdio_write_line(struct page *p, struct slice line);
 void page_stdio_last(struct page *p);
 /* An ordinary request for a stdio program. Takes the exchange. */
 void page_stdio_answer(struct exchange *x);
+
+/* ---- topics.c: topics that programs share ---- */
+
+/* The program's commands. NULL, or what was expected. */
+const char *page_topic_subscribe(struct page *p, struct slice json);
+const char *page_topic_unsubscribe(struct page *p, struct slice json);
+const char *page_topic_publish(struct page *p, struct slice json);
+/* It is ahead of the hub: nothing more is read. */
+bool page_topics_busy(const struct page *p);
+void page_topics_connected(struct page *p, bool connected);
+/* The program, or the page, may take more again. */
+void page_topics_drained(struct page *p);
+void page_topics_leave(struct page *p);
 
 /* ---- wire.c: WebSockets of sessions ---- */
 

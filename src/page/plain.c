@@ -49,6 +49,7 @@ static void on_message(struct ws_peer *peer, enum ws_op op, struct bytes data)
 static void on_drain(struct ws_peer *peer)
 {
     struct page *p = ws_peer_owner(peer);
+    page_topics_drained(p);
     page_events_resume(p);
     page_settle(p);
 }
@@ -57,6 +58,7 @@ static void on_end(struct ws_peer *peer, unsigned code, struct slice reason)
 {
     struct page *p = ws_peer_owner(peer);
     (void)reason;
+    page_topics_leave(p);
     p->plain = NULL;
     page_permit_end(&p->permit);
     if (!p->session_done)

@@ -37,17 +37,21 @@ static void on_attach(struct session *s, bool resumed)
     p->attached = true;
     timer_stop(&p->leave_timer);
     page_events_attach(p, resumed);
+    page_topics_connected(p, true);
     page_dev_attached(p);
 }
 
 static void on_detach(struct session *s, struct slice reason)
 {
-    page_events_detach(session_owner(s), reason);
+    struct page *p = session_owner(s);
+    page_events_detach(p, reason);
+    page_topics_connected(p, false);
 }
 
 static void on_writable(struct session *s)
 {
     struct page *p = session_owner(s);
+    page_topics_drained(p);
     page_events_resume(p);
     page_settle(p);
 }
@@ -63,6 +67,7 @@ static void on_close(struct session *s, struct slice reason)
 static void on_over(struct session *s)
 {
     struct page *p = session_owner(s);
+    page_topics_leave(p);
     p->session = NULL;
     p->session_done = true;
     page_let_go(p);

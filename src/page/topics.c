@@ -1,0 +1,198 @@
+/* topics.c - a program's topics: its commands to the hub, and the hub's words to it.
+ *
+ * A program that has not said anything of topics costs a pointer. While the hub is busy for it,
+ * nothing is read from descriptor 3.
+ */
+#include "page/parts.h"
+
+#include "base/log.h"
+#include "proto/topic.h"
+
+static struct page *page_of(struct hub_client *c)
+{
+    return hub_client_owner(c);
+}
+
+/* ---- to the program ---- */
+
+static void tell(struct page *p, struct text *line)
+{
+    if (!line->failed)
+        page_events_line(p, text_slice(line), SLICE_NONE, NULL);
+    text_done(line);
+}
+
+static void tell_problem(struct page *p, const char *command, struct slice topic,
+                         enum hub_answer answer)
+{
+    struct slice token = hub_answer_token(answer);
+    struct text line = {0};
+    text_printf(&line,
+                ".problem {\"command\":\"%s\",\"topic\":\"%.*s\",\"reason\":\"%.*s\","
+                "\"message\":\"%s\"}\n",
+                command, SLICE_ARG(topic), SLICE_ARG(token), hub_answer_text(answer));
+    tell(p, &line);
+    log_warn("topic.refused", log_quoted("program", p->file), log_int("pid", p->process.pid),
+             log_text("session", p->mark), log_text("command", command), log_quoted("topic", topic),
+             log_quoted("reason", token));
+}
+
+static void tell_subscribed(struct page *p, const struct hub_request *r)
+{
+    struct slice id = hub_client_id(p->topics);
+    struct text line = {0};
+    text_printf(&line, ".subscribed {\"topic\":\"%.*s\",\"id\":\"%.*s\",\"seq\":%llu}\n",
+                SLICE_ARG(r->topic), SLICE_ARG(id), (unsigned long long)r->seq);
+    tell(p, &line);
+}
+
+/* ---- from the hub ---- */
+
+/* What came in one turn is only corked: the kernel is asked before the program is called slow. */
+static bool program_takes(struct page *p)
+{
+    size_t backlog = p->host->config->topic_backlog;
+    if (!page_pipe_open(&p->events) || io_queued(&p->events.io) < backlog)
+        return true;
+    io_flush(&p->events.io);
+    return io_queued(&p->events.io) < backlog;
+}
+
+static bool takes(struct hub_client *c, bool to_page)
+{
+    struct page *p = page_of(c);
+    if (!to_page)
+        return program_takes(p);
+    return p->plain ? page_plain_writable(p) : session_writable(p->session);
+}
+
+static void on_line(struct hub_client *c, struct slice begin, struct slice rest,
+                    struct shared_bytes *whole)
+{
+    page_events_line(page_of(c), begin, rest, whole);
+}
+
+static void on_page_event(struct hub_client *c, struct slice name, struct slice data)
+{
+    struct page *p = page_of(c);
+    struct message m = {.kind = MESSAGE_EVENT, .head = name, .name = name, .body = data};
+    page_send(p, &m);
+}
+
+static void on_answer(struct hub_client *c, const struct hub_request *r)
+{
+    static const char *const commands[] = {
+        [HUB_JOIN] = "subscribe",    [HUB_SHOW] = "subscribe", [HUB_PUBLISH] = "publish",
+        [HUB_LEAVE] = "unsubscribe", [HUB_HIDE] = "subscribe", [HUB_LOOK] = "subscribe",
+    };
+    struct page *p = page_of(c);
+    bool subscribed = r->answer == HUB_DONE || r->answer == HUB_PRESENCE_FULL;
+    if (r->ask == HUB_JOIN && subscribed)
+        tell_subscribed(p, r);
+    if (r->answer != HUB_DONE)
+        tell_problem(p, commands[r->ask], r->topic, r->answer);
+}
+
+static void on_room(struct hub_client *c)
+{
+    struct page *p = page_of(c);
+    page_events_resume(p);
+    page_settle(p);
+}
+
+static void on_loss(struct hub_client *c, struct slice topic)
+{
+    const struct page *p = page_of(c);
+    log_warn("topic.lost", log_quoted("program", p->file), log_int("pid", p->process.pid),
+             log_text("session", p->mark), log_quoted("topic", topic));
+}
+
+static const struct hub_client_ops client_ops = {
+    takes, on_line, on_page_event, on_answer, on_room, on_loss,
+};
+
+/* ---- from the program ---- */
+
+/* A program that is gone hears nothing any more: what it still says to topics is what counts. */
+static bool may_hear(const struct page *p)
+{
+    return p->state != PAGE_GONE;
+}
+
+static bool begin(struct page *p)
+{
+    if (p->topics)
+        return true;
+    p->topics = hub_client_new(p->host->hub, &client_ops, p);
+    if (p->topics)
+        hub_client_connected(p->topics, p->plain || session_attached(p->session));
+    return p->topics;
+}
+
+static void conclude(struct page *p, const char *command, const struct topic_name *topic,
+                     enum hub_answer answer)
+{
+    if (answer != HUB_DONE)
+        tell_problem(p, command, topic_name_slice(topic), answer);
+}
+
+const char *page_topic_subscribe(struct page *p, struct slice json)
+{
+    struct topic_subscription wanted;
+    const char *why;
+    if (!topic_parse_subscribe(json, &wanted, &why))
+        return why;
+    if (may_hear(p))
+        conclude(p, "subscribe", &wanted.topic,
+                 begin(p) ? hub_subscribe(p->topics, &wanted) : HUB_NO_MEMORY);
+    return NULL;
+}
+
+const char *page_topic_unsubscribe(struct page *p, struct slice json)
+{
+    struct topic_name topic;
+    const char *why;
+    if (!topic_parse_unsubscribe(json, &topic, &why))
+        return why;
+    if (may_hear(p))
+        conclude(p, "unsubscribe", &topic,
+                 p->topics ? hub_unsubscribe(p->topics, topic_name_slice(&topic))
+                           : HUB_NOT_SUBSCRIBED);
+    return NULL;
+}
+
+const char *page_topic_publish(struct page *p, struct slice json)
+{
+    struct topic_publication what;
+    const char *why;
+    if (!topic_parse_publish(json, &what, &why))
+        return why;
+    conclude(p, "publish", &what.topic,
+             begin(p) ? hub_publish(p->topics, &what, false, NULL) : HUB_NO_MEMORY);
+    return NULL;
+}
+
+/* ---- what becomes of the page ---- */
+
+bool page_topics_busy(const struct page *p)
+{
+    return p->topics && may_hear(p) && hub_client_busy(p->topics);
+}
+
+void page_topics_connected(struct page *p, bool connected)
+{
+    if (p->topics)
+        hub_client_connected(p->topics, connected);
+}
+
+void page_topics_drained(struct page *p)
+{
+    if (p->topics)
+        hub_client_drained(p->topics);
+}
+
+void page_topics_leave(struct page *p)
+{
+    hub_client_leave(p->topics);
+    p->topics = NULL;
+}
