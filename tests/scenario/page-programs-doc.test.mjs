@@ -24,6 +24,7 @@ let server;
 before(async () => {
   const files = Object.fromEntries(counts.map(({ language, text }) => [`${language}/count.${ENDINGS[language]}`, { text, mode: 0o755 }]));
   files['tick.sh'] = { text: other('tick.sh').text, mode: 0o755 };
+  files['board.py'] = { text: other('# board.py').text, mode: 0o755 };
   files['echo.py'] = { text: other('echo.py').text, mode: 0o755 };
   site = makeRoot(files);
   server = await startServer({ root: site.root, args: ['--eof-grace', '2s'] });
@@ -79,4 +80,17 @@ test('echo: the plain form', async () => {
   ws.close();
   await once(ws, 'close');
   await until(() => resources(server.pid).children.length === 0);
+});
+
+test('board.py: what one draws all see, who comes later too', async () => {
+  const one = (await openPage(`${server.url}/board`)).client;
+  await one.connect();
+  one.send('dot [1,2]');
+  assert.equal(await one.next(), 'dot [1,2]');
+  const late = (await openPage(`${server.url}/board`)).client;
+  await late.connect();
+  assert.equal(await late.next(), 'dot [1,2]');
+  late.send('dot [3,4]');
+  for (const client of [one, late]) assert.equal(await client.next(), 'dot [3,4]');
+  SessionClient.dropAll();
 });
