@@ -62,19 +62,20 @@ export function fieldsOf(event, element) {
   return [...new Set([...ALWAYS, ...(OF_TYPE[event.type] ?? []), ...ofEvent, ...ofTarget])];
 }
 
-/** @param {any} object @param {string} name of an interface, which this browser may not have */
+/** Also where a browser hides the interface, as Firefox does with TouchEvent. @param {any} object @param {string} name */
 function is(object, name) {
-  const known = /** @type {any} */ (globalThis)[name];
-  return typeof known === 'function' && object instanceof known;
+  let at = Object.getPrototypeOf(object);
+  while (at && at[Symbol.toStringTag] !== name) at = Object.getPrototypeOf(at);
+  return at !== null;
 }
 
 /** What an event of any other class has beyond Event and UIEvent, as far as that is text, numbers or yes and no. */
 function ownFields(/** @type {any} */ event) {
   const fields = [];
-  for (let at = Object.getPrototypeOf(event); at && !BASES.includes(at.constructor?.name); at = Object.getPrototypeOf(at))
+  for (let at = Object.getPrototypeOf(event); at && !BASES.includes(at[Symbol.toStringTag]); at = Object.getPrototypeOf(at))
     for (const [name, { get }] of Object.entries(Object.getOwnPropertyDescriptors(at)))
       if (get && ['string', 'number', 'boolean'].includes(typeof event[name])) fields.push(name);
   return fields;
 }
 
-const BASES = Object.freeze(['Event', 'UIEvent', 'Object']);
+const BASES = Object.freeze(['Event', 'UIEvent']);

@@ -48,6 +48,7 @@ const FIELDS = {
   scrollTop: ({ element }) => scrolled(element)?.scrollTop,
   visibility: () => document.visibilityState,
   url: ({ event }) => event.url ?? location.href,
+  returnValue: ({ event, element }) => textOf(element.returnValue) ?? event.returnValue,
   orientation: ({ element }) => textOf(element.type),
 };
 

@@ -8,6 +8,12 @@ import { isOurs } from './controls.mjs';
 
 /** @typedef {import('./listener.mjs').DomListener} DomListener */
 
+/**
+ * Types that have to be caught at the document: the load of an element, an image say, does not reach the window (HTML,
+ * "Events and the Window object"), and Chromium makes the others only for whoever listens at the document or below.
+ */
+const NOT_AT_THE_WINDOW = Object.freeze(['load', 'mouseenter', 'mouseleave', 'pointerenter', 'pointerleave']);
+
 export class EventRoot {
   #type;
   #objects;
@@ -23,8 +29,7 @@ export class EventRoot {
   constructor(object, type) {
     this.#type = type;
     this.#wide = object === window;
-    // The load of an element, an image say, does not reach the window (HTML, section "Events and the Window object").
-    this.#objects = this.#wide && type === 'load' ? [window, document] : [object];
+    this.#objects = this.#wide && NOT_AT_THE_WINDOW.includes(type) ? [document, window] : [object];
   }
 
   get isIdle() {
@@ -54,13 +59,18 @@ export class EventRoot {
     const { signal } = this.#caught;
     for (const object of this.#objects)
       for (const capture of this.#wide ? [true, false] : [true])
-        object.addEventListener(this.#type, (event) => this.#heard(event, capture), { capture, passive, signal });
+        object.addEventListener(this.#type, (event) => this.#caughtAt(object, event, capture), { capture, passive, signal });
   }
 
-  /** @param {Event} event @param {boolean} inwards */
-  #heard(event, inwards) {
-    if (isOurs(event)) return;
+  /** @param {EventTarget} object @param {Event} event @param {boolean} inwards */
+  #caughtAt(object, event, inwards) {
     const path = event.composedPath();
+    const seen = object === window && this.#objects.length > 1 && path.includes(document);
+    if (!seen && !isOurs(event)) this.#heard(event, path, inwards);
+  }
+
+  /** @param {Event} event @param {EventTarget[]} path @param {boolean} inwards */
+  #heard(event, path, inwards) {
     const met = [...this.#listeners]
       .filter(({ options }) => !this.#wide || inwards === (options.capture || !event.bubbles))
       .map((listener) => ({ listener, place: listener.placeOf(event, path) }))

@@ -4,6 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import path from 'node:path';
 import { browserNames, launch, picture } from '../lib/browsers.mjs';
 import { BUILD, REPO, makeRoot, startServer } from '../lib/server.mjs';
+import { until } from '../lib/until.mjs';
 
 for (const name of browserNames) {
   describe(`examples in ${name}`, () => {
@@ -39,6 +40,36 @@ for (const name of browserNames) {
         await picture(page, BUILD, `${name}-${file}`);
       });
     }
+
+    test('button.py: the program hears the click itself, and the page has no script', async () => {
+      await page.goto(`${server.url}/button.py`);
+      assert.equal(await page.$$eval('script', (all) => all.length), 1, 'the client alone');
+      // Nothing in the page shows when the program has begun to listen.
+      await until(async () => (await page.click('#test'), /asked \d+ times/.test(await text('#answer'))));
+      await page.click('#test');
+      await shows('#answer', /Frode Børli lives in Oslo \(asked [2-9]\d* times\)/);
+      await picture(page, BUILD, `${name}-button`);
+    });
+
+    test('signup.py checks a form as one types', async () => {
+      await page.goto(`${server.url}/signup.py`);
+      await page.waitForFunction(() => document.serverConnection.readyState === 1);
+      await page.type('[name=user]', 'fr');
+      await shows('#hint-user', /3 to 16/);
+      await page.type('[name=user]', 'ode');
+      await shows('#hint-user', /taken/);
+      await page.type('[name=user]', '7');
+      await shows('#hint-user', /✓/);
+      await page.type('[name=mail]', 'frode@seria.no');
+      await shows('#hint-mail', /✓/);
+      await page.type('[name=password]', 'short');
+      await page.keyboard.press('Enter');
+      await shows('#hint-password', /10 characters/);
+      await picture(page, BUILD, `${name}-signup`);
+      await page.type('[name=password]', ' no more');
+      await page.click('button');
+      await shows('#welcome', /Welcome, frode7/);
+    });
 
     test('machine.py draws the machine', async () => {
       await open('machine.py');

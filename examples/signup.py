@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+"""A form that is checked as one types, by the program: the page has no script, and the password is not sent before it has to be."""
+import html
+import json
+import os
+import re
+
+FIELDS = {
+    "user": ("User name", "text", "username"),
+    "mail": ("E-mail", "email", "email"),
+    "password": ("Password", "password", "new-password"),
+}
+TAKEN = {"admin", "frode", "root"}
+
+ROWS = "".join(
+    f'<p><label>{label}<br><input name="{name}" type="{kind}" autocomplete="{fill}" aria-describedby="hint-{name}"></label> '
+    f'<span id="hint-{name}" class="soft"></span></p>\n' for name, (label, kind, fill) in FIELDS.items())
+PAGE = f"""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Sign up</title>
+<link rel="stylesheet" href="style.css">
+<script src="/.httpsocket/client.js"></script>
+<h1>Sign up</h1>
+<form id="signup" novalidate>
+{ROWS}<p><button>Sign up</button></p>
+</form>
+"""
+
+
+def trouble(name, value):
+    """What is wrong with this field, or an empty text."""
+    if name == "user":
+        if not re.fullmatch(r"[a-z][a-z0-9]{2,15}", value):
+            return "3 to 16 of a-z and 0-9, a letter first"
+        return "taken" if value in TAKEN else ""
+    if name == "mail":
+        return "" if re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", value) else "an address has an @ and a name with a dot"
+    return "" if len(value) >= 10 else "10 characters at least"
+
+
+def hint(name, wrong):
+    """Shows what is wrong with a field, or that nothing is."""
+    return [{"select": f"#hint-{name}", "text": wrong or "✓"},
+            {"select": f"[name={name}]", "attributes": {"aria-invalid": "true" if wrong else "false"}}]
+
+
+print("Content-Type: text/html; charset=utf-8\n\n" + PAGE, flush=True)
+os.close(1)
+
+with open(3, encoding="utf-8") as events, open(3, "w", encoding="utf-8", buffering=1, closefd=False) as page:
+    def tell(command, data):
+        page.write(f".{command} {json.dumps(data)}\n")
+
+    # A password is held back unless it is asked for by name: here when the form is submitted, not while it is typed.
+    tell("listen", {"on": "input", "select": "#signup", "debounce": 200})
+    tell("listen", {"on": "submit", "select": "#signup", "prevent": True, "fields": ["form", "form.password"]})
+    for line in events:
+        event, _, text = line.partition(" ")
+        if event == "input":
+            data = json.loads(text)
+            if "value" in data:
+                tell("dom", hint(data["name"], trouble(data["name"], data["value"])))
+        elif event == "submit":
+            form = json.loads(text)["form"]
+            wrong = {name: trouble(name, form.get(name, "")) for name in FIELDS}
+            if any(wrong.values()):
+                tell("dom", [operation for name in FIELDS for operation in hint(name, wrong[name])])
+            else:
+                tell("dom", {"select": "#signup", "html": f"<p id=welcome>Welcome, <b>{html.escape(form['user'])}</b>.</p>"})
