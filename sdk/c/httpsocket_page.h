@@ -232,6 +232,20 @@ HS_STATIC char *hs_string(const char *text)
     return out;
 }
 
+/* The same of a text by printf. */
+__attribute__((format(printf, 1, 2))) HS_STATIC char *hs_stringf(const char *format, ...)
+{
+    char *text = NULL;
+    va_list list;
+    va_start(list, format);
+    int n = vasprintf(&text, format, list);
+    va_end(list);
+    char *string = hs_string(n < 0 ? "" : text);
+    if (n >= 0)
+        free(text);
+    return string;
+}
+
 /* ---- the request; the rest of it is in the environment of CGI/1.1 ---- */
 
 HS_STATIC char *hs_decoded(const char *text, size_t len)
@@ -531,19 +545,25 @@ HS_STATIC int hs_send(struct hs_page *page, const char *name, const char *json)
     return hs_name_ok(name) ? hs_post(page, name, json) : -EINVAL;
 }
 
+/* Posts JSON that is made by printf. */
+HS_STATIC int hs_vpostf(struct hs_page *page, const char *head, const char *format, va_list list)
+{
+    char *json = NULL;
+    if (vasprintf(&json, format, list) < 0)
+        return -ENOMEM;
+    int error = hs_post(page, head, json);
+    free(json);
+    return error;
+}
+
 /* The same with JSON by printf; texts in it are for hs_string(). */
 __attribute__((format(printf, 3, 4))) HS_STATIC int hs_sendf(struct hs_page *page, const char *name,
                                                              const char *format, ...)
 {
-    char *json = NULL;
     va_list list;
     va_start(list, format);
-    int n = vasprintf(&json, format, list);
+    int error = hs_name_ok(name) ? hs_vpostf(page, name, format, list) : -EINVAL;
     va_end(list);
-    if (n < 0)
-        return -ENOMEM;
-    int error = hs_send(page, name, json);
-    free(json);
     return error;
 }
 
@@ -586,15 +606,10 @@ HS_STATIC int hs_answer(struct hs_page *page, uint64_t call, const char *json)
 __attribute__((format(printf, 3, 4))) HS_STATIC int hs_answerf(struct hs_page *page, uint64_t call,
                                                                const char *format, ...)
 {
-    char *json = NULL;
     va_list list;
     va_start(list, format);
-    int n = vasprintf(&json, format, list);
+    int error = hs_vpostf(page, hs_numbered('=', call).text, format, list);
     va_end(list);
-    if (n < 0)
-        return -ENOMEM;
-    int error = hs_answer(page, call, json);
-    free(json);
     return error;
 }
 
@@ -626,6 +641,17 @@ HS_STATIC int hs_close(struct hs_page *page, const char *reason)
 HS_STATIC int hs_command(struct hs_page *page, const char *command, const char *json)
 {
     return *command == '.' && hs_name_ok(command + 1) ? hs_post(page, command, json) : -EINVAL;
+}
+
+__attribute__((format(printf, 3, 4))) HS_STATIC int
+hs_commandf(struct hs_page *page, const char *command, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    bool ok = *command == '.' && hs_name_ok(command + 1);
+    int error = ok ? hs_vpostf(page, command, format, list) : -EINVAL;
+    va_end(list);
+    return error;
 }
 
 /* ---- what comes ---- */

@@ -65,10 +65,14 @@ export class Failure extends Error {
 const ENTITIES = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 
 /** Text that stands for itself in HTML. @param {unknown} text @returns {string} */
-export const escape = (text) => String(text).replace(/[&<>"']/g, (c) => ENTITIES[c]);
+export function escape(text) {
+  return String(text).replace(/[&<>"']/g, (c) => ENTITIES[c]);
+}
 
 /** A value as JSON that may stand inside of a <script> element. @param {unknown} value @returns {string} */
-export const scriptJson = (value) => JSON.stringify(value ?? null).replace(/</g, '\\u003c').replace(/\u2028/g, '\\u2028').replace(/\u2029/g, '\\u2029');
+export function scriptJson(value) {
+  return JSON.stringify(value ?? null).replace(/</g, '\\u003c');
+}
 
 /** HTML that needs no escaping any more. */
 export class Html {
@@ -86,7 +90,9 @@ export class Html {
  * html`<p>${anything}</p>`: what is put in is escaped, unless it is html`` itself; of an array its elements.
  * @param {TemplateStringsArray} texts @param {...unknown} values @returns {Html}
  */
-export const html = (texts, ...values) => new Html(texts.reduce((whole, text, i) => whole + inserted(values[i - 1]) + text));
+export function html(texts, ...values) {
+  return new Html(texts.reduce((whole, text, i) => whole + inserted(values[i - 1]) + text));
+}
 
 /** @param {unknown} value @returns {string} */
 function inserted(value) {
@@ -159,7 +165,7 @@ export class Request {
 
   /** The whole body. @returns {Buffer} */
   get body() {
-    return (this.#body ??= fs.readFileSync(0));
+    return (this.#body ??= fs.readFileSync(0, null));
   }
 
   /** The fields of a form posted as application/x-www-form-urlencoded; formData() takes both encodings, and files. */
@@ -623,7 +629,7 @@ export class Page {
       yield message;
     }
     const ended = this.#handlers.system.get('');
-    if (ended) await this.#guarded(ended);
+    if (ended) await this.#guarded(() => ended(undefined));
   }
 
   /** @param {Message} message @returns {unknown} awaited before the next one is heard */
@@ -689,7 +695,7 @@ export class Page {
     if (this.#socket) return this.#socket;
     if (!(this.#fd >= 0)) throw new PageError('ended', 'there is no page to talk with: this program is to be started by httpsocketd');
     const socket = (this.#socket = new net.Socket({ fd: this.#fd }));
-    socket.on('data', (chunk) => this.#receive(chunk));
+    socket.on('data', (chunk) => this.#receive(/** @type {Buffer} */ (chunk)));
     socket.on('drain', () => this.#wakeWriters());
     socket.on('error', () => this.#finish()); // the server is gone: as its end of file
     socket.on('close', () => this.#finish());
@@ -752,6 +758,7 @@ function isIterator(value) {
 
 /** @param {string | Uint8Array} data */
 function output(data) {
+  /** @type {Uint8Array} */
   let rest = typeof data === 'string' ? Buffer.from(data) : data;
   while (rest.length) {
     try {

@@ -41,7 +41,7 @@ page_end() {
     exec >&2
 }
 
-# page_show [TYPE [STATUS [HEADER: VALUE ...]]] <page: the whole of it.
+# page_show [TYPE [STATUS [HEADER: VALUE ...]]] <page: the whole of it. (Not behind a `|`, where sh would make it a shell of its own.)
 page_show() {
     page_begin "$@"
     cat

@@ -5,7 +5,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { BUILD, startProgram } from '../lib/server.mjs';
+import { BUILD, makeRoot, startProgram } from '../lib/server.mjs';
 
 const destination = fs.mkdtempSync(path.join(os.tmpdir(), 'httpsocket-install-'));
 const installed = (name) => path.join(destination, prefix, name);
@@ -47,5 +47,24 @@ test('the installed server serves the installed examples', async () => {
     assert.equal((await fetch(`${server.url}/.httpsocket/client.mjs`)).status, 200);
   } finally {
     await server.stop();
+  }
+});
+
+test('programs of the installed server find the installed helpers, and C programs the header', async () => {
+  const site = makeRoot({
+    'python.py': { text: '#!/usr/bin/env python3\nfrom httpsocket import page\nimport httpsocket\npage.show(httpsocket.__file__)\n', mode: 0o755 },
+    'sh.sh': { text: '#!/bin/sh\n. "$HTTPSOCKET_SDK/sh/httpsocket.sh"\npage_show <<END\n$HTTPSOCKET_SDK\nEND\n', mode: 0o755 },
+  });
+  const server = await startProgram(installed('bin/httpsocketd'), ['-l', '127.0.0.1:0', site.root]);
+  try {
+    for (const name of ['python', 'sh']) {
+      const answer = await fetch(`${server.url}/${name}`);
+      assert.equal(answer.status, 200);
+      assert.ok((await answer.text()).includes(installed('share/httpsocket/sdk')), name);
+    }
+    assert.ok(fs.existsSync(installed('include/httpsocket_page.h')));
+  } finally {
+    await server.stop();
+    site.remove();
   }
 });

@@ -1,4 +1,4 @@
-// The README's program, as it is printed there, does what it says.
+// The README's programs, as they are printed there, do what they say.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -6,8 +6,13 @@ import { test } from 'node:test';
 import WebSocket from 'ws';
 import { REPO, makeRoot, startServer } from '../lib/server.mjs';
 
-test("the README's program answers a click with what the click carried", async () => {
-  const [, program] = /```python\n([\s\S]*?)```/.exec(fs.readFileSync(path.join(REPO, 'README.md'), 'utf8'));
+const programs = [...fs.readFileSync(path.join(REPO, 'README.md'), 'utf8').matchAll(/```python\n([\s\S]*?)```/g)].map(([, text]) => text);
+
+test('the README shows a program with the helper, and one without', () => {
+  assert.deepEqual(programs.map((text) => text.includes('from httpsocket import')), [true, false]);
+});
+
+for (const [i, program] of programs.entries()) test(`the README's program ${i + 1} answers a click with what the click carried`, async () => {
   const site = makeRoot({ 'mine.py': { text: program, mode: 0o755 } });
   const server = await startServer({ root: site.root });
   try {
