@@ -10,4 +10,8 @@ declare global {
   type ServerEvent = all.ServerEvent;
   var ServerLifecycleEvent: typeof all.ServerLifecycleEvent;
   type ServerLifecycleEvent = all.ServerLifecycleEvent;
+  var TCPConnection: typeof all.TCPConnection;
+  type TCPConnection = all.TCPConnection;
+  var TCPConnectionError: typeof all.TCPConnectionError;
+  type TCPConnectionError = all.TCPConnectionError;
 }

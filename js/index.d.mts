@@ -7,6 +7,8 @@ export type { CallOptions } from './types/calls.mjs';
 export type { Handler } from './types/handlers.mjs';
 export type { EventHandler } from './types/target.mjs';
 export type { CloseDetail, ServerConnectionOptions } from './types/connection.mjs';
+export type { TCPConnectionOptions } from './types/tcp-options.mjs';
+export type { TCPConnectionOpenInfo } from './types/tcp.mjs';
 
 declare global {
   interface Document {

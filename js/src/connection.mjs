@@ -2,6 +2,7 @@
 /** `ServerConnection`: the connection of this page, or of this script, to a program. */
 import { Access } from './access.mjs';
 import { Calls } from './calls.mjs';
+import { Channels } from './channels.mjs';
 import { systemClock } from './clock.mjs';
 import { hearDeveloper } from './dev.mjs';
 import { Dom } from './dom.mjs';
@@ -23,6 +24,24 @@ import { formatEvent, formatProblem } from './wire.mjs';
 const PROBLEM_SIZE = 1024;
 
 /** What the lifecycle events carry. @typedef {import('./ends.mjs').End & { undelivered: number }} CloseDetail */
+
+/**
+ * What the byte streams of a ServerConnection need of it: they are objects of their own.
+ * @typedef {object} Inside
+ * @property {Channels} channels
+ * @property {string} url of ws or wss
+ * @property {string | null} origin whose connection it is
+ * @property {import('./notes.mjs').Notes} notes
+ * @property {import('./clock.mjs').Clock} clock
+ */
+
+/** @type {WeakMap<ServerConnection, Inside>} */
+const insides = new WeakMap();
+
+/** @param {ServerConnection} connection @returns {Inside} */
+export function insideOf(connection) {
+  return /** @type {Inside} */ (insides.get(connection));
+}
 
 /** Events of our own, which no program can send. */
 const LIFECYCLE = new Set(['open', 'suspend', 'resume', 'close', 'error']);
@@ -114,6 +133,10 @@ export class ServerConnection extends HandlerTarget {
     const whole = webSocketUrl(url);
     this.#listening = this.#listens(clock);
     this.#dom = new Dom(this.#commands(isForeign(whole)), domShut(checked, whole), (problem) => this.#tell(problem));
+    const origin = originOf(checked, scope);
+    const notes = checked.notes ?? ownNotes;
+    const channels = new Channels(clock);
+    insides.set(this, { channels, url: whole, origin, notes, clock });
     this.#link = new Link({
       url: whole,
       key: makeKey(),
@@ -122,10 +145,11 @@ export class ServerConnection extends HandlerTarget {
       webSocketOptions: checked.webSocketOptions,
       clock,
       outbox: this.#outbox,
+      channels,
       access: new Access({
         url: whole,
-        origin: originOf(checked, scope),
-        notes: checked.notes ?? ownNotes,
+        origin,
+        notes,
         clock,
         fetch: checked.fetch,
         online: () => scope?.navigator?.onLine !== false,

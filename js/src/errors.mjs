@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * What this side throws, rejects with and reports: one class, told apart by `code`.
+ * What a ServerConnection throws, rejects with and reports: one class, told apart by `code`.
  *
  * | code | when |
  * | --- | --- |
@@ -36,5 +36,40 @@ export class ServerConnectionError extends Error {
   }
 }
 
+/**
+ * What a TCPConnection rejects with and reports. Its `code` is the token of what happened: one of script access
+ * (docs/access.md, section 6), such as `no-record`, `origin-not-allowed`, `script-denied`, `dns-timeout`; one of the
+ * connection's own, or of the session's end.
+ *
+ * | code | when |
+ * | --- | --- |
+ * | `target-refused` `connect-timeout` `tls-failed` | the target could not be reached so |
+ * | `connection-reset` `idle-timeout` `revoked` | it was open |
+ * | `overload` `draining` `streams-full` `streams-unsupported` | the server has no room, or no streams, for it |
+ * | `stream-gone` | the server does not know it any more |
+ * | `aborted` | we gave it up: `abort()`, or `disconnect()` before it was open; `cause` is the reason |
+ * | `buffer-full` | thrown by send(): nothing was sent |
+ * | `closed` | it is over, or our side of it is |
+ * | `session-gone`, `program-exit`, … `session-over` | the session that carried it has ended |
+ */
+export class TCPConnectionError extends Error {
+  /**
+   * @param {string} code
+   * @param {string} message
+   * @param {{ cause?: unknown, retryAfter?: number | null }} [more]
+   */
+  constructor(code, message, more = {}) {
+    super(message, 'cause' in more ? { cause: more.cause } : undefined);
+    /** Which error it is; it stays the same, whatever the message says. */
+    this.code = code;
+    /** Seconds not to come back before, or null where nobody said. @type {number | null} */
+    this.retryAfter = more.retryAfter ?? null;
+    this.name = TCP_NAMES[code] ?? 'NetworkError';
+  }
+}
+
 /** The names that DOM code knows for the same. @type {Record<string, string>} */
 const NAMES = { aborted: 'AbortError', timeout: 'TimeoutError' };
+
+/** @type {Record<string, string>} */
+const TCP_NAMES = { aborted: 'AbortError', 'buffer-full': 'QuotaExceededError', closed: 'InvalidStateError' };

@@ -2,9 +2,10 @@
 /** The browser side of HTTPSocket. In a page it also defines `document.serverConnection`. */
 import { ServerConnection, ServerLifecycleEvent } from './connection.mjs';
 import { installServerConnection } from './document.mjs';
-import { ServerConnectionError } from './errors.mjs';
+import { ServerConnectionError, TCPConnectionError } from './errors.mjs';
 import { ServerEvent } from './target.mjs';
+import { TCPConnection } from './tcp.mjs';
 
 if (typeof document !== 'undefined') installServerConnection(document);
 
-export { ServerConnection, ServerConnectionError, ServerEvent, ServerLifecycleEvent };
+export { ServerConnection, ServerConnectionError, ServerEvent, ServerLifecycleEvent, TCPConnection, TCPConnectionError };

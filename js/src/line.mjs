@@ -5,6 +5,7 @@
  * Outbox outlive it. A line that was closed can't be heard any more: its socket's handlers are taken off first.
  */
 import { Alarm } from './clock.mjs';
+import { isFrame } from './frames.mjs';
 import { parseEnd } from './ends.mjs';
 import { Watch } from './watch.mjs';
 import { parseWelcome } from './welcome.mjs';
@@ -14,10 +15,12 @@ import { formatControl, parseBinary, parseText, SUBPROTOCOL, utf8Length, WireErr
 /** @typedef {import('./welcome.mjs').Welcome} Welcome */
 
 /**
- * Who is told. None of these may throw, `welcomed` aside.
+ * Who is told. None of these may throw, `welcomed` and `frame` aside.
  * @typedef {object} LineOwner
  * @property {(welcome: Welcome) => void} welcomed the first message; throws a WireError if it can't be so
  * @property {(message: import('./wire.mjs').SequencedMessage, size: number) => void} message
+ * @property {(frame: import('./frames.mjs').Bytes) => void} frame a binary message of a byte stream; throws a WireError
+ *   if it can't be so
  * @property {() => void} acknowledged the other side has taken something of ours: there may be room for more
  * @property {(end: End) => void} announced by `.close`: what the end will be, even if its close frame never comes
  * @property {(word: string, data: any) => void} control each control message but `.ack` and the first `.welcome`
@@ -82,6 +85,16 @@ export class Line {
     return this.#outbox.unsent === 0;
   }
 
+  /** Bytes that wait in the socket. */
+  get buffered() {
+    return this.#socket.bufferedAmount;
+  }
+
+  /** Sends a frame of a byte stream. @param {import('./frames.mjs').Bytes} frame */
+  send(frame) {
+    this.#socket.send(frame);
+  }
+
   /** Sends a control message, if there is anybody to hear it. @param {string} word @param {any} [data] */
   say(word, data) {
     if (this.#socket.readyState === 1) this.#socket.send(formatControl(word, data));
@@ -129,11 +142,18 @@ export class Line {
     this.#watch.heard();
     try {
       if (typeof data === 'string') this.#take(parseText(data), data);
-      else this.#take(parseBinary(new Uint8Array(data)), data);
+      else this.#takeBytes(new Uint8Array(data), data);
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
       this.#owner.broken(error.message);
     }
+  }
+
+  /** @param {import('./frames.mjs').Bytes} bytes @param {ArrayBuffer} data the same */
+  #takeBytes(bytes, data) {
+    if (!isFrame(bytes)) return this.#take(parseBinary(bytes), data);
+    if (!this.#welcome) throw new WireError('no .welcome first');
+    this.#owner.frame(bytes);
   }
 
   /** @param {import('./wire.mjs').Message} message @param {string | ArrayBuffer} data */

@@ -61,6 +61,7 @@ const NEXT = Object.freeze({
  * @property {unknown} [webSocketOptions] a third argument for its constructor
  * @property {import('./clock.mjs').Clock} clock
  * @property {import('./outbox.mjs').Outbox} outbox
+ * @property {import('./channels.mjs').Channels} channels its byte streams
  * @property {import('./access.mjs').Access} access what stands against a connection there
  * @property {Owner} owner
  */
@@ -81,6 +82,7 @@ export class Link {
   #outbox;
   #owner;
   #access;
+  #channels;
   #inbox = new Inbox();
   #session;
   /** @type {Welcome | null} */
@@ -105,6 +107,7 @@ export class Link {
     this.#outbox = options.outbox;
     this.#owner = options.owner;
     this.#access = options.access;
+    this.#channels = options.channels;
     this.#session = options.session ?? null;
     const alarm = () => new Alarm(this.#clock);
     this.#alarms = { attempt: alarm(), retry: alarm(), finish: alarm() };
@@ -235,6 +238,10 @@ export class Link {
         this.#pace.worked();
         this.#owner.message(message, size);
       },
+      frame: (frame) => {
+        this.#pace.worked();
+        this.#channels.receive(frame);
+      },
       acknowledged: () => {
         this.#pace.worked();
         this.flush();
@@ -264,6 +271,7 @@ export class Link {
     this.#enter('OPEN');
     this.#owner.welcomed(welcome, first);
     this.flush();
+    if (this.#state === 'OPEN') this.#channels.attach(/** @type {Line} */ (this.#line), welcome);
   }
 
   /** Sends what the window lets, and the goodbye once all is sent. */
@@ -271,6 +279,7 @@ export class Link {
     const line = /** @type {Line} */ (this.#line);
     if (!line.flush() || this.#finish === null) return;
     this.#saidClose = true;
+    this.#channels.detach();
     this.#enter('LEAVING');
     line.leave(this.#finish);
   }
@@ -351,6 +360,7 @@ export class Link {
 
   /** Leaves the line. @param {number} [code] @param {string} [reason] */
   #discard(code, reason) {
+    this.#channels.detach();
     this.#line?.close(code, reason);
     this.#line = null;
   }
@@ -361,6 +371,7 @@ export class Link {
     this.#discard();
     this.#enter('ENDED');
     this.#outbox.abandon();
+    this.#channels.end(resetOf(reason, retryAfter));
     this.#owner.ended({ code, reason, retryAfter });
   }
 
@@ -378,4 +389,14 @@ export class Link {
     this.#alarms.retry.clear();
     if (state === 'ENDED') this.#alarms.finish.clear();
   }
+}
+
+/**
+ * What the end of the session is for its byte streams: the token that its reason begins with, and all of it in words.
+ * @param {string} reason @param {number | null} retryAfter
+ * @returns {import('./frames.mjs').Reset}
+ */
+function resetOf(reason, retryAfter) {
+  const token = /^[a-z][a-z0-9-]*(?=$|:| \w+=)/.exec(reason)?.[0] ?? 'session-over';
+  return { reason: token, message: `the session is over: ${reason}`, ...(retryAfter !== null && { retryAfter }) };
 }

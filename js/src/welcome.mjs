@@ -11,6 +11,8 @@ import { WireError } from './wire.mjs';
  * @property {number} maxMessage bytes of one message
  * @property {number} ping milliseconds
  * @property {number} grace milliseconds that the server waits for a lost client
+ * @property {number} [streams] byte streams that there may be at a time; none unless it is there
+ * @property {number} [streamWindow] bytes that the server takes ahead on each
  */
 
 const SESSION = /^[\w-]{24}$/;
@@ -24,6 +26,8 @@ const LEAST = Object.freeze([
   ['grace', 0],
 ]);
 
+const OPTIONAL = Object.freeze(['streams', 'streamWindow']);
+
 /** @param {unknown} id */
 export function isSession(id) {
   return typeof id === 'string' && SESSION.test(id);
@@ -36,5 +40,8 @@ export function parseWelcome(data) {
   if (typeof data.resumed !== 'boolean') throw new WireError('.welcome without resumed');
   for (const [field, least] of LEAST)
     if (!Number.isSafeInteger(data[field]) || data[field] < least) throw new WireError(`.welcome without ${field}`);
+  for (const field of OPTIONAL)
+    if (data[field] !== undefined && !(Number.isSafeInteger(data[field]) && data[field] >= 0))
+      throw new WireError(`.welcome with a bad ${field}`);
   return data;
 }

@@ -103,7 +103,7 @@ function number(digits) {
 }
 
 /** @param {string} json */
-function parseJson(json) {
+export function parseJson(json) {
   if (tooDeep(json)) throw new WireError('JSON too deep');
   try {
     return JSON.parse(json);

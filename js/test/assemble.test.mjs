@@ -74,7 +74,8 @@ test('meson knows every source', () => {
 });
 
 const PAGE = `
-import { ServerConnection, ServerEvent, type ServerConnectionOptions, type End } from 'httpsocket';
+import { ServerConnection, ServerEvent, TCPConnection, TCPConnectionError } from 'httpsocket';
+import type { End, ServerConnectionOptions, TCPConnectionOpenInfo, TCPConnectionOptions } from 'httpsocket';
 const options: ServerConnectionOptions = { buffer: 5, fetch };
 const c = new ServerConnection('/feed', { buffer: 1000, closeTimeout: 5 });
 c.onwhatever = (data, event: ServerEvent) => console.log(data.city, event.data);
@@ -107,6 +108,30 @@ c.sessionId = 'x';
 c.call('a', 1, { timeout: 'soon' });
 // @ts-expect-error
 c.absent();
+
+const tcpOptions: TCPConnectionOptions = { secure: true, keepAliveDelay: 5000, via: c };
+const t = new TCPConnection('imap.b.example', 993, tcpOptions);
+new TCPConnection('b.example', 7, { via: '/gateway' }).disconnect();
+const { readable, writable, remoteAddress, localPort }: TCPConnectionOpenInfo = await t.opened;
+const { value } = await readable.getReader({ mode: 'byob' }).read(new Uint8Array(5));
+await writable.getWriter().write(value ?? new ArrayBuffer(1));
+t.onread = (bytes: Uint8Array) => t.send(bytes);
+t.onerror = (error: TCPConnectionError) => console.log(error.code, error.retryAfter);
+t.addEventListener('close', (event) => console.log(event.code, remoteAddress, localPort));
+t.send('LIST');
+if (t.readyState === TCPConnection.OPEN && t.bufferedAmount < 5) console.log(t.network, t.peer, t.port);
+const over: Promise<void> = t.close();
+await Promise.allSettled([over, t.closed]);
+// @ts-expect-error
+new TCPConnection('b.example');
+// @ts-expect-error
+new TCPConnection('b.example', 7, { secur: true });
+// @ts-expect-error
+t.send(5);
+// @ts-expect-error
+t.port = 5;
+// @ts-expect-error
+new TCPConnection('b.example', 7, { via: 5 });
 `;
 
 // A page with the classic script: nothing is imported.
@@ -114,6 +139,8 @@ const CLASSIC = `
 const c: ServerConnection = document.serverConnection ?? new ServerConnection('/feed');
 c.onerror = (error: ServerConnectionError) => console.log(error.code);
 c.addEventListener('close', (event: ServerLifecycleEvent) => console.log(event.retryAfter));
+const t: TCPConnection = new TCPConnection('irc.b.example', 6697, { secure: true });
+t.opened.catch((error: TCPConnectionError) => console.log(error.code));
 // @ts-expect-error
 new ServerConnection('/x', { bufer: 5 });
 `;
@@ -157,5 +184,8 @@ test('the package holds its sources and declarations, and nothing of its house',
 test('the package is imported by its name, in Node and without a page', () => {
   const script = `import * as all from 'httpsocket'; console.log(Object.keys(all).sort().join(' '), typeof document);`;
   const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], { cwd: js, encoding: 'utf8' });
-  assert.equal(output.trim(), 'ServerConnection ServerConnectionError ServerEvent ServerLifecycleEvent undefined');
+  assert.equal(
+    output.trim(),
+    'ServerConnection ServerConnectionError ServerEvent ServerLifecycleEvent TCPConnection TCPConnectionError undefined',
+  );
 });

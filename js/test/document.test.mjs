@@ -202,12 +202,20 @@ test('a page that has got its session may be loaded again another time', () => {
   p.end(1000);
 });
 
+const GLOBALS = [
+  'ServerConnection',
+  'ServerConnectionError',
+  'ServerEvent',
+  'ServerLifecycleEvent',
+  'TCPConnection',
+  'TCPConnectionError',
+];
+
 test('the classic script defines its globals, and the module exports the same', async () => {
   const { context, document } = page();
-  const names = ['ServerConnection', 'ServerConnectionError', 'ServerEvent', 'ServerLifecycleEvent'];
-  for (const name of names) assert.equal(typeof vm.runInContext(name, context), 'function', name);
+  for (const name of GLOBALS) assert.equal(typeof vm.runInContext(name, context), 'function', name);
   const all = await import(join(folder, 'client.mjs'));
-  assert.deepEqual(Object.keys(all).sort(), names);
+  assert.deepEqual(Object.keys(all).sort(), GLOBALS);
   assert.ok(document.serverConnection instanceof vm.runInContext('ServerConnection', context));
 });
 
@@ -236,6 +244,6 @@ test('nothing else becomes a global', () => {
     Object.keys(context)
       .filter((name) => !before.has(name))
       .sort(),
-    ['ServerConnection', 'ServerConnectionError', 'ServerEvent', 'ServerLifecycleEvent'],
+    GLOBALS,
   );
 });

@@ -54,6 +54,7 @@ export function fakeWebSockets() {
     protocol = '';
     sent = [];
     closedWith = null;
+    bufferedAmount = 0;
     constructor(url, protocols, more) {
       Object.assign(this, { url, protocols, more });
       made.push(this);

@@ -1,0 +1,87 @@
+// @ts-check
+/** What a TCPConnection is made of: its arguments, checked as the Direct Sockets API does. Pure. */
+
+/**
+ * Names and meanings are those of TCPSocketOptions in the Direct Sockets API where there are such.
+ * @typedef {object} TCPConnectionOptions
+ * @property {boolean} [secure] TLS to the target, whose certificate must be valid for its name; false unless said
+ *   otherwise
+ * @property {boolean} [noDelay] TCP_NODELAY: small pieces are sent at once; false unless said otherwise
+ * @property {number} [keepAliveDelay] milliseconds without traffic before TCP asks whether the target is alive: from
+ *   1000; none unless given
+ * @property {number} [receiveBufferSize] bytes that the target may send ahead of the reader, 1 MiB unless said otherwise;
+ *   the server has a limit of its own
+ * @property {number} [sendBufferSize] bytes that a writer may write before `ready` makes it wait, 64 KiB unless said
+ *   otherwise
+ * @property {number} [buffer] bytes that may wait behind send(), 16 MiB unless said otherwise; beyond it send() throws
+ *   `buffer-full`
+ * @property {import('./connection.mjs').ServerConnection | string | URL} [via] whose session carries it: a connection,
+ *   or the URL of one that all connections to that URL share. Unless given it is that of the page's own program, or else
+ *   `/.httpsocket/connect` on the page's server
+ */
+
+/** @typedef {TCPConnectionOptions & { receiveBufferSize: number, sendBufferSize: number, buffer: number }} CheckedTCPOptions */
+
+/** The other side may send so many bytes ahead, and a message may be so large. */
+const DEFAULT_SIZES = Object.freeze({
+  receiveBufferSize: 1024 * 1024,
+  sendBufferSize: 64 * 1024,
+  buffer: 16 * 1024 * 1024,
+});
+const LEAST_KEEP_ALIVE_MS = 1000;
+const MOST_NUMBER = 2 ** 32 - 1;
+
+/**
+ * @param {unknown} host
+ * @param {unknown} port
+ * @returns {{ host: string, port: number }}
+ * @throws {TypeError | RangeError}
+ */
+export function checkedTarget(host, port) {
+  if (typeof host !== 'string' || !host) throw new TypeError('the host is the name of one');
+  const number = typeof port === 'string' && /^\d+$/.test(port) ? Number(port) : port;
+  if (typeof number !== 'number' || !Number.isInteger(number)) throw new TypeError('the port is a whole number');
+  if (number < 1 || number > 65_535) throw new RangeError(`the port is from 1 to 65535, not ${number}`);
+  return { host, port: number };
+}
+
+/**
+ * @param {TCPConnectionOptions} given
+ * @returns {CheckedTCPOptions}
+ * @throws {TypeError | DOMException} the latter, a NotSupportedError, for `dnsQueryType`: the server looks the target up
+ */
+export function checkedTCPOptions(given) {
+  if (typeof given !== 'object' || given === null) throw new TypeError('the options are an object');
+  const { keepAliveDelay, via } = given;
+  if (/** @type {any} */ (given).dnsQueryType !== undefined)
+    throw new DOMException('dnsQueryType: the server looks the target up, by both kinds of address', 'NotSupportedError');
+  if (keepAliveDelay !== undefined) checkNumber('keepAliveDelay', keepAliveDelay, LEAST_KEEP_ALIVE_MS);
+  const sizes = { ...DEFAULT_SIZES };
+  for (const name of /** @type {Array<keyof typeof DEFAULT_SIZES>} */ (Object.keys(sizes))) {
+    const size = given[name];
+    if (size !== undefined) sizes[name] = checkNumber(name, size, 1);
+  }
+  return { ...sizes, keepAliveDelay, via, secure: Boolean(given.secure), noDelay: Boolean(given.noDelay) };
+}
+
+/**
+ * What is asked of the server.
+ * @param {{ host: string, port: number }} target @param {TCPConnectionOptions} options
+ */
+export function tcpRequest({ host, port }, { secure, noDelay, keepAliveDelay }) {
+  return {
+    kind: 'tcp',
+    host,
+    port,
+    ...(secure && { secure }),
+    ...(noDelay && { noDelay }),
+    ...(keepAliveDelay !== undefined && { keepAliveDelay }),
+  };
+}
+
+/** @param {string} name @param {unknown} value @param {number} least @returns {number} */
+function checkNumber(name, value, least) {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > MOST_NUMBER)
+    throw new TypeError(`${name}: a whole number from ${least}`);
+  return value;
+}
