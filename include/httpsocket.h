@@ -159,7 +159,8 @@ HTTPSOCKET_EXPORT size_t httpsocket_buffered(const struct httpsocket *c);
 HTTPSOCKET_EXPORT void httpsocket_pause(struct httpsocket *c);
 HTTPSOCKET_EXPORT void httpsocket_resume(struct httpsocket *c);
 
-/* Ends the session when the program has taken all that is queued, or after `timeout_ms` (0: as long
+/* Ends the session, TCP connections included, when the program has taken all messages that are
+ * queued, or after `timeout_ms` (0: as long
  * as it takes); the program then sees end of file. on_close follows: 1000, or 1006 `close-timeout`; if
  * it was never connected and nothing was sent, what the last attempt failed with.
  * `reason` NULL: "closed"; at most 100 bytes. The first call counts. -EINVAL for another reason. */
@@ -170,6 +171,82 @@ HTTPSOCKET_EXPORT int httpsocket_close(struct httpsocket *c, const char *reason,
 HTTPSOCKET_EXPORT bool httpsocket_connected(const struct httpsocket *c);
 /* NULL while the session goes on; afterwards what on_close was given, until httpsocket_free(). */
 HTTPSOCKET_EXPORT const struct httpsocket_end *httpsocket_ended(const struct httpsocket *c);
+
+/* ---- TCP connections, made by the server (docs/protocol.md, section 10) ----
+ *
+ * A connection to HOST:PORT that the server opens for this client's origin, if script access allows
+ * it (docs/access.md). It rides on the session: it survives lost connections like messages do, and
+ * ends with the session. A server without a program for it has `/.httpsocket/connect`.
+ *
+ * The handle is the library's: it is dead after on_close, after httpsocket_tcp_reset(), and after
+ * httpsocket_free(). A target that was refused is not asked again by this process before the time
+ * that the refusal said is over; it is then refused here, with `banned`. So it is with programs: a
+ * client of one that is banned ends with 4429 `banned`, or waits, as `retry` says.
+ */
+struct httpsocket_tcp;
+
+struct httpsocket_tcp_peer {
+    const char *remote_address, *local_address; /* of the server's socket; may be empty */
+    uint16_t remote_port, local_port;
+};
+
+/* Why it is over. A `reason` that is empty: both directions were complete, and everything has
+ * arrived. Otherwise a token: one of script access, or `banned`, `target-refused`,
+ * `connect-timeout`, `tls-failed`, `connection-reset`, `idle-timeout`, `revoked`, `overload`,
+ * `stream-unsupported`, or `session-over`, where `message` is the session's reason. */
+struct httpsocket_tcp_end {
+    const char *reason;
+    const char *message; /* for people; may be empty */
+    int64_t retry_s;     /* not to come back before; -1: nothing was said */
+};
+
+struct httpsocket_tcp_options {
+    size_t size;      /* sizeof(struct httpsocket_tcp_options); what follows may be zero but for
+                         host and port */
+    const char *host; /* a name in ASCII (A-labels), or an address; at most 255 bytes */
+    uint16_t port;
+    bool secure;   /* TLS from the server to the target, whose certificate has to be for `host` */
+    bool no_delay; /* TCP_NODELAY at the target */
+    bool own_pace; /* what on_data gives is taken only by httpsocket_tcp_consumed() */
+    uint64_t keep_alive_ms; /* TCP keep-alive at the target; 0: none */
+    void *user;
+
+    /* All may be NULL. */
+    void (*on_open)(struct httpsocket_tcp *t, const struct httpsocket_tcp_peer *peer);
+    void (*on_data)(struct httpsocket_tcp *t, const void *data, size_t size);
+    /* The target has ended its side. Without on_end ours ends too. */
+    void (*on_end)(struct httpsocket_tcp *t);
+    /* There is room again after a write that was cut short. */
+    void (*on_room)(struct httpsocket_tcp *t);
+    /* The last callback; once. */
+    void (*on_close)(struct httpsocket_tcp *t, const struct httpsocket_tcp_end *end);
+};
+
+/* Begins one, at once or when the server allows one more. -EINVAL: an option is wrong. -EPIPE: the
+ * session is over or closing. -ENOMEM. */
+HTTPSOCKET_EXPORT int httpsocket_tcp_open(struct httpsocket *c,
+                                          const struct httpsocket_tcp_options *options,
+                                          struct httpsocket_tcp **ret);
+HTTPSOCKET_EXPORT void *httpsocket_tcp_user(const struct httpsocket_tcp *t);
+HTTPSOCKET_EXPORT struct httpsocket *httpsocket_tcp_client(const struct httpsocket_tcp *t);
+
+/* Takes a copy of the first of them and returns how many; if not all, on_room follows. They may be
+ * written before on_open. -EPIPE after httpsocket_tcp_finish(). -ENOMEM: the connection is over, the
+ * handle dead, without a callback. */
+HTTPSOCKET_EXPORT int64_t httpsocket_tcp_write(struct httpsocket_tcp *t, const void *data,
+                                               size_t size);
+/* How many bytes a write would take now. */
+HTTPSOCKET_EXPORT size_t httpsocket_tcp_room(const struct httpsocket_tcp *t);
+/* Bytes that were written and that the server has not yet got. */
+HTTPSOCKET_EXPORT size_t httpsocket_tcp_buffered(const struct httpsocket_tcp *t);
+/* With `own_pace`: `size` bytes more of those that on_data gave are done with. What is not holds
+ * the target back, at 1 MiB. */
+HTTPSOCKET_EXPORT void httpsocket_tcp_consumed(struct httpsocket_tcp *t, size_t size);
+/* Ends our side, after all that was written. */
+HTTPSOCKET_EXPORT void httpsocket_tcp_finish(struct httpsocket_tcp *t);
+/* Both sides at once; what is on its way is lost. No callback. `reason` NULL: "aborted"; a token of
+ * a-z 0-9 - below 64 bytes, otherwise -EINVAL. */
+HTTPSOCKET_EXPORT int httpsocket_tcp_reset(struct httpsocket_tcp *t, const char *reason);
 
 /* ---- messages as lines: the form of a page program's descriptor 3 (docs/page-programs.md) ---- */
 

@@ -13,6 +13,8 @@ enum {
     OPTION_TIMEOUT,
     OPTION_NO_RECONNECT,
     OPTION_EXEC,
+    OPTION_VIA,
+    OPTION_SECURE,
 };
 
 static const struct option long_options[] = {
@@ -23,23 +25,30 @@ static const struct option long_options[] = {
     {"quiet", no_argument, NULL, 'q'},
     {"no-reconnect", no_argument, NULL, OPTION_NO_RECONNECT},
     {"exec", required_argument, NULL, OPTION_EXEC},
+    {"via", required_argument, NULL, OPTION_VIA},
+    {"secure", no_argument, NULL, OPTION_SECURE},
     {NULL, 0, NULL, 0},
 };
 
 static void print_usage(FILE *to, const struct client_usage *usage)
 {
+    fprintf(to, "usage: httpsocket %s\n\n", usage->text);
+    if (usage->tcp)
+        fprintf(
+            to,
+            "  --via URL          the server that makes the connection, or a program behind it\n"
+            "  --secure           TLS from there to HOST, whose certificate has to be valid\n");
     fprintf(to,
-            "usage: httpsocket %s\n\n"
             "  --origin ORIGIN    what to say that we are a script of (default: the URL's own)\n"
             "  --cacert FILE      certificates (PEM) to trust, instead of the system's\n"
             "  --timeout SECONDS  %s\n",
-            usage->text,
             usage->lasting ? "give up after so long without a connection (default: never)"
                            : "for all of it (default: 30)");
     if (usage->lasting)
         fprintf(to, "  --no-reconnect     end with the first lost connection\n"
-                    "  --exec COMMAND     a shell command whose stdin and stdout have the lines\n"
                     "  -q, --quiet        don't tell of lost connections on stderr\n");
+    if (usage->exec)
+        fprintf(to, "  --exec COMMAND     a shell command whose stdin and stdout have the lines\n");
 }
 
 static bool read_seconds(const char *text, uint64_t *ret_ms)
@@ -85,7 +94,13 @@ static int take(int option, const struct client_usage *usage, struct client_opti
         return usage->lasting ? -1 : wrong(usage);
     case OPTION_EXEC:
         o->exec = optarg;
-        return usage->lasting ? -1 : wrong(usage);
+        return usage->exec ? -1 : wrong(usage);
+    case OPTION_VIA:
+        o->via = optarg;
+        return usage->tcp ? -1 : wrong(usage);
+    case OPTION_SECURE:
+        o->secure = true;
+        return usage->tcp ? -1 : wrong(usage);
     }
     return wrong(usage);
 }

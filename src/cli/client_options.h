@@ -1,4 +1,5 @@
-/* client_options.h - what `connect`, `emit` and `call` have in common: options, and how an end reads. */
+/* client_options.h - what `connect`, `emit`, `call` and `tcp` have in common: options, and how an end reads.
+ */
 #ifndef CLI_CLIENT_OPTIONS_H
 #define CLI_CLIENT_OPTIONS_H
 
@@ -10,19 +11,22 @@ struct client_options {
     struct httpsocket_options client;
     uint64_t timeout_ms; /* 0: none was given */
     const char *exec;    /* NULL: none */
-    bool quiet;
+    const char *via;     /* of tcp: the server's URL; NULL: none was given */
+    bool quiet, secure;
     char **words; /* what is no option: borrowed from argv */
     int word_count;
 };
 
-/* What a command is called and takes. `exec`: --exec and --no-reconnect are among it. */
+/* What a command is called and takes. `lasting`: it stays connected, with --no-reconnect and -q. */
 struct client_usage {
     const char *text;
     int words_min, words_max;
     bool lasting;
+    bool exec; /* --exec */
+    bool tcp;  /* --via, --secure */
 };
 
-/* -1: go on; otherwise the exit status, all said. */
+/* -1: go on, the first word being the URL; otherwise the exit status, all said. */
 int client_options_read(int argc, char **argv, const struct client_usage *usage,
                         struct client_options *ret);
 /* NULL: said why. */

@@ -17,6 +17,7 @@ enum cli_status {
 int connect_command(int argc, char **argv);
 int emit_command(int argc, char **argv);
 int call_command(int argc, char **argv);
+int tcp_command(int argc, char **argv);
 int policy_command(int argc, char **argv);
 int policy_test_command(int argc, char **argv);
 int policy_record_command(int argc, char **argv);

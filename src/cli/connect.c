@@ -5,16 +5,15 @@
  * Whoever is slow makes the other side wait: stdout by a pause, the program by not reading stdin.
  */
 #include "cli/child.h"
+#include "cli/client_life.h"
 #include "cli/client_options.h"
 #include "cli/output.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,7 +34,8 @@ struct bridge {
     uint64_t lines;
     uint64_t calls_open; /* of ours, not answered */
     bool full;           /* until on_room */
-    bool terminal, quiet, down, failed;
+    bool terminal, failed;
+    struct client_news news;
     const char *in_name, *out_name;
 };
 
@@ -63,19 +63,14 @@ static void on_room(struct httpsocket *c)
 static void on_lost(struct httpsocket *c, const struct httpsocket_end *why)
 {
     struct bridge *b = httpsocket_user(c);
-    if (!b->down && !b->quiet)
-        fprintf(stderr, "httpsocket: no connection: %s; trying again\n",
-                *why->reason ? why->reason : "lost");
-    b->down = true;
+    client_news_lost(&b->news, why);
 }
 
 static void on_open(struct httpsocket *c, bool resumed)
 {
     struct bridge *b = httpsocket_user(c);
     (void)resumed;
-    if (b->down && !b->quiet)
-        fprintf(stderr, "httpsocket: connected\n");
-    b->down = false;
+    client_news_open(&b->news);
 }
 
 /* ---- our lines ---- */
@@ -205,11 +200,11 @@ static void send_lines(struct bridge *b)
 
 static void take_signal(struct bridge *b)
 {
-    struct signalfd_siginfo info;
-    if (read(b->signals, &info, sizeof(info)) != sizeof(info))
+    int number = client_signals_take(b->signals);
+    if (number == 0)
         return;
     if (b->failed)
-        _exit(128 + (int)info.ssi_signo); /* asked twice */
+        _exit(128 + number); /* asked twice */
     abandon_input(b);
     httpsocket_close(b->c, "interrupted", INTERRUPT_MS);
 }
@@ -263,17 +258,6 @@ static int run(struct bridge *b)
     return result < 0 || b->failed || (b->out.error && b->out_name) ? CLI_FAILURE : status;
 }
 
-static void watch_signals(struct bridge *b)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    b->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
 static int end_child(const struct child *child, int status)
 {
     int how = child_wait(child);
@@ -292,13 +276,13 @@ static int connect_lines(struct client_options *o)
                        .out = {.fd = STDOUT_FILENO},
                        .in_name = "stdin",
                        .out_name = "stdout",
-                       .quiet = o->quiet};
+                       .news = {.quiet = o->quiet}};
     struct child child = {0};
     o->client.user = &b;
     b.c = client_options_open(o);
     if (!b.c)
         return CLI_USAGE;
-    watch_signals(&b);
+    b.signals = client_signals_watch();
     int error = o->exec ? child_start(o->exec, &child) : 0;
     if (error) {
         fprintf(stderr, "httpsocket: %s: %s\n", o->exec, strerror(error));
@@ -323,7 +307,8 @@ static int connect_lines(struct client_options *o)
 
 int connect_command(int argc, char **argv)
 {
-    static const struct client_usage usage = {"connect [OPTIONS] URL", 1, 1, true};
+    static const struct client_usage usage = {"connect [OPTIONS] URL", 1, 1, .lasting = true,
+                                              .exec = true};
     struct client_options o;
     int status = client_options_read(argc, argv, &usage, &o);
     if (status >= 0)

@@ -11,6 +11,7 @@ static const struct command {
     {"connect", "events of a program as lines on stdin and stdout", connect_command},
     {"emit", "send a program one event", emit_command},
     {"call", "call a program, print its answers", call_command},
+    {"tcp", "a TCP connection by way of a server, on stdin and stdout", tcp_command},
     {"policy", "explain, test and write script-access policies", policy_command},
 };
 enum {

@@ -160,6 +160,7 @@ struct httpsocket *httpsocket_new(const struct httpsocket_options *options, char
     }
     watch_init(&c->clock, clock_rang);
     list_init(&c->calls);
+    streams_set_up(c);
     c->clock_due_ms = UINT64_MAX;
     c->next_call = CLIENT_CALLS_FROM;
     if (!options_fit(options)) {
@@ -198,6 +199,7 @@ void httpsocket_free(struct httpsocket *c)
     c->processing = true;
     c->options = (struct httpsocket_options){.retry = HTTPSOCKET_RETRY_NEVER};
     calls_drop(c);
+    tcp_drop(c);
     if (c->peer)
         say_goodbye(c);
     struct end end = {.code = 1001};

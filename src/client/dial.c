@@ -42,9 +42,18 @@ struct end dial_refusal(const struct http_response *response)
     return end;
 }
 
+/* One that is longer than anybody's widens no ban. */
+static void take_policy_path(struct dial *d, const struct http_response *response)
+{
+    struct slice path = http_response_once(response, SLICE_LITERAL("access-control-policy-path"));
+    if (path.len < sizeof(d->policy_path))
+        snprintf(d->policy_path, sizeof(d->policy_path), "%.*s", SLICE_ARG(path));
+}
+
 static void judge(struct dial *d, const struct http_response *response)
 {
     if (response->status != 101) {
+        take_policy_path(d, response);
         struct end why = dial_refusal(response);
         dial_stop(d);
         d->ops->failed(d, &why);
@@ -169,10 +178,19 @@ static void on_answer(struct resolve *l, const struct resolve_answer *answer)
 }
 
 /* Not from inside dial_start(). */
-static void lookup_failed(struct timer *timer)
+static void tell_refused(struct timer *timer)
 {
     struct dial *d = container_of(timer, struct dial, later);
-    fail(d, 1006, strerrordesc_np(-d->error));
+    dial_stop(d);
+    d->ops->failed(d, &d->refused);
+}
+
+void dial_refuse(struct loop *loop, struct dial *d, const struct end *why,
+                 const struct dial_ops *ops)
+{
+    *d = (struct dial){.loop = loop, .ops = ops, .refused = *why};
+    timer_init(&d->later, tell_refused);
+    timer_start(loop, &d->later, 0);
 }
 
 /* Addresses that nobody has to be asked for: literals, and the names of RFC 6761, 6.3. Returns how
@@ -197,7 +215,7 @@ void dial_start(struct loop *loop, struct dial *d, const struct dial_target *tar
                 const char *subprotocols, const struct dial_ops *ops)
 {
     *d = (struct dial){.loop = loop, .target = target, .ops = ops};
-    timer_init(&d->later, lookup_failed);
+    timer_init(&d->later, tell_refused);
     snprintf(d->subprotocols, sizeof(d->subprotocols), "%s", subprotocols);
     struct net_address known[2];
     int count = find_known(d, known);
@@ -205,11 +223,12 @@ void dial_start(struct loop *loop, struct dial *d, const struct dial_target *tar
         connect_to(d, known, count);
         return;
     }
-    d->error =
+    int error =
         resolve_start(loop, &d->lookup, target->host, target->origin.authority.port, on_answer);
-    if (!d->error)
-        return;
-    timer_start(loop, &d->later, 0);
+    if (error) {
+        struct end why = end_make(1006, slice_of(strerrordesc_np(-error)));
+        dial_refuse(loop, d, &why, ops);
+    }
 }
 
 void dial_stop(struct dial *d)

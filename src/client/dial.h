@@ -39,18 +39,22 @@ struct dial {
     const struct dial_ops *ops;
     struct resolve lookup;
     struct race race;
-    int error;             /* why no look-up could be begun */
+    struct end refused;    /* what was found before anything was begun */
     struct timer later;    /* tells it */
     struct stream *stream; /* owned while the handshake goes on */
     char *head;            /* what has come of the response */
     size_t head_len;
     char key[WS_KEY_SIZE];
     char subprotocols[256];
+    char policy_path[256]; /* Access-Control-Policy-Path of a refusal; empty: none */
 };
 
 /* `subprotocols`: what to offer; at most 255 bytes. Its first one has to be chosen. */
 void dial_start(struct loop *loop, struct dial *d, const struct dial_target *target,
                 const char *subprotocols, const struct dial_ops *ops);
+/* The same without a connection: it fails with `why`. */
+void dial_refuse(struct loop *loop, struct dial *d, const struct end *why,
+                 const struct dial_ops *ops);
 /* No callback after this. Also of one that is zeroed or has answered. */
 void dial_stop(struct dial *d);
 

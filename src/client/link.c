@@ -2,6 +2,9 @@
  * 3 to 5). parts.h has the diagram. */
 #include "client/parts.h"
 
+#include "client/away.h"
+#include "proto/channel_frame.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +40,7 @@ void link_say(struct httpsocket *c, const char *text)
 static void discard(struct httpsocket *c)
 {
     watch_end(c);
+    streams_detach(c);
     timer_stop(&c->ack);
     timer_stop(&c->retry);
     dial_stop(&c->dial);
@@ -73,6 +77,7 @@ static void part(struct httpsocket *c, const struct end *end)
     static const struct ws_peer_ops ops = {.on_message = part_message, .on_end = parted};
     if (!c->peer)
         return;
+    streams_detach(c);
     c->parting = c->peer;
     c->peer = NULL;
     ws_peer_own(c->parting, &ops, c);
@@ -91,6 +96,7 @@ void link_end(struct httpsocket *c, const struct end *end)
     timer_stop(&c->finish);
     timer_stop(&c->work);
     set_state(c, CLIENT_OVER);
+    tcp_fail(c);
     calls_fail(c);
     if (c->options.on_close)
         c->options.on_close(c, &c->public_end);
@@ -167,18 +173,30 @@ static void closed(struct httpsocket *c, const struct end *end)
 
 static void on_message(struct ws_peer *peer, enum ws_op op, struct bytes data)
 {
-    receive(ws_peer_owner(peer), op == WS_OP_BINARY, slice_from_bytes(data));
+    struct httpsocket *c = ws_peer_owner(peer);
+    if (op == WS_OP_BINARY && channel_frame_is(slice_from_bytes(data)))
+        streams_receive(c, data);
+    else
+        receive(c, op == WS_OP_BINARY, slice_from_bytes(data));
+}
+
+static void on_drain(struct ws_peer *peer)
+{
+    streams_drained(ws_peer_owner(peer));
 }
 
 static void on_peer_end(struct ws_peer *peer, unsigned code, struct slice reason)
 {
     struct httpsocket *c = ws_peer_owner(peer);
+    streams_detach(c);
     c->peer = NULL;
     struct end end = end_make(code, reason);
+    away_keep_program(&c->target, &end, "");
     closed(c, &end);
 }
 
-static const struct ws_peer_ops peer_ops = {.on_message = on_message, .on_end = on_peer_end};
+static const struct ws_peer_ops peer_ops = {
+    .on_message = on_message, .on_drain = on_drain, .on_end = on_peer_end};
 
 static void dial_opened(struct dial *d, struct stream *stream, struct bytes rest)
 {
@@ -194,10 +212,19 @@ static void dial_opened(struct dial *d, struct stream *stream, struct bytes rest
 
 static void dial_failed(struct dial *d, const struct end *why)
 {
-    closed(container_of(d, struct httpsocket, dial), why);
+    struct httpsocket *c = container_of(d, struct httpsocket, dial);
+    away_keep_program(&c->target, why, d->policy_path);
+    closed(c, why);
 }
 
 static const struct dial_ops dial_ops = {dial_opened, dial_failed};
+
+static void dial_banned(struct dial *d, const struct end *why)
+{
+    closed(container_of(d, struct httpsocket, dial), why);
+}
+
+static const struct dial_ops banned_ops = {NULL, dial_banned};
 
 static void connect_now(struct httpsocket *c)
 {
@@ -208,6 +235,13 @@ static void connect_now(struct httpsocket *c)
                  c->welcome.session, (unsigned long long)c->received);
     set_state(c, CLIENT_CONNECTING);
     c->said_close = false;
+    uint32_t banned_s = away_from_program(&c->target);
+    if (banned_s) {
+        struct end banned = end_make(4429, SLICE_LITERAL("banned"));
+        banned.retry_s = banned_s;
+        dial_refuse(c->loop, &c->dial, &banned, &banned_ops);
+        return;
+    }
     dial_start(c->loop, &c->dial, &c->target, offer, &dial_ops);
     timer_start(c->loop, &c->retry, ATTEMPT_MS);
 }
@@ -254,6 +288,7 @@ void link_opened(struct httpsocket *c, const struct welcome *welcome)
     timer_stop(&c->give_up);
     pace_opened(&c->pace, loop_now_ms(c->loop));
     watch_begin(c);
+    streams_attach(c);
     if (c->paused)
         ws_peer_pause(c->peer);
     client_wake(c);
@@ -285,7 +320,7 @@ static void finish_over(struct timer *timer)
 
 static void tell_room(struct httpsocket *c)
 {
-    if (!c->wants_room || c->out.kept.bytes > c->options.buffer_max / 2)
+    if (!c->wants_room || c->state == CLIENT_OVER || c->out.kept.bytes > c->options.buffer_max / 2)
         return;
     c->wants_room = false;
     if (c->options.on_room)
@@ -300,7 +335,8 @@ void link_pump(struct httpsocket *c)
             struct slice piece = slice_make(m->data, m->len);
             ws_peer_send(c->peer, m->binary ? WS_OP_BINARY : WS_OP_TEXT, &piece, 1);
         }
-        if (c->finishing && !c->out.kept.first)
+        tcp_turns(c);
+        if (c->state == CLIENT_OPEN && c->finishing && !c->out.kept.first)
             say_close(c);
     } else if (c->state == CLIENT_WAITING && nothing_to_come_back_for(c)) {
         struct end last = c->end;

@@ -6,6 +6,7 @@
  *   link.c      the connection: dial, greet, lose, come back, end
  *   receive.c   what comes: the protocol's own, and messages
  *   calls.c     calls that wait for their answers
+ *   streams.c   byte streams on the connection; tcp.c TCP connections over them
  *   watch.c     is the server alive? and does it know that we are?
  */
 #ifndef CLIENT_PARTS_H
@@ -18,6 +19,7 @@
 #include "client/pace.h"
 #include "client/welcome.h"
 #include "proto/message.h"
+#include "session/channels.h"
 #include "ws/peer.h"
 
 #define CLIENT_KEY_LEN 24
@@ -64,6 +66,11 @@ struct httpsocket {
     struct welcome welcome; /* the last one */
     uint64_t received, acknowledged;
     size_t unacknowledged_bytes;
+    struct channels *channels; /* NULL: no stream was opened */
+    struct channels_config channels_config;
+    struct channels_counts channels_counts;
+    struct timer tell; /* for channels_tell() */
+    struct list tcp_waiting, tcp;
     struct end end;       /* the end; before: what the last failure was */
     struct end announced; /* code 0: no */
     struct httpsocket_end public_end;
@@ -115,6 +122,29 @@ bool calls_answered(struct httpsocket *c, const struct httpsocket_message *m);
 void calls_fail(struct httpsocket *c);
 /* Without telling. */
 void calls_drop(struct httpsocket *c);
+
+/* ---- streams.c ---- */
+
+void streams_set_up(struct httpsocket *c);
+/* There is somebody who wants one. False without memory. */
+bool streams_begin(struct httpsocket *c);
+/* `.welcome` has come. */
+void streams_attach(struct httpsocket *c);
+/* Before the connection goes. */
+void streams_detach(struct httpsocket *c);
+void streams_receive(struct httpsocket *c, struct bytes frame);
+void streams_drained(struct httpsocket *c);
+/* All are over, and those who have one hear `json`. */
+void streams_end(struct httpsocket *c, struct slice json);
+
+/* ---- tcp.c ---- */
+
+/* Opens those that wait, as far as the server allows. */
+void tcp_turns(struct httpsocket *c);
+/* The session is over: all are, and hear it. */
+void tcp_fail(struct httpsocket *c);
+/* Without telling anybody but the server. */
+void tcp_drop(struct httpsocket *c);
 
 /* ---- watch.c ---- */
 

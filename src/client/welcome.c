@@ -39,6 +39,8 @@ static const char *take_fields(const json_t *object, struct welcome *w)
         return ".welcome without ping";
     if (!take_number(object, "grace", 0, &w->grace_ms))
         return ".welcome without grace";
+    if (json_object_get(object, "streams") && !take_number(object, "streams", 0, &w->streams))
+        return ".welcome with streams that are no number";
     return NULL;
 }
 

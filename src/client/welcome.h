@@ -10,6 +10,7 @@ struct welcome {
     char session[WELCOME_SESSION_LEN + 1];
     bool resumed;
     uint64_t received, window, message_max, ping_ms, grace_ms;
+    uint64_t streams; /* 0: it carries none */
 };
 
 /* NULL, or what is wrong with it. */

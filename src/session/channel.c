@@ -171,6 +171,11 @@ size_t channel_writable(const struct channel *c)
     return kept < window ? window - kept : 0;
 }
 
+size_t channel_kept(const struct channel *c)
+{
+    return channel_out_kept(&c->out);
+}
+
 /* What was written goes out, if it could be kept. */
 static bool written(struct channel *c, bool kept)
 {

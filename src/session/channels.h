@@ -116,6 +116,8 @@ uint32_t channel_number(const struct channel *c);
 
 /* How many bytes may be written now. */
 size_t channel_writable(const struct channel *c);
+/* How many were written and are not received. */
+size_t channel_kept(const struct channel *c);
 /* Copies. At most channel_writable(). False without memory: the channel has been reset with
  * `overload`, the pointer is dead. */
 bool channel_write(struct channel *c, struct slice data);

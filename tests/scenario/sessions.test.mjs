@@ -77,7 +77,9 @@ for (const threads of [1, 4]) {
         assert.equal(answer.protocol, 'httpsocket.v1');
         const { session, ...rest } = JSON.parse(/^\.welcome (\{.*\})$/.exec(answer.first)[1]);
         assert.match(session, /^[A-Za-z0-9_-]{24}$/);
-        assert.deepEqual(rest, { resumed: false, received: 0, window: 1048576, maxMessage: 16777216, ping: 20000, grace: 20000 });
+        assert.deepEqual(rest, {
+          resumed: false, received: 0, window: 1048576, maxMessage: 16777216, ping: 20000, grace: 20000, streamWindow: 1048576, streams: 64,
+        });
         answer.socket.destroy();
       });
 

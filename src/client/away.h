@@ -1,0 +1,25 @@
+/* away.h - where the clients of this process have been told to stay away from, and how long: the
+ * library's side of docs/access.md, section 7.
+ *
+ * A ban is for the origin that a client declares; for a program by the server's origin and path, and
+ * with Access-Control-Policy-Path for all below it; for a TCP target by the server that refused it,
+ * and HOST:PORT. Kept by the process, not beyond it.
+ *
+ * Memory   16 KiB from the first ban on.
+ * Threads  Any.
+ */
+#ifndef CLIENT_AWAY_H
+#define CLIENT_AWAY_H
+
+#include "client/dial.h"
+
+/* How many seconds remain; 0: it may be asked. */
+uint32_t away_from_program(const struct dial_target *t);
+/* If `why` is a refusal that says when to come back. `policy_path` may be empty. */
+void away_keep_program(const struct dial_target *t, const struct end *why, const char *policy_path);
+
+/* The same for a TCP target; `retry_s` is what the refusal said, -1: nothing. */
+uint32_t away_from_tcp(const struct dial_target *via, const char *host, uint16_t port);
+void away_keep_tcp(const struct dial_target *via, const char *host, uint16_t port, int64_t retry_s);
+
+#endif
