@@ -67,7 +67,7 @@ static struct ban_key ban_key_of(const struct access_request *r, char text[BAN_T
     if (is_web(r)) {
         key.target = origin_write(&r->here, text);
         key.path = r->url_path;
-    } else if (target_parse(r->target, &target, &why)) {
+    } else if (target_parse(r->target, &target, &why) || why == ACCESS_TARGET_SPECIAL_NAME) {
         key.target = target_write(&target, text);
     }
     return key;
@@ -145,9 +145,20 @@ static enum step check_same_origin(struct access *a, struct access_check *c)
 
 /* ---- 3, 4: the target, the operator ---- */
 
+static bool is_this_machine(const struct access *a, const struct access_check *c)
+{
+    struct slice host = slice_of(c->result.target.host);
+    for (size_t i = 0; i < a->config->own_count; i++)
+        if (slice_equal(authority_host(&a->config->own[i].authority), host))
+            return true;
+    return c->request.here_known && slice_equal(authority_host(&c->request.here.authority), host);
+}
+
+/* A name that is not in the DNS, such as `localhost`, can be nobody's but ours. */
 static enum step check_target(struct access *a, struct access_check *c)
 {
-    if (!c->target_known)
+    bool own = c->target_fault == ACCESS_TARGET_SPECIAL_NAME && is_this_machine(a, c);
+    if (!c->target_known && !own)
         return refuse(c, c->target_fault);
     access_trace(a->trace, "target", "%s port %u", c->result.target.host, c->result.target.port);
     return STEP_NEXT;
@@ -202,15 +213,6 @@ static enum step check_program(struct access *a, struct access_check *c)
 }
 
 /* ---- this machine; the record ---- */
-
-static bool is_this_machine(const struct access *a, const struct access_check *c)
-{
-    struct slice host = slice_of(c->result.target.host);
-    for (size_t i = 0; i < a->config->own_count; i++)
-        if (slice_equal(authority_host(&a->config->own[i].authority), host))
-            return true;
-    return c->request.here_known && slice_equal(authority_host(&c->request.here.authority), host);
-}
 
 static enum step check_self(struct access *a, struct access_check *c)
 {

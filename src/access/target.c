@@ -111,9 +111,9 @@ bool target_parse(struct slice text, struct target *ret, enum access_reason *why
         return refuse(why, ACCESS_TARGET_SYNTAX);
     if (is_number_label(last_label(slice_of(t.host))))
         return refuse(why, ACCESS_TARGET_IP_LITERAL);
+    *ret = t;
     if (name_is_special(slice_of(t.host)))
         return refuse(why, ACCESS_TARGET_SPECIAL_NAME);
-    *ret = t;
     return true;
 }
 
