@@ -635,9 +635,9 @@ HS_STATIC int hs_close(struct hs_page *page, const char *reason)
     return reason ? hs_post_text(page, ".close", "reason", reason) : hs_post(page, ".close", NULL);
 }
 
-/* `.listen`, `.unlisten`, `.dom` and `.tcp`, as docs/page-programs.md has them: `command` with its dot,
+/* `.listen`, `.dom`, `.subscribe`, `.publish`, `.tcp` and so on, as docs/page-programs.md has them: `command` with its dot,
  * hs_command(page, ".listen", "{\"on\":\"click\",\"select\":\"#test\",\"as\":\"test_click\"}"). What the
- * server has to say of them comes to the functions of hs_on(page, ".problem", ...) and ".tcp". */
+ * server has to say of them comes to the functions of hs_on(page, ".problem", ...), ".topic" and so on. */
 HS_STATIC int hs_command(struct hs_page *page, const char *command, const char *json)
 {
     return *command == '.' && hs_name_ok(command + 1) ? hs_post(page, command, json) : -EINVAL;

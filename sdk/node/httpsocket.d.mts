@@ -14,6 +14,9 @@ export function html(texts: TemplateStringsArray, ...values: unknown[]): Html;
  * @typedef {(data: any) => any} Handler
  * @typedef {{ as?: string, select?: string, target?: string, fields?: string[], keys?: string | string[], prevent?: boolean, stop?: boolean, once?: boolean,
  *   passive?: boolean, capture?: boolean, coalesce?: boolean, throttle?: number, debounce?: number, maxAge?: number }} ListenOptions
+ * @typedef {{ history?: number, last?: boolean, presence?: unknown, watch?: boolean, self?: boolean, to?: 'page' }} SubscribeOptions
+ * @typedef {{ name: string, publish: (event: string, data?: unknown, options?: { keep?: boolean }) => Room, presence: (handler: Handler) => void,
+ *   subscribed: (handler: Handler) => void, stop: () => Room }} Topic
  * @typedef {{ type?: string, status?: number, headers?: Record<string, string> }} AnswerOptions
  */
 /**
@@ -174,6 +177,17 @@ export class Page {
         command: string;
         message: string;
     }) => any): this;
+    /**
+     * Hears what programs of this server publish in the topic: {event, data, from, seq, time, …}. Options are those of `.subscribe`.
+     * @param {string} topic @param {SubscribeOptions | Handler} [options] @param {Handler} [handler] @returns {Topic}
+     */
+    subscribe(topic: string, options?: SubscribeOptions | Handler, handler?: Handler): Topic;
+    /** @param {string} topic */
+    unsubscribe(topic: string): Room;
+    /** An event for all that are subscribed to the topic. `keep: true`: it is the topic's last value. @param {string} topic @param {string} event @param {unknown} [data] @param {{ keep?: boolean }} [options] */
+    publish(topic: string, event: string, data?: unknown, options?: {
+        keep?: boolean;
+    }): Room;
     /** The page's TCPConnections are refused, all of them. @param {number} [retry] seconds */
     refuseTcp(retry?: number): Room;
     /**
@@ -234,6 +248,23 @@ export type ListenOptions = {
     throttle?: number;
     debounce?: number;
     maxAge?: number;
+};
+export type SubscribeOptions = {
+    history?: number;
+    last?: boolean;
+    presence?: unknown;
+    watch?: boolean;
+    self?: boolean;
+    to?: "page";
+};
+export type Topic = {
+    name: string;
+    publish: (event: string, data?: unknown, options?: {
+        keep?: boolean;
+    }) => Room;
+    presence: (handler: Handler) => void;
+    subscribed: (handler: Handler) => void;
+    stop: () => Room;
 };
 export type AnswerOptions = {
     type?: string;

@@ -32,6 +32,9 @@ const ANSWERS = { '=': 'answer', '+': 'part', '!': 'failure' };
  * @typedef {(data: any) => any} Handler
  * @typedef {{ as?: string, select?: string, target?: string, fields?: string[], keys?: string | string[], prevent?: boolean, stop?: boolean, once?: boolean,
  *   passive?: boolean, capture?: boolean, coalesce?: boolean, throttle?: number, debounce?: number, maxAge?: number }} ListenOptions
+ * @typedef {{ history?: number, last?: boolean, presence?: unknown, watch?: boolean, self?: boolean, to?: 'page' }} SubscribeOptions
+ * @typedef {{ name: string, publish: (event: string, data?: unknown, options?: { keep?: boolean }) => Room, presence: (handler: Handler) => void,
+ *   subscribed: (handler: Handler) => void, stop: () => Room }} Topic
  * @typedef {{ type?: string, status?: number, headers?: Record<string, string> }} AnswerOptions
  */
 
@@ -374,6 +377,8 @@ export class Page {
   #waiting = new Map();
   /** @type {Record<'event' | 'call' | 'system', Map<string, Handler>>} */
   #handlers = { event: new Map(), call: new Map(), system: new Map() };
+  /** By the server's line, by topic. @type {Map<string, Map<string, Handler>>} */
+  #topics = new Map();
   /** @type {Set<string>} */
   #unheard = new Set();
   /** @type {NodeJS.Timeout[]} */
@@ -537,6 +542,43 @@ export class Page {
   /** Hears that the page could not do what listen() or dom() said. @param {(problem: { command: string, message: string }) => any} handler @returns {this} */
   problem(handler) {
     return this.#keep('system', '.problem', handler);
+  }
+
+  // -- topics --
+
+  /**
+   * Hears what programs of this server publish in the topic: {event, data, from, seq, time, …}. Options are those of `.subscribe`.
+   * @param {string} topic @param {SubscribeOptions | Handler} [options] @param {Handler} [handler] @returns {Topic}
+   */
+  subscribe(topic, options = {}, handler) {
+    if (typeof options === 'function') return this.subscribe(topic, {}, options);
+    if (handler) this.#ofTopic('.topic', topic, handler);
+    this.#post('.subscribe', { topic, ...options });
+    return {
+      name: topic,
+      publish: (event, data, more) => this.publish(topic, event, data, more),
+      presence: (heard) => this.#ofTopic('.presence', topic, heard),
+      subscribed: (heard) => this.#ofTopic('.subscribed', topic, heard),
+      stop: () => this.unsubscribe(topic),
+    };
+  }
+
+  /** @param {string} topic */
+  unsubscribe(topic) {
+    for (const handlers of this.#topics.values()) handlers.delete(topic);
+    return this.#post('.unsubscribe', { topic });
+  }
+
+  /** An event for all that are subscribed to the topic. `keep: true`: it is the topic's last value. @param {string} topic @param {string} event @param {unknown} [data] @param {{ keep?: boolean }} [options] */
+  publish(topic, event, data, options) {
+    return this.#post('.publish', { topic, event: checked(event), data, ...options });
+  }
+
+  /** @param {string} line @param {string} topic @param {Handler} handler */
+  #ofTopic(line, topic, handler) {
+    const handlers = this.#topics.get(line) ?? new Map();
+    if (!this.#topics.has(line)) this.#keep('system', line, (message) => handlers.get(message.topic)?.(message));
+    this.#topics.set(line, handlers.set(topic, handler));
   }
 
   // -- TCPConnections of the page --

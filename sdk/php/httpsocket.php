@@ -320,6 +320,8 @@ final class Page
     private array $functions = ['event' => [], 'call' => [], 'system' => []];
     /** @var list<array{float, float, callable}> interval, when it is due, function */
     private array $timers = [];
+    /** @var array<string, array<string, callable>> by the server's line, by topic */
+    private array $topics = [];
     /** @var array<string, true> */
     private array $unheard = [];
 
@@ -512,6 +514,37 @@ final class Page
     public function problem(callable $function): static
     {
         return $this->keep('system', '.problem', $function);
+    }
+
+    // ---- topics ----
+
+    /**
+     * Hears what programs of this server publish in the topic: an object with event, data, from, seq, time, … The options are those of
+     * `.subscribe`; `$presence` hears who is there.
+     *
+     * @param array<string, mixed> $options
+     */
+    public function subscribe(string $topic, array $options = [], ?callable $function = null, ?callable $presence = null): void
+    {
+        foreach (['.topic' => $function, '.presence' => $presence] as $line => $heard) {
+            if ($heard) {
+                $this->topics[$line][$topic] = $heard;
+                $this->functions['system'][$line] ??= fn ($message) => ($this->topics[$line][$message->topic] ?? static fn () => null)($message);
+            }
+        }
+        $this->post('.subscribe', ['topic' => $topic] + $options);
+    }
+
+    public function unsubscribe(string $topic): void
+    {
+        unset($this->topics['.topic'][$topic], $this->topics['.presence'][$topic]);
+        $this->post('.unsubscribe', ['topic' => $topic]);
+    }
+
+    /** An event for all that are subscribed to the topic. `$keep`: it is the topic's last value. */
+    public function publish(string $topic, string $event, mixed $data = null, ?bool $keep = null): void
+    {
+        $this->post('.publish', ['topic' => $topic, 'event' => self::checked($event), 'data' => $data] + ($keep === null ? [] : ['keep' => $keep]));
     }
 
     // ---- TCPConnections of the page ----

@@ -322,6 +322,20 @@ page_dom() {
     page_post .dom "$1"
 }
 
+# page_subscribe TOPIC [FIELDS], page_publish TOPIC EVENT [JSON], page_unsubscribe TOPIC: what programs of this server share; heard as the events .topic and
+# .presence. FIELDS are more of .subscribe's, such as '"history":10,"last":true'.
+page_subscribe() {
+    page_post .subscribe "{\"topic\":\"$1\"${2:+,$2}}"
+}
+
+page_publish() {
+    page_post .publish "{\"topic\":\"$1\",\"event\":\"$2\",\"data\":${3:-null}}"
+}
+
+page_unsubscribe() {
+    page_post .unsubscribe "{\"topic\":\"$1\"}"
+}
+
 # page_tcp JSON: what it thinks of TCPConnections of its page: '{"allow":false}'; '{"ask":true}', and then '{"id":7,"allow":true}' for each event .tcp
 page_tcp() {
     page_post .tcp "$1"

@@ -171,6 +171,30 @@ for (const file of LANGUAGES) {
       await close(client);
     });
 
+    test('programs share a topic: its past, what is published, who is there', async () => {
+      const topic = `"board-${file}"`;
+      const first = (await open()).client;
+      first.send(`join ${topic}`);
+      assert.equal(await first.next(/^heard/), 'heard ["stroke",{"x":1}]');
+      assert.equal(await first.next(/^here \[\{/), 'here [{"name":"py"}]');
+      const second = (await open()).client;
+      second.send(`join ${topic}`);
+      assert.equal(await second.next(/^heard/), 'heard ["stroke",{"x":1}]'); // of the past
+      assert.equal(await second.next(/^heard/), 'heard ["stroke",{"x":1}]'); // its own
+      assert.equal(await first.next(/^heard/), 'heard ["stroke",{"x":1}]');
+      second.send(`part ${topic}`);
+      second.send('echo 1');
+      await second.next(/^echo/);
+      const third = (await open()).client;
+      third.send(`join ${topic}`);
+      assert.equal(await first.next(/^heard/), 'heard ["stroke",{"x":1}]');
+      await close(third);
+      second.send('echo 2');
+      assert.equal(await second.next(/^(echo|heard)/), 'echo 2');
+      await close(first);
+      await close(second);
+    });
+
     test('thousands of numbered events each way, while the connection is cut at random', async () => {
       const proxy = await Proxy.start(server.port);
       try {

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .handlers import Function, Handlers
+from .topics import TopicCommands
 from .wire import NOTHING, checked_name
 
 
@@ -22,7 +23,7 @@ class Listener:
         return self._page.unlisten(as_=self.name)
 
 
-class Commands:
+class Commands(TopicCommands):
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
 

@@ -26,6 +26,7 @@ class Handlers:
         self._calls: dict[str, Callable[..., Any]] = {}
         self._hooks: dict[str, Callable[..., Any]] = {}
         self._timers: list[tuple[float, Callable[..., Any]]] = []
+        self._topics: dict[str, dict[str, Callable[..., Any]]] = {}  # by the server's line, by topic
         self._unheard: set[str] = set()
 
     def on(self, name: str) -> Callable[[Function], Function]:
@@ -62,6 +63,15 @@ class Handlers:
     def _system(self, name: str) -> Callable[[Function], Function]:
         return _keeper(self._hooks, name)
 
+    def _of_topic(self, line: str, topic: str, function: Function) -> Function:
+        functions = self._topics.setdefault(line, {})
+        self._hooks.setdefault(line, _by_topic(functions))
+        return _keeper(functions, topic)(function)
+
+    def _forget_topic(self, topic: str) -> None:
+        for functions in self._topics.values():
+            functions.pop(topic, None)
+
     def _complain_unheard(self, kind: str, name: str) -> None:
         if name not in self._unheard and len(self._unheard) < UNHEARD_MAX:
             self._unheard.add(name)
@@ -76,3 +86,13 @@ def _keeper(functions: dict[str, Callable[..., Any]], name: str) -> Callable[[Fu
         return function
 
     return keep
+
+
+def _by_topic(functions: dict[str, Callable[[Any], Any]]) -> Callable[[Any], Any]:
+    """One function for all topics that hands what comes to the topic's own."""
+
+    def heard(message: dict[str, Any]) -> Any:
+        function = functions.get(message["topic"])
+        return function(message) if function else None
+
+    return heard

@@ -172,6 +172,44 @@ static void problem(struct hs_page *page, const struct hs_message *m, void *arg)
     json_decref(what);
 }
 
+static void join(struct hs_page *page, const struct hs_message *m, void *arg)
+{
+    (void)arg;
+    hs_commandf(page, ".subscribe", "{\"topic\":%s,\"history\":2,\"presence\":{\"name\":\"py\"}}",
+                m->data);
+    hs_commandf(page, ".publish", "{\"topic\":%s,\"event\":\"stroke\",\"data\":{\"x\":1}}",
+                m->data);
+}
+
+static void heard(struct hs_page *page, const struct hs_message *m, void *arg)
+{
+    (void)arg;
+    json_t *event = json_loads(m->data, 0, NULL);
+    char *data = json_dumps(json_object_get(event, "data"), JSON_COMPACT | JSON_ENCODE_ANY);
+    hs_sendf(page, "heard", "[\"%s\",%s]", json_string_value(json_object_get(event, "event")),
+             data);
+    free(data);
+    json_decref(event);
+}
+
+static void who(struct hs_page *page, const struct hs_message *m, void *arg)
+{
+    (void)arg;
+    json_t *change = json_loads(m->data, 0, NULL), *here = json_object_get(change, "here");
+    json_t *first = json_array_get(here ? here : json_object_get(change, "joined"), 0);
+    json_t *one = json_object_get(first, "data");
+    char *data = one ? json_dumps(one, JSON_COMPACT) : NULL;
+    hs_sendf(page, "here", "[%s]", data ? data : "");
+    free(data);
+    json_decref(change);
+}
+
+static void part(struct hs_page *page, const struct hs_message *m, void *arg)
+{
+    (void)arg;
+    hs_commandf(page, ".unsubscribe", "{\"topic\":%s}", m->data);
+}
+
 static void leave(struct hs_page *page, const struct hs_message *m, void *arg)
 {
     (void)arg;
@@ -224,6 +262,8 @@ int main(void)
                   {"flood", flood},     {"ask", ask},
                   {"collect", collect}, {"print", print},
                   {"leave", leave},     {".attach", attached},
+                  {"join", join},       {"part", part},
+                  {".topic", heard},    {".presence", who},
                   {"watch", watch},     {"test_click", clicked},
                   {".problem", problem}},
       calls[] = {{"report", report}, {"add", add},         {"same", same},

@@ -46,6 +46,12 @@ page
     await page.dom({ select: '#a', remove: true }, { select: '#b', focus: true });
   })
   .problem(({ command }) => page.send('told', ['problem', command]))
+  .on('join', (topic) => {
+    const board = page.subscribe(topic, { history: 2, presence: { name: 'py' } }, ({ event, data }) => page.send('heard', [event, data]));
+    board.presence(({ here, joined }) => page.send('here', (here ?? joined ?? []).map((one) => one.data)));
+    return board.publish('stroke', { x: 1 });
+  })
+  .on('part', (topic) => page.unsubscribe(topic))
   .on('leave', (reason) => page.close(reason))
   .attached(({ resumed }) => page.send('told', ['attach', resumed]))
   .ended(() => console.error('ended'));

@@ -55,6 +55,16 @@ $page->on('watch', function () use ($page) {
     $page->dom(['select' => '#a', 'remove' => true], ['select' => '#b', 'focus' => true]);
 });
 $page->problem(fn ($what) => $page->send('told', ['problem', $what->command]));
+$page->on('join', function ($topic) use ($page) {
+    $page->subscribe(
+        $topic,
+        ['history' => 2, 'presence' => ['name' => 'py']],
+        fn ($event) => $page->send('heard', [$event->event, $event->data]),
+        fn ($change) => $page->send('here', array_column($change->here ?? $change->joined ?? [], 'data')),
+    );
+    $page->publish($topic, 'stroke', ['x' => 1]);
+});
+$page->on('part', fn ($topic) => $page->unsubscribe($topic));
 $page->on('leave', fn ($reason) => $page->close($reason));
 $page->attached(fn ($info) => $page->send('told', ['attach', $info->resumed]));
 $page->ended(fn () => fwrite(STDERR, "ended\n"));

@@ -101,6 +101,26 @@ def problem(what):
     page.send("told", ["problem", what["command"]])
 
 
+@page.on("join")
+def join(topic):
+    board = page.subscribe(topic, history=2, presence={"name": "py"})
+
+    @board
+    def heard(event):
+        page.send("heard", [event["event"], event["data"]])
+
+    @board.presence
+    def who(change):
+        page.send("here", [one["data"] for one in change.get("here", change.get("joined", []))])
+
+    board.publish("stroke", {"x": 1})
+
+
+@page.on("part")
+def part(topic):
+    page.unsubscribe(topic)
+
+
 @page.on("leave")
 def leave(reason):
     page.close(reason)

@@ -56,6 +56,13 @@ while page_next; do
         page_dom '[{"select":"#a","remove":true},{"select":"#b","focus":true}]' ;;
     test_click) page_send clicked "$data" ;;
     .problem) page_send told "[\"problem\",$(page_string "$(page_get command)")]" ;;
+    join)
+        topic=$(page_get '')
+        page_subscribe "$topic" '"history":2,"presence":{"name":"py"}'
+        page_publish "$topic" stroke '{"x":1}' ;;
+    .topic) page_send heard "[$(page_string "$(page_get event)"),$(page_get data)]" ;;
+    .presence) here=$(page_get here.0.data || page_get joined.0.data) || here=; page_send here "[$here]" ;;
+    part) page_unsubscribe "$(page_get '')" ;;
     leave) page_close "$(page_get '')" ;;
     .attach) page_send told "[\"attach\",$(page_get resumed)]" ;;
     .*) ;;

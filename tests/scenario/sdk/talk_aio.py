@@ -104,6 +104,26 @@ async def problem(what):
     await page.send("told", ["problem", what["command"]])
 
 
+@page.on("join")
+async def join(topic):
+    board = page.subscribe(topic, history=2, presence={"name": "py"})
+
+    @board
+    async def heard(event):
+        await page.send("heard", [event["event"], event["data"]])
+
+    @board.presence
+    async def who(change):
+        await page.send("here", [one["data"] for one in change.get("here", change.get("joined", []))])
+
+    await board.publish("stroke", {"x": 1})
+
+
+@page.on("part")
+async def part(topic):
+    await page.unsubscribe(topic)
+
+
 @page.on("leave")
 async def leave(reason):
     await page.close(reason)

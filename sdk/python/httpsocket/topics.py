@@ -1,0 +1,67 @@
+"""Topics that programs of one server share (docs/page-programs.md), as a program sees them."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .handlers import Function, Handlers
+from .wire import NOTHING, checked_name
+
+if TYPE_CHECKING:
+    from .commands import Commands
+
+
+class Topic:
+    """A subscription. As a decorator it takes the function that hears the events: {"event", "data", "from", "seq", "time", …}."""
+
+    def __init__(self, page: Commands, handlers: Handlers, name: str) -> None:
+        self._page, self._handlers, self.name = page, handlers, name
+
+    def __call__(self, function: Function) -> Function:
+        return self._handlers._of_topic(".topic", self.name, function)
+
+    def presence(self, function: Function) -> Function:
+        """Decorates what hears who is there: {"here"}, or {"joined", "left"}."""
+        return self._handlers._of_topic(".presence", self.name, function)
+
+    def subscribed(self, function: Function) -> Function:
+        """Decorates what hears that it has begun: {"id", "seq"}."""
+        return self._handlers._of_topic(".subscribed", self.name, function)
+
+    def publish(self, event: str, data: Any = NOTHING, *, keep: bool | None = None) -> Any:
+        return self._page.publish(self.name, event, data, keep=keep)
+
+    def stop(self) -> Any:
+        return self._page.unsubscribe(self.name)
+
+
+class TopicCommands:
+    """The part of a page that is about topics."""
+
+    def subscribe(
+        self: Commands,  # type: ignore[misc]
+        topic: str,
+        *,
+        history: int | None = None,
+        last: bool = False,
+        presence: Any = NOTHING,
+        watch: bool = False,
+        self_: bool = True,
+        to: str | None = None,
+    ) -> Topic:
+        """Hears what is published in the topic. `presence`: be there for others, who are shown this; `self_=False`: not what is our own; `to="page"`: it goes
+        straight to the page."""
+        options: dict[str, Any] = {"topic": topic}
+        options.update({"history": history} if history is not None else {}, **({"to": to} if to is not None else {}))
+        options.update({"last": True} if last else {}, **({"watch": True} if watch else {}))
+        options.update({} if self_ else {"self": False}, **({} if presence is NOTHING else {"presence": presence}))
+        self._post(".subscribe", options)
+        return Topic(self, self._functions(), topic)
+
+    def unsubscribe(self: Commands, topic: str) -> Any:  # type: ignore[misc]
+        self._functions()._forget_topic(topic)
+        return self._post(".unsubscribe", {"topic": topic})
+
+    def publish(self: Commands, topic: str, event: str, data: Any = NOTHING, *, keep: bool | None = None) -> Any:  # type: ignore[misc]
+        """An event for all that are subscribed to the topic. `keep=True`: it is the topic's last value."""
+        more = {**({} if data is NOTHING else {"data": data}), **({} if keep is None else {"keep": keep})}
+        return self._post(".publish", {"topic": topic, "event": checked_name(event), **more})
