@@ -1,11 +1,12 @@
 /* tcp.c - TCPConnections of a page, and what its program has to say about them.
  *
  *   `.tcp {"ask":true}`                   it is asked for each: `.tcp {"id":7,"host":…,"port":…,"secure":…}`
- *   `.tcp {"id":7,"allow":true}`          its answer; with false perhaps "retryAfter" (seconds)
- *   `.tcp {"allow":false}`                all are refused
+ *   `.tcp {"id":7,"allow":true}`          its answer; with false perhaps "retryAfter" (seconds, else 60)
+ *   `.tcp {"allow":false}`                all are refused, with "retryAfter" for so long
  *   `.tcp {"allow":true}`, `{"ask":false}`   as at the beginning: script access decides alone
  *
- * A refusal is a 401 of script access: it bans the client from this target for a while.
+ * A refusal is a 401 of script access: for as long as it says it bans the client, with all pages of
+ * the origin, from this target.
  */
 #include "page/parts.h"
 
@@ -65,20 +66,28 @@ struct word {
 
 static bool read_word(const struct message *m, struct word *ret)
 {
-    *ret = (struct word){.ask = -1, .allow = -1, .id = -1, .retry_s = BAN_SECONDS};
+    *ret = (struct word){.ask = -1, .allow = -1, .id = -1, .retry_s = -1};
     json_t *value = json_loadb(m->body.ptr, m->body.len, JSON_REJECT_DUPLICATES, NULL);
     int error = json_unpack(value, "{s?b,s?b,s?I,s?I!}", "ask", &ret->ask, "allow", &ret->allow,
                             "id", &ret->id, "retryAfter", &ret->retry_s);
     bool numbered = json_object_get(value, "id");
     bool timed = json_object_get(value, "retryAfter");
     json_decref(value);
-    return error == 0 && ret->retry_s >= 0 && (ret->ask < 0) != (ret->allow < 0) &&
+    return error == 0 && (!timed || ret->retry_s >= 0) && (ret->ask < 0) != (ret->allow < 0) &&
            (!numbered || (ret->id > 0 && ret->allow >= 0)) && (!timed || ret->allow == 0);
+}
+
+/* How long a refusal is for. */
+static uint32_t retry_of(const struct word *word, uint32_t unless_said)
+{
+    if (word->retry_s < 0)
+        return unless_said;
+    return word->retry_s < BAN_SECONDS_MAX ? (uint32_t)word->retry_s : BAN_SECONDS_MAX;
 }
 
 static void set_mode(struct page *p, const struct word *word)
 {
-    p->tcp.retry_s = word->retry_s < BAN_SECONDS_MAX ? (uint32_t)word->retry_s : BAN_SECONDS_MAX;
+    p->tcp.retry_s = retry_of(word, 0);
     if (word->ask == 1)
         p->tcp.mode = PAGE_TCP_ASK;
     else
@@ -107,8 +116,7 @@ static void answer(struct page *p, const struct message *m, const struct word *w
     if (!ask)
         return;
     ask_cancel(ask);
-    ask->answered(ask, word->allow == 1,
-                  word->retry_s < BAN_SECONDS_MAX ? (uint32_t)word->retry_s : BAN_SECONDS_MAX);
+    ask->answered(ask, word->allow == 1, retry_of(word, BAN_SECONDS));
 }
 
 void page_tcp_command(struct page *p, const struct message *m)
@@ -127,7 +135,6 @@ void page_tcp_command(struct page *p, const struct message *m)
 void page_tcp_init(struct page *p)
 {
     list_init(&p->tcp.asks);
-    p->tcp.retry_s = BAN_SECONDS;
 }
 
 struct page_opener page_opener_of(struct page *p)
