@@ -6,7 +6,7 @@
  */
 #include "gateway/parts.h"
 
-#include <errno.h>
+#include <jansson.h>
 
 enum {
     LENT_BYTES = 65536,
@@ -115,7 +115,13 @@ static void on_over(struct channel *c, struct slice json)
 {
     struct relay *r = channel_owner(c);
     r->channel = NULL;
-    relay_end_as(r, json.len ? TCP_END_ABORTED : TCP_END_CLOSED, NULL);
+    if (!json.len) {
+        relay_end_as(r, TCP_END_CLOSED, NULL);
+        return;
+    }
+    json_t *said = json_loadb(json.ptr, json.len, 0, NULL);
+    relay_end_as(r, TCP_END_ABORTED, json_string_value(json_object_get(said, "reason")));
+    json_decref(said);
 }
 
 static void on_timer(struct timer *timer)
