@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The button of 2008 without a script in its page: the program listens to the click itself, and answers by changing the page."""
-import json
 import os
+
+from httpsocket import page
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -14,15 +15,15 @@ PAGE = """<!doctype html>
 <p><button id="test">Where do you live?</button> <span id="answer" class="soft">not asked yet</span></p>
 """ % os.getpid()
 
-print("Content-Type: text/html; charset=utf-8\n\n" + PAGE, flush=True)
-os.close(1)  # the page is complete; the program stays
-
 clicks = 0
-with open(3, encoding="utf-8") as events, open(3, "w", encoding="utf-8", buffering=1, closefd=False) as page:
-    page.write('.listen {"on":"click","select":"#test","as":"test_click"}\n')
-    for line in events:
-        name, _, data = line.partition(" ")
-        if name == "test_click":
-            clicks += 1
-            answer = f"Frode Børli lives in Oslo (asked {clicks} times)"
-            page.write(".dom " + json.dumps({"select": "#answer", "text": answer}) + "\n")
+
+
+@page.listen("click", "#test")
+def test_click(event):
+    global clicks
+    clicks += 1
+    page.dom(select="#answer", text=f"Frode Børli lives in Oslo (asked {clicks} times)")
+
+
+page.show(PAGE)
+page.run()

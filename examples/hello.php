@@ -1,7 +1,10 @@
 #!/usr/bin/env php
 <?php
 // The idea of 2008 in PHP: the page says what was clicked, the very script that made the page answers.
-echo "Content-Type: text/html; charset=utf-8\n\n";
+require getenv('HTTPSOCKET_SDK') . '/php/httpsocket.php';
+
+$page = new HttpSocket\Page();
+$page->begin();
 ?>
 <!doctype html>
 <html lang="en">
@@ -21,15 +24,12 @@ echo "Content-Type: text/html; charset=utf-8\n\n";
   };
 </script>
 <?php
-fclose(STDOUT); // the page is complete; the script stays
+$page->end(); // the page is complete; the script stays
 
 $clicks = 0; // a variable of the script is all the state that is needed
-$page = fopen('php://fd/3', 'r+');
-while (($line = fgets($page)) !== false) {
-    [$name, $data] = explode(' ', rtrim($line, "\n"), 2) + [1 => 'null'];
-    if ($name === 'test_click') {
+foreach ($page->events() as $event) {
+    if ($event->name === 'test_click') {
         $clicks++;
-        $answer = ['name' => json_decode($data)->name, 'city' => 'Oslo', 'clicks' => $clicks];
-        fwrite($page, 'whatever ' . json_encode($answer) . "\n");
+        $page->send('whatever', ['name' => $event->data->name, 'city' => 'Oslo', 'clicks' => $clicks]);
     }
 }

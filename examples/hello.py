@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The idea of 2008 in Python: the page says what was clicked, the very program that made the page answers."""
-import json
 import os
+
+from httpsocket import page
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -22,14 +23,15 @@ PAGE = """<!doctype html>
 </script>
 """ % os.getpid()
 
-print("Content-Type: text/html; charset=utf-8\n\n" + PAGE, flush=True)
-os.close(1)  # the page is complete; the program stays
-
 clicks = 0  # a variable of the program is all the state that is needed
-with open(3, encoding="utf-8") as events, open(3, "w", encoding="utf-8", buffering=1, closefd=False) as page:
-    for line in events:
-        name, _, data = line.partition(" ")
-        if name == "test_click":
-            clicks += 1
-            answer = {"name": json.loads(data)["name"], "city": "Oslo", "clicks": clicks}
-            page.write(f"whatever {json.dumps(answer)}\n")
+
+
+@page.on("test_click")
+def test_click(who):
+    global clicks
+    clicks += 1
+    page.send("whatever", {"name": who["name"], "city": "Oslo", "clicks": clicks})
+
+
+page.show(PAGE)
+page.run()

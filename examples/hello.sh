@@ -1,8 +1,8 @@
 #!/bin/sh
 # The idea of 2008 in plain sh: the page says what was clicked, the very script that made the page answers.
-cat <<PAGE
-Content-Type: text/html; charset=utf-8
+. "$HTTPSOCKET_SDK/sh/httpsocket.sh"
 
+page_show <<PAGE
 <!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -21,15 +21,13 @@ Content-Type: text/html; charset=utf-8
   };
 </script>
 PAGE
-exec 1>&- # the page is complete; the script stays
 
 clicks=0 # a variable of the script is all the state that is needed
-while read -r name data <&3; do
-    if [ "$name" = test_click ]; then
+while page_next; do
+    case $event in
+    test_click)
         clicks=$((clicks + 1))
-        # The data is JSON; this takes the one member that the page sends.
-        who=${data#*'"name":"'}
-        who=${who%'"'*}
-        printf 'whatever {"name":"%s","city":"Oslo","clicks":%d}\n' "$who" "$clicks" >&3
-    fi
+        page_send whatever "{\"name\":$(page_string "$(page_get name)"),\"city\":\"Oslo\",\"clicks\":$clicks}"
+        ;;
+    esac
 done

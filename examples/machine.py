@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """The machine that serves this page, live: load, memory and the busiest processes, once a second."""
-import json
 import os
 import pathlib
-import select
+
+from httpsocket import page
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -70,13 +70,18 @@ class Machine:
         }
 
 
-print("Content-Type: text/html; charset=utf-8\n\n" + PAGE, flush=True)
-os.close(1)
-
 machine = Machine()
-with open(3, "w", encoding="utf-8", buffering=1) as page:
-    while True:
-        page.write(f"sample {json.dumps(machine.sample())}\n")
-        readable, _, _ = select.select([3], [], [], 1)
-        if readable and not os.read(3, 65536):
-            break  # end of file: the page is gone for good
+
+
+@page.attached
+def at_once(_):
+    sample()
+
+
+@page.every(1)
+def sample():
+    page.send("sample", machine.sample())
+
+
+page.show(PAGE)
+page.run()

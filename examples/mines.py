@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Minesweeper. Where the mines are, only this program knows: the whole game is its own variables."""
-import json
-import os
 import random
+
+from httpsocket import page
 
 WIDTH, HEIGHT, MINES = 10, 10, 14
 
@@ -94,18 +94,34 @@ def cell_of(data):
     return (x, y) if 0 <= x < WIDTH and 0 <= y < HEIGHT else None
 
 
-print("Content-Type: text/html; charset=utf-8\n\n" + PAGE, flush=True)
-os.close(1)
-
 game = Game()
-with open(3, encoding="utf-8") as events, open(3, "w", encoding="utf-8", buffering=1, closefd=False) as page:
-    page.write(f"board {json.dumps(game.view())}\n")
-    for line in events:
-        name, _, data = line.rstrip("\n").partition(" ")
-        if name == "new":
-            game = Game()
-        elif name in ("click", "flag") and (cell := cell_of(json.loads(data))):
-            getattr(game, name)(cell)
-        else:
-            continue
-        page.write(f"board {json.dumps(game.view())}\n")
+
+
+def show():
+    page.send("board", game.view())
+
+
+@page.on("new")
+def new(_):
+    global game
+    game = Game()
+    show()
+
+
+@page.on("click")
+def click(data):
+    if cell := cell_of(data):
+        game.click(cell)
+        show()
+
+
+@page.on("flag")
+def flag(data):
+    if cell := cell_of(data):
+        game.flag(cell)
+        show()
+
+
+page.show(PAGE)
+show()
+page.run()

@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 """A form that is checked as one types, by the program: the page has no script, and the password is not sent before it has to be."""
-import html
-import json
-import os
 import re
+
+from httpsocket import escape, page
 
 FIELDS = {
     "user": ("User name", "text", "username"),
@@ -45,26 +44,22 @@ def hint(name, wrong):
             {"select": f"[name={name}]", "attributes": {"aria-invalid": "true" if wrong else "false"}}]
 
 
-print("Content-Type: text/html; charset=utf-8\n\n" + PAGE, flush=True)
-os.close(1)
+# A password is held back unless it is asked for by name: here when the form is submitted, not while it is typed.
+@page.listen("input", "#signup", debounce=200)
+def typed(field):
+    if "value" in field:
+        page.dom(*hint(field["name"], trouble(field["name"], field["value"])))
 
-with open(3, encoding="utf-8") as events, open(3, "w", encoding="utf-8", buffering=1, closefd=False) as page:
-    def tell(command, data):
-        page.write(f".{command} {json.dumps(data)}\n")
 
-    # A password is held back unless it is asked for by name: here when the form is submitted, not while it is typed.
-    tell("listen", {"on": "input", "select": "#signup", "debounce": 200})
-    tell("listen", {"on": "submit", "select": "#signup", "prevent": True, "fields": ["form", "form.password"]})
-    for line in events:
-        event, _, text = line.partition(" ")
-        if event == "input":
-            data = json.loads(text)
-            if "value" in data:
-                tell("dom", hint(data["name"], trouble(data["name"], data["value"])))
-        elif event == "submit":
-            form = json.loads(text)["form"]
-            wrong = {name: trouble(name, form.get(name, "")) for name in FIELDS}
-            if any(wrong.values()):
-                tell("dom", [operation for name in FIELDS for operation in hint(name, wrong[name])])
-            else:
-                tell("dom", {"select": "#signup", "html": f"<p id=welcome>Welcome, <b>{html.escape(form['user'])}</b>.</p>"})
+@page.listen("submit", "#signup", prevent=True, fields=["form", "form.password"])
+def submitted(event):
+    form = event["form"]
+    wrong = {name: trouble(name, form.get(name, "")) for name in FIELDS}
+    if any(wrong.values()):
+        page.dom(*(operation for name in FIELDS for operation in hint(name, wrong[name])))
+    else:
+        page.dom(select="#signup", html=f"<p id=welcome>Welcome, <b>{escape(form['user'])}</b>.</p>")
+
+
+page.show(PAGE)
+page.run()
