@@ -12,12 +12,14 @@ static bool is_kind(const json_t *object, const char *name)
 }
 
 void page_channel_open(struct page_host *host, struct channel *c, struct slice json,
-                       const struct page_opener *opener)
+                       const struct page_opener *opener, struct page *p)
 {
     json_t *object =
         json.len <= JSON_MAX ? json_loadb(json.ptr, json.len, JSON_REJECT_DUPLICATES, NULL) : NULL;
     if (is_kind(object, "tcp") && host->on_tcp)
         host->on_tcp(host, c, json, opener);
+    else if (is_kind(object, "stream") && p)
+        page_stream_open(p, c, object);
     else
         channel_reset(c, SLICE_LITERAL("{\"reason\":\"stream-unsupported\"}"));
     json_decref(object);

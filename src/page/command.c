@@ -14,8 +14,8 @@
 #define REASON_MAX 120
 
 struct command {
-    const char *name;
-    bool bytes; /* it may carry bytes in the place of JSON */
+    const char *name; /* with a slash at its end: more follows */
+    bool bytes;       /* it may carry bytes in the place of JSON */
     void (*run)(struct page *p, const struct message *m);
 };
 
@@ -89,17 +89,26 @@ static void publish(struct page *p, const struct message *m)
 }
 
 static const struct command commands[] = {
-    {"close", false, close_session},   {"dom", false, pass_to_page},
-    {"listen", false, pass_to_page},   {"publish", false, publish},
-    {"subscribe", false, subscribe},   {"tcp", false, page_tcp_command},
-    {"unlisten", false, pass_to_page}, {"unsubscribe", false, unsubscribe},
+    {"accept", false, page_stream_accept}, {"close", false, close_session},
+    {"dom", false, pass_to_page},          {"end", false, page_stream_end},
+    {"listen", false, pass_to_page},       {"publish", false, publish},
+    {"reset", false, page_stream_reset},   {"stream/", true, page_stream_bytes},
+    {"subscribe", false, subscribe},       {"tcp", false, page_tcp_command},
+    {"unlisten", false, pass_to_page},     {"unsubscribe", false, unsubscribe},
 };
+
+static bool is_command(struct slice name, const struct command *c)
+{
+    struct slice whole = slice_of(c->name);
+    bool open = whole.ptr[whole.len - 1] == '/';
+    return open ? slice_starts_with(name, whole) : slice_equal(name, whole);
+}
 
 void page_command(struct page *p, const struct message *m)
 {
     const struct command *found = NULL;
     for (size_t i = 0; !found && i < sizeof commands / sizeof commands[0]; i++)
-        if (slice_equal(m->name, slice_of(commands[i].name)))
+        if (is_command(m->name, &commands[i]))
             found = &commands[i];
     if (!found)
         refuse(p, "program.unsupported", "this server does not know the command", m->name);

@@ -122,6 +122,8 @@ static bool may_read(const struct page *p)
         return false;
     if (p->state == PAGE_GONE)
         return true;
+    if (p->streams.held > 0)
+        return false;
     return p->plain ? page_plain_writable(p) : session_writable(p->session);
 }
 
@@ -326,6 +328,7 @@ void page_events_taken(struct page *p)
         p->untaken--;
         session_taken(p->session);
     }
+    page_streams_taken(p);
 }
 
 static void on_drain(struct io *io)

@@ -70,7 +70,7 @@ static void on_open(struct session *s, struct channel *c, struct slice json)
         .client = lobby->client,
         .owner = lobby,
     };
-    page_channel_open(lobby->host, c, json, &opener);
+    page_channel_open(lobby->host, c, json, &opener, NULL);
 }
 
 static const struct session_ops lobby_session_ops = {

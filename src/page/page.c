@@ -99,6 +99,7 @@ struct page *page_new(const struct page_spec *spec)
     page_ending_init(p);
     page_stderr_init(p);
     page_tcp_init(p);
+    page_streams_init(p);
     list_init(&p->connecting);
     list_append(&p->host->pages, &p->node);
     p->host->counts.now++;

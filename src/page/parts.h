@@ -127,6 +127,12 @@ struct page {
         uint64_t last_id;
         struct list asks; /* struct ask; those that the program has not answered */
     } tcp;
+
+    struct {
+        struct list all;
+        uint32_t last; /* the number of the last one */
+        uint32_t held; /* how many of them hold bytes that the page does not take */
+    } streams;
 };
 
 /* ---- page.c: its life ---- */
@@ -292,9 +298,23 @@ void lobbies_stop(struct page_host *host);
 
 /* ---- channel.c ---- */
 
-/* A session's on_open. */
+/* A session's on_open. `p`: the program's; NULL: there is none. */
 void page_channel_open(struct page_host *host, struct channel *c, struct slice json,
-                       const struct page_opener *opener);
+                       const struct page_opener *opener, struct page *p);
+
+/* ---- streams.c: byte streams of the program ---- */
+
+struct json_t;
+void page_streams_init(struct page *p);
+/* The page wants one: what it said. */
+void page_stream_open(struct page *p, struct channel *c, const struct json_t *wish);
+/* The program has taken what was written: the page may send on. */
+void page_streams_taken(struct page *p);
+/* Lines of the program. */
+void page_stream_accept(struct page *p, const struct message *m);
+void page_stream_bytes(struct page *p, const struct message *m);
+void page_stream_end(struct page *p, const struct message *m);
+void page_stream_reset(struct page *p, const struct message *m);
 
 /* ---- stdio.c: programs that read lines and write lines ---- */
 

@@ -83,7 +83,7 @@ static void on_open(struct session *s, struct channel *c, struct slice json)
 {
     struct page *p = session_owner(s);
     struct page_opener opener = page_opener_of(p);
-    page_channel_open(p->host, c, json, &opener);
+    page_channel_open(p->host, c, json, &opener, p);
 }
 
 const struct session_ops page_session_ops = {

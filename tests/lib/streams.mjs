@@ -21,7 +21,7 @@ export class Streams {
     this.window = window;
     this.last = 0;
     this.channels = new Map();
-    client.on('control', (text) => text.startsWith('.welcome ') && this.#attach());
+    client.on('control', (text) => text.startsWith('.welcome ') && this.#attach(JSON.parse(text.slice(9))));
     client.on('frame', (data) => this.#receive(data));
   }
 
@@ -39,7 +39,8 @@ export class Streams {
     return stream;
   }
 
-  #attach() {
+  #attach({ streamWindow }) {
+    this.kept = streamWindow; // by the server, until it is acknowledged
     for (const stream of this.channels.values()) stream.attach();
   }
 
@@ -89,7 +90,11 @@ export class Stream extends EventEmitter {
   #consume(size) {
     this.in.consumed += size;
     const grown = this.in.consumed + this.window - this.in.limit;
-    if (grown >= this.window / 4 || this.in.received - this.in.told >= this.window / 4) this.#state();
+    if (grown >= this.window / 4 || this.#unacknowledged()) this.#state();
+  }
+
+  #unacknowledged() {
+    return this.in.received - this.in.told >= Math.min(this.window, this.streams.kept) / 4;
   }
 
   #state() {
@@ -192,7 +197,7 @@ export class Stream extends EventEmitter {
       } else {
         this.in.parts.push(body);
         this.in.held += body.length;
-        if (this.in.received - this.in.told >= this.window / 4) this.#state();
+        if (this.#unacknowledged()) this.#state();
       }
       this.emit('data');
     } else if (type === STATE) {

@@ -1,0 +1,346 @@
+/* streams.c - byte streams between a page and its program (docs/protocol.md, section 10, kind
+ * `stream`), as lines on descriptor 3.
+ *
+ *   to the program   `.stream {"id":1,"name":…,"data":…}`   the page wants one
+ *                    `.stream/1 @LEN`, bytes   `.end {"id":1}`   `.reset {"id":1,"reason":…}`
+ *   from it          `.accept {"id":1,"data":…}` or `.reset` first; then the same three
+ *
+ * A program that knows nothing of streams accepts none, and is sent no bytes.
+ *
+ * Bounds  To the program: the page may send on what descriptor 3 has taken. To the page: what a
+ *         program writes beyond the window is held, one message of it, and its next ones wait.
+ */
+#include "page/parts.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct page_stream {
+    struct list node; /* page.streams.all */
+    struct page *page;
+    struct channel *channel;
+    struct timer timer; /* until it is accepted */
+    bool accepted, ended;
+    size_t untaken; /* bytes that descriptor 3 has not taken */
+    char *held;     /* owned: what the page's window has no room for; NULL: nothing */
+    size_t held_at, held_len;
+};
+
+static void free_stream(struct page_stream *s)
+{
+    timer_stop(&s->timer);
+    if (s->held)
+        s->page->streams.held--;
+    free(s->held);
+    list_remove(&s->node);
+    free(s);
+}
+
+static void reset(struct page_stream *s, const char *reason, const char *message)
+{
+    json_t *object = json_pack("{s:s, s:s*}", "reason", reason, "message", message);
+    char *json = object ? json_dumps(object, JSON_COMPACT) : NULL;
+    channel_reset(s->channel, json ? slice_of(json) : SLICE_LITERAL("{\"reason\":\"overload\"}"));
+    free(json);
+    json_decref(object);
+    free_stream(s);
+}
+
+/* ---- to the program ---- */
+
+/* Takes the object. */
+static void tell(struct page *p, const char *head, json_t *object)
+{
+    char *json = object ? json_dumps(object, JSON_COMPACT) : NULL;
+    struct message m = {.kind = MESSAGE_CONTROL, .head = slice_of(head)};
+    if (json) {
+        m.body = slice_of(json);
+        page_events_write(p, &m);
+    }
+    free(json);
+    json_decref(object);
+}
+
+static json_t *named(const struct page_stream *s)
+{
+    return json_pack("{s:I}", "id", (json_int_t)channel_number(s->channel));
+}
+
+static void on_data(struct channel *c, struct bytes data)
+{
+    struct page_stream *s = channel_owner(c);
+    char head[sizeof(".stream/4294967295")];
+    int len = snprintf(head, sizeof head, ".stream/%u", channel_number(c));
+    struct message m = {.kind = MESSAGE_CONTROL,
+                        .binary = true,
+                        .head = slice_make(head, (size_t)len),
+                        .body = slice_from_bytes(data)};
+    s->untaken += data.len;
+    page_events_write(s->page, &m);
+    page_streams_taken(s->page);
+}
+
+static void on_end(struct channel *c)
+{
+    const struct page_stream *s = channel_owner(c);
+    tell(s->page, ".end", named(s));
+}
+
+static void on_over(struct channel *c, struct slice json)
+{
+    struct page_stream *s = channel_owner(c);
+    struct page *p = s->page;
+    json_t *said = json_loadb(json.ptr, json.len, 0, NULL), *object = named(s);
+    const char *reason = json_string_value(json_object_get(said, "reason"));
+    if (json.len && object) {
+        json_object_set_new(object, "reason", json_string(reason ? reason : "aborted"));
+        json_object_set(object, "message", json_object_get(said, "message"));
+        tell(p, ".reset", json_incref(object));
+    }
+    json_decref(object);
+    json_decref(said);
+    bool held = s->held;
+    free_stream(s);
+    if (held && !p->session_done) /* else nothing is read for it any more */
+        page_events_resume(p);
+}
+
+void page_streams_taken(struct page *p)
+{
+    if (!page_events_open(p) || page_events_queued(p) > IO_CORKED_MAX)
+        return;
+    for (struct list *node = p->streams.all.next; node != &p->streams.all; node = node->next) {
+        struct page_stream *s = container_of(node, struct page_stream, node);
+        size_t taken = s->untaken;
+        s->untaken = 0;
+        if (taken > 0)
+            channel_consumed(s->channel, taken);
+    }
+}
+
+/* ---- from the program: bytes ---- */
+
+static bool hold(struct page_stream *s, struct slice data)
+{
+    if (data.len == 0)
+        return true;
+    char *held = realloc(s->held, s->held_len + data.len);
+    if (!held)
+        return false;
+    s->page->streams.held += !s->held;
+    memcpy(held + s->held_len, data.ptr, data.len);
+    s->held = held;
+    s->held_len += data.len;
+    return true;
+}
+
+/* As much as the window has room for. Returns how much that was; SIZE_MAX without memory: then the
+ * channel is gone. */
+static size_t write_some(struct page_stream *s, struct slice data)
+{
+    data = slice_first(data, channel_writable(s->channel));
+    return data.len == 0 || channel_write(s->channel, data) ? data.len : SIZE_MAX;
+}
+
+static void write_bytes(struct page_stream *s, struct slice data)
+{
+    size_t written = s->held ? 0 : write_some(s, data);
+    if (written == SIZE_MAX)
+        free_stream(s);
+    else if (!hold(s, slice_skip(data, written)))
+        reset(s, "overload", NULL);
+}
+
+static void on_writable(struct channel *c)
+{
+    struct page_stream *s = channel_owner(c);
+    struct page *p = s->page;
+    if (!s->held)
+        return;
+    size_t written = write_some(s, slice_make(s->held + s->held_at, s->held_len - s->held_at));
+    if (written == SIZE_MAX) {
+        free_stream(s);
+    } else if ((s->held_at += written) == s->held_len) {
+        free(s->held);
+        s->held = NULL;
+        s->held_at = s->held_len = 0;
+        p->streams.held--;
+        if (s->ended)
+            channel_end(c);
+    }
+    page_events_resume(p);
+    page_settle(p);
+}
+
+static const struct channel_ops channel_ops = {
+    .on_data = on_data, .on_end = on_end, .on_writable = on_writable, .on_over = on_over};
+
+/* ---- from the program: commands ---- */
+
+static struct page_stream *find(const struct page *p, uint64_t id)
+{
+    for (struct list *node = p->streams.all.next; node != &p->streams.all; node = node->next) {
+        struct page_stream *s = container_of(node, struct page_stream, node);
+        if (channel_number(s->channel) == id)
+            return s;
+    }
+    return NULL;
+}
+
+static bool writable(const struct page_stream *s)
+{
+    return s->accepted && !s->ended;
+}
+
+static const char *const no_such = "there has been no such stream";
+static const char *const not_writable = "the stream is not open for writing";
+
+enum field {
+    FIELD_DATA = 1,
+    FIELD_REASON = 2 /* and "message" */
+};
+
+struct word {
+    json_t *value;         /* owned: the rest is of it */
+    struct page_stream *s; /* NULL: it is over */
+    json_t *data;
+    const char *reason, *message;
+};
+
+/* Reads an object of "id" and these fields. False: the program has been refused. */
+static bool read_word(struct page *p, const struct message *m, enum field fields,
+                      const char *expected, struct word *ret)
+{
+    json_int_t id = 0;
+    *ret =
+        (struct word){.value = json_loadb(m->body.ptr, m->body.len, JSON_REJECT_DUPLICATES, NULL)};
+    int error = json_unpack(ret->value, "{s:I, s?o, s?s, s?s!}", "id", &id, "data", &ret->data,
+                            "reason", &ret->reason, "message", &ret->message);
+    bool more = (ret->data && !(fields & FIELD_DATA)) ||
+                ((ret->reason || ret->message) && !(fields & FIELD_REASON));
+    if (error || more)
+        page_command_refuse(p, m, expected);
+    else if (id <= 0 || id > p->streams.last)
+        page_command_refuse(p, m, no_such);
+    else
+        ret->s = find(p, (uint64_t)id);
+    bool good = !error && !more && id > 0 && id <= p->streams.last;
+    if (!good)
+        json_decref(ret->value);
+    return good;
+}
+
+static void let_in(struct page_stream *s, json_t *data)
+{
+    json_t *opened = json_object();
+    json_object_set(opened, "data", data);
+    char *json = opened ? json_dumps(opened, JSON_COMPACT) : NULL;
+    timer_stop(&s->timer);
+    s->accepted = true;
+    channel_accept(s->channel, json ? slice_of(json) : SLICE_LITERAL("{}"));
+    free(json);
+    json_decref(opened);
+}
+
+static void end(struct page_stream *s)
+{
+    s->ended = true;
+    if (!s->held)
+        channel_end(s->channel);
+}
+
+void page_stream_accept(struct page *p, const struct message *m)
+{
+    struct word word;
+    if (!read_word(p, m, FIELD_DATA, "expected .accept {\"id\":N}, perhaps with \"data\"", &word))
+        return;
+    if (word.s && word.s->accepted)
+        page_command_refuse(p, m, "the stream has been accepted already");
+    else if (word.s)
+        let_in(word.s, word.data);
+    json_decref(word.value);
+}
+
+void page_stream_end(struct page *p, const struct message *m)
+{
+    struct word word;
+    if (!read_word(p, m, 0, "expected .end {\"id\":N}", &word))
+        return;
+    if (word.s && !writable(word.s))
+        page_command_refuse(p, m, not_writable);
+    else if (word.s)
+        end(word.s);
+    json_decref(word.value);
+}
+
+void page_stream_reset(struct page *p, const struct message *m)
+{
+    struct word word;
+    if (!read_word(p, m, FIELD_REASON, "expected .reset {\"id\":N,\"reason\":\"...\"}", &word))
+        return;
+    if (word.s)
+        reset(word.s, word.reason ? word.reason : "refused", word.message);
+    json_decref(word.value);
+}
+
+void page_stream_bytes(struct page *p, const struct message *m)
+{
+    uint64_t id;
+    struct slice prefix = SLICE_LITERAL("stream/");
+    if (!m->binary || !slice_to_uint(slice_skip(m->name, prefix.len), UINT32_MAX, &id)) {
+        page_command_refuse(p, m, "expected .stream/N @LEN and bytes");
+        return;
+    }
+    struct page_stream *s = find(p, id);
+    if (id == 0 || id > p->streams.last)
+        page_command_refuse(p, m, no_such);
+    else if (s && !writable(s))
+        page_command_refuse(p, m, not_writable);
+    else if (s)
+        write_bytes(s, m->body);
+}
+
+/* ---- from the page ---- */
+
+static void on_timeout(struct timer *timer)
+{
+    reset(container_of(timer, struct page_stream, timer), "program-timeout", NULL);
+}
+
+/* The line's object, or NULL: not what the protocol says. */
+static json_t *announcement(const struct json_t *wish, uint32_t number)
+{
+    const char *name = json_string_value(json_object_get(wish, "name"));
+    if (!name || !message_is_name(slice_of(name)))
+        return NULL;
+    json_t *object = json_pack("{s:I, s:s}", "id", (json_int_t)number, "name", name);
+    json_object_set(object, "data", json_object_get(wish, "data"));
+    return object;
+}
+
+void page_stream_open(struct page *p, struct channel *c, const struct json_t *wish)
+{
+    json_t *object = announcement(wish, channel_number(c));
+    struct page_stream *s = object ? malloc(sizeof *s) : NULL;
+    if (!s || p->stdio || !page_events_open(p)) {
+        channel_reset(c, object && !s ? SLICE_LITERAL("{\"reason\":\"overload\"}")
+                         : object     ? SLICE_LITERAL("{\"reason\":\"stream-unsupported\"}")
+                                      : SLICE_LITERAL("{\"reason\":\"stream-malformed\"}"));
+        json_decref(object);
+        free(s);
+        return;
+    }
+    *s = (struct page_stream){.page = p, .channel = c};
+    timer_init(&s->timer, on_timeout);
+    timer_start(p->host->loop, &s->timer, p->host->config->answer_timeout_ms);
+    channel_own(c, &channel_ops, s);
+    list_append(&p->streams.all, &s->node);
+    p->streams.last = channel_number(c);
+    tell(p, ".stream", object);
+}
+
+void page_streams_init(struct page *p)
+{
+    list_init(&p->streams.all);
+}
