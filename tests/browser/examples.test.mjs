@@ -99,6 +99,49 @@ for (const name of browserNames) {
       await shows('#state', /14 mines left/);
     });
 
+    test('board.py: what one draws the others see as it is drawn, and who comes later sees it too', async () => {
+      const background = { timeout: 20_000, polling: 50 }; // a tab behind another one draws no frames
+      const people = (where, n) => where.waitForFunction((count) => document.querySelectorAll('#people li').length === count, background, n);
+      const inked = (where, x, y) =>
+        where.waitForFunction((px, py) => document.querySelector('#board').getContext('2d').getImageData(px, py, 1, 1).data[3] > 0, background, x, y);
+      await open('board.py');
+      await people(page, 1);
+      const other = await browser.newPage();
+      await other.goto(`${server.url}/board.py`);
+      await people(other, 2);
+      await people(page, 2);
+      /** The place on the screen of a point of the canvas. */
+      const on = (where, x, y) =>
+        where.$eval('#board', (canvas, px, py) => {
+          const box = canvas.getBoundingClientRect();
+          return [box.x + 1 + (px * canvas.clientWidth) / canvas.width, box.y + 1 + (py * canvas.clientHeight) / canvas.height];
+        }, x, y);
+      const drag = async (where, points, lift = true) => {
+        await where.bringToFront();
+        for (const [i, [x, y]] of points.entries()) {
+          await where.mouse.move(...(await on(where, x, y)), { steps: 6 });
+          if (i === 0) await where.mouse.down();
+        }
+        if (lift) await where.mouse.up();
+      };
+      await drag(other, [[100, 100], [400, 300], [400, 100]], false);
+      await inked(page, 400, 200); // the pen is still down
+      await other.mouse.up();
+      await drag(page, [[600, 100], [600, 400], [800, 400]]);
+      await inked(other, 700, 400);
+      const late = await browser.newPage();
+      await late.goto(`${server.url}/board.py`);
+      for (const [x, y] of [[400, 200], [700, 400]]) await inked(late, x, y);
+      await people(late, 3);
+      await picture(late, BUILD, `${name}-board`);
+      await late.close();
+      await other.bringToFront();
+      await other.click('#clear');
+      await page.waitForFunction(() => document.querySelector('#board').getContext('2d').getImageData(700, 400, 1, 1).data[3] === 0, background);
+      await other.close();
+      await people(page, 1);
+    });
+
     test('the first page moves within a second, and hears the mouse', async () => {
       await open('');
       const first = await page.evaluate(() => new Promise((done) => document.serverConnection.addEventListener('wave', () => done(performance.now()), { once: true })));

@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+"""A drawing board that all visitors share. Each has a program of his own; what one draws reaches the others by a topic."""
+import json
+import os
+import random
+
+PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Board</title>
+<link rel="stylesheet" href="style.css">
+<style>
+  #board { aspect-ratio: 8 / 5; touch-action: none; cursor: crosshair; }
+  #people { display: flex; flex-wrap: wrap; gap: .4rem 1.2rem; padding: 0; list-style: none; }
+  #people li::before { content: ""; display: inline-block; width: .8em; height: .8em; margin-right: .4em; border-radius: 50%; background: var(--color); }
+</style>
+<script src="/.httpsocket/client.js"></script>
+<script src="link.js"></script>
+<h1>Board</h1>
+<p class="soft">Draw. Open this page once more, in another window or on another machine, and see it there as you draw.</p>
+<ul id="people"></ul>
+<canvas id="board" width="960" height="600"></canvas>
+<p><button id="clear">Clear</button></p>
+<script src="board.js"></script>
+"""
+
+NAMES = ["Badger", "Crane", "Dormouse", "Elk", "Falcon", "Gecko", "Heron", "Ibex", "Jackdaw", "Kingfisher", "Lynx", "Marten", "Newt", "Otter"]
+COLORS = ["#1f6feb", "#d1495b", "#1a7f4b", "#b8860b", "#8250df", "#0f8b8d", "#c2571a"]
+DONE, LIVE = "board", "board/live"  # whole strokes, which stay for a while; strokes that are being drawn
+
+
+def is_stroke(points):
+    """Is this a list of a few thousand pairs of numbers at most? It comes from a page, and goes to others."""
+    return isinstance(points, list) and len(points) <= 4000 and all(
+        isinstance(p, list) and len(p) == 2 and all(isinstance(n, (int, float)) for n in p) for p in points)
+
+
+def main():
+    print("Content-Type: text/html; charset=utf-8\n\n" + PAGE, flush=True)
+    os.close(1)
+    me = {"name": random.choice(NAMES), "color": random.choice(COLORS)}
+    people = {}  # who is there: the public id of each, and what they show
+    with open(3, encoding="utf-8") as lines, open(3, "w", encoding="utf-8", buffering=1, closefd=False) as out:
+        def say(name, data):
+            out.write(f"{name} {json.dumps(data)}\n")
+
+        def publish(topic, event, data):
+            say(".publish", {"topic": topic, "event": event, "data": data})
+
+        say(".subscribe", {"topic": DONE, "history": 100, "to": "page"})
+        say(".subscribe", {"topic": LIVE, "to": "page", "self": False, "presence": me})
+        say("me", me)
+        for line in lines:
+            name, _, text = line.rstrip("\n").partition(" ")
+            data = json.loads(text or "null")
+            if name == ".presence":
+                if "here" in data:
+                    people = {}
+                people.update((p["id"], p["data"]) for p in data.get("here", []) + data.get("joined", []))
+                for gone in data.get("left", []):
+                    people.pop(gone, None)
+                say("people", list(people.values()))
+            elif name == "line" and is_stroke(data):
+                publish(LIVE, "stroke", {"color": me["color"], "points": data})
+            elif name == "stroke" and is_stroke(data):
+                publish(DONE, "stroke", {"color": me["color"], "points": data})
+            elif name == "clear":
+                publish(DONE, "clear", None)
+
+
+main()
