@@ -1,4 +1,4 @@
-"""The answer that a program prints on stdout: header block and body, or a refusal.
+"""The answer to a request: header block and body, or a refusal. A program of its own prints it on stdout, a shared one writes it as lines.
 
 When it is complete stdout leads to stderr, the server's log: a print() that was left in a program then does no harm.
 """
@@ -6,9 +6,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import NoReturn
 
 HTML = "text/html; charset=utf-8"
 
@@ -16,8 +15,8 @@ HTML = "text/html; charset=utf-8"
 class Answer:
     """begin(), write() or print(), end(): once each."""
 
-    def __init__(self, direct: bool) -> None:
-        self.direct = direct
+    def __init__(self, direct: bool, put: Callable[[bytes], object], close: Callable[[], object]) -> None:
+        self.direct, self._put, self._close = direct, put, close
         self.begun = self.ended = False
 
     def begin(self, type: str = HTML, *, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
@@ -42,10 +41,9 @@ class Answer:
         if not self.begun:
             self.begin()
         self.ended = True
-        sys.stdout.flush()
-        os.dup2(2, 1)
+        self._close()
 
-    def refuse(self, status: int, message: str, realm: str, retry: float | None, path: str) -> NoReturn:
+    def refuse(self, status: int, message: str, realm: str, retry: float | None, path: str) -> None:
         headers = {"WWW-Authenticate": f'Basic realm="{_quoted(realm)}", charset="UTF-8"'} if realm else {}
         if retry is not None:
             headers["Access-Control-Max-Age" if status == 401 else "Retry-After"] = str(int(retry))
@@ -54,13 +52,17 @@ class Answer:
         self.begin("text/plain; charset=utf-8", status=status, headers=headers)
         self._put(f"{message or _status(status)}\n".encode())
         self.end()
-        sys.exit(0)
 
-    @staticmethod
-    def _put(data: bytes) -> None:
-        sys.stdout.flush()  # what was printed before goes before
-        sys.stdout.buffer.write(data)
-        sys.stdout.flush()
+
+def put_on_stdout(data: bytes) -> None:
+    sys.stdout.flush()  # what was printed before goes before
+    sys.stdout.buffer.write(data)
+    sys.stdout.flush()
+
+
+def lead_stdout_to_log() -> None:
+    sys.stdout.flush()
+    os.dup2(2, 1)
 
 
 def _status(status: int) -> str:

@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any, NoReturn
 
-from .answer import HTML, Answer
+from .answer import HTML, Answer, lead_stdout_to_log, put_on_stdout
 from .commands import Commands
 from .handlers import Failure, Handlers
 from .request import Request
@@ -72,7 +72,7 @@ class Shown:
         self.direct = environment.get("HTTPSOCKET_CONNECT") == "1"
         #: The session's id; empty where there is none.
         self.session = environment.get("HTTPSOCKET_SESSION", "")
-        self._answer = Answer(self.direct)
+        self._answer = Answer(self.direct, put_on_stdout, lead_stdout_to_log)
 
     def show(self, body: str | bytes = "", type: str = HTML, *, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
         """Answers the request with this page, whole. For a direct connection it accepts, and the body is not wanted."""
@@ -98,6 +98,7 @@ class Shown:
         `realm` a browser asks its user for a name and a password, which are the request's header `authorization` next time.
         """
         self._answer.refuse(status, message, realm, retry, path)
+        sys.exit(0)
 
 
 class Page(Shown, Handlers, Commands):

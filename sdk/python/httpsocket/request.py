@@ -12,8 +12,10 @@ from typing import Any
 class Request:
     """Read when it is asked for: a program that wants no body leaves stdin alone."""
 
-    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, environment: Mapping[str, str] = os.environ, body: bytes | None = None) -> None:
         self._environment = environment
+        if body is not None:
+            self.body = body
 
     def _of(self, name: str) -> str:
         return self._environment.get(name, "")

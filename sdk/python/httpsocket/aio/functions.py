@@ -1,0 +1,126 @@
+"""How the functions of a program are called under asyncio."""
+from __future__ import annotations
+
+import asyncio
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from ..handlers import Failure, Handlers
+from ..wire import NOTHING, Message
+from .connection import Ended
+from .talk import Talk
+
+CALLS_MAX = 1000  # answered side by side
+
+
+class Functions(Handlers):
+    """Handlers that may be coroutines. `lead` is what each gets before its data: nothing, or the page."""
+
+    def __init__(self) -> None:
+        Handlers.__init__(self)
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._serving = 0
+        self._served: asyncio.Event | None = None
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Work beside the conversation. It is cancelled when that is over; what it raises is reported."""
+        task = asyncio.get_running_loop().create_task(reported(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _start_timers(self) -> None:
+        for seconds, function in self._timers:
+            self.spawn(_repeat(seconds, function))
+
+    async def _dispatch(self, talk: Talk, message: Message, *lead: Any) -> None:
+        if message.problem:
+            self._refuse_unreadable(talk, message)
+        elif message.kind == "call":
+            await self._wait_for_turn()
+            self.spawn(self._serve(talk, message, *lead)).add_done_callback(self._note_served)
+        elif function := (self._hooks if message.kind == "system" else self._events).get(message.name):
+            await reported(awaited(function, *lead, message.data))
+        elif message.kind == "event":
+            self._complain_unheard("event", message.name)
+
+    async def _wait_for_turn(self) -> None:
+        while self._serving >= CALLS_MAX:
+            self._served = asyncio.Event()
+            await self._served.wait()
+        self._serving += 1
+
+    def _note_served(self, _task: asyncio.Task[Any]) -> None:
+        self._serving -= 1
+        if self._served:
+            self._served.set()
+
+    @staticmethod
+    def _refuse_unreadable(talk: Talk, message: Message) -> None:
+        if message.kind == "call":
+            talk._post(f"!{message.call}", {"message": "the program can't read this data"})
+        print(f"httpsocket: {message.name}: {message.problem}", file=sys.stderr)
+
+    async def _serve(self, talk: Talk, message: Message, *lead: Any) -> None:
+        try:
+            function = self._calls.get(message.name)
+            if not function:
+                self._complain_unheard("call", message.name)
+                raise Failure(f"no function for {message.name}")
+            answer = await _parts_sent(talk, message.call, function(*lead, message.data))
+            await talk._post(f"={message.call}", NOTHING if answer is None else answer)
+        except Failure as failure:
+            await talk._post(f"!{message.call}", failure.data)
+        except Ended:
+            raise
+        except Exception:
+            await talk._post(f"!{message.call}", {"message": "the program failed"})
+            raise
+
+    async def _end_tasks(self) -> None:
+        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if ended := self._hooks.pop("", None):
+            await reported(awaited(ended))
+
+
+async def _parts_sent(talk: Talk, call: int, result: Any) -> Any:
+    """The last answer, once those before it have been sent."""
+    if inspect.isasyncgen(result):
+        async for part in result:
+            await talk._post(f"+{call}", part)
+        return None
+    if inspect.isgenerator(result):
+        for part in result:
+            await talk._post(f"+{call}", part)
+        return None
+    return await result if inspect.isawaitable(result) else result
+
+
+async def _repeat(seconds: float, function: Callable[..., Any]) -> None:
+    loop = asyncio.get_running_loop()
+    due = loop.time()
+    while True:
+        due = max(due + seconds, loop.time())
+        await asyncio.sleep(due - loop.time())
+        await reported(awaited(function))
+
+
+async def awaited(function: Callable[..., Any], *arguments: Any) -> Any:
+    result = function(*arguments)
+    return await result if inspect.isawaitable(result) else result
+
+
+async def reported(work: Coroutine[Any, Any, Any]) -> Any:
+    try:
+        return await work
+    except Ended:
+        return None
+    except Exception:
+        traceback.print_exc()
+        return None

@@ -1,0 +1,85 @@
+"""What a page of a program of its own and one of a shared program have in common: it is sent to, and called."""
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Generator
+from typing import Any
+
+from ..commands import Commands
+from ..page import CALL_SECONDS, CallError, only_answer
+from ..wire import NOTHING, Message, checked_name, line
+from .connection import Connection, Ended
+
+
+class Room:
+    """What send() gives: awaiting it waits until the page has room for more."""
+
+    def __init__(self, talk: Talk) -> None:
+        self._talk = talk
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return self._talk._wait_for_room().__await__()
+
+
+class Talk(Commands):
+    def __init__(self, connection: Connection, lead: str = "") -> None:
+        Commands.__init__(self)
+        self._connection, self._lead = connection, lead
+        self._over = False
+        self._waiting: dict[int, asyncio.Queue[Message | None]] = {}
+
+    async def call(self, name: str, data: Any = NOTHING, timeout: float | None = CALL_SECONDS) -> Any:
+        """The page's answer. CallError: it failed; TimeoutError; Ended."""
+        messages = self._ask(name, data, timeout)
+        try:
+            return only_answer(name, await messages.__anext__())
+        finally:
+            await messages.aclose()
+
+    async def stream(self, name: str, data: Any = NOTHING, timeout: float | None = CALL_SECONDS) -> AsyncIterator[Any]:
+        """The page's several answers; `timeout` counts from one to the next. Leaving the loop gives the call up."""
+        async for message in self._ask(name, data, timeout):
+            if message.kind == "failure":
+                raise CallError(message.data)
+            if message.kind == "part" or not message.bare:
+                yield message.data
+
+    async def _ask(self, name: str, data: Any, timeout: float | None) -> Any:
+        await self._connection.connect()
+        number = self._new_call()
+        answers: asyncio.Queue[Message | None] = asyncio.Queue()
+        self._waiting[number] = answers
+        self._connection.note_call(1)
+        try:
+            await self._post(f"{checked_name(name)}?{number}", data)
+            while True:
+                try:
+                    message = await asyncio.wait_for(answers.get(), timeout)
+                except asyncio.TimeoutError:
+                    raise TimeoutError(f"{name}: no answer in {timeout} s") from None
+                if message is None:
+                    raise Ended
+                yield message
+                if message.kind != "part":
+                    return
+        finally:
+            del self._waiting[number]
+            self._connection.note_call(-1)
+
+    def _take_answer(self, message: Message) -> None:
+        if (answers := self._waiting.get(message.call)) is not None:
+            answers.put_nowait(message)  # one that was given up is passed over
+
+    def _end_talk(self) -> None:
+        self._over = True
+        for answers in self._waiting.values():
+            answers.put_nowait(None)
+
+    def _post(self, head: str, data: Any = NOTHING) -> Room:
+        if self._over:
+            raise Ended
+        self._connection.post(line(self._lead + head, data))
+        return Room(self)
+
+    async def _wait_for_room(self) -> None:
+        await self._connection.drain()
