@@ -30,13 +30,14 @@ const onLoopback = {
 
 /**
  * A browser of its own profile, for which `hosts` are names of this machine; `close()` it. The size of its pages is given here and not by
- * page.setViewport(), which puppeteer can't do with the older ones of Debian's Firefox.
+ * page.setViewport(), which puppeteer can't do with the older ones of Debian's Firefox. `privileged` is for tests/lib/input-method.mjs.
  */
-export async function launch(name, viewport = { width: 1000, height: 900 }, { hosts = [] } = {}) {
+export async function launch(name, viewport = { width: 1000, height: 900 }, { hosts = [], privileged = false } = {}) {
   const kind = kinds[name];
   if (!kind.executablePath) throw new Error(`${name} is not installed`);
   const profile = fs.mkdtempSync(path.join(os.tmpdir(), `httpsocket-${name}-`));
   const own = { headless: true, defaultViewport: viewport, userDataDir: profile, protocolTimeout: 300_000 };
+  if (privileged && name === 'firefox') own.args = ['--remote-allow-system-access'];
   const browser = await puppeteer.launch({ ...kind, ...(hosts.length && onLoopback[name](kind, hosts)), ...own });
   const close = browser.close.bind(browser);
   browser.close = async () => {

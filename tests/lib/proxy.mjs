@@ -6,7 +6,8 @@ import { EventEmitter, once } from 'node:events';
  * Starts a proxy to 127.0.0.1:`target`. A *link* is one proxied connection.
  *
  * `cut(filter)` breaks the links of now; `freeze(filter)` leaves them open and lets nothing through any more; `refuse(on)` makes new links fail at once;
- * `plan(link => {downAfter, upAfter})` gives each new link a number of bytes after which it is cut, by direction (undefined: never). A link knows
+ * `plan(link => {downAfter, upAfter, delay})` gives each new link a number of bytes after which it is cut, by direction (undefined: never), and the
+ * milliseconds that a WebSocket's bytes take either way. A link knows
  * `websocket` (its first request was an upgrade), `up` and `down` (bytes so far). Emits `link`, and `websocket` when one has been recognised.
  */
 export class Proxy extends EventEmitter {
@@ -82,10 +83,11 @@ export class Proxy extends EventEmitter {
       socket.setNoDelay(true);
       socket.on('error', () => this.#end(link));
     }
-    client.on('data', (data) => this.#forward(link, data, 'up', link.server));
-    link.server.on('data', (data) => this.#forward(link, data, 'down', link.client));
-    client.on('end', () => link.frozen || link.server.end());
-    link.server.on('end', () => link.frozen || link.client.end());
+    const late = (run) => (link.websocket && link.limits.delay ? setTimeout(() => this.links.has(link) && run(), link.limits.delay) : run());
+    client.on('data', (data) => late(() => this.#forward(link, data, 'up', link.server)));
+    link.server.on('data', (data) => late(() => this.#forward(link, data, 'down', link.client)));
+    client.on('end', () => late(() => link.frozen || link.server.end()));
+    link.server.on('end', () => late(() => link.frozen || link.client.end()));
     client.on('close', () => link.server.destroyed && this.links.delete(link));
     link.server.on('close', () => client.destroyed && this.links.delete(link));
     this.emit('link', link);
