@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A page that is moved. The page calls `move` with what `.dom` takes, and is answered when that has been written; what the page
-could not do comes back to it as events `problem`. Its policy is the strictest under which it can work; ?policy=… adds to it."""
+could not do comes back to it as events `problem`. Its policy is the strictest under which it can work; ?policy=… adds to it, ?policy=none is none.
+It can also be connected to without a page."""
 import os
 import sys
 import urllib.parse
@@ -12,9 +13,9 @@ PAGE = """<!doctype html>
 <script src="/.httpsocket/client.js"></script>
 <main id="main"></main>
 """
-query = dict(urllib.parse.parse_qsl(os.environ["QUERY_STRING"]))
-policy = "default-src 'none'; script-src 'self'; connect-src 'self'" + query.get("policy", "")
-sys.stdout.write(f"Content-Type: text/html; charset=utf-8\nContent-Security-Policy: {policy}\n\n{PAGE}")
+more = dict(urllib.parse.parse_qsl(os.environ["QUERY_STRING"])).get("policy", "")
+policy = f"Content-Security-Policy: default-src 'none'; script-src 'self'; connect-src 'self'{more}\n"
+sys.stdout.write(f"Content-Type: text/html; charset=utf-8\n{'' if more == 'none' else policy}\n{PAGE}")
 sys.stdout.flush()
 os.close(1)
 
