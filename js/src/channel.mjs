@@ -44,6 +44,7 @@ const NEXT_CHANNEL = Object.freeze({
  * What it asks of the set that it belongs to.
  * @typedef {object} ChannelSet
  * @property {(frame: Bytes) => boolean} say sends a frame now; false: there is no connection
+ * @property {() => void} tellSoon it has received something: tell() is to be called within a second
  * @property {(channel: Channel) => void} wants it has something to send
  * @property {(channel: Channel) => void} forget it is over
  */
@@ -135,8 +136,9 @@ export class Channel {
     if (!known) this.#owner.over(failure);
   }
 
-  /** A new connection: says what has to be said first on it. */
-  attach() {
+  /** A new connection: says what has to be said first on it. @param {number} kept bytes that the server keeps until it is told that they came */
+  attach(kept) {
+    this.#in.kept(kept);
     if (this.#state === 'RESETTING') {
       this.#set.say(formatReset(this.#number, /** @type {Reset} */ (this.#reset)));
       return;
@@ -214,7 +216,14 @@ export class Channel {
   }
 
   #tellState() {
-    if (this.#state === 'OPEN' && this.#in.owing) this.#say();
+    if (this.#state !== 'OPEN') return;
+    if (this.#in.owing) this.#say();
+    else if (this.#in.untold) this.#set.tellSoon();
+  }
+
+  /** Says what it has received, if the other side does not know. */
+  tell() {
+    if (this.#state === 'OPEN' && this.#in.untold) this.#say();
   }
 
   /** What we have and grant; without a connection, the next one begins with it. */

@@ -20,6 +20,8 @@ import { WireError } from './wire.mjs';
 const ALONE_BYTES = 65_536;
 const TURN_BYTES = 16_384;
 const LOOK_MS = 4;
+/** Within which the server hears what has come, however little it is. */
+const TELL_MS = 1000;
 
 const NOT_HERE = Object.freeze({ reason: 'streams-unsupported', message: 'this server has no byte streams' });
 
@@ -38,12 +40,16 @@ export class Channels {
   #room = new Room();
   #pumping = false;
   #look;
+  #tell;
   #clock;
+  /** Bytes that the server keeps of each until it is told that they came. */
+  #kept = Infinity;
 
   /** @param {import('./clock.mjs').Clock} clock */
   constructor(clock) {
     this.#clock = clock;
     this.#look = new Alarm(clock);
+    this.#tell = new Alarm(clock);
   }
 
   /**
@@ -56,23 +62,25 @@ export class Channels {
     const why = this.#over ?? this.#full();
     this.#channels.set(channel.number, channel);
     if (why) queueMicrotask(() => channel.fail(why));
-    else if (this.#wire) channel.attach();
+    else if (this.#wire) channel.attach(this.#kept);
     return channel;
   }
 
-  /** A connection has been welcomed. Those that the server has stand before new ones: what it is not told of, it forgets. @param {Wire} wire @param {{ streams?: number }} welcome */
-  attach(wire, { streams = 0 }) {
+  /** A connection has been welcomed. Those that the server has stand before new ones: what it is not told of, it forgets. @param {Wire} wire @param {{ streams?: number, streamWindow?: number }} welcome */
+  attach(wire, { streams = 0, streamWindow = Infinity }) {
     this.#wire = wire;
     this.#room = new Room();
     this.#most = streams;
+    this.#kept = streamWindow;
     for (const channel of [...this.#channels.values()].slice(streams)) if (!channel.asked) channel.fail(this.#refusal());
-    for (const channel of this.#channels.values()) channel.attach();
+    for (const channel of this.#channels.values()) channel.attach(streamWindow);
   }
 
   /** The connection is gone. */
   detach() {
     this.#wire = null;
     this.#look.clear();
+    this.#tell.clear();
     for (const channel of this.#channels.values()) channel.detach();
   }
 
@@ -100,6 +108,9 @@ export class Channels {
         this.#wire?.send(frame);
         return this.#wire !== null;
       },
+      tellSoon: () => {
+        if (this.#wire && !this.#tell.isSet) this.#tell.set(TELL_MS, () => this.#tellAll());
+      },
       wants: (channel) => {
         this.#turns.add(channel);
         this.#pump();
@@ -109,6 +120,10 @@ export class Channels {
         this.#turns.delete(channel);
       },
     };
+  }
+
+  #tellAll() {
+    for (const channel of this.#channels.values()) channel.tell();
   }
 
   /** Why there can be no more, or null. */

@@ -12,6 +12,8 @@ const PART = 4;
 
 export class Inflow {
   #window;
+  /** What the other side is told of at once: so many bytes that came, or that can come again. */
+  #part;
   /** @type {Bytes[]} */
   #chunks = [];
   #received = 0;
@@ -25,6 +27,12 @@ export class Inflow {
   /** @param {number} window bytes that it holds at most */
   constructor(window) {
     this.#window = window;
+    this.#part = window / PART;
+  }
+
+  /** The other side keeps no more than so many bytes until it is told that they came. @param {number} bytes */
+  kept(bytes) {
+    this.#part = Math.min(this.#window, bytes) / PART;
   }
 
   /** Whether their direction is complete: nothing more will come. */
@@ -78,10 +86,14 @@ export class Inflow {
   /** Whether it is time to tell the other side. */
   get owing() {
     const { received, limit } = this.#now();
-    const part = this.#window / PART;
     if (this.#ended) return received > this.#said.received;
-    if (received - this.#said.received >= part || limit - this.#said.limit >= part) return true;
+    if (received - this.#said.received >= this.#part || limit - this.#said.limit >= this.#part) return true;
     return limit > this.#said.limit && this.#said.limit === this.#received && (this.#wanted || this.#discarding);
+  }
+
+  /** Whether something has come of which the other side has not been told. */
+  get untold() {
+    return this.#received > this.#said.received;
   }
 
   /** The other side is being told. */

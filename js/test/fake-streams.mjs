@@ -56,6 +56,11 @@ export class FakeStream {
   #synced = false;
   #granted = 0;
 
+  /** How many bytes of ours the client is known to have. */
+  get acknowledged() {
+    return this.#clientHas;
+  }
+
   constructor(streams, number, request) {
     this.#streams = streams;
     this.number = number;

@@ -431,3 +431,37 @@ test('who is told that there is room may write at once, and keeps the order', ()
   world.settle();
   assert.deepEqual([...world.server.all[0].got], Array.from({ length: 200 }, (_, i) => i));
 });
+
+test('what has come is acknowledged within a second, however little it is', () => {
+  const world = new World({ window: 4000 });
+  world.server.onopen = (stream) => stream.accept();
+  world.connect();
+  world.open();
+  world.settle();
+  const [there] = world.server.all;
+  there.write(Buffer.from('few'));
+  world.carry();
+  assert.equal(there.acknowledged, 0);
+  world.clock.advance(999);
+  world.carry();
+  assert.equal(there.acknowledged, 0);
+  world.clock.advance(1);
+  world.carry();
+  assert.equal(there.acknowledged, 3);
+  assert.equal(world.clock.pending, 0);
+});
+
+test('a server that keeps little is told often', () => {
+  const world = new World({ window: 4000 });
+  world.server.onopen = (stream) => stream.accept();
+  world.connect({ ...world.server.welcome, streamWindow: 400 });
+  world.open({ window: 5000 });
+  world.settle();
+  const [there] = world.server.all;
+  there.write(Buffer.alloc(99));
+  world.settle();
+  assert.equal(there.acknowledged, 0);
+  there.write(Buffer.alloc(1));
+  world.settle();
+  assert.equal(there.acknowledged, 100);
+});

@@ -75,6 +75,8 @@ void streams_attach(struct httpsocket *c)
 {
     const struct welcome *w = &c->welcome;
     c->channels_config.channels_max = (uint32_t)w->streams;
+    if (w->stream_window > 0 && w->stream_window < STREAM_WINDOW)
+        c->channels_config.window = (uint32_t)w->stream_window; /* so that it is told in time */
     c->channels_config.message_max =
         w->message_max < UINT32_MAX ? (uint32_t)w->message_max : UINT32_MAX;
     if (c->channels)

@@ -41,6 +41,9 @@ static const char *take_fields(const json_t *object, struct welcome *w)
         return ".welcome without grace";
     if (json_object_get(object, "streams") && !take_number(object, "streams", 0, &w->streams))
         return ".welcome with streams that are no number";
+    if (json_object_get(object, "streamWindow") &&
+        !take_number(object, "streamWindow", 1, &w->stream_window))
+        return ".welcome with a streamWindow that is no number";
     return NULL;
 }
 

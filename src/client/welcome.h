@@ -10,7 +10,8 @@ struct welcome {
     char session[WELCOME_SESSION_LEN + 1];
     bool resumed;
     uint64_t received, window, message_max, ping_ms, grace_ms;
-    uint64_t streams; /* 0: it carries none */
+    uint64_t streams;       /* 0: it carries none */
+    uint64_t stream_window; /* bytes that the server keeps of each; 0: not said */
 };
 
 /* NULL, or what is wrong with it. */
