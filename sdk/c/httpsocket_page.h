@@ -654,6 +654,15 @@ hs_commandf(struct hs_page *page, const char *command, const char *format, ...)
     return error;
 }
 
+/* The next bytes of a byte stream, whose lines come to the functions of ".stream", ".stream/", ".end"
+ * and ".reset"; hs_commandf(page, ".accept", "{\"id\":%d}", id) lets it begin. */
+HS_STATIC int hs_stream_write(struct hs_page *page, uint64_t id, const void *data, size_t size)
+{
+    char head[32];
+    snprintf(head, sizeof(head), ".stream/%llu", (unsigned long long)id);
+    return hs_post_bytes(page, head, data, size);
+}
+
 /* ---- what comes ---- */
 
 /* Readable when something has come. */
@@ -781,13 +790,22 @@ HS_STATIC int hs_handle(struct hs_page *page, const char *name, hs_function *fun
     return hs_listen_for(page, name, true, function, arg);
 }
 
+/* A function of ".stream/" is for the bytes of all streams. */
+HS_STATIC bool hs_is_for(const struct hs_listener *l, const struct hs_message *m)
+{
+    bool bytes = m->kind == HS_SERVER && !strncmp(m->name, ".stream/", 8);
+    if (l->takes_calls != (m->kind == HS_CALL))
+        return false;
+    return bytes ? !strcmp(l->name, ".stream/") : !strcmp(l->name, m->name);
+}
+
 /* Calls the function that there is for it; without one a call is refused, anything else is passed
  * over. */
 HS_STATIC void hs_dispatch(struct hs_page *page, const struct hs_message *m)
 {
     bool call = m->kind == HS_CALL;
     for (struct hs_listener *l = page->listeners; l; l = l->next) {
-        if (l->takes_calls == call && !strcmp(l->name, m->name)) {
+        if (hs_is_for(l, m)) {
             l->function(page, m, l->arg);
             return;
         }

@@ -21,7 +21,7 @@ export function html(texts: TemplateStringsArray, ...values: unknown[]): Html;
  */
 /**
  * `ended`: the session is over. `remote`: the page answered a call with a failure; `data` is all it said. `timeout`, `aborted`: a call was given up.
- * `several-answers`: use stream(). `bad-name`, `unsendable`, `buffer-full`: nothing was sent. `answer`: the page has been made already. `protocol`: what
+ * `several-answers`: use stream(). `reset`: a byte stream was given up. `bad-name`, `unsendable`, `buffer-full`: nothing was sent. `answer`: the page has been made already. `protocol`: what
  * came on descriptor 3 is no line of the server's.
  */
 export class PageError extends Error {
@@ -88,6 +88,35 @@ export class PageEvent {
     fail(message: string, more?: Record<string, unknown>): Room;
     #private;
 }
+/** A byte stream of the page, such as a file: an async iterable of Buffers, and write(), end(). Reading or writing accepts it. */
+export class PageStream {
+    /** @param {(head: string, data: unknown) => Room} post @param {(size: number) => void} heard @param {{ id: number, name: string, data?: any }} opened */
+    constructor(post: (head: string, data: unknown) => Room, heard: (size: number) => void, { id, name, data }: {
+        id: number;
+        name: string;
+        data?: any;
+    });
+    id: number;
+    name: string;
+    data: any;
+    /** Lets it begin; `data` may say more to the page. @param {unknown} [data] */
+    accept(data?: unknown): Room;
+    /** The next bytes for the page. @param {ArrayBuffer | ArrayBufferView} bytes */
+    write(bytes: ArrayBuffer | ArrayBufferView): Room;
+    /** Nothing more is written. */
+    end(): Room;
+    /** It is over at once, both ways; before accept(): it is refused. @param {string} [reason] @param {string} [message] */
+    reset(reason?: string, message?: string): Room;
+    /** A line of it has come. @param {Message | null} message */
+    take(message: Message | null): void;
+    /** What nobody will read any more. */
+    forget(): void;
+    /** Its function has returned. */
+    finish(): void;
+    /** What the page says, until its end. Throws `reset` or `ended`. @returns {AsyncGenerator<Buffer, void, void>} */
+    [Symbol.asyncIterator](): AsyncGenerator<Buffer, void, void>;
+    #private;
+}
 /** The page that this program has made. Functions may be async; events are heard one after the other, calls are answered side by side. */
 export class Page {
     /** @param {{ fd?: number, environment?: NodeJS.ProcessEnv }} [where] */
@@ -128,6 +157,11 @@ export class Page {
     on(name: string, handler: Handler): this;
     /** Answers the call: it gets its data and returns the answer; a generator yields several. @param {string} name @param {Handler} handler @returns {this} */
     handle(name: string, handler: Handler): this;
+    /**
+     * Takes byte streams of this name, such as files: it gets a PageStream. When it returns the stream ends, when it throws it is reset.
+     * @param {string} name @param {(stream: PageStream) => any} handler @returns {this}
+     */
+    onStream(name: string, handler: (stream: PageStream) => any): this;
     /** Hears that the page is connected. @param {(info: { resumed: boolean, origin: string, address: string }) => any} handler @returns {this} */
     attached(handler: (info: {
         resumed: boolean;

@@ -40,7 +40,7 @@ const ANSWERS = { '=': 'answer', '+': 'part', '!': 'failure' };
 
 /**
  * `ended`: the session is over. `remote`: the page answered a call with a failure; `data` is all it said. `timeout`, `aborted`: a call was given up.
- * `several-answers`: use stream(). `bad-name`, `unsendable`, `buffer-full`: nothing was sent. `answer`: the page has been made already. `protocol`: what
+ * `several-answers`: use stream(). `reset`: a byte stream was given up. `bad-name`, `unsendable`, `buffer-full`: nothing was sent. `answer`: the page has been made already. `protocol`: what
  * came on descriptor 3 is no line of the server's.
  */
 export class PageError extends Error {
@@ -307,6 +307,88 @@ export class PageEvent {
   }
 }
 
+/** A byte stream of the page, such as a file: an async iterable of Buffers, and write(), end(). Reading or writing accepts it. */
+export class PageStream {
+  #post;
+  #accepted = false;
+  #ended = false;
+  #over = false;
+  /** @type {Queue<Message | null>} */
+  #queue = new Queue();
+  #heard;
+
+  /** @param {(head: string, data: unknown) => Room} post @param {(size: number) => void} heard @param {{ id: number, name: string, data?: any }} opened */
+  constructor(post, heard, { id, name, data }) {
+    this.#post = post;
+    this.#heard = heard;
+    this.id = id;
+    this.name = name;
+    this.data = data;
+  }
+
+  /** Lets it begin; `data` may say more to the page. @param {unknown} [data] */
+  accept(data) {
+    this.#accepted = true;
+    return this.#post('.accept', { id: this.id, data });
+  }
+
+  /** The next bytes for the page. @param {ArrayBuffer | ArrayBufferView} bytes */
+  write(bytes) {
+    if (!this.#accepted) this.accept();
+    return this.#post(`.stream/${this.id}`, bytes);
+  }
+
+  /** Nothing more is written. */
+  end() {
+    this.#ended = true;
+    return this.#post('.end', { id: this.id });
+  }
+
+  /** It is over at once, both ways; before accept(): it is refused. @param {string} [reason] @param {string} [message] */
+  reset(reason = 'refused', message) {
+    this.#over = true;
+    return this.#post('.reset', { id: this.id, reason, message });
+  }
+
+  /** What the page says, until its end. Throws `reset` or `ended`. @returns {AsyncGenerator<Buffer, void, void>} */
+  async *[Symbol.asyncIterator]() {
+    if (!this.#accepted) this.accept();
+    for (;;) {
+      await this.#queue.wait();
+      const message = this.#queue.items.shift();
+      if (!message) throw new PageError('ended', 'the session is over');
+      this.#heard(message.size);
+      if (message.name === '.end') return;
+      if (message.name === '.reset') throw new PageError('reset', message.data.message ?? message.data.reason, message.data);
+      yield message.data;
+    }
+  }
+
+  /** A line of it has come. @param {Message | null} message */
+  take(message) {
+    if (message?.name === '.reset') this.#over = true;
+    this.#queue.push(message);
+  }
+
+  /** What nobody will read any more. */
+  forget() {
+    for (const message of this.#queue.items.splice(0)) if (message) this.#heard(message.size);
+  }
+
+  /** Its function has returned. */
+  finish() {
+    if (this.#over) return;
+    if (!this.#accepted) this.reset();
+    else if (!this.#ended) this.end();
+  }
+}
+
+/** The stream that a line is about, beyond its opening. @param {Message} message @returns {number | null} */
+function streamOf({ name, data }) {
+  if (name.startsWith('.stream/')) return Number(name.slice(8));
+  return name === '.end' || name === '.reset' ? data.id : null;
+}
+
 /** What send() gives: awaiting it waits until the page has room for more. @implements {PromiseLike<void>} */
 class Room {
   #wait;
@@ -375,8 +457,10 @@ export class Page {
   #numbers = 0;
   /** @type {Map<number, Queue<Message | null>>} */
   #waiting = new Map();
-  /** @type {Record<'event' | 'call' | 'system', Map<string, Handler>>} */
-  #handlers = { event: new Map(), call: new Map(), system: new Map() };
+  /** @type {Record<'event' | 'call' | 'system' | 'stream', Map<string, Handler>>} */
+  #handlers = { event: new Map(), call: new Map(), system: new Map(), stream: new Map() };
+  /** @type {Map<number, PageStream>} */
+  #streams = new Map();
   /** By the server's line, by topic. @type {Map<string, Map<string, Handler>>} */
   #topics = new Map();
   /** @type {Set<string>} */
@@ -458,6 +542,14 @@ export class Page {
     return this.#keep('call', checked(name), handler);
   }
 
+  /**
+   * Takes byte streams of this name, such as files: it gets a PageStream. When it returns the stream ends, when it throws it is reset.
+   * @param {string} name @param {(stream: PageStream) => any} handler @returns {this}
+   */
+  onStream(name, handler) {
+    return this.#keep('stream', name, handler);
+  }
+
   /** Hears that the page is connected. @param {(info: { resumed: boolean, origin: string, address: string }) => any} handler @returns {this} */
   attached(handler) {
     return this.#keep('system', '.attach', handler);
@@ -489,7 +581,7 @@ export class Page {
     return this;
   }
 
-  /** @param {'event' | 'call' | 'system'} kind @param {string} name @param {Handler} handler */
+  /** @param {'event' | 'call' | 'system' | 'stream'} kind @param {string} name @param {Handler} handler */
   #keep(kind, name, handler) {
     if (this.#handlers[kind].has(name)) throw new PageError('bad-name', `there is a function for ${name || 'the end'} already`);
     this.#handlers[kind].set(name, handler);
@@ -666,8 +758,7 @@ export class Page {
       await this.#queue.wait();
       const message = this.#queue.items.shift();
       if (!message) break;
-      this.#queued -= message.size;
-      this.#noteRoom();
+      this.#noteUnheard(-message.size);
       yield message;
     }
     const ended = this.#handlers.system.get('');
@@ -678,6 +769,7 @@ export class Page {
   #dispatch(message) {
     if (message.problem) return this.#refuseUnreadable(message);
     if (message.kind === 'call') return void this.#guarded(() => this.#serve(message));
+    if (message.name === '.stream') return void this.#guarded(() => this.#takeStream(message.data));
     const handler = this.#handlers[message.kind === 'system' ? 'system' : 'event'].get(message.name);
     if (handler) return this.#guarded(() => handler(message.data));
     if (message.kind === 'event') this.#complainUnheard('event', message.name);
@@ -687,6 +779,30 @@ export class Page {
   #refuseUnreadable(message) {
     if (message.kind === 'call') this.#post(`!${message.call}`, { message: "the program can't read this data" });
     console.error(`httpsocket: ${message.name}: ${message.problem}`);
+  }
+
+  /** @param {{ id: number, name: string, data?: any }} opened */
+  async #takeStream(opened) {
+    const heard = (/** @type {number} */ size) => this.#noteUnheard(-size);
+    const stream = new PageStream((head, data) => this.#post(head, data), heard, opened);
+    const handler = this.#handlers.stream.get(stream.name);
+    if (!handler) {
+      this.#complainUnheard('stream', stream.name);
+      return void stream.reset('refused', `nothing takes a stream ${stream.name}`);
+    }
+    this.#streams.set(stream.id, stream);
+    try {
+      await handler(stream);
+      stream.finish();
+    } catch (error) {
+      const code = error instanceof PageError ? error.code : '';
+      if (code === 'reset' || code === 'ended') return;
+      stream.reset('program-failed');
+      throw error;
+    } finally {
+      this.#streams.delete(stream.id);
+      stream.forget();
+    }
   }
 
   /** @param {Message} message */
@@ -728,7 +844,7 @@ export class Page {
   #complainUnheard(kind, name) {
     if (this.#unheard.has(name) || this.#unheard.size >= UNHEARD_MAX) return;
     this.#unheard.add(name);
-    console.error(`httpsocket: nothing hears the ${kind} ${name} (said once)`);
+    console.error(`httpsocket: nothing hears the ${kind} ${name.slice(0, 128)} (said once)`);
   }
 
   // -- descriptor 3 --
@@ -751,10 +867,24 @@ export class Page {
       if (message.kind === 'answer' || message.kind === 'part' || message.kind === 'failure') {
         this.#waiting.get(message.call)?.push(message); // one that was given up is passed over
       } else {
-        this.#queued += message.size;
-        this.#queue.push(message);
+        this.#sort(message);
       }
     }
+  }
+
+  /** @param {Message} message */
+  #sort(message) {
+    const number = message.kind === 'system' ? streamOf(message) : null;
+    const stream = number === null ? undefined : this.#streams.get(number);
+    if (number !== null && !stream) return;
+    this.#noteUnheard(message.size);
+    if (stream) stream.take(message);
+    else this.#queue.push(message);
+  }
+
+  /** @param {number} size */
+  #noteUnheard(size) {
+    this.#queued += size;
     this.#noteRoom();
   }
 
@@ -763,6 +893,7 @@ export class Page {
     this.#over = true;
     this.#queue.push(null);
     for (const answers of this.#waiting.values()) answers.push(null);
+    for (const stream of this.#streams.values()) stream.take(null);
     for (const timer of this.#timers) clearInterval(timer);
     this.#wakeWriters();
   }

@@ -287,6 +287,94 @@ final class Event
     }
 }
 
+/** The page, or the server, has given a byte stream up; `reason` is a token. */
+final class StreamReset extends \Exception
+{
+    public readonly string $reason;
+
+    public function __construct(\stdClass $data)
+    {
+        $this->reason = $data->reason ?? '';
+        parent::__construct($data->message ?? $this->reason);
+    }
+}
+
+/** A byte stream of the page, such as a file. Reading or writing accepts it. */
+final class Stream
+{
+    public readonly string $name;
+    public readonly mixed $data;
+    private readonly int $id;
+    private bool $accepted = false;
+    private bool $ended = false;
+    private bool $over = false;
+
+    /**
+     * @param \Closure(string, mixed): void $post
+     * @param \Closure(int): Message $next
+     * @internal
+     */
+    public function __construct(private readonly \Closure $post, private readonly \Closure $next, \stdClass $opened)
+    {
+        [$this->id, $this->name, $this->data] = [$opened->id, $opened->name, $opened->data ?? null];
+    }
+
+    /** Lets it begin; `$data` may say more to the page. */
+    public function accept(mixed $data = null): void
+    {
+        $this->accepted = true;
+        ($this->post)('.accept', ['id' => $this->id, 'data' => $data]);
+    }
+
+    /** What the page says, until its end; StreamReset. What else comes meanwhile is heard afterwards. @return \Generator<int, string> */
+    public function pieces(): \Generator
+    {
+        if (!$this->accepted) {
+            $this->accept();
+        }
+        while (($message = ($this->next)($this->id))->name !== '.end') {
+            if ($message->name === '.reset') {
+                $this->over = true;
+                throw new StreamReset($message->data);
+            }
+            yield $message->data->bytes;
+        }
+    }
+
+    /** The next bytes for the page. */
+    public function write(string $bytes): void
+    {
+        if (!$this->accepted) {
+            $this->accept();
+        }
+        ($this->post)(".stream/$this->id", new Bytes($bytes));
+    }
+
+    /** Nothing more is written. */
+    public function end(): void
+    {
+        $this->ended = true;
+        ($this->post)('.end', ['id' => $this->id]);
+    }
+
+    /** It is over at once, both ways; before accept(): it is refused. */
+    public function reset(string $reason = 'refused', string $message = ''): void
+    {
+        $this->over = true;
+        ($this->post)('.reset', ['id' => $this->id, 'reason' => $reason] + ($message === '' ? [] : ['message' => $message]));
+    }
+
+    /** Its function has returned. @internal */
+    public function finish(): void
+    {
+        if (!$this->over && !$this->accepted) {
+            $this->reset();
+        } elseif (!$this->over && !$this->ended) {
+            $this->end();
+        }
+    }
+}
+
 /** The page that this script has made. Writing to a page that is gone for good ends the script, as PHP does when a visitor leaves. */
 final class Page
 {
@@ -317,7 +405,9 @@ final class Page
     /** @var array<string, list<Message>> answers of calls that wait, by number */
     private array $waiting = [];
     /** @var array<string, array<string, callable>> functions by kind and name */
-    private array $functions = ['event' => [], 'call' => [], 'system' => []];
+    private array $functions = ['event' => [], 'call' => [], 'system' => [], 'stream' => []];
+    /** @var array<int, list<Message>> what open streams have got */
+    private array $streams = [];
     /** @var list<array{float, float, callable}> interval, when it is due, function */
     private array $timers = [];
     /** @var array<string, array<string, callable>> by the server's line, by topic */
@@ -425,6 +515,12 @@ final class Page
     public function handle(string $name, callable $function): static
     {
         return $this->keep('call', self::checked($name), $function);
+    }
+
+    /** Takes byte streams of this name, such as files: it gets a Stream. When it returns the stream ends, when it throws it is reset. */
+    public function onStream(string $name, callable $function): static
+    {
+        return $this->keep('stream', $name, $function);
     }
 
     /** Hears that the page is connected: an object with resumed, origin, address. */
@@ -602,7 +698,7 @@ final class Page
         try {
             $this->post(self::checked($name) . "?$number", $data);
             do {
-                $message = $this->awaitAnswer($number, $name, $timeout);
+                $message = $this->awaitOne($this->waiting[$number], $name, $timeout);
                 if ($message->kind === 'failure') {
                     throw new CallError($message->data);
                 }
@@ -613,22 +709,23 @@ final class Page
         }
     }
 
-    private function awaitAnswer(string $number, string $name, ?float $timeout): Message
+    /** @param list<Message> $awaited */
+    private function awaitOne(array &$awaited, string $name, ?float $timeout): Message
     {
         $deadline = $timeout === null ? null : microtime(true) + $timeout;
-        while (!$this->waiting[$number]) {
+        while (!$awaited) {
             if ($this->atEnd) {
                 exit(0);
             }
             if ($this->queued > self::QUEUE_MAX) {
-                throw new CallTimeout("$name: " . self::QUEUE_MAX . ' bytes came before an answer');
+                throw new CallTimeout("$name: " . self::QUEUE_MAX . ' bytes of other things came before it');
             }
             if (!$this->wait(true, false, $deadline)) {
-                throw new CallTimeout("$name: no answer in $timeout s");
+                throw new CallTimeout("$name: nothing in $timeout s");
             }
             $this->read();
         }
-        return array_shift($this->waiting[$number]);
+        return array_shift($awaited);
     }
 
     // ---- what comes ----
@@ -690,10 +787,34 @@ final class Page
             $this->refuseUnreadable($message);
         } elseif ($message->kind === 'call') {
             $this->guarded(fn () => $this->serve($message));
+        } elseif ($message->name === '.stream') {
+            $this->guarded(fn () => $this->takeStream($message->data));
         } elseif ($function = $this->functions[$message->kind][$message->name] ?? null) {
             $this->guarded(fn () => $function($message->data));
         } elseif ($message->kind === 'event') {
             $this->complainUnheard('event', $message->name);
+        }
+    }
+
+    private function takeStream(\stdClass $opened): void
+    {
+        $stream = new Stream($this->post(...), fn (int $id) => $this->awaitOne($this->streams[$id], "stream $opened->name", null), $opened);
+        $function = $this->functions['stream'][$stream->name] ?? null;
+        if (!$function) {
+            $this->complainUnheard('stream', $stream->name);
+            $stream->reset('refused', "nothing takes a stream $stream->name");
+            return;
+        }
+        $this->streams[$opened->id] = [];
+        try {
+            $function($stream);
+            $stream->finish();
+        } catch (StreamReset) {
+        } catch (\Throwable $error) {
+            $stream->reset('program-failed');
+            throw $error;
+        } finally {
+            unset($this->streams[$opened->id]);
         }
     }
 
@@ -745,7 +866,7 @@ final class Page
     {
         if (!isset($this->unheard[$name]) && count($this->unheard) < self::UNHEARD_MAX) {
             $this->unheard[$name] = true;
-            fwrite(STDERR, "httpsocket: nothing hears the $kind $name (said once)\n");
+            fwrite(STDERR, 'httpsocket: nothing hears the ' . $kind . ' ' . substr($name, 0, 128) . " (said once)\n");
         }
     }
 
@@ -818,8 +939,24 @@ final class Page
             }
             return;
         }
+        $stream = $message->kind === 'system' ? self::streamOf($message) : null;
+        if ($stream !== null) {
+            if (isset($this->streams[$stream])) {
+                $this->streams[$stream][] = $message;
+            }
+            return;
+        }
         $this->queue->enqueue($message);
         $this->queued += $message->size;
+    }
+
+    /** The stream that a line is about, beyond its opening. */
+    private static function streamOf(Message $message): ?int
+    {
+        if (str_starts_with($message->name, '.stream/')) {
+            return (int) substr($message->name, 8);
+        }
+        return in_array($message->name, ['.end', '.reset'], true) ? $message->data->id : null;
     }
 
     /** Where the page is slow writing waits. Reading goes on meanwhile, up to a limit: each side may wait for the other. */

@@ -322,6 +322,24 @@ page_dom() {
     page_post .dom "$1"
 }
 
+# page_accept ID, page_stream_write ID [FILE], page_stream_end ID, page_stream_reset ID REASON: byte streams of the page. They are heard as the events .stream (its
+# data has the id, the name and the page's data), .stream/ID (with bytes), .end and .reset.
+page_accept() {
+    page_post .accept "{\"id\":$1}"
+}
+
+page_stream_write() {
+    page_post_bytes ".stream/$1" "${2:-}"
+}
+
+page_stream_end() {
+    page_post .end "{\"id\":$1}"
+}
+
+page_stream_reset() {
+    page_post .reset "{\"id\":$1,\"reason\":$(page_string "$2")}"
+}
+
 # page_subscribe TOPIC [FIELDS], page_publish TOPIC EVENT [JSON], page_unsubscribe TOPIC: what programs of this server share; heard as the events .topic and
 # .presence. FIELDS are more of .subscribe's, such as '"history":10,"last":true'.
 page_subscribe() {

@@ -1,6 +1,7 @@
 // sdk.test.mjs - one conversation, held by a program of each language with its helper in sdk/.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -10,6 +11,7 @@ import { Proxy, random } from '../lib/proxy.mjs';
 import { request } from '../lib/request.mjs';
 import { BUILD, makeRoot, REPO, resources, startServer } from '../lib/server.mjs';
 import { openPage, SessionClient } from '../lib/session-client.mjs';
+import { Streams } from '../lib/streams.mjs';
 import { until } from '../lib/until.mjs';
 
 const test = (name, run) => testOf(name, { timeout: 30000 }, run);
@@ -193,6 +195,34 @@ for (const file of LANGUAGES) {
       assert.equal(await second.next(/^(echo|heard)/), 'echo 2');
       await close(first);
       await close(second);
+    });
+
+    test('a byte stream goes both ways; one that is too large is refused, and one that nothing takes', async () => {
+      const { answer, client } = await openPage(`${server.url}/${file}`);
+      assert.equal(answer.status, 200);
+      const streams = new Streams(client, { window: 65536 });
+      await client.connect();
+      const bytes = randomBytes(600_000);
+      const stream = streams.open({ kind: 'stream', name: 'upload', data: { size: bytes.length } });
+      await stream.opened;
+      const write = async () => {
+        for (let at = 0; at < bytes.length; at += 40_000) await stream.write(bytes.subarray(at, at + 40_000));
+        stream.finish();
+      };
+      const parts = [];
+      const read = async () => {
+        for (let part; (part = await stream.read(65536)).length; ) parts.push(part);
+      };
+      await Promise.all([write(), read()]);
+      assert.ok(Buffer.concat(parts).equals(bytes));
+      assert.deepEqual(await stream.closed, {});
+      const large = streams.open({ kind: 'stream', name: 'upload', data: { size: 1e9 } });
+      assert.equal((await large.closed).reason, 'too-large');
+      const unknown = streams.open({ kind: 'stream', name: 'nobody', data: { size: 1 } });
+      assert.equal((await unknown.closed).reason, 'refused');
+      client.send('echo 1');
+      await client.next(/^echo 1/);
+      await close(client);
     });
 
     test('thousands of numbered events each way, while the connection is cut at random', async () => {

@@ -18,10 +18,11 @@ from html import escape
 from typing import Any
 
 from .handlers import Failure
-from .page import CallError, Ended, Event, Page
+from .page import CallError, Ended, Event, Page, Stream
+from .streams import StreamReset
 from .wire import ProtocolError
 
-__all__ = ["CallError", "Ended", "Event", "Failure", "Page", "ProtocolError", "escape", "page", "script_json"]
+__all__ = ["CallError", "Ended", "Event", "Failure", "Page", "ProtocolError", "Stream", "StreamReset", "escape", "page", "script_json"]
 
 page = Page()
 

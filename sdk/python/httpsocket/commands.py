@@ -27,12 +27,6 @@ class Commands(TopicCommands):
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
 
-    def _post(self, head: str, data: Any = NOTHING) -> Any:
-        raise NotImplementedError
-
-    def _functions(self) -> Handlers:
-        raise NotImplementedError
-
     def _new_call(self) -> int:
         return next(self._numbers)
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from .streams import OpenStream
 from .wire import checked_name
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -24,6 +25,7 @@ class Handlers:
     def __init__(self) -> None:
         self._events: dict[str, Callable[..., Any]] = {}
         self._calls: dict[str, Callable[..., Any]] = {}
+        self._streams: dict[str, Callable[..., Any]] = {}
         self._hooks: dict[str, Callable[..., Any]] = {}
         self._timers: list[tuple[float, Callable[..., Any]]] = []
         self._topics: dict[str, dict[str, Callable[..., Any]]] = {}  # by the server's line, by topic
@@ -36,6 +38,10 @@ class Handlers:
     def handle(self, name: str) -> Callable[[Function], Function]:
         """Decorates what answers the call: it gets its data and returns the answer; a generator yields several."""
         return _keeper(self._calls, checked_name(name))
+
+    def on_stream(self, name: str) -> Callable[[Function], Function]:
+        """Decorates what takes a byte stream of the page, such as a file: it gets the stream. When it returns the stream ends, when it raises it is reset."""
+        return _keeper(self._streams, name)
 
     def attached(self, function: Function) -> Function:
         """Decorates what hears that the page is connected: {"resumed", "origin", "address"}."""
@@ -63,6 +69,10 @@ class Handlers:
     def _system(self, name: str) -> Callable[[Function], Function]:
         return _keeper(self._hooks, name)
 
+    def _refuse_stream(self, stream: OpenStream) -> None:
+        self._complain_unheard("stream", stream.name)
+        stream.reset(message=f"nothing takes a stream {stream.name}")
+
     def _of_topic(self, line: str, topic: str, function: Function) -> Function:
         functions = self._topics.setdefault(line, {})
         self._hooks.setdefault(line, _by_topic(functions))
@@ -75,7 +85,7 @@ class Handlers:
     def _complain_unheard(self, kind: str, name: str) -> None:
         if name not in self._unheard and len(self._unheard) < UNHEARD_MAX:
             self._unheard.add(name)
-            print(f"httpsocket: nothing hears the {kind} {name} (said once)", file=sys.stderr)
+            print(f"httpsocket: nothing hears the {kind} {name[:128]} (said once)", file=sys.stderr)
 
 
 def _keeper(functions: dict[str, Callable[..., Any]], name: str) -> Callable[[Function], Function]:

@@ -17,6 +17,7 @@ from .answer import HTML, Answer, lead_stdout_to_log, put_on_stdout
 from .commands import Commands
 from .handlers import Failure, Handlers
 from .request import Request
+from .streams import OpenStream, StreamReset, stream_of
 from .wire import NOTHING, Message, Reader, checked_name, line
 
 CALL_SECONDS = 30.0
@@ -61,6 +62,22 @@ class Event:
 
     def __repr__(self) -> str:
         return f"<{'call' if self.call else 'event'} {self.name} {str(self.data)[:60]}>"
+
+
+class Stream(OpenStream):
+    """A byte stream of the page: `for piece in stream`, write(), end()."""
+
+    def __init__(self, page: Page, opened: dict[str, Any]) -> None:
+        super().__init__(page._post, opened)
+        self._page = page
+
+    def __iter__(self) -> Iterator[bytes]:
+        """What the page says, until its end. StreamReset; Ended. What else comes meanwhile is heard afterwards."""
+        if not self._accepted:
+            self.accept()
+        pieces = self._page._open_streams[self.id]
+        while (piece := self._heard(self._page._await_one(pieces, f"stream {self.name}", None))) is not None:
+            yield piece
 
 
 class Shown:
@@ -115,6 +132,7 @@ class Page(Shown, Handlers, Commands):
         self._queued = 0
         self._at_end = False
         self._waiting: dict[int, collections.deque[Message]] = {}
+        self._open_streams: dict[int, collections.deque[Message]] = {}
         self._reading, self._writing = threading.Lock(), threading.RLock()
 
     def _functions(self) -> Handlers:
@@ -183,24 +201,24 @@ class Page(Shown, Handlers, Commands):
         try:
             self._post(f"{checked_name(name)}?{number}", data)
             while True:
-                message = self._await_answer(answers, name, timeout)
+                message = self._await_one(answers, name, timeout)
                 yield message
                 if message.kind != "part":
                     return
         finally:
             del self._waiting[number]
 
-    def _await_answer(self, answers: collections.deque[Message], name: str, timeout: float | None) -> Message:
+    def _await_one(self, awaited: collections.deque[Message], name: str, timeout: float | None) -> Message:
         deadline = None if timeout is None else time.monotonic() + timeout
-        while not answers:
+        while not awaited:
             if self._at_end:
                 raise Ended
             if self._queued > QUEUE_MAX:
-                raise TimeoutError(f"{name}: {QUEUE_MAX} bytes came before an answer")
+                raise TimeoutError(f"{name}: {QUEUE_MAX} bytes of other things came before it")
             if not self._wait_readable(deadline):
-                raise TimeoutError(f"{name}: no answer in {timeout} s")
+                raise TimeoutError(f"{name}: nothing in {timeout} s")
             self._read()
-        return answers.popleft()
+        return awaited.popleft()
 
     # ---- one message ----
 
@@ -209,6 +227,8 @@ class Page(Shown, Handlers, Commands):
             self._refuse_unreadable(message)
         elif message.kind == "call":
             self._guarded(self._serve, message)
+        elif message.name == ".stream":
+            self._guarded(self._take_stream, message.data)
         elif function := (self._hooks if message.kind == "system" else self._events).get(message.name):
             self._guarded(function, message.data)
         elif message.kind == "event":
@@ -234,6 +254,24 @@ class Page(Shown, Handlers, Commands):
         except Exception:
             self._post(f"!{message.call}", {"message": "the program failed"})
             raise
+
+    def _take_stream(self, opened: dict[str, Any]) -> None:
+        stream = Stream(self, opened)
+        function = self._streams.get(stream.name)
+        if not function:
+            self._refuse_stream(stream)
+            return
+        self._open_streams[stream.id] = collections.deque()
+        try:
+            function(stream)
+            stream._finish()
+        except StreamReset:
+            pass
+        except Exception:
+            stream.reset("program-failed")
+            raise
+        finally:
+            del self._open_streams[stream.id]
 
     def _send_parts(self, number: int, parts: Iterator[Any]) -> Any:
         while True:
@@ -302,6 +340,10 @@ class Page(Shown, Handlers, Commands):
         if message.kind in ("answer", "part", "failure"):
             if (answers := self._waiting.get(message.call)) is not None:
                 answers.append(message)  # one that was given up is passed over
+            return
+        if message.kind == "system" and (stream := stream_of(message)) is not None:
+            if stream in self._open_streams:
+                self._open_streams[stream].append(message)
             return
         self._queue.append(message)
         self._queued += message.size

@@ -1,19 +1,16 @@
 """Topics that programs of one server share (docs/page-programs.md), as a program sees them."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .handlers import Function, Handlers
 from .wire import NOTHING, checked_name
-
-if TYPE_CHECKING:
-    from .commands import Commands
 
 
 class Topic:
     """A subscription. As a decorator it takes the function that hears the events: {"event", "data", "from", "seq", "time", …}."""
 
-    def __init__(self, page: Commands, handlers: Handlers, name: str) -> None:
+    def __init__(self, page: TopicCommands, handlers: Handlers, name: str) -> None:
         self._page, self._handlers, self.name = page, handlers, name
 
     def __call__(self, function: Function) -> Function:
@@ -37,8 +34,14 @@ class Topic:
 class TopicCommands:
     """The part of a page that is about topics."""
 
+    def _post(self, head: str, data: Any = NOTHING) -> Any:
+        raise NotImplementedError
+
+    def _functions(self) -> Handlers:
+        raise NotImplementedError
+
     def subscribe(
-        self: Commands,  # type: ignore[misc]
+        self,
         topic: str,
         *,
         history: int | None = None,
@@ -57,11 +60,11 @@ class TopicCommands:
         self._post(".subscribe", options)
         return Topic(self, self._functions(), topic)
 
-    def unsubscribe(self: Commands, topic: str) -> Any:  # type: ignore[misc]
+    def unsubscribe(self, topic: str) -> Any:
         self._functions()._forget_topic(topic)
         return self._post(".unsubscribe", {"topic": topic})
 
-    def publish(self: Commands, topic: str, event: str, data: Any = NOTHING, *, keep: bool | None = None) -> Any:  # type: ignore[misc]
+    def publish(self, topic: str, event: str, data: Any = NOTHING, *, keep: bool | None = None) -> Any:
         """An event for all that are subscribed to the topic. `keep=True`: it is the topic's last value."""
         more = {**({} if data is NOTHING else {"data": data}), **({} if keep is None else {"keep": keep})}
         return self._post(".publish", {"topic": topic, "event": checked_name(event), **more})

@@ -210,6 +210,34 @@ static void part(struct hs_page *page, const struct hs_message *m, void *arg)
     hs_commandf(page, ".unsubscribe", "{\"topic\":%s}", m->data);
 }
 
+static void begin_stream(struct hs_page *page, const struct hs_message *m, void *arg)
+{
+    (void)arg;
+    json_t *opened = json_loads(m->data, 0, NULL);
+    int id = (int)json_integer_value(json_object_get(opened, "id"));
+    json_int_t size = json_integer_value(json_object_get(json_object_get(opened, "data"), "size"));
+    const char *name = json_string_value(json_object_get(opened, "name"));
+    if (strcmp(name, "upload") != 0)
+        hs_commandf(page, ".reset", "{\"id\":%d,\"reason\":\"refused\"}", id);
+    else if (size > 10000000)
+        hs_commandf(page, ".reset", "{\"id\":%d,\"reason\":\"too-large\"}", id);
+    else
+        hs_commandf(page, ".accept", "{\"id\":%d}", id);
+    json_decref(opened);
+}
+
+static void pass_back(struct hs_page *page, const struct hs_message *m, void *arg)
+{
+    (void)arg;
+    hs_stream_write(page, strtoull(m->name + 8, NULL, 10), m->data, m->size);
+}
+
+static void end_stream(struct hs_page *page, const struct hs_message *m, void *arg)
+{
+    (void)arg;
+    hs_command(page, ".end", m->data);
+}
+
 static void leave(struct hs_page *page, const struct hs_message *m, void *arg)
 {
     (void)arg;
@@ -258,13 +286,23 @@ int main(void)
     static const struct {
         const char *name;
         hs_function *function;
-    } events[] = {{"echo", echo},       {"put", put},
-                  {"flood", flood},     {"ask", ask},
-                  {"collect", collect}, {"print", print},
-                  {"leave", leave},     {".attach", attached},
-                  {"join", join},       {"part", part},
-                  {".topic", heard},    {".presence", who},
-                  {"watch", watch},     {"test_click", clicked},
+    } events[] = {{"echo", echo},
+                  {"put", put},
+                  {"flood", flood},
+                  {"ask", ask},
+                  {"collect", collect},
+                  {"print", print},
+                  {"leave", leave},
+                  {".attach", attached},
+                  {".stream", begin_stream},
+                  {".stream/", pass_back},
+                  {".end", end_stream},
+                  {"join", join},
+                  {"part", part},
+                  {".topic", heard},
+                  {".presence", who},
+                  {"watch", watch},
+                  {"test_click", clicked},
                   {".problem", problem}},
       calls[] = {{"report", report}, {"add", add},         {"same", same},
                  {"count", count},   {"refused", refused}, {"crash", crash}};

@@ -52,6 +52,10 @@ page
     return board.publish('stroke', { x: 1 });
   })
   .on('part', (topic) => page.unsubscribe(topic))
+  .onStream('upload', async (stream) => {
+    if (stream.data.size > 10_000_000) return stream.reset('too-large');
+    for await (const piece of stream) await stream.write(piece);
+  })
   .on('leave', (reason) => page.close(reason))
   .attached(({ resumed }) => page.send('told', ['attach', resumed]))
   .ended(() => console.error('ended'));

@@ -65,6 +65,15 @@ $page->on('join', function ($topic) use ($page) {
     $page->publish($topic, 'stroke', ['x' => 1]);
 });
 $page->on('part', fn ($topic) => $page->unsubscribe($topic));
+$page->onStream('upload', function ($stream) {
+    if ($stream->data->size > 10_000_000) {
+        $stream->reset('too-large');
+        return;
+    }
+    foreach ($stream->pieces() as $piece) {
+        $stream->write($piece);
+    }
+});
 $page->on('leave', fn ($reason) => $page->close($reason));
 $page->attached(fn ($info) => $page->send('told', ['attach', $info->resumed]));
 $page->ended(fn () => fwrite(STDERR, "ended\n"));

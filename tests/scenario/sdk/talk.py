@@ -121,6 +121,15 @@ def part(topic):
     page.unsubscribe(topic)
 
 
+@page.on_stream("upload")
+def upload(stream):
+    if stream.data["size"] > 10_000_000:
+        stream.reset("too-large")
+        return
+    for piece in stream:
+        stream.write(piece)
+
+
 @page.on("leave")
 def leave(reason):
     page.close(reason)

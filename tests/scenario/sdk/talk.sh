@@ -63,6 +63,13 @@ while page_next; do
     .topic) page_send heard "[$(page_string "$(page_get event)"),$(page_get data)]" ;;
     .presence) here=$(page_get here.0.data || page_get joined.0.data) || here=; page_send here "[$here]" ;;
     part) page_unsubscribe "$(page_get '')" ;;
+    .stream)
+        id=$(page_get id)
+        if [ "$(page_get name)" != upload ]; then page_stream_reset "$id" refused
+        elif [ "$(page_get data.size)" -gt 10000000 ]; then page_stream_reset "$id" too-large
+        else page_accept "$id"; fi ;;
+    .stream/*) page_stream_write "${event#.stream/}" "$bytes" ;;
+    .end) page_stream_end "$(page_get id)" ;;
     leave) page_close "$(page_get '')" ;;
     .attach) page_send told "[\"attach\",$(page_get resumed)]" ;;
     .*) ;;

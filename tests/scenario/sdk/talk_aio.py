@@ -124,6 +124,15 @@ async def part(topic):
     await page.unsubscribe(topic)
 
 
+@page.on_stream("upload")
+async def upload(stream):
+    if stream.data["size"] > 10_000_000:
+        await stream.reset("too-large")
+        return
+    async for piece in stream:
+        await stream.write(piece)
+
+
 @page.on("leave")
 async def leave(reason):
     await page.close(reason)

@@ -18,9 +18,11 @@ from __future__ import annotations
 
 from ..handlers import Failure
 from ..page import CallError, Event
+from ..streams import StreamReset
 from .connection import Ended
 from .page import Page
+from .talk import Stream
 
-__all__ = ["CallError", "Ended", "Event", "Failure", "Page", "page"]
+__all__ = ["CallError", "Ended", "Event", "Failure", "Page", "Stream", "StreamReset", "page"]
 
 page = Page()

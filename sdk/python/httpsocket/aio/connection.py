@@ -129,6 +129,11 @@ class Inbox:
         if self._waiter and not self._waiter.done():
             self._waiter.set_result(None)
 
+    def forget(self) -> None:
+        """What nobody will hear any more."""
+        self._connection.note_unheard(-sum(message.size for message in self._messages if message))
+        self._messages.clear()
+
     async def next(self) -> Message | None:
         while not self._messages:
             self._waiter = asyncio.get_running_loop().create_future()

@@ -9,9 +9,10 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from ..handlers import Failure, Handlers
+from ..streams import StreamReset
 from ..wire import NOTHING, Message
 from .connection import Ended
-from .talk import Talk
+from .talk import Stream, Talk
 
 CALLS_MAX = 1000  # answered side by side
 
@@ -42,10 +43,37 @@ class Functions(Handlers):
         elif message.kind == "call":
             await self._wait_for_turn()
             self.spawn(self._serve(talk, message, *lead)).add_done_callback(self._note_served)
+        elif message.name == ".stream":
+            self._begin_stream(talk, message.data, *lead)
         elif function := (self._hooks if message.kind == "system" else self._events).get(message.name):
             await reported(awaited(function, *lead, message.data))
         elif message.kind == "event":
             self._complain_unheard("event", message.name)
+
+    def _begin_stream(self, talk: Talk, opened: dict[str, Any], *lead: Any) -> None:
+        stream = Stream(talk, opened)
+        if function := self._streams.get(stream.name):
+            talk._open_streams[stream.id] = stream
+            self.spawn(self._take_stream(talk, stream, function(*lead, stream)))
+        else:
+            self._refuse_stream(stream)
+
+    @staticmethod
+    async def _take_stream(talk: Talk, stream: Stream, work: Any) -> None:
+        try:
+            if inspect.isawaitable(work):
+                await work
+            stream._finish()
+        except StreamReset:
+            pass
+        except Ended:
+            raise
+        except Exception:
+            stream.reset("program-failed")
+            raise
+        finally:
+            del talk._open_streams[stream.id]
+            stream._inbox.forget()
 
     async def _wait_for_turn(self) -> None:
         while self._serving >= CALLS_MAX:

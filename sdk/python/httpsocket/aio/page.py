@@ -53,9 +53,7 @@ class Page(Shown, Functions, Talk):
     def _sort(self, message: Message | None) -> None:
         if message is None:
             self._end_talk()
-        if message is not None and message.kind in ("answer", "part", "failure"):
-            self._take_answer(message)
-        else:
+        if message is None or not self._take(message):
             self._inbox.put(message)
 
     async def _finish(self) -> None:

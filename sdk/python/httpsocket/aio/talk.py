@@ -8,7 +8,26 @@ from typing import Any
 from ..commands import Commands
 from ..page import CALL_SECONDS, CallError, only_answer
 from ..wire import NOTHING, Message, checked_name, line
-from .connection import Connection, Ended
+from ..streams import OpenStream, stream_of
+from .connection import Connection, Ended, Inbox
+
+
+class Stream(OpenStream):
+    """A byte stream of the page: `async for piece in stream`, `await stream.write(…)`, `await stream.end()`."""
+
+    def __init__(self, talk: Talk, opened: dict[str, Any]) -> None:
+        super().__init__(talk._post, opened)
+        self._inbox = Inbox(talk._connection)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """What the page says, until its end. StreamReset; Ended."""
+        if not self._accepted:
+            self.accept()
+        while (message := await self._inbox.next()) is not None:
+            if (piece := self._heard(message)) is None:
+                return
+            yield piece
+        raise Ended
 
 
 class Room:
@@ -27,6 +46,7 @@ class Talk(Commands):
         self._connection, self._lead = connection, lead
         self._over = False
         self._waiting: dict[int, asyncio.Queue[Message | None]] = {}
+        self._open_streams: dict[int, Stream] = {}
 
     async def call(self, name: str, data: Any = NOTHING, timeout: float | None = CALL_SECONDS) -> Any:
         """The page's answer. CallError: it failed; TimeoutError; Ended."""
@@ -66,6 +86,16 @@ class Talk(Commands):
             del self._waiting[number]
             self._connection.note_call(-1)
 
+    def _take(self, message: Message) -> bool:
+        """Whether it was for somebody who waits, and for no function."""
+        if message.kind in ("answer", "part", "failure"):
+            self._take_answer(message)
+            return True
+        number = stream_of(message) if message.kind == "system" else None
+        if number in self._open_streams:
+            self._open_streams[number]._inbox.put(message)
+        return number is not None
+
     def _take_answer(self, message: Message) -> None:
         if (answers := self._waiting.get(message.call)) is not None:
             answers.put_nowait(message)  # one that was given up is passed over
@@ -74,6 +104,8 @@ class Talk(Commands):
         self._over = True
         for answers in self._waiting.values():
             answers.put_nowait(None)
+        for stream in self._open_streams.values():
+            stream._inbox.put(None)
 
     def _post(self, head: str, data: Any = NOTHING) -> Room:
         if self._over:
