@@ -74,13 +74,20 @@ export class EventRoot {
     const met = [...this.#listeners]
       .filter(({ options }) => !this.#wide || inwards === (options.capture || !event.bubbles))
       .map((listener) => ({ listener, place: listener.placeOf(event, path) }))
-      .filter(({ place }) => place >= 0)
-      .sort((a, b) => (inwards ? b.place - a.place : a.place - b.place));
+      .filter(({ place }) => place >= 0);
     let stopped = -1;
-    for (const { listener, place } of met) {
+    for (const { listener, place } of met.sort(asItGoes)) {
       if (stopped >= 0 && place !== stopped) break;
       if (listener.hear(event, path, place) && listener.options.stop) stopped = place;
     }
     if (stopped >= 0) event.stopPropagation();
   }
+}
+
+/** @typedef {{ listener: DomListener, place: number }} Meeting */
+
+/** First inwards, by those that capture it, then outwards. @param {Meeting} a @param {Meeting} b */
+function asItGoes(a, b) {
+  const way = (/** @type {Meeting} */ { listener, place }) => (listener.options.capture ? -1 - place : place);
+  return way(a) - way(b);
 }

@@ -20,28 +20,17 @@ export function plain(value, around = []) {
   if (value instanceof Blob) return describeFile(value);
   if (typeof value.toJSON === 'function') return value.toJSON();
   const inside = [...around, value];
-  const { length } = value;
-  if (Array.isArray(value) || isListOfNodes(value))
-    return Array.from({ length }, (_, i) => plain(value[i], inside) ?? null);
-  return plainObject(value, inside);
-}
-
-/** @param {any} value @param {any[]} inside */
-function plainObject(value, inside) {
-  if (value instanceof Error) return { name: value.name, message: value.message };
   const kind = Object.prototype.toString.call(value).slice(8, -1);
-  if (!PLAIN_KINDS.has(kind)) throw new DomProblem(`a ${kind} is no JSON`);
+  if (LISTS.has(kind)) return Array.from(value, (item) => plain(item, inside) ?? null);
+  if (value instanceof Error) return { name: value.name, message: value.message };
+  if (!OBJECTS.has(kind)) throw new DomProblem(`a ${kind} is no JSON`);
   const copy = Object.create(null); // a key may be __proto__
   for (const key of Object.keys(value)) copy[key] = plain(value[key], inside);
   return copy;
 }
 
-const PLAIN_KINDS = new Set(['Object', 'DOMStringMap', 'Boolean', 'Number', 'String']);
-
-/** @param {any} value */
-function isListOfNodes(value) {
-  return value instanceof NodeList || value instanceof HTMLCollection || value instanceof FileList;
-}
+const LISTS = new Set(['Array', 'NodeList', 'HTMLCollection', 'FileList', 'DOMTokenList']);
+const OBJECTS = new Set(['Object', 'DOMStringMap']);
 
 /** @param {any} file a File, or another Blob */
 export function describeFile({ name, size, type, lastModified }) {

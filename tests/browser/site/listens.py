@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """A page that is listened to. It calls `tell` with the lines that the program is to write, and `heard` for what the program has heard
-since it was last asked: a list of [name, data]. What happened in the page before it asked has been heard by then."""
+since it was last asked: a list of [name, data]. What happened in the page before it asked has been heard by then. Its policy is
+strict; ?connect=… adds a server that it may connect to."""
 import json
 import os
 import sys
+import urllib.parse
 
-sys.stdout.write("""Content-Type: text/html; charset=utf-8
-Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'
+more = dict(urllib.parse.parse_qsl(os.environ["QUERY_STRING"])).get("connect", "")
+sys.stdout.write(f"""Content-Type: text/html; charset=utf-8
+Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data:; connect-src 'self' {more}
 
 <!doctype html>
 <html lang="en">
