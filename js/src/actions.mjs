@@ -121,30 +121,32 @@ function each(map, run) {
 /** @param {any} element @param {string | number} text @param {How} how */
 function setText(element, text, { force }) {
   const said = String(text);
-  if (element.localName === 'textarea') {
-    typing.heardValue(element, element.defaultValue, said, force);
-    if (!typing.edits(element)) element.defaultValue = said;
-  } else if (typing.edits(element) && !force) {
-    return;
-  } else if (element.firstChild?.nodeType === 3 && element.firstChild === element.lastChild) {
-    changeText(element.firstChild, said);
-  } else {
-    element.textContent = said;
-  }
+  if (element.localName !== 'textarea') return typing.change(element, force, () => writeText(element, said));
+  typing.heardValue(element, element.defaultValue, said, force);
+  if (!typing.edits(element)) element.defaultValue = said;
+}
+
+/** @param {Element} element @param {string} text */
+function writeText(element, text) {
+  const { firstChild, lastChild } = element;
+  if (firstChild?.nodeType === 3 && firstChild === lastChild) changeText(firstChild, text);
+  else element.textContent = text;
 }
 
 /** @param {any} element @param {string} html @param {How} how */
 function setHtml(element, html, how) {
   const parsed = parseMarkup(html, element, how.stranger);
   if (element.localName === 'textarea') setText(element, parsed.textContent ?? '', how);
-  else if (how.force || !typing.edits(element)) morphInside(element, parsed, how.force);
+  else typing.change(element, how.force, () => morphInside(element, parsed, how.force));
 }
 
 /** @param {any} element @param {string} html @param {How} how */
 function setOuter(element, html, { force, stranger }) {
   const { children } = parseMarkup(html, parentOf(element), stranger);
   if (children.length !== 1) throw new DomProblem(`outer: one element is wanted, not ${children.length}`);
-  if (force || !typing.edits(element) || isTyped(element)) morphInto(element, children[0], force);
+  const [node] = children;
+  if (isTyped(element)) morphInto(element, node, force);
+  else typing.change(element, force, () => morphInto(element, node, force));
 }
 
 /** A row whose key the list has already becomes the new one, at its place. @param {any} parent @param {string} html

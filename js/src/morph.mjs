@@ -76,7 +76,7 @@ class Morph {
     if (WHOLE.has(old.localName)) return old.replaceWith(fresh);
     const before = stateOf(old);
     this.#attributes(old, fresh);
-    if (old.localName !== 'textarea' && (this.#force || !typing.edits(old))) this.contents(old, fresh);
+    if (old.localName !== 'textarea' && !typing.guards(old, this.#force)) this.contents(old, fresh);
     this.#state(old, before, stateOf(fresh));
   }
 
@@ -173,16 +173,24 @@ function isState(element, name) {
 function rememberPlace() {
   const active = /** @type {any} */ (document.activeElement);
   const { selectionStart, selectionEnd, selectionDirection } = active ?? {};
-  const inField = typeof selectionStart === 'number';
-  const selection = getSelection();
-  const { anchorNode, anchorOffset, focusNode, focusOffset } = selection ?? {};
+  const restoreSelection = rememberSelection();
   return () => {
     if (active?.isConnected && document.activeElement !== active) {
       typing.holding(() => active.focus({ preventScroll: true }));
-      if (inField) active.setSelectionRange(selectionStart, selectionEnd, selectionDirection);
+      if (typeof selectionStart === 'number') active.setSelectionRange(selectionStart, selectionEnd, selectionDirection);
     }
-    if (inField || !anchorNode?.isConnected || !focusNode?.isConnected || selection?.anchorNode === anchorNode) return;
-    selection?.setBaseAndExtent(anchorNode, within(anchorNode, anchorOffset), focusNode, within(focusNode, focusOffset));
+    restoreSelection?.();
+  };
+}
+
+/** @returns {(() => void) | null} */
+function rememberSelection() {
+  const selection = typing.selects ? getSelection() : null;
+  const { anchorNode, anchorOffset, focusNode, focusOffset } = selection ?? {};
+  if (!selection || !anchorNode || !focusNode) return null;
+  return () => {
+    if (selection.anchorNode === anchorNode || !anchorNode.isConnected || !focusNode.isConnected) return;
+    selection.setBaseAndExtent(anchorNode, within(anchorNode, anchorOffset), focusNode, within(focusNode, focusOffset));
   };
 }
 

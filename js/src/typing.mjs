@@ -25,6 +25,8 @@ class Typing {
   #composing = null;
   /** What waits for the end of the composition. @type {(() => void)[]} */
   #waiting = [];
+  /** Whether something is selected, other than in a field. */
+  #selects = false;
   /** The values that the user has given a field, the last one last. @type {WeakMap<Element, string[]>} */
   #passed = new WeakMap();
 
@@ -37,11 +39,31 @@ class Typing {
     on('focusout', () => (this.#field = null));
     on('compositionstart', (field) => (this.#composing = field));
     on('compositionend', () => this.#composed());
+    document.addEventListener('selectionchange', () => (this.#selects = isSelecting(document)));
+  }
+
+  /** Known without a look at the page, which could cost a layout: Chromium makes one to say that there is no selection. */
+  get selects() {
+    return this.#selects;
   }
 
   /** Whether it is being edited, or is a part of what is. @param {Element} element */
   edits(element) {
-    return Boolean(this.#field?.contains(element) || this.#composing?.contains(element));
+    return Boolean(this.#field?.contains(element)) || this.#composes(element);
+  }
+
+  /** Whether its contents are to be left alone. @param {Element} element @param {boolean} force */
+  guards(element, force) {
+    return force ? this.#composes(element) : this.edits(element);
+  }
+
+  /**
+   * Changes its contents, unless it is being edited; what is forced is not put off but by a composition.
+   * @param {Element} element @param {boolean} force @param {() => void} change
+   */
+  change(element, force, change) {
+    if (force && this.#composes(element)) this.#waiting.push(change);
+    else if (force || !this.edits(element)) change();
   }
 
   /** Whatever `run` does to the focus, what was being edited still is. @param {() => void} run */
@@ -76,6 +98,11 @@ class Typing {
     else if (force || (said !== before && !passed?.includes(said))) this.setValue(field, said, { force });
   }
 
+  /** @param {Element} element */
+  #composes(element) {
+    return Boolean(this.#composing?.contains(element));
+  }
+
   /** @param {any} field */
   #typed(field) {
     this.#field = field;
@@ -101,6 +128,12 @@ export const typing = new Typing();
 export function isTyped(element) {
   const { localName } = element;
   return localName === 'textarea' || (localName === 'input' && !UNTYPED.has(element.type));
+}
+
+/** @param {any} document */
+function isSelecting({ activeElement }) {
+  if (typeof activeElement?.selectionStart === 'number') return false;
+  return getSelection()?.type === 'Range' || Boolean(activeElement?.isContentEditable);
 }
 
 /** @param {Event} event @returns {Element} the field, or the whole of what is editable */

@@ -134,10 +134,9 @@ for (const name of browserNames) {
         await fill(1000);
         const update = Array.from({ length: 300 }, (_, n) => [
           { select: '#rows', key: `k${n}`, find: '.sum', text: n, style: { 'padding-left': `${n % 9}px` } },
-          { select: '#rows', key: `k${n}`, scroll: n % 100 ? undefined : 'nearest' },
-        ])
-          .flat()
-          .filter((operation) => !('scroll' in operation) || operation.scroll);
+          { select: '#rows', key: `k${n}`, outer: row(n, 'outer') },
+          ...(n % 100 ? [] : [{ select: '#rows', key: `k${n}`, scroll: 'nearest' }]),
+        ]).flat();
         const { LayoutCount: before } = await page.metrics();
         await site.move(update);
         const { LayoutCount: after } = await page.metrics();

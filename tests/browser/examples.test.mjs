@@ -51,6 +51,39 @@ for (const name of browserNames) {
       await picture(page, BUILD, `${name}-button`);
     });
 
+    test('table.py sorts and edits ten thousand rows', async () => {
+      await open('table.py');
+      assert.equal(await page.$$eval('#rows tr', (all) => all.length), 10_000);
+      await page.click('[data-column=price]');
+      await shows('[data-column=price]', /▴/);
+      await page.click('[data-column=price]');
+      await shows('[data-column=price]', /▾/);
+      const prices = await page.$$eval('#rows td:nth-child(4)', (all) => all.map((cell) => Number(cell.textContent)));
+      assert.deepEqual(prices, [...prices].sort((a, b) => b - a));
+      const [goods, stock] = await page.$eval('#rows tr', (tr) => [tr.cells[0].textContent, Number(tr.cells[2].textContent)]);
+      const focused = () => page.waitForFunction(() => document.activeElement.matches('#rows tr:first-child input'));
+      await page.click('#rows tr:first-child');
+      await focused();
+      await page.click('#rows [name=sell]');
+      await shows('#rows tr:first-child td:nth-child(3)', new RegExp(`^${stock - 1}$`));
+      await page.click('#rows input', { count: 3 });
+      await page.keyboard.type('cheap');
+      await page.keyboard.press('Tab');
+      await page.waitForSelector('#rows input[aria-invalid=true]');
+      await page.click('#rows input', { count: 3 });
+      await page.keyboard.type('12,5');
+      await page.keyboard.press('Tab');
+      await page.waitForFunction(() => document.querySelector('#rows input').value === '12.50' && !document.querySelector('#rows input').ariaInvalid);
+      assert.equal(await text('#rows td'), goods);
+      await picture(page, BUILD, `${name}-table`);
+      await page.click('#rows [name=drop]');
+      await shows('#status', /^9999 rows/);
+      await page.click('#add');
+      await shows('#status', /^10000 rows/);
+      await focused();
+      assert.equal(await text('#rows td'), 'Something new');
+    });
+
     test('signup.py checks a form as one types', async () => {
       await page.goto(`${server.url}/signup.py`);
       await page.waitForFunction(() => document.serverConnection.readyState === 1);
