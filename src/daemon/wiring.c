@@ -2,6 +2,7 @@
 
 #include "access/refusal.h"
 #include "client_files.h"
+#include "daemon/console.h"
 #include "daemon/cross_site.h"
 #include "daemon/handshake.h"
 #include "http/static.h"
@@ -19,20 +20,29 @@ static void vary_by_origin(struct exchange *x)
 
 /* ---- the server's own files ---- */
 
-static void answer_own(struct exchange *x)
+static const struct client_file *find_own(struct slice name)
+{
+    for (size_t i = 0; i < CLIENT_FILE_COUNT; i++)
+        if (slice_equal(name, slice_of(client_files[i].name)))
+            return &client_files[i];
+    return NULL;
+}
+
+static void answer_own(struct worker *w, struct exchange *x, const struct origin *own)
 {
     struct slice name = slice_skip(x->path, sizeof(OWN_PREFIX) - 1);
-    for (size_t i = 0; i < CLIENT_FILE_COUNT; i++) {
-        const struct client_file *file = &client_files[i];
-        if (slice_equal(name, slice_of(file->name))) {
-            vary_by_origin(x);
-            static_answer_bytes(x, slice_make(file->data, file->size),
-                                SLICE_LITERAL("text/javascript; charset=utf-8"),
-                                slice_of(file->etag));
+    const struct client_file *file = find_own(name);
+    if (console_has(name)) {
+        if (!console_lets_in(w, x, own) || page_console(&w->pages, x, name))
             return;
-        }
     }
-    exchange_answer(x, 404, SLICE_LITERAL("not found"), NULL, 0);
+    if (!file) {
+        exchange_answer(x, 404, SLICE_LITERAL("not found"), NULL, 0);
+        return;
+    }
+    vary_by_origin(x);
+    static_answer_bytes(x, slice_make(file->data, file->size), slice_of(file->type),
+                        slice_of(file->etag));
 }
 
 /* ---- ordinary requests ---- */
@@ -71,7 +81,7 @@ static void answer_site(struct worker *w, struct exchange *x, const struct origi
 void wiring_answer(struct worker *w, struct exchange *x, const struct origin *own)
 {
     if (slice_starts_with(x->path, SLICE_LITERAL(OWN_PREFIX)))
-        answer_own(x);
+        answer_own(w, x, own);
     else
         answer_site(w, x, own);
 }

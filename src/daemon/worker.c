@@ -236,9 +236,9 @@ void worker_stop(struct worker *w)
 void worker_free(struct worker *w)
 {
     loop_turn(w->loop, 0); /* mail that came too late for the thread */
+    page_host_done(&w->pages);
     hub_threads_forget(w->daemon->topics, w->index);
     hub_done(&w->hub);
-    page_host_done(&w->pages);
     gateway_done(&w->gateway);
     free_parts(w);
 }

@@ -18,6 +18,10 @@ bool hub_client_busy(const struct hub_client *c)
 static void send_request(struct hub_request *r)
 {
     struct hub_client *c = r->client;
+    if (c->hub->stopped) {
+        hub_request_drop(r); /* the home may be gone */
+        return;
+    }
     c->under_way++;
     c->ahead += r->cost;
     c->was_busy |= hub_client_busy(c);

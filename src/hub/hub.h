@@ -64,7 +64,7 @@ struct hub {
 
 /* Fill in what is borrowed, the route and the index; then this. */
 void hub_init(struct hub *hub);
-/* No letter is answered any more: they are only released. */
+/* No letter is sent or answered any more: they are only released. */
 void hub_stop(struct hub *hub);
 /* Frees clients that have left and whose requests never came back. */
 void hub_done(struct hub *hub);

@@ -167,6 +167,7 @@ void page_send(struct page *p, const struct message *m)
 
 static void deliver(struct page *p, const struct message *m)
 {
+    page_console_from_program(p, m);
     if (m->kind == MESSAGE_CONTROL) {
         page_command(p, m);
         return;

@@ -15,6 +15,7 @@ int page_host_init(struct page_host *host)
     list_init(&host->connecting);
     list_init(&host->wires);
     list_init(&host->dev_waits);
+    host->console = host->config->dev ? page_console_new(host) : NULL;
     host->dev_files = host->config->dev ? dev_files_new(host->loop) : NULL;
     host->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     return host->null_fd < 0 ? -errno : 0;
@@ -22,6 +23,7 @@ int page_host_init(struct page_host *host)
 
 void page_host_done(struct page_host *host)
 {
+    page_console_free(host->console);
     dev_files_free(host->dev_files);
     close(host->null_fd);
 }
@@ -71,6 +73,7 @@ void page_host_drain(struct page_host *host, uint32_t retry_s, void (*on_empty)(
     host->draining = true;
     host->retry_s = retry_s;
     page_dev_waits_drop(host);
+    page_console_drop(host);
     lobbies_drain(host);
     if (list_empty(&host->pages)) {
         on_empty(host);

@@ -142,6 +142,7 @@ void page_end_session(struct page *p, unsigned code, struct slice reason)
     if (p->session_done)
         return;
     page_dev_ended(p, code, reason);
+    page_console_note(p, "ended", reason);
     page_topics_leave(p);
     p->session_done = true;
     if (p->plain)

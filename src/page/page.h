@@ -42,7 +42,7 @@ struct page_config {
     size_t topic_backlog;       /* the same, until it misses events of topics */
     struct rate rate_programs;  /* started by one client */
     uint32_t lobbies_per_client;
-    bool dev;                   /* dev.h; fixed */
+    bool dev; /* dev.h; fixed */
     /* Borrowed: changes with the settings, and is asked only while something is started. */
     const struct page_programs *programs;
     bool stdio_pipe; /* the stdout of stdio programs is a pipe, not a terminal */
@@ -91,11 +91,12 @@ struct page_host {
     struct list pages;
     struct list lobbies; /* sessions without a program */
     /* The rest is the room's own. */
-    struct list connecting;      /* pages whose direct client still waits for the header block */
-    struct list wires;           /* WebSockets of sessions, and refused ones that still close */
-    int null_fd;                 /* stdin of programs whose request has no body */
-    struct dev_files *dev_files; /* NULL: not in dev mode, or nothing can be watched */
-    struct list dev_waits;       /* clients that wait for a change */
+    struct list connecting;       /* pages whose direct client still waits for the header block */
+    struct list wires;            /* WebSockets of sessions, and refused ones that still close */
+    int null_fd;                  /* stdin of programs whose request has no body */
+    struct dev_files *dev_files;  /* NULL: not in dev mode, or nothing can be watched */
+    struct list dev_waits;        /* clients that wait for a change */
+    struct page_console *console; /* NULL: not in dev mode */
     uint32_t dev_wait_count;
     bool draining;
     uint32_t retry_s;
@@ -159,6 +160,10 @@ struct slice page_connect_session(struct exchange *x);
 /* The key of a handshake without a session (SLICE_NONE otherwise): all connections with one key go
  * to one worker. */
 struct slice page_connect_key(struct exchange *x);
+
+/* In dev mode: `console/events` and `console/fault` below /.httpsocket/. False: it is none of them.
+ * Otherwise takes the exchange, of which the caller knows that it comes from our own page. */
+bool page_console(struct page_host *host, struct exchange *x, struct slice name);
 
 /* No new programs (503 / 1012); every session is ended with 1012 `draining retry=N`, its program
  * gets end of file. `on_empty` runs once no page is left. */

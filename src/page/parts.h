@@ -115,6 +115,9 @@ struct page {
     struct hub_client
         *topics; /* owned; NULL: it has said nothing of topics, or its session is over */
 
+    uint32_t fault_latency_ms; /* on purpose: the console */
+    uint64_t fault_until_ms;   /* no connection before */
+
     struct page_dev *dev; /* owned; NULL: not in dev mode */
 
     struct {
@@ -361,6 +364,11 @@ void page_wires_drop(struct page_host *host);
 struct ws_peer *page_upgrade(struct page_host *host, struct exchange *x, struct slice subprotocol,
                              const struct ws_peer_ops *ops, void *owner, struct bytes *rest);
 
+/* From now on each message waits so long, either way. */
+void page_fault_latency(struct page *p, uint32_t ms);
+/* The connection is lost, and for so long there is no other. */
+void page_fault_cut(struct page *p, uint32_t ms);
+
 /* ---- plain.c: WebSockets without a session ---- */
 
 void page_plain_open(struct page *p);
@@ -409,6 +417,21 @@ bool page_dev_holds(const struct page *p);
 bool page_dev_holds_answer(const struct page *p);
 /* The server's answer in the place of the program's, which shows the stderr. Takes the exchange. */
 void page_dev_answer(struct page *p, struct exchange *x, int status, const char *why);
+
+/* ---- console.c: all of them on one page; without effect when not in dev mode ---- */
+
+struct page_console *page_console_new(struct page_host *host);
+/* Turns away who looks. */
+void page_console_drop(struct page_host *host);
+/* Accepts NULL. */
+void page_console_free(struct page_console *console);
+/* A program is started. */
+void page_console_begin(struct page_host *host);
+void page_console_from_page(struct page *p, const struct message *m);
+void page_console_from_program(struct page *p, const struct message *m);
+/* Something that happened, such as `attach`. */
+void page_console_note(struct page *p, const char *what, struct slice text);
+void page_console_stderr(struct page *p, struct slice line);
 
 /* ---- dev_wait.c: a failed page waits for a change ---- */
 

@@ -241,6 +241,7 @@ int page_start(struct page *p)
 {
     struct ends ends;
     page_dev_begin(p);
+    page_console_begin(p->host);
     int error = start(p, &ends);
     p->command = NULL;
     close_all(ends.child);

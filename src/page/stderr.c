@@ -25,6 +25,7 @@ static void log_line(struct page *p, struct slice line)
     log_info("program.stderr", log_quoted("program", p->file), log_int("pid", p->process.pid),
              log_text("session", p->mark), log_quoted("line", line));
     page_dev_line(p, line);
+    page_console_stderr(p, line);
 }
 
 /* How many of these bytes make a line of their own: a whole number of characters if it is text. */

@@ -26,6 +26,7 @@ static void on_message(struct session *s, const struct message *m)
         return; /* the program takes no more: it is not acknowledged */
     if (message_is_problem(m))
         note_problem(p, m);
+    page_console_from_page(p, m);
     page_events_write(p, m);
     p->untaken++;
     page_events_taken(p);
@@ -37,6 +38,7 @@ static void on_attach(struct session *s, bool resumed)
     p->attached = true;
     timer_stop(&p->leave_timer);
     page_events_attach(p, resumed);
+    page_console_note(p, resumed ? "resumed" : "connected", slice_of(p->address));
     page_topics_connected(p, true);
     page_dev_attached(p);
 }
@@ -45,6 +47,7 @@ static void on_detach(struct session *s, struct slice reason)
 {
     struct page *p = session_owner(s);
     page_events_detach(p, reason);
+    page_console_note(p, "disconnected", reason);
     page_topics_connected(p, false);
 }
 

@@ -6,6 +6,7 @@
  */
 #include "page/parts.h"
 
+#include "page/fault.h"
 #include "page/offer.h"
 #include "proto/ws_handshake.h"
 
@@ -19,17 +20,32 @@ struct page_wire {
     struct list node; /* page_host.wires */
     struct ws_peer *peer;
     struct page_permit *permit; /* NULL: none */
+    struct wire_delay *delay;   /* owned; NULL: not in dev mode */
     struct loop *loop;
     struct reap reap;
 };
 
+struct wire_delay {
+    struct page_delay base;
+    struct page_wire *wire; /* borrowed: owns us */
+};
+
 static void free_memory(struct reap *reap)
 {
-    free(container_of(reap, struct page_wire, reap));
+    struct page_wire *wire = container_of(reap, struct page_wire, reap);
+    free(wire->delay);
+    free(wire);
+}
+
+static void drop_delayed(struct page_wire *wire)
+{
+    if (wire->delay)
+        page_delay_drop(&wire->delay->base);
 }
 
 static void release(struct page_wire *wire)
 {
+    drop_delayed(wire);
     list_remove(&wire->node);
     page_permit_end(&wire->permit);
     loop_reap(wire->loop, &wire->reap, free_memory);
@@ -41,12 +57,16 @@ static void send_message(struct session_wire *sw, bool binary, const struct slic
                          size_t count)
 {
     struct page_wire *wire = container_of(sw, struct page_wire, wire);
+    if (wire->delay && page_delay_take(&wire->delay->base, true, binary, pieces, count))
+        return;
     ws_peer_send(wire->peer, binary ? WS_OP_BINARY : WS_OP_TEXT, pieces, count);
 }
 
 static void close_wire(struct session_wire *sw, unsigned code, struct slice reason)
 {
     struct page_wire *wire = container_of(sw, struct page_wire, wire);
+    if (wire->delay)
+        page_delay_hurry(&wire->delay->base);
     ws_peer_close(wire->peer, code, reason);
 }
 
@@ -54,6 +74,9 @@ static void send_shared(struct session_wire *sw, struct slice head, struct share
                         size_t at, size_t len)
 {
     struct page_wire *wire = container_of(sw, struct page_wire, wire);
+    struct slice pieces[] = {head, body ? slice_make(body->bytes + at, len) : SLICE_NONE};
+    if (wire->delay && page_delay_take(&wire->delay->base, true, true, pieces, 2))
+        return;
     ws_peer_send_shared(wire->peer, head, body, at, len);
 }
 
@@ -81,8 +104,12 @@ static const struct session_wire_ops wire_ops = {
 static void on_message(struct ws_peer *peer, enum ws_op op, struct bytes data)
 {
     struct page_wire *wire = ws_peer_owner(peer);
+    struct slice piece = slice_from_bytes(data);
+    bool binary = op == WS_OP_BINARY;
+    if (wire->delay && page_delay_take(&wire->delay->base, false, binary, &piece, 1))
+        return;
     if (wire->wire.session)
-        session_receive(&wire->wire, op == WS_OP_BINARY, data);
+        session_receive(&wire->wire, binary, data);
 }
 
 static void on_too_long(struct ws_peer *peer)
@@ -111,6 +138,73 @@ static void on_end(struct ws_peer *peer, unsigned code, struct slice reason)
 
 static const struct ws_peer_ops peer_ops = {
     .on_message = on_message, .on_drain = on_drain, .on_too_long = on_too_long, .on_end = on_end};
+
+/* ---- latency, on purpose ---- */
+
+static bool deliver_delayed(struct page_delay *delay, bool to_page, bool binary, struct bytes data)
+{
+    struct page_wire *wire = container_of(delay, struct wire_delay, base)->wire;
+    struct slice piece = slice_from_bytes(data);
+    if (to_page)
+        ws_peer_send(wire->peer, binary ? WS_OP_BINARY : WS_OP_TEXT, &piece, 1);
+    else if (wire->wire.session)
+        session_receive(&wire->wire, binary, data);
+    return !list_empty(&wire->node); /* in page_host.wires */
+}
+
+static void set_latency(struct page_wire *wire, uint32_t ms)
+{
+    if (!wire->delay) {
+        wire->delay = malloc(sizeof *wire->delay);
+        if (!wire->delay)
+            return;
+        page_delay_init(&wire->delay->base, wire->loop, deliver_delayed);
+        wire->delay->wire = wire;
+    }
+    wire->delay->base.latency_ms = ms;
+}
+
+static struct page_wire *wire_of(const struct page *p)
+{
+    struct list *wires = &p->host->wires;
+    for (struct list *node = wires->next; node != wires; node = node->next) {
+        struct page_wire *wire = container_of(node, struct page_wire, node);
+        if (p->session && wire->wire.session == p->session)
+            return wire;
+    }
+    return NULL;
+}
+
+void page_fault_latency(struct page *p, uint32_t ms)
+{
+    struct page_wire *wire = wire_of(p);
+    p->fault_latency_ms = ms;
+    if (wire)
+        set_latency(wire, ms);
+}
+
+void page_fault_cut(struct page *p, uint32_t ms)
+{
+    struct page_wire *wire = wire_of(p);
+    p->fault_until_ms = loop_now_ms(p->host->loop) + ms;
+    if (!wire)
+        return;
+    ws_peer_drop(wire->peer);
+    session_detach(&wire->wire, SLICE_LITERAL("lost"));
+    release(wire);
+}
+
+/* The page whose session it is; NULL for others, and if nobody can want to know. */
+static struct page *page_to_fault(struct page_host *host, const struct session *s)
+{
+    for (struct list *node = host->pages.next; host->console && node != &host->pages;
+         node = node->next) {
+        struct page *p = container_of(node, struct page, node);
+        if (p->session == s)
+            return p;
+    }
+    return NULL;
+}
 
 /* ---- opening ---- */
 
@@ -167,12 +261,20 @@ void page_wire_attach(struct page_host *host, struct exchange *x, struct session
     size_t key_len = offer->key.len;
     memcpy(key, offer->key.ptr, key_len);
 
+    struct page *faulty = page_to_fault(host, s);
+    if (faulty && loop_now_ms(host->loop) < faulty->fault_until_ms) {
+        page_permit_end(&permit);
+        exchange_fail(x);
+        return;
+    }
     struct bytes rest = {0};
     struct page_wire *wire = open_wire(host, x, &rest);
     if (!wire) {
         page_permit_end(&permit);
         return;
     }
+    if (faulty && faulty->fault_latency_ms)
+        set_latency(wire, faulty->fault_latency_ms);
     hold_permit(wire, permit);
     session_attach(s, &wire->wire, slice_make(key, key_len), offer->received);
     ws_peer_begin(wire->peer, rest);
@@ -198,6 +300,7 @@ void page_wires_drop(struct page_host *host)
     struct list *node;
     while ((node = list_pop(&host->wires)) != NULL) {
         struct page_wire *wire = container_of(node, struct page_wire, node);
+        drop_delayed(wire);
         ws_peer_drop(wire->peer);
         if (wire->wire.session)
             session_detach(&wire->wire, SLICE_LITERAL("stopped"));

@@ -1,0 +1,16 @@
+/* console.h - who may open the developer's console, /.httpsocket/console: in dev mode, a browser on
+ * this machine, and no other origin's page.
+ *
+ * Threads  The worker's.
+ */
+#ifndef DAEMON_CONSOLE_H
+#define DAEMON_CONSOLE_H
+
+#include "daemon/worker.h"
+
+/* Is this name below /.httpsocket/ one of the console's? */
+bool console_has(struct slice name);
+/* False: it is not let in, and has been answered. */
+bool console_lets_in(struct worker *w, struct exchange *x, const struct origin *own);
+
+#endif

@@ -1,0 +1,448 @@
+/* console.c - the developer's console: every message between the pages of this server and their
+ * programs, as it happens, and faults on request. Only in dev mode.
+ *
+ *     GET  /.httpsocket/console/events     text/event-stream: one record a message
+ *     POST /.httpsocket/console/fault      {"session":MARK,"latency":300} or {"session":MARK,"cut":2000}
+ *
+ * Records and faults travel by topics of their own, whose names no program can say: whoever looks is
+ * told of the pages of all workers, in one order, with the short history that topics have. When more
+ * happens than can be passed on, records are left out and counted.
+ *
+ * Bounds   CONSOLE_WATCHERS_MAX who look, a worker; DATA_MAX bytes of a message's data.
+ * Threads  The worker's.
+ */
+#include "page/parts.h"
+
+#include "base/utf8.h"
+#include "proto/json_walk.h"
+
+#include <stdlib.h>
+
+#define RECORDS SLICE_LITERAL(" console")
+#define FAULTS  SLICE_LITERAL(" fault")
+
+enum {
+    CONSOLE_WATCHERS_MAX = 16,
+    CONSOLE_HISTORY = 100,
+    DATA_MAX = 160,
+    FAULT_MAX = 1024, /* the body of a request for one */
+    FAULT_MS_MAX = 60000
+};
+
+struct page_console {
+    struct page_host *host;
+    struct hub_client *client; /* publishes records, hears of faults */
+    uint64_t left_out;
+    struct list watchers;
+    uint32_t watcher_count;
+};
+
+/* Who looks: a client of the hub whose lines go into an answer that does not end. */
+struct watcher {
+    struct list node; /* page_console.watchers */
+    struct page_console *console;
+    struct hub_client *client;
+    struct exchange *x;
+    bool full;
+    struct reap reap;
+};
+
+static struct topic_subscription subscription_to(struct slice topic)
+{
+    struct topic_subscription s = {.topic = {.len = (uint8_t)topic.len}};
+    memcpy(s.topic.text, topic.ptr, topic.len);
+    return s;
+}
+
+static struct topic_publication publication_in(struct slice topic, struct slice event,
+                                               struct slice data)
+{
+    struct topic_publication p = {.event_len = (uint8_t)event.len, .data = data};
+    p.topic = subscription_to(topic).topic;
+    memcpy(p.event, event.ptr, event.len);
+    return p;
+}
+
+/* ---- records ---- */
+
+static void put_json(struct text *out, struct slice text)
+{
+    char quoted[6 * DATA_MAX + 2];
+    text_put(out, slice_make(quoted, json_quote(utf8_first(text, DATA_MAX), quoted)));
+}
+
+static void record(struct page *p, struct slice kind, struct slice from, struct slice head,
+                   struct slice data, size_t bytes)
+{
+    struct page_console *c = p->host->console;
+    struct text json = {0};
+    if (!c || !c->client)
+        return;
+    if (hub_client_busy(c->client)) {
+        c->left_out++;
+        return;
+    }
+    text_printf(&json, "{\"session\":\"%s\",\"pid\":%d,\"program\":", p->mark, (int)p->process.pid);
+    put_json(&json, slice_of(page_below_root(p->host, p->file.ptr)));
+    text_printf(&json,
+                ",\"from\":\"%.*s\",\"bytes\":%zu,\"leftOut\":%llu,\"head\":", SLICE_ARG(from),
+                bytes, (unsigned long long)c->left_out);
+    put_json(&json, head);
+    text_put(&json, SLICE_LITERAL(",\"data\":"));
+    put_json(&json, data);
+    text_put(&json, SLICE_LITERAL("}"));
+    c->left_out = 0;
+    struct topic_publication what = publication_in(RECORDS, kind, text_slice(&json));
+    if (json.failed || hub_publish(c->client, &what, true, NULL) != HUB_DONE)
+        c->left_out++;
+    text_done(&json);
+}
+
+static void record_message(struct page *p, struct slice from, const struct message *m)
+{
+    if (!p->host->console)
+        return;
+    bool text = !m->binary || utf8_valid(m->body);
+    record(p, SLICE_LITERAL("message"), from, m->head, text ? m->body : SLICE_LITERAL("(bytes)"),
+           m->body.len);
+}
+
+void page_console_from_page(struct page *p, const struct message *m)
+{
+    record_message(p, SLICE_LITERAL("page"), m);
+}
+
+void page_console_from_program(struct page *p, const struct message *m)
+{
+    record_message(p, SLICE_LITERAL("program"), m);
+}
+
+void page_console_note(struct page *p, const char *what, struct slice text)
+{
+    if (utf8_valid(text))
+        record(p, SLICE_LITERAL("note"), SLICE_LITERAL("server"), slice_of(what), text, text.len);
+}
+
+void page_console_stderr(struct page *p, struct slice line)
+{
+    struct slice text = utf8_valid(line) ? line : SLICE_LITERAL("(not UTF-8)");
+    record(p, SLICE_LITERAL("stderr"), SLICE_LITERAL("program"), SLICE_NONE, text, line.len);
+}
+
+/* ---- faults ---- */
+
+struct fault {
+    struct slice session;
+    bool latency, cut;
+    uint64_t ms;
+};
+
+/* {"session":"MARK","latency":MS} or {"session":"MARK","cut":MS}; nothing else. */
+static bool read_fault(struct slice json, struct fault *ret)
+{
+    struct slice rest;
+    struct json_member m;
+    *ret = (struct fault){0};
+    if (!json_walk_object(json, &rest))
+        return false;
+    while (json_next_member(&rest, &m)) {
+        bool ms = slice_to_uint(m.value, FAULT_MS_MAX, &ret->ms);
+        if (json_key_is(m.key, SLICE_LITERAL("session")) && m.value.len > 2 && *m.value.ptr == '"')
+            ret->session = slice_make(m.value.ptr + 1, m.value.len - 2);
+        else if (json_key_is(m.key, SLICE_LITERAL("latency")) && ms)
+            ret->latency = true;
+        else if (json_key_is(m.key, SLICE_LITERAL("cut")) && ms)
+            ret->cut = true;
+        else
+            return false;
+    }
+    return ret->session.len && ret->latency != ret->cut;
+}
+
+static struct page *find_page(struct page_host *host, struct slice mark)
+{
+    for (struct list *node = host->pages.next; node != &host->pages; node = node->next) {
+        struct page *p = container_of(node, struct page, node);
+        if (slice_equal(slice_of(p->mark), mark))
+            return p;
+    }
+    return NULL;
+}
+
+static void cause(struct page *p, const struct fault *fault)
+{
+    if (fault->latency)
+        page_fault_latency(p, (uint32_t)fault->ms);
+    else
+        page_fault_cut(p, (uint32_t)fault->ms);
+}
+
+/* ---- the worker's own client ---- */
+
+static bool takes_always(struct hub_client *client, bool to_page)
+{
+    (void)client, (void)to_page;
+    return true;
+}
+
+static void on_fault(struct hub_client *client, struct slice name, struct slice data)
+{
+    struct page_console *c = hub_client_owner(client);
+    struct fault fault;
+    (void)name;
+    struct page *p = read_fault(data, &fault) ? find_page(c->host, fault.session) : NULL;
+    if (p)
+        cause(p, &fault);
+}
+
+static void ignore_line(struct hub_client *client, struct slice begin, struct slice rest,
+                        struct shared_bytes *whole)
+{
+    (void)client, (void)begin, (void)rest, (void)whole;
+}
+
+static void ignore_answer(struct hub_client *client, const struct hub_request *r)
+{
+    (void)client, (void)r;
+}
+
+static void ignore_room(struct hub_client *client)
+{
+    (void)client;
+}
+
+static void ignore_loss(struct hub_client *client, struct slice topic)
+{
+    (void)client, (void)topic;
+}
+
+static const struct hub_client_ops own_ops = {
+    takes_always, ignore_line, on_fault, ignore_answer, ignore_room, ignore_loss,
+};
+
+/* Not before the first page: by then all workers are there. */
+void page_console_begin(struct page_host *host)
+{
+    struct page_console *c = host->console;
+    if (!c || c->client)
+        return;
+    struct topic_subscription faults = subscription_to(FAULTS);
+    faults.to_page = true;
+    c->client = hub_client_new(host->hub, &own_ops, c);
+    if (c->client)
+        hub_subscribe(c->client, &faults);
+}
+
+/* ---- who looks ---- */
+
+static bool watcher_takes(struct hub_client *client, bool to_page)
+{
+    struct watcher *w = hub_client_owner(client);
+    (void)to_page;
+    return !w->full;
+}
+
+/* The line `.topic {…}` as an event of the stream. */
+static void watcher_line(struct hub_client *client, struct slice begin, struct slice rest,
+                         struct shared_bytes *whole)
+{
+    struct watcher *w = hub_client_owner(client);
+    struct slice lead = SLICE_LITERAL(".topic ");
+    struct text event = {0};
+    (void)whole;
+    if (!slice_starts_with(begin, lead))
+        return;
+    text_put(&event, SLICE_LITERAL("data: "));
+    text_put(&event, slice_skip(begin, lead.len));
+    text_put(&event, rest);
+    text_put(&event, SLICE_LITERAL("\n"));
+    if (!event.failed)
+        w->full = !exchange_write(w->x, text_slice(&event));
+    text_done(&event);
+}
+
+static void watcher_page_event(struct hub_client *client, struct slice name, struct slice data)
+{
+    (void)client, (void)name, (void)data;
+}
+
+static const struct hub_client_ops watcher_ops = {
+    watcher_takes, watcher_line, watcher_page_event, ignore_answer, ignore_room, ignore_loss,
+};
+
+static void free_watcher(struct reap *reap)
+{
+    free(container_of(reap, struct watcher, reap));
+}
+
+static void release(struct watcher *w)
+{
+    hub_client_leave(w->client);
+    list_remove(&w->node);
+    w->console->watcher_count--;
+    loop_reap(w->console->host->loop, &w->reap, free_watcher);
+}
+
+static void ignore_body(struct exchange *x, struct slice data)
+{
+    (void)x, (void)data;
+}
+
+static void ignore_event(struct exchange *x)
+{
+    (void)x;
+}
+
+static void on_writable(struct exchange *x)
+{
+    struct watcher *w = x->owner;
+    w->full = false;
+    hub_client_drained(w->client);
+}
+
+static void on_watcher_gone(struct exchange *x)
+{
+    release(x->owner);
+}
+
+static const struct exchange_ops stream_ops = {ignore_body, ignore_event, on_writable,
+                                               on_watcher_gone};
+
+static void begin_stream(struct exchange *x)
+{
+    struct http_header headers[] = {
+        {SLICE_LITERAL("Content-Type"), SLICE_LITERAL("text/event-stream")},
+        {SLICE_LITERAL("Cache-Control"), SLICE_LITERAL("no-store")},
+    };
+    exchange_respond(x, 200, SLICE_NONE, headers, 2, EXCHANGE_LENGTH_UNKNOWN);
+    exchange_write(x, SLICE_LITERAL(": the console\n\n"));
+}
+
+static void watch_records(struct page_console *c, struct exchange *x)
+{
+    struct topic_subscription records = subscription_to(RECORDS);
+    struct watcher *w = calloc(1, sizeof *w);
+    records.history = CONSOLE_HISTORY;
+    if (w)
+        w->client = hub_client_new(c->host->hub, &watcher_ops, w);
+    if (!w || !w->client) {
+        free(w);
+        exchange_answer(x, 503, SLICE_LITERAL("out of memory"), NULL, 0);
+        return;
+    }
+    w->console = c;
+    w->x = x;
+    x->owner = w;
+    x->ops = &stream_ops;
+    list_append(&c->watchers, &w->node);
+    c->watcher_count++;
+    begin_stream(x);
+    hub_subscribe(w->client, &records);
+}
+
+/* ---- a request for a fault ---- */
+
+struct wish {
+    struct page_console *console;
+    size_t len;
+    char body[FAULT_MAX];
+};
+
+static void on_wish_body(struct exchange *x, struct slice data)
+{
+    struct wish *wish = x->owner;
+    struct slice taken = slice_first(data, FAULT_MAX - wish->len);
+    memcpy(wish->body + wish->len, taken.ptr, taken.len);
+    wish->len += taken.len; /* what is cut off is no JSON any more */
+}
+
+static void on_wish_end(struct exchange *x)
+{
+    struct wish *wish = x->owner;
+    struct slice json = slice_make(wish->body, wish->len);
+    struct fault fault;
+    struct topic_publication what = publication_in(FAULTS, SLICE_LITERAL("fault"), json);
+    if (!json.len || !json_valid(json, 1) || !read_fault(json, &fault))
+        exchange_answer(x, 400,
+                        SLICE_LITERAL("expected {\"session\":MARK,\"latency\":MS} or "
+                                      "{\"session\":MARK,\"cut\":MS}"),
+                        NULL, 0);
+    else if (hub_publish(wish->console->client, &what, true, NULL) != HUB_DONE)
+        exchange_answer(x, 503, SLICE_LITERAL("out of memory"), NULL, 0);
+    else
+        exchange_answer(x, 202, SLICE_LITERAL("it is passed on"), NULL, 0);
+    free(wish);
+}
+
+static void on_wish_gone(struct exchange *x)
+{
+    free(x->owner);
+}
+
+static const struct exchange_ops wish_ops = {on_wish_body, on_wish_end, ignore_event, on_wish_gone};
+
+static void take_wish(struct page_console *c, struct exchange *x)
+{
+    struct wish *wish = malloc(sizeof *wish);
+    if (!wish) {
+        exchange_answer(x, 503, SLICE_LITERAL("out of memory"), NULL, 0);
+        return;
+    }
+    wish->console = c;
+    wish->len = 0;
+    x->owner = wish;
+    x->ops = &wish_ops;
+}
+
+/* ---- requests ---- */
+
+bool page_console(struct page_host *host, struct exchange *x, struct slice name)
+{
+    struct page_console *c = host->console;
+    bool post = slice_equal(x->request->method, SLICE_LITERAL("POST"));
+    bool events = slice_equal(name, SLICE_LITERAL("console/events"));
+    if (!c || (!events && !slice_equal(name, SLICE_LITERAL("console/fault"))))
+        return false;
+    page_console_begin(host);
+    if (!c->client || host->draining || (events && c->watcher_count == CONSOLE_WATCHERS_MAX))
+        exchange_answer(x, 503, SLICE_LITERAL("nobody can look here now"), NULL, 0);
+    else if (post == events)
+        exchange_answer(x, 405, events ? SLICE_LITERAL("only GET") : SLICE_LITERAL("only POST"),
+                        NULL, 0);
+    else if (events)
+        watch_records(c, x);
+    else
+        take_wish(c, x);
+    return true;
+}
+
+/* ---- life ---- */
+
+struct page_console *page_console_new(struct page_host *host)
+{
+    struct page_console *c = calloc(1, sizeof *c);
+    if (!c)
+        return NULL;
+    c->host = host;
+    list_init(&c->watchers);
+    return c;
+}
+
+void page_console_drop(struct page_host *host)
+{
+    struct page_console *c = host->console;
+    while (c && !list_empty(&c->watchers)) {
+        struct watcher *w = container_of(c->watchers.next, struct watcher, node);
+        struct exchange *x = w->x;
+        release(w);
+        exchange_end(x);
+    }
+}
+
+void page_console_free(struct page_console *console)
+{
+    if (!console)
+        return;
+    hub_client_leave(console->client);
+    free(console);
+}

@@ -1,0 +1,34 @@
+/* fault.h - messages of one connection that wait on purpose, both directions, in order; for
+ * wire.c.
+ *
+ * Threads  Loop thread only.
+ * Memory   What waits, copied; nothing without latency.
+ */
+#ifndef PAGE_FAULT_H
+#define PAGE_FAULT_H
+
+#include "base/slice.h"
+#include "core/loop.h"
+
+struct page_delay {
+    struct loop *loop;   /* borrowed */
+    uint32_t latency_ms; /* of each direction; 0: none */
+    struct list waiting;
+    struct timer timer;
+    /* A message's time has come; it may be changed in place. False: the connection is gone, and so
+     * is the delay. */
+    bool (*deliver)(struct page_delay *delay, bool to_page, bool binary, struct bytes data);
+};
+
+void page_delay_init(struct page_delay *d, struct loop *loop,
+                     bool (*deliver)(struct page_delay *, bool, bool, struct bytes));
+/* What waits is lost. */
+void page_delay_drop(struct page_delay *d);
+/* The connection is about to be closed properly: what is for the page goes now, the rest is lost. */
+void page_delay_hurry(struct page_delay *d);
+
+/* A message has been sent: takes a copy, to be delivered later. False: it is not to wait. */
+bool page_delay_take(struct page_delay *d, bool to_page, bool binary, const struct slice *pieces,
+                     size_t count);
+
+#endif
