@@ -13,12 +13,11 @@ const run = (command, ...args) => {
   return stdout;
 };
 
-test("Node: the sources are typed, and httpsocket.d.mts is what tsc makes of them (npx tsc -p sdk/node)", () => {
+test("Node: the sources are typed, and sdk/node/types is what tsc makes of them (npx tsc -p sdk/node)", () => {
   const made = fs.mkdtempSync(path.join(os.tmpdir(), 'httpsocket-types-'));
   try {
     run(process.execPath, path.join(REPO, 'node_modules/typescript/bin/tsc'), '-p', path.join(REPO, 'sdk/node'), '--outDir', made);
-    const read = (folder) => fs.readFileSync(path.join(folder, 'httpsocket.d.mts'), 'utf8');
-    assert.equal(read(path.join(REPO, 'sdk/node')), read(made));
+    run('diff', '-r', path.join(REPO, 'sdk/node/types'), made);
   } finally {
     fs.rmSync(made, { recursive: true });
   }

@@ -21,8 +21,9 @@ from ..page import CallError, Event
 from ..streams import StreamReset
 from .connection import Ended
 from .page import Page
+from .pages import Pages, SharedPage
 from .talk import Stream
 
-__all__ = ["CallError", "Ended", "Event", "Failure", "Page", "Stream", "StreamReset", "page"]
+__all__ = ["CallError", "Ended", "Event", "Failure", "Page", "Pages", "SharedPage", "Stream", "StreamReset", "page"]
 
 page = Page()

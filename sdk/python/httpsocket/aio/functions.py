@@ -37,6 +37,10 @@ class Functions(Handlers):
         for seconds, function in self._timers:
             self.spawn(_repeat(seconds, function))
 
+    def _knows(self, message: Message) -> bool:
+        maps = {"call": self._calls, "event": self._events}
+        return message.name in maps.get(message.kind, self._hooks)
+
     async def _dispatch(self, talk: Talk, message: Message, *lead: Any) -> None:
         if message.problem:
             self._refuse_unreadable(talk, message)

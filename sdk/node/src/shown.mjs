@@ -1,0 +1,53 @@
+// @ts-check
+/** A page's making: the request, and the answer to it; then it is talked with. */
+import { Talk } from './talk.mjs';
+
+/**
+ * @typedef {import('./answer.mjs').AnswerOptions} AnswerOptions
+ * @typedef {{ request: import('./request.mjs').Request, direct: boolean, session: string, answer: import('./answer.mjs').Answer }} Making
+ */
+
+export class Shown extends Talk {
+  /** The request that it answers. */
+  request;
+  /** A script or a device connects straight to the program: no page is wanted. */
+  direct;
+  /** The session's id; empty where there is none. */
+  session;
+  /** For the helper's own use. */
+  answer;
+
+  /** @param {import('./connection.mjs').Connection} connection @param {import('./functions.mjs').Functions} functions @param {string} lead @param {Making} making */
+  constructor(connection, functions, lead, { request, direct, session, answer }) {
+    super(connection, functions, lead);
+    this.request = request;
+    this.direct = direct;
+    this.session = session;
+    this.answer = answer;
+  }
+
+  /**
+   * Answers the request with this page, whole. For a direct connection it accepts, and the body is not wanted.
+   * @param {string | import('./html.mjs').Html | Uint8Array} [body] @param {AnswerOptions} [options]
+   */
+  show(body = '', options) {
+    this.begin(options);
+    this.write(body);
+    this.end();
+  }
+
+  /** Begins a page that is written in pieces; end() completes it. @param {AnswerOptions} [options] */
+  begin(options) {
+    this.answer.begin(options);
+  }
+
+  /** @param {string | import('./html.mjs').Html | Uint8Array} body */
+  write(body) {
+    this.answer.write(body);
+  }
+
+  /** The page is complete. What is printed from now on goes to the server's log. */
+  end() {
+    this.answer.end();
+  }
+}
