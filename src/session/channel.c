@@ -6,6 +6,9 @@
 #define OVERLOAD SLICE_LITERAL("{\"reason\":\"overload\"}")
 #define LOST     SLICE_LITERAL("{\"reason\":\"stream-gone\"}")
 
+/* A sender may keep far less than we grant: it must not wait for the timer. */
+#define RECEIVED_TOLD_AT 65536
+
 _Static_assert(sizeof(struct channel) <= 208, "an idle channel is small");
 
 void channel_set_state(struct channel *c, enum channel_state next)
@@ -82,7 +85,8 @@ void channel_tell(struct channel *c)
     uint64_t quarter = cs->config->window < 4 ? 1 : cs->config->window / 4;
     if (!cs->attached || c->state != CHANNEL_LIVE || c->in.ended)
         return;
-    if (c->in.received - c->in.told >= quarter || grant(c) - c->in.limit >= quarter) {
+    uint64_t told_at = quarter < RECEIVED_TOLD_AT ? quarter : RECEIVED_TOLD_AT;
+    if (c->in.received - c->in.told >= told_at || grant(c) - c->in.limit >= quarter) {
         channel_say_state(c);
     } else if (!cs->untold && c->in.told < c->in.received) {
         cs->untold = true;
