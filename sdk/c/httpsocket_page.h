@@ -56,11 +56,12 @@
 #error "httpsocket_page.h is C"
 #endif
 
-#define HS_NAME_MAX  128
-#define HS_CALL_MS   30000              /* a good patience for a call */
-#define HS_AHEAD_MAX (16 * 1024 * 1024) /* bytes read while something else is waited for */
-#define HS_HTML      "text/html; charset=utf-8"
-#define HS_STATIC    __attribute__((unused)) static
+#define HS_NAME_MAX    128
+#define HS_SESSION_MAX 64
+#define HS_CALL_MS     30000              /* a good patience for a call */
+#define HS_AHEAD_MAX   (16 * 1024 * 1024) /* bytes read while something else is waited for */
+#define HS_HTML        "text/html; charset=utf-8"
+#define HS_STATIC      __attribute__((unused)) static
 
 enum hs_kind {
     HS_EVENT,
@@ -73,11 +74,12 @@ enum hs_kind {
 
 struct hs_message {
     enum hs_kind kind;
-    bool bytes;       /* data is bytes; otherwise JSON */
-    bool bare;        /* there was no data; it counts as null */
-    const char *name; /* NUL-terminated; of HS_SERVER with its dot */
-    uint64_t call;    /* of HS_CALL and of answers */
-    const char *data; /* NUL-terminated, which counts for JSON */
+    bool bytes;          /* data is bytes; otherwise JSON */
+    bool bare;           /* there was no data; it counts as null */
+    const char *name;    /* NUL-terminated; of HS_SERVER with its dot */
+    const char *session; /* of a shared program: which page it is of; otherwise "" */
+    uint64_t call;       /* of HS_CALL and of answers */
+    const char *data;    /* NUL-terminated, which counts for JSON */
     size_t size;
 };
 
@@ -104,6 +106,7 @@ struct hs_page {
     const char *session; /* its id; "" where there is none */
     bool direct; /* a script or a device connects straight to the program: no page is wanted */
     int fd;
+    char lead[HS_SESSION_MAX + 3]; /* of what is written: `@SESSION ` */
     bool begun, complete, at_end;
     char *in; /* what is not whole yet */
     size_t in_len, in_size, in_searched;
@@ -347,26 +350,43 @@ HS_STATIC bool hs_head_parse(char *head, struct hs_message *ret)
     return *number >= '0' && *number <= '9' && !*end;
 }
 
+/* How long a line's `@SESSION ` is; 0 without one. */
+HS_STATIC size_t hs_lead(const char *line, size_t len)
+{
+    const char *space = len > 0 && *line == '@' ? memchr(line, ' ', len) : NULL;
+    return space ? (size_t)(space - line) + 1 : 0;
+}
+
 /* A message of this line (without LF), and of the bytes behind it. */
 HS_STATIC int hs_parse(const char *line, size_t len, const char *bytes, size_t size,
                        struct hs_item **ret)
 {
+    const char *session = line + 1;
+    size_t lead = hs_lead(line, len), session_len = lead ? lead - 2 : 0;
+    line += lead;
+    len -= lead;
     const char *space = memchr(line, ' ', len);
     size_t head_len = space ? (size_t)(space - line) : len;
     const char *data = bytes ? bytes : space ? space + 1 : "null";
     if (!bytes)
         size = space ? len - head_len - 1 : 4;
-    struct hs_item *item = malloc(sizeof(*item) + head_len + 1 + size + 1);
+    struct hs_item *item = malloc(sizeof(*item) + head_len + 1 + size + 1 + session_len + 1);
     if (!item)
         return -ENOMEM;
     memcpy(item->text, line, head_len);
     item->text[head_len] = '\0';
     memcpy(item->text + head_len + 1, data, size);
     item->text[head_len + 1 + size] = '\0';
+    char *name = item->text + head_len + 1 + size + 1;
+    memcpy(name, session, session_len);
+    name[session_len] = '\0';
     item->next = NULL;
     item->size = head_len + size;
-    item->message = (struct hs_message){
-        .bytes = bytes, .bare = !bytes && !space, .data = item->text + head_len + 1, .size = size};
+    item->message = (struct hs_message){.session = name,
+                                        .bytes = bytes,
+                                        .bare = !bytes && !space,
+                                        .data = item->text + head_len + 1,
+                                        .size = size};
     if (hs_head_parse(item->text, &item->message)) {
         *ret = item;
         return 0;
@@ -404,7 +424,8 @@ HS_STATIC int hs_take(struct hs_page *page, size_t *at)
         return 0;
     }
     size_t len = (size_t)(lf - line), used = len + 1;
-    char *space = memchr(line, ' ', len);
+    size_t lead = hs_lead(line, len);
+    char *space = memchr(line + lead, ' ', len - lead);
     bool bytes = space && space + 1 < lf && space[1] == '@';
     if (bytes) {
         size = strtoull(space + 2, NULL, 10);
@@ -519,7 +540,9 @@ HS_STATIC int hs_post(struct hs_page *page, const char *head, const char *json)
 {
     if (json && strchr(json, '\n'))
         return -EINVAL;
-    int error = hs_write(page, head, strlen(head));
+    int error = hs_write(page, page->lead, strlen(page->lead));
+    if (!error)
+        error = hs_write(page, head, strlen(head));
     if (!error && json)
         error = hs_write(page, " ", 1);
     if (!error && json)
@@ -529,8 +552,8 @@ HS_STATIC int hs_post(struct hs_page *page, const char *head, const char *json)
 
 HS_STATIC int hs_post_bytes(struct hs_page *page, const char *head, const void *data, size_t size)
 {
-    char line[HS_NAME_MAX + 48];
-    snprintf(line, sizeof(line), "%s @%zu\n", head, size);
+    char line[HS_SESSION_MAX + HS_NAME_MAX + 48];
+    snprintf(line, sizeof(line), "%s%s @%zu\n", page->lead, head, size);
     int error = hs_write(page, line, strlen(line));
     if (!error)
         error = hs_write(page, data, size);
@@ -661,6 +684,34 @@ HS_STATIC int hs_stream_write(struct hs_page *page, uint64_t id, const void *dat
     char head[32];
     snprintf(head, sizeof(head), ".stream/%llu", (unsigned long long)id);
     return hs_post_bytes(page, head, data, size);
+}
+
+/* ---- one process for many pages ---- */
+
+/* The program is shared (docs/page-programs.md): say so before anything else, unless the server knows
+ * by its settings. Pages come by ".join" and go by ".leave"; every message has its session. */
+HS_STATIC int hs_shared(struct hs_page *page)
+{
+    return getenv("HTTPSOCKET_SHARED") ? 0 : hs_post(page, ".shared", NULL);
+}
+
+/* Whom all that is sent from now on is for. hs_run() sets it for each function. */
+HS_STATIC int hs_to(struct hs_page *page, const char *session)
+{
+    if (strlen(session) > HS_SESSION_MAX)
+        return -EINVAL;
+    snprintf(page->lead, sizeof(page->lead), *session ? "@%s " : "%s", session);
+    return 0;
+}
+
+/* The answer to `.join`, whole: a page, or, with html NULL, that a direct connection is accepted. */
+HS_STATIC int hs_show_to(struct hs_page *page, const char *html)
+{
+    static const char head[] = "Content-Type: " HS_HTML "\n\n";
+    int error = html ? hs_post_bytes(page, ".answer", head, sizeof(head) - 1) : 0;
+    if (html && !error)
+        error = hs_post_bytes(page, ".answer", html, strlen(html));
+    return error ? error : hs_post(page, ".answer", NULL);
 }
 
 /* ---- what comes ---- */
@@ -806,11 +857,13 @@ HS_STATIC void hs_dispatch(struct hs_page *page, const struct hs_message *m)
     bool call = m->kind == HS_CALL;
     for (struct hs_listener *l = page->listeners; l; l = l->next) {
         if (hs_is_for(l, m)) {
+            hs_to(page, m->session);
             l->function(page, m, l->arg);
             return;
         }
     }
     char why[HS_NAME_MAX + 32];
+    hs_to(page, m->session);
     snprintf(why, sizeof(why), "no function for %s", m->name);
     if (call)
         hs_fail(page, m->call, why);
