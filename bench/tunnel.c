@@ -3,9 +3,10 @@
  *     tunnel tcp     PORT TARGET DIRECTION STREAMS BYTES     connections through a proxy that frames nothing
  *     tunnel ws      PORT TARGET DIRECTION STREAMS BYTES     WebSockets, one a stream, as websockify has them
  *     tunnel session PORT TARGET DIRECTION STREAMS BYTES     one session of httpsocket.v1, a channel a stream
- *     tunnel latency PORT TARGET WINDOW    STREAMS EVENTS    events through /echo beside streams, one more of them stalled
+ *     tunnel latency PORT TARGET MIB       STREAMS EVENTS    events through /echo beside streams; the first one stalls
  *
- * DIRECTION is d (from the target) or u; BYTES are for each stream. The target is tunnel_target.c at
+ * DIRECTION is d (from the target) or u; BYTES are for each stream. MIB a second are granted to the
+ * streams that don't stall, together; 0: as many as come. The target is tunnel_target.c at
  * the port TARGET of this machine, which httpsocketd knows as bench.test. Prints the seconds it took;
  * latency: the median and the 99th percentile in microseconds, and the MiB per second of the streams.
  *
@@ -61,7 +62,8 @@ static char piece[PIECE];
 static struct connection *connections[STREAMS_MAX];
 static struct tunnel tunnels[STREAMS_MAX];
 static int connection_count, tunnel_count;
-static uint64_t window = WINDOW, bytes_down;
+static uint64_t bytes_down;
+static uint64_t budget = UINT64_MAX; /* of each stream */
 static void (*on_text)(struct slice text);
 
 static void die(const char *what)
@@ -163,9 +165,16 @@ static void put_data_head(struct tunnel *t, size_t len)
         put_head(t->c, WS_OP_BINARY, len);
 }
 
+/* The most that may be granted to a stream now. */
+static uint64_t most(const struct tunnel *t)
+{
+    uint64_t all = t->stalled ? WINDOW : t->received + WINDOW;
+    return all < budget || t->stalled ? all : budget;
+}
+
 static void put_state(struct tunnel *t)
 {
-    t->granted = t->stalled ? window : t->received + window;
+    t->granted = most(t);
     t->told = t->received;
     put_frame_head(t, CHANNEL_STATE, 0);
 }
@@ -214,7 +223,7 @@ static void take_frame(struct slice message)
     struct tunnel *t = by_number(f.channel);
     if (f.type == CHANNEL_DATA) {
         got(t, f.body.len);
-        if (t->received - t->told >= window / 4 && !t->stalled)
+        if (budget == UINT64_MAX && t->received - t->told >= WINDOW / 4 && !t->stalled)
             put_state(t);
     } else if (f.type == CHANNEL_OPENED) {
         t->opened = true;
@@ -445,7 +454,17 @@ static void tick(void)
     flush(events);
 }
 
-static void measure_latency(uint64_t count)
+/* What has become due since `began_ns`. */
+static void grant(uint64_t began_ns, uint64_t bytes_per_second)
+{
+    uint64_t us = (now_ns() - began_ns) / 1000;
+    budget = us * bytes_per_second / 1000000 / (uint64_t)(tunnel_count - 1);
+    for (int i = 0; i < tunnel_count; i++)
+        if (tunnels[i].opened && most(&tunnels[i]) >= tunnels[i].granted + PIECE / 4)
+            put_state(&tunnels[i]);
+}
+
+static void measure_latency(uint64_t bytes_per_second, uint64_t count)
 {
     uint64_t began = now_ns(), next_ns = began + 200000000; /* until the streams are at speed */
     uint64_t warm_ns = next_ns, down = 0;
@@ -454,6 +473,8 @@ static void measure_latency(uint64_t count)
         if (now < warm_ns)
             down = bytes_down;
         send_on('d', UINT64_MAX >> 1);
+        if (bytes_per_second && tunnel_count > 1 && !busy(events))
+            grant(began, bytes_per_second);
         if (!waiting && now >= next_ns && !busy(events)) {
             tick();
             next_ns = now + 2000000;
@@ -467,7 +488,7 @@ static void measure_latency(uint64_t count)
            (double)(bytes_down - down) / seconds / 1048576);
 }
 
-static void latency(int port, int target, int streams, uint64_t count)
+static void latency(int port, int target, uint64_t mib, int streams, uint64_t count)
 {
     events = open_session(port, "/echo");
     on_text = on_event;
@@ -478,7 +499,7 @@ static void latency(int port, int target, int streams, uint64_t count)
         open_channel(t, target);
     }
     fcntl(events->fd, F_SETFL, O_NONBLOCK);
-    measure_latency(count);
+    measure_latency(mib << 20, count);
 }
 
 int main(int argc, char **argv)
@@ -491,8 +512,8 @@ int main(int argc, char **argv)
         die("0 to 64 streams");
     memset(piece, 'x', sizeof(piece));
     if (!strcmp(argv[1], "latency")) {
-        window = strtoull(argv[4], NULL, 10);
-        latency(port, target, streams, count < EVENTS_MAX ? count : EVENTS_MAX);
+        latency(port, target, strtoull(argv[4], NULL, 10), streams,
+                count < EVENTS_MAX ? count : EVENTS_MAX);
     } else {
         open_all(argv[1], port, target, streams);
         transfer(argv[4][0], count);

@@ -21,6 +21,7 @@ enum {
     EVENTS_MAX = 256,
     /* Fairness: what one io or acceptor may do before the next one's turn. */
     RECEIVE_ROUNDS = 4,
+    LENT_ROUNDS = 1, /* who lends memory has much to receive */
     SEND_ROUNDS = 4,
     ACCEPT_ROUNDS = 64,
     SEND_PIECES = 64,
@@ -203,7 +204,8 @@ static ssize_t receive_once(struct io *io, struct bytes into)
 
 static void receive(struct io *io)
 {
-    for (int round = 0; round < RECEIVE_ROUNDS; round++) {
+    int rounds = io->ops->lend ? LENT_ROUNDS : RECEIVE_ROUNDS;
+    for (int round = 0; round < rounds; round++) {
         struct bytes into = io_room(io);
         ssize_t n = receive_once(io, into);
         if (n == -EAGAIN)
