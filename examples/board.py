@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """A drawing board that all visitors share. Each has a program of his own; what one draws reaches the others by a topic."""
-import json
-import os
 import random
+
+from httpsocket import page
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -36,37 +36,45 @@ def is_stroke(points):
         isinstance(p, list) and len(p) == 2 and all(isinstance(n, (int, float)) for n in p) for p in points)
 
 
-def main():
-    print("Content-Type: text/html; charset=utf-8\n\n" + PAGE, flush=True)
-    os.close(1)
-    me = {"name": random.choice(NAMES), "color": random.choice(COLORS)}
-    people = {}  # who is there: the public id of each, and what they show
-    with open(3, encoding="utf-8") as lines, open(3, "w", encoding="utf-8", buffering=1, closefd=False) as out:
-        def say(name, data):
-            out.write(f"{name} {json.dumps(data)}\n")
-
-        def publish(topic, event, data):
-            say(".publish", {"topic": topic, "event": event, "data": data})
-
-        say(".subscribe", {"topic": DONE, "history": 100, "to": "page"})
-        say(".subscribe", {"topic": LIVE, "to": "page", "self": False, "presence": me})
-        say("me", me)
-        for line in lines:
-            name, _, text = line.rstrip("\n").partition(" ")
-            data = json.loads(text or "null")
-            if name == ".presence":
-                if "here" in data:
-                    people = {}
-                people.update((p["id"], p["data"]) for p in data.get("here", []) + data.get("joined", []))
-                for gone in data.get("left", []):
-                    people.pop(gone, None)
-                say("people", list(people.values()))
-            elif name == "line" and is_stroke(data):
-                publish(LIVE, "stroke", {"color": me["color"], "points": data})
-            elif name == "stroke" and is_stroke(data):
-                publish(DONE, "stroke", {"color": me["color"], "points": data})
-            elif name == "clear":
-                publish(DONE, "clear", None)
+me = {"name": random.choice(NAMES), "color": random.choice(COLORS)}
+people = {}  # who is there: the public id of each, and what they show
 
 
-main()
+def stroke(points):
+    return {"color": me["color"], "points": points}
+
+
+page.show(PAGE)
+page.send("me", me)
+done = page.subscribe(DONE, history=100, to="page")
+live = page.subscribe(LIVE, to="page", self_=False, presence=me)
+
+
+@live.presence
+def presence(change):
+    if "here" in change:
+        people.clear()
+    people.update((p["id"], p["data"]) for p in change.get("here", []) + change.get("joined", []))
+    for gone in change.get("left", []):
+        people.pop(gone, None)
+    page.send("people", list(people.values()))
+
+
+@page.on("line")
+def drawing(points):
+    if is_stroke(points):
+        live.publish("stroke", stroke(points))
+
+
+@page.on("stroke")
+def drawn(points):
+    if is_stroke(points):
+        done.publish("stroke", stroke(points))
+
+
+@page.on("clear")
+def clear(_):
+    done.publish("clear")
+
+
+page.run()

@@ -22,14 +22,14 @@ PAGE = """<!doctype html>
 
 <h2>Try</h2>
 <ul class="cards">
-  <li><a href="hello.py">Hello, in Python</a><br><span class="soft">a click and its answer: the idea of 2008</span></li>
+  <li><a href="button.py">A button, and no script</a><br><span class="soft">the idea of 2008: the program hears the click itself</span></li>
+  <li><a href="hello.py">Hello, in Python</a><br><span class="soft">the page and the program send each other events</span></li>
   <li><a href="hello.php">Hello, in PHP</a><br><span class="soft">the same</span></li>
   <li><a href="hello.sh">Hello, in sh</a><br><span class="soft">the same, in a shell script</span></li>
-  <li><a href="button.py">A button, and no script</a><br><span class="soft">the program hears the click itself</span></li>
   <li><a href="signup.py">A form</a><br><span class="soft">checked by the program as you type</span></li>
   <li><a href="table.py">Ten thousand rows</a><br><span class="soft">sorted and edited; what changes is sent, no more</span></li>
-  <li><a href="machine.py">The machine, live</a><br><span class="soft">load, memory and processes as charts</span></li>
   <li><a href="board.py">A board</a><br><span class="soft">shared by all who have it open</span></li>
+  <li><a href="machine.py">The machine, live</a><br><span class="soft">load, memory and processes as charts</span></li>
   <li><a href="mines.py">Mines</a><br><span class="soft">a game that is nothing but the program's variables</span></li>
 </ul>
 
