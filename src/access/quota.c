@@ -41,7 +41,6 @@ void quota_free(struct quota *q)
 {
     if (!q)
         return;
-    assert(q->used == 0);
     pthread_mutex_destroy(&q->lock);
     free(q->entries);
     free(q);
@@ -105,16 +104,21 @@ static bool count_in(struct quota *q, uint64_t hash, uint32_t max)
     return true;
 }
 
+struct quota_hold quota_hold_of(unsigned kind, struct slice key)
+{
+    uint64_t hash = hash_bytes(key) + kind * 0x9e3779b97f4a7c15U;
+    return (struct quota_hold){hash + (hash == 0)}; /* 0 is none */
+}
+
 bool quota_take(struct quota *q, unsigned kind, struct slice key, uint32_t max,
                 struct quota_hold *ret)
 {
-    uint64_t hash = hash_bytes(key) + kind * 0x9e3779b97f4a7c15U;
-    hash += hash == 0; /* 0 is none */
+    struct quota_hold hold = quota_hold_of(kind, key);
     pthread_mutex_lock(&q->lock);
-    bool taken = count_in(q, hash, max);
+    bool taken = count_in(q, hold.hash, max);
     pthread_mutex_unlock(&q->lock);
     if (taken)
-        ret->hash = hash;
+        *ret = hold;
     return taken;
 }
 
@@ -131,4 +135,12 @@ void quota_release(struct quota *q, struct quota_hold *hold)
     }
     pthread_mutex_unlock(&q->lock);
     hold->hash = 0;
+}
+
+size_t quota_keys(struct quota *q)
+{
+    pthread_mutex_lock(&q->lock);
+    size_t keys = q->used;
+    pthread_mutex_unlock(&q->lock);
+    return keys;
 }

@@ -52,7 +52,8 @@ static void random_holds_are_those_of_a_naive_count(void **state)
         for (int i = 0; i < KEY_COUNT; i++)
             while (counts[kind][i] > 0)
                 quota_release(q, &holds[kind][i][--counts[kind][i]]);
-    quota_free(q); /* asserts that nothing is held */
+    assert_int_equal(quota_keys(q), 0);
+    quota_free(q);
 }
 
 static void releasing_nothing_has_no_effect(void **state)
@@ -86,6 +87,7 @@ static void threads_count_together(void **state)
         assert_int_equal(pthread_create(&threads[i], NULL, take_and_release, q), 0);
     for (int i = 0; i < 4; i++)
         pthread_join(threads[i], NULL);
+    assert_int_equal(quota_keys(q), 0);
     quota_free(q);
 }
 
