@@ -179,13 +179,7 @@ static void on_answer(struct hub_client *c, const struct hub_request *r)
         answer(item->job);
 }
 
-static void on_room(struct hub_client *c)
-{
-    (void)c; /* who comes next is let in */
-}
-
-/* The others are for subscribers. */
-static const struct hub_client_ops client_ops = {.on_answer = on_answer, .on_room = on_room};
+static const struct hub_client_ops client_ops = {.on_answer = on_answer};
 
 /* ---- the request ---- */
 

@@ -2,7 +2,6 @@
 #include "hub/client.h"
 
 #include "base/hash.h"
-#include "base/log.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -79,6 +78,12 @@ static void part(struct subscription *s)
 
 /* ---- answers ---- */
 
+static void tell_answer(struct hub_client *c, const struct hub_request *r)
+{
+    if (!c->left && c->ops->on_answer)
+        c->ops->on_answer(c, r);
+}
+
 /* The page may have come or gone while the request was under way. */
 static void begin_hearing(struct subscription *s, const struct hub_request *r)
 {
@@ -98,8 +103,7 @@ static void joined(struct hub_client *c, struct hub_request *r)
         subscription_activate(s);
         set_shown(s, r->show && r->answer == HUB_DONE);
     }
-    if (!c->left)
-        c->ops->on_answer(c, r);
+    tell_answer(c, r);
     if (c->left && (good || s->active))
         part(s);
     else if (!good && !s->active)
@@ -121,7 +125,7 @@ static void showed(struct hub_client *c, const struct hub_request *r)
     if (r->answer == HUB_DONE || !s)
         return;
     set_shown(s, false);
-    c->ops->on_answer(c, r);
+    tell_answer(c, r);
 }
 
 static void take_answer(struct hub_client *c, struct hub_request *r)
@@ -137,8 +141,7 @@ static void take_answer(struct hub_client *c, struct hub_request *r)
         showed(c, r);
         break;
     case HUB_PUBLISH:
-        if (!c->left)
-            c->ops->on_answer(c, r);
+        tell_answer(c, r);
         break;
     case HUB_LEAVE:
     case HUB_HIDE:
@@ -172,7 +175,7 @@ void client_request_back(struct hub_request *r)
     if (!c->was_busy || hub_client_busy(c))
         return;
     c->was_busy = false;
-    if (!c->entered)
+    if (!c->entered && c->ops->on_room)
         c->ops->on_room(c);
 }
 
@@ -242,8 +245,11 @@ void hub_client_leave(struct hub_client *c)
     struct list *next;
     for (struct list *node = c->subscriptions.next; node != &c->subscriptions; node = next) {
         next = node->next;
-        if (subscription_of(node) != c->joining) /* that one's request comes back first */
-            part(subscription_of(node));
+        struct subscription *s = subscription_of(node);
+        if (s == c->joining)
+            list_remove(&s->of_topic); /* its request comes back first; it hears no more */
+        else
+            part(s);
     }
     c->entered--;
     if (!c->under_way && !c->entered)

@@ -46,6 +46,11 @@ struct subscription {
     size_t presence_len;
 };
 
+static inline bool client_takes(struct hub_client *c, bool to_page)
+{
+    return !c->ops->takes || c->ops->takes(c, to_page);
+}
+
 static inline struct subscription *subscription_of(struct list *of_client)
 {
     return container_of(of_client, struct subscription, of_client);

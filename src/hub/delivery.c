@@ -10,9 +10,9 @@
 static bool takes(struct subscription *s)
 {
     struct hub_client *c = s->client;
-    if (!s->losing && c->ops->takes(c, s->to_page))
+    if (!s->losing && client_takes(c, s->to_page))
         return true;
-    if (!s->losing)
+    if (!s->losing && c->ops->on_loss)
         c->ops->on_loss(c, s->topic->entry.name);
     s->losing = true;
     return false;
@@ -56,7 +56,7 @@ static void deliver_presence(struct subscription *s, struct slice line, struct s
     struct hub_client *c = s->client;
     if (!s->watch)
         return;
-    if (c->ops->takes(c, false))
+    if (client_takes(c, false))
         c->ops->on_line(c, line, SLICE_NONE, whole);
     else
         s->stale = true;
@@ -120,9 +120,9 @@ void hub_client_drained(struct hub_client *c)
     c->entered++;
     for (struct list *node = c->subscriptions.next; node != &c->subscriptions; node = node->next) {
         struct subscription *s = subscription_of(node);
-        if (s->losing && c->ops->takes(c, s->to_page) && c->ops->takes(c, false))
+        if (s->losing && client_takes(c, s->to_page) && client_takes(c, false))
             tell_lost(s);
-        if (s->stale && s->active && c->ops->takes(c, false))
+        if (s->stale && s->active && client_takes(c, false))
             client_look(s);
     }
     c->entered--;

@@ -1,6 +1,5 @@
 #include "hub/home.h"
 
-#include "base/log.h"
 #include "hub/past.h"
 #include "hub/presence.h"
 #include "hub/threads.h"

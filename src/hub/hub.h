@@ -71,8 +71,9 @@ void hub_done(struct hub *hub);
 
 /* ---- clients ---- */
 
+/* Who subscribes has on_line, and on_page_event if events go to its page; the others may be NULL. */
 struct hub_client_ops {
-    /* Has the program, or its page, room for one more? */
+    /* Has the program, or its page, room for one more? NULL: always. */
     bool (*takes)(struct hub_client *c, bool to_page);
     /* A line for the program: `begin`, then `rest`. `whole` (may be NULL) holds both, for all
      * readers. */

@@ -11,30 +11,18 @@
  * Bounds   CONSOLE_WATCHERS_MAX who look, a worker; DATA_MAX bytes of a message's data.
  * Threads  The worker's.
  */
-#include "page/parts.h"
+#include "page/console.h"
 
 #include "base/utf8.h"
-#include "proto/json_walk.h"
 
 #include <stdlib.h>
 
 #define RECORDS SLICE_LITERAL(" console")
-#define FAULTS  SLICE_LITERAL(" fault")
 
 enum {
     CONSOLE_WATCHERS_MAX = 16,
     CONSOLE_HISTORY = 100,
-    DATA_MAX = 160,
-    FAULT_MAX = 1024, /* the body of a request for one */
-    FAULT_MS_MAX = 60000
-};
-
-struct page_console {
-    struct page_host *host;
-    struct hub_client *client; /* publishes records, hears of faults */
-    uint64_t left_out;
-    struct list watchers;
-    uint32_t watcher_count;
+    DATA_MAX = 160
 };
 
 /* Who looks: a client of the hub whose lines go into an answer that does not end. */
@@ -47,18 +35,18 @@ struct watcher {
     struct reap reap;
 };
 
-static struct topic_subscription subscription_to(struct slice topic)
+struct topic_subscription console_subscription(struct slice topic)
 {
     struct topic_subscription s = {.topic = {.len = (uint8_t)topic.len}};
     memcpy(s.topic.text, topic.ptr, topic.len);
     return s;
 }
 
-static struct topic_publication publication_in(struct slice topic, struct slice event,
-                                               struct slice data)
+struct topic_publication console_publication(struct slice topic, struct slice event,
+                                             struct slice data)
 {
     struct topic_publication p = {.event_len = (uint8_t)event.len, .data = data};
-    p.topic = subscription_to(topic).topic;
+    p.topic = console_subscription(topic).topic;
     memcpy(p.event, event.ptr, event.len);
     return p;
 }
@@ -68,6 +56,8 @@ static struct topic_publication publication_in(struct slice topic, struct slice 
 static void put_json(struct text *out, struct slice text)
 {
     char quoted[6 * DATA_MAX + 2];
+    if (!utf8_valid(text))
+        text = SLICE_LITERAL("(bytes)");
     text_put(out, slice_make(quoted, json_quote(utf8_first(text, DATA_MAX), quoted)));
 }
 
@@ -92,145 +82,30 @@ static void record(struct page *p, struct slice kind, struct slice from, struct 
     put_json(&json, data);
     text_put(&json, SLICE_LITERAL("}"));
     c->left_out = 0;
-    struct topic_publication what = publication_in(RECORDS, kind, text_slice(&json));
+    struct topic_publication what = console_publication(RECORDS, kind, text_slice(&json));
     if (json.failed || hub_publish(c->client, &what, true, NULL) != HUB_DONE)
         c->left_out++;
     text_done(&json);
 }
 
-static void record_message(struct page *p, struct slice from, const struct message *m)
-{
-    if (!p->host->console)
-        return;
-    bool text = !m->binary || utf8_valid(m->body);
-    record(p, SLICE_LITERAL("message"), from, m->head, text ? m->body : SLICE_LITERAL("(bytes)"),
-           m->body.len);
-}
-
 void page_console_from_page(struct page *p, const struct message *m)
 {
-    record_message(p, SLICE_LITERAL("page"), m);
+    record(p, SLICE_LITERAL("message"), SLICE_LITERAL("page"), m->head, m->body, m->body.len);
 }
 
 void page_console_from_program(struct page *p, const struct message *m)
 {
-    record_message(p, SLICE_LITERAL("program"), m);
+    record(p, SLICE_LITERAL("message"), SLICE_LITERAL("program"), m->head, m->body, m->body.len);
 }
 
 void page_console_note(struct page *p, const char *what, struct slice text)
 {
-    if (utf8_valid(text))
-        record(p, SLICE_LITERAL("note"), SLICE_LITERAL("server"), slice_of(what), text, text.len);
+    record(p, SLICE_LITERAL("note"), SLICE_LITERAL("server"), slice_of(what), text, text.len);
 }
 
 void page_console_stderr(struct page *p, struct slice line)
 {
-    struct slice text = utf8_valid(line) ? line : SLICE_LITERAL("(not UTF-8)");
-    record(p, SLICE_LITERAL("stderr"), SLICE_LITERAL("program"), SLICE_NONE, text, line.len);
-}
-
-/* ---- faults ---- */
-
-struct fault {
-    struct slice session;
-    bool latency, cut;
-    uint64_t ms;
-};
-
-/* {"session":"MARK","latency":MS} or {"session":"MARK","cut":MS}; nothing else. */
-static bool read_fault(struct slice json, struct fault *ret)
-{
-    struct slice rest;
-    struct json_member m;
-    *ret = (struct fault){0};
-    if (!json_walk_object(json, &rest))
-        return false;
-    while (json_next_member(&rest, &m)) {
-        bool ms = slice_to_uint(m.value, FAULT_MS_MAX, &ret->ms);
-        if (json_key_is(m.key, SLICE_LITERAL("session")) && m.value.len > 2 && *m.value.ptr == '"')
-            ret->session = slice_make(m.value.ptr + 1, m.value.len - 2);
-        else if (json_key_is(m.key, SLICE_LITERAL("latency")) && ms)
-            ret->latency = true;
-        else if (json_key_is(m.key, SLICE_LITERAL("cut")) && ms)
-            ret->cut = true;
-        else
-            return false;
-    }
-    return ret->session.len && ret->latency != ret->cut;
-}
-
-static struct page *find_page(struct page_host *host, struct slice mark)
-{
-    for (struct list *node = host->pages.next; node != &host->pages; node = node->next) {
-        struct page *p = container_of(node, struct page, node);
-        if (slice_equal(slice_of(p->mark), mark))
-            return p;
-    }
-    return NULL;
-}
-
-static void cause(struct page *p, const struct fault *fault)
-{
-    if (fault->latency)
-        page_fault_latency(p, (uint32_t)fault->ms);
-    else
-        page_fault_cut(p, (uint32_t)fault->ms);
-}
-
-/* ---- the worker's own client ---- */
-
-static bool takes_always(struct hub_client *client, bool to_page)
-{
-    (void)client, (void)to_page;
-    return true;
-}
-
-static void on_fault(struct hub_client *client, struct slice name, struct slice data)
-{
-    struct page_console *c = hub_client_owner(client);
-    struct fault fault;
-    (void)name;
-    struct page *p = read_fault(data, &fault) ? find_page(c->host, fault.session) : NULL;
-    if (p)
-        cause(p, &fault);
-}
-
-static void ignore_line(struct hub_client *client, struct slice begin, struct slice rest,
-                        struct shared_bytes *whole)
-{
-    (void)client, (void)begin, (void)rest, (void)whole;
-}
-
-static void ignore_answer(struct hub_client *client, const struct hub_request *r)
-{
-    (void)client, (void)r;
-}
-
-static void ignore_room(struct hub_client *client)
-{
-    (void)client;
-}
-
-static void ignore_loss(struct hub_client *client, struct slice topic)
-{
-    (void)client, (void)topic;
-}
-
-static const struct hub_client_ops own_ops = {
-    takes_always, ignore_line, on_fault, ignore_answer, ignore_room, ignore_loss,
-};
-
-/* Not before the first page: by then all workers are there. */
-void page_console_begin(struct page_host *host)
-{
-    struct page_console *c = host->console;
-    if (!c || c->client)
-        return;
-    struct topic_subscription faults = subscription_to(FAULTS);
-    faults.to_page = true;
-    c->client = hub_client_new(host->hub, &own_ops, c);
-    if (c->client)
-        hub_subscribe(c->client, &faults);
+    record(p, SLICE_LITERAL("stderr"), SLICE_LITERAL("program"), SLICE_NONE, line, line.len);
 }
 
 /* ---- who looks ---- */
@@ -261,14 +136,7 @@ static void watcher_line(struct hub_client *client, struct slice begin, struct s
     text_done(&event);
 }
 
-static void watcher_page_event(struct hub_client *client, struct slice name, struct slice data)
-{
-    (void)client, (void)name, (void)data;
-}
-
-static const struct hub_client_ops watcher_ops = {
-    watcher_takes, watcher_line, watcher_page_event, ignore_answer, ignore_room, ignore_loss,
-};
+static const struct hub_client_ops watcher_ops = {.takes = watcher_takes, .on_line = watcher_line};
 
 static void free_watcher(struct reap *reap)
 {
@@ -320,7 +188,7 @@ static void begin_stream(struct exchange *x)
 
 static void watch_records(struct page_console *c, struct exchange *x)
 {
-    struct topic_subscription records = subscription_to(RECORDS);
+    struct topic_subscription records = console_subscription(RECORDS);
     struct watcher *w = calloc(1, sizeof *w);
     records.history = CONSOLE_HISTORY;
     if (w)
@@ -338,60 +206,6 @@ static void watch_records(struct page_console *c, struct exchange *x)
     c->watcher_count++;
     begin_stream(x);
     hub_subscribe(w->client, &records);
-}
-
-/* ---- a request for a fault ---- */
-
-struct wish {
-    struct page_console *console;
-    size_t len;
-    char body[FAULT_MAX];
-};
-
-static void on_wish_body(struct exchange *x, struct slice data)
-{
-    struct wish *wish = x->owner;
-    struct slice taken = slice_first(data, FAULT_MAX - wish->len);
-    memcpy(wish->body + wish->len, taken.ptr, taken.len);
-    wish->len += taken.len; /* what is cut off is no JSON any more */
-}
-
-static void on_wish_end(struct exchange *x)
-{
-    struct wish *wish = x->owner;
-    struct slice json = slice_make(wish->body, wish->len);
-    struct fault fault;
-    struct topic_publication what = publication_in(FAULTS, SLICE_LITERAL("fault"), json);
-    if (!json.len || !json_valid(json, 1) || !read_fault(json, &fault))
-        exchange_answer(x, 400,
-                        SLICE_LITERAL("expected {\"session\":MARK,\"latency\":MS} or "
-                                      "{\"session\":MARK,\"cut\":MS}"),
-                        NULL, 0);
-    else if (hub_publish(wish->console->client, &what, true, NULL) != HUB_DONE)
-        exchange_answer(x, 503, SLICE_LITERAL("out of memory"), NULL, 0);
-    else
-        exchange_answer(x, 202, SLICE_LITERAL("it is passed on"), NULL, 0);
-    free(wish);
-}
-
-static void on_wish_gone(struct exchange *x)
-{
-    free(x->owner);
-}
-
-static const struct exchange_ops wish_ops = {on_wish_body, on_wish_end, ignore_event, on_wish_gone};
-
-static void take_wish(struct page_console *c, struct exchange *x)
-{
-    struct wish *wish = malloc(sizeof *wish);
-    if (!wish) {
-        exchange_answer(x, 503, SLICE_LITERAL("out of memory"), NULL, 0);
-        return;
-    }
-    wish->console = c;
-    wish->len = 0;
-    x->owner = wish;
-    x->ops = &wish_ops;
 }
 
 /* ---- requests ---- */
@@ -412,7 +226,7 @@ bool page_console(struct page_host *host, struct exchange *x, struct slice name)
     else if (events)
         watch_records(c, x);
     else
-        take_wish(c, x);
+        console_take_wish(c, x);
     return true;
 }
 

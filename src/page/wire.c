@@ -6,7 +6,7 @@
  */
 #include "page/parts.h"
 
-#include "page/fault.h"
+#include "page/delay.h"
 #include "page/offer.h"
 #include "proto/ws_handshake.h"
 

@@ -357,6 +357,27 @@ static void a_client_may_leave_with_requests_under_way(void **state)
         assert_true(list_empty(&hubs[i].clients));
 }
 
+static void who_leaves_while_it_subscribes_anew_hears_no_more(void **state)
+{
+    (void)state;
+    struct person *p = &people[1];
+    struct topic_subscription s = wanted("t0");
+    subscribe(p, "t0");
+    settle();
+    s.watch = true;
+    hub_subscribe(p->client, &s);
+    hub_client_leave(p->client);
+    p->client = NULL;
+    forget_heard(p);
+    publish(&people[0], "t0", "1", TOPIC_KEEP_AS_IT_IS);
+    settle();
+    assert_int_equal(p->count, 0);
+    publish(&people[0], "t0", "2", TOPIC_KEEP_AS_IT_IS);
+    settle();
+    assert_int_equal(people[0].subscribers, 0);
+    assert_int_equal(COUNT_ALL(subscriptions), 0);
+}
+
 /* ---- who is fast, who is slow ---- */
 
 static void a_publisher_ahead_of_the_server_waits_until_all_have_it(void **state)
@@ -623,6 +644,7 @@ int main(void)
         TEST(all_see_one_order_however_the_loops_turn),
         TEST(an_end_in_the_middle_frees_everything),
         TEST(a_client_may_leave_with_requests_under_way),
+        TEST(who_leaves_while_it_subscribes_anew_hears_no_more),
         TEST(a_publisher_ahead_of_the_server_waits_until_all_have_it),
         TEST(who_takes_no_more_is_told_how_many_it_missed),
         TEST(the_past_is_bounded_by_number_and_bytes),

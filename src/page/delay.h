@@ -1,11 +1,11 @@
-/* fault.h - messages of one connection that wait on purpose, both directions, in order; for
+/* delay.h - messages of one connection that wait on purpose, both directions, in order; for
  * wire.c.
  *
  * Threads  Loop thread only.
  * Memory   What waits, copied; nothing without latency.
  */
-#ifndef PAGE_FAULT_H
-#define PAGE_FAULT_H
+#ifndef PAGE_DELAY_H
+#define PAGE_DELAY_H
 
 #include "base/slice.h"
 #include "core/loop.h"

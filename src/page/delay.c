@@ -1,9 +1,4 @@
-/* fault.c - what a developer does to a page's connection on purpose: latency, and cuts.
- *
- * With latency each message of either direction waits, in its order. What waits when the connection
- * ends is lost, as on a line; the session sends it again. Only in dev mode, and only sessions.
- */
-#include "page/fault.h"
+#include "page/delay.h"
 
 #include <stdlib.h>
 
