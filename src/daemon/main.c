@@ -1,6 +1,7 @@
 /* main.c - httpsocketd: reads its settings, then runs. */
 #include "daemon/arguments.h"
 #include "daemon/daemon.h"
+#include "daemon/reload.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,26 +15,54 @@ static int print_help(void)
     return 0;
 }
 
-/* What config_check can't see: folders and files. Says what is wrong with them. */
-static bool check_files(const struct config *c)
+static bool complain(const char *why)
 {
-    char why[256];
+    fprintf(stderr, "httpsocketd: %s\n", why);
+    return false;
+}
+
+static bool check_root(const struct config *c)
+{
     struct site *site = site_new(c->root);
     if (!site)
         fprintf(stderr, "httpsocketd: root: `%s`: %s\n", c->root, strerror(errno));
-    struct tls_context *tls =
-        *c->tls_cert ? tls_context_new(c->tls_cert, c->tls_key, why, sizeof(why)) : NULL;
-    if (*c->tls_cert && !tls)
-        fprintf(stderr, "httpsocketd: %s\n", why);
-    bool good = site && (tls || !*c->tls_cert);
     site_free(site);
+    return site;
+}
+
+static bool check_certificate(const struct config *c)
+{
+    char why[256];
+    if (!*c->tls_cert)
+        return true;
+    struct tls_context *tls = tls_context_new(c->tls_cert, c->tls_key, why, sizeof(why));
     tls_context_unref(tls);
+    return tls || complain(why);
+}
+
+static bool check_trust(const struct config *c)
+{
+    char why[256];
+    struct tls_context *trust = targets_trust_read(c, why, sizeof(why));
+    tls_context_unref(trust);
+    return trust || complain(why);
+}
+
+static bool check_guard(const struct config *c)
+{
     struct text fault = {0};
-    bool guarded = guard_try(c, &fault);
-    if (!guarded)
+    bool good = guard_try(c, &fault);
+    if (!good)
         fprintf(stderr, "httpsocketd: %.*s\n", SLICE_ARG(text_slice(&fault)));
     text_done(&fault);
-    return good && guarded;
+    return good;
+}
+
+/* What config_check can't see: folders and files. Says all that is wrong with them. */
+static bool check_files(const struct config *c)
+{
+    bool root = check_root(c), certificate = check_certificate(c), trust = check_trust(c);
+    return check_guard(c) && root && certificate && trust;
 }
 
 static int check(struct config *c)

@@ -1,6 +1,6 @@
 // Every refusal of a TCPConnection reaches the page as its token.
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -10,7 +10,7 @@ import tls from 'node:tls';
 
 import { knock } from '../lib/access.mjs';
 import { ALLOW, HERE, PAGE, THERE, echo, refusal, startGateway, startTarget, zonesOf } from '../lib/gateway.mjs';
-import { makeRoot } from '../lib/server.mjs';
+import { BUILD, makeRoot } from '../lib/server.mjs';
 import { SessionClient, openPage } from '../lib/session-client.mjs';
 import { Streams } from '../lib/streams.mjs';
 import { until } from '../lib/until.mjs';
@@ -222,6 +222,12 @@ print(s.getsockname()[1], flush=True); sys.stdin.read()`;
     client.ws.close();
     await there.stop();
   });
+});
+
+test('a file of trusted certificates that can\'t be read is no configuration', () => {
+  const { status, stderr } = spawnSync(path.join(BUILD, 'httpsocketd'), ['--check-config', '--tcp-ca', '/nonexistent', root.root], { encoding: 'utf8' });
+  assert.equal(status, 2);
+  assert.match(stderr, /trusted certificates \/nonexistent: No such file or directory/);
 });
 
 describe('TLS to the target', () => {
