@@ -6,10 +6,15 @@ DEV := build-dev
 WERROR ?= false
 export DEPS
 
-.PHONY: run build dev test check-one bench fuzz format install clean
+.PHONY: run run-tcp build dev test check-one bench fuzz format install clean
 
 run: build
 	$(BUILD)/httpsocketd --dev --stdio-files /lines examples
+
+# Pages that talk IRC, IMAP and Telnet, each with its server. One of them: make run-tcp EXAMPLE=irc
+run-tcp: build
+	@tools/install-deps tcp
+	tools/tcp-examples $(EXAMPLE)
 
 build:
 	@tools/install-deps build
