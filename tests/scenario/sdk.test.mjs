@@ -19,6 +19,7 @@ const test = (name, run) => testOf(name, { timeout: 30000 }, run);
 const program = (name) => path.join(name.includes('.') ? REPO : BUILD, 'tests/scenario/sdk', name);
 const LANGUAGES = ['talk.py', 'talk_aio.py', 'talk.mjs', 'talk.php', 'talk.sh', 'talk'];
 const NUMBERED = 3000;
+const FLOOD = 20000; // more than the server keeps for a page
 
 let site;
 let server;
@@ -261,6 +262,24 @@ for (const file of LANGUAGES) {
       } finally {
         await proxy.stop();
       }
+    });
+
+    // sh reads or writes.
+    if (file !== 'talk.sh') test('a program that can not write goes on reading: neither side waits for the other', async () => {
+      const { client } = await open();
+      const acknowledged = () => Number(client.control.findLast((text) => text.startsWith('.ack '))?.slice(5) ?? 0);
+      client.acknowledge = false;
+      client.send(`flood ${FLOOD}`);
+      await client.next(/^n /);
+      for (let sent = 1; sent < 60; sent++) {
+        client.send(`pad "${'x'.repeat(8000)}"`);
+        await until(() => acknowledged() > sent - 6, () => `${acknowledged()} of ${sent} were read, while ${client.received} of ${FLOOD} were written`);
+      }
+      assert.ok(client.received < FLOOD);
+      client.acknowledge = true;
+      client.send(`.ack ${client.received}`);
+      await client.next(new RegExp(`^n ${FLOOD - 1}$`));
+      await close(client);
     });
 
     test('a function that raises is reported, and what is printed late goes to the log: the conversation goes on', async () => {
