@@ -14,8 +14,10 @@ import { Listening } from './listening.mjs';
 import { checkedOptions, domShut, isForeign, makeKey, originOf, webSocketUrl } from './options.mjs';
 import { ownNotes } from './notes.mjs';
 import { Outbox } from './outbox.mjs';
+import { ProgramStream } from './program-stream.mjs';
 import { HandlerTarget, ServerEvent } from './target.mjs';
 import { updatePage } from './updates.mjs';
+import { upload } from './upload.mjs';
 import { formatEvent, formatProblem } from './wire.mjs';
 
 /** @typedef {import('./options.mjs').ServerConnectionOptions} ServerConnectionOptions */
@@ -235,6 +237,30 @@ export class ServerConnection extends HandlerTarget {
   }
 
   /**
+   * Opens a byte stream to the program, which must accept it (docs/page-programs.md).
+   * @param {string} name 1 to 128 of `A-Z a-z 0-9 _ - : / .`, no dot first
+   * @param {import('./program-stream.mjs').ProgramStreamOptions} [options] `data`, `signal`
+   * @throws {ServerConnectionError} at once: `bad-name`, `unsendable`, `closed`
+   */
+  openStream(name, options = {}) {
+    this.#checkOpen();
+    return new ProgramStream(insideOf(this), name, options);
+  }
+
+  /**
+   * Sends a file or another Blob to the program, as fast as that reads, over any number of dropped connections.
+   * @param {string} name of the stream
+   * @param {Blob} blob
+   * @param {import('./upload.mjs').UploadOptions} [options] `data`, `signal`, `progress`
+   * @returns {Promise<any>} what the program said of it when it accepted; fulfilled when everything has arrived. Rejects
+   *   with a {@link ServerConnectionError}: `stream-failed`, `aborted`, or what openStream() throws
+   */
+  async upload(name, blob, options = {}) {
+    this.#checkOpen();
+    return upload(insideOf(this), name, blob, options);
+  }
+
+  /**
    * Ends the session: delivers what is queued (for at most `closeTimeout`), tells the program, and fires `close`.
    * Sending throws from now on, and calls of the program get no more answers.
    * @param {string} [reason] for the program
@@ -247,9 +273,13 @@ export class ServerConnection extends HandlerTarget {
     this.#link.finish(String(reason), this.#options.closeTimeout);
   }
 
+  #checkOpen() {
+    if (this.#closing || this.#link.state === 'ENDED') throw closedError();
+  }
+
   /** @param {import('./outbox.mjs').Entry} message */
   #push(message) {
-    if (this.#closing || this.#link.state === 'ENDED') throw closedError();
+    this.#checkOpen();
     const most = this.#link.welcome?.maxMessage ?? Infinity;
     if (message.size > most) throw tooLarge(message.size, most);
     this.#outbox.push(message);
@@ -324,6 +354,7 @@ export class ServerConnection extends HandlerTarget {
       send: (name, data, more) => this.#push({ ...formatEvent(name, data), ...more }),
       room: () => this.#outbox.room(PROBLEM_SIZE),
       problem: (command, error) => this.#dom.problem(command, error),
+      upload: (name, file, data) => this.upload(name, file, { data }),
     });
   }
 

@@ -15,6 +15,7 @@
  * | `aborted` | the caller's signal was aborted; `cause` is its reason |
  * | `remote` | the program answered with an error; `message` is the program's, `data` all of it |
  * | `several-answers` | the program answered a `call()` with several answers: use `stream()` |
+ * | `stream-failed` | a byte stream or an upload is over before its end; `data.reason` is the program's or the server's |
  * | `overrun` | a `stream()` was read so much slower than the program wrote that its buffer is full |
  *
  * Only reported, by the event `error`: `connect-failed` (it is tried again), `reserved-name` (the program sent an event

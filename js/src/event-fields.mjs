@@ -31,7 +31,7 @@ const FIELDS = {
   value: ({ control }) => valueOf(control),
   checked: ({ control }) => checkedOf(control),
   selected: ({ control }) => selectedOf(control),
-  files: ({ event, control }) => filesOf(control?.files ?? event.dataTransfer?.files),
+  files: ({ event, control }) => filesOf(fileListOf(event, control)),
   validation: ({ control }) => control?.validationMessage,
   form: formEntries,
   submitter: ({ event }) => event.submitter && describe(event.submitter),
@@ -125,6 +125,11 @@ function offsetOf({ clientX, clientY }, element) {
 /** @param {any} list a TouchList */
 function touchesOf(list) {
   return list && Array.from(list, ({ identifier, clientX, clientY, force }) => ({ identifier, clientX, clientY, force }));
+}
+
+/** The files that were chosen, dropped or pasted. @param {any} event @param {any} control @returns {any} a FileList */
+export function fileListOf(event, control) {
+  return control?.files ?? transferOf(event)?.files;
 }
 
 /** @param {any} event @returns {any} a DataTransfer */

@@ -15,6 +15,7 @@ import { isName } from './wire.mjs';
  * @property {EventTarget | null} object that `target` names, if it is neither window nor document
  * @property {readonly string[] | null} fields
  * @property {import('./key-combos.mjs').Combo[] | null} keys
+ * @property {boolean} files whether files are sent, not just named
  * @property {boolean} prevent
  * @property {boolean} stop
  * @property {boolean} once
@@ -29,7 +30,7 @@ import { isName } from './wire.mjs';
 const FLAGS = /** @type {const} */ (['prevent', 'stop', 'once', 'passive', 'capture', 'coalesce']);
 const TIMES = /** @type {const} */ (['throttle', 'debounce', 'maxAge']);
 const SELECTION = Object.freeze(['on', 'as', 'select', 'target']);
-const OPTIONS = Object.freeze([...SELECTION, 'fields', 'keys', ...FLAGS, ...TIMES]);
+const OPTIONS = Object.freeze([...SELECTION, 'fields', 'files', 'keys', ...FLAGS, ...TIMES]);
 /** A day. */
 const LONGEST_WAIT_MS = 86_400_000;
 const KEYBOARD = Object.freeze(['keydown', 'keyup', 'keypress']);
@@ -48,7 +49,9 @@ export function parseListen(data) {
   if (select !== null && target !== null) throw new DomProblem('select or target, not both');
   const named = target === null ? null : targetNamed(target);
   const object = named === window || named === document ? null : named;
-  const shared = { select, target, object, fields: fieldsAsked(data.fields), ...flagsOf(data), ...timesOf(data) };
+  const files = filesAsked(data.files);
+  const fields = fieldsAsked(data.fields, files);
+  const shared = { select, target, object, fields, files, ...flagsOf(data), ...timesOf(data) };
   if (shared.prevent && shared.passive) throw new DomProblem('prevent or passive, not both');
   if (shared.throttle !== null && shared.debounce !== null) throw new DomProblem('throttle or debounce, not both');
   return types.map((on) => ({ on, as: nameFor(on, data.as), keys: keysAsked(on, data.keys), ...shared }));
@@ -98,13 +101,19 @@ function requireSelector(select) {
   }
 }
 
-/** @param {any} fields */
-function fieldsAsked(fields = null) {
+/** @param {any} files */
+function filesAsked(files = null) {
+  if (files !== null && files !== 'stream') throw new DomProblem('files: "stream", or nothing');
+  return files === 'stream';
+}
+
+/** @param {any} fields @param {boolean} files */
+function fieldsAsked(fields = null, files) {
   if (fields === null) return null;
   if (!Array.isArray(fields)) throw new DomProblem('fields: a list of names');
   for (const name of fields)
     if (typeof name !== 'string' || !isField(name)) throw new DomProblem(`no such field: ${String(name).slice(0, 40)}`);
-  const all = new Set(['time', ...fields]);
+  const all = new Set(['time', ...fields, ...(files ? ['files'] : [])]);
   return [...(fields.some((name) => name.startsWith('form.')) ? all.add('form') : all)];
 }
 

@@ -2,7 +2,7 @@
 /** One listener of the program: which events it is for, what it does to them, and what it tells. */
 import { controlOf } from './controls.mjs';
 import { fieldsOf } from './event-classes.mjs';
-import { tell } from './event-fields.mjs';
+import { fileListOf, tell } from './event-fields.mjs';
 import { isOneOf, writesText } from './key-combos.mjs';
 import { Rhythm } from './rhythm.mjs';
 
@@ -14,6 +14,7 @@ import { Rhythm } from './rhythm.mjs';
  * @property {import('./secrets.mjs').Secrets} secrets
  * @property {(listener: DomListener, data: any, more: { subject?: object, expires?: number }) => void} said
  * @property {(listener: DomListener, error: any) => void} problem
+ * @property {(listener: DomListener, file: File) => number} upload sends it, and says what it is known by
  */
 
 export class DomListener {
@@ -26,7 +27,7 @@ export class DomListener {
   constructor(options, owner) {
     this.options = options;
     this.#owner = owner;
-    this.#rhythm = new Rhythm(owner.clock, options, (data, subject) => this.#say(data, subject));
+    this.#rhythm = new Rhythm(owner.clock, options, (what, subject) => this.#say(what, subject));
   }
 
   /**
@@ -49,16 +50,19 @@ export class DomListener {
    * @returns {boolean} whether it is one that we are for
    */
   hear(event, path, place) {
-    const { fields, keys, prevent, select, target } = this.options;
+    const { fields, files, keys, prevent, select, target } = this.options;
     const { secrets } = this.#owner;
     const source = path[0];
     const control = controlOf(path.slice(0, place + 1));
     if (keys && ((secrets.has(control) && writesText(event)) || !isOneOf(event, keys))) return false;
     if (prevent) event.preventDefault();
     const element = select === null && target === null ? source : path[place];
-    const heard = { event, element, source, control, secrets, fields: fields ?? fieldsOf(event, element) };
+    const all = fields ?? [...fieldsOf(event, element), ...(files ? ['files'] : [])];
+    const heard = { event, element, source, control, secrets, fields: all };
     const data = tell(heard, fields !== null, (field, error) => this.#owner.problem(this, problemOf(field, error)));
-    this.#rhythm.offer(control ?? element, data);
+    // Now: a drop shows its files no longer than it takes.
+    const sent = files ? [...(fileListOf(event, control) ?? [])] : [];
+    this.#rhythm.offer(control ?? element, { data, sent });
     return true;
   }
 
@@ -71,8 +75,9 @@ export class DomListener {
     this.#rhythm.close();
   }
 
-  /** @param {any} data @param {object} subject */
-  #say(data, subject) {
+  /** @param {{ data: any, sent: File[] }} what @param {object} subject */
+  #say({ data, sent }, subject) {
+    for (const [i, file] of sent.entries()) data.files[i].upload = this.#owner.upload(this, file);
     const { coalesce, maxAge } = this.options;
     this.#owner.said(this, data, {
       ...(coalesce && { subject: this.#placeFor(subject) }),

@@ -4,6 +4,7 @@ import { EventRoot } from './event-root.mjs';
 import { parseListen, parseUnlisten } from './listen-options.mjs';
 import { DomListener } from './listener.mjs';
 import { Secrets } from './secrets.mjs';
+import { Uploads } from './upload.mjs';
 
 /**
  * @typedef {object} ListeningOwner
@@ -11,6 +12,7 @@ import { Secrets } from './secrets.mjs';
  * @property {(name: string, data: any, more: { subject?: object, expires?: number }) => void} send throws if it can't
  * @property {() => Promise<void>} room fulfilled when send() may find room again
  * @property {(command: string, error: any) => void} problem
+ * @property {(name: string, file: File, data: object) => Promise<any>} upload
  */
 
 export class Listening {
@@ -26,10 +28,12 @@ export class Listening {
   /** How many events found no room. */
   #lost = 0;
   #ended = new AbortController();
+  #uploads;
 
   /** @param {ListeningOwner} owner */
   constructor(owner) {
     this.#owner = owner;
+    this.#uploads = new Uploads(owner.upload);
   }
 
   /** @param {any} data of a `.listen` @throws {import('./dom.mjs').DomProblem} */
@@ -47,6 +51,7 @@ export class Listening {
   close() {
     for (const listener of [...this.#listeners.values()]) this.#remove(listener);
     this.#secrets?.close();
+    this.#uploads.close();
     this.#ended.abort();
   }
 
@@ -59,6 +64,7 @@ export class Listening {
       clock,
       secrets,
       said: (listener, heard, more) => this.#said(listener, heard, more),
+      upload: (listener, file) => this.#upload(listener, file),
       problem: (listener, error) => this.#problem(listener, error),
     });
     const older = this.#listeners.get(identityOf(options));
@@ -116,6 +122,14 @@ export class Listening {
     }
   }
 
+  /** @param {DomListener} listener @param {File} file */
+  #upload(listener, file) {
+    return this.#uploads.add(listener.options.as, file, (error) => {
+      if (this.#ended.signal.aborted || isKnownToProgram(error)) return;
+      this.#problem(listener, new Error(`${file.name} is not sent: ${error.message}`));
+    });
+  }
+
   /** Tells how many were lost, when there is room for it. @param {DomListener} listener */
   async #countLost(listener) {
     if (this.#lost++) return;
@@ -134,6 +148,11 @@ export class Listening {
     told.add(error.message);
     this.#owner.problem('listen', withMore(error, listener.options));
   }
+}
+
+/** Has the program heard of the stream that failed? @param {any} error */
+function isKnownToProgram({ code, data }) {
+  return code === 'stream-failed' && !data.reason.startsWith('streams-');
 }
 
 /** @param {import('./listen-options.mjs').ListenOptions} options */

@@ -226,6 +226,11 @@ const BUFFERS = new Set(['[object ArrayBuffer]', '[object SharedArrayBuffer]']);
 /** Things that JSON.stringify would turn into `{}` or a list of numbers: refused, for that is not what was meant. */
 const MANGLED = new Set(['Blob', 'File', 'Map', 'Set', 'WeakMap', 'WeakSet', 'Promise', 'ReadableStream']);
 
+/** Data that goes into a larger structure. @param {any} data @returns {any} a copy, as it will arrive @throws {ServerConnectionError} `unsendable` */
+export function parseableJson(data) {
+  return JSON.parse(formatJson(data));
+}
+
 /** @param {any} data */
 function formatJson(data) {
   let json;

@@ -1,11 +1,13 @@
 // How a program listens: which events, how often, what it does to them, and what it is never told; in real browsers.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, test } from 'node:test';
+import { createHash, randomBytes } from 'node:crypto';
+import fs from 'node:fs';
 import path from 'node:path';
+import { after, afterEach, before, describe, test } from 'node:test';
 import { browserNames, launch } from '../lib/browsers.mjs';
 import { ListeningPage } from '../lib/listening-page.mjs';
 import { Proxy } from '../lib/proxy.mjs';
-import { REPO, startServer } from '../lib/server.mjs';
+import { makeRoot, REPO, startServer } from '../lib/server.mjs';
 
 const SITE = path.join(REPO, 'tests/browser/site');
 
@@ -321,6 +323,68 @@ for (const name of browserNames) {
       });
     });
 
+    describe('takes files', () => {
+      const hash = (bytes) => createHash('sha256').update(bytes).digest('hex');
+      let folder;
+      before(() => (folder = makeRoot({ 'a.txt': 'the first file', 'b.txt': '' })));
+      after(() => folder.remove());
+
+      test('that are chosen, as byte streams: each is announced by its event, and over cuts of the link it comes whole', async () => {
+        proxy = await Proxy.start(server.port);
+        proxy.plan(() => ({ upAfter: 2_000_000 }));
+        const behind = new ListeningPage(page, proxy.url);
+        await behind.open('<input type="file" id="f" multiple>', { on: 'change', select: '#f', as: 'chosen', files: 'stream', fields: [] });
+        const big = randomBytes(8 << 20);
+        fs.writeFileSync(path.join(folder.root, 'big.bin'), big);
+        await (await page.$('#f')).uploadFile(...['big.bin', 'a.txt', 'b.txt'].map((file) => path.join(folder.root, file)));
+        const heard = await behind.hears((all) => all.filter(([as]) => as === '.end').length === 3);
+        assert.ok(proxy.cuts >= 3, `${proxy.cuts} cuts`);
+        const [, { files, time, ...rest }] = heard.find(([as]) => as === 'chosen');
+        assert.deepEqual(rest, {});
+        assert.deepEqual(files.map(({ name, size, upload }) => [name, size, upload]), [['big.bin', big.length, 1], ['a.txt', 14, 2], ['b.txt', 0, 3]]);
+        const ends = heard.filter(([as]) => as === '.end').map(([, end]) => end).sort((a, b) => a.data.upload - b.data.upload);
+        assert.deepEqual(ends.map(({ name, data, bytes, hash }) => [name, data.name, data.upload, bytes, hash]),
+          [['chosen', 'big.bin', 1, big.length, hash(big)], ['chosen', 'a.txt', 2, 14, hash('the first file')], ['chosen', 'b.txt', 3, 0, hash('')]]);
+      });
+
+      test('that are dropped or pasted, however many, one after the other', async () => {
+        await p.open('<p id="b">here</p>', { on: ['drop', 'paste'], files: 'stream', as: 'files', prevent: true });
+        await p.run(() => {
+          const transfer = (names) => names.reduce((all, name) => (all.items.add(new File([name], name)), all), new DataTransfer());
+          const b = document.querySelector('#b');
+          b.dispatchEvent(new DragEvent('drop', { dataTransfer: transfer(Array.from({ length: 100 }, (_, i) => `file${i}`)), bubbles: true, cancelable: true }));
+          b.dispatchEvent(new ClipboardEvent('paste', { clipboardData: transfer(['pasted']), bubbles: true, cancelable: true }));
+        });
+        const pasted = name === 'chromium' ? ['pasted'] : []; // Firefox lets no script make such an event
+        const heard = await p.hears((all) => all.filter(([as]) => as === '.end').length === 100 + pasted.length);
+        assert.deepEqual(heard.filter(([as]) => as === 'files').map(([, { files }]) => files?.length ?? 0), [100, pasted.length]);
+        const names = heard.filter(([as]) => as === '.end').map(([, { data, hash: came }]) => (assert.equal(came, hash(data.name)), data.name));
+        assert.deepEqual(names, [...Array.from({ length: 100 }, (_, i) => `file${i}`), ...pasted]);
+      });
+
+      test('that a script sends: upload(), with progress, an answer, and a clear end when it is given up', async () => {
+        await p.open('');
+        const told = await p.run(async () => {
+          const c = document.serverConnection;
+          const steps = [];
+          const blob = new Blob([new Uint8Array(3_000_000).fill(7)], { type: 'x/y' });
+          const answer = await c.upload('mine', blob, { progress: (sent, size) => steps.push([sent, size]) });
+          const giveUp = new AbortController();
+          const error = await c.upload('mine', new Blob([new Uint8Array(50_000_000)]), { signal: giveUp.signal, progress: () => giveUp.abort('enough') }).catch((e) => [e.code, e.cause]);
+          const bad = await c.upload('no name', blob).catch((e) => e.code);
+          const unsendable = await c.upload('mine', blob, { data: { big: 1n } }).catch((e) => e.code);
+          return { answer, steps, error, bad, unsendable };
+        });
+        assert.deepEqual(told.answer, { taken: 'mine' });
+        assert.deepEqual(told.steps.at(-1), [3_000_000, 3_000_000]);
+        assert.ok(told.steps.length > 2 && told.steps.every(([sent], i) => sent >= (told.steps[i - 1]?.[0] ?? 0)), JSON.stringify(told.steps));
+        assert.deepEqual([told.error, told.bad, told.unsendable], [['aborted', 'enough'], 'bad-name', 'unsendable']);
+        const heard = await p.hears((all) => all.some(([as]) => as === '.reset'));
+        const [, end] = heard.find(([as]) => as === '.end');
+        assert.deepEqual([end.bytes, end.hash, end.data], [3_000_000, hash(Buffer.alloc(3_000_000, 7)), { size: 3_000_000, type: 'x/y' }]);
+      });
+    });
+
     describe('that is wrong', () => {
       const wrong = {
         'no such option: selct': { on: 'click', selct: 'b' },
@@ -345,6 +409,7 @@ for (const name of browserNames) {
         'no such target: toString': { on: 'click', target: 'toString' },
         'no media query: !!': { on: 'change', target: 'media:!!' },
         'no key: Strg+s': { on: 'keydown', keys: 'Strg+s' },
+        'files: "stream"': { on: 'change', files: true },
         'keys: for keydown': { on: 'click', keys: 'Enter' },
       };
 
