@@ -29,6 +29,7 @@ PAGE = """<!doctype html>
   <li><a href="signup.py">A form</a><br><span class="soft">checked by the program as you type</span></li>
   <li><a href="table.py">Ten thousand rows</a><br><span class="soft">sorted and edited; what changes is sent, no more</span></li>
   <li><a href="board.py">A board</a><br><span class="soft">shared by all who have it open</span></li>
+  <li><a href="files.py">Files</a><br><span class="soft">dropped on the page, read by the program</span></li>
   <li><a href="machine.py">The machine, live</a><br><span class="soft">load, memory and processes as charts</span></li>
   <li><a href="mines.py">Mines</a><br><span class="soft">a game that is nothing but the program's variables</span></li>
 </ul>

@@ -1,5 +1,6 @@
 // Every example, in real browsers, as a visitor would use it. Leaves a picture of each under BUILD/screenshots.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import path from 'node:path';
 import { browserNames, launch, picture } from '../lib/browsers.mjs';
@@ -102,6 +103,23 @@ for (const name of browserNames) {
       await page.type('[name=password]', ' no more');
       await page.click('button');
       await shows('#welcome', /Welcome, frode7/);
+    });
+
+    test('files.py takes files, and shows how far they are', async () => {
+      const { root, remove } = makeRoot({ 'a.txt': 'the first file', 'b.bin': 'x'.repeat(5_000_000) });
+      try {
+        await open('files.py');
+        await until(async () => {
+          await (await page.$('input')).uploadFile(path.join(root, 'a.txt'), path.join(root, 'b.bin'));
+          return (await page.$$('#files li')).length > 0;
+        });
+        await shows('#file-1', /a\.txt\s+14 bytes, SHA-256 /);
+        await shows('#file-2', /b\.bin\s+5000000 bytes, SHA-256 [0-9a-f]{64}/);
+        assert.equal(await text('#file-1 code'), createHash('sha256').update('the first file').digest('hex'));
+        await picture(page, BUILD, `${name}-files`);
+      } finally {
+        remove();
+      }
     });
 
     test('machine.py draws the machine', async () => {

@@ -48,6 +48,7 @@ class Commands(TopicCommands):
         as_: str | None = None,
         target: str | None = None,
         fields: Iterable[str] | None = None,
+        files: str | None = None,
         keys: str | Iterable[str] | None = None,
         prevent: bool = False,
         stop: bool = False,
@@ -61,12 +62,13 @@ class Commands(TopicCommands):
     ) -> Listener:
         """Hears these events of the page's document, from elements that match `select`; times are milliseconds.
 
-        As a decorator: `@page.listen("click", "#test")`. They come as events of the name `as_`, or of one that is made up.
+        As a decorator: `@page.listen("click", "#test")`. They come as events of the name `as_`, or of one that is made up. With
+        `files="stream"` files come as byte streams of that name: on_stream().
         """
         name = as_ or f"{on if isinstance(on, str) and on.isalnum() else 'heard'}:{next(self._numbers)}"
         options = {
             "on": on if isinstance(on, str) else list(on), "as": checked_name(name), "select": select, "target": target,
-            "fields": fields and list(fields), "keys": keys if keys is None or isinstance(keys, str) else list(keys),
+            "fields": fields and list(fields), "files": files, "keys": keys if keys is None or isinstance(keys, str) else list(keys),
             "throttle": throttle, "debounce": debounce, "maxAge": max_age, "prevent": prevent, "stop": stop, "once": once,
             "passive": passive, "capture": capture, "coalesce": coalesce,
         }
