@@ -3,7 +3,7 @@
  * @typedef {import('./functions.mjs').Handler} Handler
  * @typedef {{ timeout?: number, signal?: AbortSignal }} CallOptions milliseconds, 30 s unless said otherwise; Infinity: no limit
  * @typedef {{ as?: string, select?: string, target?: string, fields?: string[], keys?: string | string[], prevent?: boolean, stop?: boolean, once?: boolean,
- *   passive?: boolean, capture?: boolean, coalesce?: boolean, throttle?: number, debounce?: number, maxAge?: number }} ListenOptions
+ *   files?: 'stream', passive?: boolean, capture?: boolean, coalesce?: boolean, throttle?: number, debounce?: number, maxAge?: number }} ListenOptions
  * @typedef {{ history?: number, last?: boolean, presence?: unknown, watch?: boolean, self?: boolean, to?: 'page' }} SubscribeOptions
  * @typedef {{ name: string, publish: (event: string, data?: unknown, options?: { keep?: boolean }) => Room, presence: (handler: Handler) => void,
  *   subscribed: (handler: Handler) => void, stop: () => Room }} Topic
@@ -93,6 +93,7 @@ export type ListenOptions = {
     prevent?: boolean;
     stop?: boolean;
     once?: boolean;
+    files?: "stream";
     passive?: boolean;
     capture?: boolean;
     coalesce?: boolean;
