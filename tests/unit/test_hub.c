@@ -1,5 +1,6 @@
 /* Topics over several loops of one thread, which turn in any order: order, limits, who is there,
  * who is slow, and an end in the middle of it. */
+#include "base/hash.h"
 #include "core/backend.h"
 #include "hub/threads.h"
 
@@ -228,6 +229,17 @@ static void assert_heard(struct person *p, size_t i, const char *part)
         fail_msg("`%s` is not in `%s`", part, p->heard[i]);
 }
 
+/* A topic whose home is not `hub`. */
+static const char *topic_not_at(uint16_t hub)
+{
+    static char topic[8];
+    for (int i = 0;; i++) {
+        snprintf(topic, sizeof(topic), "far%d", i);
+        if (hash_bytes(slice_of(topic)) % HUBS != hub)
+            return topic;
+    }
+}
+
 static uint64_t count_all(size_t offset)
 {
     uint64_t sum = 0;
@@ -361,18 +373,23 @@ static void who_leaves_while_it_subscribes_anew_hears_no_more(void **state)
 {
     (void)state;
     struct person *p = &people[1];
-    struct topic_subscription s = wanted("t0");
-    subscribe(p, "t0");
+    const char *topic = topic_not_at(1);
+    struct topic_subscription s = wanted(topic);
+    subscribe(p, topic);
     settle();
-    s.watch = true;
+    forget_heard(p);
+    publish(&people[0], topic, "1", TOPIC_KEEP_AS_IT_IS);
+    for (int round = 0; round < 2; round++) {
+        turn(0);
+        turn(2);
+    } /* now the event is in the mail to p's worker */
     hub_subscribe(p->client, &s);
+    assert_true(hub_client_busy(p->client));
     hub_client_leave(p->client);
     p->client = NULL;
-    forget_heard(p);
-    publish(&people[0], "t0", "1", TOPIC_KEEP_AS_IT_IS);
     settle();
     assert_int_equal(p->count, 0);
-    publish(&people[0], "t0", "2", TOPIC_KEEP_AS_IT_IS);
+    publish(&people[0], topic, "2", TOPIC_KEEP_AS_IT_IS);
     settle();
     assert_int_equal(people[0].subscribers, 0);
     assert_int_equal(COUNT_ALL(subscriptions), 0);
@@ -555,7 +572,8 @@ static void a_page_that_goes_while_it_joins_is_not_there(void **state)
     (void)state;
     struct person *p = &people[1];
     config.presence_grace_ms = 0;
-    show(p, "t0", "{}");
+    show(p, topic_not_at(1), "{}");
+    assert_true(hub_client_busy(p->client));
     hub_client_connected(p->client, false);
     now_ms += 10;
     turn(1); /* its grace is over before the answer is back */
