@@ -41,7 +41,7 @@ static void beat(struct session *s)
         return;
     }
     if (now - s->said_ms >= s->config->ping_ms)
-        session_say(s, ".ping", 5);
+        session_say_ping(s);
     if (s->wire)
         timer_start(s->loop, &s->timer, s->config->ping_ms / 2 + 1);
 }

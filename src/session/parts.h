@@ -66,6 +66,7 @@ void session_set_state(struct session *s, enum session_state next);
 void session_put(struct session *s, bool binary, const struct slice *pieces, size_t count);
 void session_say(struct session *s, const char *text, int len);
 void session_say_welcome(struct session *s);
+void session_say_ping(struct session *s);
 /* Tells how much has been taken, if the client does not know. */
 void session_say_ack(struct session *s);
 /* Sends all that is not acknowledged. */
@@ -90,6 +91,9 @@ void session_breach(struct session *s, const char *why);
 /* A wire has come, and `.welcome` is sent. */
 void session_streams_attach(struct session *s);
 void session_streams_detach(struct session *s);
+/* A `.ping` is said, a `.pong` has come. */
+void session_streams_pinged(struct session *s);
+void session_streams_ponged(struct session *s);
 /* A binary message that is a stream's frame. May end the session. */
 void session_streams_receive(struct session *s, struct bytes frame);
 /* All are over, with this reason. */

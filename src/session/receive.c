@@ -47,6 +47,8 @@ static void receive_control(struct session *s, const struct message *m)
         receive_ack(s, m->body);
     else if (slice_equal(m->name, SLICE_LITERAL("ping")))
         session_say(s, ".pong", 5);
+    else if (slice_equal(m->name, SLICE_LITERAL("pong")))
+        session_streams_ponged(s);
     else if (slice_equal(m->name, SLICE_LITERAL("bye")))
         s->goodbye = true;
     else if (slice_equal(m->name, SLICE_LITERAL("close")))

@@ -16,7 +16,7 @@
  * (the program's side). It knows neither HTTP, nor WebSocket, nor processes.
  *
  * Streams   channels.h, beside the messages: opened by the client, handed to the owner; with the
- *           session all are over.
+ *           session all are over. Messages overtake them: flight.h.
  * Numbers   outbox.h keeps what was sent and is not acknowledged; inbox.h counts what was received.
  * Bounds    Outgoing: session_writable() is false from `buffer_max` bytes unacknowledged on; the
  *           owner then takes no more from its program. Incoming: the client may have `window` bytes

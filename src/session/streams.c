@@ -5,6 +5,7 @@
 #include "session/parts.h"
 
 #include "base/utf8.h"
+#include "session/flight.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 struct session_streams {
     struct channels *channels;
     struct timer timer; /* for channels_tell() */
+    struct flight flight;
 };
 
 static void send_frame(struct channels *cs, struct slice head, struct shared_bytes *body, size_t at,
@@ -28,13 +30,16 @@ static void send_frame(struct channels *cs, struct slice head, struct shared_byt
     }
     s->said_ms = loop_now_ms(s->loop);
     s->wire->ops->send_shared(s->wire, head, body, at, len);
+    if (flight_sent(&s->streams->flight, len))
+        session_say_ping(s);
 }
 
 static size_t wire_room(struct channels *cs)
 {
     struct session *s = channels_owner(cs);
-    size_t queued = s->wire->ops->queued(s->wire);
-    return queued < WIRE_QUEUED_MAX ? WIRE_QUEUED_MAX - queued : 0;
+    size_t queued = s->wire->ops->queued(s->wire), flight = flight_room(&s->streams->flight);
+    size_t room = queued < WIRE_QUEUED_MAX ? WIRE_QUEUED_MAX - queued : 0;
+    return room < flight ? room : flight;
 }
 
 static void on_open(struct channels *cs, struct channel *c, struct slice json)
@@ -79,6 +84,7 @@ void session_streams_attach(struct session *s)
     if (!s->streams)
         return;
     s->wire->ops->keep_shallow(s->wire);
+    flight_begin(&s->streams->flight, loop_now_ms(s->loop));
     channels_attach(s->streams->channels);
 }
 
@@ -88,6 +94,21 @@ void session_streams_detach(struct session *s)
         return;
     timer_stop(&s->streams->timer);
     channels_detach(s->streams->channels);
+}
+
+void session_streams_pinged(struct session *s)
+{
+    if (s->streams)
+        flight_pinged(&s->streams->flight, loop_now_ms(s->loop));
+}
+
+void session_streams_ponged(struct session *s)
+{
+    if (!s->streams)
+        return;
+    if (flight_ponged(&s->streams->flight, loop_now_ms(s->loop)))
+        session_say_ping(s);
+    channels_pump(s->streams->channels);
 }
 
 void session_streams_receive(struct session *s, struct bytes frame)

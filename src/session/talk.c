@@ -15,6 +15,12 @@ void session_say(struct session *s, const char *text, int len)
     session_put(s, false, &piece, 1);
 }
 
+void session_say_ping(struct session *s)
+{
+    session_streams_pinged(s);
+    session_say(s, ".ping", 5);
+}
+
 bool session_tell(struct session *s, struct slice text)
 {
     if (s->wire)
