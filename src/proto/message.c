@@ -207,6 +207,7 @@ enum parse_status message_parse_line(struct slice in, size_t seen, size_t max_by
 {
     size_t lf = find_line_end(in, seen), len = 0;
     struct slice line = slice_first(in, lf);
+    *used = 0;
     if (lf == in.len)
         return await_line_end(lf, max_bytes, want, ret);
     if (slice_ends_with(line, SLICE_LITERAL("\r")))
