@@ -1,5 +1,7 @@
 #include "page/programs.h"
 
+#include "page/places.h"
+
 #include <errno.h>
 #include <fnmatch.h>
 #include <limits.h>
@@ -11,6 +13,7 @@
 
 struct pattern {
     char *text;
+    uint32_t number; /* of processes */
 };
 
 struct page_programs {
@@ -18,6 +21,8 @@ struct page_programs {
     size_t command_count;
     struct pattern *stdio_files;
     size_t stdio_file_count;
+    struct pattern *shared;
+    size_t shared_count;
 };
 
 /* ---- its life ---- */
@@ -56,6 +61,7 @@ void page_programs_free(struct page_programs *programs)
         free_command(&programs->commands[i]);
     free(programs->commands);
     free_patterns(programs->stdio_files, programs->stdio_file_count);
+    free_patterns(programs->shared, programs->shared_count);
     free(programs);
 }
 
@@ -191,9 +197,9 @@ bool page_programs_add_stdio(struct page_programs *programs, const char *text, s
 }
 
 static bool add_pattern(struct pattern **patterns, size_t *count, const char *name,
-                        struct slice text, struct text *why)
+                        struct slice text, uint32_t number, struct text *why)
 {
-    struct pattern pattern;
+    struct pattern pattern = {.number = number};
     if (!slice_starts_with(text, SLICE_LITERAL("/"))) {
         text_printf(why, "%s: expected a path below the root, such as /feeds/*.sh, not `%.*s`",
                     name, SLICE_ARG(text));
@@ -214,7 +220,32 @@ bool page_programs_add_stdio_files(struct page_programs *programs, const char *p
                                    struct text *why)
 {
     return add_pattern(&programs->stdio_files, &programs->stdio_file_count, "stdio-files",
-                       slice_of(pattern), why);
+                       slice_of(pattern), 0, why);
+}
+
+/* Cuts `=N` off *text. */
+static bool cut_number(struct slice *text, uint64_t *ret)
+{
+    size_t mark = slice_find(*text, '=');
+    struct slice number = slice_skip(*text, mark + 1);
+    *ret = 1;
+    if (mark == text->len)
+        return true;
+    *text = slice_first(*text, mark);
+    return slice_to_uint(number, PAGE_PROCESSES_MAX, ret) && *ret > 0;
+}
+
+bool page_programs_add_shared(struct page_programs *programs, const char *text, struct text *why)
+{
+    uint64_t number;
+    struct slice pattern = slice_of(text);
+    if (!cut_number(&pattern, &number)) {
+        text_printf(why, "shared: expected PATTERN=N with N from 1 to %d, not `%s`",
+                    PAGE_PROCESSES_MAX, text);
+        return false;
+    }
+    return add_pattern(&programs->shared, &programs->shared_count, "shared", pattern,
+                       (uint32_t)number, why);
 }
 
 /* ---- looking ---- */
@@ -244,6 +275,12 @@ static const struct pattern *match(const struct pattern *patterns, size_t count,
         if (fnmatch(patterns[i].text, file, FNM_PATHNAME | FNM_LEADING_DIR) == 0)
             return &patterns[i];
     return NULL;
+}
+
+uint32_t page_programs_shared(const struct page_programs *programs, const char *file)
+{
+    const struct pattern *found = match(programs->shared, programs->shared_count, file);
+    return found ? found->number : 0;
 }
 
 bool page_programs_is_stdio_file(const struct page_programs *programs, const char *file)

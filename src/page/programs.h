@@ -1,5 +1,6 @@
 /* programs.h - what the operator says of programs that are not like others.
  *
+ * shared  one process has many pages: files of the folder that is served
  * stdio   reads and writes lines and knows nothing of us: a command for a path, or files of the
  *         folder that is served
  *
@@ -35,10 +36,16 @@ bool page_programs_add_stdio(struct page_programs *programs, const char *text, s
 bool page_programs_add_stdio_files(struct page_programs *programs, const char *pattern,
                                    struct text *why);
 
+/* `PATTERN[=N]`: such files are shared programs, with N processes (1 to PAGE_PROCESSES_MAX; without
+ * it 1). */
+bool page_programs_add_shared(struct page_programs *programs, const char *text, struct text *why);
+
 /* The command with the longest path that covers this one, or NULL. */
 const struct page_stdio_command *page_programs_stdio(const struct page_programs *programs,
                                                      struct slice path);
 /* `file`: its path below the root, with its slash. */
 bool page_programs_is_stdio_file(const struct page_programs *programs, const char *file);
+/* How many processes this file has together; 0: it is not shared. */
+uint32_t page_programs_shared(const struct page_programs *programs, const char *file);
 
 #endif

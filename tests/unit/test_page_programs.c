@@ -122,6 +122,20 @@ static void files_are_told_by_patterns(void **state)
     assert_true(why.len > 0);
 }
 
+static void shared_files_have_a_number_of_processes(void **state)
+{
+    (void)state;
+    assert_true(page_programs_add_shared(programs, "/chat.py", &why));
+    assert_true(page_programs_add_shared(programs, "/games=4", &why));
+    assert_int_equal(page_programs_shared(programs, "/chat.py"), 1);
+    assert_int_equal(page_programs_shared(programs, "/games/mines.py"), 4);
+    assert_int_equal(page_programs_shared(programs, "/other.py"), 0);
+    static const char *const bad[] = {"/a=", "/a=0", "/a=257", "/a=x", "/a=1=2", "a"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        if (page_programs_add_shared(programs, bad[i], &why))
+            fail_msg("%s", bad[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -130,6 +144,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_argument_with_an_equals_sign_is_no_path, make, drop),
         cmocka_unit_test_setup_teardown(what_is_no_command_is_refused, make, drop),
         cmocka_unit_test_setup_teardown(files_are_told_by_patterns, make, drop),
+        cmocka_unit_test_setup_teardown(shared_files_have_a_number_of_processes, make, drop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,119 @@
+#include "page/places.h"
+
+#include "base/list.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+struct entry {
+    struct list node;
+    struct page_place place;
+    uint32_t running;
+    char file[];
+};
+
+struct page_places {
+    pthread_mutex_t lock;
+    struct list entries;
+    atomic_uint count;
+};
+
+struct page_places *page_places_new(void)
+{
+    struct page_places *places = calloc(1, sizeof *places);
+    if (!places)
+        return NULL;
+    pthread_mutex_init(&places->lock, NULL);
+    list_init(&places->entries);
+    return places;
+}
+
+static void drop(struct page_places *places, struct entry *e)
+{
+    list_remove(&e->node);
+    atomic_fetch_sub_explicit(&places->count, 1, memory_order_relaxed);
+    free(e);
+}
+
+void page_places_free(struct page_places *places)
+{
+    if (!places)
+        return;
+    while (!list_empty(&places->entries))
+        drop(places, container_of(places->entries.next, struct entry, node));
+    pthread_mutex_destroy(&places->lock);
+    free(places);
+}
+
+static struct entry *find(struct page_places *places, const char *file)
+{
+    for (struct list *node = places->entries.next; node != &places->entries; node = node->next) {
+        struct entry *e = container_of(node, struct entry, node);
+        if (!strcmp(e->file, file))
+            return e;
+    }
+    return NULL;
+}
+
+bool page_places_find(struct page_places *places, const char *file, struct page_place *ret)
+{
+    if (atomic_load_explicit(&places->count, memory_order_relaxed) == 0)
+        return false;
+    pthread_mutex_lock(&places->lock);
+    struct entry *e = find(places, file);
+    if (e)
+        *ret = e->place;
+    pthread_mutex_unlock(&places->lock);
+    return e;
+}
+
+static struct entry *add(struct page_places *places, const char *file,
+                         const struct page_place *place)
+{
+    size_t len = strlen(file) + 1;
+    struct entry *e = malloc(sizeof *e + len);
+    if (!e)
+        return NULL;
+    *e = (struct entry){.place = *place};
+    memcpy(e->file, file, len);
+    list_append(&places->entries, &e->node);
+    atomic_fetch_add_explicit(&places->count, 1, memory_order_relaxed);
+    return e;
+}
+
+bool page_places_enter(struct page_places *places, const char *file,
+                       const struct page_place *wanted, struct page_place *ret)
+{
+    pthread_mutex_lock(&places->lock);
+    struct entry *e = find(places, file);
+    e = e ? e : add(places, file, wanted);
+    if (e) {
+        e->running++;
+        *ret = e->place;
+    }
+    pthread_mutex_unlock(&places->lock);
+    return e;
+}
+
+void page_places_leave(struct page_places *places, const char *file)
+{
+    pthread_mutex_lock(&places->lock);
+    struct entry *e = find(places, file);
+    assert(e && e->running > 0);
+    if (--e->running == 0)
+        drop(places, e);
+    pthread_mutex_unlock(&places->lock);
+}
+
+uint32_t page_place_share(const struct page_place *place, uint32_t worker, uint32_t workers)
+{
+    uint32_t from_home = (worker + workers - place->home) % workers;
+    return place->processes / workers + (from_home < place->processes % workers);
+}
+
+uint32_t page_place_worker(const struct page_place *place, uint64_t number, uint32_t workers)
+{
+    return (uint32_t)((place->home + number % place->processes) % workers);
+}
