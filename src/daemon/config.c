@@ -291,6 +291,8 @@ static bool check_programs(struct config *c, struct text *why)
         good = page_programs_add_stdio(c->programs, c->stdio.items[i], why);
     for (size_t i = 0; good && i < c->stdio_files.count; i++)
         good = page_programs_add_stdio_files(c->programs, c->stdio_files.items[i], why);
+    for (size_t i = 0; good && i < c->shared.count; i++)
+        good = page_programs_add_shared(c->programs, c->shared.items[i], why);
     return good;
 }
 

@@ -188,10 +188,11 @@ static int start(struct control *c)
     d->tables =
         (struct guard_tables){bans_new(d->config->bans_max), rates_new(d->config->rates_max)};
     d->quota = quota_new();
+    d->places = page_places_new();
     d->topics = hub_threads_new(d->worker_count);
     int error = -ENOMEM;
-    if (descriptors && d->loop && d->workers && d->limits && d->quota && d->tables.bans &&
-        d->tables.rates && d->topics)
+    if (descriptors && d->loop && d->workers && d->limits && d->quota && d->places &&
+        d->tables.bans && d->tables.rates && d->topics)
         error = take_signals(c);
     if (error == 0)
         error = start_workers(d, descriptors);
@@ -237,6 +238,7 @@ static void end(struct control *c)
     page_limits_free(d->limits);
     quota_free(d->quota);
     hub_threads_free(d->topics);
+    page_places_free(d->places);
     bans_free(d->tables.bans);
     rates_free(d->tables.rates);
     tls_context_unref(d->tls);

@@ -16,6 +16,7 @@ struct daemon {
     struct tls_context *tls;           /* NULL: plain */
     struct tls_context *targets_trust; /* of TCPConnections' targets */
     struct page_limits *limits;
+    struct page_places *places; /* of shared programs */
     char *sdk; /* NULL: no helpers for programs */
     struct quota *quota;
     struct guard_tables tables;

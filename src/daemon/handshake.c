@@ -40,15 +40,35 @@ static bool is_own_page(struct slice origin, const struct origin *own)
 
 /* ---- which worker ---- */
 
-/* The worker that has the session which this handshake is about; this one if it is about none, or
- * about one of a worker that is not there, whom nobody knows better. */
-static uint32_t worker_for(const struct worker *w, struct exchange *x)
+/* False: not now. */
+static bool find_program(struct worker *w, struct slice path, struct site_found *ret)
 {
+    site_find(w->site, path, ret);
+    if (ret->kind == SITE_FILE)
+        close(ret->fd);
+    return ret->kind != SITE_FAILED;
+}
+
+/* The worker that has the processes of the program at the request's path, if that is a shared one. */
+static bool find_shared(struct worker *w, struct exchange *x, struct slice key, uint32_t *ret)
+{
+    struct site_found found;
+    return page_any_shared(&w->pages) && find_program(w, x->path, &found) &&
+           page_worker_for(&w->pages, &found, key, ret);
+}
+
+/* The worker that has the session which this handshake is about, or shall have it; this one if it is
+ * about none, or about one of a worker that is not there, whom nobody knows better. */
+static uint32_t worker_for(struct worker *w, struct exchange *x)
+{
+    uint32_t index;
     struct slice session = page_connect_session(x), key = page_connect_key(x);
     if (session.ptr) {
-        uint32_t index = session_id_worker(session);
+        index = session_id_worker(session);
         return index < w->daemon->worker_count ? index : w->index;
     }
+    if (find_shared(w, x, key, &index))
+        return index;
     return key.ptr ? (uint32_t)(hash_bytes(key) % w->daemon->worker_count) : w->index;
 }
 
@@ -59,6 +79,21 @@ static void hand_over(struct worker *w, struct exchange *x, uint32_t target, boo
         page_refuse(&w->pages, x, 1013, SLICE_LITERAL("overload"), 1, same_origin);
     else
         worker_post_request(&w->daemon->workers[target], &parcel);
+}
+
+/* A request without a handshake is refused by status in any case. */
+void handshake_hand_over(struct page_host *host, struct exchange *x, uint32_t worker)
+{
+    hand_over(container_of(host, struct worker, pages), x, worker, true);
+}
+
+bool handshake_is_elsewhere(struct worker *w, struct exchange *x)
+{
+    uint32_t target;
+    if (!find_shared(w, x, SLICE_NONE, &target) || target == w->index)
+        return false;
+    hand_over(w, x, target, true);
+    return true;
 }
 
 /* ---- refused ---- */
@@ -107,15 +142,6 @@ static bool describe_client(struct worker *w, struct visit *visit, enum access_r
     if (!ret->same_origin)
         ret->permit = admission_new(w, visit);
     return ret->same_origin || ret->permit;
-}
-
-/* False: not now. */
-static bool find_program(struct worker *w, struct slice path, struct site_found *ret)
-{
-    site_find(w->site, path, ret);
-    if (ret->kind == SITE_FILE)
-        close(ret->fd);
-    return ret->kind != SITE_FAILED;
 }
 
 static void let_in(struct worker *w, struct visit *visit, enum access_reason reason)

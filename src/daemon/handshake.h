@@ -22,6 +22,12 @@ bool handshake_is_lobby(struct slice path);
 /* A page of another origin than `own`; not one without or with an opaque origin. */
 bool handshake_is_foreign(struct slice origin, const struct origin *own);
 
+/* Is the request for a shared program whose processes are another worker's? Then takes the
+ * exchange. */
+bool handshake_is_elsewhere(struct worker *w, struct exchange *x);
+/* page_host.hand_over, of any request. */
+void handshake_hand_over(struct page_host *host, struct exchange *x, uint32_t worker);
+
 /* A program of this worker has refused a client by 401: page_host.on_denied. */
 void handshake_denied(struct page_host *host, struct exchange *x, uint32_t max_age_s,
                       struct slice policy_path);

@@ -118,6 +118,8 @@ void wiring_request(struct http_server *server, struct exchange *x)
     case WS_HANDSHAKE_NONE:
         break;
     }
+    if (handshake_is_elsewhere(w, x))
+        return;
     if (!cross_site_begin(w, x, &own))
         wiring_answer(w, x, &own);
 }

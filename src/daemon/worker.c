@@ -65,6 +65,10 @@ static void use_config(struct worker *w, const struct config *c)
         .dev = w->page_config.dev,
         .programs = c->programs,
         .stdio_pipe = !strcmp(c->stdio_output, "pipe"),
+        .shared_per_client = (uint32_t)c->shared_per_client,
+        .shared_idle_ms = (uint32_t)c->shared_idle,
+        .shared_page_max = c->shared_page_max,
+        .shared_max = c->shared_max,
     };
     w->gateway_config = (struct gateway_config){
         .connect_timeout_ms = (uint32_t)c->tcp_connect_timeout,
@@ -196,6 +200,10 @@ int worker_open(struct worker *w, struct daemon *daemon, uint16_t index, const i
         .limits = daemon->limits,
         .rates = daemon->tables.rates,
         .quota = daemon->quota,
+        .places = daemon->places,
+        .worker = w->index,
+        .workers = daemon->worker_count,
+        .hand_over = handshake_hand_over,
         .on_denied = handshake_denied,
         .on_tcp = wiring_tcp,
         .sessions = w->sessions,

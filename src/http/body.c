@@ -39,6 +39,7 @@ bool request_body_step(struct connection *c)
         connection_refuse(c, 400, "the request's body is not chunked as it should be");
         return false;
     }
+    c->body.begun = true;
     c->in = (struct bytes){c->in.ptr + used, c->in.len - used};
     c->body.seen += data.len;
     if (is_too_large(c)) {

@@ -54,6 +54,7 @@ struct request_body {
     enum http_body kind; /* HTTP_BODY_NONE: read to its end */
     uint64_t left;       /* with HTTP_BODY_LENGTH */
     uint64_t seen;       /* data bytes so far */
+    bool begun;          /* some of it was read, if only a chunk's head */
     struct http_chunked chunked;
 };
 

@@ -86,9 +86,10 @@ void exchange_resume(struct exchange *x);
 struct stream *exchange_upgrade(struct exchange *x, const struct http_header *headers,
                                 size_t header_count, struct bytes *rest);
 
-/* Moves a request without a body that has not been answered, with its connection, to another
- * worker: there http_adopt() reads the same bytes again, as if they had come to it. The exchange is
- * over. Negative errno (-EBUSY: output pending): then it is still here. */
+/* Moves a request that has not been answered, with its connection, to another worker: there
+ * http_adopt() reads the same bytes again, as if they had come to it. The exchange is over.
+ * Negative errno (-EBUSY: output pending, or some of its body has been read): then it is still
+ * here. */
 struct http_parcel {
     struct stream_parcel stream;
     char *bytes; /* owned, on the heap */

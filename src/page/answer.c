@@ -172,7 +172,11 @@ static void put(void *arg, struct slice data)
     struct page *p = arg;
     if (!p->x)
         return; /* gone during an earlier piece */
-    if (!exchange_write(p->x, data) && p->x && page_pipe_open(&p->out))
+    if (exchange_write(p->x, data) || !p->x)
+        return;
+    if (p->member)
+        page_member_answer_behind(p, true);
+    else if (page_pipe_open(&p->out))
         io_pause(&p->out.io);
 }
 
@@ -296,7 +300,12 @@ static void gather_head(struct page *p, struct slice data)
     }
 }
 
-static void take(struct page *p, struct slice data)
+bool page_answer_unbegun(const struct page *p)
+{
+    return p->answer && p->answer->len == 0 && !p->answer->body;
+}
+
+void page_answer_take(struct page *p, struct slice data)
 {
     if (!p->answer) {
         if (p->kind != PAGE_HEAD)
@@ -312,7 +321,7 @@ static void take(struct page *p, struct slice data)
 static void on_recv(struct io *io, struct bytes data)
 {
     struct page *p = page_of(io);
-    take(p, page_pipe_take(&p->out, slice_from_bytes(data)));
+    page_answer_take(p, page_pipe_take(&p->out, slice_from_bytes(data)));
     if (page_pipe_at_end(&p->out))
         page_answer_end(p);
     page_settle(p);
@@ -323,8 +332,12 @@ void page_answer_end(struct page *p)
     if (!page_pipe_open(&p->out) || (p->answer && !p->answer->body && page_dev_holds_answer(p)))
         return;
     page_pipe_close(&p->out);
-    if (!p->answer)
-        return;
+    if (p->answer)
+        page_answer_close(p);
+}
+
+void page_answer_close(struct page *p)
+{
     if (p->answer->body)
         pass_body(p, SLICE_LITERAL(""), true);
     else
@@ -367,7 +380,9 @@ static void on_body_end(struct exchange *x)
 static void on_writable(struct exchange *x)
 {
     struct page *p = x->owner;
-    if (page_pipe_open(&p->out))
+    if (p->member)
+        page_member_answer_behind(p, false);
+    else if (page_pipe_open(&p->out))
         io_resume(&p->out.io);
 }
 

@@ -89,6 +89,10 @@ void page_body_data(struct page *p, struct slice data)
         spool(p, data);
         return;
     }
+    if (p->member) {
+        page_member_body(p, data);
+        return;
+    }
     if (timer_active(&p->answer_timer)) /* a slow upload is not the program's fault */
         timer_start(p->host->loop, &p->answer_timer, p->host->config->answer_timeout_ms);
     if (!page_pipe_open(&p->in))
@@ -105,6 +109,8 @@ void page_body_end(struct page *p)
         page_begin(p);
         return;
     }
+    if (p->member && p->x)
+        page_member_body_end(p);
     if (!page_pipe_open(&p->in))
         return;
     io_finish(&p->in.io, BODY_LINGER_MS);

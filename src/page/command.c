@@ -16,6 +16,7 @@
 struct command {
     const char *name; /* with a slash at its end: more follows */
     bool bytes;       /* it may carry bytes in the place of JSON */
+    bool whole;       /* a shared program may say it of itself, without a page */
     void (*run)(struct page *p, const struct message *m);
 };
 
@@ -89,12 +90,20 @@ static void publish(struct page *p, const struct message *m)
 }
 
 static const struct command commands[] = {
-    {"accept", false, page_stream_accept}, {"close", false, close_session},
-    {"dom", false, pass_to_page},          {"end", false, page_stream_end},
-    {"listen", false, pass_to_page},       {"publish", false, publish},
-    {"reset", false, page_stream_reset},   {"stream/", true, page_stream_bytes},
-    {"subscribe", false, subscribe},       {"tcp", false, page_tcp_command},
-    {"unlisten", false, pass_to_page},     {"unsubscribe", false, unsubscribe},
+    {"accept", .run = page_stream_accept},
+    {"answer", .bytes = true, .run = page_member_answer},
+    {"close", .whole = true, .run = close_session},
+    {"dom", .run = pass_to_page},
+    {"end", .run = page_stream_end},
+    {"listen", .run = pass_to_page},
+    {"publish", .run = publish},
+    {"reset", .run = page_stream_reset},
+    {"shared", .whole = true, .run = page_shared_command},
+    {"stream/", .bytes = true, .run = page_stream_bytes},
+    {"subscribe", .run = subscribe},
+    {"tcp", .run = page_tcp_command},
+    {"unlisten", .run = pass_to_page},
+    {"unsubscribe", .run = unsubscribe},
 };
 
 static bool is_command(struct slice name, const struct command *c)
@@ -114,6 +123,8 @@ void page_command(struct page *p, const struct message *m)
         refuse(p, "program.unsupported", "this server does not know the command", m->name);
     else if (m->binary && !found->bytes)
         refuse(p, "program.protocol_error", "a command that carries no bytes", m->name);
+    else if (p->shared && !found->whole)
+        refuse(p, "program.protocol_error", "a command for a page, without @SESSION", m->name);
     else
         found->run(p, m);
 }

@@ -7,8 +7,8 @@
 #include "page/parts.h"
 
 #include "base/log.h"
-#include "base/utf8.h"
 #include "page/dev_files.h"
+#include "page/json_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,29 +32,12 @@ struct page_dev {
 
 /* ---- saying it ---- */
 
-/* `text` as a JSON string in which what is no UTF-8 is U+FFFD. */
-static void put_json(struct text *out, struct slice text)
-{
-    char clean[3 * DEV_LINE_MAX], quoted[6 * sizeof clean + 2];
-    size_t len = 0;
-    uint32_t code;
-    text = slice_first(text, DEV_LINE_MAX);
-    for (size_t n; text.len > 0; text = slice_skip(text, n)) {
-        n = utf8_next(text, &code);
-        struct slice c = n ? slice_first(text, n) : SLICE_LITERAL("\xef\xbf\xbd");
-        n = n ? n : 1;
-        memcpy(clean + len, c.ptr, c.len);
-        len += c.len;
-    }
-    text_put(out, slice_make(quoted, json_quote(slice_make(clean, len), quoted)));
-}
-
 /* `.WORD {"KEY":"TEXT","version":…}`. False: nobody is there to hear it. */
 static bool tell(struct page *p, const char *word, const char *key, struct slice text)
 {
     struct text message = {0};
     text_printf(&message, ".%s {\"%s\":", word, key);
-    put_json(&message, text);
+    json_text_put(&message, slice_first(text, DEV_LINE_MAX));
     text_printf(&message, ",\"version\":\"%s\"}", p->dev->version);
     bool told = !message.failed && session_tell(p->session, text_slice(&message));
     text_done(&message);
@@ -87,9 +70,17 @@ static void tell_lines(struct page *p)
         dev->told++;
 }
 
+static void tell_member(struct page *member, void *arg)
+{
+    (void)arg;
+    page_dev_tell(member);
+}
+
 void page_dev_tell(struct page *p)
 {
     struct page_dev *dev = p->dev;
+    if (dev && p->shared)
+        page_shared_each(p, tell_member, NULL);
     if (!dev || !p->session)
         return;
     tell_lines(p);
@@ -101,11 +92,18 @@ void page_dev_tell(struct page *p)
 
 /* ---- what happens ---- */
 
+static void line_for_member(struct page *member, void *arg)
+{
+    page_dev_line(member, *(const struct slice *)arg);
+}
+
 void page_dev_line(struct page *p, struct slice line)
 {
     struct page_dev *dev = p->dev;
     if (!dev)
         return;
+    if (p->shared)
+        page_shared_each(p, line_for_member, &line);
     line = slice_first(line, DEV_LINE_MAX);
     memcpy(dev->texts[dev->lines % DEV_LINES], line.ptr, line.len);
     dev->lens[dev->lines % DEV_LINES] = line.len;
@@ -150,7 +148,9 @@ static void on_change(struct dev_file *file, enum dev_change change)
     dev->reload = true;
     dev->stale |= change == DEV_CODE;
     page_dev_tell(p);
-    if (dev->stale && (p->plain || (p->session && session_attached(p->session))))
+    if (dev->stale && p->shared)
+        page_shared_retire(p);
+    else if (dev->stale && (p->plain || (p->session && session_attached(p->session))))
         end_stale(p);
     page_settle(p);
 }

@@ -149,6 +149,31 @@ static void wait_instead(const struct knock *k, struct page *p)
     page_refuse(k->host, old, 4000, SLICE_LITERAL("replaced"), 0, true);
 }
 
+static bool is_broken(int error)
+{
+    return error == -ENOEXEC || error == -EACCES || error == -ENOENT;
+}
+
+/* Of a shared program. False: the client has been turned away. */
+static bool find_process(const struct knock *k, struct page_spec *spec)
+{
+    uint32_t wait_s;
+    int error;
+    uint32_t share = k->stdio ? 0 : page_shared_share(k->host, k->found->file);
+    if (share == 0)
+        return true;
+    spec->process = page_shared_pick(k->host, k->found, share, &wait_s, &error);
+    if (spec->process)
+        return true;
+    if (wait_s > 0)
+        turn_away(k, 1013, SLICE_LITERAL("overload"), wait_s);
+    else if (is_broken(error))
+        turn_away(k, 4502, SLICE_LITERAL("program-answer"), 0);
+    else
+        turn_away_busy(k);
+    return false;
+}
+
 static void start_program(const struct knock *k)
 {
     uint32_t wait_s = page_rate_wait_s(k->host, k->x);
@@ -165,6 +190,8 @@ static void start_program(const struct knock *k)
         .kind = k->offer.session_protocol ? PAGE_DIRECT : PAGE_PLAIN,
         .stdio = k->stdio,
     };
+    if (!find_process(k, &spec))
+        return;
     struct page *p = page_new(&spec);
     if (!p) {
         turn_away_busy(k);
@@ -174,8 +201,8 @@ static void start_program(const struct knock *k)
     page_hold_permit(p, k->permit);
     if (p->kind == PAGE_DIRECT)
         list_append(&k->host->connecting, &p->connecting);
-    int error = page_start(p);
-    if (error == -ENOEXEC || error == -EACCES || error == -ENOENT)
+    int error = p->member ? page_member_join(p) : page_start(p);
+    if (is_broken(error))
         page_direct_refuse(p, 4502, SLICE_LITERAL("program-answer"), 0);
     else if (error)
         page_direct_refuse(p, 1013, SLICE_LITERAL("overload"), page_retry_s(k->host));

@@ -98,6 +98,10 @@ void page_ending_init(struct page *p)
 
 void page_ending_advance(struct page *p)
 {
+    if (p->member) {
+        page_member_advance(p);
+        return;
+    }
     if (p->state == PAGE_RUNNING && p->let_go)
         page_set_state(p, PAGE_EOF_SENT);
     if (p->state != PAGE_EOF_SENT || timer_active(&p->end_timer))

@@ -62,13 +62,20 @@ static struct slice without_port(struct slice host)
     return host;
 }
 
+static void add_server(struct environment *env, const struct environment_spec *spec)
+{
+    add(env, "GATEWAY_INTERFACE", SLICE_LITERAL("CGI/1.1"));
+    add(env, "SERVER_SOFTWARE", spec->software);
+    add(env, "SCRIPT_FILENAME", spec->file);
+    if (spec->root.len > 0)
+        add(env, "DOCUMENT_ROOT", spec->root);
+}
+
 static void add_request(struct environment *env, const struct environment_spec *spec)
 {
     const struct http_head *request = spec->request;
-    add(env, "GATEWAY_INTERFACE", SLICE_LITERAL("CGI/1.1"));
     add(env, "SERVER_PROTOCOL",
         request->minor ? SLICE_LITERAL("HTTP/1.1") : SLICE_LITERAL("HTTP/1.0"));
-    add(env, "SERVER_SOFTWARE", spec->software);
     add(env, "SERVER_NAME", without_port(request->host));
     add_number(env, "SERVER_PORT", net_address_port(spec->local));
     add(env, "REQUEST_SCHEME", spec->secure ? SLICE_LITERAL("https") : SLICE_LITERAL("http"));
@@ -82,9 +89,6 @@ static void add_request(struct environment *env, const struct environment_spec *
 static void add_script(struct environment *env, const struct environment_spec *spec)
 {
     add(env, "SCRIPT_NAME", slice_first(spec->path, spec->script_len));
-    add(env, "SCRIPT_FILENAME", spec->file);
-    if (spec->root.len > 0)
-        add(env, "DOCUMENT_ROOT", spec->root);
     if (spec->path.len <= spec->script_len)
         return;
 
@@ -156,30 +160,41 @@ static void begin_header(struct environment *env, struct slice name)
     append(env, SLICE_LITERAL("="));
 }
 
-/* All values of a header as one (RFC 9110, 5.3); Cookie has its own separator (RFC 6265, 4.2.1). */
-static void add_header(struct environment *env, const struct http_head *request, size_t index)
+/* Cookie has its own separator (RFC 6265, 4.2.1). */
+bool environment_header(const struct http_head *request, size_t index, struct text *ret)
 {
     struct slice name = request->headers[index].name;
+    if (!header_passes(name) || seen_before(request, index))
+        return false;
     struct slice separator = slice_equal_nocase(name, SLICE_LITERAL("cookie"))
                                  ? SLICE_LITERAL("; ")
                                  : SLICE_LITERAL(", ");
-    begin_header(env, name);
-    append(env, request->headers[index].value);
+    text_put(ret, request->headers[index].value);
     for (size_t i = index + 1; i < request->header_count; i++) {
         if (!slice_equal_nocase(request->headers[i].name, name))
             continue;
-        append(env, separator);
-        append(env, request->headers[i].value);
+        text_put(ret, separator);
+        text_put(ret, request->headers[i].value);
     }
+    return true;
+}
+
+static void add_header(struct environment *env, const struct http_head *request, size_t index)
+{
+    struct text value = {0};
+    if (!environment_header(request, index, &value))
+        return;
+    begin_header(env, request->headers[index].name);
+    append(env, text_slice(&value));
     finish(env);
+    env->failed |= value.failed;
+    text_done(&value);
 }
 
 static void add_headers(struct environment *env, const struct http_head *request)
 {
-    for (size_t i = 0; i < request->header_count; i++) {
-        if (header_passes(request->headers[i].name) && !seen_before(request, i))
-            add_header(env, request, i);
-    }
+    for (size_t i = 0; i < request->header_count; i++)
+        add_header(env, request, i);
 }
 
 static void add_own(struct environment *env, const struct environment_spec *spec)
@@ -239,11 +254,16 @@ int environment_build(struct environment *env, const struct environment_spec *sp
     if (!env->text)
         return -ENOMEM;
     add_inherited(env);
-    add_request(env, spec);
-    add_script(env, spec);
-    add_client(env, spec);
-    add_body(env, spec);
-    add_headers(env, spec->request);
+    add_server(env, spec);
+    if (spec->request) {
+        add_request(env, spec);
+        add_script(env, spec);
+        add_client(env, spec);
+        add_body(env, spec);
+        add_headers(env, spec->request);
+    } else {
+        add(env, "HTTPSOCKET_SHARED", SLICE_LITERAL("1"));
+    }
     add_own(env, spec);
     add_sdk(env, spec->sdk);
     return env->failed || !list_up(env) ? -ENOMEM : 0;

@@ -17,18 +17,20 @@
 #ifndef PAGE_ENVIRONMENT_H
 #define PAGE_ENVIRONMENT_H
 
+#include "base/text.h"
 #include "net/address.h"
 #include "proto/http_head.h"
 
 struct environment_spec {
-    const struct http_head *request;
-    struct slice path;     /* decoded */
-    size_t script_len;     /* how much of it is SCRIPT_NAME */
-    struct slice query;    /* ptr NULL: none */
-    struct slice file;     /* of the program */
-    struct slice root;     /* DOCUMENT_ROOT; may be empty */
-    struct slice software; /* SERVER_SOFTWARE */
-    struct slice sdk;      /* folder of the helpers; may be empty */
+    const struct http_head *request; /* NULL: a shared program's, which has none. Then there are
+                                        only file, root, software and sdk */
+    struct slice path;               /* decoded */
+    size_t script_len;               /* how much of it is SCRIPT_NAME */
+    struct slice query;              /* ptr NULL: none */
+    struct slice file;               /* of the program */
+    struct slice root;               /* DOCUMENT_ROOT; may be empty */
+    struct slice software;           /* SERVER_SOFTWARE */
+    struct slice sdk;                /* folder of the helpers; may be empty */
     const struct net_address *peer, *local;
     bool secure;
     bool has_length; /* there is a body, of this length */
@@ -44,6 +46,10 @@ struct environment {
     char **list; /* for execve: pointers into `text`, NULL-terminated */
     bool failed; /* without memory */
 };
+
+/* Is the header of this index one that a program gets? Then all values of its name as one (RFC 9110,
+ * 5.3) are appended to *ret. */
+bool environment_header(const struct http_head *request, size_t index, struct text *ret);
 
 /* 0 or -ENOMEM; environment_done() in both cases. */
 int environment_build(struct environment *env, const struct environment_spec *spec);

@@ -25,6 +25,10 @@ static void write_pieces(struct page *p, const struct slice *pieces, int count)
     struct iovec vec[8];
     if (p->stdio || !page_events_open(p))
         return;
+    if (p->member) {
+        page_member_write(p, pieces, count);
+        return;
+    }
     for (int i = 0; i < count; i++)
         vec[i] = (struct iovec){(void *)pieces[i].ptr, pieces[i].len};
     io_write(&p->events.io, vec, count);
@@ -32,13 +36,16 @@ static void write_pieces(struct page *p, const struct slice *pieces, int count)
 
 bool page_events_open(const struct page *p)
 {
-    return !p->shut && page_pipe_open(&p->events);
+    return !p->shut && (p->member ? page_member_open(p) : page_pipe_open(&p->events));
 }
 
 /* What goes to the program, or NULL. */
 static const struct io *way_in(const struct page *p)
 {
-    const struct page_pipe *pipe = p->stdio ? &p->in : &p->events;
+    const struct page *process = p->member ? page_member_process(p) : p;
+    if (!process)
+        return NULL;
+    const struct page_pipe *pipe = process->stdio ? &process->in : &process->events;
     return page_pipe_open(pipe) ? &pipe->io : NULL;
 }
 
@@ -46,6 +53,12 @@ size_t page_events_queued(const struct page *p)
 {
     const struct io *io = way_in(p);
     return io ? io_queued(io) : 0;
+}
+
+bool page_events_crowded(const struct page *p)
+{
+    size_t max = p->host->config->out_max;
+    return page_events_queued(p) > (max > IO_CORKED_MAX ? max : IO_CORKED_MAX);
 }
 
 void page_events_write(struct page *p, const struct message *m)
@@ -104,21 +117,25 @@ void page_events_detach(struct page *p, struct slice reason)
 /* ---- from the program ---- */
 
 /* Its client has not been accepted yet. */
-static bool waits(const struct page *p)
+bool page_events_wait(const struct page *p)
 {
     return p->x && (p->kind == PAGE_DIRECT || p->kind == PAGE_PLAIN);
 }
 
 static bool session_over(const struct page *p)
 {
-    return p->session_done || (!p->session && !p->plain && !waits(p));
+    if (p->session_done || p->shared)
+        return p->session_done;
+    return !p->session && !p->plain && !page_events_wait(p);
 }
 
 static bool may_read(const struct page *p)
 {
-    if (session_over(p))
+    if (session_over(p) || p->shared)
         return true;
-    if (waits(p) || page_topics_busy(p))
+    if (page_events_wait(p))
+        return !p->said; /* only to see whether it is `.shared` */
+    if (page_topics_busy(p))
         return false;
     if (p->state == PAGE_GONE)
         return true;
@@ -140,14 +157,14 @@ static void steer(struct page *p)
 
 void page_events_shut(struct page *p)
 {
-    struct io *io = (struct io *)way_in(p);
+    struct io *io = p->member ? NULL : (struct io *)way_in(p);
     if (!p->shut && io)
         io_shutdown(io);
     p->shut = true;
     steer(p);
 }
 
-static void fail(struct page *p, const char *why, struct slice line)
+void page_events_fail(struct page *p, const char *why, struct slice line)
 {
     p->host->counts.protocol_errors++;
     log_error("program.protocol_error", log_quoted("program", p->file),
@@ -165,13 +182,15 @@ void page_send(struct page *p, const struct message *m)
         session_send(p->session, m);
 }
 
-static void deliver(struct page *p, const struct message *m)
+void page_events_deliver(struct page *p, const struct message *m)
 {
     page_console_from_program(p, m);
     if (m->kind == MESSAGE_CONTROL) {
         page_command(p, m);
+        p->said = true;
         return;
     }
+    p->said = true;
     p->spoke = true;
     if (m->kind == MESSAGE_COMMAND)
         page_command(p, m);
@@ -186,10 +205,17 @@ static enum parse_status take_message(struct page *p, struct slice in, size_t *u
     size_t want;
     enum parse_status status =
         message_parse_line(in, p->line_seen, p->host->config->line_max, used, &want, &m);
+    if (status == PARSE_MORE)
+        return PARSE_MORE;
+    if (page_events_wait(p) && (status == PARSE_BAD || !page_shared_is_command(&m))) {
+        p->said = true; /* it is read when the client has been let in */
+        *used = 0;
+        return PARSE_OK;
+    }
     if (status == PARSE_BAD)
-        fail(p, m.why, slice_first(in, slice_find(in, '\n')));
-    else if (status == PARSE_OK)
-        deliver(p, &m);
+        page_events_fail(p, m.why, slice_first(in, slice_find(in, '\n')));
+    else
+        page_events_deliver(p, &m);
     return status;
 }
 
@@ -205,8 +231,15 @@ static enum parse_status take_line(struct page *p, struct slice in, size_t *used
         return PARSE_MORE;
     if (line.len <= p->host->config->line_max && page_stdio_deliver(p, line))
         return PARSE_OK;
-    fail(p, too_long, line);
+    page_events_fail(p, too_long, line);
     return PARSE_BAD;
+}
+
+static enum parse_status take_one(struct page *p, struct slice in, size_t *used)
+{
+    if (p->shared)
+        return page_shared_take(p, in, used);
+    return p->stdio ? take_line(p, in, used) : take_message(p, in, used);
 }
 
 /* Takes whole messages off `in` while the other side takes them. Returns how much was used. */
@@ -216,7 +249,7 @@ static size_t take_lines(struct page *p, struct slice in)
     while (at < in.len && !session_over(p) && may_read(p)) {
         size_t used;
         struct slice rest = slice_skip(in, at);
-        switch (p->stdio ? take_line(p, rest, &used) : take_message(p, rest, &used)) {
+        switch (take_one(p, rest, &used)) {
         case PARSE_MORE:
             p->line_seen = rest.len;
             return at;
@@ -269,13 +302,15 @@ void page_events_take(struct page *p, struct slice data)
     if (data.len == 0)
         return;
     if (!keep_line(p, data))
-        fail(p, "out of memory", SLICE_NONE);
+        page_events_fail(p, "out of memory", SLICE_NONE);
     else if (p->line_len > data.len)
         forget_line(p, take_lines(p, slice_make(p->line, p->line_len)));
 }
 
 void page_events_resume(struct page *p)
 {
+    if (p->member)
+        page_member_look(p);
     if (!page_pipe_open(&p->events))
         return;
     if (p->line_len > 0)
@@ -297,9 +332,9 @@ static void on_recv(struct io *io, struct bytes data)
 static void take_rest(struct page *p, struct slice rest)
 {
     if (!p->stdio)
-        fail(p, "the last line is not complete", rest);
+        page_events_fail(p, "the last line is not complete", rest);
     else if (!page_stdio_deliver(p, rest))
-        fail(p, too_long, rest);
+        page_events_fail(p, too_long, rest);
 }
 
 void page_events_end(struct page *p)
@@ -324,8 +359,7 @@ static void on_end(struct io *io, int error)
 /* What was written has been taken, but for a socket's buffer and what one send makes. */
 void page_events_taken(struct page *p)
 {
-    while (p->untaken > 0 && p->session && page_pipe_open(&p->events) &&
-           page_events_queued(p) <= IO_CORKED_MAX) {
+    while (p->untaken > 0 && p->session && way_in(p) && page_events_queued(p) <= IO_CORKED_MAX) {
         p->untaken--;
         session_taken(p->session);
     }
@@ -339,6 +373,8 @@ static void on_drain(struct io *io)
     if (p->plain)
         ws_peer_resume(p->plain);
     page_topics_drained(p);
+    if (p->shared)
+        page_shared_drained(p);
     page_settle(p);
 }
 

@@ -16,6 +16,7 @@ int page_host_init(struct page_host *host)
     list_init(&host->wires);
     list_init(&host->dev_waits);
     host->console = host->config->dev ? page_console_new(host) : NULL;
+    list_init(&host->pools);
     host->dev_files = host->config->dev ? dev_files_new(host->loop) : NULL;
     host->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     return host->null_fd < 0 ? -errno : 0;
@@ -25,6 +26,7 @@ void page_host_done(struct page_host *host)
 {
     page_console_free(host->console);
     dev_files_free(host->dev_files);
+    page_pools_free(host);
     close(host->null_fd);
 }
 
@@ -54,6 +56,11 @@ static void drain_spooling(struct page *p)
 static void drain(struct page *p)
 {
     char reason[32];
+    if (p->shared) { /* after its pages */
+        page_shared_retire(p);
+        page_settle(p);
+        return;
+    }
     uint32_t retry_s = p->host->retry_s;
     int len = snprintf(reason, sizeof reason, "draining retry=%u", retry_s);
     bool waits = p->x && (p->kind == PAGE_DIRECT || p->kind == PAGE_PLAIN);
@@ -102,6 +109,8 @@ static void stop(struct page *p)
     page_let_go(p);
     if (p->state == PAGE_SPOOLING)
         page_set_state(p, PAGE_GONE);
+    else if (p->member)
+        page_settle(p);
     else if (p->state < PAGE_KILL_SENT)
         page_kill(p);
     page_settle(p);

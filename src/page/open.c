@@ -27,16 +27,56 @@ static void answer_too_often(struct exchange *x, uint32_t wait_s)
     exchange_answer(x, 429, SLICE_LITERAL("too many pages in a short time"), headers, 2);
 }
 
-static void answer_unstarted(struct page *p, int error)
+static void answer_error(struct page_host *host, struct exchange *x, int error)
 {
-    struct exchange *x = p->x;
-    p->x = NULL;
     bool is_broken = error == -ENOEXEC || error == -EACCES || error == -ENOENT;
     if (is_broken)
         exchange_answer(x, 500, SLICE_LITERAL("the program can't be started"), NULL, 0);
     else
-        answer_busy(p->host, x);
+        answer_busy(host, x);
+}
+
+static void answer_unstarted(struct page *p, int error)
+{
+    struct exchange *x = p->x;
+    p->x = NULL;
+    answer_error(p->host, x, error);
     page_set_state(p, PAGE_GONE);
+}
+
+static void answer_held_back(struct exchange *x, uint32_t wait_s)
+{
+    char text[16];
+    int len = snprintf(text, sizeof text, "%u", wait_s);
+    struct http_header retry = {SLICE_LITERAL("Retry-After"), slice_make(text, (size_t)len)};
+    exchange_answer(x, 503, SLICE_LITERAL("the program has failed; it is started again in a while"),
+                    &retry, 1);
+}
+
+/* One more page of a process that has many. */
+static void open_shared(struct page_spec *spec, uint32_t share)
+{
+    uint32_t wait_s;
+    int error;
+    struct page_host *host = spec->host;
+    spec->process = page_shared_pick(host, spec->found, share, &wait_s, &error);
+    if (!spec->process && wait_s > 0) {
+        answer_held_back(spec->x, wait_s);
+        return;
+    }
+    if (!spec->process) {
+        answer_error(host, spec->x, error);
+        return;
+    }
+    struct page *p = page_new(spec);
+    if (!p) {
+        answer_busy(host, spec->x);
+        return;
+    }
+    error = page_member_join(p);
+    if (error)
+        answer_unstarted(p, error);
+    page_settle(p);
 }
 
 void page_begin(struct page *p)
@@ -68,6 +108,11 @@ void page_open(struct page_host *host, struct exchange *x, const struct site_fou
         .origin = origin,
         .kind = head ? PAGE_HEAD : PAGE_ORDINARY,
     };
+    uint32_t share = page_shared_share(host, found->file);
+    if (share > 0) {
+        open_shared(&spec, share);
+        return;
+    }
     struct page *p = page_new(&spec);
     if (!p) {
         answer_busy(host, x);

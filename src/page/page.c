@@ -1,6 +1,6 @@
 /* page.c - the life of one page: made for a request, settled whenever something of it ended, freed
  * once nobody holds it. */
-#include "page/parts.h"
+#include "page/member.h"
 
 #include "base/log.h"
 
@@ -61,17 +61,38 @@ static void on_leave(struct timer *timer)
     page_settle(p);
 }
 
+static bool count_member(struct page *p)
+{
+    struct slice client = slice_make(p->client.bytes, sizeof p->client.bytes);
+    return quota_take(p->host->quota, PAGE_QUOTA_SHARED, client, p->host->config->shared_per_client,
+                      &p->member->hold);
+}
+
 static bool count_in(struct page *p)
 {
     if (p->host->draining)
         return false;
-    if (!page_limits_take(p->host->limits, &p->client)) {
+    if (p->member ? !count_member(p) : !page_limits_take(p->host->limits, &p->client)) {
         p->host->counts.refused_limit++;
         log_warn("program.refused", log_quoted("program", p->file), log_text("client", p->address),
-                 log_text("reason", "too many programs"));
+                 log_text("reason", p->member ? "too many pages" : "too many programs"));
         return false;
     }
     p->counted = true;
+    return true;
+}
+
+static bool make_member(struct page *p, struct page *process)
+{
+    if (!process)
+        return true;
+    struct page_member *m = p->member = calloc(1, sizeof *m);
+    if (!m)
+        return false;
+    m->page = p;
+    m->process = process;
+    list_init(&m->node);
+    list_init(&m->waiting);
     return true;
 }
 
@@ -87,9 +108,11 @@ struct page *page_new(const struct page_spec *spec)
     p->command = spec->stdio;
     p->stdio = spec->stdio || page_is_stdio(spec->host, spec->found);
     p->spool = -1;
-    page_name_client(p, spec->x);
-    if (!keep_texts(p, spec) || !count_in(p)) {
+    if (p->x)
+        page_name_client(p, p->x);
+    if (!keep_texts(p, spec) || !make_member(p, spec->process) || !count_in(p)) {
         free(p->text);
+        free(p->member);
         free(p);
         return NULL;
     }
@@ -102,9 +125,11 @@ struct page *page_new(const struct page_spec *spec)
     page_streams_init(p);
     list_init(&p->connecting);
     list_append(&p->host->pages, &p->node);
-    p->host->counts.now++;
-    p->x->owner = p;
-    p->x->ops = &page_exchange_ops;
+    p->host->counts.now += p->member == NULL;
+    if (p->x) {
+        p->x->owner = p;
+        p->x->ops = &page_exchange_ops;
+    }
     return p;
 }
 
@@ -145,6 +170,10 @@ void page_end_session(struct page *p, unsigned code, struct slice reason)
     page_console_note(p, "ended", reason);
     page_topics_leave(p);
     p->session_done = true;
+    if (p->member)
+        page_member_note_reason(p, reason);
+    if (p->shared)
+        page_shared_end(p, code, reason);
     if (p->plain)
         ws_peer_close(p->plain, code, reason);
     if (!p->session)
@@ -152,6 +181,13 @@ void page_end_session(struct page *p, unsigned code, struct slice reason)
     if (end_matters(p, code))
         session_end(p->session, code, reason);
     else
+        session_abort(p->session, code, reason);
+}
+
+void page_abort_session(struct page *p, unsigned code, struct slice reason)
+{
+    page_end_session(p, code, reason);
+    if (p->session)
         session_abort(p->session, code, reason);
 }
 
@@ -189,7 +225,8 @@ static void free_memory(struct reap *reap)
     struct page *p = container_of(reap, struct page, reap);
     struct page_host *host = p->host;
     list_remove(&p->node);
-    host->counts.now--;
+    host->counts.now -= p->member == NULL;
+    free(p->member);
     free(p->text);
     free(p->line);
     free(p->err_line);
@@ -216,8 +253,12 @@ static void release(struct page *p)
     page_dev_end(p);
     if (p->spool >= 0)
         close(p->spool);
-    if (p->counted)
+    if (p->member)
+        quota_release(p->host->quota, &p->member->hold);
+    else if (p->counted)
         page_limits_release(p->host->limits, &p->client);
+    if (p->shared)
+        page_shared_gone(p);
     loop_reap(p->host->loop, &p->reap, free_memory);
 }
 

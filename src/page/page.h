@@ -15,6 +15,7 @@
 #include "http/exchange.h"
 #include "http/site.h"
 #include "hub/hub.h"
+#include "page/places.h"
 #include "page/programs.h"
 #include "session/channels.h"
 #include "session/table.h"
@@ -30,7 +31,8 @@ void page_limits_free(struct page_limits *limits);
 
 /* Beside the kinds of gateway/gateway.h. */
 enum {
-    PAGE_QUOTA_LOBBY = 'l'
+    PAGE_QUOTA_LOBBY = 'l',
+    PAGE_QUOTA_SHARED = 's'
 };
 
 struct page_config {
@@ -45,12 +47,17 @@ struct page_config {
     bool dev; /* dev.h; fixed */
     /* Borrowed: changes with the settings, and is asked only while something is started. */
     const struct page_programs *programs;
-    bool stdio_pipe; /* the stdout of stdio programs is a pipe, not a terminal */
+    bool stdio_pipe;            /* the stdout of stdio programs is a pipe, not a terminal */
+    uint32_t shared_per_client; /* pages of shared programs */
+    uint32_t shared_idle_ms;    /* a shared program without a page is let go after this */
+    size_t shared_page_max;     /* bytes that one page of a shared program has not acknowledged */
+    size_t shared_max;          /* the same of all its pages together */
 };
 
 struct page_counts {
     uint64_t started, now, refused_limit, refused_rate, failed_start, failed_answer,
         protocol_errors, killed, problems;
+    uint64_t shared_now, shared_pages_now, shared_overflows, shared_late_lines, shared_held_back;
 };
 
 /* Who opens a stream: a page with its program, or one without (`/.httpsocket/connect`). */
@@ -79,7 +86,12 @@ struct page_host {
     /* A page opens a TCPConnection: takes the channel. NULL: there are none. */
     void (*on_tcp)(struct page_host *host, struct channel *c, struct slice json,
                    const struct page_opener *opener);
-    struct quota *quota; /* of sessions without a program; kind PAGE_QUOTA_LOBBY */
+    struct quota *quota; /* of sessions without a program, and of pages of shared ones */
+    struct page_places *places;
+    uint32_t worker, workers; /* which of how many we are */
+    /* Gives an unanswered request, whose body nobody has begun to read, to another worker, or
+     * answers that it can't be. Takes the exchange. */
+    void (*hand_over)(struct page_host *host, struct exchange *x, uint32_t worker);
     struct session_table *sessions;
     struct hub *hub; /* topics */
     struct page_counts counts;
@@ -97,6 +109,8 @@ struct page_host {
     struct dev_files *dev_files;  /* NULL: not in dev mode, or nothing can be watched */
     struct list dev_waits;        /* clients that wait for a change */
     struct page_console *console; /* NULL: not in dev mode */
+    struct list pools;            /* shared.c */
+    uint64_t dealt;               /* requests for shared programs that were given to workers */
     uint32_t dev_wait_count;
     bool draining;
     uint32_t retry_s;
@@ -116,6 +130,13 @@ void page_open(struct page_host *host, struct exchange *x, const struct site_fou
 /* A request for a path where nothing is: if a stdio program listens there for WebSockets, says so
  * (426), and takes the exchange. */
 bool page_open_none(struct page_host *host, struct exchange *x);
+
+/* Is there any shared program, so that it's worth while to ask where one is? */
+bool page_any_shared(const struct page_host *host);
+/* The worker to which a request for this program belongs, because it has processes of it. False:
+ * the program is not shared. `key` of a handshake; may be SLICE_NONE. */
+bool page_worker_for(struct page_host *host, const struct site_found *found, struct slice key,
+                     uint32_t *ret);
 
 struct session_wire;
 

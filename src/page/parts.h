@@ -36,6 +36,7 @@ enum page_kind {
     PAGE_HEAD,     /* no body, no session */
     PAGE_DIRECT,   /* a client of httpsocket.v1 without a page */
     PAGE_PLAIN,    /* a WebSocket client without our subprotocol */
+    PAGE_SHARED,   /* no client's: a process that has many pages */
 };
 
 /* Our end of one of the program's descriptors. */
@@ -52,6 +53,8 @@ struct page_pipe {
 };
 
 struct page_answer;
+struct page_shared;
+struct page_member;
 
 struct page {
     struct list node;       /* page_host.pages */
@@ -76,13 +79,16 @@ struct page {
     struct ws_peer *plain;
     struct page_permit *permit; /* of `x` while it waits, of `plain`; NULL: none */
     bool same_origin;
-    bool stdio;        /* stdio.c: `events` is its stdout, `in` its stdin */
-    bool session_done; /* session_end or session_abort has been called */
-    bool attached;     /* has been, at least once */
-    bool spoke;        /* the program has written a message on descriptor 3 */
-    uint32_t problems; /* of the page with what the program wanted of it, so far */
-    bool excess;       /* it was logged that stdout goes on after the answer */
-    bool shut;         /* end of file was sent on descriptor 3 */
+    struct page_shared *shared; /* owned; a process that has many pages; NULL: it has one */
+    struct page_member *member; /* owned; one of those pages: it has no process; NULL: none */
+    bool said;                  /* it has begun to write on descriptor 3 */
+    bool stdio;                 /* stdio.c: `events` is its stdout, `in` its stdin */
+    bool session_done;          /* session_end or session_abort has been called */
+    bool attached;              /* has been, at least once */
+    bool spoke;                 /* the program has written a message on descriptor 3 */
+    uint32_t problems;          /* of the page with what the program wanted of it, so far */
+    bool excess;                /* it was logged that stdout goes on after the answer */
+    bool shut;                  /* end of file was sent on descriptor 3 */
     bool let_go;
 
     struct process process;
@@ -148,6 +154,7 @@ struct page_spec {
     struct slice origin, key;
     enum page_kind kind;
     const struct page_stdio_command *stdio; /* NULL: none */
+    struct page *process;                   /* the page is one of this one's; NULL: of its own */
 };
 /* Counts it against the limits and takes the exchange. NULL and the exchange is still the caller's:
  * over a limit, draining, or without memory. */
@@ -166,6 +173,8 @@ void page_settle(struct page *p);
 void page_end_session(struct page *p, unsigned code, struct slice reason);
 /* The program broke a rule: its session ends as failed, and it is let go. */
 void page_fail(struct page *p, struct slice reason);
+/* The same at once: what it has not got is given up. */
+void page_abort_session(struct page *p, unsigned code, struct slice reason);
 bool page_answered(const struct page *p);
 /* What the page is told of a program that has exited: `program-failed status=N` or `signal=N`;
  * `program-exit` for status 0. */
@@ -173,6 +182,8 @@ struct slice page_exit_reason(const struct page *p, char text[64]);
 
 /* ---- start.c: descriptors and process ---- */
 
+/* Makes its session; no effect on the kinds that have none. 0 or a negative errno. */
+int page_make_session(struct page *p);
 /* Starts the program for the request of `p->x`. 0 or a negative errno: then nothing was started. */
 int page_start(struct page *p);
 /* A descriptor's `on_gone` and end, for all four. */
@@ -218,6 +229,12 @@ void page_answer_free(struct page *p);
 void page_answer_fail(struct page *p, int status, const char *why);
 /* Stdout is at its end. */
 void page_answer_end(struct page *p);
+/* The next of it, wherever it comes from. */
+void page_answer_take(struct page *p, struct slice data);
+/* That was all of it. */
+void page_answer_close(struct page *p);
+/* Nothing of it has gone out. */
+bool page_answer_unbegun(const struct page *p);
 
 /* ---- direct.c: the answer to a handshake ---- */
 
@@ -252,12 +269,20 @@ void page_permit_end(struct page_permit **permit);
 /* ---- events.c: descriptor 3 ---- */
 
 extern const struct io_ops page_events_io_ops;
+/* A line of the program broke a rule. */
+void page_events_fail(struct page *p, const char *why, struct slice line);
+/* A message of the program, for the page. */
+void page_events_deliver(struct page *p, const struct message *m);
+/* The client waits to be let in. */
+bool page_events_wait(const struct page *p);
 /* Writes one message to the program. */
 void page_events_write(struct page *p, const struct message *m);
 /* False: the program takes no more, ever. */
 bool page_events_open(const struct page *p);
 /* Bytes that the program has not taken. */
 size_t page_events_queued(const struct page *p);
+/* Who writes more to it should wait until it has taken all. */
+bool page_events_crowded(const struct page *p);
 void page_events_attach(struct page *p, bool resumed);
 void page_events_detach(struct page *p, struct slice reason);
 /* What the program has taken is acknowledged. */
@@ -318,6 +343,52 @@ void page_stream_accept(struct page *p, const struct message *m);
 void page_stream_bytes(struct page *p, const struct message *m);
 void page_stream_end(struct page *p, const struct message *m);
 void page_stream_reset(struct page *p, const struct message *m);
+
+/* ---- shared.c: processes that have many pages ---- */
+
+/* How many processes of this program are in this worker; 0: it is not shared. */
+uint32_t page_shared_share(struct page_host *host, const char *file);
+/* A process for one more page, running, or started now. NULL: *ret_wait_s > 0: not before so many
+ * seconds; 0: it can't be started (*ret_error). */
+struct page *page_shared_pick(struct page_host *host, const struct site_found *found,
+                              uint32_t share, uint32_t *ret_wait_s, int *ret_error);
+/* The next line of such a process. */
+enum parse_status page_shared_take(struct page *p, struct slice in, size_t *used);
+/* `.shared`: the program that was started for one page says that it takes many. */
+void page_shared_command(struct page *p, const struct message *m);
+bool page_shared_is_command(const struct message *m);
+/* It takes no more pages, and is let go when it has none. */
+void page_shared_retire(struct page *p);
+/* All its pages end. */
+void page_shared_end(struct page *p, unsigned code, struct slice reason);
+/* Its queue is empty. */
+void page_shared_drained(struct page *p);
+/* The process is gone. */
+void page_shared_gone(struct page *p);
+void page_shared_each(struct page *p, void (*each)(struct page *member, void *arg), void *arg);
+void page_pools_free(struct page_host *host);
+
+/* ---- member.c: one page of such a process ---- */
+
+/* Tells the process of the request. 0 or a negative errno. */
+int page_member_join(struct page *p);
+bool page_member_open(const struct page *p);
+void page_member_write(struct page *p, const struct slice *pieces, int count);
+struct page *page_member_process(const struct page *p); /* NULL: it is gone */
+/* Draws the conclusions, as page_ending_advance. */
+void page_member_advance(struct page *p);
+/* What `.leave` says; the first one counts. */
+void page_member_note_reason(struct page *p, struct slice reason);
+/* The client takes more again. */
+void page_member_look(struct page *p);
+/* exchange_write() said that it is enough. */
+void page_member_answer_behind(struct page *p, bool behind);
+/* `.answer` */
+void page_member_answer(struct page *p, const struct message *m);
+void page_member_body(struct page *p, struct slice data);
+void page_member_body_end(struct page *p);
+/* The request as one JSON object, for `.join`. */
+void page_member_describe(const struct page *p, struct text *out);
 
 /* ---- stdio.c: programs that read lines and write lines ---- */
 

@@ -57,9 +57,14 @@ static struct entry *find(struct page_places *places, const char *file)
     return NULL;
 }
 
+bool page_places_any(struct page_places *places)
+{
+    return atomic_load_explicit(&places->count, memory_order_relaxed) > 0;
+}
+
 bool page_places_find(struct page_places *places, const char *file, struct page_place *ret)
 {
-    if (atomic_load_explicit(&places->count, memory_order_relaxed) == 0)
+    if (!page_places_any(places))
         return false;
     pthread_mutex_lock(&places->lock);
     struct entry *e = find(places, file);

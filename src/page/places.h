@@ -21,6 +21,7 @@ struct page_place {
     uint32_t processes;
 };
 
+bool page_places_any(struct page_places *places);
 bool page_places_find(struct page_places *places, const char *file, struct page_place *ret);
 /* One more process of this program runs. The first one says in which worker its home is. False
  * without memory. */

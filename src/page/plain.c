@@ -42,7 +42,7 @@ static void on_message(struct ws_peer *peer, enum ws_op op, struct bytes data)
     } else {
         pass_text(p, slice_from_bytes(data));
     }
-    if (page_events_queued(p) > p->host->config->out_max)
+    if (page_events_crowded(p))
         ws_peer_pause(peer);
 }
 

@@ -277,6 +277,11 @@ static const struct pattern *match(const struct pattern *patterns, size_t count,
     return NULL;
 }
 
+bool page_programs_any_shared(const struct page_programs *programs)
+{
+    return programs->shared_count > 0;
+}
+
 uint32_t page_programs_shared(const struct page_programs *programs, const char *file)
 {
     const struct pattern *found = match(programs->shared, programs->shared_count, file);

@@ -45,6 +45,7 @@ const struct page_stdio_command *page_programs_stdio(const struct page_programs 
                                                      struct slice path);
 /* `file`: its path below the root, with its slash. */
 bool page_programs_is_stdio_file(const struct page_programs *programs, const char *file);
+bool page_programs_any_shared(const struct page_programs *programs);
 /* How many processes this file has together; 0: it is not shared. */
 uint32_t page_programs_shared(const struct page_programs *programs, const char *file);
 

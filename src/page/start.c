@@ -54,9 +54,11 @@ static int make_pair(int *child, int *ours)
 
 static int make_stdin(struct page *p, struct ends *ends)
 {
-    const struct http_head *request = p->x->request;
     if (p->stdio)
         return make_pipe(&ends->child[0], &ends->ours[0], 1);
+    if (!p->x)
+        return 0; /* as below */
+    const struct http_head *request = p->x->request;
     if (p->spool >= 0) {
         ends->child[0] = p->spool;
         p->spool = -1;
@@ -94,14 +96,12 @@ static int open_pipe(struct page *p, struct page_pipe *pipe, int *fd, enum io_ki
     return 0;
 }
 
-/* A client that waits for the header block hears nothing before it. */
 static int open_pipes(struct page *p, struct ends *ends)
 {
-    bool waits = p->kind == PAGE_DIRECT || p->kind == PAGE_PLAIN;
     int *fds = ends->ours;
     int error = p->stdio
-                    ? open_pipe(p, &p->events, &fds[1], IO_KIND_PIPE_IN, &page_events_io_ops, waits)
-                    : open_pipe(p, &p->events, &fds[3], IO_KIND_SOCKET, &page_events_io_ops, waits);
+                    ? open_pipe(p, &p->events, &fds[1], IO_KIND_PIPE_IN, &page_events_io_ops, false)
+                    : open_pipe(p, &p->events, &fds[3], IO_KIND_SOCKET, &page_events_io_ops, false);
     if (!error)
         error = open_pipe(p, &p->out, &fds[1], IO_KIND_PIPE_IN, &page_answer_io_ops, false);
     if (!error)
@@ -112,9 +112,9 @@ static int open_pipes(struct page *p, struct ends *ends)
     return error;
 }
 
-static int make_session(struct page *p)
+int page_make_session(struct page *p)
 {
-    if (p->kind == PAGE_HEAD || p->kind == PAGE_PLAIN)
+    if (p->kind == PAGE_HEAD || p->kind == PAGE_PLAIN || p->kind == PAGE_SHARED)
         return 0;
     struct session_spec spec = {
         .config = p->host->session_config,
@@ -133,8 +133,22 @@ static int make_session(struct page *p)
     return 0;
 }
 
+/* Of a process that has many pages: what is not of a request. */
+static int build_shared_environment(struct page *p, struct environment *env)
+{
+    struct environment_spec spec = {
+        .file = p->file,
+        .root = p->host->root,
+        .software = p->host->server_name,
+        .sdk = p->host->sdk,
+    };
+    return environment_build(env, &spec);
+}
+
 static int build_environment(struct page *p, struct environment *env)
 {
+    if (p->kind == PAGE_SHARED)
+        return build_shared_environment(p, env);
     struct net_address peer = {0}, local = {0};
     int error = exchange_peer(p->x, &peer);
     if (error == 0)
@@ -200,8 +214,8 @@ static int start(struct page *p, struct ends *ends)
     if (!error)
         error = open_pipes(p, ends);
     if (!error)
-        error = make_session(p);
-    if (!error && !p->stdio && !page_answer_begin(p))
+        error = page_make_session(p);
+    if (!error && !p->stdio && p->kind != PAGE_SHARED && !page_answer_begin(p))
         error = -ENOMEM;
     if (error)
         return error;

@@ -88,6 +88,17 @@ void *session_owner(const struct session *s)
     return s->owner;
 }
 
+void session_own(struct session *s, const struct session_ops *ops, void *owner)
+{
+    s->ops = ops;
+    s->owner = owner;
+}
+
+size_t session_unacknowledged(const struct session *s)
+{
+    return s->outbox.bytes;
+}
+
 bool session_attached(const struct session *s)
 {
     return s->wire;

@@ -120,7 +120,11 @@ struct session_spec {
 struct session *session_new(struct loop *loop, const struct session_spec *spec);
 struct slice session_id(const struct session *s);
 void *session_owner(const struct session *s);
+/* Who is called back from now on. */
+void session_own(struct session *s, const struct session_ops *ops, void *owner);
 bool session_attached(const struct session *s);
+/* Bytes of messages that the client has not acknowledged. */
+size_t session_unacknowledged(const struct session *s);
 /* Whose byte stream it is. */
 struct session *session_of_channel(const struct channel *c);
 /* One JSON object for operators: a mark for the id, path, origin, state, counts. Never the id

@@ -1,0 +1,10 @@
+/* json_text.h - bytes of strangers as a JSON string: what is no UTF-8 becomes U+FFFD. */
+#ifndef PAGE_JSON_TEXT_H
+#define PAGE_JSON_TEXT_H
+
+#include "base/text.h"
+
+/* With its quotes. */
+void json_text_put(struct text *out, struct slice bytes);
+
+#endif
