@@ -11,6 +11,7 @@ struct entry {
     struct list node;
     struct page_place place;
     uint32_t running;
+    uint64_t until_ms; /* without one that runs */
     char file[];
 };
 
@@ -62,16 +63,20 @@ bool page_places_any(struct page_places *places)
     return atomic_load_explicit(&places->count, memory_order_relaxed) > 0;
 }
 
-bool page_places_find(struct page_places *places, const char *file, struct page_place *ret)
+bool page_places_find(struct page_places *places, const char *file, uint64_t now_ms,
+                      struct page_place *ret)
 {
     if (!page_places_any(places))
         return false;
     pthread_mutex_lock(&places->lock);
     struct entry *e = find(places, file);
-    if (e)
+    bool over = e && e->running == 0 && e->until_ms <= now_ms;
+    if (over)
+        drop(places, e);
+    else if (e)
         *ret = e->place;
     pthread_mutex_unlock(&places->lock);
-    return e;
+    return e && !over;
 }
 
 static struct entry *add(struct page_places *places, const char *file,
@@ -102,12 +107,13 @@ bool page_places_enter(struct page_places *places, const char *file,
     return e;
 }
 
-void page_places_leave(struct page_places *places, const char *file)
+void page_places_leave(struct page_places *places, const char *file, uint64_t until_ms)
 {
     pthread_mutex_lock(&places->lock);
     struct entry *e = find(places, file);
     assert(e && e->running > 0);
-    if (--e->running == 0)
+    e->until_ms = until_ms;
+    if (--e->running == 0 && until_ms == 0)
         drop(places, e);
     pthread_mutex_unlock(&places->lock);
 }

@@ -1,5 +1,6 @@
 /* places.h - which worker has the processes of a shared program: those that the settings name are
- * found by their hash, those that say `.shared` themselves stand in a table for as long as one runs.
+ * found by their hash, those that say `.shared` themselves stand in a table for as long as one runs,
+ * or is held back after a failure.
  *
  * Threads  The table is for all workers, behind a mutex.
  * Cost     While no program has said so: one atomic load.
@@ -22,12 +23,14 @@ struct page_place {
 };
 
 bool page_places_any(struct page_places *places);
-bool page_places_find(struct page_places *places, const char *file, struct page_place *ret);
+bool page_places_find(struct page_places *places, const char *file, uint64_t now_ms,
+                      struct page_place *ret);
 /* One more process of this program runs. The first one says in which worker its home is. False
  * without memory. */
 bool page_places_enter(struct page_places *places, const char *file,
                        const struct page_place *wanted, struct page_place *ret);
-void page_places_leave(struct page_places *places, const char *file);
+/* One less. The last one's place is remembered until then. */
+void page_places_leave(struct page_places *places, const char *file, uint64_t until_ms);
 
 /* How many of the processes are in this worker. */
 uint32_t page_place_share(const struct page_place *place, uint32_t worker, uint32_t workers);

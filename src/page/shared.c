@@ -370,12 +370,13 @@ void page_shared_gone(struct page *p)
     list_remove(&s->node);
     pool->count--;
     p->host->counts.shared_now--;
-    if (s->placed)
-        page_places_leave(p->host->places, pool->file);
     if (by_itself && now - s->started_ms < AT_ONCE_MS)
         hold_back(p, pool);
     else
         pool->failures = 0;
+    if (s->placed)
+        page_places_leave(p->host->places, pool->file,
+                          held_back_s(pool, now) ? pool->not_before_ms : 0);
     if (pool->count == 0 && held_back_s(pool, now) == 0)
         free_pool(pool);
     free(s->buckets);
@@ -462,7 +463,7 @@ static bool find_place(struct page_host *host, const char *file, struct page_pla
 {
     ret->processes = page_programs_shared(host->config->programs, page_below_root(host, file));
     ret->home = (uint32_t)(hash_bytes(slice_of(file)) % host->workers);
-    return ret->processes > 0 || page_places_find(host->places, file, ret);
+    return ret->processes > 0 || page_places_find(host->places, file, loop_now_ms(host->loop), ret);
 }
 
 uint32_t page_shared_share(struct page_host *host, const char *file)
@@ -582,7 +583,7 @@ static bool become_shared(struct page *p, uint32_t processes)
         p->shared->placed = true;
         return true;
     }
-    page_places_leave(host->places, p->file.ptr);
+    page_places_leave(host->places, p->file.ptr, 0);
     return false;
 }
 
