@@ -55,6 +55,13 @@ size_t page_events_queued(const struct page *p)
     return io ? io_queued(io) : 0;
 }
 
+void page_events_flush(struct page *p)
+{
+    struct io *io = (struct io *)way_in(p);
+    if (io)
+        io_flush(io);
+}
+
 bool page_events_crowded(const struct page *p)
 {
     size_t max = p->host->config->out_max;
@@ -80,6 +87,8 @@ void page_events_line(struct page *p, struct slice begin, struct slice rest,
     struct slice pieces[] = {begin, rest};
     if (!whole)
         write_pieces(p, pieces, 2);
+    else if (p->member) /* it has to be led by the session */
+        write_pieces(p, &(struct slice){whole->bytes, whole->len}, 1);
     else if (!p->shut && page_pipe_open(&p->events))
         io_write_shared(&p->events.io, whole);
 }
@@ -122,7 +131,7 @@ bool page_events_wait(const struct page *p)
     return p->x && (p->kind == PAGE_DIRECT || p->kind == PAGE_PLAIN);
 }
 
-static bool session_over(const struct page *p)
+bool page_events_over(const struct page *p)
 {
     if (p->session_done || p->shared)
         return p->session_done;
@@ -131,8 +140,10 @@ static bool session_over(const struct page *p)
 
 static bool may_read(const struct page *p)
 {
-    if (session_over(p) || p->shared)
+    if (page_events_over(p))
         return true;
+    if (p->shared)
+        return !page_shared_busy(p);
     if (page_events_wait(p))
         return !p->said; /* only to see whether it is `.shared` */
     if (page_topics_busy(p))
@@ -246,7 +257,7 @@ static enum parse_status take_one(struct page *p, struct slice in, size_t *used)
 static size_t take_lines(struct page *p, struct slice in)
 {
     size_t at = 0;
-    while (at < in.len && !session_over(p) && may_read(p)) {
+    while (at < in.len && !page_events_over(p) && may_read(p)) {
         size_t used;
         struct slice rest = slice_skip(in, at);
         switch (take_one(p, rest, &used)) {
@@ -261,7 +272,7 @@ static size_t take_lines(struct page *p, struct slice in)
             break;
         }
     }
-    return session_over(p) ? in.len : at;
+    return page_events_over(p) ? in.len : at;
 }
 
 static bool keep_line(struct page *p, struct slice more)
@@ -293,7 +304,7 @@ static void forget_line(struct page *p, size_t used)
 
 void page_events_take(struct page *p, struct slice data)
 {
-    if (session_over(p)) {
+    if (page_events_over(p)) {
         forget_line(p, p->line_len);
         return;
     }
@@ -309,8 +320,10 @@ void page_events_take(struct page *p, struct slice data)
 
 void page_events_resume(struct page *p)
 {
-    if (p->member)
-        page_member_look(p);
+    if (p->member) {
+        page_member_resume(p);
+        return;
+    }
     if (!page_pipe_open(&p->events))
         return;
     if (p->line_len > 0)
@@ -341,7 +354,7 @@ void page_events_end(struct page *p)
 {
     if (!page_pipe_open(&p->events))
         return;
-    if (p->line_len > 0 && !session_over(p))
+    if (p->line_len > 0 && !page_events_over(p))
         take_rest(p, slice_make(p->line, p->line_len));
     p->shut = true;
     page_pipe_close(&p->events);

@@ -183,14 +183,14 @@ void page_member_orphan(struct page_member *m)
 
 static bool takes_more(const struct page *p)
 {
-    if (p->member->answer_behind)
+    if (p->member->answer_behind || p->streams.held > 0)
         return false;
     if (p->plain)
         return page_plain_writable(p);
     return !p->session || p->session_done || session_writable(p->session);
 }
 
-void page_member_look(struct page *p)
+static void look(struct page *p)
 {
     bool full = !takes_more(p);
     if (full == p->member->full || p->state != PAGE_RUNNING)
@@ -203,13 +203,21 @@ void page_member_answer_behind(struct page *p, bool behind)
 {
     p->member->answer_behind = behind;
     p->member->answer_bytes = 0;
-    page_member_look(p);
+    look(p);
+}
+
+void page_member_resume(struct page *p)
+{
+    struct page *process = page_member_process(p);
+    look(p);
+    if (process)
+        page_shared_resume(process);
 }
 
 size_t page_member_backlog(const struct page_member *m)
 {
     const struct page *p = m->page;
-    size_t bytes = m->answer_bytes;
+    size_t bytes = m->answer_bytes + page_streams_held(p);
     if (p->plain)
         bytes += ws_peer_queued(p->plain);
     if (p->session)
@@ -231,27 +239,21 @@ void page_member_overflow(struct page_member *m)
     page_settle(p);
 }
 
-/* Before it is let in, a client without our subprotocol can be told nothing. */
-static bool comes_too_early(const struct page *p, const struct message *m)
-{
-    return p->kind == PAGE_PLAIN && page_events_wait(p) && m->kind != MESSAGE_CONTROL;
-}
-
 void page_member_deliver(struct page_member *m, const struct message *message)
 {
     struct page *p = m->page;
     bool answers =
         message->kind == MESSAGE_CONTROL && slice_equal(message->name, SLICE_LITERAL("answer"));
-    if (!answers && p->session_done)
+    if (!answers && page_events_over(p))
         return; /* it was on its way when the session ended */
     if (m->full && page_member_backlog(m) >= p->host->config->shared_page_max)
         page_member_overflow(m);
-    else if (comes_too_early(p, message))
-        page_events_fail(p, "an event before the answer", message->head);
+    else if (!answers && p->kind == PAGE_PLAIN && page_events_wait(p))
+        page_events_fail(p, "it comes before the client is let in", message->head);
     else
         page_events_deliver(p, message);
     if (!takes_more(p))
-        page_member_look(p);
+        look(p);
     page_settle(p);
 }
 

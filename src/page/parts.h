@@ -281,6 +281,10 @@ void page_events_write(struct page *p, const struct message *m);
 bool page_events_open(const struct page *p);
 /* Bytes that the program has not taken. */
 size_t page_events_queued(const struct page *p);
+/* Sends what the program would take at once. */
+void page_events_flush(struct page *p);
+/* The session, or what is in its place, is over: lines of the program for it mean nothing. */
+bool page_events_over(const struct page *p);
 /* Who writes more to it should wait until it has taken all. */
 bool page_events_crowded(const struct page *p);
 void page_events_attach(struct page *p, bool resumed);
@@ -338,6 +342,8 @@ void page_streams_init(struct page *p);
 void page_stream_open(struct page *p, struct channel *c, const struct json_t *wish);
 /* The program has taken what was written: the page may send on. */
 void page_streams_taken(struct page *p);
+/* Bytes that the page's windows have no room for. */
+size_t page_streams_held(const struct page *p);
 /* Lines of the program. */
 void page_stream_accept(struct page *p, const struct message *m);
 void page_stream_bytes(struct page *p, const struct message *m);
@@ -365,6 +371,9 @@ void page_shared_end(struct page *p, unsigned code, struct slice reason);
 void page_shared_drained(struct page *p);
 /* The process is gone. */
 void page_shared_gone(struct page *p);
+/* Nothing is read from it until a page's topics have gone on. */
+bool page_shared_busy(const struct page *p);
+void page_shared_resume(struct page *process);
 void page_shared_each(struct page *p, void (*each)(struct page *member, void *arg), void *arg);
 void page_pools_free(struct page_host *host);
 
@@ -379,8 +388,8 @@ struct page *page_member_process(const struct page *p); /* NULL: it is gone */
 void page_member_advance(struct page *p);
 /* What `.leave` says; the first one counts. */
 void page_member_note_reason(struct page *p, struct slice reason);
-/* The client takes more again. */
-void page_member_look(struct page *p);
+/* The client, or the topics, take more again. */
+void page_member_resume(struct page *p);
 /* exchange_write() said that it is enough. */
 void page_member_answer_behind(struct page *p, bool behind);
 /* `.answer` */

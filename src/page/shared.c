@@ -41,9 +41,10 @@ struct page_shared {
     uint32_t bucket_count, count;
     uint64_t started_ms;
     struct timer idle_timer;
-    size_t backlog; /* of all members when that was last counted */
-    size_t since;   /* written since then */
-    bool placed;    /* in page_places */
+    size_t backlog;                 /* of all members when that was last counted */
+    size_t since;                   /* written since then */
+    const struct page_member *busy; /* whose topics are, perhaps; NULL: nobody's */
+    bool placed;                    /* in page_places */
     bool retiring;
 };
 
@@ -87,6 +88,16 @@ static void grow(struct page_shared *s)
         link_member(s, container_of(node, struct page_member, node));
 }
 
+/* Only what nothing was read for is read on: we may be in the midst of reading. */
+void page_shared_resume(struct page *process)
+{
+    struct page_shared *s = process->shared;
+    if (!s->busy || page_topics_busy(s->busy->page))
+        return;
+    s->busy = NULL;
+    page_events_resume(process);
+}
+
 bool page_shared_add(struct page *process, struct page_member *m)
 {
     struct page_shared *s = process->shared;
@@ -123,6 +134,10 @@ void page_shared_remove(struct page *process, struct page_member *m)
     list_remove(&m->node);
     list_remove(&m->waiting);
     s->count--;
+    if (s->busy == m) {
+        s->busy = NULL;
+        page_events_resume(process);
+    }
     process->host->counts.shared_pages_now--;
     look_whether_idle(s);
 }
@@ -168,6 +183,8 @@ void page_shared_drained(struct page *p)
     for (struct list *node; (node = list_pop(&todo));) {
         struct page *member = container_of(node, struct page_member, waiting)->page;
         page_events_taken(member);
+        page_streams_taken(member);
+        page_topics_drained(member);
         if (member->plain)
             ws_peer_resume(member->plain);
         if (member->x)
@@ -231,9 +248,18 @@ static void deliver(struct page *p, const struct shared_line *line, size_t len)
         p->host->counts.shared_late_lines++;
         return;
     }
+    s->busy = NULL;
     s->since += len;
     page_member_deliver(m, &line->m);
     bound_backlog(s);
+    if (page_topics_busy(m->page))
+        s->busy = m;
+}
+
+bool page_shared_busy(const struct page *p)
+{
+    const struct page_member *m = p->shared->busy;
+    return m && page_topics_busy(m->page);
 }
 
 /* The wrong line of one page: the others go on. */

@@ -121,6 +121,16 @@ void page_streams_taken(struct page *p)
 
 /* ---- from the program: bytes ---- */
 
+size_t page_streams_held(const struct page *p)
+{
+    size_t bytes = 0;
+    for (struct list *node = p->streams.all.next; node != &p->streams.all; node = node->next) {
+        const struct page_stream *s = container_of(node, struct page_stream, node);
+        bytes += s->held_len - s->held_at;
+    }
+    return bytes;
+}
+
 static bool hold(struct page_stream *s, struct slice data)
 {
     if (data.len == 0)

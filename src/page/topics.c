@@ -52,10 +52,10 @@ static void tell_subscribed(struct page *p, const struct hub_request *r)
 static bool program_takes(struct page *p)
 {
     size_t backlog = p->host->config->topic_backlog;
-    if (!page_pipe_open(&p->events) || io_queued(&p->events.io) < backlog)
+    if (page_events_queued(p) < backlog)
         return true;
-    io_flush(&p->events.io);
-    return io_queued(&p->events.io) < backlog;
+    page_events_flush(p);
+    return page_events_queued(p) < backlog;
 }
 
 static bool takes(struct hub_client *c, bool to_page)
