@@ -402,7 +402,7 @@ void page_shared_gone(struct page *p)
         pool->failures = 0;
     if (s->placed)
         page_places_leave(p->host->places, pool->file,
-                          held_back_s(pool, now) ? pool->not_before_ms : 0);
+                          held_back_s(pool, now) ? pool->not_before_ms + AT_ONCE_MS : 0);
     if (pool->count == 0 && held_back_s(pool, now) == 0)
         free_pool(pool);
     free(s->buckets);
@@ -425,6 +425,17 @@ void page_shared_retire(struct page *p)
     look_whether_idle(s);
 }
 
+/* What the settings name needs no entry: it has its place by its name. */
+static bool take_place(struct page *p)
+{
+    struct page_host *host = p->host;
+    struct page_place place = {.home = host->worker, .processes = 1};
+    if (page_programs_shared(host->config->programs, page_below_root(host, p->file.ptr)) > 0)
+        return true;
+    p->shared->placed = page_places_enter(host->places, p->file.ptr, &place, &place);
+    return p->shared->placed;
+}
+
 static struct page *start_process(struct page_host *host, const struct site_found *found,
                                   struct pool *pool, int *ret_error)
 {
@@ -433,7 +444,7 @@ static struct page *start_process(struct page_host *host, const struct site_foun
     *ret_error = -EAGAIN;
     if (!p)
         return NULL;
-    *ret_error = make_shared(p, pool) ? page_start(p) : -ENOMEM;
+    *ret_error = make_shared(p, pool) && take_place(p) ? page_start(p) : -ENOMEM;
     if (*ret_error == 0)
         return p;
     if (p->shared) {

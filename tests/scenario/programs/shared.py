@@ -116,6 +116,8 @@ def on_line(session, name, data):
         fd.send(session, "echo", data)
     elif name.startswith("add?"):
         fd.send(session, "=" + name[4:], sum(data))
+    elif name == "raw" and isinstance(data, dict):
+        fd.raw(f"@{session} hello \"".encode() + b"x" * data["endless"])
     elif name == "raw":
         fd.raw(data.replace("SESSION", session).encode())
     elif name == "flood":
