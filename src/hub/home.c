@@ -72,14 +72,14 @@ static void on_linger(struct timer *timer)
 static bool take_place(struct hub_home *home)
 {
     atomic_uint *topics = &home->threads->topics;
-    if (atomic_fetch_add_explicit(topics, 1, memory_order_relaxed) < config_of(home)->topics_max)
-        return true;
-    atomic_fetch_sub_explicit(topics, 1, memory_order_relaxed);
-    struct topic *idle = longest_idle(home);
-    if (!idle)
-        return false;
-    forget_idle(home, idle);
-    atomic_fetch_add_explicit(topics, 1, memory_order_relaxed);
+    while (atomic_fetch_add_explicit(topics, 1, memory_order_relaxed) >=
+           config_of(home)->topics_max) {
+        atomic_fetch_sub_explicit(topics, 1, memory_order_relaxed);
+        struct topic *idle = longest_idle(home);
+        if (!idle)
+            return false;
+        forget_idle(home, idle);
+    }
     return true;
 }
 
