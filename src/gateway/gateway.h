@@ -10,7 +10,7 @@
  *           than its channel.
  * Bounds    Towards the page a channel's window, towards the target the same and what TLS makes of it.
  * Threads   Loop thread only; the quota is shared by all workers.
- * Memory    Some 700 B and two texts for an open relay; 8 KiB more until it is open. Bytes on their
+ * Memory    Some 800 B and three texts for an open relay; 6 KiB more until it is open. Bytes on their
  *           way to a page lie in buffers of 64 KiB, at least half full.
  */
 #ifndef GATEWAY_GATEWAY_H

@@ -58,8 +58,6 @@ void relay_set_state(struct relay *r, enum gateway_state state);
 /* Over, for this reason. */
 void relay_end(struct relay *r, const struct tcp_ending *ending);
 void relay_end_as(struct relay *r, enum tcp_end end, const char *message);
-/* What script access needs, `text` being its own. */
-struct access_request relay_access_request(const struct relay *r, const struct gateway_page *page);
 
 /* ---- relay_start.c: from the request to OPENED ---- */
 

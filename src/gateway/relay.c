@@ -57,18 +57,6 @@ void relay_set_state(struct relay *r, enum gateway_state state)
     r->state = state;
 }
 
-struct access_request relay_access_request(const struct relay *r, const struct gateway_page *page)
-{
-    return (struct access_request){
-        .path = ACCESS_PATH_TCP,
-        .client = page->client,
-        .origin = r->origin,
-        .target = r->target,
-        .here_known = page->here_known,
-        .here = page->here,
-    };
-}
-
 static void log_end(const struct relay *r, const struct tcp_ending *ending)
 {
     log_at(tcp_end_row(ending->end)->level, "tcp.closed", log_text("reason", ending->token),

@@ -229,6 +229,18 @@ static void ask_program(struct access_check *check)
 
 /* ---- from outside ---- */
 
+static struct access_request request_of(const struct relay *r, const struct gateway_page *page)
+{
+    return (struct access_request){
+        .path = ACCESS_PATH_TCP,
+        .client = page->client,
+        .origin = r->origin,
+        .target = r->target,
+        .here_known = page->here_known,
+        .here = page->here,
+    };
+}
+
 void relay_start(struct relay *r, const struct gateway_page *page)
 {
     struct gateway *g = r->gateway;
@@ -241,7 +253,7 @@ void relay_start(struct relay *r, const struct gateway_page *page)
     channel_own(r->channel, &relay_channel_ops, r);
     setup->access = g->access->get(g->access);
     setup->checking = true;
-    setup->check.request = relay_access_request(r, page);
+    setup->check.request = request_of(r, page);
     setup->check.ask_program = setup->ask_program ? ask_program : NULL;
     setup->check.on_verdict = on_verdict;
     access_check(setup->access, &setup->check, loop_now_ms(g->loop));
