@@ -9,7 +9,7 @@
     page.show("<!doctype html>…")
     page.run()
 
-`page` is the page of this program; httpsocket.aio has the same for asyncio. No dependencies, Python 3.9 or later.
+`page` is the page of this program; httpsocket.aio has the same for asyncio. No dependencies, Python 3.10 or later.
 """
 from __future__ import annotations
 
