@@ -4,6 +4,7 @@ import { Answer, leadStdoutToLog } from './answer.mjs';
 import { Connection } from './connection.mjs';
 import { PageError } from './errors.mjs';
 import { Functions } from './functions.mjs';
+import { Hearing } from './hearing.mjs';
 import { Html } from './html.mjs';
 import { Queue } from './queue.mjs';
 import { Request } from './request.mjs';
@@ -66,8 +67,7 @@ export class SharedPage extends Shown {
 }
 
 /** All pages of this process; an iterable of those that are here now. */
-export class Pages {
-  #functions = new Functions();
+export class Pages extends Hearing {
   #connection;
   /** @type {Map<string, SharedPage>} */
   #here = new Map();
@@ -79,6 +79,7 @@ export class Pages {
 
   /** @param {{ fd?: number, environment?: NodeJS.ProcessEnv }} [where] */
   constructor({ fd, environment = process.env } = {}) {
+    super(new Functions());
     this.#connection = new Connection(fd ?? Number(environment.HTTPSOCKET_FD ?? -1), (message) => this.#sort(message));
     if (!environment.HTTPSOCKET_SHARED) this.#connection.post('.shared', undefined);
   }
@@ -89,59 +90,12 @@ export class Pages {
 
   /** Makes each page: it gets the page, and returns its HTML, or shows or refuses it itself. @param {(page: SharedPage) => any} handler @returns {this} */
   page(handler) {
-    return this.#keep('system', '.join', handler);
+    return this.keep('system', '.join', handler);
   }
 
   /** Hears that the session of a page is over. @param {(page: SharedPage) => any} handler @returns {this} */
   left(handler) {
-    return this.#keep('system', '.leave', handler);
-  }
-
-  /** Hears the event: it gets its data. @param {string} name @param {Handler} handler @returns {this} */
-  on(name, handler) {
-    return this.#keep('event', name, handler);
-  }
-
-  /** Answers the call: it gets its data and returns the answer; a generator yields several. @param {string} name @param {Handler} handler @returns {this} */
-  handle(name, handler) {
-    return this.#keep('call', name, handler);
-  }
-
-  /**
-   * Takes byte streams of this name, such as files: it gets a PageStream. When it returns the stream ends, when it throws it is reset.
-   * @param {string} name @param {Handler} handler @returns {this}
-   */
-  onStream(name, handler) {
-    return this.#keep('stream', name, handler);
-  }
-
-  /** Hears that the page is connected: {resumed, origin, address}. @param {Handler} handler @returns {this} */
-  attached(handler) {
-    return this.#keep('system', '.attach', handler);
-  }
-
-  /** Hears that the connection is gone, and may come back: {reason}. @param {Handler} handler @returns {this} */
-  detached(handler) {
-    return this.#keep('system', '.detach', handler);
-  }
-
-  /** Is called last: the server ends the process, and some seconds are left. @param {() => any} handler @returns {this} */
-  ended(handler) {
-    return this.#keep('system', '', handler);
-  }
-
-  /** Hears that the page could not do what listen() or dom() said, or the server what subscribe() said: {command, message}. @param {Handler} handler @returns {this} */
-  problem(handler) {
-    return this.#keep('system', '.problem', handler);
-  }
-
-  /**
-   * Is called at this interval as long as the process lasts; left out while the last call is still awaited.
-   * @param {number} ms @param {() => any} handler @returns {this}
-   */
-  every(ms, handler) {
-    this.#functions.every(ms, handler);
-    return this;
+    return this.keep('system', '.leave', handler);
   }
 
   /** An event for all pages. @param {string} name @param {unknown} [data] */
@@ -153,8 +107,8 @@ export class Pages {
   async run() {
     this.#connection.connect();
     await this.#ended;
-    const ended = this.#functions.hook('');
-    if (ended) await this.#functions.guarded(ended);
+    const ended = this.functions.hook('');
+    if (ended) await this.functions.guarded(ended);
   }
 
   // -- what comes --
@@ -165,6 +119,7 @@ export class Pages {
     const page = this.#here.get(message.session);
     if (message.name === '.join') this.#join(message);
     else if (message.name === '.body') this.#takeBody(message);
+    else if (this.#joining.has(message.session)) this.#joining.delete(message.session); // .leave: its body will not come
     else if (page && message.name === '.leave') this.#leave(page);
     else if (page && (message.name === '.full' || message.name === '.ready')) page.noteFull(message.name === '.full');
     else if (page && !page.take(message)) this.#queue(page, message);
@@ -178,7 +133,7 @@ export class Pages {
 
   #finish() {
     for (const page of this) this.#leave(page);
-    this.#functions.stopTimers();
+    this.functions.stopTimers();
     this.#end();
   }
 
@@ -202,7 +157,7 @@ export class Pages {
   #begin(id, joined, body) {
     const page = new SharedPage(this.#connection, joined, body, id);
     this.#here.set(id, page);
-    void this.#functions.guarded(() => this.#live(page));
+    void this.functions.guarded(() => this.#live(page));
   }
 
   /** @param {SharedPage} page */
@@ -223,16 +178,17 @@ export class Pages {
       if (!message) break;
       page.noteHeard(message.size);
       if (page.functions.knows(message)) await page.functions.dispatch(page, message);
-      else await this.#functions.dispatch(page, message, page);
+      else await this.functions.dispatch(page, message, page);
     }
-    const left = this.#functions.hook('.leave');
-    if (left) await this.#functions.guarded(() => left(page));
+    page.functions.stopTimers();
+    const left = this.functions.hook('.leave');
+    if (left) await this.functions.guarded(() => left(page));
   }
 
   /** @param {SharedPage} page */
   async #make(page) {
     try {
-      const html = await this.#functions.hook('.join')?.(page);
+      const html = await this.functions.hook('.join')?.(page);
       if (typeof html === 'string' || html instanceof Html || html instanceof Uint8Array) page.show(html);
       page.end();
     } catch (error) {
@@ -241,12 +197,6 @@ export class Pages {
       if (!page.answer.begun) page.answer.refuse(500, { message: 'the program failed' });
       page.end();
     }
-  }
-
-  /** @param {import('./functions.mjs').Taken} kind @param {string} name @param {Handler} handler @returns {this} */
-  #keep(kind, name, handler) {
-    this.#functions.keep(kind, name, handler);
-    return this;
   }
 }
 

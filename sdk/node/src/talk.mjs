@@ -1,6 +1,7 @@
 // @ts-check
 /** What the page of a program of its own and one of a shared program have in common: it is told things, and called. */
 import { PageError } from './errors.mjs';
+import { Hearing } from './hearing.mjs';
 import { Queue, Room } from './queue.mjs';
 import { streamOf } from './stream.mjs';
 import { checked } from './wire.mjs';
@@ -18,10 +19,8 @@ const CALL_MS = 30_000;
  *   subscribed: (handler: Handler) => void, stop: () => Room }} Topic
  */
 
-export class Talk {
+export class Talk extends Hearing {
   over = false;
-  /** What listen() and subscribe() are given. @type {import('./functions.mjs').Functions} */
-  functions;
   /** Streams whose function runs. @type {Map<number, import('./stream.mjs').PageStream>} */
   streams = new Map();
   #connection;
@@ -32,8 +31,8 @@ export class Talk {
 
   /** @param {import('./connection.mjs').Connection} connection @param {import('./functions.mjs').Functions} functions @param {string} [lead] of each line */
   constructor(connection, functions, lead = '') {
+    super(functions);
     this.#connection = connection;
-    this.functions = functions;
     this.#lead = lead;
   }
 

@@ -53,11 +53,9 @@ class TopicCommands:
     ) -> Topic:
         """Hears what is published in the topic. `presence`: be there for others, who are shown this; `self_=False`: not what is our own; `to="page"`: it goes
         straight to the page."""
-        options: dict[str, Any] = {"topic": topic}
-        options.update({"history": history} if history is not None else {}, **({"to": to} if to is not None else {}))
-        options.update({"last": True} if last else {}, **({"watch": True} if watch else {}))
-        options.update({} if self_ else {"self": False}, **({} if presence is NOTHING else {"presence": presence}))
-        self._post(".subscribe", options)
+        options = {"topic": topic, "history": history, "last": last or None, "watch": watch or None, "self": None if self_ else False, "to": to}
+        said = {key: value for key, value in options.items() if value is not None}
+        self._post(".subscribe", said if presence is NOTHING else {**said, "presence": presence})
         return Topic(self, self._functions(), topic)
 
     def unsubscribe(self, topic: str) -> Any:

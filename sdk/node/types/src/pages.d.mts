@@ -13,7 +13,7 @@ export class SharedPage extends Shown {
     #private;
 }
 /** All pages of this process; an iterable of those that are here now. */
-export class Pages {
+export class Pages extends Hearing {
     /** @param {{ fd?: number, environment?: NodeJS.ProcessEnv }} [where] */
     constructor({ fd, environment }?: {
         fd?: number;
@@ -23,28 +23,6 @@ export class Pages {
     page(handler: (page: SharedPage) => any): this;
     /** Hears that the session of a page is over. @param {(page: SharedPage) => any} handler @returns {this} */
     left(handler: (page: SharedPage) => any): this;
-    /** Hears the event: it gets its data. @param {string} name @param {Handler} handler @returns {this} */
-    on(name: string, handler: Handler): this;
-    /** Answers the call: it gets its data and returns the answer; a generator yields several. @param {string} name @param {Handler} handler @returns {this} */
-    handle(name: string, handler: Handler): this;
-    /**
-     * Takes byte streams of this name, such as files: it gets a PageStream. When it returns the stream ends, when it throws it is reset.
-     * @param {string} name @param {Handler} handler @returns {this}
-     */
-    onStream(name: string, handler: Handler): this;
-    /** Hears that the page is connected: {resumed, origin, address}. @param {Handler} handler @returns {this} */
-    attached(handler: Handler): this;
-    /** Hears that the connection is gone, and may come back: {reason}. @param {Handler} handler @returns {this} */
-    detached(handler: Handler): this;
-    /** Is called last: the server ends the process, and some seconds are left. @param {() => any} handler @returns {this} */
-    ended(handler: () => any): this;
-    /** Hears that the page could not do what listen() or dom() said, or the server what subscribe() said: {command, message}. @param {Handler} handler @returns {this} */
-    problem(handler: Handler): this;
-    /**
-     * Is called at this interval as long as the process lasts; left out while the last call is still awaited.
-     * @param {number} ms @param {() => any} handler @returns {this}
-     */
-    every(ms: number, handler: () => any): this;
     /** An event for all pages. @param {string} name @param {unknown} [data] */
     send(name: string, data?: unknown): void;
     /** Serves pages until the server ends the process. @returns {Promise<void>} */
@@ -57,3 +35,4 @@ export type Handler = import("./functions.mjs").Handler;
 import { Shown } from './shown.mjs';
 import { Queue } from './queue.mjs';
 import { Connection } from './connection.mjs';
+import { Hearing } from './hearing.mjs';

@@ -8,12 +8,10 @@
  * @typedef {{ name: string, publish: (event: string, data?: unknown, options?: { keep?: boolean }) => Room, presence: (handler: Handler) => void,
  *   subscribed: (handler: Handler) => void, stop: () => Room }} Topic
  */
-export class Talk {
+export class Talk extends Hearing {
     /** @param {import('./connection.mjs').Connection} connection @param {import('./functions.mjs').Functions} functions @param {string} [lead] of each line */
     constructor(connection: import("./connection.mjs").Connection, functions: import("./functions.mjs").Functions, lead?: string);
     over: boolean;
-    /** What listen() and subscribe() are given. @type {import('./functions.mjs').Functions} */
-    functions: import("./functions.mjs").Functions;
     /** Streams whose function runs. @type {Map<number, import('./stream.mjs').PageStream>} */
     streams: Map<number, import("./stream.mjs").PageStream>;
     /**
@@ -118,4 +116,5 @@ export type Topic = {
     subscribed: (handler: Handler) => void;
     stop: () => Room;
 };
+import { Hearing } from './hearing.mjs';
 import { Room } from './queue.mjs';

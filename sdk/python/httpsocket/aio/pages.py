@@ -113,12 +113,14 @@ class Pages(Functions):
     def _sort(self, message: Message | None) -> None:
         if message is None:
             for page in self:
-                self._leave(page, None)
+                self._leave(page)
             self._ended.set()
         elif message.name == ".join":
             self._join(message)
         elif message.name == ".body" and message.session in self._joining:
             self._take_body(message)
+        elif message.session in self._joining:
+            del self._joining[message.session]  # .leave: its body will not come
         elif page := self._here.get(message.session):
             self._sort_for(page, message)
 
@@ -143,7 +145,7 @@ class Pages(Functions):
 
     def _sort_for(self, page: SharedPage, message: Message) -> None:
         if message.name == ".leave":
-            self._leave(page, message)
+            self._leave(page)
         elif message.name == ".full":
             page._ready.clear()
         elif message.name == ".ready":
@@ -151,7 +153,7 @@ class Pages(Functions):
         elif not page._take(message):
             page._inbox.put(message)
 
-    def _leave(self, page: SharedPage, message: Message | None) -> None:
+    def _leave(self, page: SharedPage) -> None:
         self._here.pop(page.id, None)
         page._end_talk()
         page._ready.set()
