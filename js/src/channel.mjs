@@ -94,7 +94,10 @@ export class Channel {
     return this.#in.complete && !this.#in.available;
   }
 
-  /** @param {Uint8Array} bytes at least one; not to be changed before `taken` is called @param {() => void} taken there is room for more */
+  /**
+   * @param {Uint8Array} bytes at least one; not to be changed before `taken` is called
+   * @param {() => void} taken there is room for more
+   */
   write(bytes, taken) {
     this.#out.write(bytes, taken);
     this.#set.wants(this);
@@ -136,7 +139,10 @@ export class Channel {
     if (!known) this.#owner.over(failure);
   }
 
-  /** A new connection: says what has to be said first on it. @param {number} kept bytes that the server keeps until it is told that they came */
+  /**
+   * A new connection: says what has to be said first on it.
+   * @param {number} kept bytes that the server keeps until it is told that they came
+   */
   attach(kept) {
     this.#in.kept(kept);
     if (this.#state === 'RESETTING') {

@@ -1,9 +1,9 @@
 // @ts-check
 /**
  * All byte streams of one session: numbers them, says at each new connection what has to be said, and lets those that
- * have something to send take turns, so that none waits for another and events wait for none of them. There is no event
- * for a socket that has room again, so while more is to be sent than it may hold it is looked at every few milliseconds,
- * and whenever something comes.
+ * have something to send take turns, so that none waits for another and events wait for none of them. There is no
+ * event for a socket that has room again, so while more is to be sent than it may hold it is looked at every few
+ * milliseconds, and whenever something comes.
  */
 import { Channel } from './channel.mjs';
 import { Alarm } from './clock.mjs';
@@ -66,13 +66,18 @@ export class Channels {
     return channel;
   }
 
-  /** A connection has been welcomed. Those that the server has stand before new ones: what it is not told of, it forgets. @param {Wire} wire @param {{ streams?: number, streamWindow?: number }} welcome */
+  /**
+   * A connection has been welcomed. Those that the server has stand before new ones: what it is not told of, it forgets.
+   * @param {Wire} wire
+   * @param {{ streams?: number, streamWindow?: number }} welcome
+   */
   attach(wire, { streams = 0, streamWindow = Infinity }) {
     this.#wire = wire;
     this.#room = new Room();
     this.#most = streams;
     this.#kept = streamWindow;
-    for (const channel of [...this.#channels.values()].slice(streams)) if (!channel.asked) channel.fail(this.#refusal());
+    for (const channel of [...this.#channels.values()].slice(streams))
+      if (!channel.asked) channel.fail(this.#refusal());
     for (const channel of this.#channels.values()) channel.attach(streamWindow);
   }
 
@@ -89,7 +94,7 @@ export class Channels {
     const frame = parseFrame(message);
     const channel = this.#channels.get(frame.channel);
     if (channel) channel.receive(frame);
-    else if (frame.channel > this.#made || frame.kind === 'open') throw new WireError('a channel that was never opened');
+    else if (frame.channel > this.#made || frame.kind === 'open') throw new WireError('a channel never opened');
     else if (frame.kind !== 'gone') this.#wire?.send(formatGone(frame.channel));
     this.#pump();
   }
@@ -133,7 +138,8 @@ export class Channels {
 
   /** @returns {Reset} */
   #refusal() {
-    return this.#most === 0 ? NOT_HERE : { reason: 'streams-full', message: `the server takes ${this.#most} at a time` };
+    if (this.#most === 0) return NOT_HERE;
+    return { reason: 'streams-full', message: `the server takes ${this.#most} at a time` };
   }
 
   /** Sends, turn by turn, what the socket takes. Who is told meanwhile that there is room may write at once. */

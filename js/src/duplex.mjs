@@ -104,7 +104,7 @@ export class Duplex {
   /** @param {WritableStreamDefaultController} controller */
   #begin(controller) {
     this.#writing = controller;
-    // The stream's own abort() would wait for a write, which may wait for credit. Not at once: it is in the midst of it.
+    // The stream's own abort() would wait for a write, which may wait for credit. Not at once: it is in its midst.
     const { signal } = controller;
     signal.addEventListener('abort', () => queueMicrotask(() => this.abort(signal.reason)));
   }
@@ -131,7 +131,11 @@ export class Duplex {
     return bytes !== null;
   }
 
-  /** Fills a reader's own buffer, as far as there is something. @param {ArrayBufferView<ArrayBuffer>} view @returns {boolean} */
+  /**
+   * Fills a reader's own buffer, as far as there is something.
+   * @param {ArrayBufferView<ArrayBuffer>} view
+   * @returns {boolean}
+   */
   #fill({ buffer, byteOffset, byteLength }) {
     const into = new Uint8Array(buffer, byteOffset, byteLength);
     let at = 0;

@@ -128,7 +128,11 @@ export function formatGone(channel) {
   return head(TYPE.GONE, channel, 0);
 }
 
-/** A DATA frame whose bytes, behind FRAME_HEAD_BYTES, are for the caller to fill in. @param {number} channel @param {number} length */
+/**
+ * A DATA frame whose bytes, behind FRAME_HEAD_BYTES, are for the caller to fill in.
+ * @param {number} channel
+ * @param {number} length
+ */
 export function makeData(channel, length) {
   return head(TYPE.DATA, channel, length);
 }

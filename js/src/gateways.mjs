@@ -35,7 +35,12 @@ export function findGateway(via) {
   }
 }
 
-/** The place of a target, for bans: what one gateway refuses another may allow. @param {{ host: string, port: number }} target @param {ServerConnection} connection @returns {import('./bans.mjs').Place} */
+/**
+ * The place of a target, for bans: what one gateway refuses another may allow.
+ * @param {{ host: string, port: number }} target
+ * @param {ServerConnection} connection
+ * @returns {import('./bans.mjs').Place}
+ */
 export function targetPlace({ host, port }, connection) {
   const { url, origin } = insideOf(connection);
   const { protocol, host: server, pathname } = new URL(url);

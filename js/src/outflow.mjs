@@ -12,9 +12,15 @@ import { WireError } from './wire.mjs';
 
 /** @typedef {import('./frames.mjs').Bytes} Bytes */
 
-/** Bytes that wait for credit, and who is told when they have gone. @typedef {{ bytes: Uint8Array, taken: () => void }} Written */
+/**
+ * Bytes that wait for credit, and who is told when they have gone.
+ * @typedef {{ bytes: Uint8Array, taken: () => void }} Written
+ */
 
-/** A frame that went out, and where its bytes begin in this direction. @typedef {{ start: number, frame: Bytes }} Kept */
+/**
+ * A frame that went out, and where its bytes begin in this direction.
+ * @typedef {{ start: number, frame: Bytes }} Kept
+ */
 
 export class Outflow {
   #channel;
@@ -56,7 +62,10 @@ export class Outflow {
     return this.#end === 'received';
   }
 
-  /** @param {Uint8Array} bytes not to be changed before `taken` is called @param {() => void} taken there is room for more */
+  /**
+   * @param {Uint8Array} bytes not to be changed before `taken` is called
+   * @param {() => void} taken there is room for more
+   */
   write(bytes, taken) {
     this.#written.push({ bytes, taken });
     this.#writtenBytes += bytes.length;
@@ -72,10 +81,16 @@ export class Outflow {
     this.#heard = false;
   }
 
-  /** The other side has `received` and grants `limit`. @param {number} received @param {number} limit @throws {WireError} */
+  /**
+   * The other side has `received` and grants `limit`.
+   * @param {number} received
+   * @param {number} limit
+   * @throws {WireError}
+   */
   state(received, limit) {
     const most = this.#framed + (this.sent ? 1 : 0);
-    if (received < this.#received || received > most) throw new WireError('STATE counts what was not sent, or less than before');
+    if (received < this.#received || received > most)
+      throw new WireError('STATE counts what was not sent, or less than before');
     if (limit < this.#limit) throw new WireError('STATE takes credit back');
     this.#received = received;
     this.#limit = limit;

@@ -1,8 +1,8 @@
 // @ts-check
 /**
  * How many bytes of streams may wait in the socket: so few that an event behind them does not wait long, so many that
- * the network never runs dry. A socket that is found empty soon after it was filled may be given more the next time, one
- * that is still half full after a while is given less. Pure state.
+ * the network never runs dry. A socket that is found empty soon after it was filled may be given more the next time,
+ * one that is still half full after a while is given less. Pure state.
  */
 const LEAST_BYTES = 32 * 1024;
 const MOST_BYTES = 1024 * 1024;

@@ -9,18 +9,20 @@
  * @property {boolean} [noDelay] TCP_NODELAY: small pieces are sent at once; false unless said otherwise
  * @property {number} [keepAliveDelay] milliseconds without traffic before TCP asks whether the target is alive: from
  *   1000; none unless given
- * @property {number} [receiveBufferSize] bytes that the target may send ahead of the reader, 1 MiB unless said otherwise;
- *   the server has a limit of its own
+ * @property {number} [receiveBufferSize] bytes that the target may send ahead of the reader, 1 MiB unless said
+ *   otherwise; the server has a limit of its own
  * @property {number} [sendBufferSize] bytes that a writer may write before `ready` makes it wait, 64 KiB unless said
  *   otherwise
  * @property {number} [buffer] bytes that may wait behind send(), 16 MiB unless said otherwise; beyond it send() throws
  *   `buffer-full`
  * @property {import('./connection.mjs').ServerConnection | string | URL} [via] whose session carries it: a connection,
- *   or the URL of one that all connections to that URL share. Unless given it is that of the page's own program, or else
- *   `/.httpsocket/connect` on the page's server
+ *   or the URL of one that all connections to that URL share. Unless given it is that of the page's own program, or
+ *   else `/.httpsocket/connect` on the page's server
  */
 
-/** @typedef {TCPConnectionOptions & { receiveBufferSize: number, sendBufferSize: number, buffer: number }} CheckedTCPOptions */
+/**
+ * @typedef {TCPConnectionOptions & { receiveBufferSize: number, sendBufferSize: number, buffer: number }} CheckedTCPOptions
+ */
 
 /** The other side may send so many bytes ahead, and a message may be so large. */
 const DEFAULT_SIZES = Object.freeze({
@@ -48,13 +50,13 @@ export function checkedTarget(host, port) {
 /**
  * @param {TCPConnectionOptions} given
  * @returns {CheckedTCPOptions}
- * @throws {TypeError | DOMException} the latter, a NotSupportedError, for `dnsQueryType`: the server looks the target up
+ * @throws {TypeError | DOMException} the latter, a NotSupportedError, for `dnsQueryType`: the server looks it up
  */
 export function checkedTCPOptions(given) {
   if (typeof given !== 'object' || given === null) throw new TypeError('the options are an object');
   const { keepAliveDelay, via } = given;
   if (/** @type {any} */ (given).dnsQueryType !== undefined)
-    throw new DOMException('dnsQueryType: the server looks the target up, by both kinds of address', 'NotSupportedError');
+    throw new DOMException('dnsQueryType: the server looks for both kinds of address', 'NotSupportedError');
   if (keepAliveDelay !== undefined) checkNumber('keepAliveDelay', keepAliveDelay, LEAST_KEEP_ALIVE_MS);
   const sizes = { ...DEFAULT_SIZES };
   for (const name of /** @type {Array<keyof typeof DEFAULT_SIZES>} */ (Object.keys(sizes))) {

@@ -1,5 +1,7 @@
 // @ts-check
-/** `TCPConnection`: a TCP connection of this page, made by its server, which survives dropped connections as the session does. */
+/**
+ * `TCPConnection`: a TCP connection of this page, made by its server, which survives dropped connections as the session does.
+ */
 import { Bans } from './bans.mjs';
 import { insideOf, ServerLifecycleEvent } from './connection.mjs';
 import { bytesOf, Duplex } from './duplex.mjs';
@@ -97,7 +99,10 @@ export class TCPConnection extends HandlerTarget {
     );
   }
 
-  /** CONNECTING 0, OPEN 1, CLOSING 2 (disconnect() was called, or the target has ended it), CLOSED 3. @returns {number} */
+  /**
+   * CONNECTING 0, OPEN 1, CLOSING 2 (disconnect() was called, or the target has ended it), CLOSED 3.
+   * @returns {number}
+   */
   get readyState() {
     return this.#state;
   }
@@ -167,8 +172,8 @@ export class TCPConnection extends HandlerTarget {
   }
 
   /**
-   * Ends the connection: what was sent still arrives, nothing more is read. Before it is open, and with nothing sent, it
-   * is given up. `close` is fired when it is done.
+   * Ends the connection: what was sent still arrives, nothing more is read. Before it is open, and with nothing sent,
+   * it is given up. `close` is fired when it is done.
    * @throws {DOMException} InvalidStateError if the page has a stream of it locked
    */
   disconnect() {

@@ -102,7 +102,8 @@ function actor(world, random) {
   const target = () => {
     const there = world.server.all.find(({ request }) => request.port === index + 1);
     if (!there) return;
-    if (there.taken !== Infinity && random() < 0.5) there.take(Math.min(there.taken, there.got.length) + Math.floor(random() * 4000));
+    if (there.taken !== Infinity && random() < 0.5)
+      there.take(Math.min(there.taken, there.got.length) + Math.floor(random() * 4000));
     if (at.down < down.length) there.write(down.subarray(at.down, (at.down += Math.floor(random() * 3000))));
     else if (!serverEnding) {
       serverEnding = true;
@@ -163,7 +164,7 @@ for (const round of [1, 2, 3, 4]) {
   });
 }
 
-test('nothing is sent before a connection; then OPEN, with credit at once, and bytes after the other side has granted', () => {
+test('nothing is sent before a connection; then OPEN with credit, and bytes once the other side has granted', () => {
   const world = new World();
   const { channel, told } = world.open({ window: 1234 });
   channel.write(Buffer.from('hello'), nothing);
@@ -233,7 +234,8 @@ test('streams take turns: a small one waits for no large one', () => {
     frames++;
   }
   assert.ok(frames < 40, `${frames} frames before it`);
-  const [least, most] = [Math.min, Math.max].map((f) => f(...world.server.all.slice(0, 4).map(({ got }) => got.length)));
+  const got = world.server.all.slice(0, 4).map((stream) => stream.got.length);
+  const [least, most] = [Math.min(...got), Math.max(...got)];
   assert.ok(most - least <= 131_072, `${least} to ${most} bytes`);
 });
 

@@ -56,7 +56,8 @@ const codeOf = (promise) => promise.then(
 
 test('it asks for what the options say, and opened tells both ends of it', async () => {
   const world = makeWorld();
-  const t = new TCPConnection('imap.b.example', 993, { via: world.c, secure: true, noDelay: true, keepAliveDelay: 5000 });
+  const options = { via: world.c, secure: true, noDelay: true, keepAliveDelay: 5000 };
+  const t = new TCPConnection('imap.b.example', 993, options);
   assert.equal(t.readyState, TCPConnection.CONNECTING);
   await world.settle();
   const { readable, writable, ...rest } = await t.opened;
@@ -95,7 +96,8 @@ test('arguments that make no sense throw at once, and ask nothing', async () => 
     [['b.example', 7, { via, sendBufferSize: -1 }], TypeError],
     [['b.example', 7, { via, dnsQueryType: 'ipv4' }], { name: 'NotSupportedError' }],
   ];
-  for (const [args, error] of cases) assert.throws(() => new TCPConnection(...args), error, JSON.stringify(args.slice(0, 2)));
+  for (const [args, error] of cases)
+    assert.throws(() => new TCPConnection(...args), error, JSON.stringify(args.slice(0, 2)));
   await world.settle();
   assert.deepEqual(world.streams.all, []);
 });
@@ -118,7 +120,7 @@ test('a refusal rejects opened and closed with its token, and fires error and cl
   assert.equal(t.readyState, TCPConnection.CLOSED);
 });
 
-test('who was refused does not ask again before the time is over, by no tab; another target and another gateway are free', async () => {
+test('who was refused does not ask again before the time is over, by no tab; another target is free', async () => {
   const world = makeWorld();
   world.streams.onopen = (stream) => stream.reset({ reason: 'script-denied', retryAfter: 60 });
   await world.settle();
@@ -424,7 +426,8 @@ test('disconnect before it is open gives it up', async () => {
   world.streams.onopen = () => {};
   const t = world.tcp();
   const events = [];
-  for (const name of ['open', 'error', 'close']) t.addEventListener(name, ({ type, code }) => events.push([type, code]));
+  for (const name of ['open', 'error', 'close'])
+    t.addEventListener(name, ({ type, code }) => events.push([type, code]));
   await world.settle();
   t.disconnect();
   await world.settle();
