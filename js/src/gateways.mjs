@@ -36,15 +36,15 @@ export function findGateway(via) {
 }
 
 /**
- * The place of a target, for bans: what one gateway refuses another may allow.
+ * The place of a target, for bans: what one server refuses another may allow.
  * @param {{ host: string, port: number }} target
  * @param {ServerConnection} connection
  * @returns {import('./bans.mjs').Place}
  */
 export function targetPlace({ host, port }, connection) {
   const { url, origin } = insideOf(connection);
-  const { protocol, host: server, pathname } = new URL(url);
-  return { origin: origin ?? '', target: `tcp://${host.toLowerCase()}:${port} ${protocol}//${server}`, path: pathname };
+  const { protocol, host: server } = new URL(url);
+  return { origin: origin ?? '', target: `tcp://${host.toLowerCase()}:${port} ${protocol}//${server}`, path: '/' };
 }
 
 /** @returns {Gateway} */
