@@ -5,8 +5,8 @@
 
 enum {
     STREAM_WINDOW = 1 << 20,
-    WIRE_QUEUED_MAX = 65536,    /* a message waits behind no more */
-    KERNEL_UNSENT_MAX = 131072, /* nor behind more of it */
+    WIRE_QUEUED_MAX = 65536,   /* a message waits behind no more */
+    KERNEL_UNSENT_MAX = 65536, /* nor behind more in the kernel */
     TELL_MS = 250
 };
 

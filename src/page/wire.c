@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 #define WS_REASON_MAX     123
-#define KERNEL_UNSENT_MAX 131072 /* of a WebSocket with byte streams */
+#define KERNEL_UNSENT_MAX 65536 /* of a WebSocket with byte streams: more carries no more */
 
 struct page_wire {
     struct session_wire wire;
