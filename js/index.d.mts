@@ -6,6 +6,8 @@ export type { End } from './types/ends.mjs';
 export type { CallOptions } from './types/calls.mjs';
 export type { Handler } from './types/handlers.mjs';
 export type { EventHandler } from './types/target.mjs';
+export type { ProgramStream, ProgramStreamOptions } from './types/program-stream.mjs';
+export type { UploadOptions } from './types/upload.mjs';
 export type { CloseDetail, ServerConnectionOptions } from './types/connection.mjs';
 export type { TCPConnectionOptions } from './types/tcp-options.mjs';
 export type { TCPConnectionOpenInfo } from './types/tcp.mjs';

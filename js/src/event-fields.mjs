@@ -53,7 +53,9 @@ const FIELDS = {
 };
 
 /** What of a secret control is told only to who asks for it by name. */
-const SECRET = new Set(['value', 'data', 'key', 'code', 'keyCode', 'charCode', 'which', 'text', 'html', 'selection']);
+const SECRET = new Set(
+  'value checked selected validation data key code keyCode charCode which text html selection'.split(' '),
+);
 
 /** @param {string} name */
 export function isField(name) {
@@ -68,7 +70,7 @@ export function isField(name) {
  */
 export function tell(heard, byName, problem) {
   const told = Object.create(null);
-  const hides = !byName && heard.secrets.has(heard.control);
+  const hides = !byName && heard.secrets.has(heard.control ?? heard.source);
   for (const name of heard.fields) {
     if (name.startsWith('form.') || (hides && isHidden(name, heard.event))) continue;
     try {

@@ -12,7 +12,6 @@ const TARGETS = {
   screen: () => window.screen,
   'screen.orientation': () => window.screen.orientation,
   'document.fonts': () => document.fonts,
-  'document.timeline': () => document.timeline,
   navigation: () => own('navigation'),
   cookieStore: () => own('cookieStore'),
   speechSynthesis: () => own('speechSynthesis'),

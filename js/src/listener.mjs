@@ -54,14 +54,14 @@ export class DomListener {
     const { secrets } = this.#owner;
     const source = path[0];
     const control = controlOf(path.slice(0, place + 1));
-    if (keys && ((secrets.has(control) && writesText(event)) || !isOneOf(event, keys))) return false;
+    if (keys && ((secrets.has(control ?? source) && writesText(event)) || !isOneOf(event, keys))) return false;
     if (prevent) event.preventDefault();
     const element = select === null && target === null ? source : path[place];
     const all = fields ?? [...fieldsOf(event, element), ...(files ? ['files'] : [])];
     const heard = { event, element, source, control, secrets, fields: all };
     const data = tell(heard, fields !== null, (field, error) => this.#owner.problem(this, problemOf(field, error)));
     // Now: a drop shows its files no longer than it takes.
-    const sent = files ? [...(fileListOf(event, control) ?? [])] : [];
+    const sent = files && data.files ? [...(fileListOf(event, control) ?? [])] : [];
     this.#rhythm.offer(control ?? element, { data, sent });
     return true;
   }

@@ -80,7 +80,11 @@ export class Listening {
     listener.close();
     root.delete(listener);
     this.#listeners.delete(identityOf(options));
-    if (root.isIdle) this.#roots.get(options.object ?? window)?.delete(options.on);
+    if (!root.isIdle) return;
+    const at = options.object ?? window;
+    const roots = this.#roots.get(at);
+    roots?.delete(options.on);
+    if (roots?.size === 0) this.#roots.delete(at);
   }
 
   /** @param {import('./listen-options.mjs').ListenOptions} options */
@@ -171,5 +175,10 @@ function named(data, run) {
 
 /** @param {any} error @param {{ on?: any, as?: any }} options */
 function withMore(error, { on, as }) {
-  return Object.assign(error, { more: { on, as, ...error.more } });
+  return Object.assign(error, { more: { on: shortText(on), as: shortText(as), ...error.more } });
+}
+
+/** @param {any} value of a listener, perhaps of a wrong one */
+function shortText(value) {
+  return typeof value === 'string' ? value.slice(0, 128) : undefined;
 }

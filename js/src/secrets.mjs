@@ -18,13 +18,13 @@ export class Secrets {
     this.#observer.observe(document, { subtree: true, attributes: true, attributeFilter, attributeOldValue: true });
   }
 
-  /** @param {any} element or null */
+  /** @param {any} element a control, or where something happened */
   has(element) {
-    if (!element) return false;
+    if (element.nodeType !== 1) return false;
     this.#note(this.#observer.takeRecords());
     if (element.type === 'password') this.#passwords.add(element);
     const told = element.getAttribute('autocomplete') ?? '';
-    return this.#passwords.has(element) || AUTOCOMPLETE.test(told) || element.closest('[data-hs-secret]') !== null;
+    return this.#passwords.has(element) || AUTOCOMPLETE.test(told) || isInSecret(element);
   }
 
   close() {
@@ -36,4 +36,11 @@ export class Secrets {
     for (const { target, oldValue } of changes)
       if (oldValue?.toLowerCase() === 'password') this.#passwords.add(/** @type {Element} */ (target));
   }
+}
+
+/** Also from within a shadow tree. @param {any} element */
+function isInSecret(element) {
+  for (let at = element; at; at = at.parentElement ?? at.getRootNode().host)
+    if (at.hasAttribute('data-hs-secret')) return true;
+  return false;
 }

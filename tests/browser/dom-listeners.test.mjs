@@ -236,6 +236,22 @@ for (const name of browserNames) {
         assert.equal(heard.at(-1)[0], 'enter');
       });
 
+      test('nor what is chosen there, nor in a custom element that hides its field', async () => {
+        await p.open('<select name="month" autocomplete="cc-exp-month"><option>01<option>02</select><label data-hs-secret><input type="checkbox" name="ill"></label><my-field type="password"></my-field>',
+          { on: ['change', 'input', 'click'] }, { on: 'keydown' });
+        await page.select('select', '02');
+        await page.click('[name=ill]');
+        await p.run(() => {
+          const field = document.querySelector('my-field');
+          field.type = 'password';
+          const inside = field.attachShadow({ mode: 'closed' }).appendChild(document.createElement('input'));
+          inside.dispatchEvent(new KeyboardEvent('keydown', { key: 'x', code: 'KeyX', bubbles: true, composed: true }));
+        });
+        const heard = await p.heard();
+        assert.ok(heard.length >= 4);
+        for (const [, data] of heard) for (const field of ['value', 'checked', 'selected', 'key', 'code']) assert.ok(!(field in data), JSON.stringify(data));
+      });
+
       test('unless the program asks for it by name', async () => {
         await p.open(fields, { on: 'input', select: '[name=pw]', fields: ['value', 'data'] }, { on: 'submit', prevent: true, fields: ['form.card'] });
         await page.type('[name=pw]', 'a');
