@@ -1,6 +1,7 @@
 #include "admin/publish.h"
 
-#include "proto/json_walk.h"
+#include "admin/publish_events.h"
+#include "proto/json.h"
 #include "proto/topic.h"
 
 #include <stdio.h>
@@ -90,46 +91,20 @@ static void put_result(const struct item *item, const struct topic_publication *
                     SLICE_ARG(hub_answer_token(item->answer)), hub_answer_text(item->answer));
 }
 
-/* The events of the body, one after the other. */
-struct reading {
-    struct slice rest; /* of an array */
-    bool several, over;
-};
-
-static struct reading read_job(const struct job *job)
-{
-    struct reading r = {.rest = text_slice(&job->body)};
-    struct slice items;
-    r.several = json_walk_array(r.rest, &items);
-    if (r.several)
-        r.rest = items;
-    return r;
-}
-
-static bool next_event(struct reading *r, struct slice *ret)
-{
-    if (r->several)
-        return json_next_item(&r->rest, ret);
-    *ret = r->rest;
-    bool first = !r->over;
-    r->over = true;
-    return first;
-}
-
 /* It has been read before: nothing is wrong with it. */
-static bool next_publication(struct reading *r, struct topic_publication *ret)
+static bool next_publication(struct publish_events *events, struct topic_publication *ret)
 {
     struct slice json;
     const char *why;
-    return next_event(r, &json) && topic_parse_publish(json, ret, &why);
+    return publish_events_next(events, &json) && topic_parse_publish(json, ret, &why);
 }
 
 static void put_results(const struct job *job, struct text *out)
 {
-    struct reading reading = read_job(job);
+    struct publish_events events = publish_events_of(text_slice(&job->body));
     struct topic_publication what;
     text_put(out, job->several ? SLICE_LITERAL("[") : SLICE_NONE);
-    for (size_t i = 0; i < job->count && next_publication(&reading, &what); i++) {
+    for (size_t i = 0; i < job->count && next_publication(&events, &what); i++) {
         text_put(out, i ? SLICE_LITERAL(",\n") : SLICE_NONE);
         put_result(&job->items[i], &what, out);
     }
@@ -186,16 +161,18 @@ static const struct hub_client_ops client_ops = {.on_answer = on_answer};
 /* One more for each event while they are handed over, so that the last answer is not the end. */
 static void publish_all(struct job *job)
 {
-    struct reading reading = read_job(job);
+    struct publish_events events = publish_events_of(text_slice(&job->body));
     struct topic_publication what;
     job->waits = job->count + 1;
     list_append(&job->publish->jobs, &job->node);
-    for (size_t i = 0; i < job->count && next_publication(&reading, &what); i++) {
+    for (size_t i = 0; i < job->count && next_publication(&events, &what); i++) {
         struct item *item = &job->items[i];
         item->job = job;
-        item->answer = hub_publish(job->publish->client, &what, true, item);
-        if (item->answer != HUB_DONE)
-            job->waits--;
+        enum hub_answer refused = hub_publish(job->publish->client, &what, true, item);
+        if (refused == HUB_DONE)
+            continue; /* on_answer tells, or has told */
+        item->answer = refused;
+        job->waits--;
     }
     if (--job->waits == 0)
         answer(job);
@@ -217,21 +194,6 @@ static bool check_rate(struct job *job)
     return true;
 }
 
-/* Line ends between the values of JSON become blanks; those inside a string are no JSON and stay. */
-static void put_on_one_line(struct text *json)
-{
-    bool in_string = false;
-    for (size_t i = 0; i < json->len; i++) {
-        char *c = &json->ptr[i];
-        if (in_string && *c == '\\')
-            i++;
-        else if (*c == '"')
-            in_string = !in_string;
-        else if (!in_string && (*c == '\n' || *c == '\r'))
-            *c = ' ';
-    }
-}
-
 static bool refuse_event(struct job *job, enum publish_result result, const char *why)
 {
     char text[256];
@@ -243,11 +205,11 @@ static bool refuse_event(struct job *job, enum publish_result result, const char
 /* Counts the events. False, and the request is answered, unless each can be published. */
 static bool check_events(struct job *job)
 {
-    struct reading reading = read_job(job);
+    struct publish_events events = publish_events_of(text_slice(&job->body));
     struct slice json;
     size_t message_max = job->publish->hub->config->message_max;
-    job->several = reading.several;
-    while (next_event(&reading, &json)) {
+    job->several = events.several;
+    while (publish_events_next(&events, &json)) {
         struct topic_publication what;
         const char *why;
         if (!topic_parse_publish(json, &what, &why))
@@ -262,7 +224,7 @@ static bool check_events(struct job *job)
 static void on_body_end(struct exchange *x)
 {
     struct job *job = x->owner;
-    put_on_one_line(&job->body);
+    publish_put_on_one_line(&job->body);
     if (job->body.failed) {
         job_refuse(job, PUBLISH_BUSY, "out of memory");
         return;
