@@ -77,6 +77,10 @@ const conversations = {
     assert.deepEqual(answers, ['+3 2', '+3 1', '=3']);
     await client.next(/^tick$/);
   },
+  async shared(client) {
+    client.send('say "hei"');
+    assert.match(await client.next(), /^said \["[^"]+","hei"\]$/);
+  },
   async click(client, answer) {
     assert.match(answer.body, /<button id="test">&lt;Frode&gt;<\/button>/);
     const listen = JSON.parse((await client.next(/^\.listen /)).slice(8));
