@@ -7,7 +7,7 @@
  * is written in spite of that is kept for it, up to shared_page_max, and then its session ends. The
  * process is never made to wait for one page, since all the others would wait too.
  */
-#include "page/member.h"
+#include "page/shared.h"
 
 #include "base/log.h"
 #include "base/utf8.h"

@@ -1,6 +1,6 @@
 /* page.c - the life of one page: made for a request, settled whenever something of it ended, freed
  * once nobody holds it. */
-#include "page/member.h"
+#include "page/shared.h"
 
 #include "base/log.h"
 

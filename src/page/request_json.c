@@ -1,6 +1,6 @@
 /* request_json.c - a request as one JSON object: what the environment is to a program of its own
  * (environment.h), `.join` is to a shared one. */
-#include "page/member.h"
+#include "page/shared.h"
 
 #include "page/environment.h"
 #include "page/json_text.h"

@@ -12,7 +12,7 @@ for (const name of browserNames) {
     let browser, server, page;
 
     before(async () => {
-      server = await startServer({ root: path.join(REPO, 'examples') });
+      server = await startServer({ root: path.join(REPO, 'examples'), args: ['--stdio-files', '/lines'] }); // as `make run` does
       browser = await launch(name);
       page = await browser.newPage();
     });
@@ -148,6 +148,38 @@ for (const name of browserNames) {
       await shows('#state', /You won|That was a mine/);
       await page.click('#new');
       await shows('#state', /14 mines left/);
+    });
+
+    test('chat.py: one process for all pages, and what one says all in its room hear', async () => {
+      const reads = (where, selector, pattern) => // also in a tab behind another one, which draws no frames
+        where.waitForFunction((s, p) => new RegExp(p).test(document.querySelector(s)?.textContent), { timeout: 20_000, polling: 50 }, selector, pattern.source);
+      await page.goto(`${server.url}/chat/kitchen`);
+      await reads(page, '#here', /^1$/);
+      const other = await browser.newPage();
+      await other.goto(`${server.url}/chat/kitchen`);
+      await reads(page, '#here', /^2$/);
+      await other.type('input', 'Is anybody <here>?');
+      await other.keyboard.press('Enter');
+      await reads(page, '#lines', /^Is anybody <here>\?$/);
+      await picture(other, BUILD, `${name}-chat`);
+      await other.goto(`${server.url}/chat/hall`);
+      await reads(other, '#here', /^1$/);
+      await page.goto(`${server.url}/chat/kitchen`);
+      await reads(page, '#lines', /^Is anybody <here>\?$/); // the room remembers
+      assert.equal(await other.$eval('#lines', (element) => element.textContent), '');
+      await other.close();
+    });
+
+    test('lines/sum: a program that knows nothing of us has a page to try it with', async () => {
+      await page.bringToFront();
+      await page.goto(`${server.url}/lines/sum`);
+      await page.type('input', '40');
+      await page.keyboard.press('Enter');
+      await shows('pre', /^in all 40\n$/);
+      await page.type('input', 'two');
+      await page.keyboard.press('Enter');
+      await shows('pre', /not a number: two\n$/);
+      await picture(page, BUILD, `${name}-lines`);
     });
 
     test('board.py: what one draws the others see as it is drawn, and who comes later sees it too', async () => {

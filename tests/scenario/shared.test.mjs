@@ -340,7 +340,7 @@ describe('who is slower', () => {
 
   test('all together have a bound as well: the one with most goes', async () => {
     const server = await start([...BOUNDS, '--shared-page-max', '1G', '--shared-max', '4M']);
-    const slow = await Promise.all([paused(server), paused(server), paused(server)]);
+    const slow = [await paused(server), await paused(server), await paused(server)]; // in this order the program writes to them
     slow[0].ws.resume();
     slow[0].send('flood {"count":10,"size":5000}');
     for (let i = 0; i < 10; i++) await slow[0].next(/^flood/);
