@@ -17,11 +17,12 @@ PAGE = """<!doctype html>
 <link rel="stylesheet" href="style.css">
 <style>
   table { table-layout: fixed; }
-  .n { text-align: right; }
+  .n, th:nth-child(3), th:nth-child(4) { text-align: right; }
+  th:last-child { width: 14rem; }
   th button { border: none; background: none; color: var(--accent); padding: 0; font-weight: 600; }
   tbody tr { cursor: pointer; }
   tbody tr:hover, tr.open { background: var(--tint); }
-  td button { padding: .1rem .7rem; }
+  td button { padding: 0 .7rem; line-height: 1.5rem; }
   td input { font: inherit; width: 100%%; text-align: right; color: inherit; background: var(--paper); border: 1px solid var(--line); border-radius: 6px; }
   td input[aria-invalid="true"] { border-color: #c0392b; }
 </style>
