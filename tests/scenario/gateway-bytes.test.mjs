@@ -108,7 +108,7 @@ describe('a TCPConnection', () => {
     let seed = 20261123;
     const below = (n) => ((seed = (seed * 1103515245 + 12345) & 0x7fffffff), seed % n);
     let links = 0;
-    proxy.plan(() => (++links % 2 ? { downAfter: 200000 + below(2 * MIB) } : { upAfter: 200000 + below(2 * MIB) }));
+    proxy.plan(() => (++links % 2 ? { downAfter: 100000 + below(MIB) } : { upAfter: 100000 + below(MIB) }));
     const { client, streams, welcome } = await gateway.page({ via: proxy.port });
     const down = createHash('sha256');
     let got = 0, tail = '';
