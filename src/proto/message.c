@@ -213,9 +213,10 @@ enum parse_status message_parse_line(struct slice in, size_t seen, size_t max_by
     if (slice_ends_with(line, SLICE_LITERAL("\r")))
         line.len--;
     if (!announces_bytes(line)) {
+        if (line.len > max_bytes)
+            return bad(ret, "a message that is too long");
         *used = lf + 1;
-        return line.len > max_bytes ? bad(ret, "a message that is too long")
-                                    : message_parse_text(line, ret);
+        return message_parse_text(line, ret);
     }
     if (parse_announcement(line, max_bytes, ret, &len) == PARSE_BAD)
         return PARSE_BAD;

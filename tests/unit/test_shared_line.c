@@ -50,7 +50,7 @@ static void the_limit_is_for_the_message_alone(void **state)
     (void)state;
     assert_int_equal(parse("@aaaaaaaaaaaaaaaaaaaaaaaa abc 1234\n", 8), PARSE_OK);
     assert_int_equal(parse("@a abc 12345\n", 8), PARSE_BAD);
-    assert_int_equal(used, 13);
+    assert_int_equal(used, 0); /* wherever it is cut: its end need not have come */
 }
 
 /* The session can fail alone. */
