@@ -100,7 +100,8 @@ export class TCPConnection extends HandlerTarget {
   }
 
   /**
-   * CONNECTING 0, OPEN 1, CLOSING 2 (disconnect() was called, or the target has ended it), CLOSED 3.
+   * CONNECTING 0, OPEN 1, CLOSING 2 (disconnect() was called, the target has ended it, or it was refused a short while
+   * ago), CLOSED 3.
    * @returns {number}
    */
   get readyState() {
@@ -201,6 +202,7 @@ export class TCPConnection extends HandlerTarget {
   #connect() {
     const held = this.#bans.held(this.#place);
     if (held) {
+      this.#state = TCPConnection.CLOSING;
       this.#gateway.release();
       return Promise.reject(this.#failed({ ...held, message: `refused a short while ago: ${held.reason}` }));
     }
@@ -284,6 +286,7 @@ export class TCPConnection extends HandlerTarget {
 
   /** Delivers what was written, and reads no more. */
   #shut() {
+    if (this.#state >= TCPConnection.CLOSING) return;
     const { readable, writable } = /** @type {Duplex} */ (this.#duplex);
     this.#state = TCPConnection.CLOSING;
     const ignore = () => {}; // what it comes to is told by `closed`

@@ -136,6 +136,11 @@ test('who was refused does not ask again before the time is over, by no tab; ano
     assert.deepEqual([error.code, error.retryAfter], ['script-denied', 40]);
   }
   assert.equal(world.streams.all.length + tab.streams.all.length, 1, 'nobody was asked');
+  const used = world.tcp(); // as if nothing were against it
+  used.onread = () => {};
+  assert.throws(() => used.send('x'), { code: 'closed' });
+  used.disconnect();
+  assert.equal(await codeOf(used.close()), 'script-denied');
   const other = new TCPConnection('b.example', 8, { via: tab.c });
   await tab.settle();
   assert.ok(await other.opened);
@@ -408,6 +413,20 @@ test('the target ends: in the simple interface that is the end of both direction
   assert.ok(target().gotEnd);
   assert.deepEqual(names(), ['open', 'close']);
   assert.equal(streams.live, 0);
+});
+
+test('reading by events and writing by a stream: when both are over it is closed, and stays so', async () => {
+  const { target, settle, t, info, names } = await openWorld();
+  t.onread = () => {};
+  const writer = info.writable.getWriter();
+  writer.close();
+  await settle();
+  writer.releaseLock();
+  target().end();
+  await settle();
+  await t.closed;
+  await turn();
+  assert.deepEqual([t.readyState, names().at(-1)], [TCPConnection.CLOSED, 'close']);
 });
 
 test('send() is limited by buffer: what does not fit throws and is not sent', async () => {
