@@ -5,9 +5,9 @@
  * one that is still half full after a while is given less. Pure state.
  */
 const LEAST_BYTES = 32 * 1024;
-const MOST_BYTES = 1024 * 1024;
+const MOST_BYTES = 256 * 1024;
 /** An event may wait about so long behind what is in the socket. */
-const PATIENCE_MS = 50;
+const PATIENCE_MS = 20;
 
 export class Room {
   #most = LEAST_BYTES * 2;
