@@ -76,7 +76,6 @@ describe('limits', { concurrency: true }, () => {
     while (!over) {
       await busy.write('x');
       await busy.read(1);
-      await new Promise((resolve) => setTimeout(resolve, 50));
     }
     assert.equal((await idle.closed).reason, 'idle-timeout');
     await busy.write('y');
