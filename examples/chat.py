@@ -1,12 +1,10 @@
 #!/usr/bin/env python3
 """A chat: one process for all its pages, and the rooms are its variables. http://localhost:8080/chat/kitchen is a room, and so is any other path below."""
-import json
-import socket
+import asyncio
 
-PAGE = """Content-Type: text/html; charset=utf-8
-Content-Security-Policy: default-src 'self'
+from httpsocket.aio import Pages
 
-<!doctype html>
+PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <title>Chat</title>
@@ -22,62 +20,50 @@ Content-Security-Policy: default-src 'self'
 """
 KEPT = 50
 
-fd = socket.socket(fileno=3)
-rooms = {}  # name: {"here": {session}, "lines": [text]}
-room_of = {}
+
+class Room:
+    def __init__(self):
+        self.here = set()  # pages
+        self.lines = []
+
+    def send(self, name, data):
+        for page in self.here:
+            page.send(name, data)
 
 
-def send(session, name, *data):
-    text = "".join(" " + json.dumps(value) for value in data)
-    fd.sendall(f"@{session} {name}{text}\n".encode())
+pages = Pages()
+rooms = {}  # by name
 
 
-def to_all(room, name, data):
-    for session in room["here"]:
-        send(session, name, data)
+@pages.page
+def make(page):
+    if page.request.method not in ("GET", "HEAD"):
+        page.refuse(405, "only GET")
+    page.room = rooms.setdefault(page.request.path_info or "/", Room())
+    page.show(PAGE, headers={"Content-Security-Policy": "default-src 'self'"})
 
 
-def join(session, request):
-    if request["method"] not in ("GET", "HEAD"):
-        send(session, ".answer", "Status: 405 Method Not Allowed\nContent-Type: text/plain\n\nonly GET\n")
-    elif request["page"]:
-        send(session, ".answer", PAGE)
-    send(session, ".answer")
-    room_of[session] = rooms.setdefault(request["pathInfo"] or "/", {"here": set(), "lines": []})
+@pages.attached
+def attached(page, info):
+    page.room.here.add(page)
+    if not info["resumed"]:
+        page.send("history", page.room.lines)
+    page.room.send("here", len(page.room.here))
 
 
-def attach(session, resumed):
-    room = room_of[session]
-    room["here"].add(session)
-    if not resumed:
-        send(session, "history", room["lines"])
-    to_all(room, "here", len(room["here"]))
+@pages.left
+def left(page):
+    if room := getattr(page, "room", None):
+        room.here.discard(page)
+        room.send("here", len(room.here))
 
 
-def leave(session):
-    room = room_of.pop(session, None)
-    if room and session in room["here"]:
-        room["here"].discard(session)
-        to_all(room, "here", len(room["here"]))
-
-
-def say(session, text):
-    room = room_of[session]
+@pages.on("say")
+def say(page, text):
     if isinstance(text, str) and text.strip():
         line = text.strip()[:500]
-        room["lines"] = [*room["lines"], line][-KEPT:]
-        to_all(room, "said", line)
+        page.room.lines = [*page.room.lines, line][-KEPT:]
+        page.room.send("said", line)
 
 
-fd.sendall(b".shared\n")
-for line in fd.makefile(encoding="utf-8", newline="\n"):
-    session, name, data = (line[1:].rstrip("\n").split(" ", 2) + ["null"])[:3]
-    value = json.loads(data) if data[:1] != "@" else None
-    if name == ".join":
-        join(session, value)
-    elif name == ".attach":
-        attach(session, value["resumed"])
-    elif name == ".leave":
-        leave(session)
-    elif name == "say":
-        say(session, value)
+asyncio.run(pages.run())

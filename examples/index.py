@@ -31,6 +31,7 @@ PAGE = """<!doctype html>
   <li><a href="board.py">A board</a><br><span class="soft">shared by all who have it open</span></li>
   <li><a href="files.py">Files</a><br><span class="soft">dropped on the page, read by the program</span></li>
   <li><a href="machine.py">The machine, live</a><br><span class="soft">load, memory and processes as charts</span></li>
+  <li><a href="chat.py">A chat</a><br><span class="soft">one process for all its pages</span></li>
   <li><a href="mines.py">Mines</a><br><span class="soft">a game that is nothing but the program's variables</span></li>
 </ul>
 

@@ -134,6 +134,28 @@ for (const name of browserNames) {
       await picture(page, BUILD, `${name}-machine`);
     });
 
+    test('chat.py: one process lets all its pages talk, and shows who comes later what was said', async () => {
+      await open('chat.py');
+      await shows('#here', /^1$/);
+      const other = await browser.newPage();
+      await other.goto(`${server.url}/chat.py`);
+      await page.bringToFront(); // a page behind another draws nothing, and waiting is by frames
+      await shows('#here', /^2$/);
+      await page.type('[name=text]', 'Hello <all>');
+      await page.keyboard.press('Enter');
+      await shows('#lines', /Hello <all>/);
+      await picture(page, BUILD, `${name}-chat`);
+      await other.bringToFront();
+      await other.waitForFunction(() => /Hello <all>/.test(document.querySelector('#lines').textContent));
+      await other.goto(`${server.url}/chat.py/elsewhere`);
+      await other.waitForFunction(() => document.querySelector('#here').textContent === '1');
+      assert.equal(await other.$eval('#lines', (element) => element.textContent), '');
+      await other.goto(`${server.url}/chat.py`);
+      await other.waitForFunction(() => /Hello <all>/.test(document.querySelector('#lines').textContent));
+      await other.close();
+      await page.bringToFront();
+    });
+
     test('mines.py keeps the game to itself', async () => {
       await open('mines.py');
       await shows('#state', /14 mines left/);

@@ -47,7 +47,7 @@ class Connection:
 
     def post(self, line: bytes) -> None:
         if self.at_end:
-            raise Ended
+            return
         if not self._writer:
             self._early.append(line)
         elif self._writer.transport.get_write_buffer_size() > OUT_MAX:
@@ -57,6 +57,8 @@ class Connection:
 
     async def drain(self) -> None:
         await self.connect()
+        if self.at_end:
+            raise Ended
         assert self._writer
         try:
             async with self._draining:

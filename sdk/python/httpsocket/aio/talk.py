@@ -108,10 +108,12 @@ class Talk(Commands):
             stream._inbox.put(None)
 
     def _post(self, head: str, data: Any = NOTHING) -> Room:
-        if self._over:
-            raise Ended
-        self._connection.post(line(self._lead + head, data))
+        whole = line(self._lead + head, data)
+        if not self._over:
+            self._connection.post(whole)
         return Room(self)
 
     async def _wait_for_room(self) -> None:
         await self._connection.drain()
+        if self._over:
+            raise Ended
