@@ -56,7 +56,8 @@ enum parse_status message_parse_binary(struct slice data, struct message *ret);
  * PARSE_MORE: *want is how many bytes it takes at least, as far as is known. PARSE_BAD: `why`; so
  * is a text that is no valid UTF-8, or a message (head, one byte, body) above `max_bytes`; *used is
  * the length of the line if that is within the limit and announces no bytes, and 0 otherwise: then
- * where it ends depends on what has come, or can't be known. A program's CR before LF counts as part of the line end. */
+ * where it ends depends on what has come, or can't be known. A program's CR before LF counts as
+ * part of the line end. */
 enum parse_status message_parse_line(struct slice in, size_t seen, size_t max_bytes, size_t *used,
                                      size_t *want, struct message *ret);
 
