@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A form whose program does something to it on every key: ?do=html renders the form again with what it has heard, ?do=upper makes the value
-capitals, as an answer to the value that it has heard. An <output> says how many keys have been answered."""
+"""A form whose program does something to it on every key: ?do=html renders the form again with what it has heard, ?do=shout the same in
+capitals, ?do=upper makes the value capitals, as an answer to the value that it has heard. An <output> says how many keys have been answered."""
 import html
 import json
 import os
@@ -33,8 +33,8 @@ with open(3, encoding="utf-8", newline="\n") as events, open(3, "w", encoding="u
             continue
         value = json.loads(body)
         heard += 1
-        if todo == "html":
-            update = {"select": "form", "html": form(value, heard)}
+        if todo in ("html", "shout"):
+            update = {"select": "form", "html": form(value if todo == "html" else value.upper(), heard)}
         else:
             update = [{"select": "[name=field]", "properties": {"value": value.upper()}, "was": value}, {"select": "output", "text": heard}]
         page.write(f".dom {json.dumps(update)}\n")
