@@ -2,6 +2,7 @@
 
 #include "http/conditions.h"
 #include "http/date.h"
+#include "http/encodings.h"
 #include "http/ranges.h"
 
 #include <fcntl.h>
@@ -263,19 +264,23 @@ void static_answer(struct exchange *x, struct site_found *found)
         close(a.fd);
 }
 
-void static_answer_bytes(struct exchange *x, struct slice body, struct slice type,
-                         struct slice etag)
+void static_answer_bytes(struct exchange *x, const struct static_bytes *bytes)
 {
+    bool gzip = bytes->gzip.len > 0 && accepts_encoding(x->request, SLICE_LITERAL("gzip"));
+    struct slice body = gzip ? bytes->gzip : bytes->body;
+    struct slice etag = gzip ? bytes->gzip_etag : bytes->etag;
     struct representation is = {.etag = etag, .modified = -1, .now = (int64_t)time(NULL)};
     struct http_header headers[] = {
         {SLICE_LITERAL("ETag"), etag},
         {SLICE_LITERAL("Cache-Control"), SLICE_LITERAL("no-cache")},
-        {SLICE_LITERAL("Content-Type"), type},
+        {SLICE_LITERAL("Vary"), SLICE_LITERAL("Accept-Encoding")},
+        {SLICE_LITERAL("Content-Type"), bytes->type},
         {SLICE_LITERAL("X-Content-Type-Options"), SLICE_LITERAL("nosniff")},
+        {SLICE_LITERAL("Content-Encoding"), SLICE_LITERAL("gzip")},
     };
-    if (!is_read(x) || !passes(x, &is, headers, 2))
+    if (!is_read(x) || !passes(x, &is, headers, 3))
         return;
-    exchange_respond(x, 200, SLICE_NONE, headers, 4, body.len);
+    exchange_respond(x, 200, SLICE_NONE, headers, gzip ? 6 : 5, body.len);
     exchange_write(x, body);
     exchange_end(x);
 }

@@ -239,8 +239,13 @@ static void an_aborted_download_leaves_nothing_open(void **state)
 static void handle_bytes(struct exchange *x)
 {
     seen.x = NULL;
-    static_answer_bytes(x, SLICE_LITERAL("var x;"), SLICE_LITERAL("text/javascript; charset=utf-8"),
-                        SLICE_LITERAL("\"v1\""));
+    static_answer_bytes(x, &(struct static_bytes){
+                               .body = SLICE_LITERAL("var x;"),
+                               .etag = SLICE_LITERAL("\"v1\""),
+                               .gzip = SLICE_LITERAL("(gz)"),
+                               .gzip_etag = SLICE_LITERAL("\"v1-gzip\""),
+                               .type = SLICE_LITERAL("text/javascript; charset=utf-8"),
+                           });
 }
 
 static void bytes_are_served_with_conditions(void **state)
@@ -256,6 +261,41 @@ static void bytes_are_served_with_conditions(void **state)
     assert_status(get(c, "GET", "/client.js", "If-None-Match: \"v1\"\r\n"), 304);
     assert_status(get(c, "HEAD", "/client.js", ""), 200);
     assert_status(get(c, "POST", "/client.js", ""), 405);
+    client_free(c);
+}
+
+static void bytes_are_served_by_gzip_to_who_takes_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *accept;
+        bool gzip;
+    } rows[] = {
+        {"gzip", true},
+        {"GZIP", true},
+        {"br, gzip;q=0.5", true},
+        {"deflate , gzip ; q=1", true},
+        {"br\r\nAccept-Encoding: gzip", true},
+        {"gzip;q=0", false},
+        {"gzip; Q=0.000", false},
+        {"identity", false},
+        {"*", false},
+        {"gzipped", false},
+        {"", false},
+    };
+    struct client *c = client_new();
+    handle = handle_bytes;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        char header[96];
+        snprintf(header, sizeof(header), "Accept-Encoding: %s\r\n", rows[i].accept);
+        const char *text = get(c, "GET", "/client.js", header);
+        assert_has(text, "\r\nVary: Accept-Encoding\r\n");
+        if (!strstr(text, "\r\nContent-Encoding: gzip\r\n") == rows[i].gzip)
+            fail_msg("%s", rows[i].accept);
+        assert_string_equal(body_of(text), rows[i].gzip ? "(gz)" : "var x;");
+    }
+    const char *match = "Accept-Encoding: gzip\r\nIf-None-Match: \"v1-gzip\"\r\n";
+    assert_status(get(c, "GET", "/client.js", match), 304);
     client_free(c);
 }
 
@@ -305,6 +345,7 @@ int main(void)
         static_test(a_file_that_shrinks_while_it_is_sent_ends_the_connection),
         static_test(an_aborted_download_leaves_nothing_open),
         static_test(bytes_are_served_with_conditions),
+        static_test(bytes_are_served_by_gzip_to_who_takes_it),
         static_test(a_redirect_never_names_another_host),
     };
     return run_on_every_backend("static", tests);

@@ -1,0 +1,13 @@
+/* encodings.h - does the client take this content coding (Accept-Encoding: RFC 9110, 12.5.3)?
+ *
+ * Only what is named counts: `*` and an absent header leave the answer as it is.
+ */
+#ifndef HTTP_ENCODINGS_H
+#define HTTP_ENCODINGS_H
+
+#include "proto/http_head.h"
+
+/* `coding` in lower case. Named, and not with a weight of 0. */
+bool accepts_encoding(const struct http_head *request, struct slice coding);
+
+#endif
