@@ -12,6 +12,9 @@
 #include "page/parts.h"
 
 #include "base/log.h"
+#include "page/answer.h"
+#include "page/dev.h"
+#include "page/member.h"
 #include "page/splice.h"
 #include "proto/cgi_head.h"
 

@@ -7,6 +7,8 @@
 #include "page/parts.h"
 
 #include "base/log.h"
+#include "page/answer.h"
+#include "page/member.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,8 @@
 /* channel.c - a channel that a page opens: for what kind of stream, and who takes it. */
 #include "page/parts.h"
 
+#include "page/streams.h"
+
 #include <jansson.h>
 
 #define JSON_MAX 65536 /* of an OPEN; a stream's own limits are stricter */

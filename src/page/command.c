@@ -7,6 +7,10 @@
 
 #include "base/log.h"
 #include "base/utf8.h"
+#include "page/events.h"
+#include "page/member.h"
+#include "page/streams.h"
+#include "page/topics.h"
 
 #include <jansson.h>
 

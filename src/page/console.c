@@ -14,6 +14,7 @@
 #include "page/console.h"
 
 #include "base/utf8.h"
+#include "page/dev.h"
 
 #include <stdlib.h>
 

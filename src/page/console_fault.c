@@ -5,6 +5,8 @@
  */
 #include "page/console.h"
 
+#include "page/dev.h"
+#include "page/wire.h"
 #include "proto/json_walk.h"
 
 #include <stdlib.h>

@@ -7,8 +7,10 @@
 #include "page/parts.h"
 
 #include "base/log.h"
+#include "page/dev.h"
 #include "page/dev_files.h"
 #include "page/json_text.h"
+#include "page/member.h"
 
 #include <stdio.h>
 #include <stdlib.h>

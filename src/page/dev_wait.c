@@ -8,6 +8,7 @@
 #include "page/parts.h"
 
 #include "base/log.h"
+#include "page/dev.h"
 #include "page/dev_files.h"
 
 #include <stdio.h>

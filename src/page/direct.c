@@ -9,7 +9,12 @@
  */
 #include "page/parts.h"
 
+#include "page/answer.h"
+#include "page/events.h"
+#include "page/member.h"
 #include "page/offer.h"
+#include "page/streams.h"
+#include "page/wire.h"
 #include "proto/cgi_head.h"
 
 #include <errno.h>

@@ -8,6 +8,9 @@
 #include "page/parts.h"
 
 #include "base/log.h"
+#include "page/answer.h"
+#include "page/events.h"
+#include "page/member.h"
 
 #include <signal.h>
 #include <sys/wait.h>

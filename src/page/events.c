@@ -8,6 +8,12 @@
 
 #include "base/log.h"
 #include "base/utf8.h"
+#include "page/dev.h"
+#include "page/events.h"
+#include "page/member.h"
+#include "page/streams.h"
+#include "page/topics.h"
+#include "page/wire.h"
 
 #include <stdlib.h>
 

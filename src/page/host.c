@@ -1,7 +1,13 @@
 /* host.c - all pages of one worker: from the first to the drain. */
 #include "page/parts.h"
 
+#include "page/answer.h"
+#include "page/dev.h"
 #include "page/dev_files.h"
+#include "page/member.h"
+#include "page/streams.h"
+#include "page/topics.h"
+#include "page/wire.h"
 
 #include <errno.h>
 #include <fcntl.h>

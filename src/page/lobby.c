@@ -8,6 +8,8 @@
  */
 #include "page/parts.h"
 
+#include "page/streams.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -11,6 +11,12 @@
 
 #include "base/log.h"
 #include "base/utf8.h"
+#include "page/answer.h"
+#include "page/dev.h"
+#include "page/events.h"
+#include "page/member.h"
+#include "page/streams.h"
+#include "page/wire.h"
 
 #include <errno.h>
 #include <stdlib.h>

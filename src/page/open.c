@@ -1,6 +1,11 @@
 /* open.c - a request for a page. */
 #include "page/parts.h"
 
+#include "page/answer.h"
+#include "page/dev.h"
+#include "page/events.h"
+#include "page/member.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>

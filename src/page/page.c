@@ -3,6 +3,12 @@
 #include "page/shared.h"
 
 #include "base/log.h"
+#include "page/answer.h"
+#include "page/dev.h"
+#include "page/events.h"
+#include "page/member.h"
+#include "page/streams.h"
+#include "page/topics.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -1,6 +1,8 @@
 /* permit.c - the permission by which a client of another origin is connected, and its loss. */
 #include "page/parts.h"
 
+#include "page/answer.h"
+
 #include <stdio.h>
 
 void page_hold_permit(struct page *p, struct page_permit *permit)

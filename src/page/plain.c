@@ -7,6 +7,10 @@
 #include "page/parts.h"
 
 #include "base/log.h"
+#include "page/answer.h"
+#include "page/events.h"
+#include "page/topics.h"
+#include "page/wire.h"
 
 #include <stdlib.h>
 

@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "page/member.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -8,7 +8,9 @@
 
 #include "access/bans.h"
 #include "access/refusal.h"
+#include "page/answer.h"
 #include "page/offer.h"
+#include "page/wire.h"
 #include "proto/cgi_head.h"
 
 #include <stdio.h>

@@ -4,6 +4,7 @@
 
 #include "page/environment.h"
 #include "page/json_text.h"
+#include "page/member.h"
 
 static void put(struct text *out, const char *name, struct slice value)
 {

@@ -7,6 +7,10 @@
 #include "page/shared.h"
 
 #include "base/hash.h"
+#include "page/events.h"
+#include "page/member.h"
+#include "page/streams.h"
+#include "page/topics.h"
 #include "proto/shared_line.h"
 
 #include <stdlib.h>

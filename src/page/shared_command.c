@@ -5,6 +5,9 @@
 #include "page/shared.h"
 
 #include "base/log.h"
+#include "page/answer.h"
+#include "page/events.h"
+#include "page/member.h"
 
 #include <jansson.h>
 

@@ -3,7 +3,11 @@
 #include "page/parts.h"
 
 #include "base/log.h"
+#include "page/answer.h"
+#include "page/dev.h"
 #include "page/environment.h"
+#include "page/events.h"
+#include "page/wire.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -7,6 +7,9 @@
 
 #include "base/log.h"
 #include "base/utf8.h"
+#include "page/answer.h"
+#include "page/dev.h"
+#include "page/events.h"
 
 #include <stdlib.h>
 

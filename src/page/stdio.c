@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "net/pty.h"
+#include "page/events.h"
 
 #include <errno.h>
 #include <fcntl.h>

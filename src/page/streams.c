@@ -12,6 +12,9 @@
  */
 #include "page/parts.h"
 
+#include "page/events.h"
+#include "page/streams.h"
+
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>

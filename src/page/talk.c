@@ -2,6 +2,11 @@
 #include "page/parts.h"
 
 #include "base/log.h"
+#include "page/dev.h"
+#include "page/events.h"
+#include "page/streams.h"
+#include "page/topics.h"
+#include "page/wire.h"
 
 /* A page may say any number of them; the log has the first of each page. */
 enum {

@@ -11,6 +11,8 @@
 #include "page/parts.h"
 
 #include "access/bans.h"
+#include "page/events.h"
+#include "page/streams.h"
 #include "proto/json.h"
 
 #include <jansson.h>

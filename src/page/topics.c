@@ -6,6 +6,9 @@
 #include "page/parts.h"
 
 #include "base/log.h"
+#include "page/events.h"
+#include "page/topics.h"
+#include "page/wire.h"
 #include "proto/topic.h"
 
 static struct page *page_of(struct hub_client *c)

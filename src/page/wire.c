@@ -6,8 +6,10 @@
  */
 #include "page/parts.h"
 
+#include "page/answer.h"
 #include "page/delay.h"
 #include "page/offer.h"
+#include "page/wire.h"
 #include "proto/ws_handshake.h"
 
 #include <stdlib.h>

@@ -1,0 +1,50 @@
+/* streams.h - what a page opens beside its messages: TCPConnections, byte streams of its program; and
+ * sessions that have nothing else. Private to this room.
+ */
+#ifndef PAGE_STREAMS_H
+#define PAGE_STREAMS_H
+
+#include "page/parts.h"
+
+/* ---- channel.c ---- */
+
+/* A session's on_open. `p`: the program's; NULL: there is none. */
+void page_channel_open(struct page_host *host, struct channel *c, struct slice json,
+                       const struct page_opener *opener, struct page *p);
+
+/* ---- streams.c: byte streams of the program ---- */
+
+struct json_t;
+void page_streams_init(struct page *p);
+/* The page wants one: what it said. */
+void page_stream_open(struct page *p, struct channel *c, const struct json_t *wish);
+/* The program has taken what was written: the page may send on. */
+void page_streams_taken(struct page *p);
+/* Bytes that the page's windows have no room for. */
+size_t page_streams_held(const struct page *p);
+/* Lines of the program. */
+void page_stream_accept(struct page *p, const struct message *m);
+void page_stream_bytes(struct page *p, const struct message *m);
+void page_stream_end(struct page *p, const struct message *m);
+void page_stream_reset(struct page *p, const struct message *m);
+
+/* ---- tcp.c: TCPConnections ---- */
+
+void page_tcp_init(struct page *p);
+/* A `.tcp` line of the program. */
+void page_tcp_command(struct page *p, const struct message *m);
+/* Valid as long as the page. */
+struct page_opener page_opener_of(struct page *p);
+
+/* ---- lobby.c: sessions without a program ---- */
+
+struct lobby;
+/* For the client of `x`. NULL without memory, or when there are too many. */
+struct lobby *lobby_new(struct page_host *host, struct exchange *x, struct slice origin);
+struct session *lobby_session(struct lobby *lobby);
+/* `x` is its client's connection now. */
+void lobby_name_client(struct lobby *lobby, struct exchange *x);
+void lobbies_drain(struct page_host *host);
+void lobbies_stop(struct page_host *host);
+
+#endif
