@@ -17,7 +17,7 @@ struct daemon {
     struct tls_context *targets_trust; /* of TCPConnections' targets */
     struct page_limits *limits;
     struct page_places *places; /* of shared programs */
-    char *sdk; /* NULL: no helpers for programs */
+    char *sdk;                  /* NULL: no helpers for programs */
     struct quota *quota;
     struct guard_tables tables;
     struct hub_threads *topics;
