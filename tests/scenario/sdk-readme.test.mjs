@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, test as testOf } from 'node:test';
+import { addUp, close } from '../lib/conversation.mjs';
 import { makeRoot, REPO, startServer } from '../lib/server.mjs';
 import { openPage, SessionClient } from '../lib/session-client.mjs';
 
@@ -40,23 +41,9 @@ after(async () => {
   site?.remove();
 });
 
-const close = async (client) => {
-  client.send('.close');
-  await client.closed;
-};
-
 /** What is said with the program of each name. */
 const conversations = {
-  async count(client) {
-    client.send('add 1');
-    assert.equal(await client.next(), 'total 1');
-    client.send('add 41');
-    assert.equal(await client.next(), 'total 42');
-    await client.cut();
-    await client.connect();
-    client.send('add 1');
-    assert.equal(await client.next(), 'total 43');
-  },
+  count: addUp,
   async plain(client) {
     client.send('add 2');
     assert.equal(await client.next(), 'total 2');

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test as testOf } from 'node:test';
+import { close, openTold } from '../lib/conversation.mjs';
 import { request } from '../lib/request.mjs';
 import { BUILD, makeRoot, REPO, resources, startServer } from '../lib/server.mjs';
 import { openPage, SessionClient } from '../lib/session-client.mjs';
@@ -27,17 +28,7 @@ for (const [file, args] of [['shared.py', []], ['shared.py', ['--shared', '/shar
       site?.remove();
     });
 
-    const open = async (query = '', options = {}) => {
-      const { answer, client } = await openPage(`${server.url}/${file}${query}`, options);
-      assert.equal(answer.status, 200, answer.body);
-      await client.connect();
-      assert.equal(await client.next(), 'told ["attach",false]');
-      return { answer, client };
-    };
-    const close = async (client) => {
-      client.send('.close');
-      await client.closed;
-    };
+    const open = (query = '', options = {}) => openTold(`${server.url}/${file}${query}`, options);
     const total = async (client, n) => {
       client.send(`add ${n}`);
       return JSON.parse((await client.next(/^total/)).slice(6));

@@ -7,6 +7,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test as testOf } from 'node:test';
 import WebSocket from 'ws';
+import { close, openTold } from '../lib/conversation.mjs';
 import { Proxy, random } from '../lib/proxy.mjs';
 import { request } from '../lib/request.mjs';
 import { BUILD, makeRoot, REPO, resources, startServer } from '../lib/server.mjs';
@@ -52,17 +53,7 @@ async function call(client, head, data) {
 for (const file of LANGUAGES) {
   describe(file, () => {
     /** A page that is connected and has been told so. */
-    const open = async (query = '', options = {}) => {
-      const { answer, client } = await openPage(`${server.url}/${file}${query}`, options);
-      assert.equal(answer.status, 200, answer.body);
-      await client.connect();
-      assert.equal(await client.next(), 'told ["attach",false]');
-      return { answer, client };
-    };
-    const close = async (client) => {
-      client.send('.close');
-      await client.closed;
-    };
+    const open = (query = '', options = {}) => openTold(`${server.url}/${file}${query}`, options);
 
     test('the page is made from the request, is complete, and escapes what it shows', async () => {
       const { answer, client } = await open('?name=A%20%26+B', { headers: { 'X-Test': 'yes' } });

@@ -1,0 +1,30 @@
+// conversation.mjs - what several tests say to a program in the same words.
+import assert from 'node:assert/strict';
+import { openPage } from './session-client.mjs';
+
+/** Opens a page whose program says how it is told of things: it is connected, and has been told so. */
+export async function openTold(url, options = {}) {
+  const { answer, client } = await openPage(url, options);
+  assert.equal(answer.status, 200, answer.body);
+  await client.connect();
+  assert.equal(await client.next(), 'told ["attach",false]');
+  return { answer, client };
+}
+
+/** To a program that adds up: its sum outlives a cut. */
+export async function addUp(client) {
+  client.send('add 1');
+  assert.equal(await client.next(), 'total 1');
+  client.send('add 41');
+  assert.equal(await client.next(), 'total 42');
+  await client.cut();
+  await client.connect();
+  client.send('add 1');
+  assert.equal(await client.next(), 'total 43');
+}
+
+/** The page's own end of its session. */
+export async function close(client) {
+  client.send('.close');
+  await client.closed;
+}
