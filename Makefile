@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # The front door. Each command installs what it needs first, if it is missing (tools/install-deps; DEPS=no: not).
 PREFIX ?= /usr/local
 DESTDIR ?=

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* access - what a decision of script access costs without a question to DNS, in nanoseconds of CPU
  * time, and what a flood of refused attempts from ever new addresses leaves in memory.
  *

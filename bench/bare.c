@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* bare.c - the least that a program can cost to start: posix_spawn() with stdin from /dev/null and
  * stdout into a pipe, which is read to its end, and waitpid(). Its environment is ours.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* codecs - what the codecs cost, in nanoseconds of CPU time a byte, beside their plain twins.
  *
  *     build/bench/codecs [NAME]     only the rows whose name begins so

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* io_echo.c - the same echo as raw_echo.c on the project's loop: what loop and io cost by
  * themselves.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* load.c - drives an echo server with a fixed number of messages and checks every byte that comes
  * back.
  *

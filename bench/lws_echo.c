@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* lws_echo.c - an echo server on libwebsockets: a peer to compare with.
  *
  *     lws_echo PORT        (prints `listening on ws://127.0.0.1:PORT`)

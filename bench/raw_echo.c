@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* raw_echo.c - a TCP server that sends back every byte: the limit that a protocol's echo is
  * measured against.
  *

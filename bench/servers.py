@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The servers that benchmarks run: on a port and a CPU of their own; what they cost, by the scheduler's clock."""
 import os
 import pathlib
@@ -35,16 +36,29 @@ class Measured:
     def cpu_seconds(self):
         """User and system time of all its threads so far, in nanoseconds' resolution."""
         tasks = pathlib.Path(f"/proc/{self.process.pid}/task")
-        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()) / 1e9
+        return (
+            sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()) / 1e9
+        )
 
     def own_memory(self):
         """Bytes of memory that are its own (not the kernel's, not shared files)."""
         text = pathlib.Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
-        return sum(int(n) for n in re.findall(r"^Private_(?:Dirty|Clean|Hugetlb):\s+(\d+) kB", text, re.M)) * 1024
+        return (
+            sum(
+                int(n)
+                for n in re.findall(r"^Private_(?:Dirty|Clean|Hugetlb):\s+(\d+) kB", text, re.M)
+            )
+            * 1024
+        )
 
     def start(self, name, command):
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-                                        preexec_fn=pin(SERVER_CPU))
+        self.process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            preexec_fn=pin(SERVER_CPU),
+        )
         line = self.process.stdout.readline()
         found = re.match(r"listening on \S+:(\d+)$", line)
         if not found:
@@ -60,9 +74,26 @@ class PageServer(Measured):
     """httpsocketd over a folder, with one worker."""
 
     def __init__(self, root):
-        self.start("httpsocketd", [str(BUILD / "httpsocketd"), "--listen", "127.0.0.1:0", "--threads", "1", "--log-level", "error",
-                                   "--programs-max", "100000", "--programs-per-client", "100000", *NO_RATES,
-                                   "--drain-timeout", "1s", root])
+        self.start(
+            "httpsocketd",
+            [
+                str(BUILD / "httpsocketd"),
+                "--listen",
+                "127.0.0.1:0",
+                "--threads",
+                "1",
+                "--log-level",
+                "error",
+                "--programs-max",
+                "100000",
+                "--programs-per-client",
+                "100000",
+                *NO_RATES,
+                "--drain-timeout",
+                "1s",
+                root,
+            ],
+        )
 
 
 class Server(Measured):

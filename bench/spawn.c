@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* spawn.c - what a page program costs to start: process_start() until on_exit, as a ratio to a bare
  * posix_spawn() until waitpid() of the same program.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* topic_reader.c - a subscriber for bench/topics: reads events and tells how many it has.
  *
  *   as a page program          QUERY_STRING is CPU:REPORT:WARM:QUIET, or `from:SOCKET`

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tunnel.c - bytes through a gateway: a fast client of byte streams, and of other people's proxies.
  *
  *     tunnel tcp     PORT TARGET DIRECTION STREAMS BYTES     connections through a proxy that frames nothing

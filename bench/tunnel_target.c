@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tunnel_target.c - the target of tunnels: does what each connection says first.
  *
  *     tunnel_target              prints `listening on 127.0.0.1:PORT`, runs until it is killed

@@ -22,7 +22,8 @@
     sent = stroke.length;
   };
 
-  const at = (event) => [event.offsetX, event.offsetY].map((n) => Math.round((n * canvas.width) / canvas.clientWidth));
+  const at = (event) =>
+    [event.offsetX, event.offsetY].map((n) => Math.round((n * canvas.width) / canvas.clientWidth));
 
   canvas.onpointerdown = (event) => {
     canvas.setPointerCapture(event.pointerId);
@@ -43,7 +44,9 @@
   };
   document.querySelector('#clear').onclick = () => server.send('clear');
 
-  server.onme = (me) => { color = me.color; };
+  server.onme = (me) => {
+    color = me.color;
+  };
   server.onstroke = (done) => draw(done.points, done.color);
   server.onclear = () => context.clearRect(0, 0, canvas.width, canvas.height);
   server.onpeople = (people) => {

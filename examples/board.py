@@ -25,15 +25,39 @@ PAGE = """<!doctype html>
 <script src="board.js"></script>
 """
 
-NAMES = ["Badger", "Crane", "Dormouse", "Elk", "Falcon", "Gecko", "Heron", "Ibex", "Jackdaw", "Kingfisher", "Lynx", "Marten", "Newt", "Otter"]
+NAMES = [
+    "Badger",
+    "Crane",
+    "Dormouse",
+    "Elk",
+    "Falcon",
+    "Gecko",
+    "Heron",
+    "Ibex",
+    "Jackdaw",
+    "Kingfisher",
+    "Lynx",
+    "Marten",
+    "Newt",
+    "Otter",
+]
 COLORS = ["#1f6feb", "#d1495b", "#1a7f4b", "#b8860b", "#8250df", "#0f8b8d", "#c2571a"]
-DONE, LIVE = "board", "board/live"  # whole strokes, which stay for a while; strokes that are being drawn
+DONE, LIVE = (
+    "board",
+    "board/live",
+)  # whole strokes, which stay for a while; strokes that are being drawn
 
 
 def is_stroke(points):
     """Is this a list of a few thousand pairs of numbers at most? It comes from a page, and goes to others."""
-    return isinstance(points, list) and len(points) <= 4000 and all(
-        isinstance(p, list) and len(p) == 2 and all(isinstance(n, (int, float)) for n in p) for p in points)
+    return (
+        isinstance(points, list)
+        and len(points) <= 4000
+        and all(
+            isinstance(p, list) and len(p) == 2 and all(isinstance(n, (int, float)) for n in p)
+            for p in points
+        )
+    )
 
 
 me = {"name": random.choice(NAMES), "color": random.choice(COLORS)}

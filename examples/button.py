@@ -4,7 +4,8 @@ import os
 
 from httpsocket import page
 
-PAGE = """<!doctype html>
+PAGE = (
+    """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <title>A button</title>
@@ -13,7 +14,9 @@ PAGE = """<!doctype html>
 <h1>A button, and no script</h1>
 <p>This page was made by process <b>%d</b>, which hears the button below and writes the answer beside it.</p>
 <p><button id="test">Where do you live?</button> <span id="answer" class="soft">not asked yet</span></p>
-""" % os.getpid()
+"""
+    % os.getpid()
+)
 
 clicks = 0
 

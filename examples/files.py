@@ -33,8 +33,11 @@ def may_be_dropped(event):
 @page.listen(["change", "drop"], "#zone", as_="file", files="stream", prevent=True)
 def chosen(event):
     for file in event["files"]:
-        page.dom(select="#files", append=f'<li id="file-{file["upload"]}"><b>{escape(file["name"])}</b> '
-                                         f'<progress max="{max(file["size"], 1)}" value="0"></progress> <span>waits</span></li>')
+        page.dom(
+            select="#files",
+            append=f'<li id="file-{file["upload"]}"><b>{escape(file["name"])}</b> '
+            f'<progress max="{max(file["size"], 1)}" value="0"></progress> <span>waits</span></li>',
+        )
 
 
 @page.on_stream("file")
@@ -46,9 +49,17 @@ def take(stream):
         taken += len(piece)
         if time.monotonic() - shown >= SHOWN_EVERY:
             shown = time.monotonic()
-            page.dom({"select": f"{row} progress", "properties": {"value": taken}}, {"select": f"{row} span", "text": f"{taken} of {size} bytes"})
-    page.dom({"select": f"{row} progress", "remove": True},
-             {"select": f"{row} span", "html": f"{taken} bytes, SHA-256 <code>{digest.hexdigest()}</code>"})
+            page.dom(
+                {"select": f"{row} progress", "properties": {"value": taken}},
+                {"select": f"{row} span", "text": f"{taken} of {size} bytes"},
+            )
+    page.dom(
+        {"select": f"{row} progress", "remove": True},
+        {
+            "select": f"{row} span",
+            "html": f"{taken} bytes, SHA-256 <code>{digest.hexdigest()}</code>",
+        },
+    )
 
 
 page.show(PAGE)

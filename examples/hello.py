@@ -4,7 +4,8 @@ import os
 
 from httpsocket import page
 
-PAGE = """<!doctype html>
+PAGE = (
+    """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <title>Hello from Python</title>
@@ -21,7 +22,9 @@ PAGE = """<!doctype html>
     document.querySelector('#answer').textContent = `${message.name} lives in ${message.city} (asked ${message.clicks} times)`;
   };
 </script>
-""" % os.getpid()
+"""
+    % os.getpid()
+)
 
 clicks = 0  # a variable of the program is all the state that is needed
 

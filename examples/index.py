@@ -77,7 +77,10 @@ FRAME_SECONDS = 0.1
 
 
 def wave(now, pitch):
-    return [round(math.sin(i / POINTS * 6.3 * pitch + now * 2) * math.sin(i / POINTS * math.pi), 3) for i in range(POINTS)]
+    return [
+        round(math.sin(i / POINTS * 6.3 * pitch + now * 2) * math.sin(i / POINTS * math.pi), 3)
+        for i in range(POINTS)
+    ]
 
 
 pitch, heard = 2.0, 0

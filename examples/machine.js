@@ -41,12 +41,15 @@
   document.serverConnection.onsample = (sample) => {
     cpu.push(sample.cpu);
     memory.push(sample.memory.used / sample.memory.total);
-    document.querySelector('#cpu').textContent = `${percent(sample.cpu)}, load ${sample.load[0].toFixed(2)}`;
-    document.querySelector('#memory').textContent = `${gib(sample.memory.used)} of ${gib(sample.memory.total)}`;
+    document.querySelector('#cpu').textContent =
+      `${percent(sample.cpu)}, load ${sample.load[0].toFixed(2)}`;
+    document.querySelector('#memory').textContent =
+      `${gib(sample.memory.used)} of ${gib(sample.memory.total)}`;
     document.querySelector('#top').replaceChildren(
       ...sample.top.map((process) => {
         const row = document.createElement('tr');
-        for (const text of [process.pid, process.name, percent(process.cpu), mib(process.memory)]) row.insertCell().textContent = text;
+        for (const text of [process.pid, process.name, percent(process.cpu), mib(process.memory)])
+          row.insertCell().textContent = text;
         return row;
       }),
     );

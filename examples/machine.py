@@ -35,7 +35,9 @@ class Machine:
 
     @staticmethod
     def _cpu():
-        fields = [int(n) for n in pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+        fields = [
+            int(n) for n in pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
+        ]
         return sum(fields) - fields[3] - fields[4], sum(fields)
 
     def _processes(self):
@@ -47,12 +49,18 @@ class Machine:
                 stat = pathlib.Path(entry.path, "stat").read_text()
             except OSError:
                 continue  # it ended meanwhile
-            name = stat[stat.index("(") + 1:stat.rindex(")")]
-            fields = stat[stat.rindex(")") + 2:].split()
+            name = stat[stat.index("(") + 1 : stat.rindex(")")]
+            fields = stat[stat.rindex(")") + 2 :].split()
             times[entry.name] = int(fields[11]) + int(fields[12])
             used = times[entry.name] - self.times.get(entry.name, times[entry.name])
-            rows.append({"pid": int(entry.name), "name": name, "cpu": used / self.ticks,
-                         "memory": int(fields[21]) * self.page_bytes})
+            rows.append(
+                {
+                    "pid": int(entry.name),
+                    "name": name,
+                    "cpu": used / self.ticks,
+                    "memory": int(fields[21]) * self.page_bytes,
+                }
+            )
         self.times = times
         return sorted(rows, key=lambda row: (-row["cpu"], -row["memory"]))[:8]
 
@@ -60,12 +68,17 @@ class Machine:
         busy, total = self._cpu()
         share = (busy - self.busy) / max(1, total - self.total)
         self.busy, self.total = busy, total
-        info = dict(line.split(":") for line in pathlib.Path("/proc/meminfo").read_text().splitlines())
+        info = dict(
+            line.split(":") for line in pathlib.Path("/proc/meminfo").read_text().splitlines()
+        )
         kib = {key: int(info[key].split()[0]) for key in ("MemTotal", "MemAvailable")}
         return {
             "cpu": share,
             "load": os.getloadavg(),
-            "memory": {"total": kib["MemTotal"] * 1024, "used": (kib["MemTotal"] - kib["MemAvailable"]) * 1024},
+            "memory": {
+                "total": kib["MemTotal"] * 1024,
+                "used": (kib["MemTotal"] - kib["MemAvailable"]) * 1024,
+            },
             "top": self._processes(),
         }
 

@@ -29,6 +29,10 @@
   server.onboard = ({ state, left, cells }) => {
     if (!board.children.length) build(cells);
     cells.flat().forEach((face, i) => show(board.children[i], face));
-    document.querySelector('#state').textContent = { playing: `${left} mines left`, won: 'You won.', lost: 'That was a mine.' }[state];
+    document.querySelector('#state').textContent = {
+      playing: `${left} mines left`,
+      won: 'You won.',
+      lost: 'That was a mine.',
+    }[state];
   };
 }

@@ -6,7 +6,8 @@ from httpsocket import page
 
 WIDTH, HEIGHT, MINES = 10, 10, 14
 
-PAGE = """<!doctype html>
+PAGE = (
+    """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <title>Mines</title>
@@ -23,7 +24,9 @@ PAGE = """<!doctype html>
 <p><button id="new">New game</button> <b id="state"></b></p>
 <div id="board"></div>
 <script src="mines.js"></script>
-""" % WIDTH
+"""
+    % WIDTH
+)
 
 
 class Game:
@@ -38,15 +41,23 @@ class Game:
     @staticmethod
     def neighbours(cell):
         x, y = cell
-        return [(i, j) for i in range(max(0, x - 1), min(WIDTH, x + 2)) for j in range(max(0, y - 1), min(HEIGHT, y + 2))
-                if (i, j) != cell]
+        return [
+            (i, j)
+            for i in range(max(0, x - 1), min(WIDTH, x + 2))
+            for j in range(max(0, y - 1), min(HEIGHT, y + 2))
+            if (i, j) != cell
+        ]
 
     def count(self, cell):
         return sum(n in self.mines for n in self.neighbours(cell))
 
     def lay(self, first):
-        free = [(x, y) for x in range(WIDTH) for y in range(HEIGHT)
-                if (x, y) != first and (x, y) not in self.neighbours(first)]
+        free = [
+            (x, y)
+            for x in range(WIDTH)
+            for y in range(HEIGHT)
+            if (x, y) != first and (x, y) not in self.neighbours(first)
+        ]
         self.mines = set(random.sample(free, MINES))
 
     def click(self, cell):
@@ -81,8 +92,11 @@ class Game:
         return "flag" if cell in self.flags else "closed"
 
     def view(self):
-        return {"state": self.state, "left": MINES - len(self.flags),
-                "cells": [[self.face((x, y)) for x in range(WIDTH)] for y in range(HEIGHT)]}
+        return {
+            "state": self.state,
+            "left": MINES - len(self.flags),
+            "cells": [[self.face((x, y)) for x in range(WIDTH)] for y in range(HEIGHT)],
+        }
 
 
 def cell_of(data):

@@ -13,7 +13,9 @@ TAKEN = {"admin", "frode", "root"}
 
 ROWS = "".join(
     f'<p><label>{label}<br><input name="{name}" type="{kind}" autocomplete="{fill}" aria-describedby="hint-{name}"></label> '
-    f'<span id="hint-{name}" class="soft"></span></p>\n' for name, (label, kind, fill) in FIELDS.items())
+    f'<span id="hint-{name}" class="soft"></span></p>\n'
+    for name, (label, kind, fill) in FIELDS.items()
+)
 PAGE = f"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -34,14 +36,20 @@ def trouble(name, value):
             return "3 to 16 of a-z and 0-9, a letter first"
         return "taken" if value in TAKEN else ""
     if name == "mail":
-        return "" if re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", value) else "an address has an @ and a name with a dot"
+        return (
+            ""
+            if re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", value)
+            else "an address has an @ and a name with a dot"
+        )
     return "" if len(value) >= 10 else "10 characters at least"
 
 
 def hint(name, wrong):
     """Shows what is wrong with a field, or that nothing is."""
-    return [{"select": f"#hint-{name}", "text": wrong or "✓"},
-            {"select": f"[name={name}]", "attributes": {"aria-invalid": "true" if wrong else "false"}}]
+    return [
+        {"select": f"#hint-{name}", "text": wrong or "✓"},
+        {"select": f"[name={name}]", "attributes": {"aria-invalid": "true" if wrong else "false"}},
+    ]
 
 
 # A password is held back unless it is asked for by name: here when the form is submitted, not while it is typed.
@@ -58,7 +66,9 @@ def submitted(event):
     if any(wrong.values()):
         page.dom(*(operation for name in FIELDS for operation in hint(name, wrong[name])))
     else:
-        page.dom(select="#signup", html=f"<p id=welcome>Welcome, <b>{escape(form['user'])}</b>.</p>")
+        page.dom(
+            select="#signup", html=f"<p id=welcome>Welcome, <b>{escape(form['user'])}</b>.</p>"
+        )
 
 
 page.show(PAGE)

@@ -43,8 +43,12 @@ class Goods:
         chance = random.Random(2008)
         self.rows = {}
         for number in range(ROWS):
-            self.add(f"{chance.choice(MADE_OF)} {chance.choice(THINGS)} {number}", chance.choice(TOWNS), chance.randrange(500),
-                     chance.randrange(100, 99_900) / 100)
+            self.add(
+                f"{chance.choice(MADE_OF)} {chance.choice(THINGS)} {number}",
+                chance.choice(TOWNS),
+                chance.randrange(500),
+                chance.randrange(100, 99_900) / 100,
+            )
 
     def add(self, name, town, stock, price):
         key = str(len(self.rows)) if not self.rows else str(int(next(reversed(self.rows))) + 1)
@@ -63,13 +67,20 @@ class Goods:
         if editing:
             price = f'<input name="price" inputmode="decimal" aria-label="Price" value="{price}">'
             rest = '<button name="sell">Sell one</button> <button name="drop">Remove</button>'
-        return (f'<tr data-key="{key}"{" class=open" * editing}><td>{escape(row["name"])}</td><td>{escape(row["town"])}</td>'
-                f'<td class="n">{row["stock"]}</td><td class="n">{price}</td><td>{rest}</td></tr>\n')
+        return (
+            f'<tr data-key="{key}"{" class=open" * editing}><td>{escape(row["name"])}</td><td>{escape(row["town"])}</td>'
+            f'<td class="n">{row["stock"]}</td><td class="n">{price}</td><td>{rest}</td></tr>\n'
+        )
 
 
 def headings(sorted_by=None, downwards=False):
-    marks = {column: (" ▾" if downwards else " ▴") if column == sorted_by else "" for column in COLUMNS}
-    cells = (f'<th><button data-column="{column}">{title}{marks[column]}</button></th>' for column, title in COLUMNS.items())
+    marks = {
+        column: (" ▾" if downwards else " ▴") if column == sorted_by else "" for column in COLUMNS
+    }
+    cells = (
+        f'<th><button data-column="{column}">{title}{marks[column]}</button></th>'
+        for column, title in COLUMNS.items()
+    )
     return f"<tr>{''.join(cells)}<th></th></tr>"
 
 
@@ -100,7 +111,10 @@ def sort(event):
     column = event["target"]["dataset"].get("column")
     if column in COLUMNS:
         shown = (column, shown == (column, False))
-        page.dom({"select": "#rows", "order": goods.order(*shown)}, {"select": "#headings", "html": headings(*shown)})
+        page.dom(
+            {"select": "#rows", "order": goods.order(*shown)},
+            {"select": "#headings", "html": headings(*shown)},
+        )
 
 
 @page.listen("click", "#rows tr", fields=["target", "source"])
@@ -115,7 +129,10 @@ def press(event):
         goods.rows[key]["stock"] = max(0, goods.rows[key]["stock"] - 1)
         page.dom(row(key), summary())
     elif key != editing:
-        page.dom(*edit(key), {"select": "#rows", "key": key, "find": "input", "focus": True, "selection": "all"})
+        page.dom(
+            *edit(key),
+            {"select": "#rows", "key": key, "find": "input", "focus": True, "selection": "all"},
+        )
 
 
 @page.listen("change", "#rows tr", fields=["target", "value"])
@@ -128,7 +145,15 @@ def set_price(event):
         price = -1
     if key in goods.rows and 0 <= price < 1e6:
         goods.rows[key]["price"] = price
-        page.dom({**field, "properties": {"value": f"{price:.2f}"}, "was": said, "attributes": {"aria-invalid": None}}, summary())
+        page.dom(
+            {
+                **field,
+                "properties": {"value": f"{price:.2f}"},
+                "was": said,
+                "attributes": {"aria-invalid": None},
+            },
+            summary(),
+        )
     else:
         page.dom({**field, "attributes": {"aria-invalid": "true"}})
 
@@ -136,8 +161,12 @@ def set_price(event):
 @page.listen("click", "#add")
 def add(_):
     key = goods.add("Something new", "Oslo", 1, 1.0)
-    page.dom({"select": "#rows", "prepend": goods.html(key)}, *edit(key), summary(),
-             {"select": "#rows", "key": key, "find": "input", "focus": True, "selection": "all"})
+    page.dom(
+        {"select": "#rows", "prepend": goods.html(key)},
+        *edit(key),
+        summary(),
+        {"select": "#rows", "key": key, "find": "input", "focus": True, "selection": "all"},
+    )
 
 
 page.show(PAGE % (goods.summary(), headings(), "".join(map(goods.html, goods.rows))))

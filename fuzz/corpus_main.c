@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Runs a fuzz target over its corpus (CORPUS, a folder), each file whole and cut short everywhere,
  * and prints TAP. What libFuzzer found once stays found, and no clang is needed. */
 #include <dirent.h>

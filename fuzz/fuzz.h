@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* fuzz.h - what the fuzz targets share: a check that stops, and pieces to cut an input into.
  *
  * A target is one function, LLVMFuzzerTestOneInput. libFuzzer drives it (tools/fuzz), and so does

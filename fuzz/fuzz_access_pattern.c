@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Patterns and origins: an allow never reaches further than the same pattern as a deny; an origin
  * that is read is the same when it is written and read again. Input: PATTERN LF ORIGIN. */
 #include "fuzz.h"

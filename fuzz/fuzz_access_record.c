@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The script-access record: a fault lies within the record, what is read lies within it too, and a
  * set with one that can't be read allows nobody, nor does a `deny` that is added widen anything. */
 #include "fuzz.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The operator's rules: what can't be read denies, a `deny` that is added never widens, and the
  * check and the match agree on what can be read. */
 #include "fuzz.h"

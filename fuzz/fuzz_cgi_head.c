@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A program's header block, and the place for the first element in an HTML document: the same
  * however the input is cut. */
 #include "fuzz.h"

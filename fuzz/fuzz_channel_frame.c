@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Frames of byte streams: what is accepted has its slices inside, and is what its fields write. */
 #include "fuzz.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The chunked coding: the same data, end and verdict however it is cut; coded again it is itself.
  */
 #include "fuzz.h"

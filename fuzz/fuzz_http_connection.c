@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A whole HTTP/1.1 connection: the same requests, bodies and answers however the input is cut, and
  * nothing left when the client has ended.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The request head: the same verdict however it is cut, slices inside the input, and what was
  * parsed, written out again, parses as the same. */
 #include "fuzz.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The head of a response: nothing is decided before it is whole that changes later. */
 #include "fuzz.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* JSON: as a recursive checker sees it; quoting and unquoting undo each other. */
 #include "fuzz.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a program writes on fd 3: the same messages however it is cut, and each, written again, is
  * itself. The first two bytes are the limit of a message. */
 #include "fuzz.h"

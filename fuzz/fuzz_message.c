@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A session message, text or binary by the first byte's lowest bit: slices inside, and the same as
  * a line on fd 3. */
 #include "fuzz.h"

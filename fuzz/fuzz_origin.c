@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Hosts and origins: what is accepted is in its normal form, and the normal form is accepted as
  * itself. */
 #include "fuzz.h"

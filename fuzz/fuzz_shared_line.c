@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a program with many pages writes on descriptor 3: the same however it is cut; a wrong line whose
  * end is known is passed over, and the next one is read. The first two bytes are the limit of a
  * message. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a page asks the gateway for: accepted is only what is within its limits, and the target ends
  * in the port that was read. */
 #include "fuzz.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What programs say of topics: a walk over JSON gives every value, and nothing else; commands are
  * read or refused with a reason. */
 #include "fuzz.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* UTF-8: the quick, the plain and the piecewise answer are one; so is that of walking by
  * characters. */
 #include "fuzz.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* WebSocket frames: a header that is accepted is the one its fields write; unmasking equals its
  * plain twin and undoes itself. */
 #include "fuzz.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* httpsocket.h - the C library of HTTPSocket: a client of page programs.
  *
  * A client connects to a program behind httpsocketd (`http://b.example/feed`), and both sides send

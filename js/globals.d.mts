@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What the classic script `/.httpsocket/client.js` defines: for a page in TypeScript, `"types": ["httpsocket/globals"]`. */
 import type * as all from './index.mjs';
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What the package exports, and what it defines in a page. */
 import type { ServerConnection } from './types/index.mjs';
 

@@ -97,14 +97,19 @@ export class Imap {
   /** How many letters there are. */
   async select(mailbox) {
     const responses = await this.command(`SELECT ${quoted(mailbox)}`);
-    return Number(responses.map(({ text }) => /^\* (\d+) EXISTS/.exec(text)?.[1]).find(Boolean) ?? 0);
+    return Number(
+      responses.map(({ text }) => /^\* (\d+) EXISTS/.exec(text)?.[1]).find(Boolean) ?? 0,
+    );
   }
 
   /** The bytes of a part of letters, by their numbers. */
   async fetch(letters, part) {
     const responses = await this.command(`FETCH ${letters} BODY.PEEK[${part}]`);
     const found = responses.filter(({ text }) => /^\* \d+ FETCH/.test(text));
-    return found.map(({ text, literals }) => ({ number: Number(/\d+/.exec(text)[0]), bytes: literals[0] ?? new Uint8Array(0) }));
+    return found.map(({ text, literals }) => ({
+      number: Number(/\d+/.exec(text)[0]),
+      bytes: literals[0] ?? new Uint8Array(0),
+    }));
   }
 
   /** Says goodbye, and ends the connection. */

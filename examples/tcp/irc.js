@@ -20,7 +20,9 @@ function say(who, text, kind = '') {
 
 function showPeople() {
   const names = [...people].sort((a, b) => a.localeCompare(b));
-  $('#people').replaceChildren(...names.map((name) => Object.assign(document.createElement('li'), { textContent: name })));
+  $('#people').replaceChildren(
+    ...names.map((name) => Object.assign(document.createElement('li'), { textContent: name })),
+  );
 }
 
 /** `:nick!user@host COMMAND middle … :trailing`. */
@@ -41,7 +43,11 @@ const heard = {
   PING: (_, [token]) => irc.send(`PONG :${token}\r\n`),
   '001': () => irc.send(`JOIN ${channel}\r\n`),
   332: (_, [, , topic]) => ($('#topic').textContent = topic),
-  353: (_, parameters) => parameters.at(-1).split(' ').forEach((name) => name && people.add(name.replace(/^[@+]/, ''))),
+  353: (_, parameters) =>
+    parameters
+      .at(-1)
+      .split(' ')
+      .forEach((name) => name && people.add(name.replace(/^[@+]/, ''))),
   433: () => (say('', `${nick} is taken`, 'note'), irc.disconnect()),
   JOIN(from) {
     people.add(from);

@@ -12,19 +12,27 @@ function show(state, words) {
 
 function headers(bytes) {
   const unfolded = text(bytes).replace(/\r\n[ \t]+/g, ' ');
-  return Object.fromEntries([...unfolded.matchAll(/^([\w-]+): (.*)$/gm)].map(([, name, value]) => [name.toLowerCase(), value]));
+  return Object.fromEntries(
+    [...unfolded.matchAll(/^([\w-]+): (.*)$/gm)].map(([, name, value]) => [
+      name.toLowerCase(),
+      value,
+    ]),
+  );
 }
 
 async function open(imap, number, button) {
   const [{ bytes }] = await imap.fetch(number, 'TEXT');
   $('#letter').textContent = text(bytes).trimEnd();
-  for (const other of document.querySelectorAll('#list button')) other.ariaCurrent = String(other === button);
+  for (const other of document.querySelectorAll('#list button'))
+    other.ariaCurrent = String(other === button);
 }
 
 function row(imap, { number, bytes }) {
   const { from = '', subject = '', date = '' } = headers(bytes);
   const button = document.createElement('button');
-  const small = Object.assign(document.createElement('small'), { textContent: `${from} · ${date.slice(0, 16)}` });
+  const small = Object.assign(document.createElement('small'), {
+    textContent: `${from} · ${date.slice(0, 16)}`,
+  });
   button.append(subject, small);
   button.onclick = () => open(imap, number, button).catch(fail);
   const item = document.createElement('li');

@@ -49,13 +49,25 @@ export class Telnet {
     this.#size = { columns, rows };
     if (!this.#sizeWanted) return;
     const numbers = [columns >> 8, columns & 255, rows >> 8, rows & 255];
-    this.#send(Uint8Array.from([IAC, SB, WINDOW_SIZE, ...numbers.flatMap((n) => (n === IAC ? [IAC, IAC] : [n])), IAC, SE]));
+    this.#send(
+      Uint8Array.from([
+        IAC,
+        SB,
+        WINDOW_SIZE,
+        ...numbers.flatMap((n) => (n === IAC ? [IAC, IAC] : [n])),
+        IAC,
+        SE,
+      ]),
+    );
   }
 
   #complete() {
     const [, kind] = this.#command;
     if (kind === undefined) return false;
-    if (kind === SB) return this.#command.length > 4 && this.#command.at(-2) === IAC && this.#command.at(-1) === SE;
+    if (kind === SB)
+      return (
+        this.#command.length > 4 && this.#command.at(-2) === IAC && this.#command.at(-1) === SE
+      );
     return kind < WILL || kind === IAC || this.#command.length === 3;
   }
 
@@ -63,7 +75,17 @@ export class Telnet {
     if (kind === DO) this.#answer(WILL, WONT, option, OURS.has(option));
     else if (kind === WILL) this.#answer(DO, DONT, option, THEIRS.has(option));
     else if (kind === SB && option === TERMINAL_TYPE && rest[0] === SEND)
-      this.#send(Uint8Array.from([IAC, SB, TERMINAL_TYPE, IS, ...new TextEncoder().encode(this.#type), IAC, SE]));
+      this.#send(
+        Uint8Array.from([
+          IAC,
+          SB,
+          TERMINAL_TYPE,
+          IS,
+          ...new TextEncoder().encode(this.#type),
+          IAC,
+          SE,
+        ]),
+      );
   }
 
   /** Says once that something is so, or will not be. */

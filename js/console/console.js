@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The developer's console: one row a message of any page, as the server tells it (src/page/console.c); faults on request. Served in dev mode only.
 'use strict';
 {
@@ -10,7 +11,8 @@
   let chosen = '';
   let last = 0; // the number of the newest record: after a reconnect the history comes again
 
-  const element = (name, text = '', className = '') => Object.assign(document.createElement(name), { textContent: text, className });
+  const element = (name, text = '', className = '') =>
+    Object.assign(document.createElement(name), { textContent: text, className });
   const shows = (row) => !chosen || row.dataset.session === chosen;
 
   const choose = (session) => {
@@ -20,13 +22,24 @@
   };
 
   const fault = async (session, what) => {
-    const response = await fetch('console/fault', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ session, ...what }) });
+    const response = await fetch('console/fault', {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ session, ...what }),
+    });
     if (!response.ok) state.textContent = await response.text();
   };
 
   const faults = (session) => {
     const box = element('div', '', 'faults');
-    const latency = Object.assign(element('input'), { type: 'number', min: 0, max: 60000, step: 50, value: 300, ariaLabel: 'milliseconds' });
+    const latency = Object.assign(element('input'), {
+      type: 'number',
+      min: 0,
+      max: 60000,
+      step: 50,
+      value: 300,
+      ariaLabel: 'milliseconds',
+    });
     const buttons = [
       ['Latency, ms', () => fault(session, { latency: latency.valueAsNumber || 0 })],
       ['None', () => fault(session, { latency: 0 })],
@@ -43,9 +56,16 @@
     const section = element('section');
     section.dataset.session = session;
     const connection = element('p', '', 'soft');
-    section.append(element('p', program), element('p', `${session || 'no session'} · process ${pid}`, 'soft'), connection, faults(session));
+    section.append(
+      element('p', program),
+      element('p', `${session || 'no session'} · process ${pid}`, 'soft'),
+      connection,
+      faults(session),
+    );
     section.onclick = () => choose(session);
-    section.says = (text) => { connection.textContent = text; };
+    section.says = (text) => {
+      connection.textContent = text;
+    };
     sessions.set(session, section);
     list.append(section);
     return section;
@@ -57,7 +77,13 @@
     const row = element('tr', '', kind === 'message' ? from : kind);
     row.dataset.session = session;
     const when = new Date(time).toISOString().slice(11, 23);
-    const cells = [when, session, kind === 'stderr' ? 'stderr' : WHO[from], head ? `${head} ${data}` : data, kind === 'message' ? `${bytes} B` : ''];
+    const cells = [
+      when,
+      session,
+      kind === 'stderr' ? 'stderr' : WHO[from],
+      head ? `${head} ${data}` : data,
+      kind === 'message' ? `${bytes} B` : '',
+    ];
     row.append(...cells.map((text) => element('td', text)));
     row.hidden = !shows(row);
     rows.append(row);
@@ -70,8 +96,12 @@
   };
 
   const source = new EventSource('console/events');
-  source.onopen = () => { state.textContent = 'live'; };
-  source.onerror = () => { state.textContent = 'not connected'; };
+  source.onopen = () => {
+    state.textContent = 'live';
+  };
+  source.onerror = () => {
+    state.textContent = 'not connected';
+  };
   source.onmessage = (message) => {
     const { seq, time, event, data, lost, past } = JSON.parse(message.data);
     if (lost) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * Script access as one link sees it: what keeps it away from its server, and why its handshakes fail. What it learns is
@@ -72,7 +73,8 @@ export class Access {
     const { fetch, online, notes, clock, url } = this.#options;
     if (!this.#foreign || !fetch || !online()) return false;
     this.#failures++;
-    if (this.#failures % FAILURES_A_QUESTION === 0 || (this.#failures === 1 && !wasIn)) this.#due = true;
+    if (this.#failures % FAILURES_A_QUESTION === 0 || (this.#failures === 1 && !wasIn))
+      this.#due = true;
     return this.#due && !this.held() && !notes.get(`asked ${url}`, clock.date());
   }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * What a `.dom` operation can do to an element (docs/page-programs.md, "Moving the page"): a table, in the order in which
@@ -29,7 +30,8 @@ import { isTyped, typing } from './typing.mjs';
 /** @param {any} value */
 const isTrue = (value) => value === true;
 /** @param {(value: any) => boolean} each */
-const isMapOf = (each) => (/** @type {any} */ value) => isMap(value) && Object.values(value).every(each);
+const isMapOf = (each) => (/** @type {any} */ value) =>
+  isMap(value) && Object.values(value).every(each);
 
 const markup = { wants: 'a string of HTML', takes: isString };
 
@@ -39,9 +41,15 @@ const TABLE = {
   html: { ...markup, run: setHtml },
   outer: { ...markup, run: setOuter },
   before: { ...markup, run: (element, html, how) => insert(parentOf(element), html, element, how) },
-  prepend: { ...markup, run: (element, html, how) => insert(element, html, element.firstChild, how) },
+  prepend: {
+    ...markup,
+    run: (element, html, how) => insert(element, html, element.firstChild, how),
+  },
   append: { ...markup, run: (element, html, how) => insert(element, html, null, how) },
-  after: { ...markup, run: (element, html, how) => insert(parentOf(element), html, element.nextSibling, how) },
+  after: {
+    ...markup,
+    run: (element, html, how) => insert(parentOf(element), html, element.nextSibling, how),
+  },
   attributes: {
     wants: '{name: string, number, true, or false or null to remove it}',
     takes: isMapOf((value) => value === null || isBoolean(value) || isText(value)),
@@ -66,7 +74,8 @@ const TABLE = {
   },
   move: {
     wants: '"first", "last", {"before": KEY} or {"after": KEY}',
-    takes: (value) => value === 'first' || value === 'last' || isText(value?.before) !== isText(value?.after),
+    takes: (value) =>
+      value === 'first' || value === 'last' || isText(value?.before) !== isText(value?.after),
     run: moveRow,
   },
   remove: { wants: 'true', takes: isTrue, run: (element) => element.remove() },
@@ -80,7 +89,9 @@ const TABLE = {
   selection: {
     wants: '"all", "end" or [from, to]',
     takes: (value) =>
-      value === 'all' || value === 'end' || (Array.isArray(value) && value.length === 2 && value.every(Number.isInteger)),
+      value === 'all' ||
+      value === 'end' ||
+      (Array.isArray(value) && value.length === 2 && value.every(Number.isInteger)),
     late: true,
     run: select,
   },
@@ -121,7 +132,8 @@ function each(map, run) {
 /** @param {any} element @param {string | number} text @param {How} how */
 function setText(element, text, { force }) {
   const said = String(text);
-  if (element.localName !== 'textarea') return typing.change(element, force, () => writeText(element, said));
+  if (element.localName !== 'textarea')
+    return typing.change(element, force, () => writeText(element, said));
   typing.heardValue(element, element.defaultValue, said, force);
   if (!typing.edits(element)) element.defaultValue = said;
 }
@@ -143,7 +155,8 @@ function setHtml(element, html, how) {
 /** @param {any} element @param {string} html @param {How} how */
 function setOuter(element, html, { force, stranger }) {
   const { children } = parseMarkup(html, parentOf(element), stranger);
-  if (children.length !== 1) throw new DomProblem(`outer: one element is wanted, not ${children.length}`);
+  if (children.length !== 1)
+    throw new DomProblem(`outer: one element is wanted, not ${children.length}`);
   const [node] = children;
   if (isTyped(element)) morphInto(element, node, force);
   else typing.change(element, force, () => morphInto(element, node, force));
@@ -167,7 +180,8 @@ function insert(parent, html, anchor, { force, stranger }) {
 
 /** @param {any} element */
 function parentOf({ parentElement }) {
-  if (!parentElement || parentElement === document.documentElement) throw new DomProblem('this element has no siblings');
+  if (!parentElement || parentElement === document.documentElement)
+    throw new DomProblem('this element has no siblings');
   return parentElement;
 }
 
@@ -185,14 +199,19 @@ function setProperties(element, properties, { was, force, stranger }) {
   each(properties, (name, value) => {
     if (stranger) checkStrangersProperty(name);
     checkProperty(element, name);
-    if (name === 'value' && isTyped(element)) typing.setValue(element, String(value ?? ''), { was, force });
+    if (name === 'value' && isTyped(element))
+      typing.setValue(element, String(value ?? ''), { was, force });
     else element[name] = value;
   });
 }
 
 /** It is there, can be set, is no method, and nothing that every object has. @param {any} element @param {string} name */
 function checkProperty(element, name) {
-  for (let owner = element; owner && owner !== Object.prototype; owner = Object.getPrototypeOf(owner)) {
+  for (
+    let owner = element;
+    owner && owner !== Object.prototype;
+    owner = Object.getPrototypeOf(owner)
+  ) {
     const found = Object.getOwnPropertyDescriptor(owner, name);
     if (found?.set || (found?.writable && typeof found.value !== 'function')) return;
     if (found) break;
@@ -204,8 +223,11 @@ function checkProperty(element, name) {
 function setStyle({ style }, styles) {
   each(styles, (name, value) => {
     if (value === null) return style.removeProperty(name);
-    const [, text, important] = /** @type {any} */ (/^([^]*?)\s*(?:!\s*(important))?$/.exec(String(value)));
-    if (!name.startsWith('--') && !CSS.supports(name, text)) throw new DomProblem(`no such style: ${name}: ${value}`);
+    const [, text, important] = /** @type {any} */ (
+      /^([^]*?)\s*(?:!\s*(important))?$/.exec(String(value))
+    );
+    if (!name.startsWith('--') && !CSS.supports(name, text))
+      throw new DomProblem(`no such style: ${name}: ${value}`);
     style.setProperty(name, text, important);
   });
 }
@@ -216,7 +238,8 @@ function orderRows(list, keys) {
   const found = keys.map((key) => rows.get(String(key)));
   rows.order(/** @type {Element[]} */ (found.filter(Boolean)));
   const missing = keys.filter((key, i) => !found[i]);
-  if (missing.length) throw new DomProblem(`no row ${missing.slice(0, 5).join(', ')} (${missing.length} in all)`);
+  if (missing.length)
+    throw new DomProblem(`no row ${missing.slice(0, 5).join(', ')} (${missing.length} in all)`);
 }
 
 /** @param {Element} row @param {any} where */
@@ -232,7 +255,8 @@ function moveRow(row, where) {
 
 /** @param {any} element @param {'all' | 'end' | number[]} what */
 function select(element, what) {
-  if (typeof element.setSelectionRange !== 'function') return void getSelection()?.selectAllChildren(element);
+  if (typeof element.setSelectionRange !== 'function')
+    return void getSelection()?.selectAllChildren(element);
   const { length } = element.value;
   const [from, to] = what === 'all' ? [0, length] : what === 'end' ? [length, length] : what;
   element.setSelectionRange(from, to);
@@ -243,7 +267,9 @@ const BLOCKS = ['nearest', 'start', 'center', 'end'];
 /** @param {any} value */
 function isScroll(value) {
   if (!isMap(value)) return BLOCKS.includes(value);
-  return [value.top, value.left].every((way) => way === undefined || way === 'end' || typeof way === 'number');
+  return [value.top, value.left].every(
+    (way) => way === undefined || way === 'end' || typeof way === 'number',
+  );
 }
 
 /** @param {any} target @param {any} how */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /** Puts nodes into an order with the fewest moves, and moves them so that their state goes with them. */
 
@@ -22,7 +23,8 @@ export function arrange(parent, nodes, places, anchor) {
  * @param {Node} parent @param {Node} node in the document or new @param {Node | null} before
  */
 export function moveNode(parent, node, before) {
-  if (node.isConnected && parent.isConnected && canMove(parent)) /** @type {any} */ (parent).moveBefore(node, before);
+  if (node.isConnected && parent.isConnected && canMove(parent))
+    /** @type {any} */ (parent).moveBefore(node, before);
   else parent.insertBefore(node, before);
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * Where this origin's pages have been told to stay away, and how long: the client's side of docs/access.md, section 7.
@@ -72,7 +73,12 @@ export class Bans {
     const { code, reason } = /** @type {any} */ (note?.value) ?? {};
     const ban = BANS.includes(code);
     if (!note || !(ban || OUT_OF_ORDER.includes(code))) return null;
-    return { code, reason: String(reason), retryAfter: Math.min(LONGEST_S, Math.ceil(note.ms / 1000)), ban };
+    return {
+      code,
+      reason: String(reason),
+      retryAfter: Math.min(LONGEST_S, Math.ceil(note.ms / 1000)),
+      ban,
+    };
   }
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * The calls that this page makes of the program: numbers them, and matches the answers that come. A call that was
@@ -43,7 +44,13 @@ export class Calls {
         guard.clear();
         if (message.kind === 'answer') resolve(message.data);
         else if (message.kind === 'failure') reject(remoteError(message.data));
-        else reject(new ServerConnectionError('several-answers', `${name} gives several answers: use stream()`));
+        else
+          reject(
+            new ServerConnectionError(
+              'several-answers',
+              `${name} gives several answers: use stream()`,
+            ),
+          );
         return true;
       };
       const fail = (/** @type {ServerConnectionError} */ error) => (guard.clear(), reject(error));
@@ -130,7 +137,9 @@ class Guard {
   restart() {
     const timeout = this.#timeout;
     if (timeout === undefined || timeout === Infinity) return;
-    this.#alarm.set(timeout, () => this.#giveUp(new ServerConnectionError('timeout', `no answer in ${timeout} ms`)));
+    this.#alarm.set(timeout, () =>
+      this.#giveUp(new ServerConnectionError('timeout', `no answer in ${timeout} ms`)),
+    );
   }
 
   clear() {
@@ -241,7 +250,8 @@ const DONE = Object.freeze({ value: undefined, done: true });
 
 /** @param {any} data what the program said went wrong */
 function remoteError(data) {
-  const message = typeof data?.message === 'string' ? data.message : 'the program answered with an error';
+  const message =
+    typeof data?.message === 'string' ? data.message : 'the program answered with an error';
   return new ServerConnectionError('remote', message, { data });
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * One byte stream of a session, both directions of it (docs/protocol.md, section 10). It outlives connections, as the
@@ -149,7 +150,8 @@ export class Channel {
       this.#set.say(formatReset(this.#number, /** @type {Reset} */ (this.#reset)));
       return;
     }
-    if (this.#state === 'OPENING') this.#asked = this.#set.say(formatOpen(this.#number, this.#request));
+    if (this.#state === 'OPENING')
+      this.#asked = this.#set.say(formatOpen(this.#number, this.#request));
     this.#say(); // at once, so that a target that speaks first need not wait for us
   }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * All byte streams of one session: numbers them, says at each new connection what has to be said, and lets those that
@@ -23,7 +24,10 @@ const LOOK_MS = 4;
 /** Within which the server hears what has come, however little it is. */
 const TELL_MS = 1000;
 
-const NOT_HERE = Object.freeze({ reason: 'streams-unsupported', message: 'this server has no byte streams' });
+const NOT_HERE = Object.freeze({
+  reason: 'streams-unsupported',
+  message: 'this server has no byte streams',
+});
 
 export class Channels {
   /** @type {Map<number, Channel>} in the order of their numbers */
@@ -94,7 +98,8 @@ export class Channels {
     const frame = parseFrame(message);
     const channel = this.#channels.get(frame.channel);
     if (channel) channel.receive(frame);
-    else if (frame.channel > this.#made || frame.kind === 'open') throw new WireError('a channel never opened');
+    else if (frame.channel > this.#made || frame.kind === 'open')
+      throw new WireError('a channel never opened');
     else if (frame.kind !== 'gone') this.#wire?.send(formatGone(frame.channel));
     this.#pump();
   }
@@ -155,7 +160,8 @@ export class Channels {
     const now = this.#clock.now();
     if (this.#look.isSet) this.#room.look(wire.buffered, now);
     while (this.#turns.size) {
-      if (!this.#room.allows(wire.buffered)) return this.#look.set(LOOK_MS, () => this.#lookAgain());
+      if (!this.#room.allows(wire.buffered))
+        return this.#look.set(LOOK_MS, () => this.#lookAgain());
       const [channel] = this.#turns;
       const frame = channel.next(this.#turns.size > 1 ? TURN_BYTES : ALONE_BYTES);
       this.#turns.delete(channel);

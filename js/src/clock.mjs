@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /** Time and chance, as one thing that a test can put another in the place of. */
 

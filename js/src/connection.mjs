@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /** `ServerConnection`: the connection of this page, or of this script, to a program. */
 import { Access } from './access.mjs';
@@ -134,7 +135,9 @@ export class ServerConnection extends HandlerTarget {
     this.#handlers = new Handlers(this.#outbox, push);
     const whole = webSocketUrl(url);
     this.#listening = this.#listens(clock);
-    this.#dom = new Dom(this.#commands(isForeign(whole)), domShut(checked, whole), (problem) => this.#tell(problem));
+    this.#dom = new Dom(this.#commands(isForeign(whole)), domShut(checked, whole), (problem) =>
+      this.#tell(problem),
+    );
     const origin = originOf(checked, scope);
     const notes = checked.notes ?? ownNotes;
     const channels = new Channels(clock);
@@ -333,7 +336,10 @@ export class ServerConnection extends HandlerTarget {
     else if (message.kind === 'call') this.#handlers.serve(message);
     else if (!this.#calls.take(message, size))
       this.#report(
-        new ServerConnectionError('unknown-call', `an answer to call ${message.call}, which was never made`),
+        new ServerConnectionError(
+          'unknown-call',
+          `an answer to call ${message.call}, which was never made`,
+        ),
       );
   }
 
@@ -341,7 +347,8 @@ export class ServerConnection extends HandlerTarget {
   #commands(foreign) {
     /** @type {Record<string, import('./dom.mjs').Command>} */
     const commands = Object.create(null);
-    commands.dom = (data) => updatePage(data, foreign, (problem) => this.#dom.problem('dom', problem));
+    commands.dom = (data) =>
+      updatePage(data, foreign, (problem) => this.#dom.problem('dom', problem));
     commands.listen = (data) => this.#listening.listen(data);
     commands.unlisten = (data) => this.#listening.unlisten(data);
     return commands;
@@ -370,7 +377,9 @@ export class ServerConnection extends HandlerTarget {
   /** @param {string} name @param {any} data */
   #event(name, data) {
     if (!LIFECYCLE.has(name)) return void this.dispatchEvent(new ServerEvent(name, data));
-    this.#report(new ServerConnectionError('reserved-name', `the program sent an event '${name}'`, { data }));
+    this.#report(
+      new ServerConnectionError('reserved-name', `the program sent an event '${name}'`, { data }),
+    );
   }
 
   /** @param {ServerConnectionError} error */
@@ -386,11 +395,16 @@ export class ServerConnection extends HandlerTarget {
 
 /** @param {import('./ends.mjs').End} [end] */
 function closedError(end) {
-  const why = end ? `the session is over: ${end.code} ${end.reason}`.trimEnd() : 'the connection is closed';
+  const why = end
+    ? `the session is over: ${end.code} ${end.reason}`.trimEnd()
+    : 'the connection is closed';
   return new ServerConnectionError('closed', why, { data: end });
 }
 
 /** @param {number} size @param {number} most */
 function tooLarge(size, most) {
-  return new ServerConnectionError('too-large', `${size} bytes; the server takes ${most} in one message`);
+  return new ServerConnectionError(
+    'too-large',
+    `${size} bytes; the server takes ${most} in one message`,
+  );
 }

@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /** What stands in the controls of a form. */
 import { describeFile } from './plain.mjs';
 
-const CONTROLS = 'input, textarea, select, button, output, progress, meter, [contenteditable]:not([contenteditable="false"])';
+const CONTROLS =
+  'input, textarea, select, button, output, progress, meter, [contenteditable]:not([contenteditable="false"])';
 
 /**
  * The control that something happened to.
@@ -10,7 +12,11 @@ const CONTROLS = 'input, textarea, select, button, output, progress, meter, [con
  * @returns {any} or null
  */
 export function controlOf(path) {
-  return path.find((node) => node.nodeType === 1 && (node.matches(CONTROLS) || isFormAssociated(node))) ?? null;
+  return (
+    path.find(
+      (node) => node.nodeType === 1 && (node.matches(CONTROLS) || isFormAssociated(node)),
+    ) ?? null
+  );
 }
 
 /** @param {any} element a custom element that has a value */
@@ -51,7 +57,11 @@ export function entriesOf(form, submitter, isLeftOut) {
 
 /** @param {any} form @param {(control: any) => boolean} which @returns {Set<string>} */
 export function namesOf(form, which) {
-  return new Set(Array.from(form?.elements ?? []).filter(which).map((control) => /** @type {any} */ (control).name));
+  return new Set(
+    Array.from(form?.elements ?? [])
+      .filter(which)
+      .map((control) => /** @type {any} */ (control).name),
+  );
 }
 
 /** @param {Iterable<[string, any]>} entries @param {Set<string>} leftOut names */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /** How long to wait before the next attempt to connect. Pure. */
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /** An element, or what else has events, in words of JSON: enough for a program to know which it is. Pure. */
 
@@ -46,7 +47,8 @@ function pathOf(element) {
 /** @param {Element} element */
 function stepOf(element) {
   const root = /** @type {any} */ (element.getRootNode());
-  if (element.id && root.getElementById?.(element.id) === element) return `#${CSS.escape(element.id)}`;
+  if (element.id && root.getElementById?.(element.id) === element)
+    return `#${CSS.escape(element.id)}`;
   const tag = CSS.escape(element.localName);
   if (element === document.documentElement || element === document.body) return tag;
   let place = 1;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * What a server in dev mode tells the page's developer (docs/protocol.md, section 4): the program's stderr and how it

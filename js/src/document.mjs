@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * `document.serverConnection`: the connection to the program that made this page. It connects when it is first
@@ -22,13 +23,21 @@ export function installServerConnection(document) {
   let connection;
   const touch = () => {
     if (connection) return connection;
-    connection = new ServerConnection(url, { session: findSession(document, declared), recover: reloadStalePage });
+    connection = new ServerConnection(url, {
+      session: findSession(document, declared),
+      recover: reloadStalePage,
+    });
     connection.addEventListener('open', forgetReload);
     return connection;
   };
-  Object.defineProperty(document, 'serverConnection', { get: touch, enumerable: true, configurable: true });
+  Object.defineProperty(document, 'serverConnection', {
+    get: touch,
+    enumerable: true,
+    configurable: true,
+  });
   const parsed = () => void (findSession(document, declared) && touch());
-  if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', parsed, { once: true });
+  if (document.readyState === 'loading')
+    document.addEventListener('DOMContentLoaded', parsed, { once: true });
   else parsed();
 }
 
@@ -43,7 +52,9 @@ export function findSession(document, declared) {
   const places = [
     () => declared ?? document.querySelector('script[data-session]')?.dataset.session,
     () => document.querySelector('meta[name="httpsocket-session"]')?.content,
-    () => navigation()?.serverTiming?.find((/** @type {any} */ entry) => entry.name === 'session')?.description,
+    () =>
+      navigation()?.serverTiming?.find((/** @type {any} */ entry) => entry.name === 'session')
+        ?.description,
   ];
   for (const place of places) {
     const found = place();
@@ -81,7 +92,9 @@ function forgetReload() {
 
 /** @param {any} entry of the navigation @returns {boolean} whether this page came from the history or a cache */
 export function isOldCopy(entry) {
-  return entry?.type === 'back_forward' || entry?.deliveryType === 'cache' || entry?.transferSize === 0;
+  return (
+    entry?.type === 'back_forward' || entry?.deliveryType === 'cache' || entry?.transferSize === 0
+  );
 }
 
 /** @returns {any} */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * What the program wants of its page, by `.listen`, `.unlisten` and `.dom` (docs/protocol.md, section 9): given to who

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * A channel as two streams of the web: `readable`, a byte stream whose reader decides how much comes, and `writable`,
@@ -139,7 +140,11 @@ export class Duplex {
   #fill({ buffer, byteOffset, byteLength }) {
     const into = new Uint8Array(buffer, byteOffset, byteLength);
     let at = 0;
-    for (let bytes; at < into.length && (bytes = this.#channel.take(into.length - at)); at += bytes.length)
+    for (
+      let bytes;
+      at < into.length && (bytes = this.#channel.take(into.length - at));
+      at += bytes.length
+    )
       into.set(bytes, at);
     if (at > 0) this.#reading.byobRequest.respond(at);
     return at > 0;
@@ -164,7 +169,8 @@ export class Duplex {
       const bytes = bytesOf(chunk);
       const size = bytes.length;
       for (let at = 0; at < size; at += PIECE) {
-        if (bytes.length !== size) throw new TypeError('these bytes have been given away while they were written');
+        if (bytes.length !== size)
+          throw new TypeError('these bytes have been given away while they were written');
         await this.#waits((taken) => this.#channel.write(bytes.slice(at, at + PIECE), taken));
       }
     } catch (error) {
@@ -235,7 +241,8 @@ function byteStream(source) {
 
 /** @param {unknown} chunk @returns {Uint8Array} a view of its bytes */
 export function bytesOf(chunk) {
-  if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  if (ArrayBuffer.isView(chunk))
+    return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
   const type = Object.prototype.toString.call(chunk);
   if (type !== '[object ArrayBuffer]' && type !== '[object SharedArrayBuffer]')
     throw new TypeError('bytes are written: an ArrayBuffer or a view of one');

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /** What the close of a WebSocket means for the session: the table of docs/protocol.md, section 5. Pure. */
 

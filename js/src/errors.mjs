@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * What a ServerConnection throws, rejects with and reports: one class, told apart by `code`.
@@ -73,4 +74,8 @@ export class TCPConnectionError extends Error {
 const NAMES = { aborted: 'AbortError', timeout: 'TimeoutError' };
 
 /** @type {Record<string, string>} */
-const TCP_NAMES = { aborted: 'AbortError', 'buffer-full': 'QuotaExceededError', closed: 'InvalidStateError' };
+const TCP_NAMES = {
+  aborted: 'AbortError',
+  'buffer-full': 'QuotaExceededError',
+  closed: 'InvalidStateError',
+};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /** What is told of an event when its listener has chosen no fields: a set for each class of events. */
 
@@ -49,7 +50,15 @@ const OF_EVENT = Object.freeze(
 /** By the interface of the target. */
 const OF_TARGET = Object.freeze(
   Object.entries({
-    HTMLMediaElement: ['currentTime', 'duration', 'paused', 'ended', 'volume', 'muted', 'playbackRate'],
+    HTMLMediaElement: [
+      'currentTime',
+      'duration',
+      'paused',
+      'ended',
+      'volume',
+      'muted',
+      'playbackRate',
+    ],
     VisualViewport: ['width', 'height', 'scale', 'offsetLeft', 'offsetTop', 'pageLeft', 'pageTop'],
     ScreenOrientation: ['orientation', 'angle'],
   }),
@@ -72,7 +81,11 @@ function is(object, name) {
 /** What an event of any other class has beyond Event and UIEvent, as far as that is text, numbers or yes and no. */
 function ownFields(/** @type {any} */ event) {
   const fields = [];
-  for (let at = Object.getPrototypeOf(event); at && !BASES.includes(at[Symbol.toStringTag]); at = Object.getPrototypeOf(at))
+  for (
+    let at = Object.getPrototypeOf(event);
+    at && !BASES.includes(at[Symbol.toStringTag]);
+    at = Object.getPrototypeOf(at)
+  )
     for (const [name, { get }] of Object.entries(Object.getOwnPropertyDescriptors(at)))
       if (get && ['string', 'number', 'boolean'].includes(typeof event[name])) fields.push(name);
   return fields;

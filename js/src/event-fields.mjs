@@ -1,9 +1,18 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * What can be told of an event: the fields of this table, besides those that the event or its target has itself, by the
  * names that the DOM gives them (docs/page-programs.md).
  */
-import { checkedOf, entriesOf, filesOf, grouped, namesOf, selectedOf, valueOf } from './controls.mjs';
+import {
+  checkedOf,
+  entriesOf,
+  filesOf,
+  grouped,
+  namesOf,
+  selectedOf,
+  valueOf,
+} from './controls.mjs';
 import { describe } from './describe.mjs';
 import { writesText, modifiersOf } from './key-combos.mjs';
 import { plain } from './plain.mjs';
@@ -54,7 +63,9 @@ const FIELDS = {
 
 /** What of a secret control is told only to who asks for it by name. */
 const SECRET = new Set(
-  'value checked selected validation data key code keyCode charCode which text html selection'.split(' '),
+  'value checked selected validation data key code keyCode charCode which text html selection'.split(
+    ' ',
+  ),
 );
 
 /** @param {string} name */
@@ -85,7 +96,8 @@ export function tell(heard, byName, problem) {
 
 /** A key that writes nothing, such as Enter, is no secret. @param {string} name @param {any} event */
 function isHidden(name, event) {
-  if ((name === 'key' || name === 'code') && typeof event.key === 'string') return writesText(event);
+  if ((name === 'key' || name === 'code') && typeof event.key === 'string')
+    return writesText(event);
   return SECRET.has(name);
 }
 
@@ -107,7 +119,8 @@ function timeOf({ timeStamp }) {
 function formEntries({ event, element, source, fields, secrets }) {
   const form = source?.form ?? source?.closest?.('form') ?? element.form;
   if (!form) return undefined;
-  const isSecret = (/** @type {any} */ control) => secrets.has(control) && !fields.includes(`form.${control.name}`);
+  const isSecret = (/** @type {any} */ control) =>
+    secrets.has(control) && !fields.includes(`form.${control.name}`);
   if (event.formData) return grouped(event.formData, namesOf(form, isSecret));
   return entriesOf(form, event.submitter ?? null, isSecret);
 }
@@ -126,7 +139,15 @@ function offsetOf({ clientX, clientY }, element) {
 
 /** @param {any} list a TouchList */
 function touchesOf(list) {
-  return list && Array.from(list, ({ identifier, clientX, clientY, force }) => ({ identifier, clientX, clientY, force }));
+  return (
+    list &&
+    Array.from(list, ({ identifier, clientX, clientY, force }) => ({
+      identifier,
+      clientX,
+      clientY,
+      force,
+    }))
+  );
 }
 
 /** The files that were chosen, dropped or pasted. @param {any} event @param {any} control @returns {any} a FileList */
@@ -142,7 +163,9 @@ function transferOf({ dataTransfer, clipboardData }) {
 /** @param {any} control */
 function selectionOf(control) {
   const { value, selectionStart, selectionEnd } = control ?? {};
-  return typeof selectionStart === 'number' ? value.slice(selectionStart, selectionEnd) : String(document.getSelection());
+  return typeof selectionStart === 'number'
+    ? value.slice(selectionStart, selectionEnd)
+    : String(document.getSelection());
 }
 
 /** @param {any} element */
@@ -157,7 +180,9 @@ let properties;
 function propertiesOfTheDom() {
   if (properties) return properties;
   properties = new Set(['isTrusted']);
-  for (const [name, { value, get }] of Object.entries(Object.getOwnPropertyDescriptors(globalThis))) {
+  for (const [name, { value, get }] of Object.entries(
+    Object.getOwnPropertyDescriptors(globalThis),
+  )) {
     if (get) properties.add(name);
     const prototype = /^[A-Z]/.test(name) && typeof value === 'function' ? value.prototype : null;
     if (prototype instanceof Event || prototype instanceof EventTarget || value === Event)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * Where the events of one type are caught, for any number of listeners: at the window, on the way in and on the way out,
@@ -12,7 +13,13 @@ import { isOurs } from './controls.mjs';
  * Types that have to be caught at the document: the load of an element, an image say, does not reach the window (HTML,
  * "Events and the Window object"), and Chromium makes the others only for whoever listens at the document or below.
  */
-const NOT_AT_THE_WINDOW = Object.freeze(['load', 'mouseenter', 'mouseleave', 'pointerenter', 'pointerleave']);
+const NOT_AT_THE_WINDOW = Object.freeze([
+  'load',
+  'mouseenter',
+  'mouseleave',
+  'pointerenter',
+  'pointerleave',
+]);
 
 export class EventRoot {
   #type;
@@ -59,7 +66,11 @@ export class EventRoot {
     const { signal } = this.#caught;
     for (const object of this.#objects)
       for (const capture of this.#wide ? [true, false] : [true])
-        object.addEventListener(this.#type, (event) => this.#caughtAt(object, event, capture), { capture, passive, signal });
+        object.addEventListener(this.#type, (event) => this.#caughtAt(object, event, capture), {
+          capture,
+          passive,
+          signal,
+        });
   }
 
   /** @param {EventTarget} object @param {Event} event @param {boolean} inwards */
@@ -88,6 +99,7 @@ export class EventRoot {
 
 /** First inwards, by those that capture it, then outwards. @param {Meeting} a @param {Meeting} b */
 function asItGoes(a, b) {
-  const way = (/** @type {Meeting} */ { listener, place }) => (listener.options.capture ? -1 - place : place);
+  const way = (/** @type {Meeting} */ { listener, place }) =>
+    listener.options.capture ? -1 - place : place;
   return way(a) - way(b);
 }

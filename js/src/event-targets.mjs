@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /** What has events besides the elements, by the names that a listener gives as its `target`. */
 import { DomProblem } from './dom.mjs';
@@ -31,16 +32,21 @@ const TARGETS = {
 export function targetNamed(name) {
   if (name.startsWith('media:')) return mediaQuery(name.slice('media:'.length));
   const find = TARGETS[name];
-  if (!find) throw new DomProblem(`no such target: ${name.slice(0, 40)} (${Object.keys(TARGETS).join(', ')}, media:QUERY)`);
+  if (!find)
+    throw new DomProblem(
+      `no such target: ${name.slice(0, 40)} (${Object.keys(TARGETS).join(', ')}, media:QUERY)`,
+    );
   const target = find();
-  if (typeof target?.addEventListener !== 'function') throw new DomProblem(`this browser has no ${name} with events`);
+  if (typeof target?.addEventListener !== 'function')
+    throw new DomProblem(`this browser has no ${name} with events`);
   return target;
 }
 
 /** @param {string} query */
 function mediaQuery(query) {
   const list = window.matchMedia(query);
-  if (list.media === 'not all' && query.trim() !== 'not all') throw new DomProblem(`no media query: ${query.slice(0, 80)}`);
+  if (list.media === 'not all' && query.trim() !== 'not all')
+    throw new DomProblem(`no media query: ${query.slice(0, 80)}`);
   return list;
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /** A queue whose first is taken away in constant time. Pure state. @template T */
 export class Fifo {

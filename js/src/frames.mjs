@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * The frames of byte streams (docs/protocol.md, section 10): binary messages in, values out, and back. Pure: no socket,
@@ -91,7 +92,8 @@ function parseObject(body) {
 /** @param {Bytes} body @returns {Reset} */
 function parseReset(body) {
   const { reason, message, retryAfter } = parseObject(body);
-  if (typeof reason !== 'string' || !TOKEN.test(reason)) throw new WireError('RESET without a reason');
+  if (typeof reason !== 'string' || !TOKEN.test(reason))
+    throw new WireError('RESET without a reason');
   return {
     reason,
     ...(typeof message === 'string' && { message }),

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * Which session carries a TCPConnection. A page with a program has one. Otherwise all connections through one URL share
@@ -27,7 +28,8 @@ const sharedGateways = new Map();
 export function findGateway(via) {
   if (via === undefined) return ownGateway();
   if (via instanceof ServerConnection) return { connection: via, release: () => {} };
-  if (typeof via !== 'string' && !(via instanceof URL)) throw new TypeError('via: a ServerConnection or a URL');
+  if (typeof via !== 'string' && !(via instanceof URL))
+    throw new TypeError('via: a ServerConnection or a URL');
   try {
     return share(webSocketUrl(via));
   } catch (cause) {
@@ -44,7 +46,11 @@ export function findGateway(via) {
 export function targetPlace({ host, port }, connection) {
   const { url, origin } = insideOf(connection);
   const { protocol, host: server } = new URL(url);
-  return { origin: origin ?? '', target: `tcp://${host.toLowerCase()}:${port} ${protocol}//${server}`, path: '/' };
+  return {
+    origin: origin ?? '',
+    target: `tcp://${host.toLowerCase()}:${port} ${protocol}//${server}`,
+    path: '/',
+  };
 }
 
 /** @returns {Gateway} */
@@ -59,7 +65,8 @@ function ownGateway() {
 /** @param {string} url @returns {Gateway} */
 function share(url) {
   const there = sharedGateways.get(url);
-  const shared = there && there.connection.readyState !== ServerConnection.CLOSED ? there : makeShared(url);
+  const shared =
+    there && there.connection.readyState !== ServerConnection.CLOSED ? there : makeShared(url);
   shared.users++;
   shared.idle.clear();
   const release = () => {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * The calls that the program makes of this page: finds who handles them and sends what they answer. Where the
@@ -72,7 +73,8 @@ export class Handlers {
   /** @param {import('./wire.mjs').Outgoing} message */
   async #answer(message) {
     for (;;) {
-      if (this.#over.signal.aborted) throw new ServerConnectionError('closed', 'the session is over');
+      if (this.#over.signal.aborted)
+        throw new ServerConnectionError('closed', 'the session is over');
       try {
         return this.#send(message);
       } catch (error) {
@@ -85,7 +87,9 @@ export class Handlers {
 
 /** @param {any} value @returns {value is AsyncIterable<any>} */
 function isAsyncIterable(value) {
-  return typeof value === 'object' && value !== null && typeof value[Symbol.asyncIterator] === 'function';
+  return (
+    typeof value === 'object' && value !== null && typeof value[Symbol.asyncIterator] === 'function'
+  );
 }
 
 /** @param {any} error whatever was thrown */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /** How many sequenced messages have come in this session, and when to tell the other side. Pure state. */
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /** The browser side of HTTPSocket. In a page it also defines `document.serverConnection`. */
 import { ServerConnection, ServerLifecycleEvent } from './connection.mjs';
@@ -8,4 +9,11 @@ import { TCPConnection } from './tcp.mjs';
 
 if (typeof document !== 'undefined') installServerConnection(document);
 
-export { ServerConnection, ServerConnectionError, ServerEvent, ServerLifecycleEvent, TCPConnection, TCPConnectionError };
+export {
+  ServerConnection,
+  ServerConnectionError,
+  ServerEvent,
+  ServerLifecycleEvent,
+  TCPConnection,
+  TCPConnectionError,
+};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * What one channel receives (docs/protocol.md, section 10): the bytes that came and were not taken yet, and how many
@@ -48,7 +49,8 @@ export class Inflow {
   /** @param {Bytes} bytes @throws {WireError} */
   data(bytes) {
     if (this.#ended) throw new WireError('DATA behind END');
-    if (this.#received + bytes.length > this.#said.limit) throw new WireError('DATA beyond the limit');
+    if (this.#received + bytes.length > this.#said.limit)
+      throw new WireError('DATA beyond the limit');
     this.#received += bytes.length;
     if (this.#discarding) this.#taken += bytes.length;
     else this.#chunks.push(bytes);
@@ -87,8 +89,13 @@ export class Inflow {
   get owing() {
     const { received, limit } = this.#now();
     if (this.#ended) return received > this.#said.received;
-    if (received - this.#said.received >= this.#part || limit - this.#said.limit >= this.#part) return true;
-    return limit > this.#said.limit && this.#said.limit === this.#received && (this.#wanted || this.#discarding);
+    if (received - this.#said.received >= this.#part || limit - this.#said.limit >= this.#part)
+      return true;
+    return (
+      limit > this.#said.limit &&
+      this.#said.limit === this.#received &&
+      (this.#wanted || this.#discarding)
+    );
   }
 
   /** Whether something has come of which the other side has not been told. */

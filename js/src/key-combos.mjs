@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /** Keys as a listener names them: `Enter`, `Ctrl+s`, `Shift+F3`, `?`. Pure. */
 import { DomProblem } from './dom.mjs';
@@ -13,7 +14,9 @@ export function parseCombo(text) {
   const modifiers = before?.split('+').slice(0, -1) ?? [];
   const known = modifiers.every((name) => MODIFIERS.includes(name));
   if (!key || !known || !(isPrintable(key) || /^[A-Z]\w*$/.test(key)))
-    throw new DomProblem(`no key: ${text.slice(0, 40)} (such as Enter, Ctrl+s, Shift+F3; ${MODIFIERS.join(', ')})`);
+    throw new DomProblem(
+      `no key: ${text.slice(0, 40)} (such as Enter, Ctrl+s, Shift+F3; ${MODIFIERS.join(', ')})`,
+    );
   return { key: key === 'Space' ? ' ' : key, modifiers: new Set(modifiers) };
 }
 
@@ -42,7 +45,9 @@ function isPrintable(key) {
 /** AltGr, which some platforms tell as Ctrl+Alt, is no modifier of what it writes. @param {any} event */
 function heldModifiers(event) {
   const writes = isPrintable(event.key) && event.getModifierState?.('AltGraph');
-  return MODIFIERS.filter((name) => event[`${name.toLowerCase()}Key`] && !(writes && (name === 'Ctrl' || name === 'Alt')));
+  return MODIFIERS.filter(
+    (name) => event[`${name.toLowerCase()}Key`] && !(writes && (name === 'Ctrl' || name === 'Alt')),
+  );
 }
 
 /** @param {any} event @param {string} key */
@@ -54,5 +59,9 @@ function isKey(event, key) {
 /** Shift counts where it was not needed to get the character. @param {string[]} held @param {Combo} combo */
 function isHeld(held, { key, modifiers }) {
   const free = isPrintable(key) && key !== ' ' && key.toLowerCase() === key.toUpperCase();
-  return MODIFIERS.every((name) => held.includes(name) === modifiers.has(name) || (free && name === 'Shift' && !modifiers.has(name)));
+  return MODIFIERS.every(
+    (name) =>
+      held.includes(name) === modifiers.has(name) ||
+      (free && name === 'Shift' && !modifiers.has(name)),
+  );
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * Which node of the page is meant by which node of new markup. What has a *key* is found by it, wherever it stands: an
@@ -69,7 +70,8 @@ export class Kin {
 
   /** Whether two stand for each other where they are; then they are spoken for. @param {Node} old @param {Node} node */
   pair(old, node) {
-    if (this.#taken.has(old) || !sameKind(old, node) || nodeKey(old) !== nodeKey(node)) return false;
+    if (this.#taken.has(old) || !sameKind(old, node) || nodeKey(old) !== nodeKey(node))
+      return false;
     if (nodeKey(node) === null && !this.#holdSame(old, node)) return false;
     this.#taken.add(old);
     return true;
@@ -84,7 +86,8 @@ export class Kin {
     const free = olds.filter((old) => !this.#taken.has(old));
     const own = new Map(free.map((old) => /** @type {const} */ ([nodeKey(old), old])).reverse());
     const byHeld = /** @type {Map<string, Node>} */ (new Map());
-    for (const old of free) if (nodeKey(old) === null) for (const key of this.#held.get(old) ?? []) byHeld.set(key, old);
+    for (const old of free)
+      if (nodeKey(old) === null) for (const key of this.#held.get(old) ?? []) byHeld.set(key, old);
     /** @param {Node} node @returns {Node | null} */
     const byKey = (node) => {
       const key = nodeKey(node);
@@ -97,7 +100,9 @@ export class Kin {
     };
     const found = news.map(byKey);
     const turns = this.#turns(free);
-    return found.map((old, i) => old ?? this.#take(nodeKey(news[i]) === null && turns(news[i]), news[i]));
+    return found.map(
+      (old, i) => old ?? this.#take(nodeKey(news[i]) === null && turns(news[i]), news[i]),
+    );
   }
 
   /** Those without a key, kind by kind and each in its turn. @param {Node[]} free */
@@ -145,6 +150,7 @@ function uniqueKeys(root) {
     const key = /** @type {string} */ (nodeKey(element));
     found.set(key, found.has(key) ? null : element);
   }
-  for (const [key, element] of found) if (!element || element.closest(`[${IGNORED}]`) !== null) found.delete(key);
+  for (const [key, element] of found)
+    if (!element || element.closest(`[${IGNORED}]`) !== null) found.delete(key);
   return /** @type {Map<string, Element>} */ (found);
 }

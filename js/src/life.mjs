@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * What happens to the page around a link: the network goes and comes, the page is hidden and shown, put away and
@@ -22,8 +23,11 @@ export function followLife(link, scope) {
   if (!scope) return () => {};
   const following = new AbortController();
   const { signal } = following;
-  const on = (/** @type {EventTarget} */ target, /** @type {string} */ name, /** @type {(event: any) => void} */ run) =>
-    target.addEventListener(name, run, { signal });
+  const on = (
+    /** @type {EventTarget} */ target,
+    /** @type {string} */ name,
+    /** @type {(event: any) => void} */ run,
+  ) => target.addEventListener(name, run, { signal });
 
   on(scope, 'online', () => {
     link.nudge();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * One WebSocket of a session, from its handshake to its end: it greets, sends what the window lets, acknowledges, and
@@ -9,7 +10,14 @@ import { isFrame } from './frames.mjs';
 import { parseEnd } from './ends.mjs';
 import { Watch } from './watch.mjs';
 import { parseWelcome } from './welcome.mjs';
-import { formatControl, parseBinary, parseText, SUBPROTOCOL, utf8Length, WireError } from './wire.mjs';
+import {
+  formatControl,
+  parseBinary,
+  parseText,
+  SUBPROTOCOL,
+  utf8Length,
+  WireError,
+} from './wire.mjs';
 
 /** @typedef {import('./ends.mjs').End} End */
 /** @typedef {import('./welcome.mjs').Welcome} Welcome */
@@ -60,7 +68,11 @@ export class Line {
    * @param {LineOptions} options @param {string[]} offer the subprotocols that say who we are @param {LineOwner} owner
    */
   constructor({ WebSocket, webSocketOptions, url, clock, inbox, outbox }, offer, owner) {
-    const socket = new WebSocket(url, offer, ...(webSocketOptions === undefined ? [] : [webSocketOptions]));
+    const socket = new WebSocket(
+      url,
+      offer,
+      ...(webSocketOptions === undefined ? [] : [webSocketOptions]),
+    );
     socket.binaryType = 'arraybuffer';
     socket.onopen = () => this.#open();
     socket.onmessage = (/** @type {any} */ event) => this.#heard(event.data);
@@ -128,7 +140,8 @@ export class Line {
 
   #open() {
     this.#opened = true;
-    if (this.#socket.protocol !== SUBPROTOCOL) this.#owner.broken(`the server does not speak ${SUBPROTOCOL}`);
+    if (this.#socket.protocol !== SUBPROTOCOL)
+      this.#owner.broken(`the server does not speak ${SUBPROTOCOL}`);
   }
 
   /** @param {number} code @param {string} text */
@@ -161,7 +174,8 @@ export class Line {
     if (!this.#welcome) return this.#greeted(message);
     if (message.kind === 'ack') return this.#acknowledged(message.count);
     if (message.kind === 'control') return this.#controlled(message);
-    if (message.kind === 'command' && message.word === 'problem') throw new WireError('a .problem of the server');
+    if (message.kind === 'command' && message.word === 'problem')
+      throw new WireError('a .problem of the server');
     const size = typeof data === 'string' ? utf8Length(data) : data.byteLength;
     const urgent = this.#inbox.take(size, this.#welcome.window);
     if (urgent) this.#acknowledge();
@@ -171,7 +185,8 @@ export class Line {
 
   /** @param {import('./wire.mjs').Message} message the first on this connection */
   #greeted(message) {
-    if (message.kind !== 'control' || message.word !== 'welcome') throw new WireError('no .welcome first');
+    if (message.kind !== 'control' || message.word !== 'welcome')
+      throw new WireError('no .welcome first');
     const welcome = parseWelcome(message.data);
     this.#welcome = welcome;
     this.#watch.start(welcome.ping * 2);
@@ -194,6 +209,7 @@ export class Line {
 
   #acknowledge() {
     this.#ack.clear();
-    if (this.#inbox.owing && this.#socket.readyState === 1) this.#socket.send(`.ack ${this.#inbox.acknowledge()}`);
+    if (this.#inbox.owing && this.#socket.readyState === 1)
+      this.#socket.send(`.ack ${this.#inbox.acknowledge()}`);
   }
 }

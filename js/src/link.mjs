@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * The session's way to the server: one {@link Line} at a time and any number of them one after the other, until the
@@ -155,7 +156,8 @@ export class Link {
    */
   freeze(goodbye) {
     if (this.#state === 'FROZEN' || this.#state === 'ENDED') return;
-    if (goodbye !== undefined && this.#state === 'OPEN') this.#line?.say('bye', { reason: goodbye });
+    if (goodbye !== undefined && this.#state === 'OPEN')
+      this.#line?.say('bye', { reason: goodbye });
     const wasOpen = this.#state === 'OPEN' && goodbye === undefined;
     this.#discard();
     this.#enter('FROZEN');
@@ -198,7 +200,8 @@ export class Link {
     if (this.#state !== 'WAITING') this.#enter('WAITING');
     this.#retryIn(wait);
     // Not before whoever has made us has had the time to listen.
-    if (!this.#tried) queueMicrotask(() => this.#state === 'WAITING' && this.#owner.lost(held, false));
+    if (!this.#tried)
+      queueMicrotask(() => this.#state === 'WAITING' && this.#owner.lost(held, false));
   }
 
   /**
@@ -213,9 +216,17 @@ export class Link {
   #connect() {
     this.#tried = true;
     try {
-      this.#line = new Line({ ...this.#options, inbox: this.#inbox }, this.#offer(), this.#listener());
+      this.#line = new Line(
+        { ...this.#options, inbox: this.#inbox },
+        this.#offer(),
+        this.#listener(),
+      );
     } catch (error) {
-      return this.#end({ code: 1006, reason: `WebSocket: ${/** @type {Error} */ (error).message}`, retryAfter: null });
+      return this.#end({
+        code: 1006,
+        reason: `WebSocket: ${/** @type {Error} */ (error).message}`,
+        retryAfter: null,
+      });
     }
     this.#enter('CONNECTING');
     this.#alarms.attempt.set(ATTEMPT_MS, () => this.#drop('no welcome'));
@@ -260,7 +271,8 @@ export class Link {
   /** @param {Welcome} welcome @throws {WireError} */
   #welcomed(welcome) {
     const first = this.#welcome === null;
-    if (this.#session && welcome.session !== this.#session) throw new WireError('another session than asked for');
+    if (this.#session && welcome.session !== this.#session)
+      throw new WireError('another session than asked for');
     if (!first && !welcome.resumed) throw new WireError('a new session in the place of ours');
     this.#outbox.rewind(welcome.received);
     this.#inbox.acknowledge(); // `received.N` of the handshake has said it
@@ -398,5 +410,9 @@ export class Link {
  */
 function resetOf(reason, retryAfter) {
   const token = /^[a-z][a-z0-9-]*(?=$|:| \w+=)/.exec(reason)?.[0] ?? 'session-over';
-  return { reason: token, message: `the session is over: ${reason}`, ...(retryAfter !== null && { retryAfter }) };
+  return {
+    reason: token,
+    message: `the session is over: ${reason}`,
+    ...(retryAfter !== null && { retryAfter }),
+  };
 }

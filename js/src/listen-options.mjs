@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /** What a `.listen` says, checked (docs/page-programs.md). */
 import { DomProblem } from './dom.mjs';
@@ -53,8 +54,14 @@ export function parseListen(data) {
   const fields = fieldsAsked(data.fields, files);
   const shared = { select, target, object, fields, files, ...flagsOf(data), ...timesOf(data) };
   if (shared.prevent && shared.passive) throw new DomProblem('prevent or passive, not both');
-  if (shared.throttle !== null && shared.debounce !== null) throw new DomProblem('throttle or debounce, not both');
-  return types.map((on) => ({ on, as: nameFor(on, data.as), keys: keysAsked(on, data.keys), ...shared }));
+  if (shared.throttle !== null && shared.debounce !== null)
+    throw new DomProblem('throttle or debounce, not both');
+  return types.map((on) => ({
+    on,
+    as: nameFor(on, data.as),
+    keys: keysAsked(on, data.keys),
+    ...shared,
+  }));
 }
 
 /**
@@ -67,14 +74,18 @@ export function parseUnlisten(data) {
   const types = data.on === undefined ? null : typesOf(data.on);
   return (options) =>
     (types?.includes(options.on) ?? true) &&
-    /** @type {const} */ (['as', 'select', 'target']).every((key) => data[key] === undefined || data[key] === options[key]);
+    /** @type {const} */ (['as', 'select', 'target']).every(
+      (key) => data[key] === undefined || data[key] === options[key],
+    );
 }
 
 /** @param {any} data @param {readonly string[]} known */
 function requireOnly(data, known) {
-  if (typeof data !== 'object' || data === null || Array.isArray(data)) throw new DomProblem('not an object');
+  if (typeof data !== 'object' || data === null || Array.isArray(data))
+    throw new DomProblem('not an object');
   for (const key of Object.keys(data))
-    if (!known.includes(key)) throw new DomProblem(`no such option: ${key.slice(0, 40)} (${known.join(', ')})`);
+    if (!known.includes(key))
+      throw new DomProblem(`no such option: ${key.slice(0, 40)} (${known.join(', ')})`);
 }
 
 /** @param {any} on @returns {string[]} */
@@ -87,7 +98,8 @@ function typesOf(on) {
 
 /** @param {string} on @param {any} as */
 function nameFor(on, as = on) {
-  if (!isName(as)) throw new DomProblem('as: a name (1 to 128 of A-Z a-z 0-9 _ - : / . and no dot first)');
+  if (!isName(as))
+    throw new DomProblem('as: a name (1 to 128 of A-Z a-z 0-9 _ - : / . and no dot first)');
   return as;
 }
 
@@ -112,7 +124,8 @@ function fieldsAsked(fields = null, files) {
   if (fields === null) return null;
   if (!Array.isArray(fields)) throw new DomProblem('fields: a list of names');
   for (const name of fields)
-    if (typeof name !== 'string' || !isField(name)) throw new DomProblem(`no such field: ${String(name).slice(0, 40)}`);
+    if (typeof name !== 'string' || !isField(name))
+      throw new DomProblem(`no such field: ${String(name).slice(0, 40)}`);
   const all = new Set(['time', ...fields, ...(files ? ['files'] : [])]);
   return [...(fields.some((name) => name.startsWith('form.')) ? all.add('form') : all)];
 }
@@ -121,8 +134,10 @@ function fieldsAsked(fields = null, files) {
 function keysAsked(on, keys = null) {
   if (keys === null) return null;
   const combos = Array.isArray(keys) ? keys : [keys];
-  if (!KEYBOARD.includes(on)) throw new DomProblem(`keys: for ${KEYBOARD.join(', ')}, not for ${on.slice(0, 40)}`);
-  if (!combos.length || !combos.every((key) => typeof key === 'string')) throw new DomProblem('keys: a key, or a list of keys');
+  if (!KEYBOARD.includes(on))
+    throw new DomProblem(`keys: for ${KEYBOARD.join(', ')}, not for ${on.slice(0, 40)}`);
+  if (!combos.length || !combos.every((key) => typeof key === 'string'))
+    throw new DomProblem('keys: a key, or a list of keys');
   return combos.map(parseCombo);
 }
 

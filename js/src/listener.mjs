@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /** One listener of the program: which events it is for, what it does to them, and what it tells. */
 import { controlOf } from './controls.mjs';
@@ -38,7 +39,8 @@ export class DomListener {
   placeOf(event, path) {
     const { select, target, object, capture } = this.options;
     const reached = event.bubbles || capture ? path : path.slice(0, 1);
-    if (select !== null) return reached.findIndex((node) => node.nodeType === 1 && node.matches(select));
+    if (select !== null)
+      return reached.findIndex((node) => node.nodeType === 1 && node.matches(select));
     if (object) return reached.indexOf(object);
     if (target !== null) return reached.indexOf(target === 'window' ? window : document);
     return reached.length > 1 || path[0] === window || path[0] === document ? path.length - 1 : -1;
@@ -54,12 +56,15 @@ export class DomListener {
     const { secrets } = this.#owner;
     const source = path[0];
     const control = controlOf(path.slice(0, place + 1));
-    if (keys && ((secrets.has(control ?? source) && writesText(event)) || !isOneOf(event, keys))) return false;
+    if (keys && ((secrets.has(control ?? source) && writesText(event)) || !isOneOf(event, keys)))
+      return false;
     if (prevent) event.preventDefault();
     const element = select === null && target === null ? source : path[place];
     const all = fields ?? [...fieldsOf(event, element), ...(files ? ['files'] : [])];
     const heard = { event, element, source, control, secrets, fields: all };
-    const data = tell(heard, fields !== null, (field, error) => this.#owner.problem(this, problemOf(field, error)));
+    const data = tell(heard, fields !== null, (field, error) =>
+      this.#owner.problem(this, problemOf(field, error)),
+    );
     // Now: a drop shows its files no longer than it takes.
     const sent = files && data.files ? [...(fileListOf(event, control) ?? [])] : [];
     this.#rhythm.offer(control ?? element, { data, sent });
@@ -95,5 +100,7 @@ export class DomListener {
 
 /** @param {string} field @param {any} error */
 function problemOf(field, error) {
-  return Object.assign(new Error(`${field} is left out: ${error?.message ?? error}`), { more: { field } });
+  return Object.assign(new Error(`${field} is left out: ${error?.message ?? error}`), {
+    more: { field },
+  });
 }

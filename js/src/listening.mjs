@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /** What the program listens to in this page: carries out `.listen` and `.unlisten`, and sends what is heard. */
 import { EventRoot } from './event-root.mjs';
@@ -44,7 +45,8 @@ export class Listening {
   /** @param {any} data of an `.unlisten` @throws {import('./dom.mjs').DomProblem} */
   unlisten(data) {
     const isMeant = named(data, () => parseUnlisten(data));
-    for (const listener of [...this.#listeners.values()]) if (isMeant(listener.options)) this.#remove(listener);
+    for (const listener of [...this.#listeners.values()])
+      if (isMeant(listener.options)) this.#remove(listener);
   }
 
   /** The session is over. */
@@ -99,7 +101,10 @@ export class Listening {
   /** What waits for its time is said before the control is left, its form submitted, or the page gone. */
   #begin() {
     this.#secrets = new Secrets(document);
-    const before = (/** @type {string} */ type, /** @type {(subject: any, event: any) => boolean} */ which) =>
+    const before = (
+      /** @type {string} */ type,
+      /** @type {(subject: any, event: any) => boolean} */ which,
+    ) =>
       window.addEventListener(type, (event) => this.#flush((subject) => which(subject, event)), {
         capture: true,
         passive: true,
@@ -141,7 +146,10 @@ export class Listening {
     const lost = this.#lost;
     this.#lost = 0;
     if (!this.#ended.signal.aborted)
-      this.#owner.problem('listen', withMore(new Error(`${lost} events did not fit into the buffer`), listener.options));
+      this.#owner.problem(
+        'listen',
+        withMore(new Error(`${lost} events did not fit into the buffer`), listener.options),
+      );
   }
 
   /** @param {DomListener} listener @param {any} error */

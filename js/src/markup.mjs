@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * HTML as a program writes it, made into nodes that are not in the page yet. They are parsed where nothing is loaded and
@@ -58,7 +59,11 @@ function trusted(html) {
 function makePolicy() {
   const { trustedTypes } = /** @type {any} */ (globalThis);
   try {
-    return trustedTypes?.createPolicy('httpsocket', { createHTML: (/** @type {string} */ html) => html }) ?? null;
+    return (
+      trustedTypes?.createPolicy('httpsocket', {
+        createHTML: (/** @type {string} */ html) => html,
+      }) ?? null
+    );
   } catch {
     return null; // the page's policy does not have this name: the browser says so when it matters
   }

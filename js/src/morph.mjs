@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * Changes a part of the page into what new markup says, in place: what the markup has again stays the node that it is, and
@@ -63,7 +64,8 @@ class Morph {
   run(change) {
     const restorePlace = rememberPlace();
     const result = change(this);
-    for (const node of this.#left) if (!this.#kin.isTaken(node)) /** @type {ChildNode} */ (node).remove();
+    for (const node of this.#left)
+      if (!this.#kin.isTaken(node)) /** @type {ChildNode} */ (node).remove();
     restorePlace();
     if (this.#failure) throw this.#failure;
     return result;
@@ -97,7 +99,9 @@ class Morph {
     const free = olds.slice(head, olds.length - tail);
     const middle = news.slice(head, news.length - tail);
     const found = this.#kin.match(free, middle);
-    const shells = middle.map((node, i) => !found[i] && this.#kin.holds(node) && node.cloneNode(false));
+    const shells = middle.map(
+      (node, i) => !found[i] && this.#kin.holds(node) && node.cloneNode(false),
+    );
     const places = new Map(free.map((old, i) => [old, i]));
     arrange(
       parent,
@@ -120,17 +124,25 @@ class Morph {
     let head = 0;
     while (head < most && this.#kin.pair(olds[head], news[head])) head++;
     let tail = 0;
-    while (tail < most - head && this.#kin.pair(olds[olds.length - 1 - tail], news[news.length - 1 - tail])) tail++;
+    while (
+      tail < most - head &&
+      this.#kin.pair(olds[olds.length - 1 - tail], news[news.length - 1 - tail])
+    )
+      tail++;
     return [head, tail];
   }
 
   /** @param {Element} old @param {Element} fresh */
   #attributes(old, fresh) {
     for (const attribute of fresh.attributes)
-      if (old.getAttributeNode(attribute.name)?.value !== attribute.value && !isState(old, attribute.name))
+      if (
+        old.getAttributeNode(attribute.name)?.value !== attribute.value &&
+        !isState(old, attribute.name)
+      )
         this.#try(() => old.setAttributeNode(/** @type {Attr} */ (attribute.cloneNode())));
     for (const attribute of [...old.attributes])
-      if (!fresh.hasAttribute(attribute.name) && !isState(old, attribute.name)) old.removeAttributeNode(attribute);
+      if (!fresh.hasAttribute(attribute.name) && !isState(old, attribute.name))
+        old.removeAttributeNode(attribute);
   }
 
   /**
@@ -177,7 +189,8 @@ function rememberPlace() {
   return () => {
     if (active?.isConnected && document.activeElement !== active) {
       typing.holding(() => active.focus({ preventScroll: true }));
-      if (typeof selectionStart === 'number') active.setSelectionRange(selectionStart, selectionEnd, selectionDirection);
+      if (typeof selectionStart === 'number')
+        active.setSelectionRange(selectionStart, selectionEnd, selectionDirection);
     }
     restoreSelection?.();
   };
@@ -189,8 +202,14 @@ function rememberSelection() {
   const { anchorNode, anchorOffset, focusNode, focusOffset } = selection ?? {};
   if (!selection || !anchorNode || !focusNode) return null;
   return () => {
-    if (selection.anchorNode === anchorNode || !anchorNode.isConnected || !focusNode.isConnected) return;
-    selection.setBaseAndExtent(anchorNode, within(anchorNode, anchorOffset), focusNode, within(focusNode, focusOffset));
+    if (selection.anchorNode === anchorNode || !anchorNode.isConnected || !focusNode.isConnected)
+      return;
+    selection.setBaseAndExtent(
+      anchorNode,
+      within(anchorNode, anchorOffset),
+      focusNode,
+      within(focusNode, focusOffset),
+    );
   };
 }
 

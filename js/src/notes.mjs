@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * Notes that expire, shared by all tabs of an origin and there again after a reload: in its localStorage, one key each,
@@ -91,14 +92,17 @@ export class Notes {
 
   /** @param {NoteStorage} storage @param {string} key of the note that comes @param {number} now */
   #makeRoom(storage, key, now) {
-    const keys = Array.from({ length: storage.length }, (_, i) => storage.key(i)).filter((k) => k?.startsWith(PREFIX));
+    const keys = Array.from({ length: storage.length }, (_, i) => storage.key(i)).filter((k) =>
+      k?.startsWith(PREFIX),
+    );
     /** @type {Map<string, Note>} */
     const notes = new Map();
     for (const other of /** @type {string[]} */ (keys)) {
       const note = other === key ? null : this.#stored(other, now);
       if (note) notes.set(other, note);
     }
-    for (; notes.size >= MOST; notes.delete(firstToEnd(notes))) storage.removeItem(firstToEnd(notes));
+    for (; notes.size >= MOST; notes.delete(firstToEnd(notes)))
+      storage.removeItem(firstToEnd(notes));
   }
 }
 
@@ -121,9 +125,12 @@ function parseNote(text) {
 /** @param {Map<string, Note>} notes @returns {string} */
 function firstToEnd(notes) {
   let first = '';
-  for (const [key, { until }] of notes) if (until < (notes.get(first)?.until ?? Infinity)) first = key;
+  for (const [key, { until }] of notes)
+    if (until < (notes.get(first)?.until ?? Infinity)) first = key;
   return first;
 }
 
 /** Those of this page. In Node, a mere mention of localStorage may warn: so only where there is a document. */
-export const ownNotes = new Notes(() => (typeof document === 'undefined' ? null : globalThis.localStorage));
+export const ownNotes = new Notes(() =>
+  typeof document === 'undefined' ? null : globalThis.localStorage,
+);

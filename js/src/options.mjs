@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /** What a ServerConnection is made of: its options, its URL, its key. Pure but for the key. */
 import { ServerConnectionError } from './errors.mjs';
@@ -29,7 +30,11 @@ import { isSession } from './welcome.mjs';
 const NUMBERS = Object.freeze(['buffer', 'streamBuffer', 'closeTimeout']);
 
 /** @type {Readonly<Record<'buffer' | 'streamBuffer' | 'closeTimeout', number>>} */
-const DEFAULTS = Object.freeze({ buffer: 16 * 1024 * 1024, streamBuffer: 16 * 1024 * 1024, closeTimeout: 30_000 });
+const DEFAULTS = Object.freeze({
+  buffer: 16 * 1024 * 1024,
+  streamBuffer: 16 * 1024 * 1024,
+  closeTimeout: 30_000,
+});
 
 /**
  * @param {ServerConnectionOptions} given
@@ -40,10 +45,14 @@ export function checkedOptions(given) {
   const { WebSocket, fetch } = globalThis;
   const options = { ...DEFAULTS, WebSocket, fetch: fetch?.bind(globalThis), ...definedOf(given) };
   for (const name of NUMBERS)
-    if (typeof options[name] !== 'number' || !(options[name] >= 0)) throw badOption(`${name}: a number from 0`);
-  if (options.session != null && !isSession(options.session)) throw badOption('session: 24 of A-Z a-z 0-9 - _');
-  if (options.dom !== undefined && typeof options.dom !== 'boolean') throw badOption('dom: true or false');
-  if (typeof options.WebSocket !== 'function') throw badOption('there is no WebSocket here: give one');
+    if (typeof options[name] !== 'number' || !(options[name] >= 0))
+      throw badOption(`${name}: a number from 0`);
+  if (options.session != null && !isSession(options.session))
+    throw badOption('session: 24 of A-Z a-z 0-9 - _');
+  if (options.dom !== undefined && typeof options.dom !== 'boolean')
+    throw badOption('dom: true or false');
+  if (typeof options.WebSocket !== 'function')
+    throw badOption('there is no WebSocket here: give one');
   return options;
 }
 
@@ -79,7 +88,10 @@ export function webSocketUrl(url) {
   }
   const scheme = SCHEMES.get(whole.protocol);
   if (!scheme || whole.username || whole.password)
-    throw new ServerConnectionError('bad-url', 'a URL of http, https, ws or wss, without a password');
+    throw new ServerConnectionError(
+      'bad-url',
+      'a URL of http, https, ws or wss, without a password',
+    );
   whole.protocol = scheme;
   whole.hash = '';
   return whole.href;

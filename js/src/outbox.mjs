@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * The sequenced messages that this side has to deliver: numbered by counting, kept until the other side has
@@ -67,7 +68,10 @@ export class Outbox {
   /** @param {Entry} entry @throws {ServerConnectionError} `too-large`, `buffer-full` */
   push(entry) {
     if (entry.size > this.#limit)
-      throw new ServerConnectionError('too-large', `${entry.size} bytes; the outgoing buffer has ${this.#limit}`);
+      throw new ServerConnectionError(
+        'too-large',
+        `${entry.size} bytes; the outgoing buffer has ${this.#limit}`,
+      );
     if (!this.#takes(entry)) this.#drop((queued) => this.#isOld(queued));
     if (!this.#takes(entry))
       throw new ServerConnectionError(
@@ -113,7 +117,9 @@ export class Outbox {
   acknowledge(count) {
     const sent = this.#acknowledged + this.#flying.length;
     if (count < this.#acknowledged || count > sent)
-      throw new WireError(`an acknowledgement of ${count}, between ${this.#acknowledged} and ${sent} expected`);
+      throw new WireError(
+        `an acknowledgement of ${count}, between ${this.#acknowledged} and ${sent} expected`,
+      );
     for (; this.#acknowledged < count; this.#acknowledged++) this.#forget();
     this.#serveWaiting();
   }
@@ -205,7 +211,8 @@ export class Outbox {
   }
 
   #serveWaiting() {
-    while (this.#waiting.length && this.#fits(this.#waiting[0].size)) this.#waiting.shift()?.resolve();
+    while (this.#waiting.length && this.#fits(this.#waiting[0].size))
+      this.#waiting.shift()?.resolve();
   }
 
   /** The first on its way has arrived. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * What one channel sends (docs/protocol.md, section 10): counted, kept until the other side has it, sent again after a
@@ -95,7 +96,9 @@ export class Outflow {
     this.#received = received;
     this.#limit = limit;
     if (received > this.#framed) this.#end = 'received';
-    const whole = this.#kept.findIndex(({ start, frame }) => start + frame.length - FRAME_HEAD_BYTES > received);
+    const whole = this.#kept.findIndex(
+      ({ start, frame }) => start + frame.length - FRAME_HEAD_BYTES > received,
+    );
     const gone = this.#kept.splice(0, whole < 0 ? this.#kept.length : whole);
     this.#next = Math.max(0, this.#next - gone.length);
     if (!this.#heard) this.#repeat();

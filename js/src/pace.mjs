@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * When to try again (docs/protocol.md, section 5): at once after a connection that worked, then ever more slowly, and

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /** A copy that JSON has words for, of whatever a page puts into an event: elements are described, files named. */
 import { describe } from './describe.mjs';
@@ -15,7 +16,8 @@ export function plain(value, around = []) {
   if (typeof value === 'bigint') throw new DomProblem('a BigInt is no JSON');
   if (typeof value === 'function' || typeof value === 'symbol') return undefined;
   if (typeof value !== 'object' || value === null) return value;
-  if (around.includes(value) || around.length > MAX_DEPTH_OF_PLAIN) throw new DomProblem('a cycle, or too deep');
+  if (around.includes(value) || around.length > MAX_DEPTH_OF_PLAIN)
+    throw new DomProblem('a cycle, or too deep');
   if (value instanceof EventTarget) return describe(value);
   if (value instanceof Blob) return describeFile(value);
   if (typeof value.toJSON === 'function') return value.toJSON();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /** A byte stream between the page and its program, both ways, which survives dropped connections as the session does. */
 import { Duplex } from './duplex.mjs';
@@ -32,7 +33,11 @@ export class ProgramStream {
    * @param {string} name @param {ProgramStreamOptions} options
    */
   constructor({ channels, clock }, name, { data, signal }) {
-    const request = { kind: 'stream', name: checkedName(name), ...(data !== undefined && { data: parseableJson(data) }) };
+    const request = {
+      kind: 'stream',
+      name: checkedName(name),
+      ...(data !== undefined && { data: parseableJson(data) }),
+    };
     let accept = (/** @type {any} */ _data) => {};
     let refuse = (/** @type {Error} */ _error) => {};
     this.#opened = new Promise((resolve, reject) => ([accept, refuse] = [resolve, reject]));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * Asking a server of another origin why it refused a handshake (docs/protocol.md, section 5, "Asking why"): a browser
@@ -63,5 +64,8 @@ export function parseRefusal(status, headers) {
   if (!code || !/^[a-z][a-z0-9-]{0,63}$/.test(reason)) return null;
   const wait = headers.get('Retry-After') ?? '';
   const retryAfter = /^\d{1,9}$/.test(wait) ? Number(wait) : null;
-  return { ...makeEnd(code, reason, retryAfter), policyPath: headers.get('Access-Control-Policy-Path') ?? '' };
+  return {
+    ...makeEnd(code, reason, retryAfter),
+    policyPath: headers.get('Access-Control-Policy-Path') ?? '',
+  };
 }

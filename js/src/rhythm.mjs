@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * How often a listener speaks: each time, no more than once in `throttle` milliseconds (the first at once, the last at
@@ -54,7 +55,11 @@ export class Rhythm {
 
   /** @param {object} subject */
   #beatOf(subject) {
-    const beat = this.#beats.get(subject) ?? { subject, alarm: new Alarm(this.#clock), waiting: null };
+    const beat = this.#beats.get(subject) ?? {
+      subject,
+      alarm: new Alarm(this.#clock),
+      waiting: null,
+    };
     this.#beats.set(subject, beat);
     return beat;
   }
@@ -63,7 +68,8 @@ export class Rhythm {
   #measure(beat) {
     if (!this.#waiting.has(beat)) return;
     this.#speak(beat);
-    if (!this.#closed) beat.alarm.set(/** @type {number} */ (this.#throttle), () => this.#measure(beat));
+    if (!this.#closed)
+      beat.alarm.set(/** @type {number} */ (this.#throttle), () => this.#measure(beat));
   }
 
   /** @param {Beat} beat */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * How many bytes of streams may wait in the socket: so few that an event behind them does not wait long, so many that

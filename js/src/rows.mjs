@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * The rows of a list: children of one element, told apart by `data-key`. Finding one costs the same in a list of ten and
@@ -82,6 +83,7 @@ class Rows {
   /** @param {Node} node */
   #forget(node) {
     const key = rowKey(node);
-    if (key !== null && this.#byKey.get(key) === node && node.parentNode !== this.#list) this.#byKey.delete(key);
+    if (key !== null && this.#byKey.get(key) === node && node.parentNode !== this.#list)
+      this.#byKey.delete(key);
   }
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * Which controls hold what is nobody's business: passwords, one-time codes, payment cards, and what stands in an element
@@ -15,7 +16,12 @@ export class Secrets {
   constructor(document) {
     this.#observer = new MutationObserver((changes) => this.#note(changes));
     const attributeFilter = ['type'];
-    this.#observer.observe(document, { subtree: true, attributes: true, attributeFilter, attributeOldValue: true });
+    this.#observer.observe(document, {
+      subtree: true,
+      attributes: true,
+      attributeFilter,
+      attributeOldValue: true,
+    });
   }
 
   /** @param {any} element a control, or where something happened */
@@ -34,7 +40,8 @@ export class Secrets {
   /** @param {MutationRecord[]} changes */
   #note(changes) {
     for (const { target, oldValue } of changes)
-      if (oldValue?.toLowerCase() === 'password') this.#passwords.add(/** @type {Element} */ (target));
+      if (oldValue?.toLowerCase() === 'password')
+        this.#passwords.add(/** @type {Element} */ (target));
   }
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * What a program of another origin may not do to the page, although the page has opened its document to it: anything by
@@ -28,7 +29,8 @@ export function checkStrangersAttribute(name, value) {
   const plain = name.toLowerCase();
   // The browser passes over white space and control characters when it looks for the scheme.
   const scheme = /^[\0- ]*j\s*a\s*v\s*a\s*s\s*c\s*r\s*i\s*p\s*t\s*:/i.test(String(value));
-  if (plain.startsWith('on') || plain === 'srcdoc' || scheme) throw refused(`sets no such attribute: ${name}`);
+  if (plain.startsWith('on') || plain === 'srcdoc' || scheme)
+    throw refused(`sets no such attribute: ${name}`);
 }
 
 /** @param {string} name */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * An EventTarget whose every `onNAME` is an event handler, whatever NAME is: `c.onwhatever = (data, event) => …`. A
@@ -60,7 +61,10 @@ function setHandler(target, name, run) {
   } else if (slot) {
     slot.run = run;
   } else {
-    const made = { run, listener: (/** @type {any} */ event) => made.run.call(target, event.data, event) };
+    const made = {
+      run,
+      listener: (/** @type {any} */ event) => made.run.call(target, event.data, event),
+    };
     slots.set(name, made);
     target.addEventListener(name, made.listener);
   }
@@ -69,7 +73,9 @@ function setHandler(target, name, run) {
 const everyHandler = new Proxy(Object.create(EventTarget.prototype), {
   get(target, key, receiver) {
     const name = handledBy(key);
-    return name === null ? Reflect.get(target, key, receiver) : (slotsOf.get(receiver)?.get(name)?.run ?? null);
+    return name === null
+      ? Reflect.get(target, key, receiver)
+      : (slotsOf.get(receiver)?.get(name)?.run ?? null);
   },
   set(target, key, value, receiver) {
     const name = handledBy(key);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /** What a TCPConnection is made of: its arguments, checked as the Direct Sockets API does. Pure. */
 
@@ -42,8 +43,10 @@ const MOST_NUMBER = 2 ** 32 - 1;
 export function checkedTarget(host, port) {
   if (typeof host !== 'string' || !host) throw new TypeError('the host is the name of one');
   const number = typeof port === 'string' && /^\d+$/.test(port) ? Number(port) : port;
-  if (typeof number !== 'number' || !Number.isInteger(number)) throw new TypeError('the port is a whole number');
-  if (number < 1 || number > 65_535) throw new RangeError(`the port is from 1 to 65535, not ${number}`);
+  if (typeof number !== 'number' || !Number.isInteger(number))
+    throw new TypeError('the port is a whole number');
+  if (number < 1 || number > 65_535)
+    throw new RangeError(`the port is from 1 to 65535, not ${number}`);
   return { host, port: number };
 }
 
@@ -56,14 +59,24 @@ export function checkedTCPOptions(given) {
   if (typeof given !== 'object' || given === null) throw new TypeError('the options are an object');
   const { keepAliveDelay, via } = given;
   if (/** @type {any} */ (given).dnsQueryType !== undefined)
-    throw new DOMException('dnsQueryType: the server looks for both kinds of address', 'NotSupportedError');
-  if (keepAliveDelay !== undefined) checkNumber('keepAliveDelay', keepAliveDelay, LEAST_KEEP_ALIVE_MS);
+    throw new DOMException(
+      'dnsQueryType: the server looks for both kinds of address',
+      'NotSupportedError',
+    );
+  if (keepAliveDelay !== undefined)
+    checkNumber('keepAliveDelay', keepAliveDelay, LEAST_KEEP_ALIVE_MS);
   const sizes = { ...DEFAULT_SIZES };
   for (const name of /** @type {Array<keyof typeof DEFAULT_SIZES>} */ (Object.keys(sizes))) {
     const size = given[name];
     if (size !== undefined) sizes[name] = checkNumber(name, size, 1);
   }
-  return { ...sizes, keepAliveDelay, via, secure: Boolean(given.secure), noDelay: Boolean(given.noDelay) };
+  return {
+    ...sizes,
+    keepAliveDelay,
+    via,
+    secure: Boolean(given.secure),
+    noDelay: Boolean(given.noDelay),
+  };
 }
 
 /**

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * `TCPConnection`: a TCP connection of this page, made by its server, which survives dropped connections as the session does.
@@ -69,7 +70,10 @@ export class TCPConnection extends HandlerTarget {
   #peer = '';
   /** @type {Promise<TCPConnectionOpenInfo>} */
   #opened;
-  #settleOpened = { resolve: (/** @type {any} */ _info) => {}, reject: (/** @type {Error} */ _error) => {} };
+  #settleOpened = {
+    resolve: (/** @type {any} */ _info) => {},
+    reject: (/** @type {Error} */ _error) => {},
+  };
   /** @type {Promise<void>} */
   #closed;
 
@@ -166,7 +170,10 @@ export class TCPConnection extends HandlerTarget {
       throw new TCPConnectionError('closed', 'the connection is closed', { cause: this.#error });
     const { buffer } = this.#options;
     if (this.bufferedAmount + bytes.length > buffer)
-      throw new TCPConnectionError('buffer-full', `${this.bufferedAmount} of ${buffer} bytes wait for the target`);
+      throw new TCPConnectionError(
+        'buffer-full',
+        `${this.bufferedAmount} of ${buffer} bytes wait for the target`,
+      );
     const writer = this.#ownWriter();
     if (!bytes.length) return;
     writer.write(bytes).catch(() => {}); // told by `error`
@@ -204,12 +211,20 @@ export class TCPConnection extends HandlerTarget {
     if (held) {
       this.#state = TCPConnection.CLOSING;
       this.#gateway.release();
-      return Promise.reject(this.#failed({ ...held, message: `refused a short while ago: ${held.reason}` }));
+      return Promise.reject(
+        this.#failed({ ...held, message: `refused a short while ago: ${held.reason}` }),
+      );
     }
     const { receiveBufferSize, sendBufferSize } = this.#options;
     const { channels, clock } = insideOf(this.#gateway.connection);
     const request = tcpRequest(this.#target, this.#options);
-    const options = { channels, request, receiveBuffer: receiveBufferSize, sendBuffer: sendBufferSize, clock };
+    const options = {
+      channels,
+      request,
+      receiveBuffer: receiveBufferSize,
+      sendBuffer: sendBufferSize,
+      clock,
+    };
     this.#duplex = new Duplex(options, {
       opened: (info) => this.#open(info),
       failed: (reset, cause) => this.#failed(reset, cause),
@@ -232,8 +247,12 @@ export class TCPConnection extends HandlerTarget {
   #failed({ reason, message, retryAfter }, cause) {
     const { host, port } = this.#target;
     const text = `${host}:${port}: ${message ?? reason}`;
-    this.#error = new TCPConnectionError(reason, text, { retryAfter, ...(cause !== undefined && { cause }) });
-    if (retryAfter !== undefined) this.#bans.add(this.#place, { code: REFUSED, reason, retryAfter });
+    this.#error = new TCPConnectionError(reason, text, {
+      retryAfter,
+      ...(cause !== undefined && { cause }),
+    });
+    if (retryAfter !== undefined)
+      this.#bans.add(this.#place, { code: REFUSED, reason, retryAfter });
     this.#settleOpened.reject(this.#error);
     return this.#error;
   }

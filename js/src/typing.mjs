@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * What the user is typing, and what a program may do to it. The rules (docs/page-programs.md, "Moving the page"):
@@ -12,7 +13,16 @@
 import { mergeTexts, shiftCaret, spliceOf } from './splice.mjs';
 
 /** Kinds of <input> that nobody types into, nor drags. */
-const UNTYPED = new Set(['button', 'checkbox', 'file', 'hidden', 'image', 'radio', 'reset', 'submit']);
+const UNTYPED = new Set([
+  'button',
+  'checkbox',
+  'file',
+  'hidden',
+  'image',
+  'radio',
+  'reset',
+  'submit',
+]);
 
 /** Values that a field is remembered to have passed through, and their characters together. */
 const MOST_PASSED = 64;
@@ -34,7 +44,10 @@ class Typing {
   watch(document) {
     /** @param {string} type @param {(field: any) => void} hear */
     const on = (type, hear) =>
-      document.addEventListener(type, (event) => hear(fieldOf(event)), { capture: true, passive: true });
+      document.addEventListener(type, (event) => hear(fieldOf(event)), {
+        capture: true,
+        passive: true,
+      });
     on('input', (field) => this.#typed(field));
     on('focusout', () => (this.#field = null));
     on('compositionstart', (field) => (this.#composing = field));
@@ -94,8 +107,10 @@ class Typing {
    */
   heardValue(field, before, said, force) {
     const passed = this.#passed.get(field);
-    if (said === field.value) this.#passed.delete(field); // the program has caught up
-    else if (force || (said !== before && !passed?.includes(said))) this.setValue(field, said, { force });
+    if (said === field.value)
+      this.#passed.delete(field); // the program has caught up
+    else if (force || (said !== before && !passed?.includes(said)))
+      this.setValue(field, said, { force });
   }
 
   /** @param {Element} element */
@@ -139,7 +154,8 @@ function isSelecting({ activeElement }) {
 /** @param {Event} event @returns {Element} the field, or the whole of what is editable */
 function fieldOf(event) {
   let element = /** @type {any} */ (event.composedPath()[0]);
-  while (element.isContentEditable && element.parentElement?.isContentEditable) element = element.parentElement;
+  while (element.isContentEditable && element.parentElement?.isContentEditable)
+    element = element.parentElement;
   return element;
 }
 
@@ -151,5 +167,9 @@ function writeValue(field, value) {
   field.value = value;
   if (typeof selectionStart !== 'number' || field.getRootNode().activeElement !== field) return;
   const splice = spliceOf(before, field.value);
-  field.setSelectionRange(shiftCaret(selectionStart, splice), shiftCaret(selectionEnd, splice), selectionDirection);
+  field.setSelectionRange(
+    shiftCaret(selectionStart, splice),
+    shiftCaret(selectionEnd, splice),
+    selectionDirection,
+  );
 }

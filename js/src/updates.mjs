@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * `.dom`: a program moves its page. All operations of one `.dom` are done before the browser paints, and before any later
@@ -51,7 +52,8 @@ export function updatePage(data, stranger, tell) {
   const told = [...failed].sort(([a], [b]) => a - b);
   for (const [op, message] of told.slice(0, MOST_TOLD)) tell(new DomProblem(message, { op }));
   const more = told.length - MOST_TOLD;
-  if (more > 0) tell(new DomProblem(`${more} more operations could not be done`, { op: told[MOST_TOLD][0] }));
+  if (more > 0)
+    tell(new DomProblem(`${more} more operations could not be done`, { op: told[MOST_TOLD][0] }));
 }
 
 /** @param {any} operation @throws {DomProblem} */
@@ -62,23 +64,30 @@ function checkOperation(operation) {
     const action = actions.get(name);
     if (action?.takes(value) === false) throw new DomProblem(`${name}: ${action.wants} is wanted`);
     if (!action && !WORDS.get(name)?.(value))
-      throw new DomProblem(WORDS.has(name) ? `${name}: not like that` : `there is no '${name}' in an operation`);
+      throw new DomProblem(
+        WORDS.has(name) ? `${name}: not like that` : `there is no '${name}' in an operation`,
+      );
     if (action || name === 'title' || name === 'url') acts++;
   }
   if (!acts) throw new DomProblem('the operation does nothing');
-  if ('find' in operation && !('key' in operation)) throw new DomProblem('find: looks inside of the row that `key` names');
-  if ('was' in operation && !('value' in (operation.properties ?? {}))) throw new DomProblem('was: goes with properties.value');
+  if ('find' in operation && !('key' in operation))
+    throw new DomProblem('find: looks inside of the row that `key` names');
+  if ('was' in operation && !('value' in (operation.properties ?? {})))
+    throw new DomProblem('was: goes with properties.value');
 }
 
 /** @param {any} operation @param {boolean} stranger @param {boolean} late which of its actions */
 function perform(operation, stranger, late) {
   if (!late) setAddress(operation);
-  const wanted = [...actions].filter(([name, action]) => name in operation && Boolean(action.late) === late);
+  const wanted = [...actions].filter(
+    ([name, action]) => name in operation && Boolean(action.late) === late,
+  );
   if (!wanted.length) return;
   const { was, force = false } = operation;
   for (const target of targetsOf(operation))
     for (const [name, action] of wanted) {
-      if (!target.localName && !action.anywhere) throw new DomProblem(`${name}: not on the ${operation.target}`);
+      if (!target.localName && !action.anywhere)
+        throw new DomProblem(`${name}: not on the ${operation.target}`);
       checkTarget(target, name, stranger);
       action.run(target, operation[name], { was, force, stranger });
     }
@@ -93,7 +102,8 @@ function setAddress({ title, url }) {
 
 /** @param {any} target @param {string} action @param {boolean} stranger */
 function checkTarget(target, action, stranger) {
-  if (target.localName === 'script' && action !== 'remove') throw new DomProblem('a <script> can be removed, no more');
+  if (target.localName === 'script' && action !== 'remove')
+    throw new DomProblem('a <script> can be removed, no more');
   if (stranger) checkStrangersTarget(target);
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /** A file, or any other Blob, on its way to the program. */
 import { describeFile } from './plain.mjs';
@@ -47,7 +48,8 @@ async function send(stream, blob, progress) {
 async function* pieces(blob) {
   const reader = blob.stream().getReader();
   for (let next; !(next = await reader.read()).done;)
-    for (let at = 0; at < next.value.length; at += PIECE_BYTES) yield next.value.subarray(at, at + PIECE_BYTES);
+    for (let at = 0; at < next.value.length; at += PIECE_BYTES)
+      yield next.value.subarray(at, at + PIECE_BYTES);
 }
 
 const PIECE_BYTES = 256 * 1024;
@@ -70,7 +72,8 @@ export class Uploads {
    */
   add(name, file, failed) {
     const upload = ++this.#made;
-    const run = () => (this.#closed ? undefined : this.#run(name, file, { ...describeFile(file), upload }));
+    const run = () =>
+      this.#closed ? undefined : this.#run(name, file, { ...describeFile(file), upload });
     this.#last = this.#last.then(run).catch(failed);
     return upload;
   }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * Whether the peer is alive (docs/protocol.md, section 4): dead is who says nothing for too long, or nothing to a question.

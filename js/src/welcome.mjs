@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /** The server's `.welcome`, checked (docs/protocol.md, section 4). Pure. */
 import { WireError } from './wire.mjs';
@@ -39,7 +40,8 @@ export function parseWelcome(data) {
   if (!isSession(data.session)) throw new WireError('.welcome without a session');
   if (typeof data.resumed !== 'boolean') throw new WireError('.welcome without resumed');
   for (const [field, least] of LEAST)
-    if (!Number.isSafeInteger(data[field]) || data[field] < least) throw new WireError(`.welcome without ${field}`);
+    if (!Number.isSafeInteger(data[field]) || data[field] < least)
+      throw new WireError(`.welcome without ${field}`);
   for (const field of OPTIONAL)
     if (data[field] !== undefined && !(Number.isSafeInteger(data[field]) && data[field] >= 0))
       throw new WireError(`.welcome with a bad ${field}`);

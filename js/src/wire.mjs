@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * The messages of the subprotocol `httpsocket.v1` (docs/protocol.md, sections 2 to 4): WebSocket messages in, values
@@ -15,7 +16,9 @@ const MAX_DEPTH = 512;
 
 const NAME_ONLY = new RegExp(`^${NAME}$`);
 const NUMBER_ONLY = new RegExp(`^(?:${NUMBER})$`);
-const TEXT = new RegExp(`^(?:(${NAME})(?:\\?(${NUMBER}))?|([=+!])(${NUMBER})|\\.(${NAME}))(?: (?=[^ \\t])|$)`);
+const TEXT = new RegExp(
+  `^(?:(${NAME})(?:\\?(${NUMBER}))?|([=+!])(${NUMBER})|\\.(${NAME}))(?: (?=[^ \\t])|$)`,
+);
 const BINARY_HEAD = new RegExp(`^(?:(${NAME})(?:\\?(${NUMBER}))?|([=+])(${NUMBER}))$`);
 
 /** The words that are sequenced: what a program wants of its page, and what the page answers if it can't. */
@@ -98,7 +101,8 @@ function command(word, data, bare) {
 /** @param {string} digits */
 function number(digits) {
   const value = Number(digits);
-  if (!NUMBER_ONLY.test(digits) || !Number.isSafeInteger(value)) throw new WireError('a bad number');
+  if (!NUMBER_ONLY.test(digits) || !Number.isSafeInteger(value))
+    throw new WireError('a bad number');
   return value;
 }
 
@@ -209,7 +213,8 @@ function formatBinary(head, bytes) {
 /** @param {any} data @returns {Uint8Array | null} a view of its bytes, if bytes is what it is */
 function asBytes(data) {
   try {
-    if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    if (ArrayBuffer.isView(data))
+      return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     return isBuffer(data) ? new Uint8Array(data) : null;
   } catch (cause) {
     throw new ServerConnectionError('unsendable', 'these bytes have been given away', { cause });
@@ -224,7 +229,16 @@ function isBuffer(data) {
 const BUFFERS = new Set(['[object ArrayBuffer]', '[object SharedArrayBuffer]']);
 
 /** Things that JSON.stringify would turn into `{}` or a list of numbers: refused, for that is not what was meant. */
-const MANGLED = new Set(['Blob', 'File', 'Map', 'Set', 'WeakMap', 'WeakSet', 'Promise', 'ReadableStream']);
+const MANGLED = new Set([
+  'Blob',
+  'File',
+  'Map',
+  'Set',
+  'WeakMap',
+  'WeakSet',
+  'Promise',
+  'ReadableStream',
+]);
 
 /** Data that goes into a larger structure. @param {any} data @returns {any} a copy, as it will arrive @throws {ServerConnectionError} `unsendable` */
 export function parseableJson(data) {
@@ -238,12 +252,18 @@ function formatJson(data) {
     json = JSON.stringify(data, refuseMangled);
   } catch (cause) {
     if (cause instanceof ServerConnectionError) throw cause;
-    throw new ServerConnectionError('unsendable', `no JSON can be made of it: ${/** @type {any} */ (cause)?.message}`, {
-      cause,
-    });
+    throw new ServerConnectionError(
+      'unsendable',
+      `no JSON can be made of it: ${/** @type {any} */ (cause)?.message}`,
+      {
+        cause,
+      },
+    );
   }
-  if (json === undefined) throw new ServerConnectionError('unsendable', `no JSON can be made of a ${typeof data}`);
-  if (tooDeep(json)) throw new ServerConnectionError('unsendable', `more than ${MAX_DEPTH} levels deep`);
+  if (json === undefined)
+    throw new ServerConnectionError('unsendable', `no JSON can be made of a ${typeof data}`);
+  if (tooDeep(json))
+    throw new ServerConnectionError('unsendable', `more than ${MAX_DEPTH} levels deep`);
   return json;
 }
 
@@ -257,7 +277,8 @@ function refuseMangled(key, value) {
       'unsendable',
       `bytes inside of a structure ('${key}'): send them as the data itself`,
     );
-  if (MANGLED.has(type)) throw new ServerConnectionError('unsendable', `a ${type} is no JSON${key && ` ('${key}')`}`);
+  if (MANGLED.has(type))
+    throw new ServerConnectionError('unsendable', `a ${type} is no JSON${key && ` ('${key}')`}`);
   return value;
 }
 

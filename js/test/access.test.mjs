@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Refusals as the page keeps them: bans and their reach, notes shared by tabs, asking another origin's server why, and
  * what a connection does with it all. Storage, fetch, clock and sockets are fakes.
@@ -12,7 +13,11 @@ import { parseRefusal } from '../src/question.mjs';
 import { fakeConnection, fakeScope, SESSION } from './fakes.mjs';
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
-const PLACE = Object.freeze({ origin: 'https://a.example', target: 'https://b.example', path: '/feed' });
+const PLACE = Object.freeze({
+  origin: 'https://a.example',
+  target: 'https://b.example',
+  path: '/feed',
+});
 const DENIED = Object.freeze({ code: 4401, reason: 'script-denied', retryAfter: 60 });
 
 /** A localStorage; `room` is how many characters it holds. */
@@ -45,12 +50,15 @@ function bansOn(storage = new FakeStorage(), clock = { time: 1e12 }) {
 
 // Bans and their reach
 
-for (const row of JSON.parse(readFileSync(new URL('../../tests/vectors/bans.json', import.meta.url), 'utf8')))
+for (const row of JSON.parse(
+  readFileSync(new URL('../../tests/vectors/bans.json', import.meta.url), 'utf8'),
+))
   test(`vector: ${row.why}: ${row.refused} by ${row.policy || 'nothing'}`, () => {
     assert.equal(policyPathCounts(row.policy, row.refused), row.counts);
     const { bans } = bansOn();
     bans.add({ ...PLACE, path: row.refused }, DENIED, row.policy);
-    for (const path of row.banned) assert.equal(bans.held({ ...PLACE, path })?.retryAfter, 60, path);
+    for (const path of row.banned)
+      assert.equal(bans.held({ ...PLACE, path })?.retryAfter, 60, path);
     for (const path of row.free) assert.equal(bans.held({ ...PLACE, path }), null, path);
   });
 
@@ -58,7 +66,11 @@ test('a ban is for one page origin, one target, one path, and ends when its time
   const { bans, clock } = bansOn();
   bans.add(PLACE, DENIED);
   assert.deepEqual(bans.held(PLACE), { ...DENIED, ban: true });
-  for (const other of [{ origin: 'https://c.example' }, { target: 'http://b.example' }, { path: '/other' }])
+  for (const other of [
+    { origin: 'https://c.example' },
+    { target: 'http://b.example' },
+    { path: '/other' },
+  ])
     assert.equal(bans.held({ ...PLACE, ...other }), null);
   clock.time += 58_500;
   assert.equal(bans.held(PLACE).retryAfter, 2, 'rounded up');
@@ -84,13 +96,17 @@ test('a ban lasts a day at most, and 0 seconds ban nothing', () => {
 
 test('what is no refusal, or says no time, keeps nobody away', () => {
   const { bans } = bansOn();
-  for (const code of [1000, 1006, 1012, 4404, 4410, 4421, 4500]) bans.add(PLACE, { ...DENIED, code });
+  for (const code of [1000, 1006, 1012, 4404, 4410, 4421, 4500])
+    bans.add(PLACE, { ...DENIED, code });
   bans.add(PLACE, { code: 4502, reason: 'program-answer', retryAfter: null });
   assert.equal(bans.held(PLACE), null);
 });
 
 test('the place of a URL is without its query, and decoded', () => {
-  assert.deepEqual(placeOf('wss://b.example/ch%61t/r%C3%B8m?x=1', PLACE.origin), { ...PLACE, path: '/chat/røm' });
+  assert.deepEqual(placeOf('wss://b.example/ch%61t/r%C3%B8m?x=1', PLACE.origin), {
+    ...PLACE,
+    path: '/chat/røm',
+  });
   const other = { origin: '', target: 'http://b.example:8080', path: '/%ff' };
   assert.deepEqual(placeOf('ws://b.example:8080/%ff', ''), other);
 });
@@ -120,7 +136,16 @@ test('rubbish in the storage is taken out and passed over, and what others keep 
   const { bans, storage } = bansOn();
   bans.add(PLACE, DENIED);
   const [key] = storage.items.keys();
-  const rubbish = ['', 'x', 'null', '5', '{}', '{"until":"x","ms":5}', '{"until":null,"ms":9}', '[]'];
+  const rubbish = [
+    '',
+    'x',
+    'null',
+    '5',
+    '{}',
+    '{"until":"x","ms":5}',
+    '{"until":null,"ms":9}',
+    '[]',
+  ];
   for (const text of rubbish) {
     storage.items.set(key, text);
     assert.equal(bans.held(PLACE), null, text);
@@ -142,7 +167,10 @@ test('a note that claims to last a thousand years holds for a day at most', () =
   const { bans, storage } = bansOn();
   bans.add(PLACE, DENIED);
   const [key] = storage.items.keys();
-  storage.items.set(key, JSON.stringify({ until: 1e15, ms: 1e15, value: { code: 4401, reason: 'x' } }));
+  storage.items.set(
+    key,
+    JSON.stringify({ until: 1e15, ms: 1e15, value: { code: 4401, reason: 'x' } }),
+  );
   assert.equal(bans.held(PLACE).retryAfter, 86_400);
 });
 
@@ -157,7 +185,8 @@ test('no more than 64 notes are kept in either place, and the one that ends firs
   for (const storage of [new FakeStorage(), null]) {
     const { bans } = bansOn(storage);
     const path = (i) => ({ ...PLACE, path: `/${i}` });
-    for (let i = 0; i < 500; i++) bans.add(path(i), { ...DENIED, retryAfter: i === 0 ? 9999 : 100 + i });
+    for (let i = 0; i < 500; i++)
+      bans.add(path(i), { ...DENIED, retryAfter: i === 0 ? 9999 : 100 + i });
     const kept = Array.from({ length: 500 }, (_, i) => bans.held(path(i)) !== null);
     assert.equal(kept.filter(Boolean).length, 64);
     assert.ok(kept[0] && kept[499] && !kept[1]);
@@ -185,7 +214,12 @@ test('a path that is too long for the storage is banned in this page', () => {
 
 const headers = (fields) => new Headers(fields);
 
-const refusal = (code, reason, retryAfter, policyPath = '') => ({ code, reason, retryAfter, policyPath });
+const refusal = (code, reason, retryAfter, policyPath = '') => ({
+  code,
+  reason,
+  retryAfter,
+  policyPath,
+});
 const denied = (retryAfter, policyPath) => refusal(4401, 'script-denied', retryAfter, policyPath);
 
 for (const [status, reason, more, wanted] of [
@@ -207,7 +241,10 @@ for (const [status, reason, more, wanted] of [
   [403, '<b>Denied</b>', {}, null],
 ])
   test(`an answer ${status} '${reason}' ${JSON.stringify(more)} means ${wanted?.code ?? 'that the network failed'}`, () => {
-    assert.deepEqual(parseRefusal(status, headers({ 'Script-Access-Reason': reason, ...more })), wanted);
+    assert.deepEqual(
+      parseRefusal(status, headers({ 'Script-Access-Reason': reason, ...more })),
+      wanted,
+    );
   });
 
 test('an answer that does not say why is no answer', () => {
@@ -223,14 +260,22 @@ function foreign({ answers = [], storage, notes = new Notes(() => storage), ...o
     questions.push({ url, init });
     const answer = answers[Math.min(questions.length, answers.length) - 1];
     if (answer === 'never')
-      return new Promise((_, reject) => init.signal.addEventListener('abort', () => reject(init.signal.reason)));
+      return new Promise((_, reject) =>
+        init.signal.addEventListener('abort', () => reject(init.signal.reason)),
+      );
     if (!answer) return Promise.reject(new TypeError('Failed to fetch'));
     return Promise.resolve({ status: answer[0], headers: headers(answer[1]), body: null });
   };
-  const all = fakeConnection(ServerConnection, { url: 'wss://b.example/feed?x=1', notes, fetch, ...options });
+  const all = fakeConnection(ServerConnection, {
+    url: 'wss://b.example/feed?x=1',
+    notes,
+    fetch,
+    ...options,
+  });
   return { ...all, questions, notes };
 }
-const scopeOf = (origin, onLine = true) => Object.assign(fakeScope(), { origin, navigator: { onLine } });
+const scopeOf = (origin, onLine = true) =>
+  Object.assign(fakeScope(), { origin, navigator: { onLine } });
 const fromA = (options = {}) => foreign({ scope: scopeOf(PLACE.origin), ...options });
 const REFUSED_403 = [403, { 'Script-Access-Reason': 'no-record', 'Retry-After': '60' }];
 const NOTHING = [204, { 'Script-Access-Reason': 'ok-record' }];
@@ -247,8 +292,16 @@ test('a handshake that failed is asked about once, as the protocol has it, and t
     [init.credentials, init.cache, init.redirect, init.method],
     ['omit', 'no-store', 'error', undefined],
   );
-  assert.deepEqual(events.map((event) => event.type), ['close']);
-  assert.deepEqual(events[0].data, { code: 4403, reason: 'no-record', retryAfter: 60, undelivered: 0 });
+  assert.deepEqual(
+    events.map((event) => event.type),
+    ['close'],
+  );
+  assert.deepEqual(events[0].data, {
+    code: 4403,
+    reason: 'no-record',
+    retryAfter: 60,
+    undelivered: 0,
+  });
   assert.equal(c.readyState, ServerConnection.CLOSED);
   clock.advance(3_600_000);
   await settled();
@@ -258,7 +311,10 @@ test('a handshake that failed is asked about once, as the protocol has it, and t
 });
 
 test('in a ban a new connection fails at once, without a packet, with what remains', async () => {
-  const first = fromA({ answers: [[401, { 'Script-Access-Reason': 'script-denied' }]], storage: new FakeStorage() });
+  const first = fromA({
+    answers: [[401, { 'Script-Access-Reason': 'script-denied' }]],
+    storage: new FakeStorage(),
+  });
   first.last().lose();
   await settled();
   first.clock.advance(20_000);
@@ -266,16 +322,23 @@ test('in a ban a new connection fails at once, without a packet, with what remai
   assert.equal(second.c.readyState, ServerConnection.CLOSED);
   await settled();
   assert.equal(second.made.length + second.questions.length, 0);
-  assert.deepEqual(second.events.map((event) => [event.type, event.data]), [
-    ['close', { code: 4401, reason: 'script-denied', retryAfter: 40, undelivered: 0 }],
-  ]);
+  assert.deepEqual(
+    second.events.map((event) => [event.type, event.data]),
+    [['close', { code: 4401, reason: 'script-denied', retryAfter: 40, undelivered: 0 }]],
+  );
   first.clock.advance(40_000);
-  assert.equal(fromA({ notes: first.notes, clock: first.clock }).made.length, 1, 'a minute after a plain 401');
+  assert.equal(
+    fromA({ notes: first.notes, clock: first.clock }).made.length,
+    1,
+    'a minute after a plain 401',
+  );
 });
 
 test('a Policy-Path keeps other paths away too, and no other target', async () => {
   const { last, notes, clock } = fromA({
-    answers: [[401, { 'Script-Access-Reason': 'script-denied', 'Access-Control-Policy-Path': '/' }]],
+    answers: [
+      [401, { 'Script-Access-Reason': 'script-denied', 'Access-Control-Policy-Path': '/' }],
+    ],
   });
   last().lose();
   await settled();
@@ -384,7 +447,11 @@ test('one URL is asked about once in 10 s, by all tabs together', async () => {
   second.last().lose();
   await settled();
   assert.equal(first.questions.length + second.questions.length, 1);
-  const elsewhere = fromA({ notes: new Notes(() => storage), clock: first.clock, url: 'wss://b.example/other' });
+  const elsewhere = fromA({
+    notes: new Notes(() => storage),
+    clock: first.clock,
+    url: 'wss://b.example/other',
+  });
   elsewhere.last().lose();
   await settled();
   assert.equal(elsewhere.questions.length, 1);
@@ -427,7 +494,12 @@ test('a session that exists outlives a ban: it comes back when that is over', as
 test("a page's own session waits for the end of a ban rather than end by it", () => {
   const storage = new FakeStorage();
   const notes = new Notes(() => storage);
-  notes.set('at https://a.example https://a.example/page', { code: 4401, reason: 'script-denied' }, 30_000, 1e12 + 1000);
+  notes.set(
+    'at https://a.example https://a.example/page',
+    { code: 4401, reason: 'script-denied' },
+    30_000,
+    1e12 + 1000,
+  );
   const { made, clock, c } = fromA({ url: 'wss://a.example/page', notes, session: SESSION });
   assert.equal(c.readyState, ServerConnection.CONNECTING);
   assert.equal(made.length, 0);
@@ -505,7 +577,8 @@ test('a page that is put away while the question is open asks no more, and conne
 });
 
 test('in Node the origin is that which the WebSocket is given, and without one nobody is asked', async () => {
-  const node = (webSocketOptions) => foreign({ scope: null, webSocketOptions, answers: [REFUSED_403] });
+  const node = (webSocketOptions) =>
+    foreign({ scope: null, webSocketOptions, answers: [REFUSED_403] });
   const known = node({ origin: PLACE.origin });
   known.last().lose();
   await settled();

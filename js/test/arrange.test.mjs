@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Which of some nodes may stay where they are when they are put in another order. */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -9,7 +10,8 @@ function longest(places, pin) {
   for (let set = 0; set < 1 << places.length; set++) {
     const run = places.filter((place, i) => set & (1 << i));
     if (pin >= 0 && !(set & (1 << pin))) continue;
-    if (run.every((place, i) => place >= 0 && (i === 0 || run[i - 1] < place))) best = Math.max(best, run.length);
+    if (run.every((place, i) => place >= 0 && (i === 0 || run[i - 1] < place)))
+      best = Math.max(best, run.length);
   }
   return best;
 }
@@ -23,7 +25,10 @@ test('as many stay as can, and one that has to is among them', () => {
     const pin = next(3) ? -1 : next(places.length + 1) - 1;
     const stay = [...longestRise(places, pin)].sort((a, b) => a - b);
     const run = stay.map((i) => places[i]);
-    assert.ok(run.every((place, i) => place >= 0 && (i === 0 || run[i - 1] < place)), `${places}: ${stay}`);
+    assert.ok(
+      run.every((place, i) => place >= 0 && (i === 0 || run[i - 1] < place)),
+      `${places}: ${stay}`,
+    );
     const bound = pin >= 0 && places[pin] >= 0 ? pin : -1;
     if (bound >= 0) assert.ok(stay.includes(bound), `${places} without ${bound}`);
     assert.equal(stay.length, longest(places, bound), `${places}`);

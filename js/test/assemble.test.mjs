@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The sources: one file is made of them, their types hold, their package can be imported. */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -22,8 +23,10 @@ function assembleWith(change) {
   return { ...spawnSync(join(js, 'assemble'), ['js', src, ...out], { encoding: 'utf8' }), out };
 }
 
-const append = (file, text) => (src) => writeFileSync(join(src, file), readFileSync(join(src, file), 'utf8') + text);
-const prepend = (file, text) => (src) => writeFileSync(join(src, file), text + readFileSync(join(src, file), 'utf8'));
+const append = (file, text) => (src) =>
+  writeFileSync(join(src, file), readFileSync(join(src, file), 'utf8') + text);
+const prepend = (file, text) => (src) =>
+  writeFileSync(join(src, file), text + readFileSync(join(src, file), 'utf8'));
 
 test('both files parse, and hold no import and no comment of the sources', () => {
   const { status, out } = assembleWith();
@@ -45,7 +48,10 @@ test('what one scope can not hold is refused, with the file and the reason', () 
     [append('delay.mjs', 'const here = import.meta.url;\n'), /not understood/],
     [append('delay.mjs', "const other = await import('./ends.mjs');\n"), /not understood/],
     [prepend('delay.mjs', "import { verdict as v } from './ends.mjs';\n"), /not understood|not in/],
-    [prepend('delay.mjs', "import { absent } from './ends.mjs';\n"), /'absent' is not in ends\.mjs/],
+    [
+      prepend('delay.mjs', "import { absent } from './ends.mjs';\n"),
+      /'absent' is not in ends\.mjs/,
+    ],
     [prepend('ends.mjs', "import { Link } from './link.mjs';\n"), /imports itself/],
   ];
   for (const [change, reason] of cases) {
@@ -63,14 +69,24 @@ test('the C source holds the files byte for byte, plain and by gzip', () => {
     Buffer.from(body.match(/0x../g).map(Number)),
   );
   const files = out.map((file) => readFileSync(file));
-  assert.deepEqual(arrays.filter((_, i) => i % 2 === 0), files);
-  assert.deepEqual(arrays.filter((_, i) => i % 2 === 1).map((bytes) => gunzipSync(bytes)), files);
-  assert.match(readFileSync(h, 'utf8'), /extern const struct client_file client_files\[CLIENT_FILE_COUNT\];/);
+  assert.deepEqual(
+    arrays.filter((_, i) => i % 2 === 0),
+    files,
+  );
+  assert.deepEqual(
+    arrays.filter((_, i) => i % 2 === 1).map((bytes) => gunzipSync(bytes)),
+    files,
+  );
+  assert.match(
+    readFileSync(h, 'utf8'),
+    /extern const struct client_file client_files\[CLIENT_FILE_COUNT\];/,
+  );
 });
 
 test('meson knows every source', () => {
   const listed = readFileSync(join(js, 'meson.build'), 'utf8');
-  for (const file of readdirSync(join(js, 'src'))) assert.ok(listed.includes(`'src/${file}'`), file);
+  for (const file of readdirSync(join(js, 'src')))
+    assert.ok(listed.includes(`'src/${file}'`), file);
 });
 
 const PAGE = `
@@ -149,7 +165,9 @@ const run = (cwd, command, ...args) => spawnSync(command, args, { cwd, encoding:
 
 /** The files that npm would publish of this folder. */
 function packed(folder) {
-  const [{ files }] = JSON.parse(run(folder, 'npm', 'pack', '--dry-run', '--json', '--ignore-scripts').stdout);
+  const [{ files }] = JSON.parse(
+    run(folder, 'npm', 'pack', '--dry-run', '--json', '--ignore-scripts').stdout,
+  );
   return files.map((file) => file.path);
 }
 
@@ -158,7 +176,8 @@ test('the types of the sources hold, and the packed package serves pages in Type
   cpSync(js, built, { recursive: true, filter: (file) => !/types$/.test(file) });
   const sources = run(built, process.execPath, tsc, '-p', 'tsconfig.json', '--outDir', 'types');
   assert.equal(sources.status, 0, sources.stdout);
-  for (const file of packed(built)) cpSync(join(built, file), join(folder, 'node_modules/httpsocket', file));
+  for (const file of packed(built))
+    cpSync(join(built, file), join(folder, 'node_modules/httpsocket', file));
   const compilerOptions = { noEmit: true, strict: true, target: 'ES2022', module: 'NodeNext' };
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
   const pages = [
@@ -183,7 +202,10 @@ test('the package holds its sources and declarations, and nothing of its house',
 
 test('the package is imported by its name, in Node and without a page', () => {
   const script = `import * as all from 'httpsocket'; console.log(Object.keys(all).sort().join(' '), typeof document);`;
-  const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], { cwd: js, encoding: 'utf8' });
+  const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
+    cwd: js,
+    encoding: 'utf8',
+  });
   assert.equal(
     output.trim(),
     'ServerConnection ServerConnectionError ServerEvent ServerLifecycleEvent TCPConnection TCPConnectionError undefined',

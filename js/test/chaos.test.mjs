@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Exactly once and in order: a page and a program send numbered events, bytes and calls to each other while the
  * network is cut hundreds of times at any byte. SEED=… repeats a run.
@@ -63,7 +64,9 @@ for (const round of [1, 2]) {
       const toProgram = counter('to the program');
       const toPage = counter('to the page');
       const failures = [];
-      page.addEventListener('close', (event) => failures.push(new Error(`closed: ${event.code} ${event.reason}`)));
+      page.addEventListener('close', (event) =>
+        failures.push(new Error(`closed: ${event.code} ${event.reason}`)),
+      );
 
       page.onevent = ({ n, last }) => toPage.take(n, last);
       page.onbytes = (data) => toPage.take(new DataView(data).getUint32(0), false);
@@ -98,7 +101,9 @@ for (const round of [1, 2]) {
         for (let n = 0; ; n++) {
           const last = enough();
           if (n % 5 === 1 && !last)
-            await session.send(Buffer.concat([Buffer.from('bytes\n'), bytesOf(n, random() * 9_000)]));
+            await session.send(
+              Buffer.concat([Buffer.from('bytes\n'), bytesOf(n, random() * 9_000)]),
+            );
           else await session.send(`event ${JSON.stringify({ n, last, padding: padding() })}`);
           if (last) return n + 1;
           if (random() < 0.3) await turn();
@@ -140,27 +145,31 @@ function bytesOf(n, length) {
   return bytes;
 }
 
-test('close over a bad network delivers all that was queued, and tells the program', { timeout: 60_000 }, async (t) => {
-  const seed = Number(process.env.SEED ?? Date.now() % 1e9);
-  console.log(`# SEED=${seed}`);
-  for (let round = 0; round < 10; round++) {
-    const { network, page, begun } = await world(t, seed + round, { window: 5_000 });
-    for (let n = 0; n < 100; n++) page.send('event', { n, padding: 'x'.repeat(500) });
-    page.close('all said');
-    const session = await begun;
-    const heard = [];
-    session.onmessage = (text) => heard.push(JSON.parse(text.slice(6)).n);
-    const told = new Promise((resolve) => (session.onend = resolve));
-    const [event] = await once(page, 'close');
-    assert.equal(await told, 'all said');
-    assert.deepEqual([event.code, event.reason, event.undelivered], [1000, 'all said', 0]);
-    assert.deepEqual(
-      heard,
-      Array.from({ length: 100 }, (_, n) => n),
-    );
-    network.heal();
-  }
-});
+test(
+  'close over a bad network delivers all that was queued, and tells the program',
+  { timeout: 60_000 },
+  async (t) => {
+    const seed = Number(process.env.SEED ?? Date.now() % 1e9);
+    console.log(`# SEED=${seed}`);
+    for (let round = 0; round < 10; round++) {
+      const { network, page, begun } = await world(t, seed + round, { window: 5_000 });
+      for (let n = 0; n < 100; n++) page.send('event', { n, padding: 'x'.repeat(500) });
+      page.close('all said');
+      const session = await begun;
+      const heard = [];
+      session.onmessage = (text) => heard.push(JSON.parse(text.slice(6)).n);
+      const told = new Promise((resolve) => (session.onend = resolve));
+      const [event] = await once(page, 'close');
+      assert.equal(await told, 'all said');
+      assert.deepEqual([event.code, event.reason, event.undelivered], [1000, 'all said', 0]);
+      assert.deepEqual(
+        heard,
+        Array.from({ length: 100 }, (_, n) => n),
+      );
+      network.heal();
+    }
+  },
+);
 
 test(
   'another page with the same id is refused by its key, and the first one goes on',

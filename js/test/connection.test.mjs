@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What a page has in its hands: events, handlers, sending, calls both ways. */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -27,7 +28,18 @@ test('onNAME hears the event of that name, with its data first', () => {
 
 test('onNAME takes any name that an event can have', () => {
   const { c, last } = opened();
-  for (const name of ['a', 'a.b', 'a-b', 'a/b:c', '_', 'ce', 'Message', '__proto__', 'constructor', 'n'.repeat(128)]) {
+  for (const name of [
+    'a',
+    'a.b',
+    'a-b',
+    'a/b:c',
+    '_',
+    'ce',
+    'Message',
+    '__proto__',
+    'constructor',
+    'n'.repeat(128),
+  ]) {
     const heard = [];
     c[`on${name}`] = (data) => heard.push(data);
     last().receive(`${name} 1`);
@@ -107,7 +119,12 @@ test('a listener that throws is reported, and harms no other', () => {
     cwd: new URL('..', import.meta.url),
     encoding: 'utf8',
   });
-  assert.deepEqual(output.trim().split('\n').sort(), ['heard', 'received.1', 'reported mine', 'reported mine too']);
+  assert.deepEqual(output.trim().split('\n').sort(), [
+    'heard',
+    'received.1',
+    'reported mine',
+    'reported mine too',
+  ]);
 });
 
 test('an event named like one of our own is refused and reported', () => {
@@ -211,7 +228,11 @@ test('http and https become ws and wss, and the fragment stays here', () => {
     'wss://a.example/x': 'wss://a.example/x',
   };
   for (const [url, expected] of Object.entries(cases)) {
-    new ServerConnection(new URL(url), { WebSocket, clock, webSocketOptions: { origin: 'https://b.example' } });
+    new ServerConnection(new URL(url), {
+      WebSocket,
+      clock,
+      webSocketOptions: { origin: 'https://b.example' },
+    });
     assert.equal(made.at(-1).url, expected);
     assert.deepEqual(made.at(-1).more, { origin: 'https://b.example' });
   }
@@ -268,7 +289,11 @@ test('an error of the program rejects with its message', async () => {
   const { c, last } = opened();
   const call = c.call('a');
   last().receive('!0 {"message":"not today","more":1}');
-  await assert.rejects(call, { code: 'remote', message: 'not today', data: { message: 'not today', more: 1 } });
+  await assert.rejects(call, {
+    code: 'remote',
+    message: 'not today',
+    data: { message: 'not today', more: 1 },
+  });
   const odd = c.call('a');
   last().receive('!1 5');
   await assert.rejects(odd, { code: 'remote' });
@@ -487,9 +512,15 @@ test('what a handler throws is the error that the program gets', async () => {
   for (const [i, name] of ['a', 'b', 'c', 'd', 'nobody'].entries()) last().receive(`${name}?${i}`);
   await settled();
   const answers = last().take().sort();
-  assert.deepEqual(answers.slice(0, 2), ['!0 {"message":"no such row"}', '!1 {"message":"just text"}']);
+  assert.deepEqual(answers.slice(0, 2), [
+    '!0 {"message":"no such row"}',
+    '!1 {"message":"just text"}',
+  ]);
   assert.match(answers[2], /^!2 .*BigInt/);
-  assert.deepEqual(answers.slice(3), ['!3 {"message":"the handler failed"}', '!4 {"message":"no handler for nobody"}']);
+  assert.deepEqual(answers.slice(3), [
+    '!3 {"message":"the handler failed"}',
+    '!4 {"message":"no handler for nobody"}',
+  ]);
 });
 
 test('an async generator gives several answers, and what it returns is the last', async () => {
@@ -562,7 +593,11 @@ test('the end of the session aborts the signal and returns the generators', asyn
   const { c, last } = opened();
   let cleaned = false;
   let aborted = false;
-  c.handle('slow', (data, { signal }) => new Promise(() => signal.addEventListener('abort', () => (aborted = true))));
+  c.handle(
+    'slow',
+    (data, { signal }) =>
+      new Promise(() => signal.addEventListener('abort', () => (aborted = true))),
+  );
   c.handle('endless', async function* () {
     try {
       for (;;) yield await new Promise((resolve) => setImmediate(resolve, 1));

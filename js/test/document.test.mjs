@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * `document.serverConnection`: where the session is found, when it connects, what becomes of a stale page. In a fake
  * page, in the assembled classic script.
@@ -14,7 +15,12 @@ import { fakeScope, fakeWebSockets, SESSION } from './fakes.mjs';
 
 const js = fileURLToPath(new URL('..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'httpsocket-js-'));
-execFileSync(join(js, 'assemble'), ['js', join(js, 'src'), join(folder, 'client.js'), join(folder, 'client.mjs')]);
+execFileSync(join(js, 'assemble'), [
+  'js',
+  join(js, 'src'),
+  join(folder, 'client.js'),
+  join(folder, 'client.mjs'),
+]);
 const classic = readFileSync(join(folder, 'client.js'), 'utf8');
 test.after(() => rmSync(folder, { recursive: true }));
 
@@ -22,7 +28,15 @@ const settled = () => new Promise((resolve) => setImmediate(resolve));
 const other = (letter) => letter.repeat(24);
 
 /** A page as far as the client touches it. `load()` runs client.js in it. */
-function page({ declared, onElement, meta, timing, navigation = {}, storage = new Map(), state = 'loading' } = {}) {
+function page({
+  declared,
+  onElement,
+  meta,
+  timing,
+  navigation = {},
+  storage = new Map(),
+  state = 'loading',
+} = {}) {
   const sockets = fakeWebSockets();
   const window = fakeScope();
   const elements = {
@@ -30,7 +44,10 @@ function page({ declared, onElement, meta, timing, navigation = {}, storage = ne
     'meta[name="httpsocket-session"]': meta && { content: meta },
   };
   const reloads = [];
-  const location = { href: 'https://a.example/chat/room?x=1#top', reload: () => reloads.push(location.href) };
+  const location = {
+    href: 'https://a.example/chat/room?x=1#top',
+    reload: () => reloads.push(location.href),
+  };
   const document = Object.assign(window.document, {
     location,
     baseURI: location.href,

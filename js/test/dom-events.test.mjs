@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The parts of the listening that need no document; tests/browser has the rest. */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -12,7 +13,9 @@ import { FakeClock } from './fakes.mjs';
 /** A keyboard event: `Ctrl+Shift+S` holds both and gives the key `S`. */
 function press(text, more = {}) {
   const parts = text === '+' ? ['+'] : text.split(/\+(?=.)/);
-  const held = Object.fromEntries(parts.slice(0, -1).map((name) => [`${name.toLowerCase()}Key`, true]));
+  const held = Object.fromEntries(
+    parts.slice(0, -1).map((name) => [`${name.toLowerCase()}Key`, true]),
+  );
   return { key: parts.at(-1), code: '', ...held, ...more };
 }
 
@@ -30,8 +33,10 @@ test('a key is meant with its modifiers and no others', () => {
     ['ø', ['ø', 'Ø'], ['o']],
   ];
   for (const [combo, right, wrong] of cases) {
-    for (const key of right) assert.ok(isOneOf(press(key), [parseCombo(combo)]), `${combo} is ${key}`);
-    for (const key of wrong) assert.ok(!isOneOf(press(key), [parseCombo(combo)]), `${combo} is not ${key}`);
+    for (const key of right)
+      assert.ok(isOneOf(press(key), [parseCombo(combo)]), `${combo} is ${key}`);
+    for (const key of wrong)
+      assert.ok(!isOneOf(press(key), [parseCombo(combo)]), `${combo} is not ${key}`);
   }
 });
 
@@ -53,7 +58,9 @@ test('what is no key is refused', () => {
 function rhythm(options) {
   const clock = new FakeClock();
   const said = [];
-  const r = new Rhythm(clock, { throttle: null, debounce: null, ...options }, (what) => said.push(what));
+  const r = new Rhythm(clock, { throttle: null, debounce: null, ...options }, (what) =>
+    said.push(what),
+  );
   return { r, clock, take: () => said.splice(0) };
 }
 const [A, B] = [{ name: 'a' }, { name: 'b' }];
@@ -119,29 +126,59 @@ test('what waits can be said before its time, and is not said twice; after close
 });
 
 test('a plain copy keeps what JSON has, names files and errors, and refuses what would arrive as something else', () => {
-  const odd = { a: [1, undefined, () => 1], left: undefined, when: new Date(0), error: new TypeError('t'), ['__proto__']: 1 };
+  const odd = {
+    a: [1, undefined, () => 1],
+    left: undefined,
+    when: new Date(0),
+    error: new TypeError('t'),
+    ['__proto__']: 1,
+  };
   const text = JSON.stringify(plain(odd));
-  assert.equal(text, '{"a":[1,null,null],"when":"1970-01-01T00:00:00.000Z","error":{"name":"TypeError","message":"t"},"__proto__":1}');
-  assert.deepEqual(plain(new Blob(['abc'], { type: 'x/y' })), { name: undefined, size: 3, type: 'x/y', lastModified: undefined });
+  assert.equal(
+    text,
+    '{"a":[1,null,null],"when":"1970-01-01T00:00:00.000Z","error":{"name":"TypeError","message":"t"},"__proto__":1}',
+  );
+  assert.deepEqual(plain(new Blob(['abc'], { type: 'x/y' })), {
+    name: undefined,
+    size: 3,
+    type: 'x/y',
+    lastModified: undefined,
+  });
   const cycle = {};
   cycle.self = { cycle };
   let deep = [];
   for (let i = 0; i < 200; i++) deep = [deep];
-  for (const wrong of [cycle, deep, 1n, { a: new Map() }, new Uint8Array(2), new ArrayBuffer(2)]) assert.throws(() => plain(wrong), DomProblem);
+  for (const wrong of [cycle, deep, 1n, { a: new Map() }, new Uint8Array(2), new ArrayBuffer(2)])
+    assert.throws(() => plain(wrong), DomProblem);
   const twice = { x: 1 };
-  assert.deepEqual(JSON.parse(JSON.stringify(plain([twice, twice]))), [{ x: 1 }, { x: 1 }], 'twice is no cycle');
+  assert.deepEqual(
+    JSON.parse(JSON.stringify(plain([twice, twice]))),
+    [{ x: 1 }, { x: 1 }],
+    'twice is no cycle',
+  );
 });
 
 test('form entries of one name are a list; a file that was not chosen is null', () => {
-  const entries = [['a', '1'], ['b', '2'], ['a', '3'], ['a', '4'], ['f', new File([], '')], ['secret', 'x'], ['__proto__', 'y']];
-  assert.equal(JSON.stringify(grouped(entries, new Set(['secret']))), '{"a":["1","3","4"],"b":"2","f":null,"__proto__":"y"}');
+  const entries = [
+    ['a', '1'],
+    ['b', '2'],
+    ['a', '3'],
+    ['a', '4'],
+    ['f', new File([], '')],
+    ['secret', 'x'],
+    ['__proto__', 'y'],
+  ];
+  assert.equal(
+    JSON.stringify(grouped(entries, new Set(['secret']))),
+    '{"a":["1","3","4"],"b":"2","f":null,"__proto__":"y"}',
+  );
 });
 
 test('a first-in-first-out queue agrees with an array, over many turns', () => {
   const fifo = new Fifo();
   const model = [];
   for (let step = 0; step < 20_000; step++) {
-    if ((step * 7919) % 10 < (step < 10_000 ? 7 : 3)) model.push(step), fifo.push(step);
+    if ((step * 7919) % 10 < (step < 10_000 ? 7 : 3)) (model.push(step), fifo.push(step));
     else assert.equal(fifo.shift(), model.shift());
     assert.deepEqual([fifo.length, fifo.first], [model.length, model[0]]);
   }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * A small server of `httpsocket.v1` on loopback, after docs/protocol.md, written apart from the client so that each
  * is the other's oracle; and a network that cuts, splits and goes deaf at random.
@@ -42,7 +43,9 @@ class Session {
   send(message) {
     this.#sent.push(message);
     this.#pump();
-    return this.#next === this.#sent.length ? Promise.resolve() : new Promise((resolve) => this.#waiters.push(resolve));
+    return this.#next === this.#sent.length
+      ? Promise.resolve()
+      : new Promise((resolve) => this.#waiters.push(resolve));
   }
 
   attach(socket, received) {
@@ -53,7 +56,9 @@ class Session {
     this.#socket = socket;
     socket.on('message', (data, isBinary) => this.#take(socket, data, isBinary));
     const resumed = this.connections++ > 0;
-    socket.send(`.welcome ${JSON.stringify({ session: this.id, resumed, received: this.received, ...this.limits })}`);
+    socket.send(
+      `.welcome ${JSON.stringify({ session: this.id, resumed, received: this.received, ...this.limits })}`,
+    );
     this.#forget(received);
     this.#next = 0;
     this.#flying = 0;
@@ -78,7 +83,8 @@ class Session {
     const [word, rest] = text.split(/ (.*)/s);
     if (word === '.ack') this.#acknowledge(Number(rest));
     if (word === '.ping') this.#socket.send('.pong');
-    if (word === '.close') this.onend((this.ended = { code: 1000, reason: JSON.parse(rest).reason }).reason);
+    if (word === '.close')
+      this.onend((this.ended = { code: 1000, reason: JSON.parse(rest).reason }).reason);
   }
 
   #acknowledge(count) {
@@ -92,7 +98,9 @@ class Session {
     const gone = this.#sent.splice(0, count - this.#acknowledged);
     this.#acknowledged = count;
     this.#next = Math.max(0, this.#next - gone.length);
-    this.#flying = this.#sent.slice(0, this.#next).reduce((sum, message) => sum + Buffer.byteLength(message), 0);
+    this.#flying = this.#sent
+      .slice(0, this.#next)
+      .reduce((sum, message) => sum + Buffer.byteLength(message), 0);
   }
 
   #pump() {
@@ -144,12 +152,16 @@ export class FakeServer {
         .map((word) => word.split('.')),
     );
     const session =
-      this.sessions.find(({ id, key }) => (offer.session ? id === offer.session : key === offer.key)) ??
-      this.#begin(offer);
+      this.sessions.find(({ id, key }) =>
+        offer.session ? id === offer.session : key === offer.key,
+      ) ?? this.#begin(offer);
     if (!session) return socket.close(4410, 'session-gone');
     if (session.key !== offer.key) return socket.close(4409, 'session-taken');
     if (session.ended)
-      return socket.close(session.ended.code === 1000 ? 4410 : session.ended.code, session.ended.reason);
+      return socket.close(
+        session.ended.code === 1000 ? 4410 : session.ended.code,
+        session.ended.reason,
+      );
     session.attach(socket, Number(offer.received ?? 0));
   }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The server's side of byte streams, after docs/protocol.md, section 10: written apart from the client, with whole
  * buffers where the client has queues, so that each is the other's oracle.
@@ -67,7 +68,14 @@ export class FakeStream {
     this.request = request;
   }
 
-  accept(info = { remoteAddress: '192.0.2.7', remotePort: 7, localAddress: '192.0.2.1', localPort: 40_000 }) {
+  accept(
+    info = {
+      remoteAddress: '192.0.2.7',
+      remotePort: 7,
+      localAddress: '192.0.2.1',
+      localPort: 40_000,
+    },
+  ) {
     this.#answer = info;
     this.#say(frameOf.opened(this.number, info));
     this.#tell();
@@ -114,7 +122,8 @@ export class FakeStream {
       this.#tell();
     } else if (type === DATA) this.#data(body);
     else if (type === END) this.#gotEnd();
-    else if (type === STATE) this.#state(Number(body.readBigUInt64BE(0)), Number(body.readBigUInt64BE(8)));
+    else if (type === STATE)
+      this.#state(Number(body.readBigUInt64BE(0)), Number(body.readBigUInt64BE(8)));
   }
 
   #finish(type, body) {
@@ -129,7 +138,10 @@ export class FakeStream {
     assert.ok(!this.gotEnd, 'DATA behind END');
     assert.ok(bytes.length > 0 && bytes.length <= 65_536, `DATA of ${bytes.length}`);
     this.got = Buffer.concat([this.got, bytes]);
-    assert.ok(this.got.length <= this.#granted, `${this.got.length} bytes where ${this.#granted} were granted`);
+    assert.ok(
+      this.got.length <= this.#granted,
+      `${this.got.length} bytes where ${this.#granted} were granted`,
+    );
     this.#tell();
     this.onchange();
   }
@@ -143,7 +155,10 @@ export class FakeStream {
   }
 
   #state(received, limit) {
-    assert.ok(received >= this.#clientHas && received <= this.#most, `STATE: received ${received} of ${this.#most}`);
+    assert.ok(
+      received >= this.#clientHas && received <= this.#most,
+      `STATE: received ${received} of ${this.#most}`,
+    );
     assert.ok(limit >= this.#limit, 'STATE takes credit back');
     this.#clientHas = received;
     this.#limit = limit;
@@ -171,7 +186,8 @@ export class FakeStream {
   #tell() {
     const has = this.got.length;
     this.#granted = Math.max(this.#granted, Math.min(has, this.taken) + this.#streams.window);
-    if (this.#answer) this.#say(frameOf.state(this.number, has + (this.gotEnd ? 1 : 0), this.#granted));
+    if (this.#answer)
+      this.#say(frameOf.state(this.number, has + (this.gotEnd ? 1 : 0), this.#granted));
   }
 
   #settle() {
@@ -232,7 +248,11 @@ export class FakeStreams {
   }
 
   receive(message) {
-    const bytes = Buffer.from(message.buffer ?? message, message.byteOffset ?? 0, message.byteLength);
+    const bytes = Buffer.from(
+      message.buffer ?? message,
+      message.byteOffset ?? 0,
+      message.byteLength,
+    );
     const type = bytes[0];
     const number = bytes.readUInt32BE(1);
     const stream = this.#live.get(number);

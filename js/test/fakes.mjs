@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A clock that stands still until it is told to go, and WebSockets whose other end is the test. */
 import { Notes } from '../src/notes.mjs';
 
@@ -39,7 +40,8 @@ export class FakeClock {
 
   #next(end) {
     let first = null;
-    for (const [id, { at, run }] of this.#timers) if (at <= end && (!first || at < first.at)) first = { id, at, run };
+    for (const [id, { at, run }] of this.#timers)
+      if (at <= end && (!first || at < first.at)) first = { id, at, run };
     return first && { ...first, at: Math.max(first.at, this.time) };
   }
 }
@@ -117,9 +119,20 @@ export function fakeScope() {
 /** A ServerConnection on fakes, and a list of the lifecycle events that it fired. */
 export function fakeConnection(ServerConnection, options = {}) {
   const sockets = fakeWebSockets();
-  const { url = 'ws://a.example/page', clock = new FakeClock(), scope = fakeScope(), ...more } = options;
+  const {
+    url = 'ws://a.example/page',
+    clock = new FakeClock(),
+    scope = fakeScope(),
+    ...more
+  } = options;
   const notes = new Notes(() => null);
-  const c = new ServerConnection(url, { WebSocket: sockets.WebSocket, clock, scope, notes, ...more });
+  const c = new ServerConnection(url, {
+    WebSocket: sockets.WebSocket,
+    clock,
+    scope,
+    notes,
+    ...more,
+  });
   const events = [];
   for (const name of ['open', 'suspend', 'resume', 'close', 'error'])
     c.addEventListener(name, (event) => events.push(event));

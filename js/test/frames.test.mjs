@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The codec of byte-stream frames, by the vectors that C is tested with. */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -5,7 +6,9 @@ import { readFileSync } from 'node:fs';
 import * as frames from '../src/frames.mjs';
 import { WireError } from '../src/wire.mjs';
 
-const vectors = JSON.parse(readFileSync(new URL('../../tests/vectors/channels.json', import.meta.url), 'utf8'));
+const vectors = JSON.parse(
+  readFileSync(new URL('../../tests/vectors/channels.json', import.meta.url), 'utf8'),
+);
 const bytesOf = (base64) => Uint8Array.from(Buffer.from(base64, 'base64'));
 const parse = (v) => {
   const message = bytesOf(v.base64);
@@ -19,7 +22,11 @@ function expected({ parsed: { type: kind, channel, json, bytes, received, limit 
   if (kind === 'state') return { kind, channel, received: Number(received), limit: Number(limit) };
   if (kind === 'reset') {
     const { reason, message, retryAfter } = JSON.parse(json);
-    return { kind, channel, data: { reason, ...(message && { message }), ...(retryAfter && { retryAfter }) } };
+    return {
+      kind,
+      channel,
+      data: { reason, ...(message && { message }), ...(retryAfter && { retryAfter }) },
+    };
   }
   return { kind, channel, ...(json && { data: JSON.parse(json) }) };
 }
@@ -58,7 +65,13 @@ test('what was parsed and is formatted again is parsed to the same', () => {
 });
 
 test('a RESET without a token, or with one of a wrong form, is refused', () => {
-  for (const json of ['{}', '{"reason":1}', '{"reason":""}', '{"reason":"Not So"}', `{"reason":"${'x'.repeat(65)}"}`]) {
+  for (const json of [
+    '{}',
+    '{"reason":1}',
+    '{"reason":""}',
+    '{"reason":"Not So"}',
+    `{"reason":"${'x'.repeat(65)}"}`,
+  ]) {
     const message = Uint8Array.from([6, 0, 0, 0, 1, ...Buffer.from(json)]);
     assert.throws(() => frames.parseFrame(message), WireError, json);
   }

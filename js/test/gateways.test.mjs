@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Which session carries a TCPConnection, and how long a shared one stays. */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -13,7 +14,12 @@ import { fakeScope, fakeWebSockets, FakeClock, SESSION, welcomeFields } from './
 const js = fileURLToPath(new URL('..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'httpsocket-gateways-'));
 test.after(() => rmSync(folder, { recursive: true }));
-execFileSync(join(js, 'assemble'), ['js', join(js, 'src'), join(folder, 'client.js'), join(folder, 'client.mjs')]);
+execFileSync(join(js, 'assemble'), [
+  'js',
+  join(js, 'src'),
+  join(folder, 'client.js'),
+  join(folder, 'client.mjs'),
+]);
 const client = readFileSync(join(folder, 'client.js'), 'utf8');
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -39,8 +45,27 @@ function page({ session } = {}) {
     WebSocket: sockets.WebSocket,
     performance: { now: () => clock.now(), getEntriesByType: () => [] },
     addEventListener: () => {},
-    ...{ setTimeout, clearTimeout, queueMicrotask, EventTarget, Event, URL, AbortController, crypto, btoa },
-    ...{ DOMException, TextEncoder, TextDecoder, ReadableStream, WritableStream, Uint8Array, ArrayBuffer, DataView },
+    ...{
+      setTimeout,
+      clearTimeout,
+      queueMicrotask,
+      EventTarget,
+      Event,
+      URL,
+      AbortController,
+      crypto,
+      btoa,
+    },
+    ...{
+      DOMException,
+      TextEncoder,
+      TextDecoder,
+      ReadableStream,
+      WritableStream,
+      Uint8Array,
+      ArrayBuffer,
+      DataView,
+    },
   });
   vm.runInContext(client, context);
   const streams = new Map();
@@ -62,7 +87,8 @@ function page({ session } = {}) {
       }
     }
   };
-  const tcp = (options) => vm.runInContext('(options) => new TCPConnection("b.example", 7, options)', context)(options);
+  const tcp = (options) =>
+    vm.runInContext('(options) => new TCPConnection("b.example", 7, options)', context)(options);
   return { context, clock, settle, tcp, made: sockets.made };
 }
 
@@ -71,7 +97,10 @@ test('a page without a program: all connections share one session, at the common
   const all = [tcp(), tcp(), tcp({ via: '/.httpsocket/connect' })];
   await settle();
   await Promise.all(all.map((t) => t.opened));
-  assert.deepEqual(made.map(({ url }) => url), ['wss://a.example/.httpsocket/connect']);
+  assert.deepEqual(
+    made.map(({ url }) => url),
+    ['wss://a.example/.httpsocket/connect'],
+  );
 });
 
 test('a page with a program: its session carries them', async () => {
@@ -86,10 +115,17 @@ test('a page with a program: its session carries them', async () => {
 
 test('a URL as `via` is relative to the document, and has a session of its own', async () => {
   const { tcp, settle, made } = page();
-  const all = [tcp({ via: 'gateway' }), tcp({ via: 'https://g.example/x' }), tcp({ via: new URL('wss://g.example/x') })];
+  const all = [
+    tcp({ via: 'gateway' }),
+    tcp({ via: 'https://g.example/x' }),
+    tcp({ via: new URL('wss://g.example/x') }),
+  ];
   await settle();
   await Promise.all(all.map((t) => t.opened));
-  assert.deepEqual(made.map(({ url }) => url).sort(), ['wss://a.example/dir/gateway', 'wss://g.example/x']);
+  assert.deepEqual(made.map(({ url }) => url).sort(), [
+    'wss://a.example/dir/gateway',
+    'wss://g.example/x',
+  ]);
 });
 
 test('a shared session ends a minute after its last connection, and the next one makes another', async () => {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * A session's line over fake sockets: greeting, window, acknowledgement, dead peers, reconnecting, the page's life,
  * ends.
@@ -119,7 +120,10 @@ test('the handshake after a drop says how much was received', () => {
   last().receive('a');
   last().receive('b');
   last().lose();
-  assert.deepEqual([last().protocols[1], last().protocols[3]], [`session.${SESSION}`, 'received.2']);
+  assert.deepEqual(
+    [last().protocols[1], last().protocols[3]],
+    [`session.${SESSION}`, 'received.2'],
+  );
   last().welcome({ resumed: true });
   last().receive('c');
   last().receive(Uint8Array.from([100, 10, 1]));
@@ -144,7 +148,9 @@ test('commands to the page are counted, and answered by a problem where there is
   const why = 'there is no document here';
   assert.deepEqual(
     last().take(),
-    ['listen', 'dom', 'unlisten'].map((command) => `.problem ${JSON.stringify({ command, message: why })}`),
+    ['listen', 'dom', 'unlisten'].map(
+      (command) => `.problem ${JSON.stringify({ command, message: why })}`,
+    ),
   );
   last().lose();
   assert.equal(last().protocols[3], 'received.3');
@@ -247,7 +253,16 @@ test('nothing that came before is acknowledged twice after a drop', () => {
 });
 
 test('bad messages close with 4400 and say why', () => {
-  for (const bad of ['', 'a  1', 'a {', '?', 'é', 'a\nb', Uint8Array.from([0, 1]), Uint8Array.from([97])]) {
+  for (const bad of [
+    '',
+    'a  1',
+    'a {',
+    '?',
+    'é',
+    'a\nb',
+    Uint8Array.from([0, 1]),
+    Uint8Array.from([97]),
+  ]) {
     const { last, c } = opened();
     last().receive(bad);
     assert.equal(last().closedWith.code, 4400, JSON.stringify(bad));
@@ -369,7 +384,12 @@ for (const [code, reason, retryAfter] of [
     assert.equal(made.length, 1);
     assert.deepEqual(events.at(-1).data, { code, reason, retryAfter, undelivered: 1 });
     assert.deepEqual(
-      [events.at(-1).code, events.at(-1).reason, events.at(-1).retryAfter, events.at(-1).undelivered],
+      [
+        events.at(-1).code,
+        events.at(-1).reason,
+        events.at(-1).retryAfter,
+        events.at(-1).undelivered,
+      ],
       [code, reason, retryAfter, 1],
     );
     assert.throws(() => c.send('c'), { code: 'closed' });
@@ -380,7 +400,12 @@ test('an end that was announced holds even if the connection breaks before the c
   last().receive('.close {"code":4500,"reason":"program-failed"}');
   last().lose(1006);
   await settled();
-  assert.deepEqual(events.at(-1).data, { code: 4500, reason: 'program-failed', retryAfter: null, undelivered: 0 });
+  assert.deepEqual(events.at(-1).data, {
+    code: 4500,
+    reason: 'program-failed',
+    retryAfter: null,
+    undelivered: 0,
+  });
   assert.equal(made.length, 1);
 });
 
@@ -490,7 +515,12 @@ test('close sends what is queued, tells the program, and ends when the server ha
   last().lose(1000);
   assert.equal(c.readyState, ServerConnection.CLOSED);
   await settled();
-  assert.deepEqual(events.at(-1).data, { code: 1000, reason: 'done', retryAfter: null, undelivered: 0 });
+  assert.deepEqual(events.at(-1).data, {
+    code: 1000,
+    reason: 'done',
+    retryAfter: null,
+    undelivered: 0,
+  });
 });
 
 test('a close that is cut off is said again', async () => {
@@ -526,7 +556,12 @@ test('close gives up after closeTimeout and says how much is undelivered', async
   clock.advance(2000);
   assert.deepEqual(last().take(), ['.close {"reason":"closed"}']);
   await settled();
-  assert.deepEqual(events.at(-1).data, { code: 1006, reason: 'close-timeout', retryAfter: null, undelivered: 3 });
+  assert.deepEqual(events.at(-1).data, {
+    code: 1006,
+    reason: 'close-timeout',
+    retryAfter: null,
+    undelivered: 3,
+  });
 });
 
 test('close before there was a connection, with nothing to deliver, waits for nothing', async () => {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Byte streams to the program, and files on their way to it, over a server of fakes. */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -33,10 +34,11 @@ function makeWorld(answer = () => null) {
   return { c, streams, settle, stream: (i = 0) => streams.all[i] };
 }
 
-const failure = (promise) => promise.then(
-  () => assert.fail('fulfilled'),
-  (error) => error,
-);
+const failure = (promise) =>
+  promise.then(
+    () => assert.fail('fulfilled'),
+    (error) => error,
+  );
 
 test('a stream is asked for by name with its data, and what the program says of it opens it', async () => {
   const { c, settle, stream } = makeWorld(() => ({ room: 7 }));
@@ -70,12 +72,21 @@ test('a file arrives whole, with its description and progress that never falls',
   const { c, settle, stream } = makeWorld(() => 'thanks');
   const bytes = Buffer.alloc(700_000, 'abc');
   const steps = [];
-  const sent = c.upload('picture', new File([bytes], 'a.jpg', { type: 'image/jpeg', lastModified: 5 }), { progress: (...step) => steps.push(step) });
+  const sent = c.upload(
+    'picture',
+    new File([bytes], 'a.jpg', { type: 'image/jpeg', lastModified: 5 }),
+    { progress: (...step) => steps.push(step) },
+  );
   await settle();
   stream().end();
   await settle();
   assert.equal(await sent, 'thanks');
-  assert.deepEqual(stream().request.data, { name: 'a.jpg', size: 700_000, type: 'image/jpeg', lastModified: 5 });
+  assert.deepEqual(stream().request.data, {
+    name: 'a.jpg',
+    size: 700_000,
+    type: 'image/jpeg',
+    lastModified: 5,
+  });
   assert.ok(stream().got.equals(bytes));
   assert.deepEqual(steps.at(-1), [700_000, 700_000]);
   assert.ok(steps.every(([now], i) => now >= (steps[i - 1]?.[0] ?? 0)));
@@ -97,7 +108,10 @@ test('a program that refuses, a signal, and a file that can not be read each hav
   assert.deepEqual([(await aborted).code, (await aborted).cause], ['aborted', 'enough']);
 
   const broken = new Blob(['x']);
-  broken.stream = () => new ReadableStream({ start: (controller) => controller.error(new Error('gone from the disk')) });
+  broken.stream = () =>
+    new ReadableStream({
+      start: (controller) => controller.error(new Error('gone from the disk')),
+    });
   const unread = failure(c.upload('x', broken));
   await settle();
   assert.match((await unread).message, /gone from the disk/);
@@ -111,7 +125,9 @@ test('files of a listener go one after the other, whatever becomes of each, and 
     running.push([name, data.name, data.upload]);
     return new Promise((resolve, reject) => settled.push({ resolve, reject }));
   });
-  const numbers = ['a', 'b', 'c', 'd'].map((name) => uploads.add('as', new File(['x'], name), (error) => failed.push(error.message)));
+  const numbers = ['a', 'b', 'c', 'd'].map((name) =>
+    uploads.add('as', new File(['x'], name), (error) => failed.push(error.message)),
+  );
   assert.deepEqual(numbers, [1, 2, 3, 4]);
   await turn();
   assert.deepEqual(running, [['as', 'a', 1]]);

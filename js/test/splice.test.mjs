@@ -1,10 +1,13 @@
+// SPDX-License-Identifier: MIT
 /** Texts that two have changed: splices, carets, merges. */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { mergeTexts, shiftCaret, spliceOf } from '../src/splice.mjs';
 
 const applied = (text, { start, end, text: put }) => text.slice(0, start) + put + text.slice(end);
-const isWhole = (text) => text.isWellFormed?.() ?? !/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.test(text);
+const isWhole = (text) =>
+  text.isWellFormed?.() ??
+  !/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.test(text);
 
 /** Numbers that are the same in each run. */
 function* numbers(seed) {
@@ -14,12 +17,19 @@ function* numbers(seed) {
 test('the splice between any two texts makes the one of the other, and cuts no pair in two', () => {
   const next = numbers(7);
   const letters = ['a', 'b', '😀', '😁', 'é'];
-  const some = () => Array.from({ length: next.next().value % 6 }, () => letters[next.next().value % letters.length]).join('');
+  const some = () =>
+    Array.from(
+      { length: next.next().value % 6 },
+      () => letters[next.next().value % letters.length],
+    ).join('');
   for (let i = 0; i < 20_000; i++) {
     const [before, after] = [some(), some()];
     const splice = spliceOf(before, after);
     assert.equal(applied(before, splice), after, `${before} -> ${after}`);
-    assert.ok(isWhole(splice.text) && isWhole(before.slice(0, splice.start)), `${before} -> ${after}: ${JSON.stringify(splice)}`);
+    assert.ok(
+      isWhole(splice.text) && isWhole(before.slice(0, splice.start)),
+      `${before} -> ${after}: ${JSON.stringify(splice)}`,
+    );
   }
 });
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The small machines of the session, each for itself: outbox, inbox, pace, ends, welcome. */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -92,7 +93,14 @@ const drain = (box, window = 1e6) => {
 test('a message gives way to a later one of its subject, which takes its place among the others by its own time', () => {
   const box = new Outbox(1000);
   const [mouse, scroll] = [{}, {}];
-  for (const [text, subject] of [['m1', mouse], ['s1', scroll], ['click'], ['m2', mouse], ['m3', mouse], ['key']])
+  for (const [text, subject] of [
+    ['m1', mouse],
+    ['s1', scroll],
+    ['click'],
+    ['m2', mouse],
+    ['m3', mouse],
+    ['key'],
+  ])
     box.push({ ...message(text), subject });
   assert.equal(box.unsent, 4);
   assert.equal(box.held, 'm3s1clickkey'.length);
@@ -230,7 +238,10 @@ test('an outbox agrees with a naive model through random operations', () => {
   const bytes = (entries) => entries.reduce((sum, { size }) => sum + size, 0);
   const named = (entries) => entries.filter(({ subject }) => subject).length;
   const old = ({ expires }) => expires < now;
-  const latest = (entries) => entries.filter((e, i) => !e.subject || !entries.slice(i + 1).some((l) => l.subject === e.subject));
+  const latest = (entries) =>
+    entries.filter(
+      (e, i) => !e.subject || !entries.slice(i + 1).some((l) => l.subject === e.subject),
+    );
   const fits = (queue) => bytes(model.flying) + bytes(queue) <= 5000;
   const acknowledge = (count) => {
     model.acked += count;
@@ -244,7 +255,8 @@ test('an outbox agrees with a naive model through random operations', () => {
       if (random() < 0.3) entry.subject = subjects[Math.floor(random() * 3)];
       if (random() < 0.3) entry.expires = now + random() * 20;
       let queue = latest([...model.queue, entry]);
-      if (!fits(queue)) queue = latest([...(model.queue = model.queue.filter((e) => !old(e))), entry]);
+      if (!fits(queue))
+        queue = latest([...(model.queue = model.queue.filter((e) => !old(e))), entry]);
       if (fits(queue)) model.queue = queue;
       if (fits(queue)) box.push({ ...entry });
       else assert.throws(() => box.push({ ...entry }), { code: 'buffer-full' });
@@ -295,7 +307,8 @@ test('an inbox wants to acknowledge at 64 messages or a quarter of the window', 
 
 test('the table of close codes: lost, wait, over', () => {
   const of = (code, retryAfter = null) => verdict({ code, retryAfter });
-  for (const code of [1001, 1005, 1006, 1009, 1011, 1014, 3000, 3999]) assert.equal(of(code), 'resume', code);
+  for (const code of [1001, 1005, 1006, 1009, 1011, 1014, 3000, 3999])
+    assert.equal(of(code), 'resume', code);
   for (const code of [1013, 4429, 4504]) assert.equal(of(code), 'wait', code);
   for (const code of [1000, 1012, 4000, 4400, 4401, 4403, 4404, 4409, 4410, 4421, 4500, 4502, 4999])
     assert.equal(of(code), 'never', code);
@@ -310,9 +323,20 @@ test('retry=N may follow any token', () => {
     retryAfter: 60,
   });
   assert.deepEqual(parseEnd(1013, 'retry=0'), { code: 1013, reason: '', retryAfter: 0 });
-  assert.deepEqual(parseEnd(1000, 'program-exit'), { code: 1000, reason: 'program-exit', retryAfter: null });
+  assert.deepEqual(parseEnd(1000, 'program-exit'), {
+    code: 1000,
+    reason: 'program-exit',
+    retryAfter: null,
+  });
   assert.deepEqual(parseEnd(1006, ''), { code: 1006, reason: '', retryAfter: null });
-  for (const reason of ['noretry=5', 'retry=', 'retry=-5', 'retry=5 x', 'retry=5s', 'x retry=1234567890'])
+  for (const reason of [
+    'noretry=5',
+    'retry=',
+    'retry=-5',
+    'retry=5 x',
+    'retry=5s',
+    'x retry=1234567890',
+  ])
     assert.deepEqual(parseEnd(4000, reason), { code: 4000, reason, retryAfter: null });
 });
 
@@ -361,7 +385,11 @@ test('a welcome needs all of its fields, and may have more', () => {
   };
   for (const [field, values] of Object.entries(wrong))
     for (const value of values)
-      assert.throws(() => parseWelcome(welcomeFields({ [field]: value })), WireError, `${field} ${value}`);
+      assert.throws(
+        () => parseWelcome(welcomeFields({ [field]: value })),
+        WireError,
+        `${field} ${value}`,
+      );
   for (const data of [null, 5, 'x', [], true]) assert.throws(() => parseWelcome(data), WireError);
 });
 

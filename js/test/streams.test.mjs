@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Byte streams over a wire that is cut at random: every byte once and in order, ends and resets told, credit kept,
  * turns fair. SEED=… repeats a run.
@@ -45,7 +46,8 @@ class World {
   /** Carries at most so many messages each way. */
   carry(up = Infinity, down = Infinity) {
     for (; this.wire && up > 0 && this.up.length; up--) this.server.receive(this.up.shift());
-    for (; this.wire && down > 0 && this.down.length; down--) this.channels.receive(Uint8Array.from(this.down.shift()));
+    for (; this.wire && down > 0 && this.down.length; down--)
+      this.channels.receive(Uint8Array.from(this.down.shift()));
   }
 
   /** Until nothing moves any more. */
@@ -71,7 +73,15 @@ class World {
       told.bytes += bytes?.length ?? 0;
       return bytes?.length ?? 0;
     };
-    return { channel, told, read, all: () => Buffer.concat(told.got), readAll: () => { while (read(Infinity)); } };
+    return {
+      channel,
+      told,
+      read,
+      all: () => Buffer.concat(told.got),
+      readAll: () => {
+        while (read(Infinity));
+      },
+    };
   }
 }
 
@@ -104,7 +114,8 @@ function actor(world, random) {
     if (!there) return;
     if (there.taken !== Infinity && random() < 0.5)
       there.take(Math.min(there.taken, there.got.length) + Math.floor(random() * 4000));
-    if (at.down < down.length) there.write(down.subarray(at.down, (at.down += Math.floor(random() * 3000))));
+    if (at.down < down.length)
+      there.write(down.subarray(at.down, (at.down += Math.floor(random() * 3000))));
     else if (!serverEnding) {
       serverEnding = true;
       there.end();
@@ -119,7 +130,11 @@ for (const round of [1, 2, 3, 4]) {
   test(`streams over hundreds of cuts lose, double and disorder no byte (round ${round})`, () => {
     console.log(`# SEED=${seed}`);
     const random = generator(seed);
-    const world = new World({ window: 4000, streams: 6, piece: () => 1 + Math.floor(random() * 1500) });
+    const world = new World({
+      window: 4000,
+      streams: 6,
+      piece: () => 1 + Math.floor(random() * 1500),
+    });
     world.opened = 0;
     world.server.onopen = (stream) => {
       stream.taken = random() < 0.5 ? 0 : Infinity;
@@ -129,13 +144,15 @@ for (const round of [1, 2, 3, 4]) {
     const late = [];
     const actors = Array.from({ length: 6 }, (_, i) => {
       const open = world.open.bind(world);
-      world.open = (options) => open({ ...options, request: { kind: 'tcp', host: 'b.example', port: i + 1 } });
+      world.open = (options) =>
+        open({ ...options, request: { kind: 'tcp', host: 'b.example', port: i + 1 } });
       const made = actor(world, random);
       world.open = open;
       return made;
     });
     let cuts = 0;
-    const done = () => actors.every(({ told, down }) => told.over === null && told.bytes === down.length);
+    const done = () =>
+      actors.every(({ told, down }) => told.over === null && told.bytes === down.length);
     for (let steps = 0; !done(); steps++) {
       assert.ok(steps < 2_000_000, 'it goes on for ever');
       actors[Math.floor(random() * actors.length)].step();
@@ -210,7 +227,11 @@ test('a reader that waits is given credit at once, however little it took', () =
   assert.equal(world.server.all[0].delivered, 20);
   for (let i = 0; i < 4; i++) read(1);
   world.settle();
-  assert.equal(world.server.all[0].delivered, 20, 'less than a quarter, and it has not asked for more');
+  assert.equal(
+    world.server.all[0].delivered,
+    20,
+    'less than a quarter, and it has not asked for more',
+  );
   assert.equal(read(16), 1, 'the rest of a piece');
   while (read(5));
   world.settle();
@@ -288,9 +309,17 @@ test('a reset of the server fails the stream with its reason, and is answered', 
   world.connect();
   world.settle();
   channel.write(Buffer.from('lost'), nothing);
-  world.server.all[0].reset({ reason: 'connection-reset', message: 'by the target', retryAfter: 5 });
+  world.server.all[0].reset({
+    reason: 'connection-reset',
+    message: 'by the target',
+    retryAfter: 5,
+  });
   world.settle();
-  assert.deepEqual(told.over, { reason: 'connection-reset', message: 'by the target', retryAfter: 5 });
+  assert.deepEqual(told.over, {
+    reason: 'connection-reset',
+    message: 'by the target',
+    retryAfter: 5,
+  });
   assert.equal(world.server.live, 0);
 });
 
@@ -355,7 +384,10 @@ test('more streams than the server takes are refused at once, and there is room 
   const world = new World({ streams: 2 });
   const early = [world.open(), world.open(), world.open()];
   world.connect();
-  assert.deepEqual(early.map(({ told }) => told.over?.reason), [undefined, undefined, 'streams-full']);
+  assert.deepEqual(
+    early.map(({ told }) => told.over?.reason),
+    [undefined, undefined, 'streams-full'],
+  );
   const late = world.open();
   assert.equal(late.told.over, undefined, 'not before open() has returned');
   await null;
@@ -408,7 +440,10 @@ test('what breaks the rules is refused', () => {
   world.server.onopen = nothing;
   world.connect();
   world.settle();
-  assert.throws(() => world.channels.receive(Uint8Array.from(frameOf.data(1, 'x'))), /before OPENED/);
+  assert.throws(
+    () => world.channels.receive(Uint8Array.from(frameOf.data(1, 'x'))),
+    /before OPENED/,
+  );
 });
 
 test('bytes and a second END behind an END are refused', () => {
@@ -431,7 +466,10 @@ test('who is told that there is room may write at once, and keeps the order', ()
   const next = () => n < 200 && channel.write(Buffer.from([n++]), next);
   next();
   world.settle();
-  assert.deepEqual([...world.server.all[0].got], Array.from({ length: 200 }, (_, i) => i));
+  assert.deepEqual(
+    [...world.server.all[0].got],
+    Array.from({ length: 200 }, (_, i) => i),
+  );
 });
 
 test('what has come is acknowledged within a second, however little it is', () => {

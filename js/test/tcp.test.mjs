@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** TCPConnection over a server of fakes: both interfaces, errors, bans, the end of the session. */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -42,15 +43,17 @@ async function openWorld(options = {}, more = {}) {
   const world = makeWorld(options);
   const t = world.tcp(more);
   const events = [];
-  for (const name of ['open', 'error', 'close']) t.addEventListener(name, (event) => events.push(event));
+  for (const name of ['open', 'error', 'close'])
+    t.addEventListener(name, (event) => events.push(event));
   await world.settle();
   return { ...world, t, events, names: () => events.map(({ type }) => type), info: await t.opened };
 }
 
-const codeOf = (promise) => promise.then(
-  () => assert.fail('fulfilled'),
-  (error) => error.code,
-);
+const codeOf = (promise) =>
+  promise.then(
+    () => assert.fail('fulfilled'),
+    (error) => error.code,
+  );
 
 // Opening
 
@@ -62,7 +65,12 @@ test('it asks for what the options say, and opened tells both ends of it', async
   await world.settle();
   const { readable, writable, ...rest } = await t.opened;
   assert.ok(readable instanceof ReadableStream && writable instanceof WritableStream);
-  assert.deepEqual(rest, { remoteAddress: '192.0.2.7', remotePort: 7, localAddress: '192.0.2.1', localPort: 40_000 });
+  assert.deepEqual(rest, {
+    remoteAddress: '192.0.2.7',
+    remotePort: 7,
+    localAddress: '192.0.2.1',
+    localPort: 40_000,
+  });
   assert.deepEqual(world.target().request, {
     kind: 'tcp',
     host: 'imap.b.example',
@@ -71,7 +79,10 @@ test('it asks for what the options say, and opened tells both ends of it', async
     noDelay: true,
     keepAliveDelay: 5000,
   });
-  assert.deepEqual([t.readyState, t.network, t.peer, t.port], [TCPConnection.OPEN, 'tls', '192.0.2.7', 993]);
+  assert.deepEqual(
+    [t.readyState, t.network, t.peer, t.port],
+    [TCPConnection.OPEN, 'tls', '192.0.2.7', 993],
+  );
 });
 
 test('arguments that make no sense throw at once, and ask nothing', async () => {
@@ -104,14 +115,18 @@ test('arguments that make no sense throw at once, and ask nothing', async () => 
 
 test('a refusal rejects opened and closed with its token, and fires error and close', async () => {
   const world = makeWorld();
-  world.streams.onopen = (stream) => stream.reset({ reason: 'origin-not-allowed', retryAfter: 60, message: 'not you' });
+  world.streams.onopen = (stream) =>
+    stream.reset({ reason: 'origin-not-allowed', retryAfter: 60, message: 'not you' });
   const t = world.tcp();
   const events = [];
   t.onerror = (error) => events.push(['error', error.code]);
   t.onclose = ({ code, reason, retryAfter }) => events.push(['close', code, reason, retryAfter]);
   await world.settle();
   const error = await t.opened.catch((e) => e);
-  assert.deepEqual([error.name, error.code, error.retryAfter], ['NetworkError', 'origin-not-allowed', 60]);
+  assert.deepEqual(
+    [error.name, error.code, error.retryAfter],
+    ['NetworkError', 'origin-not-allowed', 60],
+  );
   assert.equal(await t.closed.catch((e) => e), error);
   assert.deepEqual(events, [
     ['error', 'origin-not-allowed'],
@@ -130,7 +145,10 @@ test('who was refused does not ask again before the time is over, by no tab; ano
   world.clock.advance(20_000);
   const tab = makeWorld({ notes: world.notes });
   tab.clock.time = world.clock.time;
-  for (const [where, t] of [[world, world.tcp()], [tab, new TCPConnection('B.example', 7, { via: tab.c })]]) {
+  for (const [where, t] of [
+    [world, world.tcp()],
+    [tab, new TCPConnection('B.example', 7, { via: tab.c })],
+  ]) {
     await where.settle();
     const error = await t.opened.catch((e) => e);
     assert.deepEqual([error.code, error.retryAfter], ['script-denied', 40]);
@@ -548,7 +566,10 @@ test('a session that is over already fails it', async () => {
 test('a frame that breaks the rules ends the session with 4400', async () => {
   const { last, events, t } = await openWorld();
   last().receive(Uint8Array.from([9, 0, 0, 0, 1]));
-  assert.deepEqual([last().closedWith.code, last().closedWith.reason], [4400, 'wire-protocol: no such frame']);
+  assert.deepEqual(
+    [last().closedWith.code, last().closedWith.reason],
+    [4400, 'wire-protocol: no such frame'],
+  );
   assert.equal(await codeOf(t.closed), 'wire-protocol');
   assert.ok(events.length >= 1);
 });

@@ -1,19 +1,28 @@
+// SPDX-License-Identifier: MIT
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import * as wire from '../src/wire.mjs';
 
-const vectors = JSON.parse(readFileSync(new URL('../../tests/vectors/wire.json', import.meta.url), 'utf8'));
+const vectors = JSON.parse(
+  readFileSync(new URL('../../tests/vectors/wire.json', import.meta.url), 'utf8'),
+);
 const bytesOf = (base64) => Uint8Array.from(Buffer.from(base64, 'base64'));
-const parse = (v) => (v.frame === 'text' ? wire.parseText(v.message) : wire.parseBinary(bytesOf(v.base64)));
+const parse = (v) =>
+  v.frame === 'text' ? wire.parseText(v.message) : wire.parseBinary(bytesOf(v.base64));
 const short = (v) => JSON.stringify(v.message ?? v.base64).slice(0, 40);
 
 /** What the vector says, in the shape that our parser gives. */
 function expected({ parsed }) {
   const { kind, name, call, word, count, json, bytes } = parsed;
   if (kind === 'ack') return { kind, count: Number(count) };
-  const data = bytes !== undefined ? bytesOf(bytes).buffer : json === undefined ? null : JSON.parse(json);
-  const head = { ...(name && { name }), ...(call && { call: Number(call) }), ...(word && { word }) };
+  const data =
+    bytes !== undefined ? bytesOf(bytes).buffer : json === undefined ? null : JSON.parse(json);
+  const head = {
+    ...(name && { name }),
+    ...(call && { call: Number(call) }),
+    ...(word && { word }),
+  };
   return { kind, ...head, data, bare: json === undefined && bytes === undefined };
 }
 
@@ -23,7 +32,8 @@ test('the vectors are all there', () => {
 });
 
 test('every valid vector is parsed to what it says', () => {
-  for (const v of vectors.filter((v) => v.valid)) assert.deepEqual(parse(v), expected(v), `${v.why}: ${short(v)}`);
+  for (const v of vectors.filter((v) => v.valid))
+    assert.deepEqual(parse(v), expected(v), `${v.why}: ${short(v)}`);
 });
 
 test('every invalid vector is refused as an error of the protocol', () => {
@@ -56,7 +66,11 @@ test('what is parsed and formatted again is parsed to the same', () => {
     const once = parse(v);
     const again = format(once);
     if (again === null || once.data === Infinity) continue; // 1E400 is beyond what a script can say
-    assert.deepEqual(typeof again === 'string' ? wire.parseText(again) : wire.parseBinary(again), once, short(v));
+    assert.deepEqual(
+      typeof again === 'string' ? wire.parseText(again) : wire.parseBinary(again),
+      once,
+      short(v),
+    );
   }
 });
 
@@ -84,7 +98,13 @@ test('data that JSON has is sent as JSON, undefined as none', () => {
 
 test('bytes are sent as bytes, and copied', () => {
   const bytes = new Uint8Array([1, 2, 3, 4]);
-  const views = [bytes, bytes.buffer, new DataView(bytes.buffer), new Uint16Array(bytes.buffer), Buffer.from(bytes)];
+  const views = [
+    bytes,
+    bytes.buffer,
+    new DataView(bytes.buffer),
+    new Uint16Array(bytes.buffer),
+    Buffer.from(bytes),
+  ];
   for (const view of views) {
     const { payload } = wire.formatEvent('a', view);
     assert.deepEqual([...payload], [97, 10, 1, 2, 3, 4]);
@@ -136,7 +156,11 @@ test('what can not be sent throws, with code unsendable', () => {
       (d) => wire.formatCall('a', 1, d),
       (d) => wire.formatPart(1, d),
     ])
-      assert.throws(() => format(data), { name: 'ServerConnectionError', code: 'unsendable' }, what);
+      assert.throws(
+        () => format(data),
+        { name: 'ServerConnectionError', code: 'unsendable' },
+        what,
+      );
 });
 
 test('512 levels can be sent', () => {
@@ -146,7 +170,20 @@ test('512 levels can be sent', () => {
 });
 
 test('a bad name throws, with code bad-name', () => {
-  for (const name of ['', '.a', 'a b', 'a?', 'é', 'a\n', 'n'.repeat(129), 5, null, undefined, {}, 'a=1'])
+  for (const name of [
+    '',
+    '.a',
+    'a b',
+    'a?',
+    'é',
+    'a\n',
+    'n'.repeat(129),
+    5,
+    null,
+    undefined,
+    {},
+    'a=1',
+  ])
     assert.throws(() => wire.formatEvent(name, 1), { code: 'bad-name' }, String(name));
   assert.ok(wire.isName('n'.repeat(128)));
 });

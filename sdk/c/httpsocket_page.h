@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* httpsocket_page.h - page programs of httpsocketd in C: a program prints a page, stays, and goes on
  * talking with it. (A client of such programs is libhttpsocket, <httpsocket.h>.)
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * Page programs of httpsocketd in Node: a program prints a page, stays, and goes on talking with it.

@@ -1,4 +1,5 @@
 <?php
+// SPDX-License-Identifier: MIT
 
 /**
  * Page programs of httpsocketd in PHP: a script prints a page, stays, and goes on talking with it.

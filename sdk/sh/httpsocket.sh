@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Page programs of httpsocketd in sh: a script prints a page, stays, and goes on talking with it.
 #
 #     . "$HTTPSOCKET_SDK/sh/httpsocket.sh"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "access/access_steps.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* access.h - may this page connect there? The whole of script access, in its order.
  *
  *   tcp, lib                              web (a ServerConnection, at the target's own server)

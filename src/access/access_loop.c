@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "access/access_loop.h"
 
 static void wake(struct access *a)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* access_loop.h - script access driven by a loop, with the real DNS: what a worker owns.
  *
  *     struct access_loop guard;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* access_steps.h - the steps of one check and their order, for access.c alone.
  *
  * A step looks at one thing and says whether the next one is to look, whether the check is decided

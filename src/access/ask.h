@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ask.h - what the page's program is asked about a TCPConnection: step 5 of script access.
  *
  * Lifetime  Embedded by who asks; it is the answerer's until `answered` has run or ask_cancel()

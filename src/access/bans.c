@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "access/bans.h"
 
 #include "access/ways.h"

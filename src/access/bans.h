@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* bans.h - who was refused a short while ago and is turned away without another look.
  *
  * A ban is for one client (IPv6: its /64), one page origin, one target and one path, or with

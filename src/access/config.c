@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "access/config.h"
 
 #include "access/suffixes.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* config.h - what the operator decides about script access.
  *
  * Values are set by name from text, the same way from the command line, a config file and a file of

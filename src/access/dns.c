@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "access/dns.h"
 
 #include "access/ip.h"

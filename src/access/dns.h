@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* dns.h - a resolver that asks the real DNS, validating: libunbound.
  *
  * libunbound works in a thread of its own and tells by a descriptor that there are answers; the

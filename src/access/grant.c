@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "access/grant.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* grant.h - a connection that script access has allowed, watched for as long as it lasts.
  *
  * The record is looked up again whenever its verdict expires; after a change of settings everything

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "access/ip.h"
 
 #include <arpa/inet.h>

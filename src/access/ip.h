@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ip.h - an IP address, ranges of them, and which of them are public.
  *
  * "Public" is narrow on purpose: nothing of the IANA special-purpose address registries (IPv4 and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "access/lookup_parts.h"
 
 /* What the slower of A and AAAA gets once the other has come. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* lookup.h - what the DNS says about one origin and one target: the part of a decision that asks.
  *
  *   RECORD ──> ADDRESSES ──> CONSENT ──> decided        raw TCP

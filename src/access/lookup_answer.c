@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "access/lookup_parts.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "access/lookup_parts.h"
 
 /* Those that consent, if any; otherwise the reason that weighs most. */

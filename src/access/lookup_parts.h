@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* lookup_parts.h - what the files of a look-up share: lookup.c (record and addresses),
  * lookup_consent.c, and lookup_answer.c (judging answers, the end).
  */

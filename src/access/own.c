@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "access/own.h"
 
 static bool is_configured(const struct own_origins *own, const struct authority *host,

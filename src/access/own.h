@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* own.h - which origins are ours: what a Host may say, and so which pages are same-origin
  * (script-access, "Order").
  *

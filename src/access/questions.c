@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "access/questions.h"
 
 #include <assert.h>

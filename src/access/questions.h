@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* questions.h - equal questions are one: a resolver that asks another, once for all who wait.
  *
  * An answer goes to every question of that name and type that is open when it comes. The question

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "access/quota.h"
 
 #include "base/hash.h"

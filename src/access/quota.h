@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* quota.h - how many at a time, by key: connections of one client, of one origin, to one target.
  *
  * Lifetime  Made before the threads that use it, freed after them; what is still held then is dead.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "access/rates.h"
 
 #include "access/ways.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* rates.h - how often: token buckets, one for each key, in a table of fixed size.
  *
  * A bucket holds up to `burst` tokens and gains `per_minute` of them a minute; what is done takes

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "access/reason.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* reason.h - why script access was given or refused: one row of reasons.def.
  *
  * The token is part of the product: it goes to the page (`Script-Access-Reason`, the close reason)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* recorded.h - a resolver without a network: answers from records in a text, for cases and tests.
  *
  *     b.test TXT "v=sa1; allow=a.example" [secure] | *.wild.test A 203.0.113.15 | b.test AAAA

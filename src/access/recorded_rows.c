@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "access/recorded.h"
 
 #include "access/ip.h"

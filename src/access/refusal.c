@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "access/refusal.h"
 
 #include "proto/origin.h"

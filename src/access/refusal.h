@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* refusal.h - how a refusal of script access is told: HTTP headers before a switch of protocols, a
  * close code and reason after one.
  *

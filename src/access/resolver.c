@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "access/resolver.h"
 
 const char *dns_type_name(enum dns_type type)

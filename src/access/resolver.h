@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* resolver.h - asking the DNS one question, whoever answers: libunbound, or answers on record.
  *
  * Lifetime  The caller embeds struct dns_question. It is the resolver's from a successful ask()

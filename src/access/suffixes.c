@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "access/suffixes.h"
 
 #include <libpsl.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* suffixes.h - the public suffix list (publicsuffix.org), both sections, by libpsl.
  *
  * Threads  Any, after the first call.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "access/target.h"
 
 #include "access/ip.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* target.h - what a page asks the gateway to connect to: HOST:PORT, made into a name of the DNS.
  *
  * The host goes through UTS 46 (non-transitional) to A-labels, lower case, one trailing dot

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "access/trace.h"
 
 #include <stdarg.h>

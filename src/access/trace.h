@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* trace.h - the steps of a decision, told while it is made, for `httpsocket policy` and debugging.
  */
 #ifndef ACCESS_TRACE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "access/verdicts.h"
 
 #include "base/hash.h"

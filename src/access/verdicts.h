@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* verdicts.h - what look-ups have found, kept for as long as it holds, and looked up once for all
  * who wait.
  *

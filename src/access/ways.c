@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "access/ways.h"
 
 #include <stdlib.h>

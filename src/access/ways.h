@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ways.h - a table of numbers by hash that never grows: where a new one finds no room, the smallest
  * of its set is forgotten.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* admin.h - the operator's door: GET /healthz, /metrics (Prometheus text), /sessions (JSON); and
  * /.httpsocket/authorize, which other web servers ask about their requests; POST /publish
  * (publish.h).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* publish.h - `POST /publish`: events into topics from outside, by who shows a token.
  *
  *     POST /publish                              {"topic":…,"event":…,"data":…,"keep":…}

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "admin/publish_events.h"
 
 #include "proto/json_walk.h"

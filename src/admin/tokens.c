@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "admin/tokens.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tokens.h - the secrets that may publish: a file with one token a line.
  *
  * Empty lines and lines that begin with `#` are passed over. A token is 16 to 256 bytes of what

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* hash.h - a keyed hash (SipHash-1-3) for tables whose keys peers choose: they can't aim for
  * collisions.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* list.h - doubly linked lists whose nodes are embedded in what they link.
  *
  * A node in no list points to itself, so that list_remove() is always allowed. Nothing allocates, nothing fails.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* log.h - one line an event, on stderr.
  *
  * An event has a dotted name (`session.closed`) and key=value pairs. What a peer sent is given as

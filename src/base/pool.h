@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pool.h - objects of one size, for one thread: connections, streams, sessions.
  *
  * Memory comes in slabs and what is freed waits for the next of its kind; slabs are kept for the

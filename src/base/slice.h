@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* slice.h - bytes that somebody else owns.
  *
  * A slice is a borrowed view: it never frees, and is valid as long as whoever handed it out said.

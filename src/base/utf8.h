@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* utf8.h - is it UTF-8 (RFC 3629)? At once or piece by piece.
  *
  * Pure. 32 bytes at a time where the machine can (run-time dispatch); utf8_valid_plain is the

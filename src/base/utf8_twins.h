@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* utf8_twins.h - the ways that utf8_valid chooses from, for utf8.c, tests and benchmarks. */
 #ifndef BASE_UTF8_TWINS_H
 #define BASE_UTF8_TWINS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* call.c - `httpsocket call`: one call, its answers on stdout, each a line. Bytes go as `@LEN`, LF,
  * the bytes, LF. */
 #include "cli/client_options.h"

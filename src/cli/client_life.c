@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cli/client_life.h"
 
 #include <signal.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* client_options.h - what `connect`, `emit`, `call` and `tcp` have in common: options, and how an end reads.
  */
 #ifndef CLI_CLIENT_OPTIONS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* command.h - the subcommands of `httpsocket`: one row of the table in main.c each.
  *
  * A subcommand gets its own name as argv[0] and returns the exit status.

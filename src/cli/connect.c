@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* connect.c - `httpsocket connect`: what a program sends as lines on stdout, lines of stdin to the
  * program, in the form of a page program's descriptor 3; or with --exec to and from a command.
  *

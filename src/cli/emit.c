@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* emit.c - `httpsocket emit`: one event, delivered when it exits 0. */
 #include "cli/client_options.h"
 

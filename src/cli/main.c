@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* main.c - the command line client: finds the subcommand. */
 #include "cli/command.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* output.h - lines for a descriptor that may not take them yet: a bounded buffer, written as far as
  * it goes without waiting.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* policy.c - `httpsocket policy`: one decision of script access, with the real DNS, explained.
  *
  * The decision is access/access.h, as in the server; only the steps are written down on the way.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cli/policy_case.h"
 
 #include "access/own.h"

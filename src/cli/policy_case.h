@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* policy_case.h - one recorded case of script access: a row of the file, decided.
  *
  * The decision is the server's own (access/access.h); the network is access/recorded.h, and the

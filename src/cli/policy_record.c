@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* policy_record.c - `httpsocket policy record`: its options; record.h does the work. */
 #include "cli/command.h"
 #include "cli/record.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* policy_test.c - `httpsocket policy test FILE.tsv`: recorded cases, each beside what it wants.
  *
  * The columns are found by the names in the first line.

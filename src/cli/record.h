@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* record.h - the two halves of `httpsocket policy record`: writing a record and linting one.
  *
  * The parser is the server's own (proto/access_record.h). Both print, and return an exit status.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tcp.c - `httpsocket tcp`: a TCP connection that a server makes for us, on stdin and stdout, like
  * nc(1).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* api.c - making, ending and driving a client.
  *
  * For those who poll, a timerfd lies in the loop's own epoll set, so that one descriptor covers time

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/away.h"
 
 #include "access/bans.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* away.h - where the clients of this process have been told to stay away from, and how long: the
  * library's side of docs/access.md, section 7.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* calls.c - calls of the program that wait for their answers. Each is on the heap, in the order in
  * which they were made, which is mostly that of the answers. */
 #include "client/parts.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/dial.h"
 
 #include <errno.h>

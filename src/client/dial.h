@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* dial.h - one attempt to get a WebSocket: the host's addresses, a connection to the quickest of
  * them (RFC 8305), TLS, the opening handshake.
  *

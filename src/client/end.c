@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/end.h"
 
 /* ` retry=N` at the end, or at the very beginning. */

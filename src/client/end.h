@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* end.h - how a connection or a session ended, and whether to come back (docs/protocol.md, 5). */
 #ifndef CLIENT_END_H
 #define CLIENT_END_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* form.c - messages between the codec's form and the public one. */
 #include "client/parts.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* line.c - messages as lines, the form of a page program's descriptor 3, for users of the library. */
 #include "client/parts.h"
 

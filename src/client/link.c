@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* link.c - the client's connection: any number of them one after the other (docs/protocol.md, 1 and
  * 3 to 5). parts.h has the diagram. */
 #include "client/parts.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/outgoing.h"
 
 bool outgoing_push(struct outgoing *o, bool binary, const struct slice *pieces, size_t count)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* outgoing.h - what this client has to deliver: kept until it is acknowledged, sent again after a
  * drop, and never more than a window of it under way (docs/protocol.md, 3).
  *

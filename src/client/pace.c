@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/pace.h"
 
 enum {

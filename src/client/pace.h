@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pace.h - when to connect again: at once after a connection that worked, then ever more slowly, and
  * never before the time that the server has asked for (docs/protocol.md, 5).
  *

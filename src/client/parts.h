@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* parts.h - struct httpsocket, and what the files of this room call of each other.
  *
  *   api.c       making, ending and driving a client; the descriptor

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* receive.c - what the server sends: the protocol's own, and messages for the user. */
 #include "client/parts.h"
 

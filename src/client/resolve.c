@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/resolve.h"
 
 #include <errno.h>

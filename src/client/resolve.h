@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* resolve.h - the addresses of one host name, by the system's resolver (getaddrinfo), which blocks:
  * so in a thread of its own.
  *

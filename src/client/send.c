@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* send.c - what the user sends: checked as strictly as the server will, and queued. */
 #include "client/parts.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* streams.c - the byte streams of a client's session: session/channels.h on the link's WebSocket. */
 #include "client/parts.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* target.c - where to dial: a URL, taken apart and checked. */
 #include "client/dial.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tcp.c - TCP connections that the server makes for this client: one channel each.
  *
  *   WAITING ──a channel is free──> ASKED ──OPENED──> OPEN

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/tcp_json.h"
 
 #include <jansson.h>

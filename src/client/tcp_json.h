@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tcp_json.h - what the frames of a TCP connection say (docs/protocol.md, section 10). By jansson. */
 #ifndef CLIENT_TCP_JSON_H
 #define CLIENT_TCP_JSON_H

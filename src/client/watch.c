@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* watch.c - is the server alive? Dead is who says nothing for twice its ping, or nothing to a
  * question. And the other way round: while the user has paused nothing is read, so that no ping is
  * answered; then we say `.pong` unasked. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* welcome.h - the server's `.welcome`, checked (docs/protocol.md, 4). By jansson. */
 #ifndef CLIENT_WELCOME_H
 #define CLIENT_WELCOME_H

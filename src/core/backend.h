@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* backend.h - how a loop waits and moves bytes: it tells completions, never readiness.
  *
  * A backend is one file with one struct loop_backend. loop.c, io.c and acceptor.c know nothing of

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "core/chunk.h"
 
 #include <assert.h>

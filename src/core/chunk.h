@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* chunk.h - output that waits for the kernel: copied bytes, shared bytes, parts of files, in order.
  *
  * Memory   Chunks come from a pool of the loop: in steady state nothing is allocated. The pool

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* epoll.c - the backend on epoll(7), level-triggered.
  *
  * Per message it costs one recv and one send: a receive that does not fill the buffer is not asked

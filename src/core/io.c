@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "core/backend.h"
 
 #include <errno.h>

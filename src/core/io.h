@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* io.h - a stream of bytes in and out of one descriptor: a socket or a pipe, driven by a loop.
  *
  *   io_open ──> receiving <──> paused          io_write at any time before io_finish

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* loop.h - one thread's event loop: what came in, timers, deferred work, output, the dead.
  *
  * A turn: wait; dispatch completions (each io's output leaves right after its own dispatch); fire

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "core/mailbox.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* mailbox.h - letters from any thread to one loop: a lock-free stack that the reader takes whole
  * and turns round.
  *

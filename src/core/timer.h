@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* timer.h - the timers of one loop: a hierarchical timing wheel that counts milliseconds.
  *
  * Eight levels of 64 slots. A timer hangs at the level of the highest group of six bits in which

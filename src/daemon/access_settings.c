@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "daemon/access_settings.h"
 
 #include <errno.h>

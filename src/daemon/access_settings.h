@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* access_settings.h - what a config says about script access, as access/config.h wants it.
  *
  * The names and the forms of the values are access/config.h's own, so that a config file reads the

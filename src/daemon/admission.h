@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* admission.h - a client of another origin that has been let in, watched for as long as its
  * connection lasts.
  *

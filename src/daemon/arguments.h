@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* arguments.h - the command line of httpsocketd. */
 #ifndef DAEMON_ARGUMENTS_H
 #define DAEMON_ARGUMENTS_H

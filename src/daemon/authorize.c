@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "daemon/authorize.h"
 
 #include "daemon/cors.h"

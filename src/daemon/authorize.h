@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* authorize.h - script access for other web servers: may this request's page read the answer?
  *
  * nginx (auth_request), Caddy (forward_auth) and Traefik ask for each request, and tell by headers

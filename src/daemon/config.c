@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "daemon/config.h"
 
 #include "daemon/access_settings.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* config.h - the settings of the daemon: defaults, then the config file, then the command line.
  * options.def lists them.
  *

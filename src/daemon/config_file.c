@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "daemon/config_file.h"
 
 #include <confuse.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* config_file.h - a config from a file: `name = value`, lists as {"a", "b"}, comments by #.
  * libconfuse reads it. */
 #ifndef DAEMON_CONFIG_FILE_H

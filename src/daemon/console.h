@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* console.h - who may open the developer's console, /.httpsocket/console: in dev mode, a browser on
  * this machine, and no other origin's page.
  *

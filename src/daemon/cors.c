@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "daemon/cors.h"
 
 #define PREFLIGHT_SECONDS "60"

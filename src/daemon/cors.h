@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* cors.h - what tells a browser that a page of another origin may read an answer (the Fetch
  * standard's CORS protocol).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "daemon/cross_site.h"
 
 #include "daemon/cors.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* cross_site.h - ordinary requests of other origins' pages: what their scripts may read, and why
  * they were refused a connection.
  *

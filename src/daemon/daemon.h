@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* daemon.h - what all workers share, and the control thread that starts, reloads, drains and ends
  * them. */
 #ifndef DAEMON_DAEMON_H

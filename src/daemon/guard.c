@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "daemon/guard.h"
 
 #include "daemon/access_settings.h"

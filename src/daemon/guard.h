@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* guard.h - script access of one thread under one set of settings: its evaluation and its resolver.
  *
  * A reload makes another guard; checks that are under way and connections that are watched keep

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "daemon/handshake.h"
 
 #include "base/hash.h"

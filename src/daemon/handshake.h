@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* handshake.h - WebSocket handshakes: who may connect, and to which worker.
  *
  *   handshake ──> the worker that has the session (or shall have it) ──> script access ──> page_connect

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* main.c - httpsocketd: reads its settings, then runs. */
 #include "daemon/arguments.h"
 #include "daemon/daemon.h"

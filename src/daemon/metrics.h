@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* metrics.h - the counters of all workers as Prometheus text. Read without locks: each number is
  * one that was true a moment ago. */
 #ifndef DAEMON_METRICS_H

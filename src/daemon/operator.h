@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* operator.h - the operator's door of this server: what the admin listener shows of it, and its answers
  * to other web servers that ask for script access.
  *

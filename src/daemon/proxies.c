@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "daemon/proxies.h"
 
 #include <stdlib.h>

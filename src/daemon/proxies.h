@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* proxies.h - the proxies before this server that are trusted to say who their clients are.
  *
  * Immutable once read. Threads: any.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* reload.h - settings while the server runs: read again, checked whole, handed to all threads.
  *
  * Threads  The control thread.

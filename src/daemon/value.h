@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* value.h - how settings are written: numbers, sizes with units, times with units. */
 #ifndef DAEMON_VALUE_H
 #define DAEMON_VALUE_H

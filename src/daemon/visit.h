@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* visit.h - a request that waits for script access.
  *
  *     struct visit *v = visit_new(guard, x, room);       NULL: answered 503

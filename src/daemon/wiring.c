@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "daemon/wiring.h"
 
 #include "access/refusal.h"

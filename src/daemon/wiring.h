@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* wiring.h - the one file that knows all rooms: which of them answers a request. */
 #ifndef DAEMON_WIRING_H
 #define DAEMON_WIRING_H

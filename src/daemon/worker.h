@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* worker.h - one thread with its loop, listeners, connections, pages and sessions. Workers share
  * only what struct daemon holds.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* worker_mail.c - what other threads ask of a worker: one struct and one delivery for each kind of mail. */
 #include "daemon/worker.h"
 

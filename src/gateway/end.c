@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "gateway/end.h"
 
 #include "base/utf8.h"

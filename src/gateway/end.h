@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* end.h - why a TCPConnection ended: one row of ends.def, and perhaps a more precise word. */
 #ifndef GATEWAY_END_H
 #define GATEWAY_END_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* gateway.h - TCPConnections of pages: each joins a channel of a session with a TCP connection to a
  * target (docs/protocol.md, section 10, kind `tcp`).
  *

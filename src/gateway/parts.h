@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* parts.h - struct relay, one TCPConnection, and what the files of this room call of each other.
  *
  *   CHECKING ──allowed──> CONNECTING ──connected, TLS done: OPENED──> OPEN

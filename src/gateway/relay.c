@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* relay.c - the life of one TCPConnection: made, counted, told, logged, freed. */
 #include "gateway/parts.h"
 

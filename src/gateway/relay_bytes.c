@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* relay_bytes.c - bytes both ways, as fast as the slower side takes them.
  *
  *   target -> page  received straight into a buffer that the channel then holds by reference; when

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* relay_start.c - from the request to OPENED: limits, script access and the page's program, the
  * connection, TLS.
  *

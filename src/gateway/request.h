@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* request.h - what a page asks for: the JSON of an OPEN of kind `tcp` (docs/protocol.md, section 10).
  *
  * Strict: a member that is unknown, double or of another type is refused, since a misspelt `secure`

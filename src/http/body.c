@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* body.c - the body of a request: of a known length, or chunked (RFC 9112, 6). */
 #include "http/connection.h"
 

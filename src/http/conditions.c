@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "http/conditions.h"
 
 #include "http/date.h"

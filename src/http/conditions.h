@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* conditions.h - is the answer still what the client has? Conditional requests (RFC 9110, 13).
  *
  * Pure. The order of evaluation is that of section 13.2.2; a date that can't be read is as if it

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* connection.h - one HTTP/1.1 connection, and the exchange that it carries: for the files of this
  * room only.
  *

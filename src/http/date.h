@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* date.h - HTTP dates (RFC 9110, 5.6.7): written in the one preferred form, read in all three.
  *
  * Pure. Seconds since 1970, UTC. A year of two digits is the one that lies at most 50 years ahead

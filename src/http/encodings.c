@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "http/encodings.h"
 
 #include <string.h>

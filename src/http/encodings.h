@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* encodings.h - does the client take this content coding (Accept-Encoding: RFC 9110, 12.5.3)?
  *
  * Only what is named counts: `*` and an absent header leave the answer as it is.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* exchange.h - one request and its answer, neutral of the HTTP version.
  *
  * The connection makes it and calls the server's handler once the head is there. The handler takes

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* forwarded.h - whom a trusted proxy speaks for: X-Forwarded-For.
  *
  * Each proxy appends the address that it was reached from. So the list is read from its end: while

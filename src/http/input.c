@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* input.c - input that came before its time, kept on the heap until somebody takes it. */
 #include "http/connection.h"
 

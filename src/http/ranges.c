@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "http/ranges.h"
 
 /* The largest position that is looked at; more digits saturate rather than fail. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ranges.h - the Range header in bytes (RFC 9110, 14).
  *
  * Pure. A list that is malformed, in another unit, longer than RANGES_MAX, or asks for more bytes

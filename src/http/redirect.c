@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* redirect.c - from a folder's name to the folder. */
 #include "base/text.h"
 #include "http/static.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* refusal.c - answers of the connection itself: to what is no request, too much, too late. */
 #include "http/connection.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* request.c - from a parsed head to an exchange: what is left to refuse, and the handler's call. */
 #include "http/connection.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* response.c - the head of an answer as bytes. */
 #include "http/connection.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* server.h - the HTTP/1.1 connections of one worker (RFC 9112).
  *
  * Keep-alive, pipelining (answers in order, one exchange at a time), chunked and Content-Length

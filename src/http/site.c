@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "http/site.h"
 
 #include <dirent.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "http/static.h"
 
 #include "http/conditions.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* static.h - a file as an answer: type, ETag, Last-Modified, conditions (RFC 9110, 13) and ranges
  * (14), by sendfile. */
 #ifndef HTTP_STATIC_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* types.c - media types by the ending of a file's name (RFC 9110, 8.3). Text is UTF-8. */
 #include "http/static.h"
 

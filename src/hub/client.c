@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* client.c - what a client asks for, and what becomes of it. */
 #include "hub/client.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* client.h - a client and its subscriptions; what the files of this room share. */
 #ifndef HUB_CLIENT_H
 #define HUB_CLIENT_H

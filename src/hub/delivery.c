@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* delivery.c - what subscribers hear: events, who is there, and how much they have missed.
  *
  * A subscriber that takes no more misses what comes, until all that waits for it has been taken;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "hub/event.h"
 
 #include <stdio.h>

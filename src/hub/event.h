@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* event.h - one thing that happened in a topic, framed once as the line that programs read.
  *
  * Made by the topic's home, which gives it its number; after that it never changes. The home's

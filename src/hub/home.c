@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "hub/home.h"
 
 #include "hub/past.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* home.h - the topics whose order is decided in this worker: their numbers, history, who is
  * subscribed where, and who is there.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "hub/hub.h"
 
 #include "hub/client.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* hub.h - topics shared by the programs of one server: one thread's end of them.
  *
  *   program ── client ── subscription ──┐

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "hub/names.h"
 
 #include <stdlib.h>

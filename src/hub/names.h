@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* names.h - things found by name: a hash table whose entries are embedded in what it finds.
  *
  * Threads  One.

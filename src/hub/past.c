@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "hub/past.h"
 
 #include <stdlib.h>

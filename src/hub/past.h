@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* past.h - the short history of one topic: its newest events, bounded in number and bytes, and the
  * kept one. At a bound the oldest go. */
 #ifndef HUB_PAST_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* presence.h - who is there in one topic, and what the watchers have not been told yet.
  *
  *   show: ──> NEW ──told──> TOLD <──told── CHANGED <──show── TOLD, GONE

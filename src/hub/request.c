@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "hub/request.h"
 
 #include "hub/client.h"

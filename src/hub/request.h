@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* request.h - what a worker asks of a topic's home, and the same letter with the answer.
  *
  * Every request comes back to the worker that sent it: only then is what it holds released, and

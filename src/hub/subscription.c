@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* subscription.c - what one client wants of one topic, and the topic as this thread knows it. */
 #include "hub/client.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* threads.h - the route within one process: every worker is the home of its share of the topics.
  *
  *   hub ──request──> home ──an event to each worker with subscribers──> hub

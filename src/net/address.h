@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* address.h - where a socket is: IPv4, IPv6 or a Unix path; parsed and printed.
  *
  * Pure, but for an IPv6 zone (`fe80::1%eth0`), which is an interface of this machine and asked for.

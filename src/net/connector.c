@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "net/connector.h"
 
 #include <errno.h>

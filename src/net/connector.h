@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* connector.h - one attempt to connect to an address, without blocking and with a time limit.
  *
  * Names are not looked up, and trying several addresses (happy eyeballs) is for the owner, who can

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* listener.h - a listening socket that makes streams.
  *
  * TCP listeners use SO_REUSEPORT, so that each worker has its own queue; the first one still finds

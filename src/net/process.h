@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* process.h - a child process in a process group of its own.
  *
  * Started by vfork: its cost does not grow with our memory. Watched by pidfd. Signals and reaping

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "net/pty.h"
 
 #include <errno.h>

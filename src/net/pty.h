@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pty.h - a pseudo-terminal as a one-way stream: who writes to the slave believes that somebody
  * watches, so that its C library sends each line at once.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "net/race.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* race.h - a connection to the quickest of several addresses (happy eyeballs, RFC 8305): each begins
  * when the one before has failed, or has not answered for 250 ms.
  *

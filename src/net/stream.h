@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* stream.h - a connection that carries bytes: TCP or Unix, with or without TLS, alike to whoever
  * owns it.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "net/tls_stream.h"
 
 #include "net/tls.h"

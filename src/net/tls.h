@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tls.h - what TLS connections have in common: certificate, versions, trust. By OpenSSL.
  *
  * TLS 1.2 (ECDHE with AEAD only) and 1.3, ALPN http/1.1, session tickets, no renegotiation, no

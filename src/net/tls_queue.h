@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tls_queue.h - what was written to a TLS stream and can't be encrypted yet: the handshake is not
  * done, or a file stands before it.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tls_stream.h - the TLS of one stream: records in and out of an SSL, for net/stream.c alone.
  *
  * The SSL reads from the bytes that the io has just received, where they are, and writes to the io,

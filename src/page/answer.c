@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* answer.c - what the program writes on stdout, as the answer of the exchange (RFC 3875, section
  * 6).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* answer.h - what a client is answered: a page, a handshake accepted or refused. Private to this room.
  */
 #ifndef PAGE_ANSWER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* body.c - the request's body on its way to the program's stdin.
  *
  * With a Content-Length it goes through a pipe as it comes; the client waits while the program does

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* channel.c - a channel that a page opens: for what kind of stream, and who takes it. */
 #include "page/parts.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* command.c - the `.NAME` lines of a program: what it wants from the server.
  *
  * One row a command. What no row knows is an error of the program: a command that was passed over in

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* console.c - the developer's console: every message between the pages of this server and their
  * programs, as it happens, and faults on request. Only in dev mode.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* console.h - what the files of the developer's console share: console.c, console_fault.c. */
 #ifndef PAGE_CONSOLE_H
 #define PAGE_CONSOLE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* console_fault.c - what a developer asks the console to do to a page's connection: latency, or a cut.
  *
  * A request is checked and published in the topic of faults; each worker is subscribed to it, and the

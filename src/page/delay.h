@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* delay.h - messages of one connection that wait on purpose, both directions, in order; for
  * wire.c.
  *

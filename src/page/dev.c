@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* dev.c - a page in dev mode: its developer sees the program's stderr in it, how the program failed,
  * and after a change of the files the new page (docs/protocol.md, section 4).
  *

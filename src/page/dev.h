@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* dev.h - what a developer is shown; without effect when not in dev mode. Private to this room.
  */
 #ifndef PAGE_DEV_H

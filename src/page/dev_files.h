@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* dev_files.h - files on disk whose change concerns somebody, by inotify: only in dev mode.
  *
  * A folder is watched, not a file, since editors put a new file in the place of the old one. Some

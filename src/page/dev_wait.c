@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* dev_wait.c - a page whose program has failed asks for its file's next change, in dev mode.
  *
  *     GET /page, Accept: application/httpsocket-change, If-None-Match: VERSION

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* direct.c - a WebSocket handshake for a program: to a session that is there, or to a program that
  * is started for it.
  *

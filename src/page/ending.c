@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ending.c - how a program ends: end of file on descriptor 3, then SIGTERM, then SIGKILL, to its
  * whole group, until nobody of it is left.
  *

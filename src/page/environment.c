@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* environment.c - see environment.h: one buffer that grows, and pointers into it at the end. */
 #include "page/environment.h"
 

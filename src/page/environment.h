@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* environment.h - the environment of a page program: the meta-variables of CGI/1.1 (RFC 3875,
  * section 4.1), and ours.
  *

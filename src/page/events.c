@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* events.c - descriptor 3: the program's messages to its session or plain WebSocket, and theirs to
  * the program.
  *

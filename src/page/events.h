@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* events.h - descriptor 3 and what it carries, either way; of a stdio program its stdin and stdout.
  * Private to this room.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* host.c - all pages of one worker: from the first to the drain. */
 #include "page/parts.h"
 

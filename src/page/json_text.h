@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* json_text.h - bytes of strangers as a JSON string: what is no UTF-8 becomes U+FFFD. */
 #ifndef PAGE_JSON_TEXT_H
 #define PAGE_JSON_TEXT_H

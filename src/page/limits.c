@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* limits.c - how many programs run, in all and by client; and how often a client starts one. */
 #include "page/parts.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* lobby.c - a session without a program, for the TCPConnections of a page that has none
  * (`/.httpsocket/connect`).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* member.c - one page of a shared program: everything that a page has but a process. Its lines on
  * the descriptor 3 that it shares are led by `@SESSION `.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* member.h - a process that has many pages, and one page of it. Private to this room.
  */
 #ifndef PAGE_MEMBER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* offer.c - see offer.h. */
 #include "page/offer.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* offer.h - what a client offers in Sec-WebSocket-Protocol (docs/protocol.md, section 1).
  *
  * Pure. Subprotocols of others are passed over; ours must be whole and occur once.

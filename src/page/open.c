@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* open.c - a request for a page. */
 #include "page/parts.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* page.c - the life of one page: made for a request, settled whenever something of it ended, freed
  * once nobody holds it. */
 #include "page/shared.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* page.h - page programs: a process that answers a request and goes on talking with its page (the
  * contract, section 2).
  *

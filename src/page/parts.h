@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* parts.h - struct page, its life and its process. Private to this room, as the headers beside it
  * that have no public function.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* permit.c - the permission by which a client of another origin is connected, and its loss. */
 #include "page/parts.h"
 

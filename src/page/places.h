@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* places.h - which worker has the processes of a shared program: those that the settings name are
  * found by their hash, those that say `.shared` themselves stand in a table for as long as one runs,
  * or is held back after a failure.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* plain.c - the plain form: a WebSocket client without our subprotocol talks with the program
  * directly (docs/protocol.md, section 8).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* pool.c - the processes of one shared program in one worker: which one gets the next page, when
  * another is started, and in which worker they are.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* programs.h - what the operator says of programs that are not like others.
  *
  * shared  one process has many pages: files of the folder that is served

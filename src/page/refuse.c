@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* refuse.c - how a refused handshake is told.
  *
  * A browser's script sees nothing of a refused handshake but a close code: who may see it gets 101

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* request_json.c - a request as one JSON object: what the environment is to a program of its own
  * (environment.h), `.join` is to a shared one. */
 #include "page/shared.h"

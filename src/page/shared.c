@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* shared.c - shared programs: one process has many pages (docs/page-programs.md).
  *
  * The process is a struct page without a client: it has descriptors, a log and an end like any other.

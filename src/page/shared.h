@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* shared.h - a process that has many pages, each of these, and the pools of such processes, as the
  * files about them see them: shared.c, member.c, pool.c, shared_command.c.
  */

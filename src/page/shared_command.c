@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* shared_command.c - `.shared`: a program that was started for one page says, before anything else,
  * that it takes many. The process becomes one for all, and the request that it was started for its
  * first page: as if that had come a moment later.

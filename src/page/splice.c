@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* splice.c - see splice.h. */
 #include "page/splice.h"
 

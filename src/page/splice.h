@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* splice.h - puts one element into an HTML document that streams by: first in its head, in whatever
  * pieces the document comes.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* start.c - a program's descriptors and its process: one socket pair, two pipes, a third one if the
  * request has a body. */
 #include "page/parts.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* stderr.c - what the program writes on stderr, line by line to the log.
  *
  * A long line becomes several, cut between characters. A program that floods its stderr waits: so

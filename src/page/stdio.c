@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* stdio.c - programs that read lines and write lines, as websocketd runs them: a message is a line.
  *
  *   the client's message ──> stdin, and LF          a line of stdout, without its LF ──> a message

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* streams.c - byte streams between a page and its program (docs/protocol.md, section 10, kind
  * `stream`), as lines on descriptor 3.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* streams.h - what a page opens beside its messages: TCPConnections, byte streams of its program; and
  * sessions that have nothing else. Private to this room.
  */

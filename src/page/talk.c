@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* talk.c - what a session asks of its program. */
 #include "page/parts.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tcp.c - TCPConnections of a page, and what its program has to say about them.
  *
  *   `.tcp {"ask":true}`                   it is asked for each: `.tcp {"id":7,"host":…,"port":…,"secure":…}`

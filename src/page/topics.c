@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* topics.c - a program's topics: its commands to the hub, and the hub's words to it.
  *
  * A program that has not said anything of topics costs a pointer. While the hub is busy for it,

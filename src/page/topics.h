@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* topics.h - topics: a program's commands to the hub, and its words to it. Private to this room.
  */
 #ifndef PAGE_TOPICS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* wire.c - the WebSockets of sessions: each joins a ws_peer with a session for as long as it lasts;
  * and those that are opened only to be refused, because a browser shows a page nothing but a close
  * code.

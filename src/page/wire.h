@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* wire.h - WebSockets: of a session, which talk.c joins with its program, and of the plain form.
  * Private to this room.
  */

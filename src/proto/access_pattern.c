@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "proto/access_pattern.h"
 
 enum {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* access_pattern.h - which origins a script-access record or rule means, one pattern at a time.
  *
  *     pat = "*" / [("https"/"http") "://"] ["*."] a-label-name [":" (port/"*")]

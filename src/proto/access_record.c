@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "proto/access_record.h"
 
 /* A parser's place in a record. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* access_record.h - the script-access record, TXT at `_script-access.<host>`: who may connect to
  * this name.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* access_rules.h - the operator's rules, in the form of 2008: `allow <*> exclude
  * <evilsite.example.com>, deny <b.example>`.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "proto/authority.h"
 
 #include <arpa/inet.h>

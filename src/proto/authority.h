@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* authority.h - HOST or HOST:PORT, as in a Host header, an origin or a URL (RFC 3986, 3.2; RFC
  * 9110, 7.2).
  *

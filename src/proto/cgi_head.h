@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* cgi_head.h - the header block of a page program's answer (RFC 3875, section 6; lines end in LF or
  * CRLF).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "proto/channel_frame.h"
 
 #include "proto/json.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* channel_frame.h - the frames of byte streams: one binary WebSocket message each, whose first byte
  * is below 0x20 (docs/protocol.md, section 10).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The place for a first element in the head of an HTML document: the tokenizer of HTML, 13.2.5, as
  * far as it takes to step over what may stand before it. */
 #include "proto/cgi_head.h"

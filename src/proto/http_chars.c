@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "proto/http_chars.h"
 
 #ifdef __SSE2__

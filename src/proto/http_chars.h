@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* http_chars.h - which bytes may stand where in HTTP (RFC 9110, 5.5 and 5.6.2; RFC 9112, 3).
  *
  * For the parsers of this room: a table of classes, and searches for the first byte that ends a

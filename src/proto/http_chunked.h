@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* http_chunked.h - the chunked coding of a request body (RFC 9112, 7.1), incrementally and
  * strictly.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "proto/http_fields.h"
 
 #include "proto/authority.h"

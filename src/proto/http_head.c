@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "proto/http_head.h"
 
 #include "proto/http_chars.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* http_head.h - the head of an HTTP/1.1 request (RFC 9112, sections 2 to 6), strictly.
  *
  * Pure: bytes in, slices into them out. Call it again with the longer buffer after PARSE_MORE;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Tokens, lists and lookups over parsed headers (RFC 9110, 5.6). */
 #include "proto/http_chars.h"
 #include "proto/http_head.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* http_response.h - the head of an HTTP/1.1 response (RFC 9112, 4 and 5), strictly; for clients.
  *
  * Pure: bytes in, slices into them out. The body is not judged here: this project's client wants a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The path and query of a request target (RFC 9112, 3.2; RFC 3986, 3.3 and 5.2.4). */
 #include "proto/http_chars.h"
 #include "proto/http_head.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "proto/json.h"
 
 #include <assert.h>

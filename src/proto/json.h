@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* json.h - is it JSON (RFC 8259)? And its strings, to and fro.
  *
  * Values are never built: the server passes them on. Pure, no allocation, no recursion.

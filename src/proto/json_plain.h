@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* json_plain.h - the bytes of a JSON string that stand for themselves; for json.c and
  * json_string.c. */
 #ifndef PROTO_JSON_PLAIN_H

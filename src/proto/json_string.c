@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* JSON strings, to and fro (RFC 8259, 7). */
 #include "proto/http_chars.h"
 #include "proto/json.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "proto/json_walk.h"
 
 #include "proto/json.h"

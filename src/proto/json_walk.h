@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* json_walk.h - the members of a JSON object and the items of an array, one after the other, as
  * slices of the text.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "proto/message.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* message.h - what a session carries: events, calls and answers; as a WebSocket message and as
  * lines on fd 3.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* origin.h - a web origin (RFC 6454): scheme, host and port, or the opaque `null`.
  *
  * Only http and https have origins here that can be named; every other scheme is malformed, so a

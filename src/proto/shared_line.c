@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "proto/shared_line.h"
 
 static bool is_session_char(char c)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* shared_line.h - what a program that has many pages writes on descriptor 3: `@SESSION ` and a
  * message, or a command of its own without a session.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* status.h - how a parser answers: it has a value, it wants more bytes, or the bytes are wrong for
  * good. */
 #ifndef PROTO_STATUS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "proto/topic.h"
 
 #include "proto/json_walk.h"

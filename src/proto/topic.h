@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* topic.h - what programs and operators say of topics: `.subscribe`, `.unsubscribe`, `.publish`,
  * and the body of `POST /publish` (docs/page-programs.md, "Topics").
  *

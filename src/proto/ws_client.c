@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "proto/ws_client.h"
 
 #include "proto/ws_handshake.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "proto/ws_frame.h"
 
 static uint64_t big_endian(const uint8_t *p, size_t n)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ws_frame.h - WebSocket frames (RFC 6455, section 5), one header at a time.
  *
  * Pure. The payload is not looked at here: the caller knows how much of it has come.

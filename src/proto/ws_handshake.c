@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "proto/ws_handshake.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ws_handshake.h - the server's side of the opening handshake (RFC 6455, 4.2), from a parsed
  * request head.
  *

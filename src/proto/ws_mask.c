@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Masking (RFC 6455, 5.3): the widest twin that the machine has is chosen at the first call. */
 #include "proto/ws_frame.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* channel_frames.c - what the other side says. A breach is told by a static text, NULL is none. */
 #include "session/channels_parts.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "session/channel_out.h"
 
 #include "base/pool.h"

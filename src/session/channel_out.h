@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* channel_out.h - one direction of a byte stream, its sender's side: what was written and is not
  * received, kept to be sent again (docs/protocol.md, section 10).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* channel_turns.c - whose bytes go next. */
 #include "session/channels_parts.h"
 

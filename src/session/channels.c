@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "session/channels_parts.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* channels.h - the byte streams of one session, one side of them: numbers, credit, replay, turns
  * (docs/protocol.md, section 10).
  *

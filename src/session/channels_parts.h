@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* channels_parts.h - struct channels and struct channel, and what their files call of each other.
  *
  *   channels.c          the set: numbers, wires, what its owner calls

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ending.c - how a session ends: said, left, broken, over. */
 #include "session/parts.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* entry.h - a session's place in the table: its id and key, and the links. Private to this room. */
 #ifndef SESSION_ENTRY_H
 #define SESSION_ENTRY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* flight.h - how many bytes of streams may be on their way to a client before its events come late.
  *
  * Neither kernel tells what a client has received and not yet looked at. So the session asks: a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "session/inbox.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* inbox.h - what the client has sent and the program has not yet taken: counts and sizes, not the
  * messages themselves.
  *

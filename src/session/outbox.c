@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "session/outbox.h"
 
 #include <stdlib.h>

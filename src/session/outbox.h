@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* outbox.h - what was sent in a session and is not yet acknowledged: numbered, in order, ready to
  * be sent again.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* parts.h - struct session, and what the files of this room call of each other.
  *
  * session.h has the diagram of the states.

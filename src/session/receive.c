@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* receive.c - what a client sends: messages for the owner, and the protocol's own. */
 #include "session/parts.h"
 

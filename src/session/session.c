@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "session/parts.h"
 
 #include "base/log.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* session.h - a conversation that outlives its connections: exactly once, in order, both ways
  * (docs/protocol.md).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* streams.c - a session's byte streams: channels.h on the session's wire.
  *
  * Made when the client opens its first one, and kept to the session's end, since numbers rise.

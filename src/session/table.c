@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "session/table.h"
 
 #include "base/hash.h"

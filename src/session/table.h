@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* table.h - the sessions of one worker, found by id, or by key while the client may not yet know
  * the id.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* talk.c - what a session says to its client. */
 #include "session/parts.h"
 

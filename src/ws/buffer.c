@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "ws/buffer.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* buffer.h - bytes that are gathered on the heap until they are whole.
  *
  * A NULL pointer is an empty buffer. It grows by doubling with what has come, and never beyond what

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "ws/parts.h"
 
 /* Nothing here runs per message: a message stores the time, and the timer compares when it fires.

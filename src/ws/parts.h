@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* parts.h - the inside of a peer, for the files of this room alone.
  *
  *   peer.c      its life: states, the stream's events, the public calls

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* peer.h - one WebSocket connection on a stream (RFC 6455), either side of it, after the handshake.
  *
  *   OPEN ──ws_peer_close──> CLOSING ──their close, end of stream, or close_timeout──> gone

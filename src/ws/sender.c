@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "ws/parts.h"
 
 #include "base/utf8.h"

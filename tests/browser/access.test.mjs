@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Script access in real browsers: pages of http://a.test connect to the server of b.test and others, whose records stand in zones on loopback. What reaches
 // that server is counted on its way, in a proxy: handshakes and questions.
 import assert from 'node:assert/strict';
@@ -32,10 +33,17 @@ const PAGE = `<!doctype html>
 </script>
 `;
 const FEED = '#!/bin/sh\nprintf "\\n"\nwhile read -r line <&3; do :; done\n';
-const refuse = (...fields) => ({ text: `#!/bin/sh\nprintf 'Status: 401\\n${fields.map((field) => `${field}\\n`).join('')}\\n'\n`, mode: 0o755 });
+const refuse = (...fields) => ({
+  text: `#!/bin/sh\nprintf 'Status: 401\\n${fields.map((field) => `${field}\\n`).join('')}\\n'\n`,
+  mode: 0o755,
+});
 const ALLOW = '_script-access 1 TXT "v=sa1; allow=http://a.test:*"';
 
-const SITE_A = { 'page.html': PAGE, 'refuse.sh': refuse(`Access-Control-Max-Age: ${BAN_S}`), 'plain.sh': refuse() };
+const SITE_A = {
+  'page.html': PAGE,
+  'refuse.sh': refuse(`Access-Control-Max-Age: ${BAN_S}`),
+  'plain.sh': refuse(),
+};
 const SITE_B = {
   'feed.sh': { text: FEED, mode: 0o755 },
   'refuse.sh': refuse(`Access-Control-Max-Age: ${BAN_S}`),
@@ -64,7 +72,9 @@ async function startBehindProxy(names, root, args = []) {
   const url = (name, path = '') => `http://${name}:${proxy.port}${path}`;
   /** How often script access has decided there, whatever it was. */
   const verdicts = async () => {
-    const all = Object.entries(await metrics(admin)).filter(([key]) => key.startsWith('httpsocket_access_verdicts_total{'));
+    const all = Object.entries(await metrics(admin)).filter(([key]) =>
+      key.startsWith('httpsocket_access_verdicts_total{'),
+    );
     return all.reduce((sum, [, count]) => sum + count, 0);
   };
   return { url, counts, verdicts, proxy, stop: async () => (await proxy.stop(), server.stop()) };
@@ -78,7 +88,12 @@ for (const name of browserNames) {
       sites = [SITE_A, SITE_B].map(makeRoot);
       zones = await startZones(ZONES);
       a = await startBehindProxy(['a.test'], sites[0].root);
-      b = await startBehindProxy(NAMES, sites[1].root, ['--dns', `127.0.0.1:${zones.relay.port}`, '--dns-anchor', 'none']);
+      b = await startBehindProxy(NAMES, sites[1].root, [
+        '--dns',
+        `127.0.0.1:${zones.relay.port}`,
+        '--dns-anchor',
+        'none',
+      ]);
     });
     after(async () => {
       await a?.stop();
@@ -118,45 +133,61 @@ for (const name of browserNames) {
       assert.deepEqual(await connect(tab, b.url('b.test', '/feed.sh')), { open: true });
     });
 
-    for (const [host, reason] of [['none.test', 'no-record'], ['bad.test', 'record-syntax']])
-      inBrowser(`it is refused by ${host}, learns why by one question, and knocks no more`, async (tab) => {
-        const url = b.url(host, '/feed.sh');
-        const { result, handshakes, links, verdicts } = await reached(b, () => connect(tab, url));
-        assert.deepEqual(result, { code: 4403, reason, retryAfter: 60 });
-        assert.equal(handshakes, 1);
-        assert.ok(links <= 2, `${links} connections: the handshake and the question`);
-        assert.equal(verdicts, 2);
-        await tab.reload();
-        const again = await reached(b, () => connect(tab, url));
-        assert.deepEqual([again.result.code, again.result.reason, again.handshakes, again.links], [4403, reason, 0, 0]);
-      });
-
-    inBrowser(`after a 401 no connection is made for ${BAN_S} s, by none of the tabs, nor after a reload; then there is one`, async (tab, t) => {
-      const url = b.url('b.test', '/refuse.sh');
-      const other = await open();
-      const first = await reached(b, () => connect(tab, url));
-      const since = Date.now();
-      assert.deepEqual(first.result, { code: 4401, reason: 'script-denied', retryAfter: BAN_S });
-      assert.equal(first.handshakes, 1);
-      const banned = await reached(b, async () => {
-        await tab.reload();
-        return Promise.all([tab, other].map((each) => connect(each, url)));
-      });
-      assert.deepEqual([banned.links, banned.verdicts], [0, 0]);
-      for (const { code, reason, retryAfter } of banned.result) {
-        assert.deepEqual([code, reason], [4401, 'script-denied']);
-        assert.ok(retryAfter > 0 && retryAfter <= BAN_S, String(retryAfter));
-      }
-      // Both go on trying for the whole time, until one of them gets through and is refused anew.
-      const knocked = new Promise((resolve) => b.proxy.once('websocket', () => resolve(Date.now() - since)));
-      const insisting = await reached(b, () =>
-        Promise.all([tab, other].map((each) => each.evaluate((u) => insist(u), url))),
+    for (const [host, reason] of [
+      ['none.test', 'no-record'],
+      ['bad.test', 'record-syntax'],
+    ])
+      inBrowser(
+        `it is refused by ${host}, learns why by one question, and knocks no more`,
+        async (tab) => {
+          const url = b.url(host, '/feed.sh');
+          const { result, handshakes, links, verdicts } = await reached(b, () => connect(tab, url));
+          assert.deepEqual(result, { code: 4403, reason, retryAfter: 60 });
+          assert.equal(handshakes, 1);
+          assert.ok(links <= 2, `${links} connections: the handshake and the question`);
+          assert.equal(verdicts, 2);
+          await tab.reload();
+          const again = await reached(b, () => connect(tab, url));
+          assert.deepEqual(
+            [again.result.code, again.result.reason, again.handshakes, again.links],
+            [4403, reason, 0, 0],
+          );
+        },
       );
-      assert.ok((await knocked) >= (BAN_S - 1) * 1000, `knocked after ${await knocked} ms`);
-      assert.ok(Math.max(...insisting.result) > 10, `${insisting.result} attempts`);
-      assert.ok(insisting.handshakes <= 2, `${insisting.handshakes} handshakes`);
-      t.diagnostic(`${insisting.result} attempts in two tabs, ${insisting.handshakes} handshakes, the first ${await knocked} ms after the refusal`);
-    });
+
+    inBrowser(
+      `after a 401 no connection is made for ${BAN_S} s, by none of the tabs, nor after a reload; then there is one`,
+      async (tab, t) => {
+        const url = b.url('b.test', '/refuse.sh');
+        const other = await open();
+        const first = await reached(b, () => connect(tab, url));
+        const since = Date.now();
+        assert.deepEqual(first.result, { code: 4401, reason: 'script-denied', retryAfter: BAN_S });
+        assert.equal(first.handshakes, 1);
+        const banned = await reached(b, async () => {
+          await tab.reload();
+          return Promise.all([tab, other].map((each) => connect(each, url)));
+        });
+        assert.deepEqual([banned.links, banned.verdicts], [0, 0]);
+        for (const { code, reason, retryAfter } of banned.result) {
+          assert.deepEqual([code, reason], [4401, 'script-denied']);
+          assert.ok(retryAfter > 0 && retryAfter <= BAN_S, String(retryAfter));
+        }
+        // Both go on trying for the whole time, until one of them gets through and is refused anew.
+        const knocked = new Promise((resolve) =>
+          b.proxy.once('websocket', () => resolve(Date.now() - since)),
+        );
+        const insisting = await reached(b, () =>
+          Promise.all([tab, other].map((each) => each.evaluate((u) => insist(u), url))),
+        );
+        assert.ok((await knocked) >= (BAN_S - 1) * 1000, `knocked after ${await knocked} ms`);
+        assert.ok(Math.max(...insisting.result) > 10, `${insisting.result} attempts`);
+        assert.ok(insisting.handshakes <= 2, `${insisting.handshakes} handshakes`);
+        t.diagnostic(
+          `${insisting.result} attempts in two tabs, ${insisting.handshakes} handshakes, the first ${await knocked} ms after the refusal`,
+        );
+      },
+    );
 
     inBrowser('a plain 401 keeps it away for a minute', async (tab) => {
       const { result } = await reached(b, () => connect(tab, b.url('b.test', '/plain.sh')));
@@ -169,17 +200,22 @@ for (const name of browserNames) {
 
     inBrowser('a Policy-Path keeps it away from what is below', async (tab) => {
       assert.equal((await connect(tab, b.url('b.test', '/wide/refuse.sh'))).code, 4401);
-      const { result, links } = await reached(b, () => connect(tab, b.url('b.test', '/wide/other.sh')));
+      const { result, links } = await reached(b, () =>
+        connect(tab, b.url('b.test', '/wide/other.sh')),
+      );
       assert.deepEqual([result.code, links], [4401, 0]);
     });
 
-    inBrowser('its own server refuses by the close code: no question, and the same ban', async (tab) => {
-      const { result, handshakes } = await reached(a, () => connect(tab, '/refuse.sh'));
-      assert.deepEqual(result, { code: 4401, reason: 'script-denied', retryAfter: BAN_S });
-      assert.equal(handshakes, 1);
-      const again = await reached(a, () => connect(tab, '/refuse.sh'));
-      assert.deepEqual([again.result.code, again.links], [4401, 0]);
-    });
+    inBrowser(
+      'its own server refuses by the close code: no question, and the same ban',
+      async (tab) => {
+        const { result, handshakes } = await reached(a, () => connect(tab, '/refuse.sh'));
+        assert.deepEqual(result, { code: 4401, reason: 'script-denied', retryAfter: BAN_S });
+        assert.equal(handshakes, 1);
+        const again = await reached(a, () => connect(tab, '/refuse.sh'));
+        assert.deepEqual([again.result.code, again.links], [4401, 0]);
+      },
+    );
 
     inBrowser('a record that is withdrawn closes what is open, and keeps it away', async (tab) => {
       const url = b.url('gone.test', '/feed.sh');

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The developer's console in real browsers: sessions, their messages as they come, latency and cuts. Leaves a picture under BUILD/screenshots.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -32,7 +33,8 @@ for (const name of browserNames) {
         window.life = [];
         const server = document.serverConnection;
         server.onanswer = (data) => window.answers.push(data);
-        for (const type of ['open', 'suspend', 'resume']) server.addEventListener(type, () => window.life.push(type));
+        for (const type of ['open', 'suspend', 'resume'])
+          server.addEventListener(type, () => window.life.push(type));
       });
     });
     after(async () => {
@@ -41,13 +43,30 @@ for (const name of browserNames) {
       site?.remove();
     });
 
-    const ask = (what, ...args) => until(() => desk.evaluate(what, ...args), () => what.toString(), 30_000);
+    const ask = (what, ...args) =>
+      until(
+        () => desk.evaluate(what, ...args),
+        () => what.toString(),
+        30_000,
+      );
     const row = (kind, text) =>
-      ask((k, t) => [...document.querySelectorAll(`tr.${k}`)].some((one) => one.textContent.includes(t)), kind, text);
-    const answered = (n) => until(() => page.evaluate((count) => window.answers.length >= count, n));
+      ask(
+        (k, t) =>
+          [...document.querySelectorAll(`tr.${k}`)].some((one) => one.textContent.includes(t)),
+        kind,
+        text,
+      );
+    const answered = (n) =>
+      until(() => page.evaluate((count) => window.answers.length >= count, n));
     const press = async (label) => {
       await desk.bringToFront();
-      await desk.evaluate((text) => [...document.querySelectorAll('nav .chosen button')].find((button) => button.textContent === text).click(), label);
+      await desk.evaluate(
+        (text) =>
+          [...document.querySelectorAll('nav .chosen button')]
+            .find((button) => button.textContent === text)
+            .click(),
+        label,
+      );
     };
 
     test('shows the messages of both sides, stderr as text, and the session', async () => {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A page of a server in dev mode in real browsers: the panel with the program's stderr, and pages that load again by themselves.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -43,9 +44,19 @@ for (const name of browserNames) {
 
     const write = (file, text) => fs.writeFileSync(path.join(site.root, file), text);
     // Not waitForFunction(): under the page's policy an older Firefox can't run it. A page that is just being loaded can't be asked.
-    const seen = (ask, ...args) => until(() => tab.evaluate(ask, ...args).catch(() => false), () => ask.toString(), 30_000);
+    const seen = (ask, ...args) =>
+      until(
+        () => tab.evaluate(ask, ...args).catch(() => false),
+        () => ask.toString(),
+        30_000,
+      );
     const titled = (title) => seen((wanted) => document.title === wanted, title);
-    const panelSays = (text) => seen((wanted) => document.querySelector('httpsocket-dev')?.shadowRoot.textContent.includes(wanted), text);
+    const panelSays = (text) =>
+      seen(
+        (wanted) =>
+          document.querySelector('httpsocket-dev')?.shadowRoot.textContent.includes(wanted),
+        text,
+      );
 
     test('shows what the program wrote before and after the page came, as text, under a strict policy', async () => {
       await tab.goto(`${server.url}/page.py`);
@@ -63,7 +74,12 @@ for (const name of browserNames) {
           top: host.matches(':popover-open'),
         };
       });
-      assert.deepEqual(drawn, { elements: ['header', 'b', 'button', 'pre'], inside: true, colour: 'rgb(29, 33, 39)', top: true });
+      assert.deepEqual(drawn, {
+        elements: ['header', 'b', 'button', 'pre'],
+        inside: true,
+        colour: 'rgb(29, 33, 39)',
+        top: true,
+      });
       await picture(tab, BUILD, `dev-stderr-${name}`);
     });
 

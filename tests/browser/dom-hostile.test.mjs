@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Markup and operations of people who mean no good: what a page's policy, the browser and `.dom` itself make of them.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -36,12 +37,16 @@ for (const name of browserNames) {
         window.calls = [];
         window.ran = (what) => window.calls.push(what);
         // A form that has lost its address leads here.
-        document.addEventListener('submit', (event) => /^javascript:/.test(event.target.action) || event.preventDefault());
+        document.addEventListener(
+          'submit',
+          (event) => /^javascript:/.test(event.target.action) || event.preventDefault(),
+        );
       });
     /** Presses everything that could be pressed, and waits until all that was to be loaded has failed; then what was run. */
     const ran = () =>
       page.evaluate(async () => {
-        for (const element of document.querySelectorAll('main a, main button, main p, main input')) element.click();
+        for (const element of document.querySelectorAll('main a, main button, main p, main input'))
+          element.click();
         const last = document.querySelector('main').appendChild(document.createElement('img'));
         const failed = new Promise((done) => last.addEventListener('error', done));
         last.src = 'data:nothing,either';
@@ -53,12 +58,20 @@ for (const name of browserNames) {
 
     for (const [policy, query] of [
       ['the strictest policy', ''],
-      ['Trusted Types', `?policy=${encodeURIComponent("; require-trusted-types-for 'script'; trusted-types httpsocket test")}`],
+      [
+        'Trusted Types',
+        `?policy=${encodeURIComponent("; require-trusted-types-for 'script'; trusted-types httpsocket test")}`,
+      ],
     ])
       test(`nothing of hostile markup runs under ${policy}, however it comes in`, async () => {
         await site.open('<div id="a"></div><div id="b"><p>p</p></div>', query);
         await arm();
-        for (const html of HOSTILE) await site.move([{ select: '#a', append: html }, { select: '#b', html }, { select: '#b', prepend: '<hr>' }]);
+        for (const html of HOSTILE)
+          await site.move([
+            { select: '#a', append: html },
+            { select: '#b', html },
+            { select: '#b', prepend: '<hr>' },
+          ]);
         assert.ok((await page.$$('#a > *')).length >= HOSTILE.length);
         assert.deepEqual(await ran(), []);
       });
@@ -66,21 +79,39 @@ for (const name of browserNames) {
     test('where no policy forbids it, handlers in markup are the page’s own; scripts run nowhere', async () => {
       await site.open('', '?policy=none');
       await arm();
-      await site.move([{ select: 'main', html: `<p onclick="ran('click')">p</p><script>ran('script')</script>` }]);
+      await site.move([
+        { select: 'main', html: `<p onclick="ran('click')">p</p><script>ran('script')</script>` },
+      ]);
       assert.deepEqual(await ran(), ['click']);
     });
 
     test('a page whose Trusted Types know no policy `httpsocket` is not changed by markup, and the program is told', async () => {
-      await site.open('<p id="a">old</p>', `?policy=${encodeURIComponent("; require-trusted-types-for 'script'; trusted-types test")}`);
-      await site.move([{ select: '#a', html: '<b>new</b>' }, { select: '#a', attributes: { title: 'T' } }]);
-      assert.deepEqual((await site.problems()).map(([op]) => op), [0]);
-      assert.equal(await page.evaluate(() => document.querySelector('main').innerHTML), '<p id="a" title="T">old</p>');
+      await site.open(
+        '<p id="a">old</p>',
+        `?policy=${encodeURIComponent("; require-trusted-types-for 'script'; trusted-types test")}`,
+      );
+      await site.move([
+        { select: '#a', html: '<b>new</b>' },
+        { select: '#a', attributes: { title: 'T' } },
+      ]);
+      assert.deepEqual(
+        (await site.problems()).map(([op]) => op),
+        [0],
+      );
+      assert.equal(
+        await page.evaluate(() => document.querySelector('main').innerHTML),
+        '<p id="a" title="T">old</p>',
+      );
     });
 
     test('an element that would run what it is given is not touched', async () => {
       await site.open();
       await arm();
-      await page.evaluate(() => document.querySelector('main').append(Object.assign(document.createElement('script'), { id: 's' })));
+      await page.evaluate(() =>
+        document
+          .querySelector('main')
+          .append(Object.assign(document.createElement('script'), { id: 's' })),
+      );
       await site.move([
         { select: '#s', text: "ran('text')" },
         { select: '#s', html: "ran('html')" },
@@ -89,7 +120,10 @@ for (const name of browserNames) {
         { select: '#s', properties: { text: "ran('property')" } },
         { select: 'main', html: `<script id="s">ran('morph')</script>` },
       ]);
-      assert.deepEqual((await site.problems()).map(([op]) => op), [0, 1, 2, 3, 4]);
+      assert.deepEqual(
+        (await site.problems()).map(([op]) => op),
+        [0, 1, 2, 3, 4],
+      );
       assert.deepEqual(await ran(), []);
     });
 
@@ -113,13 +147,27 @@ for (const name of browserNames) {
         await site.move({ select: '#a', text: 'new' });
         await site.move({ title: 'new' });
         await until(() => page.evaluate(() => window.problems.length === 2));
-        assert.match(await page.evaluate(() => window.problems[0].message), /has not opened its document/);
-        assert.deepEqual(await page.evaluate(() => [document.querySelector('#a').textContent, document.title]), ['old', 'moved']);
+        assert.match(
+          await page.evaluate(() => window.problems[0].message),
+          /has not opened its document/,
+        );
+        assert.deepEqual(
+          await page.evaluate(() => [document.querySelector('#a').textContent, document.title]),
+          ['old', 'moved'],
+        );
       });
 
       test('runs nothing in a page that has: its markup is cleaned, and what could run a script is refused', async () => {
-        await openTo({ dom: true }, '<div id="a"></div><div id="b"><p>p</p></div><a id="l" href="#">l</a><iframe id="f"></iframe><style id="s"></style>');
-        for (const html of HOSTILE) await site.move([{ select: '#a', append: html }, { select: '#b', html }, { select: '#b', outer: `<div id="b">${html}</div>` }]);
+        await openTo(
+          { dom: true },
+          '<div id="a"></div><div id="b"><p>p</p></div><a id="l" href="#">l</a><iframe id="f"></iframe><style id="s"></style>',
+        );
+        for (const html of HOSTILE)
+          await site.move([
+            { select: '#a', append: html },
+            { select: '#b', html },
+            { select: '#b', outer: `<div id="b">${html}</div>` },
+          ]);
         await site.move([
           { select: '#l', attributes: { onclick: "ran('attribute')" } },
           { select: '#l', attributes: { href: ' java\nscript:ran("href")' } },
@@ -129,11 +177,26 @@ for (const name of browserNames) {
           { select: '#f', properties: { src: 'javascript:parent.ran(3)' } },
           { select: '#s', text: 'body { display: none }' },
           { select: '#l', dispatch: 'click' },
-          { select: '#a', append: '<style>body { display: none }</style><base href="//x.example"><link rel="stylesheet" href="x"><meta http-equiv="refresh" content="0">' },
+          {
+            select: '#a',
+            append:
+              '<style>body { display: none }</style><base href="//x.example"><link rel="stylesheet" href="x"><meta http-equiv="refresh" content="0">',
+          },
         ]);
-        assert.deepEqual((await site.problems()).map(([op]) => op), [0, 1, 2, 3, 4, 5, 6, 7]);
+        assert.deepEqual(
+          (await site.problems()).map(([op]) => op),
+          [0, 1, 2, 3, 4, 5, 6, 7],
+        );
         assert.deepEqual(await ran(), []);
-        assert.deepEqual(await page.evaluate(() => document.querySelectorAll('main :is(script, iframe:not(#f), object, style:not(#s), base, link, meta, [onclick], [onerror])').length), 0);
+        assert.deepEqual(
+          await page.evaluate(
+            () =>
+              document.querySelectorAll(
+                'main :is(script, iframe:not(#f), object, style:not(#s), base, link, meta, [onclick], [onerror])',
+              ).length,
+          ),
+          0,
+        );
       });
 
       test('moves a page that has: rows of a table, keys, texts, values', async () => {
@@ -144,7 +207,10 @@ for (const name of browserNames) {
           { select: '#i', properties: { value: 'v' } },
           { target: 'document', dispatch: { type: 'own', detail: 1 } },
         ]);
-        assert.equal(await page.evaluate(() => document.querySelector('#t').innerHTML), '<tr data-key="1" id="r" class="c"><td>a <b title="T">c</b></td></tr>');
+        assert.equal(
+          await page.evaluate(() => document.querySelector('#t').innerHTML),
+          '<tr data-key="1" id="r" class="c"><td>a <b title="T">c</b></td></tr>',
+        );
         assert.equal(await page.evaluate(() => document.querySelector('#i').value), 'v');
       });
     });

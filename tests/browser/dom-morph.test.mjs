@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Markup that is morphed into the page by `.dom`: what it has again stays, with all that the user has done to it. Also in a browser without moveBefore().
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -20,11 +21,16 @@ function someMarkup(rand) {
   };
   const children = (depth) => {
     let html = '';
-    for (let n = Math.floor(rand() * (depth > 3 ? 1 : 5)); n > 0; n--) html += rand() < 0.3 ? pick(['text', 'more', ' ', '<!--c-->']) : element(depth);
+    for (let n = Math.floor(rand() * (depth > 3 ? 1 : 5)); n > 0; n--)
+      html += rand() < 0.3 ? pick(['text', 'more', ' ', '<!--c-->']) : element(depth);
     return html;
   };
   // As the parser has it: a <p> in a <p> would be none.
-  return children(0).replaceAll('<p', '<i').replaceAll('</p', '</i').replaceAll('<div', '<u').replaceAll('</div', '</u');
+  return children(0)
+    .replaceAll('<p', '<i')
+    .replaceAll('</p', '</i')
+    .replaceAll('<div', '<u')
+    .replaceAll('</div', '</u');
 }
 
 for (const name of browserNames)
@@ -39,7 +45,8 @@ for (const name of browserNames)
 
       const open = async (html) => {
         await site.open(html);
-        if (mode !== 'with moveBefore()') await page.evaluate(() => delete Element.prototype.moveBefore);
+        if (mode !== 'with moveBefore()')
+          await page.evaluate(() => delete Element.prototype.moveBefore);
       };
       const html = (markup, more = {}) => site.moved({ select: 'main', html: markup, ...more });
 
@@ -51,22 +58,29 @@ for (const name of browserNames)
         for (let round = 0; round < ROUNDS; round++) {
           const wanted = someMarkup(rand);
           await page.evaluate(() => {
-            for (const element of document.querySelectorAll('main *')) element.known = `${element.localName}#${element.id}`;
+            for (const element of document.querySelectorAll('main *'))
+              element.known = `${element.localName}#${element.id}`;
           });
-          const before = await page.evaluate(() => [...document.querySelectorAll('main [id]')].map((e) => `${e.localName}#${e.id}`));
+          const before = await page.evaluate(() =>
+            [...document.querySelectorAll('main [id]')].map((e) => `${e.localName}#${e.id}`),
+          );
           await html(wanted);
           const seen = await page.evaluate((text) => {
             const template = document.createElement('template');
             template.innerHTML = text;
             const main = document.querySelector('main');
-            const ids = [...main.querySelectorAll('[id]')].map((e) => [`${e.localName}#${e.id}`, e.known ?? '']);
+            const ids = [...main.querySelectorAll('[id]')].map((e) => [
+              `${e.localName}#${e.id}`,
+              e.known ?? '',
+            ]);
             const wanted = document.createElement('main');
             wanted.append(template.content);
             wanted.id = 'main';
             return { same: main.isEqualNode(wanted), is: main.innerHTML, ids };
           }, wanted);
           assert.ok(seen.same, `round ${round}: ${seen.is}\nis not ${wanted}`);
-          for (const [id, known] of seen.ids) if (before.includes(id)) assert.equal(known, id, `round ${round}: ${id} was made anew`);
+          for (const [id, known] of seen.ids)
+            if (before.includes(id)) assert.equal(known, id, `round ${round}: ${id} was made anew`);
         }
       });
 
@@ -78,7 +92,13 @@ for (const name of browserNames)
         const state = () =>
           page.evaluate(() => {
             const field = document.activeElement;
-            return [field.id, field.value, field.selectionStart, field.selectionEnd, field.selectionDirection];
+            return [
+              field.id,
+              field.value,
+              field.selectionStart,
+              field.selectionEnd,
+              field.selectionDirection,
+            ];
           });
         const expected = ['n', 'half-typ', 2, 4, 'backward'];
         await page.evaluate(() => (document.querySelector('#n').same = true));
@@ -97,23 +117,43 @@ for (const name of browserNames)
       test('fields without ids are known by their names: none gets what was typed into another', async () => {
         await open('<label>A <input name="a"></label><label>B <input name="b"></label>');
         await page.type('[name=b]', 'bee');
-        await html('<label>Z <input name="z"></label><label>A <input name="a"></label><p class="error">what?</p><label>B <input name="b"></label>');
-        const values = await page.evaluate(() => [...document.querySelectorAll('input')].map((i) => [i.name, i.value]));
-        assert.deepEqual(values, [['z', ''], ['a', ''], ['b', 'bee']]);
+        await html(
+          '<label>Z <input name="z"></label><label>A <input name="a"></label><p class="error">what?</p><label>B <input name="b"></label>',
+        );
+        const values = await page.evaluate(() =>
+          [...document.querySelectorAll('input')].map((i) => [i.name, i.value]),
+        );
+        assert.deepEqual(values, [
+          ['z', ''],
+          ['a', ''],
+          ['b', 'bee'],
+        ]);
         assert.equal(await page.evaluate(() => document.activeElement.name), 'b');
       });
 
       test('keyed rows are moved, not made anew; what plays, scrolls and is selected goes with them', async () => {
-        const row = (key) => `<li data-key="${key}"><b>${key}</b><div class="s"><p>${'long '.repeat(90)}</p></div></li>`;
+        const row = (key) =>
+          `<li data-key="${key}"><b>${key}</b><div class="s"><p>${'long '.repeat(90)}</p></div></li>`;
         const keys = [...'abcdefghij'];
         await open(`<ul>${keys.map(row).join('')}</ul>`);
         await page.evaluate(() => {
           for (const li of document.querySelectorAll('li')) li.known = li.dataset.key;
           getSelection().selectAllChildren(document.querySelector('[data-key=c] b'));
         });
-        for (const order of ['jihgfedcba', 'abcdefghij', 'bcdefghija', 'jabcdefghi', 'cxa', 'abc']) {
+        for (const order of [
+          'jihgfedcba',
+          'abcdefghij',
+          'bcdefghija',
+          'jabcdefghi',
+          'cxa',
+          'abc',
+        ]) {
           await html(`<ul>${[...order].map(row).join('')}</ul>`);
-          const seen = await page.evaluate(() => [...document.querySelectorAll('li')].map((li) => li.dataset.key + (li.known === li.dataset.key ? '' : '*')).join(''));
+          const seen = await page.evaluate(() =>
+            [...document.querySelectorAll('li')]
+              .map((li) => li.dataset.key + (li.known === li.dataset.key ? '' : '*'))
+              .join(''),
+          );
           assert.equal(seen.replaceAll('*', ''), order);
           if (order.length > 3) assert.equal(seen, order, 'made anew');
         }
@@ -154,18 +194,36 @@ for (const name of browserNames)
           map.append(document.createElement('canvas'));
         });
         await html('<h1>h</h1><p>1</p><div id="map" data-hs-ignore class="small"></div>');
-        assert.equal(await page.evaluate(() => document.querySelector('main').innerHTML), '<h1>h</h1><p>1</p><div id="map" data-hs-ignore="" class="big">made by a script<canvas></canvas></div>');
+        assert.equal(
+          await page.evaluate(() => document.querySelector('main').innerHTML),
+          '<h1>h</h1><p>1</p><div id="map" data-hs-ignore="" class="big">made by a script<canvas></canvas></div>',
+        );
         await html('<h1>h</h1>');
-        assert.equal(await page.evaluate(() => document.querySelector('main').innerHTML), '<h1>h</h1>');
+        assert.equal(
+          await page.evaluate(() => document.querySelector('main').innerHTML),
+          '<h1>h</h1>',
+        );
       });
 
       test('an element becomes another as a whole: attributes, contents, kind', async () => {
         await open('<p id="a" class="x">one <b>two</b> <input name="i"></p>');
         await page.type('[name=i]', 'typed');
-        await site.moved({ select: '#a', outer: '<p id="a" title="t">one <b>three</b> <input name="i"></p>' });
-        await site.moved({ select: '#a', outer: '<section id="a"><p><input name="i"></p></section>' });
-        assert.equal(await page.evaluate(() => document.querySelector('main').innerHTML), '<section id="a"><p><input name="i"></p></section>');
-        assert.deepEqual(await page.evaluate(() => [document.activeElement.name, document.activeElement.value]), ['i', 'typed']);
+        await site.moved({
+          select: '#a',
+          outer: '<p id="a" title="t">one <b>three</b> <input name="i"></p>',
+        });
+        await site.moved({
+          select: '#a',
+          outer: '<section id="a"><p><input name="i"></p></section>',
+        });
+        assert.equal(
+          await page.evaluate(() => document.querySelector('main').innerHTML),
+          '<section id="a"><p><input name="i"></p></section>',
+        );
+        assert.deepEqual(
+          await page.evaluate(() => [document.activeElement.name, document.activeElement.value]),
+          ['i', 'typed'],
+        );
       });
 
       test('a selection in text stays at its words while the text around it changes', async () => {
@@ -187,8 +245,17 @@ for (const name of browserNames)
         await page.keyboard.press('End');
         await page.keyboard.type(', mine');
         await html('<div id="e" contenteditable>theirs</div><p>3</p>');
-        await site.moved([{ select: '#e', text: 'theirs' }, { select: '#e', html: '<b>theirs</b>' }]);
-        assert.deepEqual(await page.evaluate(() => [document.querySelector('#e').textContent, document.querySelector('p').textContent]), ['not typed into yet, mine', '3']);
+        await site.moved([
+          { select: '#e', text: 'theirs' },
+          { select: '#e', html: '<b>theirs</b>' },
+        ]);
+        assert.deepEqual(
+          await page.evaluate(() => [
+            document.querySelector('#e').textContent,
+            document.querySelector('p').textContent,
+          ]),
+          ['not typed into yet, mine', '3'],
+        );
         await site.moved({ select: '#e', text: 'forced', force: true });
         assert.equal(await page.evaluate(() => document.querySelector('#e').textContent), 'forced');
       });

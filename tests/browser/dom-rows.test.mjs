@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Lists of ten thousand rows that a program changes row by row.
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
@@ -17,7 +18,10 @@ for (const name of browserNames) {
       await page.evaluateOnNewDocument(() => {
         window.domTexts = [];
         const own = Object.getOwnPropertyDescriptor(WebSocket.prototype, 'onmessage');
-        const note = (event) => typeof event.data === 'string' && event.data.startsWith('.dom ') && window.domTexts.push(event.data);
+        const note = (event) =>
+          typeof event.data === 'string' &&
+          event.data.startsWith('.dom ') &&
+          window.domTexts.push(event.data);
         Object.defineProperty(WebSocket.prototype, 'onmessage', {
           ...own,
           set(hear) {
@@ -38,7 +42,12 @@ for (const name of browserNames) {
         Array.from({ length: count }, (_, n) => row(n)).join(''),
       );
     };
-    const keys = () => page.evaluate(() => [...document.querySelector('#rows').children].map((tr) => tr.dataset.key.slice(1) + (tr.known === tr.dataset.key ? '' : '*')));
+    const keys = () =>
+      page.evaluate(() =>
+        [...document.querySelector('#rows').children].map(
+          (tr) => tr.dataset.key.slice(1) + (tr.known === tr.dataset.key ? '' : '*'),
+        ),
+      );
 
     describe('in a short list', () => {
       beforeEach(() => fill(6));
@@ -56,14 +65,27 @@ for (const name of browserNames) {
           { select: '#rows', append: row(12), prepend: row(13) },
         ]);
         assert.deepEqual(await keys(), ['13*', '5', '2', '10*', '3', '11*', '1', '0', '12*']);
-        assert.deepEqual(await page.evaluate(() => ['k2', 'k3'].map((key) => document.querySelector(`[data-key=${key}]`).innerText.trim().split(/\s+/))), [['2', '7'], ['three', '0']]);
+        assert.deepEqual(
+          await page.evaluate(() =>
+            ['k2', 'k3'].map((key) =>
+              document.querySelector(`[data-key=${key}]`).innerText.trim().split(/\s+/),
+            ),
+          ),
+          [
+            ['2', '7'],
+            ['three', '0'],
+          ],
+        );
       });
 
       test('one that is inserted again becomes the new one at the new place, and is not doubled', async () => {
         await site.moved({ select: '#rows', append: row(2, 'two') + row(9) });
         await site.moved({ select: '#rows', key: 'k9', before: row(9, 'nine') });
         assert.deepEqual(await keys(), ['0', '1', '3', '4', '5', '2', '9*']);
-        assert.match(await page.evaluate(() => document.querySelector('#rows').textContent), /two0nine0$/);
+        assert.match(
+          await page.evaluate(() => document.querySelector('#rows').textContent),
+          /two0nine0$/,
+        );
       });
 
       test('they are put in order by their keys; those not named follow', async () => {
@@ -81,7 +103,9 @@ for (const name of browserNames) {
           first.remove();
           second.dataset.key = 'new';
           third.dataset.key = 'k1';
-          document.querySelector('#rows').insertAdjacentHTML('beforeend', '<tr data-key="k0"><td>0</td></tr>');
+          document
+            .querySelector('#rows')
+            .insertAdjacentHTML('beforeend', '<tr data-key="k0"><td>0</td></tr>');
         });
         await site.moved([
           { select: '#rows', key: 'k0', move: 'first' },
@@ -90,14 +114,23 @@ for (const name of browserNames) {
         ]);
         await site.move({ select: '#rows', key: 'k2', remove: true });
         assert.deepEqual(await site.problems(), [[0, 'no row k2 in #rows']]);
-        assert.deepEqual((await keys()).map((key) => key.replace('*', '')), ['0', '3', '4', '5', '1']);
+        assert.deepEqual(
+          (await keys()).map((key) => key.replace('*', '')),
+          ['0', '3', '4', '5', '1'],
+        );
       });
 
       test('the focus stays in a row that is moved', async () => {
         await site.moved({ select: '#rows', key: 'k3', append: '<td><input id="f"></td>' });
         await page.type('#f', 'typed');
-        await site.moved([{ select: '#rows', key: 'k3', move: 'first' }, { select: '#rows', order: ['k5', 'k4', 'k3'] }]);
-        assert.deepEqual(await page.evaluate(() => [document.activeElement.id, document.activeElement.value]), ['f', 'typed']);
+        await site.moved([
+          { select: '#rows', key: 'k3', move: 'first' },
+          { select: '#rows', order: ['k5', 'k4', 'k3'] },
+        ]);
+        assert.deepEqual(
+          await page.evaluate(() => [document.activeElement.id, document.activeElement.value]),
+          ['f', 'typed'],
+        );
       });
     });
 
@@ -115,8 +148,14 @@ for (const name of browserNames) {
         await site.move(update);
         texts.push(await page.evaluate(() => window.domTexts.join('')));
         const seen = await keys();
-        assert.deepEqual([seen.length, seen[0], seen.at(-1), seen.includes('5')], [count, '2', 'new*', false]);
-        assert.equal(await page.evaluate(() => document.querySelector('[data-key=k7] .sum').textContent), '42');
+        assert.deepEqual(
+          [seen.length, seen[0], seen.at(-1), seen.includes('5')],
+          [count, '2', 'new*', false],
+        );
+        assert.equal(
+          await page.evaluate(() => document.querySelector('[data-key=k7] .sum').textContent),
+          '42',
+        );
       }
       assert.ok(texts[0].length > 100);
       assert.equal(texts[0].length, texts[1].length);
@@ -126,14 +165,23 @@ for (const name of browserNames) {
       await fill(MANY);
       const order = Array.from({ length: MANY }, (_, i) => `k${(i * 7919) % MANY}`);
       await site.moved({ select: '#rows', order });
-      assert.deepEqual((await keys()).map((key) => `k${key}`), order);
+      assert.deepEqual(
+        (await keys()).map((key) => `k${key}`),
+        order,
+      );
     });
 
     if (name === 'chromium')
       test('a batch of changes has no layout between them', async () => {
         await fill(1000);
         const update = Array.from({ length: 300 }, (_, n) => [
-          { select: '#rows', key: `k${n}`, find: '.sum', text: n, style: { 'padding-left': `${n % 9}px` } },
+          {
+            select: '#rows',
+            key: `k${n}`,
+            find: '.sum',
+            text: n,
+            style: { 'padding-left': `${n % 9}px` },
+          },
           { select: '#rows', key: `k${n}`, outer: row(n, 'outer') },
           ...(n % 100 ? [] : [{ select: '#rows', key: `k${n}`, scroll: 'nearest' }]),
         ]).flat();

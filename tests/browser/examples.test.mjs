@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Every example, in real browsers, as a visitor would use it. Leaves a picture of each under BUILD/screenshots.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -12,7 +13,10 @@ for (const name of browserNames) {
     let browser, server, page;
 
     before(async () => {
-      server = await startServer({ root: path.join(REPO, 'examples'), args: ['--stdio-files', '/lines'] }); // as `make run` does
+      server = await startServer({
+        root: path.join(REPO, 'examples'),
+        args: ['--stdio-files', '/lines'],
+      }); // as `make run` does
       browser = await launch(name);
       page = await browser.newPage();
     });
@@ -23,7 +27,12 @@ for (const name of browserNames) {
 
     const text = (selector) => page.$eval(selector, (element) => element.textContent);
     const shows = (selector, pattern) =>
-      page.waitForFunction((s, p) => new RegExp(p).test(document.querySelector(s)?.textContent), { timeout: 20_000 }, selector, pattern.source);
+      page.waitForFunction(
+        (s, p) => new RegExp(p).test(document.querySelector(s)?.textContent),
+        { timeout: 20_000 },
+        selector,
+        pattern.source,
+      );
     const open = async (file) => {
       await page.goto(`${server.url}/${file}`);
       await shows('#link', /connected/);
@@ -46,7 +55,9 @@ for (const name of browserNames) {
       await page.goto(`${server.url}/button.py`);
       assert.equal(await page.$$eval('script', (all) => all.length), 1, 'the client alone');
       // Nothing in the page shows when the program has begun to listen.
-      await until(async () => (await page.click('#test'), /asked \d+ times/.test(await text('#answer'))));
+      await until(
+        async () => (await page.click('#test'), /asked \d+ times/.test(await text('#answer'))),
+      );
       await page.click('#test');
       await shows('#answer', /Frode Børli lives in Oslo \(asked [2-9]\d* times\)/);
       await picture(page, BUILD, `${name}-button`);
@@ -59,10 +70,19 @@ for (const name of browserNames) {
       await shows('[data-column=price]', /▴/);
       await page.click('[data-column=price]');
       await shows('[data-column=price]', /▾/);
-      const prices = await page.$$eval('#rows td:nth-child(4)', (all) => all.map((cell) => Number(cell.textContent)));
-      assert.deepEqual(prices, [...prices].sort((a, b) => b - a));
-      const [goods, stock] = await page.$eval('#rows tr', (tr) => [tr.cells[0].textContent, Number(tr.cells[2].textContent)]);
-      const focused = () => page.waitForFunction(() => document.activeElement.matches('#rows tr:first-child input'));
+      const prices = await page.$$eval('#rows td:nth-child(4)', (all) =>
+        all.map((cell) => Number(cell.textContent)),
+      );
+      assert.deepEqual(
+        prices,
+        [...prices].sort((a, b) => b - a),
+      );
+      const [goods, stock] = await page.$eval('#rows tr', (tr) => [
+        tr.cells[0].textContent,
+        Number(tr.cells[2].textContent),
+      ]);
+      const focused = () =>
+        page.waitForFunction(() => document.activeElement.matches('#rows tr:first-child input'));
       await page.click('#rows tr:first-child');
       await focused();
       await page.click('#rows [name=sell]');
@@ -74,7 +94,11 @@ for (const name of browserNames) {
       await page.click('#rows input', { count: 3 });
       await page.keyboard.type('12,5');
       await page.keyboard.press('Tab');
-      await page.waitForFunction(() => document.querySelector('#rows input').value === '12.50' && !document.querySelector('#rows input').ariaInvalid);
+      await page.waitForFunction(
+        () =>
+          document.querySelector('#rows input').value === '12.50' &&
+          !document.querySelector('#rows input').ariaInvalid,
+      );
       assert.equal(await text('#rows td'), goods);
       await picture(page, BUILD, `${name}-table`);
       await page.click('#rows [name=drop]');
@@ -106,16 +130,24 @@ for (const name of browserNames) {
     });
 
     test('files.py takes files, and shows how far they are', async () => {
-      const { root, remove } = makeRoot({ 'a.txt': 'the first file', 'b.bin': 'x'.repeat(5_000_000) });
+      const { root, remove } = makeRoot({
+        'a.txt': 'the first file',
+        'b.bin': 'x'.repeat(5_000_000),
+      });
       try {
         await open('files.py');
         await until(async () => {
-          await (await page.$('input')).uploadFile(path.join(root, 'a.txt'), path.join(root, 'b.bin'));
+          await (
+            await page.$('input')
+          ).uploadFile(path.join(root, 'a.txt'), path.join(root, 'b.bin'));
           return (await page.$$('#files li')).length > 0;
         });
         await shows('#file-1', /a\.txt\s+14 bytes, SHA-256 /);
         await shows('#file-2', /b\.bin\s+5000000 bytes, SHA-256 [0-9a-f]{64}/);
-        assert.equal(await text('#file-1 code'), createHash('sha256').update('the first file').digest('hex'));
+        assert.equal(
+          await text('#file-1 code'),
+          createHash('sha256').update('the first file').digest('hex'),
+        );
         await picture(page, BUILD, `${name}-files`);
       } finally {
         remove();
@@ -126,10 +158,23 @@ for (const name of browserNames) {
       await open('machine.py');
       await shows('#memory', /\d+\.\d GiB of \d+\.\d GiB/);
       await page.waitForFunction(() => document.querySelectorAll('#top tr').length === 8);
-      const samples = () => page.evaluate(() => new Promise((done) => document.serverConnection.addEventListener('sample', (e) => done(e.data), { once: true })));
+      const samples = () =>
+        page.evaluate(
+          () =>
+            new Promise((done) =>
+              document.serverConnection.addEventListener('sample', (e) => done(e.data), {
+                once: true,
+              }),
+            ),
+        );
       const sample = await samples();
       assert.ok(sample.cpu >= 0 && sample.cpu <= 1);
-      const drawn = await page.$eval('#memory-chart', (c) => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((b) => b));
+      const drawn = await page.$eval('#memory-chart', (c) =>
+        c
+          .getContext('2d')
+          .getImageData(0, 0, c.width, c.height)
+          .data.some((b) => b),
+      );
       assert.ok(drawn, 'the chart is empty');
       await picture(page, BUILD, `${name}-machine`);
     });
@@ -146,12 +191,16 @@ for (const name of browserNames) {
       await shows('#lines', /Hello <all>/);
       await picture(page, BUILD, `${name}-chat`);
       await other.bringToFront();
-      await other.waitForFunction(() => /Hello <all>/.test(document.querySelector('#lines').textContent));
+      await other.waitForFunction(() =>
+        /Hello <all>/.test(document.querySelector('#lines').textContent),
+      );
       await other.goto(`${server.url}/chat.py/elsewhere`);
       await other.waitForFunction(() => document.querySelector('#here').textContent === '1');
       assert.equal(await other.$eval('#lines', (element) => element.textContent), '');
       await other.goto(`${server.url}/chat.py`);
-      await other.waitForFunction(() => /Hello <all>/.test(document.querySelector('#lines').textContent));
+      await other.waitForFunction(() =>
+        /Hello <all>/.test(document.querySelector('#lines').textContent),
+      );
       await other.close();
       await page.bringToFront();
     });
@@ -166,15 +215,25 @@ for (const name of browserNames) {
       await shows('#state', /13 mines left/);
       await picture(page, BUILD, `${name}-mines`);
       // All mines are where no number contradicts them: open everything, and the game is lost or won, never stuck.
-      for (let i = 1; i <= 100; i++) await page.evaluate((n) => document.querySelector(`#board button:nth-child(${n})`).click(), i);
+      for (let i = 1; i <= 100; i++)
+        await page.evaluate(
+          (n) => document.querySelector(`#board button:nth-child(${n})`).click(),
+          i,
+        );
       await shows('#state', /You won|That was a mine/);
       await page.click('#new');
       await shows('#state', /14 mines left/);
     });
 
     test('chat.py: one process for all pages, and what one says all in its room hear', async () => {
-      const reads = (where, selector, pattern) => // also in a tab behind another one, which draws no frames
-        where.waitForFunction((s, p) => new RegExp(p).test(document.querySelector(s)?.textContent), { timeout: 20_000, polling: 50 }, selector, pattern.source);
+      const reads = (where, selector, pattern) =>
+        // also in a tab behind another one, which draws no frames
+        where.waitForFunction(
+          (s, p) => new RegExp(p).test(document.querySelector(s)?.textContent),
+          { timeout: 20_000, polling: 50 },
+          selector,
+          pattern.source,
+        );
       await page.goto(`${server.url}/chat/kitchen`);
       await reads(page, '#here', /^1$/);
       const other = await browser.newPage();
@@ -206,9 +265,21 @@ for (const name of browserNames) {
 
     test('board.py: what one draws the others see as it is drawn, and who comes later sees it too', async () => {
       const background = { timeout: 20_000, polling: 50 }; // a tab behind another one draws no frames
-      const people = (where, n) => where.waitForFunction((count) => document.querySelectorAll('#people li').length === count, background, n);
+      const people = (where, n) =>
+        where.waitForFunction(
+          (count) => document.querySelectorAll('#people li').length === count,
+          background,
+          n,
+        );
       const inked = (where, x, y) =>
-        where.waitForFunction((px, py) => document.querySelector('#board').getContext('2d').getImageData(px, py, 1, 1).data[3] > 0, background, x, y);
+        where.waitForFunction(
+          (px, py) =>
+            document.querySelector('#board').getContext('2d').getImageData(px, py, 1, 1).data[3] >
+            0,
+          background,
+          x,
+          y,
+        );
       await open('board.py');
       await people(page, 1);
       const other = await browser.newPage();
@@ -217,10 +288,18 @@ for (const name of browserNames) {
       await people(page, 2);
       /** The place on the screen of a point of the canvas. */
       const on = (where, x, y) =>
-        where.$eval('#board', (canvas, px, py) => {
-          const box = canvas.getBoundingClientRect();
-          return [box.x + 1 + (px * canvas.clientWidth) / canvas.width, box.y + 1 + (py * canvas.clientHeight) / canvas.height];
-        }, x, y);
+        where.$eval(
+          '#board',
+          (canvas, px, py) => {
+            const box = canvas.getBoundingClientRect();
+            return [
+              box.x + 1 + (px * canvas.clientWidth) / canvas.width,
+              box.y + 1 + (py * canvas.clientHeight) / canvas.height,
+            ];
+          },
+          x,
+          y,
+        );
       const drag = async (where, points, lift = true) => {
         await where.bringToFront();
         for (const [i, [x, y]] of points.entries()) {
@@ -229,27 +308,55 @@ for (const name of browserNames) {
         }
         if (lift) await where.mouse.up();
       };
-      await drag(other, [[100, 100], [400, 300], [400, 100]], false);
+      await drag(
+        other,
+        [
+          [100, 100],
+          [400, 300],
+          [400, 100],
+        ],
+        false,
+      );
       await inked(page, 400, 200); // the pen is still down
       await other.mouse.up();
-      await drag(page, [[600, 100], [600, 400], [800, 400]]);
+      await drag(page, [
+        [600, 100],
+        [600, 400],
+        [800, 400],
+      ]);
       await inked(other, 700, 400);
       const late = await browser.newPage();
       await late.goto(`${server.url}/board.py`);
-      for (const [x, y] of [[400, 200], [700, 400]]) await inked(late, x, y);
+      for (const [x, y] of [
+        [400, 200],
+        [700, 400],
+      ])
+        await inked(late, x, y);
       await people(late, 3);
       await picture(late, BUILD, `${name}-board`);
       await late.close();
       await other.bringToFront();
       await other.click('#clear');
-      await page.waitForFunction(() => document.querySelector('#board').getContext('2d').getImageData(700, 400, 1, 1).data[3] === 0, background);
+      await page.waitForFunction(
+        () =>
+          document.querySelector('#board').getContext('2d').getImageData(700, 400, 1, 1).data[3] ===
+          0,
+        background,
+      );
       await other.close();
       await people(page, 1);
     });
 
     test('the first page moves within a second, and hears the mouse', async () => {
       await open('');
-      const first = await page.evaluate(() => new Promise((done) => document.serverConnection.addEventListener('wave', () => done(performance.now()), { once: true })));
+      const first = await page.evaluate(
+        () =>
+          new Promise((done) =>
+            document.serverConnection.addEventListener('wave', () => done(performance.now()), {
+              once: true,
+            }),
+          ),
+      );
       assert.ok(first > 0);
       const canvas = await page.$('#wave');
       const box = await canvas.boundingBox();

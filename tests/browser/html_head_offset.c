@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Answers a line `STATUS OFFSET` of html_head_offset for each document on stdin (its length in four
  * bytes, little-endian, before it): for html-head.test.mjs, which asks real browsers whether that
  * is right. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The browser side in real browsers: how a page finds its session, what it can send, and what becomes of it when the page goes and comes back.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -34,7 +35,8 @@ for line in lines:
         end.write(b"answered %%s\\n" %% data)
 `;
 
-const page = (head) => `<!doctype html>\n<meta charset=utf-8>\n<title>page</title>\n${head}\n<p>page</p>\n`;
+const page = (head) =>
+  `<!doctype html>\n<meta charset=utf-8>\n<title>page</title>\n${head}\n<p>page</p>\n`;
 const LIFE = `<script>
   window.states = [];
   for (const type of ['open', 'suspend', 'resume', 'close'])
@@ -53,8 +55,16 @@ const GONE = `<meta name="httpsocket-session" content="abcdefghijklmnopqrstuvwx"
 const SITE = {
   'classic.py': { text: PROGRAM.replace('%s', page(CLASSIC)).replaceAll('%%', '%'), mode: 0o755 },
   'module.py': { text: PROGRAM.replace('%s', page(MODULE)).replaceAll('%%', '%'), mode: 0o755 },
-  'cached.py': { text: PROGRAM.replace('8\\n\\n', '8\\nCache-Control: private, max-age=600\\n\\n').replace('%s', page(CLASSIC)).replaceAll('%%', '%'), mode: 0o755 },
-  'gone.sh': { text: `#!/bin/sh\nprintf 'Content-Type: text/html\\nCache-Control: no-store\\n\\n'\ncat <<'END'\n${page(GONE)}\nEND\n`, mode: 0o755 },
+  'cached.py': {
+    text: PROGRAM.replace('8\\n\\n', '8\\nCache-Control: private, max-age=600\\n\\n')
+      .replace('%s', page(CLASSIC))
+      .replaceAll('%%', '%'),
+    mode: 0o755,
+  },
+  'gone.sh': {
+    text: `#!/bin/sh\nprintf 'Content-Type: text/html\\nCache-Control: no-store\\n\\n'\ncat <<'END'\n${page(GONE)}\nEND\n`,
+    mode: 0o755,
+  },
   'static.html': page('<script src="/.httpsocket/client.js"></script>' + LIFE),
   'other.html': page(''),
 };
@@ -74,7 +84,8 @@ for (const name of browserNames) {
       site?.remove();
     });
 
-    const connected = () => tab.waitForFunction(() => document.serverConnection?.readyState === 1, { timeout: 30_000 });
+    const connected = () =>
+      tab.waitForFunction(() => document.serverConnection?.readyState === 1, { timeout: 30_000 });
     const pid = () => tab.evaluate(() => document.serverConnection.call('pid'));
     async function open(file) {
       tab = await browser.newPage();
@@ -86,7 +97,9 @@ for (const name of browserNames) {
       await connected();
       const [meta, timing, id] = await tab.evaluate(() => [
         document.querySelector('meta[name="httpsocket-session"]').content,
-        performance.getEntriesByType('navigation')[0].serverTiming?.find((entry) => entry.name === 'session')?.description,
+        performance
+          .getEntriesByType('navigation')[0]
+          .serverTiming?.find((entry) => entry.name === 'session')?.description,
         document.serverConnection.sessionId,
       ]);
       assert.match(id, /^[\w-]{24}$/);
@@ -98,7 +111,9 @@ for (const name of browserNames) {
     test('connects with no script of its own touching it, as a module too', async () => {
       await open('module.py');
       await connected();
-      assert.ok(await tab.evaluate(() => document.serverConnection instanceof ServerConnectionOfModule));
+      assert.ok(
+        await tab.evaluate(() => document.serverConnection instanceof ServerConnectionOfModule),
+      );
       await tab.close();
     });
 
@@ -106,7 +121,10 @@ for (const name of browserNames) {
       await open('classic.py');
       const result = await tab.evaluate(async () => {
         const c = document.serverConnection;
-        const next = (type) => new Promise((resolve) => c.addEventListener(type, (event) => resolve(event.data), { once: true }));
+        const next = (type) =>
+          new Promise((resolve) =>
+            c.addEventListener(type, (event) => resolve(event.data), { once: true }),
+          );
         const echo = (data) => (c.send('echo', data), next('echo'));
         const bytes = Uint8Array.from({ length: 70_000 }, (_, i) => i);
         const back = new Uint8Array(await echo(bytes));
@@ -118,7 +136,8 @@ for (const name of browserNames) {
         return {
           json: await echo({ text: 'Børli 😀\u2028\n', list: [1, null, true] }),
           sameBytes: back.length === bytes.length && back.every((byte, i) => byte === bytes[i]),
-          sameAnswer: answer.length === bytes.length && answer.every((byte, i) => byte === bytes[i]),
+          sameAnswer:
+            answer.length === bytes.length && answer.every((byte, i) => byte === bytes[i]),
           parts,
           answered: await next('answered'),
           failure: await c.call('echo', 1n).catch((error) => error.code),
@@ -150,7 +169,9 @@ for (const name of browserNames) {
       await tab.goBack();
       await connected();
       const restored = await tab.evaluate(() => window.persisted === true);
-      t.diagnostic(restored ? 'the page came out of the back/forward cache' : 'the page was loaded again');
+      t.diagnostic(
+        restored ? 'the page came out of the back/forward cache' : 'the page was loaded again',
+      );
       assert.equal((await pid()) === before, restored);
       if (restored)
         assert.deepEqual(
@@ -160,7 +181,8 @@ for (const name of browserNames) {
       await tab.close();
     });
 
-    const navigation = (page) => page.evaluate(() => performance.getEntriesByType('navigation')[0].type);
+    const navigation = (page) =>
+      page.evaluate(() => performance.getEntriesByType('navigation')[0].type);
     function loadsOf(page) {
       const loads = [];
       page.on('framenavigated', (frame) => loads.push(frame.url()));
@@ -175,11 +197,16 @@ for (const name of browserNames) {
       await tab.evaluate(() => void window.open(location.href)); // with a copy of the sessionStorage
       const copy = await opened;
       const loads = loadsOf(copy);
-      await copy.waitForFunction(() => document.serverConnection?.readyState === 1, { timeout: 30_000 });
+      await copy.waitForFunction(() => document.serverConnection?.readyState === 1, {
+        timeout: 30_000,
+      });
       assert.notEqual(await copy.evaluate(() => document.serverConnection.call('pid')), first);
       assert.equal(await navigation(copy), 'reload');
       assert.ok(loads.length <= 2, `${loads.length} loads`);
-      assert.deepEqual(await copy.evaluate(() => [states.map(([type]) => type), sessionStorage.length]), [['open'], 0]);
+      assert.deepEqual(
+        await copy.evaluate(() => [states.map(([type]) => type), sessionStorage.length]),
+        [['open'], 0],
+      );
       assert.equal(await pid(), first, 'the first tab has its program still');
       assert.deepEqual(await tab.evaluate(() => states.map(([type]) => type)), ['open']);
       await copy.close();
@@ -196,7 +223,11 @@ for (const name of browserNames) {
       await tab.goto(`${server.url}/other.html`);
       const loads = loadsOf(tab);
       await tab.evaluate(() => history.back());
-      await tab.waitForFunction(() => performance.getEntriesByType('navigation')[0].type === 'reload' && window.states?.length > 0);
+      await tab.waitForFunction(
+        () =>
+          performance.getEntriesByType('navigation')[0].type === 'reload' &&
+          window.states?.length > 0,
+      );
       assert.deepEqual(await tab.evaluate(() => states), told);
       assert.ok(loads.length <= 2, `${loads.length} loads`);
       await tab.close();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the contract promises of sessions, in real browsers over a network that fails.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
@@ -41,7 +42,8 @@ for (const name of browserNames) {
     }
     const report = () => page.evaluate(() => server.call('report', null, { timeout: 60_000 }));
     const state = () => page.evaluate(() => ({ ...seen, readyState: server.readyState }));
-    const connected = () => page.waitForFunction(() => server.readyState === 1, { timeout: 60_000 });
+    const connected = () =>
+      page.waitForFunction(() => server.readyState === 1, { timeout: 60_000 });
 
     test(`loses, doubles and disorders nothing over ${CUTS} cuts at random moments, with the same process throughout`, async (t) => {
       const seed = Number(process.env.SEED ?? Date.now() % 2 ** 32);
@@ -56,7 +58,10 @@ for (const name of browserNames) {
         await sleep(rand() * 160);
         // Either now, or a little into the next connection's bytes.
         if (rand() < 0.7) proxy.cut();
-        else proxy.plan(() => ({ [rand() < 0.5 ? 'downAfter' : 'upAfter']: HANDSHAKE[name] + Math.floor(rand() * 2000) }));
+        else
+          proxy.plan(() => ({
+            [rand() < 0.5 ? 'downAfter' : 'upAfter']: HANDSHAKE[name] + Math.floor(rand() * 2000),
+          }));
         if (rand() < 0.2) proxy.plan(() => ({}));
       }
       proxy.plan(() => ({}));
@@ -67,10 +72,15 @@ for (const name of browserNames) {
       assert.deepEqual(program.faults, []);
       assert.equal(client.next, program.sent);
       assert.equal(program.received, client.sent);
-      assert.ok(client.sent > 1000 && program.sent > 1000, `${client.sent} and ${program.sent} events`);
+      assert.ok(
+        client.sent > 1000 && program.sent > 1000,
+        `${client.sent} and ${program.sent} events`,
+      );
       assert.equal(program.pid, pid);
       assert.ok(program.attaches.length > 50, `${program.attaches.length} attaches`);
-      t.diagnostic(`${proxy.cuts} cuts, ${program.attaches.length} connections, ${client.sent} and ${program.sent} events`);
+      t.diagnostic(
+        `${proxy.cuts} cuts, ${program.attaches.length} connections, ${client.sent} and ${program.sent} events`,
+      );
     });
 
     test('a cut before the first message leaves a session that works', async () => {
@@ -103,14 +113,21 @@ for (const name of browserNames) {
       proxy.refuse(false);
       await page.waitForFunction(() => seen.larges.length === 4, { timeout: 60_000 });
       assert.equal((await report()).pid, pid);
-      assert.deepEqual((await state()).larges, [[200_000, true], [100_000, true], [100_000, true], [100_000, true]]);
+      assert.deepEqual((await state()).larges, [
+        [200_000, true],
+        [100_000, true],
+        [100_000, true],
+        [100_000, true],
+      ]);
     });
 
     test('takes over from a connection that is still open but dead', async () => {
       const { pid } = await open();
       proxy.freeze();
       await page.evaluate(() => server.send('c', 0));
-      await page.waitForFunction(() => seen.states.some((s) => s.type === 'suspend'), { timeout: 30_000 });
+      await page.waitForFunction(() => seen.states.some((s) => s.type === 'suspend'), {
+        timeout: 30_000,
+      });
       await connected();
       const program = await report();
       assert.equal(program.pid, pid);
@@ -131,7 +148,10 @@ for (const name of browserNames) {
       proxy.plan(() => (planned-- > 0 ? { upAfter: 400_000 } : {}));
       proxy.cut();
       await connected();
-      assert.equal(await page.evaluate(() => server.call('length', 'y'.repeat(900_000), { timeout: 60_000 })), 900_000);
+      assert.equal(
+        await page.evaluate(() => server.call('length', 'y'.repeat(900_000), { timeout: 60_000 })),
+        900_000,
+      );
       assert.deepEqual((await report()).faults, []);
     });
 
@@ -143,7 +163,9 @@ for (const name of browserNames) {
       proxy.cut();
       await page.waitForFunction(() => server.readyState !== 1);
       proxy.refuse(false);
-      await page.waitForFunction(() => seen.states.some((s) => s.type === 'close'), { timeout: 60_000 });
+      await page.waitForFunction(() => seen.states.some((s) => s.type === 'close'), {
+        timeout: 60_000,
+      });
       const { next, states } = await state();
       assert.equal(next, 1);
       assert.deepEqual([states.at(-1).code, states.at(-1).reason], [1000, 'program-exit']);
@@ -174,7 +196,9 @@ for (const name of browserNames) {
       await page.goto(`${own.url}/counter.py`);
       await connected();
       const exited = own.stop('SIGTERM');
-      await page.waitForFunction(() => seen.states.some((s) => s.type === 'close'), { timeout: 30_000 });
+      await page.waitForFunction(() => seen.states.some((s) => s.type === 'close'), {
+        timeout: 30_000,
+      });
       const last = (await state()).states.at(-1);
       assert.equal(last.code, 1012);
       assert.match(last.reason, /^draining/);

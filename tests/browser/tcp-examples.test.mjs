@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The pages of examples/tcp in real browsers, against Debian's own servers. Leaves a picture of each under BUILD/screenshots.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -10,7 +11,10 @@ import { BUILD, REPO } from '../lib/server.mjs';
 
 /** The servers, started as a reader of the examples would: `urls` of the pages by name, and the terminal's `password`. */
 async function startExamples() {
-  const child = spawn(path.join(REPO, 'tools/tcp-examples'), ['--any-port'], { env: { ...process.env, HTTPSOCKET_BUILD: BUILD }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(path.join(REPO, 'tools/tcp-examples'), ['--any-port'], {
+    env: { ...process.env, HTTPSOCKET_BUILD: BUILD },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const log = [];
   readline.createInterface({ input: child.stderr }).on('line', (line) => log.push(line));
   const urls = {};
@@ -56,7 +60,12 @@ for (const name of browserNames) {
     // Not at animation frames: a page behind another has none.
     const PATIENT = { timeout: 30_000, polling: 50 };
     const shows = (page, selector, pattern) =>
-      page.waitForFunction((s, p) => new RegExp(p).test(document.querySelector(s)?.textContent), PATIENT, selector, pattern.source);
+      page.waitForFunction(
+        (s, p) => new RegExp(p).test(document.querySelector(s)?.textContent),
+        PATIENT,
+        selector,
+        pattern.source,
+      );
     /** Types into a field of a form and sends the form, with that page in front. */
     async function fill(page, form, field, text) {
       await page.bringToFront();
@@ -93,7 +102,10 @@ for (const name of browserNames) {
       await shows(page, '#link', /3 letters, over TLS/);
       await page.click('#list li:nth-child(3) button');
       await shows(page, '#letter', /the program that made them\.\s+What do you think\?/);
-      assert.match(await page.$eval('#list', (list) => list.textContent), /Welcome.*postmaster.*Re: A proposal.*Ada.*Frode Børli/s);
+      assert.match(
+        await page.$eval('#list', (list) => list.textContent),
+        /Welcome.*postmaster.*Re: A proposal.*Ada.*Frode Børli/s,
+      );
       await picture(page, BUILD, `${name}-tcp-imap`);
     });
 
@@ -103,7 +115,9 @@ for (const name of browserNames) {
         page.waitForFunction(
           (p) => {
             const { active } = terminal.buffer;
-            const lines = Array.from({ length: active.length }, (_, i) => active.getLine(i).translateToString(true));
+            const lines = Array.from({ length: active.length }, (_, i) =>
+              active.getLine(i).translateToString(true),
+            );
             return new RegExp(p).test(lines.join('\n'));
           },
           PATIENT,

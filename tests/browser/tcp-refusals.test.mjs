@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What script access refuses reaches a page as the token of its TCPConnection: by DNS, by the page's own program, by the target. All tokens are in
 // tests/scenario/gateway-refusals.test.mjs; here stands what a browser makes of them.
 import assert from 'node:assert/strict';
@@ -25,7 +26,11 @@ for (const name of browserNames) {
     let browser, zones, proxy, server, target, site;
 
     before(async () => {
-      site = makeRoot({ 'page.html': HEAD, closed: program('{"allow":false,"retryAfter":7}'), open: program('{"allow":true}') });
+      site = makeRoot({
+        'page.html': HEAD,
+        closed: program('{"allow":false,"retryAfter":7}'),
+        open: program('{"allow":true}'),
+      });
       target = await startTarget(echo);
       proxy = await Proxy.start(0);
       const origin = `http://a.test:${proxy.port}`;
@@ -39,7 +44,14 @@ for (const name of browserNames) {
         'victim.test': { records: open.replace(HERE, '127.0.0.9') },
         '0.0.127.in-addr.arpa': { records: '2 PTR b.test.\n2 PTR port.test.' },
       });
-      const dns = ['--dns', `127.0.0.1:${zones.relay.port}`, '--dns-anchor', 'none', '--private', '127.0.0.0/8'];
+      const dns = [
+        '--dns',
+        `127.0.0.1:${zones.relay.port}`,
+        '--dns-anchor',
+        'none',
+        '--private',
+        '127.0.0.0/8',
+      ];
       server = await startServer({ root: site.root, args: ['--origin', origin, ...dns] });
       proxy.to(server.port);
       browser = await launch(name, undefined, { hosts: ['a.test'] });
@@ -56,7 +68,8 @@ for (const name of browserNames) {
     async function on(path, run) {
       const page = await browser.newPage();
       await page.goto(`http://a.test:${proxy.port}/${path}`);
-      const ask = (host, port = target.port, options = {}) => page.evaluate((h, p, o) => ask(h, p, o), host, port, options);
+      const ask = (host, port = target.port, options = {}) =>
+        page.evaluate((h, p, o) => ask(h, p, o), host, port, options);
       await run(ask, page).finally(() => page.close());
     }
 
@@ -71,7 +84,9 @@ for (const name of browserNames) {
           'victim.test': 'addr-no-consent 60',
           'a.test': 'self-port-closed 60',
         };
-        const told = await Promise.all(Object.keys(expected).map(async (host) => [host, await ask(host)]));
+        const told = await Promise.all(
+          Object.keys(expected).map(async (host) => [host, await ask(host)]),
+        );
         assert.deepEqual(Object.fromEntries(told), expected);
       }));
 
@@ -91,14 +106,21 @@ for (const name of browserNames) {
         const before = server.log.length;
         assert.match(await ask('none.test'), /^no-record \d+$/); // since the test above
         assert.equal(await ask('b.test'), HERE);
-        assert.deepEqual(server.log.slice(before).filter((line) => /tcp\.closed.*none\.test/.test(line)), []);
+        assert.deepEqual(
+          server.log.slice(before).filter((line) => /tcp\.closed.*none\.test/.test(line)),
+          [],
+        );
       }));
 
     test('a program that refuses is script-denied; the time is for the whole origin, and for that target alone', async () => {
       await on('closed', async (ask) => assert.match(await ask('b.test'), /^script-denied \d+$/));
-      await on('page.html', async (ask) => assert.match(await ask('b.test'), /^script-denied \d+$/));
+      await on('page.html', async (ask) =>
+        assert.match(await ask('b.test'), /^script-denied \d+$/),
+      );
       const other = await startTarget(echo);
-      await on('open', async (ask) => assert.equal(await ask('b.test', other.port), HERE)).finally(() => other.stop());
+      await on('open', async (ask) => assert.equal(await ask('b.test', other.port), HERE)).finally(
+        () => other.stop(),
+      );
     });
   });
 }

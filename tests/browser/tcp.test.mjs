@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // TCPConnection in real browsers: bytes over a network that fails, backpressure, both interfaces, refusals.
 //
 // HTTPSOCKET_TCP_MIB=1024 HTTPSOCKET_TCP_CUTS=100 makes the two transfers as large as that.
@@ -22,8 +23,14 @@ const PATIENCE = { timeout: 60_000 + (SIZE / MIB) * 3000 };
 /** Bytes in memory of a process and all that it has started. */
 function memoryOf(pid) {
   try {
-    const children = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(/\s+/).filter(Boolean);
-    const own = Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
+    const children = fs
+      .readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+      .trim()
+      .split(/\s+/)
+      .filter(Boolean);
+    const own =
+      Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) *
+      1024;
     return children.reduce((sum, child) => sum + memoryOf(child), own);
   } catch {
     return 0; // it has just ended
@@ -39,7 +46,11 @@ for (const name of browserNames) {
       browser = await launch(name);
       // What the sanitizer keeps of freed memory is not the server's.
       const env = { ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ''}:quarantine_size_mb=4` };
-      server = await startServer({ root: SITE, args: ['--self-ports', String(target.port), '--ping-interval', '1s'], env });
+      server = await startServer({
+        root: SITE,
+        args: ['--self-ports', String(target.port), '--ping-interval', '1s'],
+        env,
+      });
     });
     after(async () => {
       await browser?.close();
@@ -63,20 +74,31 @@ for (const name of browserNames) {
       const seed = Number(process.env.SEED ?? Date.now() % 2 ** 32);
       t.diagnostic(`SEED=${seed}`);
       const rand = random(seed);
-      proxy.plan(() => (proxy.cuts < CUTS ? { [`${direction}After`]: HANDSHAKE + Math.floor(rand() * 1.6 * (SIZE / CUTS)) } : {}));
+      proxy.plan(() =>
+        proxy.cuts < CUTS
+          ? { [`${direction}After`]: HANDSHAKE + Math.floor(rand() * 1.6 * (SIZE / CUTS)) }
+          : {},
+      );
       await page.evaluate(() => void (window.progress = 0));
       const most = { browser: [0, 0], server: [0, 0] };
       const watch = setInterval(async () => {
         const half = (await page.evaluate(() => window.progress).catch(() => 0)) < SIZE / 2 ? 0 : 1;
-        for (const [who, pid] of [['browser', browser.process().pid], ['server', server.pid]])
+        for (const [who, pid] of [
+          ['browser', browser.process().pid],
+          ['server', server.pid],
+        ])
           most[who][half] = Math.max(most[who][half], memoryOf(pid));
       }, 100);
       const begun = performance.now();
       const result = await transfer().finally(() => clearInterval(watch));
       const seconds = (performance.now() - begun) / 1000;
-      const [pageGrew, serverGrew] = [most.browser, most.server].map(([first, second]) => Math.round((second - first) / MIB));
-      t.diagnostic(`${SIZE / MIB} MiB, ${proxy.cuts} cuts, ${seconds.toFixed(1)} s; most memory in the second half against the first: browser +${pageGrew} MiB, ` +
-        `server +${serverGrew} MiB (server at most ${Math.round(Math.max(...most.server) / MIB)} MiB)`);
+      const [pageGrew, serverGrew] = [most.browser, most.server].map(([first, second]) =>
+        Math.round((second - first) / MIB),
+      );
+      t.diagnostic(
+        `${SIZE / MIB} MiB, ${proxy.cuts} cuts, ${seconds.toFixed(1)} s; most memory in the second half against the first: browser +${pageGrew} MiB, ` +
+          `server +${serverGrew} MiB (server at most ${Math.round(Math.max(...most.server) / MIB)} MiB)`,
+      );
       assert.equal(proxy.cuts, CUTS);
       assert.ok(serverGrew < 32, `the server grew by ${serverGrew} MiB`);
       assert.ok(pageGrew < 128, `the browser grew by ${pageGrew} MiB`);
@@ -85,14 +107,18 @@ for (const name of browserNames) {
 
     test('a download over cuts at random bytes has the right checksum', PATIENCE, async (t) => {
       await open();
-      const got = await underCuts(t, 'down', () => page.evaluate((port, bytes) => download(port, bytes, { byob: true }), target.port, SIZE));
+      const got = await underCuts(t, 'down', () =>
+        page.evaluate((port, bytes) => download(port, bytes, { byob: true }), target.port, SIZE),
+      );
       assert.equal(got, target.sent.text);
       assert.equal(target.sent.bytes, SIZE);
     });
 
     test('an upload over cuts at random bytes has the right checksum', PATIENCE, async (t) => {
       await open();
-      const { answer, sent } = await underCuts(t, 'up', () => page.evaluate((port, bytes) => upload(port, bytes), target.port, SIZE));
+      const { answer, sent } = await underCuts(t, 'up', () =>
+        page.evaluate((port, bytes) => upload(port, bytes), target.port, SIZE),
+      );
       assert.equal(answer, sent);
       assert.match(sent, new RegExp(`^${SIZE} `));
     });
@@ -103,13 +129,22 @@ for (const name of browserNames) {
         const t = tcp(port);
         const { remoteAddress, remotePort, localAddress, localPort } = await t.opened;
         t.disconnect();
-        return { remoteAddress, remotePort, localAddress, localPort, state: [t.network, t.peer, t.port] };
+        return {
+          remoteAddress,
+          remotePort,
+          localAddress,
+          localPort,
+          state: [t.network, t.peer, t.port],
+        };
       }, target.port);
       assert.equal(info.remotePort, target.port);
       assert.match(info.remoteAddress, /^(127\.0\.0\.1|::1)$/);
       assert.ok(info.localPort > 0 && info.localAddress);
       assert.deepEqual(info.state, ['tcp', info.remoteAddress, target.port]);
-      assert.equal(await page.evaluate((port) => download(port, 1_000_000), target.port), target.sent.text);
+      assert.equal(
+        await page.evaluate((port) => download(port, 1_000_000), target.port),
+        target.sent.text,
+      );
     });
 
     test('a reader that stalls stops the target; events and other streams go on, and it gets all in the end', async () => {
@@ -150,8 +185,14 @@ for (const name of browserNames) {
         let written = 0;
         const stuck = Symbol('stuck');
         for (;;) {
-          const writing = writer.write(new Uint8Array(1_000_000)).then(() => {}, () => {});
-          const how = await Promise.race([writing, new Promise((resolve) => setTimeout(resolve, 1500, stuck))]);
+          const writing = writer.write(new Uint8Array(1_000_000)).then(
+            () => {},
+            () => {},
+          );
+          const how = await Promise.race([
+            writing,
+            new Promise((resolve) => setTimeout(resolve, 1500, stuck)),
+          ]);
           if (how === stuck) break;
           written += 1_000_000;
         }
@@ -214,11 +255,15 @@ for (const name of browserNames) {
 
     test('a refusal comes as its token; who was refused stays away, in all tabs and after a reload', async () => {
       await open();
-      const asked = () => server.log.filter((line) => /tcp\.closed.*self-port-closed/.test(line)).length;
+      const asked = () =>
+        server.log.filter((line) => /tcp\.closed.*self-port-closed/.test(line)).length;
       const before = asked();
       const refused = () => page.evaluate(() => refusal(tcp(9)));
       const first = await refused();
-      assert.deepEqual([first.name, first.code, first.retryAfter], ['NetworkError', 'self-port-closed', 60]);
+      assert.deepEqual(
+        [first.name, first.code, first.retryAfter],
+        ['NetworkError', 'self-port-closed', 60],
+      );
       await page.reload();
       const second = await refused();
       assert.equal(second.code, 'self-port-closed');
@@ -230,10 +275,22 @@ for (const name of browserNames) {
       await server.logged(/tcp\.closed.*self-port-closed/);
       assert.equal(asked() - before, 1, 'it was asked once');
       const codes = await page.evaluate(async () => {
-        const targets = [['127.0.0.1', 7], ['printer.local', 7], ['localhost', 25], ['no_name', 7]];
-        return Promise.all(targets.map(async ([host, port]) => (await refusal(new TCPConnection(host, port))).code));
+        const targets = [
+          ['127.0.0.1', 7],
+          ['printer.local', 7],
+          ['localhost', 25],
+          ['no_name', 7],
+        ];
+        return Promise.all(
+          targets.map(async ([host, port]) => (await refusal(new TCPConnection(host, port))).code),
+        );
       });
-      assert.deepEqual(codes, ['target-ip-literal', 'target-special-name', 'port-blocked', 'target-syntax']);
+      assert.deepEqual(codes, [
+        'target-ip-literal',
+        'target-special-name',
+        'port-blocked',
+        'target-syntax',
+      ]);
     });
 
     test('nobody listens at the target: target-refused, and when to try again', async () => {
@@ -278,7 +335,11 @@ for (const name of browserNames) {
       await page.evaluate((port) => tcp(port).opened.then(() => {}), target.port);
       await until(() => target.sockets.size === 1);
       await page.close();
-      await until(() => target.sockets.size === 0, () => `${target.sockets.size} connections are left`, 30_000);
+      await until(
+        () => target.sockets.size === 0,
+        () => `${target.sockets.size} connections are left`,
+        30_000,
+      );
     });
   });
 }

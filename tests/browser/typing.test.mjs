@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A field that its program changes on every key, over a slow line: nothing that was typed is lost, and the caret stays where it is.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
@@ -36,7 +37,8 @@ for (const name of browserNames) {
       await page.focus('[name=field]');
       await page.evaluate(() => {
         const field = document.activeElement;
-        const state = () => `${field.value.toLowerCase()}|${field.selectionStart}-${field.selectionEnd}|${document.activeElement === field}`;
+        const state = () =>
+          `${field.value.toLowerCase()}|${field.selectionStart}-${field.selectionEnd}|${document.activeElement === field}`;
         window.watched = { frames: 0, moves: [], sent: 0, composition: [] };
         let rest = state();
         document.addEventListener('keydown', () => (rest = null));
@@ -46,7 +48,10 @@ for (const name of browserNames) {
           if (rest !== null) rest = state(); // typed without a key, as 😀 is
         });
         for (const type of ['compositionstart', 'compositionend'])
-          document.addEventListener(type, (event) => (window.watched.composition.push([type, event.data]), (rest = null)));
+          document.addEventListener(
+            type,
+            (event) => (window.watched.composition.push([type, event.data]), (rest = null)),
+          );
         const look = () => {
           window.watched.frames++;
           if (rest !== null && state() !== rest) window.watched.moves.push([rest, state()]);
@@ -55,11 +60,19 @@ for (const name of browserNames) {
         look();
       });
     }
-    const state = () => page.evaluate(() => [document.activeElement.value, document.activeElement.selectionStart]);
-    const answered = () => page.waitForFunction(() => Number(document.querySelector('output').textContent) === window.watched.sent);
+    const state = () =>
+      page.evaluate(() => [document.activeElement.value, document.activeElement.selectionStart]);
+    const answered = () =>
+      page.waitForFunction(
+        () => Number(document.querySelector('output').textContent) === window.watched.sent,
+      );
     const watched = () => page.evaluate(() => window.watched);
 
-    for (const [todo, made] of Object.entries({ html: (text) => text, shout: (text) => text, upper: (text) => text.toUpperCase() }))
+    for (const [todo, made] of Object.entries({
+      html: (text) => text,
+      shout: (text) => text,
+      upper: (text) => text.toUpperCase(),
+    }))
       test(`at ${1000 / KEY_MS} keys a second, also in the middle, no character is lost and no caret moved (${todo})`, async () => {
         await open(todo);
         await page.keyboard.type(TEXT, { delay: KEY_MS });
@@ -75,7 +88,10 @@ for (const name of browserNames) {
         assert.ok(frames > 50);
       });
 
-    for (const [todo, made] of Object.entries({ html: (text) => text, upper: (text) => text.toUpperCase() }))
+    for (const [todo, made] of Object.entries({
+      html: (text) => text,
+      upper: (text) => text.toUpperCase(),
+    }))
       test(`a composition goes on while the program answers, and nothing of it is lost (${todo})`, async (t) => {
         await open(todo);
         const method = await inputMethod(browser, page);
@@ -94,7 +110,10 @@ for (const name of browserNames) {
         await answered();
         assert.deepEqual(await state(), [made('ab日本語c'), 6]);
         const ended = await watched();
-        assert.deepEqual(ended.composition, [['compositionstart', ''], ['compositionend', '日本語']]);
+        assert.deepEqual(ended.composition, [
+          ['compositionstart', ''],
+          ['compositionend', '日本語'],
+        ]);
         assert.deepEqual(ended.moves, []);
       });
 

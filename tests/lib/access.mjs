@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // access.mjs - a server of another origin's pages, whose record stands in a zone on loopback.
 import http from 'node:http';
 import { once } from 'node:events';
@@ -15,11 +16,18 @@ export async function startZones(zones) {
 
 /** httpsocketd for `http://NAME:8000`, for each of `names`; it asks `dns` (a port) and validates nothing. `stop()` sees that it has ended well. */
 export async function startGuarded({ names, dns, root, args = [], ...more }) {
-  const own = [...names.flatMap((name) => ['--origin', `http://${name}:8000`]), '--dns', `127.0.0.1:${dns}`, '--dns-anchor', 'none'];
+  const own = [
+    ...names.flatMap((name) => ['--origin', `http://${name}:8000`]),
+    '--dns',
+    `127.0.0.1:${dns}`,
+    '--dns-anchor',
+    'none',
+  ];
   const server = await startServer({ root, args: [...own, ...args], ...more });
   const stop = async () => {
     const { code, signal } = await server.stop();
-    if (code !== 0) throw new Error(`it ended with ${code ?? signal}:\n${server.log.slice(-40).join('\n')}`);
+    if (code !== 0)
+      throw new Error(`it ended with ${code ?? signal}:\n${server.log.slice(-40).join('\n')}`);
   };
   return { ...server, stop };
 }
@@ -35,7 +43,11 @@ const newKey = () => `key-number-${String(++keys).padStart(16, '0')}`;
  * A WebSocket handshake as a browser makes it. Resolves with {status, headers, body} if it is answered by HTTP, else with {status: 101, headers, socket,
  * close}: `close` resolves with {code, reason} once the server has closed, `text` with the first text message.
  */
-export async function knock(server, path, { name = 'b.test', origin = PAGE, session = true, key = newKey(), id, from, headers = {} } = {}) {
+export async function knock(
+  server,
+  path,
+  { name = 'b.test', origin = PAGE, session = true, key = newKey(), id, from, headers = {} } = {},
+) {
   const offered = ['httpsocket.v1', `key.${key}`, ...(id ? [`session.${id}`] : [])];
   const request = http.request(at(server, path), {
     agent: false,
@@ -59,7 +71,11 @@ async function answered(request) {
   const [response] = await once(request, 'response');
   const parts = [];
   for await (const part of response) parts.push(part);
-  return { status: response.statusCode, headers: response.headers, body: Buffer.concat(parts).toString() };
+  return {
+    status: response.statusCode,
+    headers: response.headers,
+    body: Buffer.concat(parts).toString(),
+  };
 }
 
 async function upgraded(request) {
@@ -70,7 +86,15 @@ async function upgraded(request) {
     headers: response.headers,
     socket,
     text: frames.find(1).then((frame) => frame?.payload.toString()),
-    close: frames.find(8).then((frame) => frame && { code: frame.payload.readUInt16BE(0), reason: frame.payload.subarray(2).toString() }),
+    close: frames
+      .find(8)
+      .then(
+        (frame) =>
+          frame && {
+            code: frame.payload.readUInt16BE(0),
+            reason: frame.payload.subarray(2).toString(),
+          },
+      ),
     drop: () => socket.destroy(),
   };
 }
@@ -112,5 +136,10 @@ function readFrames(socket, head) {
 export async function metrics(admin) {
   const response = await fetch(`http://127.0.0.1:${admin}/metrics`);
   const lines = (await response.text()).split('\n').filter((line) => line && !line.startsWith('#'));
-  return Object.fromEntries(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]));
+  return Object.fromEntries(
+    lines.map((line) => [
+      line.slice(0, line.lastIndexOf(' ')),
+      Number(line.slice(line.lastIndexOf(' ') + 1)),
+    ]),
+  );
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // browsers.mjs - Debian's Chromium and Firefox, headless, driven by puppeteer-core.
 import fs from 'node:fs';
 import os from 'node:os';
@@ -9,14 +10,29 @@ const find = (...candidates) => candidates.find((file) => fs.existsSync(file));
 const kinds = {
   chromium: {
     browser: 'chrome',
-    executablePath: find('/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'),
+    executablePath: find(
+      '/usr/bin/chromium',
+      '/usr/bin/chromium-browser',
+      '/usr/bin/google-chrome',
+    ),
     // Without these Chromium asks for hosts of its maker at every start.
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
   },
   firefox: {
     browser: 'firefox',
     executablePath: find('/usr/bin/firefox-esr', '/usr/bin/firefox'),
-    extraPrefsFirefox: { 'network.captive-portal-service.enabled': false, 'network.connectivity-service.enabled': false },
+    extraPrefsFirefox: {
+      'network.captive-portal-service.enabled': false,
+      'network.connectivity-service.enabled': false,
+    },
   },
 };
 
@@ -24,21 +40,41 @@ export const browserNames = Object.keys(kinds);
 
 /** What makes a browser take these names for this machine, without any name server. */
 const onLoopback = {
-  chromium: ({ args }, hosts) => ({ args: [...args, `--host-resolver-rules=${hosts.map((host) => `MAP ${host} 127.0.0.1`).join(', ')}`] }),
-  firefox: ({ extraPrefsFirefox }, hosts) => ({ extraPrefsFirefox: { ...extraPrefsFirefox, 'network.dns.localDomains': hosts.join(',') } }),
+  chromium: ({ args }, hosts) => ({
+    args: [
+      ...args,
+      `--host-resolver-rules=${hosts.map((host) => `MAP ${host} 127.0.0.1`).join(', ')}`,
+    ],
+  }),
+  firefox: ({ extraPrefsFirefox }, hosts) => ({
+    extraPrefsFirefox: { ...extraPrefsFirefox, 'network.dns.localDomains': hosts.join(',') },
+  }),
 };
 
 /**
  * A browser of its own profile, for which `hosts` are names of this machine; `close()` it. The size of its pages is given here and not by
  * page.setViewport(), which puppeteer can't do with the older ones of Debian's Firefox. `privileged` is for tests/lib/input-method.mjs.
  */
-export async function launch(name, viewport = { width: 1000, height: 900 }, { hosts = [], privileged = false } = {}) {
+export async function launch(
+  name,
+  viewport = { width: 1000, height: 900 },
+  { hosts = [], privileged = false } = {},
+) {
   const kind = kinds[name];
   if (!kind.executablePath) throw new Error(`${name} is not installed`);
   const profile = fs.mkdtempSync(path.join(os.tmpdir(), `httpsocket-${name}-`));
-  const own = { headless: true, defaultViewport: viewport, userDataDir: profile, protocolTimeout: 300_000 };
+  const own = {
+    headless: true,
+    defaultViewport: viewport,
+    userDataDir: profile,
+    protocolTimeout: 300_000,
+  };
   if (privileged && name === 'firefox') own.args = ['--remote-allow-system-access'];
-  const browser = await puppeteer.launch({ ...kind, ...(hosts.length && onLoopback[name](kind, hosts)), ...own });
+  const browser = await puppeteer.launch({
+    ...kind,
+    ...(hosts.length && onLoopback[name](kind, hosts)),
+    ...own,
+  });
   const close = browser.close.bind(browser);
   browser.close = async () => {
     await close();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // checksum.mjs - a TCP server that sends bytes without end or takes them, and knows what they were.
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -56,9 +57,10 @@ export async function startChecksums() {
       socket.off('data', begin).pause();
       const [word, argument] = head.toString('latin1', 0, end).split(' ');
       const rest = head.subarray(end + 1);
-      if (word === 'down') Readable.from(blocks(Number(argument), (self.sent = new Sums()))).pipe(socket.resume());
+      if (word === 'down')
+        Readable.from(blocks(Number(argument), (self.sent = new Sums()))).pipe(socket.resume());
       else if (word === 'up') take(socket, rest);
-      else if (word === 'echo') socket.write(rest), socket.pipe(socket);
+      else if (word === 'echo') (socket.write(rest), socket.pipe(socket));
       else if (word === 'drop') socket.resetAndDestroy();
     };
     socket.on('data', begin);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // conversation.mjs - what several tests say to a program in the same words.
 import assert from 'node:assert/strict';
 import { openPage } from './session-client.mjs';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dns.mjs - name servers for tests, on loopback: knot with signed and unsigned zones, and a relay that sees every question.
 import { execFileSync, spawn } from 'node:child_process';
 import dgram from 'node:dgram';
@@ -15,7 +16,9 @@ async function freePort() {
     await once(tcp, 'listening');
     const { port } = tcp.address();
     const udp = dgram.createSocket('udp4');
-    const free = await new Promise((resolve) => udp.once('error', () => resolve(false)).bind(port, '127.0.0.1', () => resolve(true)));
+    const free = await new Promise((resolve) =>
+      udp.once('error', () => resolve(false)).bind(port, '127.0.0.1', () => resolve(true)),
+    );
     udp.close();
     tcp.close();
     await once(tcp, 'close');
@@ -23,12 +26,17 @@ async function freePort() {
   }
 }
 
-const head = (zone, serial = 1) => `$ORIGIN ${zone}.\n$TTL 60\n@ SOA ns x ${serial} 60 60 60 60\n@ NS ns\nns A 127.0.0.1\n`;
+const head = (zone, serial = 1) =>
+  `$ORIGIN ${zone}.\n$TTL 60\n@ SOA ns x ${serial} 60 60 60 60\n@ NS ns\nns A 127.0.0.1\n`;
 
 function writeConfig(dir, port, zones) {
-  const rows = Object.entries(zones).map(([zone, { signed }]) =>
-    `  - domain: ${zone}\n    file: ${zone}.zone\n${signed ? '    dnssec-signing: on\n    dnssec-policy: one\n' : ''}`);
-  fs.writeFileSync(path.join(dir, 'knot.conf'), `server:
+  const rows = Object.entries(zones).map(
+    ([zone, { signed }]) =>
+      `  - domain: ${zone}\n    file: ${zone}.zone\n${signed ? '    dnssec-signing: on\n    dnssec-policy: one\n' : ''}`,
+  );
+  fs.writeFileSync(
+    path.join(dir, 'knot.conf'),
+    `server:
     rundir: "${dir}/run"
     listen: 127.0.0.1@${port}
 log:
@@ -47,7 +55,8 @@ template:
     zonefile-sync: -1
     journal-content: none
 zone:
-${rows.join('')}`);
+${rows.join('')}`,
+  );
 }
 
 /**
@@ -74,7 +83,10 @@ export async function startKnot(zones) {
     exited.then(() => reject(new Error(`knotd ended:\n${log.join('\n')}`)));
   });
   let serial = 1;
-  const knotc = (...args) => execFileSync('/usr/sbin/knotc', ['-b', '-s', path.join(dir, 'run/knot.sock'), ...args], { encoding: 'utf8' });
+  const knotc = (...args) =>
+    execFileSync('/usr/sbin/knotc', ['-b', '-s', path.join(dir, 'run/knot.sock'), ...args], {
+      encoding: 'utf8',
+    });
   return {
     port,
     dir,
@@ -84,12 +96,21 @@ export async function startKnot(zones) {
     },
     anchors(names, change = (ds) => ds) {
       const file = path.join(dir, `anchor-${names.join('-')}-${fs.readdirSync(dir).length}`);
-      const lines = names.map((zone) => execFileSync('/usr/sbin/keymgr', ['-c', conf, zone, 'ds'], { encoding: 'utf8' }).split('\n')[0]);
+      const lines = names.map(
+        (zone) =>
+          execFileSync('/usr/sbin/keymgr', ['-c', conf, zone, 'ds'], { encoding: 'utf8' }).split(
+            '\n',
+          )[0],
+      );
       fs.writeFileSync(file, change(lines.join('\n')) + '\n');
       return file;
     },
     dump(zone) {
-      const text = execFileSync('/usr/sbin/knotc', ['-s', path.join(dir, 'run/knot.sock'), 'zone-read', zone], { encoding: 'utf8' });
+      const text = execFileSync(
+        '/usr/sbin/knotc',
+        ['-s', path.join(dir, 'run/knot.sock'), 'zone-read', zone],
+        { encoding: 'utf8' },
+      );
       return text.replace(/^\[[^\]]*\] /gm, '');
     },
     async stop() {
@@ -100,12 +121,23 @@ export async function startKnot(zones) {
   };
 }
 
-const TYPES = { 1: 'A', 2: 'NS', 5: 'CNAME', 6: 'SOA', 12: 'PTR', 16: 'TXT', 28: 'AAAA', 43: 'DS', 48: 'DNSKEY' };
+const TYPES = {
+  1: 'A',
+  2: 'NS',
+  5: 'CNAME',
+  6: 'SOA',
+  12: 'PTR',
+  16: 'TXT',
+  28: 'AAAA',
+  43: 'DS',
+  48: 'DNSKEY',
+};
 
 function questionOf(message) {
   const labels = [];
   let at = 12;
-  for (; message[at]; at += message[at] + 1) labels.push(message.toString('latin1', at + 1, at + 1 + message[at]));
+  for (; message[at]; at += message[at] + 1)
+    labels.push(message.toString('latin1', at + 1, at + 1 + message[at]));
   const type = message.readUInt16BE(at + 1);
   return `${TYPES[type] ?? type} ${labels.join('.').toLowerCase()}`;
 }
@@ -140,7 +172,11 @@ export async function startRelay(upstream, { drop = () => false } = {}) {
       server?.write(data);
     });
     server?.pipe(client);
-    for (const [one, other] of [[client, server], [server, client]]) one?.on('close', () => other?.destroy()).on('error', () => {});
+    for (const [one, other] of [
+      [client, server],
+      [server, client],
+    ])
+      one?.on('close', () => other?.destroy()).on('error', () => {});
   });
   udp.bind(port, '127.0.0.1');
   tcp.listen(port, '127.0.0.1');
@@ -151,7 +187,9 @@ export async function startRelay(upstream, { drop = () => false } = {}) {
     /** What has been asked since the last call: each question with how often, validation's own left out (10: NULL, RFC 8145). */
     take() {
       const counts = {};
-      for (const { question } of questions.splice(0)) if (!/^(DS|DNSKEY|NS|SOA|10) /.test(question)) counts[question] = (counts[question] ?? 0) + 1;
+      for (const { question } of questions.splice(0))
+        if (!/^(DS|DNSKEY|NS|SOA|10) /.test(question))
+          counts[question] = (counts[question] ?? 0) + 1;
       return counts;
     },
     async stop() {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // gateway.mjs - a server of `http://a.test:8000` and targets on loopback, with the DNS that speaks for them.
 import { once } from 'node:events';
 import net from 'node:net';
@@ -10,7 +11,8 @@ import { Streams } from './streams.mjs';
 export const PAGE = 'http://a.test:8000';
 export const ALLOW = `"v=sa1; allow=${PAGE}; port=*"`;
 // The gateway's own addresses are refused; those are not its own.
-export const HERE = '127.0.0.2', THERE = '127.0.0.3';
+export const HERE = '127.0.0.2',
+  THERE = '127.0.0.3';
 
 /** Zones of a target at HERE that allows everything, of which tests may want others in addition. */
 export const zonesOf = (more = {}) => ({
@@ -20,7 +22,10 @@ export const zonesOf = (more = {}) => ({
 });
 
 /** A TCP server on `host`; `connections` are the sockets so far. `serve` gets each. */
-export async function startTarget(serve = () => {}, { host = HERE, port = 0, createServer = net.createServer, ...options } = {}) {
+export async function startTarget(
+  serve = () => {},
+  { host = HERE, port = 0, createServer = net.createServer, ...options } = {},
+) {
   const connections = [];
   const server = createServer({ allowHalfOpen: true, ...options }, (socket) => {
     connections.push(socket);
@@ -34,7 +39,8 @@ export async function startTarget(serve = () => {}, { host = HERE, port = 0, cre
     connections,
     server,
     async next() {
-      while (connections.length === 0) await once(server, createServer === net.createServer ? 'connection' : 'secureConnection');
+      while (connections.length === 0)
+        await once(server, createServer === net.createServer ? 'connection' : 'secureConnection');
       return connections.shift();
     },
     async stop() {
@@ -51,7 +57,12 @@ export const echo = (socket) => socket.pipe(socket);
 export async function startGateway({ zones = zonesOf(), root, args = [], ...more }) {
   const dns = await startZones(zones);
   const server = await startGuarded({
-    names: ['a.test'], dns: dns.relay.port, root, args: ['--private', '127.0.0.0/8', '--admin', '127.0.0.1:0', ...args], ...more });
+    names: ['a.test'],
+    dns: dns.relay.port,
+    root,
+    args: ['--private', '127.0.0.0/8', '--admin', '127.0.0.1:0', ...args],
+    ...more,
+  });
   const admin = new URL(await adminOf(server)).port;
   const clients = [];
   return {
@@ -59,7 +70,11 @@ export async function startGateway({ zones = zonesOf(), root, args = [], ...more
     dns,
     metrics: () => metrics(admin),
     async page({ path = '/.httpsocket/connect', window, via = server.port, ...options } = {}) {
-      const client = new SessionClient(`http://127.0.0.1:${via}${path}`, { origin: PAGE, headers: { Host: 'a.test:8000' }, ...options });
+      const client = new SessionClient(`http://127.0.0.1:${via}${path}`, {
+        origin: PAGE,
+        headers: { Host: 'a.test:8000' },
+        ...options,
+      });
       const streams = new Streams(client, { window });
       const welcome = await client.connect();
       clients.push(client);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // http-raw.mjs - a client of HTTP/1.1 that sends what it is told, byte by byte, and reads strictly.
 import { once } from 'node:events';
 import net from 'node:net';
@@ -137,8 +138,12 @@ export class RawHttp {
 export async function request(port, method, path, headers = {}, body = '') {
   const client = await RawHttp.connect(port);
   const fields = { Host: `127.0.0.1:${port}`, Connection: 'close', ...headers };
-  const head = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`).join('');
-  const answer = await client.ask(`${method} ${path} HTTP/1.1\r\n${head}\r\n${body}`, { head: method === 'HEAD' });
+  const head = Object.entries(fields)
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('');
+  const answer = await client.ask(`${method} ${path} HTTP/1.1\r\n${head}\r\n${body}`, {
+    head: method === 'HEAD',
+  });
   client.destroy();
   return answer;
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // knock.mjs - one WebSocket handshake with whatever headers a test wants, and what became of it.
 import { handshake, OP, RawWebSocket, readHead } from './ws-raw.mjs';
 
@@ -8,12 +9,20 @@ import { handshake, OP, RawWebSocket, readHead } from './ws-raw.mjs';
 export async function knock(url, { protocols, origin = new URL(url).origin, headers = {} } = {}) {
   const { host, port, pathname, search } = new URL(url);
   const socket = await RawWebSocket.connect(Number(port));
-  const change = { Host: host, ...(origin && { Origin: origin }), ...(protocols && { 'Sec-WebSocket-Protocol': protocols }), ...headers };
+  const change = {
+    Host: host,
+    ...(origin && { Origin: origin }),
+    ...(protocols && { 'Sec-WebSocket-Protocol': protocols }),
+    ...headers,
+  };
   socket.socket.write(handshake(change, { line: `GET ${pathname}${search} HTTP/1.1` }));
   const head = await readHead(socket);
   if (head.status !== 101) {
     const length = Number(head.headers['content-length'] ?? 0);
-    const body = await socket.until((inbox) => (inbox.length >= length ? socket.take(length).toString() : null), 'the body');
+    const body = await socket.until(
+      (inbox) => (inbox.length >= length ? socket.take(length).toString() : null),
+      'the body',
+    );
     socket.destroy();
     return { ...head, body };
   }
@@ -21,5 +30,10 @@ export async function knock(url, { protocols, origin = new URL(url).origin, head
   const { op, payload } = await socket.next();
   if (op !== OP.CLOSE) return { status: 101, protocol, first: payload.toString(), socket };
   socket.destroy();
-  return { status: 101, protocol, code: payload.readUInt16BE(0), reason: payload.subarray(2).toString() };
+  return {
+    status: 101,
+    protocol,
+    code: payload.readUInt16BE(0),
+    reason: payload.subarray(2).toString(),
+  };
 }

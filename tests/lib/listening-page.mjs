@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // listening-page.mjs - a page in a browser whose program (tests/browser/site/listens.py) listens to it.
 import assert from 'node:assert/strict';
 import { until } from './until.mjs';
@@ -11,7 +12,10 @@ export class ListeningPage {
   /** A fresh page with this in its <main>, listened to like this. */
   async open(html, ...listens) {
     await this.page.goto(`${this.url}/listens.py`);
-    await this.page.evaluate((inside) => void (document.querySelector('main').innerHTML = inside), html);
+    await this.page.evaluate(
+      (inside) => void (document.querySelector('main').innerHTML = inside),
+      html,
+    );
     await this.listen(...listens);
   }
 
@@ -25,18 +29,28 @@ export class ListeningPage {
 
   /** Has the program write these lines, and waits until the page has them. */
   tell(...lines) {
-    return this.page.evaluate((all) => document.serverConnection.call('tell', all, { timeout: 60_000 }), lines);
+    return this.page.evaluate(
+      (all) => document.serverConnection.call('tell', all, { timeout: 60_000 }),
+      lines,
+    );
   }
 
   /** What the program has heard since it was last asked: a list of [name, data]. */
   async heard() {
-    return JSON.parse(await this.page.evaluate(async () => JSON.stringify(await document.serverConnection.call('heard', null, { timeout: 60_000 }))));
+    return JSON.parse(
+      await this.page.evaluate(async () =>
+        JSON.stringify(await document.serverConnection.call('heard', null, { timeout: 60_000 })),
+      ),
+    );
   }
 
   /** The same, once it has heard of something that takes its time to happen: until `enough` of all that came. */
   async hears(enough = (all) => all.length > 0) {
     const all = [];
-    await until(async () => enough((all.push(...(await this.heard())), all)), () => JSON.stringify(all));
+    await until(
+      async () => enough((all.push(...(await this.heard())), all)),
+      () => JSON.stringify(all),
+    );
     return all;
   }
 
@@ -53,7 +67,9 @@ export class ListeningPage {
 
   /** What the program was told that could not be. */
   async problems() {
-    return (await this.heard()).filter(([name]) => name === '.problem').map(([, problem]) => problem);
+    return (await this.heard())
+      .filter(([name]) => name === '.problem')
+      .map(([, problem]) => problem);
   }
 
   /** Has the page do something by a script. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // moved-page.mjs - a browser at a page that does what its program is told to write as `.dom` (tests/browser/site/moved.py).
 import assert from 'node:assert/strict';
 import path from 'node:path';
@@ -20,7 +21,13 @@ export async function movedPage(name) {
     await server?.stop();
   }
   try {
-    const access = [...urls.flatMap((url) => ['--origin', url]), '--policy', 'config', '--rules', 'allow <*>'];
+    const access = [
+      ...urls.flatMap((url) => ['--origin', url]),
+      '--policy',
+      'config',
+      '--rules',
+      'allow <*>',
+    ];
     server = await startServer({ root: path.join(REPO, 'tests/browser/site'), args: access });
     proxy.to(server.port);
     browser = await launch(name, undefined, { hosts: ['b.test'] });
@@ -41,7 +48,11 @@ export async function movedPage(name) {
       window.mover.onproblem = (problem) => window.problems.push(problem);
     }, html);
   }
-  const move = (data) => page.evaluate((said) => window.mover.call('move', JSON.parse(said), { timeout: 60_000 }), JSON.stringify(data));
+  const move = (data) =>
+    page.evaluate(
+      (said) => window.mover.call('move', JSON.parse(said), { timeout: 60_000 }),
+      JSON.stringify(data),
+    );
   /** What the program was told comes back before the answer to the next call. */
   async function problems() {
     await move({ select: 'html', classes: { asked: true } });

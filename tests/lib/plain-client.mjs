@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // plain-client.mjs - a WebSocket client that has never heard of us.
 import { once } from 'node:events';
 import WebSocket from 'ws';

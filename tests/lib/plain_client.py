@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Talks the plain form by Python's websockets and prints what happened, as JSON. usage: plain_client.py URL"""
 import asyncio
 import json

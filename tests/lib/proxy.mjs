@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // proxy.mjs - a network that fails when it is told to: a TCP proxy on loopback between a client and a server under test.
 import net from 'node:net';
 import { EventEmitter, once } from 'node:events';
@@ -76,14 +77,24 @@ export class Proxy extends EventEmitter {
       client.destroy();
       return;
     }
-    const link = { client, server: net.connect(this.#target, '127.0.0.1'), up: 0, down: 0, websocket: false, frozen: false };
+    const link = {
+      client,
+      server: net.connect(this.#target, '127.0.0.1'),
+      up: 0,
+      down: 0,
+      websocket: false,
+      frozen: false,
+    };
     link.limits = this.#plan(link);
     this.links.add(link);
     for (const socket of [link.client, link.server]) {
       socket.setNoDelay(true);
       socket.on('error', () => this.#end(link));
     }
-    const late = (run) => (link.websocket && link.limits.delay ? setTimeout(() => this.links.has(link) && run(), link.limits.delay) : run());
+    const late = (run) =>
+      link.websocket && link.limits.delay
+        ? setTimeout(() => this.links.has(link) && run(), link.limits.delay)
+        : run();
     client.on('data', (data) => late(() => this.#forward(link, data, 'up', link.server)));
     link.server.on('data', (data) => late(() => this.#forward(link, data, 'down', link.client)));
     client.on('end', () => late(() => link.frozen || link.server.end()));
@@ -95,7 +106,11 @@ export class Proxy extends EventEmitter {
 
   #forward(link, data, direction, to) {
     if (link.frozen) return;
-    if (direction === 'up' && link.up === 0 && /upgrade: *websocket/i.test(data.toString('latin1'))) {
+    if (
+      direction === 'up' &&
+      link.up === 0 &&
+      /upgrade: *websocket/i.test(data.toString('latin1'))
+    ) {
       link.websocket = true;
       this.emit('websocket', link);
     }

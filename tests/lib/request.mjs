@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // request.mjs - one HTTP request on a connection of its own, which is closed after it: so that nothing of it stays in the server.
 import http from 'node:http';
 import { once } from 'node:events';

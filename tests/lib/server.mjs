@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // server.mjs - a httpsocketd of the build under test, on loopback and a port of its own.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -6,7 +7,10 @@ import os from 'node:os';
 import path from 'node:path';
 import readline from 'node:readline';
 
-export const REPO = path.resolve(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), '../..');
+export const REPO = path.resolve(
+  import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname),
+  '../..',
+);
 export const BUILD = path.resolve(process.env.HTTPSOCKET_BUILD ?? path.join(REPO, 'build-dev'));
 
 /**
@@ -16,13 +20,18 @@ export const BUILD = path.resolve(process.env.HTTPSOCKET_BUILD ?? path.join(REPO
  * that matches, past or future), `stop(signal)` (ends it, resolves with {code, signal}). A test calls `stop()` in its `after`.
  */
 export async function startProgram(file, args, { env = {}, cwd, listeners = 1 } = {}) {
-  const child = spawn(file, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(file, args, {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const log = [];
   const waiting = new Set();
   const exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }));
   readline.createInterface({ input: child.stderr }).on('line', (line) => {
     log.push(line);
-    for (const wait of waiting) if (wait.pattern.test(line)) (waiting.delete(wait), wait.resolve(line));
+    for (const wait of waiting)
+      if (wait.pattern.test(line)) (waiting.delete(wait), wait.resolve(line));
   });
   const urls = [];
   const ready = (async () => {
@@ -56,8 +65,13 @@ export async function startProgram(file, args, { env = {}, cwd, listeners = 1 } 
 
 /** httpsocketd on 127.0.0.1; `root` is a folder, `args` are more options. */
 export function startServer({ root, args = [], threads = 2, ...more }) {
-  const listen = args.includes('--listen') || args.includes('-l') ? [] : ['--listen', '127.0.0.1:0'];
-  return startProgram(path.join(BUILD, 'httpsocketd'), [...listen, '--threads', String(threads), ...args, root], more);
+  const listen =
+    args.includes('--listen') || args.includes('-l') ? [] : ['--listen', '127.0.0.1:0'];
+  return startProgram(
+    path.join(BUILD, 'httpsocketd'),
+    [...listen, '--threads', String(threads), ...args, root],
+    more,
+  );
 }
 
 /** The URL of the admin listener of a server that was started with `--admin 127.0.0.1:0`. */
@@ -79,10 +93,20 @@ export function makeRoot(files) {
 
 /** The children and descriptors of a process, to see that nothing stays behind. */
 export function resources(pid) {
-  const children = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(/\s+/).filter(Boolean);
+  const children = fs
+    .readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    .trim()
+    .split(/\s+/)
+    .filter(Boolean);
   for (const task of fs.readdirSync(`/proc/${pid}/task`)) {
     if (task === String(pid)) continue;
-    children.push(...fs.readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').trim().split(/\s+/).filter(Boolean));
+    children.push(
+      ...fs
+        .readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8')
+        .trim()
+        .split(/\s+/)
+        .filter(Boolean),
+    );
   }
   return { children: children.map(Number), descriptors: fs.readdirSync(`/proc/${pid}/fd`).length };
 }

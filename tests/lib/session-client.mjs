@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // session-client.mjs - a client of `httpsocket.v1` for tests of the server, from docs/protocol.md alone; it shares no code with the browser side.
 import { randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
@@ -16,7 +17,16 @@ export const newKey = () => randomBytes(18).toString('base64url');
  * first message not yet taken that matches, in order of arrival.
  */
 export class SessionClient extends EventEmitter {
-  constructor(url, { session, key = newKey(), origin = new URL(url).origin, headers = {}, acknowledge = true } = {}) {
+  constructor(
+    url,
+    {
+      session,
+      key = newKey(),
+      origin = new URL(url).origin,
+      headers = {},
+      acknowledge = true,
+    } = {},
+  ) {
     super();
     Object.assign(this, { url, session, key, origin, headers, acknowledge });
     this.received = 0;
@@ -49,10 +59,17 @@ export class SessionClient extends EventEmitter {
         let body = '';
         for await (const part of response) body += part;
         request.destroy();
-        reject(Object.assign(new Error(`refused: ${response.statusCode}`),
-          { status: response.statusCode, headers: response.headers, body }));
+        reject(
+          Object.assign(new Error(`refused: ${response.statusCode}`), {
+            status: response.statusCode,
+            headers: response.headers,
+            body,
+          }),
+        );
       });
-      this.closed.then((end) => reject(Object.assign(new Error(`closed: ${end.code} ${end.reason}`), end)));
+      this.closed.then((end) =>
+        reject(Object.assign(new Error(`closed: ${end.code} ${end.reason}`), end)),
+      );
       ws.on('message', (data, binary) => ws === this.ws && this.#receive(data, binary, resolve)); // an older one is not heard any more
     });
   }
@@ -76,7 +93,9 @@ export class SessionClient extends EventEmitter {
     }
     this.received++;
     const lf = binary ? data.indexOf(10) : 0;
-    this.messages.push(binary ? { head: data.subarray(0, lf).toString(), body: data.subarray(lf + 1) } : text);
+    this.messages.push(
+      binary ? { head: data.subarray(0, lf).toString(), body: data.subarray(lf + 1) } : text,
+    );
     if (this.acknowledge) this.ws.send(`.ack ${this.received}`);
     this.emit('message');
   }

@@ -1,7 +1,14 @@
+// SPDX-License-Identifier: MIT
 // streams.mjs - byte streams (docs/protocol.md, section 10) of a SessionClient, for tests of the server; it shares no code with the browser side.
 import { EventEmitter, once } from 'node:events';
 
-const OPEN = 1, OPENED = 2, DATA = 3, STATE = 4, END = 5, RESET = 6, GONE = 7;
+const OPEN = 1,
+  OPENED = 2,
+  DATA = 3,
+  STATE = 4,
+  END = 5,
+  RESET = 6,
+  GONE = 7;
 const DATA_MAX = 65536;
 
 function frame(type, channel, body = Buffer.alloc(0)) {
@@ -21,7 +28,10 @@ export class Streams {
     this.window = window;
     this.last = 0;
     this.channels = new Map();
-    client.on('control', (text) => text.startsWith('.welcome ') && this.#attach(JSON.parse(text.slice(9))));
+    client.on(
+      'control',
+      (text) => text.startsWith('.welcome ') && this.#attach(JSON.parse(text.slice(9))),
+    );
     client.on('frame', (data) => this.#receive(data));
   }
 
@@ -78,7 +88,8 @@ export class Stream extends EventEmitter {
 
   /** The next `size` bytes; fewer at the end. */
   async read(size) {
-    while (this.in.held < size && !this.in.ended && !this.end) await Promise.race([once(this, 'data'), this.closed]);
+    while (this.in.held < size && !this.in.ended && !this.end)
+      await Promise.race([once(this, 'data'), this.closed]);
     const all = Buffer.concat(this.in.parts);
     const taken = all.subarray(0, size);
     this.in.parts = all.length > size ? [all.subarray(size)] : [];
@@ -115,7 +126,8 @@ export class Stream extends EventEmitter {
     if (bytes.length) this.out.parts.push(bytes);
     this.out.written += bytes.length;
     this.#pump();
-    while (this.out.written - this.out.base > this.window && !this.end) await Promise.race([once(this, 'room'), this.closed]);
+    while (this.out.written - this.out.base > this.window && !this.end)
+      await Promise.race([once(this, 'room'), this.closed]);
   }
 
   finish() {
@@ -135,7 +147,10 @@ export class Stream extends EventEmitter {
     for (const part of out.parts) {
       while (out.sent < at + part.length && out.sent < out.limit) {
         const from = out.sent - at;
-        const piece = part.subarray(from, Math.min(part.length, from + DATA_MAX, from + out.limit - out.sent));
+        const piece = part.subarray(
+          from,
+          Math.min(part.length, from + DATA_MAX, from + out.limit - out.sent),
+        );
         this.say(DATA, piece);
         out.sent += piece.length;
       }
@@ -152,7 +167,8 @@ export class Stream extends EventEmitter {
     if (!out.synced) out.sent = received;
     out.synced = true;
     out.limit = limit;
-    while (out.parts.length && out.base + out.parts[0].length <= received) out.base += out.parts.shift().length;
+    while (out.parts.length && out.base + out.parts[0].length <= received)
+      out.base += out.parts.shift().length;
     if (out.parts.length && received > out.base) {
       out.parts[0] = out.parts[0].subarray(received - out.base);
       out.base = received;
@@ -173,7 +189,8 @@ export class Stream extends EventEmitter {
   }
 
   #conclude() {
-    if (this.in.ended && this.out.ended && this.outReceived === this.out.written + 1) this.#over({});
+    if (this.in.ended && this.out.ended && this.outReceived === this.out.written + 1)
+      this.#over({});
   }
 
   #over(end) {

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: MIT
 """A client of byte streams, written from docs/protocol.md alone: one TCP connection over any number of WebSockets.
 
     tcp_client.py URL ORIGIN HOST PORT SIZE
@@ -71,7 +72,7 @@ class Stream:
         self.fill()
         while self.next < min(self.written, self.limit):
             at = self.next - self.acked
-            piece = bytes(self.kept[at:at + min(65536, self.limit - self.next)])
+            piece = bytes(self.kept[at : at + min(65536, self.limit - self.next)])
             await self.send_counted(self.frame(DATA, piece), len(piece))
         if self.ended and self.next == self.written:
             await self.send_counted(self.frame(END), 1)
@@ -84,7 +85,7 @@ class Stream:
     def take_state(self, received, limit):
         if not (self.acked <= received <= self.highest and limit >= self.limit):
             raise Over("a STATE that can't be")
-        del self.kept[:received - self.acked]
+        del self.kept[: received - self.acked]
         self.acked = received
         self.limit = limit
         if not self.synced:
@@ -146,7 +147,14 @@ async def run(url, origin, stream):
         if session:
             offered += ["session." + session["session"], "received.0"]
         try:
-            async with websockets.connect(url, subprotocols=offered, origin=origin, max_size=None, ping_interval=None, close_timeout=2) as ws:
+            async with websockets.connect(
+                url,
+                subprotocols=offered,
+                origin=origin,
+                max_size=None,
+                ping_interval=None,
+                close_timeout=2,
+            ) as ws:
                 connections += 1
                 await talk(ws, stream, session)
                 if ws.close_code in FINAL and not stream.is_over():
@@ -177,7 +185,15 @@ def main():
     except Over as over:
         print(over, file=sys.stderr)
         sys.exit(1)
-    print(json.dumps({"sent": sent.hexdigest(), "received": stream.digest.hexdigest(), "connections": connections}))
+    print(
+        json.dumps(
+            {
+                "sent": sent.hexdigest(),
+                "received": stream.digest.hexdigest(),
+                "connections": connections,
+            }
+        )
+    )
 
 
 main()

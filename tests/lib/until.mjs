@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // until.mjs - waits for a condition that has no event, such as what /proc says.
 
 /** Resolves with the first true result of `condition`; rejects after `ms` with the last result of `describe`. */

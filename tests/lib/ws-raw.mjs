@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // ws-raw.mjs - a WebSocket client that sends whatever bytes a test wants, right or wrong, and shows every frame
 // that comes back.
 import { once } from 'node:events';
@@ -31,11 +32,17 @@ function bigEndian(n) {
 
 /** A message as several frames: `parts` are their payloads. */
 export function fragments(op, parts) {
-  return parts.map((part, i) => frame(i ? OP.CONTINUATION : op, part, { fin: i === parts.length - 1 }));
+  return parts.map((part, i) =>
+    frame(i ? OP.CONTINUATION : op, part, { fin: i === parts.length - 1 }),
+  );
 }
 
 export function closeFrame(code, reason = '', options = {}) {
-  return frame(OP.CLOSE, Buffer.concat([Buffer.from([code >> 8, code & 255]), Buffer.from(reason)]), options);
+  return frame(
+    OP.CLOSE,
+    Buffer.concat([Buffer.from([code >> 8, code & 255]), Buffer.from(reason)]),
+    options,
+  );
 }
 
 /** Pieces of n bytes. */
@@ -56,7 +63,8 @@ function readHeader(bytes) {
   if (first & 0x70) throw new Error('the server sent a reserved bit');
   const at = second === 127 ? 10 : second === 126 ? 4 : 2;
   if (bytes.length < at) return null;
-  const length = at === 10 ? Number(bytes.readBigUInt64BE(2)) : at === 4 ? bytes.readUInt16BE(2) : second;
+  const length =
+    at === 10 ? Number(bytes.readBigUInt64BE(2)) : at === 4 ? bytes.readUInt16BE(2) : second;
   if ((at === 4 && length < 126) || (at === 10 && length < 65536))
     throw new Error('a length that is not in its shortest form');
   return { fin: !!(first & 0x80), op: first & 15, length, at };
@@ -87,9 +95,13 @@ export class RawSocket {
   static async connect(port) {
     const raw = new this();
     raw.socket = net.connect({ host: '127.0.0.1', port, noDelay: true, allowHalfOpen: true });
-    raw.socket.on('data', (data) => (raw.#chunks.push(data), (raw.#size += data.length), raw.#look()));
+    raw.socket.on(
+      'data',
+      (data) => (raw.#chunks.push(data), (raw.#size += data.length), raw.#look()),
+    );
     raw.socket.on('error', (error) => (raw.error = error));
-    for (const event of ['end', 'close']) raw.socket.on(event, () => ((raw.ended = true), raw.#look()));
+    for (const event of ['end', 'close'])
+      raw.socket.on(event, () => ((raw.ended = true), raw.#look()));
     await once(raw.socket, 'connect');
     return raw;
   }
@@ -142,7 +154,9 @@ export class RawSocket {
     for (const piece of pieces.flat(Infinity)) {
       if (this.socket.destroyed) return;
       if (!this.socket.write(piece))
-        await Promise.race([once(this.socket, 'drain'), once(this.socket, 'close')]).catch(() => {});
+        await Promise.race([once(this.socket, 'drain'), once(this.socket, 'close')]).catch(
+          () => {},
+        );
       else if (pieces.length > 1 || Array.isArray(pieces[0])) await new Promise(setImmediate);
     }
   }
@@ -183,7 +197,10 @@ export async function readHead(raw) {
   }, 'an answer');
   const [line, ...rest] = text.trimEnd().split('\r\n');
   const headers = Object.fromEntries(
-    rest.map((one) => [one.slice(0, one.indexOf(':')).toLowerCase(), one.slice(one.indexOf(':') + 1).trim()]),
+    rest.map((one) => [
+      one.slice(0, one.indexOf(':')).toLowerCase(),
+      one.slice(one.indexOf(':') + 1).trim(),
+    ]),
   );
   return { status: Number(line.split(' ')[1]), headers };
 }

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Talks with an echo server by Python's websockets and prints what came back, as JSON. usage: ws_client.py URL"""
 import asyncio
 import json
@@ -21,7 +22,9 @@ async def main(url):
         seen["latency"] = await asyncio.wait_for(await ws.ping(b"are you there"), 10) is not False
         await ws.close(4321, "enough")
         seen["close"] = ws.close_code
-    async with websockets.connect(url) as ws:  # offers permessage-deflate, which this server does not speak
+    async with websockets.connect(
+        url
+    ) as ws:  # offers permessage-deflate, which this server does not speak
         await ws.send("again")
         seen["again"] = await ws.recv()
         seen["extensions"] = [e.name for e in ws.extensions]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The program's 401: how it is told, whom it keeps away, for how long and from where down; and how another origin's page asks why.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -7,15 +8,28 @@ import { request } from '../lib/http-raw.mjs';
 import { adminOf, makeRoot } from '../lib/server.mjs';
 
 // Refuses with the headers that the query has, `Name=value&Name=value`, `+` for a space; counts its starts.
-const REFUSE = '#!/bin/sh\necho start >>"$DOCUMENT_ROOT/.starts"\nprintf "Status: 401 Unauthorized\\n"\n' +
+const REFUSE =
+  '#!/bin/sh\necho start >>"$DOCUMENT_ROOT/.starts"\nprintf "Status: 401 Unauthorized\\n"\n' +
   'printf "%s" "$QUERY_STRING" | tr "&" "\\n" | sed "s/=/: /; s/+/ /g"\nprintf "\\n\\nno\\n"\n';
 const LISTEN = '#!/bin/sh\nprintf "Content-Type: text/plain\\n\\n"\nread line <&3\n';
 
 let zones, root, server, admin;
 before(async () => {
-  zones = await startZones({ 'b.test': { records: '_script-access TXT "v=sa1; allow=*"' }, 'none.test': { records: '' } });
-  root = makeRoot({ no: { text: REFUSE, mode: 0o755 }, yes: { text: LISTEN, mode: 0o755 }, 'file.txt': 'text' });
-  server = await startGuarded({ names: ['b.test', 'none.test'], dns: zones.relay.port, root: root.root, args: ['--admin', '127.0.0.1:0'] });
+  zones = await startZones({
+    'b.test': { records: '_script-access TXT "v=sa1; allow=*"' },
+    'none.test': { records: '' },
+  });
+  root = makeRoot({
+    no: { text: REFUSE, mode: 0o755 },
+    yes: { text: LISTEN, mode: 0o755 },
+    'file.txt': 'text',
+  });
+  server = await startGuarded({
+    names: ['b.test', 'none.test'],
+    dns: zones.relay.port,
+    root: root.root,
+    args: ['--admin', '127.0.0.1:0'],
+  });
   admin = new URL(await adminOf(server)).port;
 });
 after(async () => {
@@ -25,9 +39,14 @@ after(async () => {
 });
 
 const starts = async () => (await metrics(admin)).httpsocket_programs_started_total;
-const said = ({ status, headers }) => `${status} ${headers['script-access-reason']} ${headers['retry-after']}`;
+const said = ({ status, headers }) =>
+  `${status} ${headers['script-access-reason']} ${headers['retry-after']}`;
 const ask = (path, { origin = PAGE, name = 'b.test' } = {}) =>
-  request(server.port, 'GET', path, { ...host(name), ...(origin && { Origin: origin }), Accept: 'application/httpsocket-refusal' });
+  request(server.port, 'GET', path, {
+    ...host(name),
+    ...(origin && { Origin: origin }),
+    Accept: 'application/httpsocket-refusal',
+  });
 
 test('a 401 is passed on with a challenge, how long it is for, and leave for the browser side to read it', async () => {
   const { status, headers } = await knock(server, '/no/plain');
@@ -41,7 +60,10 @@ test('a 401 is passed on with a challenge, how long it is for, and leave for the
 });
 
 test('what the program says itself stands: its challenge, its time, its path', async () => {
-  const { headers } = await knock(server, '/no/own?WWW-Authenticate=Basic+realm=x&Access-Control-Max-Age=90&Access-Control-Policy-Path=/no/own&X-Other=1');
+  const { headers } = await knock(
+    server,
+    '/no/own?WWW-Authenticate=Basic+realm=x&Access-Control-Max-Age=90&Access-Control-Policy-Path=/no/own&X-Other=1',
+  );
   assert.equal(headers['www-authenticate'], 'Basic realm=x');
   assert.equal(headers['access-control-max-age'], '90');
   assert.equal(headers['retry-after'], '90');
@@ -70,14 +92,35 @@ test('a ban is for one origin, one address and one path', async () => {
 });
 
 test('with a Policy-Path it is for every path below that, by segments', async () => {
-  assert.equal((await knock(server, '/no/room/a/b?Access-Control-Policy-Path=/no/room')).status, 401);
-  for (const path of ['/no/room/a/b', '/no/room', '/no/room/', '/no/room/other', '/no/room/%6Fther']) assert.equal((await knock(server, path)).status, 429, path);
+  assert.equal(
+    (await knock(server, '/no/room/a/b?Access-Control-Policy-Path=/no/room')).status,
+    401,
+  );
+  for (const path of [
+    '/no/room/a/b',
+    '/no/room',
+    '/no/room/',
+    '/no/room/other',
+    '/no/room/%6Fther',
+  ])
+    assert.equal((await knock(server, path)).status, 429, path);
   assert.equal((await knock(server, '/no/roomier')).status, 401);
 });
 
 test('a Policy-Path that is no ancestor is ignored', async () => {
-  for (const [i, policy] of ['/yes', '/no/elsewhere', '/no/%2e%2e', '/no//x', 'no', '/no/anc'].entries())
-    assert.equal((await knock(server, `/no/ancestor/${i}?Access-Control-Policy-Path=${policy}`)).status, 401, policy);
+  for (const [i, policy] of [
+    '/yes',
+    '/no/elsewhere',
+    '/no/%2e%2e',
+    '/no//x',
+    'no',
+    '/no/anc',
+  ].entries())
+    assert.equal(
+      (await knock(server, `/no/ancestor/${i}?Access-Control-Policy-Path=${policy}`)).status,
+      401,
+      policy,
+    );
   const other = await knock(server, '/yes');
   assert.equal(other.status, 101);
   other.drop();
@@ -88,12 +131,20 @@ test('zero bans nobody; more than a day is a day', async () => {
   const { headers } = await knock(server, '/no/zero?Access-Control-Max-Age=0');
   assert.equal(headers['retry-after'], undefined);
   assert.equal((await knock(server, '/no/zero')).status, 401);
-  assert.equal((await knock(server, '/no/long?Access-Control-Max-Age=99999999')).headers['retry-after'], '86400');
+  assert.equal(
+    (await knock(server, '/no/long?Access-Control-Max-Age=99999999')).headers['retry-after'],
+    '86400',
+  );
 });
 
 test('our own page is told by a close code, 401 and ban alike', async () => {
   const own = { origin: 'http://b.test:8000' };
-  assert.deepEqual(await (await knock(server, '/no/own-page?Access-Control-Max-Age=70', own)).close, { code: 4401, reason: 'script-denied retry=70' });
+  assert.deepEqual(
+    await (
+      await knock(server, '/no/own-page?Access-Control-Max-Age=70', own)
+    ).close,
+    { code: 4401, reason: 'script-denied retry=70' },
+  );
   const again = await (await knock(server, '/no/own-page', own)).close;
   assert.equal(again.code, 4429);
   assert.match(again.reason, /^banned retry=(70|69|68)$/);
@@ -142,12 +193,16 @@ test('who asks and has nothing against him is told so; that there is no program,
   const answer = await ask('/yes', { origin: 'https://d.example' });
   assert.equal(said(answer), '204 ok-record undefined');
   assert.equal(answer.headers['access-control-allow-origin'], 'https://d.example');
-  assert.equal(said(await ask('/nothing', { origin: 'https://d.example' })), '404 no-program undefined');
+  assert.equal(
+    said(await ask('/nothing', { origin: 'https://d.example' })),
+    '404 no-program undefined',
+  );
   assert.equal(await starts(), before);
 });
 
 test('who asks and is refused by the record is told that, at the price of no question', async () => {
-  for (let i = 0; i < 8; i++) await knock(server, '/yes', { name: 'none.test', key: `worker-of-this-key-is-${i}` });
+  for (let i = 0; i < 8; i++)
+    await knock(server, '/yes', { name: 'none.test', key: `worker-of-this-key-is-${i}` });
   zones.relay.take();
   const answer = await ask('/yes', { name: 'none.test' });
   assert.equal(said(answer), '403 no-record 60');
@@ -163,7 +218,10 @@ test('who asks without an Origin, or as nobody, is told what a handshake would b
 });
 
 test('another Accept asks for the page itself', async () => {
-  const { body } = await request(server.port, 'GET', '/file.txt', { ...host('b.test'), Accept: 'application/httpsocket-refusal, */*' });
+  const { body } = await request(server.port, 'GET', '/file.txt', {
+    ...host('b.test'),
+    Accept: 'application/httpsocket-refusal, */*',
+  });
   assert.equal(body.toString(), 'text');
 });
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One config file for the server and for `httpsocket policy`: the same names, the same forms, the same decision.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
@@ -44,7 +45,11 @@ after(async () => {
 
 /** Not spawnSync: the name servers' relay runs in this process. */
 async function policy(origin) {
-  const child = spawn(path.join(BUILD, 'httpsocket'), ['policy', '--json', '--config', file, origin, 'http://b.test:8000/feed'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(
+    path.join(BUILD, 'httpsocket'),
+    ['policy', '--json', '--config', file, origin, 'http://b.test:8000/feed'],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
   const output = [];
   child.stdout.on('data', (data) => output.push(data));
   const [status] = await once(child, 'close');
@@ -71,11 +76,15 @@ for (const [origin, expected] of [
 test('a value that one of them refuses, the other refuses too', () => {
   fs.writeFileSync(path.join(root.root, '.bad.conf'), 'private = {"10.0.0.1/8"}\n');
   const bad = path.join(root.root, '.bad.conf');
-  const run = (program, ...args) => spawnSync(path.join(BUILD, program), args, { encoding: 'utf8' });
+  const run = (program, ...args) =>
+    spawnSync(path.join(BUILD, program), args, { encoding: 'utf8' });
   const daemon = run('httpsocketd', '--config', bad, '--check-config', root.root);
   const cli = run('httpsocket', 'policy', '--config', bad, 'https://a.example', 'b.test:7000');
   for (const { status, stderr } of [daemon, cli]) {
     assert.equal(status, 2);
-    assert.match(stderr, /private.*expected a range such as 10\.0\.0\.0\/8|private.*10\.0\.0\.1\/8.*expected a range/);
+    assert.match(
+      stderr,
+      /private.*expected a range such as 10\.0\.0\.0\/8|private.*10\.0\.0\.1\/8.*expected a range/,
+    );
   }
 });

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What scripts of other origins may read of our files and pages: CORS by script access.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -7,13 +8,22 @@ import { RawHttp, request } from '../lib/http-raw.mjs';
 import { makeRoot } from '../lib/server.mjs';
 import { until } from '../lib/until.mjs';
 
-const PROGRAM = '#!/bin/sh\nprintf "Content-Type: text/plain\\n"\n[ "$QUERY_STRING" ] && printf "%s\\n" "$QUERY_STRING" | tr + " "\nprintf "\\n"\ncat\n';
+const PROGRAM =
+  '#!/bin/sh\nprintf "Content-Type: text/plain\\n"\n[ "$QUERY_STRING" ] && printf "%s\\n" "$QUERY_STRING" | tr + " "\nprintf "\\n"\ncat\n';
 
 let zones, root, server;
 before(async () => {
-  zones = await startZones({ 'b.test': { records: '_script-access TXT "v=sa1; allow=a.example"' }, 'none.test': { records: '' }, 'late.test': { records: '_script-access TXT "v=sa1; allow=a.example"' } });
+  zones = await startZones({
+    'b.test': { records: '_script-access TXT "v=sa1; allow=a.example"' },
+    'none.test': { records: '' },
+    'late.test': { records: '_script-access TXT "v=sa1; allow=a.example"' },
+  });
   root = makeRoot({ page: { text: PROGRAM, mode: 0o755 }, 'file.txt': 'text' });
-  server = await startGuarded({ names: ['b.test', 'none.test', 'late.test'], dns: zones.relay.port, root: root.root });
+  server = await startGuarded({
+    names: ['b.test', 'none.test', 'late.test'],
+    dns: zones.relay.port,
+    root: root.root,
+  });
 });
 after(async () => {
   await server?.stop();
@@ -22,11 +32,18 @@ after(async () => {
 });
 
 const get = (path, { method = 'GET', name = 'b.test', origin = PAGE, headers = {}, body } = {}) =>
-  request(server.port, method, path, { ...host(name), ...(origin && { Origin: origin }), ...headers }, body);
+  request(
+    server.port,
+    method,
+    path,
+    { ...host(name), ...(origin && { Origin: origin }), ...headers },
+    body,
+  );
 const cors = ({ headers }) => `${headers['access-control-allow-origin']} ${headers.vary}`;
 
 test('a script that the record lets in may read files, pages and the client', async () => {
-  for (const path of ['/file.txt', '/page', '/.httpsocket/client.js', '/nothing']) assert.equal(cors(await get(path)), `${PAGE} Origin`, path);
+  for (const path of ['/file.txt', '/page', '/.httpsocket/client.js', '/nothing'])
+    assert.equal(cors(await get(path)), `${PAGE} Origin`, path);
 });
 
 test('another one gets the same answer, and its browser keeps it from it', async () => {
@@ -44,7 +61,13 @@ test('without an Origin, or with our own, nothing is asked', async () => {
     assert.equal(answer.status, 200);
     assert.equal(cors(answer), 'undefined Origin'); // a cache may not give it to a page of another origin
   }
-  const own = await get('/page', { name: 'none.test', origin: 'http://none.test:8000', method: 'POST', body: 'x', headers: { 'Content-Length': '1' } });
+  const own = await get('/page', {
+    name: 'none.test',
+    origin: 'http://none.test:8000',
+    method: 'POST',
+    body: 'x',
+    headers: { 'Content-Length': '1' },
+  });
   assert.equal(own.body.toString(), 'x');
   assert.equal(cors(own), 'undefined undefined');
   assert.deepEqual(zones.relay.take(), {});
@@ -52,10 +75,18 @@ test('without an Origin, or with our own, nothing is asked', async () => {
 
 test('the body of a request waits for the verdict and comes whole', async () => {
   const text = 'x'.repeat(300000);
-  const answer = await get('/page', { method: 'POST', body: text, headers: { 'Content-Length': String(text.length), 'Content-Type': 'text/plain' } });
+  const answer = await get('/page', {
+    method: 'POST',
+    body: text,
+    headers: { 'Content-Length': String(text.length), 'Content-Type': 'text/plain' },
+  });
   assert.equal(answer.body.toString(), text);
   assert.equal(cors(answer), `${PAGE} Origin`);
-  const chunked = await get('/page', { method: 'POST', body: '3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n', headers: { 'Transfer-Encoding': 'chunked' } });
+  const chunked = await get('/page', {
+    method: 'POST',
+    body: '3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n',
+    headers: { 'Transfer-Encoding': 'chunked' },
+  });
   assert.equal(chunked.body.toString(), 'abcde');
 });
 
@@ -66,7 +97,15 @@ test('a program that gives leave itself is not contradicted, and its Vary stands
   assert.equal(varied.headers.vary, 'Origin'); // the later of two lines
 });
 
-const preflight = (more) => get('/page', { method: 'OPTIONS', headers: { 'Access-Control-Request-Method': 'PUT', 'Access-Control-Request-Headers': 'x-one, x-two' }, ...more });
+const preflight = (more) =>
+  get('/page', {
+    method: 'OPTIONS',
+    headers: {
+      'Access-Control-Request-Method': 'PUT',
+      'Access-Control-Request-Headers': 'x-one, x-two',
+    },
+    ...more,
+  });
 
 test('a preflight is answered for whom the record lets in', async () => {
   const { status, headers } = await preflight();
@@ -88,11 +127,18 @@ test('a client that leaves while its record is looked up leaves nothing behind, 
   zones.relay.take();
   zones.relay.silent = true;
   const lost = await Promise.all([0, 1, 2].map(() => RawHttp.connect(server.port)));
-  const lines = (more) => `GET /file.txt HTTP/1.1\r\nHost: late.test:8000\r\nOrigin: ${PAGE}\r\n${more}\r\n`;
+  const lines = (more) =>
+    `GET /file.txt HTTP/1.1\r\nHost: late.test:8000\r\nOrigin: ${PAGE}\r\n${more}\r\n`;
   await lost[0].send(lines(''));
   await lost[1].send(lines('Accept: application/httpsocket-refusal\r\n'));
-  await lost[2].send(lines('Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'));
-  await until(() => zones.relay.questions.some(({ question }) => question === 'TXT _script-access.late.test'));
+  await lost[2].send(
+    lines(
+      'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n',
+    ),
+  );
+  await until(() =>
+    zones.relay.questions.some(({ question }) => question === 'TXT _script-access.late.test'),
+  );
   for (const client of lost) client.destroy();
   await Promise.all(lost.map(({ closed }) => closed));
   zones.relay.silent = false;

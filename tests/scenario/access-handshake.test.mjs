@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Who may connect from another origin: the daemon's handshakes, with its record in a zone on loopback.
 import assert from 'node:assert/strict';
 import path from 'node:path';
@@ -6,8 +7,10 @@ import { after, before, test } from 'node:test';
 import { PAGE, at, host, knock, startGuarded, startZones } from '../lib/access.mjs';
 import { makeRoot } from '../lib/server.mjs';
 
-const LISTEN = '#!/bin/sh\nprintf "\\n"\nread line <&3\nprintf "hello 1\\n" >&3\ncat <&3 >/dev/null\n';
-const PLAIN = '#!/bin/sh\nprintf "\\n"\nwhile read -r line <&3; do case "$line" in "message "*) printf "%s\\n" "$line" >&3;; esac; done\n';
+const LISTEN =
+  '#!/bin/sh\nprintf "\\n"\nread line <&3\nprintf "hello 1\\n" >&3\ncat <&3 >/dev/null\n';
+const PLAIN =
+  '#!/bin/sh\nprintf "\\n"\nwhile read -r line <&3; do case "$line" in "message "*) printf "%s\\n" "$line" >&3;; esac; done\n';
 
 let zones, root, server;
 before(async () => {
@@ -18,7 +21,11 @@ before(async () => {
     'broken.test': { records: '_script-access TXT "v=sa1; alow=a.example"' },
     'slow.test': { records: '_script-access TXT "v=sa1; deny=a.example; max-age=777"' },
   });
-  root = makeRoot({ feed: { text: LISTEN, mode: 0o755 }, plain: { text: PLAIN, mode: 0o755 }, 'file.txt': 'text' });
+  root = makeRoot({
+    feed: { text: LISTEN, mode: 0o755 },
+    plain: { text: PLAIN, mode: 0o755 },
+    'file.txt': 'text',
+  });
   server = await startGuarded({
     names: ['b.test', 'none.test', 'deny.test', 'broken.test', 'slow.test'],
     dns: zones.relay.port,
@@ -54,13 +61,16 @@ test('the verdict is known the next time: no question more', async () => {
 const refusals = [
   ['without a record', 'none.test', '403 no-record 60'],
   ['that the record denies', 'deny.test', '403 origin-denied 60'],
-  ['by a record that can\'t be read', 'broken.test', '403 record-syntax 60'],
+  ["by a record that can't be read", 'broken.test', '403 record-syntax 60'],
   ['by a record that says how long', 'slow.test', '403 origin-denied 777'],
 ];
 for (const [what, name, expected] of refusals)
   test(`a page of another origin is refused ${what}, in plain HTTP that its browser side may read`, async () => {
     const { status, headers, body } = await knock(server, '/feed', { name });
-    assert.equal(`${status} ${headers['script-access-reason']} ${headers['retry-after']}`, expected);
+    assert.equal(
+      `${status} ${headers['script-access-reason']} ${headers['retry-after']}`,
+      expected,
+    );
     assert.equal(headers['access-control-allow-origin'], PAGE);
     assert.equal(headers.vary, 'Origin');
     assert.match(headers['access-control-expose-headers'], /Script-Access-Reason.*Retry-After/);
@@ -80,7 +90,10 @@ test('an origin that names nobody is refused', async () => {
 
 test('a session without an Origin is refused, the plain form is not', async () => {
   const session = await knock(server, '/feed', { origin: null });
-  assert.equal(`${session.status} ${session.headers['script-access-reason']}`, '403 origin-missing');
+  assert.equal(
+    `${session.status} ${session.headers['script-access-reason']}`,
+    '403 origin-missing',
+  );
   const plain = await knock(server, '/plain', { origin: null, session: false });
   assert.equal(plain.status, 101);
   plain.drop();
@@ -100,7 +113,10 @@ test('a Host that is not ours is misdirected', async () => {
 
 test('our own page needs no record', async () => {
   zones.relay.take();
-  const connection = await knock(server, '/feed', { name: 'none.test', origin: 'http://none.test:8000' });
+  const connection = await knock(server, '/feed', {
+    name: 'none.test',
+    origin: 'http://none.test:8000',
+  });
   assert.match(await connection.text, /^\.welcome /);
   connection.drop();
   assert.deepEqual(zones.relay.take(), {});
@@ -115,8 +131,15 @@ test('a resume is checked as strictly as the first request', async () => {
   const first = await knock(server, '/feed', { name: 'b.test', key: 'x'.repeat(24) });
   const { session } = JSON.parse((await first.text).slice('.welcome '.length));
   first.drop();
-  const theirs = await knock(server, '/feed', { origin: 'https://c.example', key: 'x'.repeat(24), id: session });
-  assert.equal(`${theirs.status} ${theirs.headers['script-access-reason']}`, '403 origin-not-allowed');
+  const theirs = await knock(server, '/feed', {
+    origin: 'https://c.example',
+    key: 'x'.repeat(24),
+    id: session,
+  });
+  assert.equal(
+    `${theirs.status} ${theirs.headers['script-access-reason']}`,
+    '403 origin-not-allowed',
+  );
   const again = await knock(server, '/feed', { key: 'x'.repeat(24), id: session });
   assert.equal(JSON.parse((await again.text).slice('.welcome '.length)).resumed, true);
   again.drop();
@@ -134,8 +157,15 @@ test('a session of a worker that is not there any more is gone, and who has been
   const first = await knock(server, '/feed', { key: 'v'.repeat(24) });
   const { session } = JSON.parse((await first.text).slice('.welcome '.length));
   first.drop();
-  const ids = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'].map((letter) => letter + session.slice(1)).filter((id) => id !== session);
-  for (const id of [...ids, ...ids.map((id) => session.slice(0, 1) + id[0] + session.slice(2)).filter((id) => id !== session)]) {
+  const ids = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz']
+    .map((letter) => letter + session.slice(1))
+    .filter((id) => id !== session);
+  for (const id of [
+    ...ids,
+    ...ids
+      .map((id) => session.slice(0, 1) + id[0] + session.slice(2))
+      .filter((id) => id !== session),
+  ]) {
     const connection = await knock(server, '/feed', { key: 'v'.repeat(24), id });
     assert.deepEqual(await connection.close, { code: 4410, reason: 'session-gone' });
   }

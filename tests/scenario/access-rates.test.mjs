@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How often: by client address, by origin, for programs and for look-ups; each is answered 429 with the time to wait.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -21,9 +22,20 @@ after(async () => {
 });
 
 async function start(...args) {
-  const server = await startGuarded({ names: ['b.test'], dns: zones.relay.port, root: root.root, args: ['--admin', '127.0.0.1:0', ...args] });
+  const server = await startGuarded({
+    names: ['b.test'],
+    dns: zones.relay.port,
+    root: root.root,
+    args: ['--admin', '127.0.0.1:0', ...args],
+  });
   servers.push(server);
-  return { server, limited: async () => { const all = await metrics(new URL(await adminOf(server)).port); return (rate) => all[`httpsocket_rate_limited_total{rate="${rate}"}`]; } };
+  return {
+    server,
+    limited: async () => {
+      const all = await metrics(new URL(await adminOf(server)).port);
+      return (rate) => all[`httpsocket_rate_limited_total{rate="${rate}"}`];
+    },
+  };
 }
 
 /** So many handshakes one after the other: how each was answered. */
@@ -43,7 +55,10 @@ test('by client address: beyond the burst 429, with the time until one is free a
   const answers = await knocks(server, 4);
   assert.equal(statuses(answers), '101 101 101 429');
   assert.equal(answers[3].headers['script-access-reason'], 'rate-limited');
-  assert.ok(answers[3].headers['retry-after'] >= 8 && answers[3].headers['retry-after'] <= 10, answers[3].headers['retry-after']);
+  assert.ok(
+    answers[3].headers['retry-after'] >= 8 && answers[3].headers['retry-after'] <= 10,
+    answers[3].headers['retry-after'],
+  );
   assert.equal(statuses(await knocks(server, 1, () => ({ from: '127.0.0.2' }))), '101');
   const own = await knock(server, '/feed', { origin: 'http://b.test:8000' });
   assert.equal((await own.close).code, 4429); // our own pages count too, and see it
@@ -53,7 +68,10 @@ test('by client address: beyond the burst 429, with the time until one is free a
 
 test('by origin, whatever the address', async () => {
   const { server, limited } = await start('--rate-origin', '6,3');
-  assert.equal(statuses(await knocks(server, 4, (i) => ({ from: `127.0.0.${i + 1}` }))), '101 101 101 429');
+  assert.equal(
+    statuses(await knocks(server, 4, (i) => ({ from: `127.0.0.${i + 1}` }))),
+    '101 101 101 429',
+  );
   assert.equal(statuses(await knocks(server, 1, () => ({ origin: 'https://c.example' }))), '101');
   assert.equal((await limited())('origin'), 1);
 });
@@ -86,7 +104,10 @@ test('many tabs that reconnect at once never meet the defaults', async () => {
 });
 
 test('a wrong value is refused at the start, with what was expected', () => {
-  const run = (...args) => spawnSync(path.join(BUILD, 'httpsocketd'), [...args, '--check-config', root.root], { encoding: 'utf8' });
+  const run = (...args) =>
+    spawnSync(path.join(BUILD, 'httpsocketd'), [...args, '--check-config', root.root], {
+      encoding: 'utf8',
+    });
   for (const [args, why] of [
     [['--rate-client', '0'], /rate-client: expected a rate PER_MINUTE/],
     [['--private', '10.0.0.1/8'], /private: expected a range such as 10\.0\.0\.0\/8/],
@@ -100,7 +121,21 @@ test('a wrong value is refused at the start, with what was expected', () => {
     assert.match(stderr, why);
     assert.equal(status, 2, args.join(' '));
   }
-  assert.equal(run('--consent', 'veto', '--self-ports', '7000-7010', '--block', '*.b.example', '--unblock', '25', '--dnssec', 'policy').status, 0);
+  assert.equal(
+    run(
+      '--consent',
+      'veto',
+      '--self-ports',
+      '7000-7010',
+      '--block',
+      '*.b.example',
+      '--unblock',
+      '25',
+      '--dnssec',
+      'policy',
+    ).status,
+    0,
+  );
 });
 
 test('consent other than strict is logged as open', async () => {

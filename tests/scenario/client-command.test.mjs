@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // `httpsocket connect`, `emit`, `call` and the C library behind them, against the real server.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
@@ -33,7 +34,12 @@ for line in page.makefile("rb"):
 
 let files, server;
 before(async () => {
-  files = makeRoot({ 'talk.py': program(TALK), 'counter.py': program(COUNTER), 'no.sh': program(REFUSES), 'asks.py': program(ASKS) });
+  files = makeRoot({
+    'talk.py': program(TALK),
+    'counter.py': program(COUNTER),
+    'no.sh': program(REFUSES),
+    'asks.py': program(ASKS),
+  });
   server = await startServer({ root: files.root, args: ['--ping-interval', '1s'] });
 });
 after(async () => {
@@ -69,7 +75,10 @@ function start(args) {
         if (found !== undefined) (wake.delete(check), resolve(found));
       };
       wake.add(check);
-      child.on('close', () => (check(), reject(new Error(`ended: ${err}\n${lines.slice(-5).join('\n')}`))));
+      child.on(
+        'close',
+        () => (check(), reject(new Error(`ended: ${err}\n${lines.slice(-5).join('\n')}`))),
+      );
       check();
     });
   return {
@@ -83,7 +92,12 @@ function start(args) {
         return undefined;
       }),
     told: (pattern) => seen(() => (pattern.test(err) ? err : undefined)),
-    done: once(child, 'close').then(([status, signal]) => ({ status, signal, out: Buffer.concat(chunks), err })),
+    done: once(child, 'close').then(([status, signal]) => ({
+      status,
+      signal,
+      out: Buffer.concat(chunks),
+      err,
+    })),
   };
 }
 
@@ -105,7 +119,19 @@ test('events, bytes, calls and their answers go both ways as lines, and the end 
   assert.match(lines[0], /^started \{"pid": \d+\}$/);
   assert.match(lines[1], /^told \[".attach", \{"resumed": false/);
   assert.deepEqual(lines.slice(2), [
-    'echo ["hello", {"a": "\\u00f8"}]', '=7 9', 'bytes @6', 'a', 'b\0', '', '', 'echo ["event", null]', '!9007 {"message":"no such call"}', '+8 0', '+8 1', '=8', '',
+    'echo ["hello", {"a": "\\u00f8"}]',
+    '=7 9',
+    'bytes @6',
+    'a',
+    'b\0',
+    '',
+    '',
+    'echo ["event", null]',
+    '!9007 {"message":"no such call"}',
+    '+8 0',
+    '+8 1',
+    '=8',
+    '',
   ]);
 });
 
@@ -115,7 +141,7 @@ test('a program calls, and the command answers: parts, an answer, an error', asy
   command.say('+5 "part"\n=5 {"x":1}\n!5 {"message":"late"}');
   assert.equal(await command.next(/^heard/), 'heard "+5 \'part\'"');
   assert.equal(await command.next(/^heard/), 'heard "=5 {\'x\':1}"');
-  assert.equal(await command.next(/^heard/), 'heard "!5 {\'message\':\'late\'}"');
+  assert.equal(await command.next(/^heard/), "heard \"!5 {'message':'late'}\"");
   command.end();
   assert.equal((await command.done).status, 0);
   const call = await run(['emit', `${server.url}/asks`, 'hello']);
@@ -123,10 +149,26 @@ test('a program calls, and the command answers: parts, an answer, an error', asy
 });
 
 test('call prints each answer on a line; an error is exit status 1', async () => {
-  assert.deepEqual(await run(['call', `${server.url}/talk`, 'add', '[1,2,39]']), { status: 0, out: '42\n', err: '' });
-  assert.deepEqual(await run(['call', `${server.url}/talk`, 'count', '3']), { status: 0, out: '0\n1\n2\n', err: '' });
-  assert.deepEqual(await run(['call', `${server.url}/talk`, 'count', '0']), { status: 0, out: 'null\n', err: '' });
-  assert.deepEqual(await run(['call', `${server.url}/talk`, 'none']), { status: 1, out: '', err: 'httpsocket: no such call\n' });
+  assert.deepEqual(await run(['call', `${server.url}/talk`, 'add', '[1,2,39]']), {
+    status: 0,
+    out: '42\n',
+    err: '',
+  });
+  assert.deepEqual(await run(['call', `${server.url}/talk`, 'count', '3']), {
+    status: 0,
+    out: '0\n1\n2\n',
+    err: '',
+  });
+  assert.deepEqual(await run(['call', `${server.url}/talk`, 'count', '0']), {
+    status: 0,
+    out: 'null\n',
+    err: '',
+  });
+  assert.deepEqual(await run(['call', `${server.url}/talk`, 'none']), {
+    status: 1,
+    out: '',
+    err: 'httpsocket: no such call\n',
+  });
   const silent = await run(['call', '--timeout', '0.4', `${server.url}/asks`, 'hello']);
   assert.deepEqual(silent, { status: 1, out: '', err: 'httpsocket: no answer in time\n' });
   const gone = await run(['call', `${server.url}/talk`, 'exit', '0']);
@@ -134,17 +176,31 @@ test('call prints each answer on a line; an error is exit status 1', async () =>
 });
 
 test('emit exits 0 when the program has it', async () => {
-  assert.deepEqual(await run(['emit', `${server.url}/talk`, 'complain', '"emitted: here I am"']), { status: 0, out: '', err: '' });
+  assert.deepEqual(await run(['emit', `${server.url}/talk`, 'complain', '"emitted: here I am"']), {
+    status: 0,
+    out: '',
+    err: '',
+  });
   await server.logged(/emitted: here I am/);
 });
 
 test('wrong usage is exit status 2 and says what is wrong', async () => {
   for (const args of [
-    ['connect'], ['emit', 'http://localhost:1/'], ['call', 'http://localhost:1/', 'a', '1', '2'], ['connect', '--none', 'http://localhost/'],
-    ['connect', 'ftp://localhost/'], ['connect', 'http://localhost/#x'], ['connect', '--origin', 'localhost', 'http://localhost/'],
-    ['connect', '--timeout', 'x', 'http://localhost/'], ['emit', '--exec', 'x', 'http://localhost/', 'a'],
-    ['connect', '--cacert', '/none', 'https://localhost/'], ['emit', `${server.url}/talk`, '.bye'], ['emit', `${server.url}/talk`, 'a?1'],
-    ['emit', `${server.url}/talk`, 'a', '{'], ['call', `${server.url}/talk`, 'a', ' 1'], ['emit', `${server.url}/talk`, 'a', '"\n"'],
+    ['connect'],
+    ['emit', 'http://localhost:1/'],
+    ['call', 'http://localhost:1/', 'a', '1', '2'],
+    ['connect', '--none', 'http://localhost/'],
+    ['connect', 'ftp://localhost/'],
+    ['connect', 'http://localhost/#x'],
+    ['connect', '--origin', 'localhost', 'http://localhost/'],
+    ['connect', '--timeout', 'x', 'http://localhost/'],
+    ['emit', '--exec', 'x', 'http://localhost/', 'a'],
+    ['connect', '--cacert', '/none', 'https://localhost/'],
+    ['emit', `${server.url}/talk`, '.bye'],
+    ['emit', `${server.url}/talk`, 'a?1'],
+    ['emit', `${server.url}/talk`, 'a', '{'],
+    ['call', `${server.url}/talk`, 'a', ' 1'],
+    ['emit', `${server.url}/talk`, 'a', '"\n"'],
   ]) {
     const { status, out, err } = await run(args);
     assert.equal(status, 2, args.join(' '));
@@ -155,8 +211,18 @@ test('wrong usage is exit status 2 and says what is wrong', async () => {
 });
 
 test('a bad line on stdin ends the session, and what came before it is delivered', async () => {
-  for (const [i, bad] of ['no JSON', '.close {}', 'photo @3\nabcd', 'photo @100\nshort', '=07 1', `${'n'.repeat(200)} 1`].entries()) {
-    const { status, err } = await run(['connect', `${server.url}/talk`], `complain "before the bad line ${i}"\n${bad}\ncomplain "after ${i}"\n`);
+  for (const [i, bad] of [
+    'no JSON',
+    '.close {}',
+    'photo @3\nabcd',
+    'photo @100\nshort',
+    '=07 1',
+    `${'n'.repeat(200)} 1`,
+  ].entries()) {
+    const { status, err } = await run(
+      ['connect', `${server.url}/talk`],
+      `complain "before the bad line ${i}"\n${bad}\ncomplain "after ${i}"\n`,
+    );
     assert.equal(status, 1, bad);
     assert.match(err, /^httpsocket: stdin, line 2: /, bad);
     await server.logged(new RegExp(`before the bad line ${i}`));
@@ -181,13 +247,20 @@ test('a server of something else is refused for what it answers', async () => {
     ['HTTP/1.1 200 OK\r\n\r\n', /4200 HTTP 200 OK/],
     ['HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n', /4302 HTTP 302 Found/],
     ['HTTP/1.1 429 Slow\r\nRetry-After: 60\r\n\r\n', /4429 HTTP 429 Slow \(again in 60 s\)/],
-    ['HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n', /4400 Sec-WebSocket-Accept is not of our key/],
+    [
+      'HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n',
+      /4400 Sec-WebSocket-Accept is not of our key/,
+    ],
   ];
   for (const [answer, message] of answers) {
     const other = net.createServer((socket) => socket.on('error', () => {}).end(answer));
     other.listen(0, '127.0.0.1');
     await once(other, 'listening');
-    const { status, err } = await run(['connect', '--no-reconnect', `http://127.0.0.1:${other.address().port}/`]);
+    const { status, err } = await run([
+      'connect',
+      '--no-reconnect',
+      `http://127.0.0.1:${other.address().port}/`,
+    ]);
     assert.equal(status, 1);
     assert.match(err, message);
     other.close();
@@ -200,12 +273,23 @@ test('a server that is not there: emit fails at once, connect tries again until 
   const url = `http://127.0.0.1:${free.address().port}/talk`;
   free.close();
   await once(free, 'close');
-  assert.deepEqual(await run(['emit', url, 'a']), { status: 1, out: '', err: 'httpsocket: 1006 Connection refused\n' });
-  assert.deepEqual(await run(['connect', '--no-reconnect', url]), { status: 1, out: '', err: 'httpsocket: 1006 Connection refused\n' });
+  assert.deepEqual(await run(['emit', url, 'a']), {
+    status: 1,
+    out: '',
+    err: 'httpsocket: 1006 Connection refused\n',
+  });
+  assert.deepEqual(await run(['connect', '--no-reconnect', url]), {
+    status: 1,
+    out: '',
+    err: 'httpsocket: 1006 Connection refused\n',
+  });
   const command = start(['connect', '--timeout', '1.5', url]);
   const { status, err } = await command.done;
   assert.equal(status, 1);
-  assert.equal(err, 'httpsocket: no connection: Connection refused; trying again\nhttpsocket: 1006 Connection refused\n');
+  assert.equal(
+    err,
+    'httpsocket: no connection: Connection refused; trying again\nhttpsocket: 1006 Connection refused\n',
+  );
 });
 
 test('a server that comes late is found', async (t) => {
@@ -237,7 +321,8 @@ test(`${CUTS} cuts at random moments: nothing lost, doubled or out of order, the
   while (proxy.cuts < CUTS) {
     await sleep(rand() * 60);
     if (rand() < 0.6) proxy.cut();
-    else proxy.plan(() => ({ [rand() < 0.5 ? 'downAfter' : 'upAfter']: Math.floor(rand() * 2500) }));
+    else
+      proxy.plan(() => ({ [rand() < 0.5 ? 'downAfter' : 'upAfter']: Math.floor(rand() * 2500) }));
     if (rand() < 0.3) proxy.plan(() => ({}));
   }
   proxy.plan(() => ({}));
@@ -246,14 +331,21 @@ test(`${CUTS} cuts at random moments: nothing lost, doubled or out of order, the
   const last = JSON.parse((await command.next(/^=2 /)).slice(3));
   command.end();
   assert.equal((await command.done).status, 0);
-  const heard = command.lines.filter((line) => line.startsWith('n ')).map((line) => Number(line.slice(2)));
+  const heard = command.lines
+    .filter((line) => line.startsWith('n '))
+    .map((line) => Number(line.slice(2)));
   assert.deepEqual(last.faults, []);
   assert.equal(last.received, sent);
-  assert.deepEqual(heard, Array.from({ length: last.sent }, (_, i) => i));
+  assert.deepEqual(
+    heard,
+    Array.from({ length: last.sent }, (_, i) => i),
+  );
   assert.equal(last.pid, first.pid);
   assert.ok(last.attaches.length > CUTS / 4, `${last.attaches.length} attaches`);
   assert.ok(sent > 500 && last.sent > 500, `${sent} and ${last.sent} events`);
-  t.diagnostic(`${proxy.cuts} cuts, ${last.attaches.length} connections, ${sent} and ${last.sent} events`);
+  t.diagnostic(
+    `${proxy.cuts} cuts, ${last.attaches.length} connections, ${sent} and ${last.sent} events`,
+  );
 });
 
 test('a connection that is open and dead is noticed, and the session goes on', async (t) => {
@@ -298,9 +390,14 @@ test('a stdout that nobody reads makes the program wait, loses nothing and keeps
   const [link] = proxy.links;
   let beats = 0; // `.pong`, masked
   link.client.on('data', (data) => (beats += data.length === 11));
-  await until(() => beats >= 17, () => `${beats} beats`, 30_000); // 8.5 s: the server's patience is 7 s
+  await until(
+    () => beats >= 17,
+    () => `${beats} beats`,
+    30_000,
+  ); // 8.5 s: the server's patience is 7 s
   command.child.stdout.resume();
-  for (let i = 0; i < 60; i++) assert.equal((await command.next(/^echo/)).length, `echo ["e${i}", ""]`.length + text.length);
+  for (let i = 0; i < 60; i++)
+    assert.equal((await command.next(/^echo/)).length, `echo ["e${i}", ""]`.length + text.length);
   assert.equal(command.lines.filter((line) => line.includes('.detach')).length, 0);
   command.end();
   assert.equal((await command.done).status, 0);
@@ -335,23 +432,59 @@ test('the end of the program is told: 0 for its success, 1 for its failure', asy
 });
 
 test('--exec gives a command the lines, and its failure is ours', async () => {
-  const script = 'echo "add?1 [20,22]"; while read -r line; do case $line in "=1 "*) echo "$line" >&2; exit $CODE;; esac; done';
+  const script =
+    'echo "add?1 [20,22]"; while read -r line; do case $line in "=1 "*) echo "$line" >&2; exit $CODE;; esac; done';
   const good = await run(['connect', '--exec', `CODE=0; ${script}`, `${server.url}/talk`]);
   assert.deepEqual(good, { status: 0, out: '', err: '=1 42\n' });
   const bad = await run(['connect', '--exec', `CODE=3; ${script}`, `${server.url}/talk`]);
-  assert.deepEqual(bad, { status: 1, out: '', err: '=1 42\nhttpsocket: the command exited with 3\n' });
+  assert.deepEqual(bad, {
+    status: 1,
+    out: '',
+    err: '=1 42\nhttpsocket: the command exited with 3\n',
+  });
 });
 
 test('TLS: a CA of our own is trusted when it is named, and nothing else is', async (t) => {
   const keys = makeRoot({});
   const [cert, key] = ['cert.pem', 'key.pem'].map((name) => path.join(keys.root, name));
-  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2',
-    '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-keyout', key, '-out', cert], { stdio: 'ignore' });
-  const secure = await startServer({ root: files.root, args: ['--tls-cert', cert, '--tls-key', key] });
+  execFileSync(
+    'openssl',
+    [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+      '-nodes',
+      '-days',
+      '2',
+      '-subj',
+      '/CN=localhost',
+      '-addext',
+      'subjectAltName=DNS:localhost',
+      '-keyout',
+      key,
+      '-out',
+      cert,
+    ],
+    { stdio: 'ignore' },
+  );
+  const secure = await startServer({
+    root: files.root,
+    args: ['--tls-cert', cert, '--tls-key', key],
+  });
   t.after(() => (secure.stop(), keys.remove()));
   const url = `https://localhost:${secure.port}/talk`;
-  assert.deepEqual(await run(['call', '--cacert', cert, url, 'add', '[1,2]']), { status: 0, out: '3\n', err: '' });
-  const wss = await run(['connect', '--cacert', cert, url.replace('https', 'wss')], `hello "${'z'.repeat(300_000)}"\nadd?1 [1]\n`);
+  assert.deepEqual(await run(['call', '--cacert', cert, url, 'add', '[1,2]']), {
+    status: 0,
+    out: '3\n',
+    err: '',
+  });
+  const wss = await run(
+    ['connect', '--cacert', cert, url.replace('https', 'wss')],
+    `hello "${'z'.repeat(300_000)}"\nadd?1 [1]\n`,
+  );
   assert.equal(wss.status, 0, wss.err);
   assert.ok(wss.out.includes('z'.repeat(300_000)));
   const unknown = await run(['connect', url]);
@@ -364,16 +497,41 @@ test('TLS: a CA of our own is trusted when it is named, and nothing else is', as
 test('examples/client.c, compiled as its user would, runs against the library', async () => {
   const out = makeRoot({});
   const file = path.join(out.root, 'client');
-  const sanitized = execFileSync('nm', ['-D', path.join(BUILD, 'libhttpsocket.so')], { maxBuffer: 1 << 26 }).includes('__asan');
-  execFileSync('cc', ['-std=c11', '-Wall', '-Wextra', '-Werror', '-pedantic', ...(sanitized ? ['-fsanitize=address,undefined'] : []), path.join(REPO, 'examples/client.c'),
-    '-I', path.join(REPO, 'include'), '-L', BUILD, '-lhttpsocket', `-Wl,-rpath,${BUILD}`, '-o', file]);
-  const exported = execFileSync('nm', ['-D', '--defined-only', path.join(BUILD, 'libhttpsocket.so')], { encoding: 'utf8' });
-  for (const line of exported.trim().split('\n')) assert.match(line, / (httpsocket_|__)/, 'nothing else is exported');
+  const sanitized = execFileSync('nm', ['-D', path.join(BUILD, 'libhttpsocket.so')], {
+    maxBuffer: 1 << 26,
+  }).includes('__asan');
+  execFileSync('cc', [
+    '-std=c11',
+    '-Wall',
+    '-Wextra',
+    '-Werror',
+    '-pedantic',
+    ...(sanitized ? ['-fsanitize=address,undefined'] : []),
+    path.join(REPO, 'examples/client.c'),
+    '-I',
+    path.join(REPO, 'include'),
+    '-L',
+    BUILD,
+    '-lhttpsocket',
+    `-Wl,-rpath,${BUILD}`,
+    '-o',
+    file,
+  ]);
+  const exported = execFileSync(
+    'nm',
+    ['-D', '--defined-only', path.join(BUILD, 'libhttpsocket.so')],
+    { encoding: 'utf8' },
+  );
+  for (const line of exported.trim().split('\n'))
+    assert.match(line, / (httpsocket_|__)/, 'nothing else is exported');
   const child = spawn(file, [`${server.url}/talk`], { stdio: ['ignore', 'pipe', 'inherit'] });
   let text = '';
   child.stdout.on('data', (data) => (text += data));
   const [status] = await once(child, 'close');
   assert.equal(status, 0);
-  assert.match(text, /^started .*\ntold .*\necho \["hello", \{"name": "Frode"\}\]\nthe answer is 42\n$/);
+  assert.match(
+    text,
+    /^started .*\ntold .*\necho \["hello", \{"name": "Frode"\}\]\nthe answer is 42\n$/,
+  );
   out.remove();
 });

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // console.test.mjs - the developer's console: what it is told of every session, the faults it causes, and who may not open it.
 import assert from 'node:assert/strict';
 import path from 'node:path';
@@ -16,7 +17,8 @@ let records;
 let stream;
 
 const at = (name) => `${server.url}/.httpsocket/${name}`;
-const fault = (what, headers = { Origin: server.url }) => request(at('console/fault'), { method: 'POST', headers, body: JSON.stringify(what) });
+const fault = (what, headers = { Origin: server.url }) =>
+  request(at('console/fault'), { method: 'POST', headers, body: JSON.stringify(what) });
 
 /** Reads the stream of records from now on. */
 async function look() {
@@ -31,7 +33,11 @@ async function look() {
   return { heard, close: () => asked.destroy() };
 }
 
-const told = (match) => until(() => records.find(({ event, data }) => match(data, event))?.data, () => JSON.stringify(records.slice(-8)));
+const told = (match) =>
+  until(
+    () => records.find(({ event, data }) => match(data, event))?.data,
+    () => JSON.stringify(records.slice(-8)),
+  );
 
 async function open(name) {
   const { client } = await openPage(`${server.url}/${name}`);
@@ -45,22 +51,34 @@ before(async () => {
   records = stream.heard;
 });
 after(async () => {
-  assert.deepEqual(await server.stop(), { code: 0, signal: null }, server.log.slice(-40).join('\n'));
+  assert.deepEqual(
+    await server.stop(),
+    { code: 0, signal: null },
+    server.log.slice(-40).join('\n'),
+  );
 });
 afterEach(() => SessionClient.dropAll());
 
 describe('what it shows', () => {
   test('messages of either side, with size and data cut short, what the program complains of, and connections', async () => {
     const clients = await Promise.all([1, 2, 3].map(() => open('talk'))); // on several workers
-    for (const [i, client] of clients.entries()) client.send(`hello {"n":${i},"æ":"${'x'.repeat(300)}"}`);
+    for (const [i, client] of clients.entries())
+      client.send(`hello {"n":${i},"æ":"${'x'.repeat(300)}"}`);
     for (let i = 0; i < 3; i++) {
-      const { session, program, bytes, data } = await told(({ from, head, data: text }) => from === 'page' && head === 'hello' && text.startsWith(`{"n":${i}`));
+      const { session, program, bytes, data } = await told(
+        ({ from, head, data: text }) =>
+          from === 'page' && head === 'hello' && text.startsWith(`{"n":${i}`),
+      );
       assert.match(session, /^[0-9a-f]{8}$/);
       assert.equal(program, '/talk.py');
       assert.equal(bytes, Buffer.byteLength(`{"n":${i},"æ":"${'x'.repeat(300)}"}`));
       assert.ok(data.length <= 160);
-      await told((other) => other.session === session && other.from === 'program' && other.head === 'echo');
-      await told((other, kind) => other.session === session && kind === 'note' && other.head === 'connected');
+      await told(
+        (other) => other.session === session && other.from === 'program' && other.head === 'echo',
+      );
+      await told(
+        (other, kind) => other.session === session && kind === 'note' && other.head === 'connected',
+      );
     }
     clients[0].sendBytes('photo', Buffer.from([0, 255, 7]));
     await told(({ head, data }) => head === 'photo' && data === '(bytes)');
@@ -68,7 +86,10 @@ describe('what it shows', () => {
     const { session } = await told(({ data }, kind) => kind === 'stderr' && data === 'it hurts');
     assert.ok(!JSON.stringify(records).includes(clients[0].session), 'no session id is shown');
     await clients[0].cut();
-    await told((other, kind) => other.session === session && kind === 'note' && other.head === 'disconnected');
+    await told(
+      (other, kind) =>
+        other.session === session && kind === 'note' && other.head === 'disconnected',
+    );
   });
 
   test('who looks later hears what has just been', async () => {
@@ -133,7 +154,12 @@ describe('faults', () => {
     await fault({ session, cut: 1500 });
     const began = Date.now();
     assert.equal((await client.closed).code, 1006);
-    await until(() => client.connect().then(() => true, () => false));
+    await until(() =>
+      client.connect().then(
+        () => true,
+        () => false,
+      ),
+    );
     assert.ok(Date.now() - began >= 1300, 'not before');
     client.send('after 1');
     await client.next(/^echo \["after"/);
@@ -152,12 +178,24 @@ describe('faults', () => {
     client.send('once 1'); // as who has it not acknowledged sends it again
     assert.equal(await client.next(/^echo \["once"/), 'echo ["once", 1]');
     await told(({ head }) => head === 'once');
-    assert.equal(records.filter(({ data }) => data.session === session && data.head === 'once').length, 1);
+    assert.equal(
+      records.filter(({ data }) => data.session === session && data.head === 'once').length,
+      1,
+    );
   });
 
   test('what is no fault is refused; a session that is not there is nobody’s', async () => {
-    for (const wrong of [{}, { session: 'x' }, { session: 'x', latency: -1 }, { session: 'x', latency: 60001 }, { session: 'x', cut: 1, latency: 1 }, { latency: 5 },
-      { session: 'x', cut: 1, more: 1 }, [], 'x'.repeat(2000)])
+    for (const wrong of [
+      {},
+      { session: 'x' },
+      { session: 'x', latency: -1 },
+      { session: 'x', latency: 60001 },
+      { session: 'x', cut: 1, latency: 1 },
+      { latency: 5 },
+      { session: 'x', cut: 1, more: 1 },
+      [],
+      'x'.repeat(2000),
+    ])
       assert.equal((await fault(wrong)).status, 400, JSON.stringify(wrong));
     assert.equal((await fault({ session: '00000000', cut: 0 })).status, 202);
     assert.equal((await request(at('console/fault'))).status, 405);
@@ -165,14 +203,22 @@ describe('faults', () => {
 });
 
 describe('who may open it', () => {
-  const status = async (name, headers, more) => (await request(at(name), { headers, ...more })).status;
+  const status = async (name, headers, more) =>
+    (await request(at(name), { headers, ...more })).status;
 
   test('a browser on this machine, and no page of another origin', async () => {
-    for (const name of ['console', 'console.js']) assert.equal(await status(name, { 'Sec-Fetch-Site': 'none' }), 200);
+    for (const name of ['console', 'console.js'])
+      assert.equal(await status(name, { 'Sec-Fetch-Site': 'none' }), 200);
     for (const name of ['console', 'console.js', 'console/events'])
-      for (const headers of [{ Origin: 'http://evil.example' }, { Origin: 'null' }, { 'Sec-Fetch-Site': 'cross-site' }, { 'Sec-Fetch-Site': 'same-site' }])
+      for (const headers of [
+        { Origin: 'http://evil.example' },
+        { Origin: 'null' },
+        { 'Sec-Fetch-Site': 'cross-site' },
+        { 'Sec-Fetch-Site': 'same-site' },
+      ])
         assert.equal(await status(name, headers), 403, JSON.stringify([name, headers]));
-    for (const headers of [{}, { Origin: 'http://evil.example' }, { Origin: 'null' }]) assert.equal((await fault({ session: 'x', cut: 0 }, headers)).status, 403);
+    for (const headers of [{}, { Origin: 'http://evil.example' }, { Origin: 'null' }])
+      assert.equal((await fault({ session: 'x', cut: 0 }, headers)).status, 403);
     assert.equal(await status('console/else', {}), 404);
   });
 

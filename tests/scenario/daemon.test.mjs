@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // daemon.test.mjs - httpsocketd as its operator sees it: options, listeners, signals, certificates, limits, the admin's door, the log.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -38,7 +39,11 @@ async function start(args = [], more = {}) {
 /** Ends it by SIGTERM, which is to succeed. */
 async function stop(server) {
   running.delete(server);
-  assert.deepEqual(await server.stop(), { code: 0, signal: null }, server.log.slice(-30).join('\n'));
+  assert.deepEqual(
+    await server.stop(),
+    { code: 0, signal: null },
+    server.log.slice(-30).join('\n'),
+  );
 }
 
 const file = (name) => path.join(files.root, name);
@@ -47,7 +52,14 @@ const count = (server, what) => server.log.filter((line) => line.includes(what))
 /** What the admin's /metrics says: {name: value}. */
 async function metrics(admin) {
   const { body } = await request(`${admin}/metrics`);
-  return Object.fromEntries(body.trimEnd().split('\n').filter((line) => !line.startsWith('#')).map((line) => line.split(' ')).map(([n, v]) => [n, Number(v)]));
+  return Object.fromEntries(
+    body
+      .trimEnd()
+      .split('\n')
+      .filter((line) => !line.startsWith('#'))
+      .map((line) => line.split(' '))
+      .map(([n, v]) => [n, Number(v)]),
+  );
 }
 
 before(() => (files = makeRoot({})));
@@ -65,9 +77,12 @@ describe('the command line', () => {
     assert.equal(version.status, 0);
     const help = run('--help');
     assert.equal(help.status, 0);
-    const options = fs.readFileSync(path.join(REPO, 'src/daemon/options.def'), 'utf8').matchAll(/^[A-Z]+\(\w+, "([a-z-]+)"/gm);
+    const options = fs
+      .readFileSync(path.join(REPO, 'src/daemon/options.def'), 'utf8')
+      .matchAll(/^[A-Z]+\(\w+, "([a-z-]+)"/gm);
     for (const [, name] of options) assert.match(help.stdout, new RegExp(`--${name} `), name);
-    for (const name of ['--config', '--check-config', '--version', '--help']) assert.ok(help.stdout.includes(name), name);
+    for (const name of ['--config', '--check-config', '--version', '--help'])
+      assert.ok(help.stdout.includes(name), name);
   });
 
   const wrong = {
@@ -77,14 +92,35 @@ describe('the command line', () => {
     'a listener that is none': [['--listen', 'nowhere'], /listen: `nowhere`: /],
     'a port that is none': [['--listen', '127.0.0.1:65536'], /listen: `127.0.0.1:65536`: /],
     'two folders': [['.', '..'], /one folder/],
-    'a number that is none': [['--threads', 'many'], /threads: expected a whole number from 0 to 256, not `many`/],
+    'a number that is none': [
+      ['--threads', 'many'],
+      /threads: expected a whole number from 0 to 256, not `many`/,
+    ],
     'a number that is too large': [['--threads', '257'], /threads: .* from 0 to 256, not `257`/],
-    'a size that is none': [['--message-max', '1X'], /message-max: expected a size \(such as 64K\) from 1K to 1G, not `1X`/],
-    'a time that is none': [['--ping-interval', 'soon'], /ping-interval: expected a time \(such as 10s\)/],
-    'a word that is none': [['--log-level', 'loud'], /log-level: expected one of: debug info warn error nothing; not `loud`/],
-    'an origin that is none': [['--origin', 'a.example'], /origin: expected an origin such as https:\/\/a.example, not `a.example`/],
-    'a certificate without a key': [['--tls-cert', 'x.pem'], /tls-cert and tls-key go together; tls-key is missing/],
-    'a config file that is not there': [['--config', '/nonexistent/a.conf'], /\/nonexistent\/a.conf: No such file or directory/],
+    'a size that is none': [
+      ['--message-max', '1X'],
+      /message-max: expected a size \(such as 64K\) from 1K to 1G, not `1X`/,
+    ],
+    'a time that is none': [
+      ['--ping-interval', 'soon'],
+      /ping-interval: expected a time \(such as 10s\)/,
+    ],
+    'a word that is none': [
+      ['--log-level', 'loud'],
+      /log-level: expected one of: debug info warn error nothing; not `loud`/,
+    ],
+    'an origin that is none': [
+      ['--origin', 'a.example'],
+      /origin: expected an origin such as https:\/\/a.example, not `a.example`/,
+    ],
+    'a certificate without a key': [
+      ['--tls-cert', 'x.pem'],
+      /tls-cert and tls-key go together; tls-key is missing/,
+    ],
+    'a config file that is not there': [
+      ['--config', '/nonexistent/a.conf'],
+      /\/nonexistent\/a.conf: No such file or directory/,
+    ],
   };
   for (const [name, [args, why]] of Object.entries(wrong)) {
     test(`${name} is wrong usage: status 2, and stderr says it`, () => {
@@ -100,7 +136,10 @@ describe('the command line', () => {
     for (const [text, why] of [
       ['threads = 2\n\nwindow = big\n', /bad\.conf:3: window: expected a size .* not `big`/],
       ['# nothing\nno-such-thing = 1\n', /bad\.conf:2: .*no-such-thing/],
-      ['# one\n# two\n/* three\n   four */\nthreads = 2 // five\nlisten = {"127.0.0.1:0", # six\n  "unix:#/*"}\norigin = nowhere\nwindow = big\n', /bad\.conf:9: window/],
+      [
+        '# one\n# two\n/* three\n   four */\nthreads = 2 // five\nlisten = {"127.0.0.1:0", # six\n  "unix:#/*"}\norigin = nowhere\nwindow = big\n',
+        /bad\.conf:9: window/,
+      ],
       ['threads = {\n', /bad\.conf:\d+: /],
     ]) {
       fs.writeFileSync(conf, text);
@@ -111,13 +150,30 @@ describe('the command line', () => {
   });
 
   test('--check-config reads everything, starts nothing', () => {
-    const good = run('--check-config', '--listen', '127.0.0.1:1', '--origin', 'https://a.example', PROGRAMS);
-    assert.deepEqual([good.status, good.stdout, good.stderr], [0, 'the configuration is good\n', '']);
+    const good = run(
+      '--check-config',
+      '--listen',
+      '127.0.0.1:1',
+      '--origin',
+      'https://a.example',
+      PROGRAMS,
+    );
+    assert.deepEqual(
+      [good.status, good.stdout, good.stderr],
+      [0, 'the configuration is good\n', ''],
+    );
     const noRoot = run('--check-config', '/nonexistent');
     assert.equal(noRoot.status, 2);
     assert.match(noRoot.stderr, /root: `\/nonexistent`: No such file or directory/);
     fs.writeFileSync(file('broken.pem'), 'this is no certificate\n');
-    const noCertificate = run('--check-config', '--tls-cert', file('broken.pem'), '--tls-key', file('broken.pem'), PROGRAMS);
+    const noCertificate = run(
+      '--check-config',
+      '--tls-cert',
+      file('broken.pem'),
+      '--tls-key',
+      file('broken.pem'),
+      PROGRAMS,
+    );
     assert.equal(noCertificate.status, 2);
     assert.match(noCertificate.stderr, /broken\.pem/);
   });
@@ -129,7 +185,10 @@ describe('the command line', () => {
     const blocker = net.createServer().listen(0, '127.0.0.1');
     await once(blocker, 'listening');
     const address = `127.0.0.1:${blocker.address().port}`;
-    for (const args of [['--listen', address], ['--listen', '127.0.0.1:0', '--admin', address]]) {
+    for (const args of [
+      ['--listen', address],
+      ['--listen', '127.0.0.1:0', '--admin', address],
+    ]) {
       const { status, stdout, stderr } = run(...args, PROGRAMS);
       assert.deepEqual({ status, stdout }, { status: 1, stdout: '' }, stderr);
       assert.match(stderr, new RegExp(`${address} .*Address already in use`));
@@ -147,7 +206,10 @@ describe('the command line', () => {
 
 describe('listeners', () => {
   test('each says where it listens; port 0 is one of its own; every one of them answers', async () => {
-    const server = await start(['--listen', '127.0.0.1:0', '-l', '127.0.0.1:0', '-l', 'localhost:0'].slice(0, 4), { listeners: 2 });
+    const server = await start(
+      ['--listen', '127.0.0.1:0', '-l', '127.0.0.1:0', '-l', 'localhost:0'].slice(0, 4),
+      { listeners: 2 },
+    );
     assert.equal(new Set(server.urls).size, 2);
     for (const url of server.urls) {
       assert.match(url, /^http:\/\/127\.0\.0\.1:[1-9]\d*$/);
@@ -162,7 +224,18 @@ describe('listeners', () => {
       const server = await start(['--listen', `unix:${socket}`, '--origin', 'http://a.example']);
       assert.equal(server.url, `unix:${socket}`);
       const answer = await new Promise((resolve, reject) =>
-        http.get({ socketPath: socket, path: '/environment', headers: { Host: 'a.example' }, agent: false }, resolve).on('error', reject));
+        http
+          .get(
+            {
+              socketPath: socket,
+              path: '/environment',
+              headers: { Host: 'a.example' },
+              agent: false,
+            },
+            resolve,
+          )
+          .on('error', reject),
+      );
       assert.equal(answer.statusCode, 200);
       answer.resume();
       await once(answer, 'end');
@@ -178,7 +251,9 @@ describe('listeners', () => {
   });
 
   test('IPv6, with its literal as Host', async (t) => {
-    const loopback = Object.values(os.networkInterfaces()).flat().some(({ address }) => address === '::1');
+    const loopback = Object.values(os.networkInterfaces())
+      .flat()
+      .some(({ address }) => address === '::1');
     if (!loopback) return t.skip('this machine has no ::1');
     const server = await start(['--listen', '[::1]:0']);
     assert.match(server.url, /^http:\/\/\[::1\]:\d+$/);
@@ -198,25 +273,48 @@ describe('whose names are ours', () => {
 
   test('without --origin: loopback names and the literal address; any other Host is 421, for pages and for sessions', async () => {
     const server = await start();
-    for (const host of [`127.0.0.1:${server.port}`, `localhost:${server.port}`, `LOCALHOST:${server.port}`])
+    for (const host of [
+      `127.0.0.1:${server.port}`,
+      `localhost:${server.port}`,
+      `LOCALHOST:${server.port}`,
+    ])
       assert.equal((await ask(server, host)).status, 200, host);
-    for (const host of [`evil.example:${server.port}`, 'evil.example', `127.0.0.1.evil.example:${server.port}`, `10.0.0.1:${server.port}`]) {
+    for (const host of [
+      `evil.example:${server.port}`,
+      'evil.example',
+      `127.0.0.1.evil.example:${server.port}`,
+      `10.0.0.1:${server.port}`,
+    ]) {
       const { status, body, headers } = await ask(server, host);
       assert.equal(status, 421, host);
       assert.match(body, /^host-foreign: /);
       assert.match(headers['cache-control'], /no-store/);
     }
-    const rebound = await knock(`${server.url}/lines`, { protocols: `httpsocket.v1, key.${newKey()}`, origin: 'http://evil.example', headers: { Host: 'evil.example' } });
+    const rebound = await knock(`${server.url}/lines`, {
+      protocols: `httpsocket.v1, key.${newKey()}`,
+      origin: 'http://evil.example',
+      headers: { Host: 'evil.example' },
+    });
     assert.equal(rebound.status, 421);
     await stop(server);
   });
 
   test('with --origin: those, and a page of one of them is at home', async () => {
-    const server = await start(['--origin', 'https://a.example', '--origin', 'http://b.example:81', '--policy', 'config']);
-    for (const host of ['a.example', 'b.example:81', 'A.EXAMPLE']) assert.equal((await ask(server, host)).status, 200, host);
-    for (const host of ['c.example', 'b.example', 'sub.a.example']) assert.equal((await ask(server, host)).status, 421, host);
+    const server = await start([
+      '--origin',
+      'https://a.example',
+      '--origin',
+      'http://b.example:81',
+      '--policy',
+      'config',
+    ]);
+    for (const host of ['a.example', 'b.example:81', 'A.EXAMPLE'])
+      assert.equal((await ask(server, host)).status, 200, host);
+    for (const host of ['c.example', 'b.example', 'sub.a.example'])
+      assert.equal((await ask(server, host)).status, 421, host);
     const protocols = `httpsocket.v1, key.${newKey()}`;
-    const at = (origin) => knock(`${server.url}/lines`, { protocols, origin, headers: { Host: 'a.example' } });
+    const at = (origin) =>
+      knock(`${server.url}/lines`, { protocols, origin, headers: { Host: 'a.example' } });
     const home = await at('https://a.example');
     assert.match(home.first ?? JSON.stringify(home), /^\.welcome/);
     home.socket.destroy();
@@ -244,8 +342,14 @@ describe('SIGHUP', () => {
     write('programs-max = 5', 'sessions-max = 77', 'log-format = json');
     process.kill(server.pid, 'SIGHUP');
     await server.logged(/config\.reloaded/);
-    assert.match(server.log.find((line) => line.includes('needs_restart')) ?? '', /settings=sessions-max/);
-    assert.ok(JSON.parse(server.log.find((line) => line.includes('config.reloaded'))), 'the log is JSON from now on');
+    assert.match(
+      server.log.find((line) => line.includes('needs_restart')) ?? '',
+      /settings=sessions-max/,
+    );
+    assert.ok(
+      JSON.parse(server.log.find((line) => line.includes('config.reloaded'))),
+      'the log is JSON from now on',
+    );
     assert.equal((await request(`${server.url}/environment`)).status, 200);
     one.send('still 1');
     assert.equal(await one.next(/^still/), 'still 1');
@@ -273,8 +377,29 @@ describe('SIGHUP', () => {
 
 describe('TLS', () => {
   const certify = (name) =>
-    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', `/CN=${name}`,
-      '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-keyout', file('key.pem'), '-out', file('cert.pem')], { stdio: 'ignore' });
+    execFileSync(
+      'openssl',
+      [
+        'req',
+        '-x509',
+        '-newkey',
+        'ec',
+        '-pkeyopt',
+        'ec_paramgen_curve:prime256v1',
+        '-nodes',
+        '-days',
+        '2',
+        '-subj',
+        `/CN=${name}`,
+        '-addext',
+        'subjectAltName=DNS:localhost,IP:127.0.0.1',
+        '-keyout',
+        file('key.pem'),
+        '-out',
+        file('cert.pem'),
+      ],
+      { stdio: 'ignore' },
+    );
 
   async function peerName(port) {
     const socket = tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false });
@@ -289,12 +414,20 @@ describe('TLS', () => {
     const server = await start(['--tls-cert', file('cert.pem'), '--tls-key', file('key.pem')]);
     assert.match(server.url, /^https:\/\/127\.0\.0\.1:\d+$/);
     const page = await new Promise((resolve, reject) =>
-      https.get(`${server.url}/environment`, { rejectUnauthorized: false, agent: false }, resolve).on('error', reject));
+      https
+        .get(`${server.url}/environment`, { rejectUnauthorized: false, agent: false }, resolve)
+        .on('error', reject),
+    );
     const { env } = JSON.parse((await page.toArray()).join(''));
     assert.equal(env.HTTPS, 'on');
     assert.equal(env.REQUEST_SCHEME, 'https');
 
-    const open = (origin) => new WebSocket(`${server.url.replace('https', 'wss')}/lines`, ['httpsocket.v1', `key.${newKey()}`], { rejectUnauthorized: false, origin });
+    const open = (origin) =>
+      new WebSocket(
+        `${server.url.replace('https', 'wss')}/lines`,
+        ['httpsocket.v1', `key.${newKey()}`],
+        { rejectUnauthorized: false, origin },
+      );
     const ws = open(server.url);
     const [welcome] = await once(ws, 'message');
     assert.match(welcome.toString(), /^\.welcome /);
@@ -331,7 +464,9 @@ describe('SIGTERM', () => {
     const idleClosed = once(idle.resume(), 'close');
     const slow = await begin(`${server.url}/odd?streams`);
     await once(slow.response, 'data');
-    const streaming = new SessionClient(`${server.url}/odd?streams`, { session: slow.response.headers['session-id'] });
+    const streaming = new SessionClient(`${server.url}/odd?streams`, {
+      session: slow.response.headers['session-id'],
+    });
     await streaming.connect();
 
     server.child.kill('SIGTERM');
@@ -358,7 +493,10 @@ describe('SIGTERM', () => {
   });
 
   test('twice: it ends at once, and its programs with it', async () => {
-    const server = await startServer({ root: PROGRAMS, args: ['--eof-grace', '1h', '--drain-timeout', '1h'] });
+    const server = await startServer({
+      root: PROGRAMS,
+      args: ['--eof-grace', '1h', '--drain-timeout', '1h'],
+    });
     running.add(server);
     const { client } = await openPage(`${server.url}/odd?ignores-sigterm`);
     await client.connect();
@@ -379,11 +517,14 @@ describe('SIGTERM', () => {
   });
 });
 
-describe('the admin\'s door', () => {
+describe("the admin's door", () => {
   test('/healthz, /sessions, and what is not there', async () => {
     const server = await start(['--admin', '127.0.0.1:0']);
     const admin = await adminOf(server);
-    assert.deepEqual([(await request(`${admin}/healthz`)).status, (await request(`${admin}/healthz`)).body], [200, 'ok\n']);
+    assert.deepEqual(
+      [(await request(`${admin}/healthz`)).status, (await request(`${admin}/healthz`)).body],
+      [200, 'ok\n'],
+    );
     assert.deepEqual(JSON.parse((await request(`${admin}/sessions`)).body), []);
     const { client } = await openPage(`${server.url}/talk`);
     await client.connect();
@@ -395,7 +536,11 @@ describe('the admin\'s door', () => {
     assert.match(session.session, /^[0-9a-f]{8}$/);
     assert.equal((await request(`${admin}/nothing`)).status, 404);
     assert.equal((await request(`${admin}/healthz`, { method: 'POST' })).status, 405);
-    assert.equal((await request(`${server.url}/metrics`)).status, 404, 'not at the door of everybody');
+    assert.equal(
+      (await request(`${server.url}/metrics`)).status,
+      404,
+      'not at the door of everybody',
+    );
     await stop(server);
   });
 
@@ -408,7 +553,8 @@ describe('the admin\'s door', () => {
     assert.equal(lines.pop(), '', 'the last line is ended');
     const names = new Set();
     while (lines.length > 0) {
-      const [, name] = /^# HELP (httpsocket_[a-z0-9_]+) \S.*$/.exec(lines.shift()) ?? assert.fail('no HELP');
+      const [, name] =
+        /^# HELP (httpsocket_[a-z0-9_]+) \S.*$/.exec(lines.shift()) ?? assert.fail('no HELP');
       const type = lines.shift();
       assert.match(type, new RegExp(`^# TYPE ${name} (counter|gauge)$`));
       assert.equal(/_total$/.test(name), / counter$/.test(type), name);
@@ -432,17 +578,32 @@ describe('the admin\'s door', () => {
     assert.equal(moved('session_resumes_total'), 1);
     assert.equal(moved('session_messages_in_total'), 1);
     assert.equal(moved('http_requests_total'), 3);
-    assert.ok(moved('session_messages_out_total') >= 3 && moved('sent_bytes_total') > 500 && moved('received_bytes_total') > 500);
-    assert.deepEqual([now.httpsocket_sessions, now.httpsocket_sessions_attached, now.httpsocket_programs], [1, 1, 1]);
+    assert.ok(
+      moved('session_messages_out_total') >= 3 &&
+        moved('sent_bytes_total') > 500 &&
+        moved('received_bytes_total') > 500,
+    );
+    assert.deepEqual(
+      [now.httpsocket_sessions, now.httpsocket_sessions_attached, now.httpsocket_programs],
+      [1, 1, 1],
+    );
     await stop(server);
   });
 
   test('every metric of docs/operations.md exists', async () => {
     const server = await start(['--admin', '127.0.0.1:0']);
     const known = await metrics(await adminOf(server));
-    const table = fs.readFileSync(path.join(REPO, 'docs/operations.md'), 'utf8').split('## Limits')[1].split('\n## ')[0].split('\n')
-      .filter((line) => line.startsWith('|')).slice(2).map((line) => line.split('|')[4]);
-    const named = table.flatMap((cell) => [...cell.matchAll(/`([a-z_]+(?:\{[a-z]+="[a-z]+"\})?)`/g)].map(([, name]) => name));
+    const table = fs
+      .readFileSync(path.join(REPO, 'docs/operations.md'), 'utf8')
+      .split('## Limits')[1]
+      .split('\n## ')[0]
+      .split('\n')
+      .filter((line) => line.startsWith('|'))
+      .slice(2)
+      .map((line) => line.split('|')[4]);
+    const named = table.flatMap((cell) =>
+      [...cell.matchAll(/`([a-z_]+(?:\{[a-z]+="[a-z]+"\})?)`/g)].map(([, name]) => name),
+    );
     assert.ok(named.length > 5);
     for (const name of named) assert.ok(`httpsocket_${name}` in known, name);
     await stop(server);
@@ -461,12 +622,19 @@ describe('limits', () => {
     assert.equal(status, 503);
     assert.match(headers['retry-after'] ?? '', /^[1-9]\d*$/);
   };
-  const refusesWith1013 = (url) => assert.rejects(new SessionClient(url).connect(), ({ code, reason }) => code === 1013 && /^overload retry=\d+$/.test(reason));
+  const refusesWith1013 = (url) =>
+    assert.rejects(
+      new SessionClient(url).connect(),
+      ({ code, reason }) => code === 1013 && /^overload retry=\d+$/.test(reason),
+    );
 
   for (const option of ['programs-max', 'programs-per-client']) {
     test(`${option}: 503 with Retry-After, 1013 for a script, and the metric; room again when one has ended`, async () => {
       const { server, moved } = await limited([`--${option}`, '2']);
-      const clients = [new SessionClient(`${server.url}/lines`), new SessionClient(`${server.url}/lines`)];
+      const clients = [
+        new SessionClient(`${server.url}/lines`),
+        new SessionClient(`${server.url}/lines`),
+      ];
       for (const client of clients) await client.connect();
       await refusesWith503(`${server.url}/environment`);
       await refusesWith1013(`${server.url}/lines`);
@@ -508,8 +676,21 @@ describe('limits', () => {
 
   test('body-max, head-max: 413, 431, and the metric', async () => {
     const { server, moved } = await limited(['--body-max', '1K', '--head-max', '1K']);
-    assert.equal((await request(`${server.url}/environment`, { method: 'POST', body: 'x'.repeat(2000), headers: { 'Content-Length': 2000 } })).status, 413);
-    assert.equal((await request(`${server.url}/environment`, { headers: { 'X-Long': 'x'.repeat(2000) } })).status, 431);
+    assert.equal(
+      (
+        await request(`${server.url}/environment`, {
+          method: 'POST',
+          body: 'x'.repeat(2000),
+          headers: { 'Content-Length': 2000 },
+        })
+      ).status,
+      413,
+    );
+    assert.equal(
+      (await request(`${server.url}/environment`, { headers: { 'X-Long': 'x'.repeat(2000) } }))
+        .status,
+      431,
+    );
     assert.ok((await moved('http_bad_requests_total')) >= 2);
     await stop(server);
   });
@@ -520,7 +701,9 @@ describe('the log', () => {
     const server = await start(['--log-format', 'json', '--log-level', 'debug']);
     const { client } = await openPage(`${server.url}/talk`);
     await client.connect();
-    client.send(`complain ${JSON.stringify('a "quoted" line\nb\u2028\u0007 \\ {"event":"forged"}\n\u0000end\n')}`);
+    client.send(
+      `complain ${JSON.stringify('a "quoted" line\nb\u2028\u0007 \\ {"event":"forged"}\n\u0000end\n')}`,
+    );
     client.send('write "\\u0001 {\\"level\\":\\n"');
     await client.closed;
     await request(`${server.url}/%22%0a%7b`);

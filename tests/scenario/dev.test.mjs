@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // httpsocketd --dev: a program whose file changed is ended and its page told to load again; its stderr reaches the page.
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -49,7 +50,10 @@ before(async () => {
     'other.py': { text: program('other'), mode: 0o755 },
     'part.py': 'X = 1\n',
     'broken.py': { text: BROKEN, mode: 0o755 },
-    'late.py': { text: program('late', 'print("before anybody listens", file=sys.stderr, flush=True)'), mode: 0o755 },
+    'late.py': {
+      text: program('late', 'print("before anybody listens", file=sys.stderr, flush=True)'),
+      mode: 0o755,
+    },
     'style.css': 'b {}',
     'data.json': '{}',
   });
@@ -76,7 +80,10 @@ async function open(name) {
   return page;
 }
 
-const words = (client, word) => client.control.filter((text) => text.startsWith(`.${word} `)).map((text) => JSON.parse(text.slice(word.length + 2)));
+const words = (client, word) =>
+  client.control
+    .filter((text) => text.startsWith(`.${word} `))
+    .map((text) => JSON.parse(text.slice(word.length + 2)));
 const lines = (client) => words(client, 'stderr').map(({ text }) => text);
 
 /** The first control message of that word, past or future. */
@@ -85,9 +92,15 @@ async function told(client, word, wanted = () => true) {
     const found = words(client, word).find(wanted);
     if (found) return found;
     const heard = new AbortController();
-    const end = await Promise.race([once(client, 'control', { signal: heard.signal }), client.closed]);
+    const end = await Promise.race([
+      once(client, 'control', { signal: heard.signal }),
+      client.closed,
+    ]);
     heard.abort();
-    if (end?.code) throw new Error(`closed ${end.code} ${end.reason} before .${word}:\n${client.control.join('\n')}`);
+    if (end?.code)
+      throw new Error(
+        `closed ${end.code} ${end.reason} before .${word}:\n${client.control.join('\n')}`,
+      );
   }
 }
 const line = (client, text) => told(client, 'stderr', (data) => data.text === text);
@@ -180,7 +193,10 @@ test('of more lines than are kept the last come, and how many were left out', as
   client.send('flood 1000');
   await line(client, 'line 999');
   const got = lines(client).slice(2);
-  const skipped = got.map((text) => /^\((\d+) lines left out/.exec(text)).filter(Boolean).reduce((sum, [, n]) => sum + Number(n), 0);
+  const skipped = got
+    .map((text) => /^\((\d+) lines left out/.exec(text))
+    .filter(Boolean)
+    .reduce((sum, [, n]) => sum + Number(n), 0);
   assert.ok(skipped > 0);
   assert.equal(got.filter((text) => text.startsWith('line ')).length + skipped, 1000);
   await client.cut();
@@ -203,7 +219,11 @@ test('its last words come even behind more than it may write in a second', async
 });
 
 test('a page that comes after its program has failed is told the same', async () => {
-  fs.writeFileSync(file('dies.py'), program('dies', 'end.write(b"said 1\\n"); raise KeyError("gone")'), { mode: 0o755 });
+  fs.writeFileSync(
+    file('dies.py'),
+    program('dies', 'end.write(b"said 1\\n"); raise KeyError("gone")'),
+    { mode: 0o755 },
+  );
   const { client } = await openPage(`${server.url}/dies.py`);
   await server.logged(/program\.exited .*dies/);
   await client.connect();
@@ -216,7 +236,10 @@ test('a line on descriptor 3 that breaks a rule is shown', async () => {
   const { client } = await open('one.py');
   client.send('break');
   assert.equal((await client.closed).code, 4500);
-  assert.ok(lines(client).some((text) => /^\(descriptor 3: .*no such line/.test(text)), lines(client).join('\n'));
+  assert.ok(
+    lines(client).some((text) => /^\(descriptor 3: .*no such line/.test(text)),
+    lines(client).join('\n'),
+  );
 });
 
 test('a program that made no page is answered by its stderr, as text, and how it ended', async () => {
@@ -230,7 +253,10 @@ test('a program that made no page is answered by its stderr, as text, and how it
 test('a failed page may ask for the next change: it starts no program, and is answered when there is one', async () => {
   const { body } = await request(`${server.url}/broken.py`);
   const version = /'If-None-Match': '(\w+)'/.exec(body)[1];
-  const ask = (known) => request(`${server.url}/broken.py`, { headers: { Accept: 'application/httpsocket-change', 'If-None-Match': known } });
+  const ask = (known) =>
+    request(`${server.url}/broken.py`, {
+      headers: { Accept: 'application/httpsocket-change', 'If-None-Match': known },
+    });
   assert.equal((await ask('another')).status, 204);
   const starts = () => server.log.filter((text) => /program\.started .*broken/.test(text)).length;
   const started = starts();
@@ -253,7 +279,10 @@ test('without --dev nothing of this is said, and a failure is one line of text',
     await client.connect();
     client.send('crash 1');
     assert.equal((await client.closed).code, 4500);
-    assert.deepEqual(client.control.filter((text) => /^\.(stderr|failed|reload)/.test(text)), []);
+    assert.deepEqual(
+      client.control.filter((text) => /^\.(stderr|failed|reload)/.test(text)),
+      [],
+    );
   } finally {
     await plain.stop();
   }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the documents say of httpsocketd is what it says of itself: every option, its default, the page program in the man page.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
@@ -25,7 +26,9 @@ const options = help
 
 /** What the man page says of an option: its tag and its paragraph. */
 function paragraph(name) {
-  const tagged = manual.split(/^\.TP\n/m).filter((text) => new RegExp(`--${name}(?![a-z-])`).test(text.split('\n')[0]));
+  const tagged = manual
+    .split(/^\.TP\n/m)
+    .filter((text) => new RegExp(`--${name}(?![a-z-])`).test(text.split('\n')[0]));
   assert.equal(tagged.length, 1, `--${name} has ${tagged.length} paragraphs in the man page`);
   return tagged[0].split(/^\.S[SH] /m)[0];
 }
@@ -42,7 +45,11 @@ for (const { name, letter, initial } of options)
   test(`the man page has --${name}, its letter and its default`, () => {
     const [tag, ...text] = paragraph(name).split('\n');
     if (letter) assert.match(tag, new RegExp(`-${letter}\\b`));
-    if (initial) assert.ok(text.join(' ').includes(`Default: ${initial}.`), `expected \`Default: ${initial}.\` in: ${text.join(' ')}`);
+    if (initial)
+      assert.ok(
+        text.join(' ').includes(`Default: ${initial}.`),
+        `expected \`Default: ${initial}.\` in: ${text.join(' ')}`,
+      );
   });
 
 test('the man page has no option that is not there', () => {
@@ -55,7 +62,11 @@ test('the man page has no option that is not there', () => {
 });
 
 test('docs/operations.md names every setting', () => {
-  const missing = options.filter(({ name }) => !['help', 'version'].includes(name) && !new RegExp(`(?<![\\w-])(--)?${name}(?![\\w-])`).test(operations));
+  const missing = options.filter(
+    ({ name }) =>
+      !['help', 'version'].includes(name) &&
+      !new RegExp(`(?<![\\w-])(--)?${name}(?![\\w-])`).test(operations),
+  );
   assert.deepEqual(
     missing.map(({ name }) => name),
     [],
@@ -66,7 +77,11 @@ const groff = spawnSync('groff', ['--version']).error ? 'groff is not installed'
 
 for (const page of fs.readdirSync(path.join(REPO, 'docs/man')))
   test(`${page} is set without a warning`, { skip: groff }, () => {
-    const { status, stdout, stderr } = spawnSync('groff', ['-man', '-ww', '-Tutf8', '-P-cbou', path.join(REPO, 'docs/man', page)], { encoding: 'utf8' });
+    const { status, stdout, stderr } = spawnSync(
+      'groff',
+      ['-man', '-ww', '-Tutf8', '-P-cbou', path.join(REPO, 'docs/man', page)],
+      { encoding: 'utf8' },
+    );
     assert.equal(status, 0);
     assert.equal(stderr, '');
     assert.ok(stdout.includes('EXIT STATUS'), 'it has no section EXIT STATUS');
@@ -89,7 +104,9 @@ test("the man page's page program prints its page and talks with it", async () =
   assert.match(await answer.text(), /<script src=\/\.httpsocket\/client\.js>/);
   const session = answer.headers.get('session-id');
   const protocols = ['httpsocket.v1', `session.${session}`, 'key.abcdefghijklmnopqrstuvwx'];
-  const socket = new WebSocket(`${server.url.replace('http', 'ws')}/hello`, protocols, { origin: server.url });
+  const socket = new WebSocket(`${server.url.replace('http', 'ws')}/hello`, protocols, {
+    origin: server.url,
+  });
   const told = await new Promise((resolve, reject) => {
     socket.on('error', reject);
     socket.on('close', (code, reason) => reject(new Error(`${code} ${reason}`)));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // endurance.test.mjs - sessions over a network that fails, with sides that do not read, and many at once: nothing is lost, doubled or disordered,
 // the process stays the same, and the server's memory is bounded. The client is that of pages, in Node.
 import assert from 'node:assert/strict';
@@ -23,7 +24,9 @@ const MIB = 1 << 20;
 /** What the server may grow by where its limits allow two MiB: the rest is what an allocator keeps. */
 const ROOM = 10 * MIB;
 // The sanitizer keeps what is freed, which is not what is measured here.
-const LEAN = { ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ''}:quarantine_size_mb=1:thread_local_quarantine_size_kb=64` };
+const LEAN = {
+  ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ''}:quarantine_size_mb=1:thread_local_quarantine_size_kb=64`,
+};
 
 const test = (name, run) => testOf(name, { timeout: 120000 }, run);
 
@@ -31,14 +34,23 @@ after(() => SessionClient.dropAll());
 
 /** The client of pages, for the program at `url`; `seen` are its lifecycle events. */
 function connect(url, { session } = {}) {
-  const c = new ServerConnection(url, { session, WebSocket, webSocketOptions: { origin: new URL(url).origin } });
+  const c = new ServerConnection(url, {
+    session,
+    WebSocket,
+    webSocketOptions: { origin: new URL(url).origin },
+  });
   c.seen = [];
-  for (const type of ['open', 'suspend', 'resume', 'close', 'error']) c.addEventListener(type, (event) => c.seen.push({ type, code: event.code, reason: event.reason }));
+  for (const type of ['open', 'suspend', 'resume', 'close', 'error'])
+    c.addEventListener(type, (event) =>
+      c.seen.push({ type, code: event.code, reason: event.reason }),
+    );
   return c;
 }
 
-const happens = (target, type) => new Promise((resolve) => target.addEventListener(type, resolve, { once: true }));
-const memory = (pid) => Number(/VmRSS:\s+(\d+) kB/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
+const happens = (target, type) =>
+  new Promise((resolve) => target.addEventListener(type, resolve, { once: true }));
+const memory = (pid) =>
+  Number(/VmRSS:\s+(\d+) kB/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
 
 async function close(connection) {
   if (connection.readyState === ServerConnection.CLOSED) return;
@@ -65,11 +77,17 @@ describe('a network that fails', () => {
     const seed = Number(process.env.SEED ?? Date.now() % 2 ** 32);
     t.diagnostic(`SEED=${seed}`);
     const rand = random(seed);
-    const server = await startServer({ root: COUNTER, threads: 4, args: ['--ping-interval', '1s', '--rate-client', 'off'] });
+    const server = await startServer({
+      root: COUNTER,
+      threads: 4,
+      args: ['--ping-interval', '1s', '--rate-client', 'off'],
+    });
     const proxy = await Proxy.start(server.port);
     const pages = await Promise.all(Array.from({ length: PAGES }, () => countingPage(proxy.url)));
     // A third of the new links dies by itself after some bytes: in the handshake, the .welcome, the replay or later.
-    proxy.plan(() => (rand() < 0.33 ? { [rand() < 0.5 ? 'downAfter' : 'upAfter']: Math.floor(rand() * 3000) } : {}));
+    proxy.plan(() =>
+      rand() < 0.33 ? { [rand() < 0.5 ? 'downAfter' : 'upAfter']: Math.floor(rand() * 3000) } : {},
+    );
     while (proxy.cuts < CUTS) {
       await new Promise((resolve) => setTimeout(resolve, rand() * 60));
       proxy.cut((link) => link.websocket && rand() < 0.4);
@@ -86,7 +104,10 @@ describe('a network that fails', () => {
       assert.equal(program.received, page.sent);
       assert.equal(program.pid, page.pid);
       assert.ok(page.sent > 50 && program.sent > 50, `${page.sent} and ${program.sent} events`);
-      assert.deepEqual(page.c.seen.filter(({ type }) => type === 'close'), []);
+      assert.deepEqual(
+        page.c.seen.filter(({ type }) => type === 'close'),
+        [],
+      );
       attaches += program.attaches.length;
     }
     assert.ok(attaches > PAGES * 10, `${attaches} connections`);
@@ -94,11 +115,19 @@ describe('a network that fails', () => {
     t.diagnostic(`${proxy.cuts} cuts, ${attaches} connections, ${events} events`);
     await Promise.all(pages.map(({ c }) => close(c)));
     await proxy.stop();
-    assert.deepEqual(await server.stop(), { code: 0, signal: null }, server.log.slice(-20).join('\n'));
+    assert.deepEqual(
+      await server.stop(),
+      { code: 0, signal: null },
+      server.log.slice(-20).join('\n'),
+    );
   });
 
   test('dies without a word: the page notices within twice the ping, comes back by another connection, and nothing is lost', async () => {
-    const server = await startServer({ root: COUNTER, threads: 4, args: ['--ping-interval', '400ms'] });
+    const server = await startServer({
+      root: COUNTER,
+      threads: 4,
+      args: ['--ping-interval', '400ms'],
+    });
     const proxy = await Proxy.start(server.port);
     const page = await countingPage(proxy.url);
     const suspended = happens(page.c, 'suspend');
@@ -118,7 +147,11 @@ describe('a network that fails', () => {
   });
 
   test('stops the server for a while (SIGSTOP): pages suspend, and go on where they were', async () => {
-    const server = await startServer({ root: COUNTER, threads: 4, args: ['--ping-interval', '300ms'] });
+    const server = await startServer({
+      root: COUNTER,
+      threads: 4,
+      args: ['--ping-interval', '300ms'],
+    });
     const pages = await Promise.all([1, 2, 3].map(() => countingPage(server.url)));
     const suspended = pages.map(({ c }) => happens(c, 'suspend'));
     process.kill(server.pid, 'SIGSTOP');
@@ -141,8 +174,10 @@ describe('a network that fails', () => {
 });
 
 describe('a side that does not read makes the other wait, and costs the server no more than its limits', () => {
-  const describeSession = async (server) => JSON.parse((await request(`${await adminOf(server)}/sessions`)).body)[0];
-  const start = () => startServer({ root: PROGRAMS, threads: 1, args: ['--admin', '127.0.0.1:0'], env: LEAN });
+  const describeSession = async (server) =>
+    JSON.parse((await request(`${await adminOf(server)}/sessions`)).body)[0];
+  const start = () =>
+    startServer({ root: PROGRAMS, threads: 1, args: ['--admin', '127.0.0.1:0'], env: LEAN });
 
   test('a program that is stopped: 12 MiB of the page wait in the page, and arrive whole in the end', async () => {
     const server = await start();
@@ -157,9 +192,19 @@ describe('a side that does not read makes the other wait, and costs the server n
       c.send('put', `${i} ${piece}`);
       digest.update(JSON.stringify(`${i} ${piece}`));
     }
-    await until(async () => (await describeSession(server)).received * piece.length >= MIB - 2 * piece.length, undefined, 30000);
-    assert.ok(c.bufferedAmount > COUNT * piece.length - 3 * MIB, `${c.bufferedAmount} bytes wait in the page`);
-    assert.ok(memory(server.pid) - before < ROOM, `the server has grown by ${memory(server.pid) - before} bytes`);
+    await until(
+      async () => (await describeSession(server)).received * piece.length >= MIB - 2 * piece.length,
+      undefined,
+      30000,
+    );
+    assert.ok(
+      c.bufferedAmount > COUNT * piece.length - 3 * MIB,
+      `${c.bufferedAmount} bytes wait in the page`,
+    );
+    assert.ok(
+      memory(server.pid) - before < ROOM,
+      `the server has grown by ${memory(server.pid) - before} bytes`,
+    );
     process.kill(pid, 'SIGCONT');
     assert.deepEqual(await c.call('report'), { count: COUNT, sha256: digest.digest('hex'), pid });
     await until(() => c.bufferedAmount === 0);
@@ -169,7 +214,8 @@ describe('a side that does not read makes the other wait, and costs the server n
 
   const PARTS = 600;
   const SIZE = 64 * 1024;
-  const inOrder = (client) => client.messages.filter((m) => m.startsWith('part ')).map((m) => JSON.parse(m.slice(5)).i);
+  const inOrder = (client) =>
+    client.messages.filter((m) => m.startsWith('part ')).map((m) => JSON.parse(m.slice(5)).i);
 
   test('a page that acknowledges nothing gets what the buffer holds, and the rest when it does', async () => {
     const server = await start();
@@ -177,18 +223,28 @@ describe('a side that does not read makes the other wait, and costs the server n
     await client.connect();
     const before = memory(server.pid);
     client.send(`flood {"count":${PARTS},"size":${SIZE}}`);
-    await until(async () => (await describeSession(server)).unacknowledgedBytes >= MIB, undefined, 30000);
+    await until(
+      async () => (await describeSession(server)).unacknowledgedBytes >= MIB,
+      undefined,
+      30000,
+    );
     await until(() => client.messages.length >= MIB / (SIZE + 32));
     for (let i = 0; i < 3; i++) {
       client.send('.ping'); // whatever the server still had to say has come before its answer
       await once(client, 'control');
     }
     assert.ok(client.messages.length * SIZE < 2 * MIB, `${client.messages.length} parts`);
-    assert.ok(memory(server.pid) - before < ROOM, `the server has grown by ${memory(server.pid) - before} bytes`);
+    assert.ok(
+      memory(server.pid) - before < ROOM,
+      `the server has grown by ${memory(server.pid) - before} bytes`,
+    );
     client.acknowledge = true;
     client.send(`.ack ${client.received}`);
     await client.next(/^flooded$/);
-    assert.deepEqual(inOrder(client), Array.from({ length: PARTS }, (_, i) => i));
+    assert.deepEqual(
+      inOrder(client),
+      Array.from({ length: PARTS }, (_, i) => i),
+    );
     client.send('.close {}');
     await client.closed;
     await server.stop();
@@ -202,15 +258,32 @@ describe('a side that does not read makes the other wait, and costs the server n
     client.send(`flood {"count":${PARTS},"size":${SIZE}}`);
     await client.next(/^part/);
     await client.cut();
-    await until(async () => (await describeSession(server)).unacknowledgedBytes >= MIB, undefined, 30000);
-    assert.ok(memory(server.pid) - before < ROOM, `the server has grown by ${memory(server.pid) - before} bytes while the page was away`);
+    await until(
+      async () => (await describeSession(server)).unacknowledgedBytes >= MIB,
+      undefined,
+      30000,
+    );
+    assert.ok(
+      memory(server.pid) - before < ROOM,
+      `the server has grown by ${memory(server.pid) - before} bytes while the page was away`,
+    );
     await client.connect();
     client.ws._socket.pause();
-    await until(async () => (await describeSession(server)).unacknowledgedBytes >= MIB, undefined, 30000);
-    assert.ok(memory(server.pid) - before < ROOM, `the server has grown by ${memory(server.pid) - before} bytes while the page did not read`);
+    await until(
+      async () => (await describeSession(server)).unacknowledgedBytes >= MIB,
+      undefined,
+      30000,
+    );
+    assert.ok(
+      memory(server.pid) - before < ROOM,
+      `the server has grown by ${memory(server.pid) - before} bytes while the page did not read`,
+    );
     client.ws._socket.resume();
     await client.next(/^flooded$/);
-    assert.deepEqual(inOrder(client), Array.from({ length: PARTS }, (_, i) => i));
+    assert.deepEqual(
+      inOrder(client),
+      Array.from({ length: PARTS }, (_, i) => i),
+    );
     client.send('.close {}');
     await client.closed;
     await server.stop();
@@ -218,16 +291,33 @@ describe('a side that does not read makes the other wait, and costs the server n
 });
 
 test(`${MANY} sessions at once, each with its own process; they all come back after a cut, and nothing of them stays behind`, async (t) => {
-  const server = await startServer({ root: PROGRAMS, threads: 4, args: ['--programs-per-client', String(MANY), '--rate-programs', 'off', '--rate-client', 'off', '--rate-origin', 'off', '--eof-grace', '5s'] });
+  const server = await startServer({
+    root: PROGRAMS,
+    threads: 4,
+    args: [
+      '--programs-per-client',
+      String(MANY),
+      '--rate-programs',
+      'off',
+      '--rate-client',
+      'off',
+      '--rate-origin',
+      'off',
+      '--eof-grace',
+      '5s',
+    ],
+  });
   await request(`${server.url}/environment`);
   await until(() => resources(server.pid).children.length === 0);
   const atRest = resources(server.pid).descriptors;
   const clients = Array.from({ length: MANY }, () => new SessionClient(`${server.url}/lines`));
   const inWaves = async (work) => {
     const left = [...clients.entries()];
-    await Promise.all(Array.from({ length: 32 }, async () => {
-      for (let one; (one = left.pop()); ) await work(one[1], one[0]);
-    }));
+    await Promise.all(
+      Array.from({ length: 32 }, async () => {
+        for (let one; (one = left.pop());) await work(one[1], one[0]);
+      }),
+    );
   };
   await inWaves(async (client, i) => {
     await client.connect();
@@ -250,6 +340,10 @@ test(`${MANY} sessions at once, each with its own process; they all come back af
     await client.closed;
   });
   let now;
-  await until(() => (now = resources(server.pid)).children.length === 0 && now.descriptors <= atRest, () => JSON.stringify(now), 60000);
+  await until(
+    () => (now = resources(server.pid)).children.length === 0 && now.descriptors <= atRest,
+    () => JSON.stringify(now),
+    60000,
+  );
   assert.deepEqual(await server.stop(), { code: 0, signal: null });
 });

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Bytes of TCPConnections over real sockets: both ways, half-closed, through drops, with readers that don't read.
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
@@ -36,7 +37,8 @@ async function textOf(socket) {
   return text;
 }
 
-const residentBytes = (pid) => Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
+const residentBytes = (pid) =>
+  Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
 
 describe('a TCPConnection', () => {
   test('says where it leads, carries bytes both ways, and ends when both sides have', async () => {
@@ -45,14 +47,20 @@ describe('a TCPConnection', () => {
     assert.ok(welcome.streams > 0 && welcome.streamWindow > 0);
     const stream = await streams.connect('B.test', port, { noDelay: true, keepAliveDelay: 5000 });
     const opened = await stream.opened;
-    assert.deepEqual([opened.remoteAddress, opened.remotePort, opened.localAddress], [HERE, port, '127.0.0.1']);
+    assert.deepEqual(
+      [opened.remoteAddress, opened.remotePort, opened.localAddress],
+      [HERE, port, '127.0.0.1'],
+    );
     assert.ok(opened.localPort > 0);
     await stream.write('hello');
     assert.equal((await stream.read(5)).toString(), 'hello');
     stream.finish();
     assert.deepEqual(await stream.closed, {});
     const line = await gateway.logged(new RegExp(`tcp\\.closed .*target=B\\.test:${port}`));
-    assert.match(line, /info tcp\.closed reason=closed origin=http:\/\/a\.test:8000 client=127\.0\.0\.1 .*address=127\.0\.0\.2 sent=5 received=5 ms=\d+/);
+    assert.match(
+      line,
+      /info tcp\.closed reason=closed origin=http:\/\/a\.test:8000 client=127\.0\.0\.1 .*address=127\.0\.0\.2 sent=5 received=5 ms=\d+/,
+    );
     client.ws.close();
   });
 
@@ -94,54 +102,67 @@ describe('a TCPConnection', () => {
     client.ws.close();
   });
 
-  test('survives cuts of the page\'s connection with every byte in its place, up and down', { timeout: 120000 }, async () => {
-    const size = 24 * MIB;
-    const noise = randomBytes(size);
-    const expected = createHash('sha256').update(noise).digest('hex');
-    const { port } = await target((socket) => {
-      const hash = createHash('sha256');
-      socket.on('data', (data) => hash.update(data));
-      socket.on('end', () => socket.end(hash.digest('hex')));
-      socket.write(noise);
-    });
-    const proxy = await Proxy.start(gateway.port);
-    let seed = 20261123;
-    const below = (n) => ((seed = (seed * 1103515245 + 12345) & 0x7fffffff), seed % n);
-    let links = 0;
-    proxy.plan(() => (++links % 2 ? { downAfter: 100000 + below(MIB) } : { upAfter: 100000 + below(MIB) }));
-    const { client, streams, welcome } = await gateway.page({ via: proxy.port });
-    const down = createHash('sha256');
-    let got = 0, tail = '';
-    const take = (data) => {
-      const rest = Math.min(data.length, size - got);
-      down.update(data.subarray(0, rest));
-      tail += data.subarray(rest).toString();
-      got += rest;
-    };
-    const stream = streams.open({ kind: 'tcp', host: 'b.test', port }, { onData: take });
-    let cuts = 0, done = false;
-    stream.closed.then(() => (done = true));
-    const reconnecting = (async () => {
-      while (!done) {
-        await Promise.race([client.closed, stream.closed]);
-        if (done) return;
-        cuts++;
-        while (!(await client.connect().then(() => true, () => false)));
-      }
-    })();
-    await stream.opened;
-    for (let at = 0; at < size; at += 100000) await stream.write(noise.subarray(at, at + 100000));
-    stream.finish();
-    assert.deepEqual(await stream.closed, {});
-    await reconnecting;
-    assert.ok(cuts >= 10, `${cuts} cuts`);
-    assert.equal(client.session, welcome.session);
-    assert.equal(got, size);
-    assert.equal(down.digest('hex'), expected);
-    assert.equal(tail, expected);
-    client.ws.close();
-    await proxy.stop();
-  });
+  test(
+    "survives cuts of the page's connection with every byte in its place, up and down",
+    { timeout: 120000 },
+    async () => {
+      const size = 24 * MIB;
+      const noise = randomBytes(size);
+      const expected = createHash('sha256').update(noise).digest('hex');
+      const { port } = await target((socket) => {
+        const hash = createHash('sha256');
+        socket.on('data', (data) => hash.update(data));
+        socket.on('end', () => socket.end(hash.digest('hex')));
+        socket.write(noise);
+      });
+      const proxy = await Proxy.start(gateway.port);
+      let seed = 20261123;
+      const below = (n) => ((seed = (seed * 1103515245 + 12345) & 0x7fffffff), seed % n);
+      let links = 0;
+      proxy.plan(() =>
+        ++links % 2 ? { downAfter: 100000 + below(MIB) } : { upAfter: 100000 + below(MIB) },
+      );
+      const { client, streams, welcome } = await gateway.page({ via: proxy.port });
+      const down = createHash('sha256');
+      let got = 0,
+        tail = '';
+      const take = (data) => {
+        const rest = Math.min(data.length, size - got);
+        down.update(data.subarray(0, rest));
+        tail += data.subarray(rest).toString();
+        got += rest;
+      };
+      const stream = streams.open({ kind: 'tcp', host: 'b.test', port }, { onData: take });
+      let cuts = 0,
+        done = false;
+      stream.closed.then(() => (done = true));
+      const reconnecting = (async () => {
+        while (!done) {
+          await Promise.race([client.closed, stream.closed]);
+          if (done) return;
+          cuts++;
+          while (
+            !(await client.connect().then(
+              () => true,
+              () => false,
+            ))
+          );
+        }
+      })();
+      await stream.opened;
+      for (let at = 0; at < size; at += 100000) await stream.write(noise.subarray(at, at + 100000));
+      stream.finish();
+      assert.deepEqual(await stream.closed, {});
+      await reconnecting;
+      assert.ok(cuts >= 10, `${cuts} cuts`);
+      assert.equal(client.session, welcome.session);
+      assert.equal(got, size);
+      assert.equal(down.digest('hex'), expected);
+      assert.equal(tail, expected);
+      client.ws.close();
+      await proxy.stop();
+    },
+  );
 
   test('keeps the target waiting, and no more than a window, while the page does not read', async () => {
     const size = 64 * MIB;
@@ -182,7 +203,9 @@ describe('a TCPConnection', () => {
     };
     const writing = write();
     let last = -1;
-    await until(async () => stream.out.sent === stream.out.limit && last === (last = stream.out.sent));
+    await until(
+      async () => stream.out.sent === stream.out.limit && last === (last = stream.out.sent),
+    );
     assert.ok(written < 32 * MIB);
     assert.ok(residentBytes(gateway.pid) - before < 16 * MIB);
     assert.ok(welcome.streamWindow < 2 * MIB);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // TCPConnections as the server's business: limits, time, sessions that come back, reload, drain; and sessions without a program.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -5,7 +6,16 @@ import path from 'node:path';
 import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 
-import { ALLOW, HERE, PAGE, echo, refusal, startGateway, startTarget, zonesOf } from '../lib/gateway.mjs';
+import {
+  ALLOW,
+  HERE,
+  PAGE,
+  echo,
+  refusal,
+  startGateway,
+  startTarget,
+  zonesOf,
+} from '../lib/gateway.mjs';
 import { makeRoot } from '../lib/server.mjs';
 import { SessionClient } from '../lib/session-client.mjs';
 import { until } from '../lib/until.mjs';
@@ -28,16 +38,22 @@ async function start(args = [], more = {}) {
   return gateway;
 }
 
-const ask = (streams, host = 'b.test', port = target.port) => refusal(streams.open({ kind: 'tcp', host, port }));
+const ask = (streams, host = 'b.test', port = target.port) =>
+  refusal(streams.open({ kind: 'tcp', host, port }));
 
 describe('limits', { concurrency: true }, () => {
   for (const limit of ['client', 'origin', 'target'])
     test(`tcp-per-${limit}: the next one is told of overload, and comes in when one has gone`, async () => {
       const gateway = await start([`--tcp-per-${limit}`, '2']);
-      const one = await gateway.page(), other = await gateway.page(); // sessions of any worker
+      const one = await gateway.page(),
+        other = await gateway.page(); // sessions of any worker
       const first = await one.streams.connect('b.test', target.port);
       await other.streams.connect('b.test', target.port);
-      const { reason, message, retryAfter } = await one.streams.open({ kind: 'tcp', host: 'b.test', port: target.port }).closed;
+      const { reason, message, retryAfter } = await one.streams.open({
+        kind: 'tcp',
+        host: 'b.test',
+        port: target.port,
+      }).closed;
       assert.deepEqual([reason, retryAfter], ['overload', 10]);
       assert.match(message, new RegExp(`tcp-per-${limit}`));
       assert.equal((await gateway.metrics())[`httpsocket_tcp_limited_total{limit="${limit}"}`], 1);
@@ -84,12 +100,16 @@ describe('limits', { concurrency: true }, () => {
 });
 
 describe('a session without a program', () => {
-  test('is the page\'s own for as long as it wants: the same key, the same session; a second key is not let in', async () => {
+  test("is the page's own for as long as it wants: the same key, the same session; a second key is not let in", async () => {
     const gateway = await start();
     const { client, streams, welcome } = await gateway.page();
     const stream = await streams.connect('b.test', target.port);
     await client.cut();
-    const thief = new SessionClient(client.url, { origin: PAGE, headers: { Host: 'a.test:8000' }, session: client.session });
+    const thief = new SessionClient(client.url, {
+      origin: PAGE,
+      headers: { Host: 'a.test:8000' },
+      session: client.session,
+    });
     await assert.rejects(thief.connect(), { code: 4409 });
     const again = await client.connect();
     assert.equal(again.session, welcome.session);
@@ -109,7 +129,9 @@ describe('a session without a program', () => {
     const { code, reason } = await client.closed;
     assert.equal(code, 4400);
     assert.match(reason, /^wire-protocol: /);
-    await until(async () => (await gateway.metrics())['httpsocket_tcp_connections{state="open"}'] === 0);
+    await until(
+      async () => (await gateway.metrics())['httpsocket_tcp_connections{state="open"}'] === 0,
+    );
   });
 
   test('that goes away takes its connections along, after the grace', async () => {
@@ -127,21 +149,28 @@ describe('a session without a program', () => {
 });
 
 describe('new settings', () => {
-  test('decide again: what they refuse is revoked, all else goes on', { timeout: 60000 }, async () => {
-    const conf = path.join(root.root, '.gateway.conf');
-    fs.writeFileSync(conf, '');
-    const zones = zonesOf({ 'c.test': { records: `@ A ${HERE}\n_script-access TXT ${ALLOW}` }, '0.0.127.in-addr.arpa': { records: '2 PTR b.test.\n2 PTR c.test.' } });
-    const gateway = await start(['--config', conf], { zones });
-    const { streams } = await gateway.page();
-    const refused = await streams.connect('b.test', target.port);
-    const kept = await streams.connect('c.test', target.port);
-    fs.writeFileSync(conf, 'block = {"b.test"}\n');
-    gateway.child.kill('SIGHUP');
-    assert.equal(await refusal(refused), 'revoked 60');
-    assert.equal(await ask(streams), 'target-blocked 60');
-    await kept.write('on and on');
-    assert.equal((await kept.read(9)).toString(), 'on and on');
-  });
+  test(
+    'decide again: what they refuse is revoked, all else goes on',
+    { timeout: 60000 },
+    async () => {
+      const conf = path.join(root.root, '.gateway.conf');
+      fs.writeFileSync(conf, '');
+      const zones = zonesOf({
+        'c.test': { records: `@ A ${HERE}\n_script-access TXT ${ALLOW}` },
+        '0.0.127.in-addr.arpa': { records: '2 PTR b.test.\n2 PTR c.test.' },
+      });
+      const gateway = await start(['--config', conf], { zones });
+      const { streams } = await gateway.page();
+      const refused = await streams.connect('b.test', target.port);
+      const kept = await streams.connect('c.test', target.port);
+      fs.writeFileSync(conf, 'block = {"b.test"}\n');
+      gateway.child.kill('SIGHUP');
+      assert.equal(await refusal(refused), 'revoked 60');
+      assert.equal(await ask(streams), 'target-blocked 60');
+      await kept.write('on and on');
+      assert.equal((await kept.read(9)).toString(), 'on and on');
+    },
+  );
 
   test('a record that is withdrawn revokes within its TTL', { timeout: 60000 }, async () => {
     const gateway = await start();
@@ -155,12 +184,16 @@ describe('new settings', () => {
   });
 });
 
-test('SIGTERM resets what is open with draining, and ends the sessions', { timeout: 60000 }, async () => {
-  const gateway = await start();
-  const { client, streams } = await gateway.page();
-  const stream = await streams.connect('b.test', target.port);
-  gateway.child.kill('SIGTERM');
-  assert.equal(await refusal(stream), 'draining 5');
-  assert.deepEqual(await client.closed, { code: 1012, reason: 'draining retry=5' });
-  assert.deepEqual(await gateway.exited, { code: 0, signal: null });
-});
+test(
+  'SIGTERM resets what is open with draining, and ends the sessions',
+  { timeout: 60000 },
+  async () => {
+    const gateway = await start();
+    const { client, streams } = await gateway.page();
+    const stream = await streams.connect('b.test', target.port);
+    gateway.child.kill('SIGTERM');
+    assert.equal(await refusal(stream), 'draining 5');
+    assert.deepEqual(await client.closed, { code: 1012, reason: 'draining retry=5' });
+    assert.deepEqual(await gateway.exited, { code: 0, signal: null });
+  },
+);

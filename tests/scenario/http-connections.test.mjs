@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // HTTP/1.1 connections of the real server: what is refused, what is kept, what times out.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -11,10 +12,25 @@ before(async () => {
     'index.html': '<h1>home</h1>\n',
     'a.txt': 'file a\n',
     'b.txt': 'file b\n',
-    'echo.sh': { text: '#!/bin/sh\nprintf "Content-Type: text/plain\\r\\n\\r\\n"\nexec cat\n', mode: 0o755 },
-    'slurp.sh': { text: '#!/bin/sh\nbody=$(cat)\nprintf "Content-Type: text/plain\\r\\n\\r\\n%s" "$body"\n', mode: 0o755 },
+    'echo.sh': {
+      text: '#!/bin/sh\nprintf "Content-Type: text/plain\\r\\n\\r\\n"\nexec cat\n',
+      mode: 0o755,
+    },
+    'slurp.sh': {
+      text: '#!/bin/sh\nbody=$(cat)\nprintf "Content-Type: text/plain\\r\\n\\r\\n%s" "$body"\n',
+      mode: 0o755,
+    },
   });
-  const args = ['--head-timeout', '300ms', '--body-timeout', '300ms', '--idle-timeout', '600ms', '--body-max', '1M'];
+  const args = [
+    '--head-timeout',
+    '300ms',
+    '--body-timeout',
+    '300ms',
+    '--idle-timeout',
+    '600ms',
+    '--body-max',
+    '1M',
+  ];
   server = await startServer({ root: files.root, args });
   host = `Host: 127.0.0.1:${server.port}\r\n`;
 });
@@ -29,19 +45,27 @@ const get = (path, fields = '') => `GET ${path} HTTP/1.1\r\n${host}${fields}\r\n
 
 // Each of these makes two servers disagree about where a request ends, or would if it were taken.
 const smuggling = {
-  'both lengths': (h) => `POST / HTTP/1.1\r\n${h}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
-  'two equal lengths': (h) => `POST / HTTP/1.1\r\n${h}Content-Length: 0\r\nContent-Length: 0\r\n\r\n`,
+  'both lengths': (h) =>
+    `POST / HTTP/1.1\r\n${h}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+  'two equal lengths': (h) =>
+    `POST / HTTP/1.1\r\n${h}Content-Length: 0\r\nContent-Length: 0\r\n\r\n`,
   'two lengths': (h) => `POST / HTTP/1.1\r\n${h}Content-Length: 0\r\nContent-Length: 7\r\n\r\n`,
   'a list of lengths': (h) => `POST / HTTP/1.1\r\n${h}Content-Length: 0, 0\r\n\r\n`,
   'a signed length': (h) => `POST / HTTP/1.1\r\n${h}Content-Length: +0\r\n\r\n`,
   'a hexadecimal length': (h) => `POST / HTTP/1.1\r\n${h}Content-Length: 0x0\r\n\r\n`,
   'an empty length': (h) => `POST / HTTP/1.1\r\n${h}Content-Length: \r\n\r\n`,
-  'a length that overflows': (h) => `POST / HTTP/1.1\r\n${h}Content-Length: 18446744073709551616\r\n\r\n`,
-  'chunked twice': (h) => `POST / HTTP/1.1\r\n${h}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
-  'chunked not last': (h) => `POST / HTTP/1.1\r\n${h}Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n`,
-  'an obfuscated coding': (h) => `POST / HTTP/1.1\r\n${h}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n`,
-  'a coding with a vertical tab': (h) => `POST / HTTP/1.1\r\n${h}Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n`,
-  'chunked in HTTP/1.0': (h) => `POST / HTTP/1.0\r\n${h}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+  'a length that overflows': (h) =>
+    `POST / HTTP/1.1\r\n${h}Content-Length: 18446744073709551616\r\n\r\n`,
+  'chunked twice': (h) =>
+    `POST / HTTP/1.1\r\n${h}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+  'chunked not last': (h) =>
+    `POST / HTTP/1.1\r\n${h}Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n`,
+  'an obfuscated coding': (h) =>
+    `POST / HTTP/1.1\r\n${h}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n`,
+  'a coding with a vertical tab': (h) =>
+    `POST / HTTP/1.1\r\n${h}Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n`,
+  'chunked in HTTP/1.0': (h) =>
+    `POST / HTTP/1.0\r\n${h}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
   'a space before the colon': (h) => `POST / HTTP/1.1\r\n${h}Content-Length : 0\r\n\r\n`,
   'a folded line': (h) => `GET / HTTP/1.1\r\n${h}X: a\r\n b\r\n\r\n`,
   'a folded first line': (h) => `GET / HTTP/1.1\r\n ${h}\r\n`,
@@ -96,7 +120,9 @@ const brokenChunks = {
 for (const [name, chunks] of Object.entries(brokenChunks)) {
   test(`a chunked body with ${name}: nothing behind it is answered`, async () => {
     const client = await RawHttp.connect(server.port);
-    await client.send(`POST /echo HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\n\r\n${chunks}${get('/b.txt')}`);
+    await client.send(
+      `POST /echo HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\n\r\n${chunks}${get('/b.txt')}`,
+    );
     const all = (await client.rest()).toString();
     assert.doesNotMatch(all, /file b/);
     client.destroy();
@@ -170,15 +196,23 @@ test('HEAD and OPTIONS leave the connection in step', async () => {
   const star = await client.ask(`OPTIONS * HTTP/1.1\r\n${host}\r\n`);
   assert.equal(star.status, 204);
   assert.match(star.headers.allow, /GET/);
-  assert.equal((await client.ask(`OPTIONS /a.txt HTTP/1.1\r\n${host}\r\n`)).headers.allow, 'GET, HEAD, OPTIONS');
-  assert.equal((await client.ask(`PUT /a.txt HTTP/1.1\r\n${host}Content-Length: 3\r\n\r\nabc`)).status, 405);
+  assert.equal(
+    (await client.ask(`OPTIONS /a.txt HTTP/1.1\r\n${host}\r\n`)).headers.allow,
+    'GET, HEAD, OPTIONS',
+  );
+  assert.equal(
+    (await client.ask(`PUT /a.txt HTTP/1.1\r\n${host}Content-Length: 3\r\n\r\nabc`)).status,
+    405,
+  );
   assert.equal((await client.ask(get('/b.txt'))).body.toString(), 'file b\n');
   client.destroy();
 });
 
 test('a client that waits for 100 Continue gets it, and sends its body', async () => {
   const client = await RawHttp.connect(server.port);
-  const go = await client.ask(`POST /echo HTTP/1.1\r\n${host}Expect: 100-continue\r\nContent-Length: 5\r\n\r\n`);
+  const go = await client.ask(
+    `POST /echo HTTP/1.1\r\n${host}Expect: 100-continue\r\nContent-Length: 5\r\n\r\n`,
+  );
   assert.equal(go.status, 100);
   assert.equal((await client.ask('hello')).body.toString(), 'hello');
   client.destroy();
@@ -186,7 +220,13 @@ test('a client that waits for 100 Continue gets it, and sends its body', async (
 
 test('a body of a megabyte goes through a program', async () => {
   const body = 'x'.repeat(1 << 20);
-  const answer = await request(server.port, 'POST', '/echo', { 'Content-Length': body.length }, body);
+  const answer = await request(
+    server.port,
+    'POST',
+    '/echo',
+    { 'Content-Length': body.length },
+    body,
+  );
   assert.equal(answer.body.toString(), body);
 });
 
@@ -247,7 +287,11 @@ test('HTTP/1.0 clients are answered and closed, or kept if they ask', async () =
   once.destroy();
   const kept = await RawHttp.connect(server.port);
   for (let i = 0; i < 2; i++)
-    assert.equal((await kept.ask(`GET /a.txt HTTP/1.0\r\n${host}Connection: keep-alive\r\n\r\n`)).headers.connection, 'keep-alive');
+    assert.equal(
+      (await kept.ask(`GET /a.txt HTTP/1.0\r\n${host}Connection: keep-alive\r\n\r\n`)).headers
+        .connection,
+      'keep-alive',
+    );
   kept.destroy();
 });
 
@@ -261,13 +305,22 @@ test('a client that ends its side still gets its answer', async () => {
 
 test('500 clients that go in the middle of something leave nothing behind', async () => {
   const before = resources(server.pid);
-  const beginnings = ['', 'GE', get('/a.txt').slice(0, -2), `POST /a.txt HTTP/1.1\r\n${host}Content-Length: 99\r\n\r\nabc`];
+  const beginnings = [
+    '',
+    'GE',
+    get('/a.txt').slice(0, -2),
+    `POST /a.txt HTTP/1.1\r\n${host}Content-Length: 99\r\n\r\nabc`,
+  ];
   for (let round = 0; round < 5; round++) {
-    const clients = await Promise.all(Array.from({ length: 100 }, () => RawHttp.connect(server.port)));
+    const clients = await Promise.all(
+      Array.from({ length: 100 }, () => RawHttp.connect(server.port)),
+    );
     await Promise.all(clients.map((client, i) => client.send(beginnings[i % 4])));
-    for (const [i, client] of clients.entries()) i % 3 ? client.socket.resetAndDestroy() : client.destroy();
+    for (const [i, client] of clients.entries())
+      i % 3 ? client.socket.resetAndDestroy() : client.destroy();
     await Promise.all(clients.map((client) => client.closed));
   }
   // What lingers is over within its time-outs.
-  while (resources(server.pid).descriptors > before.descriptors) await request(server.port, 'GET', '/a.txt');
+  while (resources(server.pid).descriptors > before.descriptors)
+    await request(server.port, 'GET', '/a.txt');
 });

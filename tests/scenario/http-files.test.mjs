@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Files of the real server: which are found, how they are sent, and what is never served.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -23,13 +24,19 @@ before(async () => {
     '.git/config': 'SECRET',
     '.well-known/security.txt': 'Contact: us\n',
     'source.py': '#!/usr/bin/python3\nSECRET\n',
-    'hello.py': { text: '#!/usr/bin/python3\nimport os\nprint("Content-Type: text/plain\\n\\n" + os.environ.get("PATH_INFO", ""), end="")\n', mode: 0o755 },
+    'hello.py': {
+      text: '#!/usr/bin/python3\nimport os\nprint("Content-Type: text/plain\\n\\n" + os.environ.get("PATH_INFO", ""), end="")\n',
+      mode: 0o755,
+    },
     'module.mjs': 'export {}\n',
   });
   outside = makeRoot({ 'secret.txt': 'SECRET' });
   fs.writeFileSync(path.join(files.root, 'large.bin'), large);
   fs.symlinkSync(path.join(outside.root, 'secret.txt'), path.join(files.root, 'absolute.txt'));
-  fs.symlinkSync(`../${path.basename(outside.root)}/secret.txt`, path.join(files.root, 'relative.txt'));
+  fs.symlinkSync(
+    `../${path.basename(outside.root)}/secret.txt`,
+    path.join(files.root, 'relative.txt'),
+  );
   fs.symlinkSync('..', path.join(files.root, 'up'));
   fs.symlinkSync('digits.txt', path.join(files.root, 'inner.txt'));
   execFileSync('mkfifo', [path.join(files.root, 'pipe')]);
@@ -45,8 +52,20 @@ after(async () => {
 
 test('what must not be served is not there', async () => {
   const paths = [
-    '/.env', '/.git/config', '/.git/', '/%2eenv', '/%2e%67it/config', '/absolute.txt', '/relative.txt', '/up/',
-    `/up/${path.basename(outside.root)}/secret.txt`, '/pipe', '/digits.txt/', '/digits.txt/x', '/missing', '/empty/',
+    '/.env',
+    '/.git/config',
+    '/.git/',
+    '/%2eenv',
+    '/%2e%67it/config',
+    '/absolute.txt',
+    '/relative.txt',
+    '/up/',
+    `/up/${path.basename(outside.root)}/secret.txt`,
+    '/pipe',
+    '/digits.txt/',
+    '/digits.txt/x',
+    '/missing',
+    '/empty/',
   ];
   for (const name of paths) {
     const answer = await get(name);
@@ -89,14 +108,29 @@ test('a file says what it is', async () => {
 
 test('what a client has is not sent again', async () => {
   const { headers } = await get('/digits.txt');
-  for (const condition of [{ 'If-None-Match': headers.etag }, { 'If-None-Match': `W/${headers.etag}` }, { 'If-Modified-Since': headers['last-modified'] }]) {
+  for (const condition of [
+    { 'If-None-Match': headers.etag },
+    { 'If-None-Match': `W/${headers.etag}` },
+    { 'If-Modified-Since': headers['last-modified'] },
+  ]) {
     const answer = await get('/digits.txt', condition);
     assert.equal(answer.status, 304);
     assert.equal(answer.headers.etag, headers.etag);
   }
-  assert.equal((await get('/digits.txt', { 'If-None-Match': '"other"', 'If-Modified-Since': headers['last-modified'] })).status, 200);
+  assert.equal(
+    (
+      await get('/digits.txt', {
+        'If-None-Match': '"other"',
+        'If-Modified-Since': headers['last-modified'],
+      })
+    ).status,
+    200,
+  );
   assert.equal((await get('/digits.txt', { 'If-Match': '"other"' })).status, 412);
-  assert.equal((await get('/digits.txt', { 'If-Unmodified-Since': 'Thu, 01 Jan 1970 00:00:00 GMT' })).status, 412);
+  assert.equal(
+    (await get('/digits.txt', { 'If-Unmodified-Since': 'Thu, 01 Jan 1970 00:00:00 GMT' })).status,
+    412,
+  );
 });
 
 test('ranges: one, several, none that fits, one that is out of date', async () => {
@@ -109,11 +143,17 @@ test('ranges: one, several, none that fits, one that is out of date', async () =
   assert.equal(none.headers['content-range'], 'bytes */10');
   const several = await get('/large.bin', { Range: 'bytes=0-9,1000000-1999999,-10' });
   assert.equal(several.status, 206);
-  const boundary = /^multipart\/byteranges; boundary=(\w+)$/.exec(several.headers['content-type'])[1];
+  const boundary = /^multipart\/byteranges; boundary=(\w+)$/.exec(
+    several.headers['content-type'],
+  )[1];
   const parts = several.body.toString('latin1').split(`\r\n--${boundary}`);
   assert.equal(parts.length, 5);
   assert.equal(parts[4], '--\r\n');
-  const expected = [[0, 10], [1000000, 2000000], [large.length - 10, large.length]];
+  const expected = [
+    [0, 10],
+    [1000000, 2000000],
+    [large.length - 10, large.length],
+  ];
   for (const [i, [from, to]] of expected.entries()) {
     const [head, ...body] = parts[i + 1].split('\r\n\r\n');
     assert.match(head, new RegExp(`Content-Range: bytes ${from}-${to - 1}/${large.length}$`));
@@ -121,7 +161,10 @@ test('ranges: one, several, none that fits, one that is out of date', async () =
   }
   const stale = await get('/digits.txt', { Range: 'bytes=2-4', 'If-Range': '"old"' });
   assert.equal(stale.status, 200);
-  assert.equal((await get('/digits.txt', { Range: 'bytes=2-4', 'If-Range': stale.headers.etag })).status, 206);
+  assert.equal(
+    (await get('/digits.txt', { Range: 'bytes=2-4', 'If-Range': stale.headers.etag })).status,
+    206,
+  );
 });
 
 test('a large file arrives as it is, to several at once', async () => {
@@ -172,7 +215,9 @@ test('a file that is cut while it is sent: the client sees that it is not whole'
   fs.writeFileSync(name, large);
   const client = await RawHttp.connect(server.port);
   client.socket.pause();
-  await client.send(`GET /shrinks.bin HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\n\r\nGET /digits.txt HTTP/1.1\r\nHost: a\r\n\r\n`);
+  await client.send(
+    `GET /shrinks.bin HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\n\r\nGET /digits.txt HTTP/1.1\r\nHost: a\r\n\r\n`,
+  );
   client.socket.resume();
   await new Promise((resolve) => client.socket.once('data', resolve));
   client.socket.pause();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The same HTTP over TLS: what sendfile does elsewhere is read and encrypted here.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -17,15 +18,42 @@ const sha = (bytes) => crypto.createHash('sha256').update(bytes).digest('hex');
 before(async () => {
   files = makeRoot({
     'a.txt': 'file a\n',
-    'echo.sh': { text: '#!/bin/sh\nprintf "Content-Type: text/plain\\r\\n\\r\\n"\nexec cat\n', mode: 0o755 },
+    'echo.sh': {
+      text: '#!/bin/sh\nprintf "Content-Type: text/plain\\r\\n\\r\\n"\nexec cat\n',
+      mode: 0o755,
+    },
   });
   fs.writeFileSync(path.join(files.root, 'large.bin'), large);
   keys = makeRoot({});
   const [cert, key] = ['cert.pem', 'key.pem'].map((name) => path.join(keys.root, name));
-  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2',
-    '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-keyout', key, '-out', cert], { stdio: 'ignore' });
+  execFileSync(
+    'openssl',
+    [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+      '-nodes',
+      '-days',
+      '2',
+      '-subj',
+      '/CN=localhost',
+      '-addext',
+      'subjectAltName=DNS:localhost,IP:127.0.0.1',
+      '-keyout',
+      key,
+      '-out',
+      cert,
+    ],
+    { stdio: 'ignore' },
+  );
   ca = fs.readFileSync(cert);
-  server = await startServer({ root: files.root, args: ['--tls-cert', cert, '--tls-key', key, '--idle-timeout', '2s'] });
+  server = await startServer({
+    root: files.root,
+    args: ['--tls-cert', cert, '--tls-key', key, '--idle-timeout', '2s'],
+  });
 });
 
 after(async () => {
@@ -41,7 +69,8 @@ async function connect() {
   return new RawHttp(socket);
 }
 
-const get = (file, fields = '') => `GET ${file} HTTP/1.1\r\nHost: localhost:${server.port}\r\n${fields}\r\n`;
+const get = (file, fields = '') =>
+  `GET ${file} HTTP/1.1\r\nHost: localhost:${server.port}\r\n${fields}\r\n`;
 
 test('it says https, and a browser would trust it', async () => {
   assert.match(server.url, /^https:/);
@@ -52,7 +81,9 @@ test('it says https, and a browser would trust it', async () => {
 
 test('a large file, a range of it and what is pipelined behind arrive as they are', async () => {
   const client = await connect();
-  await client.send(get('/large.bin') + get('/large.bin', 'Range: bytes=1000-5000000\r\n') + get('/a.txt'));
+  await client.send(
+    get('/large.bin') + get('/large.bin', 'Range: bytes=1000-5000000\r\n') + get('/a.txt'),
+  );
   assert.equal(sha((await client.answer()).body), sha(large));
   assert.equal(sha((await client.answer()).body), sha(large.subarray(1000, 5000001)));
   assert.equal((await client.answer()).body.toString(), 'file a\n');
@@ -62,7 +93,9 @@ test('a large file, a range of it and what is pipelined behind arrive as they ar
 test('a body goes through a program and back', async () => {
   const client = await connect();
   const body = 'x'.repeat(1 << 20);
-  const answer = await client.ask(`POST /echo HTTP/1.1\r\nHost: localhost:${server.port}\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  const answer = await client.ask(
+    `POST /echo HTTP/1.1\r\nHost: localhost:${server.port}\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  );
   assert.equal(sha(answer.body), sha(body));
   client.destroy();
 });

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What `make install` puts into place, below DESTDIR: it is whole, it runs from there, and its examples are programs still.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
@@ -12,22 +13,35 @@ const installed = (name) => path.join(destination, prefix, name);
 let prefix;
 
 before(() => {
-  const options = JSON.parse(execFileSync('meson', ['introspect', '--buildoptions', BUILD], { encoding: 'utf8' }));
+  const options = JSON.parse(
+    execFileSync('meson', ['introspect', '--buildoptions', BUILD], { encoding: 'utf8' }),
+  );
   prefix = options.find(({ name }) => name === 'prefix').value;
-  execFileSync('meson', ['install', '-C', BUILD, '--no-rebuild', '--quiet', '--destdir', destination], { encoding: 'utf8' });
+  execFileSync(
+    'meson',
+    ['install', '-C', BUILD, '--no-rebuild', '--quiet', '--destdir', destination],
+    { encoding: 'utf8' },
+  );
 });
 after(() => fs.rmSync(destination, { recursive: true }));
 
 test('the programs run from where they are, and know their version', () => {
   for (const name of ['httpsocketd', 'httpsocket']) {
-    const { status, stdout } = spawnSync(installed(`bin/${name}`), ['--version'], { encoding: 'utf8' });
+    const { status, stdout } = spawnSync(installed(`bin/${name}`), ['--version'], {
+      encoding: 'utf8',
+    });
     assert.equal(status, 0);
     assert.match(stdout, new RegExp(`^${name} \\d+\\.\\d+\\.\\d+\n$`));
   }
 });
 
 test('there is a manual page for each, and the documents', () => {
-  for (const name of ['man/man1/httpsocket.1', 'man/man8/httpsocketd.8', 'doc/httpsocket/README.md', 'doc/httpsocket/docs/protocol.md'])
+  for (const name of [
+    'man/man1/httpsocket.1',
+    'man/man8/httpsocketd.8',
+    'doc/httpsocket/README.md',
+    'doc/httpsocket/docs/protocol.md',
+  ])
     assert.ok(fs.statSync(installed(`share/${name}`)).size > 500, name);
 });
 
@@ -35,11 +49,16 @@ test("the README's links lead to what is installed", () => {
   const readme = fs.readFileSync(installed('share/doc/httpsocket/README.md'), 'utf8');
   const links = [...readme.matchAll(/\]\((?!https?:)([^)#]+)\)/g)].map(([, link]) => link);
   assert.ok(links.length > 3);
-  for (const link of links) assert.ok(fs.existsSync(installed(`share/doc/httpsocket/${link}`)), link);
+  for (const link of links)
+    assert.ok(fs.existsSync(installed(`share/doc/httpsocket/${link}`)), link);
 });
 
 test('the installed server serves the installed examples', async () => {
-  const server = await startProgram(installed('bin/httpsocketd'), ['-l', '127.0.0.1:0', installed('share/doc/httpsocket/examples')]);
+  const server = await startProgram(installed('bin/httpsocketd'), [
+    '-l',
+    '127.0.0.1:0',
+    installed('share/doc/httpsocket/examples'),
+  ]);
   try {
     const answer = await fetch(`${server.url}/`);
     assert.equal(answer.status, 200);
@@ -52,8 +71,14 @@ test('the installed server serves the installed examples', async () => {
 
 test('programs of the installed server find the installed helpers, and C programs the header', async () => {
   const site = makeRoot({
-    'python.py': { text: '#!/usr/bin/env python3\nfrom httpsocket import page\nimport httpsocket\npage.show(httpsocket.__file__)\n', mode: 0o755 },
-    'sh.sh': { text: '#!/bin/sh\n. "$HTTPSOCKET_SDK/sh/httpsocket.sh"\npage_show <<END\n$HTTPSOCKET_SDK\nEND\n', mode: 0o755 },
+    'python.py': {
+      text: '#!/usr/bin/env python3\nfrom httpsocket import page\nimport httpsocket\npage.show(httpsocket.__file__)\n',
+      mode: 0o755,
+    },
+    'sh.sh': {
+      text: '#!/bin/sh\n. "$HTTPSOCKET_SDK/sh/httpsocket.sh"\npage_show <<END\n$HTTPSOCKET_SDK\nEND\n',
+      mode: 0o755,
+    },
   });
   const server = await startProgram(installed('bin/httpsocketd'), ['-l', '127.0.0.1:0', site.root]);
   try {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // page-programs-doc.test.mjs - the programs printed in docs/page-programs.md run as they are printed.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -14,8 +15,14 @@ const test = (name, run) => testOf(name, { timeout: 20000 }, run);
 const ENDINGS = { python: 'py', 'python-helper': 'py', php: 'php', sh: 'sh', js: 'mjs' };
 
 /** The fenced programs of the page: {language, text}. */
-const printed = [...fs.readFileSync(path.join(REPO, 'docs/page-programs.md'), 'utf8').matchAll(/^```(\w+)\n(.*?)^```$/gms)]
-  .map(([, language, text]) => ({ language: text.includes('from httpsocket') ? 'python-helper' : language, text }));
+const printed = [
+  ...fs
+    .readFileSync(path.join(REPO, 'docs/page-programs.md'), 'utf8')
+    .matchAll(/^```(\w+)\n(.*?)^```$/gms),
+].map(([, language, text]) => ({
+  language: text.includes('from httpsocket') ? 'python-helper' : language,
+  text,
+}));
 const counts = printed.filter(({ text }) => text.includes('<title>Count</title>'));
 const other = (word) => printed.find(({ text }) => text.includes(word));
 
@@ -23,7 +30,12 @@ let site;
 let server;
 
 before(async () => {
-  const files = Object.fromEntries(counts.map(({ language, text }) => [`${language}/count.${ENDINGS[language]}`, { text, mode: 0o755 }]));
+  const files = Object.fromEntries(
+    counts.map(({ language, text }) => [
+      `${language}/count.${ENDINGS[language]}`,
+      { text, mode: 0o755 },
+    ]),
+  );
   files['tick.sh'] = { text: other('tick.sh').text, mode: 0o755 };
   files['board.py'] = { text: other('# board.py').text, mode: 0o755 };
   files['echo.py'] = { text: other('echo.py').text, mode: 0o755 };
@@ -37,7 +49,10 @@ after(async () => {
 });
 
 test('the page prints the same program in four languages, and once with a helper, ten lines and a bit', () => {
-  assert.deepEqual(counts.map(({ language }) => language), ['python', 'php', 'sh', 'js', 'python-helper']);
+  assert.deepEqual(
+    counts.map(({ language }) => language),
+    ['python', 'php', 'sh', 'js', 'python-helper'],
+  );
   for (const { text } of counts) assert.ok(text.split('\n').length <= 15);
 });
 
@@ -46,13 +61,19 @@ for (const { language } of counts) {
     const { answer, client } = await openPage(`${server.url}/${language}/count`);
     assert.equal(answer.status, 200);
     assert.match(answer.headers['content-type'], /^text\/html/);
-    assert.match(answer.body, /^<!doctype html><meta name="httpsocket-session" content="[\w-]{24}"><title>Count<\/title>/);
+    assert.match(
+      answer.body,
+      /^<!doctype html><meta name="httpsocket-session" content="[\w-]{24}"><title>Count<\/title>/,
+    );
     assert.match(answer.body, /<\/script>\s*$/);
     await client.connect();
     await addUp(client);
     await close(client);
     await until(() => resources(server.pid).children.length === 0);
-    assert.ok(!server.log.some((line) => line.includes('program.signalled')), 'end of file is enough for it');
+    assert.ok(
+      !server.log.some((line) => line.includes('program.signalled')),
+      'end of file is enough for it',
+    );
   });
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // page-programs.test.mjs - page programs on the running server: what a program is given, what becomes of what it writes, and how it ends.
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
@@ -12,15 +13,30 @@ import { newKey, openPage, SessionClient } from '../lib/session-client.mjs';
 import { until } from '../lib/until.mjs';
 
 const PROGRAMS = path.join(REPO, 'tests/scenario/programs');
-const ARGUMENTS = ['--eof-grace', '300ms', '--term-grace', '300ms', '--answer-timeout', '6s', '--goodbye-timeout', '300ms',
-  '--attach-timeout', '6s', '--detach-timeout', '8s', '--drain-timeout', '5s'];
+const ARGUMENTS = [
+  '--eof-grace',
+  '300ms',
+  '--term-grace',
+  '300ms',
+  '--answer-timeout',
+  '6s',
+  '--goodbye-timeout',
+  '300ms',
+  '--attach-timeout',
+  '6s',
+  '--detach-timeout',
+  '8s',
+  '--drain-timeout',
+  '5s',
+];
 
 const test = (name, run) => testOf(name, { timeout: 60000 }, run);
 
 let server;
 let atRest;
 
-const start = (...more) => startServer({ root: PROGRAMS, args: [...ARGUMENTS, ...more], threads: 2 });
+const start = (...more) =>
+  startServer({ root: PROGRAMS, args: [...ARGUMENTS, ...more], threads: 2 });
 const url = (name) => `${server.url}/${name}`;
 const odd = (what) => `${server.url}/odd?${what}`;
 
@@ -34,10 +50,14 @@ async function connected(target) {
 /** No process and no descriptor is left of what a test did. */
 async function nothingIsLeft() {
   let now;
-  await until(() => {
-    now = resources(server.pid);
-    return now.children.length === 0 && now.descriptors <= atRest.descriptors;
-  }, () => `${JSON.stringify(now)}, at rest ${JSON.stringify(atRest)}\n${server.log.slice(-20).join('\n')}`);
+  await until(
+    () => {
+      now = resources(server.pid);
+      return now.children.length === 0 && now.descriptors <= atRest.descriptors;
+    },
+    () =>
+      `${JSON.stringify(now)}, at rest ${JSON.stringify(atRest)}\n${server.log.slice(-20).join('\n')}`,
+  );
 }
 
 const alive = (pid) => {
@@ -77,7 +97,9 @@ describe('what a program is given', () => {
   const told = async (target, options) => JSON.parse((await request(target, options)).body);
 
   test('the meta-variables of CGI/1.1', async () => {
-    const { env } = await told(`${url('environment/more/path%20info')}?a=1&b=%20`, { headers: { 'X-Test': 'one' } });
+    const { env } = await told(`${url('environment/more/path%20info')}?a=1&b=%20`, {
+      headers: { 'X-Test': 'one' },
+    });
     assert.equal(env.GATEWAY_INTERFACE, 'CGI/1.1');
     assert.equal(env.SERVER_PROTOCOL, 'HTTP/1.1');
     assert.equal(env.REQUEST_METHOD, 'GET');
@@ -114,10 +136,18 @@ describe('what a program is given', () => {
 
   test('never HTTP_PROXY, no name that could stand for another, no key of a session; a repeated header as one', async () => {
     const { env } = await told(url('environment'), {
-      headers: { Proxy: 'http://evil.example', 'X_Under': 'no', 'X-Many': ['a', 'b'], Cookie: ['c=1', 'd=2'],
-        'Sec-WebSocket-Protocol': 'httpsocket.v1, key.secret', Authorization: 'Basic eDp5' },
+      headers: {
+        Proxy: 'http://evil.example',
+        X_Under: 'no',
+        'X-Many': ['a', 'b'],
+        Cookie: ['c=1', 'd=2'],
+        'Sec-WebSocket-Protocol': 'httpsocket.v1, key.secret',
+        Authorization: 'Basic eDp5',
+      },
     });
-    assert.ok(!('HTTP_PROXY' in env) && !('HTTP_X_UNDER' in env) && !('HTTP_SEC_WEBSOCKET_PROTOCOL' in env));
+    assert.ok(
+      !('HTTP_PROXY' in env) && !('HTTP_X_UNDER' in env) && !('HTTP_SEC_WEBSOCKET_PROTOCOL' in env),
+    );
     assert.ok(!('HTTP_CONNECTION' in env));
     assert.equal(env.HTTP_X_MANY, 'a, b');
     assert.equal(env.HTTP_COOKIE, 'c=1; d=2');
@@ -126,8 +156,11 @@ describe('what a program is given', () => {
 
   test('the body on stdin, with a length', async () => {
     const body = randomBytes(3_000_000);
-    const answer = await told(url('environment'), { method: 'POST', body,
-      headers: { 'Content-Length': body.length, 'Content-Type': 'application/x-test' } });
+    const answer = await told(url('environment'), {
+      method: 'POST',
+      body,
+      headers: { 'Content-Length': body.length, 'Content-Type': 'application/x-test' },
+    });
     assert.equal(answer.env.CONTENT_LENGTH, '3000000');
     assert.equal(answer.env.CONTENT_TYPE, 'application/x-test');
     assert.equal(answer.length, body.length);
@@ -136,23 +169,32 @@ describe('what a program is given', () => {
 
   test('a chunked body, whose length is known when the program starts', async () => {
     const body = randomBytes(300_000);
-    const answer = await told(url('environment'), { method: 'POST', body: (r) => {
-      r.setHeader('Transfer-Encoding', 'chunked');
-      for (let at = 0; at < body.length; at += 10000) r.write(body.subarray(at, at + 10000));
-      r.end();
-    } });
+    const answer = await told(url('environment'), {
+      method: 'POST',
+      body: (r) => {
+        r.setHeader('Transfer-Encoding', 'chunked');
+        for (let at = 0; at < body.length; at += 10000) r.write(body.subarray(at, at + 10000));
+        r.end();
+      },
+    });
     assert.equal(answer.env.CONTENT_LENGTH, '300000');
     assert.equal(answer.sha256, createHash('sha256').update(body).digest('hex'));
   });
 
   test('an empty chunked body', async () => {
-    const answer = await told(url('environment'), { method: 'POST', body: (r) => (r.setHeader('Transfer-Encoding', 'chunked'), r.end()) });
+    const answer = await told(url('environment'), {
+      method: 'POST',
+      body: (r) => (r.setHeader('Transfer-Encoding', 'chunked'), r.end()),
+    });
     assert.equal(answer.env.CONTENT_LENGTH, '0');
     assert.equal(answer.length, 0);
   });
 
   test('an upload that breaks off: a chunked one starts no program, another is cut short for it', async () => {
-    for (const header of [['Transfer-Encoding', 'chunked'], ['Content-Length', '1000000']]) {
+    for (const header of [
+      ['Transfer-Encoding', 'chunked'],
+      ['Content-Length', '1000000'],
+    ]) {
       const client = http.request(odd('counts-body'), { method: 'POST', agent: false });
       client.on('error', () => {});
       client.setHeader(...header);
@@ -166,11 +208,14 @@ describe('what a program is given', () => {
 
   test('a chunked body above body-max: 413, and no program', async () => {
     const small = await start('--body-max', '10000');
-    const answer = await request(`${small.url}/odd?counts-body`, { method: 'POST', body: (r) => {
-      r.on('error', () => {});
-      r.setHeader('Transfer-Encoding', 'chunked');
-      r.end(Buffer.alloc(50000));
-    } });
+    const answer = await request(`${small.url}/odd?counts-body`, {
+      method: 'POST',
+      body: (r) => {
+        r.on('error', () => {});
+        r.setHeader('Transfer-Encoding', 'chunked');
+        r.end(Buffer.alloc(50000));
+      },
+    });
     assert.equal(answer.status, 413);
     await small.stop();
     assert.ok(!small.log.some((line) => line.includes('program.started')));
@@ -186,7 +231,10 @@ describe('the answer', () => {
     assert.match(session, /^[A-Za-z0-9_-]{24}$/);
     assert.equal(answer.headers['server-timing'], `session;desc="${session}"`);
     assert.equal(answer.headers['cache-control'], 'private, no-cache');
-    assert.ok(answer.body.includes(`<head><meta name="httpsocket-session" content="${session}"><title>`), answer.body);
+    assert.ok(
+      answer.body.includes(`<head><meta name="httpsocket-session" content="${session}"><title>`),
+      answer.body,
+    );
     await client.connect();
     await finish(client);
   });
@@ -248,8 +296,15 @@ describe('the conversation', () => {
     const { client } = await connected(url('talk'));
     const pid = await pidOf(client);
     for (let i = 0; i < 500; i++) client.send(`event${i} {"i":${i},"text":"blåbær"}`);
-    for (let i = 0; i < 500; i++) assert.equal(await client.next(/^echo/), `echo ${JSON.stringify([`event${i}`, { i, text: 'blåbær' }])
-      .replaceAll(',', ', ').replaceAll(':', ': ').replaceAll('å', '\\u00e5').replaceAll('æ', '\\u00e6')}`);
+    for (let i = 0; i < 500; i++)
+      assert.equal(
+        await client.next(/^echo/),
+        `echo ${JSON.stringify([`event${i}`, { i, text: 'blåbær' }])
+          .replaceAll(',', ', ')
+          .replaceAll(':', ': ')
+          .replaceAll('å', '\\u00e5')
+          .replaceAll('æ', '\\u00e6')}`,
+      );
     assert.ok(alive(pid));
     await finish(client);
     await until(() => !alive(pid));
@@ -281,8 +336,10 @@ describe('the conversation', () => {
   test('.attach and .detach tell of the connection; the same process goes on', async () => {
     const { client } = await connected(url('talk'));
     const pid = await pidOf(client);
-    assert.deepEqual(JSON.parse((await client.next(/^told/)).slice(5)),
-      ['.attach', { resumed: false, origin: server.url, address: '127.0.0.1' }]);
+    assert.deepEqual(JSON.parse((await client.next(/^told/)).slice(5)), [
+      '.attach',
+      { resumed: false, origin: server.url, address: '127.0.0.1' },
+    ]);
     await client.cut();
     const welcome = await client.connect();
     assert.equal(welcome.resumed, true);
@@ -313,7 +370,10 @@ describe('the conversation', () => {
   test('a page that never connects: its program ends after the time for that', async () => {
     const { session } = await openPage(url('talk'));
     await nothingIsLeft();
-    await assert.rejects(new SessionClient(url('talk'), { session }).connect(), { code: 4410, reason: 'session-gone' });
+    await assert.rejects(new SessionClient(url('talk'), { session }).connect(), {
+      code: 4410,
+      reason: 'session-gone',
+    });
   });
 
   test('stderr goes to the log line by line, long ones in pieces, with program and session', async () => {
@@ -323,7 +383,9 @@ describe('the conversation', () => {
     client.send('exit 0');
     await client.closed;
     await server.logged(new RegExp(`program.stderr .*pid=${pid} .*line=last`));
-    const lines = server.log.filter((line) => line.includes('program.stderr') && line.includes(`pid=${pid} `));
+    const lines = server.log.filter(
+      (line) => line.includes('program.stderr') && line.includes(`pid=${pid} `),
+    );
     const texts = lines.map((line) => /line="?(.*?)"?$/.exec(line)[1]);
     assert.match(lines[0], /program=\S*talk\.py .*session=[0-9a-f]{8} /);
     assert.equal(texts[0], 'først');
@@ -333,11 +395,17 @@ describe('the conversation', () => {
 
   test('a session belongs to its path, its origin and its key', async () => {
     const { client, session } = await connected(url('talk'));
-    const attempt = (options, target = url('talk')) => new SessionClient(target, { session, ...options }).connect();
+    const attempt = (options, target = url('talk')) =>
+      new SessionClient(target, { session, ...options }).connect();
     await assert.rejects(attempt({}), { code: 4409, reason: 'session-taken' });
     await assert.rejects(attempt({ key: client.key }, url('environment')), { code: 4410 });
-    await assert.rejects(attempt({ key: client.key, origin: 'http://evil.example' }), { status: 403 });
-    await assert.rejects(attempt({ key: 'short' }), { code: 4400, reason: 'wire-protocol: key.KEY is malformed' });
+    await assert.rejects(attempt({ key: client.key, origin: 'http://evil.example' }), {
+      status: 403,
+    });
+    await assert.rejects(attempt({ key: 'short' }), {
+      code: 4400,
+      reason: 'wire-protocol: key.KEY is malformed',
+    });
     await finish(client);
   });
 
@@ -388,7 +456,9 @@ describe('how a program ends its session', () => {
   test('an ordinary CGI program leaves no session behind', async () => {
     const { session } = await openPage(url('environment'));
     await nothingIsLeft();
-    await assert.rejects(new SessionClient(url('environment'), { session }).connect(), { code: 4410 });
+    await assert.rejects(new SessionClient(url('environment'), { session }).connect(), {
+      code: 4410,
+    });
   });
 
   test('one that exits after it has said something: the page still comes and gets it', async () => {
@@ -432,7 +502,9 @@ describe('a program without a page', () => {
 
   test('a client that comes again with its key while the program still thinks waits in its own place', async () => {
     const key = newKey();
-    const startedBefore = server.log.filter((line) => /program.started .*odd\.py/.test(line)).length;
+    const startedBefore = server.log.filter((line) =>
+      /program.started .*odd\.py/.test(line),
+    ).length;
     const first = direct('accepts-late', { key });
     const refused = assert.rejects(first.connect(), { code: 4000, reason: 'replaced' });
     const started = () => server.log.filter((line) => /program.started .*odd\.py/.test(line));
@@ -460,7 +532,10 @@ describe('a program without a page', () => {
 
   test('a status refuses: a page sees the code, anybody else the status and its headers', async () => {
     const away = (where) => `${server.url}/odd/${where}?refuses`; // a 401 bans from its path
-    await assert.rejects(new SessionClient(away('one')).connect(), { code: 4401, reason: 'script-denied retry=90' });
+    await assert.rejects(new SessionClient(away('one')).connect(), {
+      code: 4401,
+      reason: 'script-denied retry=90',
+    });
     const plain = new WebSocket(away('two').replace('http', 'ws'));
     const [, response] = await once(plain, 'unexpected-response');
     assert.equal(response.statusCode, 401);
@@ -471,10 +546,16 @@ describe('a program without a page', () => {
   });
 
   test('no answer in time, no answer at all, a bad one, and no program', async () => {
-    await assert.rejects(direct('never-answers').connect(), { code: 4504, reason: 'program-timeout' });
+    await assert.rejects(direct('never-answers').connect(), {
+      code: 4504,
+      reason: 'program-timeout',
+    });
     await assert.rejects(direct('exits-badly').connect(), { code: 4502, reason: 'program-answer' });
     await assert.rejects(direct('bad-head').connect(), { code: 4502, reason: 'program-answer' });
-    await assert.rejects(new SessionClient(url('nothing-here')).connect(), { code: 4404, reason: 'no-program' });
+    await assert.rejects(new SessionClient(url('nothing-here')).connect(), {
+      code: 4404,
+      reason: 'no-program',
+    });
   });
 
   test('the plain form: text and bytes as messages, no session', async () => {
@@ -526,10 +607,14 @@ describe('odd programs', () => {
   };
 
   test('never reads its stdin: the page is served all the same', async () => {
-    const { response } = await begin(odd('never-reads'), { method: 'POST', headers: { 'Content-Length': 4_000_000 }, body: (r) => {
-      r.on('error', () => {});
-      r.write(Buffer.alloc(4_000_000));
-    } });
+    const { response } = await begin(odd('never-reads'), {
+      method: 'POST',
+      headers: { 'Content-Length': 4_000_000 },
+      body: (r) => {
+        r.on('error', () => {});
+        r.write(Buffer.alloc(4_000_000));
+      },
+    });
     assert.equal(response.statusCode, 200);
     response.on('error', () => {});
     response.resume();
@@ -539,12 +624,19 @@ describe('odd programs', () => {
   test('never reads descriptor 3: the page waits, the server holds no more than the window', async () => {
     const { client, welcome } = await connected(odd('never-reads'));
     const block = `x "${'y'.repeat(60000)}"`;
-    const acknowledged = () => Number((client.control.filter((c) => c.startsWith('.ack')).at(-1) ?? '.ack 0').slice(5));
+    const acknowledged = () =>
+      Number((client.control.filter((c) => c.startsWith('.ack')).at(-1) ?? '.ack 0').slice(5));
     for (let i = 1; i * block.length <= welcome.window; i++) client.send(block);
     await until(() => acknowledged() > 0);
     for (let i = 0; i < 10; i++) client.send(block);
-    assert.deepEqual(await client.closed, { code: 4400, reason: 'wire-protocol: more than the window' });
-    assert.ok(acknowledged() * block.length < 500_000, 'no more than what a socket holds was taken');
+    assert.deepEqual(await client.closed, {
+      code: 4400,
+      reason: 'wire-protocol: more than the window',
+    });
+    assert.ok(
+      acknowledged() * block.length < 500_000,
+      'no more than what a socket holds was taken',
+    );
     await nothingIsLeft();
   });
 
@@ -689,7 +781,10 @@ describe('limits and the end of the server', () => {
     const answer = await request(`${small.url}/talk`);
     assert.equal(answer.status, 503);
     assert.match(answer.headers['retry-after'], /^\d+$/);
-    await assert.rejects(new SessionClient(`${small.url}/odd?accepts`).connect(), { code: 1013, reason: 'overload retry=5' });
+    await assert.rejects(new SessionClient(`${small.url}/odd?accepts`).connect(), {
+      code: 1013,
+      reason: 'overload retry=5',
+    });
     await finish(first.client);
     await until(async () => (await request(`${small.url}/environment`)).status === 200);
     assert.equal((await small.stop()).code, 0);
@@ -710,7 +805,9 @@ describe('limits and the end of the server', () => {
     assert.deepEqual(await stopped, { code: 0, signal: null }, other.log.join('\n'));
     for (const pid of pids) {
       assert.ok(!alive(pid));
-      assert.ok(other.log.some((line) => line.includes('end of file') && line.includes(`pid=${pid} `)));
+      assert.ok(
+        other.log.some((line) => line.includes('end of file') && line.includes(`pid=${pid} `)),
+      );
     }
   });
 
@@ -726,7 +823,9 @@ describe('limits and the end of the server', () => {
     upload.setHeader('Transfer-Encoding', 'chunked');
     upload.write('x');
     await until(() => other.log.filter((line) => line.includes('program.started')).length === 3);
-    const pids = other.log.filter((line) => line.includes('program.started')).map((line) => Number(/pid=(\d+)/.exec(line)[1]));
+    const pids = other.log
+      .filter((line) => line.includes('program.started'))
+      .map((line) => Number(/pid=(\d+)/.exec(line)[1]));
     assert.deepEqual(await other.stop(), { code: 0, signal: null }, other.log.join('\n'));
     for (const pid of pids) assert.ok(!alive(pid));
   });

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // plain.test.mjs - the plain form (docs/protocol.md, section 8): WebSocket clients that have never heard of us.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -15,15 +16,28 @@ const test = (name, run) => testOf(name, { timeout: 60000 }, run);
 let server;
 let url;
 before(async () => {
-  server = await startServer({ root: path.join(REPO, 'tests/scenario/programs'), args: ['--eof-grace', '300ms', '--term-grace', '300ms', '--message-max', '1M'] });
+  server = await startServer({
+    root: path.join(REPO, 'tests/scenario/programs'),
+    args: ['--eof-grace', '300ms', '--term-grace', '300ms', '--message-max', '1M'],
+  });
   url = `${server.url.replace('http', 'ws')}/plain`;
 });
-after(async () => assert.deepEqual(await server.stop(), { code: 0, signal: null }, server.log.slice(-20).join('\n')));
+after(async () =>
+  assert.deepEqual(
+    await server.stop(),
+    { code: 0, signal: null },
+    server.log.slice(-20).join('\n'),
+  ),
+);
 
 const open = (protocols, options) => openPlain(url, protocols, options);
 
-test('Python websockets: text, bytes, fragments, the program\'s events, its end, a foreign Origin', async () => {
-  const { stdout } = await promisify(execFile)('/usr/bin/python3', [path.join(REPO, 'tests/lib/plain_client.py'), url], { timeout: 50000 });
+test("Python websockets: text, bytes, fragments, the program's events, its end, a foreign Origin", async () => {
+  const { stdout } = await promisify(execFile)(
+    '/usr/bin/python3',
+    [path.join(REPO, 'tests/lib/plain_client.py'), url],
+    { timeout: 50000 },
+  );
   assert.deepEqual(JSON.parse(stdout), {
     subprotocol: null,
     texts: true,
@@ -38,7 +52,9 @@ test('Python websockets: text, bytes, fragments, the program\'s events, its end,
 
 test('npm ws: a thousand messages of both kinds, mixed, come back in order and as what they were', async () => {
   const ws = await open();
-  const sent = Array.from({ length: 1000 }, (_, i) => (i % 3 ? { text: `${i} "\\\n\u2028 😀` } : { bytes: Buffer.alloc(i, i) }));
+  const sent = Array.from({ length: 1000 }, (_, i) =>
+    i % 3 ? { text: `${i} "\\\n\u2028 😀` } : { bytes: Buffer.alloc(i, i) },
+  );
   for (const { text, bytes } of sent) ws.send(text ?? bytes);
   for (const [i, message] of sent.entries()) assert.deepEqual(await ws.next(), message, String(i));
   ws.close();
@@ -48,10 +64,12 @@ test('npm ws: a thousand messages of both kinds, mixed, come back in order and a
 test('each connection has a program of its own, which ends with it', async () => {
   await until(() => resources(server.pid).children.length === 0);
   const clients = await Promise.all([open(), open(), open()]);
-  await Promise.all(clients.map(async (ws, i) => {
-    ws.send(`mine ${i}`);
-    assert.deepEqual(await ws.next(), { text: `mine ${i}` });
-  }));
+  await Promise.all(
+    clients.map(async (ws, i) => {
+      ws.send(`mine ${i}`);
+      assert.deepEqual(await ws.next(), { text: `mine ${i}` });
+    }),
+  );
   assert.equal(resources(server.pid).children.length, 3);
   clients[0].close();
   clients[1].terminate();
@@ -79,16 +97,29 @@ test('its own Origin is welcome; another one is refused with 403, and starts no 
   await ws.closed;
   const started = () => server.log.filter((line) => line.includes('program.started')).length;
   const before = started();
-  for (const [origin, token] of [['http://evil.example', 'no-record'], ['null', 'origin-opaque'], ['nonsense', 'origin-opaque']]) {
+  for (const [origin, token] of [
+    ['http://evil.example', 'no-record'],
+    ['null', 'origin-opaque'],
+    ['nonsense', 'origin-opaque'],
+  ]) {
     const { status, headers } = await knock(`${server.url}/plain`, { origin });
-    assert.deepEqual({ status, reason: headers['script-access-reason'] }, { status: 403, reason: token }, origin);
+    assert.deepEqual(
+      { status, reason: headers['script-access-reason'] },
+      { status: 403, reason: token },
+      origin,
+    );
   }
   assert.equal(started(), before);
 });
 
 test('subprotocols of others are not agreed on, and no hindrance', async () => {
   const socket = await RawWebSocket.connect(server.port);
-  socket.socket.write(handshake({ Host: `127.0.0.1:${server.port}`, 'Sec-WebSocket-Protocol': 'chat, superchat' }, { line: 'GET /plain HTTP/1.1' }));
+  socket.socket.write(
+    handshake(
+      { Host: `127.0.0.1:${server.port}`, 'Sec-WebSocket-Protocol': 'chat, superchat' },
+      { line: 'GET /plain HTTP/1.1' },
+    ),
+  );
   const { status, headers } = await readHead(socket);
   assert.equal(status, 101);
   assert.ok(!('sec-websocket-protocol' in headers));

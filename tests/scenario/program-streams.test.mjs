@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // program-streams.test.mjs - byte streams between a page and its program: lines on descriptor 3, bounded and resumed.
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
@@ -17,7 +18,13 @@ const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 const test = (name, run) => testOf(name, { timeout: 60000 }, run);
 
 let server;
-before(async () => (server = await startServer({ root: PROGRAMS, args: ['--stream-window', String(WINDOW), '--answer-timeout', '3s', '--eof-grace', '300ms'] })));
+before(
+  async () =>
+    (server = await startServer({
+      root: PROGRAMS,
+      args: ['--stream-window', String(WINDOW), '--answer-timeout', '3s', '--eof-grace', '300ms'],
+    })),
+);
 afterEach(() => SessionClient.dropAll());
 after(() => server.stop());
 
@@ -31,12 +38,13 @@ async function connected(options) {
 /** Everything that comes on a stream. */
 async function all(stream, atATime = WINDOW) {
   const parts = [];
-  for (let part; (part = await stream.read(atATime)).length; ) parts.push(part);
+  for (let part; (part = await stream.read(atATime)).length;) parts.push(part);
   return Buffer.concat(parts);
 }
 
 async function write(stream, bytes) {
-  for (let at = 0; at < bytes.length; at += 40000) await stream.write(bytes.subarray(at, at + 40000));
+  for (let at = 0; at < bytes.length; at += 40000)
+    await stream.write(bytes.subarray(at, at + 40000));
   stream.finish();
 }
 
@@ -73,7 +81,10 @@ test('a program that does not read makes the page wait: no more than the window 
   const bytes = randomBytes(8 << 20);
   await stream.opened;
   const written = write(stream, bytes);
-  await until(() => stream.out.sent === stream.out.limit, () => `${stream.out.sent} of ${stream.out.limit}`);
+  await until(
+    () => stream.out.sent === stream.out.limit,
+    () => `${stream.out.sent} of ${stream.out.limit}`,
+  );
   assert.ok(stream.out.limit < bytes.length);
   fs.writeFileSync(gate, '');
   try {
@@ -99,22 +110,39 @@ test('what the program writes beyond the window is held, and its next lines wait
 
 test('several streams and events at a time, each for itself', async () => {
   const { client, streams } = await connected();
-  const each = Array.from({ length: 8 }, (_, i) => ({ stream: streams.open({ kind: 'stream', name: i % 2 ? 'echo' : 'hash' }), bytes: randomBytes(100000 + i) }));
-  const done = Promise.all(each.map(async ({ stream, bytes }) => {
-    const [, back] = await Promise.all([write(stream, bytes), all(stream)]);
-    return back.length === 0 || sha256(back) === sha256(bytes);
+  const each = Array.from({ length: 8 }, (_, i) => ({
+    stream: streams.open({ kind: 'stream', name: i % 2 ? 'echo' : 'hash' }),
+    bytes: randomBytes(100000 + i),
   }));
+  const done = Promise.all(
+    each.map(async ({ stream, bytes }) => {
+      const [, back] = await Promise.all([write(stream, bytes), all(stream)]);
+      return back.length === 0 || sha256(back) === sha256(bytes);
+    }),
+  );
   client.send('ping');
   await client.next(/^pong$/);
-  assert.deepEqual(await done, each.map(() => true));
-  const hashed = client.messages.filter((m) => m.startsWith?.('hashed')).map((m) => JSON.parse(m.slice(7)).sha256);
-  while (hashed.length < 4) hashed.push(JSON.parse((await client.next(/^hashed /)).slice(7)).sha256);
-  assert.deepEqual(new Set(hashed), new Set(each.filter((_, i) => i % 2 === 0).map(({ bytes }) => sha256(bytes))));
+  assert.deepEqual(
+    await done,
+    each.map(() => true),
+  );
+  const hashed = client.messages
+    .filter((m) => m.startsWith?.('hashed'))
+    .map((m) => JSON.parse(m.slice(7)).sha256);
+  while (hashed.length < 4)
+    hashed.push(JSON.parse((await client.next(/^hashed /)).slice(7)).sha256);
+  assert.deepEqual(
+    new Set(hashed),
+    new Set(each.filter((_, i) => i % 2 === 0).map(({ bytes }) => sha256(bytes))),
+  );
 });
 
 test('a program may refuse one, with a reason of its own', async () => {
   const { streams } = await connected();
-  assert.deepEqual(await streams.open({ kind: 'stream', name: 'refuse' }).closed, { reason: 'no-room', message: 'not today' });
+  assert.deepEqual(await streams.open({ kind: 'stream', name: 'refuse' }).closed, {
+    reason: 'no-room',
+    message: 'not today',
+  });
 });
 
 test('a program that does not accept one is not waited for, and gets no bytes', async () => {
@@ -130,7 +158,10 @@ test('the page breaks one off: the program is told the reason', async () => {
   const stream = streams.open({ kind: 'stream', name: 'echo' });
   await stream.opened;
   stream.reset('cancelled');
-  assert.deepEqual(JSON.parse((await client.next(/^was_reset /)).slice(10)), { id: 1, reason: 'cancelled' });
+  assert.deepEqual(JSON.parse((await client.next(/^was_reset /)).slice(10)), {
+    id: 1,
+    reason: 'cancelled',
+  });
 });
 
 test('it is over with the session', async () => {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // publish.test.mjs - POST /publish at the admin listener: events from outside reach the programs of all workers, and bad input gets a clear answer.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -27,13 +28,33 @@ before(async () => {
   server = await startServer({
     root: ROOT,
     threads: 3,
-    args: ['--admin', '127.0.0.1:0', '--publish-token', token, '--publish-max', '8K', '--topic-message-max', '1000', '--topics-max', '3', '--topic-linger', '0',
-      '--topic-history', '2', '--rate-publish', '60,100'],
+    args: [
+      '--admin',
+      '127.0.0.1:0',
+      '--publish-token',
+      token,
+      '--publish-max',
+      '8K',
+      '--topic-message-max',
+      '1000',
+      '--topics-max',
+      '3',
+      '--topic-linger',
+      '0',
+      '--topic-history',
+      '2',
+      '--rate-publish',
+      '60,100',
+    ],
   });
   admin = await adminOf(server);
 });
 after(async () => {
-  assert.deepEqual(await server.stop(), { code: 0, signal: null }, server.log.slice(-40).join('\n'));
+  assert.deepEqual(
+    await server.stop(),
+    { code: 0, signal: null },
+    server.log.slice(-40).join('\n'),
+  );
   files.remove();
 });
 afterEach(() => SessionClient.dropAll());
@@ -41,12 +62,17 @@ afterEach(() => SessionClient.dropAll());
 const json = { 'Content-Type': 'application/json' };
 const bearer = (value) => ({ Authorization: `Bearer ${value}` });
 const post = (body, { headers = { ...json, ...bearer(TOKEN) }, method = 'POST' } = {}) =>
-  request(`${admin}/publish`, { method, headers, ...(method === 'POST' && { body: typeof body === 'string' ? body : JSON.stringify(body) }) });
+  request(`${admin}/publish`, {
+    method,
+    headers,
+    ...(method === 'POST' && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  });
 
 async function subscriber(topic, more = {}) {
   const { client } = await openPage(`${server.url}/board`);
   await client.connect();
-  const hears = async () => JSON.parse((await client.next(/^heard \["(topic|subscribed)/)).slice(6))[1];
+  const hears = async () =>
+    JSON.parse((await client.next(/^heard \["(topic|subscribed)/)).slice(6))[1];
   client.send(`write ${JSON.stringify(`.subscribe ${JSON.stringify({ topic, ...more })}\n`)}`);
   await hears();
   return { client, hears };
@@ -61,7 +87,17 @@ describe('what is published', () => {
     assert.deepEqual(JSON.parse(answer.body), { topic: 'news', seq: 1, subscribers: 5 });
     for (const { hears } of all) {
       const { topic, seq, event, data, from, self } = await hears();
-      assert.deepEqual({ topic, seq, event, data, from, self }, { topic: 'news', seq: 1, event: 'flash', data: { text: 'æ', n: 1 }, from: undefined, self: undefined });
+      assert.deepEqual(
+        { topic, seq, event, data, from, self },
+        {
+          topic: 'news',
+          seq: 1,
+          event: 'flash',
+          data: { text: 'æ', n: 1 },
+          from: undefined,
+          self: undefined,
+        },
+      );
     }
     for (const { client } of all) client.send('.close');
   });
@@ -69,7 +105,10 @@ describe('what is published', () => {
   test('an array is published in its order; the answer is an array in the same order', async () => {
     const { client, hears } = await subscriber('list');
     const answer = await post([1, 2, 3].map((n) => ({ topic: 'list', event: 'n', data: n })));
-    assert.deepEqual(JSON.parse(answer.body), [1, 2, 3].map((seq) => ({ topic: 'list', seq, subscribers: 1 })));
+    assert.deepEqual(
+      JSON.parse(answer.body),
+      [1, 2, 3].map((seq) => ({ topic: 'list', seq, subscribers: 1 })),
+    );
     for (const n of [1, 2, 3]) assert.equal((await hears()).data, n);
     assert.deepEqual(JSON.parse((await post([])).body), []);
     client.send('.close');
@@ -78,8 +117,19 @@ describe('what is published', () => {
 
   test('JSON on several lines, and a second token', async () => {
     const { client, hears } = await subscriber('lines');
-    const body = '{\r\n  "topic": "lines",\n\t"event": "e",\n "data": {\n "a": "b \\" \\n c" }\n}\n';
-    assert.equal((await post(body, { headers: { 'Content-Type': 'Application/JSON; charset=utf-8', Authorization: `bearer ${OTHER}` } })).status, 200);
+    const body =
+      '{\r\n  "topic": "lines",\n\t"event": "e",\n "data": {\n "a": "b \\" \\n c" }\n}\n';
+    assert.equal(
+      (
+        await post(body, {
+          headers: {
+            'Content-Type': 'Application/JSON; charset=utf-8',
+            Authorization: `bearer ${OTHER}`,
+          },
+        })
+      ).status,
+      200,
+    );
     assert.deepEqual((await hears()).data, { a: 'b " \n c' });
     client.send('.close');
     await client.closed;
@@ -108,10 +158,21 @@ describe('what is refused', () => {
   };
 
   test('401: no token, a wrong one, one that is only the beginning, another scheme, two headers', async () => {
-    const wrong = [{}, bearer('wrong-token-0123456789'), bearer(TOKEN.slice(0, -1)), bearer(`${TOKEN}x`), bearer(TOKEN + TOKEN), bearer(''), { Authorization: TOKEN },
-      { Authorization: `Basic ${TOKEN}` }, { Authorization: [`Bearer ${TOKEN}`, `Bearer ${TOKEN}`] }];
+    const wrong = [
+      {},
+      bearer('wrong-token-0123456789'),
+      bearer(TOKEN.slice(0, -1)),
+      bearer(`${TOKEN}x`),
+      bearer(TOKEN + TOKEN),
+      bearer(''),
+      { Authorization: TOKEN },
+      { Authorization: `Basic ${TOKEN}` },
+      { Authorization: [`Bearer ${TOKEN}`, `Bearer ${TOKEN}`] },
+    ];
     for (const headers of wrong) {
-      const { headers: told } = await refused(401, /Bearer/, event, { headers: { ...json, ...headers } });
+      const { headers: told } = await refused(401, /Bearer/, event, {
+        headers: { ...json, ...headers },
+      });
       assert.match(told['www-authenticate'], /^Bearer/);
     }
   });
@@ -120,17 +181,36 @@ describe('what is refused', () => {
     const { headers } = await refused(405, /POST/, null, { method: 'GET' });
     assert.equal(headers.allow, 'POST');
     for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/jsonx', ''])
-      await refused(415, /application\/json/, event, { headers: { ...bearer(TOKEN), 'Content-Type': type } });
+      await refused(415, /application\/json/, event, {
+        headers: { ...bearer(TOKEN), 'Content-Type': type },
+      });
   });
 
   test('400: what is no JSON, or no event', async () => {
-    const wrong = [['', /JSON/], ['{', /JSON/], ['{"topic":"a","event":"e"} x', /JSON/], ['"a"', /object/], ['{}', /topic/], ['[{}]', /event 1: .*topic/],
-      ['[{"topic":"a","event":"e"},7]', /event 2: expected an object/], [{ topic: 'a b', event: 'e' }, /topic/], [{ topic: 'a' }, /event/],
-      [{ topic: 'a', event: '.close' }, /event/], [{ topic: 'a', event: 'e', date: 1 }, /not known/], [{ topic: 'a', event: 'e', keep: 'yes' }, /keep/],
-      ['{"topic":"a","event":"e","data":"a\nb"}', /JSON/], ['{"topic":"a","topic":"b","event":"e"}', /twice/], [`${'['.repeat(600)}${']'.repeat(600)}`, /JSON/]];
+    const wrong = [
+      ['', /JSON/],
+      ['{', /JSON/],
+      ['{"topic":"a","event":"e"} x', /JSON/],
+      ['"a"', /object/],
+      ['{}', /topic/],
+      ['[{}]', /event 1: .*topic/],
+      ['[{"topic":"a","event":"e"},7]', /event 2: expected an object/],
+      [{ topic: 'a b', event: 'e' }, /topic/],
+      [{ topic: 'a' }, /event/],
+      [{ topic: 'a', event: '.close' }, /event/],
+      [{ topic: 'a', event: 'e', date: 1 }, /not known/],
+      [{ topic: 'a', event: 'e', keep: 'yes' }, /keep/],
+      ['{"topic":"a","event":"e","data":"a\nb"}', /JSON/],
+      ['{"topic":"a","topic":"b","event":"e"}', /twice/],
+      [`${'['.repeat(600)}${']'.repeat(600)}`, /JSON/],
+    ];
     for (const [body, why] of wrong) await refused(400, why, body);
     const latin = Buffer.from('{"topic":"a","event":"e","data":"\xe9"}', 'latin1');
-    const { response } = await begin(`${admin}/publish`, { method: 'POST', headers: { ...json, ...bearer(TOKEN) }, body: latin });
+    const { response } = await begin(`${admin}/publish`, {
+      method: 'POST',
+      headers: { ...json, ...bearer(TOKEN) },
+      body: latin,
+    });
     assert.equal(response.statusCode, 400);
     response.resume();
     await once(response, 'end');
@@ -145,15 +225,28 @@ describe('what is refused', () => {
     });
     assert.equal(response.statusCode, 413);
     response.resume();
-    await refused(413, /event 2: .*topic-message-max/, [event, { ...event, data: 'x'.repeat(1000) }]);
+    await refused(413, /event 2: .*topic-message-max/, [
+      event,
+      { ...event, data: 'x'.repeat(1000) },
+    ]);
   });
 
   test('503: topics-max, when every topic has a subscriber; in an array the others are published', async () => {
     const all = await Promise.all(['one', 'two', 'three'].map((topic) => subscriber(topic)));
     const answer = await refused(503, /too-many-topics/, { topic: 'four', event: 'e' });
     assert.deepEqual(JSON.parse(answer.body).topic, 'four');
-    const mixed = JSON.parse((await post([{ topic: 'one', event: 'e' }, { topic: 'four', event: 'e' }])).body);
-    assert.deepEqual(mixed.map(({ seq, reason }) => seq ?? reason), [1, 'too-many-topics']);
+    const mixed = JSON.parse(
+      (
+        await post([
+          { topic: 'one', event: 'e' },
+          { topic: 'four', event: 'e' },
+        ])
+      ).body,
+    );
+    assert.deepEqual(
+      mixed.map(({ seq, reason }) => seq ?? reason),
+      [1, 'too-many-topics'],
+    );
     for (const { client } of all) {
       client.send('.close');
       await client.closed;
@@ -162,7 +255,11 @@ describe('what is refused', () => {
 
   test('a client that goes away in the middle harms nothing', async () => {
     const { request: cut } = await new Promise((resolve) => {
-      const half = http.request(`${admin}/publish`, { method: 'POST', agent: false, headers: { ...json, ...bearer(TOKEN), 'Content-Length': 100 } });
+      const half = http.request(`${admin}/publish`, {
+        method: 'POST',
+        agent: false,
+        headers: { ...json, ...bearer(TOKEN), 'Content-Length': 100 },
+      });
       half.on('error', () => {});
       half.write('{"topic":', () => resolve({ request: half }));
     });
@@ -183,7 +280,11 @@ describe('what is refused', () => {
     for (let i = 1; i <= published; i++) assert.equal((await hears()).seq, i);
     const counted = await metrics(new URL(admin).port);
     assert.equal(counted['httpsocket_publish_requests_total{status="429"}'], 1);
-    for (const status of [200, 400, 401, 405, 413, 415, 503]) assert.ok(counted[`httpsocket_publish_requests_total{status="${status}"}`] > 0, String(status));
+    for (const status of [200, 400, 401, 405, 413, 415, 503])
+      assert.ok(
+        counted[`httpsocket_publish_requests_total{status="${status}"}`] > 0,
+        String(status),
+      );
     client.send('.close');
     await client.closed;
   });
@@ -204,14 +305,21 @@ describe('the tokens', () => {
     assert.ok(!server.log.some((line) => line.includes('-token-0')), 'none is logged');
   });
 
-  const check = (...args) => spawnSync(path.join(BUILD, 'httpsocketd'), ['--check-config', ...args, files.root], { encoding: 'utf8' });
+  const check = (...args) =>
+    spawnSync(path.join(BUILD, 'httpsocketd'), ['--check-config', ...args, files.root], {
+      encoding: 'utf8',
+    });
 
   test('a file without any, one that is not there, and one without an admin listener are refused at the start', () => {
     const none = path.join(files.root, 'none');
     fs.writeFileSync(none, '# nothing\n');
     const more = ['--admin', '127.0.0.1:0'];
-    for (const [args, why] of [[[...more, '--publish-token', none], /no token/], [[...more, '--publish-token', `${none}-at-all`], /No such file/],
-      [['--publish-token', none], /needs admin/], [[...more, '--rate-publish', 'often'], /rate-publish: expected a rate/]]) {
+    for (const [args, why] of [
+      [[...more, '--publish-token', none], /no token/],
+      [[...more, '--publish-token', `${none}-at-all`], /No such file/],
+      [['--publish-token', none], /needs admin/],
+      [[...more, '--rate-publish', 'often'], /rate-publish: expected a rate/],
+    ]) {
       const { status, stderr } = check(...args);
       assert.equal(status, 2);
       assert.match(stderr, why);
@@ -220,7 +328,11 @@ describe('the tokens', () => {
 
   test('without publish-token publishing is off', async () => {
     const closed = await startServer({ root: ROOT, args: ['--admin', '127.0.0.1:0'] });
-    const answer = await request(`${await adminOf(closed)}/publish`, { method: 'POST', headers: { ...json, ...bearer(TOKEN) }, body: '{}' });
+    const answer = await request(`${await adminOf(closed)}/publish`, {
+      method: 'POST',
+      headers: { ...json, ...bearer(TOKEN) },
+      body: '{}',
+    });
     assert.equal(answer.status, 404);
     assert.match(answer.body, /publish-token/);
     assert.deepEqual(await closed.stop(), { code: 0, signal: null });

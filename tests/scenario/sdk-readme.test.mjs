@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // sdk-readme.test.mjs - the programs printed in sdk/*/README.md run as they are printed.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -15,7 +16,9 @@ const LANGUAGES = ['python', 'node', 'php', 'sh', 'c'];
 function printedIn(language) {
   const text = fs.readFileSync(path.join(REPO, 'sdk', language, 'README.md'), 'utf8');
   return [...text.matchAll(/^```\w+\n(.*?)^```$/gms)].map(([, program]) => {
-    const [, file] = /^(?:#|\/\/|\/\*) ([\w-]+\.\w+)/m.exec(program) ?? assert.fail(`a program without a name in sdk/${language}/README.md:\n${program}`);
+    const [, file] =
+      /^(?:#|\/\/|\/\*) ([\w-]+\.\w+)/m.exec(program) ??
+      assert.fail(`a program without a name in sdk/${language}/README.md:\n${program}`);
     return { language, file, text: program };
   });
 }
@@ -25,11 +28,25 @@ let site;
 let server;
 
 before(async () => {
-  const files = Object.fromEntries(printed.map(({ language, file, text }) => [`${language}/${file}`, { text, mode: language === 'c' ? 0o644 : 0o755 }]));
+  const files = Object.fromEntries(
+    printed.map(({ language, file, text }) => [
+      `${language}/${file}`,
+      { text, mode: language === 'c' ? 0o644 : 0o755 },
+    ]),
+  );
   site = makeRoot(files);
   for (const { language, file } of printed.filter(({ language }) => language === 'c')) {
     const source = path.join(site.root, language, file);
-    execFileSync('cc', ['-Wall', '-Wextra', '-Werror', '-I', path.join(REPO, 'sdk/c'), '-o', source.replace(/\.c$/, ''), source]);
+    execFileSync('cc', [
+      '-Wall',
+      '-Wextra',
+      '-Werror',
+      '-I',
+      path.join(REPO, 'sdk/c'),
+      '-o',
+      source.replace(/\.c$/, ''),
+      source,
+    ]);
     fs.unlinkSync(source);
   }
   server = await startServer({ root: site.root });
@@ -60,7 +77,11 @@ const conversations = {
     client.send('greet?2 ""');
     assert.equal(await client.next(/^[=!]2/), '!2 {"message":"a name is wanted"}');
     client.send('countdown?3 2');
-    const answers = [await client.next(/^[=+!]3/), await client.next(/^[=+!]3/), await client.next(/^[=+!]3/)];
+    const answers = [
+      await client.next(/^[=+!]3/),
+      await client.next(/^[=+!]3/),
+      await client.next(/^[=+!]3/),
+    ];
     assert.deepEqual(answers, ['+3 2', '+3 1', '=3']);
     await client.next(/^tick$/);
   },
@@ -74,14 +95,20 @@ const conversations = {
     assert.equal(listen.on, 'click');
     assert.equal(listen.select, '#test');
     client.send(`${listen.as} {}`);
-    assert.deepEqual(JSON.parse((await client.next(/^\.dom /)).slice(5)), { select: '#answer', text: '<Frode> clicked' });
+    assert.deepEqual(JSON.parse((await client.next(/^\.dom /)).slice(5)), {
+      select: '#answer',
+      text: '<Frode> clicked',
+    });
   },
 };
 
 test('each language prints the same three programs', () => {
   for (const language of LANGUAGES) {
-    const names = printed.filter((program) => program.language === language).map(({ file }) => path.parse(file).name);
-    for (const name of ['count', 'calls', 'click']) assert.ok(names.includes(name), `${name} in ${language}`);
+    const names = printed
+      .filter((program) => program.language === language)
+      .map(({ file }) => path.parse(file).name);
+    for (const name of ['count', 'calls', 'click'])
+      assert.ok(names.includes(name), `${name} in ${language}`);
   }
 });
 

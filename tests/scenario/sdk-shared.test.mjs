@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // sdk-shared.test.mjs - one process for many pages, by the helpers that have it.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
@@ -14,13 +15,22 @@ import { until } from '../lib/until.mjs';
 const test = (name, run) => testOf(name, { timeout: 30000 }, run);
 const FLOOD = 2000;
 
-for (const [file, args] of [['shared.py', []], ['shared.py', ['--shared', '/shared.py']], ['shared.mjs', []], ['shared.mjs', ['--shared', '/shared.mjs']]]) {
+for (const [file, args] of [
+  ['shared.py', []],
+  ['shared.py', ['--shared', '/shared.py']],
+  ['shared.mjs', []],
+  ['shared.mjs', ['--shared', '/shared.mjs']],
+]) {
   describe(`${file} ${args.join(' ')}`, () => {
     let site, server;
     before(async () => {
       const text = fs.readFileSync(path.join(REPO, 'tests/scenario/sdk', file));
       site = makeRoot({ [file]: { text, mode: 0o755 } });
-      server = await startServer({ root: site.root, threads: 1, args: [...args, '--rate-programs', 'off', '--buffer-max', '64K'] });
+      server = await startServer({
+        root: site.root,
+        threads: 1,
+        args: [...args, '--rate-programs', 'off', '--buffer-max', '64K'],
+      });
     });
     after(async () => {
       SessionClient.dropAll();
@@ -56,7 +66,10 @@ for (const [file, args] of [['shared.py', []], ['shared.py', ['--shared', '/shar
 
     test('a posted form, a refusal, a page that fails', async () => {
       const body = 'field=a+b';
-      const headers = { 'Content-Type': 'application/x-www-form-urlencoded', 'Content-Length': body.length };
+      const headers = {
+        'Content-Type': 'application/x-www-form-urlencoded',
+        'Content-Length': body.length,
+      };
       const { answer, client } = await open('', { method: 'POST', body, headers });
       assert.match(answer.body, /<title> a b<\/title>/);
       await close(client);
@@ -73,7 +86,9 @@ for (const [file, args] of [['shared.py', []], ['shared.py', ['--shared', '/shar
       first.send('double?7 21');
       assert.equal(await first.next(), '=7 42');
       for (const client of [first, second]) client.send('ask "name"');
-      const ids = [first, second].map(async (client) => /^name\?(\d+)/.exec(await client.next(/^name/))[1]);
+      const ids = [first, second].map(
+        async (client) => /^name\?(\d+)/.exec(await client.next(/^name/))[1],
+      );
       first.send(`=${await ids[0]} "one"`);
       second.send(`!${await ids[1]} {"message":"two"}`);
       assert.equal(await first.next(/^asked/), 'asked "one"');
@@ -92,7 +107,7 @@ for (const [file, args] of [['shared.py', []], ['shared.py', ['--shared', '/shar
       await stream.write(bytes);
       stream.finish();
       const parts = [];
-      for (let part; (part = await stream.read(65536)).length; ) parts.push(part);
+      for (let part; (part = await stream.read(65536)).length;) parts.push(part);
       assert.ok(Buffer.concat(parts).equals(bytes));
       await close(first);
       await close(second);
@@ -108,9 +123,17 @@ for (const [file, args] of [['shared.py', []], ['shared.py', ['--shared', '/shar
       slow.acknowledge = true;
       await slow.cut();
       await slow.connect();
-      await until(() => slow.messages.filter((m) => m.startsWith('n ')).length === FLOOD, () => `${slow.messages.length}`);
-      const numbers = slow.messages.filter((m) => m.startsWith('n ')).map((m) => JSON.parse(m.slice(2))[0]);
-      assert.deepEqual(numbers, Array.from({ length: FLOOD }, (_, i) => i));
+      await until(
+        () => slow.messages.filter((m) => m.startsWith('n ')).length === FLOOD,
+        () => `${slow.messages.length}`,
+      );
+      const numbers = slow.messages
+        .filter((m) => m.startsWith('n '))
+        .map((m) => JSON.parse(m.slice(2))[0]);
+      assert.deepEqual(
+        numbers,
+        Array.from({ length: FLOOD }, (_, i) => i),
+      );
       await close(slow);
       await close(quick);
     });
@@ -119,14 +142,19 @@ for (const [file, args] of [['shared.py', []], ['shared.py', ['--shared', '/shar
       const pids = resources(server.pid).children;
       assert.ok(pids.length >= 1);
       await server.stop();
-      assert.ok(server.log.some((line) => /program\.stderr.*ended/.test(line)), server.log.slice(-10).join('\n'));
+      assert.ok(
+        server.log.some((line) => /program\.stderr.*ended/.test(line)),
+        server.log.slice(-10).join('\n'),
+      );
       assert.ok(!server.log.some((line) => line.includes('program.signalled')));
     });
   });
 }
 
 test('in C: each message says its page, and what is sent goes to that one', async () => {
-  const site = makeRoot({ shared: { text: fs.readFileSync(path.join(BUILD, 'tests/scenario/sdk/shared')), mode: 0o755 } });
+  const site = makeRoot({
+    shared: { text: fs.readFileSync(path.join(BUILD, 'tests/scenario/sdk/shared')), mode: 0o755 },
+  });
   const server = await startServer({ root: site.root, threads: 1 });
   try {
     const pages = [await openPage(`${server.url}/shared`), await openPage(`${server.url}/shared`)];

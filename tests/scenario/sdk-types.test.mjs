@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // sdk-types.test.mjs - what the helpers of sdk/ say of their types is true, as far as a tool can see it.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -13,10 +14,17 @@ const run = (command, ...args) => {
   return stdout;
 };
 
-test("Node: the sources are typed, and sdk/node/types is what tsc makes of them (npx tsc -p sdk/node)", () => {
+test('Node: the sources are typed, and sdk/node/types is what tsc makes of them (npx tsc -p sdk/node)', () => {
   const made = fs.mkdtempSync(path.join(os.tmpdir(), 'httpsocket-types-'));
   try {
-    run(process.execPath, path.join(REPO, 'node_modules/typescript/bin/tsc'), '-p', path.join(REPO, 'sdk/node'), '--outDir', made);
+    run(
+      process.execPath,
+      path.join(REPO, 'node_modules/typescript/bin/tsc'),
+      '-p',
+      path.join(REPO, 'sdk/node'),
+      '--outDir',
+      made,
+    );
     run('diff', '-r', path.join(REPO, 'sdk/node/types'), made);
   } finally {
     fs.rmSync(made, { recursive: true });
@@ -43,7 +51,10 @@ print("\\n".join(bad))
 `;
 
 test('Python: every function is annotated, and the annotations mean something', () => {
-  assert.equal(run('/usr/bin/env', 'python3', '-c', PYTHON, path.join(REPO, 'sdk/python')).trim(), '');
+  assert.equal(
+    run('/usr/bin/env', 'python3', '-c', PYTHON, path.join(REPO, 'sdk/python')).trim(),
+    '',
+  );
   assert.ok(fs.existsSync(path.join(REPO, 'sdk/python/httpsocket/py.typed')));
 });
 

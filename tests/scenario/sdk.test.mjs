@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // sdk.test.mjs - one conversation, held by a program of each language with its helper in sdk/.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -26,9 +27,15 @@ let site;
 let server;
 
 before(async () => {
-  const files = LANGUAGES.map((name) => [name, { text: fs.readFileSync(program(name)), mode: 0o755 }]);
+  const files = LANGUAGES.map((name) => [
+    name,
+    { text: fs.readFileSync(program(name)), mode: 0o755 },
+  ]);
   site = makeRoot(Object.fromEntries(files));
-  server = await startServer({ root: site.root, args: ['--rate-programs', 'off', '--buffer-max', '64K', '--window', '64K'] });
+  server = await startServer({
+    root: site.root,
+    args: ['--rate-programs', 'off', '--buffer-max', '64K', '--window', '64K'],
+  });
 });
 
 after(async () => {
@@ -67,7 +74,12 @@ for (const file of LANGUAGES) {
     test('a posted form is read, and what it says does not end a script element', async () => {
       const body = new URLSearchParams({ field: '</script> æ "' }).toString();
       const { answer, client } = await open('', {
-        method: 'POST', body, headers: { 'Content-Type': 'application/x-www-form-urlencoded', 'Content-Length': body.length },
+        method: 'POST',
+        body,
+        headers: {
+          'Content-Type': 'application/x-www-form-urlencoded',
+          'Content-Length': body.length,
+        },
       });
       const told = JSON.parse(/const told = (.*)<\/script>\s*$/.exec(answer.body)[1]);
       assert.equal(told.field, '</script> æ "');
@@ -78,7 +90,17 @@ for (const file of LANGUAGES) {
 
     test('events go both ways, whatever JSON they carry', async () => {
       const { client } = await open();
-      for (const json of ['null', '0', '"æøå \\n\\" \\u0001 🙂"', '[]', '{}', '{"a":[1,2.5,true,null]}', '"@5"', `"${'x'.repeat(100_000)}"`, `${'['.repeat(500)}${']'.repeat(500)}`]) {
+      for (const json of [
+        'null',
+        '0',
+        '"æøå \\n\\" \\u0001 🙂"',
+        '[]',
+        '{}',
+        '{"a":[1,2.5,true,null]}',
+        '"@5"',
+        `"${'x'.repeat(100_000)}"`,
+        `${'['.repeat(500)}${']'.repeat(500)}`,
+      ]) {
         client.send(`echo ${json}`);
         const [, back] = /^echo ?([^]*)$/.exec(await client.next(/^echo/));
         assert.deepEqual(JSON.parse(back || 'null'), JSON.parse(json));
@@ -88,7 +110,11 @@ for (const file of LANGUAGES) {
 
     test('bytes go both ways as bytes', async () => {
       const { client } = await open();
-      for (const body of [Buffer.alloc(0), Buffer.from([0, 10, 13, 255, 64]), Buffer.alloc(300_000, 'ab\n\0')]) {
+      for (const body of [
+        Buffer.alloc(0),
+        Buffer.from([0, 10, 13, 255, 64]),
+        Buffer.alloc(300_000, 'ab\n\0'),
+      ]) {
         client.sendBytes('echo', body);
         const { head, body: back } = await client.next(/^echo$/);
         assert.equal(head, 'echo');
@@ -103,9 +129,18 @@ for (const file of LANGUAGES) {
       const { client } = await open();
       assert.deepEqual(await call(client, 'add?1', [1, 2, 39]), { parts: [], answer: 42 });
       assert.deepEqual(await call(client, 'count?2', 3), { parts: [0, 1, 2], answer: null });
-      assert.deepEqual(await call(client, 'refused?3', 'entry'), { parts: [], failure: { message: 'no entry', code: 7 } });
-      assert.deepEqual(await call(client, 'crash?4'), { parts: [], failure: { message: 'the program failed' } });
-      assert.deepEqual(await call(client, 'nowhere?9007199254740991'), { parts: [], failure: { message: 'no function for nowhere' } });
+      assert.deepEqual(await call(client, 'refused?3', 'entry'), {
+        parts: [],
+        failure: { message: 'no entry', code: 7 },
+      });
+      assert.deepEqual(await call(client, 'crash?4'), {
+        parts: [],
+        failure: { message: 'the program failed' },
+      });
+      assert.deepEqual(await call(client, 'nowhere?9007199254740991'), {
+        parts: [],
+        failure: { message: 'no function for nowhere' },
+      });
       await close(client);
     });
 
@@ -116,12 +151,18 @@ for (const file of LANGUAGES) {
         const [, id] = new RegExp(`^${name}\\?(\\d+) \\[1\\]$`).exec(await client.next());
         client.send('echo "meanwhile"');
         if (answer) client.send(answer(id));
-        const heard = [await client.next(/^(asked|echo) /), await client.next(/^(asked|echo) /)].sort();
+        const heard = [
+          await client.next(/^(asked|echo) /),
+          await client.next(/^(asked|echo) /),
+        ].sort();
         assert.equal(heard[1], 'echo "meanwhile"');
         return { id, ...JSON.parse(heard[0].slice('asked '.length)) };
       };
       assert.equal((await asked('name', 20, (id) => `=${id} "Frode"`)).answer, 'Frode');
-      assert.equal((await asked('name', 20, (id) => `!${id} {"message":"not now"}`)).failure, 'not now');
+      assert.equal(
+        (await asked('name', 20, (id) => `!${id} {"message":"not now"}`)).failure,
+        'not now',
+      );
       const late = await asked('name', 0.2);
       assert.equal(late.timeout, true);
       client.send(`=${late.id} "too late"`);
@@ -149,14 +190,23 @@ for (const file of LANGUAGES) {
       client.send('watch');
       const commands = [];
       for (const [word] of ['listen', 'unlisten', 'dom', 'dom']) {
-        const [, command, json] = /^\.(\w+) (.*)$/.exec(await client.next(/^\.(listen|unlisten|dom) /), word);
+        const [, command, json] = /^\.(\w+) (.*)$/.exec(
+          await client.next(/^\.(listen|unlisten|dom) /),
+          word,
+        );
         commands.push([command, JSON.parse(json)]);
       }
       assert.deepEqual(commands, [
         ['listen', { on: 'click', as: 'test_click', select: '#test', prevent: true }],
         ['unlisten', { as: 'test_click' }],
         ['dom', { select: '#n', text: '<5>' }],
-        ['dom', [{ select: '#a', remove: true }, { select: '#b', focus: true }]],
+        [
+          'dom',
+          [
+            { select: '#a', remove: true },
+            { select: '#b', focus: true },
+          ],
+        ],
       ]);
       client.send('test_click {"x":3}');
       assert.equal(await client.next(/^clicked/), 'clicked {"x":3}');
@@ -198,12 +248,13 @@ for (const file of LANGUAGES) {
       const stream = streams.open({ kind: 'stream', name: 'upload', data: { size: bytes.length } });
       await stream.opened;
       const write = async () => {
-        for (let at = 0; at < bytes.length; at += 40_000) await stream.write(bytes.subarray(at, at + 40_000));
+        for (let at = 0; at < bytes.length; at += 40_000)
+          await stream.write(bytes.subarray(at, at + 40_000));
         stream.finish();
       };
       const parts = [];
       const read = async () => {
-        for (let part; (part = await stream.read(65536)).length; ) parts.push(part);
+        for (let part; (part = await stream.read(65536)).length;) parts.push(part);
       };
       await Promise.all([write(), read()]);
       assert.ok(Buffer.concat(parts).equals(bytes));
@@ -227,13 +278,28 @@ for (const file of LANGUAGES) {
         client.url = client.url.replace(server.url, proxy.url);
         client.origin = server.url;
         let cuts = 0;
-        proxy.plan(() => (cuts++ < 12 ? { downAfter: 2000 + number() * 20_000, upAfter: 2000 + number() * 20_000 } : {}));
+        proxy.plan(() =>
+          cuts++ < 12
+            ? { downAfter: 2000 + number() * 20_000, upAfter: 2000 + number() * 20_000 }
+            : {},
+        );
         client.headers = { Host: new URL(server.url).host };
-        let queued = [`flood ${NUMBERED}`, ...Array.from({ length: NUMBERED }, (_, i) => `put ${i}`), 'report?1'];
+        let queued = [
+          `flood ${NUMBERED}`,
+          ...Array.from({ length: NUMBERED }, (_, i) => `put ${i}`),
+          'report?1',
+        ];
         let acknowledged = 0;
-        const ended = until(() => client.messages.some((m) => m.startsWith?.('=1 ')), () => `seed ${seed}: ${client.messages.length} messages`, 25000);
+        const ended = until(
+          () => client.messages.some((m) => m.startsWith?.('=1 ')),
+          () => `seed ${seed}: ${client.messages.length} messages`,
+          25000,
+        );
         let done = false;
-        ended.then(() => (done = true), () => (done = true));
+        ended.then(
+          () => (done = true),
+          () => (done = true),
+        );
         while (!done) {
           const { received } = await client.connect().catch(() => ({}));
           if (received === undefined) continue;
@@ -244,8 +310,14 @@ for (const file of LANGUAGES) {
         }
         await ended;
         assert.ok(cuts > 3, `${cuts} connections`);
-        const numbers = client.messages.filter((m) => m.startsWith('n ')).map((m) => Number(m.slice(2)));
-        assert.deepEqual(numbers, Array.from({ length: NUMBERED }, (_, i) => i), `seed ${seed}`);
+        const numbers = client.messages
+          .filter((m) => m.startsWith('n '))
+          .map((m) => Number(m.slice(2)));
+        assert.deepEqual(
+          numbers,
+          Array.from({ length: NUMBERED }, (_, i) => i),
+          `seed ${seed}`,
+        );
         const report = JSON.parse(client.messages.find((m) => m.startsWith('=1 ')).slice(3));
         assert.equal(report.count, NUMBERED);
         assert.equal(report.in_order, true);
@@ -256,22 +328,28 @@ for (const file of LANGUAGES) {
     });
 
     // sh reads or writes.
-    if (file !== 'talk.sh') test('a program that can not write goes on reading: neither side waits for the other', async () => {
-      const { client } = await open();
-      const acknowledged = () => Number(client.control.findLast((text) => text.startsWith('.ack '))?.slice(5) ?? 0);
-      client.acknowledge = false;
-      client.send(`flood ${FLOOD}`);
-      await client.next(/^n /);
-      for (let sent = 1; sent < 60; sent++) {
-        client.send(`pad "${'x'.repeat(8000)}"`);
-        await until(() => acknowledged() > sent - 6, () => `${acknowledged()} of ${sent} were read, while ${client.received} of ${FLOOD} were written`);
-      }
-      assert.ok(client.received < FLOOD);
-      client.acknowledge = true;
-      client.send(`.ack ${client.received}`);
-      await client.next(new RegExp(`^n ${FLOOD - 1}$`));
-      await close(client);
-    });
+    if (file !== 'talk.sh')
+      test('a program that can not write goes on reading: neither side waits for the other', async () => {
+        const { client } = await open();
+        const acknowledged = () =>
+          Number(client.control.findLast((text) => text.startsWith('.ack '))?.slice(5) ?? 0);
+        client.acknowledge = false;
+        client.send(`flood ${FLOOD}`);
+        await client.next(/^n /);
+        for (let sent = 1; sent < 60; sent++) {
+          client.send(`pad "${'x'.repeat(8000)}"`);
+          await until(
+            () => acknowledged() > sent - 6,
+            () =>
+              `${acknowledged()} of ${sent} were read, while ${client.received} of ${FLOOD} were written`,
+          );
+        }
+        assert.ok(client.received < FLOOD);
+        client.acknowledge = true;
+        client.send(`.ack ${client.received}`);
+        await client.next(new RegExp(`^n ${FLOOD - 1}$`));
+        await close(client);
+      });
 
     test('a function that raises is reported, and what is printed late goes to the log: the conversation goes on', async () => {
       const { client } = await open();
@@ -306,7 +384,10 @@ for (const file of LANGUAGES) {
       assert.deepEqual(await client.closed, { code: 1000, reason: 'game-over' });
       await until(() => !fs.existsSync(`/proc/${pid}`));
       const log = server.log.slice(before).filter((line) => line.includes(`pid=${pid}`));
-      assert.ok(log.some((line) => line.includes('ended')), log.join('\n'));
+      assert.ok(
+        log.some((line) => line.includes('ended')),
+        log.join('\n'),
+      );
       assert.ok(!log.some((line) => line.includes('program.signalled')), log.join('\n'));
     });
 
@@ -337,7 +418,13 @@ for (const file of LANGUAGES) {
 test('a program without a server says what is missing', () => {
   for (const file of LANGUAGES) {
     const { status, stderr } = spawnSync(program(file), {
-      encoding: 'utf8', input: '', env: { PATH: process.env.PATH, HTTPSOCKET_SDK: path.join(REPO, 'sdk'), PYTHONPATH: path.join(REPO, 'sdk/python') },
+      encoding: 'utf8',
+      input: '',
+      env: {
+        PATH: process.env.PATH,
+        HTTPSOCKET_SDK: path.join(REPO, 'sdk'),
+        PYTHONPATH: path.join(REPO, 'sdk/python'),
+      },
     });
     assert.notEqual(status, 0, file);
     assert.match(stderr, /to be started by httpsocketd/, file);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // sessions.test.mjs - what docs/protocol.md promises, on the wire, against the running server; with one worker, and with four, where a
 // connection lands on any of them and is handed over to the one that has its session.
 import assert from 'node:assert/strict';
@@ -15,11 +16,25 @@ import { until } from '../lib/until.mjs';
 import { frame, OP } from '../lib/ws-raw.mjs';
 
 const PROGRAMS = path.join(REPO, 'tests/scenario/programs');
-const GRACE = ['--rate-programs', 'off', '--attach-timeout', '20s', '--detach-timeout', '20s', '--goodbye-timeout', '200ms', '--eof-grace', '300ms', '--term-grace', '300ms'];
+const GRACE = [
+  '--rate-programs',
+  'off',
+  '--attach-timeout',
+  '20s',
+  '--detach-timeout',
+  '20s',
+  '--goodbye-timeout',
+  '200ms',
+  '--eof-grace',
+  '300ms',
+  '--term-grace',
+  '300ms',
+];
 const RECONNECTS = 40;
 
 const test = (name, run) => testOf(name, { timeout: 60000 }, run);
-const start = (...args) => startServer({ root: PROGRAMS, args: [...GRACE, '--log-level', 'debug', ...args], threads: 1 });
+const start = (...args) =>
+  startServer({ root: PROGRAMS, args: [...GRACE, '--log-level', 'debug', ...args], threads: 1 });
 
 const alive = (pid) => {
   try {
@@ -65,7 +80,14 @@ for (const threads of [1, 4]) {
   describe(`with ${threads} worker${threads > 1 ? 's' : ''}`, () => {
     let server;
     const url = (name) => `${server.url}/${name}`;
-    before(async () => (server = await startServer({ root: PROGRAMS, threads, args: [...GRACE, '--log-level', 'debug'] })));
+    before(
+      async () =>
+        (server = await startServer({
+          root: PROGRAMS,
+          threads,
+          args: [...GRACE, '--log-level', 'debug'],
+        })),
+    );
     after(async () => {
       const end = await server.stop();
       assert.deepEqual(end, { code: 0, signal: null }, server.log.slice(-40).join('\n'));
@@ -78,14 +100,25 @@ for (const threads of [1, 4]) {
         const { session, ...rest } = JSON.parse(/^\.welcome (\{.*\})$/.exec(answer.first)[1]);
         assert.match(session, /^[A-Za-z0-9_-]{24}$/);
         assert.deepEqual(rest, {
-          resumed: false, received: 0, window: 1048576, maxMessage: 16777216, ping: 20000, grace: 20000, streamWindow: 1048576, streams: 64,
+          resumed: false,
+          received: 0,
+          window: 1048576,
+          maxMessage: 16777216,
+          ping: 20000,
+          grace: 20000,
+          streamWindow: 1048576,
+          streams: 64,
         });
         answer.socket.destroy();
       });
 
       test('is read in any order, in several headers, between the subprotocols of others', async () => {
         const key = newKey();
-        for (const protocols of [`key.${key},httpsocket.v1`, `chat, httpsocket.v1,\tkey.${key} , soap`, [`httpsocket.v1`, `key.${key}`]]) {
+        for (const protocols of [
+          `key.${key},httpsocket.v1`,
+          `chat, httpsocket.v1,\tkey.${key} , soap`,
+          [`httpsocket.v1`, `key.${key}`],
+        ]) {
           const answer = await knock(url('lines'), { protocols });
           assert.equal(answer.protocol, 'httpsocket.v1', `${protocols}: ${JSON.stringify(answer)}`);
           answer.socket.destroy();
@@ -99,30 +132,51 @@ for (const threads of [1, 4]) {
         'a key that is too short': [`httpsocket.v1, key.${'k'.repeat(21)}`, 'key.KEY is malformed'],
         'a key that is too long': [`httpsocket.v1, key.${'k'.repeat(65)}`, 'key.KEY is malformed'],
         'a key with another character': [`httpsocket.v1, key.${key}!`, 'key.KEY is malformed'],
-        'two keys': [`httpsocket.v1, key.${key}, key.${key}x`, 'a field of httpsocket.v1 occurs twice'],
+        'two keys': [
+          `httpsocket.v1, key.${key}, key.${key}x`,
+          'a field of httpsocket.v1 occurs twice',
+        ],
         'a short id': [`httpsocket.v1, key.${key}, session.abc`, 'session.ID is malformed'],
-        'a number that is none': [`httpsocket.v1, key.${key}, session.${id}, received.-1`, 'received.N is malformed'],
-        'a number that is padded': [`httpsocket.v1, key.${key}, session.${id}, received.01`, 'received.N is malformed'],
-        'messages received in no session': [`httpsocket.v1, key.${key}, received.3`, 'received.N without session.ID'],
+        'a number that is none': [
+          `httpsocket.v1, key.${key}, session.${id}, received.-1`,
+          'received.N is malformed',
+        ],
+        'a number that is padded': [
+          `httpsocket.v1, key.${key}, session.${id}, received.01`,
+          'received.N is malformed',
+        ],
+        'messages received in no session': [
+          `httpsocket.v1, key.${key}, received.3`,
+          'received.N without session.ID',
+        ],
       };
       for (const [name, [protocols, why]] of Object.entries(wrong)) {
         test(`with ${name}: 4400 ${why}`, async () => {
           const { status, code, reason } = await knock(url('lines'), { protocols });
-          assert.deepEqual({ status, code, reason }, { status: 101, code: 4400, reason: `wire-protocol: ${why}` });
+          assert.deepEqual(
+            { status, code, reason },
+            { status: 101, code: 4400, reason: `wire-protocol: ${why}` },
+          );
         });
       }
 
       test('for an unknown session, whatever worker its id names: 4410 session-gone', async () => {
         for (let worker = 0; worker < 8; worker++) {
-          const unknown = Buffer.concat([randomBytes(16), Buffer.from([0, worker])]).toString('base64url');
-          const { code, reason } = await knock(url('talk'), { protocols: `httpsocket.v1, session.${unknown}, key.${key}` });
+          const unknown = Buffer.concat([randomBytes(16), Buffer.from([0, worker])]).toString(
+            'base64url',
+          );
+          const { code, reason } = await knock(url('talk'), {
+            protocols: `httpsocket.v1, session.${unknown}, key.${key}`,
+          });
           assert.deepEqual({ code, reason }, { code: 4410, reason: 'session-gone' });
         }
       });
 
       test('where there is no program, no file, or no program but a file: 4404 no-program', async () => {
         for (const name of ['nothing', '', '.hidden', 'a/b/c']) {
-          const { code, reason } = await knock(url(name), { protocols: `httpsocket.v1, key.${newKey()}` });
+          const { code, reason } = await knock(url(name), {
+            protocols: `httpsocket.v1, key.${newKey()}`,
+          });
           assert.deepEqual({ code, reason }, { code: 4404, reason: 'no-program' }, name);
         }
       });
@@ -132,12 +186,20 @@ for (const threads of [1, 4]) {
         const started = () => server.log.filter((line) => line.includes('program.started')).length;
         const before = started();
         const expected = [
-          ['http://evil.example', 'no-record'], ['null', 'origin-opaque'], [`https://127.0.0.1:${server.port}`, 'no-record'],
-          [`http://127.0.0.1:${server.port}.evil.example`, 'origin-opaque'], [`${server.url}/`, 'origin-opaque'], ['', 'origin-missing'],
+          ['http://evil.example', 'no-record'],
+          ['null', 'origin-opaque'],
+          [`https://127.0.0.1:${server.port}`, 'no-record'],
+          [`http://127.0.0.1:${server.port}.evil.example`, 'origin-opaque'],
+          [`${server.url}/`, 'origin-opaque'],
+          ['', 'origin-missing'],
         ];
         for (const [origin, token] of expected) {
           const { status, headers, body } = await knock(url('lines'), { protocols, origin });
-          assert.deepEqual({ status, token: headers['script-access-reason'], body: body.split(':')[0] }, { status: 403, token, body: token }, origin);
+          assert.deepEqual(
+            { status, token: headers['script-access-reason'], body: body.split(':')[0] },
+            { status: 403, token, body: token },
+            origin,
+          );
           assert.equal(headers['cache-control'], 'no-store');
         }
         assert.equal(started(), before);
@@ -148,7 +210,11 @@ for (const threads of [1, 4]) {
         const port = server.port;
         const other = `http://localhost:${port}`;
         const protocols = `httpsocket.v1, session.${client.session}, key.${client.key}`;
-        const { status, code } = await knock(url('talk'), { protocols, origin: other, headers: { Host: `localhost:${port}` } });
+        const { status, code } = await knock(url('talk'), {
+          protocols,
+          origin: other,
+          headers: { Host: `localhost:${port}` },
+        });
         assert.deepEqual({ status, code }, { status: 101, code: 4403 });
         await finish(client);
       });
@@ -177,8 +243,15 @@ for (const threads of [1, 4]) {
         const { payload } = await lost.socket.next();
         lost.socket.destroy();
         const again = await knock(url('lines'), { protocols });
-        assert.equal(JSON.parse(again.first.slice(9)).session, JSON.parse(lost.first.slice(9)).session);
-        assert.equal((await again.socket.next()).payload.toString(), payload.toString(), 'what was not acknowledged comes again');
+        assert.equal(
+          JSON.parse(again.first.slice(9)).session,
+          JSON.parse(lost.first.slice(9)).session,
+        );
+        assert.equal(
+          (await again.socket.next()).payload.toString(),
+          payload.toString(),
+          'what was not acknowledged comes again',
+        );
         again.socket.destroy();
       });
     });
@@ -196,7 +269,10 @@ for (const threads of [1, 4]) {
           assert.equal(welcome.received, i + 1);
         }
         const told = client.messages.filter((m) => m.startsWith('echo'));
-        assert.deepEqual(told, Array.from({ length: RECONNECTS }, (_, i) => `echo ["say", ${i}]`));
+        assert.deepEqual(
+          told,
+          Array.from({ length: RECONNECTS }, (_, i) => `echo ["say", ${i}]`),
+        );
         assert.ok(alive(pid));
         await finish(client);
       });
@@ -224,8 +300,14 @@ for (const threads of [1, 4]) {
         client.send('ask?1');
         await client.next(/^!1/); // so the .ack has been read
         for (const n of [1, 1000]) {
-          const { code, reason } = await knock(url('talk'), { protocols: `httpsocket.v1, session.${client.session}, key.${client.key}, received.${n}` });
-          assert.deepEqual({ code, reason }, { code: 4410, reason: 'session-gone' }, `received.${n}`);
+          const { code, reason } = await knock(url('talk'), {
+            protocols: `httpsocket.v1, session.${client.session}, key.${client.key}, received.${n}`,
+          });
+          assert.deepEqual(
+            { code, reason },
+            { code: 4410, reason: 'session-gone' },
+            `received.${n}`,
+          );
         }
         client.send('ask?2');
         await client.next(/^!2/); // and the session is none the worse
@@ -249,7 +331,10 @@ for (const threads of [1, 4]) {
       test('is not had by who knows only its id: 4409, and its page notices nothing', async () => {
         const { client } = await connected(url('talk'));
         for (let i = 0; i < 5; i++)
-          await assert.rejects(new SessionClient(url('talk'), { session: client.session }).connect(), { code: 4409, reason: 'session-taken' });
+          await assert.rejects(
+            new SessionClient(url('talk'), { session: client.session }).connect(),
+            { code: 4409, reason: 'session-taken' },
+          );
         client.send('say 1');
         await client.next(/^echo/);
         await finish(client);
@@ -258,13 +343,19 @@ for (const threads of [1, 4]) {
 
       test('is not had at another path: 4410', async () => {
         const { client } = await connected(url('talk'));
-        const at = (name) => knock(url(name), { protocols: `httpsocket.v1, session.${client.session}, key.${client.key}` });
-        for (const name of ['lines', 'talk/', 'talk.py', 'nothing']) assert.equal((await at(name)).code, 4410, name);
+        const at = (name) =>
+          knock(url(name), {
+            protocols: `httpsocket.v1, session.${client.session}, key.${client.key}`,
+          });
+        for (const name of ['lines', 'talk/', 'talk.py', 'nothing'])
+          assert.equal((await at(name)).code, 4410, name);
         await finish(client);
       });
 
       test('goes on though the file of its program has been replaced or has gone', async () => {
-        const folder = makeRoot({ 'talk.py': { text: fs.readFileSync(path.join(PROGRAMS, 'talk.py'), 'utf8'), mode: 0o755 } });
+        const folder = makeRoot({
+          'talk.py': { text: fs.readFileSync(path.join(PROGRAMS, 'talk.py'), 'utf8'), mode: 0o755 },
+        });
         const own = await startServer({ root: folder.root, threads, args: GRACE });
         const { client } = await connected(`${own.url}/talk`);
         const pid = await pidOf(client);
@@ -283,7 +374,12 @@ for (const threads of [1, 4]) {
       test('calls, parts, failures and bytes go both ways', async () => {
         const { client } = await connected(url('tally'));
         client.send('parts?9007199254740991 3');
-        for (const line of ['+9007199254740991 0', '+9007199254740991 1', '+9007199254740991 2', '=9007199254740991'])
+        for (const line of [
+          '+9007199254740991 0',
+          '+9007199254740991 1',
+          '+9007199254740991 2',
+          '=9007199254740991',
+        ])
           assert.equal(await client.next(), line);
         client.send('nothing?0 {}');
         assert.equal(await client.next(), '!0 {"message":"no call nothing"}');
@@ -297,7 +393,10 @@ for (const threads of [1, 4]) {
         for (const answer of ['+1 "red"', '!1 {"message":"no more"}', '=1']) {
           client.send(answer);
           const [, head, rest] = /^(\S+) ?(.*)$/.exec(answer);
-          assert.equal(await client.next(), `answered ${JSON.stringify([head, rest]).replace(',', ', ')}`);
+          assert.equal(
+            await client.next(),
+            `answered ${JSON.stringify([head, rest]).replace(',', ', ')}`,
+          );
         }
         client.sendBytes('=1', Buffer.from('bytes'));
         assert.equal(await client.next(), 'answered ["=1", "bytes"]');
@@ -306,7 +405,15 @@ for (const threads of [1, 4]) {
 
       test('commands to the page keep their place among the events, and are repeated after a drop', async () => {
         const { client } = await connected(url('talk'), { acknowledge: false });
-        const lines = ['before 1', '.listen {"on":"click","as":"hit"}', '.dom [{"op":"text"}]', 'between 2', '.dom {"op":"text"}', '.unlisten {"as":"hit"}', 'after 3'];
+        const lines = [
+          'before 1',
+          '.listen {"on":"click","as":"hit"}',
+          '.dom [{"op":"text"}]',
+          'between 2',
+          '.dom {"op":"text"}',
+          '.unlisten {"as":"hit"}',
+          'after 3',
+        ];
         client.send(`write ${JSON.stringify(`${lines.join('\n')}\n`)}`);
         await client.next(/^before/);
         await client.next(/^after/);
@@ -325,15 +432,24 @@ for (const threads of [1, 4]) {
         const pid = await pidOf(client);
         client.send('.problem {"command":"listen","message":"no such field"}');
         client.send('say 1');
-        assert.equal(await client.next(/problem/), 'echo [".problem", {"command": "listen", "message": "no such field"}]');
+        assert.equal(
+          await client.next(/problem/),
+          'echo [".problem", {"command": "listen", "message": "no such field"}]',
+        );
         await client.next(/say/);
         await server.logged(/warn page.problem .*problem=".*no such field/);
         await until(() => client.control.includes('.ack 2'));
         for (let i = 0; i < 100; i++) client.send('.problem {"n":1}');
         client.send('say 2');
         await client.next(/say", 2/);
-        assert.equal(client.messages.filter((line) => line.startsWith('echo [".problem"')).length, 101);
-        assert.ok(server.log.filter((line) => line.includes('page.problem') && line.includes('n\\":1')).length < 100);
+        assert.equal(
+          client.messages.filter((line) => line.startsWith('echo [".problem"')).length,
+          101,
+        );
+        assert.ok(
+          server.log.filter((line) => line.includes('page.problem') && line.includes('n\\":1'))
+            .length < 100,
+        );
         assert.ok(alive(pid));
         await finish(client);
       });
@@ -428,7 +544,10 @@ for (const threads of [1, 4]) {
         await client.connect();
         assert.equal(await client.next(), 'last "words"');
         assert.deepEqual(await client.closed, { code: 4500, reason: 'program-failed status=3' });
-        assert.deepEqual(client.control.filter((c) => c.startsWith('.close')), ['.close {"code":4500,"reason":"program-failed status=3"}']);
+        assert.deepEqual(
+          client.control.filter((c) => c.startsWith('.close')),
+          ['.close {"code":4500,"reason":"program-failed status=3"}'],
+        );
         await assert.rejects(client.connect(), { code: 4410 }, 'and now it is over');
         gate.remove();
       });
@@ -444,18 +563,32 @@ for (const threads of [1, 4]) {
       });
 
       for (const [name, line] of Object.entries({
-        'a line that is none': '\x01\n', 'an empty line': '\n', 'a name with another character': 'a,b 1\n', 'a length that is none': 'a @x\n',
-        'a byte count and no LF': 'a @1\nbc', 'JSON that is none': 'a {\n', 'text that is not UTF-8': 'a "\udcff"\n', 'a command that nobody knows': '.fly {}\n',
-        'a command of bytes': '.dom @1\nx\n', 'a command without JSON': '.listen\n', 'a command that takes an object': '.listen [{}]\n',
-        'a command with a number': '.dom 5\n', 'a command of the page': '.problem {}\n',
+        'a line that is none': '\x01\n',
+        'an empty line': '\n',
+        'a name with another character': 'a,b 1\n',
+        'a length that is none': 'a @x\n',
+        'a byte count and no LF': 'a @1\nbc',
+        'JSON that is none': 'a {\n',
+        'text that is not UTF-8': 'a "\udcff"\n',
+        'a command that nobody knows': '.fly {}\n',
+        'a command of bytes': '.dom @1\nx\n',
+        'a command without JSON': '.listen\n',
+        'a command that takes an object': '.listen [{}]\n',
+        'a command with a number': '.dom 5\n',
+        'a command of the page': '.problem {}\n',
       })) {
         test(`a program that writes ${name}: 4500, and its line is in the log`, async () => {
           const { client } = await connected(url('talk'));
           const pid = await pidOf(client);
           const escaped = JSON.stringify(line);
           client.send(line.includes('\udcff') ? 'write "a \\"\\u0000\\"\\n"' : `write ${escaped}`);
-          assert.deepEqual(await client.closed, { code: 4500, reason: 'program-failed reason=protocol' });
-          await server.logged(new RegExp(`error program\\.(protocol_error|unsupported) .*pid=${pid} `));
+          assert.deepEqual(await client.closed, {
+            code: 4500,
+            reason: 'program-failed reason=protocol',
+          });
+          await server.logged(
+            new RegExp(`error program\\.(protocol_error|unsupported) .*pid=${pid} `),
+          );
         });
       }
     });
@@ -485,14 +618,28 @@ for (const threads of [1, 4]) {
       await client.cut();
       await client.connect();
       await client.connect();
-      await new SessionClient(`${own.url}/talk`, { session: client.session }).connect().catch(() => {});
-      await knock(`${own.url}/talk`, { protocols: `httpsocket.v1, session.${client.session}, key.${client.key}`, origin: 'http://evil.example' });
-      await knock(`${own.url}/talk`, { protocols: `httpsocket.v1, session.${client.session}, key.${client.key}, key.${client.key}` });
-      await request(`${own.url}/talk`, { method: 'BREW', headers: { 'Session-ID': client.session } });
+      await new SessionClient(`${own.url}/talk`, { session: client.session })
+        .connect()
+        .catch(() => {});
+      await knock(`${own.url}/talk`, {
+        protocols: `httpsocket.v1, session.${client.session}, key.${client.key}`,
+        origin: 'http://evil.example',
+      });
+      await knock(`${own.url}/talk`, {
+        protocols: `httpsocket.v1, session.${client.session}, key.${client.key}, key.${client.key}`,
+      });
+      await request(`${own.url}/talk`, {
+        method: 'BREW',
+        headers: { 'Session-ID': client.session },
+      });
       const directKey = newKey();
-      const direct = await knock(`${own.url}/lines`, { protocols: `httpsocket.v1, key.${directKey}` });
+      const direct = await knock(`${own.url}/lines`, {
+        protocols: `httpsocket.v1, key.${directKey}`,
+      });
       direct.socket.destroy();
-      const seen = [await request(`${admin}/sessions`), await request(`${admin}/metrics`)].map((a) => a.body);
+      const seen = [await request(`${admin}/sessions`), await request(`${admin}/metrics`)].map(
+        (a) => a.body,
+      );
       assert.match(seen[0], /"session":"[0-9a-f]{8}"/);
       client.send('nonsense {');
       await client.closed;
@@ -500,7 +647,11 @@ for (const threads of [1, 4]) {
       await own.stop();
       const all = [...own.log, ...seen].join('\n');
       assert.ok(all.includes('session.breach'));
-      for (const secret of [client.session, client.key, directKey]) assert.ok(!all.includes(secret), all.split('\n').find((line) => line.includes(secret)));
+      for (const secret of [client.session, client.key, directKey])
+        assert.ok(
+          !all.includes(secret),
+          all.split('\n').find((line) => line.includes(secret)),
+        );
     });
   });
 }
@@ -515,7 +666,10 @@ describe('a page that goes beyond its window', () => {
     await client.next(/^echo/);
     process.kill(pid, 'SIGSTOP');
     for (let i = 0; i < 40; i++) client.send(`say "${'x'.repeat(60_000)}"`);
-    assert.deepEqual(await client.closed, { code: 4400, reason: 'wire-protocol: more than the window' });
+    assert.deepEqual(await client.closed, {
+      code: 4400,
+      reason: 'wire-protocol: more than the window',
+    });
     process.kill(pid, 'SIGCONT');
     await until(() => !alive(pid));
     await server.stop();
@@ -534,11 +688,21 @@ describe('a peer that is dead without a word', () => {
     await until(() => client.control.includes('.ping'));
     const began = Date.now();
     proxy.freeze();
-    await until(async () => /"state":"detached"/.test((await request(`${admin}/sessions`)).body), undefined, 30000);
+    await until(
+      async () => /"state":"detached"/.test((await request(`${admin}/sessions`)).body),
+      undefined,
+      30000,
+    );
     assert.ok(Date.now() - began >= 5000, 'not before twice the interval and 5 s');
-    assert.match((await request(`${admin}/metrics`)).body, /^httpsocket_websocket_dead_peers_total 1$/m);
+    assert.match(
+      (await request(`${admin}/metrics`)).body,
+      /^httpsocket_websocket_dead_peers_total 1$/m,
+    );
     await client.connect();
-    assert.equal(await client.next(/told.*detach.*dead/), 'told [".detach", {"reason": "dead-peer"}]');
+    assert.equal(
+      await client.next(/told.*detach.*dead/),
+      'told [".detach", {"reason": "dead-peer"}]',
+    );
     await finish(client);
     await proxy.stop();
     await server.stop();
@@ -559,7 +723,10 @@ describe('frames of another kind inside a session', () => {
     assert.equal(close.payload.readUInt16BE(0), 1007);
     answer.socket.destroy();
     const again = await knock(`${server.url}/lines`, { protocols });
-    assert.equal(JSON.parse(again.first.slice(9)).session, JSON.parse(answer.first.slice(9)).session);
+    assert.equal(
+      JSON.parse(again.first.slice(9)).session,
+      JSON.parse(answer.first.slice(9)).session,
+    );
     again.socket.destroy();
     await server.stop();
   });

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // shared.test.mjs - one process for many pages (docs/page-programs.md, "One program for many pages").
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
@@ -13,7 +14,24 @@ import { newKey, openPage, SessionClient } from '../lib/session-client.mjs';
 import { until } from '../lib/until.mjs';
 
 const PROGRAM = path.join(REPO, 'tests/scenario/programs/shared.py');
-const OPEN = ['--rate-programs', 'off', '--rate-client', 'off', '--rate-origin', 'off', '--admin', '127.0.0.1:0', '--eof-grace', '500ms', '--term-grace', '500ms', '--goodbye-timeout', '200ms', '--detach-timeout', '20s'];
+const OPEN = [
+  '--rate-programs',
+  'off',
+  '--rate-client',
+  'off',
+  '--rate-origin',
+  'off',
+  '--admin',
+  '127.0.0.1:0',
+  '--eof-grace',
+  '500ms',
+  '--term-grace',
+  '500ms',
+  '--goodbye-timeout',
+  '200ms',
+  '--detach-timeout',
+  '20s',
+];
 const ok = { code: 0, signal: null };
 const running = new Set();
 after(() => Promise.all([...running].map((server) => server.stop('SIGKILL')))); // of tests that failed
@@ -22,7 +40,10 @@ const test = (name, run, seconds = 30) => testOf(name, { timeout: seconds * 1000
 
 /** A server whose ROOT holds the program as `shared.py`; its `end()` also checks that nothing is left. */
 async function start(args = [], { threads = 2, ...files } = {}) {
-  const folder = makeRoot({ 'shared.py': { text: fs.readFileSync(PROGRAM, 'utf8'), mode: 0o755 }, ...files });
+  const folder = makeRoot({
+    'shared.py': { text: fs.readFileSync(PROGRAM, 'utf8'), mode: 0o755 },
+    ...files,
+  });
   const server = await startServer({ root: folder.root, args: [...OPEN, ...args], threads });
   server.at = `${server.url}/shared`;
   server.file = path.join(folder.root, 'shared.py');
@@ -36,7 +57,10 @@ async function start(args = [], { threads = 2, ...files } = {}) {
     SessionClient.dropAll();
     assert.deepEqual(await server.stop(), ok, server.log.slice(-30).join('\n'));
     folder.remove();
-    assert.deepEqual(server.log.filter((line) => /ERROR: AddressSanitizer|runtime error/.test(line)), []);
+    assert.deepEqual(
+      server.log.filter((line) => /ERROR: AddressSanitizer|runtime error/.test(line)),
+      [],
+    );
   };
   return server;
 }
@@ -54,7 +78,10 @@ async function about(client) {
   return json(await client.next(/^you /));
 }
 
-for (const [how, args] of [['by itself', []], ['by the settings', ['--shared', '/shared.py']]])
+for (const [how, args] of [
+  ['by itself', []],
+  ['by the settings', ['--shared', '/shared.py']],
+])
   for (const threads of [1, 4])
     describe(`a program that is shared ${how}, with ${threads} workers`, () => {
       let server;
@@ -62,7 +89,9 @@ for (const [how, args] of [['by itself', []], ['by the settings', ['--shared', '
       after(() => server.end());
 
       test('one process answers all requests', async () => {
-        const pids = await Promise.all(Array.from({ length: 20 }, () => request(`${server.at}?pid`)));
+        const pids = await Promise.all(
+          Array.from({ length: 20 }, () => request(`${server.at}?pid`)),
+        );
         assert.equal(new Set(pids.map(({ status, body }) => `${status} ${body}`)).size, 1);
         await until(async () => (await server.metric('shared_programs')) === 1);
         await until(() => resources(server.pid).children.length === 1); // those that came at the same time have been let go
@@ -71,13 +100,28 @@ for (const [how, args] of [['by itself', []], ['by the settings', ['--shared', '
       test('a page is made, and its session talks with the process', async () => {
         const { answer, client } = await openPage(`${server.at}/room?x`);
         assert.equal(answer.status, 200);
-        assert.match(answer.body, new RegExp(`^<!doctype html><meta name="httpsocket-session" content="${answer.headers['session-id']}"><title>`));
+        assert.match(
+          answer.body,
+          new RegExp(
+            `^<!doctype html><meta name="httpsocket-session" content="${answer.headers['session-id']}"><title>`,
+          ),
+        );
         await client.connect();
         assert.equal(await client.next(), 'attached ' + (await about(client)).pages);
         const { session, joined } = await about(client);
         assert.equal(session, client.session);
-        assert.deepEqual([joined.page, joined.method, joined.script, joined.pathInfo, joined.query, joined.origin, joined.address],
-          [true, 'GET', '/shared', '/room', 'x', server.url, '127.0.0.1']);
+        assert.deepEqual(
+          [
+            joined.page,
+            joined.method,
+            joined.script,
+            joined.pathInfo,
+            joined.query,
+            joined.origin,
+            joined.address,
+          ],
+          [true, 'GET', '/shared', '/room', 'x', server.url, '127.0.0.1'],
+        );
         client.send('echo {"ø":[1,null]}');
         assert.equal(await client.next(/^echo/), 'echo {"\\u00f8":[1,null]}');
         const bytes = randomBytes(300_000);
@@ -98,13 +142,21 @@ for (const [how, args] of [['by itself', []], ['by the settings', ['--shared', '
         const body = 'abc'.repeat(100_000);
         const sent = await request(server.at, { method: 'POST', body });
         assert.equal(sent.body, [...body].reverse().join(''));
-        const chunks = await request(server.at, { method: 'POST', body: (request) => (request.write('abc'), request.end('def')) });
+        const chunks = await request(server.at, {
+          method: 'POST',
+          body: (request) => (request.write('abc'), request.end('def')),
+        });
         assert.equal(chunks.body, 'fedcba');
         const missing = await request(`${server.at}?404`);
-        assert.deepEqual([missing.status, missing.body, missing.headers['session-id']], [404, 'status 404\n', undefined]);
+        assert.deepEqual(
+          [missing.status, missing.body, missing.headers['session-id']],
+          [404, 'status 404\n', undefined],
+        );
         const head = await request(`${server.at}?x`, { method: 'HEAD' });
         assert.deepEqual([head.status, head.body], [200, '']);
-        const { body: described } = await request(`${server.at}/%ff?env`, { headers: { 'X-Raw': 'a', 'x-raw': ['b'] } });
+        const { body: described } = await request(`${server.at}/%ff?env`, {
+          headers: { 'X-Raw': 'a', 'x-raw': ['b'] },
+        });
         assert.equal(JSON.parse(described).pathInfo, '/\ufffd');
       });
 
@@ -113,7 +165,10 @@ for (const [how, args] of [['by itself', []], ['by the settings', ['--shared', '
         assert.equal((await about(client)).joined.page, false);
         client.send('message "x"');
         assert.equal(await client.next(/^message/), 'message "x"');
-        await assert.rejects(join(server, { query: '?403' }), { code: 4403, reason: 'script-denied' });
+        await assert.rejects(join(server, { query: '?403' }), {
+          code: 4403,
+          reason: 'script-denied',
+        });
         const plain = await openPlain(server.at);
         plain.send('to and fro');
         assert.deepEqual(await plain.next(), { text: 'to and fro' });
@@ -139,25 +194,34 @@ test('a thousand sessions in one process, cut at random: each message once and i
   const seed = Number(process.env.SEED ?? randomBytes(4).readUInt32LE());
   console.log(`SEED=${seed}`);
   const chance = random(seed);
-  const server = await start(['--shared', '/shared.py', '--shared-per-client', '5000'], { threads: 4 });
+  const server = await start(['--shared', '/shared.py', '--shared-per-client', '5000'], {
+    threads: 4,
+  });
   const clients = [];
-  for (let i = 0; i < COUNT; i += 50) clients.push(...(await Promise.all(Array.from({ length: 50 }, () => join(server)))));
+  for (let i = 0; i < COUNT; i += 50)
+    clients.push(...(await Promise.all(Array.from({ length: 50 }, () => join(server)))));
   assert.equal(await server.metric('shared_programs'), 1);
   assert.equal(await server.metric('shared_pages'), COUNT);
-  await Promise.all(clients.map(async (client, i) => {
-    await client.next(/^attached/);
-    const base = () => client.messages.filter((message) => !message.startsWith('echo')).length;
-    let sent = 0;
-    while (sent < EACH) {
-      for (let n = 1 + Math.floor(4 * chance()); n > 0 && sent < EACH; n--) client.send(`echo "${i}/${sent++}"`);
-      if (chance() > 0.3) continue;
-      await client.cut();
-      const { received } = await client.connect();
-      for (let k = received; k < sent; k++) client.send(`echo "${i}/${k}"`);
-    }
-    while (client.messages.length - base() < EACH) await once(client, 'message');
-    assert.deepEqual(client.messages.filter((message) => message.startsWith('echo')), Array.from({ length: EACH }, (_, k) => `echo "${i}/${k}"`));
-  }));
+  await Promise.all(
+    clients.map(async (client, i) => {
+      await client.next(/^attached/);
+      const base = () => client.messages.filter((message) => !message.startsWith('echo')).length;
+      let sent = 0;
+      while (sent < EACH) {
+        for (let n = 1 + Math.floor(4 * chance()); n > 0 && sent < EACH; n--)
+          client.send(`echo "${i}/${sent++}"`);
+        if (chance() > 0.3) continue;
+        await client.cut();
+        const { received } = await client.connect();
+        for (let k = received; k < sent; k++) client.send(`echo "${i}/${k}"`);
+      }
+      while (client.messages.length - base() < EACH) await once(client, 'message');
+      assert.deepEqual(
+        client.messages.filter((message) => message.startsWith('echo')),
+        Array.from({ length: EACH }, (_, k) => `echo "${i}/${k}"`),
+      );
+    }),
+  );
   clients[0].send('all "hello, all"');
   await Promise.all(clients.map((client) => client.next(/^said "hello, all"$/)));
   assert.equal(resources(server.pid).children.length, 1);
@@ -172,8 +236,13 @@ describe('what goes wrong', () => {
   before(async () => (server = await start(['--message-max', '64K', '--log-level', 'debug'])));
   after(() => server.end());
 
-  for (const [what, raw] of [['no JSON', '@SESSION hello {\n'], ['a name that is none', '@SESSION Traceback (most recent call last):\n'], ['no UTF-8, as \\ud800', '@SESSION x "\\ud800\u0007"\n'],
-    ['a command that nobody knows', '@SESSION .dance {}\n'], ['a wrong `.answer`', '@SESSION .answer {"no":1}\n']])
+  for (const [what, raw] of [
+    ['no JSON', '@SESSION hello {\n'],
+    ['a name that is none', '@SESSION Traceback (most recent call last):\n'],
+    ['no UTF-8, as \\ud800', '@SESSION x "\\ud800\u0007"\n'],
+    ['a command that nobody knows', '@SESSION .dance {}\n'],
+    ['a wrong `.answer`', '@SESSION .answer {"no":1}\n'],
+  ])
     test(`a wrong line costs its session, not the others: ${what}`, async () => {
       const [bad, good] = [await join(server), await join(server)];
       bad.send(`raw ${JSON.stringify(raw)}`);
@@ -186,14 +255,24 @@ describe('what goes wrong', () => {
       assert.ok(!line.includes(bad.session), line);
     });
 
-  for (const [what, raw] of [['no @SESSION', 'hello 1\n'], ['bytes without an end', '@SESSION hello @3\nabcd\n'], ['a length that is none', '@SESSION hello @x\n'],
-    ['a session that can\'t be', `@${'s'.repeat(65)} hello\n`], ['a line that never ends', { endless: 70_000 }], ['a page\'s command without a page', '.dom {"op":"title"}\n']])
+  for (const [what, raw] of [
+    ['no @SESSION', 'hello 1\n'],
+    ['bytes without an end', '@SESSION hello @3\nabcd\n'],
+    ['a length that is none', '@SESSION hello @x\n'],
+    ["a session that can't be", `@${'s'.repeat(65)} hello\n`],
+    ['a line that never ends', { endless: 70_000 }],
+    ["a page's command without a page", '.dom {"op":"title"}\n'],
+  ])
     test(`where nobody knows whose line it is, all end, and the next request finds a new process: ${what}`, async () => {
       const own = await start(['--message-max', '64K']); // of its own, since it is held back after a failure
       const clients = await Promise.all([join(own), join(own), join(own)]);
       const { pid } = await about(clients[0]);
       clients[0].send(`raw ${JSON.stringify(raw)}`);
-      for (const client of clients) assert.deepEqual(await client.closed, { code: 4500, reason: 'program-failed reason=protocol' });
+      for (const client of clients)
+        assert.deepEqual(await client.closed, {
+          code: 4500,
+          reason: 'program-failed reason=protocol',
+        });
       const next = await until(() => join(own).catch(() => null));
       assert.notEqual((await about(next)).pid, pid);
       await own.end();
@@ -218,8 +297,16 @@ describe('what goes wrong', () => {
 });
 
 test('.shared comes first, and with a number that makes sense', async () => {
-  const page = (lines) => ({ text: `#!/usr/bin/env python3\nimport os,time\n${lines}\ntime.sleep(10)\n`, mode: 0o755 });
-  const server = await start([], { 'late.py': page('os.write(1,b"Content-Type: text/html\\n\\nx");os.write(3,b"x 1\\n.shared\\n");os.close(1)'), 'wrong.py': page('os.write(3,b\'.shared {"processes":0}\\n\')') });
+  const page = (lines) => ({
+    text: `#!/usr/bin/env python3\nimport os,time\n${lines}\ntime.sleep(10)\n`,
+    mode: 0o755,
+  });
+  const server = await start([], {
+    'late.py': page(
+      'os.write(1,b"Content-Type: text/html\\n\\nx");os.write(3,b"x 1\\n.shared\\n");os.close(1)',
+    ),
+    'wrong.py': page('os.write(3,b\'.shared {"processes":0}\\n\')'),
+  });
   const { session } = await openPage(`${server.url}/late`);
   assert.ok(session);
   await server.logged(/program\.protocol_error.*late\.py.*before anything else/);
@@ -234,7 +321,8 @@ describe('its end', () => {
     let clients = await Promise.all([join(server), join(server)]);
     const { pid } = await about(clients[0]);
     clients[0].send('exit 3');
-    for (const client of clients) assert.deepEqual(await client.closed, { code: 4500, reason: 'program-failed status=3' });
+    for (const client of clients)
+      assert.deepEqual(await client.closed, { code: 4500, reason: 'program-failed status=3' });
     const refused = await request(`${server.at}?pid`);
     assert.equal(refused.status, 503);
     assert.equal(refused.headers['retry-after'], '1');
@@ -278,8 +366,15 @@ describe('its end', () => {
     await client.connect();
     const { pid } = await about(client);
     client.send('stderr "a word for the developer"');
-    await until(() => client.control.some((text) => text.startsWith('.stderr ') && text.includes('a word for the developer')));
-    fs.writeFileSync(server.file, fs.readFileSync(PROGRAM, 'utf8').replace('<title>Shared', '<title>Changed'));
+    await until(() =>
+      client.control.some(
+        (text) => text.startsWith('.stderr ') && text.includes('a word for the developer'),
+      ),
+    );
+    fs.writeFileSync(
+      server.file,
+      fs.readFileSync(PROGRAM, 'utf8').replace('<title>Shared', '<title>Changed'),
+    );
     assert.deepEqual(await client.closed, { code: 1000, reason: 'file-changed' });
     const { answer, client: next } = await openPage(server.at);
     assert.match(answer.body, /<title>Changed/);
@@ -292,7 +387,8 @@ describe('its end', () => {
     const server = await start();
     const clients = await Promise.all([join(server), join(server)]);
     server.child.kill('SIGTERM');
-    for (const client of clients) assert.deepEqual(await client.closed, { code: 1012, reason: 'draining retry=5' });
+    for (const client of clients)
+      assert.deepEqual(await client.closed, { code: 1012, reason: 'draining retry=5' });
     await server.logged(/"end of file 0"/);
     await server.end();
   });
@@ -374,10 +470,12 @@ describe('who is slower', () => {
     const clients = await Promise.all([join(server), join(server), join(server)]);
     clients[0].send('sleep 0.5');
     const bytes = randomBytes(20_000);
-    await Promise.all(clients.map(async (client) => {
-      for (let i = 0; i < 3; i++) client.sendBytes('echo', bytes);
-      for (let i = 0; i < 3; i++) assert.ok((await client.next(/^echo/)).body.equals(bytes));
-    }));
+    await Promise.all(
+      clients.map(async (client) => {
+        for (let i = 0; i < 3; i++) client.sendBytes('echo', bytes);
+        for (let i = 0; i < 3; i++) assert.ok((await client.next(/^echo/)).body.equals(bytes));
+      }),
+    );
     const plain = await openPlain(server.at);
     clients[0].send('sleep 0.5');
     for (let i = 0; i < 200; i++) plain.send(`${i} ${'x'.repeat(20_000)}`);
@@ -400,7 +498,10 @@ test('a pool: as many processes as the settings say, over all workers, and the p
   for (let i = 0; i < 30; i++) pids.add((await request(`${server.at}?pid`)).body);
   for (const pid of pids) assert.ok(seen.has(Number(pid)), pid);
   const key = newKey();
-  assert.equal((await join(server, { key, acknowledge: false })).session, (await join(server, { key })).session);
+  assert.equal(
+    (await join(server, { key, acknowledge: false })).session,
+    (await join(server, { key })).session,
+  );
   await server.end();
 });
 
@@ -428,7 +529,9 @@ test('shared-per-client: no more pages for one address; sessions-max too', async
 });
 
 test('a program that is no program: 500, and 4502', async () => {
-  const server = await start(['--shared', '/broken'], { broken: { text: '#!/no/such/interpreter\n', mode: 0o755 } });
+  const server = await start(['--shared', '/broken'], {
+    broken: { text: '#!/no/such/interpreter\n', mode: 0o755 },
+  });
   assert.equal((await request(`${server.url}/broken`)).status, 500);
   await assert.rejects(new SessionClient(`${server.url}/broken`).connect(), { code: 4502 });
   await server.end();

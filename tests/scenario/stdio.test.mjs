@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // stdio.test.mjs - programs that read lines and write lines (docs/page-programs.md, "Programs that know nothing of us"), in both forms of the wire.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -14,7 +15,18 @@ import { SessionClient } from '../lib/session-client.mjs';
 import { until } from '../lib/until.mjs';
 
 const PROGRAMS = path.join(REPO, 'tests/scenario/programs');
-const GRACE = ['--eof-grace', '200ms', '--term-grace', '300ms', '--rate-programs', 'off', '--message-max', '2M', '--ping-interval', '500ms'];
+const GRACE = [
+  '--eof-grace',
+  '200ms',
+  '--term-grace',
+  '300ms',
+  '--rate-programs',
+  'off',
+  '--message-max',
+  '2M',
+  '--ping-interval',
+  '500ms',
+];
 
 const test = (name, run) => testOf(name, { timeout: 60000 }, run);
 const ok = { code: 0, signal: null };
@@ -35,7 +47,10 @@ async function ask(client, text) {
 describe('files of ROOT', () => {
   let server;
   before(async () => {
-    server = await startServer({ root: PROGRAMS, args: [...GRACE, '--stdio-files', '/stdio', '--detach-timeout', '20s'] });
+    server = await startServer({
+      root: PROGRAMS,
+      args: [...GRACE, '--stdio-files', '/stdio', '--detach-timeout', '20s'],
+    });
   });
   after(async () => assert.deepEqual(await server.stop(), ok, server.log.slice(-20).join('\n')));
   const open = (name) => openPlain(`${server.url}/stdio/${name}`);
@@ -51,10 +66,17 @@ describe('files of ROOT', () => {
 
   test('of a C program that prints byte by byte too, and it is one message a line', async () => {
     const folder = makeRoot({});
-    execFileSync('cc', ['-o', path.join(folder.root, 'upper'), path.join(PROGRAMS, 'stdio/upper.c')]);
+    execFileSync('cc', [
+      '-o',
+      path.join(folder.root, 'upper'),
+      path.join(PROGRAMS, 'stdio/upper.c'),
+    ]);
     const own = await startServer({ root: folder.root, args: [...GRACE, '--stdio-files', '/*'] });
     const client = await openPlain(`${own.url}/upper`);
-    assert.equal(await ask(client, 'a line of some length, which is written in hundreds of pieces'), 'A LINE OF SOME LENGTH, WHICH IS WRITTEN IN HUNDREDS OF PIECES');
+    assert.equal(
+      await ask(client, 'a line of some length, which is written in hundreds of pieces'),
+      'A LINE OF SOME LENGTH, WHICH IS WRITTEN IN HUNDREDS OF PIECES',
+    );
     client.close();
     await client.closed;
     assert.deepEqual(await own.stop(), ok);
@@ -63,7 +85,10 @@ describe('files of ROOT', () => {
 
   test('text, an empty line, CR LF, a line that is no UTF-8, and messages that hold bytes', async () => {
     const client = await open('odd.py');
-    assert.equal(await ask(client, 'echo blåbær "\\" 😀 \x01\x03\x04\x1a\x7f'), 'blåbær "\\" 😀 \x01\x03\x04\x1a\x7f');
+    assert.equal(
+      await ask(client, 'echo blåbær "\\" 😀 \x01\x03\x04\x1a\x7f'),
+      'blåbær "\\" 😀 \x01\x03\x04\x1a\x7f',
+    );
     assert.equal(await ask(client, 'echo '), '');
     assert.equal(await ask(client, 'echo both ends\r'), 'both ends');
     client.send('bytes ff00fe0d0a');
@@ -71,16 +96,29 @@ describe('files of ROOT', () => {
     client.send(Buffer.from('not text: \xff', 'latin1'));
     assert.deepEqual(await client.next(), { bytes: Buffer.from('got not text: \xff', 'latin1') });
     client.send('one\ntwo');
-    assert.deepEqual([await client.next(), await client.next()], [{ text: 'got one' }, { text: 'got two' }]);
+    assert.deepEqual(
+      [await client.next(), await client.next()],
+      [{ text: 'got one' }, { text: 'got two' }],
+    );
     client.close();
     await client.closed;
   });
 
   test('what it is given: the environment of CGI, a terminal to write to, its own folder, no other descriptor', async () => {
     const client = await open('odd.py/more?a=b');
-    const environment = { REQUEST_METHOD: 'GET', QUERY_STRING: 'a=b', PATH_INFO: '/more', SCRIPT_NAME: '/stdio/odd.py', REMOTE_ADDR: '127.0.0.1',
-      HTTPSOCKET_CONNECT: '1', HTTPSOCKET_FD: '(none)', HTTPSOCKET_SESSION: '(none)', TERM: 'dumb' };
-    for (const [name, value] of Object.entries(environment)) assert.equal(await ask(client, `env ${name}`), value, name);
+    const environment = {
+      REQUEST_METHOD: 'GET',
+      QUERY_STRING: 'a=b',
+      PATH_INFO: '/more',
+      SCRIPT_NAME: '/stdio/odd.py',
+      REMOTE_ADDR: '127.0.0.1',
+      HTTPSOCKET_CONNECT: '1',
+      HTTPSOCKET_FD: '(none)',
+      HTTPSOCKET_SESSION: '(none)',
+      TERM: 'dumb',
+    };
+    for (const [name, value] of Object.entries(environment))
+      assert.equal(await ask(client, `env ${name}`), value, name);
     assert.equal(await ask(client, 'isatty 0'), 'False');
     assert.equal(await ask(client, 'isatty 1'), 'True');
     assert.equal(await ask(client, 'isatty 2'), 'False');
@@ -112,11 +150,12 @@ describe('files of ROOT', () => {
     await server.logged(/program\.protocol_error.*too long/);
   });
 
-  test('its exit is the connection\'s end, after its last words', async () => {
+  test("its exit is the connection's end, after its last words", async () => {
     const client = await open('odd.py');
     client.send('flood 300');
     client.send('exit 3');
-    for (let i = 0; i < 300; i++) assert.match((await client.next()).text, new RegExp(`^${i} x{1000}$`));
+    for (let i = 0; i < 300; i++)
+      assert.match((await client.next()).text, new RegExp(`^${i} x{1000}$`));
     assert.deepEqual(await client.closed, { code: 4500, reason: 'program-failed status=3' });
   });
 
@@ -148,13 +187,21 @@ describe('files of ROOT', () => {
   });
 
   test('who is slower makes the other wait, and nothing is lost', async () => {
-    const before = Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${server.pid}/status`, 'utf8'))[1]);
+    const before = Number(
+      /VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${server.pid}/status`, 'utf8'))[1],
+    );
     const client = await open('odd.py');
     client.pause();
     client.send('flood 60000'); // 60 MB
     client.send('echo end');
-    await until(() => /^State:\s+S/m.test(fs.readFileSync(`/proc/${resources(server.pid).children[0]}/status`, 'utf8')));
-    const waiting = Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${server.pid}/status`, 'utf8'))[1]);
+    await until(() =>
+      /^State:\s+S/m.test(
+        fs.readFileSync(`/proc/${resources(server.pid).children[0]}/status`, 'utf8'),
+      ),
+    );
+    const waiting = Number(
+      /VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${server.pid}/status`, 'utf8'))[1],
+    );
     assert.ok(waiting - before < 20_000, `${waiting - before} KiB more`);
     client.resume();
     for (let i = 0; i < 60000; i++) {
@@ -188,7 +235,10 @@ describe('files of ROOT', () => {
     client.send('message');
     assert.equal(await client.next(), 'message "got "');
     client.sendBytes('message', Buffer.from([0xff]));
-    assert.deepEqual(await client.next(), { head: 'message', body: Buffer.from('got \xff', 'latin1') });
+    assert.deepEqual(await client.next(), {
+      head: 'message',
+      body: Buffer.from('got \xff', 'latin1'),
+    });
 
     const seed = Number(process.env.SEED ?? randomBytes(4).readUInt32LE());
     console.log(`SEED=${seed}`);
@@ -196,13 +246,17 @@ describe('files of ROOT', () => {
     let sent = 0;
     for (let round = 0; round < 10; round++) {
       for (let i = 0; i < 50; i++) client.send(`message "echo ${sent++}"`);
-      while (client.messages.length < 4 + sent - 50 + Math.floor(50 * chance())) await once(client, 'message');
+      while (client.messages.length < 4 + sent - 50 + Math.floor(50 * chance()))
+        await once(client, 'message');
       await client.cut();
       const { received } = await client.connect();
       for (let i = received - 4; i < sent; i++) client.send(`message "echo ${i}"`);
     }
     while (client.messages.length < 4 + sent) await once(client, 'message');
-    assert.deepEqual(client.messages.slice(4), Array.from({ length: sent }, (_, i) => `message "${i}"`));
+    assert.deepEqual(
+      client.messages.slice(4),
+      Array.from({ length: sent }, (_, i) => `message "${i}"`),
+    );
     client.send('.close {"reason":"enough"}');
     await client.closed;
   });
@@ -211,7 +265,10 @@ describe('files of ROOT', () => {
     const client = new SessionClient(`${server.url}/stdio/odd.py`);
     await client.connect();
     client.send('hello 1');
-    assert.deepEqual(await client.closed, { code: 4400, reason: 'wire-protocol: this program takes only events `message`' });
+    assert.deepEqual(await client.closed, {
+      code: 4400,
+      reason: 'wire-protocol: this program takes only events `message`',
+    });
     await server.logged(/program\.stdio_event.*hello/);
   });
 
@@ -224,17 +281,31 @@ describe('files of ROOT', () => {
 });
 
 test('examples/lines/sum.sh, as `make run` serves it', async () => {
-  const server = await startServer({ root: path.join(REPO, 'examples'), args: ['--dev', '--stdio-files', '/lines'] });
+  const server = await startServer({
+    root: path.join(REPO, 'examples'),
+    args: ['--dev', '--stdio-files', '/lines'],
+  });
   const client = await openPlain(`${server.url}/lines/sum`);
-  assert.deepEqual([await ask(client, '40'), await ask(client, '2'), await ask(client, 'two')], ['in all 40', 'in all 42', 'not a number: two']);
+  assert.deepEqual(
+    [await ask(client, '40'), await ask(client, '2'), await ask(client, 'two')],
+    ['in all 40', 'in all 42', 'not a number: two'],
+  );
   client.close();
   await client.closed;
   assert.deepEqual(await server.stop(), ok);
 });
 
 describe('commands', () => {
-  const start = (args, root = makeRoot({ 'index.html': 'the page', 'own.py': { text: '#!/usr/bin/env python3\nprint("Content-Type: text/plain\\n\\nown")\n', mode: 0o755 } })) =>
-    startServer({ root: root.root, args: [...GRACE, ...args], cwd: PROGRAMS });
+  const start = (
+    args,
+    root = makeRoot({
+      'index.html': 'the page',
+      'own.py': {
+        text: '#!/usr/bin/env python3\nprint("Content-Type: text/plain\\n\\nown")\n',
+        mode: 0o755,
+      },
+    }),
+  ) => startServer({ root: root.root, args: [...GRACE, ...args], cwd: PROGRAMS });
 
   test('one for all paths, with arguments and quotes; files and programs of ROOT remain', async () => {
     const server = await start(['--stdio', `sed -u 's/a b/c  d/'`]);
@@ -250,8 +321,15 @@ describe('commands', () => {
     assert.deepEqual(await server.stop(), ok);
   });
 
-  test('each for its path and what is below, the longest first; its working directory is the server\'s', async () => {
-    const server = await start(['--stdio', '/a=cat', '--stdio', '/a/b/=./stdio/odd.py', '--stdio', '/up=awk "{ print toupper(\\$0); fflush() }"']);
+  test("each for its path and what is below, the longest first; its working directory is the server's", async () => {
+    const server = await start([
+      '--stdio',
+      '/a=cat',
+      '--stdio',
+      '/a/b/=./stdio/odd.py',
+      '--stdio',
+      '/up=awk "{ print toupper(\\$0); fflush() }"',
+    ]);
     const say = async (place, text) => {
       const client = await openPlain(server.url + place);
       const answer = await ask(client, text);
@@ -282,7 +360,10 @@ describe('commands', () => {
       assert.equal(status, 2, value);
       assert.match(stderr, why);
     }
-    assert.match(runCheck(['--stdio-files', 'x.sh']).stderr, /stdio-files: expected a path below the root/);
+    assert.match(
+      runCheck(['--stdio-files', 'x.sh']).stderr,
+      /stdio-files: expected a path below the root/,
+    );
   });
 
   function runCheck(args) {

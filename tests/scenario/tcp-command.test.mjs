@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // `httpsocket tcp` against the gateway: like nc, through cuts, ssh by ProxyCommand; and a client in Python that was written from the docs alone.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
@@ -25,7 +26,10 @@ const children = new Set();
 before(async () => {
   proxy = await Proxy.start(1); // its port is a part of the server's origin
   root = makeRoot({ 'index.html': '<!doctype html>', 'talk.py': { text: TALK, mode: 0o755 } });
-  const zones = zonesOf({ 'b.test': { records: `@ 10 A ${HERE}\n_script-access 10 TXT "v=sa1; allow=*; port=*"` }, 'closed.test': { records: `@ 10 A ${HERE}` } });
+  const zones = zonesOf({
+    'b.test': { records: `@ 10 A ${HERE}\n_script-access 10 TXT "v=sa1; allow=*; port=*"` },
+    'closed.test': { records: `@ 10 A ${HERE}` },
+  });
   gateway = await startGateway({ zones, root: root.root, args: ['--origin', proxy.url] });
   proxy.to(gateway.port);
 });
@@ -45,14 +49,21 @@ async function target(serve, options) {
 
 /** The command: `out` and `err` so far, `closed` with {status, signal, out, err}. */
 function start(args, { via = proxy.url } = {}) {
-  const child = spawn(COMMAND, ['tcp', ...args.map(String), ...(via ? ['--via', via] : [])], { stdio: 'pipe' });
+  const child = spawn(COMMAND, ['tcp', ...args.map(String), ...(via ? ['--via', via] : [])], {
+    stdio: 'pipe',
+  });
   children.add(child);
   const out = [];
   let err = '';
   child.stdout.on('data', (data) => out.push(data));
   child.stderr.on('data', (data) => (err += data));
   child.stdin.on('error', () => {});
-  const closed = once(child, 'close').then(([status, signal]) => (children.delete(child), { status, signal, out: Buffer.concat(out), err }));
+  const closed = once(child, 'close').then(
+    ([status, signal]) => (
+      children.delete(child),
+      { status, signal, out: Buffer.concat(out), err }
+    ),
+  );
   return { child, closed, text: () => Buffer.concat(out).toString(), error: () => err };
 }
 
@@ -60,7 +71,9 @@ function start(args, { via = proxy.url } = {}) {
 function plan(times, seed, most) {
   const next = random(seed);
   const until = proxy.cuts + times;
-  proxy.plan(() => (proxy.cuts < until ? { downAfter: 600 + next() * most, upAfter: 600 + next() * most } : {}));
+  proxy.plan(() =>
+    proxy.cuts < until ? { downAfter: 600 + next() * most, upAfter: 600 + next() * most } : {},
+  );
 }
 
 const received = (metrics) => metrics.httpsocket_tcp_received_bytes_total;
@@ -71,7 +84,12 @@ describe('httpsocket tcp', () => {
     const { port } = await target(echo);
     const run = start(['b.test', port]);
     run.child.stdin.end('hello there\n');
-    assert.deepEqual(await run.closed, { status: 0, signal: null, out: Buffer.from('hello there\n'), err: '' });
+    assert.deepEqual(await run.closed, {
+      status: 0,
+      signal: null,
+      out: Buffer.from('hello there\n'),
+      err: '',
+    });
   });
 
   test('ends stdout with the target, and takes stdin on', async () => {
@@ -93,13 +111,21 @@ describe('httpsocket tcp', () => {
     const { port } = await target(echo);
     const run = start(['b.test', port], { via: `${proxy.url}/talk.py` });
     run.child.stdin.end('by way of a program');
-    assert.deepEqual(await run.closed, { status: 0, signal: null, out: Buffer.from('by way of a program'), err: '' });
+    assert.deepEqual(await run.closed, {
+      status: 0,
+      signal: null,
+      out: Buffer.from('by way of a program'),
+      err: '',
+    });
   });
 
   test('tells a refusal by its token and when to come back, and exits 1', async () => {
     const { port } = await target(echo);
     const refused = start(['closed.test', port]);
-    assert.match((await refused.closed).err, /^httpsocket: closed\.test:\d+: no-record: .*again in \d+ s\)\n$/);
+    assert.match(
+      (await refused.closed).err,
+      /^httpsocket: closed\.test:\d+: no-record: .*again in \d+ s\)\n$/,
+    );
     assert.equal((await refused.closed).status, 1);
     const literal = start(['127.0.0.9', port]);
     assert.match((await literal.closed).err, /target-ip-literal/);
@@ -107,11 +133,15 @@ describe('httpsocket tcp', () => {
     const { port: dead } = server.address();
     server.close();
     await once(server, 'close');
-    assert.match((await start(['b.test', dead]).closed).err, /^httpsocket: b\.test:\d+: target-refused/);
+    assert.match(
+      (await start(['b.test', dead]).closed).err,
+      /^httpsocket: b\.test:\d+: target-refused/,
+    );
   });
 
   test('is refused itself by an origin that is not let in, and where no server is', async () => {
-    const { err, status } = await start(['b.test', 7, '--origin', 'http://stranger.example']).closed;
+    const { err, status } = await start(['b.test', 7, '--origin', 'http://stranger.example'])
+      .closed;
     assert.match(err, /^httpsocket: 44(03|21) \S+/);
     assert.equal(status, 1);
     const nowhere = await start(['b.test', 7], { via: 'http://127.0.0.1:1' }).closed;
@@ -119,7 +149,17 @@ describe('httpsocket tcp', () => {
   });
 
   test('wants a host, a port and a server', async () => {
-    for (const args of [[], ['b.test'], ['b.test', 'http'], ['b.test', 0], ['b.test', 65536], ['b.test', '+7'], ['b.test', 7, 8], ['', 7], ['b.test', 7, '--exec', 'x']])
+    for (const args of [
+      [],
+      ['b.test'],
+      ['b.test', 'http'],
+      ['b.test', 0],
+      ['b.test', 65536],
+      ['b.test', '+7'],
+      ['b.test', 7, 8],
+      ['', 7],
+      ['b.test', 7, '--exec', 'x'],
+    ])
       assert.equal((await start(args).closed).status, 2, args.join(' '));
     assert.match((await start(['b.test', 7], { via: null }).closed).err, /tcp needs --via URL/);
     assert.equal((await start(['b.test', 7], { via: 'ftp://b.test' }).closed).status, 2);
@@ -165,7 +205,9 @@ describe('httpsocket tcp', () => {
     let last = begun;
     await until(async () => last === (last = received(await gateway.metrics())) && last > begun);
     assert.ok(socket.writableLength > 32 * MIB);
-    const resident = Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${run.child.pid}/status`, 'utf8'))[1]) * 1024;
+    const resident =
+      Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${run.child.pid}/status`, 'utf8'))[1]) *
+      1024;
     run.child.kill();
     run.child.stdout.resume();
     await run.closed;
@@ -205,83 +247,137 @@ describe('httpsocket tcp', () => {
   });
 });
 
-describe('ssh by ProxyCommand', { skip: !fs.existsSync('/usr/sbin/sshd') && 'openssh-server is not installed' }, () => {
-  let folder, daemon, port;
-  const sshKey = (name) => path.join(folder, name);
-  before(async () => {
-    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'httpsocket-ssh-'));
-    for (const name of ['host', 'user']) execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', sshKey(name)]);
-    fs.copyFileSync(sshKey('user.pub'), sshKey('authorized'));
-    const free = net.createServer().listen(0, HERE);
-    await once(free, 'listening');
-    port = free.address().port;
-    free.close();
-    await once(free, 'close');
-    fs.writeFileSync(sshKey('config'), [`ListenAddress ${HERE}:${port}`, `HostKey ${sshKey('host')}`, `AuthorizedKeysFile ${sshKey('authorized')}`,
-      'PasswordAuthentication no', 'KbdInteractiveAuthentication no', 'UsePAM no', 'StrictModes no', 'PidFile none', 'PermitRootLogin yes', 'LogLevel VERBOSE', ''].join('\n'));
-    if (process.getuid() === 0) fs.mkdirSync('/run/sshd', { recursive: true, mode: 0o755 }); // its privilege separation wants it
-    daemon = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', sshKey('config')], { stdio: ['ignore', 'ignore', 'pipe'] });
-    let log = '';
-    daemon.stderr.on('data', (data) => (log += data));
-    await until(() => /Server listening/.test(log) || (daemon.exitCode !== null && assert.fail(log)), () => log);
-  });
-  after(async () => {
-    daemon?.kill();
-    if (daemon?.exitCode === null) await once(daemon, 'exit');
-    fs.rmSync(folder, { recursive: true, force: true });
-  });
+describe(
+  'ssh by ProxyCommand',
+  { skip: !fs.existsSync('/usr/sbin/sshd') && 'openssh-server is not installed' },
+  () => {
+    let folder, daemon, port;
+    const sshKey = (name) => path.join(folder, name);
+    before(async () => {
+      folder = fs.mkdtempSync(path.join(os.tmpdir(), 'httpsocket-ssh-'));
+      for (const name of ['host', 'user'])
+        execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', sshKey(name)]);
+      fs.copyFileSync(sshKey('user.pub'), sshKey('authorized'));
+      const free = net.createServer().listen(0, HERE);
+      await once(free, 'listening');
+      port = free.address().port;
+      free.close();
+      await once(free, 'close');
+      fs.writeFileSync(
+        sshKey('config'),
+        [
+          `ListenAddress ${HERE}:${port}`,
+          `HostKey ${sshKey('host')}`,
+          `AuthorizedKeysFile ${sshKey('authorized')}`,
+          'PasswordAuthentication no',
+          'KbdInteractiveAuthentication no',
+          'UsePAM no',
+          'StrictModes no',
+          'PidFile none',
+          'PermitRootLogin yes',
+          'LogLevel VERBOSE',
+          '',
+        ].join('\n'),
+      );
+      if (process.getuid() === 0) fs.mkdirSync('/run/sshd', { recursive: true, mode: 0o755 }); // its privilege separation wants it
+      daemon = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', sshKey('config')], {
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
+      let log = '';
+      daemon.stderr.on('data', (data) => (log += data));
+      await until(
+        () => /Server listening/.test(log) || (daemon.exitCode !== null && assert.fail(log)),
+        () => log,
+      );
+    });
+    after(async () => {
+      daemon?.kill();
+      if (daemon?.exitCode === null) await once(daemon, 'exit');
+      fs.rmSync(folder, { recursive: true, force: true });
+    });
 
-  function ssh(...command) {
-    const options = { ProxyCommand: `${COMMAND} tcp %h %p -q --via ${proxy.url}`, IdentityFile: sshKey('user'), IdentitiesOnly: 'yes', BatchMode: 'yes',
-      StrictHostKeyChecking: 'no', UserKnownHostsFile: '/dev/null', LogLevel: 'ERROR', GlobalKnownHostsFile: '/dev/null' };
-    const child = spawn('ssh', ['-F', 'none', ...Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]), '-p', port, 'b.test', ...command]);
-    children.add(child);
-    const out = [];
-    let err = '';
-    child.stdout.on('data', (data) => out.push(data));
-    child.stderr.on('data', (data) => (err += data));
-    const closed = once(child, 'close').then(([status]) => (children.delete(child), { status, out: Buffer.concat(out), err }));
-    return { child, closed, text: () => Buffer.concat(out).toString() };
-  }
-
-  test('runs a command, with its exit status', async () => {
-    assert.deepEqual(await ssh('echo to the other side; exit 7').closed, { status: 7, out: Buffer.from('to the other side\n'), err: '' });
-  });
-
-  test('a shell lives through cuts of the WebSocket', async () => {
-    const { child, closed, text } = ssh('sh');
-    const asks = async (line, answer) => {
-      child.stdin.write(line);
-      await until(() => text().endsWith(answer), () => text().slice(-200));
-    };
-    await asks('x=1; echo set\n', 'set\n');
-    for (let i = 0; i < 5; i++) {
-      assert.equal(proxy.cut(), 1);
-      await asks(`x=$((x + 1)); echo now $x\n`, `now ${i + 2}\n`);
+    function ssh(...command) {
+      const options = {
+        ProxyCommand: `${COMMAND} tcp %h %p -q --via ${proxy.url}`,
+        IdentityFile: sshKey('user'),
+        IdentitiesOnly: 'yes',
+        BatchMode: 'yes',
+        StrictHostKeyChecking: 'no',
+        UserKnownHostsFile: '/dev/null',
+        LogLevel: 'ERROR',
+        GlobalKnownHostsFile: '/dev/null',
+      };
+      const child = spawn('ssh', [
+        '-F',
+        'none',
+        ...Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]),
+        '-p',
+        port,
+        'b.test',
+        ...command,
+      ]);
+      children.add(child);
+      const out = [];
+      let err = '';
+      child.stdout.on('data', (data) => out.push(data));
+      child.stderr.on('data', (data) => (err += data));
+      const closed = once(child, 'close').then(
+        ([status]) => (children.delete(child), { status, out: Buffer.concat(out), err }),
+      );
+      return { child, closed, text: () => Buffer.concat(out).toString() };
     }
-    child.stdin.end('exit 3\n');
-    const { status, err } = await closed;
-    assert.deepEqual([status, err], [3, '']);
-  });
 
-  test('a file of 16 MiB arrives whole through 20 cuts', async () => {
-    const file = randomBytes(16 * MIB);
-    fs.writeFileSync(path.join(folder, 'file'), file);
-    const cuts = proxy.cuts;
-    plan(20, 4711, 600000);
-    const { status, out, err } = await ssh(`cat ${folder}/file`).closed;
-    proxy.plan(() => ({}));
-    assert.deepEqual([status, err], [0, '']);
-    assert.equal(digest(out), digest(file));
-    assert.equal(proxy.cuts - cuts, 20);
-  });
-});
+    test('runs a command, with its exit status', async () => {
+      assert.deepEqual(await ssh('echo to the other side; exit 7').closed, {
+        status: 7,
+        out: Buffer.from('to the other side\n'),
+        err: '',
+      });
+    });
+
+    test('a shell lives through cuts of the WebSocket', async () => {
+      const { child, closed, text } = ssh('sh');
+      const asks = async (line, answer) => {
+        child.stdin.write(line);
+        await until(
+          () => text().endsWith(answer),
+          () => text().slice(-200),
+        );
+      };
+      await asks('x=1; echo set\n', 'set\n');
+      for (let i = 0; i < 5; i++) {
+        assert.equal(proxy.cut(), 1);
+        await asks(`x=$((x + 1)); echo now $x\n`, `now ${i + 2}\n`);
+      }
+      child.stdin.end('exit 3\n');
+      const { status, err } = await closed;
+      assert.deepEqual([status, err], [3, '']);
+    });
+
+    test('a file of 16 MiB arrives whole through 20 cuts', async () => {
+      const file = randomBytes(16 * MIB);
+      fs.writeFileSync(path.join(folder, 'file'), file);
+      const cuts = proxy.cuts;
+      plan(20, 4711, 600000);
+      const { status, out, err } = await ssh(`cat ${folder}/file`).closed;
+      proxy.plan(() => ({}));
+      assert.deepEqual([status, err], [0, '']);
+      assert.equal(digest(out), digest(file));
+      assert.equal(proxy.cuts - cuts, 20);
+    });
+  },
+);
 
 describe('a client in Python, from the docs alone', () => {
   const run = (...args) => {
-    const child = spawn('/usr/bin/python3', [path.join(REPO, 'tests/lib/tcp_client.py'), ...args.map(String)], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(
+      '/usr/bin/python3',
+      [path.join(REPO, 'tests/lib/tcp_client.py'), ...args.map(String)],
+      { stdio: ['ignore', 'pipe', 'pipe'] },
+    );
     children.add(child);
-    let out = '', err = '';
+    let out = '',
+      err = '';
     child.stdout.on('data', (data) => (out += data));
     child.stderr.on('data', (data) => (err += data));
     return once(child, 'close').then(([status]) => (children.delete(child), { status, out, err }));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // topics.test.mjs - programs of one server share topics: over real sockets and several workers, in one order, with who is there, a past, and bounds.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -10,9 +11,34 @@ import { openPage, SessionClient } from '../lib/session-client.mjs';
 import { until } from '../lib/until.mjs';
 
 const test = (name, run) => testOf(name, { timeout: 60000 }, run);
-const ARGUMENTS = ['--admin', '127.0.0.1:0', '--goodbye-timeout', '300ms', '--detach-timeout', '20s', '--presence-grace', '4s', '--topics-max', '12',
-  '--subscriptions-max', '4', '--topic-history', '5', '--topic-linger', '500ms', '--topic-message-max', '2000', '--topic-backlog', '64K', '--presence-max', '3',
-  '--presence-data-max', '100', '--buffer-max', '16K'];
+const ARGUMENTS = [
+  '--admin',
+  '127.0.0.1:0',
+  '--goodbye-timeout',
+  '300ms',
+  '--detach-timeout',
+  '20s',
+  '--presence-grace',
+  '4s',
+  '--topics-max',
+  '12',
+  '--subscriptions-max',
+  '4',
+  '--topic-history',
+  '5',
+  '--topic-linger',
+  '500ms',
+  '--topic-message-max',
+  '2000',
+  '--topic-backlog',
+  '64K',
+  '--presence-max',
+  '3',
+  '--presence-data-max',
+  '100',
+  '--buffer-max',
+  '16K',
+];
 
 const ROOT = path.join(REPO, 'tests/scenario/programs');
 
@@ -93,7 +119,8 @@ afterEach(async () => {
 });
 
 /** What a test left open would count in the next. */
-const nobodyIsLeft = () => until(async () => (await count('topic_subscriptions')) === 0 && (await count('topics')) === 0);
+const nobodyIsLeft = () =>
+  until(async () => (await count('topic_subscriptions')) === 0 && (await count('topics')) === 0);
 
 describe('order', () => {
   test('all subscribers on all workers see one order, each publisher’s own is kept in it, and nothing is missing', async () => {
@@ -103,14 +130,28 @@ describe('order', () => {
     await Promise.all(programs.map((program) => program.subscribe(topic)));
     const publishers = programs.slice(0, 4);
     const each = 150;
-    for (const publisher of publishers) publisher.client.send(`flood ${JSON.stringify({ topic, count: each, size: 500 })}`);
-    const heard = await Promise.all(programs.map((program) => program.events(each * publishers.length)));
+    for (const publisher of publishers)
+      publisher.client.send(`flood ${JSON.stringify({ topic, count: each, size: 500 })}`);
+    const heard = await Promise.all(
+      programs.map((program) => program.events(each * publishers.length)),
+    );
     const order = heard[0].map(({ seq, from, data }) => [seq, from, data[0]]);
-    for (const events of heard) assert.deepEqual(events.map(({ seq, from, data }) => [seq, from, data[0]]), order);
-    assert.deepEqual(order.map(([seq]) => seq), Array.from({ length: order.length }, (_, i) => i + 1));
+    for (const events of heard)
+      assert.deepEqual(
+        events.map(({ seq, from, data }) => [seq, from, data[0]]),
+        order,
+      );
+    assert.deepEqual(
+      order.map(([seq]) => seq),
+      Array.from({ length: order.length }, (_, i) => i + 1),
+    );
     const authors = new Set(order.map(([, from]) => from));
     assert.equal(authors.size, publishers.length);
-    for (const author of authors) assert.deepEqual(order.filter(([, from]) => from === author).map(([, , n]) => n), Array.from({ length: each }, (_, i) => i));
+    for (const author of authors)
+      assert.deepEqual(
+        order.filter(([, from]) => from === author).map(([, , n]) => n),
+        Array.from({ length: each }, (_, i) => i),
+      );
     for (const [i, events] of heard.entries()) {
       const own = events.filter(({ self }) => self);
       assert.equal(own.length, i < publishers.length ? each : 0);
@@ -134,10 +175,20 @@ describe('order', () => {
     heard.push(...(await one.events(1)));
     one.publish(topic, 'c');
     heard.push(...(await one.events(1)));
-    assert.deepEqual(heard.map(({ event, self, from }) => [event, self ?? false, from === id]), [['a', true, true], ['b', false, false], ['c', true, true]]);
+    assert.deepEqual(
+      heard.map(({ event, self, from }) => [event, self ?? false, from === id]),
+      [
+        ['a', true, true],
+        ['b', false, false],
+        ['c', true, true],
+      ],
+    );
     assert.equal(heard[2].data, null);
     assert.ok(Math.abs(heard[0].time - before) < 60000);
-    assert.deepEqual((await other.events(2)).map(({ event }) => event), ['a', 'c']);
+    assert.deepEqual(
+      (await other.events(2)).map(({ event }) => event),
+      ['a', 'c'],
+    );
     await endAll([one, other]);
   });
 
@@ -146,7 +197,9 @@ describe('order', () => {
     const program = await Program.open();
     await program.subscribe(topic);
     const raw = '{"big":123456789012345678901234567890,"frac":1.500,"text":"\\u00e9 \\/ \\"q\\""}';
-    program.write(`.publish { "event" : "x" , "data" : ${raw} , "topic":"${topic.replace('/', '\\/')}" }`);
+    program.write(
+      `.publish { "event" : "x" , "data" : ${raw} , "topic":"${topic.replace('/', '\\/')}" }`,
+    );
     await program.hears('topic');
     const shown = program.client.messages.at(-1);
     assert.match(shown, /"big": 123456789012345678901234567890/);
@@ -196,12 +249,18 @@ describe('the past', () => {
     const { seq } = await late.subscribe(topic, { history: 100 });
     assert.equal(seq, 8);
     const past = await late.events(5);
-    assert.deepEqual(past.map(({ data, past }) => [data, past]), [4, 5, 6, 7, 8].map((n) => [n, true]));
+    assert.deepEqual(
+      past.map(({ data, past }) => [data, past]),
+      [4, 5, 6, 7, 8].map((n) => [n, true]),
+    );
     one.publish(topic, 'n', 9);
     const [next] = await late.events(1);
     assert.deepEqual([next.data, next.past, next.seq], [9, undefined, 9]);
     await late.subscribe(topic, { history: 2 });
-    assert.deepEqual((await late.events(2)).map(({ data }) => data), [8, 9]);
+    assert.deepEqual(
+      (await late.events(2)).map(({ data }) => data),
+      [8, 9],
+    );
     await endAll([one, late]);
   });
 
@@ -214,18 +273,30 @@ describe('the past', () => {
     for (let i = 1; i <= 6; i++) one.publish(topic, 'n', i);
     await one.events(8);
     await late.subscribe(topic, { last: true });
-    assert.deepEqual((await late.events(1)).map(({ data, seq, past }) => [data, seq, past]), [['second', 2, true]]);
+    assert.deepEqual(
+      (await late.events(1)).map(({ data, seq, past }) => [data, seq, past]),
+      [['second', 2, true]],
+    );
     await late.subscribe(topic, { last: true, history: 1 });
-    assert.deepEqual((await late.events(2)).map(({ data }) => data), ['second', 6]);
+    assert.deepEqual(
+      (await late.events(2)).map(({ data }) => data),
+      ['second', 6],
+    );
     one.publish(topic, 'state', 'third', { keep: true });
     await late.events(1);
     await late.subscribe(topic, { last: true, history: 1 });
-    assert.deepEqual((await late.events(1)).map(({ data }) => data), ['third']);
+    assert.deepEqual(
+      (await late.events(1)).map(({ data }) => data),
+      ['third'],
+    );
     one.publish(topic, 'gone', 0, { keep: false });
     await late.events(1);
     await late.subscribe(topic, { last: true });
     one.publish(topic, 'now', 1);
-    assert.deepEqual((await late.events(1)).map(({ event }) => event), ['now']);
+    assert.deepEqual(
+      (await late.events(1)).map(({ event }) => event),
+      ['now'],
+    );
     await endAll([one, late]);
   });
 
@@ -255,13 +326,26 @@ describe('who is there', () => {
     const [ann, bob, watcher] = await open(3);
     const { id: a } = await ann.subscribe(topic, { presence: { name: 'Ann' } });
     assert.deepEqual(await ann.hears('presence'), { topic, here: [] });
-    assert.deepEqual(await ann.hears('presence'), { topic, joined: [{ id: a, data: { name: 'Ann' } }] });
+    assert.deepEqual(await ann.hears('presence'), {
+      topic,
+      joined: [{ id: a, data: { name: 'Ann' } }],
+    });
     await watcher.subscribe(topic, { watch: true });
-    assert.deepEqual(await watcher.hears('presence'), { topic, here: [{ id: a, data: { name: 'Ann' } }] });
+    assert.deepEqual(await watcher.hears('presence'), {
+      topic,
+      here: [{ id: a, data: { name: 'Ann' } }],
+    });
     const { id: b } = await bob.subscribe(topic, { presence: { name: 'Bob' } });
-    for (const program of [ann, watcher]) assert.deepEqual(await program.hears('presence'), { topic, joined: [{ id: b, data: { name: 'Bob' } }] });
+    for (const program of [ann, watcher])
+      assert.deepEqual(await program.hears('presence'), {
+        topic,
+        joined: [{ id: b, data: { name: 'Bob' } }],
+      });
     await bob.subscribe(topic, { presence: { name: 'Bob', away: true } });
-    assert.deepEqual(await watcher.hears('presence'), { topic, joined: [{ id: b, data: { name: 'Bob', away: true } }] });
+    assert.deepEqual(await watcher.hears('presence'), {
+      topic,
+      joined: [{ id: b, data: { name: 'Bob', away: true } }],
+    });
     bob.say('unsubscribe', { topic });
     assert.deepEqual(await watcher.hears('presence'), { topic, left: [b] });
     await ann.end();
@@ -284,7 +368,10 @@ describe('who is there', () => {
     assert.deepEqual(await watcher.hears('presence'), { topic, left: [id] });
     assert.ok(Date.now() - lost > 3500, 'not before the grace');
     await ann.client.connect();
-    assert.deepEqual(await watcher.hears('presence'), { topic, joined: [{ id, data: { name: 'Ann' } }] });
+    assert.deepEqual(await watcher.hears('presence'), {
+      topic,
+      joined: [{ id, data: { name: 'Ann' } }],
+    });
     await endAll([ann, watcher]);
   });
 
@@ -317,7 +404,13 @@ describe('limits are told', () => {
     const program = await Program.open();
     for (let i = 0; i < 4; i++) await program.subscribe(`limit/${i}`);
     program.say('subscribe', { topic: 'limit/one-more' });
-    assert.deepEqual(await problem(program, 'too-many-subscriptions').then(({ command, topic }) => [command, topic]), ['subscribe', 'limit/one-more']);
+    assert.deepEqual(
+      await problem(program, 'too-many-subscriptions').then(({ command, topic }) => [
+        command,
+        topic,
+      ]),
+      ['subscribe', 'limit/one-more'],
+    );
     program.say('unsubscribe', { topic: 'limit/0' });
     await program.subscribe('limit/one-more');
     program.say('unsubscribe', { topic: 'limit/0' });
@@ -328,7 +421,8 @@ describe('limits are told', () => {
 
   test('topics in all: one that nobody is subscribed to gives way, one with subscribers does not', async () => {
     const programs = await open(4);
-    for (const [i, program] of programs.entries()) for (let j = 0; j < 3; j++) await program.subscribe(`full/${i}/${j}`);
+    for (const [i, program] of programs.entries())
+      for (let j = 0; j < 3; j++) await program.subscribe(`full/${i}/${j}`);
     programs[0].say('subscribe', { topic: 'full/more' });
     await problem(programs[0], 'too-many-topics');
     programs[1].publish('full/other', 'n', 1);
@@ -379,7 +473,10 @@ describe('a slow subscriber', () => {
     const sent = 1500; // of 1 KiB: more than the socket and the backlog hold
     for (let i = 0; i < sent; i += 30) {
       other.client.send(`flood ${JSON.stringify({ topic, count: 30, size: 1000 })}`);
-      assert.deepEqual((await other.events(30)).map(({ seq }) => seq), Array.from({ length: 30 }, (_, n) => i + n + 1));
+      assert.deepEqual(
+        (await other.events(30)).map(({ seq }) => seq),
+        Array.from({ length: 30 }, (_, n) => i + n + 1),
+      );
     }
     await server.logged(new RegExp(`topic\\.lost.*topic=${topic}`));
     process.kill(slow.pid, 'SIGCONT');
@@ -418,16 +515,38 @@ describe('a slow subscriber', () => {
 });
 
 describe('what is wrong', () => {
-  const wrong = ['.subscribe', '.subscribe {}', '.subscribe []', '.subscribe {"topic":""}', '.subscribe {"topic":"a b"}', '.subscribe {"topic":7}',
-    '.subscribe {"topic":"a","topic":"b"}', '.subscribe {"topic":"a","patern":1}', '.subscribe {"topic":"a","history":-1}', '.subscribe {"topic":"a","history":"3"}',
-    '.subscribe {"topic":"a","last":1}', '.subscribe {"topic":"a","presence":"Ann"}', '.subscribe {"topic":"a","to":"else"}', '.subscribe {"topic":"a","self":null}',
-    `.subscribe {"topic":"${'a'.repeat(256)}"}`, '.unsubscribe', '.unsubscribe {"topic":"a","to":"page"}', '.publish {"topic":"a"}',
-    '.publish {"topic":"a","event":".close"}', '.publish {"topic":"a","event":"a b"}', '.publish {"topic":"a","event":"e","keep":1}', '.publish {"event":"e"}'];
+  const wrong = [
+    '.subscribe',
+    '.subscribe {}',
+    '.subscribe []',
+    '.subscribe {"topic":""}',
+    '.subscribe {"topic":"a b"}',
+    '.subscribe {"topic":7}',
+    '.subscribe {"topic":"a","topic":"b"}',
+    '.subscribe {"topic":"a","patern":1}',
+    '.subscribe {"topic":"a","history":-1}',
+    '.subscribe {"topic":"a","history":"3"}',
+    '.subscribe {"topic":"a","last":1}',
+    '.subscribe {"topic":"a","presence":"Ann"}',
+    '.subscribe {"topic":"a","to":"else"}',
+    '.subscribe {"topic":"a","self":null}',
+    `.subscribe {"topic":"${'a'.repeat(256)}"}`,
+    '.unsubscribe',
+    '.unsubscribe {"topic":"a","to":"page"}',
+    '.publish {"topic":"a"}',
+    '.publish {"topic":"a","event":".close"}',
+    '.publish {"topic":"a","event":"a b"}',
+    '.publish {"topic":"a","event":"e","keep":1}',
+    '.publish {"event":"e"}',
+  ];
   for (const line of wrong)
     test(`${line.slice(0, 60)} ends the session as failed`, async () => {
       const program = await Program.open();
       program.write(line);
-      assert.deepEqual(await program.client.closed, { code: 4500, reason: 'program-failed reason=protocol' });
+      assert.deepEqual(await program.client.closed, {
+        code: 4500,
+        reason: 'program-failed reason=protocol',
+      });
     });
 
   test('the longest name is taken', async () => {

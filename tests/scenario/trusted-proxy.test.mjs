@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Behind a proxy: who the client is, as X-Forwarded-For says, and only where the proxy is trusted.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -14,7 +15,17 @@ let files, server;
 
 before(async () => {
   files = makeRoot({ 'who.sh': { text: WHO, mode: 0o755 } });
-  server = await startServer({ root: files.root, args: ['--trusted-proxy', '127.0.0.0/8', '--trusted-proxy', '2001:db8:7::/48', '--trusted-proxy', '203.0.113.9'] });
+  server = await startServer({
+    root: files.root,
+    args: [
+      '--trusted-proxy',
+      '127.0.0.0/8',
+      '--trusted-proxy',
+      '2001:db8:7::/48',
+      '--trusted-proxy',
+      '203.0.113.9',
+    ],
+  });
 });
 
 after(async () => {
@@ -32,10 +43,13 @@ async function who(port, headers) {
 const rows = {
   'one entry': ['198.51.100.7', '198.51.100.7'],
   'what the client itself wrote stands before it': ['6.6.6.6, 198.51.100.7', '198.51.100.7'],
-  'a chain of proxies of ours': ['6.6.6.6, 198.51.100.7, 2001:db8:7::1, 203.0.113.9', '198.51.100.7'],
+  'a chain of proxies of ours': [
+    '6.6.6.6, 198.51.100.7, 2001:db8:7::1, 203.0.113.9',
+    '198.51.100.7',
+  ],
   'proxies all the way': ['203.0.113.9', '203.0.113.9'],
   'with a port': ['198.51.100.7:4711', '198.51.100.7'],
-  'IPv6': ['2001:db8::1', '2001:db8::1'],
+  IPv6: ['2001:db8::1', '2001:db8::1'],
   'IPv6 in brackets': ['[2001:db8::1]', '2001:db8::1'],
   'IPv6 with a port': ['[2001:db8::1]:4711', '2001:db8::1'],
   'unknown: nobody beyond the proxy': ['198.51.100.7, unknown', '127.0.0.1'],
@@ -56,7 +70,19 @@ for (const [name, [header, address]] of Object.entries(rows))
 
 test('several headers are one list', async () => {
   const answer = await new Promise((resolve, reject) =>
-    http.get({ port: server.port, path: '/who', headers: { Host: `127.0.0.1:${server.port}`, 'X-Forwarded-For': ['6.6.6.6', '198.51.100.7'] } }, (response) => response.on('data', (data) => resolve(String(data)))).on('error', reject),
+    http
+      .get(
+        {
+          port: server.port,
+          path: '/who',
+          headers: {
+            Host: `127.0.0.1:${server.port}`,
+            'X-Forwarded-For': ['6.6.6.6', '198.51.100.7'],
+          },
+        },
+        (response) => response.on('data', (data) => resolve(String(data))),
+      )
+      .on('error', reject),
   );
   assert.equal(answer, '198.51.100.7 0');
 });
@@ -78,10 +104,29 @@ test('a peer that is no proxy of ours is not believed', async () => {
 
 test('who comes by a Unix socket is a proxy if that is said', async () => {
   const socketPath = path.join(files.root, '.socket');
-  const other = await startServer({ root: files.root, args: ['--listen', `unix:${socketPath}`, '--trusted-proxy', 'unix', '--origin', 'https://a.example'] });
+  const other = await startServer({
+    root: files.root,
+    args: [
+      '--listen',
+      `unix:${socketPath}`,
+      '--trusted-proxy',
+      'unix',
+      '--origin',
+      'https://a.example',
+    ],
+  });
   try {
     const body = await new Promise((resolve, reject) =>
-      http.get({ socketPath, path: '/who', headers: { Host: 'a.example', 'X-Forwarded-For': '198.51.100.7' } }, (response) => response.on('data', (data) => resolve(String(data)))).on('error', reject),
+      http
+        .get(
+          {
+            socketPath,
+            path: '/who',
+            headers: { Host: 'a.example', 'X-Forwarded-For': '198.51.100.7' },
+          },
+          (response) => response.on('data', (data) => resolve(String(data))),
+        )
+        .on('error', reject),
     );
     assert.equal(body, '198.51.100.7 0');
   } finally {
@@ -90,7 +135,14 @@ test('who comes by a Unix socket is a proxy if that is said', async () => {
 });
 
 test('a wrong one is refused', () => {
-  const { status, stderr } = spawnSync(path.join(BUILD, 'httpsocketd'), ['--check-config', '--trusted-proxy', '10.0.0.1/8', files.root], { encoding: 'utf8' });
+  const { status, stderr } = spawnSync(
+    path.join(BUILD, 'httpsocketd'),
+    ['--check-config', '--trusted-proxy', '10.0.0.1/8', files.root],
+    { encoding: 'utf8' },
+  );
   assert.equal(status, 2);
-  assert.match(stderr, /trusted-proxy: expected an address, a range such as 10\.0\.0\.0\/8, or unix; not `10\.0\.0\.1\/8`/);
+  assert.match(
+    stderr,
+    /trusted-proxy: expected an address, a range such as 10\.0\.0\.0\/8, or unix; not `10\.0\.0\.1\/8`/,
+  );
 });

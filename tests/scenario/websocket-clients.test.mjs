@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Clients that others wrote: npm `ws` and Python's websockets, against the echo example.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -11,7 +12,10 @@ import WebSocket from 'ws';
 import { BUILD, REPO, startProgram } from '../lib/server.mjs';
 
 let server;
-before(async () => (server = await startProgram(path.join(BUILD, 'examples/echo'), ['--threads', '2', '0'])));
+before(
+  async () =>
+    (server = await startProgram(path.join(BUILD, 'examples/echo'), ['--threads', '2', '0'])),
+);
 after(async () => assert.deepEqual(await server.stop(), { code: 0, signal: null }));
 
 async function open(options) {
@@ -29,7 +33,10 @@ async function back(client, data, options) {
 test('npm ws: text as text, binary as binary, in fragments, with pings', async () => {
   const client = await open();
   assert.equal(client.extensions, '', 'permessage-deflate is offered, and not agreed on');
-  assert.deepEqual(await back(client, 'grüße 😀'), { bytes: Buffer.from('grüße 😀'), binary: false });
+  assert.deepEqual(await back(client, 'grüße 😀'), {
+    bytes: Buffer.from('grüße 😀'),
+    binary: false,
+  });
   assert.deepEqual(await back(client, Buffer.from([0, 255, 128])), {
     bytes: Buffer.from([0, 255, 128]),
     binary: true,
@@ -37,7 +44,9 @@ test('npm ws: text as text, binary as binary, in fragments, with pings', async (
   client.send('one ', { fin: false });
   client.ping('between');
   assert.equal(
-    (await Promise.all([once(client, 'pong'), back(client, 'two', { fin: true })]))[1].bytes.toString(),
+    (
+      await Promise.all([once(client, 'pong'), back(client, 'two', { fin: true })])
+    )[1].bytes.toString(),
     'one two',
   );
   client.close(4321, 'enough');
@@ -70,7 +79,9 @@ test('npm ws: a hundred clients at once on two threads, each hears its own', asy
 
 test('Python websockets: text, bytes, fragments, 16 MiB, ping, close', async () => {
   const script = path.join(REPO, 'tests/lib/ws_client.py');
-  const { stdout } = await promisify(execFile)('/usr/bin/python3', [script, server.url], { timeout: 60000 });
+  const { stdout } = await promisify(execFile)('/usr/bin/python3', [script, server.url], {
+    timeout: 60000,
+  });
   assert.deepEqual(JSON.parse(stdout), {
     text: 'grüße 😀',
     binary: Array.from({ length: 256 }, (_, i) => i),

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Every rule that RFC 6455 has for servers, each test named after its section, on real sockets against the echo
 // example.
 import assert from 'node:assert/strict';
@@ -31,7 +32,9 @@ const code = (n) => Buffer.from([n >> 8, n & 255]);
 
 function assertFrames(actual, expected) {
   const short = (frames) =>
-    frames.map(({ op, payload }) => `${op}:${payload.length}:${payload.subarray(0, 40).toString('latin1')}`);
+    frames.map(
+      ({ op, payload }) => `${op}:${payload.length}:${payload.subarray(0, 40).toString('latin1')}`,
+    );
   assert.deepEqual(short(actual), short(expected));
   for (const [i, { payload }] of expected.entries())
     assert.ok(actual[i].payload.equals(payload), `payload of frame ${i}`);
@@ -106,12 +109,18 @@ describe('4 the opening handshake', () => {
   }
 
   test('4.2.2 Sec-WebSocket-Accept is made of the key (the example of 1.3)', async () => {
-    assert.equal((await answer(handshake({ 'Sec-WebSocket-Key': KEY }))).headers['sec-websocket-accept'], ACCEPT);
+    assert.equal(
+      (await answer(handshake({ 'Sec-WebSocket-Key': KEY }))).headers['sec-websocket-accept'],
+      ACCEPT,
+    );
   });
 
   test('4.2.2 no subprotocol and no extension is answered that was not agreed on', async () => {
     const { headers } = await answer(
-      handshake({ 'Sec-WebSocket-Protocol': 'chat, superchat', 'Sec-WebSocket-Extensions': 'x-unknown; a=1' }),
+      handshake({
+        'Sec-WebSocket-Protocol': 'chat, superchat',
+        'Sec-WebSocket-Extensions': 'x-unknown; a=1',
+      }),
     );
     assert.equal(headers['sec-websocket-protocol'], undefined);
     assert.equal(headers['sec-websocket-extensions'], undefined);
@@ -133,7 +142,10 @@ describe('4 the opening handshake', () => {
 
   const refused = {
     '4.2.1 the method is GET': [handshake({}, { line: 'POST / HTTP/1.1' }), [400, 405, 426]],
-    '4.2.1 the version of HTTP is 1.1 at least': [handshake({}, { line: 'GET / HTTP/1.0' }), [400, 426]],
+    '4.2.1 the version of HTTP is 1.1 at least': [
+      handshake({}, { line: 'GET / HTTP/1.0' }),
+      [400, 426],
+    ],
     '4.2.1 Host is there': [handshake({ Host: null }), [400]],
     '4.2.1 Host is there once': [handshake({ Host: ['a', 'b'] }), [400]],
     '4.2.1 Upgrade is there': [handshake({ Upgrade: null }), [400, 426]],
@@ -141,12 +153,24 @@ describe('4 the opening handshake', () => {
     '4.2.1 Connection names upgrade': [handshake({ Connection: 'keep-alive' }), [400, 426]],
     '4.2.1 the key is there': [handshake({ 'Sec-WebSocket-Key': null }), [400]],
     '4.2.1 the key is there once': [handshake({ 'Sec-WebSocket-Key': [KEY, KEY] }), [400]],
-    '4.2.1 the key is 16 bytes in Base64': [handshake({ 'Sec-WebSocket-Key': 'dG9vIHNob3J0' }), [400]],
-    '4.2.1 the key is Base64 at all': [handshake({ 'Sec-WebSocket-Key': '!!!!!!!!!!!!!!!!!!!!!!==' }), [400]],
+    '4.2.1 the key is 16 bytes in Base64': [
+      handshake({ 'Sec-WebSocket-Key': 'dG9vIHNob3J0' }),
+      [400],
+    ],
+    '4.2.1 the key is Base64 at all': [
+      handshake({ 'Sec-WebSocket-Key': '!!!!!!!!!!!!!!!!!!!!!!==' }),
+      [400],
+    ],
     '4.2.1 the key is not empty': [handshake({ 'Sec-WebSocket-Key': '' }), [400]],
     '4.2.1 the version is there': [handshake({ 'Sec-WebSocket-Version': null }), [400, 426]],
-    '4.2.1 the version is there once': [handshake({ 'Sec-WebSocket-Version': ['13', '8'] }), [400, 426]],
-    '9.1 an extension header keeps its grammar': [handshake({ 'Sec-WebSocket-Extensions': 'a b; =' }), [400]],
+    '4.2.1 the version is there once': [
+      handshake({ 'Sec-WebSocket-Version': ['13', '8'] }),
+      [400, 426],
+    ],
+    '9.1 an extension header keeps its grammar': [
+      handshake({ 'Sec-WebSocket-Extensions': 'a b; =' }),
+      [400],
+    ],
   };
   for (const [name, [request, statuses]] of Object.entries(refused)) {
     test(`${name}: otherwise it is refused`, async () => {
@@ -185,7 +209,8 @@ describe('4 the opening handshake', () => {
 describe('5.1 and 5.3 masking', () => {
   test('5.1 a frame without a mask fails the connection with 1002', () =>
     fails([frame(OP.TEXT, 'x', { mask: null })], 1002));
-  test('5.1 a control frame without a mask too', () => fails([frame(OP.PING, '', { mask: null })], 1002));
+  test('5.1 a control frame without a mask too', () =>
+    fails([frame(OP.PING, '', { mask: null })], 1002));
   test('5.1 a close without a mask too', () => fails([closeFrame(1000, '', { mask: null })], 1002));
   test('5.1 it is refused before its payload has come', async () => {
     await fails([frame(OP.TEXT, 'x'.repeat(60000), { mask: null }).subarray(0, 2)], 1002);
@@ -197,8 +222,12 @@ describe('5.1 and 5.3 masking', () => {
       [1, 2, 3, 4],
       [0x80, 0, 0x7f, 0xff],
     ];
-    const sizes = [0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 1000];
-    const payloads = sizes.map((n) => Buffer.from(Array.from({ length: n }, (_, i) => (i * 7) & 255)));
+    const sizes = [
+      0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 1000,
+    ];
+    const payloads = sizes.map((n) =>
+      Buffer.from(Array.from({ length: n }, (_, i) => (i * 7) & 255)),
+    );
     const sent = masks.flatMap((mask) => payloads.map((p) => frame(OP.BINARY, p, { mask })));
     await echoes(
       [Buffer.concat(sent)],
@@ -224,7 +253,8 @@ describe('5.2, 5.6 family 1: framing', () => {
         echoes(chop(frame(op, filled(size)), 1), [say(filled(size))]));
     }
   }
-  test('5.2 a 16-bit length below 126 is refused', () => fails([Buffer.from([0x81, 0xfe, 0, 125])], 1002));
+  test('5.2 a 16-bit length below 126 is refused', () =>
+    fails([Buffer.from([0x81, 0xfe, 0, 125])], 1002));
   test('5.2 a 64-bit length below 65536 is refused', () =>
     fails([Buffer.from([0x81, 0xff, 0, 0, 0, 0, 0, 0, 0xff, 0xff])], 1002));
   test('5.2 a length with its top bit is refused', () =>
@@ -235,14 +265,19 @@ describe('5.5.2, 5.5.3 family 2: pings and pongs', () => {
   const bytes = Buffer.from([0, 255, 254, 253, 252, 251, 0, 255]);
   const full = Buffer.alloc(125, 0xfe);
   test('2.1 a ping without payload', () => echoes([frame(OP.PING)], [pong('')]));
-  test('2.2 a ping with text', () => echoes([frame(OP.PING, 'Hello, world!')], [pong('Hello, world!')]));
+  test('2.2 a ping with text', () =>
+    echoes([frame(OP.PING, 'Hello, world!')], [pong('Hello, world!')]));
   test('2.3 a ping with bytes', () => echoes([frame(OP.PING, bytes)], [pong(bytes)]));
   test('2.4 a ping of 125 bytes', () => echoes([frame(OP.PING, full)], [pong(full)]));
-  test('2.5 a ping of 126 bytes is refused', () => fails([frame(OP.PING, Buffer.alloc(126))], 1002));
-  test('2.5 as soon as its header says so', () => fails([frame(OP.PING, Buffer.alloc(126)).subarray(0, 2)], 1002));
-  test('2.6 a ping of 125 bytes, byte by byte', () => echoes(chop(frame(OP.PING, full), 1), [pong(full)]));
+  test('2.5 a ping of 126 bytes is refused', () =>
+    fails([frame(OP.PING, Buffer.alloc(126))], 1002));
+  test('2.5 as soon as its header says so', () =>
+    fails([frame(OP.PING, Buffer.alloc(126)).subarray(0, 2)], 1002));
+  test('2.6 a ping of 125 bytes, byte by byte', () =>
+    echoes(chop(frame(OP.PING, full), 1), [pong(full)]));
   test('2.7 a pong that nobody asked for, empty', () => echoes([frame(OP.PONG)], []));
-  test('2.8 a pong that nobody asked for, with payload', () => echoes([frame(OP.PONG, 'unsolicited')], []));
+  test('2.8 a pong that nobody asked for, with payload', () =>
+    echoes([frame(OP.PONG, 'unsolicited')], []));
   test('2.9 a pong, then a ping', () =>
     echoes([frame(OP.PONG, 'unsolicited'), frame(OP.PING, 'ping')], [pong('ping')]));
   const ten = Array.from({ length: 10 }, (_, i) => `payload-${i}`);
@@ -299,11 +334,15 @@ describe('5.4 family 5: fragmentation', () => {
   test('5.1 a ping in two fragments', () => fails(fragments(OP.PING, ['a', 'b']), 1002));
   test('5.2 a pong in two fragments', () => fails(fragments(OP.PONG, ['a', 'b']), 1002));
   threeWays('5.3 to 5.5 a text in two fragments', two, (pieces) => echoes(pieces, [whole]));
-  threeWays('5.6 to 5.8 a ping between the fragments', [two[0], frame(OP.PING, 'ping'), two[1]], (pieces) =>
-    echoes(pieces, [pong('ping'), whole]),
+  threeWays(
+    '5.6 to 5.8 a ping between the fragments',
+    [two[0], frame(OP.PING, 'ping'), two[1]],
+    (pieces) => echoes(pieces, [pong('ping'), whole]),
   );
-  threeWays('5.9 to 5.11 a continuation of nothing', [orphan(true), frame(OP.TEXT, 'Hello')], (pieces) =>
-    fails(pieces, 1002),
+  threeWays(
+    '5.9 to 5.11 a continuation of nothing',
+    [orphan(true), frame(OP.TEXT, 'Hello')],
+    (pieces) => fails(pieces, 1002),
   );
   threeWays(
     '5.12 to 5.14 a continuation of nothing without FIN',
@@ -317,8 +356,11 @@ describe('5.4 family 5: fragmentation', () => {
   );
   test('5.16 a continuation of nothing without FIN before a fragmented text', () =>
     fails([orphan(false), ...two], 1002));
-  test('5.17 a continuation of nothing before a fragmented text', () => fails([orphan(true), ...two], 1002));
-  threeWays('5.18 a text inside a text', [two[0], frame(OP.TEXT, 'b')], (pieces) => fails(pieces, 1002));
+  test('5.17 a continuation of nothing before a fragmented text', () =>
+    fails([orphan(true), ...two], 1002));
+  threeWays('5.18 a text inside a text', [two[0], frame(OP.TEXT, 'b')], (pieces) =>
+    fails(pieces, 1002),
+  );
   const five = fragments(OP.TEXT, ['f1', 'f2', 'f3', 'f4', 'f5']);
   threeWays(
     '5.19, 5.20 a text in five with pings between',
@@ -336,7 +378,9 @@ describe('5.4 family 5: fragmentation', () => {
   });
   test('5.4 one message in 65536 fragments of one byte', async () => {
     const payload = Buffer.alloc(65536, 'y');
-    await echoes(chop(Buffer.concat(fragments(OP.BINARY, chop(payload, 1))), 65000), [binary(payload)]);
+    await echoes(chop(Buffer.concat(fragments(OP.BINARY, chop(payload, 1))), 65000), [
+      binary(payload),
+    ]);
   });
 });
 
@@ -359,11 +403,13 @@ describe('8.1 family 6: UTF-8', () => {
 
   test('6.1.1 an empty text', () => echoes([frame(OP.TEXT)], [text('')]));
   test('6.1.2 three empty fragments', () => echoes(fragments(OP.TEXT, ['', '', '']), [text('')]));
-  test('6.1.3 the middle one is not empty', () => echoes(fragments(OP.TEXT, ['', 'middle', '']), [text('middle')]));
+  test('6.1.3 the middle one is not empty', () =>
+    echoes(fragments(OP.TEXT, ['', 'middle', '']), [text('middle')]));
   test('6.2.1 a good text', () => echoes([frame(OP.TEXT, good)], [text(good)]));
   test('6.2.2 in two fragments between characters', () =>
     echoes(fragments(OP.TEXT, [good.subarray(0, 8), good.subarray(8)]), [text(good)]));
-  test('6.2.3 in fragments of one byte', () => echoes(fragments(OP.TEXT, chop(good, 1)), [text(good)]));
+  test('6.2.3 in fragments of one byte', () =>
+    echoes(fragments(OP.TEXT, chop(good, 1)), [text(good)]));
   test('6.2.4 in fragments of one byte, inside characters', () =>
     echoes(fragments(OP.TEXT, chop(kosme, 1)), [text(kosme)]));
   test('6.3.1 a bad text', () => fails([frame(OP.TEXT, bad)], 1007));
@@ -373,7 +419,13 @@ describe('8.1 family 6: UTF-8', () => {
   const slow = frame(OP.TEXT, Buffer.concat([kosme, hex('f4908080'), Buffer.from('edited')]));
   const begun = slow.length - hex('f4908080').length - 'edited'.length;
   test('6.4.1 fails at the fragment that is bad', () =>
-    fails([frame(OP.TEXT, kosme, { fin: false }), frame(OP.CONTINUATION, hex('f4908080'), { fin: false })], 1007));
+    fails(
+      [
+        frame(OP.TEXT, kosme, { fin: false }),
+        frame(OP.CONTINUATION, hex('f4908080'), { fin: false }),
+      ],
+      1007,
+    ));
   test('6.4.2 fails at the byte that can not be, in a fragment', () =>
     fails(
       [
@@ -387,7 +439,8 @@ describe('8.1 family 6: UTF-8', () => {
   test('6.4.4 fails at the byte that can not be, inside a frame', () =>
     fails([slow.subarray(0, begun + 1), slow.subarray(begun + 1, begun + 2)], 1007));
 
-  const run = (from, count, ...after) => Array.from({ length: count }, (_, i) => [from + i, ...after]);
+  const run = (from, count, ...after) =>
+    Array.from({ length: count }, (_, i) => [from + i, ...after]);
   const families = {
     '6.5 texts with NUL and DEL': all('00', '7f', '610062'),
     '6.6 every beginning of a text': Array.from(kosme, (_, i) => kosme.subarray(0, i + 1)),
@@ -422,7 +475,13 @@ describe('8.1 family 6: UTF-8', () => {
     '6.15 several of them': all('c0e080f08080f8808080fc80808080dfefbff7bfbffbbfbfbffdbfbfbfbf'),
     '6.16 bytes that are never': all('fe', 'ff', 'fefeffff'),
     '6.17 overlong': all('c0af', 'e080af', 'f08080af', 'f8808080af', 'fc80808080af'),
-    '6.18 overlong at their longest': all('c1bf', 'e09fbf', 'f08fbfbf', 'f887bfbfbf', 'fc83bfbfbfbf'),
+    '6.18 overlong at their longest': all(
+      'c1bf',
+      'e09fbf',
+      'f08fbfbf',
+      'f887bfbfbf',
+      'fc83bfbfbfbf',
+    ),
     '6.19 overlong NUL': all('c080', 'e08080', 'f0808080', 'f880808080', 'fc8080808080'),
     '6.20 surrogates': all('eda080', 'edadbf', 'edae80', 'edafbf', 'edb080', 'edbe80', 'edbfbf'),
     '6.21 pairs of surrogates': all(
@@ -447,14 +506,20 @@ describe('8.1 family 6: UTF-8', () => {
       if (valid(payload)) {
         test(`${shown} is taken, whole and in any pieces`, () =>
           echoes(
-            [frame(OP.TEXT, payload), ...chop(frame(OP.TEXT, payload), 1), ...fragments(OP.TEXT, chop(payload, 1))],
+            [
+              frame(OP.TEXT, payload),
+              ...chop(frame(OP.TEXT, payload), 1),
+              ...fragments(OP.TEXT, chop(payload, 1)),
+            ],
             [text(payload), text(payload), text(payload)],
           ));
       } else {
         test(`${shown} is refused`, () => fails([frame(OP.TEXT, payload)], 1007));
-        test(`${shown} is refused in pieces`, () => fails(fragments(OP.TEXT, ['ok', ...chop(payload, 1), '']), 1007));
+        test(`${shown} is refused in pieces`, () =>
+          fails(fragments(OP.TEXT, ['ok', ...chop(payload, 1), '']), 1007));
       }
-      test(`${shown} is taken as bytes`, () => echoes([frame(OP.BINARY, payload)], [binary(payload)]));
+      test(`${shown} is taken as bytes`, () =>
+        echoes([frame(OP.BINARY, payload)], [binary(payload)]));
     }
   }
 });
@@ -464,7 +529,8 @@ describe('5.5.1, 7 family 7: closing', () => {
   const big = Buffer.alloc(256 * 1024, 'B');
   test('7.1.1 a message, then a close', () =>
     closes([frame(OP.TEXT, 'Hello'), closeFrame(1000)], code(1000), [text('Hello')]));
-  test('7.1.2 two closes', () => closes([Buffer.concat([closeFrame(1000), closeFrame(1000)])], code(1000)));
+  test('7.1.2 two closes', () =>
+    closes([Buffer.concat([closeFrame(1000), closeFrame(1000)])], code(1000)));
   test('7.1.3 a ping after the close is not answered', () =>
     closes([Buffer.concat([closeFrame(1000), frame(OP.PING, 'x')])], code(1000)));
   test('7.1.4 a text after the close is not answered', () =>
@@ -472,17 +538,27 @@ describe('5.5.1, 7 family 7: closing', () => {
   test('7.1.5 a close between fragments', () =>
     closes([Buffer.concat([half[0], closeFrame(1000), half[1]])], code(1000)));
   test('7.1.6 a large message, a close, a ping', () =>
-    closes([Buffer.concat([frame(OP.TEXT, big), closeFrame(1000), frame(OP.PING)])], code(1000), [text(big)]));
+    closes([Buffer.concat([frame(OP.TEXT, big), closeFrame(1000), frame(OP.PING)])], code(1000), [
+      text(big),
+    ]));
   test('7.3.1 a close without payload', () => closes([frame(OP.CLOSE)], ''));
   test('7.3.2 a close of one byte', () => fails([frame(OP.CLOSE, 'a')], 1002));
   test('7.3.3 a close with a code', () => closes([closeFrame(1000)], code(1000)));
-  test('7.3.4 a close with a code and a reason', () => closes([closeFrame(1000, 'Hello World!')], code(1000)));
-  test('7.3.5 a reason of 123 bytes', () => closes([closeFrame(1000, '*'.repeat(123))], code(1000)));
+  test('7.3.4 a close with a code and a reason', () =>
+    closes([closeFrame(1000, 'Hello World!')], code(1000)));
+  test('7.3.5 a reason of 123 bytes', () =>
+    closes([closeFrame(1000, '*'.repeat(123))], code(1000)));
   test('7.3.6 a reason of 124 bytes', () => fails([closeFrame(1000, '*'.repeat(124))], 1002));
   test('7.5.1 a reason that is not UTF-8', () =>
-    fails([closeFrame(1000, Buffer.from('cebae1bdb9cf83cebcceb5eda080656469746564', 'hex'))], 1007));
-  test('5.5.1 a close byte by byte', () => closes(chop(closeFrame(1001, 'leaving'), 1), code(1001)));
-  for (const n of [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999]) {
+    fails(
+      [closeFrame(1000, Buffer.from('cebae1bdb9cf83cebcceb5eda080656469746564', 'hex'))],
+      1007,
+    ));
+  test('5.5.1 a close byte by byte', () =>
+    closes(chop(closeFrame(1001, 'leaving'), 1), code(1001)));
+  for (const n of [
+    1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999,
+  ]) {
     test(`7.7 code ${n} is taken and given back`, () => closes([closeFrame(n)], code(n)));
   }
   for (const n of [0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535]) {
@@ -520,11 +596,15 @@ describe('5.4, 10.4 family 9: sizes', () => {
     [1, OP.BINARY, binary],
   ]) {
     for (const size of [64 * KiB, 256 * KiB, MiB, 4 * MiB, 8 * MiB, 16 * MiB]) {
-      test(`9.${1 + last} ${size} bytes`, () => echoes([frame(op, filled(size))], [say(filled(size))]));
+      test(`9.${1 + last} ${size} bytes`, () =>
+        echoes([frame(op, filled(size))], [say(filled(size))]));
     }
     for (const size of [64, 256, KiB, 4 * KiB, 16 * KiB, 64 * KiB, 256 * KiB, MiB, 4 * MiB]) {
       test(`9.${3 + last} 4 MiB in fragments of ${size}`, () =>
-        echoes([Buffer.concat(fragments(op, chop(filled(4 * MiB), size)))], [say(filled(4 * MiB))]));
+        echoes(
+          [Buffer.concat(fragments(op, chop(filled(4 * MiB), size)))],
+          [say(filled(4 * MiB))],
+        ));
     }
     for (const size of [64, 128, 256, 512, 1024, 2048]) {
       test(`9.${5 + last} 1 MiB in chops of ${size}`, () =>
@@ -544,13 +624,20 @@ describe('5.4, 10.4 family 9: sizes', () => {
   test('7.4.1 one byte above 16 MiB is refused with 1009, by its header alone', () =>
     fails([frame(OP.BINARY, '', { length: 16 * MiB + 1 })], 1009));
   test('7.4.1 so is what fragments add up to', () =>
-    fails([frame(OP.BINARY, filled(16 * MiB), { fin: false }), frame(OP.CONTINUATION, '', { length: 1 })], 1009));
+    fails(
+      [
+        frame(OP.BINARY, filled(16 * MiB), { fin: false }),
+        frame(OP.CONTINUATION, '', { length: 1 }),
+      ],
+      1009,
+    ));
   test('10.4 a client that reads nothing is not read either, and gets all in the end', async () => {
     const client = await RawWebSocket.open(server.port);
     const count = 256;
     client.socket.pause();
     for (let i = 0; i < count; i++) client.socket.write(frame(OP.BINARY, filled(256 * KiB)));
-    const rss = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid}/status`, 'utf8'))[1]) * KiB;
+    const rss = () =>
+      Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid}/status`, 'utf8'))[1]) * KiB;
     const before = rss();
     await new Promise((resolve) => untilStill(() => client.socket.writableLength, resolve));
     assert.ok(client.socket.writableLength > 32 * MiB, 'the server stops reading');

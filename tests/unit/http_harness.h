@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* http_harness.h - a server of one worker and raw clients on socket pairs, on a clock that the test
  * moves. What the handler was given is in `seen`; it answers by the path (see serve()).
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* loop_fixture.h - what the tests of loops share: one loop on one backend, a clock that the test
  * moves, and a count of descriptors at the end.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* net_certificate.h - a fresh certificate, signed by itself, and its key, as PEM files. */
 #ifndef TEST_NET_CERTIFICATE_H
 #define TEST_NET_CERTIFICATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* net_peer.h - the owner of a stream in tests: remembers what it received, and echoes if told so.
  *
  * wait_for(CONDITION) turns the loop until the condition holds; the test's alarm ends one that

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* played_server.h - the C client against a server that is played by hand, frame by frame: one client,
  * one connection at a time. What the client tells is written down in `events`.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* random.h - numbers for the properties of codecs, the same in each run; and the size of a table.
  */
 #ifndef TESTS_RANDOM_H

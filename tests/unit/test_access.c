@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Script access with recorded answers and a clock that the test moves. */
 #include "access/access.h"
 #include "access/recorded.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Script access on a real loop with libunbound, against a name server of a few lines. */
 #include "access/access_loop.h"
 #include "core/loop.h"

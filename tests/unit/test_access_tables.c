@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Bans, rates, addresses, targets and refusals. */
 #include "access/bans.h"
 #include "access/ip.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/vectors/bans.json against the server's table of bans: the rows are the test; the JavaScript
  * side runs the same ones. */
 #include <jansson.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "proto/cgi_head.h"
 
 #include <setjmp.h>

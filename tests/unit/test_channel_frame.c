@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/vectors/channels.json against the C codec, both ways; the JavaScript side runs the same
  * rows. */
 #include <jansson.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The rules of byte streams, one side against frames written by hand; what holds in every order of
  * events is in test_channels_chaos.c. */
 #include <setjmp.h>

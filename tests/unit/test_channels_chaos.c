@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_channels_chaos.c - two sides of a session's byte streams, joined by a wire that is cut again
  * and again, either end first, while both do anything at any time, from callbacks too.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_client.c - the pure parts of the C client: ends, pace, what is outgoing, targets, the welcome. */
 #include "client/dial.h"
 #include "client/outgoing.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* TCP connections of the C client against a server that is played by hand; and what a refusal keeps
  * it from. */
 #include "played_server.h"

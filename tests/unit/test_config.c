@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "daemon/access_settings.h"
 #include "daemon/arguments.h"
 #include "daemon/config_file.h"

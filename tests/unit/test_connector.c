@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Connecting, without blocking. */
 #include "net_peer.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "page/dev_files.h"
 
 #include <setjmp.h>

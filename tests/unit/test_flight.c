@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The budget of bytes on their way, on a simulated line: it fills a long one, spares a slow client,
  * and never waits for a `.pong` that nobody was asked for. */
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The gateway between a page (the client's side of real channels, without a wire) and targets on
  * loopback, whose records are known by heart. */
 #include "net_certificate.h"

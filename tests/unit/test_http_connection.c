@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* HTTP/1.1 connections: requests in, answers out, and every way in which they end. */
 #include "http/connection.h"
 #include "http_harness.h"

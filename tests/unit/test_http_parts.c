@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The pure parts of http: dates, conditions, ranges, types. */
 #include "http/conditions.h"
 #include "http/date.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Topics over several loops of one thread, which turn in any order: order, limits, who is there,
  * who is slow, and an end in the middle of it. */
 #include "base/hash.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "loop_fixture.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* test_io_chaos.c - many io on one loop whose callbacks do anything to any of them.
  *
  * What must hold however it goes: each side receives a beginning of what the other one wrote, in

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Listening sockets and what they accept. */
 #include "net_certificate.h"
 #include "net_peer.h"

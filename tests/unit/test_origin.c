@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "proto/origin.h"
 
 #include <setjmp.h>

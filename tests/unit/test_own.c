@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "access/own.h"
 
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "page/environment.h"
 
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "page/parts.h"
 
 #include <pthread.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "page/offer.h"
 
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "page/places.h"
 
 #include <setjmp.h>

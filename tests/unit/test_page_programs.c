@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "page/programs.h"
 
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "page/splice.h"
 
 #include <setjmp.h>

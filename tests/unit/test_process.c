@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Child processes. Started with an argument, this program is the child that looks at itself. */
 #include "net_peer.h"
 

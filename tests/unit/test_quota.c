@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How many at a time: against a naive count, and by several threads. */
 #include "access/quota.h"
 

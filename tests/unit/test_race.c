@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Happy eyeballs, among addresses of loopback that accept, refuse or keep silent. */
 #include "net_peer.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A session between a fake wire and a fake owner, on a loop with a fake clock. */
 #include "core/backend.h"
 #include "session/table.h"

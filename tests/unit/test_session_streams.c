@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A session's byte streams: between a fake wire and an owner, on a loop with a fake clock. What
  * streams themselves do is in test_channels.c. */
 #include "core/backend.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "proto/shared_line.h"
 
 #include <setjmp.h>

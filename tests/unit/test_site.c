@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which file answers for a path: a folder with everything that may lie in one. */
 #include "http/site.h"
 

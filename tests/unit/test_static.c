@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Files as answers: types, tags, conditions, ranges, and files that change meanwhile. */
 #include "http_harness.h"
 

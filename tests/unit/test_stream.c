@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Streams, plain and with TLS: the same tests for both. */
 #include "net_certificate.h"
 #include "net_peer.h"

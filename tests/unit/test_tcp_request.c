@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a page may ask the gateway for. */
 #include "gateway/request.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What is TLS's own: versions, names, certificates, tickets, and peers that get it wrong.
  *
  * The other side is OpenSSL with memory BIOs (struct raw), so that it can do what our streams never

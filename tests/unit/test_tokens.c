@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Tokens of a file: which lines are some, and that nothing else is taken for one. */
 #include "admin/tokens.h"
 

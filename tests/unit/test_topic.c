@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What programs say of topics, and the walk over JSON beneath. */
 #include "proto/json_walk.h"
 #include "proto/topic.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tests/vectors/wire.json against the C parser: the rows are the test; the JavaScript side runs the
  * same ones. */
 #include <jansson.h>

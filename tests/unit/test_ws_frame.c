@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "proto/ws_frame.h"
 
 #include <setjmp.h>

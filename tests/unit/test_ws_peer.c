@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a peer makes of the frames that come: each row in one piece, in every two pieces and byte by
  * byte. */
 #include "ws_harness.h"

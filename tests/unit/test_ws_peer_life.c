@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A peer's life: closing, dying, waiting, writing. Time is the test's own where it matters: a
  * millisecond a turn. */
 #include "ws_harness.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* vectors.h - the files of tests/vectors that are JSON: an array with an object for each case. */
 #ifndef UNIT_VECTORS_H
 #define UNIT_VECTORS_H

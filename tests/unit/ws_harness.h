@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ws_harness.h - one peer on a real loop and a socketpair, fed by a script, its events and answers
  * written down as text.
  *

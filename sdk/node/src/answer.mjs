@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * The answer to a request: header block and body, or a refusal. A program of its own prints it on stdout, a shared one writes it as lines.
@@ -33,8 +34,16 @@ export class Answer {
     if (this.begun) throw new PageError('answer', 'the answer has begun already');
     this.begun = true;
     const accepted = this.#direct && status === 200 && Object.keys(headers).length === 0;
-    const rows = accepted ? [] : Object.entries({ ...(status !== 200 && { Status: statusLine(status) }), ...(type && { 'Content-Type': type }), ...headers });
-    this.#put(Buffer.from(rows.map(([name, value]) => `${clean(name)}: ${clean(value)}\n`).join('') + '\n'));
+    const rows = accepted
+      ? []
+      : Object.entries({
+          ...(status !== 200 && { Status: statusLine(status) }),
+          ...(type && { 'Content-Type': type }),
+          ...headers,
+        });
+    this.#put(
+      Buffer.from(rows.map(([name, value]) => `${clean(name)}: ${clean(value)}\n`).join('') + '\n'),
+    );
   }
 
   /** @param {string | import('./html.mjs').Html | Uint8Array} body */
@@ -54,8 +63,13 @@ export class Answer {
   refuse(status, { message = statusLine(status), realm, retry, path }) {
     /** @type {Record<string, string>} */
     const headers = {};
-    if (realm !== undefined) headers['WWW-Authenticate'] = `Basic realm="${realm.replace(/["\\]/g, '\\$&')}", charset="UTF-8"`;
-    if (retry !== undefined) headers[status === 401 ? 'Access-Control-Max-Age' : 'Retry-After'] = String(Math.trunc(retry));
+    if (realm !== undefined)
+      headers['WWW-Authenticate'] =
+        `Basic realm="${realm.replace(/["\\]/g, '\\$&')}", charset="UTF-8"`;
+    if (retry !== undefined)
+      headers[status === 401 ? 'Access-Control-Max-Age' : 'Retry-After'] = String(
+        Math.trunc(retry),
+      );
     if (path !== undefined) headers['Access-Control-Policy-Path'] = path;
     this.begin({ type: 'text/plain; charset=utf-8', status, headers });
     this.#put(Buffer.from(`${message}\n`));

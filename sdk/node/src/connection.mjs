@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /** Descriptor 3: lines in, lines out, and who waits when one side is slower. */
 import net from 'node:net';
@@ -29,7 +30,11 @@ export class Connection {
   /** @returns {net.Socket} */
   connect() {
     if (this.#socket) return this.#socket;
-    if (!(this.#fd >= 0)) throw new PageError('ended', 'there is no page to talk with: this program is to be started by httpsocketd');
+    if (!(this.#fd >= 0))
+      throw new PageError(
+        'ended',
+        'there is no page to talk with: this program is to be started by httpsocketd',
+      );
     const socket = (this.#socket = new net.Socket({ fd: this.#fd }));
     socket.on('data', (chunk) => {
       for (const message of this.#reader.feed(/** @type {Buffer} */ (chunk))) this.#sort(message);
@@ -44,13 +49,18 @@ export class Connection {
   post(head, data) {
     const whole = line(head, data);
     const socket = this.connect();
-    if (socket.writableLength > OUT_MAX) throw new PageError('buffer-full', `${OUT_MAX} bytes wait for the page: await what send() gives`);
+    if (socket.writableLength > OUT_MAX)
+      throw new PageError(
+        'buffer-full',
+        `${OUT_MAX} bytes wait for the page: await what send() gives`,
+      );
     if (!this.over) socket.write(whole);
   }
 
   /** Resolves when the server has taken enough; rejects with `ended`. */
   async drain() {
-    if (!this.over && this.connect().writableNeedDrain) await new Promise((resolve) => this.#drains.push(() => resolve(undefined)));
+    if (!this.over && this.connect().writableNeedDrain)
+      await new Promise((resolve) => this.#drains.push(() => resolve(undefined)));
     if (this.over) throw new PageError('ended', 'the session is over');
   }
 

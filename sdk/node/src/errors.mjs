@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /** What the helper throws, and what a program throws to tell a caller why. */
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /** What a program wants to hear: its functions by name, and how they are called. They belong to one page, or to all pages of a shared program. */
 import { Failure, PageError } from './errors.mjs';
@@ -26,7 +27,8 @@ export class Functions {
   /** @param {Taken} kind @param {string} name @param {Handler} handler @returns {this} */
   keep(kind, name, handler) {
     if (kind === 'event' || kind === 'call') checked(name);
-    if (this.#handlers[kind].has(name)) throw new PageError('bad-name', `there is a function for ${name || 'the end'} already`);
+    if (this.#handlers[kind].has(name))
+      throw new PageError('bad-name', `there is a function for ${name || 'the end'} already`);
     this.#handlers[kind].set(name, handler);
     return this;
   }
@@ -34,7 +36,8 @@ export class Functions {
   /** @param {string} line @param {string} topic @param {Handler} handler */
   ofTopic(line, topic, handler) {
     const handlers = this.#topics.get(line) ?? new Map();
-    if (!this.#topics.has(line)) this.keep('system', line, (message) => handlers.get(message.topic)?.(message));
+    if (!this.#topics.has(line))
+      this.keep('system', line, (message) => handlers.get(message.topic)?.(message));
     this.#topics.set(line, handlers.set(topic, handler));
   }
 
@@ -73,8 +76,11 @@ export class Functions {
   dispatch(talk, message, ...lead) {
     if (message.problem) return this.#refuseUnreadable(talk, message);
     if (message.kind === 'call') return void this.guarded(() => this.#serve(talk, message, lead));
-    if (message.name === '.stream') return void this.guarded(() => this.#takeStream(talk, message.data, lead));
-    const handler = this.#handlers[message.kind === 'system' ? 'system' : 'event'].get(message.name);
+    if (message.name === '.stream')
+      return void this.guarded(() => this.#takeStream(talk, message.data, lead));
+    const handler = this.#handlers[message.kind === 'system' ? 'system' : 'event'].get(
+      message.name,
+    );
     if (handler) return this.guarded(() => handler(...lead, message.data));
     if (message.kind === 'event') this.#complainUnheard('event', message.name);
   }
@@ -90,7 +96,8 @@ export class Functions {
 
   /** @param {Talk} talk @param {Message} message */
   #refuseUnreadable(talk, message) {
-    if (message.kind === 'call') talk.post(`!${message.call}`, { message: "the program can't read this data" });
+    if (message.kind === 'call')
+      talk.post(`!${message.call}`, { message: "the program can't read this data" });
     console.error(`httpsocket: ${message.name}: ${message.problem}`);
   }
 
@@ -103,17 +110,27 @@ export class Functions {
         throw new Failure(`no function for ${name}`);
       }
       const result = await handler(...lead, data);
-      await talk.post(`=${call}`, isIterator(result) ? await sendParts(talk, call, result) : result);
+      await talk.post(
+        `=${call}`,
+        isIterator(result) ? await sendParts(talk, call, result) : result,
+      );
     } catch (error) {
       if (error instanceof PageError && error.code === 'ended') return;
-      await talk.post(`!${call}`, error instanceof Failure ? error.data : { message: 'the program failed' });
+      await talk.post(
+        `!${call}`,
+        error instanceof Failure ? error.data : { message: 'the program failed' },
+      );
       if (!(error instanceof Failure)) throw error;
     }
   }
 
   /** @param {Talk} talk @param {{ id: number, name: string, data?: any }} opened @param {unknown[]} lead */
   async #takeStream(talk, opened, lead) {
-    const stream = new PageStream((head, data) => talk.post(head, data), (size) => talk.noteHeard(size), opened);
+    const stream = new PageStream(
+      (head, data) => talk.post(head, data),
+      (size) => talk.noteHeard(size),
+      opened,
+    );
     const handler = this.#handlers.stream.get(stream.name);
     if (!handler) {
       this.#complainUnheard('stream', stream.name);
@@ -153,5 +170,7 @@ async function sendParts(talk, call, parts) {
 
 /** @param {any} value @returns {value is AsyncIterator<unknown> | Iterator<unknown>} */
 function isIterator(value) {
-  return typeof value?.next === 'function' && (Symbol.asyncIterator in value || Symbol.iterator in value);
+  return (
+    typeof value?.next === 'function' && (Symbol.asyncIterator in value || Symbol.iterator in value)
+  );
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /** What a program says that it wants to hear: of its page, or of all pages of a shared program. */
 

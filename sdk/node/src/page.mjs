@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /** The page of a program of its own. */
 import { Answer, leadStdoutToLog, putOnStdout } from './answer.mjs';
@@ -52,7 +53,9 @@ export class Page extends Shown {
   /** @param {{ fd?: number, environment?: NodeJS.ProcessEnv }} [where] */
   constructor({ fd, environment = process.env } = {}) {
     const direct = environment.HTTPSOCKET_CONNECT === '1';
-    const connection = new Connection(fd ?? Number(environment.HTTPSOCKET_FD ?? -1), (message) => this.#sort(message));
+    const connection = new Connection(fd ?? Number(environment.HTTPSOCKET_FD ?? -1), (message) =>
+      this.#sort(message),
+    );
     super(connection, new Functions(), '', {
       request: new Request(environment),
       direct,
@@ -80,7 +83,11 @@ export class Page extends Shown {
   consentTcp(handler) {
     this.functions.keep('system', '.tcp', async (target) => {
       const verdict = await handler(target);
-      return this.post('.tcp', { id: target.id, allow: verdict === true, ...(typeof verdict === 'number' && { retryAfter: verdict }) });
+      return this.post('.tcp', {
+        id: target.id,
+        allow: verdict === true,
+        ...(typeof verdict === 'number' && { retryAfter: verdict }),
+      });
     });
     this.post('.tcp', { ask: true });
     return this;
@@ -94,7 +101,8 @@ export class Page extends Shown {
   /** Events and calls for which there is no function, until the session is over. @returns {AsyncGenerator<PageEvent, void, void>} */
   async *[Symbol.asyncIterator]() {
     for await (const message of this.#messages()) {
-      if (message.kind === 'system' || message.problem || this.functions.knows(message)) await this.functions.dispatch(this, message);
+      if (message.kind === 'system' || message.problem || this.functions.knows(message))
+        await this.functions.dispatch(this, message);
       else yield new PageEvent((head, data) => this.post(head, data), message);
     }
   }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /** One process for many pages: a shared program (docs/page-programs.md). Its functions get the page before everything else. */
 import { Answer, leadStdoutToLog } from './answer.mjs';
@@ -29,7 +30,11 @@ export class SharedPage extends Shown {
 
   /** @param {Connection} connection @param {Record<string, any>} joined @param {Buffer} body @param {string} id */
   constructor(connection, joined, body, id) {
-    const answer = new Answer(!joined.page, (data) => void this.post('.answer', data), () => void this.post('.answer'));
+    const answer = new Answer(
+      !joined.page,
+      (data) => void this.post('.answer', data),
+      () => void this.post('.answer'),
+    );
     super(connection, new Functions(), `@${id} `, {
       request: new Request(environmentOf(joined), body),
       direct: !joined.page,
@@ -48,7 +53,8 @@ export class SharedPage extends Shown {
   /** @override */
   async room() {
     await super.room();
-    while (this.#full && !this.over) await new Promise((resolve) => this.#full?.push(() => resolve(undefined)));
+    while (this.#full && !this.over)
+      await new Promise((resolve) => this.#full?.push(() => resolve(undefined)));
     if (this.over) throw new PageError('ended', 'the session is over');
   }
 
@@ -80,7 +86,9 @@ export class Pages extends Hearing {
   /** @param {{ fd?: number, environment?: NodeJS.ProcessEnv }} [where] */
   constructor({ fd, environment = process.env } = {}) {
     super(new Functions());
-    this.#connection = new Connection(fd ?? Number(environment.HTTPSOCKET_FD ?? -1), (message) => this.#sort(message));
+    this.#connection = new Connection(fd ?? Number(environment.HTTPSOCKET_FD ?? -1), (message) =>
+      this.#sort(message),
+    );
     if (!environment.HTTPSOCKET_SHARED) this.#connection.post('.shared', undefined);
   }
 
@@ -119,9 +127,11 @@ export class Pages extends Hearing {
     const page = this.#here.get(message.session);
     if (message.name === '.join') this.#join(message);
     else if (message.name === '.body') this.#takeBody(message);
-    else if (this.#joining.has(message.session)) this.#joining.delete(message.session); // .leave: its body will not come
+    else if (this.#joining.has(message.session))
+      this.#joining.delete(message.session); // .leave: its body will not come
     else if (page && message.name === '.leave') this.#leave(page);
-    else if (page && (message.name === '.full' || message.name === '.ready')) page.noteFull(message.name === '.full');
+    else if (page && (message.name === '.full' || message.name === '.ready'))
+      page.noteFull(message.name === '.full');
     else if (page && !page.take(message)) this.#queue(page, message);
   }
 
@@ -189,7 +199,8 @@ export class Pages extends Hearing {
   async #make(page) {
     try {
       const html = await this.functions.hook('.join')?.(page);
-      if (typeof html === 'string' || html instanceof Html || html instanceof Uint8Array) page.show(html);
+      if (typeof html === 'string' || html instanceof Html || html instanceof Uint8Array)
+        page.show(html);
       page.end();
     } catch (error) {
       if (error instanceof Refused) return;
@@ -201,14 +212,22 @@ export class Pages extends Hearing {
 }
 
 const VARIABLES = Object.freeze({
-  method: 'REQUEST_METHOD', uri: 'REQUEST_URI', script: 'SCRIPT_NAME', pathInfo: 'PATH_INFO', query: 'QUERY_STRING', address: 'REMOTE_ADDR', type: 'CONTENT_TYPE',
+  method: 'REQUEST_METHOD',
+  uri: 'REQUEST_URI',
+  script: 'SCRIPT_NAME',
+  pathInfo: 'PATH_INFO',
+  query: 'QUERY_STRING',
+  address: 'REMOTE_ADDR',
+  type: 'CONTENT_TYPE',
 });
 
 /** The request as CGI/1.1 would have told it. @param {Record<string, any>} joined @returns {NodeJS.ProcessEnv} */
 function environmentOf(joined) {
   /** @type {NodeJS.ProcessEnv} */
   const environment = joined.scheme === 'https' ? { HTTPS: 'on' } : {};
-  for (const [key, name] of Object.entries(VARIABLES)) if (typeof joined[key] === 'string') environment[name] = joined[key];
-  for (const [name, value] of Object.entries(joined.headers)) environment[`HTTP_${name.toUpperCase().replaceAll('-', '_')}`] = value;
+  for (const [key, name] of Object.entries(VARIABLES))
+    if (typeof joined[key] === 'string') environment[name] = joined[key];
+  for (const [name, value] of Object.entries(joined.headers))
+    environment[`HTTP_${name.toUpperCase().replaceAll('-', '_')}`] = value;
   return environment;
 }

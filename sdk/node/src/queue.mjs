@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /** Who waits for what: a queue that is read by awaiting, and the room that a sender waits for. */
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /** The request that a page answers, as CGI/1.1 tells it. */
 import fs from 'node:fs';
@@ -54,13 +55,21 @@ export class Request {
   get headers() {
     const rows = Object.entries(this.#environment)
       .filter(([name]) => /^(HTTP_|CONTENT_(TYPE|LENGTH)$)/.test(name))
-      .map(([name, value]) => [name.replace(/^HTTP_/, '').replaceAll('_', '-').toLowerCase(), value ?? '']);
+      .map(([name, value]) => [
+        name
+          .replace(/^HTTP_/, '')
+          .replaceAll('_', '-')
+          .toLowerCase(),
+        value ?? '',
+      ]);
     return Object.fromEntries(rows);
   }
 
   /** @returns {Record<string, string>} */
   get cookies() {
-    const pairs = (this.headers.cookie ?? '').split(';').map((pair) => /^\s*([^=]*?)\s*=\s*"?(.*?)"?\s*$/.exec(pair));
+    const pairs = (this.headers.cookie ?? '')
+      .split(';')
+      .map((pair) => /^\s*([^=]*?)\s*=\s*"?(.*?)"?\s*$/.exec(pair));
     return Object.fromEntries(pairs.flatMap((found) => (found ? [[found[1], found[2]]] : [])));
   }
 
@@ -72,12 +81,16 @@ export class Request {
   /** The fields of a form posted as application/x-www-form-urlencoded; formData() takes both encodings, and files. */
   get form() {
     const type = this.#of('CONTENT_TYPE').split(';')[0].trim().toLowerCase();
-    return new URLSearchParams(type === 'application/x-www-form-urlencoded' ? this.body.toString() : '');
+    return new URLSearchParams(
+      type === 'application/x-www-form-urlencoded' ? this.body.toString() : '',
+    );
   }
 
   /** @returns {Promise<FormData>} */
   async formData() {
-    return new Response(this.body, { headers: { 'Content-Type': this.#of('CONTENT_TYPE') } }).formData();
+    return new Response(this.body, {
+      headers: { 'Content-Type': this.#of('CONTENT_TYPE') },
+    }).formData();
   }
 
   /** The body as JSON. @returns {any} */

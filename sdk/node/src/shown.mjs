@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /** A page's making: the request, and the answer to it; then it is talked with. */
 import { Talk } from './talk.mjs';

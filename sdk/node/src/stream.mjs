@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /** Byte streams between a page and its program (docs/page-programs.md): files, and whatever else is too large for an event. */
 import { PageError } from './errors.mjs';
@@ -60,7 +61,8 @@ export class PageStream {
       if (!message) throw new PageError('ended', 'the session is over');
       this.#heard(message.size);
       if (message.name === '.end') return;
-      if (message.name === '.reset') throw new PageError('reset', message.data.message ?? message.data.reason, message.data);
+      if (message.name === '.reset')
+        throw new PageError('reset', message.data.message ?? message.data.reason, message.data);
       yield message.data;
     }
   }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /** What the page of a program of its own and one of a shared program have in common: it is told things, and called. */
 import { PageError } from './errors.mjs';
@@ -63,7 +64,9 @@ export class Talk extends Hearing {
   listen(on, select, options, handler) {
     if (typeof options === 'function') return this.listen(on, select, {}, options);
     const all = { ...(typeof select === 'string' ? { select } : select), ...options };
-    const name = checked(all.as ?? `${typeof on === 'string' && /^\w+$/.test(on) ? on : 'heard'}:${++this.#numbers}`);
+    const name = checked(
+      all.as ?? `${typeof on === 'string' && /^\w+$/.test(on) ? on : 'heard'}:${++this.#numbers}`,
+    );
     if (handler) this.functions.keep('event', name, handler);
     this.post('.listen', { on, ...all, as: name });
     return { name, stop: () => this.unlisten({ as: name }) };
@@ -121,7 +124,8 @@ export class Talk extends Hearing {
   /** The page's answer. @param {string} name @param {unknown} [data] @param {CallOptions} [options] @returns {Promise<any>} */
   async call(name, data, options) {
     for await (const message of this.#ask(name, data, options)) {
-      if (message.kind === 'part') throw new PageError('several-answers', `${name} gives several answers: use stream()`);
+      if (message.kind === 'part')
+        throw new PageError('several-answers', `${name} gives several answers: use stream()`);
       return message.data;
     }
   }
@@ -131,7 +135,8 @@ export class Talk extends Hearing {
    * @param {string} name @param {unknown} [data] @param {CallOptions} [options] @returns {AsyncGenerator<any, void, void>}
    */
   async *stream(name, data, options) {
-    for await (const message of this.#ask(name, data, options)) if (message.kind === 'part' || !message.bare) yield message.data;
+    for await (const message of this.#ask(name, data, options))
+      if (message.kind === 'part' || !message.bare) yield message.data;
   }
 
   /** @param {string} name @param {unknown} data @param {CallOptions} [options] @returns {AsyncGenerator<Message, void, void>} */
@@ -147,9 +152,18 @@ export class Talk extends Hearing {
       for (;;) {
         await answers.wait(timeout, signal);
         const message = answers.items.shift();
-        if (message === null || (!message && this.over)) throw new PageError('ended', 'the session is over');
-        if (!message) throw signal?.aborted ? new PageError('aborted', `${name}: aborted`) : new PageError('timeout', `${name}: no answer in ${timeout} ms`);
-        if (message.kind === 'failure') throw new PageError('remote', String(message.data?.message ?? 'the call failed'), message.data);
+        if (message === null || (!message && this.over))
+          throw new PageError('ended', 'the session is over');
+        if (!message)
+          throw signal?.aborted
+            ? new PageError('aborted', `${name}: aborted`)
+            : new PageError('timeout', `${name}: no answer in ${timeout} ms`);
+        if (message.kind === 'failure')
+          throw new PageError(
+            'remote',
+            String(message.data?.message ?? 'the call failed'),
+            message.data,
+          );
         yield message;
         if (message.kind === 'answer') return;
       }

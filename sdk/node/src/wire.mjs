@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // @ts-check
 /**
  * The lines of descriptor 3 (docs/page-programs.md), as values. Pure.
@@ -35,7 +36,8 @@ export class Reader {
     if (this.#wanted ? this.#length < this.#wanted : !chunk.includes(10)) return [];
     const messages = [];
     let rest = Buffer.concat(this.#chunks);
-    for (let next; (next = this.#next(rest)); rest = rest.subarray(next.used)) if (next.message) messages.push(next.message);
+    for (let next; (next = this.#next(rest)); rest = rest.subarray(next.used))
+      if (next.message) messages.push(next.message);
     this.#chunks = [rest];
     this.#length = rest.length;
     return messages;
@@ -50,7 +52,8 @@ export class Reader {
     const head = HEAD.exec(line);
     if (!head) throw new PageError('protocol', `not a line of the server's: ${line.slice(0, 80)}`);
     const body = line.slice(head[0].length);
-    if (body[0] !== '@') return { used: end + 1, message: made(head, ...parsed(body), body === '', end + 1) };
+    if (body[0] !== '@')
+      return { used: end + 1, message: made(head, ...parsed(body), body === '', end + 1) };
     this.#head = head;
     this.#wanted = Number(body.slice(1)) + 1;
     return { used: end + 1, message: null };
@@ -85,21 +88,28 @@ function made([, session = '', sign, answered, name = '', call], data, problem, 
 /** @param {string} name */
 export function checked(name) {
   if (typeof name === 'string' && NAME.test(name)) return name;
-  throw new PageError('bad-name', `not a name: ${name} (1 to 128 of A-Z a-z 0-9 _ - : / . not beginning with a dot)`);
+  throw new PageError(
+    'bad-name',
+    `not a name: ${name} (1 to 128 of A-Z a-z 0-9 _ - : / . not beginning with a dot)`,
+  );
 }
 
 /** A whole message: bytes as bytes, everything else as JSON. @param {string} head @param {unknown} data @returns {Buffer} */
 export function line(head, data) {
   const bytes = bytesOf(data);
-  if (bytes) return Buffer.concat([Buffer.from(`${head} @${bytes.length}\n`), bytes, Buffer.from('\n')]);
+  if (bytes)
+    return Buffer.concat([Buffer.from(`${head} @${bytes.length}\n`), bytes, Buffer.from('\n')]);
   if (data === undefined) return Buffer.from(`${head}\n`);
   const json = JSON.stringify(data);
-  if (json === undefined) throw new PageError('unsendable', `${head}: JSON has no way to say a ${typeof data}`);
+  if (json === undefined)
+    throw new PageError('unsendable', `${head}: JSON has no way to say a ${typeof data}`);
   return Buffer.from(`${head} ${json}\n`);
 }
 
 /** @param {unknown} data @returns {Buffer | null} */
 function bytesOf(data) {
   if (data instanceof ArrayBuffer) return Buffer.from(data);
-  return ArrayBuffer.isView(data) ? Buffer.from(data.buffer, data.byteOffset, data.byteLength) : null;
+  return ArrayBuffer.isView(data)
+    ? Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+    : null;
 }

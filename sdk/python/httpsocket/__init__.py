@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Page programs of httpsocketd in Python: a program prints a page, stays, and goes on talking with it.
 
     from httpsocket import page
@@ -22,11 +23,28 @@ from .page import CallError, Ended, Event, Page, Stream
 from .streams import StreamReset
 from .wire import ProtocolError
 
-__all__ = ["CallError", "Ended", "Event", "Failure", "Page", "ProtocolError", "Stream", "StreamReset", "escape", "page", "script_json"]
+__all__ = [
+    "CallError",
+    "Ended",
+    "Event",
+    "Failure",
+    "Page",
+    "ProtocolError",
+    "Stream",
+    "StreamReset",
+    "escape",
+    "page",
+    "script_json",
+]
 
 page = Page()
 
 
 def script_json(value: Any) -> str:
     """A value as JSON that may stand inside of a <script> element."""
-    return json.dumps(value).replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return (
+        json.dumps(value)
+        .replace("<", "\\u003c")
+        .replace("\u2028", "\\u2028")
+        .replace("\u2029", "\\u2029")
+    )

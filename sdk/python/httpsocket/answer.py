@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The answer to a request: header block and body, or a refusal. A program of its own prints it on stdout, a shared one writes it as lines.
 
 When it is complete stdout leads to stderr, the server's log: a print() that was left in a program then does no harm.
@@ -15,19 +16,30 @@ HTML = "text/html; charset=utf-8"
 class Answer:
     """begin(), write() or print(), end(): once each."""
 
-    def __init__(self, direct: bool, put: Callable[[bytes], object], close: Callable[[], object]) -> None:
+    def __init__(
+        self, direct: bool, put: Callable[[bytes], object], close: Callable[[], object]
+    ) -> None:
         self.direct, self._put, self._close = direct, put, close
         self.begun = self.ended = False
 
-    def begin(self, type: str = HTML, *, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+    def begin(
+        self, type: str = HTML, *, status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> None:
         if self.begun:
             raise RuntimeError("the answer has begun already")
         self.begun = True
         if self.direct and status == 200 and not headers:
             self._put(b"\n")  # accepted: no page is wanted
             return
-        lines = {**({"Status": _status(status)} if status != 200 else {}), **({"Content-Type": type} if type else {}), **(headers or {})}
-        self._put("".join(f"{_clean(name)}: {_clean(value)}\n" for name, value in lines.items()).encode() + b"\n")
+        lines = {
+            **({"Status": _status(status)} if status != 200 else {}),
+            **({"Content-Type": type} if type else {}),
+            **(headers or {}),
+        }
+        self._put(
+            "".join(f"{_clean(name)}: {_clean(value)}\n" for name, value in lines.items()).encode()
+            + b"\n"
+        )
 
     def write(self, body: str | bytes) -> None:
         if not self.begun:
@@ -44,7 +56,11 @@ class Answer:
         self._close()
 
     def refuse(self, status: int, message: str, realm: str, retry: float | None, path: str) -> None:
-        headers = {"WWW-Authenticate": f'Basic realm="{_quoted(realm)}", charset="UTF-8"'} if realm else {}
+        headers = (
+            {"WWW-Authenticate": f'Basic realm="{_quoted(realm)}", charset="UTF-8"'}
+            if realm
+            else {}
+        )
         if retry is not None:
             headers["Access-Control-Max-Age" if status == 401 else "Retry-After"] = str(int(retry))
         if path:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a program tells its page and the server, in all forms of a page: each of them brings _post()."""
 from __future__ import annotations
 
@@ -65,22 +66,56 @@ class Commands(TopicCommands):
         As a decorator: `@page.listen("click", "#test")`. They come as events of the name `as_`, or of one that is made up. With
         `files="stream"` files come as byte streams of that name: on_stream().
         """
-        name = as_ or f"{on if isinstance(on, str) and on.isalnum() else 'heard'}:{next(self._numbers)}"
+        name = (
+            as_
+            or f"{on if isinstance(on, str) and on.isalnum() else 'heard'}:{next(self._numbers)}"
+        )
         options = {
-            "on": on if isinstance(on, str) else list(on), "as": checked_name(name), "select": select, "target": target,
-            "fields": fields and list(fields), "files": files, "keys": keys if keys is None or isinstance(keys, str) else list(keys),
-            "throttle": throttle, "debounce": debounce, "maxAge": max_age, "prevent": prevent, "stop": stop, "once": once,
-            "passive": passive, "capture": capture, "coalesce": coalesce,
+            "on": on if isinstance(on, str) else list(on),
+            "as": checked_name(name),
+            "select": select,
+            "target": target,
+            "fields": fields and list(fields),
+            "files": files,
+            "keys": keys if keys is None or isinstance(keys, str) else list(keys),
+            "throttle": throttle,
+            "debounce": debounce,
+            "maxAge": max_age,
+            "prevent": prevent,
+            "stop": stop,
+            "once": once,
+            "passive": passive,
+            "capture": capture,
+            "coalesce": coalesce,
         }
-        self._post(".listen", {key: value for key, value in options.items() if value is not None and value is not False})
+        self._post(
+            ".listen",
+            {
+                key: value
+                for key, value in options.items()
+                if value is not None and value is not False
+            },
+        )
         return Listener(self, self._functions(), name)
 
     def unlisten(
-        self, on: str | Iterable[str] | None = None, select: str | None = None, *, as_: str | None = None, target: str | None = None
+        self,
+        on: str | Iterable[str] | None = None,
+        select: str | None = None,
+        *,
+        as_: str | None = None,
+        target: str | None = None,
     ) -> Any:
         """No more of what listen() began and all of this fits."""
-        options = {"on": on if on is None or isinstance(on, str) else list(on), "as": as_, "select": select, "target": target}
-        return self._post(".unlisten", {key: value for key, value in options.items() if value is not None})
+        options = {
+            "on": on if on is None or isinstance(on, str) else list(on),
+            "as": as_,
+            "select": select,
+            "target": target,
+        }
+        return self._post(
+            ".unlisten", {key: value for key, value in options.items() if value is not None}
+        )
 
     def dom(self, *operations: dict[str, Any], **operation: Any) -> Any:
         """Changes the page's document, all in one frame: `dom(select="#n", text="5")`, or several operations as dicts."""
@@ -95,9 +130,13 @@ class Commands(TopicCommands):
 
     def refuse_tcp(self, retry: int | None = None) -> Any:
         """The page's TCPConnections are refused, all of them."""
-        return self._post(".tcp", {"allow": False, **({} if retry is None else {"retryAfter": retry})})
+        return self._post(
+            ".tcp", {"allow": False, **({} if retry is None else {"retryAfter": retry})}
+        )
 
-    def consent_tcp(self, function: Callable[[dict[str, Any]], bool | int]) -> Callable[[dict[str, Any]], bool | int]:
+    def consent_tcp(
+        self, function: Callable[[dict[str, Any]], bool | int]
+    ) -> Callable[[dict[str, Any]], bool | int]:
         """Decorates what is asked for each TCPConnection of the page that DNS allows: it gets {"host", "port", "secure"}.
 
         It returns whether it may be; a number refuses for so many seconds.

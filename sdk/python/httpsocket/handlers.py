@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a program wants to hear: its functions by name. They belong to one page, or to all pages of a shared program."""
 from __future__ import annotations
 
@@ -28,7 +29,9 @@ class Handlers:
         self._streams: dict[str, Callable[..., Any]] = {}
         self._hooks: dict[str, Callable[..., Any]] = {}
         self._timers: list[tuple[float, Callable[..., Any]]] = []
-        self._topics: dict[str, dict[str, Callable[..., Any]]] = {}  # by the server's line, by topic
+        self._topics: dict[
+            str, dict[str, Callable[..., Any]]
+        ] = {}  # by the server's line, by topic
         self._unheard: set[str] = set()
 
     def on(self, name: str) -> Callable[[Function], Function]:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A page and its conversation, in the plain form that blocks; httpsocket.aio has the same for asyncio."""
 from __future__ import annotations
 
@@ -76,7 +77,9 @@ class Stream(OpenStream):
         if not self._accepted:
             self.accept()
         pieces = self._page._open_streams[self.id]
-        while (piece := self._heard(self._page._await_one(pieces, f"stream {self.name}", None))) is not None:
+        while (
+            piece := self._heard(self._page._await_one(pieces, f"stream {self.name}", None))
+        ) is not None:
             yield piece
 
 
@@ -91,13 +94,22 @@ class Shown:
         self.session = environment.get("HTTPSOCKET_SESSION", "")
         self._answer = Answer(self.direct, put_on_stdout, lead_stdout_to_log)
 
-    def show(self, body: str | bytes = "", type: str = HTML, *, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+    def show(
+        self,
+        body: str | bytes = "",
+        type: str = HTML,
+        *,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         """Answers the request with this page, whole. For a direct connection it accepts, and the body is not wanted."""
         self.begin(type, status=status, headers=headers)
         self.write(body)
         self.end()
 
-    def begin(self, type: str = HTML, *, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+    def begin(
+        self, type: str = HTML, *, status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> None:
         """Begins a page that is written in pieces, by write() or print(); end() completes it."""
         self._answer.begin(type, status=status, headers=headers)
 
@@ -108,7 +120,15 @@ class Shown:
         """The page is complete. What is printed from now on goes to the server's log."""
         self._answer.end()
 
-    def refuse(self, status: int = 401, message: str = "", *, realm: str = "", retry: float | None = None, path: str = "") -> NoReturn:
+    def refuse(
+        self,
+        status: int = 401,
+        message: str = "",
+        *,
+        realm: str = "",
+        retry: float | None = None,
+        path: str = "",
+    ) -> NoReturn:
         """Answers with this status instead of a page, and ends the program.
 
         401 keeps the client's scripts away from here for a minute, or for `retry` seconds; `path` says from where down. With
@@ -187,7 +207,9 @@ class Page(Shown, Handlers, Commands):
         messages.close()
         return only_answer(name, message)
 
-    def stream(self, name: str, data: Any = NOTHING, timeout: float | None = CALL_SECONDS) -> Iterator[Any]:
+    def stream(
+        self, name: str, data: Any = NOTHING, timeout: float | None = CALL_SECONDS
+    ) -> Iterator[Any]:
         """The page's several answers; `timeout` counts from one to the next. Leaving the loop gives the call up."""
         for message in self._ask(name, data, timeout):
             if message.kind == "failure":
@@ -208,7 +230,9 @@ class Page(Shown, Handlers, Commands):
         finally:
             del self._waiting[number]
 
-    def _await_one(self, awaited: collections.deque[Message], name: str, timeout: float | None) -> Message:
+    def _await_one(
+        self, awaited: collections.deque[Message], name: str, timeout: float | None
+    ) -> Message:
         deadline = None if timeout is None else time.monotonic() + timeout
         while not awaited:
             if self._at_end:
@@ -229,7 +253,9 @@ class Page(Shown, Handlers, Commands):
             self._guarded(self._serve, message)
         elif message.name == ".stream":
             self._guarded(self._take_stream, message.data)
-        elif function := (self._hooks if message.kind == "system" else self._events).get(message.name):
+        elif function := (self._hooks if message.kind == "system" else self._events).get(
+            message.name
+        ):
             self._guarded(function, message.data)
         elif message.kind == "event":
             self._complain_unheard("event", message.name)
@@ -298,7 +324,9 @@ class Page(Shown, Handlers, Commands):
         with self._writing:
             if not self._socket:
                 if self._fd < 0:
-                    sys.exit("httpsocket: there is no page to talk with: this program is to be started by httpsocketd")
+                    sys.exit(
+                        "httpsocket: there is no page to talk with: this program is to be started by httpsocketd"
+                    )
                 self._socket = socket.socket(fileno=self._fd)
                 end_on_sigterm()
             return self._socket
@@ -353,7 +381,7 @@ class Page(Shown, Handlers, Commands):
         with self._writing:
             while rest:
                 try:
-                    rest = rest[self._connection().send(rest, socket.MSG_DONTWAIT):]
+                    rest = rest[self._connection().send(rest, socket.MSG_DONTWAIT) :]
                 except BlockingIOError:
                     self._wait_writable()
                 except ConnectionError:
@@ -361,7 +389,9 @@ class Page(Shown, Handlers, Commands):
 
     def _wait_writable(self) -> None:
         """The page is slow, so writing waits. Reading goes on meanwhile, up to a limit: each side may wait for the other."""
-        if self._queued > QUEUE_MAX or not self._reading.acquire(blocking=False):  # another thread reads
+        if self._queued > QUEUE_MAX or not self._reading.acquire(
+            blocking=False
+        ):  # another thread reads
             self._poll(select.POLLOUT, None)
             return
         try:
@@ -387,5 +417,8 @@ def end_on_sigterm() -> None:
     def end(_signal: int, _frame: Any) -> NoReturn:
         raise Ended
 
-    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+    if (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    ):
         signal.signal(signal.SIGTERM, end)

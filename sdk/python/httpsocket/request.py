@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The request that a program was started for, from the environment of CGI/1.1 and from stdin."""
 from __future__ import annotations
 
@@ -12,7 +13,9 @@ from typing import Any
 class Request:
     """Read when it is asked for: a program that wants no body leaves stdin alone."""
 
-    def __init__(self, environment: Mapping[str, str] = os.environ, body: bytes | None = None) -> None:
+    def __init__(
+        self, environment: Mapping[str, str] = os.environ, body: bytes | None = None
+    ) -> None:
         self._environment = environment
         if body is not None:
             self.body = body
@@ -50,7 +53,11 @@ class Request:
     @functools.cached_property
     def headers(self) -> dict[str, str]:
         """By name in lower case."""
-        headers = {name[5:].replace("_", "-").lower(): value for name, value in self._environment.items() if name.startswith("HTTP_")}
+        headers = {
+            name[5:].replace("_", "-").lower(): value
+            for name, value in self._environment.items()
+            if name.startswith("HTTP_")
+        }
         for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             if name in self._environment:
                 headers[name.replace("_", "-").lower()] = self._environment[name]
@@ -75,12 +82,22 @@ class Request:
         kind = self._of("CONTENT_TYPE").partition(";")[0].strip().lower()
         if kind == "application/x-www-form-urlencoded":
             return Fields.parse(self.body.decode("utf-8", "replace"))
-        return Fields(*([part for part in self._parts if not part[2]] if kind == "multipart/form-data" else []))
+        return Fields(
+            *(
+                [part for part in self._parts if not part[2]]
+                if kind == "multipart/form-data"
+                else []
+            )
+        )
 
     @functools.cached_property
     def files(self) -> list[File]:
         """The files of a form that was posted as multipart/form-data."""
-        return [File(name, filename, kind, data) for name, data, filename, kind in self._parts if filename]
+        return [
+            File(name, filename, kind, data)
+            for name, data, filename, kind in self._parts
+            if filename
+        ]
 
     @functools.cached_property
     def json(self) -> Any:
@@ -92,13 +109,22 @@ class Request:
         from email.parser import BytesParser
         from email.policy import HTTP
 
-        head = f"Content-Type: {self._of('CONTENT_TYPE')}\r\n\r\n".encode("utf-8", "surrogateescape")
+        head = f"Content-Type: {self._of('CONTENT_TYPE')}\r\n\r\n".encode(
+            "utf-8", "surrogateescape"
+        )
         parts = []
         for part in BytesParser(policy=HTTP).parsebytes(head + self.body).walk():
             name = part.get_param("name", header="content-disposition")
             if isinstance(name, str) and not part.is_multipart():
                 data, filename = part.get_payload(decode=True) or b"", part.get_filename() or ""
-                parts.append((name, data if filename else data.decode("utf-8", "replace"), filename, part.get_content_type()))
+                parts.append(
+                    (
+                        name,
+                        data if filename else data.decode("utf-8", "replace"),
+                        filename,
+                        part.get_content_type(),
+                    )
+                )
         return parts
 
 

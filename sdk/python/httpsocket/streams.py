@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Byte streams between a page and its program (docs/page-programs.md): files and whatever else is too large for an event."""
 from __future__ import annotations
 
@@ -44,7 +45,9 @@ class OpenStream:
     def reset(self, reason: str = "refused", message: str = "") -> Any:
         """It is over at once, both ways; before accept(): it is refused."""
         self._over = True
-        return self._post(".reset", {"id": self.id, "reason": reason, **({"message": message} if message else {})})
+        return self._post(
+            ".reset", {"id": self.id, "reason": reason, **({"message": message} if message else {})}
+        )
 
     def _finish(self) -> None:
         """Its function has returned."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Topics that programs of one server share (docs/page-programs.md), as a program sees them."""
 from __future__ import annotations
 
@@ -53,7 +54,14 @@ class TopicCommands:
     ) -> Topic:
         """Hears what is published in the topic. `presence`: be there for others, who are shown this; `self_=False`: not what is our own; `to="page"`: it goes
         straight to the page."""
-        options = {"topic": topic, "history": history, "last": last or None, "watch": watch or None, "self": None if self_ else False, "to": to}
+        options = {
+            "topic": topic,
+            "history": history,
+            "last": last or None,
+            "watch": watch or None,
+            "self": None if self_ else False,
+            "to": to,
+        }
         said = {key: value for key, value in options.items() if value is not None}
         self._post(".subscribe", said if presence is NOTHING else {**said, "presence": presence})
         return Topic(self, self._functions(), topic)
@@ -62,7 +70,12 @@ class TopicCommands:
         self._functions()._forget_topic(topic)
         return self._post(".unsubscribe", {"topic": topic})
 
-    def publish(self, topic: str, event: str, data: Any = NOTHING, *, keep: bool | None = None) -> Any:
+    def publish(
+        self, topic: str, event: str, data: Any = NOTHING, *, keep: bool | None = None
+    ) -> Any:
         """An event for all that are subscribed to the topic. `keep=True`: it is the topic's last value."""
-        more = {**({} if data is NOTHING else {"data": data}), **({} if keep is None else {"keep": keep})}
+        more = {
+            **({} if data is NOTHING else {"data": data}),
+            **({} if keep is None else {"keep": keep}),
+        }
         return self._post(".publish", {"topic": topic, "event": checked_name(event), **more})

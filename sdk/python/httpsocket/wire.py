@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The lines of descriptor 3 (docs/page-programs.md), as values: no descriptor and no clock in here.
 
 A line is `NAME JSON`, or `NAME @LEN`, LEN bytes and LF; NAME is followed by `?CALL` where an answer is wanted. Answers begin with
@@ -13,7 +14,9 @@ NAME = re.compile(r"[A-Za-z0-9_\-:/][A-Za-z0-9_\-:/.]{0,127}")
 BYTES = (bytes, bytearray, memoryview)
 NOTHING: Any = object()  # "no data", where None would be JSON's null
 
-_HEAD = re.compile(rb"(?:@([A-Za-z0-9_-]+) )?(?:([=+!])(\d{1,16})|(\.?[A-Za-z0-9_\-:/.]{1,192})(?:\?(\d{1,16}))?)(?: |$)")
+_HEAD = re.compile(
+    rb"(?:@([A-Za-z0-9_-]+) )?(?:([=+!])(\d{1,16})|(\.?[A-Za-z0-9_\-:/.]{1,192})(?:\?(\d{1,16}))?)(?: |$)"
+)
 _KINDS = {b"=": "answer", b"+": "part", b"!": "failure"}
 
 
@@ -36,7 +39,9 @@ class Message(NamedTuple):
 
 def checked_name(name: str) -> str:
     if not NAME.fullmatch(name):
-        raise ValueError(f"not a name: {name!r} (1 to 128 of A-Z a-z 0-9 _ - : / . not beginning with a dot)")
+        raise ValueError(
+            f"not a name: {name!r} (1 to 128 of A-Z a-z 0-9 _ - : / . not beginning with a dot)"
+        )
     return name
 
 
@@ -88,7 +93,7 @@ class Reader:
         head = _HEAD.match(text)
         if not head:
             raise ProtocolError(f"not a line of the server's: {text[:80]!r}")
-        body = text[head.end():]
+        body = text[head.end() :]
         if not body.startswith(b"@"):
             return _made(head, *_loaded(body), bare=not body, size=len(text) + 1)
         self._head, self._wanted = head, int(body[1:])
@@ -107,11 +112,25 @@ class Reader:
 def _loaded(body: bytes) -> tuple[Any, str]:
     try:
         return (json.loads(body) if body else None), ""
-    except (ValueError, RecursionError) as error:  # such as a number of more digits than int() takes
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # such as a number of more digits than int() takes
         return None, str(error)
 
 
 def _made(head: re.Match[bytes], data: Any, problem: str, bare: bool, size: int) -> Message:
     session, sign, answered, name, call = head.groups()
-    kind = _KINDS[sign] if sign else "call" if call else "system" if name.startswith(b".") else "event"
-    return Message(kind, (name or b"").decode(), int(answered or call or 0), data, bare, (session or b"").decode(), problem, size)
+    kind = (
+        _KINDS[sign] if sign else "call" if call else "system" if name.startswith(b".") else "event"
+    )
+    return Message(
+        kind,
+        (name or b"").decode(),
+        int(answered or call or 0),
+        data,
+        bare,
+        (session or b"").decode(),
+        problem,
+        size,
+    )

@@ -9,7 +9,8 @@ import select
 import sys
 import time
 
-PAGE = """<!doctype html>
+PAGE = (
+    """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <title>counter</title>
@@ -26,7 +27,9 @@ PAGE = """<!doctype html>
   const stop = () => { clearInterval(counting); server.send('stop'); };
 </script>
 <p>%d</p>
-""" % os.getpid()
+"""
+    % os.getpid()
+)
 
 sys.stdout.write("Content-Type: text/html; charset=utf-8\n\n" + PAGE)
 sys.stdout.flush()
@@ -36,7 +39,7 @@ os.close(1)
 def send(name, data):
     view = memoryview(f"{name} {json.dumps(data)}\n".encode())
     while view:
-        view = view[os.write(3, view):]
+        view = view[os.write(3, view) :]
 
 
 expected, faults, next_number, every, due = 0, [], 0, 0.0, None
@@ -75,7 +78,15 @@ while True:
             send("n", next_number)
             sys.exit(0)
         elif call[0] == "report":
-            send(f"={call[2]}", {"pid": os.getpid(), "received": expected, "faults": faults, "sent": next_number,
-                                 "attaches": attaches})
+            send(
+                f"={call[2]}",
+                {
+                    "pid": os.getpid(),
+                    "received": expected,
+                    "faults": faults,
+                    "sent": next_number,
+                    "attaches": attaches,
+                },
+            )
         elif call[0] == "length":
             send(f"={call[2]}", len(value))

@@ -9,7 +9,8 @@ import sys
 import urllib.parse
 
 more = dict(urllib.parse.parse_qsl(os.environ["QUERY_STRING"])).get("connect", "")
-sys.stdout.write(f"""Content-Type: text/html; charset=utf-8
+sys.stdout.write(
+    f"""Content-Type: text/html; charset=utf-8
 Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data:; connect-src 'self' {more}
 
 <!doctype html>
@@ -18,7 +19,8 @@ Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'unsaf
 <title>listens</title>
 <script src="/.httpsocket/client.js"></script>
 <main></main>
-""")
+"""
+)
 sys.stdout.flush()
 os.close(1)
 
@@ -34,7 +36,12 @@ def take_stream(name, body, events):
     """Takes every stream, and tells its length and hash when it is complete."""
     if name == ".stream":
         opened = json.loads(body)
-        streams[opened["id"]] = {"data": opened.get("data"), "name": opened["name"], "bytes": 0, "hash": hashlib.sha256()}
+        streams[opened["id"]] = {
+            "data": opened.get("data"),
+            "name": opened["name"],
+            "bytes": 0,
+            "hash": hashlib.sha256(),
+        }
         say(".accept " + json.dumps({"id": opened["id"], "data": {"taken": opened["name"]}}))
     elif name.startswith(".stream/"):
         stream, size = streams[int(name[8:])], int(body[1:])

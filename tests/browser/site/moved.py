@@ -14,12 +14,18 @@ PAGE = """<!doctype html>
 <main id="main"></main>
 """
 more = dict(urllib.parse.parse_qsl(os.environ["QUERY_STRING"])).get("policy", "")
-policy = f"Content-Security-Policy: default-src 'none'; script-src 'self'; connect-src 'self'{more}\n"
-sys.stdout.write(f"Content-Type: text/html; charset=utf-8\n{'' if more == 'none' else policy}\n{PAGE}")
+policy = (
+    f"Content-Security-Policy: default-src 'none'; script-src 'self'; connect-src 'self'{more}\n"
+)
+sys.stdout.write(
+    f"Content-Type: text/html; charset=utf-8\n{'' if more == 'none' else policy}\n{PAGE}"
+)
 sys.stdout.flush()
 os.close(1)
 
-with open(3, encoding="utf-8", newline="\n") as events, open(3, "w", encoding="utf-8", newline="\n", buffering=1, closefd=False) as page:
+with open(3, encoding="utf-8", newline="\n") as events, open(
+    3, "w", encoding="utf-8", newline="\n", buffering=1, closefd=False
+) as page:
     for line in events:
         head, _, body = line.rstrip("\n").partition(" ")
         name, _, call = head.partition("?")

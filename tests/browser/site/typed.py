@@ -9,24 +9,31 @@ import urllib.parse
 
 
 def form(value, heard):
-    return (f'<p>{"x" * (heard % 7)}</p>' * (heard % 3) + f'<label>Field <input name="field" value="{html.escape(value)}"></label>'
-            f'<output>{heard}</output><ul>{"".join(f"<li>{html.escape(c)}" for c in value[-3:])}</ul>')
+    return (
+        f'<p>{"x" * (heard % 7)}</p>' * (heard % 3)
+        + f'<label>Field <input name="field" value="{html.escape(value)}"></label>'
+        f'<output>{heard}</output><ul>{"".join(f"<li>{html.escape(c)}" for c in value[-3:])}</ul>'
+    )
 
 
 todo = dict(urllib.parse.parse_qsl(os.environ["QUERY_STRING"]))["do"]
-sys.stdout.write(f"""Content-Type: text/html; charset=utf-8
+sys.stdout.write(
+    f"""Content-Type: text/html; charset=utf-8
 
 <!doctype html><meta charset="utf-8"><title>typed</title><script src="/.httpsocket/client.js"></script>
 <script>
   document.addEventListener('input', (event) => document.serverConnection.send('typed', event.target.value));
 </script>
 <form>{form("", 0)}</form>
-""")
+"""
+)
 sys.stdout.flush()
 os.close(1)
 
 heard = 0
-with open(3, encoding="utf-8", newline="\n") as events, open(3, "w", encoding="utf-8", newline="\n", buffering=1, closefd=False) as page:
+with open(3, encoding="utf-8", newline="\n") as events, open(
+    3, "w", encoding="utf-8", newline="\n", buffering=1, closefd=False
+) as page:
     for line in events:
         name, _, body = line.rstrip("\n").partition(" ")
         if name != "typed":
@@ -34,7 +41,13 @@ with open(3, encoding="utf-8", newline="\n") as events, open(3, "w", encoding="u
         value = json.loads(body)
         heard += 1
         if todo in ("html", "shout"):
-            update = {"select": "form", "html": form(value if todo == "html" else value.upper(), heard)}
+            update = {
+                "select": "form",
+                "html": form(value if todo == "html" else value.upper(), heard),
+            }
         else:
-            update = [{"select": "[name=field]", "properties": {"value": value.upper()}, "was": value}, {"select": "output", "text": heard}]
+            update = [
+                {"select": "[name=field]", "properties": {"value": value.upper()}, "was": value},
+                {"select": "output", "text": heard},
+            ]
         page.write(f".dom {json.dumps(update)}\n")

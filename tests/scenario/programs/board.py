@@ -6,7 +6,9 @@ import signal
 import socket
 import sys
 
-sys.stdout.write("Content-Type: text/html; charset=utf-8\n\n<!doctype html>\n<html><head><title>board</title></head></html>\n")
+sys.stdout.write(
+    "Content-Type: text/html; charset=utf-8\n\n<!doctype html>\n<html><head><title>board</title></head></html>\n"
+)
 sys.stdout.flush()
 os.close(1)
 

@@ -7,7 +7,9 @@ import signal
 import sys
 
 body = sys.stdin.buffer.read()
-descriptors = sorted(int(fd) for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{fd}"))
+descriptors = sorted(
+    int(fd) for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{fd}")
+)
 answer = {
     "env": dict(os.environ),
     "arguments": sys.argv[1:],

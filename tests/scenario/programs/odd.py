@@ -12,7 +12,7 @@ PAGE = b"Content-Type: text/html\n\n<!doctype html><title>odd</title>\n"
 
 def out(data):
     while data:
-        data = data[os.write(1, data):]
+        data = data[os.write(1, data) :]
 
 
 def events():
@@ -144,7 +144,7 @@ def floods_events():
     os.close(1)
     page = socket.socket(fileno=3).makefile("wb")
     for i in range(100000):
-        page.write(b'n %d\n' % i)
+        page.write(b"n %d\n" % i)
     page.flush()
     page.close()
     until_end_of_file()
@@ -173,8 +173,10 @@ def wants_wings():
 
 
 def refuses():
-    out(b"Status: 401 Unauthorized\nWWW-Authenticate: Basic realm=\"x\"\nContent-Type: text/html\n"
-        b"Access-Control-Max-Age: 90\n\n<!doctype html><p>no")
+    out(
+        b'Status: 401 Unauthorized\nWWW-Authenticate: Basic realm="x"\nContent-Type: text/html\n'
+        b"Access-Control-Max-Age: 90\n\n<!doctype html><p>no"
+    )
     until_end_of_file()
 
 

@@ -46,7 +46,15 @@ class Channel:
 
 fd = Channel()
 if not os.environ.get("HTTPSOCKET_SHARED"):
-    fd.raw(b".shared" + (b" " + os.environ["QUERY_STRING"].encode().replace(b"%22", b'"') if "{" in os.environ.get("QUERY_STRING", "") else b"") + b"\n")
+    fd.raw(
+        b".shared"
+        + (
+            b" " + os.environ["QUERY_STRING"].encode().replace(b"%22", b'"')
+            if "{" in os.environ.get("QUERY_STRING", "")
+            else b""
+        )
+        + b"\n"
+    )
 joined = {}
 bodies = {}
 full = set()
@@ -56,7 +64,11 @@ def answer(session, request):
     status, _, wait = request["query"].partition("&")
     if request["page"]:
         if status.isdigit():
-            fd.send(session, ".answer", f"Status: {status}\nContent-Type: text/plain\n\nstatus {status}\n")
+            fd.send(
+                session,
+                ".answer",
+                f"Status: {status}\nContent-Type: text/plain\n\nstatus {status}\n",
+            )
         elif status == "env":
             fd.send(session, ".answer", "Content-Type: application/json\n\n" + json.dumps(request))
         elif status == "pid":
@@ -68,7 +80,11 @@ def answer(session, request):
             for _ in range(int(wait)):
                 fd.send_bytes(session, ".answer", b"z" * 65536)
         else:
-            fd.send_bytes(session, ".answer", f"Content-Type: text/html\nContent-Length: {len(PAGE)}\n\n".encode())
+            fd.send_bytes(
+                session,
+                ".answer",
+                f"Content-Type: text/html\nContent-Length: {len(PAGE)}\n\n".encode(),
+            )
             fd.send(session, ".answer", PAGE[:20])
             fd.send(session, ".answer", PAGE[20:])
             return
@@ -88,7 +104,11 @@ def on_line(session, name, data):
         if data is not None:
             bodies[session] += data
         else:
-            fd.send(session, ".answer", "Content-Type: text/plain\n\n" + bodies.pop(session).decode()[::-1])
+            fd.send(
+                session,
+                ".answer",
+                "Content-Type: text/plain\n\n" + bodies.pop(session).decode()[::-1],
+            )
             fd.send(session, ".answer")
     elif name == ".leave":
         joined.pop(session, None)
@@ -107,7 +127,16 @@ def on_line(session, name, data):
         for other in joined:
             fd.send(other, "said", data)
     elif name == "me":
-        fd.send(session, "you", {"session": session, "pid": os.getpid(), "pages": len(joined), "joined": joined[session]})
+        fd.send(
+            session,
+            "you",
+            {
+                "session": session,
+                "pid": os.getpid(),
+                "pages": len(joined),
+                "joined": joined[session],
+            },
+        )
     elif name == "message":
         fd.send(session, "message", data)
     elif name == "echo" and isinstance(data, bytes):
@@ -117,7 +146,7 @@ def on_line(session, name, data):
     elif name.startswith("add?"):
         fd.send(session, "=" + name[4:], sum(data))
     elif name == "raw" and isinstance(data, dict):
-        fd.raw(f"@{session} hello \"".encode() + b"x" * data["endless"])
+        fd.raw(f'@{session} hello "'.encode() + b"x" * data["endless"])
     elif name == "raw":
         fd.raw(data.replace("SESSION", session).encode())
     elif name == "flood":

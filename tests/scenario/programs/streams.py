@@ -44,7 +44,9 @@ def came(number, body):
 def ended(number):
     stream = streams[number]
     if stream["name"] in ("hash", "wait"):
-        say("hashed " + json.dumps({"sha256": stream["hash"].hexdigest(), "count": stream["count"]}))
+        say(
+            "hashed " + json.dumps({"sha256": stream["hash"].hexdigest(), "count": stream["count"]})
+        )
     if stream["name"] != "give":
         say('.end {"id":%d}' % number)
 

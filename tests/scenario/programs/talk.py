@@ -5,7 +5,9 @@ import os
 import socket
 import sys
 
-sys.stdout.write("Content-Type: text/html; charset=utf-8\n\n<!doctype html>\n<html><head><title>talk</title></head></html>\n")
+sys.stdout.write(
+    "Content-Type: text/html; charset=utf-8\n\n<!doctype html>\n<html><head><title>talk</title></head></html>\n"
+)
 sys.stdout.flush()
 os.close(1)
 

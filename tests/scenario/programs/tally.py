@@ -38,7 +38,9 @@ for raw in page:
         digest.update(data)
         count += 1
     elif name == "report":
-        say(f"={call} {json.dumps({'count': count, 'sha256': digest.hexdigest(), 'pid': os.getpid()})}")
+        say(
+            f"={call} {json.dumps({'count': count, 'sha256': digest.hexdigest(), 'pid': os.getpid()})}"
+        )
     elif name == "parts":
         for i in range(json.loads(data)):
             say(f"+{call} {i}")
@@ -58,7 +60,9 @@ for raw in page:
         say(f"{json.loads(data)}?1 [1,2]")
     elif name.startswith(("=", "+", "!")):
         say(f"answered {json.dumps([name, data.decode()])}")
-    elif name == "wait":  # for its writer to go: then the page is away, and stays so until we have written
+    elif (
+        name == "wait"
+    ):  # for its writer to go: then the page is away, and stays so until we have written
         open(json.loads(data), "rb").read()
         say('last "words"')
         sys.exit(3)

@@ -1,15 +1,22 @@
 #!/usr/bin/env node
 // The conversation of sdk.test.mjs, by the Node helper.
-const { page, Failure, Html, html, scriptJson } = await import(`${process.env.HTTPSOCKET_SDK}/node/httpsocket.mjs`);
+const { page, Failure, Html, html, scriptJson } = await import(
+  `${process.env.HTTPSOCKET_SDK}/node/httpsocket.mjs`
+);
 
 const { request } = page;
-if (request.query.get('refuse')) page.refuse(401, { message: 'not you', realm: 'the test', retry: 7, path: '/' });
+if (request.query.get('refuse'))
+  page.refuse(401, { message: 'not you', realm: 'the test', retry: 7, path: '/' });
 
 const received = [];
 page
   .on('echo', (data) => page.send('echo', data))
   .on('put', (number) => void received.push(number))
-  .handle('report', () => ({ count: received.length, in_order: received.every((n, i) => n === i), pid: process.pid }))
+  .handle('report', () => ({
+    count: received.length,
+    in_order: received.every((n, i) => n === i),
+    pid: process.pid,
+  }))
   .on('flood', async (count) => {
     for (let i = 0; i < count; i++) await page.send('n', i);
   })
@@ -29,9 +36,14 @@ page
   })
   .on('ask', async ({ name, data, timeout }) => {
     try {
-      await page.send('asked', { answer: await page.call(name, data, { timeout: timeout * 1000 }) });
+      await page.send('asked', {
+        answer: await page.call(name, data, { timeout: timeout * 1000 }),
+      });
     } catch (error) {
-      await page.send('asked', error.code === 'remote' ? { failure: error.message } : { [error.code]: true });
+      await page.send(
+        'asked',
+        error.code === 'remote' ? { failure: error.message } : { [error.code]: true },
+      );
     }
   })
   .on('collect', async (name) => {
@@ -41,14 +53,27 @@ page
   })
   .on('print', (text) => console.log(text))
   .on('watch', async () => {
-    page.listen('click', '#test', { as: 'test_click', prevent: true }, (event) => page.send('clicked', event)).stop();
+    page
+      .listen('click', '#test', { as: 'test_click', prevent: true }, (event) =>
+        page.send('clicked', event),
+      )
+      .stop();
     await page.dom({ select: '#n', text: '<5>' });
     await page.dom({ select: '#a', remove: true }, { select: '#b', focus: true });
   })
   .problem(({ command }) => page.send('told', ['problem', command]))
   .on('join', (topic) => {
-    const board = page.subscribe(topic, { history: 2, presence: { name: 'py' } }, ({ event, data }) => page.send('heard', [event, data]));
-    board.presence(({ here, joined }) => page.send('here', (here ?? joined ?? []).map((one) => one.data)));
+    const board = page.subscribe(
+      topic,
+      { history: 2, presence: { name: 'py' } },
+      ({ event, data }) => page.send('heard', [event, data]),
+    );
+    board.presence(({ here, joined }) =>
+      page.send(
+        'here',
+        (here ?? joined ?? []).map((one) => one.data),
+      ),
+    );
     return board.publish('stroke', { x: 1 });
   })
   .on('part', (topic) => page.unsubscribe(topic))
@@ -60,6 +85,13 @@ page
   .attached(({ resumed }) => page.send('told', ['attach', resumed]))
   .ended(() => console.error('ended'));
 
-const told = { method: request.method, name: request.query.get('name'), agent: request.headers['x-test'] ?? null, field: request.form.get('field') };
-page.show(html`<!doctype html><title>${'<talk> & "more"'}</title><script>const told = ${new Html(scriptJson(told))}</script>`);
+const told = {
+  method: request.method,
+  name: request.query.get('name'),
+  agent: request.headers['x-test'] ?? null,
+  field: request.form.get('field'),
+};
+page.show(
+  html`<!doctype html><title>${'<talk> & "more"'}</title><script>const told = ${new Html(scriptJson(told))}</script>`,
+);
 await page.run();

@@ -24,7 +24,11 @@ def put(number):
 
 @page.handle("report")
 def report(_):
-    return {"count": len(received), "in_order": received == list(range(len(received))), "pid": os.getpid()}
+    return {
+        "count": len(received),
+        "in_order": received == list(range(len(received))),
+        "pid": os.getpid(),
+    }
 
 
 @page.on("flood")
@@ -66,7 +70,9 @@ def throw(_):
 @page.on("ask")
 def ask(what):
     try:
-        page.send("asked", {"answer": page.call(what["name"], what["data"], timeout=what["timeout"])})
+        page.send(
+            "asked", {"answer": page.call(what["name"], what["data"], timeout=what["timeout"])}
+        )
     except CallError as error:
         page.send("asked", {"failure": str(error)})
     except TimeoutError:
@@ -146,6 +152,11 @@ def ended():
 
 
 title = escape('<talk> & "more"')
-told = {"method": request.method, "name": request.query.get("name"), "agent": request.headers.get("x-test"), "field": request.form.get("field")}
+told = {
+    "method": request.method,
+    "name": request.query.get("name"),
+    "agent": request.headers.get("x-test"),
+    "field": request.form.get("field"),
+}
 page.show(f"<!doctype html><title>{title}</title><script>const told = {script_json(told)}</script>")
 page.run()

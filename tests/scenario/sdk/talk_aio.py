@@ -26,7 +26,11 @@ async def put(number):
 
 @page.handle("report")
 async def report(_):
-    return {"count": len(received), "in_order": received == list(range(len(received))), "pid": os.getpid()}
+    return {
+        "count": len(received),
+        "in_order": received == list(range(len(received))),
+        "pid": os.getpid(),
+    }
 
 
 @page.on("flood")
@@ -69,7 +73,10 @@ async def throw(_):
 @page.on("ask")
 async def ask(what):
     try:
-        await page.send("asked", {"answer": await page.call(what["name"], what["data"], timeout=what["timeout"])})
+        await page.send(
+            "asked",
+            {"answer": await page.call(what["name"], what["data"], timeout=what["timeout"])},
+        )
     except CallError as error:
         await page.send("asked", {"failure": str(error)})
     except TimeoutError:
@@ -114,7 +121,9 @@ async def join(topic):
 
     @board.presence
     async def who(change):
-        await page.send("here", [one["data"] for one in change.get("here", change.get("joined", []))])
+        await page.send(
+            "here", [one["data"] for one in change.get("here", change.get("joined", []))]
+        )
 
     await board.publish("stroke", {"x": 1})
 
@@ -149,6 +158,11 @@ def ended():
 
 
 title = escape('<talk> & "more"')
-told = {"method": request.method, "name": request.query.get("name"), "agent": request.headers.get("x-test"), "field": request.form.get("field")}
+told = {
+    "method": request.method,
+    "name": request.query.get("name"),
+    "agent": request.headers.get("x-test"),
+    "field": request.form.get("field"),
+}
 page.show(f"<!doctype html><title>{title}</title><script>const told = {script_json(told)}</script>")
 asyncio.run(page.run())

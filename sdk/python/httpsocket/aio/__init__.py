@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Page programs for asyncio.
 
     import asyncio
@@ -24,6 +25,17 @@ from .page import Page
 from .pages import Pages, SharedPage
 from .talk import Stream
 
-__all__ = ["CallError", "Ended", "Event", "Failure", "Page", "Pages", "SharedPage", "Stream", "StreamReset", "page"]
+__all__ = [
+    "CallError",
+    "Ended",
+    "Event",
+    "Failure",
+    "Page",
+    "Pages",
+    "SharedPage",
+    "Stream",
+    "StreamReset",
+    "page",
+]
 
 page = Page()

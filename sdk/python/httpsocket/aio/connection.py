@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Descriptor 3 under asyncio: lines in, lines out, and who waits when one side is slower."""
 from __future__ import annotations
 
@@ -34,10 +35,16 @@ class Connection:
         if self._writer:
             return
         if self._fd < 0:
-            sys.exit("httpsocket: there is no page to talk with: this program is to be started by httpsocketd")
+            sys.exit(
+                "httpsocket: there is no page to talk with: this program is to be started by httpsocketd"
+            )
         self._draining, self._room = asyncio.Lock(), asyncio.Event()
-        reader, self._writer = await asyncio.open_unix_connection(sock=socket.socket(fileno=self._fd))
-        self._writer.transport.set_write_buffer_limits(0)  # who waits, waits until the server has it
+        reader, self._writer = await asyncio.open_unix_connection(
+            sock=socket.socket(fileno=self._fd)
+        )
+        self._writer.transport.set_write_buffer_limits(
+            0
+        )  # who waits, waits until the server has it
         for early in self._early:
             self._writer.write(early)
         self._early.clear()

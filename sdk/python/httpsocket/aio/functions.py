@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How the functions of a program are called under asyncio."""
 from __future__ import annotations
 
@@ -49,7 +50,9 @@ class Functions(Handlers):
             self.spawn(self._serve(talk, message, *lead)).add_done_callback(self._note_served)
         elif message.name == ".stream":
             self._begin_stream(talk, message.data, *lead)
-        elif function := (self._hooks if message.kind == "system" else self._events).get(message.name):
+        elif function := (self._hooks if message.kind == "system" else self._events).get(
+            message.name
+        ):
             await reported(awaited(function, *lead, message.data))
         elif message.kind == "event":
             self._complain_unheard("event", message.name)

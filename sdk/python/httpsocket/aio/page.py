@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The page of a program of its own, for asyncio."""
 from __future__ import annotations
 
@@ -19,7 +20,12 @@ class Page(Shown, Functions, Talk):
     def __init__(self, fd: int | None = None, environment: Mapping[str, str] = os.environ) -> None:
         Shown.__init__(self, environment)
         Functions.__init__(self)
-        Talk.__init__(self, Connection(int(environment.get("HTTPSOCKET_FD", "-1")) if fd is None else fd, self._sort))
+        Talk.__init__(
+            self,
+            Connection(
+                int(environment.get("HTTPSOCKET_FD", "-1")) if fd is None else fd, self._sort
+            ),
+        )
         self._inbox = Inbox(self._connection)
 
     async def run(self) -> None:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One process for many pages: a shared program (docs/page-programs.md). Its functions get the page before everything else.
 
     import asyncio
@@ -40,19 +41,31 @@ class Refused(Exception):
 class SharedPage(Shown, Talk):
     """One page of many. Any attribute may be set on it: it is where a program keeps what belongs to this page."""
 
-    def __init__(self, connection: Connection, joined: dict[str, Any], body: bytes, id: str) -> None:
+    def __init__(
+        self, connection: Connection, joined: dict[str, Any], body: bytes, id: str
+    ) -> None:
         Talk.__init__(self, connection, f"@{id} ")
         self.id = id
         self.request = Request(_environment(joined), body)
         self.direct = not joined["page"]
         self.session = id if joined["session"] else ""
-        self._answer = Answer(self.direct, lambda data: self._post(".answer", data), lambda: self._post(".answer"))
+        self._answer = Answer(
+            self.direct, lambda data: self._post(".answer", data), lambda: self._post(".answer")
+        )
         self._inbox = Inbox(connection)
         self._own = Functions()  # begun by listen() and subscribe() of this page: they get no page
         self._ready = asyncio.Event()
         self._ready.set()
 
-    def refuse(self, status: int = 401, message: str = "", *, realm: str = "", retry: float | None = None, path: str = "") -> NoReturn:
+    def refuse(
+        self,
+        status: int = 401,
+        message: str = "",
+        *,
+        realm: str = "",
+        retry: float | None = None,
+        path: str = "",
+    ) -> NoReturn:
         """Answers with this status instead of a page; the function that makes it is left."""
         self._answer.refuse(status, message, realm, retry, path)
         raise Refused
@@ -72,7 +85,9 @@ class Pages(Functions):
 
     def __init__(self, fd: int | None = None, environment: Mapping[str, str] = os.environ) -> None:
         super().__init__()
-        self._connection = Connection(int(environment.get("HTTPSOCKET_FD", "-1")) if fd is None else fd, self._sort)
+        self._connection = Connection(
+            int(environment.get("HTTPSOCKET_FD", "-1")) if fd is None else fd, self._sort
+        )
         self._here: dict[str, SharedPage] = {}
         self._joining: dict[str, tuple[dict[str, Any], bytearray]] = {}  # whose body is coming
         self._ended = asyncio.Event()
@@ -195,10 +210,27 @@ class Pages(Functions):
 
 def _environment(joined: dict[str, Any]) -> dict[str, str]:
     """The request as CGI/1.1 would have told it."""
-    names = {"method": "REQUEST_METHOD", "uri": "REQUEST_URI", "script": "SCRIPT_NAME", "pathInfo": "PATH_INFO", "query": "QUERY_STRING",
-             "address": "REMOTE_ADDR", "scheme": "REQUEST_SCHEME", "type": "CONTENT_TYPE"}
-    environment = {names[key]: value for key, value in joined.items() if key in names and isinstance(value, str)}
-    environment.update({f"HTTP_{name.upper().replace('-', '_')}": value for name, value in joined["headers"].items()})
+    names = {
+        "method": "REQUEST_METHOD",
+        "uri": "REQUEST_URI",
+        "script": "SCRIPT_NAME",
+        "pathInfo": "PATH_INFO",
+        "query": "QUERY_STRING",
+        "address": "REMOTE_ADDR",
+        "scheme": "REQUEST_SCHEME",
+        "type": "CONTENT_TYPE",
+    }
+    environment = {
+        names[key]: value
+        for key, value in joined.items()
+        if key in names and isinstance(value, str)
+    }
+    environment.update(
+        {
+            f"HTTP_{name.upper().replace('-', '_')}": value
+            for name, value in joined["headers"].items()
+        }
+    )
     if joined["scheme"] == "https":
         environment["HTTPS"] = "on"
     return environment

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a page of a program of its own and one of a shared program have in common: it is sent to, and called."""
 from __future__ import annotations
 
@@ -48,7 +49,9 @@ class Talk(Commands):
         self._waiting: dict[int, asyncio.Queue[Message | None]] = {}
         self._open_streams: dict[int, Stream] = {}
 
-    async def call(self, name: str, data: Any = NOTHING, timeout: float | None = CALL_SECONDS) -> Any:
+    async def call(
+        self, name: str, data: Any = NOTHING, timeout: float | None = CALL_SECONDS
+    ) -> Any:
         """The page's answer. CallError: it failed; TimeoutError; Ended."""
         messages = self._ask(name, data, timeout)
         try:
@@ -56,7 +59,9 @@ class Talk(Commands):
         finally:
             await messages.aclose()
 
-    async def stream(self, name: str, data: Any = NOTHING, timeout: float | None = CALL_SECONDS) -> AsyncIterator[Any]:
+    async def stream(
+        self, name: str, data: Any = NOTHING, timeout: float | None = CALL_SECONDS
+    ) -> AsyncIterator[Any]:
         """The page's several answers; `timeout` counts from one to the next. Leaving the loop gives the call up."""
         async for message in self._ask(name, data, timeout):
             if message.kind == "failure":
