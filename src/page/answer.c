@@ -18,6 +18,7 @@
 #include "page/member.h"
 #include "page/splice.h"
 #include "proto/cgi_head.h"
+#include "proto/close_code.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,11 +66,6 @@ static void drop_rest(struct page *p)
     page_body_stop(p);
 }
 
-static unsigned code_of(int status)
-{
-    return status == 503 ? 1013 : (unsigned)(4000 + status);
-}
-
 static struct slice token_of(int status)
 {
     return status == 504   ? SLICE_LITERAL("program-timeout")
@@ -85,7 +81,7 @@ void page_answer_fail(struct page *p, int status, const char *why)
               log_int("status", status), log_text("why", why));
     struct exchange *x = p->x;
     if (x && p->kind != PAGE_ORDINARY && p->kind != PAGE_HEAD) {
-        page_direct_refuse(p, code_of(status), token_of(status), 0);
+        page_direct_refuse(p, close_code_of_status(status), token_of(status), 0);
     } else if (x) {
         p->x = NULL;
         if (p->dev)
@@ -94,7 +90,7 @@ void page_answer_fail(struct page *p, int status, const char *why)
             exchange_answer(x, status, slice_of(why), NULL, 0);
     }
     drop_rest(p);
-    page_end_session(p, code_of(status), token_of(status));
+    page_end_session(p, close_code_of_status(status), token_of(status));
     page_let_go(p);
 }
 
@@ -236,7 +232,7 @@ static void begin_body(struct page *p, const struct cgi_head *head)
     respond(p, head, page);
     if (page)
         return;
-    page_end_session(p, 1000, SLICE_LITERAL("no-page"));
+    page_end_session(p, CLOSE_NORMAL, SLICE_LITERAL("no-page"));
     page_let_go(p);
 }
 
@@ -402,7 +398,7 @@ static void on_abort(struct exchange *x)
     else if (p->kind == PAGE_ORDINARY && p->session && !p->session_done && p->answer->body)
         timer_start(p->host->loop, &p->leave_timer, p->host->session_config->goodbye_timeout_ms);
     else {
-        page_end_session(p, 1000, SLICE_LITERAL("page-left"));
+        page_end_session(p, CLOSE_NORMAL, SLICE_LITERAL("page-left"));
         page_let_go(p);
     }
     drop_rest(p);

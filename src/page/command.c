@@ -12,6 +12,7 @@
 #include "page/member.h"
 #include "page/streams.h"
 #include "page/topics.h"
+#include "proto/close_code.h"
 
 #include <jansson.h>
 
@@ -41,7 +42,7 @@ void page_command_refuse(struct page *p, const struct message *m, const char *wh
 static void close_session(struct page *p, const struct message *m)
 {
     if (m->body.len == 0) {
-        page_end_session(p, 1000, SLICE_LITERAL("program-exit"));
+        page_end_session(p, CLOSE_NORMAL, SLICE_LITERAL("program-exit"));
         page_let_go(p);
         return;
     }
@@ -51,7 +52,7 @@ static void close_session(struct page *p, const struct message *m)
         struct slice text = reason
                                 ? slice_make(json_string_value(reason), json_string_length(reason))
                                 : SLICE_LITERAL("program-exit");
-        page_end_session(p, 1000, utf8_first(text, REASON_MAX));
+        page_end_session(p, CLOSE_NORMAL, utf8_first(text, REASON_MAX));
         page_let_go(p);
     } else {
         refuse(p, "program.protocol_error", "expected .close {\"reason\":\"...\"}", m->name);

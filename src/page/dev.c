@@ -12,6 +12,7 @@
 #include "page/dev_files.h"
 #include "page/json_text.h"
 #include "page/member.h"
+#include "proto/close_code.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,7 +127,7 @@ void page_dev_protocol_error(struct page *p, const char *why, struct slice line)
 void page_dev_ended(struct page *p, unsigned code, struct slice reason)
 {
     struct page_dev *dev = p->dev;
-    if (!dev || code != 4500)
+    if (!dev || code != CLOSE_PROGRAM_FAILED)
         return;
     snprintf(dev->failed, sizeof dev->failed, "%.*s", SLICE_ARG(reason));
     page_dev_tell(p);
@@ -134,7 +135,7 @@ void page_dev_ended(struct page *p, unsigned code, struct slice reason)
 
 static void end_stale(struct page *p)
 {
-    page_end_session(p, 1000, SLICE_LITERAL("file-changed"));
+    page_end_session(p, CLOSE_NORMAL, SLICE_LITERAL("file-changed"));
     page_let_go(p);
 }
 

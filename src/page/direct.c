@@ -17,6 +17,7 @@
 #include "page/streams.h"
 #include "page/wire.h"
 #include "proto/cgi_head.h"
+#include "proto/close_code.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -72,7 +73,7 @@ void page_direct_answer(struct page *p, const struct cgi_head *head)
         return;
     }
     if (p->kind == PAGE_DIRECT && p->session_done) {
-        page_direct_refuse(p, 4504, SLICE_LITERAL("program-timeout"), 0);
+        page_direct_refuse(p, CLOSE_GATEWAY_TIMEOUT, SLICE_LITERAL("program-timeout"), 0);
         return;
     }
     page_direct_accept(p);
@@ -102,9 +103,9 @@ static void turn_away(const struct knock *k, unsigned code, struct slice token, 
 static void turn_away_busy(const struct knock *k)
 {
     if (k->host->draining)
-        turn_away(k, 1012, SLICE_LITERAL("draining"), page_retry_s(k->host));
+        turn_away(k, CLOSE_SERVICE_RESTART, SLICE_LITERAL("draining"), page_retry_s(k->host));
     else
-        turn_away(k, 1013, SLICE_LITERAL("overload"), page_retry_s(k->host));
+        turn_away(k, CLOSE_TRY_AGAIN_LATER, SLICE_LITERAL("overload"), page_retry_s(k->host));
 }
 
 static void attach(const struct knock *k, struct session *s)
@@ -113,9 +114,9 @@ static void attach(const struct knock *k, struct session *s)
     unsigned code = session_admits(s, k->x->path, k->origin, offer->key, offer->received);
     if (code) {
         turn_away(k, code,
-                  code == 4403   ? SLICE_LITERAL("origin-not-allowed")
-                  : code == 4409 ? SLICE_LITERAL("session-taken")
-                                 : SLICE_LITERAL("session-gone"),
+                  code == CLOSE_FORBIDDEN       ? SLICE_LITERAL("origin-not-allowed")
+                  : code == CLOSE_SESSION_TAKEN ? SLICE_LITERAL("session-taken")
+                                                : SLICE_LITERAL("session-gone"),
                   0);
         return;
     }
@@ -152,7 +153,7 @@ static void wait_instead(const struct knock *k, struct page *p)
     page_permit_end(&p->permit);
     page_hold_permit(p, k->permit);
     p->same_origin = k->same_origin;
-    page_refuse(k->host, old, 4000, SLICE_LITERAL("replaced"), 0, true);
+    page_refuse(k->host, old, CLOSE_REPLACED, SLICE_LITERAL("replaced"), 0, true);
 }
 
 static bool is_broken(int error)
@@ -172,9 +173,9 @@ static bool find_process(const struct knock *k, struct page_spec *spec)
     if (spec->process)
         return true;
     if (wait_s > 0)
-        turn_away(k, 1013, SLICE_LITERAL("overload"), wait_s);
+        turn_away(k, CLOSE_TRY_AGAIN_LATER, SLICE_LITERAL("overload"), wait_s);
     else if (is_broken(error))
-        turn_away(k, 4502, SLICE_LITERAL("program-answer"), 0);
+        turn_away(k, CLOSE_BAD_GATEWAY, SLICE_LITERAL("program-answer"), 0);
     else
         turn_away_busy(k);
     return false;
@@ -184,7 +185,7 @@ static void start_program(const struct knock *k)
 {
     uint32_t wait_s = page_rate_wait_s(k->host, k->x);
     if (wait_s) {
-        turn_away(k, 4429, SLICE_LITERAL("rate-limited"), wait_s);
+        turn_away(k, CLOSE_RATE_LIMITED, SLICE_LITERAL("rate-limited"), wait_s);
         return;
     }
     struct page_spec spec = {
@@ -209,9 +210,10 @@ static void start_program(const struct knock *k)
         list_append(&k->host->connecting, &p->connecting);
     int error = p->member ? page_member_join(p) : page_start(p);
     if (is_broken(error))
-        page_direct_refuse(p, 4502, SLICE_LITERAL("program-answer"), 0);
+        page_direct_refuse(p, CLOSE_BAD_GATEWAY, SLICE_LITERAL("program-answer"), 0);
     else if (error)
-        page_direct_refuse(p, 1013, SLICE_LITERAL("overload"), page_retry_s(k->host));
+        page_direct_refuse(p, CLOSE_TRY_AGAIN_LATER, SLICE_LITERAL("overload"),
+                           page_retry_s(k->host));
     if (error)
         page_set_state(p, PAGE_GONE);
     else if (p->stdio) /* it knows of no refusal */
@@ -244,7 +246,7 @@ static void connect_new(const struct knock *k)
     else if (!k->found)
         start_lobby(k);
     else if (!finds_program(k))
-        turn_away(k, 4404, SLICE_LITERAL("no-program"), 0);
+        turn_away(k, CLOSE_NO_PROGRAM, SLICE_LITERAL("no-program"), 0);
     else
         start_program(k);
 }
@@ -255,7 +257,7 @@ static void connect_session(const struct knock *k)
     if (s)
         attach(k, s);
     else
-        turn_away(k, 4410, SLICE_LITERAL("session-gone"), 0);
+        turn_away(k, CLOSE_SESSION_GONE, SLICE_LITERAL("session-gone"), 0);
 }
 
 void page_connect(struct page_host *host, struct exchange *x, const struct site_found *found,
@@ -275,13 +277,13 @@ void page_connect(struct page_host *host, struct exchange *x, const struct site_
     char why[REASON_MAX];
     if (!whole) {
         int len = snprintf(why, sizeof why, "wire-protocol: %s", k.offer.why);
-        turn_away(&k, 4400, slice_make(why, (size_t)len), 0);
+        turn_away(&k, CLOSE_WIRE_PROTOCOL, slice_make(why, (size_t)len), 0);
     } else if (k.offer.session.ptr) {
         connect_session(&k);
     } else if (k.offer.session_protocol) {
         connect_new(&k);
     } else if (!finds_program(&k)) {
-        turn_away(&k, 4404, SLICE_LITERAL("no-program"), 0);
+        turn_away(&k, CLOSE_NO_PROGRAM, SLICE_LITERAL("no-program"), 0);
     } else {
         start_program(&k);
     }

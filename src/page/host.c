@@ -9,6 +9,7 @@
 #include "page/streams.h"
 #include "page/topics.h"
 #include "page/wire.h"
+#include "proto/close_code.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -74,10 +75,10 @@ static void drain(struct page *p)
     if (p->state == PAGE_SPOOLING && p->x)
         drain_spooling(p);
     else if (waits)
-        page_direct_refuse(p, 1012, SLICE_LITERAL("draining"), retry_s);
-    page_end_session(p, 1012, slice_make(reason, (size_t)len));
+        page_direct_refuse(p, CLOSE_SERVICE_RESTART, SLICE_LITERAL("draining"), retry_s);
+    page_end_session(p, CLOSE_SERVICE_RESTART, slice_make(reason, (size_t)len));
     if (p->session && !session_attached(p->session)) /* nobody can come back to us */
-        session_abort(p->session, 1012, slice_make(reason, (size_t)len));
+        session_abort(p->session, CLOSE_SERVICE_RESTART, slice_make(reason, (size_t)len));
     page_let_go(p);
     page_settle(p);
 }
@@ -111,7 +112,7 @@ static void stop(struct page *p)
     p->plain = NULL;
     page_permit_end(&p->permit);
     if (p->session)
-        session_abort(p->session, 1012, SLICE_LITERAL("draining"));
+        session_abort(p->session, CLOSE_SERVICE_RESTART, SLICE_LITERAL("draining"));
     p->session_done = true;
     page_let_go(p);
     if (p->state == PAGE_SPOOLING)

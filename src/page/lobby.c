@@ -10,6 +10,7 @@
 #include "page/parts.h"
 
 #include "page/streams.h"
+#include "proto/close_code.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +33,7 @@ static void on_message(struct session *s, const struct message *m)
     struct lobby *lobby = session_owner(s);
     (void)m;
     lobby->host->session_counts.breaches++;
-    session_abort(s, 4400, SLICE_LITERAL("wire-protocol: there is no program here"));
+    session_abort(s, CLOSE_WIRE_PROTOCOL, SLICE_LITERAL("wire-protocol: there is no program here"));
 }
 
 static void on_attach(struct session *s, bool resumed)
@@ -52,7 +53,7 @@ static void on_writable(struct session *s)
 
 static void on_close(struct session *s, struct slice reason)
 {
-    session_end(s, 1000, reason);
+    session_end(s, CLOSE_NORMAL, reason);
 }
 
 static void on_over(struct session *s)
@@ -151,7 +152,8 @@ struct session *lobby_session(struct lobby *lobby)
 static void abort_all(struct page_host *host, struct slice reason)
 {
     for (struct list *node = host->lobbies.next; node != &host->lobbies; node = node->next)
-        session_abort(container_of(node, struct lobby, node)->session, 1012, reason);
+        session_abort(container_of(node, struct lobby, node)->session, CLOSE_SERVICE_RESTART,
+                      reason);
 }
 
 void lobbies_drain(struct page_host *host)

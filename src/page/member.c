@@ -18,6 +18,7 @@
 #include "page/member.h"
 #include "page/streams.h"
 #include "page/wire.h"
+#include "proto/close_code.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -112,7 +113,7 @@ static void undo(struct page *p)
     p->member->process = NULL;
     page_shared_remove(process, p->member);
     page_answer_free(p);
-    page_abort_session(p, 4500, SLICE_LITERAL("program-failed"));
+    page_abort_session(p, CLOSE_PROGRAM_FAILED, SLICE_LITERAL("program-failed"));
 }
 
 int page_member_join(struct page *p)
@@ -241,7 +242,7 @@ void page_member_overflow(struct page_member *m)
              log_text("why", "the program went on writing to a page that was .full"));
     if (p->x && p->answer)
         page_answer_fail(p, 502, "the program's answer came faster than it was taken");
-    page_abort_session(p, 4500, SLICE_LITERAL(OVERFLOW));
+    page_abort_session(p, CLOSE_PROGRAM_FAILED, SLICE_LITERAL(OVERFLOW));
     page_let_go(p);
     page_settle(p);
 }

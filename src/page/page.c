@@ -10,6 +10,7 @@
 #include "page/member.h"
 #include "page/streams.h"
 #include "page/topics.h"
+#include "proto/close_code.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -62,7 +63,7 @@ static void on_leave(struct timer *timer)
 {
     struct page *p = container_of(timer, struct page, leave_timer);
     if (!p->attached) {
-        page_end_session(p, 1000, SLICE_LITERAL("page-left"));
+        page_end_session(p, CLOSE_NORMAL, SLICE_LITERAL("page-left"));
         page_let_go(p);
     }
     page_settle(p);
@@ -164,9 +165,9 @@ bool page_answered(const struct page *p)
  * we drain, nobody can come. */
 static bool end_matters(const struct page *p, unsigned code)
 {
-    if (code == 1012)
+    if (code == CLOSE_SERVICE_RESTART)
         return session_attached(p->session);
-    return code != 1000 || p->attached || p->spoke;
+    return code != CLOSE_NORMAL || p->attached || p->spoke;
 }
 
 void page_end_session(struct page *p, unsigned code, struct slice reason)
@@ -200,7 +201,7 @@ void page_abort_session(struct page *p, unsigned code, struct slice reason)
 
 void page_fail(struct page *p, struct slice reason)
 {
-    page_end_session(p, 4500, reason);
+    page_end_session(p, CLOSE_PROGRAM_FAILED, reason);
     page_let_go(p);
 }
 
@@ -218,7 +219,8 @@ struct slice page_exit_reason(const struct page *p, char text[64])
 static void conclude(struct page *p)
 {
     char text[64];
-    page_end_session(p, p->status == 0 ? 1000 : 4500, page_exit_reason(p, text));
+    page_end_session(p, p->status == 0 ? CLOSE_NORMAL : CLOSE_PROGRAM_FAILED,
+                     page_exit_reason(p, text));
 }
 
 static bool held(const struct page *p)

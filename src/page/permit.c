@@ -3,6 +3,7 @@
 #include "page/parts.h"
 
 #include "page/answer.h"
+#include "proto/close_code.h"
 
 #include <stdio.h>
 
@@ -32,15 +33,15 @@ void page_permit_revoke(struct page_permit *permit, struct slice token, uint32_t
     struct page *p = permit->page;
     if (permit->wire) {
         if (permit->wire->session)
-            session_abort(permit->wire->session, 4403, reason);
+            session_abort(permit->wire->session, CLOSE_FORBIDDEN, reason);
         return;
     }
     if (!p)
         return;
     if (p->x) {
-        page_direct_refuse(p, 4403, token, retry_s);
+        page_direct_refuse(p, CLOSE_FORBIDDEN, token, retry_s);
     } else {
-        page_end_session(p, 4403, reason);
+        page_end_session(p, CLOSE_FORBIDDEN, reason);
         page_let_go(p);
     }
     page_settle(p);

@@ -12,6 +12,7 @@
 #include "page/events.h"
 #include "page/topics.h"
 #include "page/wire.h"
+#include "proto/close_code.h"
 
 #include <stdlib.h>
 
@@ -25,7 +26,7 @@ static void pass_text(struct page *p, struct slice text)
 {
     char *json = malloc(6 * text.len + 2);
     if (!json) {
-        page_end_session(p, 1011, SLICE_LITERAL("out of memory"));
+        page_end_session(p, CLOSE_INTERNAL_ERROR, SLICE_LITERAL("out of memory"));
         return;
     }
     struct message m = incoming;
@@ -67,7 +68,8 @@ static void on_end(struct ws_peer *peer, unsigned code, struct slice reason)
     p->plain = NULL;
     page_permit_end(&p->permit);
     if (!p->session_done)
-        page_events_detach(p, code == 1006 ? SLICE_LITERAL("lost") : SLICE_LITERAL("closed"));
+        page_events_detach(p, code == CLOSE_ABNORMAL ? SLICE_LITERAL("lost")
+                                                     : SLICE_LITERAL("closed"));
     p->session_done = true;
     page_let_go(p);
     page_events_resume(p);

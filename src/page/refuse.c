@@ -13,18 +13,12 @@
 #include "page/offer.h"
 #include "page/wire.h"
 #include "proto/cgi_head.h"
+#include "proto/close_code.h"
 
 #include <stdio.h>
 
 #define REASON_MAX  123
 #define HEADERS_MAX (HTTP_HEADERS_MAX + REFUSAL_HEADERS_MAX + 4)
-
-static int status_of(unsigned code)
-{
-    if (code == 1012 || code == 1013)
-        return 503;
-    return code >= 4300 && code < 4600 ? (int)code - 4000 : 409;
-}
 
 /* ---- by status ---- */
 
@@ -114,7 +108,7 @@ static void refuse_by_status(struct exchange *x, const struct page_refusal *refu
         int len = snprintf(retry, sizeof retry, "%u", refusal->retry_s);
         add(&list, SLICE_LITERAL("Retry-After"), slice_make(retry, (size_t)len));
     }
-    respond(x, status_of(refusal->code), &list, refusal->token);
+    respond(x, close_code_status(refusal->code), &list, refusal->token);
 }
 
 /* ---- by code ---- */
@@ -178,7 +172,7 @@ static uint32_t retry_of(const struct cgi_head *head)
 struct page_refusal page_refusal_of(const struct cgi_head *head)
 {
     struct page_refusal refusal = {
-        .code = (unsigned)(4000 + head->status),
+        .code = close_code_of_status(head->status),
         .token = SLICE_LITERAL("program-refused"),
         .retry_s = head->status == 401 ? ban_of(head) : retry_of(head),
         .head = head,
@@ -187,10 +181,8 @@ struct page_refusal page_refusal_of(const struct cgi_head *head)
         refusal.token = SLICE_LITERAL("script-denied");
     if (head->status == 429)
         refusal.token = SLICE_LITERAL("rate-limited");
-    if (head->status == 503) {
-        refusal.code = 1013;
+    if (head->status == 503)
         refusal.token = SLICE_LITERAL("overload");
-    }
     return refusal;
 }
 

@@ -9,6 +9,7 @@
 #include "page/answer.h"
 #include "page/events.h"
 #include "page/member.h"
+#include "proto/close_code.h"
 
 #include <jansson.h>
 
@@ -42,7 +43,7 @@ static struct exchange *part_with_request(struct page *p)
     page_body_stop(p);
     if (p->session) {
         session_own(p->session, &nobodys_ops, NULL);
-        session_abort(p->session, 1000, SLICE_LITERAL("shared"));
+        session_abort(p->session, CLOSE_NORMAL, SLICE_LITERAL("shared"));
     }
     p->session = NULL;
     p->mark[0] = '\0';

@@ -9,6 +9,7 @@
 #include "page/environment.h"
 #include "page/events.h"
 #include "page/wire.h"
+#include "proto/close_code.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -242,7 +243,7 @@ static void undo(struct page *p)
     page_pipe_close(&p->in);
     if (p->session && !p->session_done) {
         p->session_done = true;
-        session_abort(p->session, 4500, SLICE_LITERAL("program-failed"));
+        session_abort(p->session, CLOSE_PROGRAM_FAILED, SLICE_LITERAL("program-failed"));
     }
 }
 

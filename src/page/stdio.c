@@ -13,6 +13,7 @@
 #include "base/utf8.h"
 #include "net/pty.h"
 #include "page/events.h"
+#include "proto/close_code.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -65,7 +66,7 @@ static bool deliver_text(struct page *p, struct slice line)
     struct message m = outgoing;
     char *json = malloc(6 * line.len + 2);
     if (!json) {
-        page_end_session(p, 1013, SLICE_LITERAL("overload"));
+        page_end_session(p, CLOSE_TRY_AGAIN_LATER, SLICE_LITERAL("overload"));
         return true;
     }
     m.body = slice_make(json, json_quote(line, json));
@@ -156,7 +157,7 @@ static void refuse(struct page *p, const struct message *m)
     log_warn("program.stdio_event", log_quoted("program", p->file), log_int("pid", p->process.pid),
              log_text("session", p->mark), log_quoted("line", m->head),
              log_text("why", "a stdio program takes only events `message`"));
-    page_end_session(p, 4400,
+    page_end_session(p, CLOSE_WIRE_PROTOCOL,
                      SLICE_LITERAL("wire-protocol: this program takes only events `message`"));
     page_let_go(p);
 }

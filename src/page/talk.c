@@ -8,6 +8,7 @@
 #include "page/streams.h"
 #include "page/topics.h"
 #include "page/wire.h"
+#include "proto/close_code.h"
 
 /* A page may say any number of them; the log has the first of each page. */
 enum {
@@ -68,7 +69,7 @@ static void on_writable(struct session *s)
 static void on_close(struct session *s, struct slice reason)
 {
     struct page *p = session_owner(s);
-    page_end_session(p, 1000, reason);
+    page_end_session(p, CLOSE_NORMAL, reason);
     page_let_go(p);
     page_settle(p);
 }

@@ -11,6 +11,7 @@
 #include "page/delay.h"
 #include "page/offer.h"
 #include "page/wire.h"
+#include "proto/close_code.h"
 #include "proto/ws_handshake.h"
 
 #include <stdlib.h>
@@ -132,10 +133,11 @@ static void on_end(struct ws_peer *peer, unsigned code, struct slice reason)
     struct page_wire *wire = ws_peer_owner(peer);
     (void)reason; /* a peer's own words are no token */
     /* Firefox closes a page's sockets with 1001 (RFC 6455, 7.4.1) before the page can say it. */
-    if (wire->wire.session && code == 1001)
+    if (wire->wire.session && code == CLOSE_GOING_AWAY)
         session_receive(&wire->wire, false, (struct bytes){(char[]){".bye"}, 4});
     if (wire->wire.session)
-        session_detach(&wire->wire, code == 1006 ? SLICE_LITERAL("lost") : SLICE_LITERAL("closed"));
+        session_detach(&wire->wire,
+                       code == CLOSE_ABNORMAL ? SLICE_LITERAL("lost") : SLICE_LITERAL("closed"));
     release(wire);
 }
 
