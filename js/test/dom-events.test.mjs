@@ -2,6 +2,7 @@
 /** The parts of the listening that need no document; tests/browser has the rest. */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import { File } from 'node:buffer';
 import { grouped } from '../src/controls.mjs';
 import { Dom, DomProblem } from '../src/dom.mjs';
 import { Fifo } from '../src/fifo.mjs';

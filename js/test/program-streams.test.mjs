@@ -2,6 +2,7 @@
 /** Byte streams to the program, and files on their way to it, over a server of fakes. */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import { File } from 'node:buffer';
 import { ServerConnection } from '../src/connection.mjs';
 import { Uploads } from '../src/upload.mjs';
 import { FakeStreams } from './fake-streams.mjs';
