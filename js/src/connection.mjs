@@ -1,32 +1,39 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /** `ServerConnection`: the connection of this page, or of this script, to a program. */
-import { Access } from './access.mjs';
-import { Calls } from './calls.mjs';
-import { Channels } from './channels.mjs';
-import { systemClock } from './clock.mjs';
+import { Access } from './access/access.mjs';
+import { Calls } from './session/calls.mjs';
+import { Channels } from './streams/channels.mjs';
+import { systemClock } from './base/clock.mjs';
 import { hearDeveloper } from './dev.mjs';
-import { Dom } from './dom.mjs';
-import { ServerConnectionError } from './errors.mjs';
-import { Handlers } from './handlers.mjs';
-import { followLife, ownScope } from './life.mjs';
-import { Link } from './link.mjs';
-import { Listening } from './listening.mjs';
-import { checkedOptions, domShut, isForeign, makeKey, originOf, webSocketUrl } from './options.mjs';
-import { ownNotes } from './notes.mjs';
-import { Outbox } from './outbox.mjs';
-import { ProgramStream } from './program-stream.mjs';
-import { HandlerTarget, ServerEvent } from './target.mjs';
-import { updatePage } from './updates.mjs';
-import { upload } from './upload.mjs';
-import { formatEvent, formatProblem } from './wire.mjs';
+import { Dom } from './dom/commands.mjs';
+import { ServerConnectionError } from './base/errors.mjs';
+import { Handlers } from './session/handlers.mjs';
+import { followLife, ownScope } from './session/page-lifecycle.mjs';
+import { Link } from './session/link.mjs';
+import { Listening } from './events/listeners.mjs';
+import {
+  checkedOptions,
+  domShut,
+  isForeign,
+  makeKey,
+  originOf,
+  webSocketUrl,
+} from './connection-options.mjs';
+import { ownNotes } from './access/expiring-store.mjs';
+import { Outbox } from './session/outbox.mjs';
+import { ProgramStream } from './streams/program-stream.mjs';
+import { HandlerTarget, ServerEvent } from './base/handler-target.mjs';
+import { updatePage } from './dom/updates.mjs';
+import { upload } from './streams/upload.mjs';
+import { formatEvent, formatProblem } from './proto/message.mjs';
 
-/** @typedef {import('./options.mjs').ServerConnectionOptions} ServerConnectionOptions */
+/** @typedef {import('./connection-options.mjs').ServerConnectionOptions} ServerConnectionOptions */
 
 /** Bytes that telling a problem may take. */
 const PROBLEM_SIZE = 1024;
 
-/** What the lifecycle events carry. @typedef {import('./ends.mjs').End & { undelivered: number }} CloseDetail */
+/** What the lifecycle events carry. @typedef {import('./proto/close-codes.mjs').End & { undelivered: number }} CloseDetail */
 
 /**
  * What the byte streams of a ServerConnection need of it: they are objects of their own.
@@ -34,8 +41,8 @@ const PROBLEM_SIZE = 1024;
  * @property {Channels} channels
  * @property {string} url of ws or wss
  * @property {string | null} origin whose connection it is
- * @property {import('./notes.mjs').Notes} notes
- * @property {import('./clock.mjs').Clock} clock
+ * @property {import('./access/expiring-store.mjs').Notes} notes
+ * @property {import('./base/clock.mjs').Clock} clock
  */
 
 /** @type {WeakMap<ServerConnection, Inside>} */
@@ -205,7 +212,7 @@ export class ServerConnection extends HandlerTarget {
    * call outlives dropped connections.
    * @param {string} name
    * @param {any} [data]
-   * @param {import('./calls.mjs').CallOptions} [options] `timeout` in milliseconds (none unless given), `signal`
+   * @param {import('./session/calls.mjs').CallOptions} [options] `timeout` in milliseconds (none unless given), `signal`
    * @returns {Promise<any>} the program's answer
    */
   call(name, data, options) {
@@ -218,7 +225,7 @@ export class ServerConnection extends HandlerTarget {
    * next, and `overrun` says that more than `streamBuffer` bytes of answers were not read.
    * @param {string} name
    * @param {any} [data]
-   * @param {import('./calls.mjs').CallOptions} [options]
+   * @param {import('./session/calls.mjs').CallOptions} [options]
    * @returns {AsyncIterableIterator<any>}
    * @throws {ServerConnectionError} at once, for what send() would throw
    */
@@ -232,7 +239,7 @@ export class ServerConnection extends HandlerTarget {
    * generator) of several. What it throws is the program's error. A call that nobody handles is answered by the error
    * `no handler for NAME`.
    * @param {string} name
-   * @param {import('./handlers.mjs').Handler | null} handler takes the place of the one before; null takes it away
+   * @param {import('./session/handlers.mjs').Handler | null} handler takes the place of the one before; null takes it away
    * @throws {ServerConnectionError} `bad-name`, `bad-option`
    */
   handle(name, handler) {
@@ -242,7 +249,7 @@ export class ServerConnection extends HandlerTarget {
   /**
    * Opens a byte stream to the program, which must accept it (docs/page-programs.md).
    * @param {string} name 1 to 128 of `A-Z a-z 0-9 _ - : / .`, no dot first
-   * @param {import('./program-stream.mjs').ProgramStreamOptions} [options] `data`, `signal`
+   * @param {import('./streams/program-stream.mjs').ProgramStreamOptions} [options] `data`, `signal`
    * @throws {ServerConnectionError} at once: `bad-name`, `unsendable`, `closed`
    */
   openStream(name, options = {}) {
@@ -254,7 +261,7 @@ export class ServerConnection extends HandlerTarget {
    * Sends a file or another Blob to the program, as fast as that reads, over any number of dropped connections.
    * @param {string} name of the stream
    * @param {Blob} blob
-   * @param {import('./upload.mjs').UploadOptions} [options] `data`, `signal`, `progress`
+   * @param {import('./streams/upload.mjs').UploadOptions} [options] `data`, `signal`, `progress`
    * @returns {Promise<any>} what the program said of it when it accepted; fulfilled when everything has arrived. Rejects
    *   with a {@link ServerConnectionError}: `stream-failed`, `aborted`, or what openStream() throws
    */
@@ -280,7 +287,7 @@ export class ServerConnection extends HandlerTarget {
     if (this.#closing || this.#link.state === 'ENDED') throw closedError();
   }
 
-  /** @param {import('./outbox.mjs').Entry} message */
+  /** @param {import('./session/outbox.mjs').Entry} message */
   #push(message) {
     this.#checkOpen();
     const most = this.#link.welcome?.maxMessage ?? Infinity;
@@ -289,7 +296,7 @@ export class ServerConnection extends HandlerTarget {
     this.#link.flush();
   }
 
-  /** What the link tells. @returns {import('./link.mjs').Owner} */
+  /** What the link tells. @returns {import('./session/link.mjs').Owner} */
   #listener() {
     return {
       welcomed: (welcome, first) => this.#welcomed(welcome, first),
@@ -299,7 +306,7 @@ export class ServerConnection extends HandlerTarget {
     };
   }
 
-  /** @param {import('./welcome.mjs').Welcome} welcome @param {boolean} first */
+  /** @param {import('./proto/welcome.mjs').Welcome} welcome @param {boolean} first */
   #welcomed(welcome, first) {
     for (const { size, refused } of this.#outbox.withdraw(welcome.maxMessage)) {
       const error = tooLarge(size, welcome.maxMessage);
@@ -310,7 +317,7 @@ export class ServerConnection extends HandlerTarget {
     else if (!this.#closing) this.#fire('resume', { session: welcome.session });
   }
 
-  /** @param {import('./ends.mjs').End} end @param {boolean} wasOpen */
+  /** @param {import('./proto/close-codes.mjs').End} end @param {boolean} wasOpen */
   #lost(end, wasOpen) {
     if (this.#closing) return;
     if (wasOpen) return this.#fire('suspend', end);
@@ -318,7 +325,7 @@ export class ServerConnection extends HandlerTarget {
     this.#report(new ServerConnectionError('connect-failed', what, { data: end }));
   }
 
-  /** @param {import('./ends.mjs').End} end */
+  /** @param {import('./proto/close-codes.mjs').End} end */
   #ended(end) {
     this.#unfollow?.();
     this.#handlers.close();
@@ -329,7 +336,7 @@ export class ServerConnection extends HandlerTarget {
     queueMicrotask(() => this.#fire('close', { ...end, undelivered: this.#outbox.undelivered }));
   }
 
-  /** @param {import('./wire.mjs').SequencedMessage} message @param {number} size */
+  /** @param {import('./proto/message.mjs').SequencedMessage} message @param {number} size */
   #take(message, size) {
     if (message.kind === 'event') this.#event(message.name, message.data);
     else if (message.kind === 'command') this.#dom.take(message);
@@ -345,7 +352,7 @@ export class ServerConnection extends HandlerTarget {
 
   /** What the program may want of the page. @param {boolean} foreign whether it is of another origin */
   #commands(foreign) {
-    /** @type {Record<string, import('./dom.mjs').Command>} */
+    /** @type {Record<string, import('./dom/commands.mjs').Command>} */
     const commands = Object.create(null);
     commands.dom = (data) =>
       updatePage(data, foreign, (problem) => this.#dom.problem('dom', problem));
@@ -354,7 +361,7 @@ export class ServerConnection extends HandlerTarget {
     return commands;
   }
 
-  /** What the program hears of the page. @param {import('./clock.mjs').Clock} clock */
+  /** What the program hears of the page. @param {import('./base/clock.mjs').Clock} clock */
   #listens(clock) {
     return new Listening({
       clock,
@@ -393,7 +400,7 @@ export class ServerConnection extends HandlerTarget {
   }
 }
 
-/** @param {import('./ends.mjs').End} [end] */
+/** @param {import('./proto/close-codes.mjs').End} [end] */
 function closedError(end) {
   const why = end
     ? `the session is over: ${end.code} ${end.reason}`.trimEnd()

@@ -5,8 +5,8 @@
  * touched, and at the latest when the document has been parsed.
  */
 import { ServerConnection } from './connection.mjs';
-import { typing } from './typing.mjs';
-import { isSession } from './welcome.mjs';
+import { typing } from './dom/typing.mjs';
+import { isSession } from './proto/welcome.mjs';
 
 const RELOADED = 'httpsocket-reloaded';
 
@@ -66,7 +66,7 @@ export function findSession(document, declared) {
 /**
  * A page out of the history, a cache or a duplicated tab names a session that is gone or that another page has. It is
  * loaded again, once: not if that was done already and was no help, nor where the browser lets no note of it be kept.
- * @param {import('./ends.mjs').End} end
+ * @param {import('./proto/close-codes.mjs').End} end
  * @returns {boolean} whether the page is being loaded again
  */
 function reloadStalePage({ code }) {

@@ -4,10 +4,10 @@
  * Which session carries a TCPConnection. A page with a program has one. Otherwise all connections through one URL share
  * a session, which is made for the first of them and closed when none has been left for a minute.
  */
-import { Alarm, systemClock } from './clock.mjs';
+import { Alarm, systemClock } from './base/clock.mjs';
 import { insideOf, ServerConnection } from './connection.mjs';
 import { findSession } from './document.mjs';
-import { webSocketUrl } from './options.mjs';
+import { webSocketUrl } from './connection-options.mjs';
 
 const IDLE_MS = 60_000;
 /** Where a server takes connections of pages without a program. */
@@ -41,7 +41,7 @@ export function findGateway(via) {
  * The place of a target, for bans: what one server refuses another may allow.
  * @param {{ host: string, port: number }} target
  * @param {ServerConnection} connection
- * @returns {import('./bans.mjs').Place}
+ * @returns {import('./access/bans.mjs').Place}
  */
 export function targetPlace({ host, port }, connection) {
   const { url, origin } = insideOf(connection);

@@ -3,8 +3,8 @@
 /** The browser side of HTTPSocket. In a page it also defines `document.serverConnection`. */
 import { ServerConnection, ServerLifecycleEvent } from './connection.mjs';
 import { installServerConnection } from './document.mjs';
-import { ServerConnectionError, TCPConnectionError } from './errors.mjs';
-import { ServerEvent } from './target.mjs';
+import { ServerConnectionError, TCPConnectionError } from './base/errors.mjs';
+import { ServerEvent } from './base/handler-target.mjs';
 import { TCPConnection } from './tcp.mjs';
 
 if (typeof document !== 'undefined') installServerConnection(document);

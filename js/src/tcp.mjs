@@ -3,16 +3,16 @@
 /**
  * `TCPConnection`: a TCP connection of this page, made by its server, which survives dropped connections as the session does.
  */
-import { Bans } from './bans.mjs';
+import { Bans } from './access/bans.mjs';
 import { insideOf, ServerLifecycleEvent } from './connection.mjs';
-import { bytesOf, Duplex } from './duplex.mjs';
-import { TCPConnectionError } from './errors.mjs';
+import { bytesOf, Duplex } from './streams/duplex.mjs';
+import { TCPConnectionError } from './base/errors.mjs';
 import { findGateway, targetPlace } from './gateways.mjs';
-import { HandlerTarget, ServerEvent } from './target.mjs';
+import { HandlerTarget, ServerEvent } from './base/handler-target.mjs';
 import { checkedTarget, checkedTCPOptions, tcpRequest } from './tcp-options.mjs';
 
 /** @typedef {import('./tcp-options.mjs').TCPConnectionOptions} TCPConnectionOptions */
-/** @typedef {import('./frames.mjs').Reset} Reset */
+/** @typedef {import('./proto/channel-frame.mjs').Reset} Reset */
 
 /**
  * What `opened` is fulfilled with. Names as in the Direct Sockets API.

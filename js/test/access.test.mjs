@@ -6,10 +6,10 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { Bans, placeOf, policyPathCounts } from '../src/bans.mjs';
+import { Bans, placeOf, policyPathCounts } from '../src/access/bans.mjs';
 import { ServerConnection } from '../src/connection.mjs';
-import { Notes } from '../src/notes.mjs';
-import { parseRefusal } from '../src/question.mjs';
+import { Notes } from '../src/access/expiring-store.mjs';
+import { parseRefusal } from '../src/access/refusal.mjs';
 import { fakeConnection, fakeScope, SESSION } from './fakes.mjs';
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));

@@ -2,7 +2,7 @@
 /** Which of some nodes may stay where they are when they are put in another order. */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { longestRise } from '../src/arrange.mjs';
+import { longestRise } from '../src/dom/arrange.mjs';
 
 /** The length of a longest rising run through `pin`, by trying all. */
 function longest(places, pin) {

@@ -14,6 +14,10 @@ const tsc = fileURLToPath(new URL('../../node_modules/typescript/bin/tsc', impor
 const folder = mkdtempSync(join(tmpdir(), 'httpsocket-js-'));
 test.after(() => rmSync(folder, { recursive: true }));
 
+/** The modules, by their paths below src. */
+const sources = () =>
+  readdirSync(join(js, 'src'), { recursive: true }).filter((path) => path.endsWith('.mjs'));
+
 /** Runs assemble over a copy of src in which `change` has been made. */
 function assembleWith(change) {
   const src = mkdtempSync(join(folder, 'src-'));
@@ -40,19 +44,35 @@ test('both files parse, and hold no import and no comment of the sources', () =>
 test('what one scope can not hold is refused, with the file and the reason', () => {
   const cases = [
     [
-      append('delay.mjs', 'const Link = 1;\n'),
-      /link\.mjs: 'Link' is a top-level name of delay\.mjs already|delay\.mjs: 'Link'/,
+      append('session/delay.mjs', 'const Link = 1;\n'),
+      /link\.mjs: 'Link' is a top-level name of session\/delay\.mjs already|delay\.mjs: 'Link'/,
     ],
-    [append('delay.mjs', 'export default 5;\n'), /delay\.mjs: not understood: export default/],
-    [append('delay.mjs', "export * from './ends.mjs';\n"), /not understood/],
-    [append('delay.mjs', 'const here = import.meta.url;\n'), /not understood/],
-    [append('delay.mjs', "const other = await import('./ends.mjs');\n"), /not understood/],
-    [prepend('delay.mjs', "import { verdict as v } from './ends.mjs';\n"), /not understood|not in/],
     [
-      prepend('delay.mjs', "import { absent } from './ends.mjs';\n"),
-      /'absent' is not in ends\.mjs/,
+      append('session/delay.mjs', 'export default 5;\n'),
+      /delay\.mjs: not understood: export default/,
     ],
-    [prepend('ends.mjs', "import { Link } from './link.mjs';\n"), /imports itself/],
+    [append('session/delay.mjs', "export * from '../proto/close-codes.mjs';\n"), /not understood/],
+    [append('session/delay.mjs', 'const here = import.meta.url;\n'), /not understood/],
+    [
+      append('session/delay.mjs', "const other = await import('../proto/close-codes.mjs');\n"),
+      /not understood/,
+    ],
+    [
+      prepend('session/delay.mjs', "import { verdict as v } from '../proto/close-codes.mjs';\n"),
+      /not understood|not in/,
+    ],
+    [
+      prepend('session/delay.mjs', "import { absent } from '../proto/close-codes.mjs';\n"),
+      /'absent' is not in proto\/close-codes\.mjs/,
+    ],
+    [
+      prepend('proto/close-codes.mjs', "import { Link } from '../session/link.mjs';\n"),
+      /imports itself/,
+    ],
+    [
+      prepend('session/delay.mjs', "import { absent } from '../../outside.mjs';\n"),
+      /session\/delay\.mjs: imports from outside of src/,
+    ],
   ];
   for (const [change, reason] of cases) {
     const { status, stderr } = assembleWith(change);
@@ -85,8 +105,7 @@ test('the C source holds the files byte for byte, plain and by gzip', () => {
 
 test('meson knows every source', () => {
   const listed = readFileSync(join(js, 'meson.build'), 'utf8');
-  for (const file of readdirSync(join(js, 'src')))
-    assert.ok(listed.includes(`'src/${file}'`), file);
+  for (const file of sources()) assert.ok(listed.includes(`'src/${file}'`), file);
 });
 
 const PAGE = `
@@ -196,7 +215,7 @@ test('the types of the sources hold, and the packed package serves pages in Type
 test('the package holds its sources and declarations, and nothing of its house', () => {
   const files = packed(js).filter((file) => !file.startsWith('types/'));
   const wanted = ['README.md', 'globals.d.mts', 'index.d.mts', 'package.json'];
-  for (const source of readdirSync(join(js, 'src'))) wanted.push(`src/${source}`);
+  for (const source of sources()) wanted.push(`src/${source}`);
   assert.deepEqual(files.sort(), wanted.sort());
 });
 

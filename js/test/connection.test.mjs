@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { isDeepStrictEqual } from 'node:util';
 import { ServerConnection } from '../src/connection.mjs';
-import { ServerEvent } from '../src/target.mjs';
+import { ServerEvent } from '../src/base/handler-target.mjs';
 import { fakeConnection, openConnection, SESSION } from './fakes.mjs';
 
 const fake = (options) => fakeConnection(ServerConnection, options);

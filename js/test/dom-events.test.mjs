@@ -3,12 +3,13 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { File } from 'node:buffer';
-import { grouped } from '../src/controls.mjs';
-import { Dom, DomProblem } from '../src/dom.mjs';
-import { Fifo } from '../src/fifo.mjs';
-import { isOneOf, modifiersOf, parseCombo } from '../src/key-combos.mjs';
-import { plain } from '../src/plain.mjs';
-import { Rhythm } from '../src/rhythm.mjs';
+import { grouped } from '../src/events/controls.mjs';
+import { Dom } from '../src/dom/commands.mjs';
+import { DomProblem } from '../src/dom/problem.mjs';
+import { Fifo } from '../src/base/fifo.mjs';
+import { isOneOf, modifiersOf, parseCombo } from '../src/events/key-combos.mjs';
+import { plain } from '../src/events/json-value.mjs';
+import { Rhythm } from '../src/events/throttle.mjs';
 import { FakeClock } from './fakes.mjs';
 
 /** A keyboard event: `Ctrl+Shift+S` holds both and gives the key `S`. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** A clock that stands still until it is told to go, and WebSockets whose other end is the test. */
-import { Notes } from '../src/notes.mjs';
+import { Notes } from '../src/access/expiring-store.mjs';
 
 export class FakeClock {
   time = 1000;

@@ -3,8 +3,8 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import * as frames from '../src/frames.mjs';
-import { WireError } from '../src/wire.mjs';
+import * as frames from '../src/proto/channel-frame.mjs';
+import { WireError } from '../src/proto/message.mjs';
 
 const vectors = JSON.parse(
   readFileSync(new URL('../../tests/vectors/channels.json', import.meta.url), 'utf8'),

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { File } from 'node:buffer';
 import { ServerConnection } from '../src/connection.mjs';
-import { Uploads } from '../src/upload.mjs';
+import { Uploads } from '../src/streams/upload.mjs';
 import { FakeStreams } from './fake-streams.mjs';
 import { openConnection } from './fakes.mjs';
 

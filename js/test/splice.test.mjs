@@ -2,7 +2,7 @@
 /** Texts that two have changed: splices, carets, merges. */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { mergeTexts, shiftCaret, spliceOf } from '../src/splice.mjs';
+import { mergeTexts, shiftCaret, spliceOf } from '../src/dom/splice.mjs';
 
 const applied = (text, { start, end, text: put }) => text.slice(0, start) + put + text.slice(end);
 const isWhole = (text) =>

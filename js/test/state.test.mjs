@@ -2,14 +2,14 @@
 /** The small machines of the session, each for itself: outbox, inbox, pace, ends, welcome. */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { Alarm } from '../src/clock.mjs';
-import { delay } from '../src/delay.mjs';
-import { parseEnd, verdict } from '../src/ends.mjs';
-import { Inbox } from '../src/inbox.mjs';
-import { Outbox } from '../src/outbox.mjs';
-import { Pace } from '../src/pace.mjs';
-import { parseWelcome } from '../src/welcome.mjs';
-import { WireError } from '../src/wire.mjs';
+import { Alarm } from '../src/base/clock.mjs';
+import { delay } from '../src/session/delay.mjs';
+import { parseEnd, verdict } from '../src/proto/close-codes.mjs';
+import { Inbox } from '../src/session/inbox.mjs';
+import { Outbox } from '../src/session/outbox.mjs';
+import { Pace } from '../src/session/backoff.mjs';
+import { parseWelcome } from '../src/proto/welcome.mjs';
+import { WireError } from '../src/proto/message.mjs';
 import { FakeClock, welcomeFields } from './fakes.mjs';
 
 const message = (payload, size = payload.length) => ({ payload, size });

@@ -5,7 +5,7 @@
  */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { Channels } from '../src/channels.mjs';
+import { Channels } from '../src/streams/channels.mjs';
 import { FakeClock } from './fakes.mjs';
 import { generator } from './fake-server.mjs';
 import { FakeStreams, frameOf } from './fake-streams.mjs';

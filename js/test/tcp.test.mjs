@@ -3,7 +3,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { ServerConnection } from '../src/connection.mjs';
-import { Notes } from '../src/notes.mjs';
+import { Notes } from '../src/access/expiring-store.mjs';
 import { TCPConnection } from '../src/tcp.mjs';
 import { FakeStreams } from './fake-streams.mjs';
 import { openConnection, SESSION } from './fakes.mjs';

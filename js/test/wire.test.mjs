@@ -2,7 +2,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import * as wire from '../src/wire.mjs';
+import * as wire from '../src/proto/message.mjs';
 
 const vectors = JSON.parse(
   readFileSync(new URL('../../tests/vectors/wire.json', import.meta.url), 'utf8'),

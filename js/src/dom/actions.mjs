@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: MIT
+// @ts-check
+/**
+ * What a `.dom` operation can do to an element (docs/page-programs.md, "Moving the page"): a table, in the order in which
+ * the actions of one operation are done. Those that read the page's layout, or let its scripts run, are `late`: they are done
+ * when all operations of the batch have changed what they change.
+ */
+import { moveNode } from './arrange.mjs';
+import { DomProblem } from './problem.mjs';
+import { makeDispatch } from './dispatch.mjs';
+import { parseMarkup } from './markup.mjs';
+import { changeText, morphInside, morphInto } from './morph.mjs';
+import { rowKey, rowsIn } from './rows.mjs';
+import { isBoolean, isMap, isString, isText } from './json-types.mjs';
+import { checkStrangersAttribute, checkStrangersProperty } from './foreign.mjs';
+import { isTyped, typing } from './typing.mjs';
+
+/**
+ * How an operation is done.
+ * @typedef {{ was?: string, force: boolean, stranger: boolean }} How `stranger`: for a program of another origin
+ *
+ * @typedef {object} Action
+ * @property {string} wants what its value has to be, in words
+ * @property {(value: any) => boolean} takes
+ * @property {(target: any, value: any, how: How) => void} run
+ * @property {boolean} [late]
+ * @property {boolean} [anywhere] also on the document and the window
+ */
+
+/** @param {any} value */
+const isTrue = (value) => value === true;
+/** @param {(value: any) => boolean} each */
+const isMapOf = (each) => (/** @type {any} */ value) =>
+  isMap(value) && Object.values(value).every(each);
+
+const markup = { wants: 'a string of HTML', takes: isString };
+
+/** @type {Record<string, Action>} */
+const TABLE = {
+  text: { wants: 'a string or a number', takes: isText, run: setText },
+  html: { ...markup, run: setHtml },
+  outer: { ...markup, run: setOuter },
+  before: { ...markup, run: (element, html, how) => insert(parentOf(element), html, element, how) },
+  prepend: {
+    ...markup,
+    run: (element, html, how) => insert(element, html, element.firstChild, how),
+  },
+  append: { ...markup, run: (element, html, how) => insert(element, html, null, how) },
+  after: {
+    ...markup,
+    run: (element, html, how) => insert(parentOf(element), html, element.nextSibling, how),
+  },
+  attributes: {
+    wants: '{name: string, number, true, or false or null to remove it}',
+    takes: isMapOf((value) => value === null || isBoolean(value) || isText(value)),
+    run: setAttributes,
+  },
+  classes: {
+    wants: '{name: true, false or "toggle"}',
+    takes: isMapOf((value) => isBoolean(value) || value === 'toggle'),
+    run: (element, classes) =>
+      each(classes, (name, on) => element.classList.toggle(name, ...(on === 'toggle' ? [] : [on]))),
+  },
+  properties: { wants: '{name: value}', takes: isMap, run: setProperties },
+  style: {
+    wants: '{"css-name": string, number, or null to remove it}',
+    takes: isMapOf((value) => value === null || isText(value)),
+    run: setStyle,
+  },
+  order: {
+    wants: 'a list of keys',
+    takes: (value) => Array.isArray(value) && value.every(isText),
+    run: orderRows,
+  },
+  move: {
+    wants: '"first", "last", {"before": KEY} or {"after": KEY}',
+    takes: (value) =>
+      value === 'first' || value === 'last' || isText(value?.before) !== isText(value?.after),
+    run: moveRow,
+  },
+  remove: { wants: 'true', takes: isTrue, run: (element) => element.remove() },
+  focus: {
+    wants: 'true',
+    takes: isTrue,
+    late: true,
+    run: (element) => element.focus({ preventScroll: true }),
+  },
+  blur: { wants: 'true', takes: isTrue, late: true, run: (element) => element.blur() },
+  selection: {
+    wants: '"all", "end" or [from, to]',
+    takes: (value) =>
+      value === 'all' ||
+      value === 'end' ||
+      (Array.isArray(value) && value.length === 2 && value.every(Number.isInteger)),
+    late: true,
+    run: select,
+  },
+  scroll: {
+    wants: '"nearest", "start", "center", "end" or {"top", "left", "by", "behavior"}',
+    takes: isScroll,
+    late: true,
+    anywhere: true,
+    run: scroll,
+  },
+  dispatch: {
+    wants: 'the type of an event, or {"type": …}',
+    takes: (value) => isString(value) || isString(value?.type),
+    late: true,
+    anywhere: true,
+    run: (target, event, { stranger }) => target.dispatchEvent(makeDispatch(event, stranger)),
+  },
+};
+
+export const actions = new Map(Object.entries(TABLE));
+
+/**
+ * All are tried; the first failure is told.
+ * @param {Record<string, any>} map @param {(name: string, value: any) => void} run
+ */
+function each(map, run) {
+  let failure;
+  for (const [name, value] of Object.entries(map)) {
+    try {
+      run(name, value);
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  if (failure) throw failure;
+}
+
+/** @param {any} element @param {string | number} text @param {How} how */
+function setText(element, text, { force }) {
+  const said = String(text);
+  if (element.localName !== 'textarea')
+    return typing.change(element, force, () => writeText(element, said));
+  typing.heardValue(element, element.defaultValue, said, force);
+  if (!typing.edits(element)) element.defaultValue = said;
+}
+
+/** @param {Element} element @param {string} text */
+function writeText(element, text) {
+  const { firstChild, lastChild } = element;
+  if (firstChild?.nodeType === 3 && firstChild === lastChild) changeText(firstChild, text);
+  else element.textContent = text;
+}
+
+/** @param {any} element @param {string} html @param {How} how */
+function setHtml(element, html, how) {
+  const parsed = parseMarkup(html, element, how.stranger);
+  if (element.localName === 'textarea') setText(element, parsed.textContent ?? '', how);
+  else typing.change(element, how.force, () => morphInside(element, parsed, how.force));
+}
+
+/** @param {any} element @param {string} html @param {How} how */
+function setOuter(element, html, { force, stranger }) {
+  const { children } = parseMarkup(html, parentOf(element), stranger);
+  if (children.length !== 1)
+    throw new DomProblem(`outer: one element is wanted, not ${children.length}`);
+  const [node] = children;
+  if (isTyped(element)) morphInto(element, node, force);
+  else typing.change(element, force, () => morphInto(element, node, force));
+}
+
+/** A row whose key the list has already becomes the new one, at its place. @param {any} parent @param {string} html
+ * @param {Node | null} anchor @param {How} how */
+function insert(parent, html, anchor, { force, stranger }) {
+  for (const node of [...parseMarkup(html, parent, stranger).childNodes]) {
+    const key = rowKey(node);
+    const twin = key === null ? undefined : rowsIn(parent).get(key);
+    if (!twin) {
+      parent.insertBefore(node, anchor);
+      continue;
+    }
+    const row = morphInto(twin, /** @type {Element} */ (node), force);
+    if (anchor === twin || anchor === row) anchor = row.nextSibling;
+    else moveNode(parent, row, anchor);
+  }
+}
+
+/** @param {any} element */
+function parentOf({ parentElement }) {
+  if (!parentElement || parentElement === document.documentElement)
+    throw new DomProblem('this element has no siblings');
+  return parentElement;
+}
+
+/** @param {any} element @param {Record<string, any>} attributes @param {How} how */
+function setAttributes(element, attributes, { stranger }) {
+  each(attributes, (name, value) => {
+    if (stranger) checkStrangersAttribute(name, value);
+    if (value === null || value === false) element.removeAttribute(name);
+    else element.setAttribute(name, value === true ? '' : value);
+  });
+}
+
+/** @param {any} element @param {Record<string, any>} properties @param {How} how */
+function setProperties(element, properties, { was, force, stranger }) {
+  each(properties, (name, value) => {
+    if (stranger) checkStrangersProperty(name);
+    checkProperty(element, name);
+    if (name === 'value' && isTyped(element))
+      typing.setValue(element, String(value ?? ''), { was, force });
+    else element[name] = value;
+  });
+}
+
+/** It is there, can be set, is no method, and nothing that every object has. @param {any} element @param {string} name */
+function checkProperty(element, name) {
+  for (
+    let owner = element;
+    owner && owner !== Object.prototype;
+    owner = Object.getPrototypeOf(owner)
+  ) {
+    const found = Object.getOwnPropertyDescriptor(owner, name);
+    if (found?.set || (found?.writable && typeof found.value !== 'function')) return;
+    if (found) break;
+  }
+  throw new DomProblem(`a <${element.localName}> has no property '${name}' that can be set`);
+}
+
+/** @param {any} element @param {Record<string, string | number | null>} styles */
+function setStyle({ style }, styles) {
+  each(styles, (name, value) => {
+    if (value === null) return style.removeProperty(name);
+    const [, text, important] = /** @type {any} */ (
+      /^([^]*?)\s*(?:!\s*(important))?$/.exec(String(value))
+    );
+    if (!name.startsWith('--') && !CSS.supports(name, text))
+      throw new DomProblem(`no such style: ${name}: ${value}`);
+    style.setProperty(name, text, important);
+  });
+}
+
+/** @param {Element} list @param {(string | number)[]} keys */
+function orderRows(list, keys) {
+  const rows = rowsIn(list);
+  const found = keys.map((key) => rows.get(String(key)));
+  rows.order(/** @type {Element[]} */ (found.filter(Boolean)));
+  const missing = keys.filter((key, i) => !found[i]);
+  if (missing.length)
+    throw new DomProblem(`no row ${missing.slice(0, 5).join(', ')} (${missing.length} in all)`);
+}
+
+/** @param {Element} row @param {any} where */
+function moveRow(row, where) {
+  const list = parentOf(row);
+  if (where === 'first') return moveNode(list, row, list.firstElementChild);
+  if (where === 'last') return moveNode(list, row, null);
+  const key = String(where.before ?? where.after);
+  const other = rowsIn(list).get(key);
+  if (!other) throw new DomProblem(`no row ${key}`);
+  if (other !== row) moveNode(list, row, where.before === undefined ? other.nextSibling : other);
+}
+
+/** @param {any} element @param {'all' | 'end' | number[]} what */
+function select(element, what) {
+  if (typeof element.setSelectionRange !== 'function')
+    return void getSelection()?.selectAllChildren(element);
+  const { length } = element.value;
+  const [from, to] = what === 'all' ? [0, length] : what === 'end' ? [length, length] : what;
+  element.setSelectionRange(from, to);
+}
+
+const BLOCKS = ['nearest', 'start', 'center', 'end'];
+
+/** @param {any} value */
+function isScroll(value) {
+  if (!isMap(value)) return BLOCKS.includes(value);
+  return [value.top, value.left].every(
+    (way) => way === undefined || way === 'end' || typeof way === 'number',
+  );
+}
+
+/** @param {any} target @param {any} how */
+function scroll(target, how) {
+  const element = target === document || target === window ? document.scrollingElement : target;
+  if (typeof how === 'string') return element.scrollIntoView({ block: how, inline: 'nearest' });
+  const top = how.top === 'end' ? element.scrollHeight : how.top;
+  const left = how.left === 'end' ? element.scrollWidth : how.left;
+  element[how.by ? 'scrollBy' : 'scrollTo']({ top, left, behavior: how.behavior });
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+// @ts-check
+/** What stands in the controls of a form. */
+import { describeFile } from '../base/file-info.mjs';
+
+const CONTROLS =
+  'input, textarea, select, button, output, progress, meter, [contenteditable]:not([contenteditable="false"])';
+
+/**
+ * The control that something happened to.
+ * @param {any[]} path where it happened, from the innermost node outwards
+ * @returns {any} or null
+ */
+export function controlOf(path) {
+  return (
+    path.find(
+      (node) => node.nodeType === 1 && (node.matches(CONTROLS) || isFormAssociated(node)),
+    ) ?? null
+  );
+}
+
+/** @param {any} element a custom element that has a value */
+function isFormAssociated(element) {
+  return element.localName.includes('-') && typeof element.value === 'string';
+}
+
+/** @param {any} control @returns {string | number | undefined} */
+export function valueOf(control) {
+  if (!control) return undefined;
+  return control.isContentEditable ? control.textContent : control.value;
+}
+
+/** @param {any} control @returns {boolean | undefined} of a checkbox or a radio button */
+export function checkedOf(control) {
+  return control?.type === 'checkbox' || control?.type === 'radio' ? control.checked : undefined;
+}
+
+/** @param {any} control @returns {string[] | undefined} the values of a select's selected options */
+export function selectedOf(control) {
+  const options = control?.selectedOptions;
+  return options && Array.from(options, (option) => option.value);
+}
+
+/** @param {any} list a FileList */
+export function filesOf(list) {
+  return list && Array.from(list, describeFile);
+}
+
+/**
+ * What would be submitted: a string or a file for each name, or a list of them.
+ * @param {any} form @param {any} submitter or null @param {(control: any) => boolean} isLeftOut
+ * @returns {Record<string, any>}
+ */
+export function entriesOf(form, submitter, isLeftOut) {
+  return grouped(formDataOf(form, submitter), namesOf(form, isLeftOut));
+}
+
+/** @param {any} form @param {(control: any) => boolean} which @returns {Set<string>} */
+export function namesOf(form, which) {
+  return new Set(
+    Array.from(form?.elements ?? [])
+      .filter(which)
+      .map((control) => /** @type {any} */ (control).name),
+  );
+}
+
+/** @param {Iterable<[string, any]>} entries @param {Set<string>} leftOut names */
+export function grouped(entries, leftOut) {
+  const all = Object.create(null); // a name may be __proto__
+  for (const [name, value] of entries) {
+    if (leftOut.has(name)) continue;
+    const told = typeof value === 'string' ? value : isChosen(value) ? describeFile(value) : null;
+    all[name] = name in all ? [all[name], told].flat() : told;
+  }
+  return all;
+}
+
+/** A file input without a file submits one without a name. @param {File} file */
+function isChosen({ name, size }) {
+  return name !== '' || size > 0;
+}
+
+/** The form that is being read, which tells it to the page by an event. @type {any} */
+let reading = null;
+
+/** Is it our reading that has made this event? @param {Event} event */
+export function isOurs(event) {
+  return event.type === 'formdata' && event.target === reading;
+}
+
+/** @param {any} form @param {any} submitter */
+function formDataOf(form, submitter) {
+  reading = form;
+  try {
+    return new FormData(form, submitter);
+  } catch {
+    return new FormData(form); // an older browser, or a button that is not this form's any more
+  } finally {
+    reading = null;
+  }
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// @ts-check
+/** Keys as a listener names them: `Enter`, `Ctrl+s`, `Shift+F3`, `?`. Pure. */
+import { DomProblem } from '../dom/problem.mjs';
+
+/** In the order in which they are told. */
+const MODIFIERS = Object.freeze(['Ctrl', 'Alt', 'Shift', 'Meta']);
+
+/** @typedef {{ key: string, modifiers: Set<string> }} Combo */
+
+/** @param {string} text @returns {Combo} @throws {DomProblem} */
+export function parseCombo(text) {
+  const [, before, key] = /^((?:[^+]+\+)*)(\+|[^+]+)$/.exec(text) ?? [];
+  const modifiers = before?.split('+').slice(0, -1) ?? [];
+  const known = modifiers.every((name) => MODIFIERS.includes(name));
+  if (!key || !known || !(isPrintable(key) || /^[A-Z]\w*$/.test(key)))
+    throw new DomProblem(
+      `no key: ${text.slice(0, 40)} (such as Enter, Ctrl+s, Shift+F3; ${MODIFIERS.join(', ')})`,
+    );
+  return { key: key === 'Space' ? ' ' : key, modifiers: new Set(modifiers) };
+}
+
+/** Is it one of these? No key is, that an input method takes. @param {any} event @param {Combo[]} combos */
+export function isOneOf(event, combos) {
+  if (event.isComposing || event.keyCode === 229) return false;
+  const held = heldModifiers(event);
+  return combos.some((combo) => isKey(event, combo.key) && isHeld(held, combo));
+}
+
+/** Such as `Ctrl+Shift`; empty when none is held. @param {any} event */
+export function modifiersOf(event) {
+  return MODIFIERS.filter((name) => event[`${name.toLowerCase()}Key`]).join('+');
+}
+
+/** Does this key write something, by itself? @param {any} event */
+export function writesText(event) {
+  return isPrintable(event.key) && !heldModifiers(event).some((name) => name !== 'Shift');
+}
+
+/** @param {string} key */
+function isPrintable(key) {
+  return [...key].length === 1;
+}
+
+/** AltGr, which some platforms tell as Ctrl+Alt, is no modifier of what it writes. @param {any} event */
+function heldModifiers(event) {
+  const writes = isPrintable(event.key) && event.getModifierState?.('AltGraph');
+  return MODIFIERS.filter(
+    (name) => event[`${name.toLowerCase()}Key`] && !(writes && (name === 'Ctrl' || name === 'Alt')),
+  );
+}
+
+/** @param {any} event @param {string} key */
+function isKey(event, key) {
+  if (event.code === key || event.key === key) return true;
+  return isPrintable(key) && event.key?.toLowerCase() === key.toLowerCase();
+}
+
+/** Shift counts where it was not needed to get the character. @param {string[]} held @param {Combo} combo */
+function isHeld(held, { key, modifiers }) {
+  const free = isPrintable(key) && key !== ' ' && key.toLowerCase() === key.toUpperCase();
+  return MODIFIERS.every(
+    (name) =>
+      held.includes(name) === modifiers.has(name) ||
+      (free && name === 'Shift' && !modifiers.has(name)),
+  );
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// @ts-check
+/** The server's `.welcome`, checked (docs/protocol.md, section 4). Pure. */
+import { WireError } from './message.mjs';
+
+/**
+ * @typedef {object} Welcome
+ * @property {string} session the session's id
+ * @property {boolean} resumed whether it had a connection before
+ * @property {number} received how many of our messages the server has
+ * @property {number} window bytes that may be under way
+ * @property {number} maxMessage bytes of one message
+ * @property {number} ping milliseconds
+ * @property {number} grace milliseconds that the server waits for a lost client
+ * @property {number} [streams] byte streams that there may be at a time; none unless it is there
+ * @property {number} [streamWindow] bytes that the server takes ahead on each
+ */
+
+const SESSION = /^[\w-]{24}$/;
+
+/** What a number must be at least. @type {ReadonlyArray<readonly [keyof Welcome, number]>} */
+const LEAST = Object.freeze([
+  ['received', 0],
+  ['window', 1],
+  ['maxMessage', 1],
+  ['ping', 1],
+  ['grace', 0],
+]);
+
+const OPTIONAL = Object.freeze(['streams', 'streamWindow']);
+
+/** @param {unknown} id */
+export function isSession(id) {
+  return typeof id === 'string' && SESSION.test(id);
+}
+
+/** @param {any} data @returns {Welcome} @throws {WireError} */
+export function parseWelcome(data) {
+  if (typeof data !== 'object' || data === null) throw new WireError('.welcome without its object');
+  if (!isSession(data.session)) throw new WireError('.welcome without a session');
+  if (typeof data.resumed !== 'boolean') throw new WireError('.welcome without resumed');
+  for (const [field, least] of LEAST)
+    if (!Number.isSafeInteger(data[field]) || data[field] < least)
+      throw new WireError(`.welcome without ${field}`);
+  for (const field of OPTIONAL)
+    if (data[field] !== undefined && !(Number.isSafeInteger(data[field]) && data[field] >= 0))
+      throw new WireError(`.welcome with a bad ${field}`);
+  return data;
+}

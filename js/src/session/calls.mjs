@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: MIT
+// @ts-check
+/**
+ * The calls that this page makes of the program: numbers them, and matches the answers that come. A call that was
+ * given up is forgotten here; the program is not told, and its late answers are passed over.
+ */
+import { Alarm } from '../base/clock.mjs';
+import { ServerConnectionError } from '../base/errors.mjs';
+import { formatCall } from '../proto/message.mjs';
+
+/** @typedef {import('../proto/message.mjs').AnswerMessage} AnswerMessage */
+/** @typedef {{ timeout?: number, signal?: AbortSignal }} CallOptions */
+
+/**
+ * Somebody who waits for answers. `take` returns whether that was the last one.
+ * @typedef {{ take: (message: AnswerMessage, size: number) => boolean, fail: (error: ServerConnectionError) => void
+ *   }} Waiter
+ */
+
+export class Calls {
+  /** @type {Map<number, Waiter>} */
+  #waiters = new Map();
+  #made = 0;
+  #send;
+  #clock;
+  #streamLimit;
+
+  /**
+   * @param {(message: import('./outbox.mjs').Entry) => void} send throws if it can't be queued
+   * @param {import('../base/clock.mjs').Clock} clock
+   * @param {number} streamLimit bytes that a stream holds for a reader that is slow
+   */
+  constructor(send, clock, streamLimit) {
+    this.#send = send;
+    this.#clock = clock;
+    this.#streamLimit = streamLimit;
+  }
+
+  /** @param {string} name @param {any} data @param {CallOptions} [options] @returns {Promise<any>} */
+  async call(name, data, options = {}) {
+    return new Promise((resolve, reject) => {
+      const guard = new Guard(this.#clock, options);
+      const take = (/** @type {AnswerMessage} */ message) => {
+        guard.clear();
+        if (message.kind === 'answer') resolve(message.data);
+        else if (message.kind === 'failure') reject(remoteError(message.data));
+        else
+          reject(
+            new ServerConnectionError(
+              'several-answers',
+              `${name} gives several answers: use stream()`,
+            ),
+          );
+        return true;
+      };
+      const fail = (/** @type {ServerConnectionError} */ error) => (guard.clear(), reject(error));
+      const number = this.#make(name, data, { take, fail });
+      guard.start((error) => this.#giveUp(number, error));
+    });
+  }
+
+  /** @param {string} name @param {any} data @param {CallOptions} [options] @returns {AnswerStream} */
+  stream(name, data, options = {}) {
+    const guard = new Guard(this.#clock, options);
+    const stream = new AnswerStream(this.#streamLimit, guard, () => this.#waiters.delete(number));
+    const number = this.#make(name, data, stream);
+    guard.start((error) => this.#giveUp(number, error));
+    return stream;
+  }
+
+  /**
+   * An answer has come.
+   * @param {AnswerMessage} message @param {number} size its bytes
+   * @returns {boolean} false if such a call was never made
+   */
+  take(message, size) {
+    const waiter = this.#waiters.get(message.call);
+    if (!waiter) return message.call < this.#made;
+    if (waiter.take(message, size)) this.#waiters.delete(message.call);
+    return true;
+  }
+
+  /** Nothing more will come: every call is rejected. @param {ServerConnectionError} error */
+  close(error) {
+    const waiters = [...this.#waiters.values()];
+    this.#waiters.clear();
+    for (const waiter of waiters) waiter.fail(error);
+  }
+
+  /** @param {string} name @param {any} data @param {Waiter} waiter */
+  #make(name, data, waiter) {
+    const number = this.#made;
+    const message = formatCall(name, number, data);
+    this.#send({ ...message, refused: (error) => this.#giveUp(number, error) });
+    this.#made++;
+    this.#waiters.set(number, waiter);
+    return number;
+  }
+
+  /** @param {number} number @param {ServerConnectionError} error */
+  #giveUp(number, error) {
+    const waiter = this.#waiters.get(number);
+    this.#waiters.delete(number);
+    waiter?.fail(error);
+  }
+}
+
+/** The patience of a caller: its timeout and its signal. */
+class Guard {
+  #alarm;
+  #timeout;
+  #signal;
+  #giveUp = (/** @type {ServerConnectionError} */ _error) => {};
+
+  /**
+   * @param {import('../base/clock.mjs').Clock} clock
+   * @param {CallOptions} options
+   * @throws {ServerConnectionError} `aborted`, `bad-option`
+   */
+  constructor(clock, { timeout, signal }) {
+    if (timeout !== undefined && !(timeout >= 0))
+      throw new ServerConnectionError('bad-option', 'timeout: milliseconds');
+    if (signal?.aborted) throw abortedError(signal);
+    this.#alarm = new Alarm(clock);
+    this.#timeout = timeout;
+    this.#signal = signal;
+  }
+
+  /** @param {(error: ServerConnectionError) => void} giveUp */
+  start(giveUp) {
+    this.#giveUp = giveUp;
+    this.#signal?.addEventListener('abort', this.#onabort);
+    this.restart();
+  }
+
+  /** An answer has come, and another is waited for. */
+  restart() {
+    const timeout = this.#timeout;
+    if (timeout === undefined || timeout === Infinity) return;
+    this.#alarm.set(timeout, () =>
+      this.#giveUp(new ServerConnectionError('timeout', `no answer in ${timeout} ms`)),
+    );
+  }
+
+  clear() {
+    this.#alarm.clear();
+    this.#signal?.removeEventListener('abort', this.#onabort);
+  }
+
+  #onabort = () => this.#giveUp(abortedError(/** @type {AbortSignal} */ (this.#signal)));
+}
+
+/**
+ * The several answers to a call, as an async iterator. What comes before it is read is kept up to a limit of bytes;
+ * beyond it the stream fails with `overrun`. Leaving a `for await` early, or return(), gives the call up.
+ * @implements {AsyncIterableIterator<any>}
+ */
+export class AnswerStream {
+  /** @type {Array<{ data: any, size: number }>} */
+  #parts = [];
+  #held = 0;
+  /** @type {Array<{ resolve: (result: IteratorResult<any>) => void, reject: (error: Error) => void }>} */
+  #readers = [];
+  #over = false;
+  /** @type {ServerConnectionError | null} */
+  #error = null;
+  #limit;
+  #guard;
+  #forget;
+
+  /** @param {number} limit @param {Guard} guard @param {() => void} forget takes it off the list of waiters */
+  constructor(limit, guard, forget) {
+    this.#limit = limit;
+    this.#guard = guard;
+    this.#forget = forget;
+  }
+
+  [Symbol.asyncIterator]() {
+    return this;
+  }
+
+  /** @returns {Promise<IteratorResult<any>>} */
+  next() {
+    const part = this.#parts.shift();
+    if (part) {
+      this.#held -= part.size;
+      return Promise.resolve({ value: part.data, done: false });
+    }
+    const error = this.#error;
+    this.#error = null; // told once, as generators do
+    if (error) return Promise.reject(error);
+    if (this.#over) return Promise.resolve(DONE);
+    return new Promise((resolve, reject) => this.#readers.push({ resolve, reject }));
+  }
+
+  /** Gives the call up. @returns {Promise<IteratorResult<any>>} */
+  return() {
+    this.#parts = [];
+    this.#error = null;
+    if (!this.#over) this.#forget();
+    this.#end();
+    return Promise.resolve(DONE);
+  }
+
+  /** @param {AnswerMessage} message @param {number} size @returns {boolean} whether it was the last */
+  take(message, size) {
+    if (message.kind === 'failure') return this.#finish(remoteError(message.data));
+    const last = message.kind === 'answer';
+    if (!(last && message.bare)) this.#add(message.data, size);
+    if (last || this.#over) return this.#finish(null);
+    this.#guard.restart();
+    return false;
+  }
+
+  /** @param {ServerConnectionError} error */
+  fail(error) {
+    this.#finish(error);
+  }
+
+  /** @param {any} data @param {number} size */
+  #add(data, size) {
+    const reader = this.#readers.shift();
+    if (reader) return reader.resolve({ value: data, done: false });
+    if (this.#held + size > this.#limit) {
+      const problem = `${this.#held} bytes of answers were not read; the stream holds ${this.#limit}`;
+      return void this.#finish(new ServerConnectionError('overrun', problem));
+    }
+    this.#held += size;
+    this.#parts.push({ data, size });
+  }
+
+  /** @param {ServerConnectionError | null} error */
+  #finish(error) {
+    if (this.#over) return true;
+    const reader = error && this.#readers.shift();
+    if (reader) reader.reject(/** @type {Error} */ (error));
+    else this.#error = error;
+    this.#end();
+    return true;
+  }
+
+  #end() {
+    this.#over = true;
+    this.#guard.clear();
+    for (const { resolve } of this.#readers.splice(0)) resolve(DONE);
+  }
+}
+
+const DONE = Object.freeze({ value: undefined, done: true });
+
+/** @param {any} data what the program said went wrong */
+function remoteError(data) {
+  const message =
+    typeof data?.message === 'string' ? data.message : 'the program answered with an error';
+  return new ServerConnectionError('remote', message, { data });
+}
+
+/** @param {AbortSignal} signal */
+function abortedError(signal) {
+  return new ServerConnectionError('aborted', 'the call was given up', { cause: signal.reason });
+}
