@@ -34,15 +34,9 @@
 #ifndef ACCESS_ACCESS_H
 #define ACCESS_ACCESS_H
 
-#include "access/bans.h"
 #include "access/questions.h"
 #include "access/verdicts.h"
-
-/* Kinds of buckets in the table of rates. */
-enum {
-    ACCESS_RATE_KIND_CLIENT = 'c',
-    ACCESS_RATE_KIND_ORIGIN = 'o'
-};
+#include "limits/bans.h"
 
 enum access_path {
     ACCESS_PATH_TCP,

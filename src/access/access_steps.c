@@ -33,7 +33,7 @@ static enum step check_rates(struct access *a, struct access_check *c)
 {
     if (!a->rates)
         return STEP_NEXT;
-    uint32_t client_s = rates_take(a->rates, &a->config->rate_client, ACCESS_RATE_KIND_CLIENT,
+    uint32_t client_s = rates_take(a->rates, &a->config->rate_client, LIMIT_CHECKS_OF_CLIENT,
                                    client_slice(c), a->now_ms);
     if (client_s) {
         a->counts->limited_client++;
@@ -41,7 +41,7 @@ static enum step check_rates(struct access *a, struct access_check *c)
     }
     if (!c->request.origin.ptr)
         return STEP_NEXT;
-    uint32_t origin_s = rates_take(a->rates, &a->config->rate_origin, ACCESS_RATE_KIND_ORIGIN,
+    uint32_t origin_s = rates_take(a->rates, &a->config->rate_origin, LIMIT_CHECKS_OF_ORIGIN,
                                    c->request.origin, a->now_ms);
     if (!origin_s)
         return STEP_NEXT;

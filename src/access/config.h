@@ -10,8 +10,8 @@
 #define ACCESS_CONFIG_H
 
 #include "access/ip.h"
-#include "access/rates.h"
 #include "access/target.h"
+#include "limits/rates.h"
 #include "proto/access_pattern.h"
 #include "proto/origin.h"
 

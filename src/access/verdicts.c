@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 enum {
-    RATE_KIND_LOOKUPS = 'l',
     RECHECK_DELAY_MS = 1000
 };
 
@@ -215,7 +214,7 @@ static enum verdicts_status may_start(struct verdicts *v, const struct verdict_q
         return VERDICTS_FULL;
     uint32_t wait_s = has_its_share(v, q);
     if (!wait_s && v->rates)
-        wait_s = rates_take(v->rates, &v->config->rate_lookups, RATE_KIND_LOOKUPS,
+        wait_s = rates_take(v->rates, &v->config->rate_lookups, LIMIT_LOOKUPS,
                             slice_make(q->client->bytes, sizeof(q->client->bytes)), v->now_ms);
     if (!wait_s)
         return VERDICTS_WAIT;

@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define RATE_KIND_PUBLISH 'P' /* beside those of access/access.h and page/limits.c */
-
 /* One event of a request, and what became of it. */
 struct item {
     struct job *job;
@@ -184,7 +182,7 @@ static bool check_rate(struct job *job)
     struct publish *publish = job->publish;
     uint64_t now_ms = loop_now_ms(exchange_loop(job->x));
     for (size_t i = 0; i < job->count; i++) {
-        uint32_t wait_s = rates_take(publish->rates, &publish->rate, RATE_KIND_PUBLISH,
+        uint32_t wait_s = rates_take(publish->rates, &publish->rate, LIMIT_PUBLISHED,
                                      SLICE_LITERAL("publish"), now_ms);
         if (!wait_s)
             continue;

@@ -16,10 +16,10 @@
 #ifndef ADMIN_PUBLISH_H
 #define ADMIN_PUBLISH_H
 
-#include "access/rates.h"
 #include "admin/tokens.h"
 #include "http/exchange.h"
 #include "hub/hub.h"
+#include "limits/rates.h"
 
 enum publish_result {
     PUBLISH_DONE,         /* 200 */

@@ -250,7 +250,7 @@ static bool evaluate(struct run *r, const struct case_row *row, char *target)
             add_prior(r);
         if (r->rate_over) {
             struct net_client_key *client = &r->check.request.client;
-            rates_take(rates, &r->config.rate_client, ACCESS_RATE_KIND_CLIENT,
+            rates_take(rates, &r->config.rate_client, LIMIT_CHECKS_OF_CLIENT,
                        slice_make(client->bytes, sizeof(client->bytes)), now_ms);
         }
         drive(r, now_ms);

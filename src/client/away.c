@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/away.h"
 
-#include "access/bans.h"
+#include "limits/bans.h"
 #include "proto/http_head.h"
 
 #include <pthread.h>

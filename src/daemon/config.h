@@ -7,10 +7,10 @@
 #ifndef DAEMON_CONFIG_H
 #define DAEMON_CONFIG_H
 
-#include "access/rates.h"
 #include "admin/tokens.h"
 #include "base/text.h"
 #include "daemon/proxies.h"
+#include "limits/rates.h"
 #include "net/address.h"
 #include "page/programs.h"
 #include "proto/origin.h"

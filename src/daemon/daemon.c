@@ -184,8 +184,8 @@ static int start(struct control *c)
     d->sdk = sdk_find(d->config->sdk);
     d->loop = loop_new();
     d->workers = calloc(d->worker_count, sizeof(*d->workers));
-    d->limits = page_limits_new((uint32_t)d->config->programs_max,
-                                (uint32_t)d->config->programs_per_client);
+    d->limits = program_limits_new((uint32_t)d->config->programs_max,
+                                   (uint32_t)d->config->programs_per_client);
     d->tables =
         (struct guard_tables){bans_new(d->config->bans_max), rates_new(d->config->rates_max)};
     d->quota = quota_new();
@@ -236,7 +236,7 @@ static void end(struct control *c)
     operator_done(&c->operator);
     loop_free(d->loop);
     free(d->workers);
-    page_limits_free(d->limits);
+    program_limits_free(d->limits);
     quota_free(d->quota);
     hub_threads_free(d->topics);
     page_places_free(d->places);

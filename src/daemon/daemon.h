@@ -16,7 +16,7 @@ struct daemon {
     struct loop *loop;                 /* of the control thread */
     struct tls_context *tls;           /* NULL: plain */
     struct tls_context *targets_trust; /* of TCPConnections' targets */
-    struct page_limits *limits;
+    struct program_limits *limits;
     struct page_places *places; /* of shared programs */
     char *sdk;                  /* NULL: no helpers for programs */
     struct quota *quota;

@@ -74,7 +74,7 @@ static void use_config(struct daemon *d, struct operator* o, struct config *now)
         log_warn("config.needs_restart", log_quoted("settings", text_slice(&fixed)));
     text_done(&fixed);
     reload_apply(now);
-    page_limits_set(d->limits, (uint32_t)now->programs_max, (uint32_t)now->programs_per_client);
+    program_limits_set(d->limits, (uint32_t)now->programs_max, (uint32_t)now->programs_per_client);
     operator_use_config(o, d->config, now);
     d->config_old = d->config;
     d->config = now;

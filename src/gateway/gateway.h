@@ -19,8 +19,8 @@
 
 #include "access/ask.h"
 #include "access/grant.h"
-#include "access/quota.h"
 #include "gateway/end.h"
+#include "limits/quota.h"
 #include "net/tls.h"
 #include "session/channels.h"
 

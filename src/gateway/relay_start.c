@@ -16,16 +16,22 @@
 /* False: it is over. */
 static bool count_in(struct relay *r, enum gateway_limit limit, struct slice key, uint32_t max)
 {
-    static const char *const messages[] = {
-        [GATEWAY_PER_CLIENT] = "too many connections of this client (tcp-per-client)",
-        [GATEWAY_PER_ORIGIN] = "too many connections of this origin (tcp-per-origin)",
-        [GATEWAY_PER_TARGET] = "too many connections to this target (tcp-per-target)",
+    static const struct {
+        enum limit_kind kind;
+        const char *message;
+    } limits[] = {
+        [GATEWAY_PER_CLIENT] = {LIMIT_TCP_OF_CLIENT,
+                                "too many connections of this client (tcp-per-client)"},
+        [GATEWAY_PER_ORIGIN] = {LIMIT_TCP_OF_ORIGIN,
+                                "too many connections of this origin (tcp-per-origin)"},
+        [GATEWAY_PER_TARGET] = {LIMIT_TCP_OF_TARGET,
+                                "too many connections to this target (tcp-per-target)"},
     };
     struct gateway *g = r->gateway;
-    if (quota_take(g->quota, limit, key, max, &r->holds[limit]))
+    if (quota_take(g->quota, limits[limit].kind, key, max, &r->holds[limit]))
         return true;
     g->counts.limited[limit]++;
-    relay_end_as(r, TCP_END_OVERLOAD, messages[limit]);
+    relay_end_as(r, TCP_END_OVERLOAD, limits[limit].message);
     return false;
 }
 

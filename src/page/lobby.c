@@ -102,7 +102,7 @@ static bool count_in(struct lobby *lobby)
 {
     struct page_host *host = lobby->host;
     struct slice client = slice_make(lobby->client.bytes, sizeof lobby->client.bytes);
-    if (quota_take(host->quota, PAGE_QUOTA_LOBBY, client, host->config->lobbies_per_client,
+    if (quota_take(host->quota, LIMIT_TCP_SESSIONS, client, host->config->lobbies_per_client,
                    &lobby->hold))
         return true;
     host->counts.refused_limit++;

@@ -92,6 +92,19 @@ void page_begin(struct page *p)
         answer_unstarted(p, error);
 }
 
+uint32_t page_rate_wait_s(struct page_host *host, struct exchange *x)
+{
+    struct net_address peer;
+    if (!host->rates || exchange_peer(x, &peer) < 0)
+        return 0;
+    struct net_client_key client = net_client_key_of(&peer);
+    uint32_t wait_s =
+        rates_take(host->rates, &host->config->rate_programs, LIMIT_STARTS,
+                   slice_make(client.bytes, sizeof client.bytes), loop_now_ms(host->loop));
+    host->counts.refused_rate += wait_s > 0;
+    return wait_s;
+}
+
 void page_open(struct page_host *host, struct exchange *x, const struct site_found *found,
                struct slice origin)
 {

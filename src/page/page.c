@@ -72,15 +72,15 @@ static void on_leave(struct timer *timer)
 static bool count_member(struct page *p)
 {
     struct slice client = slice_make(p->client.bytes, sizeof p->client.bytes);
-    return quota_take(p->host->quota, PAGE_QUOTA_SHARED, client, p->host->config->shared_per_client,
-                      &p->member->hold);
+    return quota_take(p->host->quota, LIMIT_SHARED_PAGES, client,
+                      p->host->config->shared_per_client, &p->member->hold);
 }
 
 static bool count_in(struct page *p)
 {
     if (p->host->draining)
         return false;
-    if (p->member ? !count_member(p) : !page_limits_take(p->host->limits, &p->client)) {
+    if (p->member ? !count_member(p) : !program_limits_take(p->host->limits, &p->client)) {
         p->host->counts.refused_limit++;
         log_warn("program.refused", log_quoted("program", p->file), log_text("client", p->address),
                  log_text("reason", p->member ? "too many pages" : "too many programs"));
@@ -265,7 +265,7 @@ static void release(struct page *p)
     if (p->member)
         quota_release(p->host->quota, &p->member->hold);
     else if (p->counted)
-        page_limits_release(p->host->limits, &p->client);
+        program_limits_release(p->host->limits, &p->client);
     if (p->shared)
         page_shared_gone(p);
     loop_reap(p->host->loop, &p->reap, free_memory);

@@ -5,36 +5,23 @@
  * One struct page a program: stdin (the request's body), stdout (a CGI answer, streamed), stderr
  * (the log), descriptor 3 (events), and the session or plain WebSocket that it talks with.
  *
- * Threads  Loop thread only; struct page_limits is shared by all workers.
+ * Threads  Loop thread only; struct program_limits is shared by all workers.
  */
 #ifndef PAGE_PAGE_H
 #define PAGE_PAGE_H
 
 #include "access/ask.h"
-#include "access/quota.h"
-#include "access/rates.h"
 #include "http/exchange.h"
 #include "http/site.h"
 #include "hub/hub.h"
+#include "limits/programs.h"
+#include "limits/quota.h"
+#include "limits/rates.h"
 #include "page/places.h"
 #include "page/programs.h"
 #include "session/channels.h"
 #include "session/table.h"
 #include "ws/peer.h"
-
-/* How many programs run, in all and by client address: shared by the workers. */
-struct page_limits;
-struct page_limits *page_limits_new(uint32_t programs_max, uint32_t programs_per_client_max);
-/* For a reload: what runs already goes on. */
-void page_limits_set(struct page_limits *limits, uint32_t programs_max,
-                     uint32_t programs_per_client_max);
-void page_limits_free(struct page_limits *limits);
-
-/* Beside the kinds of gateway/gateway.h. */
-enum {
-    PAGE_QUOTA_LOBBY = 'l',
-    PAGE_QUOTA_SHARED = 's'
-};
 
 struct page_config {
     uint32_t answer_timeout_ms; /* for the program's header block: 504 */
@@ -78,7 +65,7 @@ struct page_host {
     const struct page_config *config;
     const struct session_config *session_config;
     const struct ws_config *ws_config;
-    struct page_limits *limits;
+    struct program_limits *limits;
     struct rates *rates; /* NULL: none are kept */
     /* A program refuses a handshake by 401: for how long, and from which path down (empty: that one
      * only). May be NULL. */

@@ -96,10 +96,10 @@ struct page {
     struct process process;
     bool exited;  /* the leader is reaped */
     bool started; /* a process was made */
-    bool counted; /* in page_limits */
+    bool counted; /* in program_limits */
     bool freeing;
     int status;
-    struct net_client_key client;      /* who started it, for page_limits */
+    struct net_client_key client;      /* who started it, for program_limits */
     struct net_client_key last_client; /* whose connection is the last one */
     struct timer answer_timer;         /* for the header block */
     struct timer leave_timer; /* for the first connection of a client that broke off its download */
@@ -215,10 +215,8 @@ void page_exited(struct process *process, int status);
 /* Starts the timers that can be started by now. */
 void page_ending_advance(struct page *p);
 
-/* ---- limits.c ---- */
+/* ---- open.c ---- */
 
-bool page_limits_take(struct page_limits *limits, const struct net_client_key *key);
-void page_limits_release(struct page_limits *limits, const struct net_client_key *key);
 /* The client of `x` starts one more program: 0, or how long it must wait. */
 uint32_t page_rate_wait_s(struct page_host *host, struct exchange *x);
 

@@ -7,8 +7,8 @@
  */
 #include "page/parts.h"
 
-#include "access/bans.h"
 #include "access/refusal.h"
+#include "limits/bans.h"
 #include "page/answer.h"
 #include "page/offer.h"
 #include "page/wire.h"

@@ -5,7 +5,7 @@
 #ifndef PAGE_SHARED_H
 #define PAGE_SHARED_H
 
-#include "access/quota.h"
+#include "limits/quota.h"
 #include "page/parts.h"
 
 #define MEMBER_REASON_MAX 48

@@ -11,7 +11,7 @@
  */
 #include "page/parts.h"
 
-#include "access/bans.h"
+#include "limits/bans.h"
 #include "page/events.h"
 #include "page/streams.h"
 #include "proto/json.h"

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Bans, rates, addresses, targets and refusals. */
-#include "access/bans.h"
+/* Addresses, targets and refusals. */
 #include "access/ip.h"
-#include "access/rates.h"
 #include "access/refusal.h"
 #include "access/target.h"
 
@@ -12,184 +10,6 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
-
-/* ---- bans ---- */
-
-static struct ban_key key(const char *client, const char *origin, const char *target,
-                          const char *path)
-{
-    return (struct ban_key){slice_of(client), slice_of(origin), slice_of(target), slice_of(path)};
-}
-
-static void a_ban_is_for_client_origin_target_and_path(void **state)
-{
-    (void)state;
-    struct bans *b = bans_new(64);
-    struct ban_key k = key("c", "o", "t", "/p/q");
-    bans_add(b, &k, SLICE_NONE, 60, 1000);
-    assert_int_equal(bans_check(b, &k, 1000, NULL), 60);
-    assert_int_equal(bans_check(b, &k, 60999, NULL), 1);
-    assert_int_equal(bans_check(b, &k, 61000, NULL), 0);
-    struct ban_key others[] = {key("d", "o", "t", "/p/q"),   key("c", "p", "t", "/p/q"),
-                               key("c", "o", "u", "/p/q"),   key("c", "o", "t", "/p"),
-                               key("c", "o", "t", "/p/q/r"), key("co", "", "t", "/p/q")};
-    for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
-        assert_int_equal(bans_check(b, &others[i], 1000, NULL), 0);
-    /* A shorter one does not shorten it; 0 does nothing; a day is the longest. */
-    bans_add(b, &k, SLICE_NONE, 5, 1000);
-    bans_add(b, &k, SLICE_NONE, 0, 1000);
-    assert_int_equal(bans_check(b, &k, 1000, NULL), 60);
-    bans_add(b, &k, SLICE_NONE, 999999, 1000);
-    assert_int_equal(bans_check(b, &k, 1000, NULL), 86400);
-    bans_free(b);
-}
-
-static void a_policy_path_reaches_below_by_segments(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *refused, *policy, *asked;
-        bool banned;
-    } cases[] = {
-        {"/chat/room", "/chat", "/chat/other", true},
-        {"/chat/room", "/chat", "/chat", true},
-        {"/chat/room", "/chat", "/chatter", false},
-        {"/chat/room", "/chat/", "/chat/other", true},
-        {"/chat/room", "/", "/anything", true},
-        {"/chat/room", "/admin", "/admin", false},
-        {"/chat/room", "/chat/roo", "/chat/roof", false},
-        {"/chat/room", "/chat/room", "/chat/room/x", true},
-        {"/chat/room", "/chat/room/x", "/chat/room/x", false},
-        {"/chat/room", "/x/../chat", "/chat/other", false},
-        {"/chat/../room", "/chat/..", "/chat/../x", false},
-        {"/a%2eb/c", "/a%2eb", "/a%2eb/d", false},
-        {"/a%2Fb/c", "/a%2Fb", "/a%2Fb/d", false},
-        {"/a\\b/c", "/a\\b", "/a\\b/d", false},
-        {"/a//b/c", "/a//b", "/a//b/d", false},
-        {"/chat/room", "chat", "/chat/other", false},
-        {"/chat/room", "", "/chat/other", false},
-    };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        struct bans *b = bans_new(64);
-        struct ban_key refused = key("c", "o", "t", cases[i].refused);
-        struct ban_key asked = key("c", "o", "t", cases[i].asked);
-        bans_add(b, &refused, slice_of(cases[i].policy), 60, 0);
-        assert_int_equal(bans_check(b, &refused, 0, NULL), 60);
-        if ((bans_check(b, &asked, 0, NULL) > 0) != cases[i].banned)
-            fail_msg("%s, Policy-Path %s, then %s", cases[i].refused, cases[i].policy,
-                     cases[i].asked);
-        bans_free(b);
-    }
-}
-
-static void a_ban_says_from_where_down_it_is(void **state)
-{
-    (void)state;
-    struct bans *b = bans_new(64);
-    struct slice policy = slice_of("untouched");
-    struct ban_key refused = key("c", "o", "t", "/p/q/r"), below = key("c", "o", "t", "/p/x"),
-                   other = key("c", "o", "t", "/o");
-    bans_add(b, &refused, slice_of("/p"), 60, 0);
-    assert_int_equal(bans_check(b, &refused, 0, &policy), 60);
-    assert_true(slice_equal(policy, slice_of("/p")));
-    assert_int_equal(bans_check(b, &below, 0, &policy), 60);
-    assert_true(slice_equal(policy, slice_of("/p")) && policy.ptr == below.path.ptr);
-    bans_add(b, &below, SLICE_NONE, 90, 0); /* that path alone, and for longer */
-    assert_int_equal(bans_check(b, &below, 0, &policy), 90);
-    assert_int_equal(policy.len, 0);
-    assert_int_equal(bans_check(b, &other, 0, &policy), 0);
-    assert_int_equal(policy.len, 0);
-    bans_free(b);
-}
-
-static void a_flood_of_bans_keeps_the_longest_and_its_memory(void **state)
-{
-    (void)state;
-    struct bans *b = bans_new(1024);
-    size_t bytes = bans_bytes(b);
-    char client[32];
-    struct ban_key k = key("", "o", "t", "/");
-    k.client = slice_of("patient");
-    bans_add(b, &k, SLICE_NONE, 86400, 0);
-    for (int i = 0; i < 100000; i++) {
-        k.client = slice_make(client, (size_t)sprintf(client, "%d", i));
-        bans_add(b, &k, SLICE_NONE, 60, 0);
-        assert_int_equal(bans_check(b, &k, 0, NULL), 60);
-    }
-    k.client = slice_of("patient");
-    assert_int_equal(bans_check(b, &k, 0, NULL), 86400);
-    assert_int_equal(bans_bytes(b), bytes);
-    assert_true(bytes < 1024 * 16 + 8192);
-    bans_free(b);
-}
-
-/* ---- rates ---- */
-
-static void a_bucket_empties_and_fills(void **state)
-{
-    (void)state;
-    struct rates *r = rates_new(64);
-    struct rate rate = {.per_minute = 60, .burst = 3};
-    struct slice k = slice_of("k");
-    for (int i = 0; i < 3; i++)
-        assert_int_equal(rates_take(r, &rate, 1, k, 0), 0);
-    assert_int_equal(rates_take(r, &rate, 1, k, 0), 1);
-    assert_int_equal(rates_take(r, &rate, 2, k, 0), 0); /* another kind, another key */
-    assert_int_equal(rates_take(r, &rate, 1, slice_of("l"), 0), 0);
-    assert_int_equal(rates_take(r, &rate, 1, k, 999), 1);
-    assert_int_equal(rates_take(r, &rate, 1, k, 1000), 0);
-    assert_int_equal(rates_take(r, &rate, 1, k, 1000), 1);
-    for (int i = 0; i < 3; i++)
-        assert_int_equal(rates_take(r, &rate, 1, k, 1000000), 0); /* never more than the burst */
-    assert_int_equal(rates_take(r, &rate, 1, k, 1000000), 1);
-    rate.per_minute = 0;
-    assert_int_equal(rates_take(r, &rate, 1, k, 1000000), 0);
-    rate = (struct rate){.per_minute = 1, .burst = 1};
-    assert_int_equal(rates_take(r, &rate, 3, k, 0), 0);
-    assert_int_equal(rates_take(r, &rate, 3, k, 0), 60);
-    rates_free(r);
-}
-
-static void a_flood_of_keys_forgets_no_busy_one(void **state)
-{
-    (void)state;
-    struct rates *r = rates_new(1024);
-    struct rate rate = {.per_minute = 60, .burst = 5};
-    size_t bytes = rates_bytes(r);
-    char name[32];
-    for (int i = 0; i < 5; i++)
-        rates_take(r, &rate, 1, slice_of("busy"), 0);
-    for (int i = 0; i < 100000; i++)
-        rates_take(r, &rate, 1, slice_make(name, (size_t)sprintf(name, "%d", i)), 0);
-    assert_true(rates_take(r, &rate, 1, slice_of("busy"), 0) > 0);
-    assert_int_equal(rates_bytes(r), bytes);
-    rates_free(r);
-}
-
-/* Against the plain model: tokens as a fraction, refilled at each look. */
-static void a_bucket_is_as_the_model_says(void **state)
-{
-    (void)state;
-    for (unsigned seed = 1; seed <= 20; seed++) {
-        struct rates *r = rates_new(8);
-        srand(seed);
-        struct rate rate = {.per_minute = 60000 / (unsigned)(rand() % 100 + 1),
-                            .burst = (unsigned)rand() % 20 + 1};
-        uint64_t token_us = 60000000 / rate.per_minute, now = 1000, filled_us = 1000000;
-        uint64_t level_us = token_us * rate.burst;
-        for (int i = 0; i < 5000; i++) {
-            now += (uint64_t)rand() % 300;
-            level_us += now * 1000 - filled_us;
-            filled_us = now * 1000;
-            if (level_us > token_us * rate.burst)
-                level_us = token_us * rate.burst;
-            bool allowed = level_us >= token_us;
-            level_us -= allowed ? token_us : 0;
-            assert_int_equal(rates_take(r, &rate, 1, slice_of("k"), now) == 0, allowed);
-        }
-        rates_free(r);
-    }
-}
 
 /* ---- addresses ---- */
 
@@ -488,13 +308,6 @@ static void every_reason_has_its_row(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_ban_is_for_client_origin_target_and_path),
-        cmocka_unit_test(a_policy_path_reaches_below_by_segments),
-        cmocka_unit_test(a_ban_says_from_where_down_it_is),
-        cmocka_unit_test(a_flood_of_bans_keeps_the_longest_and_its_memory),
-        cmocka_unit_test(a_bucket_empties_and_fills),
-        cmocka_unit_test(a_flood_of_keys_forgets_no_busy_one),
-        cmocka_unit_test(a_bucket_is_as_the_model_says),
         cmocka_unit_test(only_public_addresses_are_public),
         cmocka_unit_test(an_address_survives_its_socket_form),
         cmocka_unit_test(ranges_end_where_their_bits_do),

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "access/bans.h"
+#include "limits/bans.h"
 
 static struct slice text_of(const json_t *object, const char *key)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How many at a time: against a naive count, and by several threads. */
-#include "access/quota.h"
+#include "limits/quota.h"
 
 #include "random.h"
 

@@ -3,7 +3,7 @@
 /**
  * Where this origin's pages have been told to stay away, and how long: the client's side of docs/access.md, section 7.
  * One ban is for a target's origin and one path, or, by `Access-Control-Policy-Path`, for every path from there down;
- * the rules are those of src/access/bans.h, and both are tested with `tests/vectors/bans.json`.
+ * the rules are those of src/limits/bans.h, and both are tested with `tests/vectors/bans.json`.
  */
 
 /** A Policy-Path deeper than this bans the one path only. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "access/rates.h"
+#include "limits/rates.h"
 
-#include "access/ways.h"
 #include "base/hash.h"
+#include "limits/lossy.h"
 
 #include <stdlib.h>
 
@@ -27,13 +27,13 @@ bool rate_parse(struct slice text, struct rate *ret)
 /* A bucket is kept as the time when it will be full (the generic cell rate algorithm): one number
  * that needs no refilling. Kept in microseconds, so that high rates don't round to nothing. */
 struct rates {
-    struct ways ways;
+    struct lossy table;
 };
 
 struct rates *rates_new(size_t entries)
 {
     struct rates *r = malloc(sizeof(*r));
-    if (r && ways_init(&r->ways, entries))
+    if (r && lossy_init(&r->table, entries))
         return r;
     free(r);
     return NULL;
@@ -43,13 +43,13 @@ void rates_free(struct rates *r)
 {
     if (!r)
         return;
-    ways_done(&r->ways);
+    lossy_done(&r->table);
     free(r);
 }
 
 size_t rates_bytes(const struct rates *r)
 {
-    return sizeof(*r) + ways_bytes(&r->ways);
+    return sizeof(*r) + lossy_bytes(&r->table);
 }
 
 static uint32_t take(uint64_t *full_us, const struct rate *rate, uint64_t now_us)
@@ -65,18 +65,18 @@ static uint32_t take(uint64_t *full_us, const struct rate *rate, uint64_t now_us
     return 0;
 }
 
-uint32_t rates_take(struct rates *r, const struct rate *rate, unsigned kind, struct slice key,
-                    uint64_t now_ms)
+uint32_t rates_take(struct rates *r, const struct rate *rate, enum limit_kind kind,
+                    struct slice key, uint64_t now_ms)
 {
     if (rate->per_minute == 0)
         return 0;
-    uint64_t parts[2] = {hash_bytes(key), kind};
+    uint64_t parts[2] = {hash_bytes(key), (uint64_t)kind};
     uint64_t hash = hash_bytes(slice_make(parts, sizeof(parts)));
     hash = hash ? hash : 1;
-    struct ways_hold hold = ways_claim(&r->ways, hash);
-    if (hold.way->hash != hash)
-        *hold.way = (struct way){.hash = hash};
-    uint32_t wait_s = take(&hold.way->value, rate, now_ms * 1000);
-    ways_release(hold);
+    struct lossy_hold hold = lossy_claim(&r->table, hash);
+    if (hold.entry->hash != hash)
+        *hold.entry = (struct lossy_entry){.hash = hash};
+    uint32_t wait_s = take(&hold.entry->value, rate, now_ms * 1000);
+    lossy_release(hold);
     return wait_s;
 }

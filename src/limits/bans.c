@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-#include "access/bans.h"
+#include "limits/bans.h"
 
-#include "access/ways.h"
 #include "base/hash.h"
+#include "limits/lossy.h"
 
 #include <stdlib.h>
 
 /* The value of an entry is when its ban ends, in ms. */
 struct bans {
-    struct ways ways;
+    struct lossy table;
 };
 
 /* What a hash stands for: one path, or a path and all below it. */
 enum ban_reach {
-    REACH_PATH = 'p',
-    REACH_BELOW = 'b'
+    REACH_PATH,
+    REACH_BELOW
 };
 
 struct bans *bans_new(size_t entries)
 {
     struct bans *b = malloc(sizeof(*b));
-    if (b && ways_init(&b->ways, entries))
+    if (b && lossy_init(&b->table, entries))
         return b;
     free(b);
     return NULL;
@@ -30,13 +30,13 @@ void bans_free(struct bans *b)
 {
     if (!b)
         return;
-    ways_done(&b->ways);
+    lossy_done(&b->table);
     free(b);
 }
 
 size_t bans_bytes(const struct bans *b)
 {
-    return sizeof(*b) + ways_bytes(&b->ways);
+    return sizeof(*b) + lossy_bytes(&b->table);
 }
 
 /* ---- hashing ---- */
@@ -55,10 +55,10 @@ static uint64_t hash_key(const struct ban_key *key, enum ban_reach reach, struct
 
 static void put(struct bans *b, uint64_t hash, uint64_t until_ms)
 {
-    struct ways_hold hold = ways_claim(&b->ways, hash);
-    if (hold.way->hash != hash || hold.way->value < until_ms)
-        *hold.way = (struct way){hash, until_ms};
-    ways_release(hold);
+    struct lossy_hold hold = lossy_claim(&b->table, hash);
+    if (hold.entry->hash != hash || hold.entry->value < until_ms)
+        *hold.entry = (struct lossy_entry){hash, until_ms};
+    lossy_release(hold);
 }
 
 /* ---- paths ---- */
@@ -143,12 +143,12 @@ uint32_t bans_check(struct bans *b, const struct ban_key *key, uint64_t now_ms,
                     struct slice *ret_policy)
 {
     struct slice policy = SLICE_NONE;
-    uint64_t until = ways_find(&b->ways, hash_key(key, REACH_PATH, key->path));
+    uint64_t until = lossy_find(&b->table, hash_key(key, REACH_PATH, key->path));
     int depth = 0;
     for (size_t at = next_ancestor(key->path, 0); at && depth < BAN_SEGMENTS_MAX;
          at = next_ancestor(key->path, at), depth++) {
         uint64_t other =
-            ways_find(&b->ways, hash_key(key, REACH_BELOW, slice_first(key->path, at)));
+            lossy_find(&b->table, hash_key(key, REACH_BELOW, slice_first(key->path, at)));
         if (other && other >= until) {
             until = other;
             policy = slice_first(key->path, at);

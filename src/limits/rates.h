@@ -9,10 +9,11 @@
  * Threads  Any: striped locks; one table serves every worker.
  * Cost     One hash and one or two cache lines.
  */
-#ifndef ACCESS_RATES_H
-#define ACCESS_RATES_H
+#ifndef LIMITS_RATES_H
+#define LIMITS_RATES_H
 
 #include "base/slice.h"
+#include "limits/kind.h"
 
 struct rates;
 
@@ -29,9 +30,9 @@ struct rates *rates_new(size_t entries);
 void rates_free(struct rates *rates);
 size_t rates_bytes(const struct rates *rates);
 
-/* Takes a token of the bucket `kind` (a number of the caller's choice) and `key`. 0, or if it is
- * empty the seconds, rounded up, until there is one again. */
-uint32_t rates_take(struct rates *rates, const struct rate *rate, unsigned kind, struct slice key,
-                    uint64_t now_ms);
+/* Takes a token of the bucket of `kind` and `key`. Returns 0, or the seconds, rounded up, until an
+ * empty bucket has a token again. */
+uint32_t rates_take(struct rates *rates, const struct rate *rate, enum limit_kind kind,
+                    struct slice key, uint64_t now_ms);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "access/quota.h"
+#include "limits/quota.h"
 
 #include "base/hash.h"
 
@@ -105,13 +105,13 @@ static bool count_in(struct quota *q, uint64_t hash, uint32_t max)
     return true;
 }
 
-struct quota_hold quota_hold_of(unsigned kind, struct slice key)
+struct quota_hold quota_hold_of(enum limit_kind kind, struct slice key)
 {
-    uint64_t hash = hash_bytes(key) + kind * 0x9e3779b97f4a7c15U;
+    uint64_t hash = hash_bytes(key) + (uint64_t)kind * 0x9e3779b97f4a7c15U;
     return (struct quota_hold){hash + (hash == 0)}; /* 0 is none */
 }
 
-bool quota_take(struct quota *q, unsigned kind, struct slice key, uint32_t max,
+bool quota_take(struct quota *q, enum limit_kind kind, struct slice key, uint32_t max,
                 struct quota_hold *ret)
 {
     struct quota_hold hold = quota_hold_of(kind, key);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "page/parts.h"
+#include "limits/programs.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -18,21 +18,21 @@ static struct net_client_key client(unsigned number)
 static void a_client_and_all_together_have_their_bounds(void **state)
 {
     (void)state;
-    struct page_limits *limits = page_limits_new(3, 2);
+    struct program_limits *limits = program_limits_new(3, 2);
     struct net_client_key a = client(1), b = client(2);
-    assert_true(page_limits_take(limits, &a));
-    assert_true(page_limits_take(limits, &a));
-    assert_false(page_limits_take(limits, &a));
-    assert_true(page_limits_take(limits, &b));
-    assert_false(page_limits_take(limits, &b)); /* all are out */
-    page_limits_release(limits, &a);
-    assert_true(page_limits_take(limits, &b));
+    assert_true(program_limits_take(limits, &a));
+    assert_true(program_limits_take(limits, &a));
+    assert_false(program_limits_take(limits, &a));
+    assert_true(program_limits_take(limits, &b));
+    assert_false(program_limits_take(limits, &b)); /* all are out */
+    program_limits_release(limits, &a);
+    assert_true(program_limits_take(limits, &b));
 
-    page_limits_set(limits, 100, 3);
-    assert_true(page_limits_take(limits, &a));
-    assert_true(page_limits_take(limits, &a));
-    assert_false(page_limits_take(limits, &a));
-    page_limits_free(limits);
+    program_limits_set(limits, 100, 3);
+    assert_true(program_limits_take(limits, &a));
+    assert_true(program_limits_take(limits, &a));
+    assert_false(program_limits_take(limits, &a));
+    program_limits_free(limits);
 }
 
 /* Against a count by client: entries come and go, so that runs of the table are closed again. */
@@ -44,7 +44,7 @@ static void random_clients_against_a_plain_count(void **state)
         MAX = 300,
         EACH = 4
     };
-    struct page_limits *limits = page_limits_new(64, EACH);
+    struct program_limits *limits = program_limits_new(64, EACH);
     unsigned counts[CLIENTS] = {0}, all = 0, max = 64;
     srandom(7);
     for (int i = 0; i < 200000; i++) {
@@ -52,29 +52,29 @@ static void random_clients_against_a_plain_count(void **state)
         struct net_client_key key = client(who * 2654435761u);
         if (random() % 2) {
             bool expected = all < max && counts[who] < EACH;
-            assert_int_equal(page_limits_take(limits, &key), expected);
+            assert_int_equal(program_limits_take(limits, &key), expected);
             counts[who] += expected;
             all += expected;
         } else if (counts[who] > 0) {
-            page_limits_release(limits, &key);
+            program_limits_release(limits, &key);
             counts[who]--;
             all--;
         }
         if (i == 100000) {
             max = MAX;
-            page_limits_set(limits, MAX, EACH);
+            program_limits_set(limits, MAX, EACH);
         }
     }
-    page_limits_free(limits);
+    program_limits_free(limits);
 }
 
 static void *take_and_release(void *arg)
 {
-    struct page_limits *limits = arg;
+    struct program_limits *limits = arg;
     for (unsigned i = 0; i < 20000; i++) {
         struct net_client_key key = client(i % 7);
-        if (page_limits_take(limits, &key))
-            page_limits_release(limits, &key);
+        if (program_limits_take(limits, &key))
+            program_limits_release(limits, &key);
     }
     return NULL;
 }
@@ -82,7 +82,7 @@ static void *take_and_release(void *arg)
 static void workers_share_it(void **state)
 {
     (void)state;
-    struct page_limits *limits = page_limits_new(4, 1);
+    struct program_limits *limits = program_limits_new(4, 1);
     pthread_t threads[4];
     for (int i = 0; i < 4; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, take_and_release, limits), 0);
@@ -90,9 +90,9 @@ static void workers_share_it(void **state)
         pthread_join(threads[i], NULL);
     for (unsigned i = 0; i < 4; i++) {
         struct net_client_key key = client(i);
-        assert_true(page_limits_take(limits, &key)); /* nothing was lost */
+        assert_true(program_limits_take(limits, &key)); /* nothing was lost */
     }
-    page_limits_free(limits);
+    program_limits_free(limits);
 }
 
 int main(void)

@@ -11,8 +11,8 @@
  * Threads  Any: sets are guarded by striped locks, so that one table serves every worker.
  * Cost     One hash and one cache line for each segment of the path, BAN_SEGMENTS_MAX at most.
  */
-#ifndef ACCESS_BANS_H
-#define ACCESS_BANS_H
+#ifndef LIMITS_BANS_H
+#define LIMITS_BANS_H
 
 #include "base/slice.h"
 

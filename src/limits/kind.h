@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* kind.h - what is counted: each limit of the server that is kept by key has its kind here, so that
+ * one table can keep several of them. Beside each stands the setting that is its bound.
+ */
+#ifndef LIMITS_KIND_H
+#define LIMITS_KIND_H
+
+enum limit_kind {
+    /* How often: rates.h. */
+    LIMIT_CHECKS_OF_CLIENT, /* rate-client */
+    LIMIT_CHECKS_OF_ORIGIN, /* rate-origin */
+    LIMIT_LOOKUPS,          /* rate-lookups; by client */
+    LIMIT_STARTS,           /* rate-programs; by client */
+    LIMIT_PUBLISHED,        /* rate-publish; all together */
+    /* How many at a time: quota.h. */
+    LIMIT_TCP_OF_CLIENT,      /* tcp-per-client */
+    LIMIT_TCP_OF_ORIGIN,      /* tcp-per-origin */
+    LIMIT_TCP_OF_TARGET,      /* tcp-per-target */
+    LIMIT_TCP_SESSIONS,       /* sessions without a program; by client */
+    LIMIT_SHARED_PAGES,       /* shared-per-client */
+    LIMIT_PROGRAMS,           /* programs-max; all together */
+    LIMIT_PROGRAMS_OF_CLIENT, /* programs-per-client */
+};
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#include "limits/lossy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SET_ENTRIES = 8,
+    SET_BYTES = SET_ENTRIES * sizeof(struct lossy_entry)
+};
+
+bool lossy_init(struct lossy *t, size_t entries)
+{
+    t->sets = 1;
+    while (t->sets * SET_ENTRIES < entries)
+        t->sets *= 2;
+    t->entries = aligned_alloc(SET_BYTES, lossy_bytes(t));
+    if (!t->entries)
+        return false;
+    memset(t->entries, 0, lossy_bytes(t));
+    for (int i = 0; i < LOSSY_LOCKS; i++)
+        pthread_mutex_init(&t->locks[i], NULL);
+    return true;
+}
+
+void lossy_done(struct lossy *t)
+{
+    for (int i = 0; i < LOSSY_LOCKS; i++)
+        pthread_mutex_destroy(&t->locks[i]);
+    free(t->entries);
+}
+
+size_t lossy_bytes(const struct lossy *t)
+{
+    return t->sets * SET_BYTES;
+}
+
+struct lossy_hold lossy_claim(struct lossy *t, uint64_t hash)
+{
+    size_t index = hash & (t->sets - 1);
+    struct lossy_entry *set = t->entries + index * SET_ENTRIES;
+    struct lossy_hold hold = {set, &t->locks[index % LOSSY_LOCKS]};
+    pthread_mutex_lock(hold.lock);
+    for (int i = 0; i < SET_ENTRIES; i++) {
+        if (set[i].hash == hash) {
+            hold.entry = &set[i];
+            break;
+        }
+        if (set[i].value < hold.entry->value)
+            hold.entry = &set[i];
+    }
+    return hold;
+}
+
+uint64_t lossy_find(struct lossy *t, uint64_t hash)
+{
+    struct lossy_hold hold = lossy_claim(t, hash);
+    uint64_t value = hold.entry->hash == hash ? hold.entry->value : 0;
+    lossy_release(hold);
+    return value;
+}

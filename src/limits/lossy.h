@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* lossy.h - a hash table of numbers that never grows and may forget: where a new entry finds no room,
+ * the smallest of its set is overwritten.
+ *
+ * Tables about peers that we don't know are such ones (bans, rates): a flood of peers fills them
+ * without costing memory, and pushes out what would have ended soonest.
+ *
+ * Threads  Any; each set has its lock.
+ * Memory   16 bytes an entry.
+ * Cost     One cache line pair.
+ */
+#ifndef LIMITS_LOSSY_H
+#define LIMITS_LOSSY_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    LOSSY_LOCKS = 64
+};
+
+struct lossy_entry {
+    uint64_t hash; /* 0: free */
+    uint64_t value;
+};
+
+struct lossy {
+    struct lossy_entry *entries; /* owned */
+    size_t sets;                 /* a power of two */
+    pthread_mutex_t locks[LOSSY_LOCKS];
+};
+
+/* A place that is locked until lossy_release(). */
+struct lossy_hold {
+    struct lossy_entry *entry;
+    pthread_mutex_t *lock;
+};
+
+/* For at least `entries`. False without memory. */
+bool lossy_init(struct lossy *t, size_t entries);
+void lossy_done(struct lossy *t);
+/* Of the entries. */
+size_t lossy_bytes(const struct lossy *t);
+
+/* 0 if there is none. */
+uint64_t lossy_find(struct lossy *t, uint64_t hash);
+/* The place of `hash` (never 0), or the smallest of its set: then with another hash in it, which
+ * the caller replaces or leaves. */
+struct lossy_hold lossy_claim(struct lossy *t, uint64_t hash);
+static inline void lossy_release(struct lossy_hold hold)
+{
+    pthread_mutex_unlock(hold.lock);
+}
+
+#endif
