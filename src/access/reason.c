@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "access/reason.h"
 
+#include "proto/close_code.h"
+
 #include <assert.h>
 
 static const struct access_reason_row rows[] = {

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/utf8.h"
+#include "proto/close_code.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -187,7 +188,7 @@ static void say_goodbye(struct httpsocket *c)
     if (c->state == CLIENT_OPEN)
         link_say(c, ".bye {\"reason\":\"client-left\"}");
     if (c->peer)
-        ws_peer_close(c->peer, 1001, SLICE_NONE);
+        ws_peer_close(c->peer, CLOSE_GOING_AWAY, SLICE_NONE);
     int error = loop_turn(c->loop, 0);
     (void)error;
 }
@@ -203,7 +204,7 @@ void httpsocket_free(struct httpsocket *c)
     tcp_drop(c);
     if (c->peer)
         say_goodbye(c);
-    struct end end = {.code = 1001};
+    struct end end = {.code = CLOSE_GOING_AWAY};
     link_end(c, &end);
     for (int i = 0; i < GOODBYE_TURNS && loop_turn(c->loop, 0) == 0; i++)
         continue;

@@ -2,6 +2,8 @@
 /* receive.c - what the server sends: the protocol's own, and messages for the user. */
 #include "client/parts.h"
 
+#include "proto/close_code.h"
+
 #include <stdio.h>
 
 enum {
@@ -28,7 +30,8 @@ static void take_welcome(struct httpsocket *c, bool binary, const struct message
         return;
     }
     if (outgoing_exceeds(&c->out, w.message_max)) {
-        struct end end = end_make(1009, SLICE_LITERAL("a message larger than the server takes"));
+        struct end end =
+            end_make(CLOSE_TOO_BIG, SLICE_LITERAL("a message larger than the server takes"));
         link_end(c, &end);
         return;
     }

@@ -6,6 +6,7 @@
 #include "daemon/admission.h"
 #include "daemon/daemon.h"
 #include "daemon/visit.h"
+#include "proto/close_code.h"
 
 #include <unistd.h>
 
@@ -77,7 +78,7 @@ static void hand_over(struct worker *w, struct exchange *x, uint32_t target, boo
 {
     struct http_parcel parcel;
     if (exchange_hand_over(x, &parcel) < 0)
-        page_refuse(&w->pages, x, 1013, SLICE_LITERAL("overload"), 1, same_origin);
+        page_refuse(&w->pages, x, CLOSE_TRY_AGAIN_LATER, SLICE_LITERAL("overload"), 1, same_origin);
     else
         worker_post_request(&w->daemon->workers[target], &parcel);
 }
@@ -154,7 +155,7 @@ static void let_in(struct worker *w, struct visit *visit, enum access_reason rea
     bool lobby = handshake_is_lobby(x->path);
     if ((!lobby && !find_program(w, x->path, &found)) ||
         !describe_client(w, visit, reason, text, &client))
-        page_refuse(&w->pages, x, 1013, SLICE_LITERAL("overload"), 1, true);
+        page_refuse(&w->pages, x, CLOSE_TRY_AGAIN_LATER, SLICE_LITERAL("overload"), 1, true);
     else
         page_connect(&w->pages, x, lobby ? NULL : &found, &client);
 }

@@ -2,6 +2,8 @@
 /* clock.c - a session's time: the grace of a client that is away, the beat of one that is there, and the delay of acknowledgements. */
 #include "session/parts.h"
 
+#include "proto/close_code.h"
+
 #define ACK_MESSAGES 64  /* acknowledge at once after so many */
 #define ACK_DELAY_MS 200 /* and otherwise after this time */
 
@@ -34,7 +36,7 @@ static void beat(struct session *s)
         wire->session = NULL;
         s->counts->dead_peers++;
         session_lose_wire(s, "dead-peer");
-        wire->ops->close(wire, 1011, SLICE_LITERAL("dead-peer"));
+        wire->ops->close(wire, CLOSE_INTERNAL_ERROR, SLICE_LITERAL("dead-peer"));
         return;
     }
     if (s->state == SESSION_ENDING && now - s->ended_ms >= s->config->detach_timeout_ms) {

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/utf8.h"
+#include "proto/close_code.h"
 #include "session/table.h"
 
 #include <stdio.h>
@@ -82,7 +83,7 @@ void session_breach(struct session *s, const char *why)
     log_info("session.breach", log_text("session", id), log_text("why", why));
     s->counts->breaches++;
     snprintf(reason, sizeof(reason), "wire-protocol: %s", why);
-    session_drop_wire(s, 4400, reason);
+    session_drop_wire(s, CLOSE_WIRE_PROTOCOL, reason);
     if (s->state == SESSION_ENDING)
         session_finish(s);
     else

@@ -3,6 +3,7 @@
 #include "session/parts.h"
 
 #include "proto/channel_frame.h"
+#include "proto/close_code.h"
 
 static void receive_message(struct session *s, const struct message *m, size_t size)
 {
@@ -13,7 +14,7 @@ static void receive_message(struct session *s, const struct message *m, size_t s
         return;
     }
     if (!inbox_receive(&s->inbox, (uint32_t)size)) {
-        session_abort(s, 1013, SLICE_LITERAL("overload"));
+        session_abort(s, CLOSE_TRY_AGAIN_LATER, SLICE_LITERAL("overload"));
         return;
     }
     s->counts->messages_in++;
@@ -35,7 +36,7 @@ static void receive_ack(struct session *s, struct slice number)
 
 static void receive_close(struct session *s)
 {
-    session_drop_wire(s, 1000, "");
+    session_drop_wire(s, CLOSE_NORMAL, "");
     if (s->state == SESSION_ENDING)
         session_finish(s);
     else

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/utf8.h"
+#include "proto/close_code.h"
 #include "session/table.h"
 
 #include <assert.h>
@@ -133,12 +134,12 @@ unsigned session_admits(const struct session *s, struct slice path, struct slice
                         struct slice key, uint64_t received)
 {
     if (!slice_equal(origin, slice_make(s->text, s->origin_len)))
-        return 4403;
+        return CLOSE_FORBIDDEN;
     if (!slice_equal(path, slice_make(s->text + s->origin_len, s->path_len)))
-        return 4410;
+        return CLOSE_SESSION_GONE;
     if (s->entry.key_len && !slice_equal(key, slice_make(s->entry.key, s->entry.key_len)))
-        return 4409;
-    return outbox_serves(&s->outbox, received) ? 0 : 4410;
+        return CLOSE_SESSION_TAKEN;
+    return outbox_serves(&s->outbox, received) ? 0 : CLOSE_SESSION_GONE;
 }
 
 void session_attach(struct session *s, struct session_wire *wire, struct slice key,
@@ -146,12 +147,12 @@ void session_attach(struct session *s, struct session_wire *wire, struct slice k
 {
     assert(s->state != SESSION_LEAVING && s->state != SESSION_OVER);
     bool taken_over = s->wire;
-    session_drop_wire(s, 4000, "replaced");
+    session_drop_wire(s, CLOSE_REPLACED, "replaced");
     if (taken_over && s->state == SESSION_ATTACHED) {
         session_set_state(s, SESSION_DETACHED);
         s->ops->on_detach(s, SLICE_LITERAL("replaced"));
         if (s->state != SESSION_DETACHED) { /* the owner has ended it */
-            wire->ops->close(wire, 4410, SLICE_LITERAL("session-gone"));
+            wire->ops->close(wire, CLOSE_SESSION_GONE, SLICE_LITERAL("session-gone"));
             return;
         }
     }
@@ -209,7 +210,7 @@ void session_send(struct session *s, const struct message *m)
                               m->body};
     size_t count = m->binary || m->body.len ? 3 : 1;
     if (!outbox_push(&s->outbox, m->binary, pieces, count)) {
-        session_abort(s, 1013, SLICE_LITERAL("overload"));
+        session_abort(s, CLOSE_TRY_AGAIN_LATER, SLICE_LITERAL("overload"));
         return;
     }
     s->counts->messages_out++;
@@ -234,7 +235,7 @@ void session_end(struct session *s, unsigned code, struct slice reason)
     if (s->state > SESSION_DETACHED)
         return;
     /* A plain CGI program: it has made its page and never had more to say. A failure is told. */
-    bool nobody = s->state == SESSION_WAITING && !s->outbox.first && code == 1000;
+    bool nobody = s->state == SESSION_WAITING && !s->outbox.first && code == CLOSE_NORMAL;
     session_set_end(s, code, reason);
     session_say_ack(s);
     if (nobody || (s->wire && !s->outbox.first))

@@ -6,6 +6,7 @@
 #include "session/parts.h"
 
 #include "base/utf8.h"
+#include "proto/close_code.h"
 #include "session/flight.h"
 
 #include <stdio.h>
@@ -120,7 +121,7 @@ void session_streams_receive(struct session *s, struct bytes frame)
     if (!s->streams) {
         s->streams = make(s);
         if (!s->streams) {
-            session_abort(s, 1013, SLICE_LITERAL("overload"));
+            session_abort(s, CLOSE_TRY_AGAIN_LATER, SLICE_LITERAL("overload"));
             return;
         }
         session_streams_attach(s);

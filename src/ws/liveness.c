@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "ws/parts.h"
 
+#include "proto/close_code.h"
+
 /* Nothing here runs per message: a message stores the time, and the timer compares when it fires.
  */
 
@@ -62,7 +64,7 @@ static void look_for_life(struct ws_peer *p, uint64_t now)
             return;
         }
         p->counts->dead_peers++;
-        peer_cut(p, 1006, "nothing came, not even a pong");
+        peer_cut(p, CLOSE_ABNORMAL, "nothing came, not even a pong");
     } else if (!ping_is_out(p) && now >= p->received_ms + p->config->ping_interval_ms) {
         send_ping(p, now);
     }
@@ -72,7 +74,7 @@ static void look_for_life(struct ws_peer *p, uint64_t now)
 static void look_for_end(struct ws_peer *p, uint64_t now)
 {
     if (now >= p->received_ms + p->config->ping_interval_ms && stream_peer_gone(p->stream))
-        peer_cut(p, 1006, "it left while nobody read");
+        peer_cut(p, CLOSE_ABNORMAL, "it left while nobody read");
 }
 
 /* By now the kernel has taken what it would. */
@@ -80,7 +82,7 @@ static void look_at_queue(struct ws_peer *p)
 {
     p->overfull = false;
     if (stream_queued(p->stream) > p->config->queue_max)
-        peer_cut(p, 1013, "it does not read what it is sent");
+        peer_cut(p, CLOSE_TRY_AGAIN_LATER, "it does not read what it is sent");
 }
 
 static void fire(struct timer *timer)

@@ -2,6 +2,7 @@
 #include "ws/parts.h"
 
 #include "base/pool.h"
+#include "proto/close_code.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -52,7 +53,7 @@ void peer_fail(struct ws_peer *p, unsigned code, const char *why)
         peer_end(p, p->close_code, SLICE_NONE);
         return;
     }
-    if (code != 1011)
+    if (code != CLOSE_INTERNAL_ERROR)
         p->counts->protocol_errors++;
     sender_close(p, code, slice_of(why));
     peer_end(p, code, slice_of(why));
@@ -86,9 +87,9 @@ static void on_stream_end(struct stream *s, int error)
     if (p->state == PEER_CLOSING)
         peer_end(p, p->close_code, SLICE_NONE);
     else if (error)
-        peer_cut(p, 1006, strerrordesc_np(-error));
+        peer_cut(p, CLOSE_ABNORMAL, strerrordesc_np(-error));
     else
-        peer_end(p, 1006, SLICE_LITERAL("end of stream without a close frame"));
+        peer_end(p, CLOSE_ABNORMAL, SLICE_LITERAL("end of stream without a close frame"));
 }
 
 static void on_stream_drain(struct stream *s)

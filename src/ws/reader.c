@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "ws/parts.h"
 
+#include "proto/close_code.h"
+
 #include <stdlib.h>
 
 /* What the first two bytes of a frame have against it (RFC 6455, 5.1, 5.2, 5.4), or NULL. */
@@ -40,7 +42,7 @@ static void begin_frame(struct ws_peer *p, const struct ws_head *head)
     if (p->ops->on_too_long)
         p->ops->on_too_long(p);
     else
-        peer_fail(p, 1009, "a message above the limit");
+        peer_fail(p, CLOSE_TOO_BIG, "a message above the limit");
 }
 
 /* The header, if it is whole by now; returns how much of `in` belongs to it. */
@@ -57,7 +59,7 @@ static size_t read_head(struct ws_peer *p, struct slice in)
     const char *why = in.len >= 2 ? refusal(p, in.ptr) : NULL;
     enum parse_status status = why ? PARSE_BAD : ws_head_parse(in, &head);
     if (status == PARSE_BAD) {
-        peer_fail(p, 1002, why ? why : head.why);
+        peer_fail(p, CLOSE_PROTOCOL_ERROR, why ? why : head.why);
         return in.len - had;
     }
     if (status == PARSE_MORE) {
@@ -91,7 +93,7 @@ static void deliver_gathered(struct ws_peer *p)
 static void take_whole(struct ws_peer *p, struct bytes data)
 {
     if (p->reader.message_op == WS_OP_TEXT && !utf8_valid(slice_from_bytes(data)))
-        peer_fail(p, 1007, "text that is not UTF-8");
+        peer_fail(p, CLOSE_INVALID_DATA, "text that is not UTF-8");
     else
         deliver(p, data);
 }
@@ -112,11 +114,11 @@ static void take_data(struct ws_peer *p, struct bytes data)
     }
     if (text && (!utf8_stream_next(&r->utf8, slice_from_bytes(data)) ||
                  (last && !utf8_stream_whole(&r->utf8)))) {
-        peer_fail(p, 1007, "text that is not UTF-8");
+        peer_fail(p, CLOSE_INVALID_DATA, "text that is not UTF-8");
         return;
     }
     if (data.len && !buffer_append(&r->message, slice_from_bytes(data), still_expected(r)))
-        peer_fail(p, 1011, "out of memory");
+        peer_fail(p, CLOSE_INTERNAL_ERROR, "out of memory");
     else if (last)
         deliver_gathered(p);
 }
@@ -136,18 +138,18 @@ static void take_close(struct ws_peer *p, struct slice body)
         return;
     }
     if (body.len == 0) {
-        sender_close(p, 1005, SLICE_NONE);
-        peer_end(p, 1005, SLICE_NONE);
+        sender_close(p, CLOSE_NO_STATUS, SLICE_NONE);
+        peer_end(p, CLOSE_NO_STATUS, SLICE_NONE);
         return;
     }
     const uint8_t *b = (const uint8_t *)body.ptr;
     unsigned code = body.len >= 2 ? (unsigned)(b[0] << 8 | b[1]) : 0;
     if (body.len < 2) {
-        peer_fail(p, 1002, "a close frame of one byte");
+        peer_fail(p, CLOSE_PROTOCOL_ERROR, "a close frame of one byte");
     } else if (!ws_close_code_valid(code)) {
-        peer_fail(p, 1002, "a close code that must not be sent");
+        peer_fail(p, CLOSE_PROTOCOL_ERROR, "a close code that must not be sent");
     } else if (!utf8_valid(slice_skip(body, 2))) {
-        peer_fail(p, 1007, "a close reason that is not UTF-8");
+        peer_fail(p, CLOSE_INVALID_DATA, "a close reason that is not UTF-8");
     } else {
         sender_close(p, code, SLICE_NONE);
         peer_end(p, code, slice_skip(body, 2));
@@ -170,7 +172,7 @@ static void take_control(struct ws_peer *p, struct slice body)
         return;
     }
     if (body.len && !buffer_append(&r->control, body, r->left)) {
-        peer_fail(p, 1011, "out of memory");
+        peer_fail(p, CLOSE_INTERNAL_ERROR, "out of memory");
         return;
     }
     if (r->left > 0)
@@ -236,7 +238,7 @@ void reader_take(struct ws_peer *p, struct bytes in)
 {
     struct bytes rest = read_frames(p, in);
     if (p->state != PEER_GONE && rest.len && !buffer_append(&p->held, slice_from_bytes(rest), 0))
-        peer_fail(p, 1011, "out of memory");
+        peer_fail(p, CLOSE_INTERNAL_ERROR, "out of memory");
 }
 
 void reader_release(struct ws_peer *p)

@@ -2,6 +2,7 @@
 #include "ws/parts.h"
 
 #include "base/utf8.h"
+#include "proto/close_code.h"
 
 #include <assert.h>
 #include <sys/random.h>
@@ -114,10 +115,10 @@ void sender_shared(struct ws_peer *p, struct slice head, struct shared_bytes *sh
 
 void sender_close(struct ws_peer *p, unsigned code, struct slice reason)
 {
-    assert(code == 1005 || ws_close_code_valid(code));
+    assert(code == CLOSE_NO_STATUS || ws_close_code_valid(code));
     char number[2] = {(char)(code >> 8), (char)code};
     struct slice pieces[] = {slice_make(number, 2), utf8_first(reason, CLOSE_REASON_MAX)};
-    sender_frame(p, WS_OP_CLOSE, pieces, code == 1005 ? 0 : 2);
+    sender_frame(p, WS_OP_CLOSE, pieces, code == CLOSE_NO_STATUS ? 0 : 2);
 }
 
 void sender_pong(struct ws_peer *p, struct slice data)
