@@ -2,6 +2,7 @@
 #include "client/away.h"
 
 #include "limits/bans.h"
+#include "proto/close_code.h"
 #include "proto/http_head.h"
 
 #include <pthread.h>
@@ -86,7 +87,7 @@ void away_keep_program(const struct dial_target *t, const struct end *why, const
 {
     char target[ORIGIN_TEXT_SIZE];
     size_t len;
-    bool is_ban = why->code == 4401 || why->code == 4403 || why->code == 4429;
+    bool is_ban = close_code_kept(why->code) == KEEP_BAN;
     char *path = is_ban ? path_of(t, &len) : NULL;
     if (!path)
         return;

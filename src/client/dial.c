@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/dial.h"
 
+#include "proto/close_code.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,12 +37,10 @@ struct end dial_refusal(const struct http_response *response)
     else
         snprintf(text, sizeof(text), "HTTP %d %.*s", status,
                  SLICE_ARG(slice_first(response->reason, 100)));
-    struct end end = end_make(status == 503 ? 1013 : 4000 + (unsigned)status, slice_of(text));
-    end.retry_s = -1;
-    if (slice_to_uint(http_response_once(response, SLICE_LITERAL("retry-after")), 999999999,
-                      &seconds))
-        end.retry_s = (int64_t)seconds;
-    return end;
+    struct slice retry = http_response_once(response, SLICE_LITERAL("retry-after"));
+    bool said = slice_to_uint(retry, 999999999, &seconds);
+    return end_make_retry(close_code_of_status(status), slice_of(text),
+                          said ? (int64_t)seconds : -1);
 }
 
 /* One that is longer than anybody's widens no ban. */
@@ -62,7 +62,7 @@ static void judge(struct dial *d, const struct http_response *response)
     }
     const char *refusal = ws_response_refusal(response, d->key, SLICE_LITERAL("httpsocket.v1"));
     if (refusal) {
-        fail(d, 4400, refusal);
+        fail(d, CLOSE_WIRE_PROTOCOL, refusal);
         return;
     }
     struct stream *stream = d->stream;
@@ -79,7 +79,7 @@ static void on_recv(struct stream *s, struct bytes data)
     struct dial *d = s->owner;
     char *longer = realloc(d->head, d->head_len + data.len);
     if (!longer) {
-        fail(d, 1006, "no memory");
+        fail(d, CLOSE_ABNORMAL, "no memory");
         return;
     }
     d->head = longer;
@@ -91,11 +91,11 @@ static void on_recv(struct stream *s, struct bytes data)
         judge(d, &response);
         return;
     case PARSE_BAD:
-        fail(d, 4400, response.why);
+        fail(d, CLOSE_WIRE_PROTOCOL, response.why);
         return;
     case PARSE_MORE:
         if (d->head_len > HEAD_MAX)
-            fail(d, 4400, "a response with a head above 16 KiB");
+            fail(d, CLOSE_WIRE_PROTOCOL, "a response with a head above 16 KiB");
         return;
     }
 }
@@ -104,7 +104,7 @@ static void fail_tls(struct dial *d, const char *why)
 {
     char text[END_REASON_MAX];
     snprintf(text, sizeof(text), "TLS: %s", why ? why : "failed");
-    fail(d, 1015, text);
+    fail(d, CLOSE_TLS_HANDSHAKE, text);
 }
 
 static void on_end(struct stream *s, int error)
@@ -113,7 +113,8 @@ static void on_end(struct stream *s, int error)
     if (error == -EPROTO)
         fail_tls(d, stream_tls_error(s));
     else
-        fail(d, 1006, error ? strerrordesc_np(-error) : "the server closed before it answered");
+        fail(d, CLOSE_ABNORMAL,
+             error ? strerrordesc_np(-error) : "the server closed before it answered");
 }
 
 static const struct stream_ops stream_ops = {.on_recv = on_recv, .on_end = on_end};
@@ -140,7 +141,7 @@ static void begin_handshake(struct dial *d, int fd)
     d->stream =
         t->tls ? stream_new_client(d->loop, fd, t->tls, t->host) : stream_new(d->loop, fd, NULL);
     if (!d->stream || getrandom(nonce, sizeof(nonce), 0) != sizeof(nonce)) {
-        fail(d, 1006, "no memory");
+        fail(d, CLOSE_ABNORMAL, "no memory");
         return;
     }
     stream_own(d->stream, &stream_ops, d);
@@ -149,7 +150,7 @@ static void begin_handshake(struct dial *d, int fd)
     if (len)
         stream_write_slice(d->stream, slice_make(request, len));
     else
-        fail(d, 4400, "a URL that is too long");
+        fail(d, CLOSE_WIRE_PROTOCOL, "a URL that is too long");
 }
 
 /* ---- the connection ---- */
@@ -160,7 +161,7 @@ static void on_decided(struct race *race, int fd_or_error)
     if (fd_or_error >= 0)
         begin_handshake(d, fd_or_error);
     else
-        fail(d, 1006, strerrordesc_np(-fd_or_error));
+        fail(d, CLOSE_ABNORMAL, strerrordesc_np(-fd_or_error));
 }
 
 static void connect_to(struct dial *d, const struct net_address *addresses, int count)
@@ -172,7 +173,7 @@ static void on_answer(struct resolve *l, const struct resolve_answer *answer)
 {
     struct dial *d = container_of(l, struct dial, lookup);
     if (answer->count == 0) {
-        fail(d, 1006, answer->error);
+        fail(d, CLOSE_ABNORMAL, answer->error);
         return;
     }
     connect_to(d, answer->addresses, answer->count);
@@ -227,7 +228,7 @@ void dial_start(struct loop *loop, struct dial *d, const struct dial_target *tar
     int error =
         resolve_start(loop, &d->lookup, target->host, target->origin.authority.port, on_answer);
     if (error) {
-        struct end why = end_make(1006, slice_of(strerrordesc_np(-error)));
+        struct end why = end_make(CLOSE_ABNORMAL, slice_of(strerrordesc_np(-error)));
         dial_refuse(loop, d, &why, ops);
     }
 }

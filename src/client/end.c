@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/end.h"
 
+#include "limits/bans.h"
+#include "proto/close_code.h"
+
 /* ` retry=N` at the end, or at the very beginning. */
 static int64_t take_retry(struct slice *reason)
 {
@@ -18,10 +21,19 @@ static int64_t take_retry(struct slice *reason)
     return (int64_t)seconds;
 }
 
-struct end end_make(unsigned code, struct slice reason)
+static int64_t limit_retry(unsigned code, int64_t retry_s)
 {
-    struct end end = {.code = code};
-    end.retry_s = take_retry(&reason);
+    bool refusal = close_code_kept(code) == KEEP_BAN && close_code_then(code, true) == THEN_FINAL;
+    if (!refusal)
+        return retry_s;
+    if (retry_s < 0)
+        return BAN_SECONDS;
+    return retry_s < BAN_SECONDS_MAX ? retry_s : BAN_SECONDS_MAX;
+}
+
+struct end end_make_retry(unsigned code, struct slice reason, int64_t retry_s)
+{
+    struct end end = {.code = code, .retry_s = limit_retry(code, retry_s)};
     size_t len = reason.len < END_REASON_MAX ? reason.len : END_REASON_MAX;
     while (len < reason.len && len > 0 && (reason.ptr[len] & 0xc0) == 0x80)
         len--;
@@ -30,19 +42,13 @@ struct end end_make(unsigned code, struct slice reason)
     return end;
 }
 
-enum end_verdict end_verdict(unsigned code)
+struct end end_make(unsigned code, struct slice reason)
 {
-    switch (code) {
-    case 1000:
-    case 1009: /* a message that we don't take: it would come again */
-    case 1012: /* this session is over; a new one may be tried */
-    case 1015: /* the server is not who it should be */
-        return END_FINAL;
-    case 1013:
-    case 4429:
-    case 4504:
-        return END_WAIT;
-    default:
-        return code < 4000 ? END_RESUME : END_FINAL;
-    }
+    int64_t retry_s = take_retry(&reason);
+    return end_make_retry(code, reason, retry_s);
+}
+
+enum close_then end_then(const struct end *end)
+{
+    return close_code_then(end->code, end->retry_s >= 0);
 }

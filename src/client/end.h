@@ -4,6 +4,7 @@
 #define CLIENT_END_H
 
 #include "base/slice.h"
+#include "proto/close_code.h"
 
 #define END_REASON_MAX 160
 
@@ -13,14 +14,13 @@ struct end {
     char reason[END_REASON_MAX + 1];
 };
 
-enum end_verdict {
-    END_RESUME, /* the connection is lost, the session is not */
-    END_WAIT,   /* the same, but not at once, and not before retry_s */
-    END_FINAL   /* the session is over */
-};
-
 /* The reason as a close frame has it: a `retry=N` at its end is taken out of it. Too long: cut. */
 struct end end_make(unsigned code, struct slice reason);
-enum end_verdict end_verdict(unsigned code);
+
+/* `retry_s` is known from elsewhere; negative: it is not. A refusal that is a ban (4401, 4403) is
+ * for a minute unless it says how long, and for a day at most. */
+struct end end_make_retry(unsigned code, struct slice reason, int64_t retry_s);
+
+enum close_then end_then(const struct end *end);
 
 #endif

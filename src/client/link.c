@@ -5,6 +5,7 @@
 
 #include "client/away.h"
 #include "proto/channel_frame.h"
+#include "proto/close_code.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -82,7 +83,8 @@ static void part(struct httpsocket *c, const struct end *end)
     c->parting = c->peer;
     c->peer = NULL;
     ws_peer_own(c->parting, &ops, c);
-    ws_peer_close(c->parting, end->code == 4400 ? 4400 : 1000, slice_of(end->reason));
+    ws_peer_close(c->parting, end->code == CLOSE_WIRE_PROTOCOL ? CLOSE_WIRE_PROTOCOL : CLOSE_NORMAL,
+                  slice_of(end->reason));
 }
 
 void link_end(struct httpsocket *c, const struct end *end)
@@ -107,22 +109,25 @@ void link_breach(struct httpsocket *c, const char *why)
 {
     char reason[END_REASON_MAX];
     snprintf(reason, sizeof(reason), "wire-protocol: %s", why);
-    struct end end = end_make(4400, slice_of(reason));
+    struct end end = end_make(CLOSE_WIRE_PROTOCOL, slice_of(reason));
     link_end(c, &end);
 }
 
 static void left(struct httpsocket *c)
 {
-    struct end end = end_make(1000, slice_of(c->close_reason));
+    struct end end = end_make(CLOSE_NORMAL, slice_of(c->close_reason));
     link_end(c, &end);
 }
 
 /* ---- losing and coming back ---- */
 
-static bool stays_lost(const struct httpsocket *c)
+/* A server that TLS refuses at the first meeting is a wrong name or an unknown CA, which stays. Later
+ * it is a certificate that has run out, or a network that wants a login: both pass. */
+static bool stays_lost(const struct httpsocket *c, const struct end *why)
 {
     return c->options.retry == HTTPSOCKET_RETRY_NEVER ||
-           (c->options.retry == HTTPSOCKET_RETRY_AFTER_OPEN && !c->greeted);
+           (c->options.retry == HTTPSOCKET_RETRY_AFTER_OPEN && !c->greeted) ||
+           (why->code == CLOSE_TLS_HANDSHAKE && !c->greeted);
 }
 
 /* Nothing was ever delivered to a session that may not exist. */
@@ -137,7 +142,7 @@ void link_lost(struct httpsocket *c, const struct end *why)
         link_end(c, &c->announced);
         return;
     }
-    if (stays_lost(c) || nothing_to_come_back_for(c)) {
+    if (stays_lost(c, why) || nothing_to_come_back_for(c)) {
         link_end(c, why);
         return;
     }
@@ -155,16 +160,17 @@ void link_lost(struct httpsocket *c, const struct end *why)
 
 void link_drop(struct httpsocket *c, const char *why)
 {
-    struct end end = end_make(1006, slice_of(why));
+    struct end end = end_make(CLOSE_ABNORMAL, slice_of(why));
     link_lost(c, &end);
 }
 
 static void closed(struct httpsocket *c, const struct end *end)
 {
-    bool gone = end->code == 1000 || end->code == 1005 || end->code == 4410;
+    bool gone = end->code == CLOSE_NORMAL || end->code == CLOSE_NO_STATUS ||
+                end->code == CLOSE_SESSION_GONE;
     if (c->said_close && gone)
         left(c);
-    else if (end_verdict(end->code) == END_FINAL)
+    else if (end_then(end) == THEN_FINAL)
         link_end(c, c->announced.code ? &c->announced : end);
     else
         link_lost(c, end);
@@ -238,7 +244,7 @@ static void connect_now(struct httpsocket *c)
     c->said_close = false;
     uint32_t banned_s = away_from_program(&c->target);
     if (banned_s) {
-        struct end banned = end_make(4429, SLICE_LITERAL("banned"));
+        struct end banned = end_make(CLOSE_RATE_LIMITED, SLICE_LITERAL("banned"));
         banned.retry_s = banned_s;
         dial_refuse(c->loop, &c->dial, &banned, &banned_ops);
         return;
@@ -261,7 +267,7 @@ static void give_up(struct timer *timer)
     struct httpsocket *c = container_of(timer, struct httpsocket, give_up);
     struct end end = c->end;
     if (c->state != CLIENT_WAITING || !end.code)
-        end = end_make(1006, SLICE_LITERAL("no connection in time"));
+        end = end_make(CLOSE_ABNORMAL, SLICE_LITERAL("no connection in time"));
     link_end(c, &end);
 }
 
@@ -313,7 +319,7 @@ static void say_close(struct httpsocket *c)
 static void finish_over(struct timer *timer)
 {
     struct httpsocket *c = container_of(timer, struct httpsocket, finish);
-    struct end end = end_make(1006, SLICE_LITERAL("close-timeout"));
+    struct end end = end_make(CLOSE_ABNORMAL, SLICE_LITERAL("close-timeout"));
     if (c->state == CLIENT_OPEN)
         say_close(c);
     link_end(c, &end);

@@ -4,7 +4,7 @@
 enum {
     FIRST_MS = 250,
     LONGEST_MS = 30000,
-    WAIT_MS = 5000,   /* what END_WAIT means where the server has not said how long */
+    WAIT_MS = 5000,   /* what THEN_WAIT means where the server has not said how long */
     WORKED_MS = 5000, /* a connection that lasted so long has worked */
     /* Where the server could be reached, it is the network that flutters. */
     FAILURES_OPEN = 4,
@@ -37,7 +37,7 @@ uint64_t pace_pause(struct pace *p, const struct end *end, uint64_t now_ms, uint
         p->failures = FAILURES_OPEN;
     p->open = p->worked = false;
     unsigned attempt = p->failures++;
-    if (end_verdict(end->code) == END_WAIT)
+    if (end_then(end) == THEN_WAIT)
         return (end->retry_s < 0 ? WAIT_MS : (uint64_t)end->retry_s * 1000) +
                pace_delay(attempt, chance);
     return was_open && attempt == 0 ? 0 : pace_delay(attempt, chance);

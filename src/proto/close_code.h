@@ -7,11 +7,31 @@
 #ifndef PROTO_CLOSE_CODE_H
 #define PROTO_CLOSE_CODE_H
 
+#include <stdbool.h>
+
 enum close_code {
 #define CLOSE_CODE(name, code, then, then_retry, kept, tokens, text) CLOSE_##name = code,
 #include "proto/close_codes.def"
 #undef CLOSE_CODE
 };
+
+/* What a client does next. Both rules are for any code, also one without a name. */
+enum close_then {
+    THEN_RESUME, /* the connection is lost, the session is not */
+    THEN_WAIT,   /* the same, but not at once, and not before the N of `retry=N` */
+    THEN_FINAL   /* the session is over */
+};
+
+enum close_then close_code_then(unsigned code, bool has_retry);
+
+/* What a client remembers for N seconds, for its other connections to the same place. */
+enum close_kept {
+    KEEP_NOTHING,
+    KEEP_BAN,  /* none is made there */
+    KEEP_SPARE /* the server is out of order: a new one waits as well */
+};
+
+enum close_kept close_code_kept(unsigned code);
 
 /* A refusal that has an HTTP status, as a close code: 503 is 1013, any other 4000 + status. */
 unsigned close_code_of_status(int status);

@@ -42,21 +42,6 @@ static void the_reason_tells_when_to_come_back(void **state)
     assert_int_equal(strlen(end.reason), END_REASON_MAX - 1); /* not half a character */
 }
 
-static void each_code_has_its_verdict(void **state)
-{
-    (void)state;
-    static const unsigned resume[] = {1001, 1002, 1005, 1006, 1011, 3000, 3999};
-    static const unsigned wait[] = {1013, 4429, 4504};
-    static const unsigned final[] = {1000, 1009, 1012, 1015, 4000, 4400, 4401,
-                                     4403, 4404, 4409, 4410, 4421, 4500, 4502};
-    for (size_t i = 0; i < sizeof(resume) / sizeof(*resume); i++)
-        assert_int_equal(end_verdict(resume[i]), END_RESUME);
-    for (size_t i = 0; i < sizeof(wait) / sizeof(*wait); i++)
-        assert_int_equal(end_verdict(wait[i]), END_WAIT);
-    for (size_t i = 0; i < sizeof(final) / sizeof(*final); i++)
-        assert_int_equal(end_verdict(final[i]), END_FINAL);
-}
-
 static void the_delay_doubles_up_to_30_seconds(void **state)
 {
     (void)state;
@@ -254,7 +239,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_reason_tells_when_to_come_back),
-        cmocka_unit_test(each_code_has_its_verdict),
         cmocka_unit_test(the_delay_doubles_up_to_30_seconds),
         cmocka_unit_test(after_a_connection_that_worked_it_comes_back_at_once),
         cmocka_unit_test(no_more_than_a_window_is_under_way_and_a_larger_one_goes_alone),

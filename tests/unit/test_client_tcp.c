@@ -458,10 +458,19 @@ static void a_close_with_4403_bans_the_one_path(void **state)
     assert_banned("/chat", false);
 }
 
-static void what_says_no_time_bans_nothing(void **state)
+static void a_403_that_says_no_time_bans_for_a_minute(void **state)
 {
     (void)state;
     refuse_request("HTTP/1.1 403 Forbidden\r\nScript-Access-Reason: no-record\r\n\r\n");
+    TURN_UNTIL(httpsocket_ended(client));
+    cut();
+    assert_banned("/chat/room", true);
+}
+
+static void a_404_bans_nothing(void **state)
+{
+    (void)state;
+    refuse_request("HTTP/1.1 404 Not Found\r\nScript-Access-Reason: no-program\r\n\r\n");
     TURN_UNTIL(httpsocket_ended(client));
     cut();
     assert_banned("/chat/room", false);
@@ -490,7 +499,8 @@ int main(void)
         TEST(wrong_options_are_refused),
         BANNED(a_401_bans_its_path_and_with_a_policy_path_all_below_it),
         BANNED(a_close_with_4403_bans_the_one_path),
-        BANNED(what_says_no_time_bans_nothing),
+        BANNED(a_403_that_says_no_time_bans_for_a_minute),
+        BANNED(a_404_bans_nothing),
     };
     return cmocka_run_group_tests_name("client_tcp", tests, NULL, NULL);
 }
