@@ -38,15 +38,16 @@ export function shiftCaret(caret, { start, end, text }) {
 
 /**
  * Two have changed one text: the user, by typing, and the program, by its answer to what it had seen. Both changes are
- * made; where they touch the same characters, the user's is kept.
+ * made; where they touch the same characters, `kept` is the result.
  * @param {string} seen what both began with @param {string} typed @param {string} answered
+ * @param {string} kept by default what the user typed
  */
-export function mergeTexts(seen, typed, answered) {
+export function mergeTexts(seen, typed, answered, kept = typed) {
   const ours = spliceOf(seen, typed);
   const theirs = spliceOf(seen, answered);
   const grown = ours.text.length - (ours.end - ours.start);
   let shift = 0;
   if (ours.end <= theirs.start && ours.start < theirs.end) shift = grown;
-  else if (theirs.end > ours.start) return typed;
+  else if (theirs.end > ours.start) return kept;
   return typed.slice(0, theirs.start + shift) + theirs.text + typed.slice(theirs.end + shift);
 }

@@ -39,6 +39,8 @@ class Typing {
   #selects = false;
   /** The values that the user has given a field, the last one last. @type {WeakMap<Element, string[]>} */
   #passed = new WeakMap();
+  /** What answers have made of the last of those, since the user typed it. @type {WeakMap<Element, string>} */
+  #answered = new WeakMap();
 
   /** Once, before the user types. @param {Document} document */
   watch(document) {
@@ -95,10 +97,25 @@ class Typing {
     if (field === this.#composing) {
       this.#waiting.push(() => this.setValue(field, value, { was, force }));
     } else if (was !== undefined) {
-      writeValue(field, mergeTexts(was, field.value, value));
+      this.#answer(field, was, value);
     } else if (force || field !== this.#field) {
       writeValue(field, value);
     }
+  }
+
+  /**
+   * An answer takes the place of the answers to older values: it is merged with the text as the user left it, not with
+   * what those answers have made of the text since. They would look like typing, which wins.
+   * @param {any} field @param {string} was @param {string} value
+   */
+  #answer(field, was, value) {
+    const passed = this.#passed.get(field) ?? [];
+    const typed = passed.at(-1) ?? '';
+    const isUsers = field.value === typed || field.value === this.#answered.get(field);
+    if (isUsers && was !== field.value && passed.includes(was))
+      writeValue(field, mergeTexts(was, typed, value, field.value));
+    else writeValue(field, mergeTexts(was, field.value, value));
+    if (isUsers) this.#answered.set(field, field.value);
   }
 
   /**
@@ -124,6 +141,7 @@ class Typing {
     if (!isTyped(field)) return;
     const passed = this.#passed.get(field) ?? [];
     passed.push(field.value);
+    this.#answered.delete(field);
     for (let sum = passed.join('').length; passed.length > MOST_PASSED || sum > MOST_CHARACTERS;)
       sum -= /** @type {string} */ (passed.shift()).length;
     this.#passed.set(field, passed);
