@@ -49,7 +49,7 @@ fuzz:
 
 format:
 	@tools/install-deps format
-	clang-format -i $$(git ls-files '*.c' '*.h')
+	@tools/check-form --mend
 
 install: build
 	@meson introspect $(BUILD) --buildoptions | grep -q '"name": "prefix", "value": "$(PREFIX)"' || \

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# shellcheck shell=sh
 # Page programs of httpsocketd in sh: a script prints a page, stays, and goes on talking with it.
 #
 #     . "$HTTPSOCKET_SDK/sh/httpsocket.sh"
@@ -197,7 +198,9 @@ page_next() {
         [ "$page_status" = 0 ] || return "$page_status"
     fi
     page_split
+    # shellcheck disable=SC2034 # these are for who includes this file
     event=${page_head%%\?*}
+    # shellcheck disable=SC2034
     case $page_head in *\?*) call=${page_head##*\?} ;; esac
     case $page_rest in
     @*) bytes=${page_rest#@} ;;
@@ -416,6 +419,7 @@ if [ -n "${BASH_VERSION:-}" ]; then
         if [ -z "$page_timer" ]; then
             IFS= read -r page_line <&3
         else
+            # shellcheck disable=SC3045 # bash has it
             IFS= read -r -t 0.1 page_line <&3 || { [ $? -le 128 ] || page_ends=-1 && return 1; }
         fi
     }

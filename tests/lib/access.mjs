@@ -86,15 +86,13 @@ async function upgraded(request) {
     headers: response.headers,
     socket,
     text: frames.find(1).then((frame) => frame?.payload.toString()),
-    close: frames
-      .find(8)
-      .then(
-        (frame) =>
-          frame && {
-            code: frame.payload.readUInt16BE(0),
-            reason: frame.payload.subarray(2).toString(),
-          },
-      ),
+    close: frames.find(8).then(
+      (frame) =>
+        frame && {
+          code: frame.payload.readUInt16BE(0),
+          reason: frame.payload.subarray(2).toString(),
+        },
+    ),
     drop: () => socket.destroy(),
   };
 }

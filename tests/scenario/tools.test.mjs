@@ -125,3 +125,103 @@ test('install-deps: on another system than Debian it lists what is needed, and f
     fs.rmSync(folder, { recursive: true });
   }
 });
+
+/** What tools/check-form says of a repository that has these files ({name: text}), one offence a line. */
+function formOf(files) {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'httpsocket-form-'));
+  try {
+    for (const name of FORM_FILES) {
+      fs.mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
+      fs.cpSync(path.join(REPO, name), path.join(folder, name));
+    }
+    fs.symlinkSync(path.join(REPO, 'node_modules'), path.join(folder, 'node_modules'));
+    for (const [name, text] of Object.entries(files))
+      fs.writeFileSync(path.join(folder, name), text);
+    spawnSync('git', ['init', '-q', folder]);
+    spawnSync('git', ['-C', folder, 'add', '--', ...Object.keys(files)]);
+    const { status, stdout, stderr } = spawnSync(path.join(folder, 'tools/check-form'), {
+      encoding: 'utf8',
+    });
+    assert.equal(stderr, '');
+    assert.equal(status, stdout.startsWith('form: ') ? 0 : 1);
+    return stdout.trimEnd().split('\n');
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
+}
+
+const FORM_FILES = [
+  'tools/check-form',
+  '.clang-format',
+  '.editorconfig',
+  '.flake8',
+  '.prettierignore',
+  '.prettierrc.json',
+  '.shellcheckrc',
+  'pyproject.toml',
+];
+const SPDX = 'SPDX-License-Identifier: MIT';
+const WIDE = 'word '.repeat(25).trimEnd();
+const LONG = `'${'word '.repeat(25)}'`;
+
+const OFFENCES = {
+  'C that clang-format would change': [
+    { 'a.c': `/* ${SPDX} */\nint a;\nint  b;\n` },
+    [/^a\.c:3: clang-format: /],
+  ],
+  'JavaScript that prettier would change': [
+    { 'a.mjs': `// ${SPDX}\nexport let a = 1;\nexport let b = "2";\n` },
+    ['a.mjs:3: prettier would change it'],
+  ],
+  "JavaScript that prettier can't read": [
+    { tool: `#!/usr/bin/env node\n// ${SPDX}\nlet a =;\n` },
+    ["tool:3: prettier can't read it"],
+  ],
+  'Python that black would change, and what flake8 finds': [
+    { tool: `#!/usr/bin/python3\n# ${SPDX}\nimport os\n\na = '1'\n` },
+    [/^tool:3: flake8: F401 /, 'tool:5: black would change it'],
+  ],
+  'sh that shfmt would change, and what shellcheck finds': [
+    { 'a.sh': `#!/bin/sh\n# ${SPDX}\nif true; then\n  echo $1\nfi\n` },
+    [/^a\.sh:4: shellcheck: .*SC2086/, 'a.sh:4: shfmt would change it'],
+  ],
+  "PHP that can't be read": [{ 'a.php': `<?php\n// ${SPDX}\nfoo(;\n` }, [/^a\.php:3: Parse error/]],
+  'a source that does not name its licence': [
+    { 'a.mjs': 'export {};\n', Makefile: 'all:\n' },
+    [/^Makefile:1: no 'SPDX/, /^a\.mjs:1: no 'SPDX/],
+  ],
+  'a blank at the end of a line, and a file without its last line end': [
+    { 'a.md': 'a \nb' },
+    ['a.md:1: a blank at the end of the line', 'a.md:2: the file does not end with one line end'],
+  ],
+  'a line of more than 100 columns: a comment, prose, a docstring': [
+    {
+      'a.mjs': `// ${SPDX}\n// ${WIDE}\nexport let a; // it's ${WIDE}'s\n`,
+      'b.md': `a\n\n${WIDE}\n`,
+      'c.py': `# ${SPDX}\n"""Text.\n\n'${WIDE}'\n"""\n`,
+    },
+    [/^a\.mjs:2: 127 columns/, /^a\.mjs:3: /, /^b\.md:3: 124 columns/, /^c\.py:4: 126 columns/],
+  ],
+};
+
+for (const [what, [files, expected]] of Object.entries(OFFENCES))
+  test(`check-form: ${what}`, () => {
+    const said = formOf(files);
+    assert.equal(said.length, expected.length, said.join('\n'));
+    expected.forEach((one, i) =>
+      one instanceof RegExp ? assert.match(said[i], one) : assert.equal(said[i], one),
+    );
+  });
+
+test('check-form: what is in form, long strings, tables, code and links among it', () => {
+  const files = {
+    'a.c': `/* ${SPDX} */\nint a;\n`,
+    'a.mjs': `// ${SPDX}\nexport let a =\n  ${LONG};\nexport let b =\n  /${WIDE}/;\n`,
+    'a.py': `# ${SPDX}\na = "${WIDE}"\n`,
+    'a.sh': `#!/bin/sh\n# ${SPDX}\necho ${LONG}\n`,
+    'a.php': `<?php\n// ${SPDX}\necho ${LONG};\n`,
+    'a.md': `| ${WIDE} |\n\n\`\`\`\n${WIDE}\n\`\`\`\n\n    ${WIDE}\n\n[a](${'b'.repeat(120)})\n`,
+    'data.json': '{}',
+  };
+  assert.deepEqual(formOf(files), ['form: 6 sources are in form']);
+});

@@ -5,7 +5,11 @@ echo: the bytes go back, the end too. hash: only counted; an event `hashed` at t
 written at once. refuse, silent: as they say. wait: nothing is read from descriptor 3 until the file data.until is there.
 Anything that the page sends as event `say` is written to descriptor 3 as it is; all lines are told on stderr.
 """
-import hashlib, json, os, socket, sys, time
+import hashlib
+import json
+import os
+import socket
+import time
 
 print("Content-Type: text/plain\n\nstreams", flush=True)
 os.close(1)

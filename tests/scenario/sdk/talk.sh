@@ -34,15 +34,36 @@ received=0 in_order=true
 while page_next; do
     case $event in
     echo) if [ -n "$bytes" ]; then page_send_bytes echo "$bytes"; else page_send echo "$data"; fi ;;
-    put) [ "$data" = $received ] || in_order=false; received=$((received + 1)) ;;
+    put)
+        [ "$data" = $received ] || in_order=false
+        received=$((received + 1))
+        ;;
     report) page_answer "$call" "{\"count\":$received,\"in_order\":$in_order,\"pid\":$$}" ;;
-    flood) i=0; while [ $i -lt "$data" ]; do page_send n $i; i=$((i + 1)); done ;;
-    add) sum=0 i=0
-        if [ -n "$bytes" ]; then page_fail "$call" 'bytes are no numbers'; continue; fi
+    flood)
+        i=0
+        while [ $i -lt "$data" ]; do
+            page_send n $i
+            i=$((i + 1))
+        done
+        ;;
+    add)
+        sum=0 i=0
+        if [ -n "$bytes" ]; then
+            page_fail "$call" 'bytes are no numbers'
+            continue
+        fi
         while n=$(page_get $i); do sum=$((sum + n)) i=$((i + 1)); done
-        page_answer "$call" $sum ;;
+        page_answer "$call" $sum
+        ;;
     same) page_answer_bytes "$call" "$bytes" ;;
-    count) i=0; while [ $i -lt "$data" ]; do page_part "$call" $i; i=$((i + 1)); done; page_answer "$call" ;;
+    count)
+        i=0
+        while [ $i -lt "$data" ]; do
+            page_part "$call" $i
+            i=$((i + 1))
+        done
+        page_answer "$call"
+        ;;
     refused) page_post "!$call" "{\"message\":$(page_string "no $(page_get '')"),\"code\":7}" ;;
     crash) page_fail "$call" 'the program failed' ;;
     throw) echo 'thrown on purpose' >&2 ;;
@@ -53,21 +74,31 @@ while page_next; do
         page_listen '{"on":"click","as":"test_click","select":"#test","prevent":true}'
         page_unlisten '{"as":"test_click"}'
         page_dom "{\"select\":\"#n\",\"text\":$(page_string '<5>')}"
-        page_dom '[{"select":"#a","remove":true},{"select":"#b","focus":true}]' ;;
+        page_dom '[{"select":"#a","remove":true},{"select":"#b","focus":true}]'
+        ;;
     test_click) page_send clicked "$data" ;;
     .problem) page_send told "[\"problem\",$(page_string "$(page_get command)")]" ;;
     join)
         topic=$(page_get '')
         page_subscribe "$topic" '"history":2,"presence":{"name":"py"}'
-        page_publish "$topic" stroke '{"x":1}' ;;
+        page_publish "$topic" stroke '{"x":1}'
+        ;;
     .topic) page_send heard "[$(page_string "$(page_get event)"),$(page_get data)]" ;;
-    .presence) here=$(page_get here.0.data || page_get joined.0.data) || here=; page_send here "[$here]" ;;
+    .presence)
+        here=$(page_get here.0.data || page_get joined.0.data) || here=
+        page_send here "[$here]"
+        ;;
     part) page_unsubscribe "$(page_get '')" ;;
     .stream)
         id=$(page_get id)
-        if [ "$(page_get name)" != upload ]; then page_stream_reset "$id" refused
-        elif [ "$(page_get data.size)" -gt 10000000 ]; then page_stream_reset "$id" too-large
-        else page_accept "$id"; fi ;;
+        if [ "$(page_get name)" != upload ]; then
+            page_stream_reset "$id" refused
+        elif [ "$(page_get data.size)" -gt 10000000 ]; then
+            page_stream_reset "$id" too-large
+        else
+            page_accept "$id"
+        fi
+        ;;
     .stream/*) page_stream_write "${event#.stream/}" "$bytes" ;;
     .end) page_stream_end "$(page_get id)" ;;
     leave) page_close "$(page_get '')" ;;
