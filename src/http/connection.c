@@ -232,11 +232,16 @@ static void refuse_long_head(struct connection *c)
 static bool step_head(struct connection *c)
 {
     struct http_head head;
-    struct slice in = slice_first(slice_from_bytes(c->in), c->server->limits->head_max);
+    size_t head_max = c->server->limits->head_max;
+    struct slice in = slice_first(slice_from_bytes(c->in), head_max);
+    if (c->head_seen >= head_max) { /* a reload has lowered the limit since */
+        refuse_long_head(c);
+        return false;
+    }
     switch (http_head_parse(in, c->head_seen, &head)) {
     case PARSE_MORE:
         c->head_seen = in.len;
-        if (in.len == c->server->limits->head_max)
+        if (in.len == head_max)
             refuse_long_head(c);
         return false;
     case PARSE_BAD:

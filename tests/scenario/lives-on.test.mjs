@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+// lives-on.test.mjs - what one client or one program does wrong, or a reload in the middle, ends its own exchange or session, never the server.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import path from 'node:path';
+import { afterEach, describe, test as testOf } from 'node:test';
+import { RawHttp } from '../lib/http-raw.mjs';
+import { knock } from '../lib/knock.mjs';
+import { begin, request } from '../lib/request.mjs';
+import { adminOf, makeRoot, startServer } from '../lib/server.mjs';
+import { newKey, openPage, SessionClient } from '../lib/session-client.mjs';
+import { until } from '../lib/until.mjs';
+import { frame, handshake, OP, RawWebSocket, readHead } from '../lib/ws-raw.mjs';
+
+const test = (name, run, seconds = 60) => testOf(name, { timeout: seconds * 1000 }, run);
+
+/** Answers each request as its query says, and reads its descriptor 3 to the end. */
+const SHARED = {
+  mode: 0o755,
+  text: `#!/usr/bin/env python3
+import json, os, socket, sys, time
+fd = socket.socket(fileno=3)
+def say(session, word, *data):
+    fd.sendall(f"@{session} {word}{''.join(' ' + json.dumps(d) for d in data)}\\n".encode())
+for line in fd.makefile():
+    session, word, *rest = line[1:].rstrip("\\n").split(" ", 2)
+    data = json.loads(rest[0]) if rest else None
+    if word == ".join":
+        query = data["query"]
+        if query == "whole":
+            say(session, ".answer", "Content-Type: text/html\\n\\n<title>whole</title>")
+            say(session, ".answer")
+        elif query in ("half", "half-and-exit"):
+            say(session, ".answer", "Content-Type: text/html\\n\\n<title>half")
+            if query == "half-and-exit":
+                sys.exit(0)
+        elif query == "flood":
+            say(session, ".answer", "Content-Type: text/plain\\n\\n")
+            for i in range(512):
+                fd.sendall(f"@{session} .answer @65536\\n".encode() + b"x" * 65536 + b"\\n")
+    elif word == ".leave":
+        print("left", session, data["reason"], file=sys.stderr, flush=True)
+        if data["reason"] == "never-attached":
+            say(session, ".answer")
+    elif word == "echo":
+        say(session, "echo", data)
+`,
+};
+
+const PLAIN = {
+  mode: 0o755,
+  text: `#!/bin/sh
+echo
+exec >&-
+cat <&3 >/dev/null
+`,
+};
+
+/** Is started when its folder says so, and answers when it is told to by a file there. */
+const SLOW = {
+  mode: 0o755,
+  text: `#!/bin/sh
+echo $$ >>started
+until [ -e answer ]; do sleep 0.02; done
+echo
+exec >&-
+echo "pid $$" >&3
+cat <&3 >/dev/null
+`,
+};
+
+const OPEN = ['--rate-programs', 'off', '--rate-client', 'off', '--rate-origin', 'off'];
+let server;
+
+/** A server with these options whose settings are in a file: `set(text)` has it read them again. */
+async function start(args = []) {
+  const folder = makeRoot({
+    'shared.py': SHARED,
+    'plain.sh': PLAIN,
+    'slow.sh': SLOW,
+    '.conf': '',
+  });
+  const conf = path.join(folder.root, '.conf');
+  server = await startServer({
+    root: folder.root,
+    args: [...OPEN, '--config', conf, '--admin', '127.0.0.1:0', ...args],
+    threads: 1,
+  });
+  server.root = folder.root;
+  server.remove = folder.remove;
+  let reloads = 0;
+  server.set = async (text) => {
+    fs.writeFileSync(conf, text);
+    server.child.kill('SIGHUP');
+    reloads++;
+    await until(
+      () => server.log.filter((line) => line.includes('config.reloaded')).length === reloads,
+    );
+  };
+}
+
+/** It is the same process, which ends as it should. */
+async function livesOn() {
+  assert.equal((await fetch(`${await adminOf(server)}/healthz`)).status, 200);
+  SessionClient.dropAll();
+  const log = () => server.log.slice(-40).join('\n');
+  assert.deepEqual(await server.stop(), { code: 0, signal: null }, log());
+}
+
+afterEach(async () => {
+  SessionClient.dropAll();
+  await server?.stop('SIGKILL'); // of a test that failed
+  server?.remove();
+});
+
+describe('a limit is lowered by a reload', () => {
+  test('below what has come of a head: 431', async () => {
+    await start();
+    const client = await RawHttp.connect(server.port);
+    await client.send(`GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ${'x'.repeat(8000)}`);
+    await request(`${server.url}/nothing`); // what came before it has been read
+    await server.set('head-max = 600\n');
+    const answer = await client.ask('x');
+    assert.equal(answer.status, 431);
+    client.destroy();
+    await livesOn();
+  });
+
+  test('below what has come of a request line: 414', async () => {
+    await start();
+    const client = await RawHttp.connect(server.port);
+    await client.send(`GET /${'x'.repeat(8000)}`);
+    await request(`${server.url}/nothing`);
+    await server.set('head-max = 600\n');
+    assert.equal((await client.ask('x')).status, 414);
+    client.destroy();
+    await livesOn();
+  });
+});
