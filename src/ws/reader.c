@@ -22,6 +22,22 @@ static const char *refusal(const struct ws_peer *p, const char *head)
     return NULL;
 }
 
+/* Would `more` bytes make the message longer than it may be? A reload may have lowered the limit
+ * below what has been gathered. */
+static bool exceeds_limit(const struct ws_peer *p, uint64_t more)
+{
+    uint64_t max = p->config->message_max, gathered = buffer_len(p->reader.message);
+    return gathered > max || more > max - gathered;
+}
+
+static void refuse_long_message(struct ws_peer *p)
+{
+    if (p->ops->on_too_long)
+        p->ops->on_too_long(p);
+    else
+        peer_fail(p, CLOSE_TOO_BIG, "a message above the limit");
+}
+
 static void begin_frame(struct ws_peer *p, const struct ws_head *head)
 {
     struct ws_reader *r = &p->reader;
@@ -36,13 +52,8 @@ static void begin_frame(struct ws_peer *p, const struct ws_head *head)
         r->message_op = (uint8_t)head->op;
         r->utf8 = (struct utf8_stream){0};
     }
-    uint64_t gathered = buffer_len(r->message);
-    if (p->state != PEER_OPEN || head->length <= p->config->message_max - gathered)
-        return;
-    if (p->ops->on_too_long)
-        p->ops->on_too_long(p);
-    else
-        peer_fail(p, CLOSE_TOO_BIG, "a message above the limit");
+    if (p->state == PEER_OPEN && exceeds_limit(p, head->length))
+        refuse_long_message(p);
 }
 
 /* The header, if it is whole by now; returns how much of `in` belongs to it. */
@@ -108,6 +119,10 @@ static void take_data(struct ws_peer *p, struct bytes data)
 {
     struct ws_reader *r = &p->reader;
     bool last = r->fin && r->left == 0, text = r->message_op == WS_OP_TEXT;
+    if (exceeds_limit(p, data.len)) { /* the frame began under a higher limit */
+        refuse_long_message(p);
+        return;
+    }
     if (last && !r->message) {
         take_whole(p, data);
         return;

@@ -137,4 +137,40 @@ describe('a limit is lowered by a reload', () => {
     client.destroy();
     await livesOn();
   });
+
+  const openPlain = async () => {
+    const socket = await RawWebSocket.connect(server.port);
+    const change = { Host: `127.0.0.1:${server.port}`, Origin: server.url };
+    await socket.send(handshake(change, { line: 'GET /plain HTTP/1.1' }));
+    assert.equal((await readHead(socket)).status, 101);
+    return socket;
+  };
+  const isTooLong = async (socket) => {
+    const { op, payload } = await socket.next();
+    assert.deepEqual([op, payload.readUInt16BE(0)], [OP.CLOSE, 1009]);
+    socket.destroy();
+  };
+
+  test('below what has come of a message in fragments: 1009', async () => {
+    await start();
+    const socket = await openPlain();
+    await socket.send(frame(OP.TEXT, 'x'.repeat(4000), { fin: false }), frame(OP.PING));
+    assert.equal((await socket.next()).op, OP.PONG);
+    await server.set('message-max = 2000\n');
+    await socket.send(frame(OP.CONTINUATION, 'x', { fin: false }));
+    await isTooLong(socket);
+    await livesOn();
+  });
+
+  test('below the length of a frame that has begun: 1009 once more than that has come', async () => {
+    await start();
+    const socket = await openPlain();
+    const bytes = frame(OP.TEXT, 'x'.repeat(8000));
+    await socket.send(frame(OP.PING), bytes.subarray(0, 1500));
+    assert.equal((await socket.next()).op, OP.PONG);
+    await server.set('message-max = 2000\n');
+    await socket.send(bytes.subarray(1500));
+    await isTooLong(socket);
+    await livesOn();
+  });
 });
