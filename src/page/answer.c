@@ -4,7 +4,8 @@
  *
  *   HEAD ──header block──> BODY ──end of stdout, or Content-Length reached──> no answer any more: what still
  *    │                                                                         comes is dropped
- *    └── time-out, bad block, end without one: page_answer_fail, the server's own answer
+ *    └── time-out, bad block, end without one: page_answer_fail, the server's own answer; once the
+ *        body has begun, the exchange breaks off instead
  *
  * An HTML page gets one element more, which names its session to scripts (docs/protocol.md, section
  * 6). Only a page has a session: an answer with another status than 2xx, or without content, ends
@@ -82,6 +83,9 @@ void page_answer_fail(struct page *p, int status, const char *why)
     struct exchange *x = p->x;
     if (x && p->kind != PAGE_ORDINARY && p->kind != PAGE_HEAD) {
         page_direct_refuse(p, close_code_of_status(status), token_of(status), 0);
+    } else if (x && p->answer && p->answer->body) {
+        p->x = NULL;
+        exchange_fail(x);
     } else if (x) {
         p->x = NULL;
         if (p->dev)

@@ -240,9 +240,9 @@ void page_member_overflow(struct page_member *m)
     log_warn("program.overflow", log_quoted("program", p->file), log_int("pid", p->process.pid),
              log_text("session", p->mark), log_int("bytes", page_member_backlog(m)),
              log_text("why", "the program went on writing to a page that was .full"));
+    page_abort_session(p, CLOSE_PROGRAM_FAILED, SLICE_LITERAL(OVERFLOW));
     if (p->x && p->answer)
         page_answer_fail(p, 502, "the program's answer came faster than it was taken");
-    page_abort_session(p, CLOSE_PROGRAM_FAILED, SLICE_LITERAL(OVERFLOW));
     page_let_go(p);
     page_settle(p);
 }

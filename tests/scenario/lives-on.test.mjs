@@ -174,3 +174,35 @@ describe('a limit is lowered by a reload', () => {
     await livesOn();
   });
 });
+
+describe('a shared program', () => {
+  const shared = ['--shared', '/shared.py'];
+  const at = (query) => `${server.url}/shared?${query}`;
+
+  test('exits in the middle of an answer: that answer breaks off, its other pages hear how it ended', async () => {
+    await start(shared);
+    const { client } = await openPage(at('whole'));
+    await client.connect();
+    client.send('echo 1');
+    await client.next(/^echo 1/);
+    const half = await begin(at('half'));
+    const cut = assert.rejects(once(half.response.resume(), 'end'), { code: 'ECONNRESET' });
+    await assert.rejects(request(at('half-and-exit')), { code: 'ECONNRESET' });
+    await cut;
+    assert.deepEqual(await client.closed, { code: 1000, reason: 'program-exit' });
+    assert.equal((await request(`${server.url}/nothing`)).status, 404);
+    await livesOn();
+  });
+
+  test('writes an answer faster than it is taken: it breaks off, the other pages go on', async () => {
+    await start([...shared, '--shared-page-max', '64K']);
+    const { client } = await openPage(at('whole'));
+    await client.connect();
+    const { response } = await begin(at('flood')); // and is not read
+    await server.logged(/program\.overflow/);
+    client.send('echo 1');
+    await client.next(/^echo 1/);
+    await assert.rejects(once(response.resume(), 'end'), { code: 'ECONNRESET' });
+    await livesOn();
+  });
+});
