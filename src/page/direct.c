@@ -58,6 +58,10 @@ static void accept_session(struct page *p)
 
 void page_direct_accept(struct page *p)
 {
+    if (p->kind == PAGE_DIRECT && p->session_done) { /* the program was too slow for its session */
+        page_direct_refuse(p, CLOSE_GATEWAY_TIMEOUT, SLICE_LITERAL("program-timeout"), 0);
+        return;
+    }
     list_remove(&p->connecting);
     if (p->kind == PAGE_PLAIN)
         page_plain_open(p);
@@ -70,10 +74,6 @@ void page_direct_answer(struct page *p, const struct cgi_head *head)
     if (head->status < 200 || head->status > 299) {
         struct page_refusal refusal = page_refusal_of(head);
         refuse_waiting(p, &refusal);
-        return;
-    }
-    if (p->kind == PAGE_DIRECT && p->session_done) {
-        page_direct_refuse(p, CLOSE_GATEWAY_TIMEOUT, SLICE_LITERAL("program-timeout"), 0);
         return;
     }
     page_direct_accept(p);

@@ -205,4 +205,15 @@ describe('a shared program', () => {
     await assert.rejects(once(response.resume(), 'end'), { code: 'ECONNRESET' });
     await livesOn();
   });
+
+  test('lets a client in whose session has waited too long: the client is refused, all others go on', async () => {
+    await start([...shared, '--attach-timeout', '300ms', '--answer-timeout', '20s']);
+    const { client } = await openPage(at('whole'));
+    await client.connect();
+    const late = await knock(at('silent'), { protocols: `httpsocket.v1, key.${newKey()}` });
+    assert.deepEqual([late.code, late.reason], [4504, 'program-timeout']);
+    client.send('echo 2');
+    await client.next(/^echo 2/);
+    await livesOn();
+  });
 });
