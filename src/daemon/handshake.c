@@ -3,7 +3,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
-#include "daemon/admission.h"
+#include "daemon/client_grant.h"
 #include "daemon/daemon.h"
 #include "daemon/visit.h"
 #include "proto/close_code.h"
@@ -142,8 +142,8 @@ static bool describe_client(struct worker *w, struct visit *visit, enum access_r
         return true;
     ret->origin = origin_write(&theirs, text);
     if (!ret->same_origin)
-        ret->permit = admission_new(w, visit);
-    return ret->same_origin || ret->permit;
+        ret->grant = client_grant_new(w, visit);
+    return ret->same_origin || ret->grant;
 }
 
 static void let_in(struct worker *w, struct visit *visit, enum access_reason reason)

@@ -3,7 +3,7 @@
 
 #include "base/log.h"
 #include "daemon/access_settings.h"
-#include "daemon/admission.h"
+#include "daemon/client_grant.h"
 #include "daemon/daemon.h"
 #include "daemon/handshake.h"
 #include "daemon/wiring.h"
@@ -173,7 +173,7 @@ int worker_open(struct worker *w, struct daemon *daemon, uint16_t index, const i
 {
     *w = (struct worker){
         .daemon = daemon, .index = index, .listener_count = daemon->config->listen.count};
-    list_init(&w->admissions);
+    list_init(&w->grants);
     w->config = daemon->config;
     if (!make_parts(w) || !make_guard(w)) {
         int error = errno ? -errno : -ENOMEM;
@@ -264,7 +264,7 @@ static void replace_guard(struct worker *w, const struct config *config)
     if (guard) {
         guard_unref(w->guard);
         w->guard = guard;
-        admissions_review(w);
+        client_grants_review(w);
         gateway_review(&w->gateway);
     } else {
         log_error("access.failed", log_quoted("why", text_slice(&why)),

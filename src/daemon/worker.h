@@ -33,7 +33,7 @@ struct worker {
     struct guard *guard;
     struct access_source access; /* the guard, for who keeps it as long as it is needed */
     struct access_counts access_counts;
-    struct list admissions; /* clients of other origins that have been let in */
+    struct list grants; /* of clients of other origins, client_grant.h */
     struct http_limits http_limits;
     struct page_config page_config;
     struct session_config session_config;

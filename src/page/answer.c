@@ -396,7 +396,7 @@ static void on_abort(struct exchange *x)
 {
     struct page *p = x->owner;
     p->x = NULL;
-    page_permit_end(&p->permit);
+    page_grant_end(&p->grant);
     if (p->state == PAGE_SPOOLING)
         page_set_state(p, PAGE_GONE);
     else if (p->kind == PAGE_ORDINARY && p->session && !p->session_done && p->answer->body)

@@ -64,10 +64,10 @@ struct slice page_refusal_policy_path(const struct page_refusal *refusal);
 void page_refuse_program(struct page_host *host, struct exchange *x, bool same_origin,
                          const struct page_refusal *refusal);
 
-/* ---- permit.c ---- */
+/* ---- grant.c ---- */
 
-void page_hold_permit(struct page *p, struct page_permit *permit);
-/* *permit (may be NULL) is over. */
-void page_permit_end(struct page_permit **permit);
+void page_hold_grant(struct page *p, struct page_grant *grant);
+/* *grant (may be NULL) is over. */
+void page_grant_end(struct page_grant **grant);
 
 #endif

@@ -31,7 +31,7 @@ static void refuse_waiting(struct page *p, const struct page_refusal *refusal)
     struct exchange *x = p->x;
     p->x = NULL;
     list_remove(&p->connecting);
-    page_permit_end(&p->permit);
+    page_grant_end(&p->grant);
     page_refuse_program(p->host, x, p->same_origin, refusal);
     page_end_session(p, refusal->code, refusal->token);
     page_let_go(p);
@@ -49,10 +49,10 @@ static void accept_session(struct page *p)
     struct exchange *x = p->x;
     struct page_offer offer;
     page_offer_read(x->request, &offer);
-    struct page_permit *permit = p->permit;
+    struct page_grant *grant = p->grant;
     p->x = NULL;
-    p->permit = NULL;
-    page_wire_attach(p->host, x, p->session, &offer, permit);
+    p->grant = NULL;
+    page_wire_attach(p->host, x, p->session, &offer, grant);
     page_events_resume(p);
 }
 
@@ -89,14 +89,14 @@ struct knock {
     const struct page_stdio_command *stdio; /* in the place of a file; NULL: none */
     struct slice origin;
     bool same_origin;
-    struct page_permit *permit; /* NULL: none */
+    struct page_grant *grant; /* NULL: none */
     struct page_offer offer;
 };
 
 static void turn_away(const struct knock *k, unsigned code, struct slice token, uint32_t retry_s)
 {
-    struct page_permit *permit = k->permit;
-    page_permit_end(&permit);
+    struct page_grant *grant = k->grant;
+    page_grant_end(&grant);
     page_refuse(k->host, k->x, code, token, retry_s, true);
 }
 
@@ -122,12 +122,12 @@ static void attach(const struct knock *k, struct session *s)
     }
     if (!k->found) {
         lobby_name_client(session_owner(s), k->x);
-        page_wire_attach(k->host, k->x, s, offer, k->permit);
+        page_wire_attach(k->host, k->x, s, offer, k->grant);
         return;
     }
     struct page *p = session_owner(s);
     page_name_client(p, k->x);
-    page_wire_attach(k->host, k->x, s, offer, k->permit);
+    page_wire_attach(k->host, k->x, s, offer, k->grant);
     page_settle(p);
 }
 
@@ -150,8 +150,8 @@ static void wait_instead(const struct knock *k, struct page *p)
     p->x->owner = p;
     p->x->ops = &page_exchange_ops;
     page_name_client(p, k->x);
-    page_permit_end(&p->permit);
-    page_hold_permit(p, k->permit);
+    page_grant_end(&p->grant);
+    page_hold_grant(p, k->grant);
     p->same_origin = k->same_origin;
     page_refuse(k->host, old, CLOSE_REPLACED, SLICE_LITERAL("replaced"), 0, true);
 }
@@ -205,7 +205,7 @@ static void start_program(const struct knock *k)
         return;
     }
     p->same_origin = k->same_origin;
-    page_hold_permit(p, k->permit);
+    page_hold_grant(p, k->grant);
     if (p->kind == PAGE_DIRECT)
         list_append(&k->host->connecting, &p->connecting);
     int error = p->member ? page_member_join(p) : page_start(p);
@@ -225,7 +225,7 @@ static void start_lobby(const struct knock *k)
 {
     struct lobby *lobby = k->host->draining ? NULL : lobby_new(k->host, k->x, k->origin);
     if (lobby)
-        page_wire_attach(k->host, k->x, lobby_session(lobby), &k->offer, k->permit);
+        page_wire_attach(k->host, k->x, lobby_session(lobby), &k->offer, k->grant);
     else
         turn_away_busy(k);
 }
@@ -269,7 +269,7 @@ void page_connect(struct page_host *host, struct exchange *x, const struct site_
         .found = found,
         .origin = client->origin,
         .same_origin = client->same_origin,
-        .permit = client->permit,
+        .grant = client->grant,
     };
     if (found && found->kind != SITE_PROGRAM)
         k.stdio = page_programs_stdio(host->config->programs, x->path);

@@ -110,7 +110,7 @@ static void stop(struct page *p)
     if (p->plain)
         ws_peer_drop(p->plain);
     p->plain = NULL;
-    page_permit_end(&p->permit);
+    page_grant_end(&p->grant);
     if (p->session)
         session_abort(p->session, CLOSE_SERVICE_RESTART, SLICE_LITERAL("draining"));
     p->session_done = true;

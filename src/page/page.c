@@ -258,7 +258,7 @@ static void release(struct page *p)
     timer_stop(&p->poll_timer);
     timer_stop(&p->err_timer);
     page_answer_free(p);
-    page_permit_end(&p->permit);
+    page_grant_end(&p->grant);
     page_dev_end(p);
     if (p->spool >= 0)
         close(p->spool);

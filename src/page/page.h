@@ -128,31 +128,31 @@ bool page_worker_for(struct page_host *host, const struct site_found *found, str
 
 struct session_wire;
 
-/* The permission by which a client of another origin was let in. Embedded by who gives it; a
- * connection holds it until it is over. */
-struct page_permit {
+/* The page's end of the grant by which a client of another origin was let in (access/grant.h has the
+ * whole). Embedded by the giver; a connection holds it until the connection is over. */
+struct page_grant {
     /* The connection is over, or came to nothing. The last call; from inside page_connect() and
-     * page_permit_revoke() too. */
-    void (*on_over)(struct page_permit *permit);
+     * page_grant_revoke() too. */
+    void (*on_over)(struct page_grant *grant);
     /* The room's own: what it stands for. */
     struct session_wire *wire;
     struct page *page;
 };
 
 /* Takes it back: closes the connection with 4403, `TOKEN retry=N`, and ends its session. */
-void page_permit_revoke(struct page_permit *permit, struct slice token, uint32_t retry_s);
+void page_grant_revoke(struct page_grant *grant, struct slice token, uint32_t retry_s);
 
 /* Who has been let in. */
 struct page_client {
     struct slice origin; /* of the page; SLICE_NONE: no page's script */
     bool same_origin;
-    struct page_permit *permit; /* NULL: nothing can revoke it */
+    struct page_grant *grant; /* NULL: nothing can revoke it */
 };
 
 /* A WebSocket handshake for a program (already checked: version, Host, script access). Attaches to
  * the session that it names, starts a program for it otherwise (httpsocket.v1 without a session, or
- * the plain form). `found` NULL: for a session that has no program. The caller has made sure that the session belongs to this worker. Takes the
- * exchange and the permit. */
+ * the plain form). `found` NULL: for a session that has no program. The caller has made sure that
+ * the session belongs to this worker. Takes the exchange and the grant. */
 void page_connect(struct page_host *host, struct exchange *x, const struct site_found *found,
                   const struct page_client *client);
 

@@ -79,7 +79,7 @@ struct page {
     struct page_answer *answer; /* owned; NULL: what comes on stdout is dropped */
     struct session *session;    /* until on_over */
     struct ws_peer *plain;
-    struct page_permit *permit; /* of `x` while it waits, of `plain`; NULL: none */
+    struct page_grant *grant; /* of `x` while it waits, of `plain`; NULL: none */
     bool same_origin;
     struct page_shared *shared; /* owned; a process that has many pages; NULL: it has one */
     struct page_member *member; /* owned; one of those pages: it has no process; NULL: none */

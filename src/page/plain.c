@@ -66,7 +66,7 @@ static void on_end(struct ws_peer *peer, unsigned code, struct slice reason)
     (void)reason;
     page_topics_leave(p);
     p->plain = NULL;
-    page_permit_end(&p->permit);
+    page_grant_end(&p->grant);
     if (!p->session_done)
         page_events_detach(p, code == CLOSE_ABNORMAL ? SLICE_LITERAL("lost")
                                                      : SLICE_LITERAL("closed"));
@@ -86,7 +86,7 @@ void page_plain_open(struct page *p)
     p->x = NULL;
     p->plain = page_upgrade(p->host, x, SLICE_NONE, &peer_ops, p, &rest);
     if (!p->plain) {
-        page_permit_end(&p->permit);
+        page_grant_end(&p->grant);
         p->session_done = true;
         page_let_go(p);
         return;

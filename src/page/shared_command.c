@@ -36,7 +36,7 @@ static struct exchange *part_with_request(struct page *p)
 {
     struct exchange *x = p->x;
     p->x = NULL;
-    p->permit = NULL;
+    p->grant = NULL;
     list_remove(&p->connecting);
     timer_stop(&p->answer_timer);
     page_answer_free(p);
@@ -62,7 +62,7 @@ static void note_request(const struct page *p, struct again *ret)
 {
     *ret = (struct again){
         .found = {.kind = SITE_PROGRAM, .fd = -1, .script_len = p->script_len},
-        .client = {.origin = p->origin, .same_origin = p->same_origin, .permit = p->permit},
+        .client = {.origin = p->origin, .same_origin = p->same_origin, .grant = p->grant},
         .is_handshake = p->kind != PAGE_ORDINARY,
     };
     memcpy(ret->found.file, p->file.ptr, p->file.len + 1);
@@ -77,7 +77,7 @@ static void request_again(struct page_host *host, struct exchange *x, struct aga
     if (x->request->body != HTTP_BODY_NONE) { /* it has begun to go to stdin */
         exchange_answer(x, 503, SLICE_LITERAL("the program has only just started"), &retry, 1);
     } else if (worker != host->worker) {
-        page_permit_end(&again->client.permit);
+        page_grant_end(&again->client.grant);
         host->hand_over(host, x, worker);
     } else if (again->is_handshake) {
         page_connect(host, x, &again->found, &again->client);

@@ -23,8 +23,8 @@ struct page_wire {
     struct session_wire wire;
     struct list node; /* page_host.wires */
     struct ws_peer *peer;
-    struct page_permit *permit; /* NULL: none */
-    struct wire_delay *delay;   /* owned; NULL: not in dev mode */
+    struct page_grant *grant; /* NULL: none */
+    struct wire_delay *delay; /* owned; NULL: not in dev mode */
     struct loop *loop;
     struct reap reap;
 };
@@ -51,7 +51,7 @@ static void release(struct page_wire *wire)
 {
     drop_delayed(wire);
     list_remove(&wire->node);
-    page_permit_end(&wire->permit);
+    page_grant_end(&wire->grant);
     loop_reap(wire->loop, &wire->reap, free_memory);
 }
 
@@ -250,17 +250,17 @@ static struct page_wire *open_wire(struct page_host *host, struct exchange *x, s
     return wire;
 }
 
-static void hold_permit(struct page_wire *wire, struct page_permit *permit)
+static void hold_grant(struct page_wire *wire, struct page_grant *grant)
 {
-    wire->permit = permit;
-    if (!permit)
+    wire->grant = grant;
+    if (!grant)
         return;
-    permit->page = NULL;
-    permit->wire = &wire->wire;
+    grant->page = NULL;
+    grant->wire = &wire->wire;
 }
 
 void page_wire_attach(struct page_host *host, struct exchange *x, struct session *s,
-                      const struct page_offer *offer, struct page_permit *permit)
+                      const struct page_offer *offer, struct page_grant *grant)
 {
     char key[SESSION_KEY_MAX]; /* the request is over after the upgrade */
     size_t key_len = offer->key.len;
@@ -268,19 +268,19 @@ void page_wire_attach(struct page_host *host, struct exchange *x, struct session
 
     struct page *faulty = page_to_fault(host, s);
     if (faulty && loop_now_ms(host->loop) < faulty->fault_until_ms) {
-        page_permit_end(&permit);
+        page_grant_end(&grant);
         exchange_fail(x);
         return;
     }
     struct bytes rest = {0};
     struct page_wire *wire = open_wire(host, x, &rest);
     if (!wire) {
-        page_permit_end(&permit);
+        page_grant_end(&grant);
         return;
     }
     if (faulty && faulty->fault_latency_ms)
         set_latency(wire, faulty->fault_latency_ms);
-    hold_permit(wire, permit);
+    hold_grant(wire, grant);
     session_attach(s, &wire->wire, slice_make(key, key_len), offer->received);
     ws_peer_begin(wire->peer, rest);
 }
@@ -309,7 +309,7 @@ void page_wires_drop(struct page_host *host)
         ws_peer_drop(wire->peer);
         if (wire->wire.session)
             session_detach(&wire->wire, SLICE_LITERAL("stopped"));
-        page_permit_end(&wire->permit);
+        page_grant_end(&wire->grant);
         loop_reap(wire->loop, &wire->reap, free_memory);
     }
 }

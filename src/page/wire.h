@@ -10,9 +10,9 @@
 /* ---- wire.c: WebSockets of sessions ---- */
 
 struct page_offer;
-/* 101, then attaches the session. `permit` may be NULL. */
+/* 101, then attaches the session. `grant` may be NULL. */
 void page_wire_attach(struct page_host *host, struct exchange *x, struct session *s,
-                      const struct page_offer *offer, struct page_permit *permit);
+                      const struct page_offer *offer, struct page_grant *grant);
 /* 101, then closes with this code. Slices of the request may be given: they are used before it is
  * over. */
 void page_wire_refuse(struct page_host *host, struct exchange *x, unsigned code,

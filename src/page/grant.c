@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* permit.c - the permission by which a client of another origin is connected, and its loss. */
+/* grant.c - the grant by which a client of another origin is connected, and its loss. */
 #include "page/parts.h"
 
 #include "page/answer.h"
@@ -7,33 +7,33 @@
 
 #include <stdio.h>
 
-void page_hold_permit(struct page *p, struct page_permit *permit)
+void page_hold_grant(struct page *p, struct page_grant *grant)
 {
-    p->permit = permit;
-    if (permit)
-        permit->page = p;
+    p->grant = grant;
+    if (grant)
+        grant->page = p;
 }
 
-void page_permit_end(struct page_permit **permit)
+void page_grant_end(struct page_grant **grant)
 {
-    struct page_permit *over = *permit;
+    struct page_grant *over = *grant;
     if (!over)
         return;
-    *permit = NULL;
+    *grant = NULL;
     over->page = NULL;
     over->wire = NULL;
     over->on_over(over);
 }
 
-void page_permit_revoke(struct page_permit *permit, struct slice token, uint32_t retry_s)
+void page_grant_revoke(struct page_grant *grant, struct slice token, uint32_t retry_s)
 {
     char text[64];
     int len = snprintf(text, sizeof text, "%.*s retry=%u", SLICE_ARG(token), retry_s);
     struct slice reason = slice_make(text, (size_t)len);
-    struct page *p = permit->page;
-    if (permit->wire) {
-        if (permit->wire->session)
-            session_abort(permit->wire->session, CLOSE_FORBIDDEN, reason);
+    struct page *p = grant->page;
+    if (grant->wire) {
+        if (grant->wire->session)
+            session_abort(grant->wire->session, CLOSE_FORBIDDEN, reason);
         return;
     }
     if (!p)

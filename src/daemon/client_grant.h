@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* client_grant.h - the grant (access/grant.h) of a client of another origin, for as long as the
+ * client's connection lasts.
+ *
+ * Once the grant is revoked the connection is closed with 4403 `revoked`.
+ *
+ * Lifetime  From client_grant_new() until the page room says that the connection is over.
+ * Threads   The worker's.
+ * Memory    Some 800 B a connection.
+ */
+#ifndef DAEMON_CLIENT_GRANT_H
+#define DAEMON_CLIENT_GRANT_H
+
+#include "daemon/visit.h"
+#include "page/page.h"
+
+struct worker;
+
+/* In the callback of the visit's verdict, which allowed it. NULL without memory. */
+struct page_grant *client_grant_new(struct worker *w, const struct visit *visit);
+
+/* The worker has another guard: decides about all of them again. */
+void client_grants_review(struct worker *w);
+
+#endif
