@@ -659,9 +659,9 @@ HS_STATIC int hs_close(struct hs_page *page, const char *reason)
     return reason ? hs_post_text(page, ".close", "reason", reason) : hs_post(page, ".close", NULL);
 }
 
-/* `.listen`, `.dom`, `.subscribe`, `.publish`, `.tcp` and so on, as docs/page-programs.md has them: `command` with its dot,
- * hs_command(page, ".listen", "{\"on\":\"click\",\"select\":\"#test\",\"as\":\"test_click\"}"). What the
- * server has to say of them comes to the functions of hs_on(page, ".problem", ...), ".topic" and so on. */
+/* Writes a command to the server, such as `.listen` or `.dom` (docs/page-programs/descriptor-3.md).
+ * `command` has its dot: hs_command(page, ".dom", "{\"select\":\"#total\",\"text\":\"17\"}"). What the
+ * server answers comes to the functions of hs_on(page, ".problem", ...), ".topic" and so on. */
 HS_STATIC int hs_command(struct hs_page *page, const char *command, const char *json)
 {
     return *command == '.' && hs_name_ok(command + 1) ? hs_post(page, command, json) : -EINVAL;
@@ -689,8 +689,9 @@ HS_STATIC int hs_stream_write(struct hs_page *page, uint64_t id, const void *dat
 
 /* ---- one process for many pages ---- */
 
-/* The program is shared (docs/page-programs.md): say so before anything else, unless the server knows
- * by its settings. Pages come by ".join" and go by ".leave"; every message has its session. */
+/* Declares the program a shared one (docs/page-programs/shared.md). Call it before anything else,
+ * unless the server's settings declare it. Pages come by ".join" and go by ".leave"; every message
+ * has its session. */
 HS_STATIC int hs_shared(struct hs_page *page)
 {
     return getenv("HTTPSOCKET_SHARED") ? 0 : hs_post(page, ".shared", NULL);

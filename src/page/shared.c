@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* shared.c - shared programs: one process has many pages (docs/page-programs.md).
+/* shared.c - shared programs: one process has many pages (docs/page-programs/shared.md).
  *
  * The process is a struct page without a client: it has descriptors, a log and an end like any other.
  * Its pages are struct page without a process (member.c). Here: which ones they are, what they have

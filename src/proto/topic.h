@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* topic.h - what programs and operators say of topics: `.subscribe`, `.unsubscribe`, `.publish`,
- * and the body of `POST /publish` (docs/page-programs.md, "Topics").
+ * and the body of `POST /publish` (docs/page-programs/topics.md).
  *
  * Pure: from valid JSON to values. Strict: a member that is not known, that is given twice or has
  * another type is told, never passed over. `data` and `presence` stay slices of the text.

@@ -19,12 +19,13 @@ test('the README shows a program with the helper, and one without', () => {
 });
 
 for (const [i, program] of programs.entries())
-  test(`the README's program ${i + 1} answers a click with what the click carried`, async () => {
+  test(`the README's program ${i + 1} hears a click of its page, and changes the page`, async () => {
     const site = makeRoot({ 'mine.py': { text: program, mode: 0o755 } });
     const server = await startServer({ root: site.root });
     try {
       const page = await fetch(`${server.url}/mine.py`);
-      assert.match(await page.text(), /document\.serverConnection\.onwhatever/);
+      assert.match(page.headers.get('content-type'), /^text\/html; charset=utf-8$/);
+      assert.match(await page.text(), /<button id="more">Click<\/button> <b id="n">0<\/b>/);
       const protocols = [
         'httpsocket.v1',
         `session.${page.headers.get('session-id')}`,
@@ -33,15 +34,24 @@ for (const [i, program] of programs.entries())
       const socket = new WebSocket(`${server.url.replace('http', 'ws')}/mine.py`, protocols, {
         origin: server.url,
       });
-      const answer = await new Promise((resolve, reject) => {
+      const moves = [];
+      await new Promise((resolve, reject) => {
         socket.on('error', reject);
-        socket.on('message', (data) => {
-          const text = data.toString();
-          if (text.startsWith('.welcome ')) socket.send('click {"city":"Oslo"}');
-          else if (!text.startsWith('.')) resolve(text);
+        socket.on('message', (message) => {
+          const [, name, data] = /^(\S+) (.*)$/.exec(message) ?? [];
+          if (name === '.listen') {
+            const { on, select, as } = JSON.parse(data);
+            assert.deepEqual([on, select], ['click', '#more']);
+            for (let n = 0; n < 3; n++) socket.send(`${as} {"type":"click"}`);
+          }
+          if (name === '.dom') moves.push(JSON.parse(data));
+          if (moves.length === 3) resolve();
         });
       });
-      assert.equal(answer, 'whatever {"city":"Oslo"}');
+      assert.deepEqual(
+        moves,
+        [1, 2, 3].map((n) => ({ select: '#n', text: n })),
+      );
       socket.close();
     } finally {
       await server.stop();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// shared.test.mjs - one process for many pages (docs/page-programs.md, "One program for many pages").
+// shared.test.mjs - one process for many pages (docs/page-programs/shared.md).
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';

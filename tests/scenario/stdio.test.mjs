@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// stdio.test.mjs - programs that read lines and write lines (docs/page-programs.md, "Programs that know nothing of us"), in both forms of the wire.
+// stdio.test.mjs - programs that read lines and write lines (docs/page-programs/stdio.md), in both forms of the wire.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** One process for many pages: a shared program (docs/page-programs.md). Its functions get the page before everything else. */
+/** One process for many pages: a shared program (docs/page-programs/shared.md). Its functions get the page before everything else. */
 import { Answer, leadStdoutToLog } from './answer.mjs';
 import { Connection } from './connection.mjs';
 import { PageError } from './errors.mjs';

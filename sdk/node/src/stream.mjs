@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** Byte streams between a page and its program (docs/page-programs.md): files, and whatever else is too large for an event. */
+/** Byte streams between a page and its program (docs/page-programs/streams.md): files, and whatever else is too large for an event. */
 import { PageError } from './errors.mjs';
 import { Queue } from './queue.mjs';
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * The lines of descriptor 3 (docs/page-programs.md), as values. Pure.
+ * The lines of descriptor 3 (docs/page-programs/descriptor-3.md), as values. Pure.
  *
  * A line is `NAME JSON`, or `NAME @LEN`, LEN bytes and LF; NAME is followed by `?CALL` where an answer is wanted. Answers begin with `=`, `+` (more follow) or
  * `!` (it failed), the server's own lines with a dot, and those of a shared program with `@SESSION `.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Byte streams between a page and its program (docs/page-programs.md): files and whatever else is too large for an event."""
+"""Byte streams between a page and its program (docs/page-programs/streams.md): files and whatever else is too large for an event."""
 from __future__ import annotations
 
 from collections.abc import Callable

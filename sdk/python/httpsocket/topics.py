@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Topics that programs of one server share (docs/page-programs.md), as a program sees them."""
+"""Topics that programs of one server share (docs/page-programs/topics.md), as a program sees them."""
 from __future__ import annotations
 
 from typing import Any

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One process for many pages: a shared program (docs/page-programs.md). Its functions get the page before everything else.
+"""One process for many pages: a shared program (docs/page-programs/shared.md). Its functions get the page before everything else.
 
     import asyncio
     from httpsocket.aio import Pages
