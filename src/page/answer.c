@@ -57,8 +57,7 @@ void page_answer_free(struct page *p)
     p->answer = NULL;
 }
 
-/* Nothing more goes to the client. */
-static void drop_rest(struct page *p)
+void page_answer_drop(struct page *p)
 {
     timer_stop(&p->answer_timer);
     page_answer_free(p);
@@ -93,7 +92,7 @@ void page_answer_fail(struct page *p, int status, const char *why)
         else
             exchange_answer(x, status, slice_of(why), NULL, 0);
     }
-    drop_rest(p);
+    page_answer_drop(p);
     page_end_session(p, close_code_of_status(status), token_of(status));
     page_let_go(p);
 }
@@ -192,7 +191,7 @@ static void finish(struct page *p, bool whole)
                  log_text("session", p->mark), log_int("missing", p->answer->left));
     p->x = NULL;
     exchange_end(x);
-    drop_rest(p);
+    page_answer_drop(p);
 }
 
 static void note_excess(struct page *p)
@@ -264,7 +263,7 @@ static void head_done(struct page *p, const struct cgi_head *head)
         if (rest.len > 0)
             note_excess(p);
         page_direct_answer(p, head);
-        drop_rest(p);
+        page_answer_drop(p);
         return;
     }
     begin_body(p, head);
@@ -391,12 +390,16 @@ static void on_writable(struct exchange *x)
 }
 
 /* The client broke off. A page that has its connection keeps it; one that has not may still be
- * coming, as after a goodbye. */
+ * coming, as after a goodbye; so may a direct client that has not been let in. */
 static void on_abort(struct exchange *x)
 {
     struct page *p = x->owner;
     p->x = NULL;
     page_grant_end(&p->grant);
+    if (!list_empty(&p->connecting)) { /* the program's answer is for the next connection */
+        timer_start(p->host->loop, &p->leave_timer, p->host->session_config->goodbye_timeout_ms);
+        return;
+    }
     if (p->state == PAGE_SPOOLING)
         page_set_state(p, PAGE_GONE);
     else if (p->kind == PAGE_ORDINARY && p->session && !p->session_done && p->answer->body)
@@ -405,7 +408,7 @@ static void on_abort(struct exchange *x)
         page_end_session(p, CLOSE_NORMAL, SLICE_LITERAL("page-left"));
         page_let_go(p);
     }
-    drop_rest(p);
+    page_answer_drop(p);
     page_settle(p);
 }
 

@@ -28,6 +28,8 @@ extern const struct exchange_ops page_exchange_ops;
 /* False without memory. */
 bool page_answer_begin(struct page *p);
 void page_answer_free(struct page *p);
+/* Nothing more goes to the client. */
+void page_answer_drop(struct page *p);
 /* The program's own answer won't come, or not to its end: the server's in its place (502, 503,
  * 504), or one that has begun breaks off; and the program is let go. */
 void page_answer_fail(struct page *p, int status, const char *why);

@@ -4,7 +4,8 @@
  *
  * A started program is asked like for a page: an empty header block, or one with a 2xx status,
  * accepts; another status refuses, with its headers where the client can see them. The client waits
- * meanwhile; if it comes again with the same key, the new connection waits in its place.
+ * meanwhile; if it comes again with the same key, the new connection waits in its place. A client of
+ * httpsocket.v1 that breaks off may do so too, for goodbye-timeout.
  *
  * How a refusal is told: refuse.c.
  */
@@ -32,7 +33,8 @@ static void refuse_waiting(struct page *p, const struct page_refusal *refusal)
     p->x = NULL;
     list_remove(&p->connecting);
     page_grant_end(&p->grant);
-    page_refuse_program(p->host, x, p->same_origin, refusal);
+    if (x)
+        page_refuse_program(p->host, x, p->same_origin, refusal);
     page_end_session(p, refusal->code, refusal->token);
     page_let_go(p);
     timer_stop(&p->answer_timer);
@@ -62,6 +64,8 @@ void page_direct_accept(struct page *p)
         page_direct_refuse(p, CLOSE_GATEWAY_TIMEOUT, SLICE_LITERAL("program-timeout"), 0);
         return;
     }
+    if (!p->x) /* the client has broken off: it is let in when it comes again */
+        return;
     list_remove(&p->connecting);
     if (p->kind == PAGE_PLAIN)
         page_plain_open(p);
@@ -136,8 +140,8 @@ static struct page *find_waiting(const struct knock *k)
     struct list *all = &k->host->connecting;
     for (struct list *node = all->next; node != all; node = node->next) {
         struct page *p = container_of(node, struct page, connecting);
-        if (slice_equal(p->key, k->offer.key) && slice_equal(p->origin, k->origin) &&
-            slice_equal(p->x->path, k->x->path))
+        if (slice_equal(p->key, k->offer.key) &&
+            session_admits(p->session, k->x->path, k->origin, k->offer.key, 0) == 0)
             return p;
     }
     return NULL;
@@ -153,7 +157,12 @@ static void wait_instead(const struct knock *k, struct page *p)
     page_grant_end(&p->grant);
     page_hold_grant(p, k->grant);
     p->same_origin = k->same_origin;
-    page_refuse(k->host, old, CLOSE_REPLACED, SLICE_LITERAL("replaced"), 0, true);
+    timer_stop(&p->leave_timer);
+    if (old)
+        page_refuse(k->host, old, CLOSE_REPLACED, SLICE_LITERAL("replaced"), 0, true);
+    if (!p->answer) /* the program accepted while nobody was there */
+        page_direct_accept(p);
+    page_settle(p);
 }
 
 static bool is_broken(int error)

@@ -135,7 +135,8 @@ void page_events_detach(struct page *p, struct slice reason)
 /* Its client has not been accepted yet. */
 bool page_events_wait(const struct page *p)
 {
-    return p->x && (p->kind == PAGE_DIRECT || p->kind == PAGE_PLAIN);
+    bool by_handshake = p->kind == PAGE_DIRECT || p->kind == PAGE_PLAIN;
+    return by_handshake && (p->x || !list_empty(&p->connecting));
 }
 
 bool page_events_over(const struct page *p)

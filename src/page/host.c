@@ -104,6 +104,7 @@ static void stop(struct page *p)
     p->x = NULL;
     if (x)
         exchange_fail(x);
+    list_remove(&p->connecting);
     page_answer_free(p);
     timer_stop(&p->answer_timer);
     page_topics_leave(p);

@@ -65,6 +65,7 @@ static void on_leave(struct timer *timer)
     if (!p->attached) {
         page_end_session(p, CLOSE_NORMAL, SLICE_LITERAL("page-left"));
         page_let_go(p);
+        page_answer_drop(p);
     }
     page_settle(p);
 }
@@ -158,7 +159,7 @@ void page_set_state(struct page *p, enum page_state state)
 
 bool page_answered(const struct page *p)
 {
-    return p->x == NULL;
+    return p->x == NULL && list_empty(&p->connecting);
 }
 
 /* Would anybody come to hear of this end? An ordinary CGI program leaves no session behind; while
@@ -167,6 +168,8 @@ static bool end_matters(const struct page *p, unsigned code)
 {
     if (code == CLOSE_SERVICE_RESTART)
         return session_attached(p->session);
+    if (p->kind == PAGE_DIRECT && !p->attached) /* its id was told to nobody */
+        return false;
     return code != CLOSE_NORMAL || p->attached || p->spoke;
 }
 
@@ -178,6 +181,7 @@ void page_end_session(struct page *p, unsigned code, struct slice reason)
     page_console_note(p, "ended", reason);
     page_topics_leave(p);
     p->session_done = true;
+    list_remove(&p->connecting);
     if (p->member)
         page_member_note_reason(p, reason);
     if (p->shared)

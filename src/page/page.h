@@ -91,7 +91,7 @@ struct page_host {
     struct list pages;
     struct list lobbies; /* sessions without a program */
     /* The rest is the room's own. */
-    struct list connecting;       /* pages whose direct client still waits for the header block */
+    struct list connecting;       /* pages whose direct client has not been let in, there or not */
     struct list wires;            /* WebSockets of sessions, and refused ones that still close */
     int null_fd;                  /* stdin of programs whose request has no body */
     struct dev_files *dev_files;  /* NULL: not in dev mode, or nothing can be watched */

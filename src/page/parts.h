@@ -59,8 +59,9 @@ struct page_shared;
 struct page_member;
 
 struct page {
-    struct list node;       /* page_host.pages */
-    struct list connecting; /* page_host.connecting, while a direct client waits */
+    struct list node; /* page_host.pages */
+    struct list
+        connecting; /* page_host.connecting: a direct client is not let in; `session` lives */
     struct page_host *host;
     struct reap reap;
     enum page_state state;
@@ -102,7 +103,7 @@ struct page {
     struct net_client_key client;      /* who started it, for program_limits */
     struct net_client_key last_client; /* whose connection is the last one */
     struct timer answer_timer;         /* for the header block */
-    struct timer leave_timer; /* for the first connection of a client that broke off its download */
+    struct timer leave_timer; /* for the first connection of a client that broke off before it */
     struct timer end_timer;   /* ending.c: the next step */
     struct timer poll_timer;  /* ending.c: is the group gone? */
     uint32_t poll_ms;

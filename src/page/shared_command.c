@@ -31,7 +31,8 @@ static void forget(struct session *s)
 
 static const struct session_ops nobodys_ops = {.on_over = forget};
 
-/* The request that it was started for goes its own way: what was made for it is undone. */
+/* The request that it was started for goes its own way: what was made for it is undone. NULL: its
+ * client has broken off. */
 static struct exchange *part_with_request(struct page *p)
 {
     struct exchange *x = p->x;
@@ -39,6 +40,7 @@ static struct exchange *part_with_request(struct page *p)
     p->grant = NULL;
     list_remove(&p->connecting);
     timer_stop(&p->answer_timer);
+    timer_stop(&p->leave_timer);
     page_answer_free(p);
     page_body_stop(p);
     if (p->session) {
@@ -119,7 +121,8 @@ void page_shared_command(struct page *p, const struct message *m)
     }
     if (p->shared) /* as the settings say, or once more */
         return;
-    if (p->member || p->said || !p->x || p->kind == PAGE_HEAD || !page_answer_unbegun(p)) {
+    if (p->member || p->said || page_answered(p) || p->kind == PAGE_HEAD ||
+        !page_answer_unbegun(p)) {
         page_command_refuse(p, m, "comes before anything else of the program");
         return;
     }
@@ -130,5 +133,8 @@ void page_shared_command(struct page *p, const struct message *m)
              log_text("stays", shared ? "yes" : "no"));
     if (!shared)
         page_let_go(p);
-    request_again(p->host, x, &again);
+    if (x)
+        request_again(p->host, x, &again);
+    if (p->shared)
+        page_shared_idle(p->shared);
 }

@@ -243,6 +243,7 @@ static void undo(struct page *p)
     page_pipe_close(&p->in);
     if (p->session && !p->session_done) {
         p->session_done = true;
+        list_remove(&p->connecting);
         session_abort(p->session, CLOSE_PROGRAM_FAILED, SLICE_LITERAL("program-failed"));
     }
 }

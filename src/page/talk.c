@@ -80,6 +80,7 @@ static void on_over(struct session *s)
     page_topics_leave(p);
     p->session = NULL;
     p->session_done = true;
+    list_remove(&p->connecting);
     page_let_go(p);
     page_settle(p);
 }

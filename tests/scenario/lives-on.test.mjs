@@ -31,6 +31,11 @@ for line in fd.makefile():
         if query == "whole":
             say(session, ".answer", "Content-Type: text/html\\n\\n<title>whole</title>")
             say(session, ".answer")
+        elif query == "soon":
+            time.sleep(0.3)
+            say(session, ".answer")
+        elif query == "":
+            say(session, ".answer")
         elif query in ("half", "half-and-exit"):
             say(session, ".answer", "Content-Type: text/html\\n\\n<title>half")
             if query == "half-and-exit":
@@ -48,6 +53,15 @@ for line in fd.makefile():
 `,
 };
 
+/** The same, once its folder says so, and says itself that it is shared. */
+const SELFISH = {
+  mode: 0o755,
+  text: SHARED.text.replace(
+    'def say',
+    "while not os.path.exists('answer'): time.sleep(0.02)\nfd.sendall(b'.shared\\n')\ndef say",
+  ),
+};
+
 const PLAIN = {
   mode: 0o755,
   text: `#!/bin/sh
@@ -63,8 +77,9 @@ const SLOW = {
   text: `#!/bin/sh
 echo $$ >>started
 until [ -e answer ]; do sleep 0.02; done
-echo
+cat answer
 exec >&-
+echo answered >&2
 echo "pid $$" >&3
 cat <&3 >/dev/null
 `,
@@ -79,6 +94,7 @@ async function start(args = []) {
     'shared.py': SHARED,
     'plain.sh': PLAIN,
     'slow.sh': SLOW,
+    'selfish.py': SELFISH,
     '.conf': '',
   });
   const conf = path.join(folder.root, '.conf');
@@ -214,6 +230,113 @@ describe('a shared program', () => {
     assert.deepEqual([late.code, late.reason], [4504, 'program-timeout']);
     client.send('echo 2');
     await client.next(/^echo 2/);
+    await livesOn();
+  });
+});
+
+describe('a client that breaks off before its program has let it in', () => {
+  const SHORT = ['--eof-grace', '10s', '--goodbye-timeout', '100ms', '--log-level', 'debug'];
+  const LONG = ['--goodbye-timeout', '20s', '--eof-grace', '100ms'];
+  const started = () => fs.readFileSync(path.join(server.root, 'started'), 'utf8').split('\n');
+  const answers = (text) => fs.writeFileSync(path.join(server.root, 'answer'), text);
+  const offer = (key) => ({ protocols: `httpsocket.v1, key.${key}` });
+  const pid = async (socket) => (await socket.next()).payload.toString();
+
+  /** Sends the handshake, resets the connection once its program runs, and the server has seen it. */
+  async function breaksOff(at, key, runs = () => fs.existsSync(path.join(server.root, 'started'))) {
+    const socket = await RawWebSocket.connect(server.port);
+    const change = {
+      Host: `127.0.0.1:${server.port}`,
+      Origin: server.url,
+      'Sec-WebSocket-Protocol': offer(key).protocols,
+    };
+    await socket.send(handshake(change, { line: `GET ${at} HTTP/1.1` }));
+    await until(runs);
+    socket.socket.resetAndDestroy();
+    await request(`${server.url}/nothing`);
+  }
+
+  test('and comes again with its key waits for the same program', async () => {
+    await start(LONG);
+    const key = newKey();
+    for (let i = 0; i < 3; i++) await breaksOff('/slow', key);
+    const again = knock(`${server.url}/slow`, offer(key));
+    await request(`${server.url}/nothing`);
+    answers('\n');
+    const { first, socket } = await again;
+    assert.match(first, /^\.welcome .*"resumed":false/);
+    assert.deepEqual(started(), [started()[0], '']);
+    assert.equal(await pid(socket), `pid ${started()[0]}`);
+    socket.destroy();
+    await livesOn();
+  });
+
+  test('finds the program that has let it in meanwhile, with all that it has said', async () => {
+    await start(LONG);
+    const key = newKey();
+    await breaksOff('/slow', key);
+    answers('\n');
+    await server.logged(/program\.stderr.*answered/);
+    const { first, socket } = await knock(`${server.url}/slow`, offer(key));
+    assert.match(first, /^\.welcome/);
+    assert.equal(await pid(socket), `pid ${started()[0]}`);
+    socket.destroy();
+    await livesOn();
+  });
+
+  test('and has been refused meanwhile asks a second program', async () => {
+    await start(LONG);
+    const key = newKey();
+    await breaksOff('/slow', key);
+    answers('Status: 403\n\n');
+    await server.logged(/program\.exited/);
+    assert.equal((await knock(`${server.url}/slow`, offer(key))).code, 4403);
+    assert.equal(started().length, 3);
+    await livesOn();
+  });
+
+  test('and comes again when the process has been told to end gets a new one', async () => {
+    await start(SHORT);
+    const key = newKey();
+    await breaksOff('/slow', key);
+    await server.logged(/page\.state.*slow.*eof-sent/);
+    const again = knock(`${server.url}/slow`, offer(key));
+    await until(() => started().length === 3);
+    answers('\n');
+    const { first, socket } = await again;
+    assert.match(first, /^\.welcome/);
+    assert.equal(await pid(socket), `pid ${started()[1]}`);
+    socket.destroy();
+    await livesOn();
+  });
+
+  test('of a shared program: it is found again, or leaves', async () => {
+    await start(['--shared', '/shared.py']);
+    await server.set('goodbye-timeout = 100ms\n');
+    const key = newKey();
+    const joined = () => server.log.filter((line) => line.includes('program.joined'));
+    await breaksOff('/shared?never', key, () => joined().length === 1);
+    await server.logged(/left.*page-left/);
+    await server.set('goodbye-timeout = 20s\n');
+    await breaksOff('/shared?soon', key, () => joined().length === 2);
+    const { first, socket } = await knock(`${server.url}/shared?soon`, offer(key));
+    assert.match(first, /^\.welcome/);
+    assert.equal(joined().length, 2);
+    socket.destroy();
+    await livesOn();
+  });
+
+  test('of a program that shares itself: the next one joins it', async () => {
+    await start(LONG);
+    await breaksOff('/selfish', newKey(), () =>
+      server.log.some((line) => line.includes('program.started')),
+    );
+    answers('');
+    await server.logged(/program\.shared.*stays=yes/);
+    const { first, socket } = await knock(`${server.url}/selfish`, offer(newKey()));
+    assert.match(first, /^\.welcome/);
+    assert.equal(server.log.filter((line) => line.includes('program.started')).length, 1);
+    socket.destroy();
     await livesOn();
   });
 });
