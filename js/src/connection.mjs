@@ -27,6 +27,7 @@ import { HandlerTarget, ServerEvent } from './base/handler-target.mjs';
 import { updatePage } from './dom/updates.mjs';
 import { upload } from './streams/upload.mjs';
 import { formatEvent, formatProblem } from './proto/message.mjs';
+import { CLOSE } from './proto/close-codes.mjs';
 
 /** @typedef {import('./connection-options.mjs').ServerConnectionOptions} ServerConnectionOptions */
 
@@ -169,7 +170,8 @@ export class ServerConnection extends HandlerTarget {
       owner: { ...this.#listener(), control: (word, data) => hearDeveloper(word, data, whole) },
     });
     this.#unfollow = followLife(this.#link, scope);
-    if (session === null) this.#link.end({ code: 4404, reason: 'no-session', retryAfter: null });
+    if (session === null)
+      this.#link.end({ code: CLOSE.NO_PROGRAM, reason: 'no-session', retryAfter: null });
     else this.#link.connect();
   }
 

@@ -7,6 +7,7 @@
 import { ServerConnection } from './connection.mjs';
 import { typing } from './dom/typing.mjs';
 import { isSession } from './proto/welcome.mjs';
+import { CLOSE } from './proto/close-codes.mjs';
 
 const RELOADED = 'httpsocket-reloaded';
 
@@ -70,7 +71,8 @@ export function findSession(document, declared) {
  * @returns {boolean} whether the page is being loaded again
  */
 function reloadStalePage({ code }) {
-  if ((code !== 4409 && code !== 4410) || !isOldCopy(navigation())) return false;
+  if ((code !== CLOSE.SESSION_TAKEN && code !== CLOSE.SESSION_GONE) || !isOldCopy(navigation()))
+    return false;
   try {
     if (sessionStorage.getItem(RELOADED) === location.href) return false;
     sessionStorage.setItem(RELOADED, location.href);

@@ -10,6 +10,7 @@ import { TCPConnectionError } from './base/errors.mjs';
 import { findGateway, targetPlace } from './gateways.mjs';
 import { HandlerTarget, ServerEvent } from './base/handler-target.mjs';
 import { checkedTarget, checkedTCPOptions, tcpRequest } from './tcp-options.mjs';
+import { CLOSE } from './proto/close-codes.mjs';
 
 /** @typedef {import('./tcp-options.mjs').TCPConnectionOptions} TCPConnectionOptions */
 /** @typedef {import('./proto/channel-frame.mjs').Reset} Reset */
@@ -24,9 +25,6 @@ import { checkedTarget, checkedTCPOptions, tcpRequest } from './tcp-options.mjs'
  * @property {string} localAddress of the server, from where the target sees us come
  * @property {number} localPort
  */
-
-/** A close code of bans.mjs: who was refused, for whatever reason, stays away as long as he was told. */
-const REFUSED = 4403;
 
 /**
  * A TCP connection to a server that consents to it (docs/access.md), with the names of the Direct Sockets API:
@@ -252,7 +250,8 @@ export class TCPConnection extends HandlerTarget {
       ...(cause !== undefined && { cause }),
     });
     if (retryAfter !== undefined)
-      this.#bans.add(this.#place, { code: REFUSED, reason, retryAfter });
+      // For whatever reason it was refused: it is not asked again for as long as it was told.
+      this.#bans.add(this.#place, { code: CLOSE.FORBIDDEN, reason, retryAfter });
     this.#settleOpened.reject(this.#error);
     return this.#error;
   }

@@ -4,9 +4,9 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { Alarm } from '../src/base/clock.mjs';
 import { delay } from '../src/session/delay.mjs';
-import { parseEnd, verdict } from '../src/proto/close-codes.mjs';
 import { Inbox } from '../src/session/inbox.mjs';
 import { Outbox } from '../src/session/outbox.mjs';
+import { parseEnd } from '../src/proto/close-codes.mjs';
 import { Pace } from '../src/session/backoff.mjs';
 import { parseWelcome } from '../src/proto/welcome.mjs';
 import { WireError } from '../src/proto/message.mjs';
@@ -303,41 +303,6 @@ test('an inbox wants to acknowledge at 64 messages or a quarter of the window', 
   assert.equal(box.take(1, 1000), true);
   assert.equal(box.owing, true);
   assert.equal(box.received, 66);
-});
-
-test('the table of close codes: lost, wait, over', () => {
-  const of = (code, retryAfter = null) => verdict({ code, retryAfter });
-  for (const code of [1001, 1005, 1006, 1009, 1011, 1014, 3000, 3999])
-    assert.equal(of(code), 'resume', code);
-  for (const code of [1013, 4429, 4504]) assert.equal(of(code), 'wait', code);
-  for (const code of [1000, 1012, 4000, 4400, 4401, 4403, 4404, 4409, 4410, 4421, 4500, 4502, 4999])
-    assert.equal(of(code), 'never', code);
-  assert.equal(of(4502, 10), 'wait', 'a lookup that failed, not the program');
-  assert.equal(of(4401, 60), 'never');
-});
-
-test('retry=N may follow any token', () => {
-  assert.deepEqual(parseEnd(4403, 'origin-not-allowed retry=60'), {
-    code: 4403,
-    reason: 'origin-not-allowed',
-    retryAfter: 60,
-  });
-  assert.deepEqual(parseEnd(1013, 'retry=0'), { code: 1013, reason: '', retryAfter: 0 });
-  assert.deepEqual(parseEnd(1000, 'program-exit'), {
-    code: 1000,
-    reason: 'program-exit',
-    retryAfter: null,
-  });
-  assert.deepEqual(parseEnd(1006, ''), { code: 1006, reason: '', retryAfter: null });
-  for (const reason of [
-    'noretry=5',
-    'retry=',
-    'retry=-5',
-    'retry=5 x',
-    'retry=5s',
-    'x retry=1234567890',
-  ])
-    assert.deepEqual(parseEnd(4000, reason), { code: 4000, reason, retryAfter: null });
 });
 
 test('after a connection that worked the first attempt is at once, the next ones wait', () => {

@@ -5,17 +5,12 @@
  * One ban is for a target's origin and one path, or, by `Access-Control-Policy-Path`, for every path from there down;
  * the rules are those of src/limits/bans.h, and both are tested with `tests/vectors/bans.json`.
  */
+import { keptOf } from '../proto/close-codes.mjs';
 
 /** A Policy-Path deeper than this bans the one path only. */
 const MOST_SEGMENTS = 16;
 /** Seconds: a day. */
 const LONGEST_S = 86_400;
-
-/**
- * Refusals that are bans; the others that say when to come back are a server out of order, which all tabs spare alike.
- */
-const BANS = Object.freeze([4401, 4403, 4429]);
-const OUT_OF_ORDER = Object.freeze([1013, 4502, 4504]);
 
 /** @typedef {import('../proto/close-codes.mjs').End} End */
 
@@ -57,7 +52,7 @@ export class Bans {
    * @param {string} [policyPath] widens it, if it is the path or an ancestor of it; anything else is ignored
    */
   add(place, { code, reason, retryAfter }, policyPath = '') {
-    if (retryAfter === null || !(BANS.includes(code) || OUT_OF_ORDER.includes(code))) return;
+    if (retryAfter === null || keptOf(code) === 'nothing') return;
     const now = this.#date();
     const ms = Math.min(retryAfter, LONGEST_S) * 1000;
     const keep = (/** @type {string} */ key) => this.#notes.set(key, { code, reason }, ms, now);
@@ -71,13 +66,13 @@ export class Bans {
   #read(key) {
     const note = this.#notes.get(key, this.#date());
     const { code, reason } = /** @type {any} */ (note?.value) ?? {};
-    const ban = BANS.includes(code);
-    if (!note || !(ban || OUT_OF_ORDER.includes(code))) return null;
+    const kept = Number.isInteger(code) ? keptOf(code) : 'nothing';
+    if (!note || kept === 'nothing') return null;
     return {
       code,
       reason: String(reason),
       retryAfter: Math.min(LONGEST_S, Math.ceil(note.ms / 1000)),
-      ban,
+      ban: kept === 'ban',
     };
   }
 }

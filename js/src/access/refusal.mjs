@@ -4,24 +4,15 @@
  * Asking a server of another origin why it refused a handshake (docs/protocol.md, section 5, "Asking why"): a browser
  * shows a page nothing of it. One simple CORS request, which starts no program and opens nothing.
  */
-import { makeEnd } from '../proto/close-codes.mjs';
+import { codeOfStatus, makeEnd } from '../proto/close-codes.mjs';
 
 /** @typedef {import('../proto/close-codes.mjs').End} End */
 
 /** What the server said: the end, and how far below its path a refusal reaches.
  * @typedef {End & { policyPath: string }} Refusal */
 
-/** The close code that says what a status says. @type {Readonly<Record<number, number>>} */
-const CODES = Object.freeze({
-  401: 4401,
-  403: 4403,
-  404: 4404,
-  421: 4421,
-  429: 4429,
-  502: 4502,
-  503: 1013,
-  504: 4504,
-});
+/** The statuses that say why, all by their close codes. */
+const STATUSES = Object.freeze([401, 403, 404, 421, 429, 502, 503, 504]);
 
 const ACCEPT = 'application/httpsocket-refusal';
 
@@ -59,13 +50,12 @@ export async function askWhy(url, { fetch, origin, signal }) {
  * @returns {Refusal | null}
  */
 export function parseRefusal(status, headers) {
-  const code = CODES[status];
   const reason = headers.get('Script-Access-Reason') ?? '';
-  if (!code || !/^[a-z][a-z0-9-]{0,63}$/.test(reason)) return null;
+  if (!STATUSES.includes(status) || !/^[a-z][a-z0-9-]{0,63}$/.test(reason)) return null;
   const wait = headers.get('Retry-After') ?? '';
   const retryAfter = /^\d{1,9}$/.test(wait) ? Number(wait) : null;
   return {
-    ...makeEnd(code, reason, retryAfter),
+    ...makeEnd(codeOfStatus(status), reason, retryAfter),
     policyPath: headers.get('Access-Control-Policy-Path') ?? '',
   };
 }

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** What the close of a WebSocket means for the session: the table of docs/protocol.md, section 5. Pure. */
+/**
+ * The close codes of WebSockets and what each means for the session: the table of docs/protocol.md, section 5. Pure.
+ * Names and meanings are those of src/proto/close_codes.def, and C and JavaScript are both tested with
+ * `tests/vectors/ends.json`.
+ */
 
 /**
  * @typedef {object} End
@@ -10,23 +14,63 @@
  */
 
 /**
- * @typedef {'resume' | 'wait' | 'never'} Verdict
+ * @typedef {'resume' | 'wait' | 'final'} Verdict
  * `resume`: the connection is lost, the session is not. `wait`: the same, but not before `retryAfter`, and never at
- * once. `never`: the session is over.
+ * once. `final`: the session is over.
  */
 
-/** Codes with a meaning of their own; the others below 4000 are lost connections, those from 4000 are final. */
-const VERDICTS = Object.freeze(
-  /** @type {Record<number, Verdict>} */ ({
-    1000: 'never',
-    1012: 'never', // this session is over; a new one may be tried
-    1013: 'wait',
-    4429: 'wait',
-    4504: 'wait',
-  }),
-);
+/**
+ * @typedef {'nothing' | 'ban' | 'spare'} Kept what is remembered for `retryAfter` seconds, for other connections to the
+ *   same place. `ban`: none is made there. `spare`: the server is out of order, so that a new one waits as well.
+ */
 
-/** A refusal of script access keeps the page away so long, unless it says how long, and never for more than a day. */
+export const CLOSE = Object.freeze({
+  NORMAL: 1000,
+  GOING_AWAY: 1001,
+  PROTOCOL_ERROR: 1002,
+  NO_STATUS: 1005,
+  ABNORMAL: 1006,
+  INVALID_DATA: 1007,
+  TOO_BIG: 1009,
+  INTERNAL_ERROR: 1011,
+  SERVICE_RESTART: 1012,
+  TRY_AGAIN_LATER: 1013,
+  TLS_HANDSHAKE: 1015,
+  REPLACED: 4000,
+  WIRE_PROTOCOL: 4400,
+  SCRIPT_DENIED: 4401,
+  FORBIDDEN: 4403,
+  NO_PROGRAM: 4404,
+  SESSION_TAKEN: 4409,
+  SESSION_GONE: 4410,
+  HOST_FOREIGN: 4421,
+  RATE_LIMITED: 4429,
+  PROGRAM_FAILED: 4500,
+  BAD_GATEWAY: 4502,
+  GATEWAY_TIMEOUT: 4504,
+});
+
+/** Where a code below 4000 is not a lost connection, or one from 4000 on not final. @type {Readonly<Record<number, Verdict>>} */
+const VERDICTS = Object.freeze({
+  [CLOSE.NORMAL]: 'final',
+  [CLOSE.TOO_BIG]: 'final', // the message would come again after every drop
+  [CLOSE.SERVICE_RESTART]: 'final', // this session is over; a new one may be tried
+  [CLOSE.TRY_AGAIN_LATER]: 'wait',
+  [CLOSE.RATE_LIMITED]: 'wait',
+  [CLOSE.GATEWAY_TIMEOUT]: 'wait',
+});
+
+/** @type {Readonly<Record<number, Kept>>} */
+const KEPT = Object.freeze({
+  [CLOSE.SCRIPT_DENIED]: 'ban',
+  [CLOSE.FORBIDDEN]: 'ban',
+  [CLOSE.RATE_LIMITED]: 'ban',
+  [CLOSE.TRY_AGAIN_LATER]: 'spare',
+  [CLOSE.BAD_GATEWAY]: 'spare',
+  [CLOSE.GATEWAY_TIMEOUT]: 'spare',
+});
+
+/** A refusal that is a ban keeps the page away so long, unless it says how long, and never for more than a day. */
 const REFUSED_S = 60;
 const REFUSED_MOST_S = 86_400;
 
@@ -36,8 +80,18 @@ const REFUSED_MOST_S = 86_400;
  */
 export function verdict({ code, retryAfter }) {
   // A lookup that failed says when to come back; a program with no valid answer doesn't, and is not asked again.
-  if (code === 4502 && retryAfter !== null) return 'wait';
-  return VERDICTS[code] ?? (code < 4000 ? 'resume' : 'never');
+  if (code === CLOSE.BAD_GATEWAY && retryAfter !== null) return 'wait';
+  return VERDICTS[code] ?? (code < 4000 ? 'resume' : 'final');
+}
+
+/** @param {number} code @returns {Kept} */
+export function keptOf(code) {
+  return KEPT[code] ?? 'nothing';
+}
+
+/** A refusal that has an HTTP status, as a close code. @param {number} status */
+export function codeOfStatus(status) {
+  return status === 503 ? CLOSE.TRY_AGAIN_LATER : 4000 + status;
 }
 
 /**
@@ -45,8 +99,9 @@ export function verdict({ code, retryAfter }) {
  * @returns {End}
  */
 export function makeEnd(code, reason, retryAfter) {
-  if (code !== 4401 && code !== 4403) return { code, reason, retryAfter };
-  return { code, reason, retryAfter: Math.min(retryAfter ?? REFUSED_S, REFUSED_MOST_S) };
+  const end = { code, reason, retryAfter };
+  if (keptOf(code) !== 'ban' || verdict(end) !== 'final') return end;
+  return { ...end, retryAfter: Math.min(retryAfter ?? REFUSED_S, REFUSED_MOST_S) };
 }
 
 /**
@@ -55,6 +110,6 @@ export function makeEnd(code, reason, retryAfter) {
  * @returns {End}
  */
 export function parseEnd(code, text) {
-  const found = /^(.*?) ?\bretry=(\d{1,9})$/.exec(text);
-  return found ? makeEnd(code, found[1], Number(found[2])) : makeEnd(code, text, null);
+  const found = /^(?:(.*) )?retry=(\d{1,9})$/s.exec(text);
+  return found ? makeEnd(code, found[1] ?? '', Number(found[2])) : makeEnd(code, text, null);
 }

@@ -20,7 +20,7 @@
  * #enter() alone changes the state.
  */
 import { Alarm } from '../base/clock.mjs';
-import { verdict } from '../proto/close-codes.mjs';
+import { CLOSE, verdict } from '../proto/close-codes.mjs';
 import { Inbox } from './inbox.mjs';
 import { Line } from './session-socket.mjs';
 import { Pace } from './backoff.mjs';
@@ -67,8 +67,8 @@ const NEXT = Object.freeze({
  * @property {Owner} owner
  */
 
-/** Codes that say, after our own `.close`, that the server has got it. */
-const LEFT = Object.freeze([1000, 1005, 4410]);
+/** Codes that say, after our own `.close`, that the server has got it. @type {readonly number[]} */
+const LEFT = Object.freeze([CLOSE.NORMAL, CLOSE.NO_STATUS, CLOSE.SESSION_GONE]);
 
 /** How long an attempt may take to its `.welcome`: the start of the program is in it. */
 const ATTEMPT_MS = 60_000;
@@ -161,7 +161,8 @@ export class Link {
     const wasOpen = this.#state === 'OPEN' && goodbye === undefined;
     this.#discard();
     this.#enter('FROZEN');
-    if (wasOpen) this.#owner.lost({ code: 1001, reason: 'page hidden', retryAfter: null }, true);
+    if (wasOpen)
+      this.#owner.lost({ code: CLOSE.GOING_AWAY, reason: 'page hidden', retryAfter: null }, true);
   }
 
   thaw() {
@@ -196,7 +197,11 @@ export class Link {
     const held = this.#access.held();
     if (!held) return this.#connect();
     if (!this.#outlives(held)) return this.#end(held);
-    const wait = this.#pace.pause({ ...held, code: 1013 }, this.#clock.now(), this.#clock.random());
+    const wait = this.#pace.pause(
+      { ...held, code: CLOSE.TRY_AGAIN_LATER },
+      this.#clock.now(),
+      this.#clock.random(),
+    );
     if (this.#state !== 'WAITING') this.#enter('WAITING');
     this.#retryIn(wait);
     // Not before whoever has made us has had the time to listen.
@@ -223,7 +228,7 @@ export class Link {
       );
     } catch (error) {
       return this.#end({
-        code: 1006,
+        code: CLOSE.ABNORMAL,
         reason: `WebSocket: ${/** @type {Error} */ (error).message}`,
         retryAfter: null,
       });
@@ -299,14 +304,14 @@ export class Link {
   /** Gives the connection up without waiting for its end: a dead one takes minutes to close. @param {string} why */
   #drop(why) {
     this.#discard();
-    this.#lost({ code: 1006, reason: why, retryAfter: null });
+    this.#lost({ code: CLOSE.ABNORMAL, reason: why, retryAfter: null });
   }
 
   /** The other side broke the rules: nothing can be mended. @param {string} problem ASCII */
   #fail(problem) {
     const reason = `wire-protocol: ${problem}`;
-    this.#discard(4400, reason);
-    this.#end({ code: 4400, reason, retryAfter: null });
+    this.#discard(CLOSE.WIRE_PROTOCOL, reason);
+    this.#end({ code: CLOSE.WIRE_PROTOCOL, reason, retryAfter: null });
   }
 
   /** The line has closed by itself. @param {End} end @param {boolean} opened */
@@ -328,7 +333,7 @@ export class Link {
   #over(end) {
     this.#access.refused(end);
     if (this.#saidClose && LEFT.includes(end.code)) this.#left();
-    else if (verdict(end) === 'never') this.#end(end);
+    else if (verdict(end) === 'final') this.#end(end);
     else this.#lost(end);
   }
 
@@ -353,21 +358,25 @@ export class Link {
   /** @returns {boolean} whether there was nothing to deliver, and so no reason to try again */
   #endIfNothingLeft() {
     if (this.#finish === null || this.#outbox.undelivered || this.#welcome) return false;
-    this.#end({ code: 1000, reason: this.#finish, retryAfter: null });
+    this.#end({ code: CLOSE.NORMAL, reason: this.#finish, retryAfter: null });
     return true;
   }
 
   /** The server has our `.close`, and so all that went before it. */
   #left() {
     this.#outbox.settle();
-    this.#end({ code: 1000, reason: /** @type {string} */ (this.#finish), retryAfter: null });
+    this.#end({
+      code: CLOSE.NORMAL,
+      reason: /** @type {string} */ (this.#finish),
+      retryAfter: null,
+    });
   }
 
   /** finish() has taken too long. What the window still lets go has gone. */
   #giveUp() {
     if (this.#state === 'OPEN') this.#line?.say('close', { reason: this.#finish });
-    this.#discard(1000);
-    this.#end({ code: 1006, reason: 'close-timeout', retryAfter: null });
+    this.#discard(CLOSE.NORMAL);
+    this.#end({ code: CLOSE.ABNORMAL, reason: 'close-timeout', retryAfter: null });
   }
 
   /** Leaves the line. @param {number} [code] @param {string} [reason] */

@@ -7,7 +7,7 @@
  */
 import { Alarm } from '../base/clock.mjs';
 import { isFrame } from '../proto/channel-frame.mjs';
-import { parseEnd } from '../proto/close-codes.mjs';
+import { CLOSE, parseEnd } from '../proto/close-codes.mjs';
 import { Watch } from './liveness.mjs';
 import { parseWelcome } from '../proto/welcome.mjs';
 import {
@@ -121,7 +121,7 @@ export class Line {
   leave(reason) {
     this.#acknowledge();
     this.say('close', { reason });
-    this.#socket.close(1000);
+    this.#socket.close(CLOSE.NORMAL);
   }
 
   /** Leaves the socket, and is not heard of any more. @param {number} [code] @param {string} [reason] */
