@@ -27,7 +27,8 @@ export async function startProgram(file, args, { env = {}, cwd, listeners = 1 } 
   });
   const log = [];
   const waiting = new Set();
-  const exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }));
+  // `close` comes after `exit`, when the last line of its log has been read.
+  const exited = once(child, 'close').then(([code, signal]) => ({ code, signal }));
   readline.createInterface({ input: child.stderr }).on('line', (line) => {
     log.push(line);
     for (const wait of waiting)
@@ -89,6 +90,12 @@ export function makeRoot(files) {
     fs.chmodSync(path.join(root, name), mode);
   }
   return { root, remove: () => fs.rmSync(root, { recursive: true, force: true }) };
+}
+
+/** Whether anybody listens on this port of an IPv4 address. */
+export function listens(port) {
+  const local = port.toString(16).toUpperCase().padStart(4, '0');
+  return new RegExp(`:${local} 00000000:0000 0A `).test(fs.readFileSync('/proc/net/tcp', 'utf8'));
 }
 
 /** The children and descriptors of a process, to see that nothing stays behind. */

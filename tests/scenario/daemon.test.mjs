@@ -14,7 +14,7 @@ import tls from 'node:tls';
 import WebSocket from 'ws';
 import { knock } from '../lib/knock.mjs';
 import { begin, request } from '../lib/request.mjs';
-import { adminOf, BUILD, makeRoot, REPO, startServer } from '../lib/server.mjs';
+import { adminOf, BUILD, listens, makeRoot, REPO, startServer } from '../lib/server.mjs';
 import { newKey, openPage, SessionClient } from '../lib/session-client.mjs';
 import { until } from '../lib/until.mjs';
 
@@ -455,7 +455,8 @@ describe('TLS', () => {
 
 describe('SIGTERM', () => {
   test('drains: sessions learn 1012, programs get their end, new requests are refused, a download in progress is finished, status 0', async () => {
-    const server = await start(['--admin', '127.0.0.1:0']);
+    const patient = ['--eof-grace', '30s', '--drain-timeout', '50s'];
+    const server = await start(['--admin', '127.0.0.1:0', ...patient]);
     const admin = await adminOf(server);
     const { client } = await openPage(`${server.url}/talk`);
     await client.connect();
@@ -474,6 +475,7 @@ describe('SIGTERM', () => {
     assert.deepEqual({ code, reason }, { code: 1012, reason: 'draining retry=5' });
     assert.equal((await streaming.closed).code, 1012);
     await idleClosed;
+    await until(() => !listens(server.port)); // each worker closes its own listener when it hears of the drain
     await assert.rejects(request(`${server.url}/environment`), { code: 'ECONNREFUSED' });
     slow.response.resume();
     const health = await request(`${admin}/healthz`).catch(({ code }) => ({ status: code })); // it may have ended by now
