@@ -74,11 +74,15 @@ for (const name of browserNames) {
       const seed = Number(process.env.SEED ?? Date.now() % 2 ** 32);
       t.diagnostic(`SEED=${seed}`);
       const rand = random(seed);
-      proxy.plan(() =>
-        proxy.cuts < CUTS
-          ? { [`${direction}After`]: HANDSHAKE + Math.floor(rand() * 1.6 * (SIZE / CUTS)) }
-          : {},
-      );
+      // Each part of the transfer has its cut, somewhere in it: cuts that are drawn one after the other might not all fit in.
+      const links = [];
+      const carried = () => links.reduce((sum, link) => sum + link[direction], 0);
+      proxy.plan((link) => {
+        links.push(link);
+        if (proxy.cuts >= CUTS) return {};
+        const next = Math.floor(((proxy.cuts + rand()) * SIZE) / CUTS);
+        return { [`${direction}After`]: Math.max(HANDSHAKE, next - carried()) };
+      });
       await page.evaluate(() => void (window.progress = 0));
       const most = { browser: [0, 0], server: [0, 0] };
       const watch = setInterval(async () => {
