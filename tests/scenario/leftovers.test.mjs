@@ -33,7 +33,7 @@ const ARGS = [
   '--idle-timeout',
   '1s',
   '--answer-timeout',
-  '3s',
+  '10s', // a busy machine starts eight programs at once
   '--ping-interval',
   '1s',
   '--admin',
@@ -179,7 +179,7 @@ const odd = {
 
 test(
   'after a storm of odd clients the server has the descriptors and children that it had before',
-  { timeout: 120000 },
+  { timeout: 400000 },
   async (t) => {
     const seed = Number(process.env.SEED ?? Date.now() % 2 ** 32);
     t.diagnostic(`SEED=${seed}`);
@@ -209,7 +209,7 @@ test(
     await until(
       () => (now = resources(server.pid)).children.length === 0 && now.descriptors <= atRest,
       () => `${JSON.stringify(now)}, at rest ${atRest}`,
-      40000,
+      120000,
     );
     const gauges = ['connections', 'programs', 'sessions', 'sessions_attached', 'websockets'];
     let body;
