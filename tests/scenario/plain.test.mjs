@@ -151,10 +151,10 @@ test('a client that reads nothing makes its program wait, and gets everything in
   const ws = await open();
   const piece = 'y'.repeat(100_000);
   const COUNT = 300;
-  ws._socket.pause();
+  ws.pause();
   for (let i = 0; i < COUNT; i++) ws.send(`${i} ${piece}`);
   await until(() => ws.bufferedAmount < COUNT * piece.length - (1 << 20)); // some of it has gone in
-  ws._socket.resume();
+  ws.resume();
   for (let i = 0; i < COUNT; i++) assert.equal((await ws.next()).text, `${i} ${piece}`);
   ws.close();
   await ws.closed;
