@@ -50,7 +50,7 @@ struct access_request {
     struct net_client_key client;
     struct slice origin;   /* the header as sent; ptr NULL: none was */
     struct slice target;   /* HOST:PORT; not looked at for the web */
-    bool here_known;       /* own_origin() said that the Host is ours */
+    bool here_known;       /* server_origin_find() said that the Host is ours */
     struct origin here;    /* and that this is the origin that was reached */
     struct slice url_path; /* for the web: decoded and normalised, without the query */
 };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* access_loop.h - script access driven by a loop, with the real DNS: what a worker owns.
  *
- *     struct access_loop guard;
- *     access_loop_start(&guard, loop, &config, &dns, bans, rates, &why);
- *     access_check(&guard.access, &request->check, loop_now_ms(loop));
+ *     struct access_loop l;
+ *     access_loop_start(&l, loop, &config, &dns, bans, rates, &why);
+ *     access_check(&l.access, &request->check, loop_now_ms(loop));
  *
  * Lifetime  Between start and stop; config, bans, rates and loop outlive it.
  * Threads   Loop thread only. Started after any fork, and in the worker itself: the resolver is its

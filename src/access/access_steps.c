@@ -125,10 +125,10 @@ static enum step check_no_origin(struct access *a, struct access_check *c)
 static enum step check_origin_is_ours(struct access *a, struct access_check *c)
 {
     const struct access_config *config = a->config;
-    for (size_t i = 0; i < config->own_count; i++)
-        if (origin_equal(&config->own[i], &c->origin))
+    for (size_t i = 0; i < config->origin_count; i++)
+        if (origin_equal(&config->origins[i], &c->origin))
             return STEP_NEXT;
-    if (config->own_count == 0 && c->request.here_known &&
+    if (config->origin_count == 0 && c->request.here_known &&
         origin_equal(&c->request.here, &c->origin))
         return STEP_NEXT;
     return refuse(c, ACCESS_ORIGIN_FOREIGN);
@@ -149,8 +149,8 @@ static enum step check_same_origin(struct access *a, struct access_check *c)
 static bool is_this_machine(const struct access *a, const struct access_check *c)
 {
     struct slice host = slice_of(c->result.target.host);
-    for (size_t i = 0; i < a->config->own_count; i++)
-        if (slice_equal(authority_host(&a->config->own[i].authority), host))
+    for (size_t i = 0; i < a->config->origin_count; i++)
+        if (slice_equal(authority_host(&a->config->origins[i].authority), host))
             return true;
     return c->request.here_known && slice_equal(authority_host(&c->request.here.authority), host);
 }

@@ -26,7 +26,7 @@ void access_config_init(struct access_config *c)
 
 void access_config_done(struct access_config *c)
 {
-    free(c->own);
+    free(c->origins);
     free(c->self_ports);
     free(c->lifted);
     free(c->addresses);
@@ -54,7 +54,7 @@ static int set_origin(struct access_config *c, struct slice value)
     struct origin o;
     if (!origin_parse(value, &o) || o.scheme == ORIGIN_OPAQUE)
         return -EINVAL;
-    return append(&c->own, &c->own_count, &o, sizeof(o));
+    return append(&c->origins, &c->origin_count, &o, sizeof(o));
 }
 
 static int set_self_ports(struct access_config *c, struct slice value)

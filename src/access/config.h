@@ -31,8 +31,8 @@ struct port_range {
 };
 
 struct access_config {
-    struct origin *own; /* empty: loopback names and the address a connection came in on */
-    size_t own_count;
+    struct origin *origins; /* empty: loopback names and the address a connection came in on */
+    size_t origin_count;
     struct port_range *self_ports; /* of this machine, opened to pages */
     size_t self_ports_count;
     struct ip_range *lifted; /* ranges that count as public */

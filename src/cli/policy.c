@@ -5,7 +5,7 @@
  */
 #include "access/access.h"
 #include "access/dns.h"
-#include "access/own.h"
+#include "access/server_origins.h"
 #include "cli/command.h"
 
 #include <confuse.h>
@@ -237,9 +237,9 @@ static bool set_web_target(struct explain *e, const struct policy_options *o)
     q->path = ACCESS_PATH_WEB;
     q->url_path = slice_first(rest, slice_find(rest, '?'));
     q->here = url;
-    q->here_known = e->config.own_count == 0;
-    for (size_t i = 0; i < e->config.own_count; i++)
-        q->here_known |= origin_equal(&e->config.own[i], &url);
+    q->here_known = e->config.origin_count == 0;
+    for (size_t i = 0; i < e->config.origin_count; i++)
+        q->here_known |= origin_equal(&e->config.origins[i], &url);
     return true;
 }
 
@@ -250,7 +250,7 @@ static bool set_tcp_target(struct explain *e, const struct policy_options *o)
     struct origin page;
     q->path = ACCESS_PATH_TCP;
     q->target = o->target;
-    if (e->config.own_count || !origin_parse(o->origin, &page) || page.scheme == ORIGIN_OPAQUE)
+    if (e->config.origin_count || !origin_parse(o->origin, &page) || page.scheme == ORIGIN_OPAQUE)
         return true;
     char text[ORIGIN_TEXT_SIZE];
     origin_write(&page, text);

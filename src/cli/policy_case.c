@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/policy_case.h"
 
-#include "access/own.h"
 #include "access/recorded.h"
+#include "access/server_origins.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,7 +190,7 @@ static bool set_request(struct run *r, const struct case_row *row, char *target)
 {
     struct access_request *q = &r->check.request;
     struct slice path = row->field[CASE_PATH], rest;
-    struct own_origins own = {r->config.own, r->config.own_count};
+    struct server_origins origins = {r->config.origins, r->config.origin_count};
     struct net_address nowhere = {0};
     if (!slice_equal(row->field[CASE_ORIGIN], SLICE_LITERAL("-")))
         q->origin = row->field[CASE_ORIGIN];
@@ -202,7 +202,7 @@ static bool set_request(struct run *r, const struct case_row *row, char *target)
         char text[ORIGIN_TEXT_SIZE];
         struct slice written = origin_write(&url, text);
         struct slice host = slice_skip(written, url.scheme == ORIGIN_HTTPS ? 8 : 7);
-        q->here_known = own_origin(&own, url.scheme, host, &nowhere, &q->here);
+        q->here_known = server_origin_find(&origins, url.scheme, host, &nowhere, &q->here);
         q->url_path = slice_first(rest, slice_find(rest, '?'));
         return true;
     }

@@ -100,18 +100,18 @@ static void answer_yes(struct exchange *x, const struct http_header *more, size_
     exchange_end(x);
 }
 
-static void on_verdict(struct visit *visit, const struct access_result *result)
+static void on_verdict(struct pending_request *p, const struct access_result *result)
 {
-    struct exchange *x = visit->x;
+    struct exchange *x = p->x;
     struct http_header headers[CORS_HEADERS_MAX];
     if (access_reason_row(result->reason)->verdict != ACCESS_ALLOW) {
         bool one_status = slice_equal(x->query, SLICE_LITERAL("status=403"));
-        visit_refuse_as(visit, result->reason, result->retry_s, NULL, one_status ? 403 : 0);
+        pending_refuse_as(p, result->reason, result->retry_s, NULL, one_status ? 403 : 0);
         return;
     }
     bool preflight = cors_is_preflight(x->request, read_told(x).method);
     size_t count = preflight ? cors_allow_preflight(x->request, headers)
-                             : cors_allow(visit->check.request.origin, headers);
+                             : cors_allow(p->check.request.origin, headers);
     answer_yes(x, headers, count, result->reason);
 }
 
@@ -130,33 +130,33 @@ static bool is_at_home(struct slice origin, const struct origin *here, enum acce
     return !origin.ptr || (origin_parse(origin, &theirs) && origin_equal(&theirs, here));
 }
 
-static void decide(struct guard *guard, struct exchange *x, const struct told *told,
+static void decide(struct script_access *script_access, struct exchange *x, const struct told *told,
                    const struct origin *here)
 {
     struct slice path, query;
     size_t len;
-    struct visit *visit = visit_new(guard, x, told->uri.len);
-    if (!visit)
+    struct pending_request *p = pending_new(script_access, x, told->uri.len);
+    if (!p)
         return;
-    struct access_request *request = &visit->check.request;
-    visit_describe(visit, here, ACCESS_PATH_WEB);
-    if (!http_target_split(told->uri, &path, &query) ||
-        !http_path_decode(path, visit->text, &len)) {
-        visit_drop(visit);
+    struct access_request *request = &p->check.request;
+    pending_describe(p, here, ACCESS_PATH_WEB);
+    if (!http_target_split(told->uri, &path, &query) || !http_path_decode(path, p->text, &len)) {
+        pending_drop(p);
         answer_untold(x, "the path of X-Forwarded-Uri, X-Original-URI or X-Original-URL is bad");
         return;
     }
-    request->url_path = slice_make(visit->text, len);
+    request->url_path = slice_make(p->text, len);
     if (told->client.ptr && !read_client(told->client, &request->client)) {
-        visit_drop(visit);
+        pending_drop(p);
         answer_untold(x, "X-Forwarded-For or X-Real-IP: expected an IP address");
         return;
     }
-    visit->on_verdict = on_verdict;
-    visit_begin(visit);
+    p->on_verdict = on_verdict;
+    pending_begin(p);
 }
 
-void authorize_begin(struct guard *guard, const struct own_origins *own, struct exchange *x)
+void authorize_begin(struct script_access *script_access, const struct server_origins *origins,
+                     struct exchange *x)
 {
     struct told told = read_told(x);
     struct net_address local;
@@ -172,7 +172,8 @@ void authorize_begin(struct guard *guard, const struct own_origins *own, struct 
                       "say what is asked for: X-Forwarded-Uri, X-Original-URI or X-Original-URL");
         return;
     }
-    if (!own_origin(own, scheme_of(told.scheme), told.host, known ? &local : NULL, &here)) {
+    if (!server_origin_find(origins, scheme_of(told.scheme), told.host, known ? &local : NULL,
+                            &here)) {
         exchange_answer(x, 421,
                         SLICE_LITERAL("host-foreign: this host is not one of ours (see --origin)"),
                         NULL, 0);
@@ -181,5 +182,5 @@ void authorize_begin(struct guard *guard, const struct own_origins *own, struct 
     if (is_at_home(find(x, "origin"), &here, &reason))
         answer_yes(x, NULL, 0, reason);
     else
-        decide(guard, x, &told, &here);
+        decide(script_access, x, &told, &here);
 }

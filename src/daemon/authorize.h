@@ -10,10 +10,11 @@
 #ifndef DAEMON_AUTHORIZE_H
 #define DAEMON_AUTHORIZE_H
 
-#include "access/own.h"
-#include "daemon/visit.h"
+#include "access/server_origins.h"
+#include "daemon/pending.h"
 
 /* Takes the exchange. */
-void authorize_begin(struct guard *guard, const struct own_origins *own, struct exchange *x);
+void authorize_begin(struct script_access *script_access, const struct server_origins *origins,
+                     struct exchange *x);
 
 #endif

@@ -49,9 +49,9 @@ static struct slice keep(char **at, struct slice s)
     return slice_make(begin, s.len);
 }
 
-struct page_grant *client_grant_new(struct worker *w, const struct visit *visit)
+struct page_grant *client_grant_new(struct worker *w, const struct pending_request *p)
 {
-    struct access_request request = visit->check.request;
+    struct access_request request = p->check.request;
     struct client_grant *g = malloc(sizeof(*g) + request.origin.len + request.url_path.len);
     if (!g)
         return NULL;
@@ -64,8 +64,8 @@ struct page_grant *client_grant_new(struct worker *w, const struct visit *visit)
     request.origin = keep(&at, request.origin);
     request.url_path = keep(&at, request.url_path);
     list_append(&w->grants, &g->node);
-    grant_start(&g->grant, &w->access, guard_access(guard_ref(visit->guard)), &visit->check,
-                &request);
+    grant_start(&g->grant, &w->access, script_access_get(script_access_ref(p->script_access)),
+                &p->check, &request);
     return &g->held;
 }
 

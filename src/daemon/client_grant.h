@@ -11,15 +11,15 @@
 #ifndef DAEMON_CLIENT_GRANT_H
 #define DAEMON_CLIENT_GRANT_H
 
-#include "daemon/visit.h"
+#include "daemon/pending.h"
 #include "page/page.h"
 
 struct worker;
 
-/* In the callback of the visit's verdict, which allowed it. NULL without memory. */
-struct page_grant *client_grant_new(struct worker *w, const struct visit *visit);
+/* In the callback of the verdict that let the request in. NULL without memory. */
+struct page_grant *client_grant_new(struct worker *w, const struct pending_request *p);
 
-/* The worker has another guard: decides about all of them again. */
+/* The worker has other settings of script access: decides about all of them again. */
 void client_grants_review(struct worker *w);
 
 #endif

@@ -32,7 +32,7 @@ static bool is_local(struct exchange *x)
 
 /* What a browser says of who asks: nobody's page, or one of ours. A request that changes something
  * must say it. */
-static bool is_ours(const struct exchange *x, const struct origin *own)
+static bool is_ours(const struct exchange *x, const struct origin *here)
 {
     struct slice origin = http_head_find(x->request, SLICE_LITERAL("origin"));
     struct slice site = http_head_find(x->request, SLICE_LITERAL("sec-fetch-site"));
@@ -42,17 +42,17 @@ static bool is_ours(const struct exchange *x, const struct origin *own)
         return false;
     if (!origin.ptr)
         return !slice_equal(x->request->method, SLICE_LITERAL("POST"));
-    return origin_parse(origin, &theirs) && origin_equal(&theirs, own);
+    return origin_parse(origin, &theirs) && origin_equal(&theirs, here);
 }
 
-bool console_lets_in(struct worker *w, struct exchange *x, const struct origin *own)
+bool console_lets_in(struct worker *w, struct exchange *x, const struct origin *here)
 {
     if (!w->page_config.dev)
         exchange_answer(x, 404, SLICE_LITERAL("not found"), NULL, 0);
     else if (!is_local(x))
         exchange_answer(x, 403, SLICE_LITERAL("the console is for browsers on this machine"), NULL,
                         0);
-    else if (!is_ours(x, own))
+    else if (!is_ours(x, here))
         exchange_answer(x, 403, SLICE_LITERAL("the console is for its own origin"), NULL, 0);
     else
         return true;

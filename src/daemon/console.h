@@ -12,6 +12,6 @@
 /* Is this name below /.httpsocket/ one of the console's? */
 bool console_has(struct slice name);
 /* False: it is not let in, and has been answered. */
-bool console_lets_in(struct worker *w, struct exchange *x, const struct origin *own);
+bool console_lets_in(struct worker *w, struct exchange *x, const struct origin *here);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include "daemon/cors.h"
 #include "daemon/handshake.h"
-#include "daemon/visit.h"
+#include "daemon/pending.h"
 #include "daemon/wiring.h"
 
 #include <unistd.h>
@@ -26,14 +26,14 @@ static bool has_program(struct worker *w, struct slice path)
     return found.kind == SITE_PROGRAM || found.kind == SITE_FAILED;
 }
 
-static void answer_allowed(struct worker *w, struct visit *visit, enum access_reason reason)
+static void answer_allowed(struct worker *w, struct pending_request *p, enum access_reason reason)
 {
-    struct exchange *x = visit->x;
+    struct exchange *x = p->x;
     bool program = has_program(w, x->path);
     struct slice token =
         program ? slice_of(access_reason_row(reason)->token) : SLICE_LITERAL("no-program");
     struct http_header headers[CORS_HEADERS_MAX];
-    size_t count = cors_allow(visit->check.request.origin, headers);
+    size_t count = cors_allow(p->check.request.origin, headers);
     headers[count++] =
         (struct http_header){SLICE_LITERAL("Cache-Control"), SLICE_LITERAL("no-store")};
     headers[count++] = (struct http_header){SLICE_LITERAL("Script-Access-Reason"), token};
@@ -44,22 +44,20 @@ static void answer_allowed(struct worker *w, struct visit *visit, enum access_re
 }
 
 /* A ban is always the program's 401 of a short while ago: who asks is told that. */
-static void on_asked(struct visit *visit, const struct access_result *result)
+static void on_asked(struct pending_request *p, const struct access_result *result)
 {
     struct refusal_challenge challenge = {
-        .realm = visit->x->request->host,
+        .realm = p->x->request->host,
         .policy_path = result->banned_path,
     };
-    if (handshake_is_lobby(visit->x->path) &&
-        handshake_is_foreign(visit->check.request.origin, &visit->check.request.here))
-        visit_refuse(visit, ACCESS_ORIGIN_FOREIGN,
-                     access_reason_row(ACCESS_ORIGIN_FOREIGN)->retry_s, NULL);
-    else if (access_reason_row(result->reason)->verdict == ACCESS_ALLOW)
-        answer_allowed(visit->owner, visit, result->reason);
+    if (handshake_refuse_tcp_session(p))
+        return;
+    if (access_reason_row(result->reason)->verdict == ACCESS_ALLOW)
+        answer_allowed(p->owner, p, result->reason);
     else if (result->reason == ACCESS_BANNED)
-        visit_refuse(visit, ACCESS_SCRIPT_DENIED, result->retry_s, &challenge);
+        pending_refuse(p, ACCESS_SCRIPT_DENIED, result->retry_s, &challenge);
     else
-        visit_refuse(visit, result->reason, result->retry_s, NULL);
+        pending_refuse(p, result->reason, result->retry_s, NULL);
 }
 
 /* ---- what a script may read ---- */
@@ -72,44 +70,44 @@ static void answer_preflight(struct exchange *x)
     exchange_end(x);
 }
 
-static void on_verdict(struct visit *visit, const struct access_result *result)
+static void on_verdict(struct pending_request *p, const struct access_result *result)
 {
-    struct worker *w = visit->owner;
-    struct exchange *x = visit->x;
+    struct worker *w = p->owner;
+    struct exchange *x = p->x;
     struct http_header headers[CORS_HEADERS_MAX];
     bool allowed = access_reason_row(result->reason)->verdict == ACCESS_ALLOW;
     if (allowed && cors_is_preflight(x->request, x->request->method)) {
         answer_preflight(x);
         return;
     }
-    size_t count = cors_allow(visit->check.request.origin, headers);
+    size_t count = cors_allow(p->check.request.origin, headers);
     for (size_t i = allowed ? 0 : 1; i < count; i++)
         exchange_add_header(x, headers[i].name, headers[i].value);
-    wiring_answer(w, x, &visit->check.request.here);
+    wiring_answer(w, x, &p->check.request.here);
 }
 
 /* ---- from outside ---- */
 
-static bool is_foreign(struct slice origin, const struct origin *own)
+static bool is_foreign(struct slice origin, const struct origin *here)
 {
     struct origin theirs;
-    return origin.ptr && (!origin_parse(origin, &theirs) || !origin_equal(&theirs, own));
+    return origin.ptr && (!origin_parse(origin, &theirs) || !origin_equal(&theirs, here));
 }
 
-bool cross_site_begin(struct worker *w, struct exchange *x, const struct origin *own)
+bool cross_site_begin(struct worker *w, struct exchange *x, const struct origin *here)
 {
     struct slice origin = http_head_find(x->request, SLICE_LITERAL("origin"));
     bool asks = is_read(x->request->method) &&
                 slice_equal(http_head_find(x->request, SLICE_LITERAL("accept")),
                             SLICE_LITERAL(ASKING_TYPE));
-    if (!asks && !is_foreign(origin, own))
+    if (!asks && !is_foreign(origin, here))
         return false;
-    struct visit *visit = visit_new(w->guard, x, 0);
-    if (!visit)
+    struct pending_request *p = pending_new(w->script_access, x, 0);
+    if (!p)
         return true;
-    visit_describe(visit, own, ACCESS_PATH_WEB);
-    visit->owner = w;
-    visit->on_verdict = asks ? on_asked : on_verdict;
-    visit_begin(visit);
+    pending_describe(p, here, ACCESS_PATH_WEB);
+    p->owner = w;
+    p->on_verdict = asks ? on_asked : on_verdict;
+    pending_begin(p);
     return true;
 }

@@ -13,6 +13,6 @@
 
 /* False: it is not one of these, and still the caller's. True: it is taken; what allows no answer
  * of ours goes on to wiring_answer(). */
-bool cross_site_begin(struct worker *w, struct exchange *x, const struct origin *own);
+bool cross_site_begin(struct worker *w, struct exchange *x, const struct origin *here);
 
 #endif

@@ -2,7 +2,7 @@
 #include "daemon/daemon.h"
 
 #include "base/log.h"
-#include "daemon/operator.h"
+#include "daemon/admin_server.h"
 #include "daemon/reload.h"
 #include "daemon/sdk.h"
 
@@ -21,7 +21,7 @@
 struct control {
     struct daemon daemon;
     struct watch signals;
-    struct operator operator;
+    struct admin_server admin_server;
 };
 
 static struct control *control_of(struct daemon *d)
@@ -35,7 +35,7 @@ static void on_worker_ended(struct daemon *d)
 {
     if (--d->workers_running > 0)
         return;
-    operator_close(&control_of(d)->operator);
+    admin_server_close(&control_of(d)->admin_server);
     watch_stop(&control_of(d)->signals);
     loop_stop(d->loop);
 }
@@ -67,7 +67,7 @@ static void drain(struct daemon *d)
     for (uint16_t i = 0; i < d->worker_count; i++)
         worker_post_drain(&d->workers[i], d->draining);
     d->draining = true;
-    operator_drain(&control_of(d)->operator);
+    admin_server_drain(&control_of(d)->admin_server);
 }
 
 /* ---- signals ---- */
@@ -80,7 +80,7 @@ static void on_signal(struct watch *watch, unsigned events)
     if (read(watch->fd, &info, sizeof(info)) != sizeof(info))
         return;
     if (info.ssi_signo == SIGHUP)
-        reload(&c->daemon, &c->operator);
+        reload(&c->daemon, &c->admin_server);
     else
         drain(&c->daemon);
 }
@@ -186,8 +186,8 @@ static int start(struct control *c)
     d->workers = calloc(d->worker_count, sizeof(*d->workers));
     d->limits = program_limits_new((uint32_t)d->config->programs_max,
                                    (uint32_t)d->config->programs_per_client);
-    d->tables =
-        (struct guard_tables){bans_new(d->config->bans_max), rates_new(d->config->rates_max)};
+    d->tables = (struct script_access_tables){bans_new(d->config->bans_max),
+                                              rates_new(d->config->rates_max)};
     d->quota = quota_new();
     d->places = page_places_new();
     d->topics = hub_threads_new(d->worker_count);
@@ -198,7 +198,7 @@ static int start(struct control *c)
     if (error == 0)
         error = start_workers(d, descriptors);
     if (error == 0)
-        error = operator_open(&c->operator, d);
+        error = admin_server_open(&c->admin_server, d);
     free(descriptors);
     return error;
 }
@@ -226,14 +226,14 @@ static void end(struct control *c)
         worker_join(&d->workers[i]);
     for (uint16_t i = 0; i < d->worker_count; i++)
         worker_stop(&d->workers[i]);
-    operator_stop(&c->operator);
+    admin_server_stop(&c->admin_server);
     for (uint16_t i = 0; i < d->worker_count; i++)
         worker_free(&d->workers[i]);
     loop_turn(d->loop, 0); /* what they had still to say */
     for (size_t i = 0; i < d->config->listen.count; i++)
         listener_unlink(&d->config->addresses[i]);
     close(c->signals.fd);
-    operator_done(&c->operator);
+    admin_server_done(&c->admin_server);
     loop_free(d->loop);
     free(d->workers);
     program_limits_free(d->limits);

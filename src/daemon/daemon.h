@@ -20,7 +20,7 @@ struct daemon {
     struct page_places *places; /* of shared programs */
     char *sdk;                  /* NULL: no helpers for programs */
     struct quota *quota;
-    struct guard_tables tables;
+    struct script_access_tables tables;
     struct hub_threads *topics;
     struct access_counts access_counts; /* of the control thread */
     struct worker *workers;

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "daemon/client_grant.h"
 #include "daemon/daemon.h"
-#include "daemon/visit.h"
+#include "daemon/pending.h"
 #include "proto/close_code.h"
 
 #include <unistd.h>
@@ -22,22 +22,33 @@ static bool offers_session(const struct exchange *x)
     return false;
 }
 
-bool handshake_is_lobby(struct slice path)
+static bool is_tcp_session(const struct exchange *x)
 {
-    return slice_equal(path, SLICE_LITERAL("/.httpsocket/connect"));
+    return slice_equal(x->path, SLICE_LITERAL("/.httpsocket/connect"));
 }
 
-bool handshake_is_foreign(struct slice origin, const struct origin *own)
+/* Not one without or with an opaque origin: script access refuses those itself. */
+static bool is_foreign(struct slice origin, const struct origin *here)
 {
     struct origin theirs;
     return origin.ptr && origin_parse(origin, &theirs) && theirs.scheme != ORIGIN_OPAQUE &&
-           !origin_equal(&theirs, own);
+           !origin_equal(&theirs, here);
 }
 
-static bool is_own_page(struct slice origin, const struct origin *own)
+bool handshake_refuse_tcp_session(struct pending_request *p)
+{
+    const struct access_request *request = &p->check.request;
+    if (!is_tcp_session(p->x) || !is_foreign(request->origin, &request->here))
+        return false;
+    pending_refuse(p, ACCESS_ORIGIN_FOREIGN, access_reason_row(ACCESS_ORIGIN_FOREIGN)->retry_s,
+                   NULL);
+    return true;
+}
+
+static bool is_own_page(struct slice origin, const struct origin *here)
 {
     struct origin theirs;
-    return origin.ptr && origin_parse(origin, &theirs) && origin_equal(&theirs, own);
+    return origin.ptr && origin_parse(origin, &theirs) && origin_equal(&theirs, here);
 }
 
 /* ---- which worker ---- */
@@ -107,91 +118,89 @@ static void log_refusal(const struct access_request *request, enum access_reason
               log_text("reason", access_reason_row(reason)->token));
 }
 
-static void refuse(struct worker *w, struct visit *visit, const struct access_result *result)
+static void refuse(struct worker *w, struct pending_request *p, const struct access_result *result)
 {
-    const struct access_request *request = &visit->check.request;
+    const struct access_request *request = &p->check.request;
     const struct access_reason_row *row = access_reason_row(result->reason);
     log_refusal(request, result->reason);
-    if (is_own_page(request->origin, &request->here) && offers_session(visit->x))
-        page_refuse(&w->pages, visit->x, row->ws_close, slice_of(row->token), result->retry_s,
-                    true);
+    if (is_own_page(request->origin, &request->here) && offers_session(p->x))
+        page_refuse(&w->pages, p->x, row->ws_close, slice_of(row->token), result->retry_s, true);
     else
-        visit_refuse(visit, result->reason, result->retry_s, NULL);
+        pending_refuse(p, result->reason, result->retry_s, NULL);
 }
 
 void handshake_denied(struct page_host *host, struct exchange *x, uint32_t max_age_s,
                       struct slice policy_path)
 {
     struct worker *w = container_of(host, struct worker, pages);
-    struct origin own;
-    if (!worker_is_ours(w, x, &own))
+    struct origin here;
+    if (!worker_is_ours(w, x, &here))
         return; /* a reload has taken the origin away */
-    struct access_request request = visit_request(x, &own, ACCESS_PATH_WEB);
-    access_ban(guard_access(w->guard), &request, max_age_s, policy_path, loop_now_ms(w->loop));
+    struct access_request request = pending_access_request(x, &here, ACCESS_PATH_WEB);
+    access_ban(script_access_get(w->script_access), &request, max_age_s, policy_path,
+               loop_now_ms(w->loop));
 }
 
 /* ---- let in ---- */
 
 /* No other origin is let in unwatched. False without memory. */
-static bool describe_client(struct worker *w, struct visit *visit, enum access_reason reason,
+static bool describe_client(struct worker *w, struct pending_request *p, enum access_reason reason,
                             char text[ORIGIN_TEXT_SIZE], struct page_client *ret)
 {
     struct origin theirs;
     *ret = (struct page_client){.same_origin = reason == ACCESS_OK_SAME_ORIGIN};
-    if (reason == ACCESS_OK_NO_ORIGIN || !origin_parse(visit->check.request.origin, &theirs))
+    if (reason == ACCESS_OK_NO_ORIGIN || !origin_parse(p->check.request.origin, &theirs))
         return true;
     ret->origin = origin_write(&theirs, text);
     if (!ret->same_origin)
-        ret->grant = client_grant_new(w, visit);
+        ret->grant = client_grant_new(w, p);
     return ret->same_origin || ret->grant;
 }
 
-static void let_in(struct worker *w, struct visit *visit, enum access_reason reason)
+static void let_in(struct worker *w, struct pending_request *p, enum access_reason reason)
 {
     char text[ORIGIN_TEXT_SIZE];
     struct site_found found;
     struct page_client client;
-    struct exchange *x = visit->x;
-    bool lobby = handshake_is_lobby(x->path);
-    if ((!lobby && !find_program(w, x->path, &found)) ||
-        !describe_client(w, visit, reason, text, &client))
+    struct exchange *x = p->x;
+    bool wants_program = !is_tcp_session(x);
+    if ((wants_program && !find_program(w, x->path, &found)) ||
+        !describe_client(w, p, reason, text, &client))
         page_refuse(&w->pages, x, CLOSE_TRY_AGAIN_LATER, SLICE_LITERAL("overload"), 1, true);
     else
-        page_connect(&w->pages, x, lobby ? NULL : &found, &client);
+        page_connect(&w->pages, x, wants_program ? &found : NULL, &client);
 }
 
-static void on_verdict(struct visit *visit, const struct access_result *result)
+static void on_verdict(struct pending_request *p, const struct access_result *result)
 {
-    struct worker *w = visit->owner;
+    struct worker *w = p->owner;
     if (access_reason_row(result->reason)->verdict == ACCESS_ALLOW)
-        let_in(w, visit, result->reason);
+        let_in(w, p, result->reason);
     else
-        refuse(w, visit, result);
+        refuse(w, p, result);
 }
 
 /* ---- from outside ---- */
 
 void handshake_begin(struct worker *w, struct exchange *x, const struct ws_handshake *handshake,
-                     const struct origin *own)
+                     const struct origin *here)
 {
     /* No Origin at all is no page's script: the plain form takes it, a session does not. */
     bool plain = !handshake->origin.ptr && !offers_session(x);
     uint32_t target = worker_for(w, x);
     if (target != w->index) {
-        hand_over(w, x, target, is_own_page(handshake->origin, own));
+        hand_over(w, x, target, is_own_page(handshake->origin, here));
         return;
     }
-    struct visit *visit = visit_new(w->guard, x, 0);
-    if (!visit)
+    struct pending_request *p = pending_new(w->script_access, x, 0);
+    if (!p)
         return;
-    visit_describe(visit, own, plain ? ACCESS_PATH_PLAIN : ACCESS_PATH_WEB);
-    visit->owner = w;
-    visit->on_verdict = on_verdict;
-    if (handshake_is_lobby(x->path) && handshake_is_foreign(handshake->origin, own)) {
-        visit_refuse(visit, ACCESS_ORIGIN_FOREIGN,
-                     access_reason_row(ACCESS_ORIGIN_FOREIGN)->retry_s, NULL);
-        visit_drop(visit);
+    pending_describe(p, here, plain ? ACCESS_PATH_PLAIN : ACCESS_PATH_WEB);
+    p->owner = w;
+    p->on_verdict = on_verdict;
+    if (handshake_refuse_tcp_session(p)) {
+        pending_drop(p);
         return;
     }
-    visit_begin(visit);
+    pending_begin(p);
 }

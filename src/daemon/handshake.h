@@ -11,17 +11,17 @@
 #ifndef DAEMON_HANDSHAKE_H
 #define DAEMON_HANDSHAKE_H
 
+#include "daemon/pending.h"
 #include "daemon/worker.h"
 #include "proto/ws_handshake.h"
 
-/* `own`: the origin that was reached. Takes the exchange. */
+/* `here`: the origin that was reached. Takes the exchange. */
 void handshake_begin(struct worker *w, struct exchange *x, const struct ws_handshake *handshake,
-                     const struct origin *own);
+                     const struct origin *here);
 
-/* Sessions without a program are at one path, and for the server's own pages alone. */
-bool handshake_is_lobby(struct slice path);
-/* A page of another origin than `own`; not one without or with an opaque origin. */
-bool handshake_is_foreign(struct slice origin, const struct origin *own);
+/* A session without a program, for TCPConnections only, is for the server's own pages alone: if
+ * another origin's page asks for one, answers that it can't have it. */
+bool handshake_refuse_tcp_session(struct pending_request *p);
 
 /* Is the request for a shared program whose processes are another worker's? Then takes the
  * exchange. */

@@ -49,10 +49,10 @@ static bool check_trust(const struct config *c)
     return trust || complain(why);
 }
 
-static bool check_guard(const struct config *c)
+static bool check_script_access(const struct config *c)
 {
     struct text fault = {0};
-    bool good = guard_try(c, &fault);
+    bool good = script_access_try(c, &fault);
     if (!good)
         fprintf(stderr, "httpsocketd: %.*s\n", SLICE_ARG(text_slice(&fault)));
     text_done(&fault);
@@ -63,7 +63,7 @@ static bool check_guard(const struct config *c)
 static bool check_files(const struct config *c)
 {
     bool root = check_root(c), certificate = check_certificate(c), trust = check_trust(c);
-    return check_guard(c) && root && certificate && trust;
+    return check_script_access(c) && root && certificate && trust;
 }
 
 static int check(struct config *c)

@@ -124,13 +124,13 @@ static void write_tables(const struct daemon *daemon, struct text *out)
 }
 
 /* The workers' and, for POST /publish, the control thread's. */
-static void write_refused_topics(const struct daemon *daemon, const struct operator* operator,
-                                 struct text * out)
+static void write_refused_topics(const struct daemon *daemon, const struct admin_server *server,
+                                 struct text *out)
 {
     write_family(out, "topic_refused_total", "counter", "what was refused of topics, by reason");
     for (enum hub_answer answer = HUB_DONE + 1; answer < HUB_ANSWERS; answer++) {
         struct slice reason = hub_answer_token(answer);
-        uint64_t sum = operator->hub.counts.refused[answer];
+        uint64_t sum = server->hub.counts.refused[answer];
         for (uint16_t i = 0; i < daemon->worker_count; i++)
             sum += daemon->workers[i].hub.counts.refused[answer];
         text_printf(out, "httpsocket_topic_refused_total{reason=\"%.*s\"} %llu\n",
@@ -146,7 +146,7 @@ static void write_publish(const struct publish *publish, struct text *out)
                     publish_status(result), (unsigned long long)publish->counts[result]);
 }
 
-void metrics_write(const struct daemon *daemon, const struct operator* operator, struct text * out)
+void metrics_write(const struct daemon *daemon, const struct admin_server *server, struct text *out)
 {
     for (size_t row = 0; row < sizeof(metrics) / sizeof(*metrics); row++) {
         const struct metric *m = &metrics[row];
@@ -161,6 +161,6 @@ void metrics_write(const struct daemon *daemon, const struct operator* operator,
     write_limited(daemon, out);
     write_tcp(daemon, out);
     write_tables(daemon, out);
-    write_refused_topics(daemon, operator, out);
-    write_publish(&operator->publish, out);
+    write_refused_topics(daemon, server, out);
+    write_publish(&server->publish, out);
 }

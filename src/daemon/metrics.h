@@ -4,8 +4,9 @@
 #ifndef DAEMON_METRICS_H
 #define DAEMON_METRICS_H
 
-#include "daemon/operator.h"
+#include "daemon/admin_server.h"
 
-void metrics_write(const struct daemon *daemon, const struct operator* operator, struct text * out);
+void metrics_write(const struct daemon *daemon, const struct admin_server *server,
+                   struct text *out);
 
 #endif

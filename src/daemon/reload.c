@@ -66,7 +66,7 @@ void reload_apply(const struct config *c)
     say_if_open(c);
 }
 
-static void use_config(struct daemon *d, struct operator* o, struct config *now)
+static void use_config(struct daemon *d, struct admin_server *s, struct config *now)
 {
     struct text fixed = {0};
     config_fixed_changes(d->config, now, &fixed);
@@ -75,7 +75,7 @@ static void use_config(struct daemon *d, struct operator* o, struct config *now)
     text_done(&fixed);
     reload_apply(now);
     program_limits_set(d->limits, (uint32_t)now->programs_max, (uint32_t)now->programs_per_client);
-    operator_use_config(o, d->config, now);
+    admin_server_use_config(s, d->config, now);
     d->config_old = d->config;
     d->config = now;
     d->config_waits = d->worker_count;
@@ -90,7 +90,7 @@ static void refuse_config(struct config *now, const struct text *why)
     config_free(now);
 }
 
-void reload(struct daemon *d, struct operator* o)
+void reload(struct daemon *d, struct admin_server *s)
 {
     struct text why = {0};
     enum command command;
@@ -102,9 +102,9 @@ void reload(struct daemon *d, struct operator* o)
     struct config *now = arguments_read(d->argc, d->argv, &command, &why);
     if (!now)
         log_error("config.refused", log_quoted("why", text_slice(&why)));
-    else if (!guard_try(now, &why) || !reload_certificates(d, now))
+    else if (!script_access_try(now, &why) || !reload_certificates(d, now))
         refuse_config(now, &why);
     else
-        use_config(d, o, now);
+        use_config(d, s, now);
     text_done(&why);
 }

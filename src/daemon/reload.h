@@ -6,7 +6,7 @@
 #ifndef DAEMON_RELOAD_H
 #define DAEMON_RELOAD_H
 
-#include "daemon/operator.h"
+#include "daemon/admin_server.h"
 
 /* Whom the targets of TCPConnections are verified by. NULL with `why`. */
 struct tls_context *targets_trust_read(const struct config *c, char *why, size_t why_size);
@@ -15,6 +15,6 @@ struct tls_context *targets_trust_read(const struct config *c, char *why, size_t
 void reload_apply(const struct config *c);
 
 /* Reads command line, config file and certificates again. A bad one keeps the old and says so. */
-void reload(struct daemon *d, struct operator* o);
+void reload(struct daemon *d, struct admin_server *s);
 
 #endif

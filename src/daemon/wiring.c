@@ -29,12 +29,12 @@ static const struct client_file *find_own(struct slice name)
     return NULL;
 }
 
-static void answer_own(struct worker *w, struct exchange *x, const struct origin *own)
+static void answer_own(struct worker *w, struct exchange *x, const struct origin *here)
 {
     struct slice name = slice_skip(x->path, sizeof(OWN_PREFIX) - 1);
     const struct client_file *file = find_own(name);
     if (console_has(name)) {
-        if (!console_lets_in(w, x, own) || page_console(&w->pages, x, name))
+        if (!console_lets_in(w, x, here) || page_console(&w->pages, x, name))
             return;
     }
     if (!file) {
@@ -53,7 +53,7 @@ static void answer_own(struct worker *w, struct exchange *x, const struct origin
 
 /* ---- ordinary requests ---- */
 
-static void answer_site(struct worker *w, struct exchange *x, const struct origin *own)
+static void answer_site(struct worker *w, struct exchange *x, const struct origin *here)
 {
     struct site_found found;
     char text[ORIGIN_TEXT_SIZE];
@@ -79,17 +79,17 @@ static void answer_site(struct worker *w, struct exchange *x, const struct origi
         static_answer(x, &found);
         return;
     case SITE_PROGRAM:
-        page_open(&w->pages, x, &found, origin_write(own, text));
+        page_open(&w->pages, x, &found, origin_write(here, text));
         return;
     }
 }
 
-void wiring_answer(struct worker *w, struct exchange *x, const struct origin *own)
+void wiring_answer(struct worker *w, struct exchange *x, const struct origin *here)
 {
     if (slice_starts_with(x->path, SLICE_LITERAL(OWN_PREFIX)))
-        answer_own(w, x, own);
+        answer_own(w, x, here);
     else
-        answer_site(w, x, own);
+        answer_site(w, x, here);
 }
 
 static void answer_foreign_host(struct exchange *x)
@@ -104,16 +104,16 @@ static void answer_foreign_host(struct exchange *x)
 void wiring_request(struct http_server *server, struct exchange *x)
 {
     struct worker *w = server->owner;
-    struct origin own;
+    struct origin here;
     struct ws_handshake handshake;
     struct http_header version = {SLICE_LITERAL("Sec-WebSocket-Version"), SLICE_LITERAL("13")};
-    if (!worker_is_ours(w, x, &own)) {
+    if (!worker_is_ours(w, x, &here)) {
         answer_foreign_host(x);
         return;
     }
     switch (ws_handshake_check(x->request, &handshake)) {
     case WS_HANDSHAKE_OK:
-        handshake_begin(w, x, &handshake, &own);
+        handshake_begin(w, x, &handshake, &here);
         return;
     case WS_HANDSHAKE_BAD:
         exchange_answer(x, 400, slice_of(handshake.why), NULL, 0);
@@ -126,8 +126,8 @@ void wiring_request(struct http_server *server, struct exchange *x)
     }
     if (handshake_is_elsewhere(w, x))
         return;
-    if (!cross_site_begin(w, x, &own))
-        wiring_answer(w, x, &own);
+    if (!cross_site_begin(w, x, &here))
+        wiring_answer(w, x, &here);
 }
 
 /* ---- channels ---- */

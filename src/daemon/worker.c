@@ -42,7 +42,7 @@ static uint32_t share(const struct worker *w, uint64_t all)
 static void use_config(struct worker *w, const struct config *c)
 {
     w->config = c;
-    w->own = (struct own_origins){c->origins, c->origin.count};
+    w->origins = (struct server_origins){c->origins, c->origin.count};
     w->http_limits = (struct http_limits){
         .head_max = c->head_max,
         .body_max = c->body_max,
@@ -61,7 +61,7 @@ static void use_config(struct worker *w, const struct config *c)
         .line_max = (uint32_t)c->message_max,
         .topic_backlog = c->topic_backlog,
         .out_max = (uint32_t)c->window,
-        .rate_programs = w->guard->config.rate_programs,
+        .rate_programs = w->script_access->config.rate_programs,
         .lobbies_per_client = (uint32_t)c->programs_per_client,
         .dev = w->page_config.dev,
         .programs = c->programs,
@@ -121,32 +121,33 @@ static void *run_thread(void *arg)
 static void free_parts(struct worker *w)
 {
     free(w->listeners);
-    guard_unref(w->guard);
+    script_access_unref(w->script_access);
     session_table_free(w->sessions);
     site_free(w->site);
     loop_free(w->loop);
 }
 
-static bool make_guard(struct worker *w)
+static bool make_script_access(struct worker *w)
 {
     struct text why = {0};
-    w->guard = guard_new(w->loop, w->config, &w->daemon->tables, &w->access_counts, &why);
-    if (!w->guard)
+    w->script_access =
+        script_access_new(w->loop, w->config, &w->daemon->tables, &w->access_counts, &why);
+    if (!w->script_access)
         log_error("access.failed", log_quoted("why", text_slice(&why)));
     text_done(&why);
-    return w->guard;
+    return w->script_access;
 }
 
 static struct access *get_access(struct access_source *source)
 {
     struct worker *w = container_of(source, struct worker, access);
-    return guard_access(guard_ref(w->guard));
+    return script_access_get(script_access_ref(w->script_access));
 }
 
 static void put_access(struct access_source *source, struct access *access)
 {
     (void)source;
-    guard_unref(container_of(access, struct guard, loop.access));
+    script_access_unref(container_of(access, struct script_access, loop.access));
 }
 
 static bool make_parts(struct worker *w)
@@ -175,7 +176,7 @@ int worker_open(struct worker *w, struct daemon *daemon, uint16_t index, const i
         .daemon = daemon, .index = index, .listener_count = daemon->config->listen.count};
     list_init(&w->grants);
     w->config = daemon->config;
-    if (!make_parts(w) || !make_guard(w)) {
+    if (!make_parts(w) || !make_script_access(w)) {
         int error = errno ? -errno : -ENOMEM;
         free_parts(w);
         return error;
@@ -254,16 +255,17 @@ void worker_free(struct worker *w)
 
 /* ---- a reload ---- */
 
-/* What is under way keeps the guard that it began with. */
-static void replace_guard(struct worker *w, const struct config *config)
+/* What is under way keeps the script access that it began with. */
+static void replace_script_access(struct worker *w, const struct config *config)
 {
     struct text why = {0};
     if (access_settings_equal(w->config, config))
         return;
-    struct guard *guard = guard_new(w->loop, config, &w->daemon->tables, &w->access_counts, &why);
-    if (guard) {
-        guard_unref(w->guard);
-        w->guard = guard;
+    struct script_access *script_access =
+        script_access_new(w->loop, config, &w->daemon->tables, &w->access_counts, &why);
+    if (script_access) {
+        script_access_unref(w->script_access);
+        w->script_access = script_access;
         client_grants_review(w);
         gateway_review(&w->gateway);
     } else {
@@ -275,7 +277,7 @@ static void replace_guard(struct worker *w, const struct config *config)
 
 void worker_use_config(struct worker *w, const struct config *config)
 {
-    replace_guard(w, config);
+    replace_script_access(w, config);
     use_config(w, config);
     gateway_trust(&w->gateway, w->daemon->targets_trust);
 }
@@ -287,10 +289,10 @@ bool worker_is_ours(struct worker *w, struct exchange *x, struct origin *ret)
 {
     enum origin_scheme scheme = x->secure ? ORIGIN_HTTPS : ORIGIN_HTTP;
     struct net_address local;
-    if (own_origin(&w->own, scheme, x->request->host, NULL, ret))
+    if (server_origin_find(&w->origins, scheme, x->request->host, NULL, ret))
         return true;
     return exchange_local(x, &local) == 0 &&
-           own_origin(&w->own, scheme, x->request->host, &local, ret);
+           server_origin_find(&w->origins, scheme, x->request->host, &local, ret);
 }
 
 /* ---- draining ---- */

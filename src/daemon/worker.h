@@ -9,8 +9,8 @@
 #define DAEMON_WORKER_H
 
 #include "access/grant.h"
-#include "access/own.h"
-#include "daemon/guard.h"
+#include "access/server_origins.h"
+#include "daemon/script_access.h"
 #include "gateway/gateway.h"
 #include "http/server.h"
 #include "http/site.h"
@@ -29,9 +29,9 @@ struct worker {
     struct loop *loop;
     struct site *site;
     const struct config *config; /* borrowed from the daemon; changes by mail */
-    struct own_origins own;
-    struct guard *guard;
-    struct access_source access; /* the guard, for who keeps it as long as it is needed */
+    struct server_origins origins;
+    struct script_access *script_access;
+    struct access_source access; /* lends script_access to grants and relays */
     struct access_counts access_counts;
     struct list grants; /* of clients of other origins, client_grant.h */
     struct http_limits http_limits;

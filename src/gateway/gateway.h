@@ -17,8 +17,8 @@
 #ifndef GATEWAY_GATEWAY_H
 #define GATEWAY_GATEWAY_H
 
-#include "access/ask.h"
 #include "access/grant.h"
+#include "access/program_question.h"
 #include "gateway/end.h"
 #include "limits/quota.h"
 #include "net/tls.h"
@@ -75,7 +75,7 @@ struct gateway_page {
     struct origin here;
     /* Asks the program; NULL: there is none, or it does not want to be asked. `owner` lives as long
      * as the channel. */
-    void (*ask)(void *owner, struct ask *ask);
+    void (*ask)(void *owner, struct program_question *question);
     void *owner;
 };
 

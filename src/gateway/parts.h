@@ -22,8 +22,8 @@ struct relay_setup {
     struct tcp_request request;
     struct access *access; /* a reference; NULL: handed on to the grant */
     struct access_check check;
-    struct ask ask;
-    void (*ask_program)(void *owner, struct ask *ask);
+    struct program_question question;
+    void (*ask_program)(void *owner, struct program_question *question);
     void *program;
     struct target target; /* once allowed */
     struct race race;

@@ -43,7 +43,7 @@ struct relay *relay_new(struct gateway *g, struct channel *c, const struct tcp_r
     setup->request = *request;
     setup->ask_program = page->ask;
     setup->program = page->owner;
-    ask_init(&setup->ask);
+    program_question_init(&setup->question);
     r->state = GATEWAY_CHECKING;
     g->counts.now[r->state]++;
     list_append(&g->relays, &r->node);

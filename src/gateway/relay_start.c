@@ -209,9 +209,9 @@ static void on_verdict(struct access_check *check, const struct access_result *r
 
 /* ---- the program ---- */
 
-static void on_answered(struct ask *ask, bool allowed, uint32_t retry_s)
+static void on_answered(struct program_question *question, bool allowed, uint32_t retry_s)
 {
-    struct relay_setup *setup = container_of(ask, struct relay_setup, ask);
+    struct relay_setup *setup = container_of(question, struct relay_setup, question);
     timer_stop(&setup->relay->timer);
     access_program_answer(setup->access, &setup->check, allowed, retry_s, SLICE_NONE);
 }
@@ -226,12 +226,12 @@ static void ask_program(struct access_check *check)
     struct relay_setup *setup = container_of(check, struct relay_setup, check);
     const struct tcp_request *request = &setup->request;
     struct gateway *g = setup->relay->gateway;
-    setup->ask.host = slice_make(request->target, request->host_len);
-    setup->ask.port = request->port;
-    setup->ask.secure = request->secure;
-    setup->ask.answered = on_answered;
+    setup->question.host = slice_make(request->target, request->host_len);
+    setup->question.port = request->port;
+    setup->question.secure = request->secure;
+    setup->question.answered = on_answered;
     timer_start(g->loop, &setup->relay->timer, g->config->answer_timeout_ms);
-    setup->ask_program(setup->program, &setup->ask);
+    setup->ask_program(setup->program, &setup->question);
 }
 
 /* ---- from outside ---- */
@@ -277,7 +277,7 @@ void relay_start_cancel(struct relay *r)
     if (!setup)
         return;
     r->setup = NULL;
-    ask_cancel(&setup->ask);
+    program_question_cancel(&setup->question);
     race_stop(&setup->race);
     if (setup->checking)
         access_cancel(setup->access, &setup->check);

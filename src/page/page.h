@@ -10,7 +10,7 @@
 #ifndef PAGE_PAGE_H
 #define PAGE_PAGE_H
 
-#include "access/ask.h"
+#include "access/program_question.h"
 #include "http/exchange.h"
 #include "http/site.h"
 #include "hub/hub.h"
@@ -55,7 +55,7 @@ struct page_opener {
     struct slice address; /* of its client */
     struct net_client_key client;
     /* Asks the program, or answers in its place. NULL: there is none. */
-    void (*ask)(void *owner, struct ask *ask);
+    void (*ask)(void *owner, struct program_question *question);
     void *owner; /* lives as long as the channel */
 };
 

@@ -137,7 +137,8 @@ struct page {
         } mode;
         uint32_t retry_s; /* of PAGE_TCP_REFUSE */
         uint64_t last_id;
-        struct list asks; /* struct ask; those that the program has not answered */
+        struct list
+            questions; /* struct program_question; those that the program has not answered */
     } tcp;
 
     struct {

@@ -27,15 +27,15 @@
 /* ---- to the program ---- */
 
 /* False without memory. */
-static bool write_question(struct page *p, const struct ask *ask)
+static bool write_question(struct page *p, const struct program_question *question)
 {
-    char *text = malloc(6 * ask->host.len + 128);
+    char *text = malloc(6 * question->host.len + 128);
     if (!text)
         return false;
-    int len = sprintf(text, "{\"id\":%llu,\"host\":", (unsigned long long)ask->id);
-    len += (int)json_quote(ask->host, text + len);
-    len += sprintf(text + len, ",\"port\":%u,\"secure\":%s}", ask->port,
-                   ask->secure ? "true" : "false");
+    int len = sprintf(text, "{\"id\":%llu,\"host\":", (unsigned long long)question->id);
+    len += (int)json_quote(question->host, text + len);
+    len += sprintf(text + len, ",\"port\":%u,\"secure\":%s}", question->port,
+                   question->secure ? "true" : "false");
     struct message m = {.kind = MESSAGE_CONTROL,
                         .head = SLICE_LITERAL(".tcp"),
                         .name = SLICE_LITERAL("tcp"),
@@ -45,19 +45,19 @@ static bool write_question(struct page *p, const struct ask *ask)
     return true;
 }
 
-static void ask_program(void *owner, struct ask *ask)
+static void ask_program(void *owner, struct program_question *question)
 {
     struct page *p = owner;
     if (p->tcp.mode == PAGE_TCP_DNS) {
-        ask->answered(ask, true, 0);
+        question->answered(question, true, 0);
         return;
     }
-    ask->id = ++p->tcp.last_id;
-    bool asked = p->tcp.mode == PAGE_TCP_ASK && !p->shut && write_question(p, ask);
+    question->id = ++p->tcp.last_id;
+    bool asked = p->tcp.mode == PAGE_TCP_ASK && !p->shut && write_question(p, question);
     if (asked)
-        list_append(&p->tcp.asks, &ask->node);
+        list_append(&p->tcp.questions, &question->node);
     else
-        ask->answered(ask, false, p->tcp.retry_s);
+        question->answered(question, false, p->tcp.retry_s);
 }
 
 /* ---- from the program ---- */
@@ -97,13 +97,13 @@ static void set_mode(struct page *p, const struct word *word)
         p->tcp.mode = word->allow == 0 ? PAGE_TCP_REFUSE : PAGE_TCP_DNS;
 }
 
-static struct ask *find_ask(const struct page *p, uint64_t id)
+static struct program_question *find_question(const struct page *p, uint64_t id)
 {
-    const struct list *all = &p->tcp.asks;
+    const struct list *all = &p->tcp.questions;
     for (struct list *node = all->next; node != all; node = node->next) {
-        struct ask *ask = container_of(node, struct ask, node);
-        if (ask->id == id)
-            return ask;
+        struct program_question *question = container_of(node, struct program_question, node);
+        if (question->id == id)
+            return question;
     }
     return NULL;
 }
@@ -115,11 +115,11 @@ static void answer(struct page *p, const struct message *m, const struct word *w
         page_command_refuse(p, m, "an answer to what was not asked");
         return;
     }
-    struct ask *ask = find_ask(p, (uint64_t)word->id);
-    if (!ask)
+    struct program_question *question = find_question(p, (uint64_t)word->id);
+    if (!question)
         return;
-    ask_cancel(ask);
-    ask->answered(ask, word->allow == 1, retry_of(word, BAN_SECONDS));
+    program_question_cancel(question);
+    question->answered(question, word->allow == 1, retry_of(word, BAN_SECONDS));
 }
 
 void page_tcp_command(struct page *p, const struct message *m)
@@ -137,7 +137,7 @@ void page_tcp_command(struct page *p, const struct message *m)
 
 void page_tcp_init(struct page *p)
 {
-    list_init(&p->tcp.asks);
+    list_init(&p->tcp.questions);
 }
 
 struct page_opener page_opener_of(struct page *p)

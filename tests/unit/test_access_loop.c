@@ -80,7 +80,7 @@ struct world {
     struct loop *loop;
     struct server server;
     struct access_config config;
-    struct access_loop guard;
+    struct access_loop access_loop;
 };
 
 static void open_world(struct world *w, bool silent)
@@ -93,12 +93,13 @@ static void open_world(struct world *w, bool silent)
     assert_int_equal(
         access_config_set(&w->config, slice_of("origin"), slice_of("https://a.example"), &why), 0);
     struct dns_options dns = {.server = w->server.address, .anchor = "none"};
-    assert_int_equal(access_loop_start(&w->guard, w->loop, &w->config, &dns, NULL, NULL, &why), 0);
+    assert_int_equal(
+        access_loop_start(&w->access_loop, w->loop, &w->config, &dns, NULL, NULL, &why), 0);
 }
 
 static void close_world(struct world *w)
 {
-    access_loop_stop(&w->guard);
+    access_loop_stop(&w->access_loop);
     server_stop(&w->server);
     access_config_done(&w->config);
     loop_free(w->loop);
@@ -109,7 +110,7 @@ static void begin(struct world *w, struct caller *c, const char *page)
     *c = (struct caller){.loop = w->loop, .wanted = 1, .check.on_verdict = on_verdict};
     c->check.request.origin = slice_of(page);
     c->check.request.target = slice_of("b.example:7000");
-    access_check(&w->guard.access, &c->check, loop_now_ms(w->loop));
+    access_check(&w->access_loop.access, &c->check, loop_now_ms(w->loop));
     assert_int_equal(c->verdicts, 0);
 }
 
@@ -161,8 +162,8 @@ static void a_cancelled_check_leaves_nothing_behind(void **state)
     struct caller c;
     open_world(&w, true);
     begin(&w, &c, "https://a.example");
-    access_cancel(&w.guard.access, &c.check);
-    assert_true(access_due_ms(&w.guard.access) == UINT64_MAX);
+    access_cancel(&w.access_loop.access, &c.check);
+    assert_true(access_due_ms(&w.access_loop.access) == UINT64_MAX);
     close_world(&w);
     assert_int_equal(c.verdicts, 0);
 }
@@ -172,7 +173,7 @@ static void wrong_settings_are_refused_with_a_reason(void **state)
     (void)state;
     struct loop *loop = loop_new();
     struct access_config config;
-    struct access_loop guard;
+    struct access_loop access_loop;
     access_config_init(&config);
     static const struct dns_options bad[] = {
         {.server = "localhost"},    {.server = "127.0.0.1:x"},  {.server = "::1]:53"},
@@ -180,7 +181,7 @@ static void wrong_settings_are_refused_with_a_reason(void **state)
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         const char *why = NULL;
-        assert_true(access_loop_start(&guard, loop, &config, &bad[i], NULL, NULL, &why) < 0);
+        assert_true(access_loop_start(&access_loop, loop, &config, &bad[i], NULL, NULL, &why) < 0);
         assert_non_null(why);
     }
     access_config_done(&config);

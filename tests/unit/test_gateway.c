@@ -51,7 +51,7 @@ static struct {
     struct gateway_config config;
     struct gateway gateway;
     struct gateway_page page;
-    struct ask *asked;
+    struct program_question *asked;
     char asked_text[128];
     int listening;
     uint16_t port;
@@ -243,12 +243,12 @@ static void set(const char *name, const char *value)
         fail_msg("%s: %s", name, why);
 }
 
-static void program(void *owner, struct ask *ask)
+static void program(void *owner, struct program_question *question)
 {
     assert_ptr_equal(owner, &f);
-    f.asked = ask;
-    snprintf(f.asked_text, sizeof(f.asked_text), "%.*s %u %d", SLICE_ARG(ask->host), ask->port,
-             ask->secure);
+    f.asked = question;
+    snprintf(f.asked_text, sizeof(f.asked_text), "%.*s %u %d", SLICE_ARG(question->host),
+             question->port, question->secure);
 }
 
 /* ---- each test ---- */

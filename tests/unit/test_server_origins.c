@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "access/own.h"
+#include "access/server_origins.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-static bool ours(const struct own_origins *own, enum origin_scheme scheme, const char *host,
+static bool ours(const struct server_origins *origins, enum origin_scheme scheme, const char *host,
                  const char *local, const char *expected)
 {
     struct net_address address;
@@ -15,7 +15,7 @@ static bool ours(const struct own_origins *own, enum origin_scheme scheme, const
     char text[ORIGIN_TEXT_SIZE];
     const char *why;
     assert_int_equal(net_address_parse(slice_of(local), &address, &why), 0);
-    if (!own_origin(own, scheme, slice_of(host), &address, &origin))
+    if (!server_origin_find(origins, scheme, slice_of(host), &address, &origin))
         return false;
     if (!slice_equal(origin_write(&origin, text), slice_of(expected)))
         fail_msg("%s instead of %s", text, expected);
@@ -25,7 +25,7 @@ static bool ours(const struct own_origins *own, enum origin_scheme scheme, const
 static void without_configuration_loopback_names_and_the_literal_address_are_ours(void **state)
 {
     (void)state;
-    const struct own_origins none = {0};
+    const struct server_origins none = {0};
     assert_true(
         ours(&none, ORIGIN_HTTP, "localhost:8080", "127.0.0.1:8080", "http://localhost:8080"));
     assert_true(ours(&none, ORIGIN_HTTP, "app.localhost", "127.0.0.1:80", "http://app.localhost"));
@@ -38,8 +38,8 @@ static void without_configuration_loopback_names_and_the_literal_address_are_our
     assert_false(ours(&none, ORIGIN_HTTP, "", "127.0.0.1:8080", ""));
     assert_false(ours(&none, ORIGIN_HTTP, "a b", "127.0.0.1:8080", ""));
     struct origin origin;
-    assert_true(own_origin(&none, ORIGIN_HTTP, SLICE_LITERAL("localhost"), NULL, &origin));
-    assert_false(own_origin(&none, ORIGIN_HTTP, SLICE_LITERAL("192.0.2.7"), NULL, &origin));
+    assert_true(server_origin_find(&none, ORIGIN_HTTP, SLICE_LITERAL("localhost"), NULL, &origin));
+    assert_false(server_origin_find(&none, ORIGIN_HTTP, SLICE_LITERAL("192.0.2.7"), NULL, &origin));
 }
 
 static void with_configured_origins_nothing_else_is(void **state)
@@ -48,14 +48,16 @@ static void with_configured_origins_nothing_else_is(void **state)
     struct origin list[2];
     assert_true(origin_parse(SLICE_LITERAL("https://a.example"), &list[0]));
     assert_true(origin_parse(SLICE_LITERAL("http://b.example:81"), &list[1]));
-    const struct own_origins own = {list, 2};
+    const struct server_origins origins = {list, 2};
     /* TLS may end at a proxy, so the listener's scheme does not decide. */
-    assert_true(ours(&own, ORIGIN_HTTP, "a.example", "127.0.0.1:8080", "https://a.example"));
-    assert_true(ours(&own, ORIGIN_HTTP, "A.Example:443", "127.0.0.1:8080", "https://a.example"));
-    assert_true(ours(&own, ORIGIN_HTTP, "b.example:81", "127.0.0.1:8080", "http://b.example:81"));
-    assert_false(ours(&own, ORIGIN_HTTP, "a.example:8080", "127.0.0.1:8080", ""));
-    assert_false(ours(&own, ORIGIN_HTTP, "b.example", "127.0.0.1:8080", ""));
-    assert_false(ours(&own, ORIGIN_HTTP, "localhost:8080", "127.0.0.1:8080", ""));
+    assert_true(ours(&origins, ORIGIN_HTTP, "a.example", "127.0.0.1:8080", "https://a.example"));
+    assert_true(
+        ours(&origins, ORIGIN_HTTP, "A.Example:443", "127.0.0.1:8080", "https://a.example"));
+    assert_true(
+        ours(&origins, ORIGIN_HTTP, "b.example:81", "127.0.0.1:8080", "http://b.example:81"));
+    assert_false(ours(&origins, ORIGIN_HTTP, "a.example:8080", "127.0.0.1:8080", ""));
+    assert_false(ours(&origins, ORIGIN_HTTP, "b.example", "127.0.0.1:8080", ""));
+    assert_false(ours(&origins, ORIGIN_HTTP, "localhost:8080", "127.0.0.1:8080", ""));
 }
 
 int main(void)
@@ -64,5 +66,5 @@ int main(void)
         cmocka_unit_test(without_configuration_loopback_names_and_the_literal_address_are_ours),
         cmocka_unit_test(with_configured_origins_nothing_else_is),
     };
-    return cmocka_run_group_tests_name("own", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("server_origins", tests, NULL, NULL);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "access/own.h"
+#include "access/server_origins.h"
 
-static bool is_configured(const struct own_origins *own, const struct authority *host,
+static bool is_configured(const struct server_origins *origins, const struct authority *host,
                           struct origin *ret)
 {
-    for (size_t i = 0; i < own->count; i++) {
-        const struct origin *o = &own->list[i];
+    for (size_t i = 0; i < origins->count; i++) {
+        const struct origin *o = &origins->list[i];
         uint16_t port = host->port ? host->port : origin_default_port(o->scheme);
         if (port == o->authority.port && authority_host_equal(host, &o->authority)) {
             *ret = *o;
@@ -25,14 +25,14 @@ static bool is_local_literal(const struct authority *host, const struct net_addr
     return authority_parse(slice_make(text, len), &literal) && authority_host_equal(host, &literal);
 }
 
-bool own_origin(const struct own_origins *own, enum origin_scheme scheme, struct slice host,
-                const struct net_address *local, struct origin *ret)
+bool server_origin_find(const struct server_origins *origins, enum origin_scheme scheme,
+                        struct slice host, const struct net_address *local, struct origin *ret)
 {
     struct authority authority;
     if (!authority_parse(host, &authority))
         return false;
-    if (own->count)
-        return is_configured(own, &authority, ret);
+    if (origins->count)
+        return is_configured(origins, &authority, ret);
     if (!authority_is_loopback(&authority) && !is_local_literal(&authority, local))
         return false;
     *ret = origin_of(scheme, &authority);

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* own.h - which origins are ours: what a Host may say, and so which pages are same-origin
+/* server_origins.h - which origins are ours: what a Host may say, and so which pages are same-origin
  * (script-access, "Order").
  *
  * Never taken from the Host alone: a name that an attacker points at us (DNS rebinding) would make
  * his site same-origin. Configured origins are the only ones; without any, loopback names and the
  * literal address that the connection came in on.
  */
-#ifndef ACCESS_OWN_H
-#define ACCESS_OWN_H
+#ifndef ACCESS_SERVER_ORIGINS_H
+#define ACCESS_SERVER_ORIGINS_H
 
 #include "net/address.h"
 #include "proto/origin.h"
 
-struct own_origins {
+struct server_origins {
     const struct origin *list; /* borrowed */
     size_t count;
 };
@@ -20,7 +20,7 @@ struct own_origins {
 /* Is the request's Host ours? Then *ret is the origin that its page has. A configured origin is
  * found by host and port, whatever the listener's scheme: TLS may end at a proxy. `local`: where
  * the connection came in; NULL: not known, and then it makes no Host ours. */
-bool own_origin(const struct own_origins *own, enum origin_scheme scheme, struct slice host,
-                const struct net_address *local, struct origin *ret);
+bool server_origin_find(const struct server_origins *origins, enum origin_scheme scheme,
+                        struct slice host, const struct net_address *local, struct origin *ret);
 
 #endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/admin_server.h"
+
+#include "base/log.h"
+#include "daemon/access_settings.h"
+#include "daemon/authorize.h"
+#include "daemon/metrics.h"
+#include "hub/threads.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static struct http_limits limits_of(const struct config *config)
+{
+    return (struct http_limits){
+        .head_max = 16384,
+        .body_max = config->publish_max,
+        .head_timeout_ms = 10000,
+        .body_timeout_ms = 10000,
+        .idle_timeout_ms = 60000,
+        .write_timeout_ms = 10000,
+        .connections_max = 256,
+    };
+}
+
+/* What is under way keeps the old one. On failure there is no new one. */
+static bool renew_script_access(struct admin_server *s, const struct config *config)
+{
+    struct daemon *d = s->daemon;
+    struct text why = {0};
+    struct script_access *script_access =
+        script_access_new(d->loop, config, &d->tables, &d->access_counts, &why);
+    if (script_access) {
+        script_access_unref(s->script_access);
+        s->script_access = script_access;
+    } else {
+        log_error("access.failed", log_quoted("why", text_slice(&why)));
+    }
+    text_done(&why);
+    return script_access;
+}
+
+static bool healthy(void *owner)
+{
+    struct admin_server *s = owner;
+    return !s->daemon->draining;
+}
+
+static void write_metrics(void *owner, struct text *out)
+{
+    struct admin_server *s = owner;
+    metrics_write(s->daemon, s, out);
+}
+
+struct gathering {
+    struct admin_query *query;
+    struct text text;
+    uint16_t waits;
+};
+
+static void gathered(struct gathering *g)
+{
+    if (--g->waits > 0)
+        return;
+    if (g->text.len > 1)
+        g->text.len--; /* the last comma */
+    text_put(&g->text, SLICE_LITERAL("]\n"));
+    admin_answer(g->query, text_slice(&g->text));
+    text_done(&g->text);
+    free(g);
+}
+
+static void on_description(void *arg, struct text *text)
+{
+    struct gathering *g = arg;
+    text_put(&g->text, text_slice(text));
+    gathered(g);
+}
+
+static void gather_sessions(void *owner, struct admin_query *query)
+{
+    struct admin_server *s = owner;
+    struct gathering *g = calloc(1, sizeof(*g));
+    if (!g) {
+        admin_answer(query, SLICE_LITERAL("[]\n"));
+        return;
+    }
+    g->query = query;
+    g->waits = (uint16_t)(s->daemon->worker_count + 1);
+    text_put(&g->text, SLICE_LITERAL("["));
+    for (uint16_t i = 0; i < s->daemon->worker_count; i++)
+        worker_post_describe(&s->daemon->workers[i], on_description, g);
+    gathered(g);
+}
+
+static void authorize(void *owner, struct exchange *x)
+{
+    struct admin_server *s = owner;
+    const struct config *config = s->daemon->config;
+    struct server_origins origins = {config->origins, config->origin.count};
+    authorize_begin(s->script_access, &origins, x);
+}
+
+static void publish(void *owner, struct exchange *x)
+{
+    struct admin_server *s = owner;
+    publish_begin(&s->publish, x);
+}
+
+static const struct admin_ops admin_ops = {
+    .healthy = healthy,
+    .metrics = write_metrics,
+    .sessions = gather_sessions,
+    .authorize = authorize,
+    .publish = publish,
+};
+
+static void on_stream(struct listener *listener, struct stream *stream)
+{
+    struct admin_server *s = listener->owner;
+    http_accept(&s->admin.server, stream);
+}
+
+/* ---- topics ---- */
+
+static void use_topics_config(struct admin_server *s, const struct config *config)
+{
+    s->limits = limits_of(config);
+    worker_hub_config(config, &s->hub_config);
+    s->publish.tokens = config->tokens;
+    s->publish.rate = config->publish_rate;
+}
+
+static int open_publish(struct admin_server *s)
+{
+    s->hub = (struct hub){
+        .route = &hub_threads_route,
+        .route_end = s->daemon->topics,
+        .loop = s->daemon->loop,
+        .config = &s->hub_config,
+    };
+    hub_init(&s->hub);
+    s->publish = (struct publish){.hub = &s->hub, .rates = s->daemon->tables.rates};
+    use_topics_config(s, s->daemon->config);
+    return publish_init(&s->publish) ? 0 : -ENOMEM;
+}
+
+/* ---- life ---- */
+
+int admin_server_open(struct admin_server *s, struct daemon *daemon)
+{
+    struct config *config = daemon->config;
+    int fd;
+    *s = (struct admin_server){.daemon = daemon};
+    if (!*config->admin)
+        return 0;
+    if (!renew_script_access(s, config))
+        return -ENOMEM;
+    admin_init(&s->admin, daemon->loop, &s->limits, &admin_ops, s);
+    int error = open_publish(s);
+    if (error == 0)
+        error = listener_open(&config->admin_address, &fd);
+    if (error == 0)
+        error = listener_start(daemon->loop, &s->listener, fd, NULL, on_stream, s);
+    s->listening = error == 0;
+    char text[NET_ADDRESS_TEXT_MAX];
+    if (error < 0)
+        log_error("admin.failed", log_text("address", config->admin), log_errno("error", error));
+    else
+        log_info("admin.listening",
+                 log_quoted("address",
+                            slice_make(text, net_address_print(&config->admin_address, text))));
+    return error;
+}
+
+void admin_server_use_config(struct admin_server *s, const struct config *old,
+                             const struct config *now)
+{
+    if (s->script_access && !access_settings_equal(old, now))
+        renew_script_access(s, now);
+    use_topics_config(s, now);
+}
+
+void admin_server_drain(struct admin_server *s)
+{
+    s->publish.draining = true;
+}
+
+void admin_server_close(struct admin_server *s)
+{
+    if (!s->listening)
+        return;
+    s->listening = false;
+    listener_stop(&s->listener);
+    http_server_stop(&s->admin.server);
+}
+
+void admin_server_stop(struct admin_server *s)
+{
+    hub_stop(&s->hub);
+    if (s->publish.client)
+        publish_done(&s->publish);
+}
+
+void admin_server_done(struct admin_server *s)
+{
+    script_access_unref(s->script_access);
+    if (s->hub.loop)
+        hub_done(&s->hub);
+}
