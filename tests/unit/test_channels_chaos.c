@@ -151,7 +151,7 @@ static void cut(void)
     cuts++;
     lose(first);
     drop_wire(first);
-    sides[!first].deaf = true;
+    sides[!first].deaf = sides[!first].attached; /* who is not there yet hears the next welcome */
     if (below(2)) {
         lose(!first);
         drop_wire(!first);
