@@ -7,16 +7,15 @@
  */
 #include "client/parts.h"
 
+#include "base/base64url.h"
 #include "base/log.h"
 #include "base/utf8.h"
 #include "proto/close_code.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -78,17 +77,6 @@ static int start_clock(struct httpsocket *c)
 
 /* ---- making ---- */
 
-static bool make_key(struct httpsocket *c)
-{
-    uint8_t random[18];
-    if (getrandom(random, sizeof(random), 0) != sizeof(random))
-        return false;
-    EVP_EncodeBlock((unsigned char *)c->key, random, sizeof(random));
-    for (char *p = c->key; *p; p++)
-        *p = *p == '+' ? '-' : *p == '/' ? '_' : *p;
-    return true;
-}
-
 static void take_options(struct httpsocket *c, const struct httpsocket_options *options)
 {
     size_t known = options->size < sizeof(c->options) ? options->size : sizeof(c->options);
@@ -123,7 +111,7 @@ static bool set_up(struct httpsocket *c, const struct httpsocket_options *option
     if (!take_target(c, options, why, size))
         return false;
     c->loop = loop_new();
-    if (!c->loop || start_clock(c) < 0 || !make_key(c)) {
+    if (!c->loop || start_clock(c) < 0 || base64url_draw(c->key, CLIENT_KEY_LEN) != 0) {
         snprintf(why, size, "no loop: %s", strerrordesc_np(errno));
         return false;
     }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/welcome.h"
 
+#include "base/base64url.h"
+
 #include <jansson.h>
 #include <stdio.h>
 
 static bool is_session(const char *id)
 {
     return id && strlen(id) == WELCOME_SESSION_LEN &&
-           strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") ==
-               WELCOME_SESSION_LEN;
+           base64url_span(slice_of(id)) == WELCOME_SESSION_LEN;
 }
 
 static bool take_number(const json_t *object, const char *name, json_int_t least, uint64_t *ret)

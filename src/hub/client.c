@@ -2,11 +2,11 @@
 /* client.c - what a client asks for, and what becomes of it. */
 #include "hub/client.h"
 
+#include "base/base64url.h"
 #include "base/hash.h"
 
 #include <assert.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 /* ---- requests on their way ---- */
 
@@ -208,22 +208,10 @@ void hub_client_connected(struct hub_client *c, bool connected)
         timer_start(c->hub->loop, &c->grace_timer, c->hub->config->presence_grace_ms);
 }
 
-static bool draw_id(char id[HUB_ID_LEN])
-{
-    static const char alphabet[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    unsigned char raw[HUB_ID_LEN];
-    if (getrandom(raw, sizeof(raw), 0) != sizeof(raw))
-        return false;
-    for (size_t i = 0; i < HUB_ID_LEN; i++)
-        id[i] = alphabet[raw[i] & 63];
-    return true;
-}
-
 struct hub_client *hub_client_new(struct hub *hub, const struct hub_client_ops *ops, void *owner)
 {
     struct hub_client *c = calloc(1, sizeof(*c));
-    if (!c || !draw_id(c->id)) {
+    if (!c || base64url_draw(c->id, sizeof(c->id)) != 0) {
         free(c);
         return NULL;
     }

@@ -10,6 +10,7 @@
  */
 #include "page/shared.h"
 
+#include "base/base64url.h"
 #include "base/log.h"
 #include "base/utf8.h"
 #include "page/answer.h"
@@ -22,7 +23,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 #define OVERFLOW "program-failed reason=overflow"
 
@@ -81,18 +81,12 @@ void page_member_body_end(struct page *p)
 /* As a session's id, which it is if there is a session. */
 static int name(struct page_member *m)
 {
-    static const char alphabet[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     struct page *p = m->page;
     if (p->session) {
         memcpy(m->id, session_id(p->session).ptr, SESSION_ID_LEN);
         return 0;
     }
-    if (getrandom(m->id, sizeof m->id, 0) != (ssize_t)sizeof m->id)
-        return -errno;
-    for (size_t i = 0; i < sizeof m->id; i++)
-        m->id[i] = alphabet[(unsigned char)m->id[i] & 63];
-    return 0;
+    return base64url_draw(m->id, sizeof m->id);
 }
 
 static int say_join(struct page *p)

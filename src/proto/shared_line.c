@@ -1,24 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "proto/shared_line.h"
 
-static bool is_session_char(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_';
-}
-
-static size_t session_length(struct slice s)
-{
-    size_t len = 0;
-    while (len < s.len && is_session_char(s.ptr[len]))
-        len++;
-    return len;
-}
+#include "base/base64url.h"
 
 bool shared_session_valid(struct slice session)
 {
     return session.len > 0 && session.len <= SHARED_SESSION_MAX &&
-           session_length(session) == session.len;
+           base64url_span(session) == session.len;
 }
 
 static enum parse_status bad(struct shared_line *ret, const char *why)
@@ -31,7 +19,7 @@ static enum parse_status bad(struct shared_line *ret, const char *why)
 static enum parse_status parse_prefix(struct slice in, struct shared_line *ret, size_t *ret_len,
                                       size_t *want)
 {
-    size_t len = session_length(slice_skip(slice_first(in, SHARED_SESSION_MAX + 2), 1));
+    size_t len = base64url_span(slice_skip(slice_first(in, SHARED_SESSION_MAX + 2), 1));
     bool whole = in.len > len + 1;
     if (in.ptr[0] != '@')
         return bad(ret, "a line without @SESSION");

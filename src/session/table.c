@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "session/table.h"
 
+#include "base/base64url.h"
 #include "base/hash.h"
 #include "session/entry.h"
 
@@ -19,29 +20,14 @@ struct session_table {
     uint16_t worker;
 };
 
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-static void encode(const unsigned char raw[18], char out[SESSION_ID_LEN])
-{
-    for (int i = 0; i < 6; i++) {
-        uint32_t three =
-            (uint32_t)raw[3 * i] << 16 | (uint32_t)raw[3 * i + 1] << 8 | raw[3 * i + 2];
-        for (int j = 0; j < 4; j++)
-            out[4 * i + j] = alphabet[three >> (18 - 6 * j) & 63];
-    }
-}
-
 static bool is_word(struct slice s)
 {
-    for (size_t i = 0; i < s.len; i++)
-        if (!memchr(alphabet, s.ptr[i], 64))
-            return false;
-    return true;
+    return base64url_span(s) == s.len;
 }
 
 static uint32_t value_of(char c)
 {
-    return (uint32_t)((const char *)memchr(alphabet, c, 64) - alphabet);
+    return (uint32_t)base64url_value(c);
 }
 
 static uint32_t bucket(const struct session_table *t, uint64_t hash)
@@ -129,7 +115,7 @@ int entry_add(struct session_table *t, struct entry *e)
     assert(n == 16);
     raw[16] = (unsigned char)(t->worker >> 8);
     raw[17] = (unsigned char)t->worker;
-    encode(raw, e->id);
+    base64url_write(raw, sizeof(raw), e->id);
     e->id_hash = hash_bytes(slice_make(e->id, SESSION_ID_LEN));
     if (t->count >= t->buckets)
         grow(t);
