@@ -59,6 +59,7 @@
 
 #define HS_NAME_MAX    128
 #define HS_SESSION_MAX 64
+#define HS_NUMBER_MAX  9007199254740991u  /* of a call: above it JSON rounds */
 #define HS_CALL_MS     30000              /* a good patience for a call */
 #define HS_AHEAD_MAX   (16 * 1024 * 1024) /* bytes read while something else is waited for */
 #define HS_HTML        "text/html; charset=utf-8"
@@ -327,35 +328,51 @@ HS_STATIC bool hs_name_ok(const char *name)
     return !*name;
 }
 
+/* Decimal, whole, without zeros in front. */
+HS_STATIC bool hs_number(const char *text, size_t len, uint64_t *ret)
+{
+    uint64_t number = 0;
+    if (len < 1 || len > 16 || (*text == '0' && len > 1))
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+        number = number * 10 + (uint64_t)(text[i] - '0');
+    }
+    *ret = number;
+    return number <= HS_NUMBER_MAX;
+}
+
 /* What a line's head says; `head` is cut in place. False: it is none. */
 HS_STATIC bool hs_head_parse(char *head, struct hs_message *ret)
 {
-    char *number = head + 1;
+    char *number = head + 1, *mark = strchr(head, '?');
     ret->name = "";
     ret->kind = *head == '=' ? HS_ANSWER : *head == '+' ? HS_PART : HS_FAILURE;
-    if (!strchr("=+!", *head)) {
+    if (!*head || !strchr("=+!", *head)) {
         ret->name = head;
-        ret->kind = *head == '.' ? HS_SERVER : HS_EVENT;
-        while (hs_name_char(*head))
-            head++;
-        if (!*head)
-            return *ret->name;
-        if (*head != '?')
+        ret->kind = *head == '.' ? HS_SERVER : mark ? HS_CALL : HS_EVENT;
+        if (mark && ret->kind == HS_CALL)
+            *mark = '\0';
+        if (!hs_name_ok(*head == '.' ? head + 1 : head))
             return false;
-        *head = '\0';
-        ret->kind = HS_CALL;
-        number = head + 1;
+        if (ret->kind != HS_CALL)
+            return true;
+        number = mark + 1;
     }
-    char *end;
-    ret->call = strtoull(number, &end, 10);
-    return *number >= '0' && *number <= '9' && !*end;
+    return hs_number(number, strlen(number), &ret->call);
 }
 
 /* How long a line's `@SESSION ` is; 0 without one. */
 HS_STATIC size_t hs_lead(const char *line, size_t len)
 {
-    const char *space = len > 0 && *line == '@' ? memchr(line, ' ', len) : NULL;
-    return space ? (size_t)(space - line) + 1 : 0;
+    size_t at = 1;
+    if (len == 0 || *line != '@')
+        return 0;
+    while (at < len && hs_name_char(line[at]) && !strchr(":/.", line[at]))
+        at++;
+    bool ok = at > 1 && at <= HS_SESSION_MAX + 1 && at < len && line[at] == ' ';
+    return ok ? at + 1 : 0;
 }
 
 /* A message of this line (without LF), and of the bytes behind it. */
@@ -388,7 +405,7 @@ HS_STATIC int hs_parse(const char *line, size_t len, const char *bytes, size_t s
                                         .bare = !bytes && !space,
                                         .data = item->text + head_len + 1,
                                         .size = size};
-    if (hs_head_parse(item->text, &item->message)) {
+    if (!memchr(line, '\0', head_len) && hs_head_parse(item->text, &item->message)) {
         *ret = item;
         return 0;
     }
@@ -429,11 +446,16 @@ HS_STATIC int hs_take(struct hs_page *page, size_t *at)
     char *space = memchr(line + lead, ' ', len - lead);
     bool bytes = space && space + 1 < lf && space[1] == '@';
     if (bytes) {
-        size = strtoull(space + 2, NULL, 10);
+        uint64_t number;
+        if (!hs_number(space + 2, (size_t)(lf - space) - 2, &number))
+            return -EPROTO;
+        size = number;
         used += size + 1;
         page->in_searched = 0;
         if (left < used)
             return 0;
+        if (line[used - 1] != '\n')
+            return -EPROTO;
     }
     struct hs_item *item;
     int error = hs_parse(line, len, bytes ? lf + 1 : NULL, size, &item);

@@ -187,7 +187,12 @@ final class Message
 /** Bytes in, messages out; keeps what is not whole yet. @internal */
 final class Reader
 {
-    private const HEAD = '/\A(?:@([\w-]+) )?(?:([=+!])(\d{1,16})|(\.?[\w\-:\/.]{1,192})(?:\?(\d{1,16}))?)(?: |\z)/';
+    private const NAME = '[\w\-:\/][\w\-:\/.]{0,127}';
+    private const NUMBER = '(0|[1-9]\d{0,15})';
+    private const HEAD = '/\A(?:@([\w-]{1,64}) )?(?:([=+!])' . self::NUMBER
+        . '|(\.' . self::NAME . ')|(' . self::NAME . ')(?:\?' . self::NUMBER . ')?)(?: |\z)/';
+    private const LENGTH = '/\A@' . self::NUMBER . '\z/';
+    private const CALL_MAX = 9007199254740991;
     private const ANSWERS = ['=' => 'answer', '+' => 'part', '!' => 'failure'];
 
     private string $buffer = '';
@@ -220,14 +225,20 @@ final class Reader
         $this->searched = 0;
         $line = substr($this->buffer, $at, $end - $at);
         $at = $end + 1;
-        if (!preg_match(self::HEAD, $line, $head, PREG_UNMATCHED_AS_NULL)) {
+        if (
+            !preg_match(self::HEAD, $line, $head, PREG_UNMATCHED_AS_NULL)
+            || (int) ($head[3] ?? $head[6] ?? 0) > self::CALL_MAX
+        ) {
             throw new ProtocolError('not a line of the server\'s: ' . substr($line, 0, 80));
         }
         $body = substr($line, strlen((string) $head[0]));
         if (!str_starts_with($body, '@')) {
             return self::made($head, $body, strlen($line) + 1);
         }
-        [$this->head, $this->wanted] = [$head, (int) substr($body, 1)];
+        if (!preg_match(self::LENGTH, $body, $length)) {
+            throw new ProtocolError('not a length of bytes: ' . substr($line, 0, 80));
+        }
+        [$this->head, $this->wanted] = [$head, (int) $length[1]];
         return $this->bytes($at);
     }
 
@@ -235,6 +246,9 @@ final class Reader
     {
         if (strlen($this->buffer) - $at <= $this->wanted) {
             return null;
+        }
+        if ($this->buffer[$at + $this->wanted] !== "\n") {
+            throw new ProtocolError('bytes that do not end where their length says: ' . $this->head[0]);
         }
         $data = new Bytes(substr($this->buffer, $at, $this->wanted));
         $at += $this->wanted + 1;
@@ -245,14 +259,14 @@ final class Reader
     /** @param array<int, string|null> $head */
     private static function made(array $head, string|Bytes $body, int $size): Message
     {
-        [, $session, $sign, $answered, $name, $call] = $head + [4 => null, 5 => null];
-        $kind = $sign !== null ? self::ANSWERS[$sign] : ($call !== null ? 'call' : (str_starts_with((string) $name, '.') ? 'system' : 'event'));
+        [, $session, $sign, $answered, $word, $name, $call] = $head + [4 => null, 5 => null, 6 => null];
+        $kind = $sign !== null ? self::ANSWERS[$sign] : ($word !== null ? 'system' : ($call !== null ? 'call' : 'event'));
         [$data, $problem] = [$body, ''];
         if (is_string($body)) {
             $data = $body === '' ? null : json_decode($body, false, 513);
             $problem = $data === null && trim($body) !== 'null' && $body !== '' ? json_last_error_msg() : '';
         }
-        return new Message($kind, (string) $name, $answered ?? $call ?? '', $data, $body === '', $problem, $size, (string) $session);
+        return new Message($kind, $word ?? (string) $name, $answered ?? $call ?? '', $data, $body === '', $problem, $size, (string) $session);
     }
 }
 

@@ -211,13 +211,14 @@ page_next() {
 # page_call NAME [JSON [SECONDS]]: calls the page; sets answer. 0: it is JSON, or the file of its bytes, which is yours to remove; 1: the call failed, and answer
 # says {"message":…}; 2: nothing came within SECONDS (30); 3: the session is over. What else comes meanwhile is heard by page_next afterwards.
 page_call() {
-    page_ask "$1" "${2:-}"
+    page_ask "$1" "${2:-}" || { answer='{"message":"not a name"}' && return 1; }
     page_await "${3:-30}" || return $(($? == 2 ? 2 : 3))
     [ "$page_sign" != ! ]
 }
 
 # page_ask NAME [JSON]: a call whose several answers come by page_more, until another call is made.
 page_ask() {
+    page_named "$1" || return
     page_calls=$((page_calls + 1))
     page_last=no
     page_post "$1?$page_calls" "${2:-}"
@@ -278,12 +279,18 @@ page_forget() {
 
 # page_send NAME [JSON]: an event for the page.
 page_send() {
-    page_post "$1" "${2:-}"
+    page_named "$1" && page_post "$1" "${2:-}"
 }
 
 # page_send_bytes NAME [FILE]: bytes for the page, of FILE or of stdin.
 page_send_bytes() {
-    page_post_bytes "$1" "${2:-}"
+    page_named "$1" && page_post_bytes "$1" "${2:-}"
+}
+
+page_named() {
+    page_name_ok "$1" && return
+    echo "httpsocket: not a name: $1 (1 to 128 of A-Z a-z 0-9 _ - : / . not beginning with a dot)" >&2
+    return 1
 }
 
 # page_answer CALL [JSON], page_answer_bytes CALL [FILE]; page_part CALL JSON: one of several; page_fail CALL MESSAGE
@@ -406,7 +413,39 @@ page_read() {
     page_line=$page_half$page_line
     page_half=
     page_split
+    page_head_ok || page_broken
     case $page_rest in @*) page_read_bytes ;; esac
+}
+
+# What came is no line of the server's.
+page_broken() {
+    printf 'httpsocket: not a line of the server'\''s: %.80s\n' "$page_line" >&2
+    exit 1
+}
+
+# page_head: NAME, NAME?CALL, .WORD, or =CALL, +CALL, !CALL.
+page_head_ok() {
+    case $page_head in
+    [=+!]*) page_number_ok "${page_head#?}" ;;
+    .*) page_name_ok "${page_head#.}" ;;
+    *\?*) page_name_ok "${page_head%%\?*}" && page_number_ok "${page_head#*\?}" ;;
+    *) page_name_ok "$page_head" ;;
+    esac
+}
+
+page_name_ok() {
+    case $1 in
+    '' | .* | *[!ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_:/.-]*) return 1 ;;
+    esac
+    [ ${#1} -le 128 ]
+}
+
+# From 0 to 2^53 - 1, without zeros in front.
+page_number_ok() {
+    case $1 in
+    '' | 0?* | *[!0123456789]*) return 1 ;;
+    esac
+    [ ${#1} -le 16 ] && [ "$1" -le 9007199254740991 ]
 }
 
 page_read_some() {
@@ -426,9 +465,10 @@ if [ -n "${BASH_VERSION:-}" ]; then
 fi
 
 page_read_bytes() {
+    page_number_ok "${page_rest#@}" || page_broken
     page_new_file
     head -c "${page_rest#@}" <&3 >"$page_file"
-    head -c 1 <&3 >/dev/null # LF
+    [ "$(head -c 1 <&3 && echo .)" = "$page_lf." ] || page_broken
     page_line="$page_head @$page_file"
 }
 

@@ -9,7 +9,14 @@
 import { PageError } from './errors.mjs';
 
 const NAME = /^[\w\-:/][\w\-:/.]{0,127}$/;
-const HEAD = /^(?:@([\w-]+) )?(?:([=+!])(\d{1,16})|(\.?[\w\-:/.]{1,192})(?:\?(\d{1,16}))?)(?: |$)/;
+const NUMBER = '(0|[1-9]\\d{0,15})';
+const HEAD = new RegExp(
+  `^(?:@([\\w-]{1,64}) )?(?:([=+!])${NUMBER}|(\\.WORD)|(WORD)(?:\\?${NUMBER})?)(?: |$)`.replaceAll(
+    'WORD',
+    NAME.source.slice(1, -1),
+  ),
+);
+const LENGTH = new RegExp(`^@${NUMBER}$`);
 /** @type {Record<string, 'answer' | 'part' | 'failure'>} */
 const ANSWERS = { '=': 'answer', '+': 'part', '!': 'failure' };
 
@@ -50,12 +57,15 @@ export class Reader {
     if (end < 0) return null;
     const line = rest.toString('utf8', 0, end);
     const head = HEAD.exec(line);
-    if (!head) throw new PageError('protocol', `not a line of the server's: ${line.slice(0, 80)}`);
+    if (!head || Number(head[3] ?? head[6] ?? 0) > Number.MAX_SAFE_INTEGER)
+      throw new PageError('protocol', `not a line of the server's: ${line.slice(0, 80)}`);
     const body = line.slice(head[0].length);
     if (body[0] !== '@')
       return { used: end + 1, message: made(head, ...parsed(body), body === '', end + 1) };
+    const length = LENGTH.exec(body);
+    if (!length) throw new PageError('protocol', `not a length of bytes: ${line.slice(0, 80)}`);
     this.#head = head;
-    this.#wanted = Number(body.slice(1)) + 1;
+    this.#wanted = Number(length[1]) + 1;
     return { used: end + 1, message: null };
   }
 
@@ -64,6 +74,8 @@ export class Reader {
     const head = this.#head;
     const used = this.#wanted;
     if (!head || rest.length < used) return null;
+    if (rest[used - 1] !== 10)
+      throw new PageError('protocol', `bytes that do not end where their length says: ${head[0]}`);
     this.#head = null;
     this.#wanted = 0;
     return { used, message: made(head, Buffer.from(rest.subarray(0, used - 1)), '', false, used) };
@@ -80,9 +92,18 @@ function parsed(json) {
 }
 
 /** @param {RegExpExecArray} head @param {any} data @param {string} problem @param {boolean} bare @param {number} size @returns {Message} */
-function made([, session = '', sign, answered, name = '', call], data, problem, bare, size) {
-  const kind = sign ? ANSWERS[sign] : call ? 'call' : name[0] === '.' ? 'system' : 'event';
-  return { kind, name, call: Number(answered ?? call ?? 0), data, bare, problem, size, session };
+function made([, session = '', sign, answered, word, name, call], data, problem, bare, size) {
+  const kind = sign ? ANSWERS[sign] : word ? 'system' : call ? 'call' : 'event';
+  return {
+    kind,
+    name: word ?? name ?? '',
+    call: Number(answered ?? call ?? 0),
+    data,
+    bare,
+    problem,
+    size,
+    session,
+  };
 }
 
 /** @param {string} name */

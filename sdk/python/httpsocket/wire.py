@@ -14,9 +14,15 @@ NAME = re.compile(r"[A-Za-z0-9_\-:/][A-Za-z0-9_\-:/.]{0,127}")
 BYTES = (bytes, bytearray, memoryview)
 NOTHING: Any = object()  # "no data", where None would be JSON's null
 
+CALL_MAX = 2**53 - 1
+
+_NUMBER = rb"(0|[1-9]\d{0,15})"
+_NAME = NAME.pattern.encode()
 _HEAD = re.compile(
-    rb"(?:@([A-Za-z0-9_-]+) )?(?:([=+!])(\d{1,16})|(\.?[A-Za-z0-9_\-:/.]{1,192})(?:\?(\d{1,16}))?)(?: |$)"
+    rb"(?:@([A-Za-z0-9_-]{1,64}) )?"
+    rb"(?:([=+!])%b|(\.%b)|(%b)(?:\?%b)?)(?: |\Z)" % (_NUMBER, _NAME, _NAME, _NUMBER)
 )
+_LENGTH = re.compile(rb"@%b" % _NUMBER)
 _KINDS = {b"=": "answer", b"+": "part", b"!": "failure"}
 
 
@@ -91,18 +97,23 @@ class Reader:
         text = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
         head = _HEAD.match(text)
-        if not head:
+        if not head or int(head[3] or head[6] or 0) > CALL_MAX:
             raise ProtocolError(f"not a line of the server's: {text[:80]!r}")
         body = text[head.end() :]
         if not body.startswith(b"@"):
             return _made(head, *_loaded(body), bare=not body, size=len(text) + 1)
-        self._head, self._wanted = head, int(body[1:])
+        length = _LENGTH.fullmatch(body)
+        if not length:
+            raise ProtocolError(f"not a length of bytes: {text[:80]!r}")
+        self._head, self._wanted = head, int(length[1])
         return self._bytes()
 
     def _bytes(self) -> Message | None:
         if len(self._buffer) <= self._wanted:
             return None
         assert self._head
+        if self._buffer[self._wanted] != 0x0A:
+            raise ProtocolError(f"bytes that do not end where their length says: {self._head[0]!r}")
         data = bytes(self._buffer[: self._wanted])
         del self._buffer[: self._wanted + 1]
         head, self._head = self._head, None
@@ -120,13 +131,11 @@ def _loaded(body: bytes) -> tuple[Any, str]:
 
 
 def _made(head: re.Match[bytes], data: Any, problem: str, bare: bool, size: int) -> Message:
-    session, sign, answered, name, call = head.groups()
-    kind = (
-        _KINDS[sign] if sign else "call" if call else "system" if name.startswith(b".") else "event"
-    )
+    session, sign, answered, word, name, call = head.groups()
+    kind = _KINDS[sign] if sign else "system" if word else "call" if call else "event"
     return Message(
         kind,
-        (name or b"").decode(),
+        (word or name or b"").decode(),
         int(answered or call or 0),
         data,
         bare,
