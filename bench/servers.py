@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The servers that benchmarks run: on a port and a CPU of their own; what they cost, by the scheduler's clock."""
+"""The servers that benchmarks run: on a port and a CPU of their own; what
+they cost, by the scheduler's clock.
+"""
 import os
 import pathlib
 import re

@@ -5,10 +5,10 @@
  *   topic_reader PORT COUNT processes|connections CPU:REPORT:WARM:QUIET
  *                              as COUNT clients of Redis, each a process or all in one
  *
- * On CPU it reads what comes and counts it: lines of `.topic`, or messages of Redis. It writes a byte
- * to the fifo REPORT when it is subscribed, when it has WARM events, when it has QUIET events, and
- * for each one after that. As `from:SOCKET` it passes what comes from there on to descriptor 3: that
- * is the publisher.
+ * On CPU it reads what comes and counts it: lines of `.topic`, or messages of Redis. It writes a
+ * byte to the fifo REPORT when it is subscribed, when it has WARM events, when it has QUIET
+ * events, and for each one after that. As `from:SOCKET` it passes what comes from there on to
+ * descriptor 3: that is the publisher.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* tunnel.c - bytes through a gateway: a fast client of byte streams, and of other people's proxies.
  *
- *     tunnel tcp     PORT TARGET DIRECTION STREAMS BYTES     connections through a proxy that frames nothing
- *     tunnel ws      PORT TARGET DIRECTION STREAMS BYTES     WebSockets, one a stream, as websockify has them
- *     tunnel session PORT TARGET DIRECTION STREAMS BYTES     one session of httpsocket.v1, a channel a stream
- *     tunnel latency PORT TARGET MIB       STREAMS EVENTS    events through /echo beside streams; the first one stalls
+ *     tunnel tcp     PORT TARGET DIRECTION STREAMS BYTES
+ *         connections through a proxy that frames nothing
+ *     tunnel ws      PORT TARGET DIRECTION STREAMS BYTES
+ *         WebSockets, one a stream, as websockify has them
+ *     tunnel session PORT TARGET DIRECTION STREAMS BYTES
+ *         one session of httpsocket.v1, a channel a stream
+ *     tunnel latency PORT TARGET MIB       STREAMS EVENTS
+ *         events through /echo beside streams; the first one stalls
  *
- * DIRECTION is d (from the target) or u; BYTES are for each stream. MIB a second are granted to the
- * streams that don't stall, together; 0: as many as come. The target is tunnel_target.c at
- * the port TARGET of this machine, which httpsocketd knows as bench.test. Prints the seconds it took;
- * latency: the median and the 99th percentile in microseconds, and the MiB per second of the streams.
+ * DIRECTION is d (from the target) or u; BYTES are for each stream. MIB a second are granted
+ * to the streams that don't stall, together; 0: as many as come. The target is
+ * tunnel_target.c at the port TARGET of this machine, which httpsocketd knows as bench.test.
+ * Prints the seconds it took; latency: the median and the 99th percentile in microseconds,
+ * and the MiB per second of the streams.
  *
  * Its masks are zero, so that this side costs little more than its system calls. One thread, poll.
  */

@@ -1,4 +1,5 @@
-// Draws what comes from the topic, and sends what is drawn here: pieces while the pen is down, the whole stroke when it is lifted.
+// Draws what comes from the topic, and sends what is drawn here: pieces while the pen is down, the
+// whole stroke when it is lifted.
 {
   const server = document.serverConnection;
   const canvas = document.querySelector('#board');

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""A drawing board that all visitors share. Each has a program of his own; what one draws reaches the others by a topic."""
+"""A drawing board that all visitors share. Each has a program of his own; what one
+draws reaches the others by a topic.
+"""
 import random
 
 from httpsocket import page
@@ -49,7 +51,9 @@ DONE, LIVE = (
 
 
 def is_stroke(points):
-    """Is this a list of a few thousand pairs of numbers at most? It comes from a page, and goes to others."""
+    """Is this a list of a few thousand pairs of numbers at most? It comes
+    from a page, and goes to others.
+    """
     return (
         isinstance(points, list)
         and len(points) <= 4000

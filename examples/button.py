@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""The button of 2008 without a script in its page: the program listens to the click itself, and answers by changing the page."""
+"""The button of 2008 without a script in its page: the program listens to the click itself, and
+answers by changing the page.
+"""
 import os
 
 from httpsocket import page

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Files that are dropped on the page come to its program piece by piece, and over a line that drops. The page has no script."""
+"""Files that are dropped on the page come to its program piece by piece, and over a line that
+drops. The page has no script.
+"""
 import hashlib
 import time
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env php
 <?php
-// The idea of 2008 in PHP: the page says what was clicked, the very script that made the page answers.
+// The idea of 2008 in PHP: the page says what was clicked, the very script
+// that made the page answers.
 require getenv('HTTPSOCKET_SDK') . '/php/httpsocket.php';
 
 $page = new HttpSocket\Page();

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""The idea of 2008 in Python: the page says what was clicked, the very program that made the page answers."""
+"""The idea of 2008 in Python: the page says what was clicked, the very
+program that made the page answers.
+"""
 import os
 
 from httpsocket import page

@@ -1,5 +1,6 @@
 #!/bin/sh
-# The idea of 2008 in plain sh: the page says what was clicked, the very script that made the page answers.
+# The idea of 2008 in plain sh: the page says what was clicked, the very
+# script that made the page answers.
 . "$HTTPSOCKET_SDK/sh/httpsocket.sh"
 
 page_show <<PAGE

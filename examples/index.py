@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""The first page that a newcomer sees: what this is, shown by a page that is itself connected with its program."""
+"""The first page that a newcomer sees: what this is, shown by a page that
+is itself connected with its program.
+"""
 import math
 import os
 import time

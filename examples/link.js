@@ -1,4 +1,5 @@
-// A badge that shows how the page's connection is doing. Every example includes it behind client.js.
+// A badge that shows how the page's connection is doing. Every example
+// includes it behind client.js.
 {
   const badge = document.createElement('div');
   badge.id = 'link';

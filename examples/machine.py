@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""The machine that serves this page, live: load, memory and the busiest processes, once a second."""
+"""The machine that serves this page, live: load, memory and the busiest processes,
+once a second.
+"""
 import os
 import pathlib
 

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Minesweeper. Where the mines are, only this program knows: the whole game is its own variables."""
+"""Minesweeper. Where the mines are, only this program knows: the whole game is
+its own variables.
+"""
 import random
 
 from httpsocket import page

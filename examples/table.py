@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Ten thousand rows, sorted and edited. The page has no script, and a change costs its one row, whatever the number of rows."""
+"""Ten thousand rows, sorted and edited. The page has no script, and a change costs its one row,
+whatever the number of rows.
+"""
 import random
 
 from httpsocket import escape, page

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What a program with many pages writes on descriptor 3: the same however it is cut; a wrong line whose
- * end is known is passed over, and the next one is read. The first two bytes are the limit of a
- * message. */
+/* What a program with many pages writes on descriptor 3: the same however it is cut; a
+ * wrong line whose end is known is passed over, and the next one is read. The first two
+ * bytes are the limit of a message. */
 #include "fuzz.h"
 
 #include "proto/shared_line.h"

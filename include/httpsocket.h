@@ -64,10 +64,10 @@ struct httpsocket_message {
     size_t size;
 };
 
-/* Why a connection or a session is over: the close codes and reasons of docs/protocol.md, section 5.
- * 1000: by the program's or our own will. 1006: the network, or no answer in time. 1015: TLS refused
- * the server. 4401, 4403: refused. 4404: no program there. 4410: the session is gone. 4500: the
- * program failed. */
+/* Why a connection or a session is over: the close codes and reasons of docs/protocol.md,
+ * section 5. 1000: by the program's or our own will. 1006: the network, or no answer in time.
+ * 1015: TLS refused the server. 4401, 4403: refused. 4404: no program there. 4410: the session
+ * is gone. 4500: the program failed. */
 struct httpsocket_end {
     unsigned code;
     const char *reason; /* a token or a text, may be empty */
@@ -127,10 +127,11 @@ HTTPSOCKET_EXPORT int httpsocket_fd(const struct httpsocket *c);
 /* ---- sending ----
  *
  * 0: it is queued, sent now or after the next connection, and again until the program has it.
- * -EAGAIN: `buffer_max` would be passed (a larger message goes when nothing else is queued); on_room
- * follows. -EMSGSIZE: larger than `message_max`, or than the server takes. -EINVAL: a name or number that is none, or no JSON. -EPIPE: the session is over
- * or closing. -ENOMEM. On failure nothing has been sent. A message that was queued before the first
- * connection and is larger than the server takes ends the session with 1009.
+ * -EAGAIN: `buffer_max` would be passed (a larger message goes when nothing else is queued);
+ * on_room follows. -EMSGSIZE: larger than `message_max`, or than the server takes. -EINVAL: a name
+ * or number that is none, or no JSON. -EPIPE: the session is over or closing. -ENOMEM. On failure
+ * nothing has been sent. A message that was queued before the first connection and is larger than
+ * the server takes ends the session with 1009.
  */
 
 /* Any message. Calls are numbered by the caller, below 2^52. */
@@ -161,10 +162,10 @@ HTTPSOCKET_EXPORT void httpsocket_pause(struct httpsocket *c);
 HTTPSOCKET_EXPORT void httpsocket_resume(struct httpsocket *c);
 
 /* Ends the session, TCP connections included, when the program has taken all messages that are
- * queued, or after `timeout_ms` (0: as long
- * as it takes); the program then sees end of file. on_close follows: 1000, or 1006 `close-timeout`; if
- * it was never connected and nothing was sent, what the last attempt failed with.
- * `reason` NULL: "closed"; at most 100 bytes. The first call counts. -EINVAL for another reason. */
+ * queued, or after `timeout_ms` (0: as long as it takes); the program then sees end of file.
+ * on_close follows: 1000, or 1006 `close-timeout`; if it was never connected and nothing was sent,
+ * what the last attempt failed with. `reason` NULL: "closed"; at most 100 bytes. The first call
+ * counts. -EINVAL for another reason. */
 HTTPSOCKET_EXPORT int httpsocket_close(struct httpsocket *c, const char *reason,
                                        uint64_t timeout_ms);
 
@@ -232,8 +233,8 @@ HTTPSOCKET_EXPORT void *httpsocket_tcp_user(const struct httpsocket_tcp *t);
 HTTPSOCKET_EXPORT struct httpsocket *httpsocket_tcp_client(const struct httpsocket_tcp *t);
 
 /* Takes a copy of the first of them and returns how many; if not all, on_room follows. They may be
- * written before on_open. -EPIPE after httpsocket_tcp_finish(). -ENOMEM: the connection is over, the
- * handle dead, without a callback. */
+ * written before on_open. -EPIPE after httpsocket_tcp_finish(). -ENOMEM: the connection is over,
+ * the handle dead, without a callback. */
 HTTPSOCKET_EXPORT int64_t httpsocket_tcp_write(struct httpsocket_tcp *t, const void *data,
                                                size_t size);
 /* How many bytes a write would take now. */

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What a test program has reported in TAP, as cmocka and node:test write it: how many passed, and what is to be read of the rest.
+"""What a test program has reported in TAP, as cmocka and node:test write it: how many passed, and
+what is to be read of the rest.
 
 A test with tests of its own counts by those, and by itself only if it failed and none of them did.
 """

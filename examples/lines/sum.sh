@@ -1,6 +1,6 @@
 #!/bin/sh
-# A program that knows nothing of this server: it reads lines and writes lines. `httpsocketd --stdio examples/lines/sum.sh`, or `make run` and
-# http://localhost:8080/lines/sum
+# A program that knows nothing of this server: it reads lines and writes lines.
+# `httpsocketd --stdio examples/lines/sum.sh`, or `make run` and http://localhost:8080/lines/sum
 total=0
 while read -r number; do
     case $number in

@@ -44,7 +44,9 @@ export class Imap {
   #made = 0;
   #last = Promise.resolve();
 
-  /** Connects and hears the greeting. Rejects with the TCPConnection's error, whose `code` says why. */
+  /**
+   * Connects and hears the greeting. Rejects with the TCPConnection's error, whose `code` says why.
+   */
   static async connect(host, port, options) {
     const connection = new TCPConnection(host, port, options);
     const { readable, writable } = await connection.opened;

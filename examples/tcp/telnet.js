@@ -1,5 +1,6 @@
-// The Telnet protocol (RFC 854), as far as a terminal needs it: the other side echoes, no line mode, what kind of terminal this is (RFC 1091) and its
-// size (RFC 1073). Pure: bytes in, bytes out.
+// The Telnet protocol (RFC 854), as far as a terminal needs it: the other side
+// echoes, no line mode, what kind of terminal this is (RFC 1091) and its size
+// (RFC 1073). Pure: bytes in, bytes out.
 const IAC = 255;
 const [DONT, DO, WONT, WILL, SB] = [254, 253, 252, 251, 250];
 const SE = 240;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* httpsocket_page.h - page programs of httpsocketd in C: a program prints a page, stays, and goes on
- * talking with it. (A client of such programs is libhttpsocket, <httpsocket.h>.)
+/* httpsocket_page.h - page programs of httpsocketd in C: a program prints a page, stays, and goes
+ * on talking with it. (A client of such programs is libhttpsocket, <httpsocket.h>.)
  *
  *     #include <httpsocket_page.h>
  *
@@ -24,14 +24,14 @@
  * Nothing is to be linked: all of it is in here. JSON is given and got as text; to read it, take a
  * library of your choice.
  *
- * Blocking    hs_next(), hs_call(), hs_more() and hs_run() wait for the page. What sends waits while
- *             the page is slow, and goes on reading meanwhile, up to HS_AHEAD_MAX: each side may
- *             wait for the other. In a loop of yours: when hs_fd() is readable, call hs_next() with
- *             0 until it gives -ETIMEDOUT.
+ * Blocking    hs_next(), hs_call(), hs_more() and hs_run() wait for the page. What sends waits
+ *             while the page is slow, and goes on reading meanwhile, up to HS_AHEAD_MAX: each side
+ *             may wait for the other. In a loop of yours: when hs_fd() is readable, call hs_next()
+ *             with 0 until it gives -ETIMEDOUT.
  * Errors      A negative errno: -EPIPE, the session is over; -EINVAL, no such name, or JSON that is
  *             not on one line; -ETIMEDOUT; -EPROTO, what came is no line of the server's; -ENOMEM.
- * Ownership   What is given is copied. A message is valid until the next one is asked for, an answer
- *             until the next call or hs_more().
+ * Ownership   What is given is copied. A message is valid until the next one is asked for, an
+ *             answer until the next call or hs_more().
  * Threads     One.
  * Signals     None is touched; SIGPIPE is never raised. SIGTERM follows the end of a session.
  */
@@ -288,7 +288,8 @@ HS_STATIC char *hs_field(const char *fields, const char *name)
     return found;
 }
 
-/* A field of the query, decoded; the last, if there are several. To be freed; NULL: there is none. */
+/* A field of the query, decoded; the last, if there are several. To be
+ * freed; NULL: there is none. */
 HS_STATIC char *hs_query(const char *name)
 {
     return hs_field(getenv("QUERY_STRING"), name);
@@ -682,8 +683,8 @@ HS_STATIC int hs_close(struct hs_page *page, const char *reason)
 }
 
 /* Writes a command to the server, such as `.listen` or `.dom` (docs/page-programs/descriptor-3.md).
- * `command` has its dot: hs_command(page, ".dom", "{\"select\":\"#total\",\"text\":\"17\"}"). What the
- * server answers comes to the functions of hs_on(page, ".problem", ...), ".topic" and so on. */
+ * `command` has its dot: hs_command(page, ".dom", "{\"select\":\"#total\",\"text\":\"17\"}"). What
+ * the server answers comes to the functions of hs_on(page, ".problem", ...), ".topic" and so on. */
 HS_STATIC int hs_command(struct hs_page *page, const char *command, const char *json)
 {
     return *command == '.' && hs_name_ok(command + 1) ? hs_post(page, command, json) : -EINVAL;
@@ -700,8 +701,8 @@ hs_commandf(struct hs_page *page, const char *command, const char *format, ...)
     return error;
 }
 
-/* The next bytes of a byte stream, whose lines come to the functions of ".stream", ".stream/", ".end"
- * and ".reset"; hs_commandf(page, ".accept", "{\"id\":%d}", id) lets it begin. */
+/* The next bytes of a byte stream, whose lines come to the functions of ".stream", ".stream/",
+ * ".end" and ".reset"; hs_commandf(page, ".accept", "{\"id\":%d}", id) lets it begin. */
 HS_STATIC int hs_stream_write(struct hs_page *page, uint64_t id, const void *data, size_t size)
 {
     char head[32];
@@ -728,7 +729,8 @@ HS_STATIC int hs_to(struct hs_page *page, const char *session)
     return 0;
 }
 
-/* The answer to `.join`, whole: a page, or, with html NULL, that a direct connection is accepted. */
+/* The answer to `.join`, whole: a page, or, with html NULL, that a direct
+ * connection is accepted. */
 HS_STATIC int hs_show_to(struct hs_page *page, const char *html)
 {
     static const char head[] = "Content-Type: " HS_HTML "\n\n";

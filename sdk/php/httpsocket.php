@@ -12,8 +12,9 @@
  *         if ($event->name === 'add') $page->send('total', $total += $event->data);
  *     }
  *
- * No dependencies; PHP 8.2 or later, on the command line (`#!/usr/bin/env php`). JSON objects come as objects; null is sent
- * as no data, which means the same. A PHP string is text; bytes are a Bytes.
+ * No dependencies; PHP 8.2 or later, on the command line (`#!/usr/bin/env php`).
+ * JSON objects come as objects; null is sent as no data, which means the same. A
+ * PHP string is text; bytes are a Bytes.
  */
 
 declare(strict_types=1);
@@ -33,7 +34,10 @@ final class Bytes implements \Stringable
     }
 }
 
-/** Thrown in a function for calls: its text is told to the caller. Of any other exception the caller hears no details. */
+/**
+ * Thrown in a function for calls: its text is told to the caller. Of any other
+ * exception the caller hears no details.
+ */
 final class Failure extends \Exception
 {
     /** @param array<string, mixed> $more */
@@ -73,7 +77,10 @@ function script_json(mixed $value): string
     return json_encode($value, JSON_HEX_TAG | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_THROW_ON_ERROR);
 }
 
-/** The request that the script was started for. Read when it is asked for: who wants no body leaves stdin alone. */
+/**
+ * The request that the script was started for. Read when it is asked for:
+ * who wants no body leaves stdin alone.
+ */
 final class Request
 {
     private ?string $body = null;
@@ -153,7 +160,10 @@ final class Request
         return $this->body ??= (string) stream_get_contents(STDIN);
     }
 
-    /** The fields of a form posted as application/x-www-form-urlencoded, as $_POST has them. @return array<array-key, mixed> */
+    /**
+     * The fields of a form posted as application/x-www-form-urlencoded, as $_POST has them.
+     * @return array<array-key, mixed>
+     */
     public function form(): array
     {
         $type = strtolower(trim(explode(';', $this->of('CONTENT_TYPE'))[0]));
@@ -341,7 +351,11 @@ final class Stream
         ($this->post)('.accept', ['id' => $this->id, 'data' => $data]);
     }
 
-    /** What the page says, until its end; StreamReset. What else comes meanwhile is heard afterwards. @return \Generator<int, string> */
+    /**
+     * What the page says, until its end; StreamReset. What else comes
+     * meanwhile is heard afterwards.
+     * @return \Generator<int, string>
+     */
     public function pieces(): \Generator
     {
         if (!$this->accepted) {
@@ -390,7 +404,10 @@ final class Stream
     }
 }
 
-/** The page that this script has made. Writing to a page that is gone for good ends the script, as PHP does when a visitor leaves. */
+/**
+ * The page that this script has made. Writing to a page that is gone for good ends the script, as
+ * PHP does when a visitor leaves.
+ */
 final class Page
 {
     private const HTML = 'text/html; charset=utf-8';
@@ -444,7 +461,8 @@ final class Page
     // ---- the answer ----
 
     /**
-     * Answers the request with this page, whole. For a direct connection it accepts, and the body is not wanted.
+     * Answers the request with this page, whole. For a direct connection it
+     * accepts, and the body is not wanted.
      *
      * @param array<string, string> $headers
      */
@@ -456,7 +474,8 @@ final class Page
     }
 
     /**
-     * Begins a page that the script prints itself (echo, or HTML outside of `<?php`); end() completes it.
+     * Begins a page that the script prints itself (echo, or HTML outside of
+     * `<?php`); end() completes it.
      *
      * @param array<string, string> $headers
      */
@@ -501,8 +520,9 @@ final class Page
     /**
      * Answers with this status instead of a page, and ends the script.
      *
-     * 401 keeps the client's scripts away from here for a minute, or for `$retry` seconds; `$path` says from where down. With
-     * `$realm` a browser asks its user for a name and a password, which are the header `Authorization` next time.
+     * 401 keeps the client's scripts away from here for a minute, or for `$retry` seconds; `$path`
+     * says from where down. With `$realm` a browser asks its user for a name and a password, which
+     * are the header `Authorization` next time.
      */
     public function refuse(int $status = 401, string $message = '', ?string $realm = null, ?int $retry = null, ?string $path = null): never
     {
@@ -532,7 +552,10 @@ final class Page
         return $this->keep('call', self::checked($name), $function);
     }
 
-    /** Takes byte streams of this name, such as files: it gets a Stream. When it returns the stream ends, when it throws it is reset. */
+    /**
+     * Takes byte streams of this name, such as files: it gets a Stream. When it returns the stream
+     * ends, when it throws it is reset.
+     */
     public function onStream(string $name, callable $function): static
     {
         return $this->keep('stream', $name, $function);
@@ -557,7 +580,9 @@ final class Page
         return $this->keep('system', '', $function);
     }
 
-    /** Is called at this interval, in seconds, by run() and events(), as long as the session lasts. */
+    /**
+     * Is called at this interval, in seconds, by run() and events(), as long as the session lasts.
+     */
     public function every(float $seconds, callable $function): static
     {
         if (!($seconds > 0)) {
@@ -578,7 +603,10 @@ final class Page
 
     // ---- what it says ----
 
-    /** An event for the page: JSON, or Bytes. What JSON has no way to say throws a JsonException, and nothing is sent. */
+    /**
+     * An event for the page: JSON, or Bytes. What JSON has no way to say throws
+     * a JsonException, and nothing is sent.
+     */
     public function send(string $name, mixed $data = null): void
     {
         $this->post(self::checked($name), $data);
@@ -593,8 +621,9 @@ final class Page
     // ---- the page's document ----
 
     /**
-     * Hears these events of the page's document, from elements that match `$select`; the options are those of `.listen`, times are
-     * milliseconds. They come to `$function`, or, without one, as events of the name `as`. Gives that name, for unlisten().
+     * Hears these events of the page's document, from elements that match `$select`; the options
+     * are those of `.listen`, times are milliseconds. They come to `$function`, or, without one, as
+     * events of the name `as`. Gives that name, for unlisten().
      *
      * @param string|list<string> $on
      * @param array<string, mixed> $options
@@ -621,7 +650,10 @@ final class Page
         $this->post('.dom', count($operations) === 1 ? $operations[0] : $operations);
     }
 
-    /** Hears that the page could not do what listen() or dom() said: an object with command and message. */
+    /**
+     * Hears that the page could not do what listen() or dom() said: an
+     * object with command and message.
+     */
     public function problem(callable $function): static
     {
         return $this->keep('system', '.problem', $function);
@@ -630,8 +662,8 @@ final class Page
     // ---- topics ----
 
     /**
-     * Hears what programs of this server publish in the topic: an object with event, data, from, seq, time, … The options are those of
-     * `.subscribe`; `$presence` hears who is there.
+     * Hears what programs of this server publish in the topic: an object with event, data, from,
+     * seq, time, … The options are those of `.subscribe`; `$presence` hears who is there.
      *
      * @param array<string, mixed> $options
      */
@@ -667,8 +699,8 @@ final class Page
     }
 
     /**
-     * Is asked for each TCPConnection of the page that DNS allows: it gets an object with host, port and secure, and gives whether it
-     * may be. A number refuses for so many seconds.
+     * Is asked for each TCPConnection of the page that DNS allows: it gets an object with host,
+     * port and secure, and gives whether it may be. A number refuses for so many seconds.
      *
      * @param callable(\stdClass): (bool|int) $function
      */
@@ -684,7 +716,10 @@ final class Page
 
     // ---- calls ----
 
-    /** The page's answer. CallError: it failed; CallTimeout. What else comes meanwhile is heard afterwards. */
+    /**
+     * The page's answer. CallError: it failed; CallTimeout. What else comes
+     * meanwhile is heard afterwards.
+     */
     public function call(string $name, mixed $data = null, ?float $timeout = self::CALL_SECONDS): mixed
     {
         foreach ($this->ask($name, $data, $timeout) as $message) {
@@ -695,7 +730,11 @@ final class Page
         }
     }
 
-    /** The page's several answers; `$timeout` counts from one to the next. Leaving the loop gives the call up. @return \Generator<int, mixed> */
+    /**
+     * The page's several answers; `$timeout` counts from one to the next.
+     * Leaving the loop gives the call up.
+     * @return \Generator<int, mixed>
+     */
     public function stream(string $name, mixed $data = null, ?float $timeout = self::CALL_SECONDS): \Generator
     {
         foreach ($this->ask($name, $data, $timeout) as $message) {
@@ -745,7 +784,10 @@ final class Page
 
     // ---- what comes ----
 
-    /** Calls the functions until the session is over. One that throws is reported, and the others go on. */
+    /**
+     * Calls the functions until the session is over. One that throws is
+     * reported, and the others go on.
+     */
     public function run(): void
     {
         foreach ($this->messages() as $message) {
@@ -753,7 +795,10 @@ final class Page
         }
     }
 
-    /** Events and calls for which there is no function, until the session is over. @return \Generator<int, Event> */
+    /**
+     * Events and calls for which there is no function, until the session is over.
+     * @return \Generator<int, Event>
+     */
     public function events(): \Generator
     {
         foreach ($this->messages() as $message) {
@@ -913,7 +958,10 @@ final class Page
         return $this->socket;
     }
 
-    /** SIGTERM follows the end of a session that the script has not seen: it ends as by exit(), with its destructors. */
+    /**
+     * SIGTERM follows the end of a session that the script has not seen: it
+     * ends as by exit(), with its destructors.
+     */
     private function endOnSigterm(): void
     {
         if (function_exists('pcntl_async_signals') && pcntl_signal_get_handler(SIGTERM) === SIG_DFL) {
@@ -974,7 +1022,10 @@ final class Page
         return in_array($message->name, ['.end', '.reset'], true) ? $message->data->id : null;
     }
 
-    /** Where the page is slow writing waits. Reading goes on meanwhile, up to a limit: each side may wait for the other. */
+    /**
+     * Where the page is slow writing waits. Reading goes on meanwhile, up to a
+     * limit: each side may wait for the other.
+     */
     private function post(string $head, mixed $data, bool $null = false): void
     {
         $rest = self::line($head, $data, $null);

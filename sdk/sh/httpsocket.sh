@@ -12,9 +12,10 @@
 #         esac
 #     done
 #
-# For dash and every other POSIX sh, with awk, sed, head, cat, mktemp, sleep. `data` and what is sent is JSON, on one line: page_string makes
-# JSON of text, page_get takes a member out. All names begin with page_ but those that page_next sets: event, data, call, bytes.
-# Writing waits while the page is slow. Under `set -e` call page_next and page_call as conditions, as here.
+# For dash and every other POSIX sh, with awk, sed, head, cat, mktemp, sleep. `data` and what is
+# sent is JSON, on one line: page_string makes JSON of text, page_get takes a member out. All names
+# begin with page_ but those that page_next sets: event, data, call, bytes. Writing waits while the
+# page is slow. Under `set -e` call page_next and page_call as conditions, as here.
 
 page_fd3=${HTTPSOCKET_FD:-}
 page_queue=   # lines that came while an answer was waited for
@@ -28,7 +29,8 @@ page_lf='
 
 # ---- the answer ----
 
-# page_begin [TYPE [STATUS [HEADER: VALUE ...]]]: a page that the script prints itself; page_end completes it.
+# page_begin [TYPE [STATUS [HEADER: VALUE ...]]]: a page that the script
+# prints itself; page_end completes it.
 page_begin() {
     if [ "${HTTPSOCKET_CONNECT:-}" != 1 ] || [ $# -gt 1 ]; then
         [ -z "${2:-}" ] || printf 'Status: %s\n' "$2"
@@ -43,15 +45,17 @@ page_end() {
     exec >&2
 }
 
-# page_show [TYPE [STATUS [HEADER: VALUE ...]]] <page: the whole of it. (Not behind a `|`, where sh would make it a shell of its own.)
+# page_show [TYPE [STATUS [HEADER: VALUE ...]]] <page: the whole of it. (Not behind a `|`, where sh
+# would make it a shell of its own.)
 page_show() {
     page_begin "$@"
     cat
     page_end
 }
 
-# page_refuse STATUS [MESSAGE [REALM [RETRY [PATH]]]]: this instead of a page; ends the script. 401 keeps the client's scripts away from here for a
-# minute, or RETRY seconds; PATH says from where down. With REALM a browser asks its user for a name and a password.
+# page_refuse STATUS [MESSAGE [REALM [RETRY [PATH]]]]: this instead of a page; ends the script. 401
+# keeps the client's scripts away from here for a minute, or RETRY seconds; PATH says from where
+# down. With REALM a browser asks its user for a name and a password.
 page_refuse() {
     printf 'Status: %s\nContent-Type: text/plain; charset=utf-8\n' "$1"
     [ -z "${3:-}" ] || printf 'WWW-Authenticate: Basic realm="%s", charset="UTF-8"\n' "$3"
@@ -65,7 +69,8 @@ page_refuse() {
 
 # ---- the request ----
 
-# page_query NAME: that field of the query, decoded; the last, if there are several. Fails if there is none.
+# page_query NAME: that field of the query, decoded; the last, if there are
+# several. Fails if there is none.
 page_query() {
     page_field "$1" "${QUERY_STRING:-}"
 }
@@ -123,8 +128,8 @@ page_string() {
         END { print "\"" substr(out, 1, length(out) - 1) "\"" }'
 }
 
-# page_get [JSON] PATH: a member of JSON (default: of data), such as `name`, `list.0.name`, or `` for the whole. A string comes as its text, anything else
-# as JSON. Fails if there is none.
+# page_get [JSON] PATH: a member of JSON (default: of data), such as `name`, `list.0.name`, or ``
+# for the whole. A string comes as its text, anything else as JSON. Fails if there is none.
 page_get() {
     [ $# -gt 1 ] || set -- "$data" "$1"
     printf '%s' "$1" | LC_ALL=C page_path=$2 awk '
@@ -178,8 +183,9 @@ page_get() {
 
 # ---- what comes ----
 
-# page_next [SECONDS]: the next message. Sets event (its name; `.attach` and the like are the server's), data (its JSON, `null` if there is none), call (the number
-# that page_answer wants; empty for an event) and bytes (a file that has them until the next page_next; data is empty then).
+# page_next [SECONDS]: the next message. Sets event (its name; `.attach` and the like are the
+# server's), data (its JSON, `null` if there is none), call (the number that page_answer wants;
+# empty for an event) and bytes (a file that has them until the next page_next; data is empty then).
 # 0: there is one; 1: the session is over; 2: the time is.
 page_next() {
     [ -z "${bytes:-}" ] || rm -f "$bytes"
@@ -208,8 +214,10 @@ page_next() {
     esac
 }
 
-# page_call NAME [JSON [SECONDS]]: calls the page; sets answer. 0: it is JSON, or the file of its bytes, which is yours to remove; 1: the call failed, and answer
-# says {"message":…}; 2: nothing came within SECONDS (30); 3: the session is over. What else comes meanwhile is heard by page_next afterwards.
+# page_call NAME [JSON [SECONDS]]: calls the page; sets answer. 0: it is JSON, or the file
+# of its bytes, which is yours to remove; 1: the call failed, and answer says
+# {"message":…}; 2: nothing came within SECONDS (30); 3: the session is over. What else
+# comes meanwhile is heard by page_next afterwards.
 page_call() {
     page_ask "$1" "${2:-}" || { answer='{"message":"not a name"}' && return 1; }
     page_await "${3:-30}" || return $(($? == 2 ? 2 : 3))
@@ -224,7 +232,8 @@ page_ask() {
     page_post "$1?$page_calls" "${2:-}"
 }
 
-# page_more [SECONDS]: the next answer to page_ask; sets answer. 0: there is one; 1: there are no more; 2, 3: as page_call; 4: the call failed.
+# page_more [SECONDS]: the next answer to page_ask; sets answer. 0: there is one; 1: there are no
+# more; 2, 3: as page_call; 4: the call failed.
 page_more() {
     [ "$page_last" = no ] || return 1
     page_await "${1:-30}" || return $(($? == 2 ? 2 : 3))
@@ -233,7 +242,8 @@ page_more() {
     [ "$page_sign" = + ] || [ -n "$page_rest" ]
 }
 
-# page_await SECONDS: an answer to the last call into answer, page_sign and page_rest; everything else is queued.
+# page_await SECONDS: an answer to the last call into answer, page_sign and
+# page_rest; everything else is queued.
 page_await() {
     page_timer_start "$1"
     page_status=0
@@ -293,7 +303,8 @@ page_named() {
     return 1
 }
 
-# page_answer CALL [JSON], page_answer_bytes CALL [FILE]; page_part CALL JSON: one of several; page_fail CALL MESSAGE
+# page_answer CALL [JSON], page_answer_bytes CALL [FILE]; page_part CALL JSON:
+# one of several; page_fail CALL MESSAGE
 page_answer() {
     page_post "=$1" "${2:-}"
 }
@@ -319,7 +330,8 @@ page_close() {
     fi
 }
 
-# page_listen JSON, page_unlisten JSON: hears events of the page's document: page_listen '{"on":"click","select":"#test","as":"test_click"}'
+# page_listen JSON, page_unlisten JSON: hears events of the page's document:
+#     page_listen '{"on":"click","select":"#test","as":"test_click"}'
 page_listen() {
     page_post .listen "$1"
 }
@@ -328,13 +340,15 @@ page_unlisten() {
     page_post .unlisten "$1"
 }
 
-# page_dom JSON: changes the page's document: page_dom "{\"select\":\"#n\",\"text\":$(page_string "$text")}"
+# page_dom JSON: changes the page's document:
+#     page_dom "{\"select\":\"#n\",\"text\":$(page_string "$text")}"
 page_dom() {
     page_post .dom "$1"
 }
 
-# page_accept ID, page_stream_write ID [FILE], page_stream_end ID, page_stream_reset ID REASON: byte streams of the page. They are heard as the events .stream (its
-# data has the id, the name and the page's data), .stream/ID (with bytes), .end and .reset.
+# page_accept ID, page_stream_write ID [FILE], page_stream_end ID, page_stream_reset ID REASON: byte
+# streams of the page. They are heard as the events .stream (its data has the id, the name and the
+# page's data), .stream/ID (with bytes), .end and .reset.
 page_accept() {
     page_post .accept "{\"id\":$1}"
 }
@@ -351,8 +365,9 @@ page_stream_reset() {
     page_post .reset "{\"id\":$1,\"reason\":$(page_string "$2")}"
 }
 
-# page_subscribe TOPIC [FIELDS], page_publish TOPIC EVENT [JSON], page_unsubscribe TOPIC: what programs of this server share; heard as the events .topic and
-# .presence. FIELDS are more of .subscribe's, such as '"history":10,"last":true'.
+# page_subscribe TOPIC [FIELDS], page_publish TOPIC EVENT [JSON], page_unsubscribe TOPIC: what
+# programs of this server share; heard as the events .topic and .presence. FIELDS are more of
+# .subscribe's, such as '"history":10,"last":true'.
 page_subscribe() {
     page_post .subscribe "{\"topic\":\"$1\"${2:+,$2}}"
 }
@@ -365,7 +380,8 @@ page_unsubscribe() {
     page_post .unsubscribe "{\"topic\":\"$1\"}"
 }
 
-# page_tcp JSON: what it thinks of TCPConnections of its page: '{"allow":false}'; '{"ask":true}', and then '{"id":7,"allow":true}' for each event .tcp
+# page_tcp JSON: what it thinks of TCPConnections of its page: '{"allow":false}'; '{"ask":true}',
+# and then '{"id":7,"allow":true}' for each event .tcp
 page_tcp() {
     page_post .tcp "$1"
 }
@@ -398,8 +414,9 @@ page_post_bytes() {
     [ -n "$2" ] || rm -f "$page_file"
 }
 
-# page_read: a line into page_line, its bytes into a file that it names: `NAME @FILE`. 0; 1: the session is over; 2: the timer's time is.
-# A signal that is trapped may end `read` early, with what it has got of a line; the end of file ends it again and again.
+# page_read: a line into page_line, its bytes into a file that it names: `NAME @FILE`. 0; 1: the
+# session is over; 2: the timer's time is. A signal that is trapped may end `read` early, with what
+# it has got of a line; the end of file ends it again and again.
 page_read() {
     page_connected
     page_ends=0

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* publish_events.h - the events in the body of a `POST /publish`: one, or an array of them. Pure. */
+/* publish_events.h - the events in the body of a `POST /publish`: one, or
+ * an array of them. Pure. */
 #ifndef ADMIN_PUBLISH_EVENTS_H
 #define ADMIN_PUBLISH_EVENTS_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* text.h - text that grows on the heap, for what is put together off the hot path: metrics, JSON, messages.
+/* text.h - text that grows on the heap, for what is put together off the
+ * hot path: metrics, JSON, messages.
  *
  * Running out of memory is remembered (`failed`) and looked at once, at the end.
  */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* child.h - the command of --exec: a shell command with a pipe to its stdin and one from its stdout. */
+/* child.h - the command of --exec: a shell command with a pipe to its stdin
+ * and one from its stdout. */
 #ifndef CLI_CHILD_H
 #define CLI_CHILD_H
 

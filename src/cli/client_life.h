@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* client_life.h - what a command that stays connected has to do with the world: it is interrupted by
- * signals, and tells on stderr of connections that are lost and found.
+/* client_life.h - what a command that stays connected has to do with the world: it is interrupted
+ * by signals, and tells on stderr of connections that are lost and found.
  */
 #ifndef CLI_CLIENT_LIFE_H
 #define CLI_CLIENT_LIFE_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* client_options.h - what `connect`, `emit`, `call` and `tcp` have in common: options, and how an end reads.
+/* client_options.h - what `connect`, `emit`, `call` and `tcp` have in
+ * common: options, and how an end reads.
  */
 #ifndef CLI_CLIENT_OPTIONS_H
 #define CLI_CLIENT_OPTIONS_H

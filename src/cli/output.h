@@ -2,8 +2,8 @@
 /* output.h - lines for a descriptor that may not take them yet: a bounded buffer, written as far as
  * it goes without waiting.
  *
- * The descriptor stays blocking, as others may share it: it is written when poll(2) says so, no more
- * than a pipe then takes for sure.
+ * The descriptor stays blocking, as others may share it: it is written when poll(2) says so, no
+ * more than a pipe then takes for sure.
  */
 #ifndef CLI_OUTPUT_H
 #define CLI_OUTPUT_H

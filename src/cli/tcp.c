@@ -194,7 +194,8 @@ static int run(struct pipe *p)
 
 /* ---- the command line ---- */
 
-/* The server's own place for connections without a program, if no other path is said. On the heap. */
+/* The server's own place for connections without a program, if no other
+ * path is said. On the heap. */
 static char *url_of(const char *via)
 {
     static const char place[] = "/.httpsocket/connect";

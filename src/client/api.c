@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* api.c - making, ending and driving a client.
  *
- * For those who poll, a timerfd lies in the loop's own epoll set, so that one descriptor covers time
- * too. It is set when a call from outside has given the loop something to do, and at the end of
- * each httpsocket_process(); httpsocket_run() needs none.
+ * For those who poll, a timerfd lies in the loop's own epoll set, so that one descriptor covers
+ * time too. It is set when a call from outside has given the loop something to do, and at the end
+ * of each httpsocket_process(); httpsocket_run() needs none.
  */
 #include "client/parts.h"
 

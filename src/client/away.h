@@ -2,9 +2,9 @@
 /* away.h - where the clients of this process have been told to stay away from, and how long: the
  * library's side of docs/access.md, section 7.
  *
- * A ban is for the origin that a client declares; for a program by the server's origin and path, and
- * with Access-Control-Policy-Path for all below it; for a TCP target by the server that refused it,
- * and HOST:PORT. Kept by the process, not beyond it.
+ * A ban is for the origin that a client declares; for a program by the server's origin and path,
+ * and with Access-Control-Policy-Path for all below it; for a TCP target by the server that refused
+ * it, and HOST:PORT. Kept by the process, not beyond it.
  *
  * Memory   16 KiB from the first ban on.
  * Threads  Any.

@@ -2,8 +2,8 @@
 /* dial.h - one attempt to get a WebSocket: the host's addresses, a connection to the quickest of
  * them (RFC 8305), TLS, the opening handshake.
  *
- * Lifetime  The caller embeds struct dial; it is ours from dial_start() until one callback has run or
- *           dial_stop() returns. Never calls back from inside dial_start(). No time limit of its
+ * Lifetime  The caller embeds struct dial; it is ours from dial_start() until one callback has run
+ *           or dial_stop() returns. Never calls back from inside dial_start(). No time limit of its
  *           own but for each address.
  * Threads   Loop thread only.
  */

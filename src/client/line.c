@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* line.c - messages as lines, the form of a page program's descriptor 3, for users of the library. */
+/* line.c - messages as lines, the form of a page program's descriptor 3,
+ * for users of the library. */
 #include "client/parts.h"
 
 #include <errno.h>

@@ -121,8 +121,8 @@ static void left(struct httpsocket *c)
 
 /* ---- losing and coming back ---- */
 
-/* A server that TLS refuses at the first meeting is a wrong name or an unknown CA, which stays. Later
- * it is a certificate that has run out, or a network that wants a login: both pass. */
+/* A server that TLS refuses at the first meeting is a wrong name or an unknown CA, which stays.
+ * Later it is a certificate that has run out, or a network that wants a login: both pass. */
 static bool stays_lost(const struct httpsocket *c, const struct end *why)
 {
     return c->options.retry == HTTPSOCKET_RETRY_NEVER ||

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* pace.h - when to connect again: at once after a connection that worked, then ever more slowly, and
- * never before the time that the server has asked for (docs/protocol.md, 5).
+/* pace.h - when to connect again: at once after a connection that worked, then ever more slowly,
+ * and never before the time that the server has asked for (docs/protocol.md, 5).
  *
  * Pure: time and chance are handed in.
  */

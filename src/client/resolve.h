@@ -2,8 +2,8 @@
 /* resolve.h - the addresses of one host name, by the system's resolver (getaddrinfo), which blocks:
  * so in a thread of its own.
  *
- * Lifetime  The caller embeds struct resolve; it is ours from resolve_start() until on_answer has run
- *           or resolve_stop() returns. A thread that is still asking then ends by itself.
+ * Lifetime  The caller embeds struct resolve; it is ours from resolve_start() until on_answer has
+ *           run or resolve_stop() returns. A thread that is still asking then ends by itself.
  * Threads   Loop thread only.
  */
 #ifndef CLIENT_RESOLVE_H

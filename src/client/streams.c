@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* streams.c - the byte streams of a client's session: session/channels.h on the link's WebSocket. */
+/* streams.c - the byte streams of a client's session: session/channels.h on
+ * the link's WebSocket. */
 #include "client/parts.h"
 
 #include "proto/channel_frame.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tcp_json.h - what the frames of a TCP connection say (docs/protocol.md, section 10). By jansson. */
+/* tcp_json.h - what the frames of a TCP connection say (docs/protocol.md,
+ * section 10). By jansson. */
 #ifndef CLIENT_TCP_JSON_H
 #define CLIENT_TCP_JSON_H
 

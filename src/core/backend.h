@@ -9,7 +9,8 @@
  *   wait           loop_woke once, then everything that has completed; then wait returns
  *   io_start,      io_received for each piece, io_ended once
  *   io_receive
- *   io_send        io_sent as bytes of the head of io->out leave, or io_send_failed; now or at a later wait
+ *   io_send        io_sent as bytes of the head of io->out leave, or
+ *                  io_send_failed; now or at a later wait
  *   accept_start   acceptor_accepted for each connection, acceptor_failed
  *   watch_start    watch->ready
  *

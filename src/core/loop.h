@@ -33,8 +33,8 @@ int loop_turn(struct loop *loop, int max_wait_ms);
 /* Loop thread only. The turn that runs is finished first; before loop_run(): its first one. */
 void loop_stop(struct loop *loop);
 
-/* For a loop inside another one: when the descriptor (owned by the loop; -1 if the backend has none)
- * is readable, or loop_wait_ms() is over, there is something to do for loop_turn(loop, 0). */
+/* For a loop inside another one: when the descriptor (owned by the loop; -1 if the backend has
+ * none) is readable, or loop_wait_ms() is over, there is something to do for loop_turn(loop, 0). */
 int loop_fd(const struct loop *loop);
 /* How long the next turn would wait at most; 0: there is work; -1: without limit. Ask anew after
  * each call that may start something. */

@@ -9,10 +9,11 @@
  *
  * Lifetime  One for each worker. gateway_init() to the end of all sessions: a relay lives no longer
  *           than its channel.
- * Bounds    Towards the page a channel's window, towards the target the same and what TLS makes of it.
+ * Bounds    Towards the page a channel's window, towards the target the same
+ *           and what TLS makes of it.
  * Threads   Loop thread only; the quota is shared by all workers.
- * Memory    Some 800 B and three texts for an open relay; 6 KiB more until it is open. Bytes on their
- *           way to a page lie in buffers of 64 KiB, at least half full.
+ * Memory    Some 800 B and three texts for an open relay; 6 KiB more until it is open. Bytes on
+ *           their way to a page lie in buffers of 64 KiB, at least half full.
  */
 #ifndef GATEWAY_GATEWAY_H
 #define GATEWAY_GATEWAY_H

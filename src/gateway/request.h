@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* request.h - what a page asks for: the JSON of an OPEN of kind `tcp` (docs/protocol.md, section 10).
+/* request.h - what a page asks for: the JSON of an OPEN of kind `tcp`
+ * (docs/protocol.md, section 10).
  *
  * Strict: a member that is unknown, double or of another type is refused, since a misspelt `secure`
  * passed over would send a password in clear. Whether the host is one is for script access to say.

@@ -72,7 +72,8 @@ void hub_done(struct hub *hub);
 
 /* ---- clients ---- */
 
-/* Who subscribes has on_line, and on_page_event if events go to its page; the others may be NULL. */
+/* Who subscribes has on_line, and on_page_event if events go to its page;
+ * the others may be NULL. */
 struct hub_client_ops {
     /* Has the program, or its page, room for one more? NULL: always. */
     bool (*takes)(struct hub_client *c, bool to_page);
@@ -91,7 +92,8 @@ struct hub_client_ops {
     void (*on_loss)(struct hub_client *c, struct slice topic);
 };
 
-/* Its public id is drawn here. NULL without memory. The owner calls hub_client_leave() in the end. */
+/* Its public id is drawn here. NULL without memory. The owner calls
+ * hub_client_leave() in the end. */
 struct hub_client *hub_client_new(struct hub *hub, const struct hub_client_ops *ops, void *owner);
 /* Unsubscribes from everything and is seen nowhere; what it has published goes on. No callback
  * after this, and the pointer is dead. Accepts NULL. */
@@ -105,8 +107,8 @@ void hub_client_connected(struct hub_client *c, bool connected);
 /* takes() may be true again: tells what was missed. */
 void hub_client_drained(struct hub_client *c);
 
-/* HUB_DONE: on_answer follows, or has been called. Anything else: refused at once, and no on_answer.
- * Subscribe only while not busy; subscribing to a topic again changes what was asked. */
+/* HUB_DONE: on_answer follows, or has been called. Anything else: refused at once, and no
+ * on_answer. Subscribe only while not busy; subscribing to a topic again changes what was asked. */
 enum hub_answer hub_subscribe(struct hub_client *c, const struct topic_subscription *wanted);
 enum hub_answer hub_unsubscribe(struct hub_client *c, struct slice topic);
 /* `anonymous`: the event does not say who it is from. */

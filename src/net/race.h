@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* race.h - a connection to the quickest of several addresses (happy eyeballs, RFC 8305): each begins
- * when the one before has failed, or has not answered for 250 ms.
+/* race.h - a connection to the quickest of several addresses (happy eyeballs, RFC 8305): each
+ * begins when the one before has failed, or has not answered for 250 ms.
  *
  * The addresses are taken in the order given; interleaving the families is the caller's business.
  *

@@ -75,8 +75,8 @@ static inline void stream_write_shared(struct stream *s, struct shared_bytes *sh
 /* Takes the descriptor. Under TLS it is read and encrypted piece by piece as the queue drains. */
 void stream_write_file(struct stream *s, int file, off_t offset, size_t len);
 size_t stream_queued(const struct stream *s);
-/* From now on the kernel takes at most about `bytes` that it has not yet sent: what is written later
- * does not wait behind more (TCP_NOTSENT_LOWAT; no effect on a Unix socket). */
+/* From now on the kernel takes at most about `bytes` that it has not yet sent: what is written
+ * later does not wait behind more (TCP_NOTSENT_LOWAT; no effect on a Unix socket). */
 void stream_keep_shallow(struct stream *s, unsigned bytes);
 
 void stream_pause(struct stream *s);
@@ -87,7 +87,8 @@ void stream_shutdown(struct stream *s);
 void stream_finish(struct stream *s, uint64_t linger_ms);
 /* Closes now; what is queued is lost. */
 void stream_close(struct stream *s);
-/* The same, and the peer sees a reset: what it has got is not all (TCP; a Unix peer sees an end). */
+/* The same, and the peer sees a reset: what it has got is not all (TCP; a
+ * Unix peer sees an end). */
 void stream_reset(struct stream *s);
 
 bool stream_secure(const struct stream *s);

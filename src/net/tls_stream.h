@@ -70,7 +70,8 @@ struct tls *tls_new_server(struct tls_context *c);
 struct tls *tls_new_client(struct tls_context *c, const char *host);
 void tls_free(struct tls *tls); /* accepts NULL */
 
-/* Whether there is something to decrypt or to deliver already: then the io is to be opened paused. */
+/* Whether there is something to decrypt or to deliver already: then the io
+ * is to be opened paused. */
 bool tls_has_input(const struct tls *tls);
 size_t tls_queued(const struct tls *tls);
 const char *tls_error(const struct tls *tls);

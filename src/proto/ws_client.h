@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ws_client.h - the client's side of the opening handshake (RFC 6455, 4.1): the request, and whether
- * an answer accepts it.
+/* ws_client.h - the client's side of the opening handshake (RFC 6455, 4.1): the request, and
+ * whether an answer accepts it.
  *
  * Pure: the key comes from the caller, who draws it.
  */

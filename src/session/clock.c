@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* clock.c - a session's time: the grace of a client that is away, the beat of one that is there, and the delay of acknowledgements. */
+/* clock.c - a session's time: the grace of a client that is away, the beat of one that is there,
+ * and the delay of acknowledgements. */
 #include "session/parts.h"
 
 #include "proto/close_code.h"

@@ -11,7 +11,8 @@
  *     heard  ─────────┐    the flight: < budget      │
  *                     │ mark │ mark │ mark           │
  *
- * Pure: time is handed in. A `.pong` that nobody asked for makes it generous, and no more than that.
+ * Pure: time is handed in. A `.pong` that nobody asked for makes it
+ * generous, and no more than that.
  */
 #ifndef SESSION_FLIGHT_H
 #define SESSION_FLIGHT_H

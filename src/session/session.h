@@ -10,8 +10,8 @@
  *                   └── session_end ──> ENDING ──all acknowledged, or grace over──────────────────> OVER
  *
  * LEAVING: the client has no part in it any more, the owner lets its program go. ENDING: the owner
- * has let go, and what the client has not yet acknowledged is kept until it comes and gets it. OVER:
- * on_over, the last callback.
+ * has let go, and what the client has not yet acknowledged is kept until it comes and gets it.
+ * OVER: on_over, the last callback.
  *
  * Between two parties: the *wire* (one WebSocket at a time, whatever it is made of) and the *owner*
  * (the program's side). It knows neither HTTP, nor WebSocket, nor processes.

@@ -70,8 +70,8 @@ struct stream *ws_peer_stream(const struct ws_peer *peer);
 
 /* One message made of the pieces. Ignored unless open. */
 void ws_peer_send(struct ws_peer *peer, enum ws_op op, const struct slice *pieces, size_t count);
-/* One binary message: `head`, then `len` bytes of `shared` from `at` on, which leave from where they
- * are unless they have to be masked or encrypted. */
+/* One binary message: `head`, then `len` bytes of `shared` from `at` on, which leave from where
+ * they are unless they have to be masked or encrypted. */
 void ws_peer_send_shared(struct ws_peer *peer, struct slice head, struct shared_bytes *shared,
                          size_t at, size_t len);
 /* At most 125 bytes. The peer pings by itself; this is for a doubt. */
@@ -79,8 +79,8 @@ void ws_peer_ping(struct ws_peer *peer, struct slice data);
 /* Bytes not yet taken by the kernel. */
 size_t ws_peer_queued(const struct ws_peer *peer);
 /* Nothing is delivered while paused, not even what has come already; it is kept and comes after
- * resuming, from the loop. A paused peer is never taken for dead; but one that has been paused for a
- * ping_interval and whose client has left ends with 1006. */
+ * resuming, from the loop. A paused peer is never taken for dead; but one that has been paused for
+ * a ping_interval and whose client has left ends with 1006. */
 void ws_peer_pause(struct ws_peer *peer);
 void ws_peer_resume(struct ws_peer *peer);
 

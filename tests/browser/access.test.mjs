@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Script access in real browsers: pages of http://a.test connect to the server of b.test and others, whose records stand in zones on loopback. What reaches
-// that server is counted on its way, in a proxy: handshakes and questions.
+// Script access in real browsers: pages of http://a.test connect to the server of b.test and
+// others, whose records stand in zones on loopback. What reaches that server is counted on its way,
+// in a proxy: handshakes and questions.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { metrics, startZones } from '../lib/access.mjs';
@@ -21,7 +22,8 @@ const PAGE = `<!doctype html>
     connection.onclose = ({ code, reason, retryAfter }) => resolve({ code, reason, retryAfter });
   });
   const closed = () => new Promise((resolve) => (connection.onclose = ({ code, reason, retryAfter }) => resolve({ code, reason, retryAfter })));
-  // Tries again and again, as a page does that knows nothing of bans, until it has been refused anew: the time to wait grows.
+  // Tries again and again, as a page does that knows nothing of bans, until it has been refused
+  // anew: the time to wait grows.
   const insist = async (url) => {
     for (let attempts = 0, last = Infinity; ; attempts++) {
       const { retryAfter } = await connect(url);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The developer's console in real browsers: sessions, their messages as they come, latency and cuts. Leaves a picture under BUILD/screenshots.
+// The developer's console in real browsers: sessions, their messages as they come, latency and
+// cuts. Leaves a picture under BUILD/screenshots.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { browserNames, launch, picture } from '../lib/browsers.mjs';

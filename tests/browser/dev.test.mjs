@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A page of a server in dev mode in real browsers: the panel with the program's stderr, and pages that load again by themselves.
+// A page of a server in dev mode in real browsers: the panel with the program's stderr, and pages
+// that load again by themselves.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import fs from 'node:fs';
@@ -8,7 +9,10 @@ import { browserNames, launch, picture } from '../lib/browsers.mjs';
 import { BUILD, makeRoot, startServer } from '../lib/server.mjs';
 import { until } from '../lib/until.mjs';
 
-/** A page under a strict policy, which names its version and says something that a careless panel would run. */
+/**
+ * A page under a strict policy, which names its version and says something
+ * that a careless panel would run.
+ */
 const program = (version) => `#!/usr/bin/python3
 import os, sys
 print("early: <script>document.title = 'injected'</script><img src=x onerror=\\"document.title='injected'\\">", file=sys.stderr, flush=True)
@@ -43,7 +47,8 @@ for (const name of browserNames) {
     });
 
     const write = (file, text) => fs.writeFileSync(path.join(site.root, file), text);
-    // Not waitForFunction(): under the page's policy an older Firefox can't run it. A page that is just being loaded can't be asked.
+    // Not waitForFunction(): under the page's policy an older Firefox can't run it. A page that is
+    // just being loaded can't be asked.
     const seen = (ask, ...args) =>
       until(
         () => tab.evaluate(ask, ...args).catch(() => false),

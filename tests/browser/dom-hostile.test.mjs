@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Markup and operations of people who mean no good: what a page's policy, the browser and `.dom` itself make of them.
+// Markup and operations of people who mean no good: what a page's policy, the
+// browser and `.dom` itself make of them.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { browserNames } from '../lib/browsers.mjs';
@@ -42,7 +43,10 @@ for (const name of browserNames) {
           (event) => /^javascript:/.test(event.target.action) || event.preventDefault(),
         );
       });
-    /** Presses everything that could be pressed, and waits until all that was to be loaded has failed; then what was run. */
+    /**
+     * Presses everything that could be pressed, and waits until all that was to be loaded has
+     * failed; then what was run.
+     */
     const ran = () =>
       page.evaluate(async () => {
         for (const element of document.querySelectorAll('main a, main button, main p, main input'))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// How a program listens: which events, how often, what it does to them, and what it is never told; in real browsers.
+// How a program listens: which events, how often, what it does to them, and
+// what it is never told; in real browsers.
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import fs from 'node:fs';

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Markup that is morphed into the page by `.dom`: what it has again stays, with all that the user has done to it. Also in a browser without moveBefore().
+// Markup that is morphed into the page by `.dom`: what it has again stays, with all that the user
+// has done to it. Also in a browser without moveBefore().
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { browserNames } from '../lib/browsers.mjs';

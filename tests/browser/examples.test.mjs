@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Every example, in real browsers, as a visitor would use it. Leaves a picture of each under BUILD/screenshots.
+// Every example, in real browsers, as a visitor would use it. Leaves a
+// picture of each under BUILD/screenshots.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
@@ -214,7 +215,8 @@ for (const name of browserNames) {
       await closed.click({ button: 'right' });
       await shows('#state', /13 mines left/);
       await picture(page, BUILD, `${name}-mines`);
-      // All mines are where no number contradicts them: open everything, and the game is lost or won, never stuck.
+      // All mines are where no number contradicts them: open everything, and
+      // the game is lost or won, never stuck.
       for (let i = 1; i <= 100; i++)
         await page.evaluate(
           (n) => document.querySelector(`#board button:nth-child(${n})`).click(),

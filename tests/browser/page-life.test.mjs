@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The browser side in real browsers: how a page finds its session, what it can send, and what becomes of it when the page goes and comes back.
+// The browser side in real browsers: how a page finds its session, what it can send, and what
+// becomes of it when the page goes and comes back.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { browserNames, launch } from '../lib/browsers.mjs';

@@ -9,7 +9,8 @@ import { REPO, resources, startServer } from '../lib/server.mjs';
 
 const SITE = path.join(REPO, 'tests/browser/site');
 const CUTS = 200;
-// Planned cuts come after so many bytes. Firefox makes a page wait up to a minute after a handshake that failed, so there most handshakes are let through.
+// Planned cuts come after so many bytes. Firefox makes a page wait up to a minute after a handshake
+// that failed, so there most handshakes are let through.
 const HANDSHAKE = { chromium: 100, firefox: 1200 };
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 

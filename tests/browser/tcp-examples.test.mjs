@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The pages of examples/tcp in real browsers, against Debian's own servers. Leaves a picture of each under BUILD/screenshots.
+// The pages of examples/tcp in real browsers, against Debian's own servers. Leaves a picture of
+// each under BUILD/screenshots.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,7 +10,10 @@ import { after, afterEach, before, describe, test } from 'node:test';
 import { browserNames, launch, picture } from '../lib/browsers.mjs';
 import { BUILD, REPO } from '../lib/server.mjs';
 
-/** The servers, started as a reader of the examples would: `urls` of the pages by name, and the terminal's `password`. */
+/**
+ * The servers, started as a reader of the examples would: `urls` of the pages by
+ * name, and the terminal's `password`.
+ */
 async function startExamples() {
   const child = spawn(path.join(REPO, 'tools/tcp-examples'), ['--any-port'], {
     env: { ...process.env, HTTPSOCKET_BUILD: BUILD },

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What script access refuses reaches a page as the token of its TCPConnection: by DNS, by the page's own program, by the target. All tokens are in
-// tests/scenario/gateway-refusals.test.mjs; here stands what a browser makes of them.
+// What script access refuses reaches a page as the token of its TCPConnection: by DNS, by the
+// page's own program, by the target. All tokens are in tests/scenario/gateway-refusals.test.mjs;
+// here stands what a browser makes of them.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { startZones } from '../lib/access.mjs';

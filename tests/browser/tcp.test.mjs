@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// TCPConnection in real browsers: bytes over a network that fails, backpressure, both interfaces, refusals.
+// TCPConnection in real browsers: bytes over a network that fails,
+// backpressure, both interfaces, refusals.
 //
 // HTTPSOCKET_TCP_MIB=1024 HTTPSOCKET_TCP_CUTS=100 makes the two transfers as large as that.
 import assert from 'node:assert/strict';
@@ -69,7 +70,10 @@ for (const name of browserNames) {
       await page.goto(`http://localhost:${proxy.port}/${file}`);
     }
 
-    /** Cuts the connection `CUTS` times while `transfer` is under way, each after a random number of bytes; tells how much memory it took. */
+    /**
+     * Cuts the connection `CUTS` times while `transfer` is under way, each after a random number of
+     * bytes; tells how much memory it took.
+     */
     async function underCuts(t, direction, transfer) {
       const seed = Number(process.env.SEED ?? Date.now() % 2 ** 32);
       t.diagnostic(`SEED=${seed}`);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A field that its program changes on every key, over a slow line: nothing that was typed is lost, and the caret stays where it is.
+// A field that its program changes on every key, over a slow line: nothing that was typed is lost,
+// and the caret stays where it is.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import path from 'node:path';
@@ -29,7 +30,10 @@ for (const name of browserNames) {
     });
     afterEach(() => page?.close());
 
-    /** The page, with the field in focus. `watched.moves` gets each caret that was not where the last key had left it. */
+    /**
+     * The page, with the field in focus. `watched.moves` gets each caret that
+     * was not where the last key had left it.
+     */
     async function open(todo) {
       page = await browser.newPage();
       await page.goto(`${proxy.url}/typed.py?do=${todo}`);

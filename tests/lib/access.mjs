@@ -14,7 +14,10 @@ export async function startZones(zones) {
   return { knot, relay, stop: () => Promise.all([relay.stop(), knot.stop()]) };
 }
 
-/** httpsocketd for `http://NAME:8000`, for each of `names`; it asks `dns` (a port) and validates nothing. `stop()` sees that it has ended well. */
+/**
+ * httpsocketd for `http://NAME:8000`, for each of `names`; it asks `dns` (a port) and validates
+ * nothing. `stop()` sees that it has ended well.
+ */
 export async function startGuarded({ names, dns, root, args = [], ...more }) {
   const own = [
     ...names.flatMap((name) => ['--origin', `http://${name}:8000`]),
@@ -40,8 +43,9 @@ let keys = 0;
 const newKey = () => `key-number-${String(++keys).padStart(16, '0')}`;
 
 /**
- * A WebSocket handshake as a browser makes it. Resolves with {status, headers, body} if it is answered by HTTP, else with {status: 101, headers, socket,
- * close}: `close` resolves with {code, reason} once the server has closed, `text` with the first text message.
+ * A WebSocket handshake as a browser makes it. Resolves with {status, headers, body} if it is
+ * answered by HTTP, else with {status: 101, headers, socket, close}: `close` resolves with {code,
+ * reason} once the server has closed, `text` with the first text message.
  */
 export async function knock(
   server,
@@ -97,7 +101,10 @@ async function upgraded(request) {
   };
 }
 
-/** `find(op)` resolves with the first frame of that kind, or undefined at the end. The server's frames here are short or have 16 bits of length. */
+/**
+ * `find(op)` resolves with the first frame of that kind, or undefined at the end. The server's
+ * frames here are short or have 16 bits of length.
+ */
 function readFrames(socket, head) {
   let bytes = head;
   const frames = [];

@@ -52,8 +52,9 @@ const onLoopback = {
 };
 
 /**
- * A browser of its own profile, for which `hosts` are names of this machine; `close()` it. The size of its pages is given here and not by
- * page.setViewport(), which puppeteer can't do with the older ones of Debian's Firefox. `privileged` is for tests/lib/input-method.mjs.
+ * A browser of its own profile, for which `hosts` are names of this machine; `close()` it. The size
+ * of its pages is given here and not by page.setViewport(), which puppeteer can't do with the older
+ * ones of Debian's Firefox. `privileged` is for tests/lib/input-method.mjs.
  */
 export async function launch(
   name,

@@ -41,8 +41,9 @@ function take(socket, first) {
 }
 
 /**
- * Starts it on 127.0.0.1. A connection begins with a line: `down N`, `up`, `echo`, `hold` (nothing is read from then on) or `drop` (reset at once).
- * `sent` are the sums of the last `down`; `sockets` all connections that are open, which clear() ends.
+ * Starts it on 127.0.0.1. A connection begins with a line: `down N`, `up`, `echo`, `hold` (nothing
+ * is read from then on) or `drop` (reset at once). `sent` are the sums of the last `down`;
+ * `sockets` all connections that are open, which clear() ends.
  */
 export async function startChecksums() {
   const self = { sent: new Sums(), sockets: new Set() };

@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import { openPage } from './session-client.mjs';
 
-/** Opens a page whose program says how it is told of things: it is connected, and has been told so. */
+/**
+ * Opens a page whose program says how it is told of things: it is connected, and has been told so.
+ */
 export async function openTold(url, options = {}) {
   const { answer, client } = await openPage(url, options);
   assert.equal(answer.status, 200, answer.body);

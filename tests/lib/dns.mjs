@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// dns.mjs - name servers for tests, on loopback: knot with signed and unsigned zones, and a relay that sees every question.
+// dns.mjs - name servers for tests, on loopback: knot with signed and unsigned zones, and a relay
+// that sees every question.
 import { execFileSync, spawn } from 'node:child_process';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
@@ -60,8 +61,10 @@ ${rows.join('')}`,
 }
 
 /**
- * knotd with these zones: {name: {records, signed}}; `records` are zone-file lines without the SOA, or with `whole: true` all of it.
- * `replace(zone, records)` publishes others; `anchors(zones)` writes a file of trust anchors and returns its name; `dump(zone)` is a zone's contents with its signatures.
+ * knotd with these zones: {name: {records, signed}}; `records` are zone-file lines without the
+ * SOA, or with `whole: true` all of it. `replace(zone, records)` publishes others;
+ * `anchors(zones)` writes a file of trust anchors and returns its name; `dump(zone)` is a
+ * zone's contents with its signatures.
  */
 export async function startKnot(zones) {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'httpsocket-knot-'));
@@ -142,7 +145,10 @@ function questionOf(message) {
   return `${TYPES[type] ?? type} ${labels.join('.').toLowerCase()}`;
 }
 
-/** Stands before a name server and writes down its questions (`TYPE NAME`); those that `drop` matches are never answered, and none while `silent` is set. */
+/**
+ * Stands before a name server and writes down its questions (`TYPE NAME`); those that `drop`
+ * matches are never answered, and none while `silent` is set.
+ */
 export async function startRelay(upstream, { drop = () => false } = {}) {
   const relay = { silent: false };
   const questions = [];
@@ -184,7 +190,10 @@ export async function startRelay(upstream, { drop = () => false } = {}) {
   Object.assign(relay, {
     port,
     questions,
-    /** What has been asked since the last call: each question with how often, validation's own left out (10: NULL, RFC 8145). */
+    /**
+     * What has been asked since the last call: each question with how often, validation's own left
+     * out (10: NULL, RFC 8145).
+     */
     take() {
       const counts = {};
       for (const { question } of questions.splice(0))

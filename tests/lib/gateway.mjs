@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// gateway.mjs - a server of `http://a.test:8000` and targets on loopback, with the DNS that speaks for them.
+// gateway.mjs - a server of `http://a.test:8000` and targets on loopback,
+// with the DNS that speaks for them.
 import { once } from 'node:events';
 import net from 'node:net';
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-// input-method.mjs - composes text in the focused field of a real page, as the input methods of Japanese or Chinese do.
+// input-method.mjs - composes text in the focused field of a real page, as the
+// input methods of Japanese or Chinese do.
 
 /**
- * The result: `compose(text)` (begins a composition, or changes it), `commit(text)` (ends it); or null where the driver can't. The events are the
- * browser's own (`isTrusted`). A Firefox has to be launched as `privileged`.
+ * The result: `compose(text)` (begins a composition, or changes it), `commit(text)` (ends it); or
+ * null where the driver can't. The events are the browser's own (`isTrusted`). A Firefox has to be
+ * launched as `privileged`.
  */
 export async function inputMethod(browser, page) {
   return (await browser.version()).startsWith('Chrome')

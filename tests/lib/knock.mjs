@@ -3,8 +3,9 @@
 import { handshake, OP, RawWebSocket, readHead } from './ws-raw.mjs';
 
 /**
- * Knocks at `url`. Resolves with {status, headers, body} where HTTP refuses; else with {status: 101, protocol, code, reason} where the first frame is a close, and with
- * {status: 101, protocol, first, socket} where it is a message: `first` is its text, and `socket` (a RawWebSocket) is open.
+ * Knocks at `url`. Resolves with {status, headers, body} where HTTP refuses; else with {status:
+ * 101, protocol, code, reason} where the first frame is a close, and with {status: 101, protocol,
+ * first, socket} where it is a message: `first` is its text, and `socket` (a RawWebSocket) is open.
  */
 export async function knock(url, { protocols, origin = new URL(url).origin, headers = {} } = {}) {
   const { host, port, pathname, search } = new URL(url);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// listening-page.mjs - a page in a browser whose program (tests/browser/site/listens.py) listens to it.
+// listening-page.mjs - a page in a browser whose program
+// (tests/browser/site/listens.py) listens to it.
 import assert from 'node:assert/strict';
 import { until } from './until.mjs';
 
@@ -44,7 +45,10 @@ export class ListeningPage {
     );
   }
 
-  /** The same, once it has heard of something that takes its time to happen: until `enough` of all that came. */
+  /**
+   * The same, once it has heard of something that takes its time to happen:
+   * until `enough` of all that came.
+   */
   async hears(enough = (all) => all.length > 0) {
     const all = [];
     await until(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// moved-page.mjs - a browser at a page that does what its program is told to write as `.dom` (tests/browser/site/moved.py).
+// moved-page.mjs - a browser at a page that does what its program is told to write as `.dom`
+// (tests/browser/site/moved.py).
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { launch } from './browsers.mjs';
@@ -7,9 +8,11 @@ import { Proxy } from './proxy.mjs';
 import { REPO, startServer } from './server.mjs';
 
 /**
- * The result: `page` of puppeteer, `open(html, query)` (the page anew, with this in its <main>; `window.ran` is an empty list, `window.mover` its connection), `move(data)` (resolves when
- * the page has done it), `moved(data)` (the same, and there was no problem), `problems()` (what the program was told since: [[operation, message]]), `urls` (the same server by
- * two names, both its own: two origins for a browser; the page is of the first), `close()`.
+ * The result: `page` of puppeteer, `open(html, query)` (the page anew, with this in its <main>;
+ * `window.ran` is an empty list, `window.mover` its connection), `move(data)` (resolves when the
+ * page has done it), `moved(data)` (the same, and there was no problem), `problems()` (what the
+ * program was told since: [[operation, message]]), `urls` (the same server by two names, both its
+ * own: two origins for a browser; the page is of the first), `close()`.
  */
 export async function movedPage(name) {
   const proxy = await Proxy.start(0);

@@ -3,7 +3,10 @@
 import { once } from 'node:events';
 import WebSocket from 'ws';
 
-/** An open client; `next()` is its next message, {text} or {bytes}; `closed` resolves with {code, reason}. */
+/**
+ * An open client; `next()` is its next message, {text} or {bytes}; `closed`
+ * resolves with {code, reason}.
+ */
 export async function openPlain(url, protocols = [], options = {}) {
   const ws = new WebSocket(url.replace(/^http/, 'ws'), protocols, options);
   const inbox = [];

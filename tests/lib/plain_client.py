@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Talks the plain form by Python's websockets and prints what happened, as JSON. usage: plain_client.py URL"""
+"""Talks the plain form by Python's websockets and prints what happened, as JSON.
+
+usage: plain_client.py URL
+"""
 import asyncio
 import json
 import sys

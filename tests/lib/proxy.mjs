@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT
-// proxy.mjs - a network that fails when it is told to: a TCP proxy on loopback between a client and a server under test.
+// proxy.mjs - a network that fails when it is told to: a TCP proxy on loopback
+// between a client and a server under test.
 import net from 'node:net';
 import { EventEmitter, once } from 'node:events';
 
 /**
  * Starts a proxy to 127.0.0.1:`target`. A *link* is one proxied connection.
  *
- * `cut(filter)` breaks the links of now; `freeze(filter)` leaves them open and lets nothing through any more; `refuse(on)` makes new links fail at once;
- * `plan(link => {downAfter, upAfter, delay})` gives each new link a number of bytes after which it is cut, by direction (undefined: never), and the
- * milliseconds that a WebSocket's bytes take either way. A link knows
- * `websocket` (its first request was an upgrade), `up` and `down` (bytes so far). Emits `link`, and `websocket` when one has been recognised.
+ * `cut(filter)` breaks the links of now; `freeze(filter)` leaves them open and lets nothing
+ * through any more; `refuse(on)` makes new links fail at once; `plan(link => {downAfter, upAfter,
+ * delay})` gives each new link a number of bytes after which it is cut, by direction (undefined:
+ * never), and the milliseconds that a WebSocket's bytes take either way. A link knows `websocket`
+ * (its first request was an upgrade), `up` and `down` (bytes so far). Emits `link`, and
+ * `websocket` when one has been recognised.
  */
 export class Proxy extends EventEmitter {
   links = new Set();
@@ -67,7 +70,8 @@ export class Proxy extends EventEmitter {
   #end(link) {
     if (!this.links.delete(link)) return;
     if (link.websocket) this.cuts++;
-    // Not resetAndDestroy(): Node 20 may lose a socket that is reset while it ends, and then spins for ever at its exit.
+    // Not resetAndDestroy(): Node 20 may lose a socket that is reset while it ends,
+    // and then spins for ever at its exit.
     link.client.destroy();
     link.server.destroy();
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// request.mjs - one HTTP request on a connection of its own, which is closed after it: so that nothing of it stays in the server.
+// request.mjs - one HTTP request on a connection of its own, which is closed after it: so that
+// nothing of it stays in the server.
 import http from 'node:http';
 import { once } from 'node:events';
 
@@ -13,7 +14,9 @@ export async function begin(url, { method = 'GET', headers = {}, body } = {}) {
   return { request, response };
 }
 
-/** Resolves with {status, headers, body} once the whole answer is there; rejects if it is cut short. */
+/**
+ * Resolves with {status, headers, body} once the whole answer is there; rejects if it is cut short.
+ */
 export async function request(url, options) {
   const { response } = await begin(url, options);
   const parts = [];

@@ -16,8 +16,9 @@ export const BUILD = path.resolve(process.env.HTTPSOCKET_BUILD ?? path.join(REPO
 /**
  * Starts a program and waits for its line `listening on URL`.
  *
- * The result: `url` and `port` of the first listener, `urls` of all, `log` (the lines of stderr so far), `logged(pattern)` (resolves with the first line
- * that matches, past or future), `stop(signal)` (ends it, resolves with {code, signal}). A test calls `stop()` in its `after`.
+ * The result: `url` and `port` of the first listener, `urls` of all, `log` (the lines of stderr so
+ * far), `logged(pattern)` (resolves with the first line that matches, past or future),
+ * `stop(signal)` (ends it, resolves with {code, signal}). A test calls `stop()` in its `after`.
  */
 export async function startProgram(file, args, { env = {}, cwd, listeners = 1 } = {}) {
   const child = spawn(file, args, {
@@ -80,7 +81,10 @@ export async function adminOf(server) {
   return `http://${/address=(\S+)/.exec(await server.logged(/admin\.listening/))[1]}`;
 }
 
-/** A folder under the system's temporary one with these files: {name: text} or {name: {text, mode}}; `remove()` it afterwards. */
+/**
+ * A folder under the system's temporary one with these files: {name: text} or {name: {text, mode}};
+ * `remove()` it afterwards.
+ */
 export function makeRoot(files) {
   const root = fs.mkdtempSync(path.join(os.tmpdir(), 'httpsocket-test-'));
   for (const [name, file] of Object.entries(files)) {

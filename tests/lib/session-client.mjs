@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// session-client.mjs - a client of `httpsocket.v1` for tests of the server, from docs/protocol.md alone; it shares no code with the browser side.
+// session-client.mjs - a client of `httpsocket.v1` for tests of the server, from docs/protocol.md
+// alone; it shares no code with the browser side.
 import { randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import WebSocket from 'ws';
@@ -13,8 +14,9 @@ export const newKey = () => randomBytes(18).toString('base64url');
 /**
  * One session over any number of connections.
  *
- * `messages` holds every sequenced message in order: text as a string, bytes as {head, body}. `control` holds the others. `next(pattern)` resolves with the
- * first message not yet taken that matches, in order of arrival.
+ * `messages` holds every sequenced message in order: text as a string, bytes as {head, body}.
+ * `control` holds the others. `next(pattern)` resolves with the first message not yet taken that
+ * matches, in order of arrival.
  */
 export class SessionClient extends EventEmitter {
   constructor(
@@ -44,7 +46,10 @@ export class SessionClient extends EventEmitter {
 
   static all = new Set();
 
-  /** Resolves with `.welcome`'s fields; rejects with {code, reason} when it is refused by a close code, {status, headers, body} by HTTP. */
+  /**
+   * Resolves with `.welcome`'s fields; rejects with {code, reason} when it is refused by a close
+   * code, {status, headers, body} by HTTP.
+   */
   async connect() {
     const offered = ['httpsocket.v1', `key.${this.key}`];
     if (this.session) offered.push(`session.${this.session}`, `received.${this.received}`);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// streams.mjs - byte streams (docs/protocol.md, section 10) of a SessionClient, for tests of the server; it shares no code with the browser side.
+// streams.mjs - byte streams (docs/protocol.md, section 10) of a SessionClient, for tests of the
+// server; it shares no code with the browser side.
 import { EventEmitter, once } from 'node:events';
 
 const OPEN = 1,
@@ -20,7 +21,10 @@ function frame(type, channel, body = Buffer.alloc(0)) {
 
 const json = (value) => Buffer.from(JSON.stringify(value));
 
-/** The streams of one session. They go on over its next connections by themselves: `.welcome` is the sign. */
+/**
+ * The streams of one session. They go on over its next connections by
+ * themselves: `.welcome` is the sign.
+ */
 export class Streams {
   /** `window`: what each stream takes ahead of its reader. */
   constructor(client, { window = 1 << 20 } = {}) {
@@ -42,7 +46,9 @@ export class Streams {
     return stream;
   }
 
-  /** A TCPConnection: resolves when it is open; rejects with an Error that has the RESET's fields. */
+  /**
+   * A TCPConnection: resolves when it is open; rejects with an Error that has the RESET's fields.
+   */
   async connect(host, port, more = {}, options) {
     const stream = this.open({ kind: 'tcp', host, port, ...more }, options);
     await stream.opened;
@@ -63,8 +69,9 @@ export class Streams {
 }
 
 /**
- * One stream. `opened` resolves with the OPENED's fields or rejects; `closed` resolves with {} after a good end, otherwise with what the RESET said.
- * What has come waits for read(), unless `onData` takes it.
+ * One stream. `opened` resolves with the OPENED's fields or rejects; `closed` resolves
+ * with {} after a good end, otherwise with what the RESET said. What has come waits
+ * for read(), unless `onData` takes it.
  */
 export class Stream extends EventEmitter {
   constructor(streams, number, wish, { onData, window = streams.window } = {}) {

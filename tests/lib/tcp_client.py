@@ -1,11 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""A client of byte streams, written from docs/protocol.md alone: one TCP connection over any number of WebSockets.
+"""A client of byte streams, written from docs/protocol.md alone: one TCP
+connection over any number of WebSockets.
 
     tcp_client.py URL ORIGIN HOST PORT SIZE
 
-sends SIZE bytes to HOST:PORT and ends its side, takes what comes until the other end, and prints one JSON line with the SHA-256 of both and how many
-connections it took. Exits 1 with the RESET's JSON, or the close code, on stderr.
+sends SIZE bytes to HOST:PORT and ends its side, takes what comes until the other end, and prints
+one JSON line with the SHA-256 of both and how many connections it took. Exits 1 with the RESET's
+JSON, or the close code, on stderr.
 """
 import asyncio
 import hashlib

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 // until.mjs - waits for a condition that has no event, such as what /proc says.
 
-/** Resolves with the first true result of `condition`; rejects after `ms` with the last result of `describe`. */
+/**
+ * Resolves with the first true result of `condition`; rejects after `ms`
+ * with the last result of `describe`.
+ */
 export async function until(condition, describe = () => condition.toString(), ms = 20000) {
   const deadline = Date.now() + ms;
   for (;;) {

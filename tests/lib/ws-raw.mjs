@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// ws-raw.mjs - a WebSocket client that sends whatever bytes a test wants, right or wrong, and shows every frame
-// that comes back.
+// ws-raw.mjs - a WebSocket client that sends whatever bytes a test wants, right or wrong, and shows
+// every frame that comes back.
 import { once } from 'node:events';
 import net from 'node:net';
 
@@ -9,8 +9,8 @@ export const OP = { CONTINUATION: 0, TEXT: 1, BINARY: 2, CLOSE: 8, PING: 9, PONG
 const MASK = [0x37, 0xfa, 0x21, 0x3d];
 
 /**
- * One frame as bytes. `payload` is a string or bytes; `length` overrides what the header says, `mask: null` leaves it
- * unmasked.
+ * One frame as bytes. `payload` is a string or bytes; `length` overrides what the header says,
+ * `mask: null` leaves it unmasked.
  */
 export function frame(op, payload = '', { fin = true, rsv = 0, mask = MASK, length } = {}) {
   const body = Buffer.from(payload);
@@ -53,8 +53,8 @@ export function chop(bytes, n) {
 }
 
 /**
- * The header at the beginning of `bytes`: {fin, op, length, at}, or null. Checks what a server's frames have to keep
- * (RFC 6455, 5.1, 5.2).
+ * The header at the beginning of `bytes`: {fin, op, length, at}, or null. Checks what a server's
+ * frames have to keep (RFC 6455, 5.1, 5.2).
  */
 function readHeader(bytes) {
   if (bytes.length < 2) return null;
@@ -84,7 +84,10 @@ export function readFrame(bytes) {
   return { fin: header.fin, op: header.op, payload: bytes.subarray(header.at, size), size };
 }
 
-/** A socket with an inbox: `until(found)` waits for what `found(inbox)` returns that is neither null nor undefined. */
+/**
+ * A socket with an inbox: `until(found)` waits for what `found(inbox)`
+ * returns that is neither null nor undefined.
+ */
 export class RawSocket {
   #waiting = new Set();
   #chunks = [];
@@ -173,7 +176,10 @@ export class RawSocket {
 export const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 export const ACCEPT = 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=';
 
-/** The lines of an opening handshake; `change` replaces headers, removes them (null) or repeats them (array). */
+/**
+ * The lines of an opening handshake; `change` replaces headers, removes
+ * them (null) or repeats them (array).
+ */
 export function handshake(change = {}, { line = 'GET /any/path?x=1 HTTP/1.1' } = {}) {
   const headers = {
     Host: '127.0.0.1',

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Talks with an echo server by Python's websockets and prints what came back, as JSON. usage: ws_client.py URL"""
+"""Talks with an echo server by Python's websockets and prints what came back, as JSON.
+
+usage: ws_client.py URL
+"""
 import asyncio
 import json
 import sys

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* played_server.h - the C client against a server that is played by hand, frame by frame: one client,
- * one connection at a time. What the client tells is written down in `events`.
+/* played_server.h - the C client against a server that is played by hand, frame by frame: one
+ * client, one connection at a time. What the client tells is written down in `events`.
  */
 #ifndef UNIT_PLAYED_SERVER_H
 #define UNIT_PLAYED_SERVER_H

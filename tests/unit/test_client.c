@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_client.c - the pure parts of the C client: ends, pace, what is outgoing, targets, the welcome. */
+/* test_client.c - the pure parts of the C client: ends, pace, what is
+ * outgoing, targets, the welcome. */
 #include "client/dial.h"
 #include "client/outgoing.h"
 #include "client/pace.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_client_session.c - the C client against a server that is played by hand, frame by frame: what
- * it offers, how it takes what breaks the rules, and that it may be freed at any moment. */
+/* test_client_session.c - the C client against a server that is played by hand, frame by frame:
+ * what it offers, how it takes what breaks the rules, and that it may be freed at any moment. */
 #include "played_server.h"
 
 #include <errno.h>

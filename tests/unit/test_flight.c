@@ -18,8 +18,8 @@ enum {
     PINGS = 64
 };
 
-/* A line that carries `line_rate` bytes a millisecond and takes `line_ms` there and back, then a client
- * that deals with `rate` of them. */
+/* A line that carries `line_rate` bytes a millisecond and takes `line_ms` there and back, then a
+ * client that deals with `rate` of them. */
 static struct line {
     struct flight f;
     uint64_t now_ms, line_rate, rate, line_ms;

@@ -1103,7 +1103,8 @@ static void a_request_moves_behind_an_answer_that_was_only_corked(void **state)
     client_free(c);
 }
 
-/* The client reads nothing: the answers before it are still on their way, and it can't leave yet. */
+/* The client reads nothing: the answers before it are still on their way,
+ * and it can't leave yet. */
 static void a_request_behind_queued_output_stays(void **state)
 {
     (void)state;

@@ -8,7 +8,8 @@
 
 #include <cmocka.h>
 
-/* What the operator says of programs: words, paths and patterns. That they run is in tests/scenario. */
+/* What the operator says of programs: words, paths and patterns. That they
+ * run is in tests/scenario. */
 
 static struct page_programs *programs;
 static struct text why;

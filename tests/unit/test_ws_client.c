@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_ws_client.c - a client's handshake: what it asks, and which answers it takes (RFC 6455, 4.1). */
+/* test_ws_client.c - a client's handshake: what it asks, and which answers
+ * it takes (RFC 6455, 4.1). */
 #include "proto/ws_client.h"
 
 #include "proto/ws_handshake.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_ws_peer_client.c - the client's side of a WebSocket: what it sends is masked, what it takes is
- * not. */
+/* test_ws_peer_client.c - the client's side of a WebSocket: what it sends
+ * is masked, what it takes is not. */
 #include "ws_harness.h"
 
 static struct harness h;

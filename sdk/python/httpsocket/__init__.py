@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Page programs of httpsocketd in Python: a program prints a page, stays, and goes on talking with it.
+"""Page programs of httpsocketd in Python: a program prints a page, stays,
+and goes on talking with it.
 
     from httpsocket import page
 
@@ -10,7 +11,8 @@
     page.show("<!doctype html>…")
     page.run()
 
-`page` is the page of this program; httpsocket.aio has the same for asyncio. No dependencies, Python 3.10 or later.
+`page` is the page of this program; httpsocket.aio has the same for asyncio.
+No dependencies, Python 3.10 or later.
 """
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The answer to a request: header block and body, or a refusal. A program of its own prints it on stdout, a shared one writes it as lines.
+"""The answer to a request: header block and body, or a refusal. A program of its own prints it on
+stdout, a shared one writes it as lines.
 
-When it is complete stdout leads to stderr, the server's log: a print() that was left in a program then does no harm.
+When it is complete stdout leads to stderr, the server's log: a print() that was
+left in a program then does no harm.
 """
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What a program tells its page and the server, in all forms of a page: each of them brings _post()."""
+"""What a program tells its page and the server, in all forms of a page:
+each of them brings _post().
+"""
 from __future__ import annotations
 
 import itertools
@@ -32,7 +34,9 @@ class Commands(TopicCommands):
         return next(self._numbers)
 
     def send(self, name: str, data: Any = NOTHING) -> Any:
-        """An event for the page: JSON, or bytes as bytes. What JSON has no way to say raises at once, and nothing is sent."""
+        """An event for the page: JSON, or bytes as bytes. What JSON has no way to say raises at
+        once, and nothing is sent.
+        """
         return self._post(checked_name(name), data)
 
     def close(self, reason: str = "") -> Any:
@@ -61,10 +65,12 @@ class Commands(TopicCommands):
         debounce: int | None = None,
         max_age: int | None = None,
     ) -> Listener:
-        """Hears these events of the page's document, from elements that match `select`; times are milliseconds.
+        """Hears these events of the page's document, from elements that match
+        `select`; times are milliseconds.
 
-        As a decorator: `@page.listen("click", "#test")`. They come as events of the name `as_`, or of one that is made up. With
-        `files="stream"` files come as byte streams of that name: on_stream().
+        As a decorator: `@page.listen("click", "#test")`. They come as events of the
+        name `as_`, or of one that is made up. With `files="stream"` files come as
+        byte streams of that name: on_stream().
         """
         name = (
             as_
@@ -118,12 +124,16 @@ class Commands(TopicCommands):
         )
 
     def dom(self, *operations: dict[str, Any], **operation: Any) -> Any:
-        """Changes the page's document, all in one frame: `dom(select="#n", text="5")`, or several operations as dicts."""
+        """Changes the page's document, all in one frame: `dom(select="#n",
+        text="5")`, or several operations as dicts.
+        """
         every = [*operations, *([operation] if operation else [])]
         return self._post(".dom", every[0] if len(every) == 1 else every)
 
     def problem(self, function: Function) -> Function:
-        """Decorates what hears that the page could not do what listen() or dom() said: {"command", "message", …}."""
+        """Decorates what hears that the page could not do what listen() or
+        dom() said: {"command", "message", …}.
+        """
         return self._functions()._system(".problem")(function)
 
     # ---- TCPConnections of the page ----
@@ -137,7 +147,8 @@ class Commands(TopicCommands):
     def consent_tcp(
         self, function: Callable[[dict[str, Any]], bool | int]
     ) -> Callable[[dict[str, Any]], bool | int]:
-        """Decorates what is asked for each TCPConnection of the page that DNS allows: it gets {"host", "port", "secure"}.
+        """Decorates what is asked for each TCPConnection of the page that DNS allows: it gets
+        {"host", "port", "secure"}.
 
         It returns whether it may be; a number refuses for so many seconds.
         """

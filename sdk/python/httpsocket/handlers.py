@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What a program wants to hear: its functions by name. They belong to one page, or to all pages of a shared program."""
+"""What a program wants to hear: its functions by name. They belong to one page,
+or to all pages of a shared program.
+"""
 from __future__ import annotations
 
 import sys
@@ -15,7 +17,9 @@ UNHEARD_MAX = 16  # a page can send any name: the log is told of so many
 
 
 class Failure(Exception):
-    """Raised in a function for calls: its text is told to the caller. Of any other exception the caller hears no details."""
+    """Raised in a function for calls: its text is told to the caller. Of any other exception the
+    caller hears no details.
+    """
 
     def __init__(self, message: str, **more: Any) -> None:
         super().__init__(message)
@@ -39,11 +43,15 @@ class Handlers:
         return _keeper(self._events, checked_name(name))
 
     def handle(self, name: str) -> Callable[[Function], Function]:
-        """Decorates what answers the call: it gets its data and returns the answer; a generator yields several."""
+        """Decorates what answers the call: it gets its data and returns the
+        answer; a generator yields several.
+        """
         return _keeper(self._calls, checked_name(name))
 
     def on_stream(self, name: str) -> Callable[[Function], Function]:
-        """Decorates what takes a byte stream of the page, such as a file: it gets the stream. When it returns the stream ends, when it raises it is reset."""
+        """Decorates what takes a byte stream of the page, such as a file: it gets the stream. When
+        it returns the stream ends, when it raises it is reset.
+        """
         return _keeper(self._streams, name)
 
     def attached(self, function: Function) -> Function:
@@ -55,11 +63,15 @@ class Handlers:
         return _keeper(self._hooks, ".detach")(function)
 
     def ended(self, function: Function) -> Function:
-        """Decorates what is called last, without arguments: the session is over, and some seconds are left."""
+        """Decorates what is called last, without arguments: the session is
+        over, and some seconds are left.
+        """
         return _keeper(self._hooks, "")(function)
 
     def every(self, seconds: float) -> Callable[[Function], Function]:
-        """Decorates what run() calls at this interval, without arguments, as long as the session lasts."""
+        """Decorates what run() calls at this interval, without arguments, as
+        long as the session lasts.
+        """
         if not seconds > 0:
             raise ValueError("an interval is longer than nothing")
 

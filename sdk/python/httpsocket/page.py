@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""A page and its conversation, in the plain form that blocks; httpsocket.aio has the same for asyncio."""
+"""A page and its conversation, in the plain form that blocks;
+httpsocket.aio has the same for asyncio.
+"""
 from __future__ import annotations
 
 import collections
@@ -26,7 +28,9 @@ QUEUE_MAX = 16 * 1024 * 1024  # bytes that are read ahead while something else i
 
 
 class Ended(SystemExit):
-    """The session is over. Uncaught it ends the program in good order, as the end of a session should."""
+    """The session is over. Uncaught it ends the program in good order, as
+    the end of a session should.
+    """
 
     def __init__(self) -> None:
         super().__init__(0)
@@ -42,7 +46,9 @@ class CallError(Exception):
 
 
 class Event:
-    """What the page sent, where the program reads it itself: `for event in page`. A call wants answer(), or fail()."""
+    """What the page sent, where the program reads it itself: `for event in
+    page`. A call wants answer(), or fail().
+    """
 
     __slots__ = ("_page", "_number", "name", "data", "call")
     __match_args__ = ("name", "data")
@@ -73,7 +79,9 @@ class Stream(OpenStream):
         self._page = page
 
     def __iter__(self) -> Iterator[bytes]:
-        """What the page says, until its end. StreamReset; Ended. What else comes meanwhile is heard afterwards."""
+        """What the page says, until its end. StreamReset; Ended. What else
+        comes meanwhile is heard afterwards.
+        """
         if not self._accepted:
             self.accept()
         pieces = self._page._open_streams[self.id]
@@ -102,7 +110,9 @@ class Shown:
         status: int = 200,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Answers the request with this page, whole. For a direct connection it accepts, and the body is not wanted."""
+        """Answers the request with this page, whole. For a direct connection it
+        accepts, and the body is not wanted.
+        """
         self.begin(type, status=status, headers=headers)
         self.write(body)
         self.end()
@@ -131,15 +141,18 @@ class Shown:
     ) -> NoReturn:
         """Answers with this status instead of a page, and ends the program.
 
-        401 keeps the client's scripts away from here for a minute, or for `retry` seconds; `path` says from where down. With
-        `realm` a browser asks its user for a name and a password, which are the request's header `authorization` next time.
+        401 keeps the client's scripts away from here for a minute, or for `retry` seconds; `path`
+        says from where down. With `realm` a browser asks its user for a name and a password, which
+        are the request's header `authorization` next time.
         """
         self._answer.refuse(status, message, realm, retry, path)
         sys.exit(0)
 
 
 class Page(Shown, Handlers, Commands):
-    """The page that this program has made. send() and the other commands may be used by any thread; one thread reads."""
+    """The page that this program has made. send() and the other commands may be
+    used by any thread; one thread reads.
+    """
 
     def __init__(self, fd: int | None = None, environment: Mapping[str, str] = os.environ) -> None:
         Shown.__init__(self, environment)
@@ -161,7 +174,9 @@ class Page(Shown, Handlers, Commands):
     # ---- what comes ----
 
     def run(self) -> None:
-        """Calls the decorated functions until the session is over. One that raises is reported, and the others go on."""
+        """Calls the decorated functions until the session is over. One that
+        raises is reported, and the others go on.
+        """
         try:
             due = [time.monotonic() + seconds for seconds, _ in self._timers]
             while True:
@@ -184,7 +199,9 @@ class Page(Shown, Handlers, Commands):
         self._finish()
 
     def next(self, timeout: float | None = None) -> Event | None:
-        """The next event or call for which there is no function. None: the session is over (`over`), or the time is."""
+        """The next event or call for which there is no function. None: the session is over
+        (`over`), or the time is.
+        """
         deadline = None if timeout is None else time.monotonic() + timeout
         while (message := self._next(deadline)) is not None:
             known = self._calls if message.kind == "call" else self._events
@@ -201,7 +218,9 @@ class Page(Shown, Handlers, Commands):
     # ---- calls ----
 
     def call(self, name: str, data: Any = NOTHING, timeout: float | None = CALL_SECONDS) -> Any:
-        """The page's answer. CallError: it failed; TimeoutError; Ended. What else comes meanwhile is heard afterwards."""
+        """The page's answer. CallError: it failed; TimeoutError; Ended. What else
+        comes meanwhile is heard afterwards.
+        """
         messages = self._ask(name, data, timeout)
         message = next(messages)
         messages.close()
@@ -210,7 +229,9 @@ class Page(Shown, Handlers, Commands):
     def stream(
         self, name: str, data: Any = NOTHING, timeout: float | None = CALL_SECONDS
     ) -> Iterator[Any]:
-        """The page's several answers; `timeout` counts from one to the next. Leaving the loop gives the call up."""
+        """The page's several answers; `timeout` counts from one to the next.
+        Leaving the loop gives the call up.
+        """
         for message in self._ask(name, data, timeout):
             if message.kind == "failure":
                 raise CallError(message.data)
@@ -388,7 +409,9 @@ class Page(Shown, Handlers, Commands):
                     raise Ended from None
 
     def _wait_writable(self) -> None:
-        """The page is slow, so writing waits. Reading goes on meanwhile, up to a limit: each side may wait for the other."""
+        """The page is slow, so writing waits. Reading goes on meanwhile, up to a
+        limit: each side may wait for the other.
+        """
         if self._queued > QUEUE_MAX or not self._reading.acquire(
             blocking=False
         ):  # another thread reads
@@ -412,7 +435,9 @@ def only_answer(name: str, message: Message) -> Any:
 
 
 def end_on_sigterm() -> None:
-    """SIGTERM follows the end of a session that the program has not seen: it ends as by exit(), with its `finally` blocks."""
+    """SIGTERM follows the end of a session that the program has not seen: it ends as by exit(),
+    with its `finally` blocks.
+    """
 
     def end(_signal: int, _frame: Any) -> NoReturn:
         raise Ended

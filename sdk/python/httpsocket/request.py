@@ -129,7 +129,9 @@ class Request:
 
 
 class Fields(dict):  # type: ignore[type-arg]
-    """The fields of a form or a query: `fields["name"]` is the last value, `fields.all("name")` has all."""
+    """The fields of a form or a query: `fields["name"]` is the last value,
+    `fields.all("name")` has all.
+    """
 
     def __init__(self, *pairs: Any) -> None:
         super().__init__((pair[0], pair[1]) for pair in pairs)

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Byte streams between a page and its program (docs/page-programs/streams.md): files and whatever else is too large for an event."""
+"""Byte streams between a page and its program (docs/page-programs/streams.md): files and whatever
+else is too large for an event.
+"""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -17,7 +19,9 @@ class StreamReset(ConnectionError):
 
 
 class OpenStream:
-    """One stream, as what is said of it: `name` and `data` are the page's. Reading or writing accepts it."""
+    """One stream, as what is said of it: `name` and `data` are the page's.
+    Reading or writing accepts it.
+    """
 
     def __init__(self, post: Callable[..., Any], opened: dict[str, Any]) -> None:
         self._post = post

@@ -9,7 +9,9 @@ from .wire import NOTHING, checked_name
 
 
 class Topic:
-    """A subscription. As a decorator it takes the function that hears the events: {"event", "data", "from", "seq", "time", …}."""
+    """A subscription. As a decorator it takes the function that hears the events: {"event", "data",
+    "from", "seq", "time", …}.
+    """
 
     def __init__(self, page: TopicCommands, handlers: Handlers, name: str) -> None:
         self._page, self._handlers, self.name = page, handlers, name
@@ -52,8 +54,8 @@ class TopicCommands:
         self_: bool = True,
         to: str | None = None,
     ) -> Topic:
-        """Hears what is published in the topic. `presence`: be there for others, who are shown this; `self_=False`: not what is our own; `to="page"`: it goes
-        straight to the page."""
+        """Hears what is published in the topic. `presence`: be there for others, who are shown
+        this; `self_=False`: not what is our own; `to="page"`: it goes straight to the page."""
         options = {
             "topic": topic,
             "history": history,
@@ -73,7 +75,9 @@ class TopicCommands:
     def publish(
         self, topic: str, event: str, data: Any = NOTHING, *, keep: bool | None = None
     ) -> Any:
-        """An event for all that are subscribed to the topic. `keep=True`: it is the topic's last value."""
+        """An event for all that are subscribed to the topic. `keep=True`: it
+        is the topic's last value.
+        """
         more = {
             **({} if data is NOTHING else {"data": data}),
             **({} if keep is None else {"keep": keep}),

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The lines of descriptor 3 (docs/page-programs/descriptor-3.md), as values: no descriptor and no clock in here.
 
-A line is `NAME JSON`, or `NAME @LEN`, LEN bytes and LF; NAME is followed by `?CALL` where an answer is wanted. Answers begin with
-`=`, `+` (more follow) or `!` (it failed), the server's own lines with a dot, and those of a shared program with `@SESSION `.
+A line is `NAME JSON`, or `NAME @LEN`, LEN bytes and LF; NAME is followed by `?CALL` where an answer
+is wanted. Answers begin with `=`, `+` (more follow) or `!` (it failed), the server's own lines with
+a dot, and those of a shared program with `@SESSION `.
 """
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Counts both ways: sends `n 0`, `n 1` ... and expects `c 0`, `c 1` ..., each exactly once and in order.
+"""Counts both ways: sends `n 0`, `n 1` ... and expects `c 0`, `c 1` ...,
+each exactly once and in order.
 
-The page says `count SECONDS` and `stop`, calls `report` to ask how it went, says `large SIZE` for a large event, `leave` to make the program exit.
+The page says `count SECONDS` and `stop`, calls `report` to ask how it went, says `large SIZE` for a
+large event, `leave` to make the program exit.
 """
 import json
 import os

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""A page that is listened to. It calls `tell` with the lines that the program is to write, and `heard` for what the program has heard
-since it was last asked: a list of [name, data]. What happened in the page before it asked has been heard by then. Its policy is
-strict; ?connect=… adds a server that it may connect to. Byte streams are taken and counted: `.end` tells what came."""
+"""A page that is listened to. It calls `tell` with the lines that the program is to write, and
+`heard` for what the program has heard since it was last asked: a list of [name, data]. What
+happened in the page before it asked has been heard by then. Its policy is strict; ?connect=… adds a
+server that it may connect to. Byte streams are taken and counted: `.end` tells what came."""
 import hashlib
 import json
 import os

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""A page that is moved. The page calls `move` with what `.dom` takes, and is answered when that has been written; what the page
-could not do comes back to it as events `problem`. Its policy is the strictest under which it can work; ?policy=… adds to it, ?policy=none is none.
-It can also be connected to without a page."""
+"""A page that is moved. The page calls `move` with what `.dom` takes, and is answered when that has
+been written; what the page could not do comes back to it as events `problem`. Its policy is the
+strictest under which it can work; ?policy=… adds to it, ?policy=none is none. It can also be
+connected to without a page."""
 import os
 import sys
 import urllib.parse

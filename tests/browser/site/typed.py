@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""A form whose program does something to it on every key: ?do=html renders the form again with what it has heard, ?do=shout the same in
-capitals, ?do=upper makes the value capitals, as an answer to the value that it has heard. An <output> says how many keys have been answered."""
+"""A form whose program does something to it on every key: ?do=html renders the form again with what
+it has heard, ?do=shout the same in capitals, ?do=upper makes the value capitals, as an answer to
+the value that it has heard. An <output> says how many keys have been answered."""
 import html
 import json
 import os

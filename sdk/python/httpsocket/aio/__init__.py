@@ -12,8 +12,9 @@
     page.show("<!doctype html>…")
     asyncio.run(page.run())
 
-Functions are plain or coroutines. Events of a page are heard one after the other, in order; calls are begun in order and answered
-side by side. send() and its like queue at once; `await page.send(…)` waits while the page is slower than the program.
+Functions are plain or coroutines. Events of a page are heard one after the other, in order; calls
+are begun in order and answered side by side. send() and its like queue at once; `await
+page.send(…)` waits while the page is slower than the program.
 """
 from __future__ import annotations
 

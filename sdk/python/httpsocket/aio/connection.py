@@ -21,7 +21,9 @@ class Ended(ConnectionError):
 
 
 class Connection:
-    """Belongs to the loop that connects it. `sort` is called with each message, and with None at the end."""
+    """Belongs to the loop that connects it. `sort` is called with each
+    message, and with None at the end.
+    """
 
     def __init__(self, fd: int, sort: Callable[[Message | None], None]) -> None:
         self._fd, self._sort = fd, sort
@@ -85,7 +87,9 @@ class Connection:
         self._note_room()
 
     def _note_room(self) -> None:
-        """Reading stops where the functions are slow, but goes further while one of them waits for an answer."""
+        """Reading stops where the functions are slow, but goes further while
+        one of them waits for an answer.
+        """
         if not self._writer:
             return
         if self._unheard < (READ_AHEAD_CALLING if self._calls else READ_AHEAD):

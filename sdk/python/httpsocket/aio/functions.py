@@ -19,7 +19,9 @@ CALLS_MAX = 1000  # answered side by side
 
 
 class Functions(Handlers):
-    """Handlers that may be coroutines. `lead` is what each gets before its data: nothing, or the page."""
+    """Handlers that may be coroutines. `lead` is what each gets before its
+    data: nothing, or the page.
+    """
 
     def __init__(self) -> None:
         Handlers.__init__(self)
@@ -28,7 +30,9 @@ class Functions(Handlers):
         self._served: asyncio.Event | None = None
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Work beside the conversation. It is cancelled when that is over; what it raises is reported."""
+        """Work beside the conversation. It is cancelled when that is over;
+        what it raises is reported.
+        """
         task = asyncio.get_running_loop().create_task(reported(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -29,7 +29,9 @@ class Page(Shown, Functions, Talk):
         self._inbox = Inbox(self._connection)
 
     async def run(self) -> None:
-        """Calls the decorated functions until the session is over. One that raises is reported, and the others go on."""
+        """Calls the decorated functions until the session is over. One that
+        raises is reported, and the others go on.
+        """
         await self._connection.connect()
         self._start_timers()
         try:

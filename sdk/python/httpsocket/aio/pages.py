@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""One process for many pages: a shared program (docs/page-programs/shared.md). Its functions get the page before everything else.
+"""One process for many pages: a shared program (docs/page-programs/shared.md). Its functions get
+the page before everything else.
 
     import asyncio
     from httpsocket.aio import Pages
@@ -39,7 +40,9 @@ class Refused(Exception):
 
 
 class SharedPage(Shown, Talk):
-    """One page of many. Any attribute may be set on it: it is where a program keeps what belongs to this page."""
+    """One page of many. Any attribute may be set on it: it is where a
+    program keeps what belongs to this page.
+    """
 
     def __init__(
         self, connection: Connection, joined: dict[str, Any], body: bytes, id: str
@@ -95,7 +98,9 @@ class Pages(Functions):
             self._connection.post(line(".shared"))
 
     def page(self, function: Function) -> Function:
-        """Decorates what makes each page: it gets the page, and returns its HTML, or shows or refuses it itself."""
+        """Decorates what makes each page: it gets the page, and returns its
+        HTML, or shows or refuses it itself.
+        """
         return self._system(".join")(function)
 
     def left(self, function: Function) -> Function:

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What a page of a program of its own and one of a shared program have in common: it is sent to, and called."""
+"""What a page of a program of its own and one of a shared program have in
+common: it is sent to, and called.
+"""
 from __future__ import annotations
 
 import asyncio
@@ -14,7 +16,9 @@ from .connection import Connection, Ended, Inbox
 
 
 class Stream(OpenStream):
-    """A byte stream of the page: `async for piece in stream`, `await stream.write(…)`, `await stream.end()`."""
+    """A byte stream of the page: `async for piece in stream`, `await
+    stream.write(…)`, `await stream.end()`.
+    """
 
     def __init__(self, talk: Talk, opened: dict[str, Any]) -> None:
         super().__init__(talk._post, opened)
@@ -62,7 +66,9 @@ class Talk(Commands):
     async def stream(
         self, name: str, data: Any = NOTHING, timeout: float | None = CALL_SECONDS
     ) -> AsyncIterator[Any]:
-        """The page's several answers; `timeout` counts from one to the next. Leaving the loop gives the call up."""
+        """The page's several answers; `timeout` counts from one to the next.
+        Leaving the loop gives the call up.
+        """
         async for message in self._ask(name, data, timeout):
             if message.kind == "failure":
                 raise CallError(message.data)
