@@ -250,7 +250,8 @@ HTTPSOCKET_EXPORT void httpsocket_tcp_finish(struct httpsocket_tcp *t);
  * a-z 0-9 - below 64 bytes, otherwise -EINVAL. */
 HTTPSOCKET_EXPORT int httpsocket_tcp_reset(struct httpsocket_tcp *t, const char *reason);
 
-/* ---- messages as lines: the form of a page program's descriptor 3 (docs/page-programs/descriptor-3.md) ---- */
+/* ---- messages as lines: the form of a page program's descriptor 3
+ * (docs/page-programs/descriptor-3.md) ---- */
 
 #define HTTPSOCKET_LINE_MAX 192
 
