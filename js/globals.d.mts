@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/** What the classic script `/.httpsocket/client.js` defines: for a page in TypeScript, `"types": ["httpsocket/globals"]`. */
+/**
+ * What the classic script `/.httpsocket/client.js` defines. A page in TypeScript asks for it by
+ * `"types": ["httpsocket/globals"]`.
+ */
 import type * as all from './index.mjs';
 
 declare global {

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
-// The developer's console: one row a message of any page, as the server tells it (src/page/console.c); faults on request. Served in dev mode only.
+// The developer's console, which the server serves in dev mode (src/page/console.c): shows each
+// message of any page in a row, and injects faults into connections.
 'use strict';
 {
   const ROWS_MAX = 2000;
   const rows = document.querySelector('tbody');
   const list = document.querySelector('nav');
   const state = document.querySelector('#state');
-  /** @type {Map<string, HTMLElement>} the sessions that were heard of, by their mark */
+  /** The sessions, by their mark. @type {Map<string, HTMLElement>} */
   const sessions = new Map();
   let chosen = '';
-  let last = 0; // the number of the newest record: after a reconnect the history comes again
+  let last = 0; // number of the newest record: the server repeats its history after a reconnect
 
   const element = (name, text = '', className = '') =>
     Object.assign(document.createElement(name), { textContent: text, className });

@@ -1,29 +1,35 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** What a ServerConnection is made of: its options, its URL, its key. Pure but for the key. */
+/** The options, the URL and the key of a ServerConnection. Pure, except for the key. */
 import { ServerConnectionError } from './base/errors.mjs';
 import { isSession } from './proto/welcome.mjs';
 
 /**
  * @typedef {object} ServerConnectionOptions
- * @property {string | null} [session] the id of a session that a page's answer has begun; null: there is none, fail
- *   at once
- * @property {number} [buffer] bytes that may wait for the program, 16 MiB unless said otherwise; beyond it send()
- *   throws `buffer-full`
- * @property {number} [streamBuffer] bytes that a stream() holds for a slow reader, 16 MiB unless said otherwise
- * @property {number} [closeTimeout] milliseconds that close() may take to deliver what is queued, 30 s unless said
- *   otherwise
- * @property {boolean} [dom] whether the program may listen to this page's document and change it: yes with a program of the
- *   page's own origin, no with any other, unless said otherwise
- * @property {any} [WebSocket] its constructor, for a place without one, such as Node 20: that of the npm package `ws`
- * @property {unknown} [webSocketOptions] a third argument for it; with `ws`: `{ origin: 'https://a.example' }`
- * @property {typeof globalThis.fetch} [fetch] asks a server of another origin why it refused; the platform's unless
- *   said otherwise
- * @property {import('./access/expiring-store.mjs').Notes} [notes] where refusals are kept, for tests
+ * @property {string | null} [session] the id of a session that a page's answer has begun; null:
+ *   there is none, so the connection fails at once
+ * @property {number} [buffer] bytes that may wait for the program, by default 16 MiB; beyond it
+ *   send() throws `buffer-full`
+ * @property {number} [streamBuffer] bytes of answers that a stream() holds for a slow reader, by
+ *   default 16 MiB
+ * @property {number} [closeTimeout] milliseconds that close() may take to deliver what is queued,
+ *   by default 30 s
+ * @property {boolean} [dom] whether the program may listen to this page's document and change it;
+ *   by default only a program of the page's own origin may
+ * @property {any} [WebSocket] its constructor, where there is none, as in Node 20: that of the npm
+ *   package `ws`
+ * @property {unknown} [webSocketOptions] a third argument for that constructor; with `ws`: `{
+ *   origin: 'https://a.example' }`
+ * @property {typeof globalThis.fetch} [fetch] asks a server of another origin why it refused; by
+ *   default the platform's
+ * @property {import('./access/expiring-store.mjs').ExpiringStore} [store] where bans are kept, for
+ *   tests
  * @property {import('./base/clock.mjs').Clock} [clock] time and chance, for tests
- * @property {import('./session/page-lifecycle.mjs').Scope | null} [scope] the window or worker whose life it follows, for tests
- * @property {(end: import('./proto/close-codes.mjs').End) => boolean} [recover] asked when the session ends before it was ever
- *   open; true: something else is done about it (the page is loaded again), so that no `close` is fired
+ * @property {import('./session/page-lifecycle.mjs').Scope | null} [scope] the window or worker
+ *   whose events it follows, for tests
+ * @property {(end: import('./proto/close-codes.mjs').End) => boolean} [recover] called when the
+ *   session ends before it was ever open; true: the caller has recovered (by a reload of the page),
+ *   so no `close` is fired
  */
 
 /** @type {ReadonlyArray<'buffer' | 'streamBuffer' | 'closeTimeout'>} */
@@ -56,7 +62,10 @@ export function checkedOptions(given) {
   return options;
 }
 
-/** What is undefined stands for its default. @param {ServerConnectionOptions} given @returns {ServerConnectionOptions} */
+/**
+ * Without the options that are undefined, which stand for their defaults.
+ * @param {ServerConnectionOptions} given @returns {ServerConnectionOptions}
+ */
 function definedOf(given) {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
@@ -98,8 +107,10 @@ export function webSocketUrl(url) {
 }
 
 /**
- * Whose connections these are: the page's origin, or that which a client of Node gives to `ws`. Null: nobody's.
- * @param {ServerConnectionOptions} options @param {import('./session/page-lifecycle.mjs').Scope | null} scope
+ * The origin that connections are made for: the page's, or the one that a client in Node gives to
+ * `ws`. Null: none.
+ * @param {ServerConnectionOptions} options
+ * @param {import('./session/page-lifecycle.mjs').Scope | null} scope
  * @returns {string | null}
  */
 export function originOf({ webSocketOptions }, scope) {
@@ -108,23 +119,23 @@ export function originOf({ webSocketOptions }, scope) {
 }
 
 /**
- * Why a program at `url` has no part in the document around, or null if it has.
+ * Why a program at `url` may not use this document, or null if it may.
  * @param {ServerConnectionOptions} options @param {string} url of a WebSocket
  * @returns {string | null}
  */
-export function domShut({ dom }, url) {
+export function domRefusal({ dom }, url) {
   if (!globalThis.document) return 'there is no document here';
   if (dom === false) return 'the page keeps its document to itself ({ dom: false })';
   if (dom || !isForeign(url)) return null;
   return 'the page has not opened its document to programs of other origins ({ dom: true })';
 }
 
-/** Whether that is another origin than the page's. @param {string} url of a WebSocket */
+/** Whether the URL has another origin than the page. @param {string} url of a WebSocket */
 export function isForeign(url) {
   return new URL(url.replace(/^ws/, 'http')).origin !== globalThis.location?.origin;
 }
 
-/** 192 random bits, as 32 characters. */
+/** 192 random bits as 32 characters. */
 export function makeKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(24));
   return btoa(String.fromCharCode(...bytes))

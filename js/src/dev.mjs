@@ -1,31 +1,41 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * What a server in dev mode tells the page's developer (docs/protocol.md, section 4): the program's stderr and how it
- * failed, in a panel over the page, and that the page is to be loaded again. A server that is not in dev mode says
- * nothing of this, and another origin's server is not heard.
+ * What a server in dev mode tells the page's developer (docs/protocol.md, section 4): the program's
+ * stderr and its failure, which are shown in a panel over the page, and that the page has to load
+ * again. A server that is not in dev mode sends none of this, and the page ignores it from a server
+ * of another origin.
  *
- * The panel works under a strict Content-Security-Policy: its styles are a constructed sheet, what it shows is text.
+ * The panel works under a strict Content-Security-Policy: its styles are a constructed style sheet,
+ * and its contents are text.
  */
 
 const MAX_LINES = 500;
-/** Between two questions whether the file has changed, when the server is away. */
+/** How often to ask whether the file has changed, when the server is away. */
 const ASK_AGAIN_MS = 1000;
 
 const STYLE = `
-:host { all: initial !important; display: block !important; position: fixed !important; inset: auto 12px 12px 12px !important;
-  z-index: 2147483647 !important; max-width: 900px !important; margin: 0 auto !important; border-radius: 8px !important;
+:host { all: initial !important; display: block !important; position: fixed !important;
+  inset: auto 12px 12px 12px !important; z-index: 2147483647 !important;
+  max-width: 900px !important; margin: 0 auto !important; border-radius: 8px !important;
   overflow: hidden !important; background: #1d2127 !important; color: #f1f1ee !important;
-  box-shadow: 0 6px 30px rgb(0 0 0 / 45%) !important; font: 13px/1.5 ui-monospace, monospace !important }
-header { display: flex; align-items: center; gap: 1em; padding: 6px 6px 6px 14px; background: #333a45; font-family: system-ui, sans-serif }
+  box-shadow: 0 6px 30px rgb(0 0 0 / 45%) !important;
+  font: 13px/1.5 ui-monospace, monospace !important }
+header { display: flex; align-items: center; gap: 1em; padding: 6px 6px 6px 14px;
+  background: #333a45; font-family: system-ui, sans-serif }
 header.failed { background: #a3262b }
 b { flex: 1; font-weight: 600 }
-button { font: inherit; color: inherit; background: none; border: 1px solid rgb(255 255 255 / 40%); border-radius: 5px; padding: 2px 10px; cursor: pointer }
-pre { margin: 0; padding: 10px 14px; max-height: 38vh; overflow: auto; white-space: pre-wrap; overflow-wrap: anywhere; font: inherit }
+button { font: inherit; color: inherit; background: none; border: 1px solid rgb(255 255 255 / 40%);
+  border-radius: 5px; padding: 2px 10px; cursor: pointer }
+pre { margin: 0; padding: 10px 14px; max-height: 38vh; overflow: auto; white-space: pre-wrap;
+  overflow-wrap: anywhere; font: inherit }
 pre:empty { display: none }
 `;
 
-/** The panel: made when there is something to show. It is closed by its button, and only a failure opens it again. */
+/**
+ * The panel. It is made when there is something to show. Its button closes it; then only a failure
+ * opens it again.
+ */
 class DevPanel {
   #host;
   #header = document.createElement('header');
@@ -43,7 +53,7 @@ class DevPanel {
     button.textContent = 'Close';
     button.onclick = () => this.#close();
     this.#title.textContent = 'The program says';
-    this.#lines.tabIndex = 0; // so that keys scroll it
+    this.#lines.tabIndex = 0; // lets keys scroll the lines
     this.#header.append(this.#title, button);
     root.append(this.#header, this.#lines);
   }
@@ -61,12 +71,13 @@ class DevPanel {
   /** @param {string} reason */
   fail(reason) {
     this.#header.className = 'failed';
-    this.#title.textContent = `The program has ended (${reason}). This page loads again when its file changes.`;
+    this.#title.textContent =
+      `The program has ended (${reason}). ` + 'This page loads again when its file changes.';
     this.#closed = false;
     this.#show();
   }
 
-  /** In the top layer where there is one, so that a dialog of the page does not hide it. */
+  /** Shows the panel in the top layer, if there is one, so that no dialog of the page hides it. */
   #show() {
     const host = this.#host;
     if (host.isConnected) return;
@@ -84,14 +95,14 @@ class DevPanel {
 
 /** @type {DevPanel | undefined} */
 let devPanel;
-/** The programs that have failed, by URL. @type {Set<string>} */
+/** The URLs of the programs that have failed. @type {Set<string>} */
 const devFailed = new Set();
 
 /**
- * @param {string} word of a control message @param {any} data
- * @param {string} url of the WebSocket that it came by
+ * @param {string} word the word of a control message @param {any} data
+ * @param {string} url of the WebSocket by which the message came
  */
-export function hearDeveloper(word, data, url) {
+export function handleDevMessage(word, data, url) {
   if (word !== 'stderr' && word !== 'failed' && word !== 'reload') return;
   if (typeof document === 'undefined' || new URL(url).host !== location.host) return;
   if (word === 'reload') return location.reload();
@@ -104,15 +115,15 @@ export function hearDeveloper(word, data, url) {
 }
 
 /**
- * Its connection is over, so the page asks for the change by itself.
- * @param {string} page @param {string} version of its file
+ * Asks by HTTP until the file has changed, as the program's connection is over.
+ * @param {string} page @param {string} version of the file that has failed
  */
 async function reloadWhenChanged(page, version) {
   const headers = { Accept: 'application/httpsocket-change', 'If-None-Match': version };
   for (;;) {
     const answer = await fetch(page, { headers, cache: 'no-store' }).catch(() => null);
     if (answer?.ok) return location.reload();
-    if (answer?.status === 502) return; // no dev mode any more
+    if (answer?.status === 502) return; // the server has left dev mode
     await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
   }
 }

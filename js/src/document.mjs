@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * `document.serverConnection`: the connection to the program that made this page. It connects when it is first
- * touched, and at the latest when the document has been parsed.
+ * `document.serverConnection`: the connection to the program that made this page. It connects when
+ * a script first uses the property, or else when the document has been parsed.
  */
 import { ServerConnection } from './connection.mjs';
 import { typing } from './dom/typing.mjs';
@@ -16,9 +16,9 @@ const RELOADED = 'httpsocket-reloaded';
  * @returns {void}
  */
 export function installServerConnection(document) {
-  if ('serverConnection' in document) return; // loaded twice: the first one has it
+  if ('serverConnection' in document) return; // this script was loaded twice
   typing.watch(document);
-  const url = document.location.href; // now: scripts may change it later, the program's path stays
+  const url = document.location.href; // read now, as scripts may change it
   const declared = document.currentScript?.dataset?.session;
   /** @type {ServerConnection | undefined} */
   let connection;
@@ -43,8 +43,9 @@ export function installServerConnection(document) {
 }
 
 /**
- * The session that this page's answer has begun, from the first place that has it: `data-session` on the script
- * element, the `<meta>` that the server puts into the head, the header `Server-Timing`.
+ * The session that this page's answer has begun, from the first place that has it: `data-session`
+ * of the script element, the `<meta>` that the server puts into the head, or the header
+ * `Server-Timing`.
  * @param {any} document
  * @param {string | undefined} declared
  * @returns {string | null}
@@ -65,8 +66,9 @@ export function findSession(document, declared) {
 }
 
 /**
- * A page out of the history, a cache or a duplicated tab names a session that is gone or that another page has. It is
- * loaded again, once: not if that was done already and was no help, nor where the browser lets no note of it be kept.
+ * A page from the history, from a cache or in a duplicated tab has a session that is over, or that
+ * another page uses. Such a page is loaded again, but only once, and only where the browser can
+ * remember that.
  * @param {import('./proto/close-codes.mjs').End} end
  * @returns {boolean} whether the page is being loaded again
  */
@@ -77,22 +79,25 @@ function reloadStalePage({ code }) {
     if (sessionStorage.getItem(RELOADED) === location.href) return false;
     sessionStorage.setItem(RELOADED, location.href);
   } catch {
-    return false; // storage is forbidden here
+    return false; // sessionStorage is forbidden
   }
   location.reload();
   return true;
 }
 
-/** The page has its session: a later copy of it may be loaded again. */
+/** The page has its session, so a later copy of it may be loaded again. */
 function forgetReload() {
   try {
     sessionStorage.removeItem(RELOADED);
   } catch {
-    // storage is forbidden here
+    // sessionStorage is forbidden
   }
 }
 
-/** @param {any} entry of the navigation @returns {boolean} whether this page came from the history or a cache */
+/**
+ * @param {any} entry the navigation's performance entry
+ * @returns {boolean} whether this page came from the history or from a cache
+ */
 export function isOldCopy(entry) {
   return (
     entry?.type === 'back_forward' || entry?.deliveryType === 'cache' || entry?.transferSize === 0

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * Which session carries a TCPConnection. A page with a program has one. Otherwise all connections through one URL share
- * a session, which is made for the first of them and closed when none has been left for a minute.
+ * Chooses the session that carries a TCPConnection. A page that has a program uses the program's
+ * session. Otherwise all connections through one URL share a session; it is made for the first of
+ * them, and closed a minute after the last has gone.
  */
-import { Alarm, systemClock } from './base/clock.mjs';
-import { insideOf, ServerConnection } from './connection.mjs';
+import { Timer, systemClock } from './base/clock.mjs';
+import { internalsOf, ServerConnection } from './connection.mjs';
 import { findSession } from './document.mjs';
 import { webSocketUrl } from './connection-options.mjs';
 
@@ -15,36 +16,37 @@ const COMMON_PATH = '/.httpsocket/connect';
 
 /** @typedef {{ connection: ServerConnection, release: () => void }} Gateway */
 
-/** @typedef {{ connection: ServerConnection, users: number, idle: Alarm }} Shared */
+/** @typedef {{ connection: ServerConnection, users: number, idle: Timer }} SharedGateway */
 
-/** By their URLs. @type {Map<string, Shared>} */
+/** By URL. @type {Map<string, SharedGateway>} */
 const sharedGateways = new Map();
 
 /**
- * @param {unknown} [via] a ServerConnection, a URL, or undefined: what there is
- * @returns {Gateway} its release() is to be called once
+ * @param {unknown} [via] a ServerConnection, a URL, or undefined: the page's own
+ * @returns {Gateway} call its release() once
  * @throws {TypeError}
  */
 export function findGateway(via) {
-  if (via === undefined) return ownGateway();
+  if (via === undefined) return pageGateway();
   if (via instanceof ServerConnection) return { connection: via, release: () => {} };
   if (typeof via !== 'string' && !(via instanceof URL))
     throw new TypeError('via: a ServerConnection or a URL');
   try {
-    return share(webSocketUrl(via));
+    return shareGateway(webSocketUrl(via));
   } catch (cause) {
     throw new TypeError(`via: ${/** @type {Error} */ (cause).message}`, { cause });
   }
 }
 
 /**
- * The place of a target, for bans: what one server refuses another may allow.
+ * The key of the bans for a TCP target. It names the server too: what one server refuses, another
+ * may allow.
  * @param {{ host: string, port: number }} target
  * @param {ServerConnection} connection
- * @returns {import('./access/bans.mjs').Place}
+ * @returns {import('./access/bans.mjs').BanKey}
  */
-export function targetPlace({ host, port }, connection) {
-  const { url, origin } = insideOf(connection);
+export function targetBanKey({ host, port }, connection) {
+  const { url, origin } = internalsOf(connection);
   const { protocol, host: server } = new URL(url);
   return {
     origin: origin ?? '',
@@ -54,36 +56,38 @@ export function targetPlace({ host, port }, connection) {
 }
 
 /** @returns {Gateway} */
-function ownGateway() {
+function pageGateway() {
   const { document, location } = globalThis;
   if (!location) throw new TypeError('via: there is no page here whose server could be meant');
   if (document && findSession(document, undefined))
     return { connection: /** @type {any} */ (document).serverConnection, release: () => {} };
-  return share(webSocketUrl(new URL(COMMON_PATH, location.href)));
+  return shareGateway(webSocketUrl(new URL(COMMON_PATH, location.href)));
 }
 
 /** @param {string} url @returns {Gateway} */
-function share(url) {
+function shareGateway(url) {
   const there = sharedGateways.get(url);
   const shared =
-    there && there.connection.readyState !== ServerConnection.CLOSED ? there : makeShared(url);
+    there && there.connection.readyState !== ServerConnection.CLOSED
+      ? there
+      : makeSharedGateway(url);
   shared.users++;
   shared.idle.clear();
   const release = () => {
-    if (--shared.users === 0) shared.idle.set(IDLE_MS, () => retire(url, shared));
+    if (--shared.users === 0) shared.idle.set(IDLE_MS, () => closeIdleGateway(url, shared));
   };
   return { connection: shared.connection, release };
 }
 
-/** @param {string} url @returns {Shared} */
-function makeShared(url) {
-  const shared = { connection: new ServerConnection(url), users: 0, idle: new Alarm(systemClock) };
+/** @param {string} url @returns {SharedGateway} */
+function makeSharedGateway(url) {
+  const shared = { connection: new ServerConnection(url), users: 0, idle: new Timer(systemClock) };
   sharedGateways.set(url, shared);
   return shared;
 }
 
-/** @param {string} url @param {Shared} shared */
-function retire(url, shared) {
+/** @param {string} url @param {SharedGateway} shared */
+function closeIdleGateway(url, shared) {
   if (sharedGateways.get(url) === shared) sharedGateways.delete(url);
   shared.connection.close('idle');
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** The browser side of HTTPSocket. In a page it also defines `document.serverConnection`. */
+/**
+ * The browser side of HTTPSocket: what the package exports. In a page it also defines
+ * `document.serverConnection`.
+ */
 import { ServerConnection, ServerLifecycleEvent } from './connection.mjs';
 import { installServerConnection } from './document.mjs';
 import { ServerConnectionError, TCPConnectionError } from './base/errors.mjs';

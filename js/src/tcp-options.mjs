@@ -1,31 +1,33 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** What a TCPConnection is made of: its arguments, checked as the Direct Sockets API does. Pure. */
+/** Checks the arguments of a TCPConnection, as the Direct Sockets API does. Pure. */
 
 /**
- * Names and meanings are those of TCPSocketOptions in the Direct Sockets API where there are such.
+ * Options that TCPSocketOptions of the Direct Sockets API has too have the same names and meanings.
  * @typedef {object} TCPConnectionOptions
- * @property {boolean} [secure] TLS to the target, whose certificate must be valid for its name; false unless said
- *   otherwise
- * @property {boolean} [noDelay] TCP_NODELAY: small pieces are sent at once; false unless said otherwise
- * @property {number} [keepAliveDelay] milliseconds without traffic before TCP asks whether the target is alive: from
- *   1000; none unless given
- * @property {number} [receiveBufferSize] bytes that the target may send ahead of the reader, 1 MiB unless said
- *   otherwise; the server has a limit of its own
- * @property {number} [sendBufferSize] bytes that a writer may write before `ready` makes it wait, 64 KiB unless said
- *   otherwise
- * @property {number} [buffer] bytes that may wait behind send(), 16 MiB unless said otherwise; beyond it send() throws
- *   `buffer-full`
- * @property {import('./connection.mjs').ServerConnection | string | URL} [via] whose session carries it: a connection,
- *   or the URL of one that all connections to that URL share. Unless given it is that of the page's own program, or
- *   else `/.httpsocket/connect` on the page's server
+ * @property {boolean} [secure] TLS to the target, whose certificate must be valid for its name; by
+ *   default false
+ * @property {boolean} [noDelay] TCP_NODELAY: small pieces are sent at once; by default false
+ * @property {number} [keepAliveDelay] milliseconds without traffic before TCP asks whether the
+ *   target is alive, at least 1000; by default it never asks
+ * @property {number} [receiveBufferSize] bytes that the target may send ahead of the reader, by
+ *   default 1 MiB; the server has a limit of its own
+ * @property {number} [sendBufferSize] bytes that may be written before `ready` makes the writer
+ *   wait, by default 64 KiB
+ * @property {number} [buffer] bytes that may wait behind send(), by default 16 MiB; beyond it
+ *   send() throws `buffer-full`
+ * @property {import('./connection.mjs').ServerConnection | string | URL} [via] the session that
+ *   carries it: a connection, or a URL whose session all connections through it share. By default
+ *   the session of the page's own program, or else of `/.httpsocket/connect` on the page's server
  */
 
 /**
- * @typedef {TCPConnectionOptions & { receiveBufferSize: number, sendBufferSize: number, buffer: number }} CheckedTCPOptions
+ * Options with their defaults.
+ * @typedef {{ receiveBufferSize: number, sendBufferSize: number, buffer: number }} TCPSizes
+ * @typedef {TCPConnectionOptions & TCPSizes} CheckedTCPOptions
  */
 
-/** The other side may send so many bytes ahead, and a message may be so large. */
+/** In bytes. */
 const DEFAULT_SIZES = Object.freeze({
   receiveBufferSize: 1024 * 1024,
   sendBufferSize: 64 * 1024,
@@ -53,7 +55,8 @@ export function checkedTarget(host, port) {
 /**
  * @param {TCPConnectionOptions} given
  * @returns {CheckedTCPOptions}
- * @throws {TypeError | DOMException} the latter, a NotSupportedError, for `dnsQueryType`: the server looks it up
+ * @throws {TypeError | DOMException} a NotSupportedError for `dnsQueryType`, as the server looks up
+ *   the name
  */
 export function checkedTCPOptions(given) {
   if (typeof given !== 'object' || given === null) throw new TypeError('the options are an object');
@@ -80,7 +83,7 @@ export function checkedTCPOptions(given) {
 }
 
 /**
- * What is asked of the server.
+ * What the server is asked for.
  * @param {{ host: string, port: number }} target @param {TCPConnectionOptions} options
  */
 export function tcpRequest({ host, port }, { secure, noDelay, keepAliveDelay }) {

@@ -1,33 +1,35 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * `TCPConnection`: a TCP connection of this page, made by its server, which survives dropped connections as the session does.
+ * `TCPConnection`: a TCP connection of this page. Its server makes it, and it survives dropped
+ * connections of the page, as the session does.
  */
 import { Bans } from './access/bans.mjs';
-import { insideOf, ServerLifecycleEvent } from './connection.mjs';
+import { internalsOf, ServerLifecycleEvent } from './connection.mjs';
 import { bytesOf, Duplex } from './streams/duplex.mjs';
+import { CLOSE } from './proto/close-codes.mjs';
 import { TCPConnectionError } from './base/errors.mjs';
-import { findGateway, targetPlace } from './gateways.mjs';
+import { findGateway, targetBanKey } from './gateways.mjs';
 import { HandlerTarget, ServerEvent } from './base/handler-target.mjs';
 import { checkedTarget, checkedTCPOptions, tcpRequest } from './tcp-options.mjs';
-import { CLOSE } from './proto/close-codes.mjs';
 
 /** @typedef {import('./tcp-options.mjs').TCPConnectionOptions} TCPConnectionOptions */
 /** @typedef {import('./proto/channel-frame.mjs').Reset} Reset */
 
 /**
- * What `opened` is fulfilled with. Names as in the Direct Sockets API.
+ * What `opened` is fulfilled with. The names are those of the Direct Sockets API.
  * @typedef {object} TCPConnectionOpenInfo
  * @property {ReadableStream<Uint8Array<ArrayBuffer>>} readable a byte stream
  * @property {WritableStream<ArrayBufferLike | ArrayBufferView>} writable
  * @property {string} remoteAddress
  * @property {number} remotePort
- * @property {string} localAddress of the server, from where the target sees us come
+ * @property {string} localAddress of the server: the address that the target sees
  * @property {number} localPort
  */
 
 /**
- * A TCP connection to a server that consents to it (docs/access.md), with the names of the Direct Sockets API:
+ * A TCP connection to a server that consents to it (docs/access.md), with the names of the Direct
+ * Sockets API:
  *
  *     const t = new TCPConnection("imap.b.example", 993, { secure: true });
  *     const { readable, writable } = await t.opened;
@@ -37,13 +39,13 @@ import { CLOSE } from './proto/close-codes.mjs';
  *     t.onread = (bytes) => …;
  *     t.send("a LOGIN …\r\n");
  *
- * The two go together, by the locks of the streams: with the first listener for `read` it takes `readable` for itself,
- * with the first send() it takes `writable`, each for good. Where the page has them locked already, both throw an
- * InvalidStateError.
+ * Both ways can be combined, one for each direction: the first listener for `read` locks
+ * `readable`, and the first send() locks `writable`, each for good. If the page has locked that
+ * stream before, they throw an InvalidStateError.
  *
- * Events, each with `data`: `open` ({@link TCPConnectionOpenInfo}); `read` (a Uint8Array); `error` (a {@link
- * TCPConnectionError}: it has failed); `close`, once and last (`{ code, reason, retryAfter }`, with code `closed` if
- * nothing went wrong).
+ * Events, each with `data`: `open` ({@link TCPConnectionOpenInfo}); `read` (a Uint8Array); `error`
+ * ({@link TCPConnectionError}: the connection has failed); `close`, once and last (`{ code, reason,
+ * retryAfter }`, with code `closed` if nothing went wrong).
  */
 export class TCPConnection extends HandlerTarget {
   static CONNECTING = 0;
@@ -56,7 +58,7 @@ export class TCPConnection extends HandlerTarget {
   #state = TCPConnection.CONNECTING;
   #gateway;
   #bans;
-  #place;
+  #banKey;
   /** @type {Duplex | null} */
   #duplex = null;
   /** @type {TCPConnectionError | null} */
@@ -76,8 +78,9 @@ export class TCPConnection extends HandlerTarget {
   #closed;
 
   /**
-   * Connects. A target that has refused this page is not asked again before its time is over, by none of the tabs.
-   * @param {string} host a name; no address
+   * Connects. A target that has refused this origin is not asked again while the ban is in force,
+   * by any tab.
+   * @param {string} host a name, not an address
    * @param {number} port
    * @param {TCPConnectionOptions} [options]
    * @throws {TypeError | RangeError | DOMException} at once, for arguments that make no sense
@@ -88,12 +91,12 @@ export class TCPConnection extends HandlerTarget {
     this.#options = checkedTCPOptions(options);
     this.#gateway = findGateway(this.#options.via);
     const { connection } = this.#gateway;
-    const { notes, clock } = insideOf(connection);
-    this.#place = targetPlace(this.#target, connection);
-    this.#bans = new Bans(notes, clock.date);
+    const { store, clock } = internalsOf(connection);
+    this.#banKey = targetBanKey(this.#target, connection);
+    this.#bans = new Bans(store, clock.date);
     this.#opened = new Promise((resolve, reject) => (this.#settleOpened = { resolve, reject }));
     this.#closed = this.#connect();
-    // Whoever listens to events alone has heard of a failure all the same.
+    // The event `error` reports a failure, too.
     this.#opened.catch(() => {});
     this.#closed.then(
       () => this.#close(),
@@ -102,33 +105,33 @@ export class TCPConnection extends HandlerTarget {
   }
 
   /**
-   * CONNECTING 0, OPEN 1, CLOSING 2 (disconnect() was called, the target has ended it, or it was refused a short while
-   * ago), CLOSED 3.
+   * CONNECTING 0, OPEN 1, CLOSING 2 (disconnect() was called, the target has ended the connection,
+   * or a ban is in force), CLOSED 3.
    * @returns {number}
    */
   get readyState() {
     return this.#state;
   }
 
-  /** Fulfilled when the target is reached; rejected with a {@link TCPConnectionError}. */
+  /** Fulfilled when the target is reached. Rejected with a {@link TCPConnectionError}. */
   get opened() {
     return this.#opened;
   }
 
   /**
-   * Fulfilled when both streams are over: read to the end or cancelled, and closed. Rejected with a {@link
-   * TCPConnectionError} if the connection failed.
+   * Fulfilled when both streams are done: `readable` was read to the end or cancelled, `writable`
+   * was closed. Rejected with a {@link TCPConnectionError} if the connection failed.
    */
   get closed() {
     return this.#closed;
   }
 
-  /** `tls` if it is secure, otherwise `tcp`. */
+  /** `tls` if the connection is secure, otherwise `tcp`. */
   get network() {
     return this.#options.secure ? 'tls' : 'tcp';
   }
 
-  /** The address of the target, or empty before it is reached. */
+  /** The address of the target, or empty before the target is reached. */
   get peer() {
     return this.#peer;
   }
@@ -144,7 +147,7 @@ export class TCPConnection extends HandlerTarget {
   }
 
   /**
-   * Listens. The first listener for `read` takes the stream `readable` for this connection.
+   * Adds a listener. The first listener for `read` locks `readable`.
    * @param {string} name
    * @param {((event: any) => any) | { handleEvent(event: any): any } | null} listener
    * @param {boolean | AddEventListenerOptions} [options]
@@ -157,10 +160,12 @@ export class TCPConnection extends HandlerTarget {
   }
 
   /**
-   * Sends, now or when it is open. The first call takes the stream `writable` for this connection.
-   * @param {string | ArrayBufferLike | ArrayBufferView} data a string goes as UTF-8; bytes are copied
-   * @throws {TCPConnectionError | TypeError | DOMException} at once, and nothing is sent: `buffer-full`, `closed`; data
-   *   that is neither; InvalidStateError if the page writes to `writable`
+   * Sends, now or when the connection is open. The first call locks `writable`.
+   * @param {string | ArrayBufferLike | ArrayBufferView} data a string is sent as UTF-8; bytes are
+   *   copied
+   * @throws {TCPConnectionError | TypeError | DOMException} at once, and nothing is sent:
+   *   `buffer-full`, `closed`; a TypeError for data that is neither; InvalidStateError if the page
+   *   has locked `writable`
    */
   send(data) {
     const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : bytesOf(data).slice();
@@ -172,49 +177,49 @@ export class TCPConnection extends HandlerTarget {
         'buffer-full',
         `${this.bufferedAmount} of ${buffer} bytes wait for the target`,
       );
-    const writer = this.#ownWriter();
+    const writer = this.#lockWriter();
     if (!bytes.length) return;
-    writer.write(bytes).catch(() => {}); // told by `error`
+    writer.write(bytes).catch(() => {}); // reported by `error`
   }
 
   /**
-   * Ends the connection: what was sent still arrives, nothing more is read. Before it is open, and with nothing sent,
-   * it is given up. `close` is fired when it is done.
-   * @throws {DOMException} InvalidStateError if the page has a stream of it locked
+   * Ends the connection: what was sent still arrives, and nothing more is read. A connection that
+   * is not open yet, and by which nothing was sent, is given up. `close` is fired when it is done.
+   * @throws {DOMException} InvalidStateError if the page has locked a stream
    */
   disconnect() {
     if (this.#state >= TCPConnection.CLOSING) return;
     this.#checkLocks();
     if (this.#state === TCPConnection.CONNECTING && !this.bufferedAmount) this.#duplex?.abort();
-    else this.#shut();
+    else this.#closeStreams();
   }
 
   /**
-   * The same, of the Direct Sockets API.
-   * @returns {Promise<void>} `closed`; rejected with an InvalidStateError if it is not open yet, or if the page has a
-   *   stream of it locked
+   * Ends the connection as disconnect() does, with the rules of the Direct Sockets API.
+   * @returns {Promise<void>} `closed`; rejected with an InvalidStateError if the connection is not
+   *   open yet, or if the page has locked a stream
    */
   async close() {
     if (this.#state === TCPConnection.CONNECTING) throw invalidState('it is not open yet');
     if (this.#state === TCPConnection.OPEN) {
       this.#checkLocks();
-      this.#shut();
+      this.#closeStreams();
     }
     return this.#closed;
   }
 
-  /** @returns {Promise<void>} what `closed` is */
+  /** @returns {Promise<void>} becomes `closed` */
   #connect() {
-    const held = this.#bans.held(this.#place);
-    if (held) {
+    const ban = this.#bans.check(this.#banKey);
+    if (ban) {
       this.#state = TCPConnection.CLOSING;
       this.#gateway.release();
       return Promise.reject(
-        this.#failed({ ...held, message: `refused a short while ago: ${held.reason}` }),
+        this.#failed({ ...ban, message: `refused a short while ago: ${ban.reason}` }),
       );
     }
     const { receiveBufferSize, sendBufferSize } = this.#options;
-    const { channels, clock } = insideOf(this.#gateway.connection);
+    const { channels, clock } = internalsOf(this.#gateway.connection);
     const request = tcpRequest(this.#target, this.#options);
     const options = {
       channels,
@@ -231,7 +236,7 @@ export class TCPConnection extends HandlerTarget {
     return this.#duplex.closed;
   }
 
-  /** @param {any} info what the server says of it */
+  /** @param {any} info what the server says of the connection */
   #open({ remoteAddress, remotePort, localAddress, localPort }) {
     const { readable, writable } = /** @type {Duplex} */ (this.#duplex);
     const info = { readable, writable, remoteAddress, remotePort, localAddress, localPort };
@@ -250,8 +255,8 @@ export class TCPConnection extends HandlerTarget {
       ...(cause !== undefined && { cause }),
     });
     if (retryAfter !== undefined)
-      // For whatever reason it was refused: it is not asked again for as long as it was told.
-      this.#bans.add(this.#place, { code: CLOSE.FORBIDDEN, reason, retryAfter });
+      // Whatever the reason was, the target is not asked again for as long as it has said.
+      this.#bans.add(this.#banKey, { code: CLOSE.FORBIDDEN, reason, retryAfter });
     this.#settleOpened.reject(this.#error);
     return this.#error;
   }
@@ -275,7 +280,7 @@ export class TCPConnection extends HandlerTarget {
     const { readable } = this.#duplex;
     if (readable.locked) throw invalidState('the page reads from `readable`');
     this.#reader = readable.getReader();
-    this.#read(this.#reader).catch(() => {}); // told by `error`
+    this.#read(this.#reader).catch(() => {}); // reported by `error`
   }
 
   /** @param {ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>} reader */
@@ -285,17 +290,17 @@ export class TCPConnection extends HandlerTarget {
       if (done) break;
       this.dispatchEvent(new ServerEvent('read', value));
     }
-    if (this.#writer || !this.#duplex?.writable.locked) this.#shut();
+    if (this.#writer || !this.#duplex?.writable.locked) this.#closeStreams();
   }
 
-  #ownWriter() {
+  #lockWriter() {
     const { writable } = /** @type {Duplex} */ (this.#duplex);
     if (!this.#writer && writable.locked) throw invalidState('the page writes to `writable`');
     this.#writer ??= writable.getWriter();
     return this.#writer;
   }
 
-  /** Nobody but ourselves may have a stream locked. */
+  /** Throws if the page itself has locked a stream. */
   #checkLocks() {
     const { readable, writable } = /** @type {Duplex} */ (this.#duplex);
     if ((readable.locked && !this.#reader) || (writable.locked && !this.#writer))
@@ -303,11 +308,11 @@ export class TCPConnection extends HandlerTarget {
   }
 
   /** Delivers what was written, and reads no more. */
-  #shut() {
+  #closeStreams() {
     if (this.#state >= TCPConnection.CLOSING) return;
     const { readable, writable } = /** @type {Duplex} */ (this.#duplex);
     this.#state = TCPConnection.CLOSING;
-    const ignore = () => {}; // what it comes to is told by `closed`
+    const ignore = () => {}; // reported by `closed`
     (this.#reader ?? readable).cancel().catch(ignore);
     (this.#writer ?? writable).close().catch(ignore);
   }

@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: MIT
 /**
- * Refusals as the page keeps them: bans and their reach, notes shared by tabs, asking another origin's server why, and
- * what a connection does with it all. Storage, fetch, clock and sockets are fakes.
+ * Bans: what they cover, the store that tabs share, asking a server of another origin why it
+ * refused, and what a connection does with all that. Storage, fetch, clock and sockets are fakes.
  */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { Bans, placeOf, policyPathCounts } from '../src/access/bans.mjs';
+import { Bans, banKeyOf, policyPathCounts } from '../src/access/bans.mjs';
 import { ServerConnection } from '../src/connection.mjs';
-import { Notes } from '../src/access/expiring-store.mjs';
+import { ExpiringStore } from '../src/access/expiring-store.mjs';
 import { parseRefusal } from '../src/access/refusal.mjs';
 import { fakeConnection, fakeScope, SESSION } from './fakes.mjs';
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
-const PLACE = Object.freeze({
+const KEY = Object.freeze({
   origin: 'https://a.example',
   target: 'https://b.example',
   path: '/feed',
 });
 const DENIED = Object.freeze({ code: 4401, reason: 'script-denied', retryAfter: 60 });
 
-/** A localStorage; `room` is how many characters it holds. */
+/** A localStorage that holds `room` characters. */
 class FakeStorage {
   items = new Map();
   room = Infinity;
@@ -42,10 +42,10 @@ class FakeStorage {
   }
 }
 
-/** Bans on a clock of their own; tabs share `storage`. */
+/** Bans with a clock of their own. Tabs share `storage`. */
 function bansOn(storage = new FakeStorage(), clock = { time: 1e12 }) {
-  const notes = new Notes(() => storage);
-  return { bans: new Bans(notes, () => clock.time), notes, clock, storage };
+  const store = new ExpiringStore(() => storage);
+  return { bans: new Bans(store, () => clock.time), store, clock, storage };
 }
 
 // Bans and their reach
@@ -56,67 +56,65 @@ for (const row of JSON.parse(
   test(`vector: ${row.why}: ${row.refused} by ${row.policy || 'nothing'}`, () => {
     assert.equal(policyPathCounts(row.policy, row.refused), row.counts);
     const { bans } = bansOn();
-    bans.add({ ...PLACE, path: row.refused }, DENIED, row.policy);
-    for (const path of row.banned)
-      assert.equal(bans.held({ ...PLACE, path })?.retryAfter, 60, path);
-    for (const path of row.free) assert.equal(bans.held({ ...PLACE, path }), null, path);
+    bans.add({ ...KEY, path: row.refused }, DENIED, row.policy);
+    for (const path of row.banned) assert.equal(bans.check({ ...KEY, path })?.retryAfter, 60, path);
+    for (const path of row.free) assert.equal(bans.check({ ...KEY, path }), null, path);
   });
 
 test('a ban is for one page origin, one target, one path, and ends when its time is over', () => {
   const { bans, clock } = bansOn();
-  bans.add(PLACE, DENIED);
-  assert.deepEqual(bans.held(PLACE), { ...DENIED, ban: true });
+  bans.add(KEY, DENIED);
+  assert.deepEqual(bans.check(KEY), { ...DENIED, refused: true });
   for (const other of [
     { origin: 'https://c.example' },
     { target: 'http://b.example' },
     { path: '/other' },
   ])
-    assert.equal(bans.held({ ...PLACE, ...other }), null);
+    assert.equal(bans.check({ ...KEY, ...other }), null);
   clock.time += 58_500;
-  assert.equal(bans.held(PLACE).retryAfter, 2, 'rounded up');
+  assert.equal(bans.check(KEY).retryAfter, 2, 'rounded up');
   clock.time += 1_500;
-  assert.equal(bans.held(PLACE), null);
+  assert.equal(bans.check(KEY), null);
 });
 
 test('of a wide and a narrow ban the longer one is told', () => {
   const { bans } = bansOn();
-  bans.add({ ...PLACE, path: '/chat/room' }, { ...DENIED, retryAfter: 300 }, '/chat');
-  bans.add({ ...PLACE, path: '/chat/hall' }, { ...DENIED, retryAfter: 10 });
-  assert.equal(bans.held({ ...PLACE, path: '/chat/hall' }).retryAfter, 300);
+  bans.add({ ...KEY, path: '/chat/room' }, { ...DENIED, retryAfter: 300 }, '/chat');
+  bans.add({ ...KEY, path: '/chat/hall' }, { ...DENIED, retryAfter: 10 });
+  assert.equal(bans.check({ ...KEY, path: '/chat/hall' }).retryAfter, 300);
 });
 
 test('a ban lasts a day at most, and 0 seconds ban nothing', () => {
   const { bans } = bansOn();
-  bans.add(PLACE, { ...DENIED, retryAfter: 999_999_999 });
-  assert.equal(bans.held(PLACE).retryAfter, 86_400);
-  const other = { ...PLACE, path: '/0' };
+  bans.add(KEY, { ...DENIED, retryAfter: 999_999_999 });
+  assert.equal(bans.check(KEY).retryAfter, 86_400);
+  const other = { ...KEY, path: '/0' };
   bans.add(other, { ...DENIED, retryAfter: 0 });
-  assert.equal(bans.held(other), null);
+  assert.equal(bans.check(other), null);
 });
 
 test('what is no refusal, or says no time, keeps nobody away', () => {
   const { bans } = bansOn();
-  for (const code of [1000, 1006, 1012, 4404, 4410, 4421, 4500])
-    bans.add(PLACE, { ...DENIED, code });
-  bans.add(PLACE, { code: 4502, reason: 'program-answer', retryAfter: null });
-  assert.equal(bans.held(PLACE), null);
+  for (const code of [1000, 1006, 1012, 4404, 4410, 4421, 4500]) bans.add(KEY, { ...DENIED, code });
+  bans.add(KEY, { code: 4502, reason: 'program-answer', retryAfter: null });
+  assert.equal(bans.check(KEY), null);
 });
 
 test('the place of a URL is without its query, and decoded', () => {
-  assert.deepEqual(placeOf('wss://b.example/ch%61t/r%C3%B8m?x=1', PLACE.origin), {
-    ...PLACE,
+  assert.deepEqual(banKeyOf('wss://b.example/ch%61t/r%C3%B8m?x=1', KEY.origin), {
+    ...KEY,
     path: '/chat/røm',
   });
   const other = { origin: '', target: 'http://b.example:8080', path: '/%ff' };
-  assert.deepEqual(placeOf('ws://b.example:8080/%ff', ''), other);
+  assert.deepEqual(banKeyOf('ws://b.example:8080/%ff', ''), other);
 });
 
-// Notes
+// The store
 
 test('another tab, and this one after a reload, know the ban', () => {
   const { bans, storage, clock } = bansOn();
-  bans.add(PLACE, DENIED);
-  assert.deepEqual(bansOn(storage, clock).bans.held(PLACE), { ...DENIED, ban: true });
+  bans.add(KEY, DENIED);
+  assert.deepEqual(bansOn(storage, clock).bans.check(KEY), { ...DENIED, refused: true });
 });
 
 test('where there is no storage, where it throws and where it is full, the ban holds for this page', () => {
@@ -126,15 +124,15 @@ test('where there is no storage, where it throws and where it is full, the ban h
     throw new DOMException('no', 'SecurityError');
   };
   for (const storage of [() => null, () => undefined, forbidden, () => full]) {
-    const bans = new Bans(new Notes(storage), () => 1e12);
-    bans.add(PLACE, DENIED);
-    assert.equal(bans.held(PLACE)?.code, 4401);
+    const bans = new Bans(new ExpiringStore(storage), () => 1e12);
+    bans.add(KEY, DENIED);
+    assert.equal(bans.check(KEY)?.code, 4401);
   }
 });
 
 test('rubbish in the storage is taken out and passed over, and what others keep there stays', () => {
   const { bans, storage } = bansOn();
-  bans.add(PLACE, DENIED);
+  bans.add(KEY, DENIED);
   const [key] = storage.items.keys();
   const rubbish = [
     '',
@@ -148,66 +146,66 @@ test('rubbish in the storage is taken out and passed over, and what others keep 
   ];
   for (const text of rubbish) {
     storage.items.set(key, text);
-    assert.equal(bans.held(PLACE), null, text);
+    assert.equal(bans.check(KEY), null, text);
     assert.equal(storage.items.has(key), false, text);
   }
-  const note = (value) => JSON.stringify({ until: 1e12 + 5000, ms: 5000, value });
+  const entry = (value) => JSON.stringify({ until: 1e12 + 5000, ms: 5000, value });
   for (const value of [undefined, null, 7, {}, { code: 1000 }, { code: '4401' }]) {
-    storage.items.set(key, note(value));
-    assert.equal(bans.held(PLACE), null, note(value));
+    storage.items.set(key, entry(value));
+    assert.equal(bans.check(KEY), null, entry(value));
   }
-  storage.items.set(key, note({ code: 4403, reason: ['x'] }));
-  assert.deepEqual(bans.held(PLACE), { code: 4403, reason: 'x', retryAfter: 5, ban: true });
+  storage.items.set(key, entry({ code: 4403, reason: ['x'] }));
+  assert.deepEqual(bans.check(KEY), { code: 4403, reason: 'x', retryAfter: 5, refused: true });
   storage.items.set('theirs', 'x');
-  bans.add({ ...PLACE, path: '/more' }, DENIED);
+  bans.add({ ...KEY, path: '/more' }, DENIED);
   assert.equal(storage.items.get('theirs'), 'x');
 });
 
 test('a note that claims to last a thousand years holds for a day at most', () => {
   const { bans, storage } = bansOn();
-  bans.add(PLACE, DENIED);
+  bans.add(KEY, DENIED);
   const [key] = storage.items.keys();
   storage.items.set(
     key,
     JSON.stringify({ until: 1e15, ms: 1e15, value: { code: 4401, reason: 'x' } }),
   );
-  assert.equal(bans.held(PLACE).retryAfter, 86_400);
+  assert.equal(bans.check(KEY).retryAfter, 86_400);
 });
 
 test('a clock that is set back makes no ban longer', () => {
   const { bans, clock } = bansOn();
-  bans.add(PLACE, DENIED);
+  bans.add(KEY, DENIED);
   clock.time -= 3_600_000;
-  assert.equal(bans.held(PLACE).retryAfter, 60);
+  assert.equal(bans.check(KEY).retryAfter, 60);
 });
 
-test('no more than 64 notes are kept in either place, and the one that ends first gives way', () => {
+test('no more than 64 entries are kept in either place, and the first to expire gives way', () => {
   for (const storage of [new FakeStorage(), null]) {
     const { bans } = bansOn(storage);
-    const path = (i) => ({ ...PLACE, path: `/${i}` });
+    const path = (i) => ({ ...KEY, path: `/${i}` });
     for (let i = 0; i < 500; i++)
       bans.add(path(i), { ...DENIED, retryAfter: i === 0 ? 9999 : 100 + i });
-    const kept = Array.from({ length: 500 }, (_, i) => bans.held(path(i)) !== null);
+    const kept = Array.from({ length: 500 }, (_, i) => bans.check(path(i)) !== null);
     assert.equal(kept.filter(Boolean).length, 64);
     assert.ok(kept[0] && kept[499] && !kept[1]);
     if (storage) assert.equal(storage.items.size, 64);
   }
 });
 
-test('expired notes give way to new ones', () => {
+test('expired entries give way to new ones', () => {
   const { bans, clock, storage } = bansOn();
-  for (let i = 0; i < 60; i++) bans.add({ ...PLACE, path: `/${i}` }, DENIED);
+  for (let i = 0; i < 60; i++) bans.add({ ...KEY, path: `/${i}` }, DENIED);
   clock.time += 61_000;
-  bans.add(PLACE, DENIED);
+  bans.add(KEY, DENIED);
   assert.equal(storage.items.size, 1);
 });
 
 test('a path that is too long for the storage is banned in this page', () => {
   const { bans, storage } = bansOn();
-  const long = { ...PLACE, path: `/${'x'.repeat(5000)}` };
+  const long = { ...KEY, path: `/${'x'.repeat(5000)}` };
   bans.add(long, DENIED);
   assert.equal(storage.items.size, 0);
-  assert.equal(bans.held(long).code, 4401);
+  assert.equal(bans.check(long).code, 4401);
 });
 
 // Answers
@@ -253,8 +251,16 @@ test('an answer that does not say why is no answer', () => {
 
 // A connection to another origin
 
-/** A connection of a page of https://a.example to another origin's server, whose answers to questions are `answers`. */
-function foreign({ answers = [], storage, notes = new Notes(() => storage), ...options } = {}) {
+/**
+ * A connection from a page of https://a.example to a server of another origin. `answers` are the
+ * server's answers to the question why.
+ */
+function foreign({
+  answers = [],
+  storage,
+  store = new ExpiringStore(() => storage),
+  ...options
+} = {}) {
   const questions = [];
   const fetch = (url, init) => {
     questions.push({ url, init });
@@ -268,15 +274,15 @@ function foreign({ answers = [], storage, notes = new Notes(() => storage), ...o
   };
   const all = fakeConnection(ServerConnection, {
     url: 'wss://b.example/feed?x=1',
-    notes,
+    store,
     fetch,
     ...options,
   });
-  return { ...all, questions, notes };
+  return { ...all, questions, store };
 }
 const scopeOf = (origin, onLine = true) =>
   Object.assign(fakeScope(), { origin, navigator: { onLine } });
-const fromA = (options = {}) => foreign({ scope: scopeOf(PLACE.origin), ...options });
+const fromA = (options = {}) => foreign({ scope: scopeOf(KEY.origin), ...options });
 const REFUSED_403 = [403, { 'Script-Access-Reason': 'no-record', 'Retry-After': '60' }];
 const NOTHING = [204, { 'Script-Access-Reason': 'ok-record' }];
 
@@ -318,7 +324,7 @@ test('in a ban a new connection fails at once, without a packet, with what remai
   first.last().lose();
   await settled();
   first.clock.advance(20_000);
-  const second = fromA({ notes: first.notes, clock: first.clock });
+  const second = fromA({ store: first.store, clock: first.clock });
   assert.equal(second.c.readyState, ServerConnection.CLOSED);
   await settled();
   assert.equal(second.made.length + second.questions.length, 0);
@@ -328,26 +334,26 @@ test('in a ban a new connection fails at once, without a packet, with what remai
   );
   first.clock.advance(40_000);
   assert.equal(
-    fromA({ notes: first.notes, clock: first.clock }).made.length,
+    fromA({ store: first.store, clock: first.clock }).made.length,
     1,
     'a minute after a plain 401',
   );
 });
 
 test('a Policy-Path keeps other paths away too, and no other target', async () => {
-  const { last, notes, clock } = fromA({
+  const { last, store, clock } = fromA({
     answers: [
       [401, { 'Script-Access-Reason': 'script-denied', 'Access-Control-Policy-Path': '/' }],
     ],
   });
   last().lose();
   await settled();
-  assert.equal(fromA({ notes, clock, url: 'wss://b.example/other' }).made.length, 0);
-  assert.equal(fromA({ notes, clock, url: 'wss://c.example/feed' }).made.length, 1);
+  assert.equal(fromA({ store, clock, url: 'wss://b.example/other' }).made.length, 0);
+  assert.equal(fromA({ store, clock, url: 'wss://c.example/feed' }).made.length, 1);
 });
 
 test('our own server says why by its close code: nobody is asked, and the ban is kept all the same', async () => {
-  const { last, questions, notes, clock, made } = fromA({ url: 'wss://a.example/feed' });
+  const { last, questions, store, clock, made } = fromA({ url: 'wss://a.example/feed' });
   last().lose();
   await settled();
   assert.equal(questions.length, 0);
@@ -355,19 +361,19 @@ test('our own server says why by its close code: nobody is asked, and the ban is
   assert.equal(made.length, 2, 'the network: tried again');
   last().accept();
   last().lose(4401, 'script-denied retry=30');
-  const again = fromA({ url: 'wss://a.example/feed', notes, clock });
+  const again = fromA({ url: 'wss://a.example/feed', store, clock });
   await settled();
   assert.equal(again.made.length, 0);
   assert.equal(again.events[0].retryAfter, 30);
 });
 
 test('a refusal by close code on an open connection, such as a withdrawn record, is a ban', async () => {
-  const { last, notes, clock, events } = fromA();
+  const { last, store, clock, events } = fromA();
   last().welcome();
   last().lose(4403, 'revoked retry=60');
   await settled();
   assert.deepEqual([events.at(-1).code, events.at(-1).reason], [4403, 'revoked']);
-  assert.equal(fromA({ notes, clock }).made.length, 0);
+  assert.equal(fromA({ store, clock }).made.length, 0);
 });
 
 for (const [what, answer] of [
@@ -425,7 +431,7 @@ test('what was open and drops is no handshake that failed', async () => {
 });
 
 test('offline nobody is asked; when the network is back, a failure is', async () => {
-  const scope = scopeOf(PLACE.origin, false);
+  const scope = scopeOf(KEY.origin, false);
   const { last, questions, clock } = foreign({ scope });
   for (let i = 0; i < 6; i++) {
     last().lose();
@@ -443,12 +449,12 @@ test('one URL is asked about once in 10 s, by all tabs together', async () => {
   const storage = new FakeStorage();
   const first = fromA({ storage });
   first.last().lose();
-  const second = fromA({ notes: new Notes(() => storage), clock: first.clock });
+  const second = fromA({ store: new ExpiringStore(() => storage), clock: first.clock });
   second.last().lose();
   await settled();
   assert.equal(first.questions.length + second.questions.length, 1);
   const elsewhere = fromA({
-    notes: new Notes(() => storage),
+    store: new ExpiringStore(() => storage),
     clock: first.clock,
     url: 'wss://b.example/other',
   });
@@ -466,7 +472,7 @@ test('a tab that waits to try again hears of a ban that another tab has got, and
   const waiting = fromA({ storage });
   waiting.last().lose();
   await settled();
-  new Bans(new Notes(() => storage), waiting.clock.date).add(PLACE, DENIED);
+  new Bans(new ExpiringStore(() => storage), waiting.clock.date).add(KEY, DENIED);
   waiting.clock.advance(10_000);
   await settled();
   assert.equal(waiting.made.length, 1);
@@ -479,7 +485,7 @@ test('a session that exists outlives a ban: it comes back when that is over', as
   const { last, made, clock, scope, c } = fromA({ storage });
   last().welcome();
   last().receive('x');
-  new Bans(new Notes(() => storage), clock.date).add(PLACE, DENIED);
+  new Bans(new ExpiringStore(() => storage), clock.date).add(KEY, DENIED);
   last().lose();
   assert.equal(made.length, 1);
   scope.fire('online');
@@ -493,14 +499,14 @@ test('a session that exists outlives a ban: it comes back when that is over', as
 
 test("a page's own session waits for the end of a ban rather than end by it", () => {
   const storage = new FakeStorage();
-  const notes = new Notes(() => storage);
-  notes.set(
+  const store = new ExpiringStore(() => storage);
+  store.set(
     'at https://a.example https://a.example/page',
     { code: 4401, reason: 'script-denied' },
     30_000,
     1e12 + 1000,
   );
-  const { made, clock, c } = fromA({ url: 'wss://a.example/page', notes, session: SESSION });
+  const { made, clock, c } = fromA({ url: 'wss://a.example/page', store, session: SESSION });
   assert.equal(c.readyState, ServerConnection.CONNECTING);
   assert.equal(made.length, 0);
   clock.advance(31_000);
@@ -528,17 +534,17 @@ for (const [status, code, reason, retry] of [
   });
 
 test('a new connection waits where a server is out of order, and is refused where it is banned', async () => {
-  const { notes, clock } = fromA();
-  const bans = new Bans(notes, clock.date);
-  bans.add(PLACE, { code: 4504, reason: 'dns-timeout', retryAfter: 10 });
-  const waiting = fromA({ notes, clock });
+  const { store, clock } = fromA();
+  const bans = new Bans(store, clock.date);
+  bans.add(KEY, { code: 4504, reason: 'dns-timeout', retryAfter: 10 });
+  const waiting = fromA({ store, clock });
   await settled();
   assert.equal(waiting.made.length, 0);
   assert.deepEqual(waiting.names(), ['error']);
   clock.advance(11_000);
   assert.equal(waiting.made.length, 1);
-  bans.add(PLACE, { code: 4429, reason: 'banned', retryAfter: 10 });
-  const refused = fromA({ notes, clock });
+  bans.add(KEY, { code: 4429, reason: 'banned', retryAfter: 10 });
+  const refused = fromA({ store, clock });
   await settled();
   assert.equal(refused.events[0].code, 4429);
 });
@@ -579,10 +585,10 @@ test('a page that is put away while the question is open asks no more, and conne
 test('in Node the origin is that which the WebSocket is given, and without one nobody is asked', async () => {
   const node = (webSocketOptions) =>
     foreign({ scope: null, webSocketOptions, answers: [REFUSED_403] });
-  const known = node({ origin: PLACE.origin });
+  const known = node({ origin: KEY.origin });
   known.last().lose();
   await settled();
-  assert.equal(known.questions[0].init.headers.Origin, PLACE.origin);
+  assert.equal(known.questions[0].init.headers.Origin, KEY.origin);
   assert.equal(known.events[0].code, 4403);
   const unknown = node(undefined);
   unknown.last().lose();

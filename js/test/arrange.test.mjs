@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/** Which of some nodes may stay where they are when they are put in another order. */
+/** Which nodes may stay when nodes are put into another order. */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { longestRise } from '../src/dom/arrange.mjs';
+import { longestIncreasingSubsequence } from '../src/dom/arrange.mjs';
 
-/** The length of a longest rising run through `pin`, by trying all. */
+/** The length of a longest increasing subsequence that contains `pin`, by trying all. */
 function longest(places, pin) {
   let best = 0;
   for (let set = 0; set < 1 << places.length; set++) {
@@ -23,7 +23,7 @@ test('as many stay as can, and one that has to is among them', () => {
     const places = Array.from({ length: next(8) }, (_, i) => i).sort(() => next(3) - 1);
     for (let i = next(3); i > 0 && places.length; i--) places[next(places.length)] = -1;
     const pin = next(3) ? -1 : next(places.length + 1) - 1;
-    const stay = [...longestRise(places, pin)].sort((a, b) => a - b);
+    const stay = [...longestIncreasingSubsequence(places, pin)].sort((a, b) => a - b);
     const run = stay.map((i) => places[i]);
     assert.ok(
       run.every((place, i) => place >= 0 && (i === 0 || run[i - 1] < place)),
@@ -37,5 +37,5 @@ test('as many stay as can, and one that has to is among them', () => {
 
 test('a list of ten thousand with its first row put last keeps all others', () => {
   const places = [...Array.from({ length: 9999 }, (_, i) => i + 1), 0];
-  assert.equal(longestRise(places).size, 9999);
+  assert.equal(longestIncreasingSubsequence(places).size, 9999);
 });

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/** The sources: one file is made of them, their types hold, their package can be imported. */
+/**
+ * The sources: one file is made of them, their types are right, and their package can be imported.
+ */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -18,7 +20,7 @@ test.after(() => rmSync(folder, { recursive: true }));
 const sources = () =>
   readdirSync(join(js, 'src'), { recursive: true }).filter((path) => path.endsWith('.mjs'));
 
-/** Runs assemble over a copy of src in which `change` has been made. */
+/** Runs assemble on a copy of src to which `change` was applied. */
 function assembleWith(change) {
   const src = mkdtempSync(join(folder, 'src-'));
   cpSync(join(js, 'src'), src, { recursive: true });
@@ -182,7 +184,7 @@ new ServerConnection('/x', { bufer: 5 });
 
 const run = (cwd, command, ...args) => spawnSync(command, args, { cwd, encoding: 'utf8' });
 
-/** The files that npm would publish of this folder. */
+/** The files of that folder that npm would publish. */
 function packed(folder) {
   const [{ files }] = JSON.parse(
     run(folder, 'npm', 'pack', '--dry-run', '--json', '--ignore-scripts').stdout,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * Exactly once and in order: a page and a program send numbered events, bytes and calls to each other while the
- * network is cut hundreds of times at any byte. SEED=… repeats a run.
+ * Exactly once and in order: a page and a program send numbered events, bytes and calls to each
+ * other, while the network is cut hundreds of times at any byte. SEED=… repeats a run.
  */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -13,7 +13,7 @@ import { BadNetwork, fastClock, FakeServer, generator } from './fake-server.mjs'
 const CUTS = 200;
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** A page and a program with a network between them. */
+/** A page and a program, with a network between them. */
 async function world(t, seed, limits) {
   const random = generator(seed);
   const server = new FakeServer(limits);
@@ -36,7 +36,7 @@ async function world(t, seed, limits) {
   return { random, server, network, page, begun };
 }
 
-/** Checks that what arrives is 0, 1, 2 … and says when it is all there. */
+/** Checks that 0, 1, 2 … arrive, and tells when all have arrived. */
 function counter(what) {
   let next = 0;
   let finish;
@@ -138,7 +138,7 @@ for (const round of [1, 2]) {
   );
 }
 
-/** Some bytes that begin with a number. */
+/** Random bytes that begin with a number. */
 function bytesOf(n, length) {
   const bytes = Buffer.alloc(4 + Math.floor(length), n & 255);
   bytes.writeUInt32BE(n);

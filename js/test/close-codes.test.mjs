@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { CLOSE, codeOfStatus, keptOf, parseEnd, verdict } from '../src/proto/close-codes.mjs';
-import { Pace } from '../src/session/backoff.mjs';
+import { Backoff } from '../src/session/backoff.mjs';
 
 const read = (path) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const vectors = JSON.parse(read('tests/vectors/ends.json'));
@@ -41,7 +41,7 @@ test('every row of the vectors: how long until the next attempt', () => {
   for (const row of vectors.filter(({ then }) => then !== 'final')) {
     assert.equal('wait' in row, row.then === 'wait', row.why);
     const least = (row.wait ?? 0) * 1000;
-    const pause = new Pace().pause(parseEnd(row.code, row.reason), 0, 0);
+    const pause = new Backoff().delayAfter(parseEnd(row.code, row.reason), 0, 0);
     assert.ok(pause >= least && pause <= least + JITTER_MS, `${row.why}: ${pause} ms`);
   }
 });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What a page has in its hands: events, handlers, sending, calls both ways. */
+/** A ServerConnection as a page uses it: events, handlers, sending, calls in both directions. */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

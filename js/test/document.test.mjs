@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * `document.serverConnection`: where the session is found, when it connects, what becomes of a stale page. In a fake
- * page, in the assembled classic script.
+ * `document.serverConnection`: where the session is found, when it connects, and what happens to a
+ * stale page. The page is a fake, and the script is the assembled client.js.
  */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -27,7 +27,7 @@ test.after(() => rmSync(folder, { recursive: true }));
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 const other = (letter) => letter.repeat(24);
 
-/** A page as far as the client touches it. `load()` runs client.js in it. */
+/** As much of a page as the client uses. `load()` runs client.js in it. */
 function page({
   declared,
   onElement,

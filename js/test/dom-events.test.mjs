@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
-/** The parts of the listening that need no document; tests/browser has the rest. */
+/** The parts of listening that need no document. The others are tested in tests/browser. */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { File } from 'node:buffer';
 import { grouped } from '../src/events/controls.mjs';
-import { Dom } from '../src/dom/commands.mjs';
+import { DomCommands } from '../src/dom/commands.mjs';
 import { DomProblem } from '../src/dom/problem.mjs';
 import { Fifo } from '../src/base/fifo.mjs';
 import { isOneOf, modifiersOf, parseCombo } from '../src/events/key-combos.mjs';
-import { plain } from '../src/events/json-value.mjs';
-import { Rhythm } from '../src/events/throttle.mjs';
+import { toJsonValue } from '../src/events/json-value.mjs';
+import { Throttle } from '../src/events/throttle.mjs';
 import { FakeClock } from './fakes.mjs';
 
-/** A keyboard event: `Ctrl+Shift+S` holds both and gives the key `S`. */
+/** A keyboard event. `Ctrl+Shift+S` holds both modifiers, and its key is `S`. */
 function press(text, more = {}) {
   const parts = text === '+' ? ['+'] : text.split(/\+(?=.)/);
   const held = Object.fromEntries(
@@ -57,50 +57,50 @@ test('what is no key is refused', () => {
     assert.throws(() => parseCombo(text), DomProblem, text);
 });
 
-function rhythm(options) {
+function throttled(options) {
   const clock = new FakeClock();
   const said = [];
-  const r = new Rhythm(clock, { throttle: null, debounce: null, ...options }, (what) =>
+  const r = new Throttle(clock, { throttle: null, debounce: null, ...options }, (what) =>
     said.push(what),
   );
   return { r, clock, take: () => said.splice(0) };
 }
 const [A, B] = [{ name: 'a' }, { name: 'b' }];
 
-test('without a rhythm everything is said at once', () => {
-  const { r, take } = rhythm({});
-  for (const n of [1, 2, 3]) r.offer(A, n);
+test('without a throttle everything is sent at once', () => {
+  const { r, take } = throttled({});
+  for (const n of [1, 2, 3]) r.push(A, n);
   assert.deepEqual(take(), [1, 2, 3]);
 });
 
 test('throttled: the first at once, then no more than one in the time, and the last is not lost', () => {
-  const { r, clock, take } = rhythm({ throttle: 100 });
-  for (const n of [1, 2, 3]) r.offer(A, n);
-  r.offer(B, 'b');
+  const { r, clock, take } = throttled({ throttle: 100 });
+  for (const n of [1, 2, 3]) r.push(A, n);
+  r.push(B, 'b');
   assert.deepEqual(take(), [1, 'b']);
   clock.advance(99);
-  r.offer(A, 4);
+  r.push(A, 4);
   assert.deepEqual(take(), []);
   clock.advance(1);
   assert.deepEqual(take(), [4]);
-  r.offer(A, 5);
+  r.push(A, 5);
   clock.advance(99);
   assert.deepEqual(take(), [], 'the time begins anew with each');
   clock.advance(1);
   assert.deepEqual(take(), [5]);
   clock.advance(1000);
-  r.offer(A, 6);
+  r.push(A, 6);
   assert.deepEqual(take(), [6]);
   clock.advance(1000);
   assert.equal(clock.pending, 0);
 });
 
 test('debounced: the latest after the quiet, of each subject', () => {
-  const { r, clock, take } = rhythm({ debounce: 100 });
-  r.offer(A, 1);
+  const { r, clock, take } = throttled({ debounce: 100 });
+  r.push(A, 1);
   clock.advance(60);
-  r.offer(A, 2);
-  r.offer(B, 'b');
+  r.push(A, 2);
+  r.push(B, 'b');
   clock.advance(60);
   assert.deepEqual(take(), []);
   clock.advance(40);
@@ -109,17 +109,17 @@ test('debounced: the latest after the quiet, of each subject', () => {
 
 test('what waits can be said before its time, and is not said twice; after close() nothing is said', () => {
   for (const options of [{ debounce: 100 }, { throttle: 100 }]) {
-    const { r, clock, take } = rhythm(options);
-    for (const n of [1, 2]) r.offer(A, n);
-    r.offer(B, 'b');
+    const { r, clock, take } = throttled(options);
+    for (const n of [1, 2]) r.push(A, n);
+    r.push(B, 'b');
     take();
-    r.offer(B, 'c');
+    r.push(B, 'c');
     r.flush((subject) => subject === A);
     assert.deepEqual(take(), [2]);
     clock.advance(1000);
     assert.deepEqual(take(), ['c']);
-    r.offer(A, 3);
-    r.offer(A, 4);
+    r.push(A, 3);
+    r.push(A, 4);
     take();
     r.close();
     clock.advance(1000);
@@ -135,12 +135,12 @@ test('a plain copy keeps what JSON has, names files and errors, and refuses what
     error: new TypeError('t'),
     ['__proto__']: 1,
   };
-  const text = JSON.stringify(plain(odd));
+  const text = JSON.stringify(toJsonValue(odd));
   assert.equal(
     text,
     '{"a":[1,null,null],"when":"1970-01-01T00:00:00.000Z","error":{"name":"TypeError","message":"t"},"__proto__":1}',
   );
-  assert.deepEqual(plain(new Blob(['abc'], { type: 'x/y' })), {
+  assert.deepEqual(toJsonValue(new Blob(['abc'], { type: 'x/y' })), {
     name: undefined,
     size: 3,
     type: 'x/y',
@@ -151,10 +151,10 @@ test('a plain copy keeps what JSON has, names files and errors, and refuses what
   let deep = [];
   for (let i = 0; i < 200; i++) deep = [deep];
   for (const wrong of [cycle, deep, 1n, { a: new Map() }, new Uint8Array(2), new ArrayBuffer(2)])
-    assert.throws(() => plain(wrong), DomProblem);
+    assert.throws(() => toJsonValue(wrong), DomProblem);
   const twice = { x: 1 };
   assert.deepEqual(
-    JSON.parse(JSON.stringify(plain([twice, twice]))),
+    JSON.parse(JSON.stringify(toJsonValue([twice, twice]))),
     [{ x: 1 }, { x: 1 }],
     'twice is no cycle',
   );
@@ -196,9 +196,9 @@ test('a command that fails is told, and one that is shut out does nothing', () =
       throw new DomProblem('no', { as: 'x' });
     },
   };
-  const dom = new Dom(commands, null, (problem) => told.push(problem));
-  for (const word of ['dom', 'listen', 'unlisten']) dom.take({ word, data: word });
-  new Dom(commands, 'shut', (problem) => told.push(problem)).take({ word: 'dom', data: 1 });
+  const dom = new DomCommands(commands, null, (problem) => told.push(problem));
+  for (const word of ['dom', 'listen', 'unlisten']) dom.run({ word, data: word });
+  new DomCommands(commands, 'shut', (problem) => told.push(problem)).run({ word: 'dom', data: 1 });
   assert.deepEqual(done, ['dom']);
   assert.deepEqual(told, [
     { command: 'listen', message: 'no', as: 'x' },

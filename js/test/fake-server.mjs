@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 /**
- * A small server of `httpsocket.v1` on loopback, after docs/protocol.md, written apart from the client so that each
- * is the other's oracle; and a network that cuts, splits and goes deaf at random.
+ * A small server of `httpsocket.v1` on loopback, written after docs/protocol.md and apart from the
+ * client, so that each checks the other; and a network that cuts connections, splits messages and
+ * goes silent at random.
  */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
 import { WebSocketServer } from 'ws';
 
-/** Numbers from 0 to 1 that begin at a seed (mulberry32). */
+/** Random numbers from 0 to 1 that depend on a seed (mulberry32). */
 export function generator(seed) {
   let a = seed >>> 0;
   return () => {
@@ -39,7 +40,10 @@ class Session {
     this.limits = limits;
   }
 
-  /** Queues a message; the promise is fulfilled when there is room for more, as a blocking write would. */
+  /**
+   * Queues a message. The promise is fulfilled when there is room for more, as a blocking write
+   * would return.
+   */
   send(message) {
     this.#sent.push(message);
     this.#pump();
@@ -117,7 +121,7 @@ class Session {
 
 export class FakeServer {
   sessions = [];
-  /** Called for each new session: a program is started. */
+  /** Called for each new session, as the server would start a program. */
   onsession = (_session) => {};
   #limits;
   #server;
@@ -175,8 +179,8 @@ export class FakeServer {
 }
 
 /**
- * A network between a client and a server, which breaks connections after a random number of bytes: anywhere in a
- * message.
+ * A network between a client and a server. It breaks each connection after a random number of
+ * bytes, anywhere in a message.
  */
 export class BadNetwork {
   cuts = 0;
@@ -229,7 +233,8 @@ export class BadNetwork {
   }
 
   /**
-   * How many bytes until the cut: in the handshake, in the welcome, or some hundred thousand bytes of messages later.
+   * How many bytes until the next cut: in the handshake, in the welcome, or some hundred thousand
+   * bytes of messages later.
    */
   #budget() {
     const inHandshake = this.#random() < 0.2;
@@ -250,7 +255,7 @@ export class BadNetwork {
   }
 }
 
-/** Time that runs faster, so that the waits between attempts are short. */
+/** A clock that runs faster, so that the waits between attempts are short. */
 export function fastClock(speed, random) {
   return {
     now: () => performance.now() * speed,

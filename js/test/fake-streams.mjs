@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * The server's side of byte streams, after docs/protocol.md, section 10: written apart from the client, with whole
- * buffers where the client has queues, so that each is the other's oracle.
+ * The server's side of byte streams, written after docs/protocol.md, section 10, and apart from the
+ * client, so that each checks the other. It has whole buffers where the client has queues.
  */
 import assert from 'node:assert/strict';
 
@@ -34,14 +34,16 @@ export const frameOf = {
   gone: (channel) => frame(GONE, channel),
 };
 
-/** One stream as the server has it. The test is the target: it reads `got`, writes, ends, resets. */
+/**
+ * One stream as the server has it. The test is the target: it reads `got`, writes, ends and resets.
+ */
 export class FakeStream {
-  /** Their direction: all bytes that ever came, and whether that is all. */
+  /** The client's direction: all bytes that have ever arrived, and whether they are all. */
   got = Buffer.alloc(0);
   gotEnd = false;
-  /** How many of them the target has taken; Infinity: it takes whatever comes. */
+  /** How many of these bytes the target has taken. Infinity: all, as they arrive. */
   taken = Infinity;
-  /** What the client said when it gave up, or null. */
+  /** The RESET of the client, or null. */
   resetBy = null;
   over = false;
   onchange = () => {};
@@ -57,7 +59,7 @@ export class FakeStream {
   #synced = false;
   #granted = 0;
 
-  /** How many bytes of ours the client is known to have. */
+  /** How many of our bytes the client is known to have. */
   get acknowledged() {
     return this.#clientHas;
   }
@@ -97,13 +99,13 @@ export class FakeStream {
     this.#say(frameOf.reset(this.number, data));
   }
 
-  /** The target reads up to so many bytes in all. */
+  /** The target reads this many bytes in all. */
   take(upTo) {
     this.taken = upTo;
     this.#tell();
   }
 
-  /** Bytes that the client is known to have. */
+  /** How many bytes the client is known to have. */
   get delivered() {
     return Math.min(this.#clientHas, this.#sent.length);
   }
@@ -207,7 +209,10 @@ export class FakeStream {
   }
 }
 
-/** All streams of one session. `onopen(stream)` answers, `say` is the wire of now. */
+/**
+ * All streams of one session. `onopen(stream)` answers each OPEN, and `say` sends on the present
+ * connection.
+ */
 export class FakeStreams {
   all = [];
   attached = false;
@@ -224,7 +229,7 @@ export class FakeStreams {
     return this.#live.size;
   }
 
-  /** What belongs into `.welcome`. */
+  /** The fields that `.welcome` has for streams. */
   get welcome() {
     return { streams: this.streams, streamWindow: this.window };
   }

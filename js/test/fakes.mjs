@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/** A clock that stands still until it is told to go, and WebSockets whose other end is the test. */
-import { Notes } from '../src/access/expiring-store.mjs';
+/** A clock that runs only when a test advances it, and WebSockets whose other end is the test. */
+import { ExpiringStore } from '../src/access/expiring-store.mjs';
 
 export class FakeClock {
   time = 1000;
@@ -17,7 +17,7 @@ export class FakeClock {
   };
   clearTimeout = (timer) => void this.#timers.delete(timer);
 
-  /** Runs what is due within `ms`, each at its time. */
+  /** Runs the timers that are due within `ms`, each at its time. */
   advance(ms) {
     const end = this.time + ms;
     for (let due; (due = this.#next(end));) {
@@ -28,7 +28,7 @@ export class FakeClock {
     this.time = end;
   }
 
-  /** The machine sleeps: time passes, and what was due runs late. */
+  /** The machine sleeps: time passes, and timers that are due run late. */
   sleep(ms) {
     this.time += ms;
     this.advance(0);
@@ -48,7 +48,7 @@ export class FakeClock {
 
 export const SESSION = 'abcdefghijklmnopqrstuvwx';
 
-/** A WebSocket class and the list of the sockets made of it. */
+/** A WebSocket class, and the list of the sockets made of it. */
 export function fakeWebSockets() {
   const made = [];
   class FakeWebSocket {
@@ -87,7 +87,7 @@ export function fakeWebSockets() {
       this.readyState = 3;
       this.onclose?.({ code, reason });
     }
-    /** What was sent since the last look. */
+    /** What was sent since the last call. */
     take() {
       return this.sent.splice(0);
     }
@@ -108,7 +108,7 @@ export function welcomeFields(fields = {}) {
   };
 }
 
-/** A window as far as it has to do with the life of a page. */
+/** As much of a window as belongs to the life of a page. */
 export function fakeScope() {
   const scope = new EventTarget();
   scope.document = Object.assign(new EventTarget(), { visibilityState: 'visible' });
@@ -116,7 +116,7 @@ export function fakeScope() {
   return scope;
 }
 
-/** A ServerConnection on fakes, and a list of the lifecycle events that it fired. */
+/** A ServerConnection on fakes, and the list of lifecycle events that it has fired. */
 export function fakeConnection(ServerConnection, options = {}) {
   const sockets = fakeWebSockets();
   const {
@@ -125,12 +125,12 @@ export function fakeConnection(ServerConnection, options = {}) {
     scope = fakeScope(),
     ...more
   } = options;
-  const notes = new Notes(() => null);
+  const store = new ExpiringStore(() => null);
   const c = new ServerConnection(url, {
     WebSocket: sockets.WebSocket,
     clock,
     scope,
-    notes,
+    store,
     ...more,
   });
   const events = [];
@@ -139,7 +139,7 @@ export function fakeConnection(ServerConnection, options = {}) {
   return { c, clock, scope, events, names: () => events.map((event) => event.type), ...sockets };
 }
 
-/** The same, welcomed by the server. */
+/** The same connection, welcomed by the server. */
 export function openConnection(ServerConnection, options = {}, fields = {}) {
   const all = fakeConnection(ServerConnection, options);
   all.last().welcome(fields);

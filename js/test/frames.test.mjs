@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The codec of byte-stream frames, by the vectors that C is tested with. */
+/** The codec of byte-stream frames, with the vectors that C is tested with. */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ const parse = (v) => {
   return frames.parseFrame(message);
 };
 
-/** What the vector says, in the shape that our parser gives. */
+/** What the vector says, in the form that the parser returns. */
 function expected({ parsed: { type: kind, channel, json, bytes, received, limit } }) {
   if (kind === 'data') return { kind, channel, bytes: bytesOf(bytes) };
   if (kind === 'state') return { kind, channel, received: Number(received), limit: Number(limit) };
@@ -31,7 +31,7 @@ function expected({ parsed: { type: kind, channel, json, bytes, received, limit 
   return { kind, channel, ...(json && { data: JSON.parse(json) }) };
 }
 
-/** Formats what a parser gave; null for what only the server sends. */
+/** Formats what a parser has returned; null for frames that only the server sends. */
 function format({ kind, channel, ...frame }) {
   if (kind === 'open') return frames.formatOpen(channel, frame.data);
   if (kind === 'reset') return frames.formatReset(channel, frame.data);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Which session carries a TCPConnection, and how long a shared one stays. */
+/** Which session carries a TCPConnection, and how long a shared session lives. */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import vm from 'node:vm';
@@ -23,7 +23,10 @@ execFileSync(join(js, 'assemble'), [
 const client = readFileSync(join(folder, 'client.js'), 'utf8');
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** A page that has loaded the classic script; `session`: a program has made it. Every socket has streams behind it. */
+/**
+ * A page that has loaded the classic script. `session`: a program has made the page. Each socket
+ * leads to a server that has streams.
+ */
 function page({ session } = {}) {
   const sockets = fakeWebSockets();
   const clock = new FakeClock();

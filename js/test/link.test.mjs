@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * A session's line over fake sockets: greeting, window, acknowledgement, dead peers, reconnecting, the page's life,
- * ends.
+ * A session over fake sockets: welcome, window, acknowledgement, dead peers, reconnecting, the life
+ * of the page, ends.
  */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';

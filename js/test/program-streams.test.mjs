@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Byte streams to the program, and files on their way to it, over a server of fakes. */
+/** Byte streams to the program, and uploads of files, with a fake server. */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { File } from 'node:buffer';
@@ -10,7 +10,10 @@ import { openConnection } from './fakes.mjs';
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** A session whose server has streams, accepted with `answer` unless that is undefined; `settle()` lets everything go its way. */
+/**
+ * A session whose server has streams, and accepts them with `answer` unless that is undefined.
+ * `settle()` carries frames until nothing moves.
+ */
 function makeWorld(answer = () => null) {
   const streams = new FakeStreams();
   streams.onopen = (stream) => {

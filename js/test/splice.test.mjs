@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Texts that two have changed: splices, carets, merges. */
+/** Texts that two sides have changed: splices, carets, merges. */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { mergeTexts, shiftCaret, spliceOf } from '../src/dom/splice.mjs';
@@ -9,7 +9,7 @@ const isWhole = (text) =>
   text.isWellFormed?.() ??
   !/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.test(text);
 
-/** Numbers that are the same in each run. */
+/** Random numbers, the same in each run. */
 function* numbers(seed) {
   for (;;) yield (seed = (seed * 48271) % 2147483647);
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-/** The small machines of the session, each for itself: outbox, inbox, pace, ends, welcome. */
+/** The state machines of the session, each alone: outbox, inbox, backoff, welcome. */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { Alarm } from '../src/base/clock.mjs';
+import { Timer } from '../src/base/clock.mjs';
 import { delay } from '../src/session/delay.mjs';
+import { parseEnd } from '../src/proto/close-codes.mjs';
 import { Inbox } from '../src/session/inbox.mjs';
 import { Outbox } from '../src/session/outbox.mjs';
-import { parseEnd } from '../src/proto/close-codes.mjs';
-import { Pace } from '../src/session/backoff.mjs';
+import { Backoff } from '../src/session/backoff.mjs';
 import { parseWelcome } from '../src/proto/welcome.mjs';
 import { WireError } from '../src/proto/message.mjs';
 import { FakeClock, welcomeFields } from './fakes.mjs';
@@ -170,7 +170,7 @@ test('who waits for room gets it from what has expired', async () => {
   let now = 0;
   const box = new Outbox(10, () => now);
   box.push({ ...message('aaaaaaaa'), expires: 1 });
-  const freed = box.room(5);
+  const freed = box.whenRoom(5);
   now = 2;
   box.next(100);
   await freed;
@@ -191,8 +191,8 @@ test('who waits for room gets it in turn, when something was acknowledged or the
   box.push(message('aaaaa'));
   box.push(message('bbbbb'));
   const order = [];
-  box.room(8).then(() => order.push('large'));
-  box.room(1).then(() => order.push('small'));
+  box.whenRoom(8).then(() => order.push('large'));
+  box.whenRoom(1).then(() => order.push('small'));
   box.next(100);
   box.next(100);
   box.acknowledge(1);
@@ -202,7 +202,7 @@ test('who waits for room gets it in turn, when something was acknowledged or the
   await null;
   assert.deepEqual(order, ['large', 'small']);
   box.push(message('c'.repeat(10)));
-  const freed = box.room(5);
+  const freed = box.whenRoom(5);
   box.abandon();
   await freed;
 });
@@ -218,7 +218,7 @@ test('what waits and is too large for the server is taken out, the rest stays in
     box.push(message(text, size));
   box.next(100);
   assert.deepEqual(
-    box.withdraw(40).map((entry) => entry.payload),
+    box.removeLargerThan(40).map((entry) => entry.payload),
     ['c'],
   );
   assert.equal(box.held, 61);
@@ -233,7 +233,7 @@ test('an outbox agrees with a naive model through random operations', () => {
   let now = 0;
   const box = new Outbox(5000, () => now);
   const subjects = [{}, {}, {}];
-  /** Two plain lists, and everything counted anew each time. */
+  /** Two plain lists, counted anew each time. */
   const model = { acked: 0, flying: [], queue: [] };
   const bytes = (entries) => entries.reduce((sum, { size }) => sum + size, 0);
   const named = (entries) => entries.filter(({ subject }) => subject).length;
@@ -282,7 +282,7 @@ test('an outbox agrees with a naive model through random operations', () => {
   }
 });
 
-/** A small generator of numbers from 0 to 1 that begins anywhere (mulberry32). */
+/** Random numbers from 0 to 1 that depend on a seed (mulberry32). */
 function generator(seed) {
   let a = seed >>> 0;
   return () => {
@@ -295,34 +295,34 @@ function generator(seed) {
 
 test('an inbox wants to acknowledge at 64 messages or a quarter of the window', () => {
   const box = new Inbox();
-  for (let i = 1; i < 64; i++) assert.equal(box.take(1, 1000), false);
-  assert.equal(box.take(1, 1000), true);
+  for (let i = 1; i < 64; i++) assert.equal(box.receive(1, 1000), false);
+  assert.equal(box.receive(1, 1000), true);
   assert.equal(box.acknowledge(), 64);
-  assert.equal(box.owing, false);
-  assert.equal(box.take(249, 1000), false);
-  assert.equal(box.take(1, 1000), true);
-  assert.equal(box.owing, true);
+  assert.equal(box.hasUnacknowledged, false);
+  assert.equal(box.receive(249, 1000), false);
+  assert.equal(box.receive(1, 1000), true);
+  assert.equal(box.hasUnacknowledged, true);
   assert.equal(box.received, 66);
 });
 
 test('after a connection that worked the first attempt is at once, the next ones wait', () => {
-  const pace = new Pace();
-  pace.opened(0);
-  pace.worked();
+  const backoff = new Backoff();
+  backoff.opened(0);
+  backoff.worked();
   const lost = parseEnd(1006, '');
-  assert.equal(pace.pause(lost, 10, 1), 0);
-  assert.equal(pace.pause(lost, 20, 1), 500);
-  assert.equal(pace.pause(lost, 30, 1), 1000);
-  pace.opened(2000);
-  assert.equal(pace.pause(lost, 7000, 1), 0, 'five seconds are work enough');
+  assert.equal(backoff.delayAfter(lost, 10, 1), 0);
+  assert.equal(backoff.delayAfter(lost, 20, 1), 500);
+  assert.equal(backoff.delayAfter(lost, 30, 1), 1000);
+  backoff.opened(2000);
+  assert.equal(backoff.delayAfter(lost, 7000, 1), 0, 'five seconds are work enough');
 });
 
 test('a server that welcomes and drops at once is not stormed', () => {
-  const pace = new Pace();
+  const backoff = new Backoff();
   let total = 0;
   for (let i = 0, now = 0; i < 10; i++) {
-    pace.opened(now);
-    const pause = pace.pause(parseEnd(1006, ''), now, 1);
+    backoff.opened(now);
+    const pause = backoff.delayAfter(parseEnd(1006, ''), now, 1);
     total += pause;
     now += pause;
   }
@@ -330,11 +330,11 @@ test('a server that welcomes and drops at once is not stormed', () => {
 });
 
 test('what the server asks to wait is waited, with something random on top', () => {
-  const pace = new Pace();
-  assert.equal(pace.pause(parseEnd(1013, 'overload retry=10'), 0, 0), 10_125);
-  assert.equal(pace.barred(4000), 6000);
-  assert.equal(pace.barred(11_000), 0);
-  assert.ok(new Pace().pause(parseEnd(4504, 'program-timeout'), 0, 0) >= 5000);
+  const backoff = new Backoff();
+  assert.equal(backoff.delayAfter(parseEnd(1013, 'overload retry=10'), 0, 0), 10_125);
+  assert.equal(backoff.serverWait(4000), 6000);
+  assert.equal(backoff.serverWait(11_000), 0);
+  assert.ok(new Backoff().delayAfter(parseEnd(4504, 'program-timeout'), 0, 0) >= 5000);
 });
 
 test('a welcome needs all of its fields, and may have more', () => {
@@ -358,19 +358,19 @@ test('a welcome needs all of its fields, and may have more', () => {
   for (const data of [null, 5, 'x', [], true]) assert.throws(() => parseWelcome(data), WireError);
 });
 
-test('an alarm rings once, is set anew, is cleared, and waits longer than a timer can', () => {
+test('a timer rings once, is set anew, is cleared, and waits longer than a timer can', () => {
   const clock = new FakeClock();
   const rung = [];
-  const alarm = new Alarm(clock);
-  alarm.set(10, () => rung.push('a'));
-  alarm.set(20, () => rung.push('b'));
+  const timer = new Timer(clock);
+  timer.set(10, () => rung.push('a'));
+  timer.set(20, () => rung.push('b'));
   clock.advance(100);
   assert.deepEqual(rung, ['b']);
-  alarm.set(10, () => rung.push('c'));
-  alarm.clear();
+  timer.set(10, () => rung.push('c'));
+  timer.clear();
   clock.advance(100);
-  assert.equal(alarm.isSet, false);
-  alarm.set(2 ** 31 + 1000, () => rung.push('d'));
+  assert.equal(timer.isSet, false);
+  timer.set(2 ** 31 + 1000, () => rung.push('d'));
   clock.advance(2 ** 31);
   assert.deepEqual(rung, ['b']);
   clock.advance(1000);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * Byte streams over a wire that is cut at random: every byte once and in order, ends and resets told, credit kept,
- * turns fair. SEED=… repeats a run.
+ * Byte streams over a connection that is cut at random: every byte arrives once and in order, ends
+ * and resets are told, credit is kept, and turns are fair. SEED=… repeats a run.
  */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -10,7 +10,10 @@ import { FakeClock } from './fakes.mjs';
 import { generator } from './fake-server.mjs';
 import { FakeStreams, frameOf } from './fake-streams.mjs';
 
-/** A client and a server with a wire between them that carries when it is told to. */
+/**
+ * A client and a server with a connection between them, which carries messages when the test asks
+ * for it.
+ */
 class World {
   clock = new FakeClock();
   channels = new Channels(this.clock);
@@ -43,14 +46,14 @@ class World {
     this.channels.detach();
   }
 
-  /** Carries at most so many messages each way. */
+  /** Carries at most that many messages in each direction. */
   carry(up = Infinity, down = Infinity) {
     for (; this.wire && up > 0 && this.up.length; up--) this.server.receive(this.up.shift());
     for (; this.wire && down > 0 && this.down.length; down--)
       this.channels.receive(Uint8Array.from(this.down.shift()));
   }
 
-  /** Until nothing moves any more. */
+  /** Carries messages until nothing moves any more. */
   settle() {
     do {
       this.carry();
@@ -58,7 +61,7 @@ class World {
     } while (this.up.length || this.down.length);
   }
 
-  /** A stream and what its owner was told. */
+  /** A stream, and what its owner was told. */
   open({ window = 5000, request = { kind: 'tcp', host: 'b.example', port: 7 } } = {}) {
     const told = { opened: null, delivered: false, over: undefined, got: [], bytes: 0 };
     const channel = this.channels.open(request, window, {
@@ -89,7 +92,7 @@ const randomBytes = (random, length) => Buffer.from(Array.from({ length }, () =>
 const nothing = () => {};
 const CUTS = 300;
 
-/** One stream of the random run: both sides write, read and end when they like. */
+/** One stream of the random run. Both sides write, read and end at random. */
 function actor(world, random) {
   const stream = world.open({ window: 500 + Math.floor(random() * 6000) });
   const up = randomBytes(random, random() * 200_000);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/** TCPConnection over a server of fakes: both interfaces, errors, bans, the end of the session. */
+/** TCPConnection with a fake server: both interfaces, errors, bans, the end of the session. */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { ServerConnection } from '../src/connection.mjs';
-import { Notes } from '../src/access/expiring-store.mjs';
+import { ExpiringStore } from '../src/access/expiring-store.mjs';
 import { TCPConnection } from '../src/tcp.mjs';
 import { FakeStreams } from './fake-streams.mjs';
 import { openConnection, SESSION } from './fakes.mjs';
@@ -11,11 +11,11 @@ import { openConnection, SESSION } from './fakes.mjs';
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 const text = (bytes) => Buffer.from(bytes).toString();
 
-/** A session whose server has streams; `settle()` lets everything go its way. */
-function makeWorld({ fields = {}, notes = new Notes(() => null), ...options } = {}) {
+/** A session whose server has streams. `settle()` carries frames until nothing moves. */
+function makeWorld({ fields = {}, store = new ExpiringStore(() => null), ...options } = {}) {
   const streams = new FakeStreams(options);
-  const all = openConnection(ServerConnection, { notes }, { ...streams.welcome, ...fields });
-  const world = { ...all, streams, notes, via: all.c };
+  const all = openConnection(ServerConnection, { store }, { ...streams.welcome, ...fields });
+  const world = { ...all, streams, store, via: all.c };
   world.join = () => {
     const socket = all.last();
     streams.attach((bytes) => socket.receive(Uint8Array.from(bytes)));
@@ -38,7 +38,7 @@ function makeWorld({ fields = {}, notes = new Notes(() => null), ...options } = 
   return world;
 }
 
-/** The same with a connection that is open. */
+/** The same session with an open connection. */
 async function openWorld(options = {}, more = {}) {
   const world = makeWorld(options);
   const t = world.tcp(more);
@@ -143,7 +143,7 @@ test('who was refused does not ask again before the time is over, by no tab; ano
   await world.settle();
   assert.equal(await codeOf(first.opened), 'script-denied');
   world.clock.advance(20_000);
-  const tab = makeWorld({ notes: world.notes });
+  const tab = makeWorld({ store: world.store });
   tab.clock.time = world.clock.time;
   for (const [where, t] of [
     [world, world.tcp()],
@@ -162,7 +162,7 @@ test('who was refused does not ask again before the time is over, by no tab; ano
   const other = new TCPConnection('b.example', 8, { via: tab.c });
   await tab.settle();
   assert.ok(await other.opened);
-  const later = makeWorld({ notes: world.notes });
+  const later = makeWorld({ store: world.store });
   later.clock.time = world.clock.time + 41_000;
   const again = later.tcp();
   await later.settle();

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/** A field that its program changes while the user types, in a fake page; tests/browser/typing.test.mjs has real ones. */
+/**
+ * A field that its program changes while the user types, in a fake page. Real pages are tested in
+ * tests/browser/typing.test.mjs.
+ */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { typing } from '../src/dom/typing.mjs';

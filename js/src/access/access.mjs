@@ -1,103 +1,109 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * Script access as one link sees it: what keeps it away from its server, and why its handshakes fail. What it learns is
- * kept for all tabs of its origin ({@link Bans}).
+ * Script access, for one link: finds out why the server refuses handshakes, and keeps the link away
+ * while a ban lasts. Bans are kept for all tabs of the origin ({@link Bans}).
  *
- * A server of our own origin says by the close code why it refuses. Of any other the page sees code 1006 and has to
- * ask; so that a broken network makes no second storm, it asks after the first handshake of a new connection that
- * failed and after every fourth failure in a row, at most once in 10 s for one URL in all tabs, and not offline.
+ * A server of our own origin gives the reason in its close code. From a server of another origin
+ * the page sees only code 1006, so it asks why. To prevent a storm of requests when the network is
+ * broken, the page asks only after the first failed handshake of a new connection and after every
+ * fourth failure in a row, at most once in 10 s for one URL in all tabs, and not while it is
+ * offline.
  */
-import { Bans, placeOf } from './bans.mjs';
-import { Alarm } from '../base/clock.mjs';
-import { askWhy } from './refusal.mjs';
+import { Bans, banKeyOf } from './bans.mjs';
+import { Timer } from '../base/clock.mjs';
+import { fetchRefusal } from './refusal.mjs';
 
-/** @typedef {import('./bans.mjs').Held} Held */
+/** @typedef {import('./bans.mjs').Ban} Ban */
 /** @typedef {import('../proto/close-codes.mjs').End} End */
 
-const FAILURES_A_QUESTION = 4;
-const BETWEEN_QUESTIONS_MS = 10_000;
-/** How long a server has for its answer: script access may look into DNS for 3 s. */
+const FAILURES_PER_FETCH = 4;
+const BETWEEN_FETCHES_MS = 10_000;
+/** How long to wait for the server's answer: its DNS lookup may take 3 s. */
 const REPLY_MS = 10_000;
 
 /**
  * @typedef {object} AccessOptions
  * @property {string} url of ws or wss
- * @property {string | null} origin the page's; null where there is none: then nobody is asked
- * @property {import('./expiring-store.mjs').Notes} notes
+ * @property {string | null} origin of the page; null: there is none, and no server is asked
+ * @property {import('./expiring-store.mjs').ExpiringStore} store
  * @property {import('../base/clock.mjs').Clock} clock
  * @property {typeof globalThis.fetch | undefined} fetch
- * @property {() => boolean} online false if it is known that there is no network
+ * @property {() => boolean} online false if the browser knows that there is no network
  */
 
 export class Access {
   #options;
-  #place;
+  #banKey;
   #bans;
   #foreign;
-  /** Handshakes that failed, one after the other. */
+  /** Failed handshakes in a row. */
   #failures = 0;
-  /** Whether a question is due that has not been asked yet. */
-  #due = false;
+  /** Whether the page should ask, and has not asked yet. */
+  #fetchDue = false;
 
   /** @param {AccessOptions} options */
   constructor(options) {
-    const { url, origin, notes, clock } = options;
+    const { url, origin, store, clock } = options;
     this.#options = options;
-    this.#place = placeOf(url, origin ?? '');
-    this.#bans = new Bans(notes, clock.date);
-    this.#foreign = origin !== null && origin !== this.#place.target;
+    this.#banKey = banKeyOf(url, origin ?? '');
+    this.#bans = new Bans(store, clock.date);
+    this.#foreign = origin !== null && origin !== this.#banKey.target;
   }
 
-  /** What keeps us away now, or null. @returns {Held | null} */
-  held() {
-    return this.#bans.held(this.#place);
+  /** The ban or pause that is in force now, or null. @returns {Ban | null} */
+  ban() {
+    return this.#bans.check(this.#banKey);
   }
 
-  /** A connection or an attempt has ended. @param {End & { policyPath?: string }} end */
-  refused(end) {
-    this.#bans.add(this.#place, end, end.policyPath);
+  /**
+   * Keeps the ban, if the end of a connection or of an attempt is one.
+   * @param {End & { policyPath?: string }} end
+   */
+  record(end) {
+    this.#bans.add(this.#banKey, end, end.policyPath);
   }
 
-  /** The server has let us in. */
+  /** The server has accepted the handshake. */
   opened() {
     this.#failures = 0;
-    this.#due = false;
+    this.#fetchDue = false;
   }
 
   /**
-   * A handshake has failed: is it time to ask why?
-   * @param {boolean} wasIn whether this session has had a connection before
+   * A handshake has failed. Returns whether it is time to ask why.
+   * @param {boolean} wasOpen whether this session has had a connection before
    */
-  asks(wasIn) {
-    const { fetch, online, notes, clock, url } = this.#options;
+  shouldFetchReason(wasOpen) {
+    const { fetch, online, store, clock, url } = this.#options;
     if (!this.#foreign || !fetch || !online()) return false;
     this.#failures++;
-    if (this.#failures % FAILURES_A_QUESTION === 0 || (this.#failures === 1 && !wasIn))
-      this.#due = true;
-    return this.#due && !this.held() && !notes.get(`asked ${url}`, clock.date());
+    if (this.#failures % FAILURES_PER_FETCH === 0 || (this.#failures === 1 && !wasOpen))
+      this.#fetchDue = true;
+    return this.#fetchDue && !this.ban() && !store.get(`asked ${url}`, clock.date());
   }
 
   /**
-   * Asks. Never rejects.
+   * Asks the server. Never rejects.
    * @param {AbortSignal} signal
-   * @returns {Promise<import('./refusal.mjs').Refusal | null>} null if nothing is against it, or nobody can say
+   * @returns {Promise<import('./refusal.mjs').Refusal | null>} null: no refusal, or no usable
+   *   answer
    */
-  async ask(signal) {
-    const { fetch, notes, clock, url } = this.#options;
-    this.#due = false;
-    notes.set(`asked ${url}`, true, BETWEEN_QUESTIONS_MS, clock.date());
-    const patience = new AbortController();
-    const alarm = new Alarm(clock);
-    const giveUp = () => patience.abort();
+  async fetchReason(signal) {
+    const { fetch, store, clock, url } = this.#options;
+    this.#fetchDue = false;
+    store.set(`asked ${url}`, true, BETWEEN_FETCHES_MS, clock.date());
+    const timeout = new AbortController();
+    const timer = new Timer(clock);
+    const giveUp = () => timeout.abort();
     signal.addEventListener('abort', giveUp, { once: true });
-    alarm.set(REPLY_MS, giveUp);
-    const refusal = await askWhy(url, {
+    timer.set(REPLY_MS, giveUp);
+    const refusal = await fetchRefusal(url, {
       fetch: /** @type {typeof globalThis.fetch} */ (fetch),
-      origin: this.#place.origin,
-      signal: patience.signal,
+      origin: this.#banKey.origin,
+      signal: timeout.signal,
     });
-    alarm.clear();
+    timer.clear();
     return refusal;
   }
 }

@@ -1,85 +1,94 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * Where this origin's pages have been told to stay away, and how long: the client's side of docs/access.md, section 7.
- * One ban is for a target's origin and one path, or, by `Access-Control-Policy-Path`, for every path from there down;
- * the rules are those of src/limits/bans.h, and both are tested with `tests/vectors/bans.json`.
+ * Bans: which targets have told the pages of this origin to stay away, and for how long. This is
+ * the client's side of docs/access.md, section 7. A ban covers one path of a target; with
+ * `Access-Control-Policy-Path` it covers every path below that one. The server's src/limits/bans.h
+ * has the same rules, and `tests/vectors/bans.json` tests both.
  */
 import { keptOf } from '../proto/close-codes.mjs';
 
-/** A Policy-Path deeper than this bans the one path only. */
+/** A Policy-Path with more segments bans the one path only. */
 const MOST_SEGMENTS = 16;
-/** Seconds: a day. */
+/** The longest ban: a day, in seconds. */
 const LONGEST_S = 86_400;
 
 /** @typedef {import('../proto/close-codes.mjs').End} End */
 
-/** What stands against a connection; `retryAfter` is what remains, and never null.
- * @typedef {{ code: number, reason: string, retryAfter: number, ban: boolean }} Held */
+/**
+ * A ban in force, or a pause that a server out of order has asked for (`refused` is false then).
+ * `retryAfter` is what remains of it, and never null.
+ * @typedef {{ code: number, reason: string, retryAfter: number, refused: boolean }} Ban
+ */
 
-/** The target of a ban: who may not go where.
- * @typedef {{ origin: string, target: string, path: string }} Place */
+/**
+ * Who is banned from where.
+ * @typedef {{ origin: string, target: string, path: string }} BanKey
+ */
 
 export class Bans {
-  #notes;
+  #store;
   #date;
 
-  /** @param {import('./expiring-store.mjs').Notes} notes @param {() => number} date milliseconds on the clock of the wall */
-  constructor(notes, date) {
-    this.#notes = notes;
+  /**
+   * @param {import('./expiring-store.mjs').ExpiringStore} store
+   * @param {() => number} date the wall clock, in milliseconds
+   */
+  constructor(store, date) {
+    this.#store = store;
     this.#date = date;
   }
 
   /**
-   * What keeps us away from there: of several, the one that lasts longest. Null if nothing does.
-   * @param {Place} place
-   * @returns {Held | null}
+   * The ban that lasts longest, or null.
+   * @param {BanKey} key
+   * @returns {Ban | null}
    */
-  held(place) {
-    /** @type {Held | null} */
+  check(key) {
+    /** @type {Ban | null} */
     let longest = null;
-    for (const key of keysOver(place)) {
-      const held = this.#read(key);
-      if (held && held.retryAfter > (longest?.retryAfter ?? 0)) longest = held;
+    for (const stored of storeKeysOver(key)) {
+      const ban = this.#read(stored);
+      if (ban && ban.retryAfter > (longest?.retryAfter ?? 0)) longest = ban;
     }
     return longest;
   }
 
   /**
-   * Keeps a refusal, if it is one that keeps away and says how long.
-   * @param {Place} place
+   * Keeps a ban, if the end is one and says how long.
+   * @param {BanKey} key
    * @param {End} end
-   * @param {string} [policyPath] widens it, if it is the path or an ancestor of it; anything else is ignored
+   * @param {string} [policyPath] widens the ban, if it is the path or an ancestor of the path
    */
-  add(place, { code, reason, retryAfter }, policyPath = '') {
+  add(key, { code, reason, retryAfter }, policyPath = '') {
     if (retryAfter === null || keptOf(code) === 'nothing') return;
     const now = this.#date();
     const ms = Math.min(retryAfter, LONGEST_S) * 1000;
-    const keep = (/** @type {string} */ key) => this.#notes.set(key, { code, reason }, ms, now);
-    keep(keyOf('at', place, place.path));
+    const keep = (/** @type {string} */ key) => this.#store.set(key, { code, reason }, ms, now);
+    keep(storeKey('at', key, key.path));
     const policy = trimSlash(policyPath);
-    if (policyPathCounts(policyPath, place.path) && ancestors(policy).length <= MOST_SEGMENTS)
-      keep(keyOf('below', place, policy));
+    if (policyPathCounts(policyPath, key.path) && ancestors(policy).length <= MOST_SEGMENTS)
+      keep(storeKey('below', key, policy));
   }
 
-  /** @param {string} key @returns {Held | null} */
+  /** @param {string} key @returns {Ban | null} */
   #read(key) {
-    const note = this.#notes.get(key, this.#date());
-    const { code, reason } = /** @type {any} */ (note?.value) ?? {};
+    const entry = this.#store.get(key, this.#date());
+    const { code, reason } = /** @type {any} */ (entry?.value) ?? {};
     const kept = Number.isInteger(code) ? keptOf(code) : 'nothing';
-    if (!note || kept === 'nothing') return null;
+    if (!entry || kept === 'nothing') return null;
     return {
       code,
       reason: String(reason),
-      retryAfter: Math.min(LONGEST_S, Math.ceil(note.ms / 1000)),
-      ban: kept === 'ban',
+      retryAfter: Math.min(LONGEST_S, Math.ceil(entry.ms / 1000)),
+      refused: kept === 'ban',
     };
   }
 }
 
 /**
- * Whether a Policy-Path counts for a path: an ancestor by segments, or the path itself, without `.`, `..`, `%2e`,
- * `%2f`, `\`, `//`.
+ * Whether a Policy-Path is valid for a path: it is the path itself or an ancestor by segments,
+ * without `.`, `..`, `%2e`, `%2f`, `\`, `//`.
  * @param {string} policy @param {string} path decoded and normalised
  */
 export function policyPathCounts(policy, path) {
@@ -89,34 +98,38 @@ export function policyPathCounts(policy, path) {
 }
 
 /**
- * The place of a URL. Its path is without the query, and decoded, so that no spelling escapes.
+ * The key of a URL. The path is without the query, and decoded, so that another spelling of it does
+ * not escape the ban.
  * @param {string} url of ws or wss, absolute
- * @param {string} origin the page's, or that which a client of Node says it has
- * @returns {Place}
+ * @param {string} origin of the page, or what a client in Node declares
+ * @returns {BanKey}
  */
-export function placeOf(url, origin) {
+export function banKeyOf(url, origin) {
   const { protocol, host, pathname } = new URL(url);
   let path = pathname;
   try {
     path = decodeURIComponent(pathname);
   } catch {
-    // no UTF-8: as it stands
+    // not UTF-8: the path stays as it is
   }
   return { origin, target: `${protocol === 'wss:' ? 'https:' : 'http:'}//${host}`, path };
 }
 
-/** Every key under which a ban of this place may stand. @param {Place} place */
-function keysOver(place) {
-  const above = ancestors(place.path).slice(0, MOST_SEGMENTS);
-  return [keyOf('at', place, place.path), ...above.map((path) => keyOf('below', place, path))];
+/** Every key under which the store may have a ban for `key`. @param {BanKey} key */
+function storeKeysOver(key) {
+  const above = ancestors(key.path).slice(0, MOST_SEGMENTS);
+  return [storeKey('at', key, key.path), ...above.map((path) => storeKey('below', key, path))];
 }
 
-/** @param {'at' | 'below'} reach @param {Place} place @param {string} path */
-function keyOf(reach, { origin, target }, path) {
+/** @param {'at' | 'below'} reach @param {BanKey} key @param {string} path */
+function storeKey(reach, { origin, target }, path) {
   return `${reach} ${origin} ${target}${path}`;
 }
 
-/** From the root down to the path itself: `/`, `/chat`, `/chat/room`. @param {string} path */
+/**
+ * The ancestors of a path, from the root to the path itself: `/`, `/chat`, `/chat/room`.
+ * @param {string} path
+ */
 function ancestors(path) {
   const all = ['/'];
   for (let at = 1; at < path.length; at++) {
@@ -127,7 +140,7 @@ function ancestors(path) {
   return all;
 }
 
-/** Without its last slash, the root aside. @param {string} path */
+/** The path without its last slash. The root stays `/`. @param {string} path */
 function trimSlash(path) {
   return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
 }

@@ -1,136 +1,151 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * Notes that expire, shared by all tabs of an origin and there again after a reload: in its localStorage, one key each,
- * so that tabs which write at the same moment lose nothing. Where there is no storage (Node, a worker, a page that may
- * not), where it is full, or where a key is too long for it, a note is kept in memory, for this page alone.
+ * A store whose entries expire. It uses localStorage, so that all tabs of an origin share the
+ * entries and they survive a reload. Each entry has a key of its own there, so that two tabs can
+ * write at once and lose nothing. An entry is kept in memory, for this page alone, where there is
+ * no storage (in Node, in a worker, or forbidden by the browser), where storage is full, and where
+ * the key is too long.
  *
- * Whoever writes into the storage is of our origin, but may be anybody's code: what is no note of ours is taken out and
- * passed over. At most 64 are kept in each place; the one that ends first gives way.
+ * Any script of the origin may write into localStorage, so an entry that can't be parsed is removed
+ * and ignored. Storage and memory hold at most 64 entries each. The entry that expires first gives
+ * way.
  */
 
 const PREFIX = 'httpsocket ';
-const MOST = 64;
-/** Longer keys are not written into the storage, which has room for 5 million characters in all. */
+const MAX_ENTRIES = 64;
+/** An entry with a longer key stays in memory: localStorage has room for 5 million characters. */
 const LONGEST_KEY = 2048;
 
 /**
- * @typedef {object} Note
- * @property {number} until on the clock of the wall
- * @property {number} ms how long it was to last: should somebody set the clock back, it doesn't last longer
+ * @typedef {object} StoreEntry
+ * @property {number} until when the entry expires, by the wall clock
+ * @property {number} ms its whole lifetime: a clock that is set back does not prolong it
  * @property {unknown} value
  */
 
-/** The part of a Storage that this needs.
- * @typedef {Pick<Storage, 'length' | 'key' | 'getItem' | 'setItem' | 'removeItem'>} NoteStorage */
+/**
+ * The part of Storage that is used here.
+ * @typedef {Pick<Storage, 'length' | 'key' | 'getItem' | 'setItem' | 'removeItem'>} BackingStorage
+ */
 
-export class Notes {
-  /** @type {Map<string, Note>} */
+export class ExpiringStore {
+  /** @type {Map<string, StoreEntry>} */
   #memory = new Map();
   #storage;
 
-  /** @param {() => NoteStorage | null | undefined} storage asked at each use; may throw */
+  /** @param {() => BackingStorage | null | undefined} storage called at each use; may throw */
   constructor(storage) {
     this.#storage = storage;
   }
 
   /**
-   * @param {string} key @param {number} now on the clock of the wall
-   * @returns {{ value: unknown, ms: number } | null} the note, and how long it still lasts
+   * @param {string} key @param {number} now the wall clock, in milliseconds
+   * @returns {{ value: unknown, ms: number } | null} the value, and how long it remains
    */
   get(key, now) {
     const kept = [this.#memory.get(key), this.#stored(PREFIX + key, now)];
     let best = null;
-    for (const note of kept) {
-      const ms = note ? left(note, now) : 0;
-      if (note && ms > 0 && ms > (best?.ms ?? 0)) best = { value: note.value, ms };
+    for (const entry of kept) {
+      const ms = entry ? remainingMs(entry, now) : 0;
+      if (entry && ms > 0 && ms > (best?.ms ?? 0)) best = { value: entry.value, ms };
     }
     return best;
   }
 
   /**
-   * Keeps a note for `ms`, unless there is one that lasts longer.
-   * @param {string} key @param {unknown} value as JSON has it @param {number} ms @param {number} now
+   * Keeps a value for `ms`, unless an entry with that key lasts longer.
+   * @param {string} key @param {unknown} value anything JSON has @param {number} ms
+   * @param {number} now
    */
   set(key, value, ms, now) {
     if (!(ms > 0) || (this.get(key, now)?.ms ?? 0) >= ms) return;
-    const note = { until: now + ms, ms, value };
-    if (this.#store(key, note, now)) return;
+    const entry = { until: now + ms, ms, value };
+    if (this.#store(key, entry, now)) return;
     this.#memory.delete(key);
-    if (this.#memory.size >= MOST) this.#memory.delete(firstToEnd(this.#memory));
-    this.#memory.set(key, note);
+    if (this.#memory.size >= MAX_ENTRIES) this.#memory.delete(firstToExpire(this.#memory));
+    this.#memory.set(key, entry);
   }
 
-  /** @param {string} key @param {number} now @returns {Note | null} */
+  /** @param {string} key @param {number} now @returns {StoreEntry | null} */
   #stored(key, now) {
     try {
       const storage = this.#storage();
       const text = storage?.getItem(key);
       if (!storage || text == null) return null;
-      const note = parseNote(text);
-      if (note && left(note, now) > 0) return note;
+      const entry = parseStoreEntry(text);
+      if (entry && remainingMs(entry, now) > 0) return entry;
       storage.removeItem(key);
     } catch {
-      // forbidden here
+      // localStorage is forbidden
     }
     return null;
   }
 
-  /** @param {string} key @param {Note} note @param {number} now @returns {boolean} whether there was a place for it */
-  #store(key, note, now) {
+  /**
+   * @param {string} key @param {StoreEntry} entry @param {number} now
+   * @returns {boolean} false: the entry could not be stored
+   */
+  #store(key, entry, now) {
     if (key.length > LONGEST_KEY) return false;
     try {
       const storage = this.#storage();
       if (!storage) return false;
       this.#makeRoom(storage, PREFIX + key, now);
-      storage.setItem(PREFIX + key, JSON.stringify(note));
+      storage.setItem(PREFIX + key, JSON.stringify(entry));
       return true;
     } catch {
-      return false; // forbidden here, or full
+      return false; // localStorage is forbidden, or full
     }
   }
 
-  /** @param {NoteStorage} storage @param {string} key of the note that comes @param {number} now */
+  /**
+   * @param {BackingStorage} storage @param {string} key of the entry that is about to be stored
+   * @param {number} now
+   */
   #makeRoom(storage, key, now) {
     const keys = Array.from({ length: storage.length }, (_, i) => storage.key(i)).filter((k) =>
       k?.startsWith(PREFIX),
     );
-    /** @type {Map<string, Note>} */
-    const notes = new Map();
+    /** @type {Map<string, StoreEntry>} */
+    const entries = new Map();
     for (const other of /** @type {string[]} */ (keys)) {
-      const note = other === key ? null : this.#stored(other, now);
-      if (note) notes.set(other, note);
+      const entry = other === key ? null : this.#stored(other, now);
+      if (entry) entries.set(other, entry);
     }
-    for (; notes.size >= MOST; notes.delete(firstToEnd(notes)))
-      storage.removeItem(firstToEnd(notes));
+    for (; entries.size >= MAX_ENTRIES; entries.delete(firstToExpire(entries)))
+      storage.removeItem(firstToExpire(entries));
   }
 }
 
-/** @param {Note} note @param {number} now */
-function left({ until, ms }, now) {
+/** @param {StoreEntry} entry @param {number} now */
+function remainingMs({ until, ms }, now) {
   return Math.min(until - now, ms);
 }
 
-/** @param {string} text @returns {Note | null} */
-function parseNote(text) {
-  let note;
+/** @param {string} text @returns {StoreEntry | null} */
+function parseStoreEntry(text) {
+  let entry;
   try {
-    note = JSON.parse(text);
+    entry = JSON.parse(text);
   } catch {
     return null;
   }
-  return typeof note?.until === 'number' && typeof note.ms === 'number' ? note : null;
+  return typeof entry?.until === 'number' && typeof entry.ms === 'number' ? entry : null;
 }
 
-/** @param {Map<string, Note>} notes @returns {string} */
-function firstToEnd(notes) {
+/** @param {Map<string, StoreEntry>} entries @returns {string} */
+function firstToExpire(entries) {
   let first = '';
-  for (const [key, { until }] of notes)
-    if (until < (notes.get(first)?.until ?? Infinity)) first = key;
+  for (const [key, { until }] of entries)
+    if (until < (entries.get(first)?.until ?? Infinity)) first = key;
   return first;
 }
 
-/** Those of this page. In Node, a mere mention of localStorage may warn: so only where there is a document. */
-export const ownNotes = new Notes(() =>
+/**
+ * The store of this page. In Node the mere mention of localStorage may print a warning, so it is
+ * used only where there is a document.
+ */
+export const pageStore = new ExpiringStore(() =>
   typeof document === 'undefined' ? null : globalThis.localStorage,
 );

@@ -1,35 +1,38 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * Asking a server of another origin why it refused a handshake (docs/protocol.md, section 5, "Asking why"): a browser
- * shows a page nothing of it. One simple CORS request, which starts no program and opens nothing.
+ * Asks a server of another origin why it refused a handshake, which a browser does not tell the
+ * page (docs/protocol.md, section 5, "Asking why"). The question is one simple CORS request. It
+ * starts no program and opens no connection.
  */
 import { codeOfStatus, makeEnd } from '../proto/close-codes.mjs';
 
 /** @typedef {import('../proto/close-codes.mjs').End} End */
 
-/** What the server said: the end, and how far below its path a refusal reaches.
- * @typedef {End & { policyPath: string }} Refusal */
+/**
+ * The server's answer: the end, and the Policy-Path of the refusal.
+ * @typedef {End & { policyPath: string }} Refusal
+ */
 
-/** The statuses that say why, all by their close codes. */
+/** The statuses that give a reason. Each has a close code. */
 const STATUSES = Object.freeze([401, 403, 404, 421, 429, 502, 503, 504]);
 
 const ACCEPT = 'application/httpsocket-refusal';
 
 /**
- * @typedef {object} Asker
+ * @typedef {object} RefusalRequest
  * @property {typeof globalThis.fetch} fetch
- * @property {string} origin that of the page, which a browser sends by itself
+ * @property {string} origin of the page; a browser sends it by itself, Node does not
  * @property {AbortSignal} signal
  */
 
 /**
  * @param {string} url of ws or wss
- * @param {Asker} asker
- * @returns {Promise<Refusal | null>} null: nothing is against it, or the answer can't be had or understood, so that it
- *   was the network. Never rejects.
+ * @param {RefusalRequest} request
+ * @returns {Promise<Refusal | null>} null: the server does not refuse, or there was no usable
+ *   answer; the network failed then. Never rejects.
  */
-export async function askWhy(url, { fetch, origin, signal }) {
+export async function fetchRefusal(url, { fetch, origin, signal }) {
   try {
     const response = await fetch(url.replace(/^ws/, 'http'), {
       headers: { Accept: ACCEPT, ...(typeof document === 'undefined' ? { Origin: origin } : {}) },
@@ -38,7 +41,7 @@ export async function askWhy(url, { fetch, origin, signal }) {
       redirect: 'error',
       signal,
     });
-    response.body?.cancel().catch(() => {}); // all there is to know stands in the head
+    response.body?.cancel().catch(() => {}); // the head says everything
     return parseRefusal(response.status, response.headers);
   } catch {
     return null;

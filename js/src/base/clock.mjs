@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** Time and chance, as one thing that a test can put another in the place of. */
+/** Time and chance, as one object, so that a test can pass another. */
 
 /**
  * @typedef {object} Clock
  * @property {() => number} now milliseconds, never going back
- * @property {() => number} date milliseconds since 1970: the same for all tabs, but somebody may set it
+ * @property {() => number} date milliseconds since 1970: all tabs agree on it, but the user may set
+ *   the clock
  * @property {(run: () => void, ms: number) => unknown} setTimeout
  * @property {(timer: any) => void} clearTimeout
  * @property {() => number} random from 0 to 1
@@ -20,11 +21,11 @@ export const systemClock = Object.freeze({
   random: () => Math.random(),
 });
 
-/** Beyond it setTimeout() would run at once. */
+/** setTimeout() would run at once with a longer time. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** One timer that is set, set anew and cleared. */
-export class Alarm {
+/** One timer. It can be set, set again and cleared. */
+export class Timer {
   #clock;
   #timer = /** @type {unknown} */ (null);
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** A queue whose first is taken away in constant time. Pure state. @template T */
+/** A queue that removes its first item in constant time. Pure state. @template T */
 export class Fifo {
   /** @type {(T | undefined)[]} */
   #items = [];
-  /** Where the first one stands; what is before it is gone. */
+  /** Index of the first item. Items before it are gone. */
   #head = 0;
 
   get length() {
@@ -29,12 +29,12 @@ export class Fifo {
     return first;
   }
 
-  /** In order. @returns {T[]} */
+  /** All items, in order. @returns {T[]} */
   all() {
     return /** @type {T[]} */ (this.#items.slice(this.#head));
   }
 
-  /** @param {T[]} items in the place of all that it has */
+  /** @param {T[]} items take the place of all that the queue has */
   replace(items) {
     this.#items = items;
     this.#head = 0;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * An EventTarget whose every `onNAME` is an event handler, whatever NAME is: `c.onwhatever = (data, event) => …`. A
- * Proxy stands in the prototype chain, behind everything that the object really has, so the object itself stays an
- * ordinary one.
+ * An EventTarget that has an event handler `onNAME` for every NAME: `c.onwhatever = (data, event)
+ * => …`. A Proxy provides the handlers. The Proxy stands at the end of the prototype chain, behind
+ * all that the object really has, so the object itself stays an ordinary one.
  */
 
 /**
@@ -27,11 +27,12 @@ export class ServerEvent extends Event {
 /** @typedef {(data: any, event: ServerEvent) => any} EventHandler */
 
 /**
+ * @typedef {((event: any) => any) | { handleEvent(event: any): any } | null} Listener
  * @typedef {{
  *   [handler: `on${string}`]: EventHandler | null;
- *   addEventListener(name: string, listener: ((event: any) => any) | { handleEvent(event: any): any } | null,
+ *   addEventListener(name: string, listener: Listener,
  *     options?: boolean | AddEventListenerOptions): void;
- *   removeEventListener(name: string, listener: ((event: any) => any) | { handleEvent(event: any): any } | null,
+ *   removeEventListener(name: string, listener: Listener,
  *     options?: boolean | EventListenerOptions): void;
  * }} NamedHandlers
  */
@@ -41,7 +42,10 @@ export class ServerEvent extends Event {
 /** @type {WeakMap<object, Map<string, Slot>>} */
 const slotsOf = new WeakMap();
 
-/** @param {string | symbol} key @returns {string | null} the event's name, if this is the property of a handler */
+/**
+ * @param {string | symbol} key
+ * @returns {string | null} the name of the event, if `key` is the property of a handler
+ */
 function handledBy(key) {
   return typeof key === 'string' && key.length > 2 && key.startsWith('on') ? key.slice(2) : null;
 }
@@ -49,7 +53,7 @@ function handledBy(key) {
 /**
  * @param {any} target
  * @param {string} name
- * @param {unknown} run what is no function takes the handler away, as in the DOM
+ * @param {unknown} run a value that is no function removes the handler, as in the DOM
  */
 function setHandler(target, name, run) {
   const slots = slotsOf.get(target) ?? new Map();

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * What a `.dom` operation can do to an element (docs/page-programs.md, "Moving the page"): a table, in the order in which
- * the actions of one operation are done. Those that read the page's layout, or let its scripts run, are `late`: they are done
- * when all operations of the batch have changed what they change.
+ * The actions of a `.dom` operation on an element (docs/page-programs.md, "Moving the page"): a
+ * table, in the order in which the actions of one operation are done. Actions that read the page's
+ * layout, or let its scripts run, are `late`: they are done when all operations of the batch have
+ * made their changes.
  */
 import { moveNode } from './arrange.mjs';
 import { DomProblem } from './problem.mjs';
@@ -12,19 +13,19 @@ import { parseMarkup } from './markup.mjs';
 import { changeText, morphInside, morphInto } from './morph.mjs';
 import { rowKey, rowsIn } from './rows.mjs';
 import { isBoolean, isMap, isString, isText } from './json-types.mjs';
-import { checkStrangersAttribute, checkStrangersProperty } from './foreign.mjs';
-import { isTyped, typing } from './typing.mjs';
+import { checkForeignAttribute, checkForeignProperty } from './foreign.mjs';
+import { hasTypedValue, typing } from './typing.mjs';
 
 /**
  * How an operation is done.
- * @typedef {{ was?: string, force: boolean, stranger: boolean }} How `stranger`: for a program of another origin
- *
+ * @typedef {{ was?: string, force: boolean, foreign: boolean }} How how an operation is done;
+ *   `foreign`: for a program of another origin
  * @typedef {object} Action
- * @property {string} wants what its value has to be, in words
+ * @property {string} wants which values the action takes, in words
  * @property {(value: any) => boolean} takes
  * @property {(target: any, value: any, how: How) => void} run
  * @property {boolean} [late]
- * @property {boolean} [anywhere] also on the document and the window
+ * @property {boolean} [anywhere] also possible on the document and the window
  */
 
 /** @param {any} value */
@@ -107,14 +108,14 @@ const TABLE = {
     takes: (value) => isString(value) || isString(value?.type),
     late: true,
     anywhere: true,
-    run: (target, event, { stranger }) => target.dispatchEvent(makeDispatch(event, stranger)),
+    run: (target, event, { foreign }) => target.dispatchEvent(makeDispatch(event, foreign)),
   },
 };
 
 export const actions = new Map(Object.entries(TABLE));
 
 /**
- * All are tried; the first failure is told.
+ * Runs for each entry of the map, and then throws the first failure.
  * @param {Record<string, any>} map @param {(name: string, value: any) => void} run
  */
 function each(map, run) {
@@ -134,7 +135,7 @@ function setText(element, text, { force }) {
   const said = String(text);
   if (element.localName !== 'textarea')
     return typing.change(element, force, () => writeText(element, said));
-  typing.heardValue(element, element.defaultValue, said, force);
+  typing.setMarkupValue(element, element.defaultValue, said, force);
   if (!typing.edits(element)) element.defaultValue = said;
 }
 
@@ -147,25 +148,28 @@ function writeText(element, text) {
 
 /** @param {any} element @param {string} html @param {How} how */
 function setHtml(element, html, how) {
-  const parsed = parseMarkup(html, element, how.stranger);
+  const parsed = parseMarkup(html, element, how.foreign);
   if (element.localName === 'textarea') setText(element, parsed.textContent ?? '', how);
   else typing.change(element, how.force, () => morphInside(element, parsed, how.force));
 }
 
 /** @param {any} element @param {string} html @param {How} how */
-function setOuter(element, html, { force, stranger }) {
-  const { children } = parseMarkup(html, parentOf(element), stranger);
+function setOuter(element, html, { force, foreign }) {
+  const { children } = parseMarkup(html, parentOf(element), foreign);
   if (children.length !== 1)
     throw new DomProblem(`outer: one element is wanted, not ${children.length}`);
   const [node] = children;
-  if (isTyped(element)) morphInto(element, node, force);
+  if (hasTypedValue(element)) morphInto(element, node, force);
   else typing.change(element, force, () => morphInto(element, node, force));
 }
 
-/** A row whose key the list has already becomes the new one, at its place. @param {any} parent @param {string} html
- * @param {Node | null} anchor @param {How} how */
-function insert(parent, html, anchor, { force, stranger }) {
-  for (const node of [...parseMarkup(html, parent, stranger).childNodes]) {
+/**
+ * Inserts rows. A row whose key is in the list already changes that row, in its place.
+ * @param {any} parent @param {string} html
+ * @param {Node | null} anchor @param {How} how
+ */
+function insert(parent, html, anchor, { force, foreign }) {
+  for (const node of [...parseMarkup(html, parent, foreign).childNodes]) {
     const key = rowKey(node);
     const twin = key === null ? undefined : rowsIn(parent).get(key);
     if (!twin) {
@@ -186,26 +190,30 @@ function parentOf({ parentElement }) {
 }
 
 /** @param {any} element @param {Record<string, any>} attributes @param {How} how */
-function setAttributes(element, attributes, { stranger }) {
+function setAttributes(element, attributes, { foreign }) {
   each(attributes, (name, value) => {
-    if (stranger) checkStrangersAttribute(name, value);
+    if (foreign) checkForeignAttribute(name, value);
     if (value === null || value === false) element.removeAttribute(name);
     else element.setAttribute(name, value === true ? '' : value);
   });
 }
 
 /** @param {any} element @param {Record<string, any>} properties @param {How} how */
-function setProperties(element, properties, { was, force, stranger }) {
+function setProperties(element, properties, { was, force, foreign }) {
   each(properties, (name, value) => {
-    if (stranger) checkStrangersProperty(name);
+    if (foreign) checkForeignProperty(name);
     checkProperty(element, name);
-    if (name === 'value' && isTyped(element))
+    if (name === 'value' && hasTypedValue(element))
       typing.setValue(element, String(value ?? ''), { was, force });
     else element[name] = value;
   });
 }
 
-/** It is there, can be set, is no method, and nothing that every object has. @param {any} element @param {string} name */
+/**
+ * Checks that the property exists and can be set, and that it is no method and no property of every
+ * object.
+ * @param {any} element @param {string} name
+ */
 function checkProperty(element, name) {
   for (
     let owner = element;

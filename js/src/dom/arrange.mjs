@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** Puts nodes into an order with the fewest moves, and moves them so that their state goes with them. */
+/** Puts nodes into order with the fewest moves, so that the nodes keep their state. */
 
 /**
  * Puts `nodes` one after the other before `anchor`.
  * @param {Node} parent
  * @param {Node[]} nodes
- * @param {number[]} places where each was among the parent's children; -1: nowhere
- * @param {Node | null} anchor a child, or null: the end
+ * @param {number[]} places the index of each among the parent's children; -1: not a child yet
+ * @param {Node | null} anchor a child; null: the end
  */
 export function arrange(parent, nodes, places, anchor) {
-  const stay = longestRise(places, canMove(parent) ? -1 : nodes.findIndex(hasFocus));
+  const stay = longestIncreasingSubsequence(
+    places,
+    canMove(parent) ? -1 : nodes.findIndex(hasFocus),
+  );
   let next = anchor;
   for (let i = nodes.length - 1; i >= 0; i--) {
     if (!stay.has(i)) moveNode(parent, nodes[i], next);
@@ -19,7 +22,8 @@ export function arrange(parent, nodes, places, anchor) {
 }
 
 /**
- * Where the browser can, a node keeps its focus, its scroll, its playing and its frame's document.
+ * Moves a node. Where the browser can (moveBefore), the node keeps its focus, its scroll position,
+ * what it plays, and the document of its frame.
  * @param {Node} parent @param {Node} node in the document or new @param {Node | null} before
  */
 export function moveNode(parent, node, before) {
@@ -39,13 +43,16 @@ function hasFocus(node) {
 }
 
 /**
- * The indexes of a longest run of rising places: what is there may stay, all else moves around it.
- * @param {number[]} places; -1 is no place @param {number} pin an index that must be in it, or -1
+ * The indexes of a longest increasing subsequence of `places`. The nodes there may stay, and all
+ * others move around them.
+ * @param {number[]} places -1 is no place, and never a part of the result
+ * @param {number} pin an index that must be a part of the result, or -1
  * @returns {Set<number>}
  */
-export function longestRise(places, pin = -1) {
+export function longestIncreasingSubsequence(places, pin = -1) {
   const pinned = pin >= 0 && places[pin] >= 0;
-  const ends = /** @type {number[]} */ ([]); // ends[n]: the index with the lowest place that ends a run of n + 1
+  // ends[n]: the index with the lowest place that ends a subsequence of n + 1 places.
+  const ends = /** @type {number[]} */ ([]);
   const before = new Array(places.length);
   places.forEach((place, i) => {
     if (place < 0 || (pinned && i !== pin && i < pin !== place < places[pin])) return;

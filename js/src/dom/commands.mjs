@@ -1,33 +1,33 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * What the program wants of its page, by `.listen`, `.unlisten` and `.dom` (docs/protocol.md, section 9): given to who
- * carries it out, and the program is told of what could not be. A page that has not opened its document to a foreign
- * program does nothing of it.
+ * Runs the program's commands to its page, `.listen`, `.unlisten` and `.dom` (docs/protocol.md,
+ * section 9), and tells the program of commands that failed. A page that has not opened its
+ * document to a program of another origin refuses all commands.
  */
 import { DomProblem } from './problem.mjs';
 
 /** @typedef {(data: any) => void} Command throws a {@link DomProblem} for what can't be done */
 
-export class Dom {
+export class DomCommands {
   #commands;
-  #shut;
-  #tell;
+  #refusal;
+  #report;
 
   /**
-   * @param {Readonly<Record<string, Command>>} commands by word; without a prototype
-   * @param {string | null} shut why none of them is carried out here, in words
-   * @param {(problem: { command: string, message: string }) => void} tell tells the program
+   * @param {Readonly<Record<string, Command>>} commands by word; an object without a prototype
+   * @param {string | null} refusal why this page runs no command, in words; null: it runs them
+   * @param {(problem: { command: string, message: string }) => void} report tells the program
    */
-  constructor(commands, shut, tell) {
+  constructor(commands, refusal, report) {
     this.#commands = commands;
-    this.#shut = shut;
-    this.#tell = tell;
+    this.#refusal = refusal;
+    this.#report = report;
   }
 
-  /** Carries out one command; never throws. @param {{ word: string, data: any }} command */
-  take({ word, data }) {
-    if (this.#shut !== null) return this.problem(word, new DomProblem(this.#shut));
+  /** Runs one command. Never throws. @param {{ word: string, data: any }} command */
+  run({ word, data }) {
+    if (this.#refusal !== null) return this.problem(word, new DomProblem(this.#refusal));
     const command = this.#commands[word];
     if (!command) return this.problem(word, new DomProblem('this page does not know the command'));
     try {
@@ -37,8 +37,8 @@ export class Dom {
     }
   }
 
-  /** Something has gone wrong, perhaps later. @param {string} command @param {any} error */
+  /** Reports that a command has failed, now or later. @param {string} command @param {any} error */
   problem(command, error) {
-    this.#tell({ command, message: String(error?.message ?? error), ...error?.more });
+    this.#report({ command, message: String(error?.message ?? error), ...error?.more });
   }
 }

@@ -1,22 +1,26 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** The events that a program fires in its page. They are no user's: `isTrusted` is false. */
+/**
+ * The events that a program fires in its page. As no user has caused them, `isTrusted` is false.
+ */
 import { DomProblem } from './problem.mjs';
-import { refused } from './foreign.mjs';
+import { foreignProblem } from './foreign.mjs';
 
-/** A plain Event of such a type would do nothing by itself; with this a box is ticked, a link followed. */
+/** A MouseEvent of such a type ticks a box or follows a link, which a plain Event would not. */
 const CLICKS = new Set(['auxclick', 'click', 'contextmenu', 'dblclick']);
 
 /**
  * @param {string | { type: string, interface?: string, [init: string]: any }} said
- * @param {boolean} stranger a program of another origin fires no clicks, and no keys
+ * @param {boolean} foreign whether the program is of another origin: it may fire no clicks and no
+ *   keys
  * @returns {Event}
  */
-export function makeDispatch(said, stranger) {
+export function makeDispatch(said, foreign) {
   const { type, interface: wanted, ...init } = typeof said === 'string' ? { type: said } : said;
   const name =
     wanted ?? (CLICKS.has(type) ? 'MouseEvent' : 'detail' in init ? 'CustomEvent' : 'Event');
-  if (stranger && name !== 'CustomEvent' && name !== 'Event') throw refused(`fires no ${name}`);
+  if (foreign && name !== 'CustomEvent' && name !== 'Event')
+    throw foreignProblem(`fires no ${name}`);
   return new (eventClass(name))(type, { bubbles: true, cancelable: true, ...init });
 }
 

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** What a value out of JSON is. */
+/** The types of parsed JSON values. */
 
 /** @param {any} value @returns {value is string} */
 export function isString(value) {
   return typeof value === 'string';
 }
 
-/** What can stand for a text. @param {any} value @returns {value is string | number} */
+/**
+ * Whether the value can stand for a text.
+ * @param {any} value @returns {value is string | number}
+ */
 export function isText(value) {
   return typeof value === 'string' || typeof value === 'number';
 }

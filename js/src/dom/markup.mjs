@@ -1,32 +1,37 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * HTML as a program writes it, made into nodes that are not in the page yet. They are parsed where nothing is loaded and
- * nothing runs, and a `<script>` among them never will. Where the page asks for Trusted Types, the policy is `httpsocket`.
+ * Parses the HTML of a program into nodes that are not in the page yet. Nothing is loaded and no
+ * script runs meanwhile, and a `<script>` in the markup never runs. In a page that requires Trusted
+ * Types, the policy is named `httpsocket`.
  *
- * Markup from another origin goes through the browser's own sanitizer; where there is none, it is refused.
+ * Markup of a program of another origin goes through the browser's sanitizer. Where the browser has
+ * none, such markup is refused.
  */
 
 const SVG = 'http://www.w3.org/2000/svg';
 const MATHML = 'http://www.w3.org/1998/Math/MathML';
 
-/** What a stranger's markup may not have, beyond what the sanitizer takes out by itself: all that could run a script. */
-const NOT_FOR_STRANGERS = { removeElements: ['base', 'link', 'meta', 'style'] };
+/**
+ * Removed from foreign markup, besides all that could run a script, which the sanitizer removes by
+ * itself.
+ */
+const FOREIGN_SANITIZER = { removeElements: ['base', 'link', 'meta', 'style'] };
 
 /** @type {{ createHTML(html: string): string } | null | undefined} */
 let trustedPolicy;
 
 /**
  * @param {string} html
- * @param {Element} context whose children they would be
- * @param {boolean} stranger whether it comes from another origin
+ * @param {Element} context the parent that the nodes are for
+ * @param {boolean} foreign whether the program is of another origin
  * @returns {DocumentFragment}
- * @throws {Error} if this browser, or the page's policy, does not let it
+ * @throws {Error} if this browser, or the page's policy, does not allow it
  */
-export function parseMarkup(html, context, stranger) {
+export function parseMarkup(html, context, foreign) {
   const template = document.createElement('template');
   const { wrap, depth } = wrapping(context);
-  fill(template, `${wrap}${html}`, stranger);
+  fill(template, `${wrap}${html}`, foreign);
   const found = template.content;
   if (depth === 0) return found;
   const inner = document.createDocumentFragment();
@@ -34,15 +39,18 @@ export function parseMarkup(html, context, stranger) {
   return inner;
 }
 
-/** @param {HTMLTemplateElement} template @param {string} html @param {boolean} stranger */
-function fill(template, html, stranger) {
-  if (!stranger) template.innerHTML = trusted(html);
+/** @param {HTMLTemplateElement} template @param {string} html @param {boolean} foreign */
+function fill(template, html, foreign) {
+  if (!foreign) template.innerHTML = trusted(html);
   else if ('setHTML' in template)
-    /** @type {any} */ (template).setHTML(html, { sanitizer: NOT_FOR_STRANGERS });
+    /** @type {any} */ (template).setHTML(html, { sanitizer: FOREIGN_SANITIZER });
   else throw new Error('this browser has no sanitizer for the markup of another origin');
 }
 
-/** Elements of SVG and MathML are made by the parser only inside of their own. @param {Element} context */
+/**
+ * The parser makes elements of SVG and MathML only inside of an `<svg>` or `<math>`.
+ * @param {Element} context
+ */
 function wrapping({ namespaceURI, localName }) {
   const html = ['foreignObject', 'desc', 'title', 'annotation-xml'].includes(localName);
   if (namespaceURI === SVG && !html) return { wrap: '<svg>', depth: 1 };
@@ -65,6 +73,6 @@ function makePolicy() {
       }) ?? null
     );
   } catch {
-    return null; // the page's policy does not have this name: the browser says so when it matters
+    return null; // the page does not allow this policy: the browser reports that when it matters
   }
 }

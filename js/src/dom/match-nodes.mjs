@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * Which node of the page is meant by which node of new markup. What has a *key* is found by it, wherever it stands: an
- * `id`, a `data-key`, the name of a form's field. What has none is found by a key that it holds, and all else by its kind
- * and its turn among its siblings. Nothing becomes another kind, nor takes another's key.
+ * Finds the node of the page that a node of new markup stands for. A node with a *key* (an `id`, a
+ * `data-key`, or the name of a form's field) matches the node with that key, wherever the node is.
+ * A node without a key matches a node that contains one of the keys which it contains itself, or
+ * else the next sibling of its kind. A node matches no node of another kind and none with another
+ * key.
  */
 
-/** On a zone that markup leaves alone. */
+/** The attribute of an element that markup leaves alone. */
 const IGNORED = 'data-hs-ignore';
 
 const KEYED = '[id],[data-key],input[name],select[name],textarea[name],button[name]';
@@ -38,12 +40,15 @@ function kindOf({ nodeName, namespaceURI, type }) {
   return nodeName === 'INPUT' ? `input ${type}` : `${nodeName} ${namespaceURI}`;
 }
 
-export class Kin {
-  /** Those of the page whose keys the new markup has, too. @type {Map<string, Element>} */
+export class NodeMatcher {
+  /** Elements of the page whose keys the markup has too. @type {Map<string, Element>} */
   #known = new Map();
-  /** Such keys of either side, by the nodes that they are in. @type {Map<Node, Set<string>>} */
+  /**
+   * The known keys that a node contains, in the page and in the markup.
+   * @type {Map<Node, Set<string>>}
+   */
   #held = new Map();
-  /** Nodes of the page that are spoken for. @type {Set<Node>} */
+  /** Nodes of the page that have been matched. @type {Set<Node>} */
   #taken = new Set();
 
   /** @param {ParentNode & Node} page @param {ParentNode & Node} markup */
@@ -53,12 +58,15 @@ export class Kin {
       const other = said.get(key);
       if (!other || !sameKind(element, other)) continue;
       this.#known.set(key, element);
-      this.#hold(key, element, page);
-      this.#hold(key, other, markup);
+      this.#addHeldKey(key, element, page);
+      this.#addHeldKey(key, other, markup);
     }
   }
 
-  /** Whether something in this new node is in the page already. @param {Node} node */
+  /**
+   * Whether the markup's node contains something that is in the page already.
+   * @param {Node} node
+   */
   holds(node) {
     return this.#held.has(node);
   }
@@ -68,19 +76,22 @@ export class Kin {
     return this.#taken.has(node);
   }
 
-  /** Whether two stand for each other where they are; then they are spoken for. @param {Node} old @param {Node} node */
+  /**
+   * Whether two nodes match in their present places. If so, `old` is taken.
+   * @param {Node} old @param {Node} node
+   */
   pair(old, node) {
     if (this.#taken.has(old) || !sameKind(old, node) || nodeKey(old) !== nodeKey(node))
       return false;
-    if (nodeKey(node) === null && !this.#holdSame(old, node)) return false;
+    if (nodeKey(node) === null && !this.#holdSameKeys(old, node)) return false;
     this.#taken.add(old);
     return true;
   }
 
   /**
-   * The nodes of the page that new children are meant by.
-   * @param {Node[]} olds children of the one parent @param {Node[]} news
-   * @returns {(Node | null)[]} for each of `news`, now spoken for
+   * Matches children of the markup with children of the page.
+   * @param {Node[]} olds children of the page's node @param {Node[]} news
+   * @returns {(Node | null)[]} for each of `news` the node of the page, which is taken now
    */
   match(olds, news) {
     const free = olds.filter((old) => !this.#taken.has(old));
@@ -99,14 +110,14 @@ export class Kin {
       return null;
     };
     const found = news.map(byKey);
-    const turns = this.#turns(free);
+    const nextOfKind = this.#unkeyedByKind(free);
     return found.map(
-      (old, i) => old ?? this.#take(nodeKey(news[i]) === null && turns(news[i]), news[i]),
+      (old, i) => old ?? this.#take(nodeKey(news[i]) === null && nextOfKind(news[i]), news[i]),
     );
   }
 
-  /** Those without a key, kind by kind and each in its turn. @param {Node[]} free */
-  #turns(free) {
+  /** The nodes without a key, by kind and in order. @param {Node[]} free */
+  #unkeyedByKind(free) {
     const queues = /** @type {Map<string, Node[]>} */ (new Map());
     for (const old of free) {
       if (nodeKey(old) !== null || this.#taken.has(old)) continue;
@@ -125,7 +136,7 @@ export class Kin {
   }
 
   /** @param {string} key @param {Node} node @param {Node} root */
-  #hold(key, node, root) {
+  #addHeldKey(key, node, root) {
     for (let holder = node.parentNode; holder && holder !== root; holder = holder.parentNode) {
       const held = this.#held.get(holder);
       if (held) held.add(key);
@@ -133,8 +144,11 @@ export class Kin {
     }
   }
 
-  /** Whether they hold one known thing at least, or none both. @param {Node} old @param {Node} node */
-  #holdSame(old, node) {
+  /**
+   * Whether they contain a known key in common, or no known key at all.
+   * @param {Node} old @param {Node} node
+   */
+  #holdSameKeys(old, node) {
     const a = this.#held.get(old);
     const b = this.#held.get(node);
     if (!a || !b) return a === b;
@@ -143,7 +157,10 @@ export class Kin {
   }
 }
 
-/** What is inside by key, if the key is there once. @param {ParentNode} root @returns {Map<string, Element>} */
+/**
+ * The elements inside by key, as far as the key is unique.
+ * @param {ParentNode} root @returns {Map<string, Element>}
+ */
 function uniqueKeys(root) {
   const found = /** @type {Map<string, Element | null>} */ (new Map());
   for (const element of root.querySelectorAll(KEYED)) {

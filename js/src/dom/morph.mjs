@@ -1,36 +1,40 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * Changes a part of the page into what new markup says, in place: what the markup has again stays the node that it is, and
- * with it the focus, the caret, the selection, scroll positions, and what plays. What the user has done stays as well:
- * text that he typed (typing.mjs), a box that he ticked, an option that he chose, a `<details>` that he opened. Zones
- * marked `data-hs-ignore` are left alone as long as the markup has them.
+ * Changes a part of the page in place, so that it says what new markup says. A node that the markup
+ * has again stays the same node, and keeps its focus, caret, selection, scroll position and
+ * playback. What the user has done stays too: text that was typed (see typing.mjs), boxes that were
+ * ticked, options that were chosen, `<details>` that were opened. An element marked
+ * `data-hs-ignore` is left alone as long as the markup has it.
  *
- * Cost: in proportion to the part, little of it for what is equal, and as few moves as there can be. Reads no layout.
+ * Cost: proportional to the size of the part, small for what is equal, and with the fewest moves.
+ * No layout is read.
  */
 import { arrange } from './arrange.mjs';
-import { isIgnored, Kin, sameKind } from './match-nodes.mjs';
+import { isIgnored, NodeMatcher, sameKind } from './match-nodes.mjs';
 import { spliceOf } from './splice.mjs';
-import { isTyped, typing } from './typing.mjs';
-
-/** What is replaced as a whole: the contents of the one are no children, and the other must not run. */
-const WHOLE = new Set(['script', 'template']);
+import { hasTypedValue, typing } from './typing.mjs';
 
 /**
- * The element's contents become those of the markup.
+ * Replaced as a whole: the contents of a template are no children, and a changed script would run.
+ */
+const REPLACED_WHOLE = new Set(['script', 'template']);
+
+/**
+ * The contents of the element become those of the markup.
  * @param {Element} element @param {DocumentFragment} markup is used up
- * @param {boolean} force also what the user is editing
- * @throws {Error} what the page's policy did not let be set; all else is done
+ * @param {boolean} force also changes what the user is editing
+ * @throws {Error} for what the page's policy did not allow to be set; all else is done
  */
 export function morphInside(element, markup, force) {
   new Morph(element, markup, force).run((morph) => morph.contents(element, markup));
 }
 
 /**
- * The element becomes that of the markup.
+ * The element becomes the one of the markup.
  * @param {Element} element @param {Element} markup is used up @param {boolean} force
- * @returns {Element} what now stands there: the same, unless they are of different kinds
- * @throws {Error} as above
+ * @returns {Element} the element that is there now: another only if the kinds differ
+ * @throws {Error} for what the page's policy did not allow to be set; all else is done
  */
 export function morphInto(element, markup, force) {
   const morph = new Morph(element, markup, force);
@@ -39,7 +43,10 @@ export function morphInto(element, markup, force) {
   return element;
 }
 
-/** Makes a text of another; selections that touch none of the difference stay. @param {any} node @param {string} said */
+/**
+ * Changes a text. Selections outside of the difference stay.
+ * @param {any} node @param {string} said
+ */
 export function changeText(node, said) {
   if (node.data === said) return;
   const { start, end, text } = spliceOf(node.data, said);
@@ -47,26 +54,30 @@ export function changeText(node, said) {
 }
 
 class Morph {
-  #kin;
+  #matcher;
   #force;
-  /** Of the page, and not of the markup: removed in the end, since something in there may be needed yet. @type {Node[]} */
-  #left = [];
+  /**
+   * Nodes of the page that the markup lacks. They are removed last, as a node inside of them may
+   * still be needed.
+   * @type {Node[]}
+   */
+  #leftOver = [];
   /** @type {unknown} */
   #failure = null;
 
   /** @param {ParentNode & Node} page @param {ParentNode & Node} markup @param {boolean} force */
   constructor(page, markup, force) {
-    this.#kin = new Kin(page, markup);
+    this.#matcher = new NodeMatcher(page, markup);
     this.#force = force;
   }
 
   /** @template T @param {(morph: Morph) => T} change @returns {T} */
   run(change) {
-    const restorePlace = rememberPlace();
+    const restoreFocus = rememberFocus();
     const result = change(this);
-    for (const node of this.#left)
-      if (!this.#kin.isTaken(node)) /** @type {ChildNode} */ (node).remove();
-    restorePlace();
+    for (const node of this.#leftOver)
+      if (!this.#matcher.isTaken(node)) /** @type {ChildNode} */ (node).remove();
+    restoreFocus();
     if (this.#failure) throw this.#failure;
     return result;
   }
@@ -75,10 +86,11 @@ class Morph {
   node(old, fresh) {
     if (old.nodeType !== 1) return changeText(old, fresh.data);
     if (isIgnored(old) || old.isEqualNode(fresh)) return;
-    if (WHOLE.has(old.localName)) return old.replaceWith(fresh);
+    if (REPLACED_WHOLE.has(old.localName)) return old.replaceWith(fresh);
     const before = stateOf(old);
     this.#attributes(old, fresh);
-    if (old.localName !== 'textarea' && !typing.guards(old, this.#force)) this.contents(old, fresh);
+    if (old.localName !== 'textarea' && !typing.protects(old, this.#force))
+      this.contents(old, fresh);
     this.#state(old, before, stateOf(fresh));
   }
 
@@ -87,7 +99,7 @@ class Morph {
     const shell = /** @type {Element} */ (fresh.cloneNode(false));
     old.before(shell);
     this.contents(shell, fresh);
-    this.#left.push(old);
+    this.#leftOver.push(old);
     return shell;
   }
 
@@ -98,9 +110,9 @@ class Morph {
     const [head, tail] = this.#ends(olds, news);
     const free = olds.slice(head, olds.length - tail);
     const middle = news.slice(head, news.length - tail);
-    const found = this.#kin.match(free, middle);
+    const found = this.#matcher.match(free, middle);
     const shells = middle.map(
-      (node, i) => !found[i] && this.#kin.holds(node) && node.cloneNode(false),
+      (node, i) => !found[i] && this.#matcher.holds(node) && node.cloneNode(false),
     );
     const places = new Map(free.map((old, i) => [old, i]));
     arrange(
@@ -109,7 +121,7 @@ class Morph {
       found.map((old) => places.get(/** @type {any} */ (old)) ?? -1),
       olds[olds.length - tail] ?? null,
     );
-    this.#left.push(...free);
+    this.#leftOver.push(...free);
     for (let i = 0; i < head; i++) this.node(olds[i], news[i]);
     middle.forEach((node, i) => {
       if (found[i]) this.node(found[i], node);
@@ -118,15 +130,18 @@ class Morph {
     for (let i = 1; i <= tail; i++) this.node(olds.at(-i), news.at(-i));
   }
 
-  /** How many at the beginning and at the end stand for each other as they are. @param {Node[]} olds @param {Node[]} news */
+  /**
+   * How many nodes match in their present places, at the beginning and at the end.
+   * @param {Node[]} olds @param {Node[]} news
+   */
   #ends(olds, news) {
     const most = Math.min(olds.length, news.length);
     let head = 0;
-    while (head < most && this.#kin.pair(olds[head], news[head])) head++;
+    while (head < most && this.#matcher.pair(olds[head], news[head])) head++;
     let tail = 0;
     while (
       tail < most - head &&
-      this.#kin.pair(olds[olds.length - 1 - tail], news[news.length - 1 - tail])
+      this.#matcher.pair(olds[olds.length - 1 - tail], news[news.length - 1 - tail])
     )
       tail++;
     return [head, tail];
@@ -146,19 +161,24 @@ class Morph {
   }
 
   /**
-   * What the markup says of a field's state is taken where it is news; else it stays as the user has made it.
-   * @param {any} field @param {any} before what it said until now @param {any} said
+   * Sets the state that the markup gives a field, if the markup has changed. Otherwise the state
+   * stays as the user has made it.
+   * @param {any} field @param {any} before the state in the previous markup
+   * @param {any} said the state in the new markup
    */
   #state(field, before, said) {
     if (typeof said === 'string') {
-      typing.heardValue(field, before, said, this.#force);
+      typing.setMarkupValue(field, before, said, this.#force);
       if (!typing.edits(field) && before !== said) field.defaultValue = said;
     } else if (said !== before) {
       field[field.localName === 'option' ? 'selected' : 'checked'] = said;
     }
   }
 
-  /** The page's policy may refuse it: the first refusal is told. @param {() => void} run */
+  /**
+   * The page's policy may refuse a change. The first refusal is thrown at the end.
+   * @param {() => void} run
+   */
   #try(run) {
     try {
       run();
@@ -168,27 +188,37 @@ class Morph {
   }
 }
 
-/** What an element's markup says of the state of a field: its text, whether it is chosen, or nothing. @param {any} element */
+/**
+ * The state that the markup gives a field: its text, whether it is chosen, or null for an element
+ * without state.
+ * @param {any} element
+ */
 function stateOf(element) {
-  if (isTyped(element)) return element.defaultValue;
+  if (hasTypedValue(element)) return element.defaultValue;
   if (element.localName === 'input') return element.defaultChecked;
   return element.localName === 'option' ? element.defaultSelected : null;
 }
 
-/** Attributes that are state, and no matter of the markup once they are there. @param {Element} element @param {string} name */
+/**
+ * Attributes that hold state, which markup does not change later.
+ * @param {Element} element @param {string} name
+ */
 function isState(element, name) {
-  if (name === 'value') return isTyped(element);
+  if (name === 'value') return hasTypedValue(element);
   return name === 'open' && (element.localName === 'details' || element.localName === 'dialog');
 }
 
-/** A browser loses the selection of what is moved, and some the focus as well. @returns {() => void} gives them back */
-function rememberPlace() {
+/**
+ * A browser loses the selection of a node that is moved, and some browsers lose the focus.
+ * @returns {() => void} restores both
+ */
+function rememberFocus() {
   const active = /** @type {any} */ (document.activeElement);
   const { selectionStart, selectionEnd, selectionDirection } = active ?? {};
   const restoreSelection = rememberSelection();
   return () => {
     if (active?.isConnected && document.activeElement !== active) {
-      typing.holding(() => active.focus({ preventScroll: true }));
+      typing.keepEditing(() => active.focus({ preventScroll: true }));
       if (typeof selectionStart === 'number')
         active.setSelectionRange(selectionStart, selectionEnd, selectionDirection);
     }

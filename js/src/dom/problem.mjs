@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 
-/** A command of the program that the page can't carry out. `.problem` tells the program of it. */
+/** A command of the program that the page can't run. `.problem` tells the program. */
 export class DomProblem extends Error {
-  /** @param {string} message @param {Record<string, any>} [more] which part of the command it is about */
+  /**
+   * @param {string} message
+   * @param {Record<string, any>} [more] which part of the command has failed
+   */
   constructor(message, more = {}) {
     super(message);
     this.more = more;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * The rows of a list: children of one element, told apart by `data-key`. Finding one costs the same in a list of ten and
- * of ten thousand; keys are read once, and again only where children come and go.
+ * The rows of a list: the children of one element, each with its `data-key`. Finding a row costs
+ * the same in a list of ten and of ten thousand, because keys are read once, and later only of
+ * children that come or go.
  */
 import { arrange } from './arrange.mjs';
 
@@ -47,7 +48,10 @@ class Rows {
     return this.#byKey.get(key);
   }
 
-  /** Puts these rows first, in this order; the others follow as they were. @param {Element[]} first */
+  /**
+   * Puts these rows first, in this order. The others follow in their old order.
+   * @param {Element[]} first
+   */
   order(first) {
     const wanted = new Set(first);
     const all = [...this.#list.children];

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** How one text became another: by one splice. Pure. */
-
-/** The part of a text from `start` to `end` is replaced by `text`.
- * @typedef {{ start: number, end: number, text: string }} Splice */
+/** The difference of two texts as one splice. Pure. */
 
 /**
- * The smallest splice that makes `after` of `before`. No pair of surrogates is cut in two.
+ * Replaces the part of a text from `start` to `end` with `text`.
+ * @typedef {{ start: number, end: number, text: string }} Splice
+ */
+
+/**
+ * The smallest splice that turns `before` into `after`. It does not cut a pair of surrogates.
  * @param {string} before @param {string} after
  * @returns {Splice}
  */
@@ -27,7 +29,7 @@ function isHighSurrogate(text, at) {
 }
 
 /**
- * Where a caret goes when a splice is made around it: it stays at the same characters.
+ * Where a caret goes when the text around it is spliced. It stays at the same characters.
  * @param {number} caret @param {Splice} splice
  */
 export function shiftCaret(caret, { start, end, text }) {
@@ -37,10 +39,10 @@ export function shiftCaret(caret, { start, end, text }) {
 }
 
 /**
- * Two have changed one text: the user, by typing, and the program, by its answer to what it had seen. Both changes are
- * made; where they touch the same characters, `kept` is the result.
- * @param {string} seen what both began with @param {string} typed @param {string} answered
- * @param {string} kept by default what the user typed
+ * Merges two changes of one text: the user's, who types, and the program's, which answers to an
+ * older text. Both changes are made. Where they overlap, the result is `kept`.
+ * @param {string} seen the text that both have changed @param {string} typed
+ * @param {string} answered @param {string} kept by default what the user typed
  */
 export function mergeTexts(seen, typed, answered, kept = typed) {
   const ours = spliceOf(seen, typed);

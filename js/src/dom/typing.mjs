@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * What the user is typing, and what a program may do to it. The rules (docs/page-programs.md, "Moving the page"):
+ * Protects what the user is typing from the program. The rules (docs/page-programs.md, "Moving the
+ * page"):
  *
- * - A field is *being edited* while it has the focus and was typed into since it got it, or while an input method
- *   composes in it. Nothing but a value that says what it is an answer to (`was`), or that is forced, changes it then.
- * - A value that is an answer is merged with what was typed meanwhile, and the caret stays at its characters.
- * - A composition is never disturbed: what is to be changed waits for its end.
- * - Markup says something of a field's value only where it is news: not what it said before, and no echo of what the
- *   user has gone beyond.
+ * - A field is *being edited* while it has the focus and was typed into since it got the focus, or
+ *   while an input method composes in it. Such a field is changed only by a value that says what it
+ *   is an answer to (`was`), or by force.
+ * - A value that is an answer is merged with what was typed meanwhile. The caret stays at its
+ *   characters.
+ * - A composition is never disturbed: changes wait for its end.
+ * - Markup changes the value of a field only if it says a new value: not the value of the previous
+ *   markup, and no value that the user has typed and gone beyond.
  */
 import { mergeTexts, shiftCaret, spliceOf } from './splice.mjs';
 
-/** Kinds of <input> that nobody types into, nor drags. */
-const UNTYPED = new Set([
+/** Types of <input> that are neither typed into nor dragged. */
+const INPUTS_WITHOUT_TEXT = new Set([
   'button',
   'checkbox',
   'file',
@@ -24,25 +27,31 @@ const UNTYPED = new Set([
   'submit',
 ]);
 
-/** Values that a field is remembered to have passed through, and their characters together. */
-const MOST_PASSED = 64;
-const MOST_CHARACTERS = 65_536;
+/** How many values of a field are remembered, and how many characters in all. */
+const MAX_TYPED_VALUES = 64;
+const MAX_TYPED_CHARACTERS = 65_536;
 
 class Typing {
-  /** Typed into since it got the focus. @type {Element | null} */
+  /** The field that was typed into since it got the focus. @type {Element | null} */
   #field = null;
-  /** @type {Element | null} */
+  /** The field in which an input method composes. @type {Element | null} */
   #composing = null;
-  /** What waits for the end of the composition. @type {(() => void)[]} */
+  /** Changes that wait for the end of the composition. @type {(() => void)[]} */
   #waiting = [];
-  /** Whether something is selected, other than in a field. */
+  /** Whether something is selected outside of a field. */
   #selects = false;
-  /** The values that the user has given a field, the last one last. @type {WeakMap<Element, string[]>} */
-  #passed = new WeakMap();
-  /** What answers have made of the last of those, since the user typed it. @type {WeakMap<Element, string>} */
+  /**
+   * The values that the user has typed into a field, the latest last.
+   * @type {WeakMap<Element, string[]>}
+   */
+  #typedValues = new WeakMap();
+  /**
+   * What answers have made of the latest of these values, since the user typed it.
+   * @type {WeakMap<Element, string>}
+   */
   #answered = new WeakMap();
 
-  /** Once, before the user types. @param {Document} document */
+  /** Starts watching. Call it once, before the user types. @param {Document} document */
   watch(document) {
     /** @param {string} type @param {(field: any) => void} hear */
     const on = (type, hear) =>
@@ -57,23 +66,30 @@ class Typing {
     document.addEventListener('selectionchange', () => (this.#selects = isSelecting(document)));
   }
 
-  /** Known without a look at the page, which could cost a layout: Chromium makes one to say that there is no selection. */
+  /**
+   * Whether something is selected. Kept by an event, because Chromium computes the layout to answer
+   * that nothing is selected.
+   */
   get selects() {
     return this.#selects;
   }
 
-  /** Whether it is being edited, or is a part of what is. @param {Element} element */
+  /** Whether the element is being edited, or is a part of what is. @param {Element} element */
   edits(element) {
     return Boolean(this.#field?.contains(element)) || this.#composes(element);
   }
 
-  /** Whether its contents are to be left alone. @param {Element} element @param {boolean} force */
-  guards(element, force) {
+  /**
+   * Whether the contents of the element must not change.
+   * @param {Element} element @param {boolean} force
+   */
+  protects(element, force) {
     return force ? this.#composes(element) : this.edits(element);
   }
 
   /**
-   * Changes its contents, unless it is being edited; what is forced is not put off but by a composition.
+   * Changes the contents of an element, unless it is being edited. A forced change waits only for a
+   * composition.
    * @param {Element} element @param {boolean} force @param {() => void} change
    */
   change(element, force, change) {
@@ -81,15 +97,18 @@ class Typing {
     else if (force || !this.edits(element)) change();
   }
 
-  /** Whatever `run` does to the focus, what was being edited still is. @param {() => void} run */
-  holding(run) {
+  /**
+   * Runs something that may move the focus. What was being edited still is afterwards.
+   * @param {() => void} run
+   */
+  keepEditing(run) {
     const field = this.#field;
     run();
     this.#field = field;
   }
 
   /**
-   * A program sets a field's value.
+   * A program sets the value of a field.
    * @param {any} field @param {string} value
    * @param {{ was?: string, force?: boolean }} how `was`: the value that the program answers to
    */
@@ -104,29 +123,30 @@ class Typing {
   }
 
   /**
-   * An answer takes the place of the answers to older values: it is merged with the text as the user left it, not with
-   * what those answers have made of the text since. They would look like typing, which wins.
+   * Merges an answer with the text as the user left it, and so replaces the answers to older values.
+   * What those have made of the text since would look like typing, which wins.
    * @param {any} field @param {string} was @param {string} value
    */
   #answer(field, was, value) {
-    const passed = this.#passed.get(field) ?? [];
-    const typed = passed.at(-1) ?? '';
+    const values = this.#typedValues.get(field) ?? [];
+    const typed = values.at(-1) ?? '';
     const isUsers = field.value === typed || field.value === this.#answered.get(field);
-    if (isUsers && was !== field.value && passed.includes(was))
+    if (isUsers && was !== field.value && values.includes(was))
       writeValue(field, mergeTexts(was, typed, value, field.value));
     else writeValue(field, mergeTexts(was, field.value, value));
     if (isUsers) this.#answered.set(field, field.value);
   }
 
   /**
-   * Markup has a field's value. Not for one that is being edited, unless it is forced.
-   * @param {any} field @param {string} before what the markup said until now @param {string} said @param {boolean} force
+   * Markup sets the value of a field, unless the field is being edited; force sets it always.
+   * @param {any} field @param {string} before the value in the previous markup
+   * @param {string} said the value in the new markup @param {boolean} force
    */
-  heardValue(field, before, said, force) {
-    const passed = this.#passed.get(field);
+  setMarkupValue(field, before, said, force) {
+    const values = this.#typedValues.get(field);
     if (said === field.value)
-      this.#passed.delete(field); // the program has caught up
-    else if (force || (said !== before && !passed?.includes(said)))
+      this.#typedValues.delete(field); // the program knows the latest
+    else if (force || (said !== before && !values?.includes(said)))
       this.setValue(field, said, { force });
   }
 
@@ -138,29 +158,34 @@ class Typing {
   /** @param {any} field */
   #typed(field) {
     this.#field = field;
-    if (!isTyped(field)) return;
-    const passed = this.#passed.get(field) ?? [];
-    passed.push(field.value);
+    if (!hasTypedValue(field)) return;
+    const values = this.#typedValues.get(field) ?? [];
+    values.push(field.value);
     this.#answered.delete(field);
-    for (let sum = passed.join('').length; passed.length > MOST_PASSED || sum > MOST_CHARACTERS;)
-      sum -= /** @type {string} */ (passed.shift()).length;
-    this.#passed.set(field, passed);
+    for (
+      let sum = values.join('').length;
+      values.length > MAX_TYPED_VALUES || sum > MAX_TYPED_CHARACTERS;
+    )
+      sum -= /** @type {string} */ (values.shift()).length;
+    this.#typedValues.set(field, values);
   }
 
   #composed() {
     this.#composing = null;
     const waiting = this.#waiting.splice(0);
-    // Firefox tells of the input only after this.
+    // Firefox fires the input event only after compositionend.
     if (waiting.length) setTimeout(() => waiting.forEach((run) => run()));
   }
 }
 
 export const typing = new Typing();
 
-/** Whether it is a field with a value that is typed, or dragged. @param {any} element */
-export function isTyped(element) {
+/** Whether the element is a field whose value is typed, or dragged. @param {any} element */
+export function hasTypedValue(element) {
   const { localName } = element;
-  return localName === 'textarea' || (localName === 'input' && !UNTYPED.has(element.type));
+  return (
+    localName === 'textarea' || (localName === 'input' && !INPUTS_WITHOUT_TEXT.has(element.type))
+  );
 }
 
 /** @param {any} document */
@@ -169,7 +194,7 @@ function isSelecting({ activeElement }) {
   return getSelection()?.type === 'Range' || Boolean(activeElement?.isContentEditable);
 }
 
-/** @param {Event} event @returns {Element} the field, or the whole of what is editable */
+/** @param {Event} event @returns {Element} the field, or the outermost editable element */
 function fieldOf(event) {
   let element = /** @type {any} */ (event.composedPath()[0]);
   while (element.isContentEditable && element.parentElement?.isContentEditable)
@@ -177,7 +202,10 @@ function fieldOf(event) {
   return element;
 }
 
-/** The caret and the selection stay at their characters. @param {any} field @param {string} value */
+/**
+ * Sets the value. The caret and the selection stay at their characters.
+ * @param {any} field @param {string} value
+ */
 function writeValue(field, value) {
   const before = field.value;
   if (before === value) return;

@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * `.dom`: a program moves its page. All operations of one `.dom` are done before the browser paints, and before any later
- * event of the program is heard: at once, in one go. First what changes the page, then what looks at the result (scrolls,
- * gives the focus) or lets the page's scripts run. Each operation stands for itself: one that can't be done is told by
- * `.problem`, with its number, and the others are done.
+ * Carries out `.dom`, by which a program changes its page. All operations of one `.dom` are done at
+ * once: before the browser paints, and before the page hears any later event of the program.
+ * Changes come first; actions that need their result (scrolling, giving the focus) or let the
+ * page's scripts run come after all changes. An operation that fails is reported by `.problem` with
+ * its number, and does not stop the others.
  */
 import { actions } from './actions.mjs';
 import { DomProblem } from './problem.mjs';
 import { rowsIn } from './rows.mjs';
 import { isBoolean, isMap, isString, isText } from './json-types.mjs';
-import { checkStrangersTarget } from './foreign.mjs';
+import { checkForeignTarget } from './foreign.mjs';
 
-/** Problems of one `.dom` that are told one by one. */
+/** How many problems of one `.dom` are reported singly. */
 const MOST_TOLD = 20;
 
-/** What an operation may say beside its actions. @type {Map<string, (value: any) => boolean>} */
+/** The fields of an operation besides its actions. @type {Map<string, (value: any) => boolean>} */
 const WORDS = new Map(
   Object.entries({
     select: isString,
@@ -33,10 +34,10 @@ const WORDS = new Map(
 
 /**
  * @param {any} data an operation, or a list of them
- * @param {boolean} stranger whether the program is of another origin than the page
+ * @param {boolean} foreign whether the program is of another origin
  * @param {(problem: DomProblem) => void} tell
  */
-export function updatePage(data, stranger, tell) {
+export function updatePage(data, foreign, tell) {
   const operations = Array.isArray(data) ? data : [data];
   const failed = /** @type {Map<number, string>} */ (new Map());
   for (const late of [false, true])
@@ -44,7 +45,7 @@ export function updatePage(data, stranger, tell) {
       if (failed.has(i)) return;
       try {
         if (!late) checkOperation(operation);
-        perform(operation, stranger, late);
+        perform(operation, foreign, late);
       } catch (error) {
         failed.set(i, String(/** @type {any} */ (error)?.message ?? error));
       }
@@ -76,8 +77,11 @@ function checkOperation(operation) {
     throw new DomProblem('was: goes with properties.value');
 }
 
-/** @param {any} operation @param {boolean} stranger @param {boolean} late which of its actions */
-function perform(operation, stranger, late) {
+/**
+ * @param {any} operation @param {boolean} foreign
+ * @param {boolean} late whether to do the late actions or the others
+ */
+function perform(operation, foreign, late) {
   if (!late) setAddress(operation);
   const wanted = [...actions].filter(
     ([name, action]) => name in operation && Boolean(action.late) === late,
@@ -88,8 +92,8 @@ function perform(operation, stranger, late) {
     for (const [name, action] of wanted) {
       if (!target.localName && !action.anywhere)
         throw new DomProblem(`${name}: not on the ${operation.target}`);
-      checkTarget(target, name, stranger);
-      action.run(target, operation[name], { was, force, stranger });
+      checkTarget(target, name, foreign);
+      action.run(target, operation[name], { was, force, foreign });
     }
 }
 
@@ -100,14 +104,14 @@ function setAddress({ title, url }) {
   if (url?.replace !== undefined) history.replaceState(url.state ?? null, '', url.replace);
 }
 
-/** @param {any} target @param {string} action @param {boolean} stranger */
-function checkTarget(target, action, stranger) {
+/** @param {any} target @param {string} action @param {boolean} foreign */
+function checkTarget(target, action, foreign) {
   if (target.localName === 'script' && action !== 'remove')
     throw new DomProblem('a <script> can be removed, no more');
-  if (stranger) checkStrangersTarget(target);
+  if (foreign) checkForeignTarget(target);
 }
 
-/** @param {any} operation @returns {any[]} one at least, unless that is optional */
+/** @param {any} operation @returns {any[]} at least one, unless `optional` is set */
 function targetsOf({ select, target, key, find, all = false, optional = false }) {
   if (target) return [target === 'window' ? window : document];
   if (select === undefined) throw new DomProblem('select: a selector is wanted');
@@ -119,7 +123,10 @@ function targetsOf({ select, target, key, find, all = false, optional = false })
   throw new DomProblem(`no row ${key} in ${select}`);
 }
 
-/** @param {ParentNode} root @param {string} selector @param {boolean} all @param {boolean} optional @returns {Element[]} */
+/**
+ * @param {ParentNode} root @param {string} selector @param {boolean} all @param {boolean} optional
+ * @returns {Element[]}
+ */
 function found(root, selector, all, optional) {
   const elements = all ? [...root.querySelectorAll(selector)] : [root.querySelector(selector)];
   if (elements[0]) return /** @type {Element[]} */ (elements);

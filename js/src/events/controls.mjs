@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** What stands in the controls of a form. */
+/** Reads the values of a form's controls. */
 import { describeFile } from '../base/file-info.mjs';
 
 const CONTROLS =
   'input, textarea, select, button, output, progress, meter, [contenteditable]:not([contenteditable="false"])';
 
 /**
- * The control that something happened to.
- * @param {any[]} path where it happened, from the innermost node outwards
+ * The control in which the event happened.
+ * @param {any[]} path from the innermost node outwards
  * @returns {any} or null
  */
 export function controlOf(path) {
@@ -35,7 +35,9 @@ export function checkedOf(control) {
   return control?.type === 'checkbox' || control?.type === 'radio' ? control.checked : undefined;
 }
 
-/** @param {any} control @returns {string[] | undefined} the values of a select's selected options */
+/**
+ * @param {any} control @returns {string[] | undefined} the values of a select's selected options
+ */
 export function selectedOf(control) {
   const options = control?.selectedOptions;
   return options && Array.from(options, (option) => option.value);
@@ -47,8 +49,9 @@ export function filesOf(list) {
 }
 
 /**
- * What would be submitted: a string or a file for each name, or a list of them.
- * @param {any} form @param {any} submitter or null @param {(control: any) => boolean} isLeftOut
+ * What the form would submit: a string or a file for each name, or a list of them.
+ * @param {any} form @param {any} submitter the button, or null
+ * @param {(control: any) => boolean} isLeftOut
  * @returns {Record<string, any>}
  */
 export function entriesOf(form, submitter, isLeftOut) {
@@ -75,27 +78,27 @@ export function grouped(entries, leftOut) {
   return all;
 }
 
-/** A file input without a file submits one without a name. @param {File} file */
+/** A file input without a file submits one that has no name and no bytes. @param {File} file */
 function isChosen({ name, size }) {
   return name !== '' || size > 0;
 }
 
-/** The form that is being read, which tells it to the page by an event. @type {any} */
-let reading = null;
+/** The form that is being read. The browser fires an event at it meanwhile. @type {any} */
+let formBeingRead = null;
 
-/** Is it our reading that has made this event? @param {Event} event */
-export function isOurs(event) {
-  return event.type === 'formdata' && event.target === reading;
+/** Whether the event was fired because this module reads the form. @param {Event} event */
+export function isCausedByUs(event) {
+  return event.type === 'formdata' && event.target === formBeingRead;
 }
 
 /** @param {any} form @param {any} submitter */
 function formDataOf(form, submitter) {
-  reading = form;
+  formBeingRead = form;
   try {
     return new FormData(form, submitter);
   } catch {
-    return new FormData(form); // an older browser, or a button that is not this form's any more
+    return new FormData(form); // an older browser, or a button that has left the form
   } finally {
-    reading = null;
+    formBeingRead = null;
   }
 }

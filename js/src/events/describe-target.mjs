@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** An element, or what else has events, in words of JSON: enough for a program to know which it is. Pure. */
+/**
+ * Describes the target of an event in JSON, so that a program knows which element or object it is.
+ * Pure.
+ */
 
 /**
  * @param {any} target
- * @returns {Record<string, any>} of an element `tag`, and as far as it has them `id`, `name`, `kind` (its `type`),
- *   `classes`, `dataset`, `path` (a selector); of anything else `object`
+ * @returns {Record<string, any>} of an element its `tag`, and if it has them `id`, `name`, `kind`
+ *   (its `type`), `classes`, `dataset`, `path` (a selector); of anything else `object`
  */
-export function describe(target) {
+export function describeTarget(target) {
   if (target?.nodeType !== 1) return { object: nameOf(target) };
   const { localName: tag, id, classList, dataset } = target;
   const name = target.getAttribute('name');
@@ -31,7 +34,8 @@ function nameOf(target) {
 }
 
 /**
- * A selector that finds this element in its tree, as that is now: from the nearest ancestor with an id.
+ * A selector that finds the element in its tree as that is now, from the nearest ancestor with an
+ * id.
  * @param {Element} element
  */
 function pathOf(element) {

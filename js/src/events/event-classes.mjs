@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** What is told of an event when its listener has chosen no fields: a set for each class of events. */
+/**
+ * The fields that a program is told of an event if its listener names none: a list for each class
+ * of events.
+ */
 
-/** Of each event. */
+/** For every event. */
 const ALWAYS = Object.freeze(['type', 'time', 'target']);
 const CONTROL = ['name', 'value', 'checked', 'selected', 'files'];
 const MOUSE = ['clientX', 'clientY', 'button', 'buttons', 'modifiers'];
@@ -10,7 +13,7 @@ const SCROLL = ['scrollLeft', 'scrollTop'];
 
 /** @type {Record<string, string[]>} */
 const OF_TYPE = {
-  // @ts-ignore: not a type, but that there are no others
+  // @ts-ignore: no type of event, but the prototype
   __proto__: null,
   input: CONTROL,
   change: CONTROL,
@@ -28,7 +31,7 @@ const OF_TYPE = {
   close: ['returnValue'],
 };
 
-/** By the interface of the event, those that inherit before those that they inherit from. */
+/** By the interface of the event. Derived interfaces stand before their bases. */
 const OF_EVENT = Object.freeze(
   Object.entries({
     WheelEvent: [...MOUSE, 'deltaX', 'deltaY', 'deltaZ', 'deltaMode'],
@@ -64,21 +67,31 @@ const OF_TARGET = Object.freeze(
   }),
 );
 
-/** @param {any} event @param {any} element its target, for the listener @returns {readonly string[]} names of fields */
+/**
+ * @param {any} event @param {any} element the target that the listener has selected
+ * @returns {readonly string[]} names of fields
+ */
 export function fieldsOf(event, element) {
   const ofEvent = OF_EVENT.find(([name]) => is(event, name))?.[1] ?? ownFields(event);
   const ofTarget = OF_TARGET.find(([name]) => is(element, name))?.[1] ?? [];
   return [...new Set([...ALWAYS, ...(OF_TYPE[event.type] ?? []), ...ofEvent, ...ofTarget])];
 }
 
-/** Also where a browser hides the interface, as Firefox does with TouchEvent. @param {any} object @param {string} name */
+/**
+ * Whether the object has that interface. Firefox hides some, such as TouchEvent, so the names of
+ * the prototypes are compared.
+ * @param {any} object @param {string} name
+ */
 function is(object, name) {
   let at = Object.getPrototypeOf(object);
   while (at && at[Symbol.toStringTag] !== name) at = Object.getPrototypeOf(at);
   return at !== null;
 }
 
-/** What an event of any other class has beyond Event and UIEvent, as far as that is text, numbers or yes and no. */
+/**
+ * The fields that an event of any other class has beyond those of Event and UIEvent, if they are
+ * strings, numbers or booleans.
+ */
 function ownFields(/** @type {any} */ event) {
   const fields = [];
   for (

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * What can be told of an event: the fields of this table, besides those that the event or its target has itself, by the
- * names that the DOM gives them (docs/page-programs.md).
+ * The fields that a program can be told of an event: those of this table, and all that the event or
+ * its target has under the names of the DOM (docs/page-programs.md).
  */
 import {
   checkedOf,
@@ -13,29 +13,29 @@ import {
   selectedOf,
   valueOf,
 } from './controls.mjs';
-import { describe } from './describe-target.mjs';
+import { describeTarget } from './describe-target.mjs';
 import { writesText, modifiersOf } from './key-combos.mjs';
-import { plain } from './json-value.mjs';
+import { toJsonValue } from './json-value.mjs';
 
 /**
  * An event as one listener hears it.
  * @typedef {object} Heard
  * @property {any} event
- * @property {any} element what the listener has selected, or where it happened
- * @property {any} source where it happened
- * @property {any} control of the source, or null
- * @property {readonly string[]} fields that are asked for, by name or as belonging to such an event
+ * @property {any} element the element that the listener has selected, or the source
+ * @property {any} source the innermost node in which the event happened
+ * @property {any} control the control around the source, or null
+ * @property {readonly string[]} fields to read, named by the listener or by the class of the event
  * @property {import('./secrets.mjs').Secrets} secrets
  */
 
 /** @type {Record<string, (heard: Heard) => any>} */
 const FIELDS = {
-  // @ts-ignore: not a field, but that there are no others
+  // @ts-ignore: no field, but the prototype
   __proto__: null,
   type: ({ event }) => event.type,
   time: ({ event }) => timeOf(event),
-  target: ({ element }) => describe(element),
-  source: ({ source }) => describe(source),
+  target: ({ element }) => describeTarget(element),
+  source: ({ source }) => describeTarget(source),
   name: ({ control, element }) => textOf(control?.name ?? element.name),
   value: ({ control }) => valueOf(control),
   checked: ({ control }) => checkedOf(control),
@@ -43,7 +43,7 @@ const FIELDS = {
   files: ({ event, control }) => filesOf(fileListOf(event, control)),
   validation: ({ control }) => control?.validationMessage,
   form: formEntries,
-  submitter: ({ event }) => event.submitter && describe(event.submitter),
+  submitter: ({ event }) => event.submitter && describeTarget(event.submitter),
   modifiers: ({ event }) => modifiersOf(event),
   offset: ({ event, element }) => offsetOf(event, element),
   touches: ({ event }) => touchesOf(event.touches),
@@ -61,7 +61,7 @@ const FIELDS = {
   orientation: ({ element }) => textOf(element.type),
 };
 
-/** What of a secret control is told only to who asks for it by name. */
+/** Fields of a secret control that are told only to a listener that names them. */
 const SECRET = new Set(
   'value checked selected validation data key code keyCode charCode which text html selection'.split(
     ' ',
@@ -75,11 +75,11 @@ export function isField(name) {
 
 /**
  * @param {Heard} heard
- * @param {boolean} byName whether each of heard.fields was asked for by its name: then nothing is held back
- * @param {(field: string, error: any) => void} problem what could not be told, and is left out
+ * @param {boolean} byName whether the listener has named the fields: then nothing is hidden
+ * @param {(field: string, error: any) => void} problem called for a field that can't be told
  * @returns {Record<string, any>}
  */
-export function tell(heard, byName, problem) {
+export function readFields(heard, byName, problem) {
   const told = Object.create(null);
   const hides = !byName && heard.secrets.has(heard.control ?? heard.source);
   for (const name of heard.fields) {
@@ -94,7 +94,11 @@ export function tell(heard, byName, problem) {
   return told;
 }
 
-/** A key that writes nothing, such as Enter, is no secret. @param {string} name @param {any} event */
+/**
+ * Whether to hide a field of a secret control. A key that writes nothing, such as Enter, is no
+ * secret.
+ * @param {string} name @param {any} event
+ */
 function isHidden(name, event) {
   if ((name === 'key' || name === 'code') && typeof event.key === 'string')
     return writesText(event);
@@ -106,16 +110,19 @@ function read(name, heard) {
   const { event, element } = heard;
   if (name in FIELDS) return FIELDS[name](heard);
   if (name.startsWith('@')) return element.getAttribute?.(name.slice(1));
-  return plain(name in event ? event[name] : element[name]);
+  return toJsonValue(name in event ? event[name] : element[name]);
 }
 
-/** Milliseconds since 1970 when it happened: events come late on a busy page. @param {any} event */
+/**
+ * When the event happened, in milliseconds since 1970. On a busy page events are heard late.
+ * @param {any} event
+ */
 function timeOf({ timeStamp }) {
   const age = performance.now() - timeStamp;
   return Math.round(Date.now() - (age > 0 ? age : 0));
 }
 
-/** Without secrets, but for those that `form.NAME` asks for. @param {Heard} heard */
+/** The entries of the form, without secrets that no `form.NAME` asks for. @param {Heard} heard */
 function formEntries({ event, element, source, fields, secrets }) {
   const form = source?.form ?? source?.closest?.('form') ?? element.form;
   if (!form) return undefined;
@@ -130,7 +137,10 @@ function textOf(value) {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** Where in the element it happened, and how large that is. @param {any} event @param {any} element */
+/**
+ * Where in the element the event happened, and the size of the element.
+ * @param {any} event @param {any} element
+ */
 function offsetOf({ clientX, clientY }, element) {
   if (typeof clientX !== 'number' || !element.getBoundingClientRect) return undefined;
   const { left, top, width, height } = element.getBoundingClientRect();
@@ -150,7 +160,10 @@ function touchesOf(list) {
   );
 }
 
-/** The files that were chosen, dropped or pasted. @param {any} event @param {any} control @returns {any} a FileList */
+/**
+ * The files that were chosen, dropped or pasted.
+ * @param {any} event @param {any} control @returns {any} a FileList
+ */
 export function fileListOf(event, control) {
   return control?.files ?? transferOf(event)?.files;
 }
@@ -176,7 +189,7 @@ function scrolled(element) {
 /** @type {Set<string> | undefined} */
 let properties;
 
-/** The names of what events and their targets have in this browser. */
+/** The names of all properties that events and their targets have in this browser. */
 function propertiesOfTheDom() {
   if (properties) return properties;
   properties = new Set(['isTrusted']);

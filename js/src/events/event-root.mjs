@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * Where the events of one type are caught, for any number of listeners: at the window, on the way in and on the way out,
- * so that elements to come are heard too; or at an object that is in no document. Among the listeners an event goes the
- * way that it goes in the document, outwards, and inwards for those that capture it.
+ * Catches the events of one type for any number of listeners. They are caught at the window, in the
+ * capturing and the bubbling phase, so that listeners hear elements that do not exist yet; or at an
+ * object outside of the document. The event then meets the listeners in the order in which the
+ * document would call them: inwards the capturing ones, then outwards the others.
  */
-import { isOurs } from './controls.mjs';
+import { isCausedByUs } from './controls.mjs';
 
 /** @typedef {import('./listener.mjs').DomListener} DomListener */
 
 /**
- * Types that have to be caught at the document: the load of an element, an image say, does not reach the window (HTML,
- * "Events and the Window object"), and Chromium makes the others only for whoever listens at the document or below.
+ * Types that have to be caught at the document. The load of an element, such as an image, does not
+ * reach the window (HTML, "Events and the Window object"), and Chromium fires the others only if
+ * something listens at the document or below.
  */
 const NOT_AT_THE_WINDOW = Object.freeze([
   'load',
@@ -24,19 +26,20 @@ const NOT_AT_THE_WINDOW = Object.freeze([
 export class EventRoot {
   #type;
   #objects;
-  /** Whether what is caught here may have happened elsewhere. */
-  #wide;
+  /** Whether events of inner nodes arrive here. */
+  #isWindow;
   /** @type {Set<DomListener>} */
   #listeners = new Set();
   #passive = true;
-  /** Ends the listening here; null where there is none. @type {AbortController | null} */
-  #caught = null;
+  /** Ends the listening; null: there is none. @type {AbortController | null} */
+  #listening = null;
 
   /** @param {EventTarget} object @param {string} type */
   constructor(object, type) {
     this.#type = type;
-    this.#wide = object === window;
-    this.#objects = this.#wide && NOT_AT_THE_WINDOW.includes(type) ? [document, window] : [object];
+    this.#isWindow = object === window;
+    this.#objects =
+      this.#isWindow && NOT_AT_THE_WINDOW.includes(type) ? [document, window] : [object];
   }
 
   get isIdle() {
@@ -55,18 +58,21 @@ export class EventRoot {
     this.#catch();
   }
 
-  /** Not passive only where somebody prevents: a passive one holds up no scrolling. */
+  /**
+   * Listens anew if needed. The listener is passive unless an event is to be prevented, as only a
+   * passive one does not delay scrolling.
+   */
   #catch() {
     const passive = ![...this.#listeners].some(({ options }) => options.prevent);
-    if (this.#caught && !this.isIdle && passive === this.#passive) return;
-    this.#caught?.abort();
-    this.#caught = this.isIdle ? null : new AbortController();
+    if (this.#listening && !this.isIdle && passive === this.#passive) return;
+    this.#listening?.abort();
+    this.#listening = this.isIdle ? null : new AbortController();
     this.#passive = passive;
-    if (!this.#caught) return;
-    const { signal } = this.#caught;
+    if (!this.#listening) return;
+    const { signal } = this.#listening;
     for (const object of this.#objects)
-      for (const capture of this.#wide ? [true, false] : [true])
-        object.addEventListener(this.#type, (event) => this.#caughtAt(object, event, capture), {
+      for (const capture of this.#isWindow ? [true, false] : [true])
+        object.addEventListener(this.#type, (event) => this.#caught(object, event, capture), {
           capture,
           passive,
           signal,
@@ -74,32 +80,35 @@ export class EventRoot {
   }
 
   /** @param {EventTarget} object @param {Event} event @param {boolean} inwards */
-  #caughtAt(object, event, inwards) {
+  #caught(object, event, inwards) {
     const path = event.composedPath();
     const seen = object === window && this.#objects.length > 1 && path.includes(document);
-    if (!seen && !isOurs(event)) this.#heard(event, path, inwards);
+    if (!seen && !isCausedByUs(event)) this.#heard(event, path, inwards);
   }
 
   /** @param {Event} event @param {EventTarget[]} path @param {boolean} inwards */
   #heard(event, path, inwards) {
     const met = [...this.#listeners]
-      .filter(({ options }) => !this.#wide || inwards === (options.capture || !event.bubbles))
-      .map((listener) => ({ listener, place: listener.placeOf(event, path) }))
-      .filter(({ place }) => place >= 0);
+      .filter(({ options }) => !this.#isWindow || inwards === (options.capture || !event.bubbles))
+      .map((listener) => ({ listener, index: listener.pathIndexOf(event, path) }))
+      .filter(({ index }) => index >= 0);
     let stopped = -1;
-    for (const { listener, place } of met.sort(asItGoes)) {
-      if (stopped >= 0 && place !== stopped) break;
-      if (listener.hear(event, path, place) && listener.options.stop) stopped = place;
+    for (const { listener, index } of met.sort(byDispatchOrder)) {
+      if (stopped >= 0 && index !== stopped) break;
+      if (listener.hear(event, path, index) && listener.options.stop) stopped = index;
     }
     if (stopped >= 0) event.stopPropagation();
   }
 }
 
-/** @typedef {{ listener: DomListener, place: number }} Meeting */
+/** @typedef {{ listener: DomListener, index: number }} Match */
 
-/** First inwards, by those that capture it, then outwards. @param {Meeting} a @param {Meeting} b */
-function asItGoes(a, b) {
-  const way = (/** @type {Meeting} */ { listener, place }) =>
-    listener.options.capture ? -1 - place : place;
+/**
+ * The capturing ones first, inwards, and then the others, outwards.
+ * @param {Match} a @param {Match} b
+ */
+function byDispatchOrder(a, b) {
+  const way = (/** @type {Match} */ { listener, index }) =>
+    listener.options.capture ? -1 - index : index;
   return way(a) - way(b);
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** What has events besides the elements, by the names that a listener gives as its `target`. */
+/**
+ * Objects other than elements that have events, by the names that a listener gives as its `target`.
+ */
 import { DomProblem } from '../dom/problem.mjs';
 
 /** @type {Record<string, () => any>} */
 const TARGETS = {
-  // @ts-ignore: not a target, but that there are no others
+  // @ts-ignore: no target, but the prototype
   __proto__: null,
   window: () => window,
   document: () => document,
@@ -13,9 +15,9 @@ const TARGETS = {
   screen: () => window.screen,
   'screen.orientation': () => window.screen.orientation,
   'document.fonts': () => document.fonts,
-  navigation: () => own('navigation'),
-  cookieStore: () => own('cookieStore'),
-  speechSynthesis: () => own('speechSynthesis'),
+  navigation: () => ofWindow('navigation'),
+  cookieStore: () => ofWindow('cookieStore'),
+  speechSynthesis: () => ofWindow('speechSynthesis'),
   performance: () => window.performance,
   'navigator.connection': () => ofNavigator('connection'),
   'navigator.mediaDevices': () => ofNavigator('mediaDevices'),
@@ -25,9 +27,9 @@ const TARGETS = {
 };
 
 /**
- * @param {string} name one of the table, or `media:(QUERY)`
+ * @param {string} name a name of the table, or `media:(QUERY)`
  * @returns {EventTarget}
- * @throws {DomProblem} there is none in this browser, or none at all
+ * @throws {DomProblem} if this browser has no such object, or the name is unknown
  */
 export function targetNamed(name) {
   if (name.startsWith('media:')) return mediaQuery(name.slice('media:'.length));
@@ -51,7 +53,7 @@ function mediaQuery(query) {
 }
 
 /** @param {string} name */
-function own(name) {
+function ofWindow(name) {
   return /** @type {any} */ (window)[name];
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** Keys as a listener names them: `Enter`, `Ctrl+s`, `Shift+F3`, `?`. Pure. */
+/** Key combinations as a listener names them: `Enter`, `Ctrl+s`, `Shift+F3`, `?`. Pure. */
 import { DomProblem } from '../dom/problem.mjs';
 
-/** In the order in which they are told. */
+/** In the order in which a program is told of them. */
 const MODIFIERS = Object.freeze(['Ctrl', 'Alt', 'Shift', 'Meta']);
 
 /** @typedef {{ key: string, modifiers: Set<string> }} Combo */
@@ -20,19 +20,25 @@ export function parseCombo(text) {
   return { key: key === 'Space' ? ' ' : key, modifiers: new Set(modifiers) };
 }
 
-/** Is it one of these? No key is, that an input method takes. @param {any} event @param {Combo[]} combos */
+/**
+ * Whether the event is one of these combinations. A key that goes to an input method never is.
+ * @param {any} event @param {Combo[]} combos
+ */
 export function isOneOf(event, combos) {
   if (event.isComposing || event.keyCode === 229) return false;
   const held = heldModifiers(event);
   return combos.some((combo) => isKey(event, combo.key) && isHeld(held, combo));
 }
 
-/** Such as `Ctrl+Shift`; empty when none is held. @param {any} event */
+/**
+ * The modifiers that are held, such as `Ctrl+Shift`; empty if there are none.
+ * @param {any} event
+ */
 export function modifiersOf(event) {
   return MODIFIERS.filter((name) => event[`${name.toLowerCase()}Key`]).join('+');
 }
 
-/** Does this key write something, by itself? @param {any} event */
+/** Whether this key alone writes a character. @param {any} event */
 export function writesText(event) {
   return isPrintable(event.key) && !heldModifiers(event).some((name) => name !== 'Shift');
 }
@@ -42,7 +48,10 @@ function isPrintable(key) {
   return [...key].length === 1;
 }
 
-/** AltGr, which some platforms tell as Ctrl+Alt, is no modifier of what it writes. @param {any} event */
+/**
+ * Some platforms report AltGr as Ctrl+Alt. It is no modifier of the character that it writes.
+ * @param {any} event
+ */
 function heldModifiers(event) {
   const writes = isPrintable(event.key) && event.getModifierState?.('AltGraph');
   return MODIFIERS.filter(
@@ -56,7 +65,10 @@ function isKey(event, key) {
   return isPrintable(key) && event.key?.toLowerCase() === key.toLowerCase();
 }
 
-/** Shift counts where it was not needed to get the character. @param {string[]} held @param {Combo} combo */
+/**
+ * Whether the right modifiers are held. Shift is ignored if it was needed to type the character.
+ * @param {string[]} held @param {Combo} combo
+ */
 function isHeld(held, { key, modifiers }) {
   const free = isPrintable(key) && key !== ' ' && key.toLowerCase() === key.toUpperCase();
   return MODIFIERS.every(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** What a `.listen` says, checked (docs/page-programs.md). */
+/** Checks the options of `.listen` and `.unlisten` (docs/page-programs.md). */
 import { DomProblem } from '../dom/problem.mjs';
 import { isField } from './event-fields.mjs';
 import { targetNamed } from './event-targets.mjs';
@@ -9,14 +9,14 @@ import { isName } from '../proto/message.mjs';
 
 /**
  * @typedef {object} ListenOptions
- * @property {string} on the type of event
- * @property {string} as the name by which the program hears it
+ * @property {string} on the type of the event
+ * @property {string} as the name under which the program hears the event
  * @property {string | null} select
  * @property {string | null} target
- * @property {EventTarget | null} object that `target` names, if it is neither window nor document
+ * @property {EventTarget | null} object the target, if it is neither window nor document
  * @property {readonly string[] | null} fields
  * @property {import('./key-combos.mjs').Combo[] | null} keys
- * @property {boolean} files whether files are sent, not just named
+ * @property {boolean} files whether files are sent, and not only named
  * @property {boolean} prevent
  * @property {boolean} stop
  * @property {boolean} once

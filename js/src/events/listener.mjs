@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** One listener of the program: which events it is for, what it does to them, and what it tells. */
+/**
+ * One listener of the program: chooses the events that it hears, prevents or stops them, and sends
+ * their fields.
+ */
 import { controlOf } from './controls.mjs';
 import { fieldsOf } from './event-classes.mjs';
-import { fileListOf, tell } from './event-fields.mjs';
+import { fileListOf, readFields } from './event-fields.mjs';
 import { isOneOf, writesText } from './key-combos.mjs';
-import { Rhythm } from './throttle.mjs';
+import { Throttle } from './throttle.mjs';
 
 /** @typedef {import('./listen-options.mjs').ListenOptions} ListenOptions */
 
@@ -13,30 +16,39 @@ import { Rhythm } from './throttle.mjs';
  * @typedef {object} ListenerOwner
  * @property {import('../base/clock.mjs').Clock} clock
  * @property {import('./secrets.mjs').Secrets} secrets
- * @property {(listener: DomListener, data: any, more: { subject?: object, expires?: number }) => void} said
+ * @property {(listener: DomListener, data: any, more: { subject?: object, expires?: number }) =>
+ *   void} send
  * @property {(listener: DomListener, error: any) => void} problem
- * @property {(listener: DomListener, file: File) => number} upload sends it, and says what it is known by
+ * @property {(listener: DomListener, file: File) => number} upload sends a file, and returns the
+ *   number of the upload
  */
 
 export class DomListener {
   #owner;
-  #rhythm;
-  /** What stands in the outbox for a subject: one object each. @type {WeakMap<object, object>} */
-  #places = new WeakMap();
+  #throttle;
+  /**
+   * For each control or element the object that stands for it as a message's `subject` in the
+   * outbox.
+   * @type {WeakMap<object, object>}
+   */
+  #subjectKeys = new WeakMap();
 
   /** @param {ListenOptions} options @param {ListenerOwner} owner */
   constructor(options, owner) {
     this.options = options;
     this.#owner = owner;
-    this.#rhythm = new Rhythm(owner.clock, options, (what, subject) => this.#say(what, subject));
+    this.#throttle = new Throttle(owner.clock, options, (what, subject) =>
+      this.#send(what, subject),
+    );
   }
 
   /**
-   * Where on its way the event meets the listener, as if that stood at each selected element.
+   * Where on its path the event meets this listener, as if the listener stood at each element that
+   * it selects.
    * @param {any} event @param {any[]} path from the innermost node outwards
    * @returns {number} an index into the path, or -1
    */
-  placeOf(event, path) {
+  pathIndexOf(event, path) {
     const { select, target, object, capture } = this.options;
     const reached = event.bubbles || capture ? path : path.slice(0, 1);
     if (select !== null)
@@ -47,54 +59,55 @@ export class DomListener {
   }
 
   /**
-   * The event has come.
-   * @param {any} event @param {any[]} path @param {number} place that it meets us at
-   * @returns {boolean} whether it is one that we are for
+   * An event has happened.
+   * @param {any} event @param {any[]} path
+   * @param {number} index in the path, where the event meets this listener
+   * @returns {boolean} whether this listener is for such an event
    */
-  hear(event, path, place) {
+  hear(event, path, index) {
     const { fields, files, keys, prevent, select, target } = this.options;
     const { secrets } = this.#owner;
     const source = path[0];
-    const control = controlOf(path.slice(0, place + 1));
+    const control = controlOf(path.slice(0, index + 1));
     if (keys && ((secrets.has(control ?? source) && writesText(event)) || !isOneOf(event, keys)))
       return false;
     if (prevent) event.preventDefault();
-    const element = select === null && target === null ? source : path[place];
+    const element = select === null && target === null ? source : path[index];
     const all = fields ?? [...fieldsOf(event, element), ...(files ? ['files'] : [])];
     const heard = { event, element, source, control, secrets, fields: all };
-    const data = tell(heard, fields !== null, (field, error) =>
+    const data = readFields(heard, fields !== null, (field, error) =>
       this.#owner.problem(this, problemOf(field, error)),
     );
-    // Now: a drop shows its files no longer than it takes.
+    // Read now: the files of a drop are gone after its event.
     const sent = files && data.files ? [...(fileListOf(event, control) ?? [])] : [];
-    this.#rhythm.offer(control ?? element, { data, sent });
+    this.#throttle.push(control ?? element, { data, sent });
     return true;
   }
 
-  /** Says now what waits for its time. @param {(subject: any) => boolean} which */
+  /** Sends at once what the throttle holds back. @param {(subject: any) => boolean} which */
   flush(which) {
-    this.#rhythm.flush(which);
+    this.#throttle.flush(which);
   }
 
   close() {
-    this.#rhythm.close();
+    this.#throttle.close();
   }
 
   /** @param {{ data: any, sent: File[] }} what @param {object} subject */
-  #say({ data, sent }, subject) {
+  #send({ data, sent }, subject) {
     for (const [i, file] of sent.entries()) data.files[i].upload = this.#owner.upload(this, file);
     const { coalesce, maxAge } = this.options;
-    this.#owner.said(this, data, {
-      ...(coalesce && { subject: this.#placeFor(subject) }),
+    this.#owner.send(this, data, {
+      ...(coalesce && { subject: this.#subjectKeyFor(subject) }),
       ...(maxAge !== null && { expires: data.time + maxAge }),
     });
   }
 
   /** @param {object} subject */
-  #placeFor(subject) {
-    const place = this.#places.get(subject) ?? {};
-    this.#places.set(subject, place);
-    return place;
+  #subjectKeyFor(subject) {
+    const key = this.#subjectKeys.get(subject) ?? {};
+    this.#subjectKeys.set(subject, key);
+    return key;
   }
 }
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** What the program listens to in this page: carries out `.listen` and `.unlisten`, and sends what is heard. */
+/**
+ * The listeners of the program in this page: carries out `.listen` and `.unlisten`, and sends the
+ * events that were heard.
+ */
 import { EventRoot } from './event-root.mjs';
 import { parseListen, parseUnlisten } from './listen-options.mjs';
 import { DomListener } from './listener.mjs';
@@ -8,30 +11,37 @@ import { Secrets } from './secrets.mjs';
 import { Uploads } from '../streams/upload.mjs';
 
 /**
- * @typedef {object} ListeningOwner
+ * @typedef {object} ListenersOwner
  * @property {import('../base/clock.mjs').Clock} clock
- * @property {(name: string, data: any, more: { subject?: object, expires?: number }) => void} send throws if it can't
- * @property {() => Promise<void>} room fulfilled when send() may find room again
+ * @property {(name: string, data: any, more: { subject?: object, expires?: number }) => void} send
+ *   throws if the event can't be queued
+ * @property {() => Promise<void>} whenRoom fulfilled when send() may find room again
  * @property {(command: string, error: any) => void} problem
  * @property {(name: string, file: File, data: object) => Promise<any>} upload
  */
 
-export class Listening {
+export class DomListeners {
   #owner;
-  /** By what makes it another listener: its type, name, selector and target. @type {Map<string, DomListener>} */
+  /**
+   * By what tells listeners apart: type, name, selector and target.
+   * @type {Map<string, DomListener>}
+   */
   #listeners = new Map();
   /** @type {Map<EventTarget, Map<string, EventRoot>>} */
   #roots = new Map();
   /** @type {Secrets | null} */
   #secrets = null;
-  /** What has been told of each listener: nothing is told twice. @type {WeakMap<DomListener, Set<string>>} */
-  #told = new WeakMap();
+  /**
+   * The problems that were reported of each listener, so that none is reported twice.
+   * @type {WeakMap<DomListener, Set<string>>}
+   */
+  #reported = new WeakMap();
   /** How many events found no room. */
-  #lost = 0;
+  #dropped = 0;
   #ended = new AbortController();
   #uploads;
 
-  /** @param {ListeningOwner} owner */
+  /** @param {ListenersOwner} owner */
   constructor(owner) {
     this.#owner = owner;
     this.#uploads = new Uploads(owner.upload);
@@ -59,13 +69,13 @@ export class Listening {
 
   /** @param {import('./listen-options.mjs').ListenOptions} options */
   #add(options) {
-    if (!this.#secrets) this.#begin();
+    if (!this.#secrets) this.#start();
     const { clock } = this.#owner;
     const secrets = /** @type {Secrets} */ (this.#secrets);
     const listener = new DomListener(options, {
       clock,
       secrets,
-      said: (listener, heard, more) => this.#said(listener, heard, more),
+      send: (listener, heard, more) => this.#send(listener, heard, more),
       upload: (listener, file) => this.#upload(listener, file),
       problem: (listener, error) => this.#problem(listener, error),
     });
@@ -98,8 +108,11 @@ export class Listening {
     return root;
   }
 
-  /** What waits for its time is said before the control is left, its form submitted, or the page gone. */
-  #begin() {
+  /**
+   * Makes ready for the first listener. What a throttle holds back is sent before the user leaves
+   * the control, submits its form, or leaves the page.
+   */
+  #start() {
     this.#secrets = new Secrets(document);
     const before = (
       /** @type {string} */ type,
@@ -120,13 +133,16 @@ export class Listening {
     for (const listener of [...this.#listeners.values()]) listener.flush(which);
   }
 
-  /** @param {DomListener} listener @param {any} data @param {{ subject?: object, expires?: number }} more */
-  #said(listener, data, more) {
+  /**
+   * @param {DomListener} listener @param {any} data
+   * @param {{ subject?: object, expires?: number }} more
+   */
+  #send(listener, data, more) {
     if (listener.options.once) this.#remove(listener);
     try {
       this.#owner.send(listener.options.as, data, more);
     } catch (error) {
-      if (/** @type {any} */ (error).code === 'buffer-full') this.#countLost(listener);
+      if (/** @type {any} */ (error).code === 'buffer-full') this.#countDropped(listener);
       else this.#problem(listener, error);
     }
   }
@@ -139,30 +155,33 @@ export class Listening {
     });
   }
 
-  /** Tells how many were lost, when there is room for it. @param {DomListener} listener */
-  async #countLost(listener) {
-    if (this.#lost++) return;
-    await this.#owner.room();
-    const lost = this.#lost;
-    this.#lost = 0;
+  /**
+   * Reports how many events were dropped, as soon as there is room for that.
+   * @param {DomListener} listener
+   */
+  async #countDropped(listener) {
+    if (this.#dropped++) return;
+    await this.#owner.whenRoom();
+    const dropped = this.#dropped;
+    this.#dropped = 0;
     if (!this.#ended.signal.aborted)
       this.#owner.problem(
         'listen',
-        withMore(new Error(`${lost} events did not fit into the buffer`), listener.options),
+        withMore(new Error(`${dropped} events did not fit into the buffer`), listener.options),
       );
   }
 
   /** @param {DomListener} listener @param {any} error */
   #problem(listener, error) {
-    const told = this.#told.get(listener) ?? new Set();
-    this.#told.set(listener, told);
-    if (told.has(error.message)) return;
-    told.add(error.message);
+    const reported = this.#reported.get(listener) ?? new Set();
+    this.#reported.set(listener, reported);
+    if (reported.has(error.message)) return;
+    reported.add(error.message);
     this.#owner.problem('listen', withMore(error, listener.options));
   }
 }
 
-/** Has the program heard of the stream that failed? @param {any} error */
+/** Whether the program knows of the stream that has failed. @param {any} error */
 function isKnownToProgram({ code, data }) {
   return code === 'stream-failed' && !data.reason.startsWith('streams-');
 }
@@ -172,7 +191,10 @@ function identityOf({ on, as, select, target }) {
   return JSON.stringify([on, as, select, target]);
 }
 
-/** What is wrong is told with the name that it was to have. @template T @param {any} data @param {() => T} run */
+/**
+ * Adds the name of the listener to a problem with its options.
+ * @template T @param {any} data @param {() => T} run
+ */
 function named(data, run) {
   try {
     return run();
@@ -186,7 +208,7 @@ function withMore(error, { on, as }) {
   return Object.assign(error, { more: { on: shortText(on), as: shortText(as), ...error.more } });
 }
 
-/** @param {any} value of a listener, perhaps of a wrong one */
+/** @param {any} value an option, perhaps of a wrong type */
 function shortText(value) {
   return typeof value === 'string' ? value.slice(0, 128) : undefined;
 }

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * Which controls hold what is nobody's business: passwords, one-time codes, payment cards, and what stands in an element
- * with `data-hs-secret`. A field that was a password stays one, also while the page shows it as text.
+ * Knows which controls hold secrets: passwords, one-time codes, payment cards, and all inside of an
+ * element with `data-hs-secret`. A password field stays a secret while the page shows it as text.
  */
 
 const AUTOCOMPLETE = /(?:^|\s)(?:cc-[a-z-]+|one-time-code|new-password|current-password)(?:\s|$)/i;
 
 export class Secrets {
-  /** Those that were passwords once. @type {WeakSet<Element>} */
+  /** Fields that were password fields once. @type {WeakSet<Element>} */
   #passwords = new WeakSet();
   #observer;
 
   /** @param {Document} document */
   constructor(document) {
-    this.#observer = new MutationObserver((changes) => this.#note(changes));
+    this.#observer = new MutationObserver((changes) => this.#remember(changes));
     const attributeFilter = ['type'];
     this.#observer.observe(document, {
       subtree: true,
@@ -24,10 +24,10 @@ export class Secrets {
     });
   }
 
-  /** @param {any} element a control, or where something happened */
+  /** @param {any} element a control, or the source of an event */
   has(element) {
     if (element.nodeType !== 1) return false;
-    this.#note(this.#observer.takeRecords());
+    this.#remember(this.#observer.takeRecords());
     if (element.type === 'password') this.#passwords.add(element);
     const told = element.getAttribute('autocomplete') ?? '';
     return this.#passwords.has(element) || AUTOCOMPLETE.test(told) || isInSecret(element);
@@ -38,14 +38,14 @@ export class Secrets {
   }
 
   /** @param {MutationRecord[]} changes */
-  #note(changes) {
+  #remember(changes) {
     for (const { target, oldValue } of changes)
       if (oldValue?.toLowerCase() === 'password')
         this.#passwords.add(/** @type {Element} */ (target));
   }
 }
 
-/** Also from within a shadow tree. @param {any} element */
+/** Also looks outside of a shadow tree. @param {any} element */
 function isInSecret(element) {
   for (let at = element; at; at = at.parentElement ?? at.getRootNode().host)
     if (at.hasAttribute('data-hs-secret')) return true;

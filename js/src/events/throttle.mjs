@@ -1,83 +1,90 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * How often a listener speaks: each time, no more than once in `throttle` milliseconds (the first at once, the last at
- * the end), or after `debounce` milliseconds of quiet; for each subject (the control or element that it is about) apart.
+ * Limits how often a listener sends: each event; or one in `throttle` milliseconds (the first at
+ * once, the last when the time is over); or one after `debounce` milliseconds of quiet. Each
+ * subject (the control or element of the event) is limited separately.
  */
-import { Alarm } from '../base/clock.mjs';
+import { Timer } from '../base/clock.mjs';
 
-/** @typedef {{ subject: object, alarm: Alarm, waiting: any }} Beat one subject; `waiting`: what is still to be said */
+/**
+ * The state of one subject. `pending` is what has not been sent yet.
+ * @typedef {{ subject: object, timer: Timer, pending: any }} ThrottledSubject
+ */
 
-export class Rhythm {
+export class Throttle {
   #clock;
-  #throttle;
-  #debounce;
-  #say;
-  /** @type {WeakMap<object, Beat>} */
-  #beats = new WeakMap();
-  /** Those that have something to say. @type {Set<Beat>} */
-  #waiting = new Set();
+  #throttleMs;
+  #debounceMs;
+  #send;
+  /** @type {WeakMap<object, ThrottledSubject>} */
+  #subjects = new WeakMap();
+  /** The subjects that have something to send. @type {Set<ThrottledSubject>} */
+  #pending = new Set();
   #closed = false;
 
   /**
    * @param {import('../base/clock.mjs').Clock} clock
    * @param {{ throttle: number | null, debounce: number | null }} options
-   * @param {(what: any, subject: object) => void} say
+   * @param {(what: any, subject: object) => void} send
    */
-  constructor(clock, { throttle, debounce }, say) {
+  constructor(clock, { throttle, debounce }, send) {
     this.#clock = clock;
-    this.#throttle = throttle;
-    this.#debounce = debounce;
-    this.#say = say;
+    this.#throttleMs = throttle;
+    this.#debounceMs = debounce;
+    this.#send = send;
   }
 
   /** @param {object} subject @param {any} what */
-  offer(subject, what) {
-    if (this.#throttle === null && this.#debounce === null) return this.#say(what, subject);
-    const beat = this.#beatOf(subject);
-    beat.waiting = what;
-    this.#waiting.add(beat);
-    if (this.#debounce !== null) beat.alarm.set(this.#debounce, () => this.#speak(beat));
-    else if (!beat.alarm.isSet) this.#measure(beat);
+  push(subject, what) {
+    if (this.#throttleMs === null && this.#debounceMs === null) return this.#send(what, subject);
+    const state = this.#stateOf(subject);
+    state.pending = what;
+    this.#pending.add(state);
+    if (this.#debounceMs !== null) state.timer.set(this.#debounceMs, () => this.#emit(state));
+    else if (!state.timer.isSet) this.#tick(state);
   }
 
-  /** Says now what waits. @param {(subject: any) => boolean} which */
+  /** Sends at once what is pending. @param {(subject: any) => boolean} which */
   flush(which) {
-    for (const beat of [...this.#waiting]) if (which(beat.subject)) this.#speak(beat);
+    for (const state of [...this.#pending]) if (which(state.subject)) this.#emit(state);
   }
 
-  /** Nothing is said any more. */
+  /** Nothing is sent any more. */
   close() {
     this.#closed = true;
-    for (const { alarm } of this.#waiting) alarm.clear();
-    this.#waiting.clear();
+    for (const { timer } of this.#pending) timer.clear();
+    this.#pending.clear();
   }
 
   /** @param {object} subject */
-  #beatOf(subject) {
-    const beat = this.#beats.get(subject) ?? {
+  #stateOf(subject) {
+    const state = this.#subjects.get(subject) ?? {
       subject,
-      alarm: new Alarm(this.#clock),
-      waiting: null,
+      timer: new Timer(this.#clock),
+      pending: null,
     };
-    this.#beats.set(subject, beat);
-    return beat;
+    this.#subjects.set(subject, state);
+    return state;
   }
 
-  /** Speaks, and again when the time is over, as long as there is something. @param {Beat} beat */
-  #measure(beat) {
-    if (!this.#waiting.has(beat)) return;
-    this.#speak(beat);
+  /**
+   * Sends, and again each time when the throttle's time is over, until nothing is pending.
+   * @param {ThrottledSubject} state
+   */
+  #tick(state) {
+    if (!this.#pending.has(state)) return;
+    this.#emit(state);
     if (!this.#closed)
-      beat.alarm.set(/** @type {number} */ (this.#throttle), () => this.#measure(beat));
+      state.timer.set(/** @type {number} */ (this.#throttleMs), () => this.#tick(state));
   }
 
-  /** @param {Beat} beat */
-  #speak(beat) {
-    if (!this.#waiting.delete(beat)) return;
-    if (this.#debounce !== null) beat.alarm.clear();
-    const { waiting, subject } = beat;
-    beat.waiting = null;
-    this.#say(waiting, subject);
+  /** @param {ThrottledSubject} state */
+  #emit(state) {
+    if (!this.#pending.delete(state)) return;
+    if (this.#debounceMs !== null) state.timer.clear();
+    const { pending, subject } = state;
+    state.pending = null;
+    this.#send(pending, subject);
   }
 }

@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * The frames of byte streams (docs/protocol.md, section 10): binary messages in, values out, and back. Pure: no socket,
- * no clock, no state.
+ * The frames of byte streams (docs/protocol.md, section 10): parses and formats binary messages.
+ * Pure: no socket, no clock, no state.
  */
 import { parseJson, WireError } from './message.mjs';
 
 /** The first byte of a frame. */
 const TYPE = Object.freeze({ OPEN: 1, OPENED: 2, DATA: 3, STATE: 4, END: 5, RESET: 6, GONE: 7 });
 
-/** A binary message that begins below this is a frame; above it begins with a name. */
+/** A binary message whose first byte is below this is a frame. Others begin with a name. */
 const FIRST_OF_NAMES = 0x20;
 export const FRAME_HEAD_BYTES = 5;
 const STATE_BYTES = FRAME_HEAD_BYTES + 16;
 const TOKEN = /^[a-z0-9][a-z0-9-]{0,63}$/;
 
 /**
- * What a RESET says.
+ * Why a stream was reset, as RESET says it.
  * @typedef {{ reason: string, message?: string, retryAfter?: number }} Reset
  */
 
 /**
- * A frame as it was parsed.
+ * A parsed frame.
  * @typedef {{ kind: 'open' | 'opened', channel: number, data: any }} OpenFrame
  * @typedef {{ kind: 'data', channel: number, bytes: Uint8Array<ArrayBuffer> }} DataFrame
  * @typedef {{ kind: 'state', channel: number, received: number, limit: number }} StateFrame
@@ -38,7 +38,7 @@ export function isFrame(message) {
 }
 
 /**
- * @param {Bytes} message a whole binary message; the bytes of a DATA are a view of it
+ * @param {Bytes} message a whole binary message; the bytes of a DATA frame are a view of it
  * @returns {Frame}
  * @throws {WireError}
  */
@@ -131,7 +131,7 @@ export function formatGone(channel) {
 }
 
 /**
- * A DATA frame whose bytes, behind FRAME_HEAD_BYTES, are for the caller to fill in.
+ * A DATA frame. The caller writes the bytes, behind FRAME_HEAD_BYTES.
  * @param {number} channel
  * @param {number} length
  */
@@ -147,7 +147,10 @@ function withJson(type, channel, data) {
   return frame;
 }
 
-/** @param {number} type @param {number} channel @param {number} more bytes behind the head @returns {Bytes} */
+/**
+ * @param {number} type @param {number} channel @param {number} more bytes behind the head
+ * @returns {Bytes}
+ */
 function head(type, channel, more) {
   const frame = new Uint8Array(FRAME_HEAD_BYTES + more);
   frame[0] = type;

@@ -1,27 +1,28 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * The close codes of WebSockets and what each means for the session: the table of docs/protocol.md, section 5. Pure.
- * Names and meanings are those of src/proto/close_codes.def, and C and JavaScript are both tested with
- * `tests/vectors/ends.json`.
+ * The close codes of WebSockets, and what each means for the session: the table of
+ * docs/protocol.md, section 5. Pure. Names and meanings are those of src/proto/close_codes.def;
+ * `tests/vectors/ends.json` tests both C and JavaScript.
  */
 
 /**
  * @typedef {object} End
  * @property {number} code the close code
  * @property {string} reason the reason without its `retry=N`
- * @property {number | null} retryAfter seconds not to come back before, or null where nobody said
+ * @property {number | null} retryAfter seconds to wait before the next connection, or null
  */
 
 /**
- * @typedef {'resume' | 'wait' | 'final'} Verdict
- * `resume`: the connection is lost, the session is not. `wait`: the same, but not before `retryAfter`, and never at
- * once. `final`: the session is over.
+ * @typedef {'resume' | 'wait' | 'final'} Verdict `resume`: the connection is lost, and the session
+ *   goes on. `wait`: as `resume`, but after `retryAfter`, and never at once. `final`: the session
+ *   is over.
  */
 
 /**
- * @typedef {'nothing' | 'ban' | 'spare'} Kept what is remembered for `retryAfter` seconds, for other connections to the
- *   same place. `ban`: none is made there. `spare`: the server is out of order, so that a new one waits as well.
+ * @typedef {'nothing' | 'ban' | 'spare'} Kept what is kept for `retryAfter` seconds, for other
+ *   connections to that target. `ban`: none is made. `spare`: the server is out of order, so a new
+ *   connection waits too.
  */
 
 export const CLOSE = Object.freeze({
@@ -50,11 +51,14 @@ export const CLOSE = Object.freeze({
   GATEWAY_TIMEOUT: 4504,
 });
 
-/** Where a code below 4000 is not a lost connection, or one from 4000 on not final. @type {Readonly<Record<number, Verdict>>} */
+/**
+ * Exceptions: other codes below 4000 are a lost connection, and other codes from 4000 are final.
+ * @type {Readonly<Record<number, Verdict>>}
+ */
 const VERDICTS = Object.freeze({
   [CLOSE.NORMAL]: 'final',
-  [CLOSE.TOO_BIG]: 'final', // the message would come again after every drop
-  [CLOSE.SERVICE_RESTART]: 'final', // this session is over; a new one may be tried
+  [CLOSE.TOO_BIG]: 'final', // the message would be sent again after each drop
+  [CLOSE.SERVICE_RESTART]: 'final', // a new session may be tried
   [CLOSE.TRY_AGAIN_LATER]: 'wait',
   [CLOSE.RATE_LIMITED]: 'wait',
   [CLOSE.GATEWAY_TIMEOUT]: 'wait',
@@ -70,7 +74,9 @@ const KEPT = Object.freeze({
   [CLOSE.GATEWAY_TIMEOUT]: 'spare',
 });
 
-/** A refusal that is a ban keeps the page away so long, unless it says how long, and never for more than a day. */
+/**
+ * How long a ban lasts whose refusal does not say it, and how long a ban lasts at most, in seconds.
+ */
 const REFUSED_S = 60;
 const REFUSED_MOST_S = 86_400;
 
@@ -79,7 +85,8 @@ const REFUSED_MOST_S = 86_400;
  * @returns {Verdict}
  */
 export function verdict({ code, retryAfter }) {
-  // A lookup that failed says when to come back; a program with no valid answer doesn't, and is not asked again.
+  // A failed lookup says when to come back. A program without a valid answer does not, and is not
+  // tried again.
   if (code === CLOSE.BAD_GATEWAY && retryAfter !== null) return 'wait';
   return VERDICTS[code] ?? (code < 4000 ? 'resume' : 'final');
 }
@@ -89,13 +96,14 @@ export function keptOf(code) {
   return KEPT[code] ?? 'nothing';
 }
 
-/** A refusal that has an HTTP status, as a close code. @param {number} status */
+/** The close code that means what an HTTP status of a refusal means. @param {number} status */
 export function codeOfStatus(status) {
   return status === 503 ? CLOSE.TRY_AGAIN_LATER : 4000 + status;
 }
 
 /**
- * @param {number} code @param {string} reason without `retry=N` @param {number | null} retryAfter as it was said
+ * @param {number} code @param {string} reason without `retry=N`
+ * @param {number | null} retryAfter as the server has said it
  * @returns {End}
  */
 export function makeEnd(code, reason, retryAfter) {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * The messages of the subprotocol `httpsocket.v1` (docs/protocol.md, sections 2 to 4): WebSocket messages in, values
- * out, and back. Pure: no socket, no clock, no state.
+ * The messages of the subprotocol `httpsocket.v1` (docs/protocol.md, sections 2 to 4): parses and
+ * formats WebSocket messages. Pure: no socket, no clock, no state.
  */
 import { ServerConnectionError } from '../base/errors.mjs';
 
 export const SUBPROTOCOL = 'httpsocket.v1';
 
-/** The bytes of a name, and of the word of a control message. */
+/** A name, and the word of a control message: at most 128 bytes. */
 const NAME = '[\\w\\-:/][\\w\\-:/.]{0,127}';
 const NUMBER = '0|[1-9]\\d{0,15}';
 const MAX_HEAD_BYTES = 128 + 1 + 16;
@@ -21,17 +21,21 @@ const TEXT = new RegExp(
 );
 const BINARY_HEAD = new RegExp(`^(?:(${NAME})(?:\\?(${NUMBER}))?|([=+])(${NUMBER}))$`);
 
-/** The words that are sequenced: what a program wants of its page, and what the page answers if it can't. */
+/**
+ * The words of sequenced messages: what a program wants of its page, and `.problem`, by which the
+ * page says that it can't be done.
+ */
 const COMMANDS = Object.freeze(['dom', 'listen', 'unlisten', 'problem']);
 
 /** @type {Record<string, 'answer' | 'part' | 'failure'>} */
 const ANSWERS = { '=': 'answer', '+': 'part', '!': 'failure' };
 
 /**
- * A message as it was parsed. `bare` says that it had neither JSON nor bytes; its data is null then.
+ * A parsed message. `bare` says that it had neither JSON nor bytes; its data is null then.
  * @typedef {{ kind: 'event', name: string, data: any, bare: boolean }} EventMessage
  * @typedef {{ kind: 'call', name: string, call: number, data: any, bare: boolean }} CallMessage
- * @typedef {{ kind: 'answer' | 'part' | 'failure', call: number, data: any, bare: boolean }} AnswerMessage
+ * @typedef {{ kind: 'answer' | 'part' | 'failure', call: number, data: any, bare: boolean }}
+ *   AnswerMessage
  * @typedef {{ kind: 'command', word: string, data: any, bare: boolean }} CommandMessage
  * @typedef {{ kind: 'control', word: string, data: any, bare: boolean }} ControlMessage
  * @typedef {{ kind: 'ack', count: number }} AckMessage
@@ -39,10 +43,15 @@ const ANSWERS = { '=': 'answer', '+': 'part', '!': 'failure' };
  * @typedef {SequencedMessage | ControlMessage | AckMessage} Message
  */
 
-/** A message to be sent: what WebSocket.send() takes, and how many bytes that is.
- * @typedef {{ payload: string | Uint8Array<ArrayBuffer>, size: number }} Outgoing */
+/**
+ * A message to send: the argument of WebSocket.send(), and its size in bytes.
+ * @typedef {{ payload: string | Uint8Array<ArrayBuffer>, size: number }} Outgoing
+ */
 
-/** What the other side sent is not a message of this protocol: the connection is closed with 4400. */
+/**
+ * The other side sent something that is no message of this protocol. The connection is closed with
+ * 4400.
+ */
 export class WireError extends Error {}
 
 /**
@@ -82,7 +91,7 @@ export function parseBinary(bytes) {
 }
 
 /**
- * An event, or a call if it has a number.
+ * An event, or, with a number, a call.
  * @param {string} name @param {string | undefined} call @param {any} data @param {boolean} bare
  * @returns {EventMessage | CallMessage}
  */
@@ -117,7 +126,8 @@ export function parseJson(json) {
 }
 
 /**
- * Whether arrays and objects nest beyond what the protocol lets. Looks at brackets outside of strings only.
+ * Whether arrays and objects nest deeper than the protocol allows. Brackets inside of strings don't
+ * count.
  * @param {string} json
  */
 function tooDeep(json) {
@@ -133,7 +143,7 @@ function tooDeep(json) {
   return false;
 }
 
-/** @param {string} json @param {number} start the place of the opening quote */
+/** @param {string} json @param {number} start index of the opening quote */
 function endOfString(json, start) {
   let i = start + 1;
   while (i < json.length && json[i] !== '"') i += json[i] === '\\' ? 2 : 1;
@@ -159,7 +169,10 @@ export function formatCall(name, call, data) {
   return format(`${checkedName(name)}?${call}`, data);
 }
 
-/** The last answer to a call of the other side. @param {number} call @param {any} data @returns {Outgoing} */
+/**
+ * The last answer to a call of the other side.
+ * @param {number} call @param {any} data @returns {Outgoing}
+ */
 export function formatAnswer(call, data) {
   return format(`=${call}`, data);
 }
@@ -174,7 +187,7 @@ export function formatFailure(call, message) {
   return format(`!${call}`, { message });
 }
 
-/** The page can't do what the program wants. @param {any} problem @returns {Outgoing} */
+/** Tells the program what the page can't do. @param {any} problem @returns {Outgoing} */
 export function formatProblem(problem) {
   return format('.problem', problem);
 }
@@ -201,7 +214,10 @@ function format(head, data) {
   return { payload, size: utf8Length(payload) };
 }
 
-/** Copies, since the caller may write to its bytes later. @param {string} head @param {Uint8Array} bytes */
+/**
+ * Copies the bytes, since the caller may change them later.
+ * @param {string} head @param {Uint8Array} bytes
+ */
 function formatBinary(head, bytes) {
   const payload = new Uint8Array(head.length + 1 + bytes.length);
   for (let i = 0; i < head.length; i++) payload[i] = head.charCodeAt(i);
@@ -210,7 +226,10 @@ function formatBinary(head, bytes) {
   return { payload, size: payload.length };
 }
 
-/** @param {any} data @returns {Uint8Array | null} a view of its bytes, if bytes is what it is */
+/**
+ * @param {any} data
+ * @returns {Uint8Array | null} a view of the bytes; null if `data` is something else
+ */
 function asBytes(data) {
   try {
     if (ArrayBuffer.isView(data))
@@ -221,14 +240,14 @@ function asBytes(data) {
   }
 }
 
-/** Also across windows, where instanceof does not know it. @param {any} data */
+/** Recognises buffers of other windows too, which instanceof does not. @param {any} data */
 function isBuffer(data) {
   return BUFFERS.has(Object.prototype.toString.call(data));
 }
 
 const BUFFERS = new Set(['[object ArrayBuffer]', '[object SharedArrayBuffer]']);
 
-/** Things that JSON.stringify would turn into `{}` or a list of numbers: refused, for that is not what was meant. */
+/** JSON.stringify() would silently make `{}` or a list of numbers of these. They are refused. */
 const MANGLED = new Set([
   'Blob',
   'File',
@@ -240,7 +259,11 @@ const MANGLED = new Set([
   'ReadableStream',
 ]);
 
-/** Data that goes into a larger structure. @param {any} data @returns {any} a copy, as it will arrive @throws {ServerConnectionError} `unsendable` */
+/**
+ * Checks data that becomes a part of a larger structure.
+ * @param {any} data @returns {any} a copy, as it will arrive
+ * @throws {ServerConnectionError} `unsendable`
+ */
 export function parseableJson(data) {
   return JSON.parse(formatJson(data));
 }
@@ -269,7 +292,7 @@ function formatJson(data) {
 
 /** @this {any} @param {string} key @param {any} value */
 function refuseMangled(key, value) {
-  const original = this[key]; // before its toJSON(): a Node Buffer has one
+  const original = this[key]; // before toJSON(), which a Node Buffer has
   if (typeof original !== 'object' || original === null) return value;
   const type = Object.prototype.toString.call(original).slice(8, -1);
   if (ArrayBuffer.isView(original) || isBuffer(original))
@@ -282,7 +305,7 @@ function refuseMangled(key, value) {
   return value;
 }
 
-/** The bytes of a string in UTF-8, without making them. @param {string} text */
+/** The length of a string in UTF-8, in bytes. @param {string} text */
 export function utf8Length(text) {
   let length = text.length;
   for (let i = 0; i < text.length; i++) {

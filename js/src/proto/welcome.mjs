@@ -1,24 +1,25 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** The server's `.welcome`, checked (docs/protocol.md, section 4). Pure. */
+/** Checks the server's `.welcome` (docs/protocol.md, section 4). Pure. */
 import { WireError } from './message.mjs';
 
 /**
  * @typedef {object} Welcome
  * @property {string} session the session's id
- * @property {boolean} resumed whether it had a connection before
+ * @property {boolean} resumed whether the session had a connection before
  * @property {number} received how many of our messages the server has
- * @property {number} window bytes that may be under way
- * @property {number} maxMessage bytes of one message
- * @property {number} ping milliseconds
- * @property {number} grace milliseconds that the server waits for a lost client
- * @property {number} [streams] byte streams that there may be at a time; none unless it is there
- * @property {number} [streamWindow] bytes that the server takes ahead on each
+ * @property {number} window how many bytes may be unacknowledged
+ * @property {number} maxMessage bytes of the largest message
+ * @property {number} ping milliseconds between two pings
+ * @property {number} grace milliseconds that the server waits for a client whose connection is lost
+ * @property {number} [streams] how many byte streams there may be at a time; absent: none
+ * @property {number} [streamWindow] bytes of each stream that the server keeps until they are
+ *   reported
  */
 
 const SESSION = /^[\w-]{24}$/;
 
-/** What a number must be at least. @type {ReadonlyArray<readonly [keyof Welcome, number]>} */
+/** The least value of each number. @type {ReadonlyArray<readonly [keyof Welcome, number]>} */
 const LEAST = Object.freeze([
   ['received', 0],
   ['window', 1],

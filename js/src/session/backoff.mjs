@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * When to try again (docs/protocol.md, section 5): at once after a connection that worked, then ever more slowly, and
- * never before the time that the server has asked for. Pure state.
+ * When to connect again (docs/protocol.md, section 5): at once after a connection that worked, more
+ * slowly after each failure, and never before the time that the server has asked for. Pure state.
  */
 import { delay } from './delay.mjs';
 import { verdict } from '../proto/close-codes.mjs';
 
-/** What `wait` means where the server has not said how long. */
+/** The wait after a verdict `wait` whose `retryAfter` is missing. */
 const WAIT_MS = 5_000;
-/** A connection that lasted so long, or carried something, has worked. */
+/** A connection has worked if it lasted this long, or if it carried a message. */
 const WORKED_MS = 5_000;
-/** Where the server could be reached, it is the network that flutters: as if no more attempts than these had failed (4 s at most). */
+/**
+ * A connection that opened and was lost soon is a sign of an unstable network, not of a server that
+ * is down. It counts as no more than this many failures (4 s at most).
+ */
 const FAILURES_OPEN = 4;
 
-export class Pace {
+export class Backoff {
   #failures = 0;
   #openedAt = Infinity;
   #worked = false;
@@ -26,27 +29,28 @@ export class Pace {
     this.#worked = false;
   }
 
-  /** Something of the session's own went over the connection. */
+  /** A message or a frame of this session went over the connection. */
   worked() {
     this.#worked = true;
   }
 
-  /** Somebody knows that the network is back. */
-  hurry() {
+  /** The network is known to be back: the next attempt need not wait. */
+  reset() {
     this.#failures = 0;
   }
 
-  /** How long the server still does not want to see us. @param {number} now */
-  barred(now) {
+  /** For how many more milliseconds the server does not want a new attempt. @param {number} now */
+  serverWait(now) {
     return Math.max(0, this.#notBefore - now);
   }
 
   /**
-   * A connection or an attempt is over: how long to wait before the next.
-   * @param {import('../proto/close-codes.mjs').End} end @param {number} now @param {number} random from 0 to 1
+   * A connection or an attempt has ended. Returns how long to wait before the next attempt.
+   * @param {import('../proto/close-codes.mjs').End} end @param {number} now
+   * @param {number} random from 0 to 1
    * @returns {number} milliseconds
    */
-  pause(end, now, random) {
+  delayAfter(end, now, random) {
     const wasOpen = this.#openedAt !== Infinity;
     if (this.#worked || now - this.#openedAt >= WORKED_MS) this.#failures = 0;
     else if (wasOpen) this.#failures = Math.min(this.#failures, FAILURES_OPEN);
@@ -55,6 +59,6 @@ export class Pace {
     const attempt = this.#failures++;
     if (verdict(end) === 'resume') return wasOpen && attempt === 0 ? 0 : delay(attempt, random);
     this.#notBefore = now + (end.retryAfter === null ? WAIT_MS : end.retryAfter * 1000);
-    return this.barred(now) + delay(attempt, random);
+    return this.serverWait(now) + delay(attempt, random);
   }
 }

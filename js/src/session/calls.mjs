@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * The calls that this page makes of the program: numbers them, and matches the answers that come. A call that was
- * given up is forgotten here; the program is not told, and its late answers are passed over.
+ * The calls that this page makes of the program: numbers the calls and matches the answers. A call
+ * that was given up is forgotten. The program is not told of that, and its late answers are
+ * ignored.
  */
-import { Alarm } from '../base/clock.mjs';
+import { Timer } from '../base/clock.mjs';
 import { ServerConnectionError } from '../base/errors.mjs';
 import { formatCall } from '../proto/message.mjs';
 
@@ -12,9 +13,9 @@ import { formatCall } from '../proto/message.mjs';
 /** @typedef {{ timeout?: number, signal?: AbortSignal }} CallOptions */
 
 /**
- * Somebody who waits for answers. `take` returns whether that was the last one.
- * @typedef {{ take: (message: AnswerMessage, size: number) => boolean, fail: (error: ServerConnectionError) => void
- *   }} Waiter
+ * Waits for the answers to one call. `take` returns whether that was the last answer.
+ * @typedef {{ take: (message: AnswerMessage, size: number) => boolean, fail: (error:
+ *   ServerConnectionError) => void }} Waiter
  */
 
 export class Calls {
@@ -26,9 +27,10 @@ export class Calls {
   #streamLimit;
 
   /**
-   * @param {(message: import('./outbox.mjs').Entry) => void} send throws if it can't be queued
+   * @param {(message: import('./outbox.mjs').Entry) => void} send throws if the outbox can't take
+   *   it
    * @param {import('../base/clock.mjs').Clock} clock
-   * @param {number} streamLimit bytes that a stream holds for a reader that is slow
+   * @param {number} streamLimit bytes of answers that a stream() holds for a slow reader
    */
   constructor(send, clock, streamLimit) {
     this.#send = send;
@@ -36,12 +38,14 @@ export class Calls {
     this.#streamLimit = streamLimit;
   }
 
-  /** @param {string} name @param {any} data @param {CallOptions} [options] @returns {Promise<any>} */
+  /**
+   * @param {string} name @param {any} data @param {CallOptions} [options] @returns {Promise<any>}
+   */
   async call(name, data, options = {}) {
     return new Promise((resolve, reject) => {
-      const guard = new Guard(this.#clock, options);
+      const deadline = new Deadline(this.#clock, options);
       const take = (/** @type {AnswerMessage} */ message) => {
-        guard.clear();
+        deadline.clear();
         if (message.kind === 'answer') resolve(message.data);
         else if (message.kind === 'failure') reject(remoteError(message.data));
         else
@@ -53,25 +57,32 @@ export class Calls {
           );
         return true;
       };
-      const fail = (/** @type {ServerConnectionError} */ error) => (guard.clear(), reject(error));
+      const fail = (/** @type {ServerConnectionError} */ error) => (
+        deadline.clear(),
+        reject(error)
+      );
       const number = this.#make(name, data, { take, fail });
-      guard.start((error) => this.#giveUp(number, error));
+      deadline.start((error) => this.#giveUp(number, error));
     });
   }
 
-  /** @param {string} name @param {any} data @param {CallOptions} [options] @returns {AnswerStream} */
+  /**
+   * @param {string} name @param {any} data @param {CallOptions} [options] @returns {AnswerStream}
+   */
   stream(name, data, options = {}) {
-    const guard = new Guard(this.#clock, options);
-    const stream = new AnswerStream(this.#streamLimit, guard, () => this.#waiters.delete(number));
+    const deadline = new Deadline(this.#clock, options);
+    const stream = new AnswerStream(this.#streamLimit, deadline, () =>
+      this.#waiters.delete(number),
+    );
     const number = this.#make(name, data, stream);
-    guard.start((error) => this.#giveUp(number, error));
+    deadline.start((error) => this.#giveUp(number, error));
     return stream;
   }
 
   /**
-   * An answer has come.
-   * @param {AnswerMessage} message @param {number} size its bytes
-   * @returns {boolean} false if such a call was never made
+   * An answer has arrived.
+   * @param {AnswerMessage} message @param {number} size of the message in bytes
+   * @returns {boolean} false: no such call was ever made
    */
   take(message, size) {
     const waiter = this.#waiters.get(message.call);
@@ -80,7 +91,7 @@ export class Calls {
     return true;
   }
 
-  /** Nothing more will come: every call is rejected. @param {ServerConnectionError} error */
+  /** The session is over: rejects every call. @param {ServerConnectionError} error */
   close(error) {
     const waiters = [...this.#waiters.values()];
     this.#waiters.clear();
@@ -105,9 +116,9 @@ export class Calls {
   }
 }
 
-/** The patience of a caller: its timeout and its signal. */
-class Guard {
-  #alarm;
+/** How long the caller waits: until the timeout, or until the signal is aborted. */
+class Deadline {
+  #timer;
   #timeout;
   #signal;
   #giveUp = (/** @type {ServerConnectionError} */ _error) => {};
@@ -121,7 +132,7 @@ class Guard {
     if (timeout !== undefined && !(timeout >= 0))
       throw new ServerConnectionError('bad-option', 'timeout: milliseconds');
     if (signal?.aborted) throw abortedError(signal);
-    this.#alarm = new Alarm(clock);
+    this.#timer = new Timer(clock);
     this.#timeout = timeout;
     this.#signal = signal;
   }
@@ -133,17 +144,17 @@ class Guard {
     this.restart();
   }
 
-  /** An answer has come, and another is waited for. */
+  /** Starts the timeout again: an answer has arrived, and more are to follow. */
   restart() {
     const timeout = this.#timeout;
     if (timeout === undefined || timeout === Infinity) return;
-    this.#alarm.set(timeout, () =>
+    this.#timer.set(timeout, () =>
       this.#giveUp(new ServerConnectionError('timeout', `no answer in ${timeout} ms`)),
     );
   }
 
   clear() {
-    this.#alarm.clear();
+    this.#timer.clear();
     this.#signal?.removeEventListener('abort', this.#onabort);
   }
 
@@ -151,27 +162,34 @@ class Guard {
 }
 
 /**
- * The several answers to a call, as an async iterator. What comes before it is read is kept up to a limit of bytes;
- * beyond it the stream fails with `overrun`. Leaving a `for await` early, or return(), gives the call up.
+ * The several answers to a call, as an async iterator. Answers that were not read yet are held up
+ * to a limit of bytes; beyond it the stream fails with `overrun`. The call is given up when the
+ * reader leaves a `for await` early, or calls return().
  * @implements {AsyncIterableIterator<any>}
  */
 export class AnswerStream {
   /** @type {Array<{ data: any, size: number }>} */
   #parts = [];
   #held = 0;
-  /** @type {Array<{ resolve: (result: IteratorResult<any>) => void, reject: (error: Error) => void }>} */
+  /**
+   * @type {Array<{ resolve: (result: IteratorResult<any>) => void, reject: (error: Error) => void
+   *   }>}
+   */
   #readers = [];
   #over = false;
   /** @type {ServerConnectionError | null} */
   #error = null;
   #limit;
-  #guard;
+  #deadline;
   #forget;
 
-  /** @param {number} limit @param {Guard} guard @param {() => void} forget takes it off the list of waiters */
-  constructor(limit, guard, forget) {
+  /**
+   * @param {number} limit @param {Deadline} deadline
+   * @param {() => void} forget removes this call from the waiters
+   */
+  constructor(limit, deadline, forget) {
     this.#limit = limit;
-    this.#guard = guard;
+    this.#deadline = deadline;
     this.#forget = forget;
   }
 
@@ -187,13 +205,13 @@ export class AnswerStream {
       return Promise.resolve({ value: part.data, done: false });
     }
     const error = this.#error;
-    this.#error = null; // told once, as generators do
+    this.#error = null; // thrown once, as by a generator
     if (error) return Promise.reject(error);
     if (this.#over) return Promise.resolve(DONE);
     return new Promise((resolve, reject) => this.#readers.push({ resolve, reject }));
   }
 
-  /** Gives the call up. @returns {Promise<IteratorResult<any>>} */
+  /** Gives up the call. @returns {Promise<IteratorResult<any>>} */
   return() {
     this.#parts = [];
     this.#error = null;
@@ -202,13 +220,16 @@ export class AnswerStream {
     return Promise.resolve(DONE);
   }
 
-  /** @param {AnswerMessage} message @param {number} size @returns {boolean} whether it was the last */
+  /**
+   * @param {AnswerMessage} message @param {number} size
+   * @returns {boolean} whether that was the last answer
+   */
   take(message, size) {
     if (message.kind === 'failure') return this.#finish(remoteError(message.data));
     const last = message.kind === 'answer';
     if (!(last && message.bare)) this.#add(message.data, size);
     if (last || this.#over) return this.#finish(null);
-    this.#guard.restart();
+    this.#deadline.restart();
     return false;
   }
 
@@ -241,14 +262,14 @@ export class AnswerStream {
 
   #end() {
     this.#over = true;
-    this.#guard.clear();
+    this.#deadline.clear();
     for (const { resolve } of this.#readers.splice(0)) resolve(DONE);
   }
 }
 
 const DONE = Object.freeze({ value: undefined, done: true });
 
-/** @param {any} data what the program said went wrong */
+/** @param {any} data the program's error */
 function remoteError(data) {
   const message =
     typeof data?.message === 'string' ? data.message : 'the program answered with an error';

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * The calls that the program makes of this page: finds who handles them and sends what they answer. Where the
- * outgoing buffer is full, an answer waits for room, and a generator is not asked for its next one meanwhile.
+ * The calls that the program makes of this page: runs the page's handlers and sends their answers.
+ * While the outgoing buffer is full, an answer waits for room, and no further answer is asked of a
+ * generator.
  */
 import { ServerConnectionError } from '../base/errors.mjs';
 import { checkedName, formatAnswer, formatFailure, formatPart } from '../proto/message.mjs';
@@ -12,20 +13,21 @@ import { checkedName, formatAnswer, formatFailure, formatPart } from '../proto/m
 export class Handlers {
   /** @type {Map<string, Handler>} */
   #handlers = new Map();
-  #over = new AbortController();
+  #ended = new AbortController();
   #outbox;
   #send;
 
   /**
-   * @param {import('./outbox.mjs').Outbox} outbox where to wait for room
-   * @param {(message: import('./outbox.mjs').Entry) => void} send throws if it can't be queued
+   * @param {import('./outbox.mjs').Outbox} outbox tells when there is room
+   * @param {(message: import('./outbox.mjs').Entry) => void} send throws if the outbox can't take
+   *   it
    */
   constructor(outbox, send) {
     this.#outbox = outbox;
     this.#send = send;
   }
 
-  /** @param {string} name @param {Handler | null} handler null takes it away */
+  /** @param {string} name @param {Handler | null} handler null removes the handler */
   set(name, handler) {
     checkedName(name);
     if (handler === null) this.#handlers.delete(name);
@@ -33,54 +35,61 @@ export class Handlers {
     else throw new ServerConnectionError('bad-option', `a handler is a function: ${name}`);
   }
 
-  /** Answers one call; never throws and never rejects. @param {import('../proto/message.mjs').CallMessage} message */
+  /**
+   * Answers one call. Never throws or rejects.
+   * @param {import('../proto/message.mjs').CallMessage} message
+   */
   async serve({ name, call, data }) {
     try {
       const handler = this.#handlers.get(name);
       if (!handler) throw new Error(`no handler for ${name}`);
-      const result = await handler(data, { name, signal: this.#over.signal });
+      const result = await handler(data, { name, signal: this.#ended.signal });
       const last = isAsyncIterable(result) ? await this.#parts(call, result) : result;
-      await this.#answer(formatAnswer(call, last));
+      await this.#queue(formatAnswer(call, last));
     } catch (error) {
-      await this.#answer(formatFailure(call, messageOf(error))).catch(() => {}); // the session is over: nobody to tell
+      // Fails only when the session is over, and then nobody is left to tell.
+      await this.#queue(formatFailure(call, messageOf(error))).catch(() => {});
     }
   }
 
-  /** The session is over: signals are aborted, generators are told to return. */
+  /** The session is over: aborts the signals and ends the generators. */
   close() {
-    this.#over.abort();
+    this.#ended.abort();
   }
 
-  /** @param {number} call @param {AsyncIterable<any>} result @returns {Promise<any>} what the generator returned */
+  /**
+   * @param {number} call @param {AsyncIterable<any>} result
+   * @returns {Promise<any>} what the generator returned
+   */
   async #parts(call, result) {
     const parts = result[Symbol.asyncIterator]();
     const stop = () => void parts.return?.()?.catch(() => {});
-    this.#over.signal.addEventListener('abort', stop);
+    this.#ended.signal.addEventListener('abort', stop);
     try {
       for (;;) {
         const { value, done } = await parts.next();
-        if (done || this.#over.signal.aborted) return value;
-        await this.#answer(formatPart(call, value));
+        if (done || this.#ended.signal.aborted) return value;
+        await this.#queue(formatPart(call, value));
       }
     } catch (error) {
       stop();
       throw error;
     } finally {
-      this.#over.signal.removeEventListener('abort', stop);
+      this.#ended.signal.removeEventListener('abort', stop);
     }
   }
 
   /** @param {import('../proto/message.mjs').Outgoing} message */
-  async #answer(message) {
+  async #queue(message) {
     for (;;) {
-      if (this.#over.signal.aborted)
+      if (this.#ended.signal.aborted)
         throw new ServerConnectionError('closed', 'the session is over');
       try {
         return this.#send(message);
       } catch (error) {
         if (/** @type {any} */ (error).code !== 'buffer-full') throw error;
       }
-      await this.#outbox.room(message.size);
+      await this.#outbox.whenRoom(message.size);
     }
   }
 }
@@ -92,7 +101,7 @@ function isAsyncIterable(value) {
   );
 }
 
-/** @param {any} error whatever was thrown */
+/** @param {any} error anything that a handler has thrown */
 function messageOf(error) {
   try {
     return String(error?.message ?? error);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** How many sequenced messages have come in this session, and when to tell the other side. Pure state. */
+/**
+ * Counts the sequenced messages of a session that have arrived, and decides when to acknowledge
+ * them (docs/protocol.md, section 3). Pure state.
+ */
 
 const MOST_MESSAGES = 64;
 
@@ -9,29 +12,30 @@ export class Inbox {
   #messages = 0;
   #bytes = 0;
 
-  /** Sequenced messages that came since the session began. */
+  /** How many sequenced messages have arrived since the session began. */
   get received() {
     return this.#received;
   }
 
-  /** Whether something came that has not been acknowledged. */
-  get owing() {
+  /** Whether messages have arrived that were not acknowledged yet. */
+  get hasUnacknowledged() {
     return this.#messages > 0;
   }
 
   /**
-   * @param {number} size bytes of the message that came
-   * @param {number} window bytes that may be under way
-   * @returns {boolean} whether it is time to acknowledge at once: a quarter of the window, or 64 messages
+   * @param {number} size of the message in bytes
+   * @param {number} window how many bytes may be unacknowledged
+   * @returns {boolean} whether to acknowledge at once: after a quarter of the window, or 64
+   *   messages
    */
-  take(size, window) {
+  receive(size, window) {
     this.#received++;
     this.#messages++;
     this.#bytes += size;
     return this.#messages >= MOST_MESSAGES || this.#bytes >= window / 4;
   }
 
-  /** The other side is being told. @returns {number} */
+  /** The caller sends an acknowledgement now. Returns its number. @returns {number} */
   acknowledge() {
     this.#messages = 0;
     this.#bytes = 0;

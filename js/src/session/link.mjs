@@ -1,38 +1,38 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * The session's way to the server: one {@link Line} at a time and any number of them one after the other, until the
- * session ends (docs/protocol.md, section 5). It connects, reconnects and ends, and hands what came to its owner.
+ * Keeps a session connected to its server until the session ends (docs/protocol.md, section 5):
+ * opens one {@link SessionSocket} after the other, and hands each message to its owner.
  *
  *   IDLE --connect()--> CONNECTING --.welcome--> OPEN --all sent after finish()--> LEAVING
- *                        ^  |   |                 |                                  |
- *                        |  |   +-----#lost()-----+----------------------------------+
- *                        |  |            v
- *         timer, nudge() +--|-------- WAITING <--+
- *                           |                    | an answer that lets us come back
- *                           +--handshake---> ASKING (why: of another origin's server)
+ *                         ^  |   |                 |                                  |
+ *                         |  |   +-----#lost()-----+----------------------------------+
+ *                         |  |            v
+ *     timer, retryNow() --+--|-------- WAITING <--+
+ *                            |                    | the session may go on
+ *                            +--handshake---> FETCHING_REASON (from a server of another origin)
  *                               failed
  *
- *   IDLE --connect()--> WAITING, or ENDED, if this origin was told to stay away
+ *   IDLE --connect()--> WAITING or ENDED, if a ban is in force
  *   any --freeze()--> FROZEN --thaw()--> CONNECTING, or WAITING if the server has asked for time
  *   any --#end()----> ENDED
  *
- * #enter() alone changes the state.
+ * Only #enter() changes the state.
  */
-import { Alarm } from '../base/clock.mjs';
+import { Timer } from '../base/clock.mjs';
 import { CLOSE, verdict } from '../proto/close-codes.mjs';
 import { Inbox } from './inbox.mjs';
-import { Line } from './session-socket.mjs';
-import { Pace } from './backoff.mjs';
+import { SessionSocket } from './session-socket.mjs';
+import { Backoff } from './backoff.mjs';
 import { SUBPROTOCOL, WireError } from '../proto/message.mjs';
 
-/** Each state, and those that may follow it. */
+/** The legal moves from each state. */
 const NEXT = Object.freeze({
   IDLE: ['CONNECTING', 'WAITING', 'FROZEN', 'ENDED'],
-  CONNECTING: ['OPEN', 'ASKING', 'WAITING', 'FROZEN', 'ENDED'],
+  CONNECTING: ['OPEN', 'FETCHING_REASON', 'WAITING', 'FROZEN', 'ENDED'],
   OPEN: ['LEAVING', 'WAITING', 'FROZEN', 'ENDED'],
   LEAVING: ['WAITING', 'FROZEN', 'ENDED'],
-  ASKING: ['WAITING', 'FROZEN', 'ENDED'],
+  FETCHING_REASON: ['WAITING', 'FROZEN', 'ENDED'],
   WAITING: ['CONNECTING', 'FROZEN', 'ENDED'],
   FROZEN: ['CONNECTING', 'WAITING', 'ENDED'],
   ENDED: [],
@@ -43,41 +43,45 @@ const NEXT = Object.freeze({
 /** @typedef {import('../proto/welcome.mjs').Welcome} Welcome */
 
 /**
- * Who is told. None of these may throw.
+ * Who is told of events. None of these functions may throw.
  * @typedef {object} Owner
  * @property {(welcome: Welcome, first: boolean) => void} welcomed
- * @property {(end: End, wasOpen: boolean) => void} lost an open connection is gone, or an attempt has failed; another
- *   follows
- * @property {(end: End) => void} ended the session is over; told once
- * @property {(message: import('../proto/message.mjs').SequencedMessage, size: number) => void} message
- * @property {(word: string, data: any) => void} [control] a control message
+ * @property {(end: End, wasOpen: boolean) => void} lost an open connection is lost, or an attempt
+ *   has failed; another attempt follows
+ * @property {(end: End) => void} ended the session is over; called once
+ * @property {(message: import('../proto/message.mjs').SequencedMessage, size: number) => void}
+ *   message
+ * @property {(word: string, data: any) => void} [control] a control message has arrived
  */
 
 /**
  * @typedef {object} LinkOptions
  * @property {string} url
  * @property {string} key
- * @property {string} [session] the id, if the page has one
+ * @property {string} [session] the session's id, if the page has one
  * @property {any} WebSocket
- * @property {unknown} [webSocketOptions] a third argument for its constructor
+ * @property {unknown} [webSocketOptions] a third argument for the WebSocket constructor
  * @property {import('../base/clock.mjs').Clock} clock
  * @property {import('./outbox.mjs').Outbox} outbox
- * @property {import('../streams/channels.mjs').Channels} channels its byte streams
- * @property {import('../access/access.mjs').Access} access what stands against a connection there
+ * @property {import('../streams/channels.mjs').Channels} channels the session's byte streams
+ * @property {import('../access/access.mjs').Access} access knows the bans
  * @property {Owner} owner
  */
 
-/** Codes that say, after our own `.close`, that the server has got it. @type {readonly number[]} */
+/**
+ * After our own `.close`, these close codes say that the server has received it.
+ * @type {readonly number[]}
+ */
 const LEFT = Object.freeze([CLOSE.NORMAL, CLOSE.NO_STATUS, CLOSE.SESSION_GONE]);
 
-/** How long an attempt may take to its `.welcome`: the start of the program is in it. */
+/** How long an attempt may take until `.welcome`. That includes the start of the program. */
 const ATTEMPT_MS = 60_000;
 
 export class Link {
   /** @type {State} */
   #state = 'IDLE';
-  /** @type {Line | null} */
-  #line = null;
+  /** @type {SessionSocket | null} */
+  #socket = null;
   #options;
   #clock;
   #outbox;
@@ -88,20 +92,20 @@ export class Link {
   #session;
   /** @type {Welcome | null} */
   #welcome = null;
-  #pace = new Pace();
-  /** Whether the server was ever tried. */
+  #backoff = new Backoff();
+  /** Whether there was any attempt yet. */
   #tried = false;
-  /** What the server said that the end will be. @type {End | null} */
+  /** The end that the server has announced by `.close`. @type {End | null} */
   #announced = null;
-  /** The reason given to finish(). @type {string | null} */
+  /** The reason that finish() was given. @type {string | null} */
   #finish = null;
   #saidClose = false;
-  /** The question that is open. */
-  #asking = new AbortController();
-  /** @type {Record<'attempt' | 'retry' | 'finish', Alarm>} */
-  #alarms;
+  /** Aborted when the link no longer waits for the reason of a refusal. */
+  #fetching = new AbortController();
+  /** @type {Record<'attempt' | 'retry' | 'finish', Timer>} */
+  #timers;
 
-  /** Touches no network: connect() does. @param {LinkOptions} options */
+  /** Makes no connection: connect() does. @param {LinkOptions} options */
   constructor(options) {
     this.#options = options;
     this.#clock = options.clock;
@@ -110,8 +114,8 @@ export class Link {
     this.#access = options.access;
     this.#channels = options.channels;
     this.#session = options.session ?? null;
-    const alarm = () => new Alarm(this.#clock);
-    this.#alarms = { attempt: alarm(), retry: alarm(), finish: alarm() };
+    const timer = () => new Timer(this.#clock);
+    this.#timers = { attempt: timer(), retry: timer(), finish: timer() };
   }
 
   get state() {
@@ -123,7 +127,7 @@ export class Link {
     return this.#session;
   }
 
-  /** What the server said last, or null before it said anything. */
+  /** The server's last `.welcome`, or null before the first. */
   get welcome() {
     return this.#welcome;
   }
@@ -132,32 +136,35 @@ export class Link {
     if (this.#state === 'IDLE') this.#attempt();
   }
 
-  /** Something is in the outbox. */
+  /** A message was put into the outbox. */
   flush() {
     if (this.#state === 'OPEN') this.#pump();
   }
 
-  /** Somebody doubts that the connection is alive: ask, and reconnect if nothing comes. While waiting, try at once. */
+  /**
+   * The connection may be dead: sends a ping, and reconnects if no answer arrives. While the link
+   * waits, this tries at once.
+   */
   probe() {
-    if (this.#state === 'WAITING') return this.nudge();
-    if (this.#state === 'OPEN') this.#line?.probe();
+    if (this.#state === 'WAITING') return this.retryNow();
+    if (this.#state === 'OPEN') this.#socket?.probe();
   }
 
-  /** The network is back: don't wait any longer, unless the server has asked for it. */
-  nudge() {
-    if (this.#state !== 'WAITING' || this.#pace.barred(this.#clock.now())) return;
-    this.#pace.hurry();
+  /** The network is back: tries at once, unless the server has asked for time. */
+  retryNow() {
+    if (this.#state !== 'WAITING' || this.#backoff.serverWait(this.#clock.now())) return;
+    this.#backoff.reset();
     this.#attempt();
   }
 
   /**
-   * The page is put away: no socket until thaw().
-   * @param {string} [goodbye] the reason, if it is not going to be back
+   * The browser suspends the page, or the user leaves it: no socket until thaw().
+   * @param {string} [goodbye] the reason for the server, if the page will not come back
    */
   freeze(goodbye) {
     if (this.#state === 'FROZEN' || this.#state === 'ENDED') return;
     if (goodbye !== undefined && this.#state === 'OPEN')
-      this.#line?.say('bye', { reason: goodbye });
+      this.#socket?.say('bye', { reason: goodbye });
     const wasOpen = this.#state === 'OPEN' && goodbye === undefined;
     this.#discard();
     this.#enter('FROZEN');
@@ -167,15 +174,15 @@ export class Link {
 
   thaw() {
     if (this.#state !== 'FROZEN') return;
-    this.#pace.hurry();
-    const wait = this.#pace.barred(this.#clock.now());
+    this.#backoff.reset();
+    const wait = this.#backoff.serverWait(this.#clock.now());
     if (!wait) return this.#attempt();
     this.#enter('WAITING');
     this.#retryIn(wait);
   }
 
   /**
-   * Ends the session when all that is queued has been delivered, or after `ms`.
+   * Ends the session as soon as all queued messages are delivered, or after `ms`.
    * @param {string} reason @param {number} ms
    */
   finish(reason, ms) {
@@ -184,47 +191,47 @@ export class Link {
     if (this.#state === 'OPEN') this.#pump();
     else if (this.#state !== 'CONNECTING' && this.#state !== 'FROZEN') this.#endIfNothingLeft();
     if (/** @type {State} */ (this.#state) === 'ENDED') return;
-    this.#alarms.finish.set(ms, () => this.#giveUp());
+    this.#timers.finish.set(ms, () => this.#giveUp());
   }
 
-  /** Ends it here and now, whatever is queued. @param {End} end */
+  /** Ends the session at once, whatever is queued. @param {End} end */
   end(end) {
     this.#end(end);
   }
 
-  /** Connects, unless this origin has been told to stay away. */
+  /** Connects, unless a ban is in force. */
   #attempt() {
-    const held = this.#access.held();
-    if (!held) return this.#connect();
-    if (!this.#outlives(held)) return this.#end(held);
-    const wait = this.#pace.pause(
-      { ...held, code: CLOSE.TRY_AGAIN_LATER },
+    const ban = this.#access.ban();
+    if (!ban) return this.#connect();
+    if (!this.#waitsOut(ban)) return this.#end(ban);
+    const wait = this.#backoff.delayAfter(
+      { ...ban, code: CLOSE.TRY_AGAIN_LATER },
       this.#clock.now(),
       this.#clock.random(),
     );
     if (this.#state !== 'WAITING') this.#enter('WAITING');
     this.#retryIn(wait);
-    // Not before whoever has made us has had the time to listen.
+    // Not at once: the maker of this link has had no time to listen yet.
     if (!this.#tried)
-      queueMicrotask(() => this.#state === 'WAITING' && this.#owner.lost(held, false));
+      queueMicrotask(() => this.#state === 'WAITING' && this.#owner.lost(ban, false));
   }
 
   /**
-   * Whether we wait until it is over. A session that exists was not what was refused. A new one fails at once in a
-   * ban, but waits where the server was only out of order.
-   * @param {import('../access/access.mjs').Held} held
+   * Whether to wait until a ban is over. A session that exists waits, as the ban was not meant for
+   * it. A new session waits only for a server out of order; a refusal ends it.
+   * @param {import('../access/access.mjs').Ban} ban
    */
-  #outlives(held) {
-    return this.#session !== null || (verdict(held) === 'wait' && (this.#tried || !held.ban));
+  #waitsOut(ban) {
+    return this.#session !== null || (verdict(ban) === 'wait' && (this.#tried || !ban.refused));
   }
 
   #connect() {
     this.#tried = true;
     try {
-      this.#line = new Line(
+      this.#socket = new SessionSocket(
         { ...this.#options, inbox: this.#inbox },
-        this.#offer(),
-        this.#listener(),
+        this.#subprotocols(),
+        this.#socketOwner(),
       );
     } catch (error) {
       return this.#end({
@@ -234,37 +241,42 @@ export class Link {
       });
     }
     this.#enter('CONNECTING');
-    this.#alarms.attempt.set(ATTEMPT_MS, () => this.#drop('no welcome'));
+    this.#timers.attempt.set(ATTEMPT_MS, () => this.#drop('no welcome'));
   }
 
-  /** The subprotocols that say who we are. */
-  #offer() {
-    const offer = [SUBPROTOCOL];
-    if (this.#session) offer.push(`session.${this.#session}`);
-    offer.push(`key.${this.#options.key}`);
-    if (this.#welcome) offer.push(`received.${this.#inbox.received}`);
-    return offer;
+  /**
+   * The subprotocols, which carry the session's id, its key and the number of messages received.
+   */
+  #subprotocols() {
+    const subprotocols = [SUBPROTOCOL];
+    if (this.#session) subprotocols.push(`session.${this.#session}`);
+    subprotocols.push(`key.${this.#options.key}`);
+    if (this.#welcome) subprotocols.push(`received.${this.#inbox.received}`);
+    return subprotocols;
   }
 
-  /** What the line tells. @returns {import('./session-socket.mjs').LineOwner} */
-  #listener() {
+  /**
+   * What the socket tells the link.
+   * @returns {import('./session-socket.mjs').SessionSocketOwner}
+   */
+  #socketOwner() {
     return {
       welcomed: (welcome) => this.#welcomed(welcome),
       message: (message, size) => {
-        this.#pace.worked();
+        this.#backoff.worked();
         this.#owner.message(message, size);
       },
       frame: (frame) => {
-        this.#pace.worked();
+        this.#backoff.worked();
         this.#channels.receive(frame);
       },
       acknowledged: () => {
-        this.#pace.worked();
+        this.#backoff.worked();
         this.flush();
       },
       announced: (end) => {
         this.#announced = end;
-        this.#access.refused(end);
+        this.#access.record(end);
       },
       control: (word, data) => this.#owner.control?.(word, data),
       closed: (end, opened) => this.#closed(end, opened),
@@ -280,91 +292,97 @@ export class Link {
       throw new WireError('another session than asked for');
     if (!first && !welcome.resumed) throw new WireError('a new session in the place of ours');
     this.#outbox.rewind(welcome.received);
-    this.#inbox.acknowledge(); // `received.N` of the handshake has said it
+    this.#inbox.acknowledge(); // by `received.N` of the handshake
     this.#welcome = welcome;
     this.#session = welcome.session;
-    this.#pace.opened(this.#clock.now());
+    this.#backoff.opened(this.#clock.now());
     this.#access.opened();
     this.#enter('OPEN');
     this.#owner.welcomed(welcome, first);
     this.flush();
-    if (this.#state === 'OPEN') this.#channels.attach(/** @type {Line} */ (this.#line), welcome);
+    if (this.#state === 'OPEN')
+      this.#channels.attach(/** @type {SessionSocket} */ (this.#socket), welcome);
   }
 
-  /** Sends what the window lets, and the goodbye once all is sent. */
+  /** Sends what the window allows, and `.close` after the last message if finish() was called. */
   #pump() {
-    const line = /** @type {Line} */ (this.#line);
-    if (!line.flush() || this.#finish === null) return;
+    const socket = /** @type {SessionSocket} */ (this.#socket);
+    if (!socket.flush() || this.#finish === null) return;
     this.#saidClose = true;
     this.#channels.detach();
     this.#enter('LEAVING');
-    line.leave(this.#finish);
+    socket.leave(this.#finish);
   }
 
-  /** Gives the connection up without waiting for its end: a dead one takes minutes to close. @param {string} why */
+  /** Drops the connection at once: closing a dead one would take minutes. @param {string} why */
   #drop(why) {
     this.#discard();
     this.#lost({ code: CLOSE.ABNORMAL, reason: why, retryAfter: null });
   }
 
-  /** The other side broke the rules: nothing can be mended. @param {string} problem ASCII */
+  /** The server broke the protocol: ends the session. @param {string} problem in ASCII */
   #fail(problem) {
     const reason = `wire-protocol: ${problem}`;
     this.#discard(CLOSE.WIRE_PROTOCOL, reason);
     this.#end({ code: CLOSE.WIRE_PROTOCOL, reason, retryAfter: null });
   }
 
-  /** The line has closed by itself. @param {End} end @param {boolean} opened */
+  /** The socket has closed by itself. @param {End} end @param {boolean} opened */
   #closed(end, opened) {
     this.#discard();
-    if (!opened && this.#access.asks(this.#welcome !== null)) this.#ask(end);
-    else this.#over(this.#announced ?? end);
+    if (!opened && this.#access.shouldFetchReason(this.#welcome !== null)) this.#fetchReason(end);
+    else this.#connectionEnded(this.#announced ?? end);
   }
 
-  /** The handshake has failed, and its browser tells nobody why. @param {End} end */
-  async #ask(end) {
-    this.#enter('ASKING');
-    const { signal } = this.#asking;
-    const refusal = await this.#access.ask(signal);
-    if (!signal.aborted) this.#over(refusal ?? end);
+  /** A handshake has failed, and the browser does not say why. @param {End} end */
+  async #fetchReason(end) {
+    this.#enter('FETCHING_REASON');
+    const { signal } = this.#fetching;
+    const refusal = await this.#access.fetchReason(signal);
+    if (!signal.aborted) this.#connectionEnded(refusal ?? end);
   }
 
-  /** @param {End} end of a connection, or of an attempt */
-  #over(end) {
-    this.#access.refused(end);
+  /**
+   * A connection, or an attempt, has ended: decides whether the session ends with it.
+   * @param {End} end
+   */
+  #connectionEnded(end) {
+    this.#access.record(end);
     if (this.#saidClose && LEFT.includes(end.code)) this.#left();
     else if (verdict(end) === 'final') this.#end(end);
     else this.#lost(end);
   }
 
-  /** The connection is over, the session perhaps not. @param {End} end */
+  /** The connection is lost, and the session goes on if it can. @param {End} end */
   #lost(end) {
     if (this.#announced) return this.#end(this.#announced);
     if (this.#endIfNothingLeft()) return;
     const wasOpen = this.#state === 'OPEN';
-    const pause = this.#pace.pause(end, this.#clock.now(), this.#clock.random());
+    const wait = this.#backoff.delayAfter(end, this.#clock.now(), this.#clock.random());
     this.#enter('WAITING');
     this.#owner.lost(end, wasOpen);
-    if (/** @type {State} */ (this.#state) !== 'WAITING') return; // the owner has done something about it
-    if (pause === 0) this.#attempt();
-    else this.#retryIn(pause);
+    if (/** @type {State} */ (this.#state) !== 'WAITING') return; // the owner has acted
+    if (wait === 0) this.#attempt();
+    else this.#retryIn(wait);
   }
 
   /** @param {number} ms */
   #retryIn(ms) {
-    this.#alarms.retry.set(ms, () => this.#attempt());
+    this.#timers.retry.set(ms, () => this.#attempt());
   }
 
-  /** @returns {boolean} whether there was nothing to deliver, and so no reason to try again */
+  /**
+   * @returns {boolean} whether it has ended: nothing is left to deliver, so no attempt is needed
+   */
   #endIfNothingLeft() {
     if (this.#finish === null || this.#outbox.undelivered || this.#welcome) return false;
     this.#end({ code: CLOSE.NORMAL, reason: this.#finish, retryAfter: null });
     return true;
   }
 
-  /** The server has our `.close`, and so all that went before it. */
+  /** The server has received our `.close`, and so all messages before it. */
   #left() {
-    this.#outbox.settle();
+    this.#outbox.acknowledgeAll();
     this.#end({
       code: CLOSE.NORMAL,
       reason: /** @type {string} */ (this.#finish),
@@ -372,18 +390,18 @@ export class Link {
     });
   }
 
-  /** finish() has taken too long. What the window still lets go has gone. */
+  /** finish() took too long. All that the window allowed was sent. */
   #giveUp() {
-    if (this.#state === 'OPEN') this.#line?.say('close', { reason: this.#finish });
+    if (this.#state === 'OPEN') this.#socket?.say('close', { reason: this.#finish });
     this.#discard(CLOSE.NORMAL);
     this.#end({ code: CLOSE.ABNORMAL, reason: 'close-timeout', retryAfter: null });
   }
 
-  /** Leaves the line. @param {number} [code] @param {string} [reason] */
+  /** Closes the socket and forgets it. @param {number} [code] @param {string} [reason] */
   #discard(code, reason) {
     this.#channels.detach();
-    this.#line?.close(code, reason);
-    this.#line = null;
+    this.#socket?.close(code, reason);
+    this.#socket = null;
   }
 
   /** @param {End} end */
@@ -400,20 +418,20 @@ export class Link {
   #enter(state) {
     if (!(/** @type {readonly string[]} */ (NEXT[this.#state]).includes(state)))
       throw new Error(`${this.#state} -> ${state}`);
-    if (this.#state === 'ASKING') {
-      this.#asking.abort();
-      this.#asking = new AbortController();
+    if (this.#state === 'FETCHING_REASON') {
+      this.#fetching.abort();
+      this.#fetching = new AbortController();
     }
     this.#state = state;
     if (state === 'LEAVING') return;
-    this.#alarms.attempt.clear();
-    this.#alarms.retry.clear();
-    if (state === 'ENDED') this.#alarms.finish.clear();
+    this.#timers.attempt.clear();
+    this.#timers.retry.clear();
+    if (state === 'ENDED') this.#timers.finish.clear();
   }
 }
 
 /**
- * What the end of the session is for its byte streams: the token that its reason begins with, and all of it in words.
+ * The RESET by which the session's byte streams end. Its token is the first word of the reason.
  * @param {string} reason @param {number | null} retryAfter
  * @returns {import('../proto/channel-frame.mjs').Reset}
  */

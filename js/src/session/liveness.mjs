@@ -1,54 +1,55 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * Whether the peer is alive (docs/protocol.md, section 4): dead is who says nothing for too long, or nothing to a question.
+ * Notices a dead peer (docs/protocol.md, section 4): one that stays silent for too long, or does
+ * not answer a ping.
  */
-import { Alarm } from '../base/clock.mjs';
+import { Timer } from '../base/clock.mjs';
 
 const ANSWER_MS = 5_000;
-/** A timer that runs so much too late says that we slept, not that the peer is dead. */
+/** A timer that runs this late shows that the machine slept. It does not show a dead peer. */
 const LATE_MS = 1_000;
 
-export class Watch {
+export class Liveness {
   #clock;
-  #ask;
-  #dead;
+  #sendPing;
+  #onDead;
   #silence;
   #answer;
   #heardAt = 0;
 
   /**
    * @param {import('../base/clock.mjs').Clock} clock
-   * @param {() => void} ask sends a `.ping`
-   * @param {(why: string) => void} dead the peer is
+   * @param {() => void} sendPing sends a `.ping`
+   * @param {(why: string) => void} onDead called when the peer is found dead
    */
-  constructor(clock, ask, dead) {
+  constructor(clock, sendPing, onDead) {
     this.#clock = clock;
-    this.#ask = ask;
-    this.#dead = dead;
-    this.#silence = new Alarm(clock);
-    this.#answer = new Alarm(clock);
+    this.#sendPing = sendPing;
+    this.#onDead = onDead;
+    this.#silence = new Timer(clock);
+    this.#answer = new Timer(clock);
   }
 
-  /** Something came, whatever it was. */
+  /** Something arrived. */
   heard() {
     this.#heardAt = this.#clock.now();
     this.#answer.clear();
   }
 
-  /** From now on silence for `ms` is death. @param {number} ms */
+  /** From now on the peer is dead after `ms` of silence. @param {number} ms */
   start(ms) {
     const silent = this.#clock.now() - this.#heardAt;
-    if (silent >= ms && silent < ms + LATE_MS) return this.#dead('nothing heard');
-    if (silent >= ms) this.ask(); // what came meanwhile may still be on its way to us
+    if (silent >= ms && silent < ms + LATE_MS) return this.#onDead('nothing heard');
+    if (silent >= ms) this.probe(); // messages may wait to be handled
     this.#silence.set(silent < ms ? ms - silent : ms, () => this.start(ms));
   }
 
-  /** Asks, unless a question is open, and waits 5 s for anything. */
-  ask() {
+  /** Sends a ping, unless one is unanswered, and waits 5 s for anything to arrive. */
+  probe() {
     if (this.#answer.isSet) return;
-    this.#ask();
-    this.#answer.set(ANSWER_MS, () => this.#dead('no answer to a ping'));
+    this.#sendPing();
+    this.#answer.set(ANSWER_MS, () => this.#onDead('no answer to a ping'));
   }
 
   stop() {

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * The sequenced messages that this side has to deliver: numbered by counting, kept until the other side has
- * acknowledged them, sent again after a drop, and never more than a window of them at a time (docs/protocol.md,
- * section 3).
+ * The sequenced messages that this side sends: keeps each until the other side has acknowledged it,
+ * sends it again after a reconnect, and lets no more than a window of them be unacknowledged
+ * (docs/protocol.md, section 3).
  *
- * At its limit push() throws and keeps nothing: what has been accepted is delivered or counted as undelivered, never
- * dropped, but for what its sender has allowed: a message with a `subject` gives way to a later one of the same
- * subject, and one that `expires` is not sent after that. Either is possible only while the message is not on its way: a
- * number is nothing but the place on the wire. Pure state: it neither sends nor waits.
+ * When the limit is reached, push() throws and keeps nothing. A message that was accepted is
+ * delivered or counted as undelivered, and never dropped, except where its sender allows that: a
+ * message with a `subject` gives way to a later one with that subject, and a message that `expires`
+ * is not sent after that time. Messages are numbered only by their position on the wire, so a
+ * message may be dropped until it is sent. Pure state: an outbox neither sends nor waits.
  */
 import { ServerConnectionError } from '../base/errors.mjs';
 import { Fifo } from '../base/fifo.mjs';
@@ -23,44 +24,53 @@ import { WireError } from '../proto/message.mjs';
  * }} Entry
  */
 
-/** So many messages with a subject may be on their way; the next ones wait, and give way to later ones. */
+/**
+ * How many messages with a subject may be unacknowledged. More of them wait in the queue, where
+ * they give way to later ones.
+ */
 const SUBJECTS_AHEAD = 32;
 
 export class Outbox {
-  /** What has gone out on this connection. @type {Fifo<Entry>} */
-  #flying = new Fifo();
-  /** What has not. Those in it that are dropped count for nothing. @type {Fifo<Entry>} */
+  /** Sent on this connection, and not acknowledged. @type {Fifo<Entry>} */
+  #sent = new Fifo();
+  /**
+   * Not sent on this connection. Dropped entries stay in the queue and count for nothing.
+   * @type {Fifo<Entry>}
+   */
   #queue = new Fifo();
   #dropped = 0;
-  /** The latest in the queue of each subject. @type {Map<object, Entry>} */
+  /** The latest entry of each subject in the queue. @type {Map<object, Entry>} */
   #latest = new Map();
-  /** The number of messages acknowledged since the session began. */
+  /** How many messages were acknowledged since the session began. */
   #acknowledged = 0;
   #held = 0;
   #inFlight = 0;
-  #subjectsFlying = 0;
+  #subjectsSent = 0;
   #limit;
   #date;
   /** @type {Array<{ size: number, resolve: () => void }>} */
   #waiting = [];
 
-  /** @param {number} limit bytes that it holds at most @param {() => number} [date] what `expires` is compared with */
+  /**
+   * @param {number} limit bytes that the outbox holds at most
+   * @param {() => number} [date] the clock for `expires`
+   */
   constructor(limit, date = Date.now) {
     this.#limit = limit;
     this.#date = date;
   }
 
-  /** Bytes that the other side has not acknowledged, sent or not. */
+  /** Bytes of the messages that were not acknowledged, sent or not. */
   get held() {
     return this.#held;
   }
 
-  /** Messages that the other side has not acknowledged. */
+  /** How many messages were not acknowledged. */
   get undelivered() {
-    return this.#flying.length + this.unsent;
+    return this.#sent.length + this.unsent;
   }
 
-  /** Messages that have not gone out on this connection. */
+  /** How many messages were not sent on this connection. */
   get unsent() {
     return this.#queue.length - this.#dropped;
   }
@@ -72,8 +82,8 @@ export class Outbox {
         'too-large',
         `${entry.size} bytes; the outgoing buffer has ${this.#limit}`,
       );
-    if (!this.#takes(entry)) this.#drop((queued) => this.#isOld(queued));
-    if (!this.#takes(entry))
+    if (!this.#hasRoomFor(entry)) this.#drop((queued) => this.#isExpired(queued));
+    if (!this.#hasRoomFor(entry))
       throw new ServerConnectionError(
         'buffer-full',
         `${this.#held} of ${this.#limit} bytes wait for the program, and ${entry.size} more do not fit`,
@@ -82,11 +92,11 @@ export class Outbox {
   }
 
   /**
-   * Fulfilled when `size` bytes may fit, first come first served: push() and see.
+   * Fulfilled when `size` bytes may fit, in the order of the calls. push() may still throw.
    * @param {number} size
    * @returns {Promise<void>}
    */
-  room(size) {
+  whenRoom(size) {
     if (!this.#waiting.length && this.#fits(size)) return Promise.resolve();
     return new Promise((resolve) => this.#waiting.push({ size, resolve }));
   }
@@ -97,53 +107,60 @@ export class Outbox {
   }
 
   /**
-   * The next message that the window lets go, or null. A message larger than the window goes alone.
+   * The next message that the window allows, or null. A message larger than the window goes alone.
    * @param {number} window
    */
   next(window) {
     this.#trim();
     const entry = this.#queue.first;
     if (!entry || (this.#inFlight > 0 && this.#inFlight + entry.size > window)) return null;
-    if (this.#subjectsFlying >= SUBJECTS_AHEAD && this.#latest.size === this.unsent) return null;
+    if (this.#subjectsSent >= SUBJECTS_AHEAD && this.#latest.size === this.unsent) return null;
     this.#queue.shift();
-    this.#unname(entry);
-    this.#flying.push(entry);
+    this.#forgetSubject(entry);
+    this.#sent.push(entry);
     this.#inFlight += entry.size;
-    if (entry.subject) this.#subjectsFlying++;
+    if (entry.subject) this.#subjectsSent++;
     return entry;
   }
 
-  /** The other side has `count` messages in all. @param {number} count @throws {WireError} */
+  /**
+   * The other side has received `count` messages since the session began.
+   * @param {number} count @throws {WireError}
+   */
   acknowledge(count) {
-    const sent = this.#acknowledged + this.#flying.length;
+    const sent = this.#acknowledged + this.#sent.length;
     if (count < this.#acknowledged || count > sent)
       throw new WireError(
         `an acknowledgement of ${count}, between ${this.#acknowledged} and ${sent} expected`,
       );
-    for (; this.#acknowledged < count; this.#acknowledged++) this.#forget();
+    for (; this.#acknowledged < count; this.#acknowledged++) this.#forgetFirstSent();
     this.#serveWaiting();
   }
 
-  /** The other side has all that went out on this connection. */
-  settle() {
-    this.acknowledge(this.#acknowledged + this.#flying.length);
+  /** The other side has received all that was sent on this connection. */
+  acknowledgeAll() {
+    this.acknowledge(this.#acknowledged + this.#sent.length);
   }
 
   /**
-   * A new connection, on which the other side said how much it has: the rest goes out again.
+   * A new connection, on which the other side has said how many messages it has: all others are
+   * sent again.
    * @param {number} received
    */
   rewind(received) {
     this.acknowledge(received);
-    const again = [...this.#flying.all(), ...this.#queue.all()];
-    for (const fifo of [this.#flying, this.#queue]) fifo.replace([]);
-    this.#inFlight = this.#subjectsFlying = this.#dropped = this.#held = 0;
+    const again = [...this.#sent.all(), ...this.#queue.all()];
+    for (const fifo of [this.#sent, this.#queue]) fifo.replace([]);
+    this.#inFlight = this.#subjectsSent = this.#dropped = this.#held = 0;
     this.#latest.clear();
     for (const entry of again) if (!entry.dropped) this.#enqueue(entry);
   }
 
-  /** Takes out of the queue what is larger than the server takes. @param {number} size @returns {Entry[]} */
-  withdraw(size) {
+  /**
+   * Removes entries that are larger than the server takes from the queue.
+   * @param {number} size @returns {Entry[]}
+   */
+  removeLargerThan(size) {
     return this.#drop((entry) => entry.size > size);
   }
 
@@ -151,7 +168,7 @@ export class Outbox {
   #enqueue(entry) {
     if (entry.subject) {
       const older = this.#latest.get(entry.subject);
-      if (older) this.#dropOne(older);
+      if (older) this.#dropEntry(older);
       this.#latest.set(entry.subject, entry);
     }
     this.#queue.push(entry);
@@ -159,28 +176,31 @@ export class Outbox {
     if (this.#dropped > 1000 && this.#dropped * 2 > this.#queue.length) this.#compact();
   }
 
-  /** Takes off the front of the queue what is dropped, or too old. */
+  /** Removes dropped and expired entries from the front of the queue. */
   #trim() {
-    for (let first; (first = this.#queue.first) && (first.dropped || this.#isOld(first));) {
-      if (!first.dropped) this.#dropOne(first);
+    for (let first; (first = this.#queue.first) && (first.dropped || this.#isExpired(first));) {
+      if (!first.dropped) this.#dropEntry(first);
       this.#queue.shift();
       this.#dropped--;
     }
     this.#serveWaiting();
   }
 
-  /** @param {(entry: Entry) => boolean} which @returns {Entry[]} those of the queue */
+  /**
+   * @param {(entry: Entry) => boolean} which
+   * @returns {Entry[]} the entries that were dropped from the queue
+   */
   #drop(which) {
     const out = this.#queue.all().filter((entry) => !entry.dropped && which(entry));
-    for (const entry of out) this.#dropOne(entry);
+    for (const entry of out) this.#dropEntry(entry);
     if (out.length) this.#compact();
     return out;
   }
 
-  /** @param {Entry} entry of the queue */
-  #dropOne(entry) {
+  /** @param {Entry} entry in the queue */
+  #dropEntry(entry) {
     entry.dropped = true;
-    this.#unname(entry);
+    this.#forgetSubject(entry);
     this.#dropped++;
     this.#held -= entry.size;
   }
@@ -190,18 +210,18 @@ export class Outbox {
     this.#dropped = 0;
   }
 
-  /** It is not the one in the queue that gives way any more. @param {Entry} entry */
-  #unname({ subject }) {
+  /** The entry no longer gives way to a later one. @param {Entry} entry */
+  #forgetSubject({ subject }) {
     if (subject) this.#latest.delete(subject);
   }
 
   /** @param {Entry} entry */
-  #isOld({ expires }) {
+  #isExpired({ expires }) {
     return expires !== undefined && expires < this.#date();
   }
 
-  /** Whether there is room for it, once the one that gives way to it is gone. @param {Entry} entry */
-  #takes({ size, subject }) {
+  /** Whether the entry fits, once the entry that gives way to it is gone. @param {Entry} entry */
+  #hasRoomFor({ size, subject }) {
     return this.#fits(size - ((subject && this.#latest.get(subject)?.size) ?? 0));
   }
 
@@ -215,11 +235,11 @@ export class Outbox {
       this.#waiting.shift()?.resolve();
   }
 
-  /** The first on its way has arrived. */
-  #forget() {
-    const { size, subject } = /** @type {Entry} */ (this.#flying.shift());
+  /** The first of the sent messages was received. */
+  #forgetFirstSent() {
+    const { size, subject } = /** @type {Entry} */ (this.#sent.shift());
     this.#inFlight -= size;
     this.#held -= size;
-    if (subject) this.#subjectsFlying--;
+    if (subject) this.#subjectsSent--;
   }
 }

@@ -1,25 +1,29 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * What happens to the page around a link: the network goes and comes, the page is hidden and shown, put away and
- * taken out again, left. Where there is no page (Node), nothing happens.
- */
-
-/** The part of a Link that this needs.
- * @typedef {{ probe(): void, nudge(): void, freeze(goodbye?: string): void, thaw(): void }} Living */
-
-/**
- * The part of a window, or of a worker's global scope, that this needs.
- * @typedef {EventTarget & { origin?: string, navigator?: { onLine?: boolean },
- *   document?: EventTarget & { visibilityState: string } }} Scope
+ * Tells a link what happens to its page: the network goes or comes back, the browser hides, shows,
+ * freezes or restores the page, or the user leaves it. In Node there is no page, and nothing
+ * happens.
  */
 
 /**
- * @param {Living} link
+ * The part of a Link that is used here.
+ * @typedef {{ probe(): void, retryNow(): void, freeze(goodbye?: string): void, thaw(): void }}
+ *   LifecycleLink
+ */
+
+/**
+ * The part of a window, or of a worker's global scope, that is used here.
+ * @typedef {EventTarget & { origin?: string, navigator?: { onLine?: boolean }, document?:
+ *   EventTarget & { visibilityState: string } }} Scope
+ */
+
+/**
+ * @param {LifecycleLink} link
  * @param {Scope | null} scope
- * @returns {() => void} follows no longer
+ * @returns {() => void} stops
  */
-export function followLife(link, scope) {
+export function followPageLifecycle(link, scope) {
   if (!scope) return () => {};
   const following = new AbortController();
   const { signal } = following;
@@ -30,22 +34,23 @@ export function followLife(link, scope) {
   ) => target.addEventListener(name, run, { signal });
 
   on(scope, 'online', () => {
-    link.nudge();
+    link.retryNow();
     link.probe();
   });
   on(scope, 'offline', () => link.probe());
-  // A page that may come back from the history keeps its session whole; a socket would keep it out of there.
+  // A page that may come back from the history keeps its session. Its socket is closed, because a
+  // page with an open socket is not kept in the history.
   on(scope, 'pagehide', (event) => (event.persisted ? link.freeze() : link.freeze('left')));
   on(scope, 'pageshow', () => link.thaw());
   const { document } = scope;
   if (document) {
     on(document, 'visibilitychange', () => document.visibilityState === 'visible' && link.probe());
-    on(document, 'resume', () => link.probe()); // thawed by the browser: the socket may have died meanwhile
+    on(document, 'resume', () => link.probe()); // the socket may be dead
   }
   return () => following.abort();
 }
 
-/** The window or worker that we are in, or null. @returns {Scope | null} */
-export function ownScope() {
+/** The window or worker around, or null in Node. @returns {Scope | null} */
+export function globalScope() {
   return typeof globalThis.addEventListener === 'function' ? /** @type {any} */ (globalThis) : null;
 }

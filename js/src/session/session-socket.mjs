@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * One WebSocket of a session, from its handshake to its end: it greets, sends what the window lets, acknowledges, and
- * notices a dead peer (docs/protocol.md, sections 2 to 4). It lives for one connection; the {@link Inbox} and the
- * Outbox outlive it. A line that was closed can't be heard any more: its socket's handlers are taken off first.
+ * One WebSocket of a session, from its handshake to its end (docs/protocol.md, sections 2 to 4):
+ * takes the `.welcome`, sends what the window allows, acknowledges, and notices a dead peer. The
+ * inbox and the outbox live longer, as long as the session. close() removes the handlers of the
+ * WebSocket first, so a closed socket tells its owner nothing more.
  */
-import { Alarm } from '../base/clock.mjs';
+import { Timer } from '../base/clock.mjs';
 import { isFrame } from '../proto/channel-frame.mjs';
 import { CLOSE, parseEnd } from '../proto/close-codes.mjs';
-import { Watch } from './liveness.mjs';
+import { Liveness } from './liveness.mjs';
 import { parseWelcome } from '../proto/welcome.mjs';
 import {
   formatControl,
@@ -23,25 +24,30 @@ import {
 /** @typedef {import('../proto/welcome.mjs').Welcome} Welcome */
 
 /**
- * Who is told. None of these may throw, `welcomed` and `frame` aside.
- * @typedef {object} LineOwner
- * @property {(welcome: Welcome) => void} welcomed the first message; throws a WireError if it can't be so
- * @property {(message: import('../proto/message.mjs').SequencedMessage, size: number) => void} message
- * @property {(frame: import('../proto/channel-frame.mjs').Bytes) => void} frame a binary message of a byte stream; throws a WireError
- *   if it can't be so
- * @property {() => void} acknowledged the other side has taken something of ours: there may be room for more
- * @property {(end: End) => void} announced by `.close`: what the end will be, even if its close frame never comes
- * @property {(word: string, data: any) => void} control each control message but `.ack` and the first `.welcome`
- * @property {(end: End, opened: boolean) => void} closed the socket has closed by itself; `opened`: its handshake had
- *   succeeded
- * @property {(why: string) => void} dead the peer says nothing any more
- * @property {(problem: string) => void} broken the other side broke the rules; ASCII
+ * Who is told of events. Only `welcomed` and `frame` may throw.
+ * @typedef {object} SessionSocketOwner
+ * @property {(welcome: Welcome) => void} welcomed the first message has arrived; throws a WireError
+ *   if it is wrong
+ * @property {(message: import('../proto/message.mjs').SequencedMessage, size: number) => void}
+ *   message
+ * @property {(frame: import('../proto/channel-frame.mjs').Bytes) => void} frame a frame of a byte
+ *   stream has arrived; throws a WireError if it is wrong
+ * @property {() => void} acknowledged the other side has received messages: there may be room for
+ *   more
+ * @property {(end: End) => void} announced `.close` says what the end will be, even if no close
+ *   frame follows
+ * @property {(word: string, data: any) => void} control a control message has arrived, other than
+ *   `.ack` and the first `.welcome`
+ * @property {(end: End, opened: boolean) => void} closed the WebSocket has closed by itself;
+ *   `opened`: its handshake had succeeded
+ * @property {(why: string) => void} dead the peer is silent
+ * @property {(problem: string) => void} broken the other side broke the protocol; in ASCII
  */
 
 /**
- * @typedef {object} LineOptions
+ * @typedef {object} SessionSocketOptions
  * @property {any} WebSocket
- * @property {unknown} [webSocketOptions] a third argument for its constructor
+ * @property {unknown} [webSocketOptions] a third argument for the WebSocket constructor
  * @property {string} url
  * @property {import('../base/clock.mjs').Clock} clock
  * @property {import('./inbox.mjs').Inbox} inbox
@@ -49,98 +55,105 @@ import {
  */
 
 const ACK_MS = 250;
-/** Bytes of a close frame's reason (RFC 6455, section 5.5). */
+/** How long the reason of a close frame may be, in bytes (RFC 6455, section 5.5). */
 const MAX_REASON = 123;
 
-export class Line {
-  #socket;
+export class SessionSocket {
+  #webSocket;
   #inbox;
   #outbox;
   #owner;
   #ack;
-  #watch;
+  #liveness;
   #opened = false;
   /** @type {Welcome | null} */
   #welcome = null;
 
   /**
-   * Connects. Throws what the WebSocket's constructor throws.
-   * @param {LineOptions} options @param {string[]} offer the subprotocols that say who we are @param {LineOwner} owner
+   * Connects. Throws what the constructor of the WebSocket throws.
+   * @param {SessionSocketOptions} options @param {string[]} subprotocols identify the session
+   * @param {SessionSocketOwner} owner
    */
-  constructor({ WebSocket, webSocketOptions, url, clock, inbox, outbox }, offer, owner) {
-    const socket = new WebSocket(
+  constructor({ WebSocket, webSocketOptions, url, clock, inbox, outbox }, subprotocols, owner) {
+    const webSocket = new WebSocket(
       url,
-      offer,
+      subprotocols,
       ...(webSocketOptions === undefined ? [] : [webSocketOptions]),
     );
-    socket.binaryType = 'arraybuffer';
-    socket.onopen = () => this.#open();
-    socket.onmessage = (/** @type {any} */ event) => this.#heard(event.data);
-    socket.onclose = (/** @type {any} */ event) => this.#closed(event.code, event.reason);
-    socket.onerror = () => {}; // a close follows
-    this.#socket = socket;
+    webSocket.binaryType = 'arraybuffer';
+    webSocket.onopen = () => this.#open();
+    webSocket.onmessage = (/** @type {any} */ event) => this.#messageCame(event.data);
+    webSocket.onclose = (/** @type {any} */ event) => this.#closed(event.code, event.reason);
+    webSocket.onerror = () => {}; // onclose follows
+    this.#webSocket = webSocket;
     this.#inbox = inbox;
     this.#outbox = outbox;
     this.#owner = owner;
-    this.#ack = new Alarm(clock);
-    this.#watch = new Watch(
+    this.#ack = new Timer(clock);
+    this.#liveness = new Liveness(
       clock,
       () => this.say('ping'),
       (why) => owner.dead(why),
     );
   }
 
-  /** Sends what the window lets. @returns {boolean} whether nothing is left to be sent */
+  /** Sends what the window allows. @returns {boolean} whether all messages are sent */
   flush() {
     const { window } = /** @type {Welcome} */ (this.#welcome);
-    for (let entry; (entry = this.#outbox.next(window));) this.#socket.send(entry.payload);
+    for (let entry; (entry = this.#outbox.next(window));) this.#webSocket.send(entry.payload);
     return this.#outbox.unsent === 0;
   }
 
-  /** Bytes that wait in the socket. */
+  /** Bytes that the WebSocket has not sent yet. */
   get buffered() {
-    return this.#socket.bufferedAmount;
+    return this.#webSocket.bufferedAmount;
   }
 
   /** Sends a frame of a byte stream. @param {import('../proto/channel-frame.mjs').Bytes} frame */
   send(frame) {
-    this.#socket.send(frame);
+    this.#webSocket.send(frame);
   }
 
-  /** Sends a control message, if there is anybody to hear it. @param {string} word @param {any} [data] */
+  /** Sends a control message, if the WebSocket is open. @param {string} word @param {any} [data] */
   say(word, data) {
-    if (this.#socket.readyState === 1) this.#socket.send(formatControl(word, data));
+    if (this.#webSocket.readyState === 1) this.#webSocket.send(formatControl(word, data));
   }
 
-  /** Asks whether the peer is alive; silence is told by `dead`. */
+  /** Asks whether the peer is alive. If it is silent, `dead` is called. */
   probe() {
-    this.#watch.ask();
+    this.#liveness.probe();
   }
 
-  /** Says that the session is over, and lets the socket close: `closed` follows. @param {string} reason */
+  /**
+   * Tells the server that the session is over, and closes the WebSocket; `closed` follows.
+   * @param {string} reason
+   */
   leave(reason) {
     this.#acknowledge();
     this.say('close', { reason });
-    this.#socket.close(CLOSE.NORMAL);
+    this.#webSocket.close(CLOSE.NORMAL);
   }
 
-  /** Leaves the socket, and is not heard of any more. @param {number} [code] @param {string} [reason] */
+  /**
+   * Closes the WebSocket. Its owner is told nothing more.
+   * @param {number} [code] @param {string} [reason]
+   */
   close(code, reason) {
-    const socket = this.#socket;
+    const webSocket = this.#webSocket;
     this.#ack.clear();
-    this.#watch.stop();
-    socket.onopen = socket.onmessage = socket.onclose = null;
+    this.#liveness.stop();
+    webSocket.onopen = webSocket.onmessage = webSocket.onclose = null;
     try {
-      if (code === undefined) socket.close();
-      else socket.close(code, reason?.slice(0, MAX_REASON));
+      if (code === undefined) webSocket.close();
+      else webSocket.close(code, reason?.slice(0, MAX_REASON));
     } catch {
-      // it was never open, or is closed already
+      // the WebSocket was never open, or is closed already
     }
   }
 
   #open() {
     this.#opened = true;
-    if (this.#socket.protocol !== SUBPROTOCOL)
+    if (this.#webSocket.protocol !== SUBPROTOCOL)
       this.#owner.broken(`the server does not speak ${SUBPROTOCOL}`);
   }
 
@@ -151,33 +164,36 @@ export class Line {
   }
 
   /** @param {string | ArrayBuffer} data one WebSocket message */
-  #heard(data) {
-    this.#watch.heard();
+  #messageCame(data) {
+    this.#liveness.heard();
     try {
-      if (typeof data === 'string') this.#take(parseText(data), data);
-      else this.#takeBytes(new Uint8Array(data), data);
+      if (typeof data === 'string') this.#receive(parseText(data), data);
+      else this.#receiveBytes(new Uint8Array(data), data);
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
       this.#owner.broken(error.message);
     }
   }
 
-  /** @param {import('../proto/channel-frame.mjs').Bytes} bytes @param {ArrayBuffer} data the same */
-  #takeBytes(bytes, data) {
-    if (!isFrame(bytes)) return this.#take(parseBinary(bytes), data);
+  /**
+   * @param {import('../proto/channel-frame.mjs').Bytes} bytes
+   * @param {ArrayBuffer} data the bytes of `bytes`
+   */
+  #receiveBytes(bytes, data) {
+    if (!isFrame(bytes)) return this.#receive(parseBinary(bytes), data);
     if (!this.#welcome) throw new WireError('no .welcome first');
     this.#owner.frame(bytes);
   }
 
   /** @param {import('../proto/message.mjs').Message} message @param {string | ArrayBuffer} data */
-  #take(message, data) {
+  #receive(message, data) {
     if (!this.#welcome) return this.#greeted(message);
     if (message.kind === 'ack') return this.#acknowledged(message.count);
     if (message.kind === 'control') return this.#controlled(message);
     if (message.kind === 'command' && message.word === 'problem')
       throw new WireError('a .problem of the server');
     const size = typeof data === 'string' ? utf8Length(data) : data.byteLength;
-    const urgent = this.#inbox.take(size, this.#welcome.window);
+    const urgent = this.#inbox.receive(size, this.#welcome.window);
     if (urgent) this.#acknowledge();
     else if (!this.#ack.isSet) this.#ack.set(ACK_MS, () => this.#acknowledge());
     this.#owner.message(message, size);
@@ -189,7 +205,7 @@ export class Line {
       throw new WireError('no .welcome first');
     const welcome = parseWelcome(message.data);
     this.#welcome = welcome;
-    this.#watch.start(welcome.ping * 2);
+    this.#liveness.start(welcome.ping * 2);
     this.#owner.welcomed(welcome);
   }
 
@@ -209,7 +225,7 @@ export class Line {
 
   #acknowledge() {
     this.#ack.clear();
-    if (this.#inbox.owing && this.#socket.readyState === 1)
-      this.#socket.send(`.ack ${this.#inbox.acknowledge()}`);
+    if (this.#inbox.hasUnacknowledged && this.#webSocket.readyState === 1)
+      this.#webSocket.send(`.ack ${this.#inbox.acknowledge()}`);
   }
 }

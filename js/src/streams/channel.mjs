@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * One byte stream of a session, both directions of it (docs/protocol.md, section 10). It outlives connections, as the
- * session does; {@link Channels} has all of them and the connection of now.
+ * One byte stream of a session, in both directions (docs/protocol.md, section 10). A channel
+ * outlives connections, as the session does. {@link Channels} has all channels and the present
+ * connection.
  *
  *   OPENING --OPENED--> OPEN --both directions complete, or GONE--> OVER
  *      |                 |
@@ -10,15 +11,15 @@
  *      |                 |
  *      +--RESET, fail()--+--> OVER
  *
- * What has been received and not taken can still be taken when it is over, unless it failed. #enter() alone changes
- * the state.
+ * Bytes that were received can still be taken when the channel is over, unless it failed. Only
+ * #enter() changes the state.
  */
 import { formatGone, formatOpen, formatReset, formatState } from '../proto/channel-frame.mjs';
 import { Inflow } from './inflow.mjs';
 import { Outflow } from './outflow.mjs';
 import { WireError } from '../proto/message.mjs';
 
-/** Each state, and those that may follow it. */
+/** The legal moves from each state. */
 const NEXT_CHANNEL = Object.freeze({
   OPENING: ['OPEN', 'RESETTING', 'OVER'],
   OPEN: ['RESETTING', 'OVER'],
@@ -32,22 +33,26 @@ const NEXT_CHANNEL = Object.freeze({
 /** @typedef {import('../proto/channel-frame.mjs').Reset} Reset */
 
 /**
- * Who uses it. None of these may throw.
+ * Who is told of events. None of these functions may throw.
  * @typedef {object} ChannelOwner
- * @property {(data: any) => void} opened the other side has it, and says this of it; once
- * @property {() => void} arrived there is something to take(), or their direction is complete
- * @property {() => void} delivered the other side has all of ours, and knows that it is all; once
- * @property {(failure: Reset | null) => void} over null: both directions are complete. Otherwise it failed, and this is
- *   why; not called for one's own reset()
+ * @property {(data: any) => void} opened the other side has accepted the stream, and says this of
+ *   it; called once
+ * @property {() => void} arrived there is something to take(), or the other side's direction is
+ *   complete
+ * @property {() => void} delivered the other side has all our bytes, and knows that they are all;
+ *   called once
+ * @property {(failure: Reset | null) => void} over null: both directions are complete; otherwise
+ *   why the channel failed. Not called after our own reset()
  */
 
 /**
- * What it asks of the set that it belongs to.
+ * What the channel needs of the set that it belongs to.
  * @typedef {object} ChannelSet
- * @property {(frame: Bytes) => boolean} say sends a frame now; false: there is no connection
- * @property {() => void} tellSoon it has received something: tell() is to be called within a second
- * @property {(channel: Channel) => void} wants it has something to send
- * @property {(channel: Channel) => void} forget it is over
+ * @property {(frame: Bytes) => boolean} send sends a frame at once; false: there is no connection
+ * @property {() => void} reportSoon calls report() within a second: bytes have arrived
+ * @property {(channel: Channel) => void} queue lets the channel take turns: it has something to
+ *   send
+ * @property {(channel: Channel) => void} remove the channel is over
  */
 
 export class Channel {
@@ -64,8 +69,9 @@ export class Channel {
   #reset = null;
 
   /**
-   * @param {number} number @param {object} request what kind of stream is wanted @param {number} window bytes received
-   *   that it holds at most @param {ChannelOwner} owner @param {ChannelSet} set
+   * @param {number} number @param {object} request what kind of stream is wanted, as OPEN says it
+   * @param {number} window bytes that the channel holds for its reader at most
+   * @param {ChannelOwner} owner @param {ChannelSet} set
    */
   constructor(number, request, window, owner, set) {
     this.#number = number;
@@ -80,59 +86,63 @@ export class Channel {
     return this.#number;
   }
 
-  /** Whether the other side may have heard of it. */
+  /** Whether the other side may know of the channel. */
   get asked() {
     return this.#asked;
   }
 
-  /** Bytes of ours that the other side has. */
+  /** How many of our bytes the other side has. */
   get received() {
     return this.#out.received;
   }
 
-  /** Whether their direction is complete and everything of it was taken. */
+  /** Whether the other side's direction is complete and all its bytes were taken. */
   get drained() {
     return this.#in.complete && !this.#in.available;
   }
 
   /**
-   * @param {Uint8Array} bytes at least one; not to be changed before `taken` is called
-   * @param {() => void} taken there is room for more
+   * @param {Uint8Array} bytes at least one; they must not change before `taken` is called
+   * @param {() => void} taken called when there is room for more
    */
   write(bytes, taken) {
     this.#out.write(bytes, taken);
-    this.#set.wants(this);
+    this.#set.queue(this);
   }
 
   /** Our direction is complete. */
   end() {
     this.#out.end();
-    this.#set.wants(this);
+    this.#set.queue(this);
   }
 
-  /** What came first, `most` bytes of it at most. Null: nothing is there; `arrived` says when. @param {number} most */
+  /**
+   * The first bytes that were received, `most` of them at most. Null: there are none yet, and
+   * `arrived` says when there are.
+   * @param {number} most
+   */
   take(most) {
     const bytes = this.#in.take(most);
-    this.#tellState();
+    this.#reportIfDue();
     return bytes;
   }
 
-  /** Nobody reads any more; what still comes is dropped. */
+  /** Nobody reads any more. Bytes that still arrive are dropped. */
   discard() {
     this.#in.discard();
-    this.#tellState();
+    this.#reportIfDue();
   }
 
-  /** Gives both directions up. @param {Reset} reset */
+  /** Gives up both directions. @param {Reset} reset */
   reset(reset) {
     if (this.#state !== 'OPENING' && this.#state !== 'OPEN') return;
     this.#reset = reset;
     if (!this.#asked) return this.#enter('OVER');
     this.#enter('RESETTING');
-    this.#set.say(formatReset(this.#number, reset));
+    this.#set.send(formatReset(this.#number, reset));
   }
 
-  /** Ends it without a word to the other side. @param {Reset} failure */
+  /** Ends the channel without telling the other side. @param {Reset} failure */
   fail(failure) {
     if (this.#state === 'OVER') return;
     const known = this.#state === 'RESETTING';
@@ -141,49 +151,53 @@ export class Channel {
   }
 
   /**
-   * A new connection: says what has to be said first on it.
-   * @param {number} kept bytes that the server keeps until it is told that they came
+   * There is a new connection: says on it what this channel has to say first.
+   * @param {number} kept bytes that the server keeps until they are reported
    */
   attach(kept) {
-    this.#in.kept(kept);
+    this.#in.limitKept(kept);
     if (this.#state === 'RESETTING') {
-      this.#set.say(formatReset(this.#number, /** @type {Reset} */ (this.#reset)));
+      this.#set.send(formatReset(this.#number, /** @type {Reset} */ (this.#reset)));
       return;
     }
     if (this.#state === 'OPENING')
-      this.#asked = this.#set.say(formatOpen(this.#number, this.#request));
-    this.#say(); // at once, so that a target that speaks first need not wait for us
+      this.#asked = this.#set.send(formatOpen(this.#number, this.#request));
+    this.#sendState(); // at once, for a target that speaks first
   }
 
-  /** The connection is gone. */
+  /** The connection is lost. */
   detach() {
     this.#out.detach();
   }
 
-  /** The next frame that may go out, or null. @param {number} most bytes of it */
+  /**
+   * The next frame that may be sent, or null.
+   * @param {number} most bytes of the stream that the frame may carry
+   */
   next(most) {
     return this.#state === 'OPEN' ? this.#out.next(most) : null;
   }
 
-  /** @param {Frame} frame that came for it @throws {WireError} */
+  /** @param {Frame} frame that arrived for this channel @throws {WireError} */
   receive(frame) {
     if (frame.kind === 'gone') return this.#gone();
     if (frame.kind === 'reset') {
-      this.#set.say(formatGone(this.#number));
+      this.#set.send(formatGone(this.#number));
       return this.fail(frame.data);
     }
-    if (this.#state === 'RESETTING') return; // it was on its way
+    if (this.#state === 'RESETTING') return; // sent before our RESET arrived
     if (frame.kind === 'opened') return this.#opened(frame.data);
-    if (frame.kind === 'state') return this.#granted(frame.received, frame.limit); // its OPENED may have been lost
+    // Also in OPENING: the OPENED before it may have been lost.
+    if (frame.kind === 'state') return this.#granted(frame.received, frame.limit);
     if (this.#state === 'OPENING') throw new WireError(`${frame.kind} before OPENED`);
     this.#arrived(frame);
   }
 
   /** @param {any} data */
   #opened(data) {
-    if (this.#state !== 'OPENING') return; // the answer to an OPEN that was repeated
+    if (this.#state !== 'OPENING') return; // answers a repeated OPEN
     this.#enter('OPEN');
-    this.#set.wants(this);
+    this.#set.queue(this);
     this.#owner.opened(data);
   }
 
@@ -192,7 +206,7 @@ export class Channel {
     if (frame.kind === 'data') this.#in.data(frame.bytes);
     else if (frame.kind === 'end') this.#in.end();
     else throw new WireError(`${frame.kind} from the server`);
-    this.#tellState();
+    this.#reportIfDue();
     this.#owner.arrived();
     this.#settle();
   }
@@ -201,43 +215,46 @@ export class Channel {
   #granted(received, limit) {
     const before = this.#out.complete;
     this.#out.state(received, limit);
-    this.#set.wants(this);
+    this.#set.queue(this);
     if (this.#out.complete && !before) this.#owner.delivered();
     this.#settle();
   }
 
   #gone() {
     if (this.#state === 'RESETTING') this.#enter('OVER');
-    else if (this.#in.complete && this.#out.sent) this.#good();
+    else if (this.#in.complete && this.#out.sent) this.#complete();
     else this.fail({ reason: 'stream-gone' });
   }
 
-  /** Both directions may be complete. */
+  /** Ends the channel if both directions are complete. */
   #settle() {
-    if (this.#state === 'OPEN' && this.#in.complete && this.#out.complete) this.#good();
+    if (this.#state === 'OPEN' && this.#in.complete && this.#out.complete) this.#complete();
   }
 
-  #good() {
+  #complete() {
     this.#enter('OVER');
     if (!this.#out.complete) this.#owner.delivered();
     this.#owner.over(null);
   }
 
-  #tellState() {
+  #reportIfDue() {
     if (this.#state !== 'OPEN') return;
-    if (this.#in.owing) this.#say();
-    else if (this.#in.untold) this.#set.tellSoon();
+    if (this.#in.reportDue) this.#sendState();
+    else if (this.#in.hasUnreported) this.#set.reportSoon();
   }
 
-  /** Says what it has received, if the other side does not know. */
-  tell() {
-    if (this.#state === 'OPEN' && this.#in.untold) this.#say();
+  /** Reports what was received, if the other side does not know it yet. */
+  report() {
+    if (this.#state === 'OPEN' && this.#in.hasUnreported) this.#sendState();
   }
 
-  /** What we have and grant; without a connection, the next one begins with it. */
-  #say() {
+  /**
+   * Sends what we have received and what we grant. Without a connection nothing is sent, as the
+   * next connection begins with that.
+   */
+  #sendState() {
     const { received, limit } = this.#in.state();
-    this.#set.say(formatState(this.#number, received, limit));
+    this.#set.send(formatState(this.#number, received, limit));
   }
 
   /** @param {ChannelState} state */
@@ -245,6 +262,6 @@ export class Channel {
     if (!(/** @type {readonly string[]} */ (NEXT_CHANNEL[this.#state]).includes(state)))
       throw new Error(`${this.#state} -> ${state}`);
     this.#state = state;
-    if (state === 'OVER') this.#set.forget(this);
+    if (state === 'OVER') this.#set.remove(this);
   }
 }

@@ -1,28 +1,31 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * All byte streams of one session: numbers them, says at each new connection what has to be said, and lets those that
- * have something to send take turns, so that none waits for another and events wait for none of them. There is no
- * event for a socket that has room again, so while more is to be sent than it may hold it is looked at every few
- * milliseconds, and whenever something comes.
+ * All byte streams of one session: numbers them, says at each new connection what has to be said
+ * first, and lets the streams that have something to send take turns. No stream waits for another,
+ * and no event waits for a stream. No event tells when a WebSocket has room again, so while more is
+ * to be sent than it may hold, it is polled every few milliseconds, and whenever a frame arrives.
  */
 import { Channel } from './channel.mjs';
-import { Alarm } from '../base/clock.mjs';
+import { Timer } from '../base/clock.mjs';
 import { formatGone, parseFrame } from '../proto/channel-frame.mjs';
-import { Room } from './socket-budget.mjs';
+import { SocketBudget } from './socket-budget.mjs';
 import { WireError } from '../proto/message.mjs';
 
 /** @typedef {import('../proto/channel-frame.mjs').Bytes} Bytes */
 /** @typedef {import('../proto/channel-frame.mjs').Reset} Reset */
 
-/** The connection of now. @typedef {{ send(frame: Bytes): void, readonly buffered: number }} Wire */
+/**
+ * The present connection.
+ * @typedef {{ send(frame: Bytes): void, readonly buffered: number }} FrameSocket
+ */
 
-/** Bytes of one turn: of one that has the wire for itself, and of one among others. */
+/** Bytes that a channel sends in one turn: if it is the only one that sends, and if others do. */
 const ALONE_BYTES = 65_536;
 const TURN_BYTES = 16_384;
-const LOOK_MS = 4;
-/** Within which the server hears what has come, however little it is. */
-const TELL_MS = 1000;
+const POLL_MS = 4;
+/** The server hears within this time what was received, however little it is. */
+const REPORT_MS = 1000;
 
 const NOT_HERE = Object.freeze({
   reason: 'streams-unsupported',
@@ -30,153 +33,163 @@ const NOT_HERE = Object.freeze({
 });
 
 export class Channels {
-  /** @type {Map<number, Channel>} in the order of their numbers */
+  /** By number, in the order of the numbers. @type {Map<number, Channel>} */
   #channels = new Map();
-  /** Those that may have something to send: whose turn is next stands first. @type {Set<Channel>} */
+  /**
+   * The channels that may have something to send. The first one has the next turn.
+   * @type {Set<Channel>}
+   */
   #turns = new Set();
-  /** @type {Wire | null} */
-  #wire = null;
+  /** @type {FrameSocket | null} */
+  #socket = null;
   #made = 0;
-  /** How many there may be at a time; until the server has said it, any number. */
-  #most = Infinity;
-  /** Why nothing can be opened any more. @type {Reset | null} */
-  #over = null;
-  #room = new Room();
+  /** How many channels there may be at a time. There is no limit before the server has named it. */
+  #maxChannels = Infinity;
+  /** Why no channel can be opened any more; null: channels can be opened. @type {Reset | null} */
+  #ended = null;
+  #budget = new SocketBudget();
   #pumping = false;
-  #look;
-  #tell;
+  #pollTimer;
+  #reportTimer;
   #clock;
-  /** Bytes that the server keeps of each until it is told that they came. */
-  #kept = Infinity;
+  /** Bytes of each stream that the server keeps until they are reported. */
+  #streamWindow = Infinity;
 
   /** @param {import('../base/clock.mjs').Clock} clock */
   constructor(clock) {
     this.#clock = clock;
-    this.#look = new Alarm(clock);
-    this.#tell = new Alarm(clock);
+    this.#pollTimer = new Timer(clock);
+    this.#reportTimer = new Timer(clock);
   }
 
   /**
-   * A new one. If there can be none, its owner's `over` is called, but not before this has returned.
-   * @param {object} request @param {number} window bytes that it holds for its reader at most
+   * Opens a channel. If the server takes no more, `over` of its owner is called, but only after
+   * this function has returned.
+   * @param {object} request
+   * @param {number} window bytes that the channel holds for its reader at most
    * @param {import('./channel.mjs').ChannelOwner} owner
    */
   open(request, window, owner) {
-    const channel = new Channel(++this.#made, request, window, owner, this.#ways());
-    const why = this.#over ?? this.#full();
+    const channel = new Channel(++this.#made, request, window, owner, this.#channelSet());
+    const why = this.#ended ?? this.#full();
     this.#channels.set(channel.number, channel);
     if (why) queueMicrotask(() => channel.fail(why));
-    else if (this.#wire) channel.attach(this.#kept);
+    else if (this.#socket) channel.attach(this.#streamWindow);
     return channel;
   }
 
   /**
-   * A connection has been welcomed. Those that the server has stand before new ones: what it is not told of, it forgets.
-   * @param {Wire} wire
+   * The server has welcomed a new connection. Channels that the server knows come before new ones:
+   * the server forgets each channel of which it is not told.
+   * @param {FrameSocket} socket
    * @param {{ streams?: number, streamWindow?: number }} welcome
    */
-  attach(wire, { streams = 0, streamWindow = Infinity }) {
-    this.#wire = wire;
-    this.#room = new Room();
-    this.#most = streams;
-    this.#kept = streamWindow;
+  attach(socket, { streams = 0, streamWindow = Infinity }) {
+    this.#socket = socket;
+    this.#budget = new SocketBudget();
+    this.#maxChannels = streams;
+    this.#streamWindow = streamWindow;
     for (const channel of [...this.#channels.values()].slice(streams))
       if (!channel.asked) channel.fail(this.#refusal());
     for (const channel of this.#channels.values()) channel.attach(streamWindow);
   }
 
-  /** The connection is gone. */
+  /** The connection is lost. */
   detach() {
-    this.#wire = null;
-    this.#look.clear();
-    this.#tell.clear();
+    this.#socket = null;
+    this.#pollTimer.clear();
+    this.#reportTimer.clear();
     for (const channel of this.#channels.values()) channel.detach();
   }
 
-  /** @param {Bytes} message that is a frame @throws {WireError} */
+  /** @param {Bytes} message a frame @throws {WireError} */
   receive(message) {
     const frame = parseFrame(message);
     const channel = this.#channels.get(frame.channel);
     if (channel) channel.receive(frame);
     else if (frame.channel > this.#made || frame.kind === 'open')
       throw new WireError('a channel never opened');
-    else if (frame.kind !== 'gone') this.#wire?.send(formatGone(frame.channel));
+    else if (frame.kind !== 'gone') this.#socket?.send(formatGone(frame.channel));
     this.#pump();
   }
 
-  /** The session is over, and so are all of them. @param {Reset} why */
+  /** The session is over, and so are all its channels. @param {Reset} why */
   end(why) {
     this.detach();
-    this.#over = why;
+    this.#ended = why;
     for (const channel of [...this.#channels.values()]) channel.fail(why);
   }
 
-  /** What a channel may ask of us. @returns {import('./channel.mjs').ChannelSet} */
-  #ways() {
+  /** What a channel needs of this set. @returns {import('./channel.mjs').ChannelSet} */
+  #channelSet() {
     return {
-      say: (frame) => {
-        this.#wire?.send(frame);
-        return this.#wire !== null;
+      send: (frame) => {
+        this.#socket?.send(frame);
+        return this.#socket !== null;
       },
-      tellSoon: () => {
-        if (this.#wire && !this.#tell.isSet) this.#tell.set(TELL_MS, () => this.#tellAll());
+      reportSoon: () => {
+        if (this.#socket && !this.#reportTimer.isSet)
+          this.#reportTimer.set(REPORT_MS, () => this.#reportAll());
       },
-      wants: (channel) => {
+      queue: (channel) => {
         this.#turns.add(channel);
         this.#pump();
       },
-      forget: (channel) => {
+      remove: (channel) => {
         this.#channels.delete(channel.number);
         this.#turns.delete(channel);
       },
     };
   }
 
-  #tellAll() {
-    for (const channel of this.#channels.values()) channel.tell();
+  #reportAll() {
+    for (const channel of this.#channels.values()) channel.report();
   }
 
-  /** Why there can be no more, or null. */
+  /** Why no more channels can be opened now, or null. */
   #full() {
-    return this.#channels.size < this.#most ? null : this.#refusal();
+    return this.#channels.size < this.#maxChannels ? null : this.#refusal();
   }
 
   /** @returns {Reset} */
   #refusal() {
-    if (this.#most === 0) return NOT_HERE;
-    return { reason: 'streams-full', message: `the server takes ${this.#most} at a time` };
+    if (this.#maxChannels === 0) return NOT_HERE;
+    return { reason: 'streams-full', message: `the server takes ${this.#maxChannels} at a time` };
   }
 
-  /** Sends, turn by turn, what the socket takes. Who is told meanwhile that there is room may write at once. */
+  /**
+   * Sends, turn by turn, as much as the socket takes. A writer that is told of room may write at
+   * once.
+   */
   #pump() {
-    if (!this.#wire || this.#pumping) return;
+    if (!this.#socket || this.#pumping) return;
     this.#pumping = true;
-    this.#takeTurns(this.#wire);
+    this.#takeTurns(this.#socket);
     this.#pumping = false;
   }
 
-  /** @param {Wire} wire */
-  #takeTurns(wire) {
+  /** @param {FrameSocket} socket */
+  #takeTurns(socket) {
     const now = this.#clock.now();
-    if (this.#look.isSet) this.#room.look(wire.buffered, now);
+    if (this.#pollTimer.isSet) this.#budget.adapt(socket.buffered, now);
     while (this.#turns.size) {
-      if (!this.#room.allows(wire.buffered))
-        return this.#look.set(LOOK_MS, () => this.#lookAgain());
+      if (!this.#budget.allows(socket.buffered))
+        return this.#pollTimer.set(POLL_MS, () => this.#poll());
       const [channel] = this.#turns;
       const frame = channel.next(this.#turns.size > 1 ? TURN_BYTES : ALONE_BYTES);
       this.#turns.delete(channel);
       if (!frame) continue;
       this.#turns.add(channel);
-      this.#room.gave(now);
-      wire.send(frame);
+      this.#budget.filled(now);
+      socket.send(frame);
     }
-    this.#look.clear();
+    this.#pollTimer.clear();
   }
 
-  /** The socket was full. */
-  #lookAgain() {
-    const { buffered } = /** @type {Wire} */ (this.#wire);
-    this.#room.look(buffered, this.#clock.now());
+  /** The socket was full: looks whether it has room now. */
+  #poll() {
+    const { buffered } = /** @type {FrameSocket} */ (this.#socket);
+    this.#budget.adapt(buffered, this.#clock.now());
     this.#pump();
   }
 }

@@ -1,35 +1,38 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * A channel as two streams of the web: `readable`, a byte stream whose reader decides how much comes, and `writable`,
- * whose writer waits for the other side's credit. Between them they hold no bytes of their own.
+ * A channel as two web streams: `readable`, a byte stream whose reader decides how much arrives,
+ * and `writable`, whose writer waits for the other side's credit. The two hold no bytes of their
+ * own.
  *
- * Reading to the end, or cancelling, is the end of the one; closing, once the other side has everything, that of the
- * other; then `closed` is fulfilled. What then still comes from the other side is dropped, and after half a minute the
- * channel is reset. abort(), and bytes that are none, reset it at once.
+ * `readable` is done when it was read to the end or cancelled, `writable` when it was closed and
+ * the other side has all bytes. `closed` is fulfilled when both are done. If the other side still
+ * sends then, its bytes are dropped, and after half a minute the channel is reset. abort() resets
+ * the channel at once, and so does a write of something that is no bytes.
  */
-import { Alarm } from '../base/clock.mjs';
+import { Timer } from '../base/clock.mjs';
 
 /** @typedef {import('../proto/channel-frame.mjs').Reset} Reset */
 
 /**
  * @typedef {object} DuplexOwner
- * @property {(data: any) => void} opened the other side has it, and says this of it
- * @property {(reset: Reset, cause?: unknown) => Error} failed the error that everybody gets who waits for it; called
- *   once, and not after `closed` is fulfilled
- * @property {() => void} gone the channel is over; the last that is told
+ * @property {(data: any) => void} opened the other side has accepted the stream, and says this of
+ *   it
+ * @property {(reset: Reset, cause?: unknown) => Error} failed makes the error for all who wait;
+ *   called once, and not after `closed` is fulfilled
+ * @property {() => void} gone the channel is over; the last call
  */
 
 /**
  * @typedef {object} DuplexOptions
  * @property {import('./channels.mjs').Channels} channels
- * @property {object} request what kind of stream is wanted
+ * @property {object} request what kind of stream is wanted, as OPEN says it
  * @property {number} receiveBuffer bytes that are held for the reader at most
- * @property {number} sendBuffer bytes that the writer may write before he is asked to wait
+ * @property {number} sendBuffer bytes that may be written before the writer is asked to wait
  * @property {import('../base/clock.mjs').Clock} clock
  */
 
-/** Bytes that are copied at a time: what is written may be large. */
+/** Bytes that are copied at a time, as a written chunk may be large. */
 const PIECE = 65_536;
 const LINGER_MS = 30_000;
 
@@ -47,9 +50,12 @@ export class Duplex {
   /** @type {any} */
   #writing;
   #written = 0;
-  /** What the stream has asked for, and will be given when something arrives. */
+  /** Answers the stream's pull() when bytes arrive. */
   #pull = () => {};
-  /** What is waited for, for room or for the end; called with the error if it fails. @type {(error?: Error) => void} */
+  /**
+   * Ends the present write() or close(): all is sent, or, with an error, it has failed.
+   * @type {(error?: Error) => void}
+   */
   #proceed = () => {};
   #done = { reading: false, writing: false };
   #over = false;
@@ -59,13 +65,13 @@ export class Duplex {
   /** @param {DuplexOptions} options @param {DuplexOwner} owner */
   constructor({ channels, request, receiveBuffer, sendBuffer, clock }, owner) {
     this.#owner = owner;
-    this.#linger = new Alarm(clock);
+    this.#linger = new Timer(clock);
     this.closed = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
     this.#channel = channels.open(request, receiveBuffer, {
       opened: (data) => owner.opened(data),
       arrived: () => (this.#channel.drained ? this.#ended() : this.#pull()),
       delivered: () => this.#proceed(),
-      over: (failure) => this.#finish(failure),
+      over: (failure) => this.#channelOver(failure),
     });
     this.readable = byteStream({
       start: (controller) => void (this.#reading = controller),
@@ -82,12 +88,12 @@ export class Duplex {
     );
   }
 
-  /** Bytes written that the other side is not known to have. */
+  /** Bytes that were written and that the other side is not known to have. */
   get held() {
     return this.#written - this.#channel.received;
   }
 
-  /** Gives both directions up. @param {unknown} [cause] */
+  /** Gives up both directions. @param {unknown} [cause] */
   abort(cause) {
     if (this.#over) return;
     const reset = { reason: 'aborted', message: 'the page has given it up' };
@@ -95,7 +101,10 @@ export class Duplex {
     this.#fail(reset, cause);
   }
 
-  /** Called by the stream once for each chunk, when it is written. @param {ArrayBufferLike | ArrayBufferView} chunk */
+  /**
+   * The size of a chunk. The stream calls this once for each chunk that is written.
+   * @param {ArrayBufferLike | ArrayBufferView} chunk
+   */
   #count(chunk) {
     const size = chunk?.byteLength ?? 1;
     this.#written += size;
@@ -105,12 +114,13 @@ export class Duplex {
   /** @param {WritableStreamDefaultController} controller */
   #begin(controller) {
     this.#writing = controller;
-    // The stream's own abort() would wait for a write, which may wait for credit. Not at once: it is in its midst.
+    // The stream's own abort() would wait for a write, which may wait for credit. Deferred, because
+    // the stream is still at work.
     const { signal } = controller;
     signal.addEventListener('abort', () => queueMicrotask(() => this.abort(signal.reason)));
   }
 
-  /** Gives the stream what there is, now or when it arrives. @returns {Promise<void> | void} */
+  /** Gives the stream what was received, now or when it arrives. @returns {Promise<void> | void} */
   #serve() {
     const view = this.#reading.byobRequest?.view;
     const served = view ? this.#fill(view) : this.#enqueue();
@@ -133,7 +143,7 @@ export class Duplex {
   }
 
   /**
-   * Fills a reader's own buffer, as far as there is something.
+   * Fills the buffer of a BYOB reader with what was received.
    * @param {ArrayBufferView<ArrayBuffer>} view
    * @returns {boolean}
    */
@@ -150,17 +160,17 @@ export class Duplex {
     return at > 0;
   }
 
-  /** Their direction is complete, and read. */
+  /** The other side's direction is complete, and all of it was read. */
   #ended() {
     if (this.#done.reading) return;
-    this.#finished('reading');
+    this.#directionDone('reading');
     this.#reading.close();
     this.#reading.byobRequest?.respond(0);
   }
 
   #cancel() {
     this.#channel.discard();
-    this.#finished('reading');
+    this.#directionDone('reading');
   }
 
   /** @param {ArrayBufferLike | ArrayBufferView} chunk */
@@ -171,7 +181,7 @@ export class Duplex {
       for (let at = 0; at < size; at += PIECE) {
         if (bytes.length !== size)
           throw new TypeError('these bytes have been given away while they were written');
-        await this.#waits((taken) => this.#channel.write(bytes.slice(at, at + PIECE), taken));
+        await this.#waitFor((taken) => this.#channel.write(bytes.slice(at, at + PIECE), taken));
       }
     } catch (error) {
       this.abort(error);
@@ -179,22 +189,22 @@ export class Duplex {
     }
   }
 
-  /** Fulfilled when the other side has everything. */
+  /** Fulfilled when the other side has all bytes. */
   async #close() {
-    await this.#waits(() => this.#channel.end());
-    this.#finished('writing');
+    await this.#waitFor(() => this.#channel.end());
+    this.#directionDone('writing');
   }
 
   /** @param {(done: () => void) => void} begin @returns {Promise<void>} */
-  #waits(begin) {
+  #waitFor(begin) {
     return new Promise((resolve, reject) => {
       this.#proceed = (error) => (error ? reject(error) : resolve());
       begin(() => resolve());
     });
   }
 
-  /** One direction is done with. @param {'reading' | 'writing'} which */
-  #finished(which) {
+  /** One direction is done. @param {'reading' | 'writing'} which */
+  #directionDone(which) {
     this.#done[which] = true;
     if (!this.#done.reading || !this.#done.writing) return;
     this.#settle.resolve();
@@ -202,7 +212,7 @@ export class Duplex {
   }
 
   /** The channel is over. @param {Reset | null} failure */
-  #finish(failure) {
+  #channelOver(failure) {
     if (failure) return this.#fail(failure);
     this.#gone();
   }
@@ -227,7 +237,7 @@ export class Duplex {
 }
 
 /**
- * A byte stream; where the browser has none, a stream without BYOB readers.
+ * A byte stream. A browser that has none gets a stream without BYOB readers.
  * @param {{ start(controller: any): void, pull(): Promise<void> | void, cancel(): void }} source
  * @returns {ReadableStream<any>}
  */
@@ -239,7 +249,7 @@ function byteStream(source) {
   }
 }
 
-/** @param {unknown} chunk @returns {Uint8Array} a view of its bytes */
+/** @param {unknown} chunk @returns {Uint8Array} a view of the bytes */
 export function bytesOf(chunk) {
   if (ArrayBuffer.isView(chunk))
     return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);

@@ -1,47 +1,52 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * What one channel receives (docs/protocol.md, section 10): the bytes that came and were not taken yet, and how many
- * more the other side may send. It never holds more than its window. Pure state.
+ * The receiving half of a channel (docs/protocol.md, section 10): holds the bytes that were
+ * received and not taken yet, and counts how many more the other side may send. The bytes held
+ * never exceed the window. Pure state.
  */
 import { WireError } from '../proto/message.mjs';
 
 /** @typedef {import('../proto/channel-frame.mjs').Bytes} Bytes */
 
-/** The other side is told when such a part of the window has come or been taken. */
-const PART = 4;
+/** A report is due when this part of the window was received, or became free. */
+const REPORTS_PER_WINDOW = 4;
 
 export class Inflow {
   #window;
-  /** What the other side is told of at once: so many bytes that came, or that can come again. */
-  #part;
+  /** How many bytes make a report due at once. */
+  #reportBytes;
   /** @type {Bytes[]} */
   #chunks = [];
   #received = 0;
   #taken = 0;
   #ended = false;
   #discarding = false;
-  /** What the other side was told last. */
-  #said = { received: 0, limit: 0 };
+  /** What was reported last. */
+  #reported = { received: 0, limit: 0 };
   #wanted = false;
 
-  /** @param {number} window bytes that it holds at most */
+  /** @param {number} window bytes that are held at most */
   constructor(window) {
     this.#window = window;
-    this.#part = window / PART;
+    this.#reportBytes = window / REPORTS_PER_WINDOW;
   }
 
-  /** The other side keeps no more than so many bytes until it is told that they came. @param {number} bytes */
-  kept(bytes) {
-    this.#part = Math.min(this.#window, bytes) / PART;
+  /**
+   * The other side keeps only this many bytes until they are reported, so reports must be as
+   * frequent.
+   * @param {number} bytes
+   */
+  limitKept(bytes) {
+    this.#reportBytes = Math.min(this.#window, bytes) / REPORTS_PER_WINDOW;
   }
 
-  /** Whether their direction is complete: nothing more will come. */
+  /** Whether the other side's direction is complete: nothing more will arrive. */
   get complete() {
     return this.#ended;
   }
 
-  /** Whether something can be taken. */
+  /** Whether there are bytes to take. */
   get available() {
     return this.#chunks.length > 0;
   }
@@ -49,7 +54,7 @@ export class Inflow {
   /** @param {Bytes} bytes @throws {WireError} */
   data(bytes) {
     if (this.#ended) throw new WireError('DATA behind END');
-    if (this.#received + bytes.length > this.#said.limit)
+    if (this.#received + bytes.length > this.#reported.limit)
       throw new WireError('DATA beyond the limit');
     this.#received += bytes.length;
     if (this.#discarding) this.#taken += bytes.length;
@@ -63,7 +68,7 @@ export class Inflow {
   }
 
   /**
-   * Takes what came first, `most` bytes of it at most. Null: nothing is there, and the next bytes are waited for.
+   * Takes the first bytes, `most` of them at most. Null: there are none, and the reader waits.
    * @param {number} most
    * @returns {Bytes | null}
    */
@@ -78,35 +83,38 @@ export class Inflow {
     return part;
   }
 
-  /** Nobody reads any more: what comes is counted and dropped. */
+  /** Nobody reads any more. Bytes that still arrive are counted and dropped. */
   discard() {
     this.#discarding = true;
     this.#chunks = [];
     this.#taken = this.#received;
   }
 
-  /** Whether it is time to tell the other side. */
-  get owing() {
+  /** Whether it is time to report. */
+  get reportDue() {
     const { received, limit } = this.#now();
-    if (this.#ended) return received > this.#said.received;
-    if (received - this.#said.received >= this.#part || limit - this.#said.limit >= this.#part)
+    if (this.#ended) return received > this.#reported.received;
+    if (
+      received - this.#reported.received >= this.#reportBytes ||
+      limit - this.#reported.limit >= this.#reportBytes
+    )
       return true;
     return (
-      limit > this.#said.limit &&
-      this.#said.limit === this.#received &&
+      limit > this.#reported.limit &&
+      this.#reported.limit === this.#received &&
       (this.#wanted || this.#discarding)
     );
   }
 
-  /** Whether something has come of which the other side has not been told. */
-  get untold() {
-    return this.#received > this.#said.received;
+  /** Whether bytes were received that were not reported yet. */
+  get hasUnreported() {
+    return this.#received > this.#reported.received;
   }
 
-  /** The other side is being told. */
+  /** What to report. The caller sends it now. */
   state() {
-    this.#said = this.#now();
-    return this.#said;
+    this.#reported = this.#now();
+    return this.#reported;
   }
 
   #now() {

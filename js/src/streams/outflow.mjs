@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * What one channel sends (docs/protocol.md, section 10): counted, kept until the other side has it, sent again after a
- * drop, and never more than the credit that the other side has granted. Pure state: it makes frames, and somebody else
- * sends them.
+ * The sending half of a channel (docs/protocol.md, section 10): counts the bytes, keeps them until
+ * the other side has them, sends them again after a reconnect, and never sends more than the credit
+ * that the other side has granted. Pure state: it makes frames, and its channel sends them.
  *
- * Bytes are copied once, into the frame that carries them and that is kept for a repetition. So what is held is at most
- * the credit, and what the writer has queued before he waits.
+ * Bytes are copied once, into the frame that carries them. The frame is kept in case that it has to
+ * be sent again. So no more is held than the credit, and what was written before the writer was
+ * asked to wait.
  */
 import { formatEnd, FRAME_HEAD_BYTES, makeData } from '../proto/channel-frame.mjs';
 import { WireError } from '../proto/message.mjs';
@@ -14,12 +15,12 @@ import { WireError } from '../proto/message.mjs';
 /** @typedef {import('../proto/channel-frame.mjs').Bytes} Bytes */
 
 /**
- * Bytes that wait for credit, and who is told when they have gone.
+ * Bytes that wait for credit. `taken` is called when they are in frames.
  * @typedef {{ bytes: Uint8Array, taken: () => void }} Written
  */
 
 /**
- * A frame that went out, and where its bytes begin in this direction.
+ * A frame that was made, and the position of its first byte in this direction.
  * @typedef {{ start: number, frame: Bytes }} Kept
  */
 
@@ -28,62 +29,62 @@ export class Outflow {
   /** @type {Written[]} */
   #written = [];
   #writtenBytes = 0;
-  /** How much of the first of #written stands in frames already. */
+  /** How many bytes of the first of #written are in frames already. */
   #at = 0;
   /** @type {Kept[]} */
   #kept = [];
-  /** Where in #kept the first frame is that has not gone out on this connection. */
+  /** Index in #kept of the first frame that was not sent on this connection. */
   #next = 0;
-  /** Bytes that stand in frames, ever. */
+  /** How many bytes were ever put into frames. */
   #framed = 0;
   #received = 0;
   #limit = 0;
-  /** Whether the other side has said on this connection what it has. */
+  /** Whether the other side has said on this connection what it has received. */
   #heard = false;
   #end = /** @type {'open' | 'wanted' | 'sent' | 'received'} */ ('open');
   #endIsOut = false;
 
-  /** @param {number} channel its number */
+  /** @param {number} channel the channel's number */
   constructor(channel) {
     this.#channel = channel;
   }
 
-  /** Bytes that the other side has. */
+  /** How many bytes the other side has. */
   get received() {
     return Math.min(this.#received, this.#framed);
   }
 
-  /** Whether all of it has gone out, with its end. */
+  /** Whether all bytes were sent, and END. */
   get sent() {
     return this.#end === 'sent' || this.#end === 'received';
   }
 
-  /** Whether the other side has all of it, and knows that it was all. */
+  /** Whether the other side has all bytes and END. */
   get complete() {
     return this.#end === 'received';
   }
 
   /**
-   * @param {Uint8Array} bytes not to be changed before `taken` is called
-   * @param {() => void} taken there is room for more
+   * @param {Uint8Array} bytes must not change before `taken` is called
+   * @param {() => void} taken called when there is room for more
    */
   write(bytes, taken) {
     this.#written.push({ bytes, taken });
     this.#writtenBytes += bytes.length;
   }
 
-  /** Nothing follows what has been written. */
+  /** Nothing more will be written. */
   end() {
     if (this.#end === 'open') this.#end = 'wanted';
   }
 
-  /** The connection is gone: what went out on it may be lost. */
+  /** The connection is lost, and with it perhaps what was sent on it. */
   detach() {
     this.#heard = false;
   }
 
   /**
-   * The other side has `received` and grants `limit`.
+   * The other side has received `received` bytes, and grants bytes up to `limit`.
    * @param {number} received
    * @param {number} limit
    * @throws {WireError}
@@ -105,8 +106,8 @@ export class Outflow {
   }
 
   /**
-   * The next frame that may go out, or null.
-   * @param {number} most bytes that a new one has at most
+   * The next frame that may be sent, or null.
+   * @param {number} most bytes of the stream that a new frame may carry
    * @returns {Bytes | null}
    */
   next(most) {
@@ -120,7 +121,7 @@ export class Outflow {
     return formatEnd(this.#channel);
   }
 
-  /** A new connection: what the other side has not got goes out again. */
+  /** A new connection: all that the other side has not received is sent again. */
   #repeat() {
     this.#heard = true;
     this.#next = 0;
@@ -133,7 +134,7 @@ export class Outflow {
     this.#kept[0] = { start: this.#received, frame };
   }
 
-  /** Moves bytes into a new frame. @param {number} length @returns {Bytes} */
+  /** Moves written bytes into a new frame. @param {number} length @returns {Bytes} */
   #frame(length) {
     const frame = makeData(this.#channel, length);
     /** @type {Written[]} */

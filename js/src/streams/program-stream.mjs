@@ -1,24 +1,30 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** A byte stream between the page and its program, both ways, which survives dropped connections as the session does. */
+/**
+ * A byte stream between the page and its program, in both directions. The stream survives dropped
+ * connections, as the session does.
+ */
 import { Duplex } from './duplex.mjs';
 import { ServerConnectionError } from '../base/errors.mjs';
 import { checkedName, parseableJson } from '../proto/message.mjs';
 
 /**
  * @typedef {object} ProgramStreamOptions
- * @property {any} [data] anything JSON has: what the program is told of it
- * @property {AbortSignal} [signal] gives it up
+ * @property {any} [data] anything JSON has: what the program is told of the stream
+ * @property {AbortSignal} [signal] gives up the stream when it is aborted
  */
 
-/** @typedef {{ channels: import('./channels.mjs').Channels, clock: import('../base/clock.mjs').Clock }} StreamHost */
+/**
+ * @typedef {{ channels: import('./channels.mjs').Channels, clock: import('../base/clock.mjs').Clock
+ *   }} StreamHost
+ */
 
-/** The program, and the page, may be so far ahead of each other. */
+/** How many bytes the program, and the page, may send before the other reads them. */
 const RECEIVE_BYTES = 1024 * 1024;
 const SEND_BYTES = 64 * 1024;
 
 /**
- * Bytes to the program and from it. Made by `ServerConnection.openStream()`.
+ * A byte stream to and from the program. Made by `ServerConnection.openStream()`.
  *
  *     const s = c.openStream("upload", { data: { name: "a.txt" } });
  *     await s.opened;
@@ -31,7 +37,7 @@ export class ProgramStream {
   #stopListening;
 
   /**
-   * @param {StreamHost} host the session that carries it
+   * @param {StreamHost} host of the session that carries the stream
    * @param {string} name @param {ProgramStreamOptions} options
    */
   constructor({ channels, clock }, name, { data, signal }) {
@@ -57,13 +63,17 @@ export class ProgramStream {
         gone: () => this.#stopListening(),
       },
     );
-    this.#opened.catch(() => {}); // whoever waits for `closed` alone has heard of it
+    this.#opened.catch(() => {}); // reported by `closed` too
     this.#duplex.closed.catch(() => {});
     if (signal?.aborted) abort();
     else signal?.addEventListener('abort', abort);
   }
 
-  /** Fulfilled when the program has accepted it, with what it says of it, or null. @returns {Promise<any>} */
+  /**
+   * Fulfilled when the program has accepted the stream, with the data that it accepts it with, or
+   * null.
+   * @returns {Promise<any>}
+   */
   get opened() {
     return this.#opened;
   }
@@ -73,12 +83,18 @@ export class ProgramStream {
     return this.#duplex.readable;
   }
 
-  /** What is written here reaches the program; its writer waits while the program does not read. Closing it is the end. */
+  /**
+   * What the page sends. The writer waits while the program does not read. Closing `writable` tells
+   * the program that this was all.
+   */
   get writable() {
     return this.#duplex.writable;
   }
 
-  /** Fulfilled when both directions are over: `readable` read to its end or cancelled, `writable` closed. */
+  /**
+   * Fulfilled when both directions are done: `readable` was read to its end or cancelled,
+   * `writable` was closed.
+   */
   get closed() {
     return this.#duplex.closed;
   }
@@ -88,14 +104,17 @@ export class ProgramStream {
     return this.#duplex.held;
   }
 
-  /** Gives both directions up. @param {unknown} [reason] the `cause` of the errors */
+  /** Gives up both directions. @param {unknown} [reason] becomes the `cause` of the errors */
   abort(reason) {
     this.#stopListening();
     this.#duplex.abort(reason);
   }
 }
 
-/** @param {string} name @param {import('../proto/channel-frame.mjs').Reset} reset @param {unknown} cause */
+/**
+ * @param {string} name @param {import('../proto/channel-frame.mjs').Reset} reset
+ * @param {unknown} cause
+ */
 function failureOf(name, reset, cause) {
   const code = reset.reason === 'aborted' ? 'aborted' : 'stream-failed';
   const more = { data: reset, ...(cause !== undefined && { cause }) };

@@ -1,35 +1,42 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * How many bytes of streams may wait in the socket: so few that an event behind them does not wait long, so many that
- * the network never runs dry. A socket that is found empty soon after it was filled may be given more the next time,
- * one that is still half full after a while is given less. Pure state.
+ * How many bytes of streams may wait in the WebSocket: few enough that an event behind them is not
+ * late, and enough that the network never runs dry. The budget grows when the WebSocket is found
+ * empty soon after it was filled, and shrinks when the WebSocket is still half full after a while.
+ * Pure state.
  */
-const LEAST_BYTES = 32 * 1024;
-const MOST_BYTES = 256 * 1024;
-/** An event may wait about so long behind what is in the socket. */
-const PATIENCE_MS = 20;
+const MIN_BYTES = 32 * 1024;
+const MAX_BYTES = 256 * 1024;
+/** How long an event may wait behind the bytes in the WebSocket, about. */
+const MAX_WAIT_MS = 20;
 
-export class Room {
-  #most = LEAST_BYTES * 2;
-  #gaveAt = 0;
+export class SocketBudget {
+  #budget = MIN_BYTES * 2;
+  #filledAt = 0;
 
-  /** Whether more may be given to the socket. @param {number} buffered bytes that wait in it */
+  /**
+   * Whether the WebSocket may be given more.
+   * @param {number} buffered bytes that wait in the WebSocket
+   */
   allows(buffered) {
-    return buffered < this.#most;
+    return buffered < this.#budget;
   }
 
-  /** Something is given to it. @param {number} now milliseconds */
-  gave(now) {
-    this.#gaveAt = now;
+  /** Bytes were given to the WebSocket. @param {number} now milliseconds */
+  filled(now) {
+    this.#filledAt = now;
   }
 
-  /** A look at the socket after it was full. @param {number} buffered @param {number} now */
-  look(buffered, now) {
-    if (buffered === 0) this.#most = Math.min(MOST_BYTES, this.#most * 2);
-    else if (buffered > this.#most / 2 && now - this.#gaveAt > PATIENCE_MS) {
-      this.#most = Math.max(LEAST_BYTES, this.#most / 2);
-      this.#gaveAt = now;
+  /**
+   * Adapts the budget to what is left in a WebSocket that was full.
+   * @param {number} buffered @param {number} now
+   */
+  adapt(buffered, now) {
+    if (buffered === 0) this.#budget = Math.min(MAX_BYTES, this.#budget * 2);
+    else if (buffered > this.#budget / 2 && now - this.#filledAt > MAX_WAIT_MS) {
+      this.#budget = Math.max(MIN_BYTES, this.#budget / 2);
+      this.#filledAt = now;
     }
   }
 }

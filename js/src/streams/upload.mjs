@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** A file, or any other Blob, on its way to the program. */
+/** Sends a file, or another Blob, to the program. */
 import { describeFile } from '../base/file-info.mjs';
 import { ProgramStream } from './program-stream.mjs';
 
 /**
  * @typedef {object} UploadOptions
- * @property {any} [data] what the program is told of it; of a file its `name`, `size`, `type`, `lastModified` unless
- *   said otherwise
- * @property {AbortSignal} [signal] gives it up
- * @property {(sent: number, size: number) => void} [progress] called now and then: so many bytes have arrived
+ * @property {any} [data] what the program is told of it; by default a file's `name`, `size`, `type`
+ *   and `lastModified`
+ * @property {AbortSignal} [signal] gives up the upload when it is aborted
+ * @property {(sent: number, size: number) => void} [progress] called from time to time with the
+ *   bytes that have arrived
  */
 
 /**
- * @param {import('./program-stream.mjs').StreamHost} host the session that carries it
+ * @param {import('./program-stream.mjs').StreamHost} host of the session that carries it
  * @param {string} name @param {Blob} blob @param {UploadOptions} options
- * @returns {Promise<any>} what the program said when it accepted it; fulfilled when all has arrived and it has ended its
- *   side
+ * @returns {Promise<any>} the data that the program accepted it with; fulfilled when all bytes have
+ *   arrived and the program has ended its side
  */
 export async function upload(host, name, blob, { data = describeFile(blob), signal, progress }) {
   const stream = new ProgramStream(host, name, { data, signal });
@@ -37,14 +38,17 @@ async function send(stream, blob, progress) {
       progress?.(sent - stream.bufferedAmount, blob.size);
     }
   } catch (error) {
-    stream.abort(error); // the file can't be read any more, or the stream has failed by itself
+    stream.abort(error); // the file can't be read, or the stream has failed
     throw error;
   }
   await writer.close();
   progress?.(blob.size, blob.size);
 }
 
-/** As it comes, but not too much at a time: Firefox reads megabytes at once. @param {Blob} blob */
+/**
+ * The pieces of a Blob. Each is small, although Firefox reads megabytes at once.
+ * @param {Blob} blob
+ */
 async function* pieces(blob) {
   const reader = blob.stream().getReader();
   for (let next; !(next = await reader.read()).done;)
@@ -54,21 +58,24 @@ async function* pieces(blob) {
 
 const PIECE_BYTES = 256 * 1024;
 
-/** Files that a listener has heard of: one after the other, so that a program which reads one at a time keeps none waiting. */
+/**
+ * The files that listeners have heard of, sent one after the other: a program that reads one at a
+ * time keeps no other waiting.
+ */
 export class Uploads {
   #run;
   #last = Promise.resolve();
   #made = 0;
   #closed = false;
 
-  /** @param {(name: string, file: File, data: object) => Promise<any>} run uploads one */
+  /** @param {(name: string, file: File, data: object) => Promise<any>} run uploads one file */
   constructor(run) {
     this.#run = run;
   }
 
   /**
    * @param {string} name @param {File} file @param {(error: any) => void} failed
-   * @returns {number} what it is known by, to the program too
+   * @returns {number} the number of the upload, which the program is told too
    */
   add(name, file, failed) {
     const upload = ++this.#made;
@@ -78,7 +85,7 @@ export class Uploads {
     return upload;
   }
 
-  /** Those that have not begun never will. */
+  /** Uploads that were not begun yet are never begun. */
   close() {
     this.#closed = true;
   }
