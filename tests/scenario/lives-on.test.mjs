@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// lives-on.test.mjs - what one client or one program does wrong, or a reload in the middle, ends its own exchange or session, never the server.
+// lives-on.test.mjs - what one client or one program does wrong, or a reload in the middle, ends its
+// own exchange or session, never the server.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import fs from 'node:fs';
