@@ -109,9 +109,9 @@ def grandchildren():
 
 
 def escaped():
-    """As above, but the grandchild has left the group: it ends by itself."""
-    out(PAGE)
-    subprocess.Popen(["sleep", "4"], pass_fds=[3], start_new_session=True)
+    """As above, but the grandchild, whose pid is the page's end, has left the group."""
+    sleep = subprocess.Popen(["sleep", "30"], pass_fds=[3], start_new_session=True)
+    out(PAGE + b"%d" % sleep.pid)
 
 
 def ignores_sigterm():
