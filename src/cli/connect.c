@@ -6,7 +6,7 @@
  * Whoever is slow makes the other side wait: stdout by a pause, the program by not reading stdin.
  */
 #include "cli/child.h"
-#include "cli/client_life.h"
+#include "cli/client_notices.h"
 #include "cli/client_options.h"
 #include "cli/output.h"
 
@@ -36,7 +36,7 @@ struct bridge {
     uint64_t calls_open; /* of ours, not answered */
     bool full;           /* until on_room */
     bool terminal, failed;
-    struct client_news news;
+    struct client_notices notices;
     const char *in_name, *out_name;
 };
 
@@ -64,14 +64,14 @@ static void on_room(struct httpsocket *c)
 static void on_lost(struct httpsocket *c, const struct httpsocket_end *why)
 {
     struct bridge *b = httpsocket_user(c);
-    client_news_lost(&b->news, why);
+    client_notices_lost(&b->notices, why);
 }
 
 static void on_open(struct httpsocket *c, bool resumed)
 {
     struct bridge *b = httpsocket_user(c);
     (void)resumed;
-    client_news_open(&b->news);
+    client_notices_open(&b->notices);
 }
 
 /* ---- our lines ---- */
@@ -277,7 +277,7 @@ static int connect_lines(struct client_options *o)
                        .out = {.fd = STDOUT_FILENO},
                        .in_name = "stdin",
                        .out_name = "stdout",
-                       .news = {.quiet = o->quiet}};
+                       .notices = {.quiet = o->quiet}};
     struct child child = {0};
     o->client.user = &b;
     b.c = client_options_open(o);

@@ -5,7 +5,7 @@
  * The end of stdin ends our side, the target's end closes stdout. Whoever is slow makes the other
  * side wait: stdout by not granting, the target by stdin not being read.
  */
-#include "cli/client_life.h"
+#include "cli/client_notices.h"
 #include "cli/client_options.h"
 #include "cli/output.h"
 
@@ -28,7 +28,7 @@ struct pipe {
     size_t unconsumed; /* of what came: waits in `out` */
     int in;            /* -1: ended */
     int signals;
-    struct client_news news;
+    struct client_notices notices;
     const char *host, *port;
     bool terminal, their_end, failed;
 };
@@ -44,14 +44,14 @@ static void fail(struct pipe *p, const char *what, const char *why)
 static void on_lost(struct httpsocket *c, const struct httpsocket_end *why)
 {
     struct pipe *p = httpsocket_user(c);
-    client_news_lost(&p->news, why);
+    client_notices_lost(&p->notices, why);
 }
 
 static void on_open(struct httpsocket *c, bool resumed)
 {
     struct pipe *p = httpsocket_user(c);
     (void)resumed;
-    client_news_open(&p->news);
+    client_notices_open(&p->notices);
 }
 
 /* ---- the connection ---- */
@@ -252,7 +252,7 @@ static int tcp(struct client_options *o, uint16_t port)
 {
     struct pipe p = {.in = STDIN_FILENO,
                      .out = {.fd = STDOUT_FILENO},
-                     .news = {.quiet = o->quiet},
+                     .notices = {.quiet = o->quiet},
                      .host = o->words[0],
                      .port = o->words[1],
                      .terminal = isatty(STDIN_FILENO)};

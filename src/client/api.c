@@ -131,7 +131,7 @@ static void release(struct httpsocket *c)
     if (clock >= 0)
         close(clock);
     loop_free(c->loop);
-    outgoing_clear(&c->out);
+    outbox_window_clear(&c->out);
     dial_target_done(&c->target);
     free(c);
 }
@@ -266,7 +266,7 @@ void httpsocket_pause(struct httpsocket *c)
         return;
     loop_refresh(c->loop);
     ws_peer_pause(c->peer);
-    watch_paused(c);
+    client_liveness_paused(c);
     client_wake(c);
 }
 
@@ -279,7 +279,7 @@ void httpsocket_resume(struct httpsocket *c)
         return;
     loop_refresh(c->loop);
     ws_peer_resume(c->peer);
-    watch_paused(c);
+    client_liveness_paused(c);
     client_wake(c);
 }
 

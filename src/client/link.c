@@ -3,7 +3,7 @@
  * 3 to 5). parts.h has the diagram. */
 #include "client/parts.h"
 
-#include "client/away.h"
+#include "client/bans.h"
 #include "proto/channel_frame.h"
 #include "proto/close_code.h"
 
@@ -41,7 +41,7 @@ void link_say(struct httpsocket *c, const char *text)
 /* Lets the connection go, whatever there is of it. */
 static void discard(struct httpsocket *c)
 {
-    watch_end(c);
+    client_liveness_stop(c);
     streams_detach(c);
     timer_stop(&c->ack);
     timer_stop(&c->retry);
@@ -198,7 +198,7 @@ static void on_peer_end(struct ws_peer *peer, unsigned code, struct slice reason
     streams_detach(c);
     c->peer = NULL;
     struct end end = end_make(code, reason);
-    away_keep_program(&c->target, &end, "");
+    client_program_ban_add(&c->target, &end, "");
     closed(c, &end);
 }
 
@@ -220,7 +220,7 @@ static void dial_opened(struct dial *d, struct stream *stream, struct bytes rest
 static void dial_failed(struct dial *d, const struct end *why)
 {
     struct httpsocket *c = container_of(d, struct httpsocket, dial);
-    away_keep_program(&c->target, why, d->policy_path);
+    client_program_ban_add(&c->target, why, d->policy_path);
     closed(c, why);
 }
 
@@ -242,7 +242,7 @@ static void connect_now(struct httpsocket *c)
                  c->welcome.session, (unsigned long long)c->received);
     set_state(c, CLIENT_CONNECTING);
     c->said_close = false;
-    uint32_t banned_s = away_from_program(&c->target);
+    uint32_t banned_s = client_program_ban_s(&c->target);
     if (banned_s) {
         struct end banned = end_make(CLOSE_RATE_LIMITED, SLICE_LITERAL("banned"));
         banned.retry_s = banned_s;
@@ -294,7 +294,7 @@ void link_opened(struct httpsocket *c, const struct welcome *welcome)
     timer_stop(&c->retry);
     timer_stop(&c->give_up);
     pace_opened(&c->pace, loop_now_ms(c->loop));
-    watch_begin(c);
+    client_liveness_start(c);
     streams_attach(c);
     if (c->paused)
         ws_peer_pause(c->peer);
@@ -338,7 +338,7 @@ void link_pump(struct httpsocket *c)
 {
     if (c->state == CLIENT_OPEN) {
         const struct outbox_message *m;
-        while (c->peer && (m = outgoing_next(&c->out, c->welcome.window))) {
+        while (c->peer && (m = outbox_window_next(&c->out, c->welcome.window))) {
             struct slice piece = slice_make(m->data, m->len);
             ws_peer_send(c->peer, m->binary ? WS_OP_BINARY : WS_OP_TEXT, &piece, 1);
         }
@@ -360,7 +360,7 @@ void link_start(struct httpsocket *c)
     timer_init(&c->give_up, give_up);
     timer_init(&c->finish, finish_over);
     timer_init(&c->ack, ack_due);
-    watch_set_up(c);
+    client_liveness_init(c);
     if (c->options.give_up_ms)
         timer_start(c->loop, &c->give_up, c->options.give_up_ms);
     connect_now(c);

@@ -8,7 +8,7 @@
  *   receive.c   what comes: the protocol's own, and messages
  *   calls.c     calls that wait for their answers
  *   streams.c   byte streams on the connection; tcp.c TCP connections over them
- *   watch.c     is the server alive? and does it know that we are?
+ *   liveness.c     is the server alive? and does it know that we are?
  */
 #ifndef CLIENT_PARTS_H
 #define CLIENT_PARTS_H
@@ -16,7 +16,7 @@
 #include "httpsocket.h"
 
 #include "client/dial.h"
-#include "client/outgoing.h"
+#include "client/outbox_window.h"
 #include "client/pace.h"
 #include "client/welcome.h"
 #include "proto/message.h"
@@ -51,7 +51,7 @@ struct httpsocket {
     struct ws_peer *parting; /* after the end: its close frame is on the way */
     struct ws_config ws_config;
     struct ws_counts ws_counts;
-    struct outgoing out;
+    struct outbox_window out;
     struct pace pace;
     struct list calls;
     uint64_t next_call;
@@ -147,13 +147,13 @@ void tcp_fail(struct httpsocket *c);
 /* Without telling anybody but the server. */
 void tcp_drop(struct httpsocket *c);
 
-/* ---- watch.c ---- */
+/* ---- liveness.c ---- */
 
-void watch_set_up(struct httpsocket *c);
-void watch_heard(struct httpsocket *c);
-void watch_begin(struct httpsocket *c);
-void watch_end(struct httpsocket *c);
-void watch_paused(struct httpsocket *c);
+void client_liveness_init(struct httpsocket *c);
+void client_liveness_heard(struct httpsocket *c);
+void client_liveness_start(struct httpsocket *c);
+void client_liveness_stop(struct httpsocket *c);
+void client_liveness_paused(struct httpsocket *c);
 
 /* ---- api.c ---- */
 

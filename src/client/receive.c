@@ -23,13 +23,13 @@ static void take_welcome(struct httpsocket *c, bool binary, const struct message
         why = "another session than asked for";
     if (!why && c->greeted && !w.resumed)
         why = "a new session in the place of ours";
-    if (!why && !outgoing_rewind(&c->out, w.received))
+    if (!why && !outbox_window_rewind(&c->out, w.received))
         why = "the server has other messages than ours";
     if (why) {
         link_breach(c, why);
         return;
     }
-    if (outgoing_exceeds(&c->out, w.message_max)) {
+    if (outbox_window_exceeds(&c->out, w.message_max)) {
         struct end end =
             end_make(CLOSE_TOO_BIG, SLICE_LITERAL("a message larger than the server takes"));
         link_end(c, &end);
@@ -40,7 +40,7 @@ static void take_welcome(struct httpsocket *c, bool binary, const struct message
 
 static void take_ack(struct httpsocket *c, uint64_t count)
 {
-    if (!outgoing_ack(&c->out, count)) {
+    if (!outbox_window_ack(&c->out, count)) {
         link_breach(c, "an acknowledgement of what was not sent");
         return;
     }
@@ -107,7 +107,7 @@ static void deliver(struct httpsocket *c, const struct message *m)
 void receive(struct httpsocket *c, bool binary, struct slice data)
 {
     struct message m;
-    watch_heard(c);
+    client_liveness_heard(c);
     enum parse_status status =
         binary ? message_parse_binary(data, &m) : message_parse_text(data, &m);
     if (status != PARSE_OK) {

@@ -56,7 +56,7 @@ int send_checked(struct httpsocket *c, const struct httpsocket_message *m)
     if (error)
         return error;
     struct slice pieces[] = {slice_make(head, (size_t)len), slice_make(m->data, m->size)};
-    if (!outgoing_push(&c->out, m->bytes, pieces, 2))
+    if (!outbox_window_push(&c->out, m->bytes, pieces, 2))
         return -ENOMEM;
     client_wake(c);
     return 0;

@@ -95,7 +95,7 @@ void streams_detach(struct httpsocket *c)
 void streams_receive(struct httpsocket *c, struct bytes frame)
 {
     const char *why;
-    watch_heard(c);
+    client_liveness_heard(c);
     pace_worked(&c->pace);
     if (!is_open(c))
         link_breach(c, "no .welcome first");

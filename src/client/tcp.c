@@ -8,7 +8,7 @@
  */
 #include "client/parts.h"
 
-#include "client/away.h"
+#include "client/bans.h"
 #include "client/tcp_json.h"
 
 #include <errno.h>
@@ -116,7 +116,7 @@ static void on_over(struct channel *channel, struct slice json)
     if (json.len)
         tcp_json_reason(json, &why);
     if (t->state == TCP_ASKED)
-        away_keep_tcp(&c->target, t->host, t->options.port, why.retry_s);
+        client_tcp_ban_add(&c->target, t->host, t->options.port, why.retry_s);
     close_with(t, &why);
     client_wake(c); /* another one may have its turn */
 }
@@ -137,7 +137,7 @@ static void refuse(struct httpsocket_tcp *t, const char *reason, const char *mes
 static void ask(struct httpsocket_tcp *t)
 {
     struct httpsocket *c = t->client;
-    uint32_t banned_s = away_from_tcp(&c->target, t->host, t->options.port);
+    uint32_t banned_s = client_tcp_ban_s(&c->target, t->host, t->options.port);
     if (banned_s) {
         refuse(t, "banned", "refused a short while ago", banned_s);
         return;

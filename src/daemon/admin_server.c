@@ -145,7 +145,7 @@ static int open_publish(struct admin_server *s)
     return publish_init(&s->publish) ? 0 : -ENOMEM;
 }
 
-/* ---- life ---- */
+/* ---- opened and closed ---- */
 
 int admin_server_open(struct admin_server *s, struct daemon *daemon)
 {

@@ -12,7 +12,7 @@
 
 #define ANSWER_HEADERS_MAX 34
 
-/* ---- its life ---- */
+/* ---- made and freed ---- */
 
 static void exchange_reap(struct reap *reap)
 {

@@ -348,7 +348,7 @@ void site_find(struct site *site, struct slice path, struct site_found *ret)
         walk(&s, ret);
 }
 
-/* ---- its life ---- */
+/* ---- made and freed ---- */
 
 struct site *site_new(const char *root)
 {

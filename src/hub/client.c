@@ -180,7 +180,7 @@ void client_request_back(struct hub_request *r)
         c->ops->on_room(c);
 }
 
-/* ---- its life ---- */
+/* ---- made and freed ---- */
 
 static void show_all(struct hub_client *c, bool shown)
 {

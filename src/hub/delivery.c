@@ -74,7 +74,7 @@ static struct shared_bytes *share(struct slice line)
 /* A subscriber may leave while it is given the event, but takes no other with it. */
 void hub_take_event(struct hub *hub, struct hub_event *event)
 {
-    struct name_entry *entry = names_find(&hub->topics, event->topic, event->hash);
+    struct name_entry *entry = name_table_find(&hub->topics, event->topic, event->hash);
     if (!entry)
         return; /* all have left meanwhile */
     struct list *all = &container_of(entry, struct local_topic, entry)->subscriptions, *next;

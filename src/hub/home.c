@@ -37,7 +37,7 @@ static const struct hub_config *config_of(const struct hub_home *home)
 
 static void forget(struct hub_home *home, struct topic *t)
 {
-    names_remove(&home->topics, &t->entry);
+    name_table_remove(&home->topics, &t->entry);
     list_remove(&t->idle);
     list_remove(&t->changed);
     past_clear(&t->past);
@@ -95,7 +95,7 @@ static struct topic *topic_new(struct hub_home *home, struct slice name, uint64_
     list_init(&t->idle);
     list_init(&t->changed);
     presence_init(&t->presence);
-    if (names_add(&home->topics, &t->entry))
+    if (name_table_add(&home->topics, &t->entry))
         return t;
     free(t);
     return NULL;
@@ -103,7 +103,7 @@ static struct topic *topic_new(struct hub_home *home, struct slice name, uint64_
 
 static struct topic *find(struct hub_home *home, const struct hub_request *r)
 {
-    return topic_of(names_find(&home->topics, r->topic, r->hash));
+    return topic_of(name_table_find(&home->topics, r->topic, r->hash));
 }
 
 /* NULL, and the request has its answer. */
@@ -341,7 +341,7 @@ void hub_home_handle(struct hub_home *home, struct hub_request *r)
     hub_request_return(home->hub, r);
 }
 
-/* ---- life ---- */
+/* ---- made and freed ---- */
 
 void hub_home_init(struct hub_home *home, struct hub_threads *threads, struct hub *hub)
 {
@@ -357,7 +357,7 @@ void hub_home_done(struct hub_home *home)
     struct name_entry *entry;
     timer_stop(&home->linger_timer);
     timer_stop(&home->changed_timer);
-    while ((entry = names_any(&home->topics)))
+    while ((entry = name_table_any(&home->topics)))
         forget(home, topic_of(entry));
-    names_done(&home->topics);
+    name_table_done(&home->topics);
 }

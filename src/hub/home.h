@@ -14,7 +14,7 @@
 #ifndef HUB_HOME_H
 #define HUB_HOME_H
 
-#include "hub/names.h"
+#include "hub/name_table.h"
 #include "hub/request.h"
 
 struct hub;
@@ -23,7 +23,7 @@ struct hub_threads;
 struct hub_home {
     struct hub *hub;             /* borrowed: of the same worker */
     struct hub_threads *threads; /* borrowed */
-    struct names topics;
+    struct name_table topics;
     struct list idle;           /* topics without subscribers, the longest so first */
     struct list changed;        /* topics with something to tell of who is there */
     struct timer linger_timer;  /* for the first of `idle` */

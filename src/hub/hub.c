@@ -19,7 +19,7 @@ void hub_done(struct hub *hub)
 {
     for (struct list *node; (node = list_pop(&hub->clients));)
         client_free(container_of(node, struct hub_client, node));
-    names_done(&hub->topics);
+    name_table_done(&hub->topics);
 }
 
 static void deliver_back(struct mail *mail)

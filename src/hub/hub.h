@@ -24,7 +24,7 @@
 #define HUB_HUB_H
 
 #include "core/chunk.h"
-#include "hub/names.h"
+#include "hub/name_table.h"
 #include "hub/request.h"
 
 struct hub_config {
@@ -59,7 +59,7 @@ struct hub {
     struct loop *loop;               /* borrowed */
     const struct hub_config *config; /* borrowed */
     struct hub_counts counts;
-    struct names topics; /* with a subscriber here */
+    struct name_table topics; /* with a subscriber here */
     struct list clients;
 };
 

@@ -10,7 +10,7 @@
 
 static struct local_topic *topic_find(struct hub *hub, struct slice name, uint64_t hash)
 {
-    struct name_entry *entry = names_find(&hub->topics, name, hash);
+    struct name_entry *entry = name_table_find(&hub->topics, name, hash);
     return entry ? container_of(entry, struct local_topic, entry) : NULL;
 }
 
@@ -23,7 +23,7 @@ static struct local_topic *topic_new(struct hub *hub, struct slice name, uint64_
     t->entry = (struct name_entry){.hash = hash, .name = slice_make(t->name, name.len)};
     t->references = 0;
     list_init(&t->subscriptions);
-    if (names_add(&hub->topics, &t->entry))
+    if (name_table_add(&hub->topics, &t->entry))
         return t;
     free(t);
     return NULL;
@@ -31,7 +31,7 @@ static struct local_topic *topic_new(struct hub *hub, struct slice name, uint64_
 
 static void topic_drop(struct hub *hub, struct local_topic *t)
 {
-    names_remove(&hub->topics, &t->entry);
+    name_table_remove(&hub->topics, &t->entry);
     free(t);
 }
 

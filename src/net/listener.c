@@ -45,7 +45,7 @@ static int prepare_tcp(int fd, const struct net_address *a)
 }
 
 /* SO_REUSEPORT is set before bind() by those who join a port, after it by the first: that one must
- * not share a port with a stranger who set it too. */
+ * not share a port with a process of somebody else that set it too. */
 static int bind_tcp(int fd, const struct net_address *a, bool joins)
 {
     int error = prepare_tcp(fd, a);

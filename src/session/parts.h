@@ -62,7 +62,7 @@ _Static_assert(sizeof(struct session) <= 600 - 64, "600 B while idle, with its t
 const char *session_state_name(const struct session *s);
 void session_set_state(struct session *s, enum session_state next);
 
-/* ---- talk.c: what goes out ---- */
+/* ---- output.c: what goes out ---- */
 
 void session_put(struct session *s, bool binary, const struct slice *pieces, size_t count);
 void session_say(struct session *s, const char *text, int len);
@@ -103,11 +103,11 @@ uint32_t session_streams_count(const struct session *s);
 /* Bytes that the client has not received. */
 size_t session_streams_kept(const struct session *s);
 
-/* ---- clock.c: grace, pings, delayed acknowledgement ---- */
+/* ---- liveness.c: grace, pings, delayed acknowledgement ---- */
 
-void session_clock_init(struct session *s);
+void session_liveness_init(struct session *s);
 /* A wire has come. */
-void session_clock_attached(struct session *s);
+void session_liveness_attached(struct session *s);
 /* The wire is gone: grace begins. */
 void session_lose_wire(struct session *s, const char *reason);
 /* One more message has been taken. */

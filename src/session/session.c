@@ -74,7 +74,7 @@ struct session *session_new(struct loop *loop, const struct session_spec *spec)
     }
     memcpy(s->text, spec->origin.ptr, spec->origin.len);
     memcpy(s->text + spec->origin.len, spec->path.ptr, spec->path.len);
-    session_clock_init(s);
+    session_liveness_init(s);
     s->counts->started++;
     s->counts->now++;
     return s;
@@ -164,7 +164,7 @@ void session_attach(struct session *s, struct session_wire *wire, struct slice k
     s->counts->resumes += resumed;
     s->wire = wire;
     wire->session = s;
-    session_clock_attached(s);
+    session_liveness_attached(s);
     s->acknowledged = s->inbox.taken;
     s->unacknowledged_bytes = 0;
     outbox_ack(&s->outbox, received);

@@ -55,7 +55,7 @@ static void send_ping(struct ws_peer *p, uint64_t now)
     sender_frame(p, WS_OP_PING, NULL, 0);
 }
 
-static void look_for_life(struct ws_peer *p, uint64_t now)
+static void look_for_pong(struct ws_peer *p, uint64_t now)
 {
     if (ping_is_out(p) && now >= p->pinged_ms + p->config->pong_timeout_ms) {
         if (queue_moves(p)) {
@@ -98,7 +98,7 @@ static void fire(struct timer *timer)
     else if (watches(p) && p->paused)
         look_for_end(p, now);
     else if (watches(p))
-        look_for_life(p, now);
+        look_for_pong(p, now);
     if (p->state != PEER_GONE)
         liveness_arm(p);
 }

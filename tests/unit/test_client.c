@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_client.c - the pure parts of the C client: ends, pace, what is
- * outgoing, targets, the welcome. */
+/* test_client.c - the pure parts of the C client: ends, pace, the outbox and its window, targets,
+ * the welcome. */
 #include "client/dial.h"
-#include "client/outgoing.h"
+#include "client/outbox_window.h"
 #include "client/pace.h"
 #include "client/welcome.h"
 
@@ -77,41 +77,41 @@ static void after_a_connection_that_worked_it_comes_back_at_once(void **state)
     assert_int_equal(pace_pause(&p, &busy, 9001, 0), 5000 + pace_delay(1, 0));
 }
 
-static bool push(struct outgoing *o, size_t len)
+static bool push(struct outbox_window *o, size_t len)
 {
     static const char letters[4096] = {0};
     struct slice piece = slice_make(letters, len);
-    return outgoing_push(o, false, &piece, 1);
+    return outbox_window_push(o, false, &piece, 1);
 }
 
 static void no_more_than_a_window_is_under_way_and_a_larger_one_goes_alone(void **state)
 {
     (void)state;
-    struct outgoing o = {0};
+    struct outbox_window o = {0};
     assert_true(push(&o, 60) && push(&o, 40) && push(&o, 1) && push(&o, 500) && push(&o, 1));
-    assert_int_equal(outgoing_next(&o, 100)->len, 60);
-    assert_int_equal(outgoing_next(&o, 100)->len, 40);
-    assert_null(outgoing_next(&o, 100));
-    assert_false(outgoing_ack(&o, 3)); /* not sent yet */
-    assert_true(outgoing_ack(&o, 1));
-    assert_false(outgoing_ack(&o, 0));
-    assert_int_equal(outgoing_next(&o, 100)->len, 1);
-    assert_null(outgoing_next(&o, 100));
-    assert_true(outgoing_ack(&o, 3));
-    assert_int_equal(outgoing_next(&o, 100)->len, 500);
-    assert_null(outgoing_next(&o, 100));
-    assert_false(outgoing_rewind(&o, 5));
-    assert_false(outgoing_rewind(&o, 2));
-    assert_true(outgoing_rewind(&o, 3)); /* it did not arrive: it goes out again */
-    assert_true(outgoing_exceeds(&o, 0));
-    assert_false(outgoing_exceeds(&o, 1)); /* what went out once was taken for good */
-    assert_int_equal(outgoing_next(&o, 100)->len, 500);
-    assert_true(outgoing_ack(&o, 4));
-    assert_int_equal(outgoing_next(&o, 100)->len, 1);
-    assert_true(outgoing_ack(&o, 5));
+    assert_int_equal(outbox_window_next(&o, 100)->len, 60);
+    assert_int_equal(outbox_window_next(&o, 100)->len, 40);
+    assert_null(outbox_window_next(&o, 100));
+    assert_false(outbox_window_ack(&o, 3)); /* not sent yet */
+    assert_true(outbox_window_ack(&o, 1));
+    assert_false(outbox_window_ack(&o, 0));
+    assert_int_equal(outbox_window_next(&o, 100)->len, 1);
+    assert_null(outbox_window_next(&o, 100));
+    assert_true(outbox_window_ack(&o, 3));
+    assert_int_equal(outbox_window_next(&o, 100)->len, 500);
+    assert_null(outbox_window_next(&o, 100));
+    assert_false(outbox_window_rewind(&o, 5));
+    assert_false(outbox_window_rewind(&o, 2));
+    assert_true(outbox_window_rewind(&o, 3)); /* it did not arrive: it goes out again */
+    assert_true(outbox_window_exceeds(&o, 0));
+    assert_false(outbox_window_exceeds(&o, 1)); /* what went out once was taken for good */
+    assert_int_equal(outbox_window_next(&o, 100)->len, 500);
+    assert_true(outbox_window_ack(&o, 4));
+    assert_int_equal(outbox_window_next(&o, 100)->len, 1);
+    assert_true(outbox_window_ack(&o, 5));
     assert_int_equal(o.kept.bytes, 0);
     assert_int_equal(o.in_flight, 0);
-    outgoing_clear(&o);
+    outbox_window_clear(&o);
 }
 
 /* Against a server that takes in order: whatever is cut, it gets every number once. */
@@ -119,7 +119,7 @@ static void any_cuts_deliver_each_message_once_and_in_order(void **state)
 {
     (void)state;
     uint64_t seed = 7;
-    struct outgoing o = {0};
+    struct outbox_window o = {0};
     uint64_t pushed = 0, taken = 0, number = 0;
     for (int step = 0; step < 100000; step++) {
         switch (random_below(&seed, 5)) {
@@ -128,7 +128,7 @@ static void any_cuts_deliver_each_message_once_and_in_order(void **state)
             break;
         case 1:
         case 2: {
-            const struct outbox_message *m = outgoing_next(&o, 200);
+            const struct outbox_message *m = outbox_window_next(&o, 200);
             if (!m)
                 break;
             assert_int_equal(m->len, 8 + number % 50);
@@ -137,19 +137,19 @@ static void any_cuts_deliver_each_message_once_and_in_order(void **state)
             break;
         }
         case 3:
-            assert_true(outgoing_ack(&o, taken));
+            assert_true(outbox_window_ack(&o, taken));
             break;
         case 4: /* a cut: the last ones under way may be lost */
             if (taken > o.kept.acked)
                 taken -= random_below(&seed, (uint32_t)(taken - o.kept.acked) + 1);
             number = taken;
-            assert_true(outgoing_rewind(&o, taken));
+            assert_true(outbox_window_rewind(&o, taken));
             break;
         }
         assert_true(o.in_flight <= o.kept.bytes);
     }
     assert_true(taken > 1000);
-    outgoing_clear(&o);
+    outbox_window_clear(&o);
 }
 
 static void a_url_becomes_a_target(void **state)

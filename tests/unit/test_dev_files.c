@@ -35,7 +35,7 @@ static void what_a_change_means(void **state)
         {"chat", "notes", false, DEV_NONE}, /* no extension is no extension in common */
         {"chat.py", "", false, DEV_NONE},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         if (dev_change_of(rows[i].own, rows[i].changed, rows[i].run) != rows[i].expected)
             fail_msg("row %zu: %s, %s", i, rows[i].own, rows[i].changed);
 }
@@ -62,7 +62,7 @@ static void on_change(struct dev_file *file, enum dev_change change)
 static const char *path_of(const char *name)
 {
     static char path[128];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
     return path;
 }
 
@@ -79,7 +79,7 @@ static int begin(void **state)
 {
     (void)state;
     one = two = (struct seen){0};
-    snprintf(folder, sizeof folder, "/tmp/dev-files-XXXXXX");
+    snprintf(folder, sizeof(folder), "/tmp/dev-files-XXXXXX");
     assert_non_null(mkdtemp(folder));
     write_file("one.sh", 0755);
     write_file("two.sh", 0755);
@@ -99,7 +99,7 @@ static int end(void **state)
     dev_file_unwatch(&two.file);
     dev_files_free(files);
     loop_free(loop);
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         unlink(path_of(names[i]));
     return rmdir(folder);
 }

@@ -91,11 +91,11 @@ static void the_meta_variables_of_rfc_3875_4_1(void **state)
         {"PYTHONPATH", "/srv/sdk/python"},
         {"HTTP_HOST", "a.example:8080"},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         expect(&env, rows[i][0], rows[i][1]);
     static const char *const absent[] = {"CONTENT_LENGTH", "CONTENT_TYPE", "HTTPS",
                                          "HTTPSOCKET_CONNECT"};
-    for (size_t i = 0; i < sizeof absent / sizeof absent[0]; i++)
+    for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++)
         assert_null(value_of(&env, absent[i]));
     environment_done(&env);
 }
@@ -121,7 +121,7 @@ static void headers_that_would_lie_or_tell_secrets_are_left_out(void **state)
         "HTTP_X.Y",
         "LD_PRELOAD",
     };
-    for (size_t i = 0; i < sizeof absent / sizeof absent[0]; i++)
+    for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++)
         assert_null(value_of(&env, absent[i]));
     expect(&env, "HTTP_COOKIE", "a=1; c=2");
     expect(&env, "HTTP_ACCEPT", "b, d");

@@ -40,7 +40,7 @@ static void any_length_is_valid(void **state)
 {
     (void)state;
     char bytes[1200];
-    for (size_t len = 0; len + 3 < sizeof bytes; len += 7) {
+    for (size_t len = 0; len + 3 < sizeof(bytes); len += 7) {
         struct text out = {0};
         for (size_t i = 0; i + 3 <= len; i += 3)
             memcpy(bytes + i, "\xe2\x82\xac", 3);

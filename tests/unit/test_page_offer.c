@@ -14,7 +14,7 @@ static bool read_offer(const char *headers, struct page_offer *ret)
 {
     static struct http_head head;
     static char text[2048];
-    snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: a\r\n%s\r\n", headers);
+    snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: a\r\n%s\r\n", headers);
     assert_int_equal(http_head_parse(slice_of(text), 0, &head), PARSE_OK);
     return page_offer_read(&head, ret);
 }
@@ -61,10 +61,10 @@ static void a_broken_offer_is_named(void **state)
         ", key." KEY ", session." ID ", received.9007199254740992",
         ", key." KEY ", received.1",
     };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         char headers[512];
         struct page_offer offer;
-        snprintf(headers, sizeof headers, "Sec-WebSocket-Protocol: httpsocket.v1%s\r\n", rows[i]);
+        snprintf(headers, sizeof(headers), "Sec-WebSocket-Protocol: httpsocket.v1%s\r\n", rows[i]);
         if (read_offer(headers, &offer))
             fail_msg("taken: %s", rows[i]);
         assert_true(offer.session_protocol);

@@ -95,7 +95,7 @@ static void what_is_no_command_is_refused(void **state)
         "/etc/passwd x",
         "/a=/no/such",
     };
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         text_done(&why);
         if (page_programs_add_stdio(programs, bad[i], &why) || why.len == 0)
             fail_msg("%s", bad[i]);
@@ -133,7 +133,7 @@ static void shared_files_have_a_number_of_processes(void **state)
     assert_int_equal(page_programs_shared(programs, "/games/mines.py"), 4);
     assert_int_equal(page_programs_shared(programs, "/other.py"), 0);
     static const char *const bad[] = {"/a=", "/a=0", "/a=257", "/a=x", "/a=1=2", "a"};
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         if (page_programs_add_shared(programs, bad[i], &why))
             fail_msg("%s", bad[i]);
 }

@@ -18,7 +18,7 @@ struct output {
 static void put(void *arg, struct slice data)
 {
     struct output *out = arg;
-    assert_true(out->len + data.len <= sizeof out->text);
+    assert_true(out->len + data.len <= sizeof(out->text));
     memcpy(out->text + out->len, data.ptr, data.len);
     out->len += data.len;
 }
@@ -68,7 +68,7 @@ static void a_document_that_ends_before_the_place_is_known_still_gets_it(void **
     (void)state;
     static struct output out;
     static const char *const documents[] = {"", "<", "<!doctype", "<!doctype html>", "<!-- open"};
-    for (size_t i = 0; i < sizeof documents / sizeof documents[0]; i++) {
+    for (size_t i = 0; i < sizeof(documents) / sizeof(documents[0]); i++) {
         feed(slice_of(documents[i]), 3, &out);
         assert_int_equal(out.len, strlen(documents[i]) + strlen(ELEMENT));
         out.text[out.len] = '\0';
@@ -81,13 +81,13 @@ static void what_is_held_back_is_bounded_and_all_of_it_comes(void **state)
     (void)state;
     static struct output out;
     static char document[3 * SPLICE_HELD_MAX];
-    memset(document, ' ', sizeof document);
+    memset(document, ' ', sizeof(document));
     memcpy(document, "<!--", 4);
     struct page_splice splice = {0};
     out.len = 0;
-    page_splice_feed(&splice, slice_make(document, sizeof document), false, SLICE_LITERAL(ELEMENT),
+    page_splice_feed(&splice, slice_make(document, sizeof(document)), false, SLICE_LITERAL(ELEMENT),
                      put, &out);
-    assert_int_equal(out.len, sizeof document + strlen(ELEMENT));
+    assert_int_equal(out.len, sizeof(document) + strlen(ELEMENT));
     page_splice_done(&splice);
 }
 

@@ -11,7 +11,7 @@
 static struct net_client_key client(unsigned number)
 {
     struct net_client_key key = {{0}};
-    memcpy(key.bytes, &number, sizeof number);
+    memcpy(key.bytes, &number, sizeof(number));
     return key;
 }
 

@@ -16,18 +16,18 @@ static void what_goes_in_comes_out_then_eio(void **state)
 {
     (void)state;
     int master, slave;
-    char in[256], out[sizeof in + 1];
-    for (size_t i = 0; i < sizeof in; i++)
+    char in[256], out[sizeof(in) + 1];
+    for (size_t i = 0; i < sizeof(in); i++)
         in[i] = (char)i; /* ^C, ^D, ^Z, LF, CR, DEL and all */
     assert_int_equal(pty_open(&master, &slave), 0);
     assert_true(isatty(slave));
-    assert_int_equal(read(master, out, sizeof out), -1);
+    assert_int_equal(read(master, out, sizeof(out)), -1);
     assert_int_equal(errno, EAGAIN);
-    assert_int_equal(write(slave, in, sizeof in), sizeof in);
+    assert_int_equal(write(slave, in, sizeof(in)), sizeof(in));
     assert_int_equal(close(slave), 0);
-    assert_int_equal(read(master, out, sizeof out), sizeof in);
-    assert_memory_equal(in, out, sizeof in);
-    assert_int_equal(read(master, out, sizeof out), -1);
+    assert_int_equal(read(master, out, sizeof(out)), sizeof(in));
+    assert_memory_equal(in, out, sizeof(in));
+    assert_int_equal(read(master, out, sizeof(out)), -1);
     assert_int_equal(errno, EIO);
     close(master);
 }

@@ -62,7 +62,7 @@ static void a_wrong_line_whose_end_is_known_is_its_sessions_fault(void **state)
         "@a say {\n",  "@a say \xff\n", "@a \n", "@a Traceback (most recent call last):\n",
         "@a say  1\n", "@a @b say\n",
     };
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         if (parse(wrong[i], 100) != PARSE_BAD || used != strlen(wrong[i]) || !line.m.why)
             fail_msg("%s", wrong[i]);
         assert_slice(line.session, "a");
@@ -86,7 +86,7 @@ static void where_the_next_line_begins_may_be_unknown(void **state)
         "Traceback (most recent call last):\n",
         "@aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa say\n",
     };
-    for (size_t i = 0; i < sizeof lost / sizeof lost[0]; i++)
+    for (size_t i = 0; i < sizeof(lost) / sizeof(lost[0]); i++)
         if (parse(lost[i], 100) != PARSE_BAD || used != 0 || !line.m.why)
             fail_msg("%s: %zu", lost[i], used);
 }
@@ -100,7 +100,7 @@ static void any_cut_gives_the_same(void **state)
                          PARSE_MORE);
         assert_true(want > cut && want <= 22);
         assert_int_equal(
-            shared_line_parse(slice_make(text, sizeof text - 1), cut, 100, &used, &want, &line),
+            shared_line_parse(slice_make(text, sizeof(text) - 1), cut, 100, &used, &want, &line),
             PARSE_OK);
         assert_int_equal(used, 22);
     }

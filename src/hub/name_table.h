@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* names.h - things found by name: a hash table whose entries are embedded in what it finds.
+/* name_table.h - things found by name: a hash table whose entries are embedded in what it finds.
  *
  * Threads  One.
  * Memory   The buckets. Without memory to grow, the table only gets slower.
  */
-#ifndef HUB_NAMES_H
-#define HUB_NAMES_H
+#ifndef HUB_NAME_TABLE_H
+#define HUB_NAME_TABLE_H
 
 #include "base/slice.h"
 
@@ -15,19 +15,20 @@ struct name_entry {
     struct slice name; /* lives as long as what embeds the entry */
 };
 
-struct names {
+struct name_table {
     struct name_entry **buckets; /* owned */
     uint32_t bucket_count;       /* a power of two; 0: none yet */
     uint32_t count;
 };
 
-struct name_entry *names_find(const struct names *names, struct slice name, uint64_t hash);
+struct name_entry *name_table_find(const struct name_table *table, struct slice name,
+                                   uint64_t hash);
 /* `entry` is filled in, and no other has its name. False without memory for the first buckets. */
-bool names_add(struct names *names, struct name_entry *entry);
-void names_remove(struct names *names, struct name_entry *entry);
+bool name_table_add(struct name_table *table, struct name_entry *entry);
+void name_table_remove(struct name_table *table, struct name_entry *entry);
 /* Any entry; NULL if there is none. For taking down. */
-struct name_entry *names_any(const struct names *names);
+struct name_entry *name_table_any(const struct name_table *table);
 /* Frees the buckets. */
-void names_done(struct names *names);
+void name_table_done(struct name_table *table);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "client/away.h"
+#include "client/bans.h"
 
 #include "limits/bans.h"
 #include "proto/close_code.h"
@@ -70,7 +70,7 @@ static struct ban_key program_key(const struct dial_target *t, char *target, str
         .origin = slice_of(t->declared), .target = origin_write(&t->origin, target), .path = path};
 }
 
-uint32_t away_from_program(const struct dial_target *t)
+uint32_t client_program_ban_s(const struct dial_target *t)
 {
     char target[ORIGIN_TEXT_SIZE];
     size_t len;
@@ -83,7 +83,8 @@ uint32_t away_from_program(const struct dial_target *t)
     return seconds;
 }
 
-void away_keep_program(const struct dial_target *t, const struct end *why, const char *policy_path)
+void client_program_ban_add(const struct dial_target *t, const struct end *why,
+                            const char *policy_path)
 {
     char target[ORIGIN_TEXT_SIZE];
     size_t len;
@@ -112,14 +113,15 @@ static struct ban_key tcp_key(const struct dial_target *via, const char *host, u
                             .target = slice_make(target, (size_t)len)};
 }
 
-uint32_t away_from_tcp(const struct dial_target *via, const char *host, uint16_t port)
+uint32_t client_tcp_ban_s(const struct dial_target *via, const char *host, uint16_t port)
 {
     char server[ORIGIN_TEXT_SIZE], target[TCP_TARGET_SIZE];
     struct ban_key key = tcp_key(via, host, port, server, target);
     return check(&key);
 }
 
-void away_keep_tcp(const struct dial_target *via, const char *host, uint16_t port, int64_t retry_s)
+void client_tcp_ban_add(const struct dial_target *via, const char *host, uint16_t port,
+                        int64_t retry_s)
 {
     char server[ORIGIN_TEXT_SIZE], target[TCP_TARGET_SIZE];
     struct ban_key key = tcp_key(via, host, port, server, target);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* watch.c - is the server alive? Dead is who says nothing for twice its ping, or nothing to a
- * question. And the other way round: while the user has paused nothing is read, so that no ping is
- * answered; then we say `.pong` unasked. */
+/* liveness.c - is the server alive? A server is dead if it says nothing for twice its ping, or does not
+ * answer ours. And the other way round: while the user has paused nothing is read, so that no ping
+ * is answered; then we say `.pong` unasked. */
 #include "client/parts.h"
 
 enum {
@@ -38,13 +38,13 @@ static void beat(struct timer *timer)
     timer_start(c->loop, timer, c->welcome.ping_ms / 2);
 }
 
-void watch_set_up(struct httpsocket *c)
+void client_liveness_init(struct httpsocket *c)
 {
     timer_init(&c->silence, silence_over);
     timer_init(&c->beat, beat);
 }
 
-void watch_heard(struct httpsocket *c)
+void client_liveness_heard(struct httpsocket *c)
 {
     c->heard_ms = loop_now_ms(c->loop);
     if (!c->asked)
@@ -53,22 +53,22 @@ void watch_heard(struct httpsocket *c)
     timer_start(c->loop, &c->silence, limit_ms(c));
 }
 
-void watch_begin(struct httpsocket *c)
+void client_liveness_start(struct httpsocket *c)
 {
     c->heard_ms = loop_now_ms(c->loop);
     c->asked = false;
-    watch_paused(c);
+    client_liveness_paused(c);
 }
 
-void watch_end(struct httpsocket *c)
+void client_liveness_stop(struct httpsocket *c)
 {
     timer_stop(&c->silence);
     timer_stop(&c->beat);
 }
 
-void watch_paused(struct httpsocket *c)
+void client_liveness_paused(struct httpsocket *c)
 {
-    watch_end(c);
+    client_liveness_stop(c);
     c->asked = false;
     c->heard_ms = loop_now_ms(c->loop);
     if (c->paused)

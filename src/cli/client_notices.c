@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/client_life.h"
+#include "cli/client_notices.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-void client_news_lost(struct client_news *news, const struct httpsocket_end *why)
+void client_notices_lost(struct client_notices *n, const struct httpsocket_end *why)
 {
-    if (!news->down && !news->quiet)
+    if (!n->down && !n->quiet)
         fprintf(stderr, "httpsocket: no connection: %s; trying again\n",
                 *why->reason ? why->reason : "lost");
-    news->down = true;
+    n->down = true;
 }
 
-void client_news_open(struct client_news *news)
+void client_notices_open(struct client_notices *n)
 {
-    if (news->down && !news->quiet)
+    if (n->down && !n->quiet)
         fprintf(stderr, "httpsocket: connected\n");
-    news->down = false;
+    n->down = false;
 }
 
 int client_signals_watch(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* clock.c - a session's time: the grace of a client that is away, the beat of one that is there,
- * and the delay of acknowledgements. */
+/* liveness.c - a session's timers: the grace of a client that is gone, pings to one that is there, and
+ * delayed acknowledgements. */
 #include "session/parts.h"
 
 #include "proto/close_code.h"
@@ -8,7 +8,7 @@
 #define ACK_MESSAGES 64  /* acknowledge at once after so many */
 #define ACK_DELAY_MS 200 /* and otherwise after this time */
 
-static void away(struct session *s)
+static void start_grace(struct session *s)
 {
     timer_start(s->loop, &s->timer,
                 s->goodbye ? s->config->goodbye_timeout_ms : s->config->detach_timeout_ms);
@@ -22,7 +22,7 @@ void session_lose_wire(struct session *s, const char *reason)
     timer_stop(&s->ack_timer);
     s->acknowledged = s->inbox.taken; /* the next `.welcome` says it */
     s->unacknowledged_bytes = 0;
-    away(s);
+    start_grace(s);
     if (s->state == SESSION_ENDING)
         return;
     session_set_state(s, SESSION_DETACHED);
@@ -79,14 +79,14 @@ void session_ack_soon(struct session *s)
         timer_start(s->loop, &s->ack_timer, ACK_DELAY_MS);
 }
 
-void session_clock_init(struct session *s)
+void session_liveness_init(struct session *s)
 {
     timer_init(&s->timer, on_timer);
     timer_init(&s->ack_timer, on_ack_timer);
     timer_start(s->loop, &s->timer, s->config->attach_timeout_ms);
 }
 
-void session_clock_attached(struct session *s)
+void session_liveness_attached(struct session *s)
 {
     s->goodbye = false;
     s->heard_ms = loop_now_ms(s->loop);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "client/outgoing.h"
+#include "client/outbox_window.h"
 
-bool outgoing_push(struct outgoing *o, bool binary, const struct slice *pieces, size_t count)
+bool outbox_window_push(struct outbox_window *o, bool binary, const struct slice *pieces,
+                        size_t count)
 {
     const struct outbox_message *m = outbox_push(&o->kept, binary, pieces, count);
     if (m && !o->next)
@@ -9,7 +10,7 @@ bool outgoing_push(struct outgoing *o, bool binary, const struct slice *pieces, 
     return m;
 }
 
-const struct outbox_message *outgoing_next(struct outgoing *o, size_t window)
+const struct outbox_message *outbox_window_next(struct outbox_window *o, size_t window)
 {
     const struct outbox_message *m = o->next;
     if (!m || (o->in_flight > 0 && (m->len > window || o->in_flight > window - m->len)))
@@ -22,7 +23,7 @@ const struct outbox_message *outgoing_next(struct outgoing *o, size_t window)
     return m;
 }
 
-bool outgoing_ack(struct outgoing *o, uint64_t count)
+bool outbox_window_ack(struct outbox_window *o, uint64_t count)
 {
     size_t before = o->kept.bytes;
     if (count > o->next_number || !outbox_ack(&o->kept, count))
@@ -31,7 +32,7 @@ bool outgoing_ack(struct outgoing *o, uint64_t count)
     return true;
 }
 
-bool outgoing_rewind(struct outgoing *o, uint64_t count)
+bool outbox_window_rewind(struct outbox_window *o, uint64_t count)
 {
     if (count > o->sent_max || !outbox_ack(&o->kept, count))
         return false;
@@ -41,7 +42,7 @@ bool outgoing_rewind(struct outgoing *o, uint64_t count)
     return true;
 }
 
-bool outgoing_exceeds(const struct outgoing *o, size_t max)
+bool outbox_window_exceeds(const struct outbox_window *o, size_t max)
 {
     uint64_t number = o->kept.acked;
     for (const struct outbox_message *m = o->kept.first; m; m = m->next, number++)
@@ -50,7 +51,7 @@ bool outgoing_exceeds(const struct outgoing *o, size_t max)
     return false;
 }
 
-void outgoing_clear(struct outgoing *o)
+void outbox_window_clear(struct outbox_window *o)
 {
     outbox_clear(&o->kept);
     o->next = NULL;

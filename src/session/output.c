@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* talk.c - what a session says to its client. */
+/* output.c - what a session says to its client. */
 #include "session/parts.h"
 
 #include <stdio.h>
