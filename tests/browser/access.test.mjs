@@ -140,7 +140,7 @@ for (const name of browserNames) {
       ['bad.test', 'record-syntax'],
     ])
       inBrowser(
-        `it is refused by ${host}, learns why by one question, and knocks no more`,
+        `it is refused by ${host}, learns why by one question, and tries no more`,
         async (tab) => {
           const url = b.url(host, '/feed.sh');
           const { result, handshakes, links, verdicts } = await reached(b, () => connect(tab, url));
@@ -176,17 +176,17 @@ for (const name of browserNames) {
           assert.ok(retryAfter > 0 && retryAfter <= BAN_S, String(retryAfter));
         }
         // Both go on trying for the whole time, until one of them gets through and is refused anew.
-        const knocked = new Promise((resolve) =>
+        const tried = new Promise((resolve) =>
           b.proxy.once('websocket', () => resolve(Date.now() - since)),
         );
         const insisting = await reached(b, () =>
           Promise.all([tab, other].map((each) => each.evaluate((u) => insist(u), url))),
         );
-        assert.ok((await knocked) >= (BAN_S - 1) * 1000, `knocked after ${await knocked} ms`);
+        assert.ok((await tried) >= (BAN_S - 1) * 1000, `tried after ${await tried} ms`);
         assert.ok(Math.max(...insisting.result) > 10, `${insisting.result} attempts`);
         assert.ok(insisting.handshakes <= 2, `${insisting.handshakes} handshakes`);
         t.diagnostic(
-          `${insisting.result} attempts in two tabs, ${insisting.handshakes} handshakes, the first ${await knocked} ms after the refusal`,
+          `${insisting.result} attempts in two tabs, ${insisting.handshakes} handshakes, the first ${await tried} ms after the refusal`,
         );
       },
     );

@@ -47,7 +47,7 @@ const newKey = () => `key-number-${String(++keys).padStart(16, '0')}`;
  * answered by HTTP, else with {status: 101, headers, socket, close}: `close` resolves with {code,
  * reason} once the server has closed, `text` with the first text message.
  */
-export async function knock(
+export async function tryHandshake(
   server,
   path,
   { name = 'b.test', origin = PAGE, session = true, key = newKey(), id, from, headers = {} } = {},

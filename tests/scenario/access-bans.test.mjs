@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { PAGE, at, host, knock, metrics, startGuarded, startZones } from '../lib/access.mjs';
+import { PAGE, at, host, tryHandshake, metrics, startGuarded, startZones } from '../lib/access.mjs';
 import { request } from '../lib/http-raw.mjs';
 import { adminOf, makeRoot } from '../lib/server.mjs';
 
@@ -49,7 +49,7 @@ const ask = (path, { origin = PAGE, name = 'b.test' } = {}) =>
   });
 
 test('a 401 is passed on with a challenge, how long it is for, and leave for the browser side to read it', async () => {
-  const { status, headers } = await knock(server, '/no/plain');
+  const { status, headers } = await tryHandshake(server, '/no/plain');
   assert.equal(status, 401);
   assert.equal(headers['script-access-reason'], 'script-denied');
   assert.match(headers['www-authenticate'], /^Script realm="b\.test:8000"$/);
@@ -60,7 +60,7 @@ test('a 401 is passed on with a challenge, how long it is for, and leave for the
 });
 
 test('what the program says itself stands: its challenge, its time, its path', async () => {
-  const { headers } = await knock(
+  const { headers } = await tryHandshake(
     server,
     '/no/own?WWW-Authenticate=Basic+realm=x&Access-Control-Max-Age=90&Access-Control-Policy-Path=/no/own&X-Other=1',
   );
@@ -72,28 +72,31 @@ test('what the program says itself stands: its challenge, its time, its path', a
 });
 
 test('for that time the client is refused without starting the program, with what remains', async () => {
-  assert.equal((await knock(server, '/no/ban')).status, 401);
+  assert.equal((await tryHandshake(server, '/no/ban')).status, 401);
   const before = await starts();
   for (const how of [{}, { session: false }]) {
-    const { status, headers } = await knock(server, '/no/ban', how);
+    const { status, headers } = await tryHandshake(server, '/no/ban', how);
     assert.equal(`${status} ${headers['script-access-reason']}`, '429 banned');
     assert.ok(headers['retry-after'] > 50 && headers['retry-after'] <= 60, headers['retry-after']);
   }
-  assert.equal((await knock(server, '/no/ban?another=query')).status, 429);
+  assert.equal((await tryHandshake(server, '/no/ban?another=query')).status, 429);
   assert.equal(await starts(), before);
 });
 
 test('a ban is for one origin, one address and one path', async () => {
-  assert.equal((await knock(server, '/no/one')).status, 401);
-  assert.equal((await knock(server, '/no/one', { origin: 'https://c.example' })).status, 401);
-  assert.equal((await knock(server, '/no/one', { from: '127.0.0.2' })).status, 401);
-  assert.equal((await knock(server, '/no/two')).status, 401);
-  assert.equal((await knock(server, '/no/one')).status, 429);
+  assert.equal((await tryHandshake(server, '/no/one')).status, 401);
+  assert.equal(
+    (await tryHandshake(server, '/no/one', { origin: 'https://c.example' })).status,
+    401,
+  );
+  assert.equal((await tryHandshake(server, '/no/one', { from: '127.0.0.2' })).status, 401);
+  assert.equal((await tryHandshake(server, '/no/two')).status, 401);
+  assert.equal((await tryHandshake(server, '/no/one')).status, 429);
 });
 
 test('with a Policy-Path it is for every path below that, by segments', async () => {
   assert.equal(
-    (await knock(server, '/no/room/a/b?Access-Control-Policy-Path=/no/room')).status,
+    (await tryHandshake(server, '/no/room/a/b?Access-Control-Policy-Path=/no/room')).status,
     401,
   );
   for (const path of [
@@ -103,8 +106,8 @@ test('with a Policy-Path it is for every path below that, by segments', async ()
     '/no/room/other',
     '/no/room/%6Fther',
   ])
-    assert.equal((await knock(server, path)).status, 429, path);
-  assert.equal((await knock(server, '/no/roomier')).status, 401);
+    assert.equal((await tryHandshake(server, path)).status, 429, path);
+  assert.equal((await tryHandshake(server, '/no/roomier')).status, 401);
 });
 
 test('a Policy-Path that is no ancestor is ignored', async () => {
@@ -117,22 +120,22 @@ test('a Policy-Path that is no ancestor is ignored', async () => {
     '/no/anc',
   ].entries())
     assert.equal(
-      (await knock(server, `/no/ancestor/${i}?Access-Control-Policy-Path=${policy}`)).status,
+      (await tryHandshake(server, `/no/ancestor/${i}?Access-Control-Policy-Path=${policy}`)).status,
       401,
       policy,
     );
-  const other = await knock(server, '/yes');
+  const other = await tryHandshake(server, '/yes');
   assert.equal(other.status, 101);
   other.drop();
-  assert.equal((await knock(server, '/no/ancestor/x')).status, 401);
+  assert.equal((await tryHandshake(server, '/no/ancestor/x')).status, 401);
 });
 
 test('zero bans nobody; more than a day is a day', async () => {
-  const { headers } = await knock(server, '/no/zero?Access-Control-Max-Age=0');
+  const { headers } = await tryHandshake(server, '/no/zero?Access-Control-Max-Age=0');
   assert.equal(headers['retry-after'], undefined);
-  assert.equal((await knock(server, '/no/zero')).status, 401);
+  assert.equal((await tryHandshake(server, '/no/zero')).status, 401);
   assert.equal(
-    (await knock(server, '/no/long?Access-Control-Max-Age=99999999')).headers['retry-after'],
+    (await tryHandshake(server, '/no/long?Access-Control-Max-Age=99999999')).headers['retry-after'],
     '86400',
   );
 });
@@ -141,19 +144,19 @@ test('our own page is told by a close code, 401 and ban alike', async () => {
   const own = { origin: 'http://b.test:8000' };
   assert.deepEqual(
     await (
-      await knock(server, '/no/own-page?Access-Control-Max-Age=70', own)
+      await tryHandshake(server, '/no/own-page?Access-Control-Max-Age=70', own)
     ).close,
     { code: 4401, reason: 'script-denied retry=70' },
   );
-  const again = await (await knock(server, '/no/own-page', own)).close;
+  const again = await (await tryHandshake(server, '/no/own-page', own)).close;
   assert.equal(again.code, 4429);
   assert.match(again.reason, /^banned retry=(70|69|68)$/);
 });
 
 test('a client without an Origin is banned too', async () => {
   const device = { origin: null, session: false };
-  assert.equal((await knock(server, '/no/device', device)).status, 401);
-  assert.equal((await knock(server, '/no/device', device)).status, 429);
+  assert.equal((await tryHandshake(server, '/no/device', device)).status, 401);
+  assert.equal((await tryHandshake(server, '/no/device', device)).status, 429);
 });
 
 test('a 401 for an ordinary page bans nobody', async () => {
@@ -161,21 +164,24 @@ test('a 401 for an ordinary page bans nobody', async () => {
     const { status, headers } = await request(server.port, 'GET', '/no/page', host('b.test'));
     assert.equal(`${status} ${headers['script-access-reason']}`, '401 undefined');
   }
-  assert.equal((await knock(server, '/no/page', { origin: 'http://b.test:8000' })).status, 101);
+  assert.equal(
+    (await tryHandshake(server, '/no/page', { origin: 'http://b.test:8000' })).status,
+    101,
+  );
 });
 
 test('under a ban a session is resumed no sooner than a new one may begin', async () => {
   const own = { origin: 'http://b.test:8000' };
-  const first = await knock(server, '/yes', { ...own, key: 'z'.repeat(24) });
+  const first = await tryHandshake(server, '/yes', { ...own, key: 'z'.repeat(24) });
   const { session } = JSON.parse((await first.text).slice('.welcome '.length));
   first.drop();
-  assert.equal((await knock(server, '/no/x?Access-Control-Policy-Path=/', own)).status, 101);
-  const again = await knock(server, '/yes', { ...own, key: 'z'.repeat(24), id: session });
+  assert.equal((await tryHandshake(server, '/no/x?Access-Control-Policy-Path=/', own)).status, 101);
+  const again = await tryHandshake(server, '/yes', { ...own, key: 'z'.repeat(24), id: session });
   assert.equal((await again.close)?.code, 4429);
 });
 
 test('who asks why is told the 401 and what remains, and no program is started', async () => {
-  await knock(server, '/no/asked/here?Access-Control-Policy-Path=/no/asked');
+  await tryHandshake(server, '/no/asked/here?Access-Control-Policy-Path=/no/asked');
   const before = await starts();
   for (const path of ['/no/asked/here', '/no/asked/there?x=1']) {
     const answer = await ask(path);
@@ -202,7 +208,7 @@ test('who asks and has nothing against him is told so; that there is no program,
 
 test('who asks and is refused by the record is told that, at the price of no question', async () => {
   for (let i = 0; i < 8; i++)
-    await knock(server, '/yes', { name: 'none.test', key: `worker-of-this-key-is-${i}` });
+    await tryHandshake(server, '/yes', { name: 'none.test', key: `worker-of-this-key-is-${i}` });
   zones.relay.take();
   const answer = await ask('/yes', { name: 'none.test' });
   assert.equal(said(answer), '403 no-record 60');

@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { knock, startZones } from '../lib/access.mjs';
+import { tryHandshake, startZones } from '../lib/access.mjs';
 import { BUILD, makeRoot, startServer } from '../lib/server.mjs';
 
 const CONFIG = (dns) => `# the whole of a server's settings, not only those of access
@@ -64,7 +64,7 @@ for (const [origin, expected] of [
   ['null', '403 origin-opaque'],
 ])
   test(`a page of ${origin}: ${expected}, by both`, async () => {
-    const answer = await knock(server, '/feed', { origin });
+    const answer = await tryHandshake(server, '/feed', { origin });
     answer.drop?.();
     const { http, reason, status } = await policy(origin);
     assert.equal(`${http} ${reason}`, expected);

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { after, before, test } from 'node:test';
 
-import { knock, metrics, startGuarded } from '../lib/access.mjs';
+import { tryHandshake, metrics, startGuarded } from '../lib/access.mjs';
 import { adminOf, makeRoot } from '../lib/server.mjs';
 
 const REFUSE = '#!/bin/sh\nprintf "Status: 401\\nAccess-Control-Max-Age: 3600\\n\\n"\n';
@@ -62,13 +62,13 @@ async function flood(count, attempt) {
 }
 
 test('banned clients that try again and again', async () => {
-  assert.deepEqual(await flood(CLIENTS, (n) => knock(server, '/no', { from: address(n) })), {
+  assert.deepEqual(await flood(CLIENTS, (n) => tryHandshake(server, '/no', { from: address(n) })), {
     401: CLIENTS,
   });
-  const again = (n) => knock(server, '/no', { from: address(n % CLIENTS) });
+  const again = (n) => tryHandshake(server, '/no', { from: address(n % CLIENTS) });
   assert.deepEqual(await flood(600, again), { 429: 600 });
   const before = { memory: resident(), metrics: await metrics(admin) };
-  const other = await knock(server, '/yes', { from: '127.0.0.9' });
+  const other = await tryHandshake(server, '/yes', { from: '127.0.0.9' });
   assert.deepEqual(await flood(3000, again), { 429: 3000 });
   assert.match(await other.text, /^\.welcome/);
   other.drop();
@@ -85,7 +85,7 @@ test('banned clients that try again and again', async () => {
 test('more clients and origins than the tables have room for', async () => {
   const before = { memory: resident(), metrics: await metrics(admin) };
   const stranger = (n) =>
-    knock(server, '/yes', { from: address(n), origin: `https://o${n}.example` });
+    tryHandshake(server, '/yes', { from: address(n), origin: `https://o${n}.example` });
   assert.deepEqual(await flood(3000, stranger), { 403: 3000 });
   const now = await metrics(admin);
   for (const table of ['bans', 'rates']) {
@@ -97,11 +97,12 @@ test('more clients and origins than the tables have room for', async () => {
 
 test("a flood from one address meets the rate, others don't", async () => {
   const seen = await flood(400, () =>
-    knock(server, '/nothing', { from: '127.0.0.77', origin: 'https://c.example' }),
+    tryHandshake(server, '/nothing', { from: '127.0.0.77', origin: 'https://c.example' }),
   );
   assert.ok(seen[429] > 50 && seen[403] >= 300, JSON.stringify(seen));
   assert.equal(
-    (await knock(server, '/nothing', { from: '127.0.0.78', origin: 'https://c.example' })).status,
+    (await tryHandshake(server, '/nothing', { from: '127.0.0.78', origin: 'https://c.example' }))
+      .status,
     403,
   );
 });

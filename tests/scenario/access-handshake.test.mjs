@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { PAGE, at, host, knock, startGuarded, startZones } from '../lib/access.mjs';
+import { PAGE, at, host, tryHandshake, startGuarded, startZones } from '../lib/access.mjs';
 import { makeRoot } from '../lib/server.mjs';
 
 const LISTEN =
@@ -40,7 +40,7 @@ after(async () => {
 
 test('a page of another origin is let in by our record', async () => {
   zones.relay.take();
-  const connection = await knock(server, '/feed');
+  const connection = await tryHandshake(server, '/feed');
   assert.equal(connection.status, 101);
   assert.match(await connection.text, /^\.welcome /);
   connection.drop();
@@ -50,7 +50,7 @@ test('a page of another origin is let in by our record', async () => {
 test('the verdict is known the next time: no question more', async () => {
   zones.relay.take();
   for (let i = 0; i < 4; i++) {
-    const connection = await knock(server, '/feed', { key: `always-the-same-worker-${i}` });
+    const connection = await tryHandshake(server, '/feed', { key: `always-the-same-worker-${i}` });
     assert.equal(connection.status, 101);
     connection.drop();
   }
@@ -66,7 +66,7 @@ const refusals = [
 ];
 for (const [what, name, expected] of refusals)
   test(`a page of another origin is refused ${what}, in plain HTTP that its browser side may read`, async () => {
-    const { status, headers, body } = await knock(server, '/feed', { name });
+    const { status, headers, body } = await tryHandshake(server, '/feed', { name });
     assert.equal(
       `${status} ${headers['script-access-reason']} ${headers['retry-after']}`,
       expected,
@@ -79,41 +79,44 @@ for (const [what, name, expected] of refusals)
   });
 
 test('a page that the record does not name is refused', async () => {
-  const { status, headers } = await knock(server, '/feed', { origin: 'https://c.example' });
+  const { status, headers } = await tryHandshake(server, '/feed', { origin: 'https://c.example' });
   assert.equal(`${status} ${headers['script-access-reason']}`, '403 origin-not-allowed');
 });
 
 test('an origin that names nobody is refused', async () => {
-  const { status, headers } = await knock(server, '/feed', { origin: 'null' });
+  const { status, headers } = await tryHandshake(server, '/feed', { origin: 'null' });
   assert.equal(`${status} ${headers['script-access-reason']}`, '403 origin-opaque');
 });
 
 test('a session without an Origin is refused, the plain form is not', async () => {
-  const session = await knock(server, '/feed', { origin: null });
+  const session = await tryHandshake(server, '/feed', { origin: null });
   assert.equal(
     `${session.status} ${session.headers['script-access-reason']}`,
     '403 origin-missing',
   );
-  const plain = await knock(server, '/plain', { origin: null, session: false });
+  const plain = await tryHandshake(server, '/plain', { origin: null, session: false });
   assert.equal(plain.status, 101);
   plain.drop();
 });
 
 test('the plain form with an Origin is checked like a session', async () => {
-  const allowed = await knock(server, '/plain', { session: false });
+  const allowed = await tryHandshake(server, '/plain', { session: false });
   assert.equal(allowed.status, 101);
   allowed.drop();
-  assert.equal((await knock(server, '/plain', { session: false, name: 'none.test' })).status, 403);
+  assert.equal(
+    (await tryHandshake(server, '/plain', { session: false, name: 'none.test' })).status,
+    403,
+  );
 });
 
 test('a Host that is not ours is misdirected', async () => {
-  const { status, headers } = await knock(server, '/feed', { name: 'elsewhere.test' });
+  const { status, headers } = await tryHandshake(server, '/feed', { name: 'elsewhere.test' });
   assert.equal(`${status} ${headers['script-access-reason']}`, '421 host-foreign');
 });
 
 test('our own page needs no record', async () => {
   zones.relay.take();
-  const connection = await knock(server, '/feed', {
+  const connection = await tryHandshake(server, '/feed', {
     name: 'none.test',
     origin: 'http://none.test:8000',
   });
@@ -123,15 +126,15 @@ test('our own page needs no record', async () => {
 });
 
 test('who has been let in hears of the rest by a close code: there is no program', async () => {
-  const connection = await knock(server, '/nothing');
+  const connection = await tryHandshake(server, '/nothing');
   assert.deepEqual(await connection.close, { code: 4404, reason: 'no-program' });
 });
 
 test('a resume is checked as strictly as the first request', async () => {
-  const first = await knock(server, '/feed', { name: 'b.test', key: 'x'.repeat(24) });
+  const first = await tryHandshake(server, '/feed', { name: 'b.test', key: 'x'.repeat(24) });
   const { session } = JSON.parse((await first.text).slice('.welcome '.length));
   first.drop();
-  const theirs = await knock(server, '/feed', {
+  const theirs = await tryHandshake(server, '/feed', {
     origin: 'https://c.example',
     key: 'x'.repeat(24),
     id: session,
@@ -140,21 +143,24 @@ test('a resume is checked as strictly as the first request', async () => {
     `${theirs.status} ${theirs.headers['script-access-reason']}`,
     '403 origin-not-allowed',
   );
-  const again = await knock(server, '/feed', { key: 'x'.repeat(24), id: session });
+  const again = await tryHandshake(server, '/feed', { key: 'x'.repeat(24), id: session });
   assert.equal(JSON.parse((await again.text).slice('.welcome '.length)).resumed, true);
   again.drop();
 });
 
 test('a session of ours is not given to a page of another origin that is let in', async () => {
-  const own = await knock(server, '/feed', { origin: 'http://b.test:8000', key: 'y'.repeat(24) });
+  const own = await tryHandshake(server, '/feed', {
+    origin: 'http://b.test:8000',
+    key: 'y'.repeat(24),
+  });
   const { session } = JSON.parse((await own.text).slice('.welcome '.length));
-  const theirs = await knock(server, '/feed', { key: 'y'.repeat(24), id: session });
+  const theirs = await tryHandshake(server, '/feed', { key: 'y'.repeat(24), id: session });
   assert.deepEqual(await theirs.close, { code: 4403, reason: 'origin-not-allowed' });
   own.drop();
 });
 
 test('a session of a worker that is not there any more is gone, and who has been let in sees it', async () => {
-  const first = await knock(server, '/feed', { key: 'v'.repeat(24) });
+  const first = await tryHandshake(server, '/feed', { key: 'v'.repeat(24) });
   const { session } = JSON.parse((await first.text).slice('.welcome '.length));
   first.drop();
   const ids = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz']
@@ -166,7 +172,7 @@ test('a session of a worker that is not there any more is gone, and who has been
       .map((id) => session.slice(0, 1) + id[0] + session.slice(2))
       .filter((id) => id !== session),
   ]) {
-    const connection = await knock(server, '/feed', { key: 'v'.repeat(24), id });
+    const connection = await tryHandshake(server, '/feed', { key: 'v'.repeat(24), id });
     assert.deepEqual(await connection.close, { code: 4410, reason: 'session-gone' });
   }
 });

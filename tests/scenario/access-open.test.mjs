@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
-import { knock, metrics, startGuarded, startZones } from '../lib/access.mjs';
+import { tryHandshake, metrics, startGuarded, startZones } from '../lib/access.mjs';
 import { adminOf, makeRoot } from '../lib/server.mjs';
 import { until } from '../lib/until.mjs';
 
@@ -43,8 +43,8 @@ describe('an open connection', { concurrency: true }, () => {
     { timeout: 60000 },
     async () => {
       const { server, admin } = await start('b.test');
-      const session = await knock(server, '/feed');
-      const plain = await knock(server, '/feed', { session: false });
+      const session = await tryHandshake(server, '/feed');
+      const plain = await tryHandshake(server, '/feed', { session: false });
       assert.match(await session.text, /^\.welcome/);
       const begin = performance.now();
       zones.knot.replace('b.test', '_script-access 10 TXT "v=sa1; allow=c.example"');
@@ -61,7 +61,7 @@ describe('an open connection', { concurrency: true }, () => {
       );
       await server.logged(/access\.revoked .*origin-not-allowed/);
       assert.equal((await metrics(admin)).httpsocket_access_revoked_total, 2);
-      assert.equal((await knock(server, '/feed')).status, 403);
+      assert.equal((await tryHandshake(server, '/feed')).status, 403);
     },
   );
 
@@ -79,7 +79,7 @@ describe('an open connection', { concurrency: true }, () => {
       });
       servers.push(server);
       const admin = new URL(await adminOf(server)).port;
-      const session = await knock(server, '/feed', { name: 'c.test' });
+      const session = await tryHandshake(server, '/feed', { name: 'c.test' });
       assert.match(await session.text, /^\.welcome/);
       let closed = false;
       session.close.then(() => (closed = true));
@@ -110,12 +110,12 @@ describe('an open connection', { concurrency: true }, () => {
       const conf = path.join(root.root, '.reload.conf');
       fs.writeFileSync(conf, '');
       const { server } = await start('c.test', ['--config', conf]);
-      const one = await knock(server, '/feed', { name: 'c.test' });
+      const one = await tryHandshake(server, '/feed', { name: 'c.test' });
       assert.match(await one.text, /^\.welcome/);
       fs.writeFileSync(conf, 'rules = "allow <*> exclude <a.example>"\n');
       server.child.kill('SIGHUP');
       assert.deepEqual(await one.close, { code: 4403, reason: 'revoked retry=60' });
-      const refused = await knock(server, '/feed', { name: 'c.test' });
+      const refused = await tryHandshake(server, '/feed', { name: 'c.test' });
       assert.equal(
         `${refused.status} ${refused.headers['script-access-reason']}`,
         '403 static-deny',
@@ -124,7 +124,7 @@ describe('an open connection', { concurrency: true }, () => {
       server.child.kill('SIGHUP');
       const reloads = () => server.log.filter((line) => line.includes('config.reloaded')).length;
       await until(() => reloads() === 2);
-      const two = await knock(server, '/feed', { name: 'c.test' });
+      const two = await tryHandshake(server, '/feed', { name: 'c.test' });
       assert.match(await two.text, /^\.welcome/);
       two.drop();
     },
@@ -146,12 +146,12 @@ describe('an open connection', { concurrency: true }, () => {
       });
       servers.push(server);
       own.relay.silent = true;
-      const late = knock(server, '/feed', { name: 'c.test' });
+      const late = tryHandshake(server, '/feed', { name: 'c.test' });
       await until(() => own.relay.questions.length > 0);
       fs.writeFileSync(conf, 'policy = config\nrules = "allow <a.example>"\n');
       server.child.kill('SIGHUP');
       await server.logged(/config\.reloaded/);
-      const now = await knock(server, '/feed', { name: 'c.test' });
+      const now = await tryHandshake(server, '/feed', { name: 'c.test' });
       assert.equal(now.status, 101); // by the rules, while the other one still waits for DNS
       now.drop();
       const { status, headers } = await late;

@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { host, knock, metrics, startGuarded, startZones } from '../lib/access.mjs';
+import { host, tryHandshake, metrics, startGuarded, startZones } from '../lib/access.mjs';
 import { request } from '../lib/http-raw.mjs';
 import { BUILD, adminOf, makeRoot } from '../lib/server.mjs';
 
@@ -39,10 +39,10 @@ async function start(...args) {
 }
 
 /** So many handshakes one after the other: how each was answered. */
-async function knocks(server, n, options = () => ({})) {
+async function tryHandshakes(server, n, options = () => ({})) {
   const seen = [];
   for (let i = 0; i < n; i++) {
-    const answer = await knock(server, '/feed', options(i));
+    const answer = await tryHandshake(server, '/feed', options(i));
     answer.drop?.();
     seen.push(answer);
   }
@@ -52,27 +52,30 @@ const statuses = (answers) => answers.map(({ status }) => status).join(' ');
 
 test('by client address: beyond the burst 429, with the time until one is free again', async () => {
   const { server, limited } = await start('--rate-client', '6,3');
-  const answers = await knocks(server, 4);
+  const answers = await tryHandshakes(server, 4);
   assert.equal(statuses(answers), '101 101 101 429');
   assert.equal(answers[3].headers['script-access-reason'], 'rate-limited');
   assert.ok(
     answers[3].headers['retry-after'] >= 8 && answers[3].headers['retry-after'] <= 10,
     answers[3].headers['retry-after'],
   );
-  assert.equal(statuses(await knocks(server, 1, () => ({ from: '127.0.0.2' }))), '101');
-  const own = await knock(server, '/feed', { origin: 'http://b.test:8000' });
+  assert.equal(statuses(await tryHandshakes(server, 1, () => ({ from: '127.0.0.2' }))), '101');
+  const own = await tryHandshake(server, '/feed', { origin: 'http://b.test:8000' });
   assert.equal((await own.close).code, 4429); // our own pages count too, and see it
-  assert.equal((await knock(server, '/feed', { origin: null, session: false })).status, 429);
+  assert.equal((await tryHandshake(server, '/feed', { origin: null, session: false })).status, 429);
   assert.equal((await limited())('client'), 3);
 });
 
 test('by origin, whatever the address', async () => {
   const { server, limited } = await start('--rate-origin', '6,3');
   assert.equal(
-    statuses(await knocks(server, 4, (i) => ({ from: `127.0.0.${i + 1}` }))),
+    statuses(await tryHandshakes(server, 4, (i) => ({ from: `127.0.0.${i + 1}` }))),
     '101 101 101 429',
   );
-  assert.equal(statuses(await knocks(server, 1, () => ({ origin: 'https://c.example' }))), '101');
+  assert.equal(
+    statuses(await tryHandshakes(server, 1, () => ({ origin: 'https://c.example' }))),
+    '101',
+  );
   assert.equal((await limited())('origin'), 1);
 });
 
@@ -80,11 +83,11 @@ test('programs, by pages and by connections', async () => {
   const { server, limited } = await start('--rate-programs', '6,3');
   const page = () => request(server.port, 'GET', '/feed', host('b.test'));
   assert.equal((await page()).status, 200);
-  assert.equal(statuses(await knocks(server, 2)), '101 101');
+  assert.equal(statuses(await tryHandshakes(server, 2)), '101 101');
   const refused = await page();
   assert.equal(refused.status, 429);
   assert.ok(refused.headers['retry-after'] >= 8);
-  assert.equal((await (await knock(server, '/feed')).close).code, 4429); // it has been let in, so it may see the code
+  assert.equal((await (await tryHandshake(server, '/feed')).close).code, 4429); // it has been let in, so it may see the code
   assert.equal((await request(server.port, 'GET', '/file.txt', host('b.test'))).status, 200);
   assert.equal((await limited())('programs'), 2);
 });
@@ -92,14 +95,14 @@ test('programs, by pages and by connections', async () => {
 test('look-ups, by client address: what is known already is free', async () => {
   const { server, limited } = await start('--rate-lookups', '6,2', '--threads', '1');
   const from = (i) => ({ origin: `https://o${i}.example` });
-  assert.equal(statuses(await knocks(server, 3, from)), '101 101 429');
-  assert.equal(statuses(await knocks(server, 2, (i) => from(i % 2))), '101 101');
+  assert.equal(statuses(await tryHandshakes(server, 3, from)), '101 101 429');
+  assert.equal(statuses(await tryHandshakes(server, 2, (i) => from(i % 2))), '101 101');
   assert.equal((await limited())('lookups'), 1);
 });
 
 test('many tabs that reconnect at once never meet the defaults', async () => {
   const { server } = await start();
-  const answers = await knocks(server, 250);
+  const answers = await tryHandshakes(server, 250);
   assert.equal(answers.filter(({ status }) => status !== 101).length, 0);
 });
 

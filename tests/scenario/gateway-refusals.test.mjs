@@ -9,7 +9,7 @@ import readline from 'node:readline';
 import { after, before, describe, test } from 'node:test';
 import tls from 'node:tls';
 
-import { knock } from '../lib/access.mjs';
+import { tryHandshake } from '../lib/access.mjs';
 import {
   ALLOW,
   HERE,
@@ -175,7 +175,7 @@ describe('script access', () => {
   });
 
   test('lets no page of another origin have a session without a program', async () => {
-    const foreign = await knock(gateway, '/.httpsocket/connect', {
+    const foreign = await tryHandshake(gateway, '/.httpsocket/connect', {
       name: 'a.test',
       origin: 'http://x.test:8000',
     });
@@ -183,14 +183,20 @@ describe('script access', () => {
       `${foreign.status} ${foreign.headers['script-access-reason']}`,
       '403 origin-foreign',
     );
-    const missing = await knock(gateway, '/.httpsocket/connect', { name: 'a.test', origin: null });
+    const missing = await tryHandshake(gateway, '/.httpsocket/connect', {
+      name: 'a.test',
+      origin: null,
+    });
     assert.equal(
       `${missing.status} ${missing.headers['script-access-reason']}`,
       '403 origin-missing',
     );
-    const opaque = await knock(gateway, '/.httpsocket/connect', { name: 'a.test', origin: 'null' });
+    const opaque = await tryHandshake(gateway, '/.httpsocket/connect', {
+      name: 'a.test',
+      origin: 'null',
+    });
     assert.equal(`${opaque.status} ${opaque.headers['script-access-reason']}`, '403 origin-opaque');
-    const plain = await knock(gateway, '/.httpsocket/connect', {
+    const plain = await tryHandshake(gateway, '/.httpsocket/connect', {
       name: 'a.test',
       origin: PAGE,
       session: false,

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test as testOf } from 'node:test';
-import { knock } from '../lib/knock.mjs';
+import { tryHandshake } from '../lib/handshake-try.mjs';
 import { Proxy } from '../lib/proxy.mjs';
 import { request } from '../lib/request.mjs';
 import { adminOf, makeRoot, REPO, startServer } from '../lib/server.mjs';
@@ -95,7 +95,9 @@ for (const threads of [1, 4]) {
 
     describe('a handshake', () => {
       test('starts a program, and .welcome says all there is to know', async () => {
-        const answer = await knock(url('lines'), { protocols: `httpsocket.v1, key.${newKey()}` });
+        const answer = await tryHandshake(url('lines'), {
+          protocols: `httpsocket.v1, key.${newKey()}`,
+        });
         assert.equal(answer.protocol, 'httpsocket.v1');
         const { session, ...rest } = JSON.parse(/^\.welcome (\{.*\})$/.exec(answer.first)[1]);
         assert.match(session, /^[A-Za-z0-9_-]{24}$/);
@@ -119,7 +121,7 @@ for (const threads of [1, 4]) {
           `chat, httpsocket.v1,\tkey.${key} , soap`,
           [`httpsocket.v1`, `key.${key}`],
         ]) {
-          const answer = await knock(url('lines'), { protocols });
+          const answer = await tryHandshake(url('lines'), { protocols });
           assert.equal(answer.protocol, 'httpsocket.v1', `${protocols}: ${JSON.stringify(answer)}`);
           answer.socket.destroy();
         }
@@ -152,7 +154,7 @@ for (const threads of [1, 4]) {
       };
       for (const [name, [protocols, why]] of Object.entries(wrong)) {
         test(`with ${name}: 4400 ${why}`, async () => {
-          const { status, code, reason } = await knock(url('lines'), { protocols });
+          const { status, code, reason } = await tryHandshake(url('lines'), { protocols });
           assert.deepEqual(
             { status, code, reason },
             { status: 101, code: 4400, reason: `wire-protocol: ${why}` },
@@ -165,7 +167,7 @@ for (const threads of [1, 4]) {
           const unknown = Buffer.concat([randomBytes(16), Buffer.from([0, worker])]).toString(
             'base64url',
           );
-          const { code, reason } = await knock(url('talk'), {
+          const { code, reason } = await tryHandshake(url('talk'), {
             protocols: `httpsocket.v1, session.${unknown}, key.${key}`,
           });
           assert.deepEqual({ code, reason }, { code: 4410, reason: 'session-gone' });
@@ -174,7 +176,7 @@ for (const threads of [1, 4]) {
 
       test('where there is no program, no file, or no program but a file: 4404 no-program', async () => {
         for (const name of ['nothing', '', '.hidden', 'a/b/c']) {
-          const { code, reason } = await knock(url(name), {
+          const { code, reason } = await tryHandshake(url(name), {
             protocols: `httpsocket.v1, key.${newKey()}`,
           });
           assert.deepEqual({ code, reason }, { code: 4404, reason: 'no-program' }, name);
@@ -194,7 +196,7 @@ for (const threads of [1, 4]) {
           ['', 'origin-missing'],
         ];
         for (const [origin, token] of expected) {
-          const { status, headers, body } = await knock(url('lines'), { protocols, origin });
+          const { status, headers, body } = await tryHandshake(url('lines'), { protocols, origin });
           assert.deepEqual(
             { status, token: headers['script-access-reason'], body: body.split(':')[0] },
             { status: 403, token, body: token },
@@ -210,7 +212,7 @@ for (const threads of [1, 4]) {
         const port = server.port;
         const other = `http://localhost:${port}`;
         const protocols = `httpsocket.v1, session.${client.session}, key.${client.key}`;
-        const { status, code } = await knock(url('talk'), {
+        const { status, code } = await tryHandshake(url('talk'), {
           protocols,
           origin: other,
           headers: { Host: `localhost:${port}` },
@@ -223,9 +225,9 @@ for (const threads of [1, 4]) {
         const gate = makeGate();
         const target = url(`gate?${gate.root}`);
         const protocols = `httpsocket.v1, key.${newKey()}`;
-        const first = knock(target, { protocols });
+        const first = tryHandshake(target, { protocols });
         await gate.hasStarted();
-        const second = knock(target, { protocols });
+        const second = tryHandshake(target, { protocols });
         const { code, reason } = await first;
         assert.deepEqual({ code, reason }, { code: 4000, reason: 'replaced' });
         await gate.open();
@@ -239,10 +241,10 @@ for (const threads of [1, 4]) {
 
       test('again with the same key after a .welcome that never came: the same session, with all its messages', async () => {
         const protocols = `httpsocket.v1, key.${newKey()}`;
-        const lost = await knock(url('lines'), { protocols });
+        const lost = await tryHandshake(url('lines'), { protocols });
         const { payload } = await lost.socket.next();
         lost.socket.destroy();
-        const again = await knock(url('lines'), { protocols });
+        const again = await tryHandshake(url('lines'), { protocols });
         assert.equal(
           JSON.parse(again.first.slice(9)).session,
           JSON.parse(lost.first.slice(9)).session,
@@ -300,7 +302,7 @@ for (const threads of [1, 4]) {
         client.send('ask?1');
         await client.next(/^!1/); // so the .ack has been read
         for (const n of [1, 1000]) {
-          const { code, reason } = await knock(url('talk'), {
+          const { code, reason } = await tryHandshake(url('talk'), {
             protocols: `httpsocket.v1, session.${client.session}, key.${client.key}, received.${n}`,
           });
           assert.deepEqual(
@@ -344,7 +346,7 @@ for (const threads of [1, 4]) {
       test('is not had at another path: 4410', async () => {
         const { client } = await connected(url('talk'));
         const at = (name) =>
-          knock(url(name), {
+          tryHandshake(url(name), {
             protocols: `httpsocket.v1, session.${client.session}, key.${client.key}`,
           });
         for (const name of ['lines', 'talk/', 'talk.py', 'nothing'])
@@ -621,11 +623,11 @@ for (const threads of [1, 4]) {
       await new SessionClient(`${own.url}/talk`, { session: client.session })
         .connect()
         .catch(() => {});
-      await knock(`${own.url}/talk`, {
+      await tryHandshake(`${own.url}/talk`, {
         protocols: `httpsocket.v1, session.${client.session}, key.${client.key}`,
         origin: 'http://evil.example',
       });
-      await knock(`${own.url}/talk`, {
+      await tryHandshake(`${own.url}/talk`, {
         protocols: `httpsocket.v1, session.${client.session}, key.${client.key}, key.${client.key}`,
       });
       await request(`${own.url}/talk`, {
@@ -633,7 +635,7 @@ for (const threads of [1, 4]) {
         headers: { 'Session-ID': client.session },
       });
       const directKey = newKey();
-      const direct = await knock(`${own.url}/lines`, {
+      const direct = await tryHandshake(`${own.url}/lines`, {
         protocols: `httpsocket.v1, key.${directKey}`,
       });
       direct.socket.destroy();
@@ -713,7 +715,7 @@ describe('frames of another kind inside a session', () => {
   test('a ping of RFC 6455 is answered, a text that is not UTF-8 is 1007, and the session waits for its client', async () => {
     const server = await start();
     const protocols = `httpsocket.v1, key.${newKey()}`;
-    const answer = await knock(`${server.url}/lines`, { protocols });
+    const answer = await tryHandshake(`${server.url}/lines`, { protocols });
     assert.equal((await answer.socket.next()).payload.toString().slice(0, 4), 'pid ');
     await answer.socket.send(frame(OP.PING, 'there?'));
     const pong = await answer.socket.next();
@@ -722,7 +724,7 @@ describe('frames of another kind inside a session', () => {
     const close = await answer.socket.next();
     assert.equal(close.payload.readUInt16BE(0), 1007);
     answer.socket.destroy();
-    const again = await knock(`${server.url}/lines`, { protocols });
+    const again = await tryHandshake(`${server.url}/lines`, { protocols });
     assert.equal(
       JSON.parse(again.first.slice(9)).session,
       JSON.parse(answer.first.slice(9)).session,

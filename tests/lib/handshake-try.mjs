@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
-// knock.mjs - one WebSocket handshake with whatever headers a test wants, and what became of it.
+// handshake-try.mjs - one WebSocket handshake with the headers that a test wants, and its outcome.
 import { handshake, OP, RawWebSocket, readHead } from './ws-raw.mjs';
 
 /**
- * Knocks at `url`. Resolves with {status, headers, body} where HTTP refuses; else with {status:
- * 101, protocol, code, reason} where the first frame is a close, and with {status: 101, protocol,
- * first, socket} where it is a message: `first` is its text, and `socket` (a RawWebSocket) is open.
+ * Tries a handshake with `url`. Resolves with {status, headers, body} if HTTP refuses it. Otherwise
+ * resolves with {status: 101, protocol, code, reason} if the first frame is a close, and with
+ * {status: 101, protocol, first, socket} if the first frame is a message: `first` is its text, and
+ * `socket` (a RawWebSocket) is open.
  */
-export async function knock(url, { protocols, origin = new URL(url).origin, headers = {} } = {}) {
+export async function tryHandshake(
+  url,
+  { protocols, origin = new URL(url).origin, headers = {} } = {},
+) {
   const { host, port, pathname, search } = new URL(url);
   const socket = await RawWebSocket.connect(Number(port));
   const change = {
