@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* log.h - one line an event, on stderr.
  *
- * An event has a dotted name (`session.closed`) and key=value pairs. What a peer sent is given as
- * log_quoted: cut and escaped (UTF-8 stays), so that a log line can't be forged. A line holds 4
- * KiB; fields that do not fit are left out and `cut=true` says so.
+ * An event has a dotted name (`session.closed`) and key=value pairs. Every text is cut at 256 bytes
+ * and, where it is more than a word, quoted and escaped (UTF-8 stays), whoever it comes from: no
+ * peer can forge a line. log_text takes a C string, log_slice a slice. A line holds 4 KiB; fields
+ * that do not fit are left out and `cut=true` says so.
  *
  * Text: `2026-11-23T15:00:00.123Z info session.closed id=3f reason=gone`; json: one object a line
  * with `time`, `level`, `event` and the keys.
@@ -47,7 +48,8 @@ struct log_field {
 #define log_int(k, v) ((struct log_field){.kind = LOG_KIND_INT, .key = (k), .number = (int64_t)(v)})
 #define log_text(k, v)                                                                             \
     ((struct log_field){.kind = LOG_KIND_SLICE, .key = (k), .slice = slice_of(v)})
-#define log_quoted(k, v) ((struct log_field){.kind = LOG_KIND_SLICE, .key = (k), .slice = (v)})
+#define log_slice(k, v) ((struct log_field){.kind = LOG_KIND_SLICE, .key = (k), .slice = (v)})
+#define log_quoted      log_slice /* the older name, in src/page alone */
 /* `v` is a positive or negative errno; the text is strerror's. */
 #define log_errno(k, v) ((struct log_field){.kind = LOG_KIND_ERRNO, .key = (k), .number = (v)})
 

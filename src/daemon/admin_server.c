@@ -34,7 +34,7 @@ static bool renew_script_access(struct admin_server *s, const struct config *con
         script_access_unref(s->script_access);
         s->script_access = script_access;
     } else {
-        log_error("access.failed", log_quoted("why", text_slice(&why)));
+        log_error("access.failed", log_slice("why", text_slice(&why)));
     }
     text_done(&why);
     return script_access;
@@ -168,8 +168,8 @@ int admin_server_open(struct admin_server *s, struct daemon *daemon)
         log_error("admin.failed", log_text("address", config->admin), log_errno("error", error));
     else
         log_info("admin.listening",
-                 log_quoted("address",
-                            slice_make(text, net_address_print(&config->admin_address, text))));
+                 log_slice("address",
+                           slice_make(text, net_address_print(&config->admin_address, text))));
     return error;
 }
 

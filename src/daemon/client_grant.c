@@ -20,8 +20,8 @@ struct client_grant {
 static void on_revoked(struct grant *grant, enum access_reason because)
 {
     struct client_grant *g = container_of(grant, struct client_grant, grant);
-    log_info("access.revoked", log_quoted("origin", grant->request.origin),
-             log_quoted("path", grant->request.url_path),
+    log_info("access.revoked", log_slice("origin", grant->request.origin),
+             log_slice("path", grant->request.url_path),
              log_text("reason", access_reason_row(because)->token));
     page_grant_revoke(&g->held, slice_of(access_reason_row(ACCESS_REVOKED)->token),
                       access_reason_row(ACCESS_REVOKED)->retry_s);

@@ -71,7 +71,7 @@ static void use_config(struct daemon *d, struct admin_server *s, struct config *
     struct text fixed = {0};
     config_fixed_changes(d->config, now, &fixed);
     if (fixed.len)
-        log_warn("config.needs_restart", log_quoted("settings", text_slice(&fixed)));
+        log_warn("config.needs_restart", log_slice("settings", text_slice(&fixed)));
     text_done(&fixed);
     reload_apply(now);
     program_limits_set(d->limits, (uint32_t)now->programs_max, (uint32_t)now->programs_per_client);
@@ -86,7 +86,7 @@ static void use_config(struct daemon *d, struct admin_server *s, struct config *
 static void refuse_config(struct config *now, const struct text *why)
 {
     if (why->len)
-        log_error("config.refused", log_quoted("why", text_slice(why)));
+        log_error("config.refused", log_slice("why", text_slice(why)));
     config_free(now);
 }
 
@@ -101,7 +101,7 @@ void reload(struct daemon *d, struct admin_server *s)
     }
     struct config *now = arguments_read(d->argc, d->argv, &command, &why);
     if (!now)
-        log_error("config.refused", log_quoted("why", text_slice(&why)));
+        log_error("config.refused", log_slice("why", text_slice(&why)));
     else if (!script_access_try(now, &why) || !reload_certificates(d, now))
         refuse_config(now, &why);
     else

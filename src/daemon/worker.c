@@ -133,7 +133,7 @@ static bool make_script_access(struct worker *w)
     w->script_access =
         script_access_new(w->loop, w->config, &w->daemon->tables, &w->access_counts, &why);
     if (!w->script_access)
-        log_error("access.failed", log_quoted("why", text_slice(&why)));
+        log_error("access.failed", log_slice("why", text_slice(&why)));
     text_done(&why);
     return w->script_access;
 }
@@ -269,7 +269,7 @@ static void replace_script_access(struct worker *w, const struct config *config)
         client_grants_review(w);
         gateway_review(&w->gateway);
     } else {
-        log_error("access.failed", log_quoted("why", text_slice(&why)),
+        log_error("access.failed", log_slice("why", text_slice(&why)),
                   log_text("note", "the old settings of script access stay"));
     }
     text_done(&why);

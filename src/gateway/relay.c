@@ -61,8 +61,8 @@ void relay_set_state(struct relay *r, enum gateway_state state)
 static void log_end(const struct relay *r, const struct tcp_ending *ending)
 {
     log_at(tcp_end_row(ending->end)->level, "tcp.closed", log_text("reason", ending->token),
-           log_quoted("origin", r->origin), log_quoted("client", r->client),
-           log_quoted("target", r->target), log_text("address", r->address),
+           log_slice("origin", r->origin), log_slice("client", r->client),
+           log_slice("target", r->target), log_text("address", r->address),
            log_int("sent", r->to_target), log_int("received", r->to_page),
            log_int("ms", loop_now_ms(r->gateway->loop) - r->began_ms),
            log_text("why", ending->message));

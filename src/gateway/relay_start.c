@@ -66,7 +66,7 @@ static void accept_channel(struct relay *r)
     relay_start_cancel(r);
     relay_set_state(r, GATEWAY_OPEN);
     r->gateway->counts.opened++;
-    log_debug("tcp.opened", log_quoted("origin", r->origin), log_quoted("target", r->target),
+    log_debug("tcp.opened", log_slice("origin", r->origin), log_slice("target", r->target),
               log_text("address", r->address));
     channel_accept(r->channel, slice_make(json, (size_t)len));
     relay_flow(r);

@@ -63,7 +63,7 @@ static void watch_body(struct http_exchange *hx)
 void exchange_taken(struct http_exchange *hx)
 {
     if (hx->x.ops == NULL) {
-        log_error("http.unanswered", log_quoted("path", hx->x.path));
+        log_error("http.unanswered", log_slice("path", hx->x.path));
         exchange_answer(&hx->x, 500, SLICE_LITERAL("nobody answers this"), NULL, 0);
         return;
     }
@@ -194,7 +194,7 @@ static size_t within_length(struct http_exchange *hx, size_t len)
     if (hx->framing != FRAMING_LENGTH)
         return len;
     if (len > hx->left) {
-        log_warn("http.answer_too_long", log_quoted("path", hx->x.path),
+        log_warn("http.answer_too_long", log_slice("path", hx->x.path),
                  log_int("dropped", len - hx->left));
         len = (size_t)hx->left;
     }

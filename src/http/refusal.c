@@ -40,8 +40,8 @@ static void log_refusal(const struct connection *c, int status, const char *why)
         return;
     if (stream_peer(c->stream, &address) == 0)
         len = net_address_print(&address, text);
-    log_info("http.refused", log_quoted("address", slice_make(text, len)),
-             log_int("status", status), log_text("reason", why));
+    log_info("http.refused", log_slice("address", slice_make(text, len)), log_int("status", status),
+             log_text("reason", why));
 }
 
 void connection_refuse(struct connection *c, int status, const char *why)

@@ -117,7 +117,7 @@ static bool is_sendable(const struct http_header *h)
         return false;
     if (http_is_token(h->name) && !breaks_lines(h->value))
         return true;
-    log_error("http.bad_header", log_quoted("name", h->name), log_quoted("value", h->value));
+    log_error("http.bad_header", log_slice("name", h->name), log_slice("value", h->value));
     return false;
 }
 

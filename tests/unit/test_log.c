@@ -39,7 +39,7 @@ static struct slice capture_stop(void)
 static struct slice logged(enum log_format format, struct slice value)
 {
     capture_start(format);
-    log_info("test.event", log_quoted("key", value));
+    log_info("test.event", log_slice("key", value));
     return capture_stop();
 }
 
