@@ -114,10 +114,20 @@ static void take_room(struct channel *c)
         c->ops->on_writable(c);
 }
 
+/* Our reset has crossed the stream's good end: the other side is done with it, and may have opened
+ * another one in its place before it hears of the reset. */
+static void take_last_state(struct channel *c, const struct channel_frame *f)
+{
+    if (c->in.ended && c->out.ended && f->received > c->out.written)
+        channel_over(c, SLICE_NONE);
+}
+
 static const char *take_state(struct channel *c, const struct channel_frame *f)
 {
-    if (c->state == CHANNEL_LEFT)
+    if (c->state == CHANNEL_LEFT) {
+        take_last_state(c, f);
         return NULL;
+    }
     if (!hear(c, f))
         return "a STATE that falls or counts what was not sent";
     if (channel_settle(c))

@@ -631,6 +631,23 @@ static void resets_that_cross_end_it(void **state)
     assert_int_equal(counts.reset, 1);
 }
 
+/* The client is done with the stream, and may open another one in its place before it hears of our
+ * reset. */
+static void a_reset_that_crosses_the_good_end_leaves_room_for_another(void **state)
+{
+    (void)state;
+    accepted(2, 10);
+    accepted(3, 10);
+    struct channel *c = accepted(4, 10);
+    channel_end(c);
+    take(CHANNEL_END, 4, "");
+    channel_reset(c, SLICE_LITERAL("{\"reason\":\"idle-timeout\"}"));
+    assert_true(take_state(4, 1, 10));
+    assert_true(take(CHANNEL_OPEN, 5, "{}"));
+    assert_true(take(CHANNEL_GONE, 4, "")); /* the answer to the reset */
+    assert_int_equal(channels_count(cs), 3);
+}
+
 static void frames_for_nobody_are_answered_with_gone(void **state)
 {
     (void)state;
@@ -733,6 +750,7 @@ int main(void)
         SERVER(their_reset_is_answered_and_told),
         SERVER(our_reset_is_said_until_it_is_answered),
         SERVER(resets_that_cross_end_it),
+        SERVER(a_reset_that_crosses_the_good_end_leaves_room_for_another),
         SERVER(frames_for_nobody_are_answered_with_gone),
         SERVER(with_the_session_all_are_over),
         SERVER(the_session_may_end_inside_a_callback),
