@@ -216,9 +216,18 @@ test('the types of the sources hold, and the packed package serves pages in Type
 
 test('the package holds its sources and declarations, and nothing of its house', () => {
   const files = packed(js).filter((file) => !file.startsWith('types/'));
-  const wanted = ['README.md', 'globals.d.mts', 'index.d.mts', 'package.json'];
+  const wanted = ['LICENSE', 'README.md', 'globals.d.mts', 'index.d.mts', 'package.json'];
   for (const source of sources()) wanted.push(`src/${source}`);
   assert.deepEqual(files.sort(), wanted.sort());
+});
+
+test('each package of npm has the licence, word by word', () => {
+  const licence = readFileSync(join(js, '../LICENSE'), 'utf8');
+  for (const folder of [js, join(js, '../sdk/node')]) {
+    assert.ok(packed(folder).includes('LICENSE'), folder);
+    assert.equal(readFileSync(join(folder, 'LICENSE'), 'utf8'), licence);
+    assert.equal(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).license, 'MIT');
+  }
 });
 
 test('the package is imported by its name, in Node and without a page', () => {

@@ -6,13 +6,18 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { BUILD, makeRoot, startProgram } from '../lib/server.mjs';
+import { BUILD, REPO, makeRoot, startProgram } from '../lib/server.mjs';
 
 const destination = fs.mkdtempSync(path.join(os.tmpdir(), 'httpsocket-install-'));
 const installed = (name) => path.join(destination, prefix, name);
 let prefix;
 
+/** What Python leaves where it has run, and what belongs to nobody. */
+const stray = path.join(REPO, 'sdk/python/httpsocket/aio/__pycache__/stray.pyc');
+
 before(() => {
+  fs.mkdirSync(path.dirname(stray), { recursive: true });
+  fs.writeFileSync(stray, '');
   const options = JSON.parse(
     execFileSync('meson', ['introspect', '--buildoptions', BUILD], { encoding: 'utf8' }),
   );
@@ -23,7 +28,10 @@ before(() => {
     { encoding: 'utf8' },
   );
 });
-after(() => fs.rmSync(destination, { recursive: true }));
+after(() => {
+  fs.rmSync(stray);
+  fs.rmSync(destination, { recursive: true });
+});
 
 test('the programs run from where they are, and know their version', () => {
   for (const name of ['httpsocketd', 'httpsocket']) {
@@ -40,9 +48,38 @@ test('there is a manual page for each, and the documents', () => {
     'man/man1/httpsocket.1',
     'man/man8/httpsocketd.8',
     'doc/httpsocket/README.md',
+    'doc/httpsocket/LICENSE',
+    'doc/httpsocket/CHANGELOG.md',
     'doc/httpsocket/docs/protocol.md',
   ])
     assert.ok(fs.statSync(installed(`share/${name}`)).size > 500, name);
+});
+
+/** What is below a folder, by names from there, links not followed. */
+const below = (folder) =>
+  fs
+    .readdirSync(folder, { recursive: true })
+    .filter((name) => fs.statSync(path.join(folder, name)).isFile());
+
+/** What git tracks in a folder of the sources. */
+const tracked = (folder) =>
+  execFileSync('git', ['-C', path.join(REPO, folder), 'ls-files'], { encoding: 'utf8' })
+    .trim()
+    .split('\n');
+
+test('examples, helpers and documents are installed as they are tracked, without strays', () => {
+  const places = {
+    docs: ['share/doc/httpsocket/docs', (name) => name.startsWith('man/')],
+    examples: ['share/doc/httpsocket/examples', (name) => /^(meson\.build|echo\.c)$/.test(name)],
+    sdk: ['share/httpsocket/sdk', () => false],
+  };
+  for (const [folder, [place, left]] of Object.entries(places))
+    assert.deepEqual(
+      below(installed(place)).sort(),
+      tracked(folder)
+        .filter((name) => !left(name))
+        .sort(),
+    );
 });
 
 test("the README's links lead to what is installed", () => {
