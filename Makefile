@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# The front door. Each command installs what it needs first, if it is missing (tools/install-deps; DEPS=no: not).
+# The front door. Each command installs what it needs first, if it is
+# missing (tools/install-deps; DEPS=no: not).
 PREFIX ?= /usr/local
 DESTDIR ?=
 BUILD := build
@@ -19,19 +20,23 @@ run-tcp: build
 
 build:
 	@tools/install-deps build
-	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) --buildtype=release -Db_lto=true -Dtests=disabled -Dwerror=$(WERROR)
+	@test -f $(BUILD)/build.ninja || \
+	    meson setup $(BUILD) --buildtype=release -Db_lto=true -Dtests=disabled -Dwerror=$(WERROR)
 	@meson compile -C $(BUILD)
 
 # Sanitizers are the default while developing; every test runs against this build.
 dev:
 	@tools/install-deps test
-	@test -f $(DEV)/build.ninja || meson setup $(DEV) --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false -Dwerror=$(WERROR)
+	@test -f $(DEV)/build.ninja || \
+	    meson setup $(DEV) --buildtype=debugoptimized -Db_sanitize=address,undefined \
+	        -Db_lundef=false -Dwerror=$(WERROR)
 	@meson compile -C $(DEV)
 
 test: dev
 	@tools/test
 
-# make check-one T=unit/test_slice, or T=scenario/websocket-clients.test.mjs: one test; a C test runs under gdb, if that is there.
+# make check-one T=unit/test_slice, or T=scenario/websocket-clients.test.mjs: one test; a C test
+# runs under gdb, if that is there.
 check-one: dev
 	@tools/test --one $(T)
 

@@ -15,12 +15,14 @@ PAGE = """<!doctype html>
 <style>
   #board { aspect-ratio: 8 / 5; touch-action: none; cursor: crosshair; }
   #people { display: flex; flex-wrap: wrap; gap: .4rem 1.2rem; padding: 0; list-style: none; }
-  #people li::before { content: ""; display: inline-block; width: .8em; height: .8em; margin-right: .4em; border-radius: 50%; background: var(--color); }
+  #people li::before { content: ""; display: inline-block; width: .8em; height: .8em;
+    margin-right: .4em; border-radius: 50%; background: var(--color); }
 </style>
 <script src="/.httpsocket/client.js"></script>
 <script src="link.js"></script>
 <h1>Board</h1>
-<p class="soft">Draw. Open this page once more, in another window or on another machine, and see it there as you draw.</p>
+<p class="soft">Draw. Open this page once more, in another window or on another machine, and see it
+  there as you draw.</p>
 <ul id="people"></ul>
 <canvas id="board" width="960" height="600"></canvas>
 <p><button id="clear">Clear</button></p>

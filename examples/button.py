@@ -14,8 +14,10 @@ PAGE = (
 <link rel="stylesheet" href="style.css">
 <script src="/.httpsocket/client.js"></script>
 <h1>A button, and no script</h1>
-<p>This page was made by process <b>%d</b>, which hears the button below and writes the answer beside it.</p>
-<p><button id="test">Where do you live?</button> <span id="answer" class="soft">not asked yet</span></p>
+<p>This page was made by process <b>%d</b>, which hears the button below and writes the answer
+  beside it.</p>
+<p><button id="test">Where do you live?</button>
+  <span id="answer" class="soft">not asked yet</span></p>
 """
     % os.getpid()
 )

@@ -18,7 +18,8 @@ PAGE = """<!doctype html>
 <h1>Chat</h1>
 <p class="soft"><span id="here">0</span> here</p>
 <div id="lines"></div>
-<form><input name="text" placeholder="Say something" autocomplete="off" autofocus maxlength="500"></form>
+<form><input name="text" placeholder="Say something" autocomplete="off" autofocus
+  maxlength="500"></form>
 """
 KEPT = 50
 

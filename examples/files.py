@@ -13,7 +13,8 @@ PAGE = """<!doctype html>
 <title>Files</title>
 <link rel="stylesheet" href="style.css">
 <style>
-  #zone { display: block; border: 2px dashed var(--line); border-radius: 8px; padding: 2rem; text-align: center; }
+  #zone { display: block; border: 2px dashed var(--line); border-radius: 8px; padding: 2rem;
+    text-align: center; }
   #files { padding: 0; list-style: none; }
   #files code { overflow-wrap: anywhere; }
 </style>
@@ -22,7 +23,8 @@ PAGE = """<!doctype html>
 <h1>Files</h1>
 <label id="zone">Drop files here, or choose them: <input type="file" multiple></label>
 <ul id="files"></ul>
-<p class="soft">The program reads each file as it comes and keeps nothing of it but its hash. Cut the network meanwhile: it goes on where it was.</p>
+<p class="soft">The program reads each file as it comes and keeps nothing of it but its hash. Cut
+  the network meanwhile: it goes on where it was.</p>
 """
 SHOWN_EVERY = 0.1  # seconds
 

@@ -16,10 +16,12 @@ $page->begin();
 <script src="link.js"></script>
 <h1>Hello from PHP</h1>
 <p>This page was made by process <b><?= getmypid() ?></b>, which is still there.</p>
-<p><button id="test">Where do you live?</button> <span id="answer" class="soft">not asked yet</span></p>
+<p><button id="test">Where do you live?</button>
+  <span id="answer" class="soft">not asked yet</span></p>
 <script>
   const server = document.serverConnection;
-  document.querySelector('#test').onclick = () => server.send('test_click', { name: 'Frode Børli' });
+  document.querySelector('#test').onclick = () =>
+    server.send('test_click', { name: 'Frode Børli' });
   server.onwhatever = (message) => {
     document.querySelector('#answer').textContent = `${message.name} lives in ${message.city} (asked ${message.clicks} times)`;
   };
@@ -31,6 +33,7 @@ $clicks = 0; // a variable of the script is all the state that is needed
 foreach ($page->events() as $event) {
     if ($event->name === 'test_click') {
         $clicks++;
-        $page->send('whatever', ['name' => $event->data->name, 'city' => 'Oslo', 'clicks' => $clicks]);
+        $answer = ['name' => $event->data->name, 'city' => 'Oslo', 'clicks' => $clicks];
+        $page->send('whatever', $answer);
     }
 }

@@ -16,12 +16,15 @@ PAGE = (
 <script src="link.js"></script>
 <h1>Hello from Python</h1>
 <p>This page was made by process <b>%d</b>, which is still there.</p>
-<p><button id="test">Where do you live?</button> <span id="answer" class="soft">not asked yet</span></p>
+<p><button id="test">Where do you live?</button>
+  <span id="answer" class="soft">not asked yet</span></p>
 <script>
   const server = document.serverConnection;
-  document.querySelector('#test').onclick = () => server.send('test_click', { name: 'Frode Børli' });
+  document.querySelector('#test').onclick = () =>
+    server.send('test_click', { name: 'Frode Børli' });
   server.onwhatever = (message) => {
-    document.querySelector('#answer').textContent = `${message.name} lives in ${message.city} (asked ${message.clicks} times)`;
+    document.querySelector('#answer').textContent =
+      `${message.name} lives in ${message.city} (asked ${message.clicks} times)`;
   };
 </script>
 """

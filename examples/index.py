@@ -18,27 +18,41 @@ PAGE = """<!doctype html>
 <script src="link.js"></script>
 <h1>This page and the program that made it are still talking</h1>
 <p>Process <b>%d</b>, a Python script of a few lines, answered your browser's request, and stayed.
-  It moves the curve below ten times a second, and hears your mouse: <b id="echo" class="soft">move it over the curve</b>.</p>
+  It moves the curve below ten times a second, and hears your mouse:
+  <b id="echo" class="soft">move it over the curve</b>.</p>
 <canvas id="wave" width="960" height="180"></canvas>
-<p class="soft">Cut the network, close the laptop, change the Wi-Fi: when the link is back, the same process goes on where it was. No event is lost or doubled.</p>
+<p class="soft">Cut the network, close the laptop, change the Wi-Fi: when the link is back, the same
+  process goes on where it was. No event is lost or doubled.</p>
 
 <h2>Try</h2>
 <ul class="cards">
-  <li><a href="button.py">A button, and no script</a><br><span class="soft">the idea of 2008: the program hears the click itself</span></li>
-  <li><a href="hello.py">Hello, in Python</a><br><span class="soft">the page and the program send each other events</span></li>
-  <li><a href="hello.php">Hello, in PHP</a><br><span class="soft">the same</span></li>
-  <li><a href="hello.sh">Hello, in sh</a><br><span class="soft">the same, in a shell script</span></li>
-  <li><a href="signup.py">A form</a><br><span class="soft">checked by the program as you type</span></li>
-  <li><a href="table.py">Ten thousand rows</a><br><span class="soft">sorted and edited; what changes is sent, no more</span></li>
-  <li><a href="board.py">A board</a><br><span class="soft">shared by all who have it open</span></li>
-  <li><a href="files.py">Files</a><br><span class="soft">dropped on the page, read by the program</span></li>
-  <li><a href="machine.py">The machine, live</a><br><span class="soft">load, memory and processes as charts</span></li>
-  <li><a href="chat.py">A chat</a><br><span class="soft">one process for all its pages</span></li>
-  <li><a href="mines.py">Mines</a><br><span class="soft">a game that is nothing but the program's variables</span></li>
+  <li><a href="button.py">A button, and no script</a><br>
+    <span class="soft">the idea of 2008: the program hears the click itself</span></li>
+  <li><a href="hello.py">Hello, in Python</a><br>
+    <span class="soft">the page and the program send each other events</span></li>
+  <li><a href="hello.php">Hello, in PHP</a><br>
+    <span class="soft">the same</span></li>
+  <li><a href="hello.sh">Hello, in sh</a><br>
+    <span class="soft">the same, in a shell script</span></li>
+  <li><a href="signup.py">A form</a><br>
+    <span class="soft">checked by the program as you type</span></li>
+  <li><a href="table.py">Ten thousand rows</a><br>
+    <span class="soft">sorted and edited; what changes is sent, no more</span></li>
+  <li><a href="board.py">A board</a><br>
+    <span class="soft">shared by all who have it open</span></li>
+  <li><a href="files.py">Files</a><br>
+    <span class="soft">dropped on the page, read by the program</span></li>
+  <li><a href="machine.py">The machine, live</a><br>
+    <span class="soft">load, memory and processes as charts</span></li>
+  <li><a href="chat.py">A chat</a><br>
+    <span class="soft">one process for all its pages</span></li>
+  <li><a href="mines.py">Mines</a><br>
+    <span class="soft">a game that is nothing but the program's variables</span></li>
 </ul>
 
 <h2>Write your own</h2>
-<p>Save this as <code>examples/mine.py</code>, run <code>chmod +x examples/mine.py</code>, and open <a href="mine.py">/mine.py</a>:</p>
+<p>Save this as <code>examples/mine.py</code>, run <code>chmod +x examples/mine.py</code>, and open
+  <a href="mine.py">/mine.py</a>:</p>
 <pre>%s</pre>
 <script>
   const server = document.serverConnection;
@@ -47,7 +61,10 @@ PAGE = """<!doctype html>
     const context = canvas.getContext('2d');
     context.clearRect(0, 0, canvas.width, canvas.height);
     context.beginPath();
-    values.forEach((v, i) => context.lineTo((i / (values.length - 1)) * canvas.width, (0.5 - v * 0.42) * canvas.height));
+    values.forEach((v, i) => {
+      const x = (i / (values.length - 1)) * canvas.width;
+      context.lineTo(x, (0.5 - v * 0.42) * canvas.height);
+    });
     context.strokeStyle = getComputedStyle(document.documentElement).getPropertyValue('--accent');
     context.lineWidth = 3;
     context.stroke();

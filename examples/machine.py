@@ -21,7 +21,8 @@ PAGE = """<!doctype html>
 <h2>Memory <span id="memory"></span></h2>
 <canvas id="memory-chart" width="960" height="160"></canvas>
 <h2>Busiest processes</h2>
-<table><thead><tr><th>pid</th><th>name</th><th>processor</th><th>memory</th></tr></thead><tbody id="top"></tbody></table>
+<table><thead><tr><th>pid</th><th>name</th><th>processor</th><th>memory</th></tr></thead><tbody
+  id="top"></tbody></table>
 <script src="machine.js"></script>
 """
 

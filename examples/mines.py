@@ -16,13 +16,15 @@ PAGE = (
 <link rel="stylesheet" href="style.css">
 <style>
   #board { display: inline-grid; grid-template-columns: repeat(%d, 2.4rem); gap: 3px; }
-  #board button { width: 2.4rem; height: 2.4rem; padding: 0; border-color: var(--line); background: var(--tint); color: var(--ink); font-weight: 600; }
+  #board button { width: 2.4rem; height: 2.4rem; padding: 0; border-color: var(--line);
+    background: var(--tint); color: var(--ink); font-weight: 600; }
   #board button.open { background: transparent; }
 </style>
 <script src="/.httpsocket/client.js"></script>
 <script src="link.js"></script>
 <h1>Mines</h1>
-<p class="soft">Click opens, right click (or a long press) flags. The page knows nothing that you can't see; the program does.</p>
+<p class="soft">Click opens, right click (or a long press) flags. The page knows nothing that you
+  can't see; the program does.</p>
 <p><button id="new">New game</button> <b id="state"></b></p>
 <div id="board"></div>
 <script src="mines.js"></script>

@@ -25,13 +25,15 @@ PAGE = """<!doctype html>
   tbody tr { cursor: pointer; }
   tbody tr:hover, tr.open { background: var(--tint); }
   td button { padding: 0 .7rem; line-height: 1.5rem; }
-  td input { font: inherit; width: 100%%; text-align: right; color: inherit; background: var(--paper); border: 1px solid var(--line); border-radius: 6px; }
+  td input { font: inherit; width: 100%%; text-align: right; color: inherit;
+    background: var(--paper); border: 1px solid var(--line); border-radius: 6px; }
   td input[aria-invalid="true"] { border-color: #c0392b; }
 </style>
 <script src="/.httpsocket/client.js"></script>
 <script src="link.js"></script>
 <h1>Ten thousand rows</h1>
-<p class="soft">Sort by a heading, click a row to change it. What changes is sent, and no more: one row, or for another order the keys.</p>
+<p class="soft">Sort by a heading, click a row to change it. What changes is sent, and no more: one
+  row, or for another order the keys.</p>
 <p><button id="add">Add a row</button> <output id="status">%s</output></p>
 <table><thead id="headings">%s</thead><tbody id="rows">
 %s</tbody></table>

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: MIT
 /**
- * Makes docs/picture.png, the picture of README.md: the README's first program, its page in a real browser (headless
- * Chromium), and the lines that really went between them. The page is clicked three times, its connection is cut, and
- * it is clicked once more.
+ * Makes docs/picture.png, the picture of README.md: the README's first program, its page in a real
+ * browser (headless Chromium), and the lines that really went between them. The page is clicked
+ * three times, its connection is cut, and it is clicked once more.
  *
  * usage: make dev && tools/readme-picture.mjs
  */
@@ -31,17 +31,19 @@ const FRAME = `<!doctype html><meta charset="utf-8"><title>Picture</title>
     grid-template-columns: 402px 1fr 236px; height: 352px; padding: 10px }
   .window { border: 1px solid #c9d1d9; border-radius: 8px; overflow: hidden; display: flex;
     flex-direction: column; box-shadow: 0 2px 8px #0002 }
-  .bar { background: #eef1f4; border-bottom: 1px solid #c9d1d9; padding: 8px 10px; display: flex; gap: 5px;
-    align-items: center; white-space: nowrap }
+  .bar { background: #eef1f4; border-bottom: 1px solid #c9d1d9; padding: 8px 10px; display: flex;
+    gap: 5px; align-items: center; white-space: nowrap }
   .bar i { width: 9px; height: 9px; border-radius: 5px; background: #c9d1d9 }
-  .address { background: #fff; border: 1px solid #d8dee4; border-radius: 9px; padding: 1px 8px; margin-left: 5px;
-    flex: 1; font-size: 10.5px }
+  .address { background: #fff; border: 1px solid #d8dee4; border-radius: 9px; padding: 1px 8px;
+    margin-left: 5px; flex: 1; font-size: 10.5px }
   #program { background: #10161d; color: #d7dee6 }
   #program .bar { background: #1c242d; border-color: #30363d; color: #d7dee6 }
-  #source { font: 10.6px/1.55 "DejaVu Sans Mono", monospace; padding: 12px 10px; white-space: pre; flex: 1 }
+  #source { font: 10.6px/1.55 "DejaVu Sans Mono", monospace; padding: 12px 10px; white-space: pre;
+    flex: 1 }
   #source .hears { color: #7ee787 }
   #source .says { color: #79c0ff }
-  #state { border-top: 1px solid #30363d; padding: 9px 10px; font: 11px "DejaVu Sans Mono", monospace; color: #f0c674 }
+  #state { border-top: 1px solid #30363d; padding: 9px 10px; color: #f0c674;
+    font: 11px "DejaVu Sans Mono", monospace }
   #lines { padding: 0 10px; display: flex; flex-direction: column; justify-content: space-between }
   #lines p { text-align: center; font: 9.6px "DejaVu Sans Mono", monospace; white-space: nowrap }
   #lines span { display: block; height: 9px; margin-top: 2px }
@@ -52,10 +54,12 @@ const FRAME = `<!doctype html><meta charset="utf-8"><title>Picture</title>
   iframe { border: 0; flex: 1; width: 100% }
   #pointer { position: absolute }
 </style>
-<section class="window" id="program"><div class="bar"><i></i><i></i><i></i>&nbsp;<b>mine.py</b> <span id="process"></span></div>
+<section class="window" id="program"><div class="bar"><i></i><i></i><i></i>&nbsp;<b
+  >mine.py</b> <span id="process"></span></div>
   <div id="source"></div><div id="state"></div></section>
 <section id="lines"></section>
-<section class="window"><div class="bar"><i></i><i></i><i></i><span class="address">localhost:8080/mine.py</span></div>
+<section class="window"><div class="bar"><i></i><i></i><i></i><span
+  class="address">localhost:8080/mine.py</span></div>
   <iframe src="/mine.py"></iframe></section>
 <svg id="pointer" width="18" height="24" viewBox="0 0 18 24"><path d="M1 1v17l4.2-3.6 2.7 6.6 3.2-1.3-2.7-6.5h5.6z"
   fill="#000" stroke="#fff" stroke-width="1.4"/></svg>`;
@@ -65,9 +69,10 @@ function draw({ text, process, clicks, lines, pointer }) {
   const find = (id) => document.getElementById(id);
   const escaped = (part) => part.replace(/&/g, '&amp;').replace(/</g, '&lt;');
   const arrow = (toProgram) =>
-    `<span><svg width="100%" height="9" preserveAspectRatio="none"><line x1="3%" y1="4.5" x2="97%" y2="4.5"
-      stroke="currentColor" stroke-width="1.4"/></svg><svg width="9" height="9" style="position:relative;top:-13px;
-      float:${toProgram ? 'left' : 'right'}"><path d="${toProgram ? 'M9 0v9L0 4.5z' : 'M0 0v9L9 4.5z'}"
+    `<span><svg width="100%" height="9" preserveAspectRatio="none"><line x1="3%" y1="4.5" x2="97%"
+      y2="4.5" stroke="currentColor" stroke-width="1.4"/></svg><svg width="9" height="9"
+      style="position:relative;top:-13px;float:${toProgram ? 'left' : 'right'}"><path
+      d="${toProgram ? 'M9 0v9L0 4.5z' : 'M0 0v9L9 4.5z'}"
       fill="currentColor"/></svg></span>`;
   find('process').textContent = `is process ${process}`;
   find('state').textContent = `clicks = ${clicks}`;

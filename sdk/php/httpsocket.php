@@ -74,7 +74,8 @@ function escape(string|int|float|\Stringable|null $text): string
 /** A value as JSON that may stand inside of a <script> element. */
 function script_json(mixed $value): string
 {
-    return json_encode($value, JSON_HEX_TAG | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_THROW_ON_ERROR);
+    return json_encode($value, JSON_HEX_TAG | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE
+        | JSON_THROW_ON_ERROR);
 }
 
 /**
@@ -132,7 +133,8 @@ final class Request
     public function header(string $name): ?string
     {
         $name = strtoupper(strtr($name, '-', '_'));
-        return $this->environment[in_array($name, ['CONTENT_TYPE', 'CONTENT_LENGTH'], true) ? $name : "HTTP_$name"] ?? null;
+        $is_bare = in_array($name, ['CONTENT_TYPE', 'CONTENT_LENGTH'], true);
+        return $this->environment[$is_bare ? $name : "HTTP_$name"] ?? null;
     }
 
     /** @return array<string, string> */
@@ -258,7 +260,8 @@ final class Reader
             return null;
         }
         if ($this->buffer[$at + $this->wanted] !== "\n") {
-            throw new ProtocolError('bytes that do not end where their length says: ' . $this->head[0]);
+            throw new ProtocolError('bytes that do not end where their length says: '
+                . $this->head[0]);
         }
         $data = new Bytes(substr($this->buffer, $at, $this->wanted));
         $at += $this->wanted + 1;
@@ -269,14 +272,18 @@ final class Reader
     /** @param array<int, string|null> $head */
     private static function made(array $head, string|Bytes $body, int $size): Message
     {
-        [, $session, $sign, $answered, $word, $name, $call] = $head + [4 => null, 5 => null, 6 => null];
-        $kind = $sign !== null ? self::ANSWERS[$sign] : ($word !== null ? 'system' : ($call !== null ? 'call' : 'event'));
+        [, $session, $sign, $answered, $word, $name, $call] = $head
+            + [4 => null, 5 => null, 6 => null];
+        $kind = $sign !== null ? self::ANSWERS[$sign]
+            : ($word !== null ? 'system' : ($call !== null ? 'call' : 'event'));
         [$data, $problem] = [$body, ''];
         if (is_string($body)) {
             $data = $body === '' ? null : json_decode($body, false, 513);
-            $problem = $data === null && trim($body) !== 'null' && $body !== '' ? json_last_error_msg() : '';
+            $problem = $data === null && trim($body) !== 'null' && $body !== ''
+                ? json_last_error_msg() : '';
         }
-        return new Message($kind, $word ?? (string) $name, $answered ?? $call ?? '', $data, $body === '', $problem, $size, (string) $session);
+        return new Message($kind, $word ?? (string) $name, $answered ?? $call ?? '', $data,
+            $body === '', $problem, $size, (string) $session);
     }
 }
 
@@ -291,7 +298,8 @@ final class Event
     /** @param \Closure(string, mixed, bool=): void $post @internal */
     public function __construct(private readonly \Closure $post, private readonly Message $message)
     {
-        [$this->name, $this->data, $this->call] = [$message->name, $message->data, $message->kind === 'call'];
+        [$this->name, $this->data] = [$message->name, $message->data];
+        $this->call = $message->kind === 'call';
     }
 
     public function answer(mixed $data = null): void
@@ -339,7 +347,8 @@ final class Stream
      * @param \Closure(int): Message $next
      * @internal
      */
-    public function __construct(private readonly \Closure $post, private readonly \Closure $next, \stdClass $opened)
+    public function __construct(private readonly \Closure $post, private readonly \Closure $next,
+        \stdClass $opened)
     {
         [$this->id, $this->name, $this->data] = [$opened->id, $opened->name, $opened->data ?? null];
     }
@@ -390,7 +399,8 @@ final class Stream
     public function reset(string $reason = 'refused', string $message = ''): void
     {
         $this->over = true;
-        ($this->post)('.reset', ['id' => $this->id, 'reason' => $reason] + ($message === '' ? [] : ['message' => $message]));
+        ($this->post)('.reset', ['id' => $this->id, 'reason' => $reason]
+            + ($message === '' ? [] : ['message' => $message]));
     }
 
     /** Its function has returned. @internal */
@@ -412,9 +422,11 @@ final class Page
 {
     private const HTML = 'text/html; charset=utf-8';
     private const CALL_SECONDS = 30.0;
-    private const QUEUE_MAX = 16 * 1024 * 1024; // bytes that are read ahead while something else is waited for
+    /** Bytes that are read ahead while something else is waited for. */
+    private const QUEUE_MAX = 16 * 1024 * 1024;
     private const UNHEARD_MAX = 16; // a page can send any name: the log is told of so many
-    private const JSON = JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_PRESERVE_ZERO_FRACTION | JSON_THROW_ON_ERROR;
+    private const JSON = JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE
+        | JSON_PRESERVE_ZERO_FRACTION | JSON_THROW_ON_ERROR;
 
     public readonly Request $request;
     /** A script of a page, or a device, connects straight to this one: no page is wanted. */
@@ -466,7 +478,8 @@ final class Page
      *
      * @param array<string, string> $headers
      */
-    public function show(string|\Stringable $body = '', string $type = self::HTML, int $status = 200, array $headers = []): void
+    public function show(string|\Stringable $body = '', string $type = self::HTML,
+        int $status = 200, array $headers = []): void
     {
         $this->begin($type, $status, $headers);
         echo $body;
@@ -486,7 +499,8 @@ final class Page
         }
         $this->begun = true;
         if (!$this->direct || $status !== 200 || $headers) {
-            $headers = ($status !== 200 ? ['Status' => (string) $status] : []) + ($type !== '' ? ['Content-Type' => $type] : []) + $headers;
+            $headers = ($status !== 200 ? ['Status' => (string) $status] : [])
+                + ($type !== '' ? ['Content-Type' => $type] : []) + $headers;
             foreach ($headers as $name => $value) {
                 echo self::clean($name), ': ', self::clean($value), "\n";
             }
@@ -524,9 +538,12 @@ final class Page
      * says from where down. With `$realm` a browser asks its user for a name and a password, which
      * are the header `Authorization` next time.
      */
-    public function refuse(int $status = 401, string $message = '', ?string $realm = null, ?int $retry = null, ?string $path = null): never
+    public function refuse(int $status = 401, string $message = '', ?string $realm = null,
+        ?int $retry = null, ?string $path = null): never
     {
-        $headers = $realm === null ? [] : ['WWW-Authenticate' => 'Basic realm="' . addcslashes($realm, '"\\') . '", charset="UTF-8"'];
+        $quoted = addcslashes($realm ?? '', '"\\');
+        $challenge = ['WWW-Authenticate' => "Basic realm=\"$quoted\", charset=\"UTF-8\""];
+        $headers = $realm === null ? [] : $challenge;
         if ($retry !== null) {
             $headers[$status === 401 ? 'Access-Control-Max-Age' : 'Retry-After'] = (string) $retry;
         }
@@ -595,7 +612,8 @@ final class Page
     private function keep(string $kind, string $name, callable $function): static
     {
         if (isset($this->functions[$kind][$name])) {
-            throw new \LogicException('there is a function for ' . ($name ?: 'the end') . ' already');
+            throw new \LogicException('there is a function for ' . ($name ?: 'the end')
+                . ' already');
         }
         $this->functions[$kind][$name] = $function;
         return $this;
@@ -628,13 +646,16 @@ final class Page
      * @param string|list<string> $on
      * @param array<string, mixed> $options
      */
-    public function listen(string|array $on, ?string $select = null, array $options = [], ?callable $function = null): string
+    public function listen(string|array $on, ?string $select = null, array $options = [],
+        ?callable $function = null): string
     {
-        $name = self::checked($options['as'] ?? (is_string($on) && ctype_alnum($on) ? $on : 'heard') . ':' . ++$this->calls);
+        $word = is_string($on) && ctype_alnum($on) ? $on : 'heard';
+        $name = self::checked($options['as'] ?? $word . ':' . ++$this->calls);
         if ($function) {
             $this->on($name, $function);
         }
-        $this->post('.listen', ['on' => $on, 'as' => $name] + ($select === null ? [] : ['select' => $select]) + $options);
+        $this->post('.listen', ['on' => $on, 'as' => $name]
+            + ($select === null ? [] : ['select' => $select]) + $options);
         return $name;
     }
 
@@ -667,12 +688,15 @@ final class Page
      *
      * @param array<string, mixed> $options
      */
-    public function subscribe(string $topic, array $options = [], ?callable $function = null, ?callable $presence = null): void
+    public function subscribe(string $topic, array $options = [], ?callable $function = null,
+        ?callable $presence = null): void
     {
         foreach (['.topic' => $function, '.presence' => $presence] as $line => $heard) {
             if ($heard) {
                 $this->topics[$line][$topic] = $heard;
-                $this->functions['system'][$line] ??= fn ($message) => ($this->topics[$line][$message->topic] ?? static fn () => null)($message);
+                $this->functions['system'][$line] ??= function ($message) use ($line) {
+                    return ($this->topics[$line][$message->topic] ?? static fn () => null)($message);
+                };
             }
         }
         $this->post('.subscribe', ['topic' => $topic] + $options);
@@ -685,9 +709,11 @@ final class Page
     }
 
     /** An event for all that are subscribed to the topic. `$keep`: it is the topic's last value. */
-    public function publish(string $topic, string $event, mixed $data = null, ?bool $keep = null): void
+    public function publish(string $topic, string $event, mixed $data = null,
+        ?bool $keep = null): void
     {
-        $this->post('.publish', ['topic' => $topic, 'event' => self::checked($event), 'data' => $data] + ($keep === null ? [] : ['keep' => $keep]));
+        $this->post('.publish', ['topic' => $topic, 'event' => self::checked($event),
+            'data' => $data] + ($keep === null ? [] : ['keep' => $keep]));
     }
 
     // ---- TCPConnections of the page ----
@@ -708,7 +734,8 @@ final class Page
     {
         $this->keep('system', '.tcp', function (\stdClass $target) use ($function): void {
             $verdict = $function($target);
-            $this->post('.tcp', ['id' => $target->id, 'allow' => $verdict === true] + (is_int($verdict) ? ['retryAfter' => $verdict] : []));
+            $this->post('.tcp', ['id' => $target->id, 'allow' => $verdict === true]
+                + (is_int($verdict) ? ['retryAfter' => $verdict] : []));
         });
         $this->post('.tcp', ['ask' => true]);
         return $this;
@@ -720,7 +747,8 @@ final class Page
      * The page's answer. CallError: it failed; CallTimeout. What else comes
      * meanwhile is heard afterwards.
      */
-    public function call(string $name, mixed $data = null, ?float $timeout = self::CALL_SECONDS): mixed
+    public function call(string $name, mixed $data = null,
+        ?float $timeout = self::CALL_SECONDS): mixed
     {
         foreach ($this->ask($name, $data, $timeout) as $message) {
             if ($message->kind === 'part') {
@@ -735,7 +763,8 @@ final class Page
      * Leaving the loop gives the call up.
      * @return \Generator<int, mixed>
      */
-    public function stream(string $name, mixed $data = null, ?float $timeout = self::CALL_SECONDS): \Generator
+    public function stream(string $name, mixed $data = null,
+        ?float $timeout = self::CALL_SECONDS): \Generator
     {
         foreach ($this->ask($name, $data, $timeout) as $message) {
             if ($message->kind === 'part' || !$message->bare) {
@@ -772,7 +801,8 @@ final class Page
                 exit(0);
             }
             if ($this->queued > self::QUEUE_MAX) {
-                throw new CallTimeout("$name: " . self::QUEUE_MAX . ' bytes of other things came before it');
+                throw new CallTimeout("$name: " . self::QUEUE_MAX
+                    . ' bytes of other things came before it');
             }
             if (!$this->wait(true, false, $deadline)) {
                 throw new CallTimeout("$name: nothing in $timeout s");
@@ -802,7 +832,8 @@ final class Page
     public function events(): \Generator
     {
         foreach ($this->messages() as $message) {
-            if ($message->kind === 'system' || $message->problem !== '' || isset($this->functions[$message->kind][$message->name])) {
+            if ($message->kind === 'system' || $message->problem !== ''
+                || isset($this->functions[$message->kind][$message->name])) {
                 $this->dispatch($message);
             } else {
                 yield new Event($this->post(...), $message);
@@ -858,7 +889,9 @@ final class Page
 
     private function takeStream(\stdClass $opened): void
     {
-        $stream = new Stream($this->post(...), fn (int $id) => $this->awaitOne($this->streams[$id], "stream $opened->name", null), $opened);
+        $stream = new Stream($this->post(...),
+            fn (int $id) => $this->awaitOne($this->streams[$id], "stream $opened->name", null),
+            $opened);
         $function = $this->functions['stream'][$stream->name] ?? null;
         if (!$function) {
             $this->complainUnheard('stream', $stream->name);
@@ -895,7 +928,9 @@ final class Page
                 throw new Failure("no function for $message->name");
             }
             $answer = $function($message->data);
-            $this->post("=$message->call", $answer instanceof \Generator ? $this->sendParts($message->call, $answer) : $answer);
+            $last = $answer instanceof \Generator
+                ? $this->sendParts($message->call, $answer) : $answer;
+            $this->post("=$message->call", $last);
         } catch (Failure $failure) {
             $this->post("!$message->call", ['message' => $failure->getMessage()] + $failure->more);
         } catch (\Throwable $error) {
@@ -926,7 +961,8 @@ final class Page
     {
         if (!isset($this->unheard[$name]) && count($this->unheard) < self::UNHEARD_MAX) {
             $this->unheard[$name] = true;
-            fwrite(STDERR, 'httpsocket: nothing hears the ' . $kind . ' ' . substr($name, 0, 128) . " (said once)\n");
+            fwrite(STDERR, 'httpsocket: nothing hears the ' . $kind . ' ' . substr($name, 0, 128)
+                . " (said once)\n");
         }
     }
 
@@ -964,7 +1000,8 @@ final class Page
      */
     private function endOnSigterm(): void
     {
-        if (function_exists('pcntl_async_signals') && pcntl_signal_get_handler(SIGTERM) === SIG_DFL) {
+        if (function_exists('pcntl_async_signals')
+            && pcntl_signal_get_handler(SIGTERM) === SIG_DFL) {
             pcntl_async_signals(true);
             pcntl_signal(SIGTERM, static fn () => exit(0));
         }
@@ -978,7 +1015,8 @@ final class Page
         $exceptional = null;
         $left = $deadline === null ? null : max(0.0, $deadline - microtime(true));
         $seconds = $left === null ? null : (int) $left;
-        $found = @stream_select($reading, $writing, $exceptional, $seconds, $left === null ? null : (int) (($left - $seconds) * 1e6) + 1);
+        $microseconds = $left === null ? null : (int) (($left - $seconds) * 1e6) + 1;
+        $found = @stream_select($reading, $writing, $exceptional, $seconds, $microseconds);
         return $found === false || $found > 0; // false: a signal, and whoever waits looks again
     }
 
@@ -1055,7 +1093,8 @@ final class Page
         if ($data instanceof Bytes) {
             return "$head @" . strlen($data->bytes) . "\n$data->bytes\n";
         }
-        return $data === null && !$null ? "$head\n" : "$head " . json_encode($data, self::JSON, 513) . "\n";
+        return $data === null && !$null
+            ? "$head\n" : "$head " . json_encode($data, self::JSON, 513) . "\n";
     }
 
     private static function checked(string $name): string

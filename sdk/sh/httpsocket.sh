@@ -60,7 +60,8 @@ page_refuse() {
     printf 'Status: %s\nContent-Type: text/plain; charset=utf-8\n' "$1"
     [ -z "${3:-}" ] || printf 'WWW-Authenticate: Basic realm="%s", charset="UTF-8"\n' "$3"
     if [ -n "${4:-}" ]; then
-        [ "$1" = 401 ] && printf 'Access-Control-Max-Age: %s\n' "$4" || printf 'Retry-After: %s\n' "$4"
+        [ "$1" = 401 ] && page_wait=Access-Control-Max-Age || page_wait=Retry-After
+        printf '%s: %s\n' "$page_wait" "$4"
     fi
     [ -z "${5:-}" ] || printf 'Access-Control-Policy-Path: %s\n' "$5"
     printf '\n%s\n' "${2:-status $1}"
@@ -91,7 +92,8 @@ page_read_form() {
 
 # page_field NAME FIELDS
 page_field() {
-    printf '%s' "$2" | LC_ALL=C page_wanted=$1 awk 'BEGIN { RS = "&"; for (i = 0; i < 256; i++) hex[sprintf("%02x", i)] = sprintf("%c", i) }
+    printf '%s' "$2" | LC_ALL=C page_wanted=$1 awk '
+        BEGIN { RS = "&"; for (i = 0; i < 256; i++) hex[sprintf("%02x", i)] = sprintf("%c", i) }
         function decoded(s,   out, at) {
             gsub(/\+/, " ", s)
             while (at = match(s, /%[0-9A-Fa-f][0-9A-Fa-f]/)) {
@@ -101,7 +103,8 @@ page_field() {
             return out s
         }
         { at = index($0, "="); name = at ? substr($0, 1, at - 1) : $0
-          if (decoded(name) == ENVIRON["page_wanted"]) { found = 1; value = at ? decoded(substr($0, at + 1)) : "" } }
+          if (decoded(name) == ENVIRON["page_wanted"]) {
+              found = 1; value = at ? decoded(substr($0, at + 1)) : "" } }
         END { if (!found) exit 1; print value }'
 }
 
@@ -134,14 +137,16 @@ page_get() {
     [ $# -gt 1 ] || set -- "$data" "$1"
     printf '%s' "$1" | LC_ALL=C page_path=$2 awk '
         function skip() { while (substr(s, at, 1) ~ /^[ \t\r\n]$/) at++ }
-        function utf8(n) {
+        function utf8(n,   last) {
             if (n < 128) return sprintf("%c", n)
             if (n < 2048) return sprintf("%c%c", 192 + int(n / 64), 128 + n % 64)
-            if (n < 65536) return sprintf("%c%c%c", 224 + int(n / 4096), 128 + int(n / 64) % 64, 128 + n % 64)
-            return sprintf("%c%c%c%c", 240 + int(n / 262144), 128 + int(n / 4096) % 64, 128 + int(n / 64) % 64, 128 + n % 64)
+            last = sprintf("%c%c", 128 + int(n / 64) % 64, 128 + n % 64)
+            if (n < 65536) return sprintf("%c", 224 + int(n / 4096)) last
+            return sprintf("%c%c", 240 + int(n / 262144), 128 + int(n / 4096) % 64) last
         }
         function hex(h,   n, i) {
-            for (i = 1; i <= 4; i++) n = n * 16 + index("0123456789abcdef", tolower(substr(h, i, 1))) - 1
+            for (i = 1; i <= 4; i++)
+                n = n * 16 + index("0123456789abcdef", tolower(substr(h, i, 1))) - 1
             return n
         }
         function string(   out, c, n) {
@@ -150,7 +155,9 @@ page_get() {
                     c = substr(s, ++at, 1)
                     if (c == "u") {
                         n = hex(substr(s, at + 1, 4)); at += 4
-                        if (n >= 55296 && n < 56320 && substr(s, at + 1, 2) == "\\u") { n = 65536 + (n - 55296) * 1024 + hex(substr(s, at + 3, 4)) - 56320; at += 6 }
+                        if (n >= 55296 && n < 56320 && substr(s, at + 1, 2) == "\\u") {
+                            n = 65536 + (n - 55296) * 1024 + hex(substr(s, at + 3, 4)) - 56320
+                            at += 6 }
                         c = n ? utf8(n) : ""
                     } else if (c in short) c = short[c]
                 }
@@ -172,11 +179,14 @@ page_get() {
                     skip(); if (substr(s, at, 1) == ",") { at++; skip() }
                 }
                 at++; text = substr(s, from, at - from)
-            } else { while (substr(s, at, 1) !~ /^[],} \t\r\n]?$/) at++; text = substr(s, from, at - from) }
+            } else {
+                while (substr(s, at, 1) !~ /^[],} \t\r\n]?$/) at++
+                text = substr(s, from, at - from) }
             if (path == wanted && from <= length(s)) { found = 1; result = text }
         }
         BEGIN { RS = "\001"; wanted = ENVIRON["page_path"]
-                short["n"] = "\n"; short["t"] = "\t"; short["r"] = "\r"; short["b"] = "\b"; short["f"] = "\f" }
+                short["n"] = "\n"; short["t"] = "\t"; short["r"] = "\r"
+                short["b"] = "\b"; short["f"] = "\f" }
         { s = s $0 }
         END { at = 1; value(""); if (!found) exit 1; print result }'
 }

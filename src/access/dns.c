@@ -24,9 +24,9 @@ struct dns {
     const char *anchor;
 };
 
-/* libunbound answers these by itself, with "no such name": `.test`, and the reverse zones of
- * loopback, private and documentation addresses (RFC 6303). An operator who opens such a range has the zones
- * too. */
+/* libunbound answers these by itself, with "no such name": `.test`, and the reverse
+ * zones of loopback, private and documentation addresses (RFC 6303). An operator who
+ * opens such a range has the zones too. */
 static const char *const own_zones[] = {
     "test.",
     "127.in-addr.arpa.",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* server_origins.h - which origins are ours: what a Host may say, and so which pages are same-origin
- * (script-access, "Order").
+/* server_origins.h - which origins are ours: what a Host may say, and so which pages are
+ * same-origin (script-access, "Order").
  *
  * Never taken from the Host alone: a name that an attacker points at us (DNS rebinding) would make
  * his site same-origin. Configured origins are the only ones; without any, loopback names and the

@@ -21,8 +21,8 @@ struct target {
     uint16_t port;
 };
 
-/* True, or false with *why one of ACCESS_TARGET_SYNTAX, _IP_LITERAL, _SPECIAL_NAME. *ret is set with
- * the last one too: such a name may be that of the machine itself. */
+/* True, or false with *why one of ACCESS_TARGET_SYNTAX, _IP_LITERAL, _SPECIAL_NAME. *ret is set
+ * with the last one too: such a name may be that of the machine itself. */
 bool target_parse(struct slice text, struct target *ret, enum access_reason *why);
 
 /* HOST:PORT. */

@@ -54,7 +54,8 @@ static void watch_option(void *arg, const char *name, char letter)
     cfg_set_validate_func(arg, name, on_value);
 }
 
-/* ---- comments: libconfuse counts a line of them as several, so they are blanked before it sees them ---- */
+/* ---- comments: libconfuse counts a line of them as several, so they are
+ * blanked before it sees them ---- */
 
 static size_t string_end(struct slice text, size_t at)
 {
@@ -64,7 +65,8 @@ static size_t string_end(struct slice text, size_t at)
     return at + 1;
 }
 
-/* Where the comment that begins at `at` ends; `at` itself if none begins, SIZE_MAX if it has no end. */
+/* Where the comment that begins at `at` ends; `at` itself if none begins,
+ * SIZE_MAX if it has no end. */
 static size_t comment_end(struct slice text, size_t at)
 {
     struct slice rest = slice_skip(text, at);

@@ -62,7 +62,8 @@ static bool find_program(struct worker *w, struct slice path, struct site_found 
     return ret->kind != SITE_FAILED;
 }
 
-/* The worker that has the processes of the program at the request's path, if that is a shared one. */
+/* The worker that has the processes of the program at the request's path,
+ * if that is a shared one. */
 static bool find_shared(struct worker *w, struct exchange *x, struct slice key, uint32_t *ret)
 {
     struct site_found found;
@@ -70,8 +71,8 @@ static bool find_shared(struct worker *w, struct exchange *x, struct slice key, 
            page_worker_for(&w->pages, &found, key, ret);
 }
 
-/* The worker that has the session which this handshake is about, or shall have it; this one if it is
- * about none, or about one of a worker that is not there, whom nobody knows better. */
+/* The worker that has the session which this handshake is about, or shall have it; this one if it
+ * is about none, or about one of a worker that is not there, whom nobody knows better. */
 static uint32_t worker_for(struct worker *w, struct exchange *x)
 {
     uint32_t index;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* pending.h - a request that waits for script access.
  *
- *     struct pending_request *p = pending_new(script_access, x, room);   NULL: answered 503
- *     pending_describe(p, &here, path);                                   or p->check.request by hand
+ *     struct pending_request *p = pending_new(s, x, room);   NULL: answered 503
+ *     pending_describe(p, &here, path);                    or p->check.request by hand
  *     p->owner = …; p->on_verdict = …;
- *     pending_begin(p);                                                  takes the exchange
+ *     pending_begin(p);                                    takes the exchange
  *
  * Lifetime  From pending_new() until on_verdict has returned, or the client has gone: then there is
  *           no callback. on_verdict has the exchange again, and answers it or passes it on.

@@ -2,8 +2,8 @@
 /* script_access.h - script access of one thread under one set of settings: its evaluation and its
  * resolver.
  *
- * A reload makes another one; checks that are under way and connections that are watched keep theirs,
- * which ends with the last of them.
+ * A reload makes another one; checks that are under way and connections that are watched keep
+ * theirs, which ends with the last of them.
  *
  *     thread ──┐
  *     check  ──┼── script_access_ref, _unref ──> script_access        tables: shared by all threads

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sdk.h - where the helpers for programs are: the folder `sdk/` of the source, or what was installed
- * of it. Programs are told by HTTPSOCKET_SDK, and Python by PYTHONPATH.
+/* sdk.h - where the helpers for programs are: the folder `sdk/` of the source, or what was
+ * installed of it. Programs are told by HTTPSOCKET_SDK, and Python by PYTHONPATH.
  */
 #ifndef DAEMON_SDK_H
 #define DAEMON_SDK_H

@@ -59,7 +59,8 @@ int worker_open(struct worker *w, struct daemon *daemon, uint16_t index, const i
 int worker_run(struct worker *w);
 /* Waits for its thread to end. */
 void worker_join(struct worker *w);
-/* No mail of its hub is answered any more. After all have been joined, before the first is freed. */
+/* No mail of its hub is answered any more. After all have been joined,
+ * before the first is freed. */
 void worker_stop(struct worker *w);
 void worker_free(struct worker *w);
 

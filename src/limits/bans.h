@@ -41,8 +41,8 @@ struct ban_key {
 void bans_add(struct bans *bans, const struct ban_key *key, struct slice policy_path,
               uint32_t seconds, uint64_t now_ms);
 
-/* How many seconds remain, rounded up; 0 if there is no ban. *ret_policy (may be NULL): the Policy-Path
- * of the ban that lasts longest, a part of key->path; empty if it has none. */
+/* How many seconds remain, rounded up; 0 if there is no ban. *ret_policy (may be NULL): the
+ * Policy-Path of the ban that lasts longest, a part of key->path; empty if it has none. */
 uint32_t bans_check(struct bans *bans, const struct ban_key *key, uint64_t now_ms,
                     struct slice *ret_policy);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* lossy.h - a hash table of numbers that never grows and may forget: where a new entry finds no room,
- * the smallest of its set is overwritten.
+/* lossy.h - a hash table of numbers that never grows and may forget: where a new entry finds no
+ * room, the smallest of its set is overwritten.
  *
  * Tables about peers that we don't know are such ones (bans, rates): a flood of peers fills them
  * without costing memory, and pushes out what would have ended soonest.

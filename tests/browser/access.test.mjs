@@ -21,7 +21,9 @@ const PAGE = `<!doctype html>
     connection.onopen = () => resolve({ open: true });
     connection.onclose = ({ code, reason, retryAfter }) => resolve({ code, reason, retryAfter });
   });
-  const closed = () => new Promise((resolve) => (connection.onclose = ({ code, reason, retryAfter }) => resolve({ code, reason, retryAfter })));
+  const closed = () => new Promise((resolve) => {
+    connection.onclose = ({ code, reason, retryAfter }) => resolve({ code, reason, retryAfter });
+  });
   // Tries again and again, as a page does that knows nothing of bans, until it has been refused
   // anew: the time to wait grows.
   const insist = async (url) => {

@@ -15,7 +15,9 @@ import { until } from '../lib/until.mjs';
  */
 const program = (version) => `#!/usr/bin/python3
 import os, sys
-print("early: <script>document.title = 'injected'</script><img src=x onerror=\\"document.title='injected'\\">", file=sys.stderr, flush=True)
+evil = "<script>document.title = 'injected'</script>"
+evil += "<img src=x onerror=\\"document.title='injected'\\">"
+print("early:", evil, file=sys.stderr, flush=True)
 ${version === 'broken' ? 'sys.exit(3)' : ''}
 sys.stdout.write("Content-Type: text/html; charset=utf-8\\nContent-Security-Policy: default-src 'none'; script-src 'self'; connect-src 'self'\\n\\n"
   "<!doctype html><title>${version}</title><script src='/.httpsocket/client.js'></script><h1>${version}</h1>")

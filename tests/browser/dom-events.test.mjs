@@ -269,7 +269,8 @@ for (const name of browserNames) {
       test('in fields: what is typed, checked and chosen', async () => {
         await p.open(
           `<form><input name="t"><input type="checkbox" name="c"><textarea name="a"></textarea>
-          <select name="s" multiple><option value="1">one<option value="2">two<option value="3">three</select></form>`,
+          <select name="s" multiple><option value="1">one<option value="2">two<option
+          value="3">three</select></form>`,
           { on: ['input', 'change'], select: 'form' },
           { on: ['focusin', 'focusout', 'focus', 'blur'], select: '[name=t]' },
         );
@@ -312,8 +313,10 @@ for (const name of browserNames) {
 
       test('of a form: what would be submitted, by which button, and what is not valid', async () => {
         await p.open(
-          `<form id="f"><input name="who" value="Frode Børli"><input name="tag" value="a"><input name="tag" value="b"><input type="checkbox" name="no">
-          <input type="hidden" name="__proto__" value="odd"><input name="must" required><button name="do" value="save">Save</button></form>`,
+          `<form id="f"><input name="who" value="Frode Børli"><input name="tag" value="a"><input
+          name="tag" value="b"><input type="checkbox" name="no">
+          <input type="hidden" name="__proto__" value="odd"><input name="must" required><button
+          name="do" value="save">Save</button></form>`,
           { on: 'submit', select: '#f', prevent: true },
           { on: 'invalid', select: 'input' },
           { on: 'reset', select: '#f' },

@@ -56,7 +56,8 @@ for (const name of browserNames) {
         last.src = 'data:nothing,either';
         await failed;
         last.remove();
-        await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))); // and events of the page's life
+        // And events of the page's life.
+        await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
         return window.calls;
       });
 

@@ -263,7 +263,8 @@ for (const name of browserNames) {
         await page.type('#a', 'abc');
         await p.unlisten({});
         await p.listen({ on: 'later' });
-        await p.listen({ on: 'mark', debounce: 100 }); // said later than what was typed would have been
+        // Said later than what was typed would have been.
+        await p.listen({ on: 'mark', debounce: 100 });
         await p.run(() => void document.dispatchEvent(new Event('mark')));
         assert.deepEqual(
           (await p.hears()).map(([name]) => name),
@@ -285,8 +286,11 @@ for (const name of browserNames) {
     });
 
     describe('keeps to itself', () => {
-      const fields = `<form id="f"><input name="user" value="frode"><input name="pw" type="password"><input name="card" autocomplete="section-a billing cc-number">
-        <input name="code" autocomplete="one-time-code"><p data-hs-secret><textarea name="note"></textarea></p><button>Go</button></form>`;
+      const fields = `<form id="f"><input name="user" value="frode"><input name="pw"
+        type="password"><input
+        name="card" autocomplete="section-a billing cc-number">
+        <input name="code" autocomplete="one-time-code"><p data-hs-secret><textarea
+        name="note"></textarea></p><button>Go</button></form>`;
 
       test('what is typed, pasted and submitted in fields of passwords and payments', async () => {
         await p.open(
@@ -598,7 +602,8 @@ for (const name of browserNames) {
             }),
           );
         });
-        const pasted = name === 'chromium' ? ['pasted'] : []; // Firefox lets no script make such an event
+        // Firefox lets no script make such an event.
+        const pasted = name === 'chromium' ? ['pasted'] : [];
         const heard = await p.hears(
           (all) => all.filter(([as]) => as === '.end').length === 100 + pasted.length,
         );

@@ -266,7 +266,8 @@ for (const name of browserNames) {
     });
 
     test('board.py: what one draws the others see as it is drawn, and who comes later sees it too', async () => {
-      const background = { timeout: 20_000, polling: 50 }; // a tab behind another one draws no frames
+      // A tab behind another one draws no frames.
+      const background = { timeout: 20_000, polling: 50 };
       const people = (where, n) =>
         where.waitForFunction(
           (count) => document.querySelectorAll('#people li').length === count,

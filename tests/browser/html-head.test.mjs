@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// An element put where html_head_offset says is the first of the head, and changes nothing else: asked of real HTML parsers.
+// An element put where html_head_offset says is the first of the head, and changes nothing else:
+// asked of real HTML parsers.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
@@ -95,7 +96,10 @@ function offsets(texts) {
     .map((line) => ({ decided: line.startsWith('decided'), offset: Number(line.split(' ')[1]) }));
 }
 
-/** Pairs of a document without and with the element; one that ends inside a comment or a tag is nobody's page. */
+/**
+ * Pairs of a document without and with the element; one that ends inside a
+ * comment or a tag is nobody's page.
+ */
 function pairs(seed) {
   const texts = documents(seed);
   return offsets(texts).flatMap(({ decided, offset }, i) => {

@@ -25,7 +25,8 @@ for line in lines:
     if name == b"pid":
         end.write(b"=%%s %%d\\n" %% (call, os.getpid()))
     elif name == b"count":
-        end.write(b"".join(b"+%%s %%d\\n" %% (call, n) for n in range(int(data))) + b"=%%s\\n" %% call)
+        parts = b"".join(b"+%%s %%d\\n" %% (call, n) for n in range(int(data)))
+        end.write(parts + b"=%%s\\n" %% call)
     elif name == b"echo" and call:
         end.write(b"=%%s %%s\\n" %% (call, data))
     elif name == b"echo":
@@ -41,7 +42,9 @@ const page = (head) =>
 const LIFE = `<script>
   window.states = [];
   for (const type of ['open', 'suspend', 'resume', 'close'])
-    document.serverConnection.addEventListener(type, ({ code, reason }) => states.push([type, code, reason]));
+    document.serverConnection.addEventListener(type, ({ code, reason }) => {
+      states.push([type, code, reason]);
+    });
   addEventListener('pageshow', (event) => (window.persisted = event.persisted));
 </script>`;
 const CLASSIC = '<script src="/.httpsocket/client.js"></script>' + LIFE;
@@ -195,7 +198,8 @@ for (const name of browserNames) {
       await connected();
       const first = await pid();
       const opened = new Promise((resolve) => tab.once('popup', resolve));
-      await tab.evaluate(() => void window.open(location.href)); // with a copy of the sessionStorage
+      // The new one has a copy of the sessionStorage.
+      await tab.evaluate(() => void window.open(location.href));
       const copy = await opened;
       const loads = loadsOf(copy);
       await copy.waitForFunction(() => document.serverConnection?.readyState === 1, {

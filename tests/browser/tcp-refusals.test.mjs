@@ -10,10 +10,13 @@ import { echo, HERE, startTarget } from '../lib/gateway.mjs';
 import { Proxy } from '../lib/proxy.mjs';
 import { makeRoot, startServer } from '../lib/server.mjs';
 
-const HEAD = `<!doctype html><meta charset=utf-8><title>page</title><script src="/.httpsocket/client.js"></script><script>
+const HEAD = `<!doctype html><meta charset=utf-8><title>page</title>
+<script src="/.httpsocket/client.js"></script><script>
   const ask = (host, port, options) => {
     const t = new TCPConnection(host, port, options);
-    return t.opened.then(({ remoteAddress }) => { t.disconnect(); return remoteAddress; }, ({ code, retryAfter }) => [code, retryAfter].join(' ').trim());
+    return t.opened.then(
+      ({ remoteAddress }) => { t.disconnect(); return remoteAddress; },
+      ({ code, retryAfter }) => [code, retryAfter].join(' ').trim());
   };
 </script>`;
 const program = (consent) => ({

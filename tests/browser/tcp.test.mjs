@@ -78,7 +78,8 @@ for (const name of browserNames) {
       const seed = Number(process.env.SEED ?? Date.now() % 2 ** 32);
       t.diagnostic(`SEED=${seed}`);
       const rand = random(seed);
-      // Each part of the transfer has its cut, somewhere in it: cuts that are drawn one after the other might not all fit in.
+      // Each part of the transfer has its cut, somewhere in it: cuts that are drawn one after the
+      // other might not all fit in.
       const links = [];
       const carried = () => links.reduce((sum, link) => sum + link[direction], 0);
       proxy.plan((link) => {
@@ -175,7 +176,8 @@ for (const name of browserNames) {
           return sum;
         };
         const other = await count(busy);
-        const report = await server.call('report', null, { timeout: 20_000 }); // its program answers meanwhile
+        // Its program answers meanwhile.
+        const report = await server.call('report', null, { timeout: 20_000 });
         return { other, pid: report.pid, rest: await count(stalled) };
       }, target.port);
       assert.equal(through.other, 3_000_000);

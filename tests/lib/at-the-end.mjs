@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// at-the-end.mjs - a test file ends when its tests have ended. What a failed test has left open (a server, a proxy, a client that tries again) would keep
-// Node running until the file's time is up. tools/test has Node import this first.
+// at-the-end.mjs - a test file ends when its tests have ended. What a failed test has left open (a
+// server, a proxy, a client that tries again) would keep Node running until the file's time is up.
+// tools/test has Node import this first.
 import { after } from 'node:test';
 
 /** The file's own `after` comes behind this one, and may take its time on a busy machine. */

@@ -41,9 +41,11 @@ async function ofFirefox(connection) {
     });
     if (result.type === 'exception') throw new Error(result.exceptionDetails.text);
   };
-  const begin = `globalThis.method ??= Cc['@mozilla.org/text-input-processor;1'].createInstance(Ci.nsITextInputProcessor);
+  const begin = `globalThis.method ??= Cc['@mozilla.org/text-input-processor;1']
+    .createInstance(Ci.nsITextInputProcessor);
     method.beginInputTransactionForTests(Services.wm.getMostRecentWindow('navigator:browser'));`;
-  const set = `method.setPendingCompositionString(text); method.appendClauseToPendingComposition(text.length, method.ATTR_RAW_CLAUSE);
+  const set = `method.setPendingCompositionString(text);
+    method.appendClauseToPendingComposition(text.length, method.ATTR_RAW_CLAUSE);
     method.setCaretInPendingComposition(text.length); method.flushPendingComposition();`;
   return {
     compose: (text) => run(begin + set, text),

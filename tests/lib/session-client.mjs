@@ -75,7 +75,8 @@ export class SessionClient extends EventEmitter {
       this.closed.then((end) =>
         reject(Object.assign(new Error(`closed: ${end.code} ${end.reason}`), end)),
       );
-      ws.on('message', (data, binary) => ws === this.ws && this.#receive(data, binary, resolve)); // an older one is not heard any more
+      // An older one is not heard any more.
+      ws.on('message', (data, binary) => ws === this.ws && this.#receive(data, binary, resolve));
     });
   }
 

@@ -134,11 +134,9 @@ export class RawSocket {
         try {
           const result = found(this.inbox);
           if (result === null || result === undefined) {
-            if (this.ended)
-              throw new Error(
-                `the connection ended before ${what} came${this.error ? `: ${this.error.message}` : ''}`,
-              );
-            return;
+            if (!this.ended) return;
+            const why = this.error ? `: ${this.error.message}` : '';
+            throw new Error(`the connection ended before ${what} came${why}`);
           }
           this.#waiting.delete(look);
           resolve(result);

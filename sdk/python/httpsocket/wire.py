@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The lines of descriptor 3 (docs/page-programs/descriptor-3.md), as values: no descriptor and no clock in here.
+"""The lines of descriptor 3 (docs/page-programs/descriptor-3.md), as
+values: no descriptor and no clock in here.
 
 A line is `NAME JSON`, or `NAME @LEN`, LEN bytes and LF; NAME is followed by `?CALL` where an answer
 is wanted. Answers begin with `=`, `+` (more follow) or `!` (it failed), the server's own lines with

@@ -21,7 +21,9 @@ PAGE = (
   const server = document.serverConnection;
   const seen = { next: 0, faults: [], states: [], larges: [], sent: 0 };
   for (const type of ['open', 'suspend', 'resume', 'close', 'error'])
-    server.addEventListener(type, (event) => seen.states.push({ type, code: event.code, reason: event.reason, retryAfter: event.retryAfter }));
+    server.addEventListener(type, ({ code, reason, retryAfter }) => {
+      seen.states.push({ type, code, reason, retryAfter });
+    });
   server.onn = (n) => { if (n === seen.next) seen.next++; else seen.faults.push([n, seen.next]); };
   server.onlarge = (text) => seen.larges.push([text.length, [...text].every((c) => c === 'x')]);
   let counting;

@@ -12,7 +12,8 @@ import urllib.parse
 more = dict(urllib.parse.parse_qsl(os.environ["QUERY_STRING"])).get("connect", "")
 sys.stdout.write(
     f"""Content-Type: text/html; charset=utf-8
-Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data:; connect-src 'self' {more}
+Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; \
+img-src data:; connect-src 'self' {more}
 
 <!doctype html>
 <html lang="en">

@@ -21,9 +21,11 @@ todo = dict(urllib.parse.parse_qsl(os.environ["QUERY_STRING"]))["do"]
 sys.stdout.write(
     f"""Content-Type: text/html; charset=utf-8
 
-<!doctype html><meta charset="utf-8"><title>typed</title><script src="/.httpsocket/client.js"></script>
+<!doctype html><meta charset="utf-8"><title>typed</title>
+<script src="/.httpsocket/client.js"></script>
 <script>
-  document.addEventListener('input', (event) => document.serverConnection.send('typed', event.target.value));
+  document.addEventListener('input', (event) =>
+    document.serverConnection.send('typed', event.target.value));
 </script>
 <form>{form("", 0)}</form>
 """
