@@ -695,7 +695,8 @@ final class Page
             if ($heard) {
                 $this->topics[$line][$topic] = $heard;
                 $this->functions['system'][$line] ??= function ($message) use ($line) {
-                    return ($this->topics[$line][$message->topic] ?? static fn () => null)($message);
+                    $heard = $this->topics[$line][$message->topic] ?? static fn () => null;
+                    return $heard($message);
                 };
             }
         }
