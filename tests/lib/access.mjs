@@ -27,12 +27,14 @@ export async function startGuarded({ names, dns, root, args = [], ...more }) {
     'none',
   ];
   const server = await startServer({ root, args: [...own, ...args], ...more });
-  const stop = async () => {
-    const { code, signal } = await server.stop();
-    if (code !== 0)
-      throw new Error(`it ended with ${code ?? signal}:\n${server.log.slice(-40).join('\n')}`);
-  };
-  return { ...server, stop };
+  const stop = server.stop.bind(server);
+  return Object.assign(server, {
+    async stop(by) {
+      const { code, signal } = await stop(by);
+      if (code !== 0)
+        throw new Error(`it ended with ${code ?? signal}:\n${server.log.slice(-40).join('\n')}`);
+    },
+  });
 }
 
 /** The URL of a path at a server, and the headers that say under which name it is meant. */

@@ -66,8 +66,8 @@ export async function startGateway({ zones = zonesOf(), root, args = [], ...more
   });
   const admin = new URL(await adminOf(server)).port;
   const clients = [];
-  return {
-    ...server,
+  const stop = server.stop;
+  return Object.assign(server, {
     dns,
     metrics: () => metrics(admin),
     async page({ path = '/.httpsocket/connect', window, via = server.port, ...options } = {}) {
@@ -83,10 +83,10 @@ export async function startGateway({ zones = zonesOf(), root, args = [], ...more
     },
     async stop() {
       for (const client of clients) client.ws.terminate();
-      await server.stop();
+      await stop();
       await dns.stop();
     },
-  };
+  });
 }
 
 /** Why a stream was refused: `REASON` or `REASON retryAfter`. */

@@ -1,80 +1,190 @@
 // SPDX-License-Identifier: MIT
 // server.mjs - a httpsocketd of the build under test, on loopback and a port of its own.
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import readline from 'node:readline';
+import { request } from './request.mjs';
+import { until } from './until.mjs';
 
 export const REPO = path.resolve(
   import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname),
   '../..',
 );
+export const PROGRAMS = path.join(REPO, 'tests/scenario/programs');
 export const BUILD = path.resolve(process.env.HTTPSOCKET_BUILD ?? path.join(REPO, 'build-dev'));
 
-/**
- * Starts a program and waits for its line `listening on URL`.
- *
- * The result: `url` and `port` of the first listener, `urls` of all, `log` (the lines of stderr so
- * far), `logged(pattern)` (resolves with the first line that matches, past or future),
- * `stop(signal)` (ends it, resolves with {code, signal}). A test calls `stop()` in its `after`.
- */
+const OK = { code: 0, signal: null };
+const running = new Set();
+
+/** Kills what failed tests have left running; for a file's last `after`. */
+export const stopAll = () => Promise.all([...running].map((server) => server.stop('SIGKILL')));
+
+/** A running program that has said `listening on URL`, once for each of its listeners. */
+class Server {
+  /** The lines of stderr so far. */
+  log = [];
+  /** The URLs of its listeners. */
+  urls = [];
+  #waiting = new Set();
+
+  constructor(child) {
+    this.child = child;
+    this.pid = child.pid;
+    // `close` comes after `exit`, when the last line of its log has been read.
+    this.exited = once(child, 'close').then(([code, signal]) => {
+      running.delete(this);
+      return { code, signal };
+    });
+    running.add(this);
+    readline.createInterface({ input: child.stderr }).on('line', (line) => this.#read(line));
+  }
+
+  #read(line) {
+    this.log.push(line);
+    for (const wait of this.#waiting)
+      if (wait.pattern.test(line)) (this.#waiting.delete(wait), wait.resolve(line));
+  }
+
+  async listens(listeners) {
+    for await (const line of readline.createInterface({ input: this.child.stdout })) {
+      const found = /^listening on (\S+)$/.exec(line);
+      if (found) this.urls.push(found[1]);
+      if (this.urls.length === listeners) return;
+    }
+    throw new Error(`${this.child.spawnfile} ended before it listened:\n${this.log.join('\n')}`);
+  }
+
+  get url() {
+    return this.urls[0];
+  }
+
+  get port() {
+    return Number(/:(\d+)$/.exec(this.url)?.[1]);
+  }
+
+  at(where) {
+    return `${this.url}/${where}`;
+  }
+
+  /** Resolves with the first line that matches, past or future. */
+  logged(pattern) {
+    const seen = this.log.find((line) => pattern.test(line));
+    if (seen) return Promise.resolve(seen);
+    return new Promise((resolve) => this.#waiting.add({ pattern, resolve }));
+  }
+
+  /** The lines so far that match. */
+  lines(pattern) {
+    return this.log.filter((line) => pattern.test(line));
+  }
+
+  /** The body of the admin's answer, of a server that was started with `--admin 127.0.0.1:0`. */
+  async asksAdmin(where) {
+    return (await request(`${await adminOf(this)}/${where}`)).body;
+  }
+
+  /** What /metrics says: {name: number}. */
+  async metrics() {
+    const lines = (await this.asksAdmin('metrics'))
+      .split('\n')
+      .filter((line) => line && !line.startsWith('#'));
+    return Object.fromEntries(
+      lines.map((line) => /^(.*) (\S+)$/.exec(line).slice(1)).map(([n, v]) => [n, Number(v)]),
+    );
+  }
+
+  /** One of them; its name begins with `httpsocket_`, which is left out here. */
+  async metric(name) {
+    return (await this.metrics())[`httpsocket_${name}`];
+  }
+
+  /** Waits until a metric has this value. */
+  hasMetric(name, value) {
+    return until(
+      async () => (await this.metric(name)) === value,
+      () => `${name} ${value}`,
+    );
+  }
+
+  /** Waits until it has as many child processes. */
+  hasChildren(count) {
+    return until(
+      () => resources(this.pid).children.length === count,
+      () => `${count} children, but ${resources(this.pid).children.length}`,
+    );
+  }
+
+  /** Waits until no child and no more descriptors are left than when this was called first. */
+  async isAtRest() {
+    this.descriptorsAtRest ??= (await this.hasChildren(0), resources(this.pid).descriptors);
+    const describe = () => {
+      const now = JSON.stringify(resources(this.pid));
+      return `${now}, at rest ${this.descriptorsAtRest}\n${this.log.slice(-20).join('\n')}`;
+    };
+    await until(() => {
+      const { children, descriptors } = resources(this.pid);
+      return children.length === 0 && descriptors <= this.descriptorsAtRest;
+    }, describe);
+  }
+
+  /** Ends it, if it has not ended yet; resolves with {code, signal}. */
+  async stop(signal = 'SIGTERM') {
+    if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill(signal);
+    return this.exited;
+  }
+
+  /** Ends it by SIGTERM, which is to succeed, with nothing for a sanitizer to report. */
+  async ends() {
+    assert.deepEqual(await this.stop(), OK, this.log.slice(-40).join('\n'));
+    assert.deepEqual(this.lines(/ERROR: AddressSanitizer|runtime error/), []);
+  }
+}
+
+/** Starts a program and waits until it listens. A test ends it in its `after`. */
 export async function startProgram(file, args, { env = {}, cwd, listeners = 1 } = {}) {
   const child = spawn(file, args, {
     cwd,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const log = [];
-  const waiting = new Set();
-  // `close` comes after `exit`, when the last line of its log has been read.
-  const exited = once(child, 'close').then(([code, signal]) => ({ code, signal }));
-  readline.createInterface({ input: child.stderr }).on('line', (line) => {
-    log.push(line);
-    for (const wait of waiting)
-      if (wait.pattern.test(line)) (waiting.delete(wait), wait.resolve(line));
-  });
-  const urls = [];
-  const ready = (async () => {
-    for await (const line of readline.createInterface({ input: child.stdout })) {
-      const found = /^listening on (\S+)$/.exec(line);
-      if (found) urls.push(found[1]);
-      if (urls.length === listeners) return;
-    }
-    throw new Error(`${path.basename(file)} ended before it listened:\n${log.join('\n')}`);
-  })();
-  await ready;
-  return {
-    child,
-    pid: child.pid,
-    urls,
-    url: urls[0],
-    port: Number(/:(\d+)$/.exec(urls[0])?.[1]),
-    log,
-    exited,
-    logged(pattern) {
-      const seen = log.find((line) => pattern.test(line));
-      if (seen) return Promise.resolve(seen);
-      return new Promise((resolve) => waiting.add({ pattern, resolve }));
-    },
-    async stop(signal = 'SIGTERM') {
-      if (child.exitCode === null && child.signalCode === null) child.kill(signal);
-      return exited;
-    },
-  };
+  const server = new Server(child);
+  await server.listens(listeners);
+  return server;
 }
 
-/** httpsocketd on 127.0.0.1; `root` is a folder, `args` are more options. */
-export function startServer({ root, args = [], threads = 2, ...more }) {
+/**
+ * httpsocketd on 127.0.0.1; `args` are more options. It serves the folder `root`, or one of its own
+ * with these `files` (see makeRoot), which is removed at its end.
+ */
+export async function startServer({
+  root = PROGRAMS,
+  files,
+  args = [],
+  threads = 2,
+  ...more
+} = {}) {
+  const folder = files && makeRoot(files);
   const listen =
     args.includes('--listen') || args.includes('-l') ? [] : ['--listen', '127.0.0.1:0'];
-  return startProgram(
+  const server = await startProgram(
     path.join(BUILD, 'httpsocketd'),
-    [...listen, '--threads', String(threads), ...args, root],
+    [...listen, '--threads', String(threads), ...args, folder?.root ?? root],
     more,
   );
+  if (folder) server.exited.then(folder.remove);
+  server.root = folder?.root ?? root;
+  return server;
 }
+
+/** A page program for `files`: one of PROGRAMS by its name, or this text. */
+export const program = (text) => ({
+  text: text.startsWith('#!') ? text : fs.readFileSync(path.join(PROGRAMS, text), 'utf8'),
+  mode: 0o755,
+});
 
 /** The URL of the admin listener of a server that was started with `--admin 127.0.0.1:0`. */
 export async function adminOf(server) {

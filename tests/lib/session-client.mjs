@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // session-client.mjs - a client of `httpsocket.v1` for tests of the server, from docs/protocol.md
 // alone; it shares no code with the browser side.
+import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import WebSocket from 'ws';
+import { Program } from './program.mjs';
 import { request } from './request.mjs';
 
 /** What the program wants of its page: sequenced. */
@@ -51,10 +53,8 @@ export class SessionClient extends EventEmitter {
    * code, {status, headers, body} by HTTP.
    */
   async connect() {
-    const offered = ['httpsocket.v1', `key.${this.key}`];
-    if (this.session) offered.push(`session.${this.session}`, `received.${this.received}`);
     const options = { headers: this.headers, ...(this.origin && { origin: this.origin }) };
-    const ws = (this.ws = new WebSocket(this.url.replace(/^http/, 'ws'), offered, options));
+    const ws = (this.ws = new WebSocket(this.url.replace(/^http/, 'ws'), this.#offered, options));
     this.closed = new Promise((resolve) => {
       ws.on('close', (code, reason) => resolve({ code, reason: reason.toString() }));
     });
@@ -78,6 +78,12 @@ export class SessionClient extends EventEmitter {
       // An older one is not heard any more.
       ws.on('message', (data, binary) => ws === this.ws && this.#receive(data, binary, resolve));
     });
+  }
+
+  get #offered() {
+    const offered = ['httpsocket.v1', `key.${this.key}`];
+    if (this.session) offered.push(`session.${this.session}`, `received.${this.received}`);
+    return offered;
   }
 
   #receive(data, binary, welcomed) {
@@ -128,6 +134,140 @@ export class SessionClient extends EventEmitter {
   async cut() {
     this.ws.terminate();
     await this.closed;
+  }
+
+  // ---- what stories are told with
+
+  /** A client without a page, connected to a program of this server. */
+  static async connects(server, where, options) {
+    const client = new SessionClient(server.at(where), options);
+    client.server = server;
+    client.welcome = await client.connect();
+    return client;
+  }
+
+  /** The subprotocols of whoever would have its session, with these in addition. */
+  offers(...more) {
+    return ['httpsocket.v1', `session.${this.session}`, `key.${this.key}`, ...more].join(', ');
+  }
+
+  says(...lines) {
+    for (const line of lines) this.send(line);
+  }
+
+  saysBytes(head, bytes) {
+    this.sendBytes(head, bytes);
+  }
+
+  /**
+   * For each line: the next message of its name is exactly this; for a RegExp, some message
+   * matches. What
+   * comes before is passed over. Resolves with the last.
+   */
+  async hears(...lines) {
+    let message;
+    for (const line of lines) {
+      message = await this.next(line instanceof RegExp ? line : named(nameOf(line)));
+      if (!(line instanceof RegExp)) assert.equal(message, line);
+    }
+    return message;
+  }
+
+  /** The very next messages are exactly these. */
+  async hearsNext(...lines) {
+    for (const line of lines) assert.equal(await this.next(), line);
+  }
+
+  /** The data of the next message of this name. */
+  async hearsOf(name) {
+    const message = await this.next(named(name));
+    return JSON.parse(message.slice(name.length + 1));
+  }
+
+  /** The next message of this name carries exactly these bytes. */
+  async hearsBytes(name, bytes) {
+    const { head, body } = await this.next(named(nameOf(name)));
+    assert.equal(head, name);
+    assert.ok(body.equals(Buffer.from(bytes)));
+  }
+
+  /** All messages of this name so far, in order. */
+  heard(name) {
+    return this.messages.filter((message) => named(name).test(message.head ?? message));
+  }
+
+  /** As if the last `n` messages had been lost on their way here. */
+  forgets(n) {
+    this.received -= n;
+    this.messages.length -= n;
+    this.taken = Math.min(this.taken, this.messages.length);
+  }
+
+  /** Waits until the server has read all that was said. */
+  async isRead() {
+    this.send('.ping');
+    this.pings = (this.pings ?? 0) + 1;
+    while (this.control.filter((text) => text === '.pong').length < this.pings)
+      await once(this, 'control');
+  }
+
+  /** The process it talks with: for programs that begin with `started {"pid":N}`. */
+  async program() {
+    return new Program((await this.hearsOf('started')).pid, this);
+  }
+
+  async cuts() {
+    await this.cut();
+  }
+
+  /** Over a new connection, and its session goes on. */
+  async comesBack() {
+    const welcome = await this.connect();
+    assert.equal(welcome.resumed, true);
+    return welcome;
+  }
+
+  /** Over a new connection, which is refused like this. */
+  async isRefused(...how) {
+    await assert.rejects(this.connect(), ...how);
+  }
+
+  /** Ends its session. */
+  async closes() {
+    this.send('.close {"reason":"test over"}');
+    return this.closed;
+  }
+
+  /** Says goodbye, and is gone. */
+  async leaves() {
+    this.send('.bye {"reason":"left"}');
+    await this.cut();
+  }
+
+  /** The server closes its connection with just this code and reason. */
+  async isClosed(code, reason) {
+    assert.deepEqual(await this.closed, { code, reason });
+  }
+}
+
+const nameOf = (line) => line.split(' ')[0];
+const named = (name) => new RegExp(`^${name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}(?![^ ])`);
+
+/** A session whose page was loaded: `answer` is what came. */
+export class Page extends SessionClient {
+  /** Loads the page and connects. */
+  static async opens(server, where, options) {
+    const page = await Page.loads(server, where, options);
+    page.welcome = await page.connect();
+    return page;
+  }
+
+  /** Loads the page alone; `options` are those of the request, and of the client. */
+  static async loads(server, where, { method, headers, body, ...options } = {}) {
+    const answer = await request(server.at(where), { method, headers, body });
+    const session = answer.headers['session-id'];
+    const page = new Page(server.at(where), { session, ...options });
+    return Object.assign(page, { server, answer });
   }
 }
 

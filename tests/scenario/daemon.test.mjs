@@ -12,7 +12,7 @@ import path from 'node:path';
 import { after, afterEach, before, describe, test as testOf } from 'node:test';
 import tls from 'node:tls';
 import WebSocket from 'ws';
-import { tryHandshake } from '../lib/handshake-try.mjs';
+import { visitor } from '../lib/visitor.mjs';
 import { begin, request } from '../lib/request.mjs';
 import { adminOf, BUILD, listens, makeRoot, REPO, startServer } from '../lib/server.mjs';
 import { newKey, openPage, SessionClient } from '../lib/session-client.mjs';
@@ -290,7 +290,7 @@ describe('whose names are ours', () => {
       assert.match(body, /^host-foreign: /);
       assert.match(headers['cache-control'], /no-store/);
     }
-    const rebound = await tryHandshake(`${server.url}/lines`, {
+    const rebound = await visitor.connects(`${server.url}/lines`, {
       protocols: `httpsocket.v1, key.${newKey()}`,
       origin: 'http://evil.example',
       headers: { Host: 'evil.example' },
@@ -314,7 +314,11 @@ describe('whose names are ours', () => {
       assert.equal((await ask(server, host)).status, 421, host);
     const protocols = `httpsocket.v1, key.${newKey()}`;
     const at = (origin) =>
-      tryHandshake(`${server.url}/lines`, { protocols, origin, headers: { Host: 'a.example' } });
+      visitor.connects(`${server.url}/lines`, {
+        protocols,
+        origin,
+        headers: { Host: 'a.example' },
+      });
     const home = await at('https://a.example');
     assert.match(home.first ?? JSON.stringify(home), /^\.welcome/);
     home.socket.destroy();

@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, test as testOf } from 'node:test';
 import { RawHttp } from '../lib/http-raw.mjs';
-import { tryHandshake } from '../lib/handshake-try.mjs';
+import { visitor } from '../lib/visitor.mjs';
 import { begin, request } from '../lib/request.mjs';
 import { adminOf, makeRoot, startServer } from '../lib/server.mjs';
 import { newKey, openPage, SessionClient } from '../lib/session-client.mjs';
@@ -227,7 +227,9 @@ describe('a shared program', () => {
     await start([...shared, '--attach-timeout', '300ms', '--answer-timeout', '20s']);
     const { client } = await openPage(at('whole'));
     await client.connect();
-    const late = await tryHandshake(at('silent'), { protocols: `httpsocket.v1, key.${newKey()}` });
+    const late = await visitor.connects(at('silent'), {
+      protocols: `httpsocket.v1, key.${newKey()}`,
+    });
     assert.deepEqual([late.code, late.reason], [4504, 'program-timeout']);
     client.send('echo 2');
     await client.next(/^echo 2/);
@@ -261,7 +263,7 @@ describe('a client that breaks off before its program has let it in', () => {
     await start(LONG);
     const key = newKey();
     for (let i = 0; i < 3; i++) await breaksOff('/slow', key);
-    const again = tryHandshake(`${server.url}/slow`, offer(key));
+    const again = visitor.connects(`${server.url}/slow`, offer(key));
     await request(`${server.url}/nothing`);
     answers('\n');
     const { first, socket } = await again;
@@ -278,7 +280,7 @@ describe('a client that breaks off before its program has let it in', () => {
     await breaksOff('/slow', key);
     answers('\n');
     await server.logged(/program\.stderr.*answered/);
-    const { first, socket } = await tryHandshake(`${server.url}/slow`, offer(key));
+    const { first, socket } = await visitor.connects(`${server.url}/slow`, offer(key));
     assert.match(first, /^\.welcome/);
     assert.equal(await pid(socket), `pid ${started()[0]}`);
     socket.destroy();
@@ -291,7 +293,7 @@ describe('a client that breaks off before its program has let it in', () => {
     await breaksOff('/slow', key);
     answers('Status: 403\n\n');
     await server.logged(/program\.exited/);
-    assert.equal((await tryHandshake(`${server.url}/slow`, offer(key))).code, 4403);
+    assert.equal((await visitor.connects(`${server.url}/slow`, offer(key))).code, 4403);
     assert.equal(started().length, 3);
     await livesOn();
   });
@@ -301,7 +303,7 @@ describe('a client that breaks off before its program has let it in', () => {
     const key = newKey();
     await breaksOff('/slow', key);
     await server.logged(/page\.state.*slow.*eof-sent/);
-    const again = tryHandshake(`${server.url}/slow`, offer(key));
+    const again = visitor.connects(`${server.url}/slow`, offer(key));
     await until(() => started().length === 3);
     answers('\n');
     const { first, socket } = await again;
@@ -320,7 +322,7 @@ describe('a client that breaks off before its program has let it in', () => {
     await server.logged(/left.*page-left/);
     await server.set('goodbye-timeout = 20s\n');
     await breaksOff('/shared?soon', key, () => joined().length === 2);
-    const { first, socket } = await tryHandshake(`${server.url}/shared?soon`, offer(key));
+    const { first, socket } = await visitor.connects(`${server.url}/shared?soon`, offer(key));
     assert.match(first, /^\.welcome/);
     assert.equal(joined().length, 2);
     socket.destroy();
@@ -334,7 +336,7 @@ describe('a client that breaks off before its program has let it in', () => {
     );
     answers('');
     await server.logged(/program\.shared.*stays=yes/);
-    const { first, socket } = await tryHandshake(`${server.url}/selfish`, offer(newKey()));
+    const { first, socket } = await visitor.connects(`${server.url}/selfish`, offer(newKey()));
     assert.match(first, /^\.welcome/);
     assert.equal(server.log.filter((line) => line.includes('program.started')).length, 1);
     socket.destroy();

@@ -5,7 +5,7 @@ import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { after, before, test as testOf } from 'node:test';
 import { promisify } from 'node:util';
-import { tryHandshake } from '../lib/handshake-try.mjs';
+import { visitor } from '../lib/visitor.mjs';
 import { openPlain } from '../lib/plain-client.mjs';
 import { REPO, resources, startServer } from '../lib/server.mjs';
 import { until } from '../lib/until.mjs';
@@ -102,7 +102,7 @@ test('its own Origin is welcome; another one is refused with 403, and starts no 
     ['null', 'origin-opaque'],
     ['nonsense', 'origin-opaque'],
   ]) {
-    const { status, headers } = await tryHandshake(`${server.url}/plain`, { origin });
+    const { status, headers } = await visitor.connects(`${server.url}/plain`, { origin });
     assert.deepEqual(
       { status, reason: headers['script-access-reason'] },
       { status: 403, reason: token },
@@ -143,7 +143,7 @@ test('is no page: a program that wants to listen to it has failed', async () => 
 });
 
 test('where there is no program: 404', async () => {
-  const { status, headers } = await tryHandshake(`${server.url}/nothing`, { origin: '' });
+  const { status, headers } = await visitor.connects(`${server.url}/nothing`, { origin: '' });
   assert.deepEqual([status, headers['script-access-reason']], [404, 'no-program']);
 });
 

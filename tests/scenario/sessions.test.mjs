@@ -1,105 +1,48 @@
 // SPDX-License-Identifier: MIT
-// sessions.test.mjs - what docs/protocol.md promises, on the wire, against the running server; with one worker, and with four, where a
+// sessions.test.mjs - what docs/protocol.md promises, on the wire, against the running server; with
+// one worker, and with four, where a
 // connection lands on any of them and is handed over to the one that has its session.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { after, before, describe, test as testOf } from 'node:test';
-import { tryHandshake } from '../lib/handshake-try.mjs';
+import { Gate } from '../lib/gate.mjs';
 import { Proxy } from '../lib/proxy.mjs';
-import { request } from '../lib/request.mjs';
-import { adminOf, makeRoot, REPO, startServer } from '../lib/server.mjs';
-import { newKey, openPage, SessionClient } from '../lib/session-client.mjs';
+import { program as programFile, startServer, stopAll } from '../lib/server.mjs';
+import { newKey, Page, SessionClient } from '../lib/session-client.mjs';
+import { after, before, describe, test } from '../lib/test.mjs';
 import { until } from '../lib/until.mjs';
+import { visitor } from '../lib/visitor.mjs';
 import { frame, OP } from '../lib/ws-raw.mjs';
 
-const PROGRAMS = path.join(REPO, 'tests/scenario/programs');
-const GRACE = [
-  '--rate-programs',
-  'off',
-  '--attach-timeout',
-  '20s',
-  '--detach-timeout',
-  '20s',
-  '--goodbye-timeout',
-  '200ms',
-  '--eof-grace',
-  '300ms',
-  '--term-grace',
-  '300ms',
-];
+const GRACE =
+  '--rate-programs off --attach-timeout 20s --detach-timeout 20s --goodbye-timeout 200ms ' +
+  '--eof-grace 300ms --term-grace 300ms --log-level debug';
 const RECONNECTS = 40;
 
-const test = (name, run) => testOf(name, { timeout: 60000 }, run);
-const start = (...args) =>
-  startServer({ root: PROGRAMS, args: [...GRACE, '--log-level', 'debug', ...args], threads: 1 });
+const start = (more = '', options = { threads: 1 }) =>
+  startServer({ args: `${GRACE} ${more}`.trim().split(' '), ...options });
 
-const alive = (pid) => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
+/** The subprotocols of a new session. */
+const anew = () => `httpsocket.v1, key.${newKey()}`;
 
-async function pidOf(client) {
-  return JSON.parse((await client.next(/^started /)).slice(8)).pid;
-}
-
-/** A page and its client, connected. */
-async function connected(url, options) {
-  const { client } = await openPage(url);
-  Object.assign(client, options);
-  const welcome = await client.connect();
-  return { client, welcome };
-}
-
-async function finish(client) {
-  client.send('.close {"reason":"test over"}');
-  return client.closed;
-}
-
-/** A folder with a FIFO `gate`, for programs/gate.sh. */
-function makeGate() {
-  const folder = makeRoot({});
-  execFileSync('mkfifo', [path.join(folder.root, 'gate')]);
-  return {
-    ...folder,
-    open: () => fs.promises.writeFile(path.join(folder.root, 'gate'), 'open\n'),
-    started: () => fs.readFileSync(path.join(folder.root, 'started'), 'utf8').trim().split('\n'),
-    hasStarted: () => until(() => fs.existsSync(path.join(folder.root, 'started'))),
-  };
-}
-
-after(() => SessionClient.dropAll());
+after(async () => (SessionClient.dropAll(), stopAll()));
 
 for (const threads of [1, 4]) {
   describe(`with ${threads} worker${threads > 1 ? 's' : ''}`, () => {
     let server;
-    const url = (name) => `${server.url}/${name}`;
-    before(
-      async () =>
-        (server = await startServer({
-          root: PROGRAMS,
-          threads,
-          args: [...GRACE, '--log-level', 'debug'],
-        })),
-    );
-    after(async () => {
-      const end = await server.stop();
-      assert.deepEqual(end, { code: 0, signal: null }, server.log.slice(-40).join('\n'));
-    });
+    const lines = (protocols, options) =>
+      visitor.connects(server.at('lines'), { protocols, ...options });
+    const talk = (protocols, options) =>
+      visitor.connects(server.at('talk'), { protocols, ...options });
+    before(async () => (server = await start('', { threads })));
+    after(() => server.ends());
 
     describe('a handshake', () => {
       test('starts a program, and .welcome says all there is to know', async () => {
-        const answer = await tryHandshake(url('lines'), {
-          protocols: `httpsocket.v1, key.${newKey()}`,
-        });
+        const answer = await lines(anew());
         assert.equal(answer.protocol, 'httpsocket.v1');
-        const { session, ...rest } = JSON.parse(/^\.welcome (\{.*\})$/.exec(answer.first)[1]);
+        const { session, ...rest } = answer.welcome;
         assert.match(session, /^[A-Za-z0-9_-]{24}$/);
         assert.deepEqual(rest, {
           resumed: false,
@@ -111,7 +54,7 @@ for (const threads of [1, 4]) {
           streamWindow: 1048576,
           streams: 64,
         });
-        answer.socket.destroy();
+        answer.leaves();
       });
 
       test('is read in any order, in several headers, between the subprotocols of others', async () => {
@@ -121,9 +64,9 @@ for (const threads of [1, 4]) {
           `chat, httpsocket.v1,\tkey.${key} , soap`,
           [`httpsocket.v1`, `key.${key}`],
         ]) {
-          const answer = await tryHandshake(url('lines'), { protocols });
+          const answer = await lines(protocols);
           assert.equal(answer.protocol, 'httpsocket.v1', `${protocols}: ${JSON.stringify(answer)}`);
-          answer.socket.destroy();
+          answer.leaves();
         }
       });
 
@@ -154,7 +97,7 @@ for (const threads of [1, 4]) {
       };
       for (const [name, [protocols, why]] of Object.entries(wrong)) {
         test(`with ${name}: 4400 ${why}`, async () => {
-          const { status, code, reason } = await tryHandshake(url('lines'), { protocols });
+          const { status, code, reason } = await lines(protocols);
           assert.deepEqual(
             { status, code, reason },
             { status: 101, code: 4400, reason: `wire-protocol: ${why}` },
@@ -164,29 +107,22 @@ for (const threads of [1, 4]) {
 
       test('for an unknown session, whatever worker its id names: 4410 session-gone', async () => {
         for (let worker = 0; worker < 8; worker++) {
-          const unknown = Buffer.concat([randomBytes(16), Buffer.from([0, worker])]).toString(
-            'base64url',
-          );
-          const { code, reason } = await tryHandshake(url('talk'), {
-            protocols: `httpsocket.v1, session.${unknown}, key.${key}`,
-          });
+          const bytes = Buffer.concat([randomBytes(16), Buffer.from([0, worker])]);
+          const unknown = bytes.toString('base64url');
+          const { code, reason } = await talk(`httpsocket.v1, session.${unknown}, key.${key}`);
           assert.deepEqual({ code, reason }, { code: 4410, reason: 'session-gone' });
         }
       });
 
       test('where there is no program, no file, or no program but a file: 4404 no-program', async () => {
         for (const name of ['nothing', '', '.hidden', 'a/b/c']) {
-          const { code, reason } = await tryHandshake(url(name), {
-            protocols: `httpsocket.v1, key.${newKey()}`,
-          });
+          const { code, reason } = await visitor.connects(server.at(name), { protocols: anew() });
           assert.deepEqual({ code, reason }, { code: 4404, reason: 'no-program' }, name);
         }
       });
 
       test('from another origin, or from none, is refused by HTTP, with the reason, and starts nothing', async () => {
-        const protocols = `httpsocket.v1, key.${newKey()}`;
-        const started = () => server.log.filter((line) => line.includes('program.started')).length;
-        const before = started();
+        const started = server.lines(/program\.started/).length;
         const expected = [
           ['http://evil.example', 'no-record'],
           ['null', 'origin-opaque'],
@@ -196,218 +132,172 @@ for (const threads of [1, 4]) {
           ['', 'origin-missing'],
         ];
         for (const [origin, token] of expected) {
-          const { status, headers, body } = await tryHandshake(url('lines'), { protocols, origin });
-          assert.deepEqual(
-            { status, token: headers['script-access-reason'], body: body.split(':')[0] },
-            { status: 403, token, body: token },
-            origin,
-          );
+          const { status, headers, body } = await lines(anew(), { origin });
+          assert.deepEqual([status, headers['script-access-reason']], [403, token], origin);
+          assert.equal(body.split(':')[0], token);
           assert.equal(headers['cache-control'], 'no-store');
         }
-        assert.equal(started(), before);
+        assert.equal(server.lines(/program\.started/).length, started);
       });
 
       test('from a session that another origin has made: refused, though the id and the key are right', async () => {
-        const { client } = await connected(url('talk'));
-        const port = server.port;
-        const other = `http://localhost:${port}`;
-        const protocols = `httpsocket.v1, session.${client.session}, key.${client.key}`;
-        const { status, code } = await tryHandshake(url('talk'), {
-          protocols,
-          origin: other,
-          headers: { Host: `localhost:${port}` },
-        });
+        const page = await Page.opens(server, 'talk');
+        const Host = `localhost:${server.port}`;
+        const other = { origin: `http://${Host}`, headers: { Host } };
+        const { status, code } = await talk(page.offers(), other);
         assert.deepEqual({ status, code }, { status: 101, code: 4403 });
-        await finish(client);
+        await page.closes();
       });
 
       test('twice with the same key before the program has answered: one program, and the later connection gets it', async () => {
-        const gate = makeGate();
-        const target = url(`gate?${gate.root}`);
-        const protocols = `httpsocket.v1, key.${newKey()}`;
-        const first = tryHandshake(target, { protocols });
-        await gate.hasStarted();
-        const second = tryHandshake(target, { protocols });
+        const gate = new Gate();
+        const where = server.at(`gate?${gate.root}`);
+        const protocols = anew();
+        const first = visitor.connects(where, { protocols });
+        await gate.hasArrivals();
+        const second = visitor.connects(where, { protocols });
         const { code, reason } = await first;
         assert.deepEqual({ code, reason }, { code: 4000, reason: 'replaced' });
-        await gate.open();
+        await gate.opens();
         const answer = await second;
-        assert.match(answer.first, /^\.welcome .*"resumed":false/);
-        assert.equal(gate.started().length, 1);
-        assert.equal((await answer.socket.next()).payload.toString(), `pid ${gate.started()[0]}`);
-        answer.socket.destroy();
+        assert.equal(answer.welcome.resumed, false);
+        assert.equal(gate.arrived.length, 1);
+        assert.equal(await answer.hears(), `pid ${gate.arrived[0]}`);
+        answer.leaves();
         gate.remove();
       });
 
       test('again with the same key after a .welcome that never came: the same session, with all its messages', async () => {
-        const protocols = `httpsocket.v1, key.${newKey()}`;
-        const lost = await tryHandshake(url('lines'), { protocols });
-        const { payload } = await lost.socket.next();
-        lost.socket.destroy();
-        const again = await tryHandshake(url('lines'), { protocols });
-        assert.equal(
-          JSON.parse(again.first.slice(9)).session,
-          JSON.parse(lost.first.slice(9)).session,
-        );
-        assert.equal(
-          (await again.socket.next()).payload.toString(),
-          payload.toString(),
-          'what was not acknowledged comes again',
-        );
-        again.socket.destroy();
+        const protocols = anew();
+        const lost = await lines(protocols);
+        const message = await lost.hears();
+        lost.leaves();
+        const again = await lines(protocols);
+        assert.equal(again.welcome.session, lost.welcome.session);
+        assert.equal(await again.hears(), message, 'what was not acknowledged comes again');
+        again.leaves();
       });
     });
 
     describe('a session', { concurrency: 4 }, () => {
       test(`works on over ${RECONNECTS} reconnects, whatever worker they land on: same process, nothing lost or doubled`, async () => {
-        const { client } = await connected(url('talk'));
-        const pid = await pidOf(client);
+        const page = await Page.opens(server, 'talk');
+        const program = await page.program();
         for (let i = 0; i < RECONNECTS; i++) {
-          client.send(`say ${i}`);
-          await client.next(new RegExp(`^echo \\["say", ${i}\\]`)); // so that it was received: what is cut off unsent is the client's to send again
-          await client.cut();
-          const welcome = await client.connect();
-          assert.equal(welcome.resumed, true);
-          assert.equal(welcome.received, i + 1);
+          page.says(`say ${i}`);
+          await page.hears(`echo ["say", ${i}]`); // so that it was received: what is cut off unsent is the client's to send again
+          await page.cuts();
+          assert.equal((await page.comesBack()).received, i + 1);
         }
-        const told = client.messages.filter((m) => m.startsWith('echo'));
-        assert.deepEqual(
-          told,
-          Array.from({ length: RECONNECTS }, (_, i) => `echo ["say", ${i}]`),
-        );
-        assert.ok(alive(pid));
-        await finish(client);
+        const all = Array.from({ length: RECONNECTS }, (_, i) => `echo ["say", ${i}]`);
+        assert.deepEqual(page.heard('echo'), all);
+        assert.ok(program.isAlive);
+        await page.closes();
       });
 
       test('sends again what was not acknowledged, and not what was', async () => {
-        const { client } = await connected(url('talk'), { acknowledge: false });
-        await client.next(/attach/);
-        for (let i = 0; i < 5; i++) client.send(`say ${i}`);
-        for (let i = 0; i < 5; i++) await client.next(/^echo/);
-        const all = [...client.messages];
-        client.send('.ack 4');
-        await client.cut();
-        client.received = 4; // as if the rest had been lost on the way
-        client.messages.length = client.taken = 4;
-        await client.connect();
-        await client.next(/told.*attach.*true/);
-        assert.deepEqual(client.messages.slice(0, all.length), all);
-        await finish(client);
+        const page = await Page.opens(server, 'talk', { acknowledge: false });
+        await page.hears(/attach/);
+        for (let i = 0; i < 5; i++) page.says(`say ${i}`);
+        for (let i = 0; i < 5; i++) await page.hears(/^echo/);
+        const all = [...page.messages];
+        page.says('.ack 4');
+        await page.cuts();
+        page.forgets(all.length - 4); // as if the rest had been lost on the way
+        await page.comesBack();
+        await page.hears(/told.*attach.*true/);
+        assert.deepEqual(page.messages.slice(0, all.length), all);
+        await page.closes();
       });
 
       test('received.N that says more than was sent, or less than was acknowledged, can not be served: 4410', async () => {
-        const { client } = await connected(url('talk'), { acknowledge: false });
-        await client.next(/attach/);
-        client.send('.ack 2');
-        client.send('ask?1');
-        await client.next(/^!1/); // so the .ack has been read
+        const page = await Page.opens(server, 'talk', { acknowledge: false });
+        await page.hears(/attach/);
+        page.says('.ack 2', 'ask?1');
+        await page.hears(/^!1/); // so the .ack has been read
         for (const n of [1, 1000]) {
-          const { code, reason } = await tryHandshake(url('talk'), {
-            protocols: `httpsocket.v1, session.${client.session}, key.${client.key}, received.${n}`,
-          });
-          assert.deepEqual(
-            { code, reason },
-            { code: 4410, reason: 'session-gone' },
-            `received.${n}`,
-          );
+          const { code, reason } = await talk(page.offers(`received.${n}`));
+          assert.deepEqual([code, reason], [4410, 'session-gone'], `received.${n}`);
         }
-        client.send('ask?2');
-        await client.next(/^!2/); // and the session is none the worse
-        await finish(client);
+        page.says('ask?2');
+        await page.hears(/^!2/); // and the session is none the worse
+        await page.closes();
       });
 
       test('is taken over by a new connection: 4000 replaced for the old one', async () => {
-        const { client } = await connected(url('talk'));
-        const pid = await pidOf(client);
+        const page = await Page.opens(server, 'talk');
+        const program = await page.program();
         for (let i = 0; i < 10; i++) {
-          const { closed } = client;
-          await client.connect();
+          const { closed } = page;
+          await page.connect();
           assert.deepEqual(await closed, { code: 4000, reason: 'replaced' });
         }
-        client.send('say "still"');
-        assert.equal(await client.next(/^echo/), 'echo ["say", "still"]');
-        assert.ok(alive(pid));
-        await finish(client);
+        page.says('say "still"');
+        await page.hears('echo ["say", "still"]');
+        assert.ok(program.isAlive);
+        await page.closes();
       });
 
       test('is not had by who knows only its id: 4409, and its page notices nothing', async () => {
-        const { client } = await connected(url('talk'));
+        const page = await Page.opens(server, 'talk');
+        const thief = () => new SessionClient(server.at('talk'), { session: page.session });
         for (let i = 0; i < 5; i++)
-          await assert.rejects(
-            new SessionClient(url('talk'), { session: client.session }).connect(),
-            { code: 4409, reason: 'session-taken' },
-          );
-        client.send('say 1');
-        await client.next(/^echo/);
-        await finish(client);
-        await assert.rejects(client.connect(), { code: 4410 });
+          await thief().isRefused({ code: 4409, reason: 'session-taken' });
+        page.says('say 1');
+        await page.hears(/^echo/);
+        await page.closes();
+        await page.isRefused({ code: 4410 });
       });
 
       test('is not had at another path: 4410', async () => {
-        const { client } = await connected(url('talk'));
-        const at = (name) =>
-          tryHandshake(url(name), {
-            protocols: `httpsocket.v1, session.${client.session}, key.${client.key}`,
-          });
+        const page = await Page.opens(server, 'talk');
+        const protocols = page.offers();
         for (const name of ['lines', 'talk/', 'talk.py', 'nothing'])
-          assert.equal((await at(name)).code, 4410, name);
-        await finish(client);
+          assert.equal((await visitor.connects(server.at(name), { protocols })).code, 4410, name);
+        await page.closes();
       });
 
       test('goes on though the file of its program has been replaced or has gone', async () => {
-        const folder = makeRoot({
-          'talk.py': { text: fs.readFileSync(path.join(PROGRAMS, 'talk.py'), 'utf8'), mode: 0o755 },
-        });
-        const own = await startServer({ root: folder.root, threads, args: GRACE });
-        const { client } = await connected(`${own.url}/talk`);
-        const pid = await pidOf(client);
-        fs.rmSync(path.join(folder.root, 'talk.py'));
-        await client.cut();
-        assert.equal((await client.connect()).resumed, true);
-        fs.writeFileSync(path.join(folder.root, 'talk.py'), 'no program any more');
-        await client.cut();
-        assert.equal((await client.connect()).resumed, true);
-        assert.ok(alive(pid));
-        await finish(client);
-        await own.stop();
-        folder.remove();
+        const own = await start('', { threads, files: { 'talk.py': programFile('talk.py') } });
+        const page = await Page.opens(own, 'talk');
+        const program = await page.program();
+        fs.rmSync(path.join(own.root, 'talk.py'));
+        await page.cuts();
+        await page.comesBack();
+        fs.writeFileSync(path.join(own.root, 'talk.py'), 'no program any more');
+        await page.cuts();
+        await page.comesBack();
+        assert.ok(program.isAlive);
+        await page.closes();
+        await own.ends();
       });
 
       test('calls, parts, failures and bytes go both ways', async () => {
-        const { client } = await connected(url('tally'));
-        client.send('parts?9007199254740991 3');
-        for (const line of [
-          '+9007199254740991 0',
-          '+9007199254740991 1',
-          '+9007199254740991 2',
-          '=9007199254740991',
-        ])
-          assert.equal(await client.next(), line);
-        client.send('nothing?0 {}');
-        assert.equal(await client.next(), '!0 {"message":"no call nothing"}');
-        const bytes = randomBytes(300_000);
-        client.sendBytes('same?7', bytes);
-        const { head, body } = await client.next();
-        assert.equal(head, '=7');
-        assert.ok(body.equals(bytes));
-        client.send('ask "colour"');
-        assert.equal(await client.next(), 'colour?1 [1,2]');
-        for (const answer of ['+1 "red"', '!1 {"message":"no more"}', '=1']) {
-          client.send(answer);
-          const [, head, rest] = /^(\S+) ?(.*)$/.exec(answer);
-          assert.equal(
-            await client.next(),
-            `answered ${JSON.stringify([head, rest]).replace(',', ', ')}`,
-          );
-        }
-        client.sendBytes('=1', Buffer.from('bytes'));
-        assert.equal(await client.next(), 'answered ["=1", "bytes"]');
-        await finish(client);
+        const page = await Page.opens(server, 'tally');
+        const [call, bytes] = [Number.MAX_SAFE_INTEGER, randomBytes(300_000)];
+        page.says(`parts?${call} 3`);
+        await page.hearsNext(`+${call} 0`, `+${call} 1`, `+${call} 2`, `=${call}`);
+        page.says('nothing?0 {}');
+        await page.hearsNext('!0 {"message":"no call nothing"}');
+        page.saysBytes('same?7', bytes);
+        await page.hearsBytes('=7', bytes);
+        page.says('ask "colour"');
+        await page.hearsNext('colour?1 [1,2]');
+        page.says('+1 "red"', '!1 {"message":"no more"}', '=1');
+        await page.hearsNext(
+          'answered ["+1", "\\"red\\""]',
+          'answered ["!1", "{\\"message\\":\\"no more\\"}"]',
+          'answered ["=1", ""]',
+        );
+        page.saysBytes('=1', 'bytes');
+        await page.hearsNext('answered ["=1", "bytes"]');
+        await page.closes();
       });
 
       test('commands to the page keep their place among the events, and are repeated after a drop', async () => {
-        const { client } = await connected(url('talk'), { acknowledge: false });
-        const lines = [
+        const page = await Page.opens(server, 'talk', { acknowledge: false });
+        const program = await page.program();
+        const all = [
           'before 1',
           '.listen {"on":"click","as":"hit"}',
           '.dom [{"op":"text"}]',
@@ -416,44 +306,36 @@ for (const threads of [1, 4]) {
           '.unlisten {"as":"hit"}',
           'after 3',
         ];
-        client.send(`write ${JSON.stringify(`${lines.join('\n')}\n`)}`);
-        await client.next(/^before/);
-        await client.next(/^after/);
-        assert.deepEqual(client.messages.slice(-lines.length), lines);
-        await client.cut();
-        client.received -= 4; // as if these had not come
-        const known = client.messages.length;
-        await client.connect();
-        await client.next(/^after/);
-        assert.deepEqual(client.messages.slice(known, known + 4), lines.slice(-4));
-        await finish(client);
+        program.says(...all);
+        await page.hears(/^before/, /^after/);
+        assert.deepEqual(page.messages.slice(-all.length), all);
+        await page.cuts();
+        page.received -= 4; // as if these had not come
+        const known = page.messages.length;
+        await page.comesBack();
+        await page.hears(/^after/);
+        assert.deepEqual(page.messages.slice(known, known + 4), all.slice(-4));
+        await page.closes();
       });
 
       test('what the page could not do reaches the program, in order, and the log', async () => {
-        const { client } = await connected(url('talk'));
-        const pid = await pidOf(client);
-        client.send('.problem {"command":"listen","message":"no such field"}');
-        client.send('say 1');
-        assert.equal(
-          await client.next(/problem/),
+        const page = await Page.opens(server, 'talk');
+        const program = await page.program();
+        page.says('.problem {"command":"listen","message":"no such field"}', 'say 1');
+        await page.hears(/attach/);
+        await page.hearsNext(
           'echo [".problem", {"command": "listen", "message": "no such field"}]',
+          'echo ["say", 1]',
         );
-        await client.next(/say/);
         await server.logged(/warn page.problem .*problem=".*no such field/);
-        await until(() => client.control.includes('.ack 2'));
-        for (let i = 0; i < 100; i++) client.send('.problem {"n":1}');
-        client.send('say 2');
-        await client.next(/say", 2/);
-        assert.equal(
-          client.messages.filter((line) => line.startsWith('echo [".problem"')).length,
-          101,
-        );
-        assert.ok(
-          server.log.filter((line) => line.includes('page.problem') && line.includes('n\\":1'))
-            .length < 100,
-        );
-        assert.ok(alive(pid));
-        await finish(client);
+        await until(() => page.control.includes('.ack 2'));
+        for (let i = 0; i < 100; i++) page.says('.problem {"n":1}');
+        page.says('say 2');
+        await page.hears(/say", 2/);
+        assert.equal(page.heard('echo').filter((line) => /problem/.test(line)).length, 101);
+        assert.ok(server.lines(/page\.problem.*n\\":1/).length < 100);
+        assert.ok(program.isAlive);
+        await page.closes();
       });
 
       const breaches = {
@@ -475,93 +357,86 @@ for (const threads of [1, 4]) {
       };
       for (const [name, message] of Object.entries(breaches)) {
         test(`${name}: 4400, the session has failed and the program sees its end`, async () => {
-          const { client } = await connected(url('talk'));
-          const pid = await pidOf(client);
-          client.send(message);
-          const { code, reason } = await client.closed;
+          const page = await Page.opens(server, 'talk');
+          const program = await page.program();
+          page.says(message);
+          const { code, reason } = await page.closed;
           assert.equal(code, 4400, reason);
           assert.match(reason, /^wire-protocol: .+/);
-          await until(() => !alive(pid));
-          await assert.rejects(client.connect(), { code: 4410 });
+          await program.ends();
+          await page.isRefused({ code: 4410 });
         });
       }
 
       test('.ack never falls: one that does is a breach', async () => {
-        const { client } = await connected(url('talk'), { acknowledge: false });
-        await client.next(/attach/);
-        client.send('.ack 2');
-        client.send('.ack 1');
-        assert.equal((await client.closed).code, 4400);
+        const page = await Page.opens(server, 'talk', { acknowledge: false });
+        await page.hears(/attach/);
+        page.says('.ack 2', '.ack 1');
+        assert.equal((await page.closed).code, 4400);
       });
 
       test('an unknown control message is ignored; .ping is answered at once', async () => {
-        const { client } = await connected(url('talk'));
-        client.send('.future {"a":1}');
-        client.send('.ping');
-        await until(() => client.control.includes('.pong'));
-        await finish(client);
+        const page = await Page.opens(server, 'talk');
+        page.says('.future {"a":1}', '.ping');
+        await until(() => page.control.includes('.pong'));
+        await page.closes();
       });
 
       test('.close {} ends it: end of file for the program, 1000 for the client', async () => {
-        const { client } = await connected(url('talk'));
-        const pid = await pidOf(client);
-        assert.equal((await finish(client)).code, 1000);
-        await server.logged(new RegExp(`program.stderr .*pid=${pid} .*line="end of file"`));
-        await until(() => !alive(pid));
+        const page = await Page.opens(server, 'talk');
+        const program = await page.program();
+        assert.equal((await page.closes()).code, 1000);
+        await program.logs(/program.stderr .*line="end of file"/);
+        await program.ends();
       });
 
       test('.bye, then the connection is gone: the program waits for as long as a goodbye lasts, and is let go', async () => {
-        const { client } = await connected(url('talk'));
-        const pid = await pidOf(client);
-        client.send('.bye {"reason":"left"}');
-        await client.cut();
-        await until(() => !alive(pid));
-        await assert.rejects(client.connect(), { code: 4410 });
+        const page = await Page.opens(server, 'talk');
+        const program = await page.program();
+        await page.leaves();
+        await program.ends();
+        await page.isRefused({ code: 4410 });
       });
 
       test('.bye, and back in time: it goes on, and the goodbye is forgotten', async () => {
-        const patient = await start('--goodbye-timeout', '20s', '--detach-timeout', '30s');
-        const { client } = await connected(`${patient.url}/talk`);
-        await client.next(/told.*attach/);
-        client.send('.bye {"reason":"left"}');
-        await client.cut();
-        assert.equal((await client.connect()).resumed, true);
-        assert.equal(await client.next(/detach/), 'told [".detach", {"reason": "goodbye"}]');
-        await client.cut();
-        await client.connect();
-        assert.match(await client.next(/detach/), /"(lost|replaced)"/);
-        await finish(client);
-        await patient.stop();
+        const patient = await start('--goodbye-timeout 20s --detach-timeout 30s');
+        const page = await Page.opens(patient, 'talk');
+        await page.hears(/told.*attach/);
+        await page.leaves();
+        await page.comesBack();
+        assert.equal(await page.hears(/detach/), 'told [".detach", {"reason": "goodbye"}]');
+        await page.cuts();
+        await page.comesBack();
+        assert.match(await page.hears(/detach/), /"(lost|replaced)"/);
+        await page.closes();
+        await patient.ends();
       });
 
       test('a program that exits while the page is away: its last words wait, then its code', async () => {
-        const gate = makeGate();
-        const { client } = await connected(url('tally'));
-        client.send(`wait ${JSON.stringify(path.join(gate.root, 'gate'))}`);
-        client.send('.ping');
-        await until(() => client.control.includes('.pong'));
-        await client.cut();
-        await gate.open();
+        const gate = new Gate();
+        const page = await Page.opens(server, 'tally');
+        page.says(`wait ${JSON.stringify(gate.path)}`);
+        await page.isRead();
+        await page.cuts();
+        await gate.opens();
         await server.logged(/program.exited .*status=3/);
-        await client.connect();
-        assert.equal(await client.next(), 'last "words"');
-        assert.deepEqual(await client.closed, { code: 4500, reason: 'program-failed status=3' });
-        assert.deepEqual(
-          client.control.filter((c) => c.startsWith('.close')),
-          ['.close {"code":4500,"reason":"program-failed status=3"}'],
-        );
-        await assert.rejects(client.connect(), { code: 4410 }, 'and now it is over');
+        await page.connect();
+        await page.hearsNext('last "words"');
+        await page.isClosed(4500, 'program-failed status=3');
+        const told = page.control.filter((text) => text.startsWith('.close'));
+        assert.deepEqual(told, ['.close {"code":4500,"reason":"program-failed status=3"}']);
+        await page.isRefused({ code: 4410 }); // and now it is over
         gate.remove();
       });
 
       test('a program that is killed: 4500 program-failed, and no other session is touched', async () => {
-        const { client: other } = await connected(url('talk'));
-        const { client } = await connected(url('talk'));
-        process.kill(await pidOf(client), 'SIGKILL');
-        assert.deepEqual(await client.closed, { code: 4500, reason: 'program-failed signal=9' });
-        other.send('say 1');
-        await other.next(/^echo/);
-        await finish(other);
+        const other = await Page.opens(server, 'talk');
+        const page = await Page.opens(server, 'talk');
+        (await page.program()).kill('SIGKILL');
+        await page.isClosed(4500, 'program-failed signal=9');
+        other.says('say 1');
+        await other.hears(/^echo/);
+        await other.closes();
       });
 
       for (const [name, line] of Object.entries({
@@ -580,156 +455,131 @@ for (const threads of [1, 4]) {
         'a command of the page': '.problem {}\n',
       })) {
         test(`a program that writes ${name}: 4500, and its line is in the log`, async () => {
-          const { client } = await connected(url('talk'));
-          const pid = await pidOf(client);
-          const escaped = JSON.stringify(line);
-          client.send(line.includes('\udcff') ? 'write "a \\"\\u0000\\"\\n"' : `write ${escaped}`);
-          assert.deepEqual(await client.closed, {
-            code: 4500,
-            reason: 'program-failed reason=protocol',
-          });
-          await server.logged(
-            new RegExp(`error program\\.(protocol_error|unsupported) .*pid=${pid} `),
-          );
+          const page = await Page.opens(server, 'talk');
+          const program = await page.program();
+          if (line.includes('\udcff')) page.says('write "a \\"\\u0000\\"\\n"');
+          else program.writes(line);
+          await page.isClosed(4500, 'program-failed reason=protocol');
+          await program.logs(/error program\.(protocol_error|unsupported) /);
         });
       }
     });
 
     test('16 MiB go through in one message, either way; one byte more is refused with a code that says not to come back', async () => {
-      const { client, welcome } = await connected(url('tally'));
-      assert.equal(welcome.maxMessage, 16 << 20);
-      const whole = `put "${'x'.repeat(welcome.maxMessage - 6)}"`;
-      assert.equal(Buffer.byteLength(whole), welcome.maxMessage);
-      client.send(whole);
-      client.send('.ping');
-      await until(() => client.control.some((c) => c === '.ack 1'), undefined, 30000);
-      client.send('report?1');
-      assert.equal(JSON.parse((await client.next(/^=1/)).slice(3)).count, 1);
-      client.send(`bytes ${welcome.maxMessage - 6}`);
-      assert.equal((await client.next(/^bytes/)).body.length, welcome.maxMessage - 6);
-      client.send(`${whole} `);
-      assert.equal((await client.closed).code, 4400);
-      await assert.rejects(client.connect(), { code: 4410 });
+      const page = await Page.opens(server, 'tally');
+      const most = page.welcome.maxMessage;
+      assert.equal(most, 16 << 20);
+      const whole = `put "${'x'.repeat(most - 6)}"`;
+      assert.equal(Buffer.byteLength(whole), most);
+      page.says(whole, '.ping');
+      await until(() => page.control.includes('.ack 1'), undefined, 30000);
+      page.says('report?1');
+      assert.equal((await page.hearsOf('=1')).count, 1);
+      page.says(`bytes ${most - 6}`);
+      assert.equal((await page.hears(/^bytes/)).body.length, most - 6);
+      page.says(`${whole} `);
+      assert.equal((await page.closed).code, 4400);
+      await page.isRefused({ code: 4410 });
     });
 
-    test('the id and the key of a session are never in the log, the metrics or the list of sessions, whatever happens to it', async () => {
-      const own = await start('--admin', '127.0.0.1:0', '--threads', String(threads));
-      const admin = await adminOf(own);
-      const { client } = await connected(`${own.url}/talk`);
-      const pid = await pidOf(client);
-      await client.cut();
-      await client.connect();
-      await client.connect();
-      await new SessionClient(`${own.url}/talk`, { session: client.session })
-        .connect()
-        .catch(() => {});
-      await tryHandshake(`${own.url}/talk`, {
-        protocols: `httpsocket.v1, session.${client.session}, key.${client.key}`,
-        origin: 'http://evil.example',
+    describe('the id and the key of a session', () => {
+      /** All that may happen to a session; gives the secrets of it. */
+      async function lives(server) {
+        const page = await Page.opens(server, 'talk');
+        const program = await page.program();
+        const { session, key } = page;
+        const talk = (protocols, options) =>
+          visitor.connects(server.at('talk'), { protocols, ...options });
+        await page.cuts();
+        await page.comesBack();
+        await page.comesBack();
+        await new SessionClient(server.at('talk'), { session }).connect().catch(() => {});
+        await talk(page.offers(), { origin: 'http://evil.example' });
+        await talk(page.offers(`key.${key}`));
+        const brew = { method: 'BREW', headers: { 'Session-ID': session } };
+        await visitor.asks(server.at('talk'), brew);
+        return { page, program, secrets: [session, key] };
+      }
+
+      test('are never in the log, the metrics or the list of sessions, whatever happens to it', async () => {
+        const own = await start('--admin 127.0.0.1:0', { threads });
+        const { page, program, secrets } = await lives(own);
+        secrets.push(newKey());
+        const protocols = `httpsocket.v1, key.${secrets.at(-1)}`;
+        (await visitor.connects(own.at('lines'), { protocols })).leaves();
+        const seen = [await own.asksAdmin('sessions'), await own.asksAdmin('metrics')];
+        assert.match(seen[0], /"session":"[0-9a-f]{8}"/);
+        page.says('nonsense {');
+        await page.closed;
+        await program.logs(/program.exited /);
+        await own.ends();
+        const all = [...own.log, ...seen.join('\n').split('\n')];
+        assert.ok(all.some((line) => line.includes('session.breach')));
+        for (const secret of secrets) assert.ok(!all.some((line) => line.includes(secret)));
       });
-      await tryHandshake(`${own.url}/talk`, {
-        protocols: `httpsocket.v1, session.${client.session}, key.${client.key}, key.${client.key}`,
-      });
-      await request(`${own.url}/talk`, {
-        method: 'BREW',
-        headers: { 'Session-ID': client.session },
-      });
-      const directKey = newKey();
-      const direct = await tryHandshake(`${own.url}/lines`, {
-        protocols: `httpsocket.v1, key.${directKey}`,
-      });
-      direct.socket.destroy();
-      const seen = [await request(`${admin}/sessions`), await request(`${admin}/metrics`)].map(
-        (a) => a.body,
-      );
-      assert.match(seen[0], /"session":"[0-9a-f]{8}"/);
-      client.send('nonsense {');
-      await client.closed;
-      await own.logged(new RegExp(`program.exited .*pid=${pid} `));
-      await own.stop();
-      const all = [...own.log, ...seen].join('\n');
-      assert.ok(all.includes('session.breach'));
-      for (const secret of [client.session, client.key, directKey])
-        assert.ok(
-          !all.includes(secret),
-          all.split('\n').find((line) => line.includes(secret)),
-        );
     });
   });
 }
 
 describe('a page that goes beyond its window', () => {
   test('is cut off with 4400; one message alone may be larger than the window', async () => {
-    const server = await start('--window', '64K');
-    const { client, welcome } = await connected(`${server.url}/talk`);
-    assert.equal(welcome.window, 65536);
-    const pid = await pidOf(client);
-    client.send(`say "${'x'.repeat(200_000)}"`);
-    await client.next(/^echo/);
-    process.kill(pid, 'SIGSTOP');
-    for (let i = 0; i < 40; i++) client.send(`say "${'x'.repeat(60_000)}"`);
-    assert.deepEqual(await client.closed, {
-      code: 4400,
-      reason: 'wire-protocol: more than the window',
-    });
-    process.kill(pid, 'SIGCONT');
-    await until(() => !alive(pid));
-    await server.stop();
+    const server = await start('--window 64K');
+    const page = await Page.opens(server, 'talk');
+    assert.equal(page.welcome.window, 65536);
+    const program = await page.program();
+    page.says(`say "${'x'.repeat(200_000)}"`);
+    await page.hears(/^echo/);
+    program.kill('SIGSTOP');
+    for (let i = 0; i < 40; i++) page.says(`say "${'x'.repeat(60_000)}"`);
+    await page.isClosed(4400, 'wire-protocol: more than the window');
+    program.kill('SIGCONT');
+    await program.ends();
+    await server.ends();
   });
 });
 
 describe('a peer that is dead without a word', () => {
   test('is noticed by the server, whose program is told; it comes back and goes on', async () => {
-    const server = await start('--ping-interval', '100ms', '--admin', '127.0.0.1:0');
-    const admin = await adminOf(server);
-    const proxy = await Proxy.start(server.port);
-    const { client } = await connected(`${server.url}/talk`);
-    client.url = `http://127.0.0.1:${proxy.port}/talk`;
-    client.headers = { Host: `127.0.0.1:${server.port}` };
-    await client.connect();
-    await until(() => client.control.includes('.ping'));
+    const server = await start('--ping-interval 100ms --admin 127.0.0.1:0');
+    const line = await Proxy.start(server.port);
+    const page = await Page.opens(server, 'talk');
+    page.url = `${line.url}/talk`;
+    page.headers = { Host: `127.0.0.1:${server.port}` };
+    await page.comesBack();
+    await until(() => page.control.includes('.ping'));
     const began = Date.now();
-    proxy.freeze();
-    await until(
-      async () => /"state":"detached"/.test((await request(`${admin}/sessions`)).body),
-      undefined,
-      30000,
-    );
+    line.freeze();
+    const detached = async () => /"state":"detached"/.test(await server.asksAdmin('sessions'));
+    await until(detached, undefined, 30000);
     assert.ok(Date.now() - began >= 5000, 'not before twice the interval and 5 s');
-    assert.match(
-      (await request(`${admin}/metrics`)).body,
-      /^httpsocket_websocket_dead_peers_total 1$/m,
-    );
-    await client.connect();
+    assert.equal(await server.metric('websocket_dead_peers_total'), 1);
+    await page.comesBack();
     assert.equal(
-      await client.next(/told.*detach.*dead/),
+      await page.hears(/told.*detach.*dead/),
       'told [".detach", {"reason": "dead-peer"}]',
     );
-    await finish(client);
-    await proxy.stop();
-    await server.stop();
+    await page.closes();
+    await line.stop();
+    await server.ends();
   });
 });
 
 describe('frames of another kind inside a session', () => {
   test('a ping of RFC 6455 is answered, a text that is not UTF-8 is 1007, and the session waits for its client', async () => {
     const server = await start();
-    const protocols = `httpsocket.v1, key.${newKey()}`;
-    const answer = await tryHandshake(`${server.url}/lines`, { protocols });
-    assert.equal((await answer.socket.next()).payload.toString().slice(0, 4), 'pid ');
-    await answer.socket.send(frame(OP.PING, 'there?'));
-    const pong = await answer.socket.next();
+    const protocols = anew();
+    const { socket, ...answer } = await visitor.connects(server.at('lines'), { protocols });
+    assert.match(await answer.hears(), /^pid /);
+    await socket.send(frame(OP.PING, 'there?'));
+    const pong = await socket.next();
     assert.deepEqual([pong.op, pong.payload.toString()], [OP.PONG, 'there?']);
-    await answer.socket.send(frame(OP.TEXT, Buffer.from([0x61, 0x20, 0x22, 0xff, 0x22])));
-    const close = await answer.socket.next();
+    await socket.send(frame(OP.TEXT, Buffer.from([0x61, 0x20, 0x22, 0xff, 0x22])));
+    const close = await socket.next();
     assert.equal(close.payload.readUInt16BE(0), 1007);
-    answer.socket.destroy();
-    const again = await tryHandshake(`${server.url}/lines`, { protocols });
-    assert.equal(
-      JSON.parse(again.first.slice(9)).session,
-      JSON.parse(answer.first.slice(9)).session,
-    );
-    again.socket.destroy();
-    await server.stop();
+    socket.destroy();
+    const again = await visitor.connects(server.at('lines'), { protocols });
+    assert.equal(again.welcome.session, answer.welcome.session);
+    again.leaves();
+    await server.ends();
   });
 });

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// program.mjs - the process of a page program, as the system and the server's log see it.
+import fs from 'node:fs';
+import { until } from './until.mjs';
+
+/** Does it run? A zombie does not. */
+export function alive(pid) {
+  try {
+    return !/^State:\s+Z/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+export class Program {
+  /**
+   * @param pid of the process @param page that it talks with; a SessionClient that knows its server
+   */
+  constructor(pid, page) {
+    Object.assign(this, { pid, page });
+  }
+
+  get isAlive() {
+    return alive(this.pid);
+  }
+
+  /** Waits until the process has ended and its parent knows. */
+  async ends() {
+    await until(
+      () => !fs.existsSync(`/proc/${this.pid}`),
+      () => `the end of ${this.pid}`,
+    );
+  }
+
+  kill(signal) {
+    process.kill(this.pid, signal);
+  }
+
+  /** Has it write these lines on its descriptor 3: talk.py and board.py do so. */
+  says(...lines) {
+    this.writes(lines.map((line) => `${line}\n`).join(''));
+  }
+
+  /** Has it write just this there. */
+  writes(text) {
+    this.page.says(`write ${JSON.stringify(text)}`);
+  }
+
+  /** The log has a line about this process that matches, by now or later. */
+  logs(pattern) {
+    const mine = (line) => line.includes(`pid=${this.pid} `) && pattern.test(line);
+    return this.page.server.logged({ test: mine });
+  }
+}
