@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // access.mjs - a server of another origin's pages, whose record stands in a zone on loopback.
-import http from 'node:http';
-import { once } from 'node:events';
 import { startKnot, startRelay } from './dns.mjs';
 import { startServer } from './server.mjs';
+import { visitor } from './visitor.mjs';
+import { OP } from './ws-raw.mjs';
 
 export const PAGE = 'https://a.example'; // the origin of the page whose script connects
 
@@ -46,98 +46,47 @@ const newKey = () => `key-number-${String(++keys).padStart(16, '0')}`;
 
 /**
  * A WebSocket handshake as a browser makes it. Resolves with {status, headers, body} if it is
- * answered by HTTP, else with {status: 101, headers, socket, close}: `close` resolves with {code,
- * reason} once the server has closed, `text` with the first text message.
+ * answered by HTTP, else with {status: 101, headers, text, close, drop}: `text` resolves with the
+ * first text message, `close` with {code, reason} once the server has closed; with undefined where
+ * there is none.
  */
 export async function tryHandshake(
   server,
   path,
   { name = 'b.test', origin = PAGE, session = true, key = newKey(), id, from, headers = {} } = {},
 ) {
-  const offered = ['httpsocket.v1', `key.${key}`, ...(id ? [`session.${id}`] : [])];
-  const request = http.request(at(server, path), {
-    agent: false,
-    localAddress: from,
-    headers: {
-      ...host(name),
-      Connection: 'Upgrade',
-      Upgrade: 'websocket',
-      'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
-      'Sec-WebSocket-Version': '13',
-      ...(origin !== null && { Origin: origin }),
-      ...(session && { 'Sec-WebSocket-Protocol': offered.join(', ') }),
-      ...headers,
-    },
+  const offered = ['httpsocket.v1', `key.${key}`, ...(id ? [`session.${id}`] : [])].join(', ');
+  const { socket, ...answer } = await visitor.offers(at(server, path), {
+    from,
+    origin,
+    headers: { ...host(name), ...(session && { 'Sec-WebSocket-Protocol': offered }), ...headers },
   });
-  request.end();
-  return Promise.race([answered(request), upgraded(request)]);
+  return answer.status === 101 ? { ...answer, ...frames(socket) } : answer;
 }
 
-async function answered(request) {
-  const [response] = await once(request, 'response');
-  const parts = [];
-  for await (const part of response) parts.push(part);
-  return {
-    status: response.statusCode,
-    headers: response.headers,
-    body: Buffer.concat(parts).toString(),
+/** The first frame of either kind, or undefined at the end. */
+function frames(socket) {
+  const told = {};
+  const first = (op) => new Promise((resolve) => (told[op] = resolve));
+  const [text, close] = [first(OP.TEXT), first(OP.CLOSE)];
+  const read = async () => {
+    for (;;) {
+      const { op, payload } = await socket.next();
+      told[op]?.(payload);
+    }
   };
-}
-
-async function upgraded(request) {
-  const [response, socket, head] = await once(request, 'upgrade');
-  const frames = readFrames(socket, head);
+  read().catch(() => Object.values(told).forEach((tell) => tell()));
   return {
-    status: 101,
-    headers: response.headers,
-    socket,
-    text: frames.find(1).then((frame) => frame?.payload.toString()),
-    close: frames.find(8).then(
-      (frame) =>
-        frame && {
-          code: frame.payload.readUInt16BE(0),
-          reason: frame.payload.subarray(2).toString(),
-        },
-    ),
+    text: text.then((payload) => payload?.toString()),
+    close: close.then((payload) => payload && closeOf(payload)),
     drop: () => socket.destroy(),
   };
 }
 
-/**
- * `find(op)` resolves with the first frame of that kind, or undefined at the end. The server's
- * frames here are short or have 16 bits of length.
- */
-function readFrames(socket, head) {
-  let bytes = head;
-  const frames = [];
-  const waiting = [];
-  const look = (ended) => {
-    for (const wait of [...waiting]) {
-      const found = frames.find((frame) => frame.op === wait.op);
-      if (!found && !ended) continue;
-      waiting.splice(waiting.indexOf(wait), 1);
-      wait.resolve(found);
-    }
-  };
-  const read = () => {
-    while (bytes.length >= 2) {
-      const long = (bytes[1] & 127) === 126;
-      if (long && bytes.length < 4) break;
-      const size = long ? bytes.readUInt16BE(2) : bytes[1] & 127;
-      const from = long ? 4 : 2;
-      if (bytes.length < from + size) break;
-      frames.push({ op: bytes[0] & 15, payload: bytes.subarray(from, from + size) });
-      bytes = bytes.subarray(from + size);
-    }
-    look(false);
-  };
-  socket.on('data', (data) => ((bytes = Buffer.concat([bytes, data])), read()));
-  socket.on('error', () => {});
-  let ended = false;
-  socket.on('close', () => ((ended = true), look(true)));
-  read();
-  return { find: (op) => new Promise((resolve) => (waiting.push({ op, resolve }), look(ended))) };
-}
+const closeOf = (payload) => ({
+  code: payload.readUInt16BE(0),
+  reason: payload.subarray(2).toString(),
+});
 
 /** What a server's metrics say: {name{labels}: number}. */
 export async function metrics(admin) {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // plain-client.mjs - a WebSocket client that has never heard of us.
+import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import WebSocket from 'ws';
 
 /**
- * An open client; `next()` is its next message, {text} or {bytes}; `closed`
- * resolves with {code, reason}.
+ * An open client; `next()` is its next message, {text} or {bytes}; `asks(text)` sends one and gives
+ * the text of the next; `closes()` ends it; `closed` resolves with {code, reason}, and
+ * `isClosed(code, reason)` expects just these.
  */
 export async function openPlain(url, protocols = [], options = {}) {
   const ws = new WebSocket(url.replace(/^http/, 'ws'), protocols, options);
@@ -22,6 +24,12 @@ export async function openPlain(url, protocols = [], options = {}) {
     if (inbox.length === 0) await new Promise((resolve) => waiting.push(resolve));
     return inbox.shift();
   };
+  ws.asks = async (text) => {
+    ws.send(text);
+    return (await ws.next()).text;
+  };
+  ws.closes = () => (ws.close(), ws.closed);
+  ws.isClosed = async (code, reason) => assert.deepEqual(await ws.closed, { code, reason });
   await once(ws, 'open');
   return ws;
 }

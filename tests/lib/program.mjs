@@ -12,6 +12,10 @@ export function alive(pid) {
   }
 }
 
+/** Waits until it sleeps, as one that reads or writes and can't. */
+export const sleeps = (pid) =>
+  until(() => /^State:\s+S/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8')));
+
 export class Program {
   /**
    * @param pid of the process @param page that it talks with; a SessionClient that knows its server

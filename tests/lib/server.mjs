@@ -118,6 +118,12 @@ class Server {
     );
   }
 
+  /** The bytes of memory that it has for itself now. */
+  get resident() {
+    const status = fs.readFileSync(`/proc/${this.pid}/status`, 'utf8');
+    return Number(/VmRSS:\s+(\d+)/.exec(status)[1]) * 1024;
+  }
+
   /** Waits until no child and no more descriptors are left than when this was called first. */
   async isAtRest() {
     this.descriptorsAtRest ??= (await this.hasChildren(0), resources(this.pid).descriptors);

@@ -161,8 +161,7 @@ export class SessionClient extends EventEmitter {
 
   /**
    * For each line: the next message of its name is exactly this; for a RegExp, some message
-   * matches. What
-   * comes before is passed over. Resolves with the last.
+   * matches. What comes before is passed over. Resolves with the last.
    */
   async hears(...lines) {
     let message;

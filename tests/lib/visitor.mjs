@@ -13,27 +13,32 @@ export const visitor = {
 
   /**
    * A WebSocket handshake. Resolves with {status, headers, body} where HTTP refuses; with {status:
-   * 101, protocol, code,
-   * reason} where the first frame is a close; else with {status: 101, protocol, first, welcome,
-   * socket, hears, leaves}:
-   * `first` is the text of that frame, `welcome` what it says, `socket` is open, hears() the text
-   * of the next frame.
+   * 101, protocol, code, reason} where the first frame is a close; else with {status: 101,
+   * protocol, first, welcome, socket, hears, leaves}: `first` is the text of that frame, `welcome`
+   * what it says, `socket` is open, hears() the text of the next frame.
    */
-  async connects(url, { protocols, origin = new URL(url).origin, headers = {} } = {}) {
-    const { host, port, pathname, search } = new URL(url);
-    const socket = await RawWebSocket.connect(Number(port));
-    const change = {
-      Host: host,
-      ...(origin && { Origin: origin }),
-      ...(protocols && { 'Sec-WebSocket-Protocol': protocols }),
-      ...headers,
-    };
-    socket.socket.write(handshake(change, { line: `GET ${pathname}${search} HTTP/1.1` }));
-    const head = await readHead(socket);
-    if (head.status !== 101) return refused(socket, head);
+  async connects(url, { protocols, ...how } = {}) {
+    const { socket, ...head } = await visitor.offers(url, {
+      ...how,
+      headers: { ...(protocols && { 'Sec-WebSocket-Protocol': protocols }), ...how.headers },
+    });
+    if (head.status !== 101) return head;
     const protocol = head.headers['sec-websocket-protocol'];
     const { op, payload } = await socket.next();
     return op === OP.CLOSE ? closed(socket, protocol, payload) : open(socket, protocol, payload);
+  },
+
+  /**
+   * The same with no regard to frames: resolves with {status, headers, body} or {status: 101,
+   * headers, socket}. `from` is the address that it comes from.
+   */
+  async offers(url, { origin = new URL(url).origin, headers = {}, from } = {}) {
+    const { host, port, pathname, search } = new URL(url);
+    const socket = await RawWebSocket.connect(Number(port), { from });
+    const change = { Host: host, ...(origin && { Origin: origin }), ...headers };
+    socket.socket.write(handshake(change, { line: `GET ${pathname}${search} HTTP/1.1` }));
+    const head = await readHead(socket);
+    return head.status === 101 ? { ...head, socket } : refused(socket, head);
   },
 };
 

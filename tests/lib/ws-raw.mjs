@@ -95,9 +95,15 @@ export class RawSocket {
   ended = false;
   error = null;
 
-  static async connect(port) {
+  static async connect(port, { from } = {}) {
     const raw = new this();
-    raw.socket = net.connect({ host: '127.0.0.1', port, noDelay: true, allowHalfOpen: true });
+    raw.socket = net.connect({
+      host: '127.0.0.1',
+      port,
+      localAddress: from,
+      noDelay: true,
+      allowHalfOpen: true,
+    });
     raw.socket.on(
       'data',
       (data) => (raw.#chunks.push(data), (raw.#size += data.length), raw.#look()),

@@ -1,41 +1,30 @@
 // SPDX-License-Identifier: MIT
-// plain.test.mjs - the plain form (docs/protocol.md, section 8): WebSocket clients that have never heard of us.
+// plain.test.mjs - the plain form (docs/protocol.md, section 8): WebSocket clients that have never
+// heard of us.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import path from 'node:path';
-import { after, before, test as testOf } from 'node:test';
 import { promisify } from 'node:util';
-import { visitor } from '../lib/visitor.mjs';
 import { openPlain } from '../lib/plain-client.mjs';
-import { REPO, resources, startServer } from '../lib/server.mjs';
+import { REPO, startServer, stopAll } from '../lib/server.mjs';
+import { after, before, test } from '../lib/test.mjs';
 import { until } from '../lib/until.mjs';
+import { visitor } from '../lib/visitor.mjs';
 import { frame, handshake, OP, RawWebSocket, readHead } from '../lib/ws-raw.mjs';
 
-const test = (name, run) => testOf(name, { timeout: 60000 }, run);
-
 let server;
-let url;
 before(async () => {
-  server = await startServer({
-    root: path.join(REPO, 'tests/scenario/programs'),
-    args: ['--eof-grace', '300ms', '--term-grace', '300ms', '--message-max', '1M'],
-  });
-  url = `${server.url.replace('http', 'ws')}/plain`;
+  const args = '--eof-grace 300ms --term-grace 300ms --message-max 1M'.split(' ');
+  server = await startServer({ args });
 });
-after(async () =>
-  assert.deepEqual(
-    await server.stop(),
-    { code: 0, signal: null },
-    server.log.slice(-20).join('\n'),
-  ),
-);
+after(async () => (await server.ends(), stopAll()));
 
-const open = (protocols, options) => openPlain(url, protocols, options);
+const open = (protocols, options) => openPlain(server.at('plain'), protocols, options);
 
 test("Python websockets: text, bytes, fragments, the program's events, its end, a foreign Origin", async () => {
   const { stdout } = await promisify(execFile)(
     '/usr/bin/python3',
-    [path.join(REPO, 'tests/lib/plain_client.py'), url],
+    [path.join(REPO, 'tests/lib/plain_client.py'), server.at('plain').replace('http', 'ws')],
     { timeout: 50000 },
   );
   assert.deepEqual(JSON.parse(stdout), {
@@ -57,28 +46,22 @@ test('npm ws: a thousand messages of both kinds, mixed, come back in order and a
   );
   for (const { text, bytes } of sent) ws.send(text ?? bytes);
   for (const [i, message] of sent.entries()) assert.deepEqual(await ws.next(), message, String(i));
-  ws.close();
-  await ws.closed;
+  await ws.closes();
 });
 
 test('each connection has a program of its own, which ends with it', async () => {
-  await until(() => resources(server.pid).children.length === 0);
+  await server.hasChildren(0);
   const clients = await Promise.all([open(), open(), open()]);
-  await Promise.all(
-    clients.map(async (ws, i) => {
-      ws.send(`mine ${i}`);
-      assert.deepEqual(await ws.next(), { text: `mine ${i}` });
-    }),
-  );
-  assert.equal(resources(server.pid).children.length, 3);
+  const answers = await Promise.all(clients.map((ws, i) => ws.asks(`mine ${i}`)));
+  assert.deepEqual(answers, ['mine 0', 'mine 1', 'mine 2']);
+  await server.hasChildren(3);
   clients[0].close();
   clients[1].terminate();
-  await until(() => resources(server.pid).children.length === 1);
-  clients[2].send('still there');
-  assert.deepEqual(await clients[2].next(), { text: 'still there' });
+  await server.hasChildren(1);
+  assert.equal(await clients[2].asks('still there'), 'still there');
   clients[2].close(4321, 'bye');
   assert.equal((await clients[2].closed).code, 4321);
-  await until(() => resources(server.pid).children.length === 0);
+  await server.hasChildren(0);
 });
 
 test('an event of another name is an error in the log, and the client goes on', async () => {
@@ -87,36 +70,34 @@ test('an event of another name is an error in the log, and the client goes on', 
   await server.logged(/program\.plain_form .*line=other/);
   ws.send('on');
   assert.deepEqual(await ws.next(), { text: 'on' });
-  ws.close();
-  await ws.closed;
+  await ws.closes();
 });
 
 test('its own Origin is welcome; another one is refused with 403, and starts no program', async () => {
   const ws = await open([], { origin: server.url });
-  ws.close();
-  await ws.closed;
-  const started = () => server.log.filter((line) => line.includes('program.started')).length;
-  const before = started();
+  await ws.closes();
+  const started = server.lines(/program\.started/).length;
   for (const [origin, token] of [
     ['http://evil.example', 'no-record'],
     ['null', 'origin-opaque'],
     ['nonsense', 'origin-opaque'],
   ]) {
-    const { status, headers } = await visitor.connects(`${server.url}/plain`, { origin });
-    assert.deepEqual(
-      { status, reason: headers['script-access-reason'] },
-      { status: 403, reason: token },
+    const { status, headers } = await visitor.connects(server.at('plain'), {
       origin,
-    );
+    });
+    assert.deepEqual([status, headers['script-access-reason']], [403, token], origin);
   }
-  assert.equal(started(), before);
+  assert.equal(server.lines(/program\.started/).length, started);
 });
 
 test('subprotocols of others are not agreed on, and no hindrance', async () => {
   const socket = await RawWebSocket.connect(server.port);
   socket.socket.write(
     handshake(
-      { Host: `127.0.0.1:${server.port}`, 'Sec-WebSocket-Protocol': 'chat, superchat' },
+      {
+        Host: `127.0.0.1:${server.port}`,
+        'Sec-WebSocket-Protocol': 'chat, superchat',
+      },
       { line: 'GET /plain HTTP/1.1' },
     ),
   );
@@ -138,12 +119,14 @@ test('a message above message-max is 1009', async () => {
 test('is no page: a program that wants to listen to it has failed', async () => {
   const ws = await open();
   ws.send('listen');
-  assert.deepEqual(await ws.closed, { code: 4500, reason: 'program-failed reason=protocol' });
+  await ws.isClosed(4500, 'program-failed reason=protocol');
   await server.logged(/error program.protocol_error .*command=listen .*plain form/);
 });
 
 test('where there is no program: 404', async () => {
-  const { status, headers } = await visitor.connects(`${server.url}/nothing`, { origin: '' });
+  const { status, headers } = await visitor.connects(server.at('nothing'), {
+    origin: '',
+  });
   assert.deepEqual([status, headers['script-access-reason']], [404, 'no-program']);
 });
 
@@ -156,6 +139,5 @@ test('a client that reads nothing makes its program wait, and gets everything in
   await until(() => ws.bufferedAmount < COUNT * piece.length - (1 << 20)); // some of it has gone in
   ws.resume();
   for (let i = 0; i < COUNT; i++) assert.equal((await ws.next()).text, `${i} ${piece}`);
-  ws.close();
-  await ws.closed;
+  await ws.closes();
 });

@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: MIT
-// publish.test.mjs - POST /publish at the admin listener: events from outside reach the programs of all workers, and bad input gets a clear answer.
+// publish.test.mjs - POST /publish at the admin listener: events from outside reach the programs of
+// all workers, and bad input gets a clear answer.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
-import { once } from 'node:events';
 import path from 'node:path';
-import { spawnSync } from 'node:child_process';
-import { after, afterEach, before, describe, test as testOf } from 'node:test';
-import { metrics } from '../lib/access.mjs';
-import { begin, request } from '../lib/request.mjs';
-import { adminOf, BUILD, makeRoot, REPO, startServer } from '../lib/server.mjs';
-import { openPage, SessionClient } from '../lib/session-client.mjs';
+import { adminOf, BUILD, makeRoot, startServer, stopAll } from '../lib/server.mjs';
+import { SessionClient } from '../lib/session-client.mjs';
+import { Subscriber } from '../lib/subscriber.mjs';
+import { after, afterEach, before, describe, test } from '../lib/test.mjs';
+import { visitor } from '../lib/visitor.mjs';
 
-const test = (name, run) => testOf(name, { timeout: 60000 }, run);
-const ROOT = path.join(REPO, 'tests/scenario/programs');
 const TOKEN = 'first-token-0123456789';
 const OTHER = 'other/token+0123456789==';
+const ADMIN = ['--admin', '127.0.0.1:0'];
+const LIMITS =
+  '--publish-max 8K --topic-message-max 1000 --topics-max 3 --topic-linger 0 --topic-history 2 ' +
+  '--rate-publish 60,100';
 
 let files;
 let server;
@@ -25,57 +27,31 @@ let token;
 before(async () => {
   files = makeRoot({ tokens: `# who may publish\n${TOKEN}\n\n  ${OTHER}  \r\n`, 'site/x': '' });
   token = path.join(files.root, 'tokens');
-  server = await startServer({
-    root: ROOT,
-    threads: 3,
-    args: [
-      '--admin',
-      '127.0.0.1:0',
-      '--publish-token',
-      token,
-      '--publish-max',
-      '8K',
-      '--topic-message-max',
-      '1000',
-      '--topics-max',
-      '3',
-      '--topic-linger',
-      '0',
-      '--topic-history',
-      '2',
-      '--rate-publish',
-      '60,100',
-    ],
-  });
+  const args = [...ADMIN, '--publish-token', token, ...LIMITS.split(' ')];
+  server = await startServer({ args, threads: 3 });
   admin = await adminOf(server);
 });
-after(async () => {
-  assert.deepEqual(
-    await server.stop(),
-    { code: 0, signal: null },
-    server.log.slice(-40).join('\n'),
-  );
-  files.remove();
-});
+after(async () => (await server.ends(), files.remove(), stopAll()));
 afterEach(() => SessionClient.dropAll());
 
 const json = { 'Content-Type': 'application/json' };
 const bearer = (value) => ({ Authorization: `Bearer ${value}` });
 const post = (body, { headers = { ...json, ...bearer(TOKEN) }, method = 'POST' } = {}) =>
-  request(`${admin}/publish`, {
+  visitor.asks(`${admin}/publish`, {
     method,
     headers,
-    ...(method === 'POST' && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    ...(method === 'POST' && { body: asBody(body) }),
   });
 
+function asBody(body) {
+  const isBody = typeof body === 'string' || typeof body === 'function' || Buffer.isBuffer(body);
+  return isBody ? body : JSON.stringify(body);
+}
+
 async function subscriber(topic, more = {}) {
-  const { client } = await openPage(`${server.url}/board`);
-  await client.connect();
-  const hears = async () =>
-    JSON.parse((await client.next(/^heard \["(topic|subscribed)/)).slice(6))[1];
-  client.send(`write ${JSON.stringify(`.subscribe ${JSON.stringify({ topic, ...more })}\n`)}`);
-  await hears();
-  return { client, hears };
+  const one = await Subscriber.opens(server);
+  await one.subscribes(topic, more);
+  return one;
 }
 
 describe('what is published', () => {
@@ -85,66 +61,46 @@ describe('what is published', () => {
     assert.equal(answer.status, 200);
     assert.match(answer.headers['content-type'], /^application\/json/);
     assert.deepEqual(JSON.parse(answer.body), { topic: 'news', seq: 1, subscribers: 5 });
-    for (const { hears } of all) {
-      const { topic, seq, event, data, from, self } = await hears();
-      assert.deepEqual(
-        { topic, seq, event, data, from, self },
-        {
-          topic: 'news',
-          seq: 1,
-          event: 'flash',
-          data: { text: 'æ', n: 1 },
-          from: undefined,
-          self: undefined,
-        },
-      );
+    const flash = { topic: 'news', seq: 1, event: 'flash', data: { text: 'æ', n: 1 } };
+    for (const one of all) {
+      const [{ time, ...event }] = await one.events(1);
+      assert.deepEqual(event, flash); // from nobody
+      await one.closes();
     }
-    for (const { client } of all) client.send('.close');
   });
 
   test('an array is published in its order; the answer is an array in the same order', async () => {
-    const { client, hears } = await subscriber('list');
+    const one = await subscriber('list');
     const answer = await post([1, 2, 3].map((n) => ({ topic: 'list', event: 'n', data: n })));
     assert.deepEqual(
       JSON.parse(answer.body),
       [1, 2, 3].map((seq) => ({ topic: 'list', seq, subscribers: 1 })),
     );
-    for (const n of [1, 2, 3]) assert.equal((await hears()).data, n);
+    assert.deepEqual(await one.data(3), [1, 2, 3]);
     assert.deepEqual(JSON.parse((await post([])).body), []);
-    client.send('.close');
-    await client.closed;
+    await one.closes();
   });
 
   test('JSON on several lines, and a second token', async () => {
-    const { client, hears } = await subscriber('lines');
+    const one = await subscriber('lines');
     const body =
       '{\r\n  "topic": "lines",\n\t"event": "e",\n "data": {\n "a": "b \\" \\n c" }\n}\n';
-    assert.equal(
-      (
-        await post(body, {
-          headers: {
-            'Content-Type': 'Application/JSON; charset=utf-8',
-            Authorization: `bearer ${OTHER}`,
-          },
-        })
-      ).status,
-      200,
-    );
-    assert.deepEqual((await hears()).data, { a: 'b " \n c' });
-    client.send('.close');
-    await client.closed;
+    const headers = {
+      'Content-Type': 'Application/JSON; charset=utf-8',
+      Authorization: `bearer ${OTHER}`,
+    };
+    assert.equal((await post(body, { headers })).status, 200);
+    assert.deepEqual(await one.data(1), [{ a: 'b " \n c' }]);
+    await one.closes();
   });
 
   test('a kept event waits for who comes later', async () => {
-    const { client } = await subscriber('kept'); // else the topic would be forgotten at once
+    const one = await subscriber('kept'); // else the topic would be forgotten at once
     await post({ topic: 'kept', event: 'state', data: 'on', keep: true });
     const late = await subscriber('kept', { last: true });
-    const { data, past } = await late.hears();
+    const [{ data, past }] = await late.events(1);
     assert.deepEqual([data, past], ['on', true]);
-    for (const one of [client, late.client]) {
-      one.send('.close');
-      await one.closed;
-    }
+    for (const each of [one, late]) await each.closes();
   });
 });
 
@@ -169,10 +125,9 @@ describe('what is refused', () => {
       { Authorization: `Basic ${TOKEN}` },
       { Authorization: [`Bearer ${TOKEN}`, `Bearer ${TOKEN}`] },
     ];
-    for (const headers of wrong) {
-      const { headers: told } = await refused(401, /Bearer/, event, {
-        headers: { ...json, ...headers },
-      });
+    for (const each of wrong) {
+      const headers = { ...json, ...each };
+      const { headers: told } = await refused(401, /Bearer/, event, { headers });
       assert.match(told['www-authenticate'], /^Bearer/);
     }
   });
@@ -206,25 +161,14 @@ describe('what is refused', () => {
     ];
     for (const [body, why] of wrong) await refused(400, why, body);
     const latin = Buffer.from('{"topic":"a","event":"e","data":"\xe9"}', 'latin1');
-    const { response } = await begin(`${admin}/publish`, {
-      method: 'POST',
-      headers: { ...json, ...bearer(TOKEN) },
-      body: latin,
-    });
-    assert.equal(response.statusCode, 400);
-    response.resume();
-    await once(response, 'end');
+    await refused(400, /./, latin);
   });
 
   test('413: a body above publish-max, also one that comes in chunks; an event above topic-message-max, with its place', async () => {
     await refused(413, /too large/, { ...event, data: 'x'.repeat(9000) });
-    const { response } = await begin(`${admin}/publish`, {
-      method: 'POST',
-      headers: { ...json, ...bearer(TOKEN), 'Transfer-Encoding': 'chunked' },
-      body: (stream) => stream.end(JSON.stringify({ ...event, data: 'x'.repeat(9000) })),
-    });
-    assert.equal(response.statusCode, 413);
-    response.resume();
+    const headers = { ...json, ...bearer(TOKEN), 'Transfer-Encoding': 'chunked' };
+    const inChunks = (stream) => stream.end(JSON.stringify({ ...event, data: 'x'.repeat(9000) }));
+    await refused(413, /./, inChunks, { headers });
     await refused(413, /event 2: .*topic-message-max/, [
       event,
       { ...event, data: 'x'.repeat(1000) },
@@ -235,40 +179,26 @@ describe('what is refused', () => {
     const all = await Promise.all(['one', 'two', 'three'].map((topic) => subscriber(topic)));
     const answer = await refused(503, /too-many-topics/, { topic: 'four', event: 'e' });
     assert.deepEqual(JSON.parse(answer.body).topic, 'four');
-    const mixed = JSON.parse(
-      (
-        await post([
-          { topic: 'one', event: 'e' },
-          { topic: 'four', event: 'e' },
-        ])
-      ).body,
-    );
-    assert.deepEqual(
-      mixed.map(({ seq, reason }) => seq ?? reason),
-      [1, 'too-many-topics'],
-    );
-    for (const { client } of all) {
-      client.send('.close');
-      await client.closed;
-    }
+    const events = ['one', 'four'].map((topic) => ({ topic, event: 'e' }));
+    const [one, four] = JSON.parse((await post(events)).body);
+    assert.deepEqual([one.seq, four.seq ?? four.reason], [1, 'too-many-topics']);
+    for (const each of all) await each.closes();
   });
 
   test('a client that goes away in the middle harms nothing', async () => {
-    const { request: cut } = await new Promise((resolve) => {
-      const half = http.request(`${admin}/publish`, {
-        method: 'POST',
-        agent: false,
-        headers: { ...json, ...bearer(TOKEN), 'Content-Length': 100 },
-      });
-      half.on('error', () => {});
-      half.write('{"topic":', () => resolve({ request: half }));
+    const half = http.request(`${admin}/publish`, {
+      method: 'POST',
+      agent: false,
+      headers: { ...json, ...bearer(TOKEN), 'Content-Length': 100 },
     });
-    cut.destroy();
+    half.on('error', () => {});
+    await new Promise((resolve) => half.write('{"topic":', resolve));
+    half.destroy();
     assert.equal((await post(event)).status, 200);
   });
 
   test('429: above rate-publish, with Retry-After; nothing of the body is published', async () => {
-    const { client, hears } = await subscriber('often');
+    const one = await subscriber('often');
     let answer;
     let published = 0;
     do {
@@ -277,16 +207,12 @@ describe('what is refused', () => {
     } while (answer.status === 200 && published < 200);
     assert.equal(answer.status, 429);
     assert.ok(Number(answer.headers['retry-after']) >= 1);
-    for (let i = 1; i <= published; i++) assert.equal((await hears()).seq, i);
-    const counted = await metrics(new URL(admin).port);
-    assert.equal(counted['httpsocket_publish_requests_total{status="429"}'], 1);
+    for (const [i, { seq }] of (await one.events(published)).entries()) assert.equal(seq, i + 1);
+    const counted = (status) => server.metric(`publish_requests_total{status="${status}"}`);
+    assert.equal(await counted(429), 1);
     for (const status of [200, 400, 401, 405, 413, 415, 503])
-      assert.ok(
-        counted[`httpsocket_publish_requests_total{status="${status}"}`] > 0,
-        String(status),
-      );
-    client.send('.close');
-    await client.closed;
+      assert.ok((await counted(status)) > 0, String(status));
+    await one.closes();
   });
 });
 
@@ -302,7 +228,7 @@ describe('the tokens', () => {
     server.child.kill('SIGHUP');
     assert.match(await server.logged(/config\.refused/), /tokens:1: expected a token/);
     assert.equal((await post([], { headers: { ...json, ...bearer(fresh) } })).status, 200);
-    assert.ok(!server.log.some((line) => line.includes('-token-0')), 'none is logged');
+    assert.deepEqual(server.lines(/-token-0/), [], 'none is logged');
   });
 
   const check = (...args) =>
@@ -313,12 +239,11 @@ describe('the tokens', () => {
   test('a file without any, one that is not there, and one without an admin listener are refused at the start', () => {
     const none = path.join(files.root, 'none');
     fs.writeFileSync(none, '# nothing\n');
-    const more = ['--admin', '127.0.0.1:0'];
     for (const [args, why] of [
-      [[...more, '--publish-token', none], /no token/],
-      [[...more, '--publish-token', `${none}-at-all`], /No such file/],
+      [[...ADMIN, '--publish-token', none], /no token/],
+      [[...ADMIN, '--publish-token', `${none}-at-all`], /No such file/],
       [['--publish-token', none], /needs admin/],
-      [[...more, '--rate-publish', 'often'], /rate-publish: expected a rate/],
+      [[...ADMIN, '--rate-publish', 'often'], /rate-publish: expected a rate/],
     ]) {
       const { status, stderr } = check(...args);
       assert.equal(status, 2);
@@ -327,14 +252,11 @@ describe('the tokens', () => {
   });
 
   test('without publish-token publishing is off', async () => {
-    const closed = await startServer({ root: ROOT, args: ['--admin', '127.0.0.1:0'] });
-    const answer = await request(`${await adminOf(closed)}/publish`, {
-      method: 'POST',
-      headers: { ...json, ...bearer(TOKEN) },
-      body: '{}',
-    });
+    const closed = await startServer({ args: ADMIN });
+    const how = { method: 'POST', headers: { ...json, ...bearer(TOKEN) }, body: '{}' };
+    const answer = await visitor.asks(`${await adminOf(closed)}/publish`, how);
     assert.equal(answer.status, 404);
     assert.match(answer.body, /publish-token/);
-    assert.deepEqual(await closed.stop(), { code: 0, signal: null });
+    await closed.ends();
   });
 });

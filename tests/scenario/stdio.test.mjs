@@ -1,107 +1,72 @@
 // SPDX-License-Identifier: MIT
-// stdio.test.mjs - programs that read lines and write lines (docs/page-programs/stdio.md), in both forms of the wire.
+// stdio.test.mjs - programs that read lines and write lines (docs/page-programs/stdio.md), in both
+// forms of the wire.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
-import { after, before, describe, test as testOf } from 'node:test';
 import { openPlain } from '../lib/plain-client.mjs';
+import { alive, sleeps } from '../lib/program.mjs';
 import { random } from '../lib/proxy.mjs';
-import { request } from '../lib/request.mjs';
-import { BUILD, makeRoot, REPO, resources, startServer } from '../lib/server.mjs';
+import { BUILD, program, PROGRAMS, REPO, resources, startServer, stopAll } from '../lib/server.mjs';
 import { SessionClient } from '../lib/session-client.mjs';
+import { after, before, describe, test } from '../lib/test.mjs';
 import { until } from '../lib/until.mjs';
+import { visitor } from '../lib/visitor.mjs';
 
-const PROGRAMS = path.join(REPO, 'tests/scenario/programs');
-const GRACE = [
-  '--eof-grace',
-  '200ms',
-  '--term-grace',
-  '300ms',
-  '--rate-programs',
-  'off',
-  '--message-max',
-  '2M',
-  '--ping-interval',
-  '500ms',
-];
+const GRACE = '--eof-grace 200ms --term-grace 300ms --message-max 2M --ping-interval 500ms';
+const QUICK = `${GRACE} --rate-programs off`.split(' ');
 
-const test = (name, run) => testOf(name, { timeout: 60000 }, run);
-const ok = { code: 0, signal: null };
-
-const alive = (pid) => {
-  try {
-    return !/^State:\s+Z/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
-};
-
-async function ask(client, text) {
-  client.send(text);
-  return (await client.next()).text;
-}
+after(stopAll);
 
 describe('files of ROOT', () => {
   let server;
-  before(async () => {
-    server = await startServer({
-      root: PROGRAMS,
-      args: [...GRACE, '--stdio-files', '/stdio', '--detach-timeout', '20s'],
-    });
-  });
-  after(async () => assert.deepEqual(await server.stop(), ok, server.log.slice(-20).join('\n')));
-  const open = (name) => openPlain(`${server.url}/stdio/${name}`);
+  const FILES = ['--stdio-files', '/stdio', '--detach-timeout', '20s'];
+  before(async () => (server = await startServer({ args: [...QUICK, ...FILES] })));
+  after(() => server.ends());
+  const open = (name) => openPlain(server.at(`stdio/${name}`));
 
   for (const name of ['awk.sh', 'upper.php', 'upper.py', 'grep.sh'])
     test(`the output of ${name} comes at once, though it buffers what is no terminal`, async () => {
       const client = await open(name);
-      assert.equal(await ask(client, name === 'grep.sh' ? 'ONE' : 'one'), 'ONE');
-      assert.equal(await ask(client, 'TWO'), 'TWO');
-      client.close();
-      await client.closed;
+      assert.equal(await client.asks(name === 'grep.sh' ? 'ONE' : 'one'), 'ONE');
+      assert.equal(await client.asks('TWO'), 'TWO');
+      await client.closes();
     });
 
   test('of a C program that prints byte by byte too, and it is one message a line', async () => {
-    const folder = makeRoot({});
-    execFileSync('cc', [
-      '-o',
-      path.join(folder.root, 'upper'),
-      path.join(PROGRAMS, 'stdio/upper.c'),
-    ]);
-    const own = await startServer({ root: folder.root, args: [...GRACE, '--stdio-files', '/*'] });
-    const client = await openPlain(`${own.url}/upper`);
-    assert.equal(
-      await ask(client, 'a line of some length, which is written in hundreds of pieces'),
-      'A LINE OF SOME LENGTH, WHICH IS WRITTEN IN HUNDREDS OF PIECES',
-    );
-    client.close();
-    await client.closed;
-    assert.deepEqual(await own.stop(), ok);
-    folder.remove();
+    const own = await startServer({
+      files: {},
+      args: [...QUICK, '--stdio-files', '/*'],
+    });
+    const source = path.join(PROGRAMS, 'stdio/upper.c');
+    execFileSync('cc', ['-o', path.join(own.root, 'upper'), source]);
+    const client = await openPlain(own.at('upper'));
+    const line = 'a line of some length, which is written in hundreds of pieces';
+    assert.equal(await client.asks(line), line.toUpperCase());
+    await client.closes();
+    await own.ends();
   });
 
   test('text, an empty line, CR LF, a line that is no UTF-8, and messages that hold bytes', async () => {
     const client = await open('odd.py');
-    assert.equal(
-      await ask(client, 'echo blåbær "\\" 😀 \x01\x03\x04\x1a\x7f'),
-      'blåbær "\\" 😀 \x01\x03\x04\x1a\x7f',
-    );
-    assert.equal(await ask(client, 'echo '), '');
-    assert.equal(await ask(client, 'echo both ends\r'), 'both ends');
+    const odd = 'blåbær "\\" 😀 \x01\x03\x04\x1a\x7f';
+    assert.equal(await client.asks(`echo ${odd}`), odd);
+    assert.equal(await client.asks('echo '), '');
+    assert.equal(await client.asks('echo both ends\r'), 'both ends');
     client.send('bytes ff00fe0d0a');
-    assert.deepEqual(await client.next(), { bytes: Buffer.from('ff00fe0d', 'hex') });
+    assert.deepEqual(await client.next(), {
+      bytes: Buffer.from('ff00fe0d', 'hex'),
+    });
     client.send(Buffer.from('not text: \xff', 'latin1'));
-    assert.deepEqual(await client.next(), { bytes: Buffer.from('got not text: \xff', 'latin1') });
-    client.send('one\ntwo');
-    assert.deepEqual(
-      [await client.next(), await client.next()],
-      [{ text: 'got one' }, { text: 'got two' }],
-    );
-    client.close();
-    await client.closed;
+    assert.deepEqual(await client.next(), {
+      bytes: Buffer.from('got not text: \xff', 'latin1'),
+    });
+    assert.equal(await client.asks('one\ntwo'), 'got one');
+    assert.deepEqual(await client.next(), { text: 'got two' });
+    await client.closes();
   });
 
   test('what it is given: the environment of CGI, a terminal to write to, its own folder, no other descriptor', async () => {
@@ -118,35 +83,33 @@ describe('files of ROOT', () => {
       TERM: 'dumb',
     };
     for (const [name, value] of Object.entries(environment))
-      assert.equal(await ask(client, `env ${name}`), value, name);
-    assert.equal(await ask(client, 'isatty 0'), 'False');
-    assert.equal(await ask(client, 'isatty 1'), 'True');
-    assert.equal(await ask(client, 'isatty 2'), 'False');
-    assert.equal(await ask(client, 'fds'), '[0, 1, 2]');
-    assert.equal(await ask(client, 'cwd'), fs.realpathSync(path.join(PROGRAMS, 'stdio')));
+      assert.equal(await client.asks(`env ${name}`), value, name);
+    for (const [fd, isTerminal] of ['False', 'True', 'False'].entries())
+      assert.equal(await client.asks(`isatty ${fd}`), isTerminal);
+    assert.equal(await client.asks('fds'), '[0, 1, 2]');
+    assert.equal(await client.asks('cwd'), fs.realpathSync(path.join(PROGRAMS, 'stdio')));
     client.send('stderr not a message');
     await server.logged(/program\.stderr.*not a message/);
-    client.close();
-    await client.closed;
+    await client.closes();
   });
 
   test('a line of 1 MB, both ways; half a line waits; the last one needs no end', async () => {
     const client = await open('odd.py');
     const long = 'z'.repeat(1_000_000);
-    assert.equal(await ask(client, `echo ${long}`), long);
+    assert.equal(await client.asks(`echo ${long}`), long);
     client.send('half one ');
     client.send('half two ');
-    assert.equal(await ask(client, 'echo three'), 'one two three');
+    assert.equal(await client.asks('echo three'), 'one two three');
     client.send('half last');
     client.send('exit 0');
     assert.equal((await client.next()).text, 'last');
-    assert.deepEqual(await client.closed, { code: 1000, reason: 'program-exit' });
+    await client.isClosed(1000, 'program-exit');
   });
 
   test('a line above message-max fails the program, by name', async () => {
     const client = await open('odd.py');
     client.send('long 3000000');
-    assert.deepEqual(await client.closed, { code: 4500, reason: 'program-failed reason=protocol' });
+    await client.isClosed(4500, 'program-failed reason=protocol');
     await server.logged(/program\.protocol_error.*too long/);
   });
 
@@ -156,7 +119,7 @@ describe('files of ROOT', () => {
     client.send('exit 3');
     for (let i = 0; i < 300; i++)
       assert.match((await client.next()).text, new RegExp(`^${i} x{1000}$`));
-    assert.deepEqual(await client.closed, { code: 4500, reason: 'program-failed status=3' });
+    await client.isClosed(4500, 'program-failed status=3');
   });
 
   test('who closes its stdout is over; who closes its stdin is not', async () => {
@@ -164,19 +127,19 @@ describe('files of ROOT', () => {
     mute.send('mute');
     assert.equal((await mute.closed).code, 1000);
     const deaf = await open('odd.py');
-    assert.equal(await ask(deaf, 'deaf'), 'deaf');
+    assert.equal(await deaf.asks('deaf'), 'deaf');
     for (let i = 0; i < 100; i++) deaf.send('x'.repeat(100_000)); // more than anybody keeps
     deaf.ping();
     await once(deaf, 'pong');
     deaf.terminate();
-    await until(() => resources(server.pid).children.length === 0);
+    await server.hasChildren(0);
   });
 
   test('end of file, then SIGTERM, then SIGKILL, to all of its group', async () => {
     const client = await open('odd.py');
-    const [program, child] = (await ask(client, 'stubborn')).split(' ').slice(1).map(Number);
+    const [program, child] = (await client.asks('stubborn')).split(' ').slice(1).map(Number);
     const family = await open('odd.py');
-    const [parent, orphan] = (await ask(family, 'family')).split(' ').slice(1).map(Number);
+    const [parent, orphan] = (await family.asks('family')).split(' ').slice(1).map(Number);
     assert.ok([program, child, parent, orphan].every(alive));
     client.close();
     family.terminate();
@@ -187,93 +150,79 @@ describe('files of ROOT', () => {
   });
 
   test('who is slower makes the other wait, and nothing is lost', async () => {
-    const before = Number(
-      /VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${server.pid}/status`, 'utf8'))[1],
-    );
+    const before = server.resident;
     const client = await open('odd.py');
     client.pause();
     client.send('flood 60000'); // 60 MB
     client.send('echo end');
-    await until(() =>
-      /^State:\s+S/m.test(
-        fs.readFileSync(`/proc/${resources(server.pid).children[0]}/status`, 'utf8'),
-      ),
-    );
-    const waiting = Number(
-      /VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${server.pid}/status`, 'utf8'))[1],
-    );
-    assert.ok(waiting - before < 20_000, `${waiting - before} KiB more`);
+    await sleeps(resources(server.pid).children[0]);
+    const more = server.resident - before;
+    assert.ok(more < 20_000 * 1024, `${more} bytes more`);
     client.resume();
     for (let i = 0; i < 60000; i++) {
       const { text } = await client.next();
       if (!text.startsWith(`${i} x`)) assert.fail(`${text.slice(0, 20)} instead of ${i}`);
     }
     assert.equal((await client.next()).text, 'end');
-    client.close();
-    await client.closed;
+    await client.closes();
   });
 
   test('a program that does not read makes the client wait', async () => {
     const client = await open('odd.py');
-    const pid = Number((await ask(client, 'asleep')).split(' ')[1]);
+    const pid = Number((await client.asks('asleep')).split(' ')[1]);
     for (let i = 0; i < 100; i++) client.send('x'.repeat(1_000_000));
     client.ping(); // it waits behind them
     await until(() => client.bufferedAmount < 95_000_000);
     await new Promise((resolve) => setImmediate(resolve));
     assert.ok(client.bufferedAmount > 50_000_000, String(client.bufferedAmount));
     process.kill(pid);
-    assert.deepEqual(await client.closed, { code: 4500, reason: 'program-failed signal=15' });
+    await client.isClosed(4500, 'program-failed signal=15');
   });
 
-  test('a session: events `message`, and it survives its connections', async () => {
-    const client = new SessionClient(`${server.url}/stdio/odd.py`);
-    await client.connect();
-    client.send('message "env HTTPSOCKET_SESSION"');
-    assert.equal(await client.next(), `message "${client.session}"`);
-    client.send('message {"a":[1]}');
-    assert.equal(await client.next(), 'message "got {\\"a\\":[1]}"');
-    client.send('message');
-    assert.equal(await client.next(), 'message "got "');
-    client.sendBytes('message', Buffer.from([0xff]));
-    assert.deepEqual(await client.next(), {
-      head: 'message',
-      body: Buffer.from('got \xff', 'latin1'),
-    });
+  describe('a session', () => {
+    const connects = () => SessionClient.connects(server, 'stdio/odd.py');
 
-    const seed = Number(process.env.SEED ?? randomBytes(4).readUInt32LE());
-    console.log(`SEED=${seed}`);
-    const chance = random(seed);
-    let sent = 0;
-    for (let round = 0; round < 10; round++) {
-      for (let i = 0; i < 50; i++) client.send(`message "echo ${sent++}"`);
-      while (client.messages.length < 4 + sent - 50 + Math.floor(50 * chance()))
-        await once(client, 'message');
-      await client.cut();
-      const { received } = await client.connect();
-      for (let i = received - 4; i < sent; i++) client.send(`message "echo ${i}"`);
+    /** Says lines and is cut, at random; `before` messages of either side went before. */
+    async function isCut(client, before, chance) {
+      const echo = (i) => `message "echo ${i}"`;
+      let sent = 0;
+      for (let round = 0; round < 10; round++) {
+        for (let i = 0; i < 50; i++) client.says(echo(sent++));
+        const enough = before + sent - 50 + Math.floor(50 * chance());
+        while (client.messages.length < enough) await once(client, 'message');
+        await client.cuts();
+        const { received } = await client.connect();
+        for (let i = received - before; i < sent; i++) client.says(echo(i));
+      }
+      while (client.messages.length < before + sent) await once(client, 'message');
+      return Array.from({ length: sent }, (_, i) => `message "${i}"`);
     }
-    while (client.messages.length < 4 + sent) await once(client, 'message');
-    assert.deepEqual(
-      client.messages.slice(4),
-      Array.from({ length: sent }, (_, i) => `message "${i}"`),
-    );
-    client.send('.close {"reason":"enough"}');
-    await client.closed;
-  });
 
-  test('a session that sends other events is told what it does wrong', async () => {
-    const client = new SessionClient(`${server.url}/stdio/odd.py`);
-    await client.connect();
-    client.send('hello 1');
-    assert.deepEqual(await client.closed, {
-      code: 4400,
-      reason: 'wire-protocol: this program takes only events `message`',
+    test('events `message`, and it survives its connections', async () => {
+      const client = await connects();
+      client.says('message "env HTTPSOCKET_SESSION"');
+      await client.hearsNext(`message "${client.session}"`);
+      client.says('message {"a":[1]}', 'message');
+      await client.hearsNext('message "got {\\"a\\":[1]}"', 'message "got "');
+      client.saysBytes('message', [0xff]);
+      await client.hearsBytes('message', Buffer.from('got \xff', 'latin1'));
+      const seed = Number(process.env.SEED ?? randomBytes(4).readUInt32LE());
+      console.log(`SEED=${seed}`);
+      const expected = await isCut(client, 4, random(seed));
+      assert.deepEqual(client.messages.slice(4), expected);
+      await client.closes();
     });
-    await server.logged(/program\.stdio_event.*hello/);
+
+    test('that sends other events is told what it does wrong', async () => {
+      const client = await connects();
+      client.says('hello 1');
+      await client.isClosed(4400, 'wire-protocol: this program takes only events `message`');
+      await server.logged(/program\.stdio_event.*hello/);
+    });
   });
 
   test('an ordinary request gets 426 and a page to try it with', async () => {
-    const answer = await request(`${server.url}/stdio/upper.py`);
+    const answer = await visitor.asks(server.at('stdio/upper.py'));
     assert.equal(answer.status, 426);
     assert.equal(answer.headers.upgrade, 'websocket');
     assert.match(answer.headers['content-type'], /^text\/html/);
@@ -285,66 +234,56 @@ test('examples/lines/sum.sh, as `make run` serves it', async () => {
     root: path.join(REPO, 'examples'),
     args: ['--dev', '--stdio-files', '/lines'],
   });
-  const client = await openPlain(`${server.url}/lines/sum`);
-  assert.deepEqual(
-    [await ask(client, '40'), await ask(client, '2'), await ask(client, 'two')],
-    ['in all 40', 'in all 42', 'not a number: two'],
-  );
-  client.close();
-  await client.closed;
-  assert.deepEqual(await server.stop(), ok);
+  const client = await openPlain(server.at('lines/sum'));
+  assert.equal(await client.asks('40'), 'in all 40');
+  assert.equal(await client.asks('2'), 'in all 42');
+  assert.equal(await client.asks('two'), 'not a number: two');
+  await client.closes();
+  await server.ends();
 });
 
 describe('commands', () => {
-  const start = (
-    args,
-    root = makeRoot({
-      'index.html': 'the page',
-      'own.py': {
-        text: '#!/usr/bin/env python3\nprint("Content-Type: text/plain\\n\\nown")\n',
-        mode: 0o755,
-      },
-    }),
-  ) => startServer({ root: root.root, args: [...GRACE, ...args], cwd: PROGRAMS });
+  const OWN = program('#!/usr/bin/env python3\nprint("Content-Type: text/plain\\n\\nown")\n');
+  const start = (...args) =>
+    startServer({
+      files: { 'index.html': 'the page', 'own.py': OWN },
+      args: [...QUICK, ...args],
+      cwd: PROGRAMS,
+    });
 
   test('one for all paths, with arguments and quotes; files and programs of ROOT remain', async () => {
-    const server = await start(['--stdio', `sed -u 's/a b/c  d/'`]);
-    for (const place of ['/', '/some/where']) {
-      const client = await openPlain(server.url + place);
-      assert.equal(await ask(client, 'a b'), 'c  d');
-      client.close();
-      await client.closed;
+    const server = await start('--stdio', `sed -u 's/a b/c  d/'`);
+    for (const place of ['', 'some/where']) {
+      const client = await openPlain(server.at(place));
+      assert.equal(await client.asks('a b'), 'c  d');
+      await client.closes();
     }
-    assert.equal((await request(`${server.url}/`)).body, 'the page');
-    assert.equal((await request(`${server.url}/own`)).body, 'own\n');
-    assert.equal((await request(`${server.url}/some/where`)).status, 426);
-    assert.deepEqual(await server.stop(), ok);
+    assert.equal((await visitor.asks(server.at(''))).body, 'the page');
+    assert.equal((await visitor.asks(server.at('own'))).body, 'own\n');
+    assert.equal((await visitor.asks(server.at('some/where'))).status, 426);
+    await server.ends();
   });
 
   test("each for its path and what is below, the longest first; its working directory is the server's", async () => {
-    const server = await start([
-      '--stdio',
+    const commands = [
       '/a=cat',
-      '--stdio',
       '/a/b/=./stdio/odd.py',
-      '--stdio',
       '/up=awk "{ print toupper(\\$0); fflush() }"',
-    ]);
+    ];
+    const server = await start(...commands.flatMap((command) => ['--stdio', command]));
     const say = async (place, text) => {
-      const client = await openPlain(server.url + place);
-      const answer = await ask(client, text);
-      client.close();
-      await client.closed;
+      const client = await openPlain(server.at(place));
+      const answer = await client.asks(text);
+      await client.closes();
       return answer;
     };
-    assert.equal(await say('/a', 'cwd'), 'cwd');
-    assert.equal(await say('/a/bc', 'cwd'), 'cwd');
-    assert.equal(await say('/a/b', 'cwd'), fs.realpathSync(PROGRAMS));
-    assert.equal(await say('/a/b/c', 'env PATH_INFO'), '/c');
-    assert.equal(await say('/a/b/c', 'env SCRIPT_NAME'), '/a/b');
-    await assert.rejects(openPlain(`${server.url}/ab`), /404/);
-    assert.equal((await request(`${server.url}/ab`)).status, 404);
-    assert.deepEqual(await server.stop(), ok);
+    for (const cat of ['a', 'a/bc']) assert.equal(await say(cat, 'cwd'), 'cwd');
+    assert.equal(await say('a/b', 'cwd'), fs.realpathSync(PROGRAMS));
+    assert.equal(await say('a/b/c', 'env PATH_INFO'), '/c');
+    assert.equal(await say('a/b/c', 'env SCRIPT_NAME'), '/a/b');
+    await assert.rejects(openPlain(server.at('ab')), /404/);
+    assert.equal((await visitor.asks(server.at('ab'))).status, 404);
+    await server.ends();
   });
 
   test('a wrong one is refused with what was expected', () => {
@@ -376,12 +315,12 @@ describe('commands', () => {
   }
 
   test('--stdio-output pipe: a program that looks is told the truth', async () => {
-    const server = await start(['--stdio', './stdio/odd.py', '--stdio-output', 'pipe']);
+    const server = await start('--stdio', './stdio/odd.py', '--stdio-output', 'pipe');
     const client = await openPlain(server.url);
     client.send('isatty 1');
     client.send('exit 0');
     assert.equal((await client.next()).text, 'False');
     assert.equal((await client.closed).code, 1000);
-    assert.deepEqual(await server.stop(), ok);
+    await server.ends();
   });
 });
