@@ -81,6 +81,20 @@ static inline void answer(const char *text)
     exchange_answer(x, 200, slice_of(text), NULL, 0);
 }
 
+/* The head of the answer to what was handled later. */
+static inline void respond(int status, uint64_t length)
+{
+    exchange_respond(seen.x, status, SLICE_NONE, NULL, 0, length);
+}
+
+/* Its end. */
+static inline void end_answer(void)
+{
+    struct exchange *x = seen.x;
+    seen.x = NULL;
+    exchange_end(x);
+}
+
 static inline void handle_at_once(struct exchange *x)
 {
     (void)x;
@@ -150,6 +164,8 @@ static inline int http_finish(void **state)
     assert_int_equal(server.counts.connections_now, 0);
     return end_loop(state);
 }
+
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 
 #define http_test(f) cmocka_unit_test_setup_teardown(f, http_begin, http_finish)
 

@@ -9,7 +9,8 @@
 
 #include "core/backend.h"
 
-#include <dirent.h>
+#include "descriptors.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -28,16 +29,6 @@ static inline uint64_t fake_clock(void *arg)
 {
     (void)arg;
     return fake_ms;
-}
-
-static inline int count_descriptors(void)
-{
-    int count = 0;
-    DIR *dir = opendir("/proc/self/fd");
-    while (readdir(dir))
-        count++;
-    closedir(dir);
-    return count;
 }
 
 static inline uint64_t real_ms(void)

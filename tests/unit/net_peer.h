@@ -7,7 +7,10 @@
 #ifndef TEST_NET_PEER_H
 #define TEST_NET_PEER_H
 
+#include "net/address.h"
 #include "net/stream.h"
+
+#include "descriptors.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -32,6 +35,7 @@ struct peer {
 };
 
 static struct loop *loop;
+static int descriptors_before;
 
 #define wait_for(condition)                                                                        \
     do {                                                                                           \
@@ -121,12 +125,33 @@ static inline char *make_noise(size_t len, unsigned seed)
     return noise;
 }
 
-static inline int count_fds(void)
+static inline struct net_address address_of(const char *text)
 {
-    int count = 0;
-    for (int fd = 0; fd < 4096; fd++)
-        count += fcntl(fd, F_GETFD) >= 0;
-    return count;
+    struct net_address a;
+    const char *why;
+    assert_int_equal(net_address_parse(slice_of(text), &a, &why), 0);
+    return a;
 }
+
+/* A loop, and a minute for the test to be over. */
+static inline int net_begin(void **state)
+{
+    (void)state;
+    alarm(60);
+    descriptors_before = count_descriptors();
+    loop = loop_new();
+    return loop ? 0 : -1;
+}
+
+/* All that was opened since has been closed. */
+static inline int net_finish(void **state)
+{
+    (void)state;
+    loop_free(loop);
+    alarm(0);
+    return count_descriptors() == descriptors_before ? 0 : -1;
+}
+
+#define net_test(f) cmocka_unit_test_setup_teardown(f, net_begin, net_finish)
 
 #endif

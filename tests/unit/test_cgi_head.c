@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "assert_slice.h"
 #include "random.h"
 
 static struct cgi_head head;
@@ -14,12 +15,6 @@ static struct cgi_head head;
 static enum parse_status parse(const char *text)
 {
     return cgi_head_parse(slice_of(text), 0, &head);
-}
-
-static void assert_slice(struct slice s, const char *wanted)
-{
-    if (!slice_equal(s, slice_of(wanted)))
-        fail_msg("'%.*s' is not '%s'", SLICE_ARG(s), wanted);
 }
 
 static void rfc3875_6_2_1_a_document(void **state)

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "notes.h"
 #include "proto/channel_frame.h"
 #include "random.h"
 #include "session/channels.h"
@@ -26,15 +27,6 @@ static char heard[256]; /* what callbacks told */
 static int soon;
 static const char *why;
 static struct shared_bytes *sent_from;
-
-static void note(char *out, size_t size, const char *format, ...)
-{
-    va_list args;
-    size_t len = strlen(out);
-    va_start(args, format);
-    vsnprintf(out + len, size - len, format, args);
-    va_end(args);
-}
 
 static void on_send(struct channels *set, struct slice head, struct shared_bytes *body, size_t at,
                     size_t len)

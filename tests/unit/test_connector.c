@@ -13,25 +13,6 @@ struct attempt {
     int answers, result;
 };
 
-static int fds_before;
-
-static int begin(void **state)
-{
-    (void)state;
-    alarm(60);
-    fds_before = count_fds();
-    loop = loop_new();
-    return loop ? 0 : -1;
-}
-
-static int finish(void **state)
-{
-    (void)state;
-    loop_free(loop);
-    alarm(0);
-    return count_fds() == fds_before ? 0 : -1;
-}
-
 static void connected(struct connector *c, int fd_or_error)
 {
     struct attempt *a = container_of(c, struct attempt, connector);
@@ -44,14 +25,6 @@ static void try(struct attempt *a, const struct net_address *to, uint64_t timeou
     *a = (struct attempt){.answers = 0};
     connector_start(loop, &a->connector, to, timeout_ms, connected);
     assert_int_equal(a->answers, 0);
-}
-
-static struct net_address address_of(const char *text)
-{
-    struct net_address a;
-    const char *why;
-    assert_int_equal(net_address_parse(slice_of(text), &a, &why), 0);
-    return a;
 }
 
 static int open_listener(const char *text, struct net_address *ret)
@@ -176,7 +149,7 @@ static void an_answer_that_is_known_can_be_cancelled(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
+#define TEST(name) net_test(name)
     const struct CMUnitTest tests[] = {
         TEST(it_connects_to_every_kind_of_address),
         TEST(what_is_connected_does_not_wait_to_fill_segments),

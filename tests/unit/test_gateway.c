@@ -56,7 +56,6 @@ static struct {
     int listening;
     uint16_t port;
     struct peer target;
-    int fds;
 } f;
 
 static void on_send(struct channels *from, struct slice head, struct shared_bytes *body, size_t at,
@@ -296,13 +295,9 @@ static void open_channels(void)
 
 static int begin(void **state)
 {
-    (void)state;
-    alarm(60);
     memset(&f, 0, sizeof(f));
-    f.fds = count_fds();
-    loop = loop_new();
     struct net_address a = net_address_loopback(AF_INET, 0);
-    if (!loop || listener_open(&a, &f.listening) < 0)
+    if (net_begin(state) < 0 || listener_open(&a, &f.listening) < 0)
         return -1;
     f.port = net_address_port(&a);
     fcntl(f.listening, F_SETFL, O_NONBLOCK);
@@ -321,7 +316,6 @@ static void close_server(void)
 
 static int finish(void **state)
 {
-    (void)state;
     close_server();
     channels_free(f.client, SLICE_LITERAL("{\"reason\":\"session-over\"}"));
     f.client = NULL;
@@ -339,9 +333,7 @@ static int finish(void **state)
     access_done(&f.access);
     recorded_done(&f.recorded);
     access_config_done(&f.access_config);
-    loop_free(loop);
-    alarm(0);
-    return count_fds() == f.fds ? 0 : -1;
+    return net_finish(state);
 }
 
 /* ---- bytes ---- */

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "assert_slice.h"
 #include "random.h"
 
 #define HOST "Host: a.example\r\n"
@@ -212,12 +213,6 @@ static void any_split_gives_the_same_verdict(void **state)
     check_splits(slice_of("\r\n\r\n" GET("Accept: */*\r\nX:\r\n") "GET /next"));
     check_splits(slice_of(POST("Content-Length: 5\r\nConnection: close\r\n") "hello"));
     check_splits(slice_of("OPTIONS * HTTP/1.0\r\n\r\n"));
-}
-
-static void assert_slice(struct slice s, const char *wanted)
-{
-    if (!slice_equal(s, slice_of(wanted)))
-        fail_msg("'%.*s' is not '%s'", SLICE_ARG(s), wanted);
 }
 
 static void rfc9112_3_a_request_is_taken_apart(void **state)

@@ -10,7 +10,6 @@
 #include <netinet/tcp.h>
 #include <sys/stat.h>
 
-static int fds_before;
 static char dir[32];
 
 struct host {
@@ -21,29 +20,14 @@ struct host {
 
 static int begin(void **state)
 {
-    (void)state;
-    alarm(60);
-    fds_before = count_fds();
-    loop = loop_new();
     strcpy(dir, "/tmp/listener-XXXXXX");
-    return loop && mkdtemp(dir) ? 0 : -1;
+    return net_begin(state) == 0 && mkdtemp(dir) ? 0 : -1;
 }
 
 static int finish(void **state)
 {
-    (void)state;
-    loop_free(loop);
-    alarm(0);
-    bool left = rmdir(dir) != 0;
-    return !left && count_fds() == fds_before ? 0 : -1;
-}
-
-static struct net_address address_of(const char *text)
-{
-    struct net_address a;
-    const char *why;
-    assert_int_equal(net_address_parse(slice_of(text), &a, &why), 0);
-    return a;
+    int left = net_finish(state);
+    return rmdir(dir) != 0 ? -1 : left;
 }
 
 static struct net_address unix_address(const char *name)

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "assert_slice.h"
 #include "random.h"
 
 /* What a WebSocket message says; that of tests/vectors/wire.json is in test_wire_vectors.c. Here:
@@ -21,12 +22,6 @@ static enum parse_status parse_line(const char *text, size_t max_bytes)
     used = want = 0;
     m.why = NULL;
     return message_parse_line(slice_of(text), 0, max_bytes, &used, &want, &m);
-}
-
-static void assert_slice(struct slice s, const char *wanted)
-{
-    if (!slice_equal(s, slice_of(wanted)))
-        fail_msg("'%.*s' is not '%s'", SLICE_ARG(s), wanted);
 }
 
 static void a_line_is_an_event_with_json(void **state)

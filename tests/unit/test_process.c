@@ -20,7 +20,6 @@ struct child {
     int exits, status;
 };
 
-static int fds_before;
 static char self[512];
 
 static void exited(struct process *p, int status)
@@ -54,23 +53,6 @@ static void no_child_is_left(void)
     siginfo_t info;
     assert_int_equal(waitid(P_ALL, 0, &info, WEXITED | WNOHANG), -1);
     assert_int_equal(errno, ECHILD);
-}
-
-static int begin(void **state)
-{
-    (void)state;
-    alarm(60);
-    fds_before = count_fds();
-    loop = loop_new();
-    return loop ? 0 : -1;
-}
-
-static int finish(void **state)
-{
-    (void)state;
-    loop_free(loop);
-    alarm(0);
-    return count_fds() == fds_before ? 0 : -1;
 }
 
 /* What the child wrote to a file that it had as a descriptor. */
@@ -469,20 +451,18 @@ int main(int argc, char **argv)
     if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
         return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(how_it_ended_is_told_as_waitpid_does, begin, finish),
-        cmocka_unit_test_setup_teardown(it_is_killed_by_its_group, begin, finish),
-        cmocka_unit_test_setup_teardown(it_gets_arguments_environment_and_directory, begin, finish),
-        cmocka_unit_test_setup_teardown(it_leads_a_group_of_its_own, begin, finish),
-        cmocka_unit_test_setup_teardown(its_signals_are_as_if_we_had_never_touched_them, begin,
-                                        finish),
-        cmocka_unit_test_setup_teardown(its_descriptors_are_those_given_and_no_others, begin,
-                                        finish),
-        cmocka_unit_test_setup_teardown(descriptors_may_stand_in_each_others_place, begin, finish),
-        cmocka_unit_test_setup_teardown(what_cannot_run_is_told_at_once, begin, finish),
-        cmocka_unit_test_setup_teardown(without_a_descriptor_for_it_no_child_stays, begin, finish),
-        cmocka_unit_test_setup_teardown(a_grandchild_keeps_the_group_alive, begin, finish),
-        cmocka_unit_test_setup_teardown(on_exit_may_start_the_next, begin, finish),
-        cmocka_unit_test_setup_teardown(two_hundred_at_once, begin, finish),
+        net_test(how_it_ended_is_told_as_waitpid_does),
+        net_test(it_is_killed_by_its_group),
+        net_test(it_gets_arguments_environment_and_directory),
+        net_test(it_leads_a_group_of_its_own),
+        net_test(its_signals_are_as_if_we_had_never_touched_them),
+        net_test(its_descriptors_are_those_given_and_no_others),
+        net_test(descriptors_may_stand_in_each_others_place),
+        net_test(what_cannot_run_is_told_at_once),
+        net_test(without_a_descriptor_for_it_no_child_stays),
+        net_test(a_grandchild_keeps_the_group_alive),
+        net_test(on_exit_may_start_the_next),
+        net_test(two_hundred_at_once),
     };
     return cmocka_run_group_tests_name("process", tests, NULL, NULL);
 }

@@ -13,24 +13,11 @@ enum {
 
 static struct race race;
 static int answers, result;
-static int fds_before;
 
 static int begin(void **state)
 {
-    (void)state;
-    alarm(60);
-    fds_before = count_fds();
     answers = 0;
-    loop = loop_new();
-    return loop ? 0 : -1;
-}
-
-static int finish(void **state)
-{
-    (void)state;
-    loop_free(loop);
-    alarm(0);
-    return count_fds() == fds_before ? 0 : -1;
+    return net_begin(state);
 }
 
 static void decided(struct race *r, int fd_or_error)
@@ -158,7 +145,7 @@ static void a_stopped_one_tells_nothing(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, net_finish)
     const struct CMUnitTest tests[] = {
         TEST(a_refusal_goes_to_the_next_at_once),
         TEST(silence_lets_the_next_begin_after_a_quarter_of_a_second),

@@ -6,6 +6,8 @@
 #include "session/flight.h"
 #include "session/table.h"
 
+#include "notes.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -34,15 +36,6 @@ static struct wire {
 
 /* ---- the fakes ---- */
 
-static void add(char *out, size_t size, const char *format, ...)
-{
-    va_list args;
-    size_t len = strlen(out);
-    va_start(args, format);
-    vsnprintf(out + len, size - len, format, args);
-    va_end(args);
-}
-
 static void wire_send(struct session_wire *base, bool binary, const struct slice *pieces,
                       size_t count)
 {
@@ -50,16 +43,16 @@ static void wire_send(struct session_wire *base, bool binary, const struct slice
     struct channel_frame f = {0};
     if (!binary) {
         for (size_t i = 0; i < count; i++)
-            add(w->sent, sizeof(w->sent), "%.*s", SLICE_ARG(pieces[i]));
-        add(w->sent, sizeof(w->sent), "\n");
+            note(w->sent, sizeof(w->sent), "%.*s", SLICE_ARG(pieces[i]));
+        note(w->sent, sizeof(w->sent), "\n");
         return;
     }
     assert_int_equal(count, 1);
     assert_int_equal(channel_frame_parse(pieces[0], &f), PARSE_OK);
     if (f.type == CHANNEL_STATE)
-        add(w->sent, sizeof(w->sent), "STATE%u:%d/%d ", f.channel, (int)f.received, (int)f.limit);
+        note(w->sent, sizeof(w->sent), "STATE%u:%d/%d ", f.channel, (int)f.received, (int)f.limit);
     else
-        add(w->sent, sizeof(w->sent), "%d:%u%.*s ", f.type, f.channel, SLICE_ARG(f.body));
+        note(w->sent, sizeof(w->sent), "%d:%u%.*s ", f.type, f.channel, SLICE_ARG(f.body));
 }
 
 static void wire_send_shared(struct session_wire *base, struct slice head,
@@ -98,7 +91,7 @@ static const struct session_wire_ops wire_ops = {
 
 static void on_data(struct channel *c, struct bytes data)
 {
-    add(told, sizeof(told), "data:%.*s ", (int)data.len, data.ptr);
+    note(told, sizeof(told), "data:%.*s ", (int)data.len, data.ptr);
     if (data.len == 3 && !memcmp(data.ptr, "end", 3))
         session_end(session_of_channel(c), 1000, SLICE_LITERAL("program-exit"));
 }
@@ -106,13 +99,13 @@ static void on_data(struct channel *c, struct bytes data)
 static void on_channel_end(struct channel *c)
 {
     (void)c;
-    add(told, sizeof(told), "end ");
+    note(told, sizeof(told), "end ");
 }
 
 static void on_channel_over(struct channel *c, struct slice json)
 {
     (void)c;
-    add(told, sizeof(told), "over:%.*s ", SLICE_ARG(json));
+    note(told, sizeof(told), "over:%.*s ", SLICE_ARG(json));
 }
 
 static const struct channel_ops channel_ops = {
@@ -121,7 +114,7 @@ static const struct channel_ops channel_ops = {
 static void on_open(struct session *s, struct channel *c, struct slice json)
 {
     assert_ptr_equal(s, session);
-    add(told, sizeof(told), "open:%.*s ", SLICE_ARG(json));
+    note(told, sizeof(told), "open:%.*s ", SLICE_ARG(json));
     channel_own(c, &channel_ops, NULL);
     channel_accept(c, SLICE_LITERAL("{}"));
     opened = c;
@@ -152,7 +145,7 @@ static void on_writable(struct session *s)
 
 static void on_close(struct session *s, struct slice reason)
 {
-    add(told, sizeof(told), "close:%.*s ", SLICE_ARG(reason));
+    note(told, sizeof(told), "close:%.*s ", SLICE_ARG(reason));
     session_end(s, 1000, reason);
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "proto/shared_line.h"
 
+#include "assert_slice.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,12 +16,6 @@ static size_t used, want;
 static enum parse_status parse(const char *text, size_t max_bytes)
 {
     return shared_line_parse(slice_of(text), 0, max_bytes, &used, &want, &line);
-}
-
-static void assert_slice(struct slice s, const char *wanted)
-{
-    if (!slice_equal(s, slice_of(wanted)))
-        fail_msg("'%.*s' is not '%s'", SLICE_ARG(s), wanted);
 }
 
 static void a_line_has_a_session_and_a_message(void **state)

@@ -2,7 +2,8 @@
 /* Which file answers for a path: a folder with everything that may lie in one. */
 #include "http/site.h"
 
-#include <dirent.h>
+#include "descriptors.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -148,16 +149,6 @@ static int remove_tree(void **state)
     (void)state;
     site_free(site);
     return nftw(base, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-static int count_descriptors(void)
-{
-    int count = 0;
-    DIR *dir = opendir("/proc/self/fd");
-    while (readdir(dir))
-        count++;
-    closedir(dir);
-    return count;
 }
 
 /* What `path` finds, as text: `none`, `file style.css`, `program run /run` (and SCRIPT_NAME). */

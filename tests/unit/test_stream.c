@@ -12,7 +12,6 @@
 #include <semaphore.h>
 
 static struct tls_context *server_tls, *client_tls;
-static int fds_before;
 
 struct fixture {
     bool tls;
@@ -28,9 +27,7 @@ static void connect_on(struct fixture *f, int client_fd, int server_fd)
 
 static int begin(void **state, bool tls)
 {
-    alarm(60);
-    fds_before = count_fds();
-    loop = loop_new();
+    net_begin(state);
     struct fixture *f = calloc(1, sizeof(*f));
     f->tls = tls;
     int fds[2];
@@ -55,10 +52,8 @@ static int finish(void **state)
     struct fixture *f = *state;
     peer_done(&f->client);
     peer_done(&f->server);
-    loop_free(loop);
     free(f);
-    alarm(0);
-    return count_fds() == fds_before ? 0 : -1;
+    return net_finish(state);
 }
 
 /* With TLS the server's tickets have left too. */
@@ -195,10 +190,10 @@ static void finishing_ends_after_the_linger_time(void **state)
     stream_write_slice(f->client.stream, slice_make(noise, total));
     free(noise);
     uint64_t began = loop_now_ms(loop);
-    int open = count_fds();
+    int open = count_descriptors();
     stream_finish(f->client.stream, 20);
     f->client.stream = NULL;
-    wait_for(count_fds() < open);
+    wait_for(count_descriptors() < open);
     assert_true(loop_now_ms(loop) >= began + 20);
 }
 
@@ -392,13 +387,13 @@ static void finishing_a_file_ends_after_the_linger_time(void **state)
     char *noise = make_noise(total, 17);
     shake_hands(f);
     stream_pause(f->server.stream);
-    int file = make_file(noise, total), open = count_fds();
+    int file = make_file(noise, total), open = count_descriptors();
     free(noise);
     stream_write_file(f->client.stream, file, 0, total);
     uint64_t began = loop_now_ms(loop);
     stream_finish(f->client.stream, 20);
     f->client.stream = NULL;
-    wait_for(count_fds() == open - 2);
+    wait_for(count_descriptors() == open - 2);
     assert_true(loop_now_ms(loop) >= began + 20);
 }
 

@@ -16,7 +16,6 @@
 static char dir[40], cert[80], key[80];
 static struct tls_context *context;
 static SSL_CTX *raw_context;
-static int fds_before;
 
 struct raw {
     struct peer wire; /* ciphertext, over a plain stream */
@@ -114,11 +113,8 @@ static void part(struct fixture *f)
 static int begin(void **state)
 {
     char why[200];
-    alarm(60);
-    fds_before = count_fds();
-    loop = loop_new();
     strcpy(dir, "/tmp/tls-XXXXXX");
-    if (!loop || !mkdtemp(dir))
+    if (net_begin(state) < 0 || !mkdtemp(dir))
         return -1;
     snprintf(cert, sizeof(cert), "%s/cert.pem", dir);
     snprintf(key, sizeof(key), "%s/key.pem", dir);
@@ -139,12 +135,10 @@ static int finish(void **state)
     free(*state);
     tls_context_unref(context);
     SSL_CTX_free(raw_context);
-    loop_free(loop);
     unlink(cert);
     unlink(key);
     rmdir(dir);
-    alarm(0);
-    return count_fds() == fds_before ? 0 : -1;
+    return net_finish(state);
 }
 
 /* ---- what is spoken ---- */

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* notes.h - what a test writes down of what it was told, as one text. */
+#ifndef TESTS_NOTES_H
+#define TESTS_NOTES_H
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Puts it behind what `out` holds already; what does not fit is cut. */
+static inline void note(char *out, size_t size, const char *format, ...)
+{
+    va_list args;
+    size_t len = strlen(out);
+    va_start(args, format);
+    vsnprintf(out + len, size - len, format, args);
+    va_end(args);
+}
+
+#endif

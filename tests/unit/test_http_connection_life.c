@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/* How HTTP/1.1 connections end: time, clients that go, limits, the end of the server. */
+#include "http/connection.h"
+#include "http_harness.h"
+
+/* ---- time ---- */
+
+static void a_slow_head_is_told_so(void **state)
+{
+    (void)state;
+    struct client *c = client_new();
+    say(c, "GET / HT");
+    for (int i = 0; i < 9; i++) { /* a byte now and then does not help */
+        pass_time(1000);
+        client_send(c, SLICE_LITERAL("T"));
+    }
+    assert_int_equal(c->len, 0);
+    pass_time(1000);
+    client_read(c);
+    assert_status(c->text, 408);
+    assert_true(c->eof);
+    assert_int_equal(server.counts.timeouts, 1);
+    client_free(c);
+}
+
+static void an_idle_connection_closes_silently(void **state)
+{
+    (void)state;
+    struct client *c = client_new();
+    pass_time(29999);
+    client_read(c);
+    assert_false(c->eof);
+    assert_status(say(c, GET("/")), 200);
+    pass_time(29999);
+    assert_status(say(c, GET("/")), 200);
+    c->len = 0;
+    pass_time(30000);
+    client_read(c);
+    assert_true(c->eof);
+    assert_int_equal(c->len, 0);
+    assert_int_equal(server.counts.timeouts, 0);
+    client_free(c);
+}
+
+static void a_body_that_stops_coming_is_told_so(void **state)
+{
+    (void)state;
+    struct client *c = client_new();
+    handle = handle_later;
+    say(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nabc");
+    pass_time(19999);
+    say(c, "def");
+    pass_time(19999);
+    assert_int_equal(seen.aborts, 0);
+    pass_time(1);
+    assert_int_equal(seen.aborts, 1);
+    client_read(c);
+    assert_status(c->text, 408);
+    client_free(c);
+}
+
+static void a_slow_handler_has_all_the_time(void **state)
+{
+    (void)state;
+    struct client *c = client_new();
+    handle = handle_later;
+    say(c, GET("/"));
+    pass_time(3600000);
+    answer("at last");
+    assert_string_equal(body_of(hear(c)), "at last\n");
+    client_free(c);
+}
+
+static void a_client_that_reads_nothing_is_given_up(void **state)
+{
+    (void)state;
+    struct client *c = client_new();
+    char *data = calloc(1, 1000000);
+    handle = handle_later;
+    client_send(c, SLICE_LITERAL(GET("/")));
+    respond(200, 2000000);
+    exchange_write(seen.x, slice_make(data, 1000000));
+    pass_time(40000);
+    assert_int_equal(seen.aborts, 0); /* the first look */
+    pass_time(40000);
+    assert_int_equal(seen.aborts, 1);
+    assert_int_equal(server.counts.timeouts, 1);
+    assert_int_equal(server.counts.connections_now, 0);
+    free(data);
+    client_free(c);
+}
+
+static void a_client_that_reads_slowly_gets_everything(void **state)
+{
+    (void)state;
+    struct client *c = client_new();
+    char *data = calloc(1, 1000000);
+    handle = handle_later;
+    client_send(c, SLICE_LITERAL(GET("/")));
+    respond(200, 1000000);
+    exchange_write(seen.x, slice_make(data, 1000000));
+    end_answer();
+    while (c->len < 1000000) {
+        ssize_t n = recv(c->fd, c->text + c->len, 30000, 0);
+        assert_true(n > 0);
+        c->len += (size_t)n;
+        pass_time(39000);
+    }
+    assert_int_equal(server.counts.timeouts, 0);
+    free(data);
+    client_free(c);
+}
+
+/* ---- clients that go ---- */
+
+static void a_client_that_goes_aborts_its_exchange(void **state)
+{
+    (void)state;
+    struct client *c = client_new();
+    handle = handle_later;
+    say(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nabc");
+    client_free(c);
+    assert_int_equal(seen.aborts, 1);
+    assert_int_equal(server.counts.connections_now, 0);
+}
+
+static void a_client_may_end_its_side_and_wait_for_the_answer(void **state)
+{
+    (void)state;
+    struct client *c = client_new();
+    handle = handle_later;
+    say(c, GET("/"));
+    shutdown(c->fd, SHUT_WR);
+    turn_while_busy();
+    assert_int_equal(seen.aborts, 0);
+    answer("still here");
+    assert_string_equal(body_of(hear(c)), "still here\n");
+    assert_has(c->text, "\r\nConnection: close\r\n");
+    assert_true(c->eof);
+    assert_int_equal(server.counts.connections_now, 0);
+    client_free(c);
+}
+
+static void half_a_head_and_the_end_is_nothing(void **state)
+{
+    (void)state;
+    struct client *c = client_new();
+    say(c, "GET / HTTP/1.1\r\nHo");
+    shutdown(c->fd, SHUT_WR);
+    hear(c);
+    assert_true(c->eof);
+    assert_int_equal(c->len, 0);
+    assert_int_equal(server.counts.connections_now, 0);
+    client_free(c);
+}
+
+/* ---- limits and ends of the server ---- */
+
+static void a_connection_too_many_is_told_so(void **state)
+{
+    (void)state;
+    limits.connections_max = 2;
+    struct client *a = client_new(), *b = client_new(), *c = client_new();
+    const char *text = hear(c);
+    assert_status(text, 503);
+    assert_has(text, "\r\nRetry-After: 1\r\n");
+    assert_true(c->eof);
+    assert_int_equal(server.counts.refused, 1);
+    assert_status(say(a, GET("/")), 200);
+    client_free(c);
+    client_free(b);
+    struct client *d = client_new();
+    assert_status(say(d, GET("/")), 200);
+    client_free(d);
+    client_free(a);
+}
+
+static void a_flood_of_connections_is_bounded(void **state)
+{
+    (void)state;
+    enum {
+        FLOOD = 200
+    };
+    struct client *clients[FLOOD];
+    limits.connections_max = 10;
+    for (int i = 0; i < FLOOD; i++)
+        clients[i] = client_new();
+    turn_while_busy();
+    assert_int_equal(server.counts.connections_now, 10 + 64);
+    assert_int_equal(server.counts.refused, FLOOD - 10);
+    pass_time(5000);
+    assert_int_equal(server.counts.connections_now, 10);
+    for (int i = 0; i < FLOOD; i++)
+        client_free(clients[i]);
+}
+
+static void draining_closes_idle_connections_and_lets_answers_finish(void **state)
+{
+    (void)state;
+    struct client *idle = client_new(), *busy = client_new();
+    assert_status(say(idle, GET("/")), 200);
+    handle = handle_later;
+    say(busy, GET("/"));
+    http_server_drain(&server);
+    hear(idle);
+    assert_true(idle->eof);
+    answer("last words");
+    assert_has(hear(busy), "\r\nConnection: close\r\n");
+    assert_true(busy->eof);
+    client_free(idle);
+    client_free(busy);
+    assert_int_equal(server.counts.connections_now, 0);
+}
+
+static void stopping_aborts_what_is_open(void **state)
+{
+    (void)state;
+    struct client *c = client_new();
+    handle = handle_later;
+    say(c, GET("/"));
+    http_server_stop(&server);
+    assert_int_equal(seen.aborts, 1);
+    client_free(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        http_test(a_slow_head_is_told_so),
+        http_test(an_idle_connection_closes_silently),
+        http_test(a_body_that_stops_coming_is_told_so),
+        http_test(a_slow_handler_has_all_the_time),
+        http_test(a_client_that_reads_nothing_is_given_up),
+        http_test(a_client_that_reads_slowly_gets_everything),
+        http_test(a_client_that_goes_aborts_its_exchange),
+        http_test(a_client_may_end_its_side_and_wait_for_the_answer),
+        http_test(half_a_head_and_the_end_is_nothing),
+        http_test(a_connection_too_many_is_told_so),
+        http_test(a_flood_of_connections_is_bounded),
+        http_test(draining_closes_idle_connections_and_lets_answers_finish),
+        http_test(stopping_aborts_what_is_open),
+    };
+    return run_on_every_backend("http_connection_life", tests);
+}

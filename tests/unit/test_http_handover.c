@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/* What leaves HTTP/1.1: a stream for another protocol, a request for another worker. */
+#include "http/connection.h"
+#include "http_harness.h"
+
+static void no_recv(struct stream *s, struct bytes data)
+{
+    (void)s;
+    (void)data;
+}
+
+static void no_end(struct stream *s, int error)
+{
+    (void)s;
+    (void)error;
+}
+
+static const struct stream_ops no_ops = {no_recv, no_end, NULL};
+
+static void upgrade(void)
+{
+    struct http_header headers[] = {{SLICE_LITERAL("Upgrade"), SLICE_LITERAL("websocket")}};
+    struct bytes rest;
+    seen.upgraded = exchange_upgrade(seen.x, headers, 1, &rest);
+    stream_own(seen.upgraded, &no_ops, NULL);
+    seen.x = NULL;
+    seen.rest_len = rest.len;
+    if (rest.len > 0) {
+        memcpy(seen.rest, rest.ptr, rest.len);
+        memset(rest.ptr, 0xee, rest.len); /* it is ours */
+    }
+}
+
+#define UPGRADING "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+
+static void handle_upgrade(struct exchange *x)
+{
+    (void)x;
+    upgrade();
+}
+
+static void assert_upgraded(struct client *c, const char *rest)
+{
+    client_read(c);
+    assert_status(c->text, 101);
+    assert_has(c->text, "\r\nConnection: Upgrade\r\n");
+    assert_has(c->text, "\r\nUpgrade: websocket\r\n");
+    assert_string_equal(body_of(c->text), "");
+    assert_int_equal(seen.rest_len, strlen(rest));
+    assert_memory_equal(seen.rest, rest, seen.rest_len);
+    assert_int_equal(server.counts.connections_now, 0);
+    stream_write_slice(seen.upgraded, SLICE_LITERAL("raw"));
+    assert_string_equal(hear(c), "raw");
+}
+
+static void the_stream_is_handed_over_at_once(void **state)
+{
+    (void)state;
+    struct client *c = client_new();
+    handle = handle_upgrade;
+    client_send(c, SLICE_LITERAL(UPGRADING));
+    assert_upgraded(c, "");
+    client_free(c);
+}
+
+static void the_stream_is_handed_over_with_what_follows(void **state)
+{
+    (void)state;
+    struct client *c = client_new();
+    handle = handle_upgrade;
+    client_send(c, SLICE_LITERAL(UPGRADING "frames"));
+    assert_upgraded(c, "frames");
+    client_free(c);
+}
+
+static void the_stream_is_handed_over_later(void **state)
+{
+    (void)state;
+    struct client *c = client_new();
+    handle = handle_later;
+    client_send(c, SLICE_LITERAL(UPGRADING "frames"));
+    client_send(c, SLICE_LITERAL(" and more"));
+    upgrade();
+    turn_while_busy();
+    assert_upgraded(c, "frames and more");
+    client_free(c);
+}
+
+static void who_wants_another_protocol_and_goes_is_aborted(void **state)
+{
+    (void)state;
+    struct client *c = client_new();
+    handle = handle_later;
+    client_send(c, SLICE_LITERAL(UPGRADING));
+    shutdown(c->fd, SHUT_WR);
+    turn_while_busy();
+    assert_int_equal(seen.aborts, 1);
+    client_free(c);
+}
+
+static struct http_parcel parcel;
+static int parcel_error;
+
+static void handle_hand_over(struct exchange *x)
+{
+    parcel_error = exchange_hand_over(x, &parcel);
+    if (parcel_error == 0)
+        seen.x = NULL;
+    else
+        answer("stays");
+}
+
+static void a_request_moves_to_another_worker(void **state)
+{
+    (void)state;
+    struct client *c = client_new();
+    handle = handle_hand_over;
+    assert_string_equal(say(c, "\r\n" GET("/moved?q") "GET /ne"), "");
+    assert_int_equal(parcel_error, 0);
+    assert_int_equal(server.counts.connections_now, 0);
+    say(c, "xt HTTP/1.1\r\nHost: a\r\n\r\n"); /* nobody reads it yet */
+    handle = handle_at_once;
+    http_adopt(&server, &parcel);
+    const char *text = hear(c);
+    assert_int_equal(count_text(text, "HTTP/1.1 200"), 2);
+    assert_has(text, "\r\n\r\n/moved\n");
+    assert_has(text, "\r\n\r\n/next\n");
+    assert_int_equal(server.counts.requests, 2);
+    client_free(c);
+}
+
+static void a_parcel_that_is_dropped_closes(void **state)
+{
+    (void)state;
+    struct client *c = client_new();
+    handle = handle_hand_over;
+    say(c, GET("/"));
+    http_parcel_drop(&parcel);
+    hear(c);
+    assert_true(c->eof);
+    client_free(c);
+}
+
+#define OPTIONS "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"
+
+static void a_request_moves_behind_an_answer_that_was_only_corked(void **state)
+{
+    (void)state;
+    struct client *c = client_new();
+    handle = handle_hand_over;
+    const char *text = say(c, OPTIONS GET("/moved"));
+    assert_int_equal(parcel_error, 0);
+    assert_int_equal(count_text(text, "HTTP/1.1 204"), 1);
+    handle = handle_at_once;
+    http_adopt(&server, &parcel);
+    assert_has(hear(c), "\r\n\r\n/moved\n");
+    client_free(c);
+}
+
+/* The client reads nothing: the answers before it are still on their way,
+ * and it can't leave yet. */
+static void a_request_behind_queued_output_stays(void **state)
+{
+    (void)state;
+    struct client *c = client_new();
+    struct list *first = server.connections.next;
+    struct stream *stream = container_of(first, struct connection, node)->stream;
+    int answers = 0;
+    for (; stream_queued(stream) == 0; answers++)
+        client_send(c, SLICE_LITERAL(OPTIONS));
+    handle = handle_hand_over;
+    client_send(c, SLICE_LITERAL(GET("/")));
+    assert_int_equal(parcel_error, -EBUSY);
+    const char *text = hear(c);
+    assert_int_equal(count_text(text, "HTTP/1.1 "), answers + 1);
+    assert_has(text, "\r\n\r\nstays\n");
+    client_free(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        http_test(the_stream_is_handed_over_at_once),
+        http_test(the_stream_is_handed_over_with_what_follows),
+        http_test(the_stream_is_handed_over_later),
+        http_test(who_wants_another_protocol_and_goes_is_aborted),
+        http_test(a_request_moves_to_another_worker),
+        http_test(a_parcel_that_is_dropped_closes),
+        http_test(a_request_moves_behind_an_answer_that_was_only_corked),
+        http_test(a_request_behind_queued_output_stays),
+    };
+    return run_on_every_backend("http_handover", tests);
+}
