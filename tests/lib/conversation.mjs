@@ -25,9 +25,3 @@ export async function addUp(client) {
   client.send('add 1');
   assert.equal(await client.next(), 'total 43');
 }
-
-/** The page's own end of its session. */
-export async function close(client) {
-  client.send('.close');
-  await client.closed;
-}

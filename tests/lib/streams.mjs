@@ -105,6 +105,13 @@ export class Stream extends EventEmitter {
     return taken;
   }
 
+  /** Everything that comes until its end. */
+  async readAll(atATime = 65536) {
+    const parts = [];
+    for (let part; (part = await this.read(atATime)).length;) parts.push(part);
+    return Buffer.concat(parts);
+  }
+
   #consume(size) {
     this.in.consumed += size;
     const grown = this.in.consumed + this.window - this.in.limit;
@@ -135,6 +142,13 @@ export class Stream extends EventEmitter {
     this.#pump();
     while (this.out.written - this.out.base > this.window && !this.end)
       await Promise.race([once(this, 'room'), this.closed]);
+  }
+
+  /** All of these bytes, a piece at a time, and our end. */
+  async writeAll(bytes, atATime = 40_000) {
+    for (let at = 0; at < bytes.length; at += atATime)
+      await this.write(bytes.subarray(at, at + atATime));
+    this.finish();
   }
 
   finish() {

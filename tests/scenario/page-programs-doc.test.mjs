@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, test as testOf } from 'node:test';
 import WebSocket from 'ws';
-import { addUp, close } from '../lib/conversation.mjs';
+import { addUp } from '../lib/conversation.mjs';
 import { makeRoot, REPO, resources, startServer } from '../lib/server.mjs';
 import { openPage, SessionClient } from '../lib/session-client.mjs';
 import { until } from '../lib/until.mjs';
@@ -95,7 +95,7 @@ for (const { language } of counts) {
     assert.match(answer.body, /<\/script>\s*$/);
     await client.connect();
     await addUp(client);
-    await close(client);
+    await client.closes();
     await until(() => resources(server.pid).children.length === 0);
     assert.ok(
       !server.log.some((line) => line.includes('program.signalled')),
@@ -171,7 +171,7 @@ test('list.py: a form that its program hears, and a list that it writes', async 
     { select: '#count', text: 1 },
     { select: '[name=item]', properties: { value: '' }, was: 'Tea & milk' },
   ]);
-  await close(client);
+  await client.closes();
 });
 
 test('talk.py: an event each way, and a call', async () => {
@@ -181,7 +181,7 @@ test('talk.py: an event each way, and a call', async () => {
   assert.equal(await client.next(), 'greeting "Hello Ada"');
   client.send('square?1 12');
   assert.equal(await client.next(), '=1 144');
-  await close(client);
+  await client.closes();
 });
 
 test('together.py: what one adds all see, who comes later too', async () => {

@@ -1,51 +1,30 @@
 // SPDX-License-Identifier: MIT
-// program-streams.test.mjs - byte streams between a page and its program: lines on descriptor 3, bounded and resumed.
+// program-streams.test.mjs - byte streams between a page and its program: lines on descriptor 3,
+// bounded and resumed.
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
-import { after, afterEach, before, test as testOf } from 'node:test';
-import { resources, REPO, startServer } from '../lib/server.mjs';
-import { openPage, SessionClient } from '../lib/session-client.mjs';
+import { makeRoot, resources, startServer } from '../lib/server.mjs';
+import { Page, SessionClient } from '../lib/session-client.mjs';
 import { Streams } from '../lib/streams.mjs';
+import { after, afterEach, before, test } from '../lib/test.mjs';
 import { until } from '../lib/until.mjs';
 
-const PROGRAMS = path.join(REPO, 'tests/scenario/programs');
 const WINDOW = 65536;
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
-const test = (name, run) => testOf(name, { timeout: 60000 }, run);
-
 let server;
-before(
-  async () =>
-    (server = await startServer({
-      root: PROGRAMS,
-      args: ['--stream-window', String(WINDOW), '--answer-timeout', '3s', '--eof-grace', '300ms'],
-    })),
-);
+const ARGUMENTS = `--stream-window ${WINDOW} --answer-timeout 3s --eof-grace 300ms`;
+before(async () => (server = await startServer({ args: ARGUMENTS.split(' ') })));
 afterEach(() => SessionClient.dropAll());
 after(() => server.stop());
 
 async function connected(options) {
-  const { client } = await openPage(`${server.url}/streams`);
+  const client = await Page.loads(server, 'streams');
   const streams = new Streams(client, options);
   await client.connect();
   return { client, streams };
-}
-
-/** Everything that comes on a stream. */
-async function all(stream, atATime = WINDOW) {
-  const parts = [];
-  for (let part; (part = await stream.read(atATime)).length;) parts.push(part);
-  return Buffer.concat(parts);
-}
-
-async function write(stream, bytes) {
-  for (let at = 0; at < bytes.length; at += 40000)
-    await stream.write(bytes.subarray(at, at + 40000));
-  stream.finish();
 }
 
 test('a stream is announced with its name and data, accepted with data, and goes both ways to its good end', async () => {
@@ -54,7 +33,7 @@ test('a stream is announced with its name and data, accepted with data, and goes
   const stream = streams.open({ kind: 'stream', name: 'echo', data });
   assert.deepEqual(await stream.opened, { data: { for: data } });
   const bytes = randomBytes(300000);
-  const [, back] = await Promise.all([write(stream, bytes), all(stream)]);
+  const [, back] = await Promise.all([stream.writeAll(bytes), stream.readAll()]);
   assert.equal(sha256(back), sha256(bytes));
   assert.deepEqual(await stream.closed, {});
 });
@@ -64,10 +43,10 @@ test('bytes survive cuts of the connection, exactly once', async () => {
   const stream = streams.open({ kind: 'stream', name: 'echo' });
   await stream.opened;
   const bytes = randomBytes(2 << 20);
-  const done = Promise.all([write(stream, bytes), all(stream)]);
+  const done = Promise.all([stream.writeAll(bytes), stream.readAll()]);
   for (let i = 0; i < 10; i++) {
     await once(stream, 'data');
-    await client.cut();
+    await client.cuts();
     await client.connect();
   }
   const [, back] = await done;
@@ -76,23 +55,22 @@ test('bytes survive cuts of the connection, exactly once', async () => {
 
 test('a program that does not read makes the page wait: no more than the window is kept for it', async () => {
   const { streams } = await connected();
-  const gate = path.join(os.tmpdir(), `httpsocket-gate-${process.pid}`);
+  const folder = makeRoot({});
+  const gate = path.join(folder.root, 'gate');
   const stream = streams.open({ kind: 'stream', name: 'wait', data: { until: gate } });
   const bytes = randomBytes(8 << 20);
   await stream.opened;
-  const written = write(stream, bytes);
+  const written = stream.writeAll(bytes);
+  const { out } = stream;
   await until(
-    () => stream.out.sent === stream.out.limit,
-    () => `${stream.out.sent} of ${stream.out.limit}`,
+    () => out.sent === out.limit,
+    () => `${out.sent} of ${out.limit}`,
   );
-  assert.ok(stream.out.limit < bytes.length);
+  assert.ok(out.limit < bytes.length);
   fs.writeFileSync(gate, '');
-  try {
-    await written;
-    assert.deepEqual(await stream.closed, {});
-  } finally {
-    fs.unlinkSync(gate);
-  }
+  await written;
+  assert.deepEqual(await stream.closed, {});
+  folder.remove();
 });
 
 test('what the program writes beyond the window is held, and its next lines wait until the page takes it', async () => {
@@ -102,10 +80,10 @@ test('what the program writes beyond the window is held, and its next lines wait
   await stream.opened;
   await until(() => stream.in.held >= 1000);
   assert.equal(client.messages.length, 0, 'gave');
-  const back = await all(stream, 500);
+  const back = await stream.readAll(500);
   assert.equal(back.length, size);
   assert.equal(new Set(back).size, 1);
-  await client.next(/^gave$/);
+  await client.hears(/^gave$/);
 });
 
 test('several streams and events at a time, each for itself', async () => {
@@ -114,27 +92,18 @@ test('several streams and events at a time, each for itself', async () => {
     stream: streams.open({ kind: 'stream', name: i % 2 ? 'echo' : 'hash' }),
     bytes: randomBytes(100000 + i),
   }));
-  const done = Promise.all(
-    each.map(async ({ stream, bytes }) => {
-      const [, back] = await Promise.all([write(stream, bytes), all(stream)]);
-      return back.length === 0 || sha256(back) === sha256(bytes);
-    }),
-  );
-  client.send('ping');
-  await client.next(/^pong$/);
-  assert.deepEqual(
-    await done,
-    each.map(() => true),
-  );
-  const hashed = client.messages
-    .filter((m) => m.startsWith?.('hashed'))
-    .map((m) => JSON.parse(m.slice(7)).sha256);
-  while (hashed.length < 4)
-    hashed.push(JSON.parse((await client.next(/^hashed /)).slice(7)).sha256);
-  assert.deepEqual(
-    new Set(hashed),
-    new Set(each.filter((_, i) => i % 2 === 0).map(({ bytes }) => sha256(bytes))),
-  );
+  const talks = async ({ stream, bytes }) => {
+    const [, back] = await Promise.all([stream.writeAll(bytes), stream.readAll()]);
+    return back.length === 0 || sha256(back) === sha256(bytes);
+  };
+  const done = Promise.all(each.map(talks));
+  client.says('ping');
+  await client.hears(/^pong$/);
+  assert.deepEqual(await done, Array(8).fill(true));
+  while (client.heard('hashed').length < 4) await once(client, 'message');
+  const hashed = client.heard('hashed').map((message) => JSON.parse(message.slice(7)).sha256);
+  const sent = each.filter((_, i) => i % 2 === 0).map(({ bytes }) => sha256(bytes));
+  assert.deepEqual(new Set(hashed), new Set(sent));
 });
 
 test('a program may refuse one, with a reason of its own', async () => {
@@ -149,8 +118,8 @@ test('a program that does not accept one is not waited for, and gets no bytes', 
   const { client, streams } = await connected();
   const stream = streams.open({ kind: 'stream', name: 'silent' });
   assert.deepEqual(await stream.closed, { reason: 'program-timeout' });
-  client.send('ping');
-  await client.next(/^pong$/);
+  client.says('ping');
+  await client.hears(/^pong$/);
 });
 
 test('the page breaks one off: the program is told the reason', async () => {
@@ -158,18 +127,15 @@ test('the page breaks one off: the program is told the reason', async () => {
   const stream = streams.open({ kind: 'stream', name: 'echo' });
   await stream.opened;
   stream.reset('cancelled');
-  assert.deepEqual(JSON.parse((await client.next(/^was_reset /)).slice(10)), {
-    id: 1,
-    reason: 'cancelled',
-  });
+  assert.deepEqual(await client.hearsOf('was_reset'), { id: 1, reason: 'cancelled' });
 });
 
 test('it is over with the session', async () => {
   const { client, streams } = await connected();
   const stream = streams.open({ kind: 'stream', name: 'echo' });
   await stream.opened;
-  client.send(`say ${JSON.stringify('.close {"reason":"game-over"}\n')}`);
-  assert.deepEqual(await client.closed, { code: 1000, reason: 'game-over' });
+  client.says(`say ${JSON.stringify('.close {"reason":"game-over"}\n')}`);
+  await client.isClosed(1000, 'game-over');
 });
 
 const malformed = {
@@ -208,8 +174,8 @@ for (const [name, text] of Object.entries(wrong))
   test(`a program that ${name} breaks the rules: its session fails, and says so`, async () => {
     const { client, streams } = await connected();
     await streams.open({ kind: 'stream', name: 'echo' }).opened;
-    client.send(`say ${JSON.stringify(text)}`);
-    assert.deepEqual(await client.closed, { code: 4500, reason: 'program-failed reason=protocol' });
+    client.says(`say ${JSON.stringify(text)}`);
+    await client.isClosed(4500, 'program-failed reason=protocol');
   });
 
 test('what a program says of a stream that has just gone is passed over', async () => {
@@ -217,10 +183,10 @@ test('what a program says of a stream that has just gone is passed over', async 
   const stream = streams.open({ kind: 'stream', name: 'echo' });
   await stream.opened;
   stream.reset();
-  await client.next(/^was_reset /);
-  client.send(`say ${JSON.stringify('.stream/1 @1\nx\n.end {"id":1}\n.reset {"id":1}\n')}`);
-  client.send('ping');
-  await client.next(/^pong$/);
+  await client.hears(/^was_reset /);
+  client.says(`say ${JSON.stringify('.stream/1 @1\nx\n.end {"id":1}\n.reset {"id":1}\n')}`);
+  client.says('ping');
+  await client.hears(/^pong$/);
 });
 
 test('nothing is left of all this', async () => {

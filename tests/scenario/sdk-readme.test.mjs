@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, test as testOf } from 'node:test';
-import { addUp, close } from '../lib/conversation.mjs';
+import { addUp } from '../lib/conversation.mjs';
 import { makeRoot, REPO, startServer } from '../lib/server.mjs';
 import { openPage, SessionClient } from '../lib/session-client.mjs';
 
@@ -120,6 +120,6 @@ for (const { language, file } of printed) {
     assert.match(answer.body, new RegExp(`<title>${name}</title>`, 'i'));
     await client.connect();
     await conversations[name](client, answer);
-    await close(client);
+    await client.closes();
   });
 }

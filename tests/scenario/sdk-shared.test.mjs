@@ -4,15 +4,14 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { after, before, describe, test as testOf } from 'node:test';
-import { close, openTold } from '../lib/conversation.mjs';
+import { openTold } from '../lib/conversation.mjs';
 import { request } from '../lib/request.mjs';
 import { BUILD, makeRoot, REPO, resources, startServer } from '../lib/server.mjs';
 import { openPage, SessionClient } from '../lib/session-client.mjs';
 import { Streams } from '../lib/streams.mjs';
+import { after, before, describe, test } from '../lib/test.mjs';
 import { until } from '../lib/until.mjs';
 
-const test = (name, run) => testOf(name, { timeout: 30000 }, run);
 const FLOOD = 2000;
 
 for (const [file, args] of [
@@ -38,10 +37,10 @@ for (const [file, args] of [
       site?.remove();
     });
 
-    const open = (query = '', options = {}) => openTold(`${server.url}/${file}${query}`, options);
+    const open = (query = '', options = {}) => openTold(server.at(`${file}${query}`), options);
     const total = async (client, n) => {
-      client.send(`add ${n}`);
-      return JSON.parse((await client.next(/^total/)).slice(6));
+      client.says(`add ${n}`);
+      return JSON.parse((await client.hears(/^total/)).slice(6));
     };
 
     test('two pages have one process, and each its own state', async () => {
@@ -54,14 +53,14 @@ for (const [file, args] of [
       assert.equal((await total(first, 1))[0], 2);
       await first.cut();
       await first.connect();
-      assert.equal(await first.next(), 'told ["attach",true]');
+      await first.hearsNext('told ["attach",true]');
       first.send('say "hei"');
       assert.equal(await first.next(/^said/), 'said "hei"');
       assert.equal(await second.next(/^said/), 'said "hei"');
-      await close(first);
+      await first.closes();
       await server.logged(/left 2/);
       assert.equal((await total(second, 1))[2], 1);
-      await close(second);
+      await second.closes();
     });
 
     test('a posted form, a refusal, a page that fails', async () => {
@@ -72,10 +71,10 @@ for (const [file, args] of [
       };
       const { answer, client } = await open('', { method: 'POST', body, headers });
       assert.match(answer.body, /<title> a b<\/title>/);
-      await close(client);
-      const refused = await request(`${server.url}/${file}?refuse=1`);
+      await client.closes();
+      const refused = await request(server.at(`${file}?refuse=1`));
       assert.deepEqual([refused.status, refused.body], [403, 'not you\n']);
-      const crashed = await request(`${server.url}/${file}?crash=1`);
+      const crashed = await request(server.at(`${file}?crash=1`));
       assert.deepEqual([crashed.status, crashed.body], [500, 'the program failed\n']);
       await server.logged(/a page that can't be made/);
     });
@@ -84,10 +83,10 @@ for (const [file, args] of [
       const { client: first } = await open();
       const { client: second } = await open();
       first.send('double?7 21');
-      assert.equal(await first.next(), '=7 42');
-      for (const client of [first, second]) client.send('ask "name"');
+      await first.hearsNext('=7 42');
+      for (const client of [first, second]) client.says('ask "name"');
       const ids = [first, second].map(
-        async (client) => /^name\?(\d+)/.exec(await client.next(/^name/))[1],
+        async (client) => /^name\?(\d+)/.exec(await client.hears(/^name/))[1],
       );
       first.send(`=${await ids[0]} "one"`);
       second.send(`!${await ids[1]} {"message":"two"}`);
@@ -109,8 +108,8 @@ for (const [file, args] of [
       const parts = [];
       for (let part; (part = await stream.read(65536)).length;) parts.push(part);
       assert.ok(Buffer.concat(parts).equals(bytes));
-      await close(first);
-      await close(second);
+      await first.closes();
+      await second.closes();
     });
 
     test('a page that takes nothing makes only its own functions wait', async () => {
@@ -134,8 +133,8 @@ for (const [file, args] of [
         numbers,
         Array.from({ length: FLOOD }, (_, i) => i),
       );
-      await close(slow);
-      await close(quick);
+      await slow.closes();
+      await quick.closes();
     });
 
     test('the process ends by itself when the server does', async () => {
@@ -157,7 +156,7 @@ test('in C: each message says its page, and what is sent goes to that one', asyn
   });
   const server = await startServer({ root: site.root, threads: 1 });
   try {
-    const pages = [await openPage(`${server.url}/shared`), await openPage(`${server.url}/shared`)];
+    const pages = [await openPage(server.at('shared')), await openPage(server.at('shared'))];
     for (const { answer, client } of pages) {
       assert.match(answer.body, /<title>C<\/title>/);
       await client.connect();
@@ -168,15 +167,15 @@ test('in C: each message says its page, and what is sent goes to that one', asyn
     second.send('add 10');
     assert.deepEqual([one, JSON.parse((await second.next()).slice(6))], [1, [11, pid]]);
     second.send('double?7 21');
-    assert.equal(await second.next(), '=7 42');
+    await second.hearsNext('=7 42');
     first.sendBytes('same', Buffer.from('a\nb@1'));
     assert.equal((await first.next()).body.toString(), 'a\nb@1');
     first.send('nobody?8');
-    assert.equal(await first.next(), '!8 {"message":"no function for nobody"}');
+    await first.hearsNext('!8 {"message":"no function for nobody"}');
     first.send('.close');
     await server.logged(new RegExp(`left ${first.session}`));
     second.send('add 1');
-    assert.equal(await second.next(), `total [12,${pid}]`);
+    await second.hearsNext(`total [12,${pid}]`);
   } finally {
     SessionClient.dropAll();
     await server.stop();

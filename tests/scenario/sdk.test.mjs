@@ -6,17 +6,16 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
-import { after, before, describe, test as testOf } from 'node:test';
 import WebSocket from 'ws';
-import { close, openTold } from '../lib/conversation.mjs';
+import { openTold } from '../lib/conversation.mjs';
 import { Proxy, random } from '../lib/proxy.mjs';
 import { request } from '../lib/request.mjs';
 import { BUILD, makeRoot, REPO, resources, startServer } from '../lib/server.mjs';
-import { openPage, SessionClient } from '../lib/session-client.mjs';
+import { openPage, Page, SessionClient } from '../lib/session-client.mjs';
 import { Streams } from '../lib/streams.mjs';
+import { after, before, describe, test } from '../lib/test.mjs';
 import { until } from '../lib/until.mjs';
 
-const test = (name, run) => testOf(name, { timeout: 120000 }, run);
 /** Where the program is: in the source, or made by the compiler. */
 const program = (name) => path.join(name.includes('.') ? REPO : BUILD, 'tests/scenario/sdk', name);
 const LANGUAGES = ['talk.py', 'talk_aio.py', 'talk.mjs', 'talk.php', 'talk.sh', 'talk'];
@@ -47,10 +46,10 @@ after(async () => {
 /** An answer to the client's call: {answer} or {failure}, and the parts before it. */
 async function call(client, head, data) {
   const id = head.split('?')[1];
-  client.send(data === undefined ? head : `${head} ${JSON.stringify(data)}`);
+  client.says(data === undefined ? head : `${head} ${JSON.stringify(data)}`);
   const parts = [];
   for (;;) {
-    const message = await client.next(new RegExp(`^[=+!]${id}( |$)`));
+    const message = await client.hears(new RegExp(`^[=+!]${id}( |$)`));
     const value = JSON.parse(message.slice(message.indexOf(' ') + 1 || message.length) || 'null');
     if (message[0] === '+') parts.push(value);
     else return { parts, [message[0] === '=' ? 'answer' : 'failure']: value };
@@ -60,7 +59,7 @@ async function call(client, head, data) {
 for (const file of LANGUAGES) {
   describe(file, () => {
     /** A page that is connected and has been told so. */
-    const open = (query = '', options = {}) => openTold(`${server.url}/${file}${query}`, options);
+    const open = (query = '', options = {}) => openTold(server.at(`${file}${query}`), options);
 
     test('the page is made from the request, is complete, and escapes what it shows', async () => {
       const { answer, client } = await open('?name=A%20%26+B', { headers: { 'X-Test': 'yes' } });
@@ -68,7 +67,7 @@ for (const file of LANGUAGES) {
       assert.match(answer.body, /<title>&lt;talk&gt; &amp; &quot;more&quot;<\/title>/);
       const told = JSON.parse(/const told = (.*?)<\/script>$/.exec(answer.body.trim())[1]);
       assert.deepEqual(told, { method: 'GET', name: 'A & B', agent: 'yes', field: null });
-      await close(client);
+      await client.closes();
     });
 
     test('a posted form is read, and what it says does not end a script element', async () => {
@@ -85,7 +84,7 @@ for (const file of LANGUAGES) {
       assert.equal(told.field, '</script> æ "');
       assert.equal(told.method, 'POST');
       assert.equal(answer.body.match(/<\/script>/g).length, 1);
-      await close(client);
+      await client.closes();
     });
 
     test('events go both ways, whatever JSON they carry', async () => {
@@ -101,11 +100,11 @@ for (const file of LANGUAGES) {
         `"${'x'.repeat(100_000)}"`,
         `${'['.repeat(500)}${']'.repeat(500)}`,
       ]) {
-        client.send(`echo ${json}`);
-        const [, back] = /^echo ?([^]*)$/.exec(await client.next(/^echo/));
+        client.says(`echo ${json}`);
+        const [, back] = /^echo ?([^]*)$/.exec(await client.hears(/^echo/));
         assert.deepEqual(JSON.parse(back || 'null'), JSON.parse(json));
       }
-      await close(client);
+      await client.closes();
     });
 
     test('bytes go both ways as bytes', async () => {
@@ -115,14 +114,14 @@ for (const file of LANGUAGES) {
         Buffer.from([0, 10, 13, 255, 64]),
         Buffer.alloc(300_000, 'ab\n\0'),
       ]) {
-        client.sendBytes('echo', body);
-        const { head, body: back } = await client.next(/^echo$/);
+        client.saysBytes('echo', body);
+        const { head, body: back } = await client.hears(/^echo$/);
         assert.equal(head, 'echo');
         assert.ok(back.equals(body), `${back.length} bytes came back of ${body.length}`);
       }
-      client.sendBytes('same?5', Buffer.from([1, 2, 3]));
-      assert.deepEqual([...(await client.next(/^=5$/)).body], [1, 2, 3]);
-      await close(client);
+      client.saysBytes('same?5', Buffer.from([1, 2, 3]));
+      assert.deepEqual([...(await client.hears(/^=5$/)).body], [1, 2, 3]);
+      await client.closes();
     });
 
     test('the page calls: an answer, several, a failure that tells, one that does not, no such function', async () => {
@@ -141,19 +140,19 @@ for (const file of LANGUAGES) {
         parts: [],
         failure: { message: 'no function for nowhere' },
       });
-      await close(client);
+      await client.closes();
     });
 
     test('the program calls: an answer, a failure, none in time; what else comes meanwhile is heard', async () => {
       const { client } = await open();
       const asked = async (name, timeout, answer) => {
-        client.send(`ask ${JSON.stringify({ name, data: [1], timeout })}`);
+        client.says(`ask ${JSON.stringify({ name, data: [1], timeout })}`);
         const [, id] = new RegExp(`^${name}\\?(\\d+) \\[1\\]$`).exec(await client.next());
-        client.send('echo "meanwhile"');
-        if (answer) client.send(answer(id));
+        client.says('echo "meanwhile"');
+        if (answer) client.says(answer(id));
         const heard = [
-          await client.next(/^(asked|echo) /),
-          await client.next(/^(asked|echo) /),
+          await client.hears(/^(asked|echo) /),
+          await client.hears(/^(asked|echo) /),
         ].sort();
         assert.equal(heard[1], 'echo "meanwhile"');
         return { id, ...JSON.parse(heard[0].slice('asked '.length)) };
@@ -165,33 +164,33 @@ for (const file of LANGUAGES) {
       );
       const late = await asked('name', 0.2);
       assert.equal(late.timeout, true);
-      client.send(`=${late.id} "too late"`);
-      client.send('=123456 "never asked"');
-      client.send('echo "still there"');
-      assert.equal(await client.next(), 'echo "still there"');
-      await close(client);
+      client.says(`=${late.id} "too late"`);
+      client.says('=123456 "never asked"');
+      client.says('echo "still there"');
+      await client.hearsNext('echo "still there"');
+      await client.closes();
     });
 
     test('the program takes several answers', async () => {
       const { client } = await open();
-      client.send('collect "parts"');
+      client.says('collect "parts"');
       const [, id] = /^parts\?(\d+)$/.exec(await client.next());
-      for (const line of [`+${id} 1`, `+${id} {"two":2}`, `=${id}`]) client.send(line);
-      assert.equal(await client.next(), 'collected [1,{"two":2}]');
-      client.send('collect "parts"');
+      client.says(`+${id} 1`, `+${id} {"two":2}`, `=${id}`);
+      await client.hearsNext('collected [1,{"two":2}]');
+      client.says('collect "parts"');
       const [, again] = /^parts\?(\d+)$/.exec(await client.next());
-      for (const line of [`+${again} 1`, `=${again} 2`]) client.send(line);
-      assert.equal(await client.next(), 'collected [1,2]');
-      await close(client);
+      client.says(`+${again} 1`, `=${again} 2`);
+      await client.hearsNext('collected [1,2]');
+      await client.closes();
     });
 
     test('the program listens to the page and moves it; what the page could not do is told', async () => {
       const { client } = await open();
-      client.send('watch');
+      client.says('watch');
       const commands = [];
       for (const [word] of ['listen', 'unlisten', 'dom', 'dom']) {
         const [, command, json] = /^\.(\w+) (.*)$/.exec(
-          await client.next(/^\.(listen|unlisten|dom) /),
+          await client.hears(/^\.(listen|unlisten|dom) /),
           word,
         );
         commands.push([command, JSON.parse(json)]);
@@ -208,64 +207,55 @@ for (const file of LANGUAGES) {
           ],
         ],
       ]);
-      client.send('test_click {"x":3}');
-      assert.equal(await client.next(/^clicked/), 'clicked {"x":3}');
-      client.send('.problem {"command":"dom","message":"nothing matches #a"}');
-      assert.equal(await client.next(/^told/), 'told ["problem","dom"]');
-      await close(client);
+      client.says('test_click {"x":3}');
+      assert.equal(await client.hears(/^clicked/), 'clicked {"x":3}');
+      client.says('.problem {"command":"dom","message":"nothing matches #a"}');
+      assert.equal(await client.hears(/^told/), 'told ["problem","dom"]');
+      await client.closes();
     });
 
     test('programs share a topic: its past, what is published, who is there', async () => {
       const topic = `"board-${file}"`;
       const first = (await open()).client;
-      first.send(`join ${topic}`);
-      assert.equal(await first.next(/^heard/), 'heard ["stroke",{"x":1}]');
-      assert.equal(await first.next(/^here \[\{/), 'here [{"name":"py"}]');
+      first.says(`join ${topic}`);
+      await first.hears('heard ["stroke",{"x":1}]');
+      assert.equal(await first.hears(/^here \[\{/), 'here [{"name":"py"}]');
       const second = (await open()).client;
-      second.send(`join ${topic}`);
-      assert.equal(await second.next(/^heard/), 'heard ["stroke",{"x":1}]'); // of the past
-      assert.equal(await second.next(/^heard/), 'heard ["stroke",{"x":1}]'); // its own
-      assert.equal(await first.next(/^heard/), 'heard ["stroke",{"x":1}]');
-      second.send(`part ${topic}`);
-      second.send('echo 1');
-      await second.next(/^echo/);
+      second.says(`join ${topic}`);
+      await second.hears('heard ["stroke",{"x":1}]'); // of the past
+      await second.hears('heard ["stroke",{"x":1}]'); // its own
+      await first.hears('heard ["stroke",{"x":1}]');
+      second.says(`part ${topic}`);
+      second.says('echo 1');
+      await second.hears(/^echo/);
       const third = (await open()).client;
-      third.send(`join ${topic}`);
-      assert.equal(await first.next(/^heard/), 'heard ["stroke",{"x":1}]');
-      await close(third);
-      second.send('echo 2');
-      assert.equal(await second.next(/^(echo|heard)/), 'echo 2');
-      await close(first);
-      await close(second);
+      third.says(`join ${topic}`);
+      await first.hears('heard ["stroke",{"x":1}]');
+      await third.closes();
+      second.says('echo 2');
+      assert.equal(await second.hears(/^(echo|heard)/), 'echo 2');
+      await first.closes();
+      await second.closes();
     });
 
     test('a byte stream goes both ways; one that is too large is refused, and one that nothing takes', async () => {
-      const { answer, client } = await openPage(`${server.url}/${file}`);
-      assert.equal(answer.status, 200);
+      const client = await Page.loads(server, file);
+      assert.equal(client.answer.status, 200);
       const streams = new Streams(client, { window: 65536 });
       await client.connect();
       const bytes = randomBytes(600_000);
       const stream = streams.open({ kind: 'stream', name: 'upload', data: { size: bytes.length } });
       await stream.opened;
-      const write = async () => {
-        for (let at = 0; at < bytes.length; at += 40_000)
-          await stream.write(bytes.subarray(at, at + 40_000));
-        stream.finish();
-      };
-      const parts = [];
-      const read = async () => {
-        for (let part; (part = await stream.read(65536)).length;) parts.push(part);
-      };
-      await Promise.all([write(), read()]);
-      assert.ok(Buffer.concat(parts).equals(bytes));
+      const [, back] = await Promise.all([stream.writeAll(bytes), stream.readAll()]);
+      assert.ok(back.equals(bytes));
       assert.deepEqual(await stream.closed, {});
       const large = streams.open({ kind: 'stream', name: 'upload', data: { size: 1e9 } });
       assert.equal((await large.closed).reason, 'too-large');
       const unknown = streams.open({ kind: 'stream', name: 'nobody', data: { size: 1 } });
       assert.equal((await unknown.closed).reason, 'refused');
-      client.send('echo 1');
-      await client.next(/^echo 1/);
-      await close(client);
+      client.says('echo 1');
+      await client.hears(/^echo 1/);
+      await client.closes();
     });
 
     test('thousands of numbered events each way, while the connection is cut at random', async () => {
@@ -273,7 +263,7 @@ for (const file of LANGUAGES) {
       try {
         const seed = 20081;
         const number = random(seed);
-        const { answer, client } = await openPage(`${server.url}/${file}`);
+        const { answer, client } = await openPage(server.at(`${file}`));
         assert.equal(answer.status, 200);
         client.url = client.url.replace(server.url, proxy.url);
         client.origin = server.url;
@@ -321,7 +311,7 @@ for (const file of LANGUAGES) {
         const report = JSON.parse(client.messages.find((m) => m.startsWith('=1 ')).slice(3));
         assert.equal(report.count, NUMBERED);
         assert.equal(report.in_order, true);
-        await close(client);
+        await client.closes();
       } finally {
         await proxy.stop();
       }
@@ -334,10 +324,10 @@ for (const file of LANGUAGES) {
         const acknowledged = () =>
           Number(client.control.findLast((text) => text.startsWith('.ack '))?.slice(5) ?? 0);
         client.acknowledge = false;
-        client.send(`flood ${FLOOD}`);
-        await client.next(/^n /);
+        client.says(`flood ${FLOOD}`);
+        await client.hears(/^n /);
         for (let sent = 1; sent < 60; sent++) {
-          client.send(`pad "${'x'.repeat(8000)}"`);
+          client.says(`pad "${'x'.repeat(8000)}"`);
           await until(
             () => acknowledged() > sent - 6,
             () =>
@@ -346,42 +336,40 @@ for (const file of LANGUAGES) {
         }
         assert.ok(client.received < FLOOD);
         client.acknowledge = true;
-        client.send(`.ack ${client.received}`);
-        await client.next(new RegExp(`^n ${FLOOD - 1}$`));
-        await close(client);
+        client.says(`.ack ${client.received}`);
+        await client.hears(new RegExp(`^n ${FLOOD - 1}$`));
+        await client.closes();
       });
 
     test('a function that raises is reported, and what is printed late goes to the log: the conversation goes on', async () => {
       const { client } = await open();
-      client.send('throw');
-      client.send('print "a stray line"');
-      client.send('echo 1');
-      assert.equal(await client.next(/^echo/), 'echo 1');
+      client.says('throw', 'print "a stray line"', 'echo 1');
+      assert.equal(await client.hears(/^echo/), 'echo 1');
       await server.logged(/program\.stderr.*thrown on purpose/);
       await server.logged(/program\.stderr.*a stray line/);
-      await close(client);
+      await client.closes();
     });
 
     test('a page that sends what nothing hears, and what no language can hold, does no harm', async () => {
       const { client } = await open();
-      client.send('nobody {"hears":"this"}');
-      client.send(`echo ${'9'.repeat(6000)}`);
-      client.send('echo "\\ud800"');
-      client.send('echo {"__proto__":{"x":1},"":2,"\\u0000a":3}');
-      client.sendBytes('add?8', Buffer.from('bytes where numbers are wanted'));
-      client.send('add?9 "no numbers"');
-      client.send('echo "after all"');
-      await client.next(/^echo "after all"$/);
+      client.says('nobody {"hears":"this"}');
+      client.says(`echo ${'9'.repeat(6000)}`);
+      client.says('echo "\\ud800"');
+      client.says('echo {"__proto__":{"x":1},"":2,"\\u0000a":3}');
+      client.saysBytes('add?8', Buffer.from('bytes where numbers are wanted'));
+      client.says('add?9 "no numbers"');
+      client.says('echo "after all"');
+      await client.hears(/^echo "after all"$/);
       await server.logged(/nothing hears the event nobody/);
-      await close(client);
+      await client.closes();
     });
 
     test('the program closes with a reason; its last function is called, and it ends by itself', async () => {
       const { client } = await open();
       const { pid } = (await call(client, 'report?1')).answer;
       const before = server.log.length;
-      client.send('leave "game-over"');
-      assert.deepEqual(await client.closed, { code: 1000, reason: 'game-over' });
+      client.says('leave "game-over"');
+      await client.isClosed(1000, 'game-over');
       await until(() => !fs.existsSync(`/proc/${pid}`));
       const log = server.log.slice(before).filter((line) => line.includes(`pid=${pid}`));
       assert.ok(
@@ -392,7 +380,7 @@ for (const file of LANGUAGES) {
     });
 
     test('a program refuses: status, realm and how long', async () => {
-      const answer = await request(`${server.url}/${file}?refuse=1`);
+      const answer = await request(server.at(`${file}?refuse=1`));
       assert.equal(answer.status, 401);
       assert.equal(answer.headers['www-authenticate'], 'Basic realm="the test", charset="UTF-8"');
       assert.equal(answer.headers['access-control-max-age'], '7');
@@ -402,11 +390,10 @@ for (const file of LANGUAGES) {
 
     test('a script connects straight to it, and so does a client of the plain form', async () => {
       const before = new Set(resources(server.pid).children); // of a test that failed, perhaps
-      const client = new SessionClient(`${server.url}/${file}`);
-      await client.connect();
-      assert.equal(await client.next(), 'told ["attach",false]');
+      const client = await SessionClient.connects(server, `${file}`);
+      await client.hearsNext('told ["attach",false]');
       assert.deepEqual(await call(client, 'add?1', [20, 22]), { parts: [], answer: 42 });
-      await close(client);
+      await client.closes();
       const plain = new WebSocket(`${server.url.replace('http', 'ws')}/${file}`);
       await once(plain, 'open');
       plain.close();
