@@ -149,20 +149,9 @@ struct access_answer lookup_match(struct lookup *l, const struct dns_answer *a,
 
 int lookup_rank(enum access_reason reason)
 {
-    switch (reason) {
-    case ACCESS_DNS_BOGUS:
-        return 6;
-    case ACCESS_DNS_FAIL:
-        return 5;
-    case ACCESS_DNS_CNAME_LIMIT:
-        return 4;
-    case ACCESS_DNS_TIMEOUT:
-        return 3;
-    case ACCESS_DNS_INSECURE:
-        return 2;
-    case ACCESS_ADDR_VETO:
-        return 1;
-    default:
-        return 0;
-    }
+    static const uint8_t ranks[ACCESS_REASONS] = {
+        [ACCESS_DNS_BOGUS] = 6,   [ACCESS_DNS_FAIL] = 5,     [ACCESS_DNS_CNAME_LIMIT] = 4,
+        [ACCESS_DNS_TIMEOUT] = 3, [ACCESS_DNS_INSECURE] = 2, [ACCESS_ADDR_VETO] = 1,
+    };
+    return ranks[reason];
 }

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 
 enum {
-    RECHECK_DELAY_MS = 1000
+    RECHECK_DELAY_MS = 1000,
+    SHARE_WAIT_S = 1, /* a look-up of theirs will have ended by then, or soon after */
 };
 
 /* A look-up's memory: the look-up of a verdict, or spare. */
@@ -212,8 +213,10 @@ static enum verdicts_status may_start(struct verdicts *v, const struct verdict_q
 {
     if (v->running_count >= v->config->pending_max)
         return VERDICTS_FULL;
-    uint32_t wait_s = has_its_share(v, q);
-    if (!wait_s && v->rates)
+    uint32_t wait_s = 0;
+    if (has_its_share(v, q))
+        wait_s = SHARE_WAIT_S;
+    else if (v->rates)
         wait_s = rates_take(v->rates, &v->config->rate_lookups, LIMIT_LOOKUPS,
                             slice_make(q->client->bytes, sizeof(q->client->bytes)), v->now_ms);
     if (!wait_s)

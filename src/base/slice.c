@@ -60,3 +60,12 @@ char *slice_to_string(struct slice s)
     copy[s.len] = '\0';
     return copy;
 }
+
+struct slice slice_copy(char **at, struct slice s)
+{
+    char *begin = *at;
+    if (s.len)
+        memcpy(begin, s.ptr, s.len);
+    *at = begin + s.len;
+    return slice_make(begin, s.len);
+}

@@ -81,6 +81,9 @@ bool slice_to_uint(struct slice s, uint64_t max, uint64_t *ret);
 /* The index of the first `c`, or s.len. */
 size_t slice_find(struct slice s, char c);
 
+/* Copies `s` to *at, which moves behind the copy: for texts that are allocated with their owner. */
+struct slice slice_copy(char **at, struct slice s);
+
 /* A NUL-terminated copy on the heap, the caller's to free. NULL without memory. */
 char *slice_to_string(struct slice s);
 

@@ -15,8 +15,7 @@
  *   watch_start    watch->ready
  *
  * After the matching stop a backend reports nothing and touches the object no more, not even for
- * an event that it has fetched already. A backend that has given the kernel pointers into io->out
- * (io_uring) sets IO_HELD until they are back; only then is the io reaped.
+ * an event that it has fetched already.
  *
  * Threads  Loop thread only.
  */
@@ -41,9 +40,8 @@ enum io_flag {
     IO_SHUT = 1 << 8,      /* our side has ended */
     /* the backend's */
     IO_SENDING = 1 << 9,    /* io_send is not done: more is queued than has been reported */
-    IO_HELD = 1 << 10,      /* the kernel still has pointers into the queue */
-    IO_BACKEND_A = 1 << 11, /* for its own use */
-    IO_BACKEND_B = 1 << 12,
+    IO_BACKEND_A = 1 << 10, /* for its own use */
+    IO_BACKEND_B = 1 << 11,
 };
 
 /* Whether bytes that come in are wanted now. After io_finish they are thrown away. */
@@ -138,8 +136,6 @@ void io_sent(struct io *io, size_t n);
 void io_send_failed(struct io *io, int error);
 /* The backend can't go on with it, neither way. Tells the owner later: allowed inside any call. */
 void io_broke(struct io *io, int error);
-/* The kernel has no pointers into the queue any more: IO_HELD is over. */
-void io_let_go(struct io *io);
 
 /* False: stopped. */
 bool acceptor_accepted(struct acceptor *acceptor, int fd);

@@ -30,8 +30,7 @@ static void flush_later(struct io *io)
 
 static void drop_queue(struct io *io)
 {
-    if (!(io->flags & IO_HELD))
-        chunk_queue_clear(&io->out, &io->loop->pool);
+    chunk_queue_clear(&io->out, &io->loop->pool);
 }
 
 static void bury(struct io *io)
@@ -177,15 +176,6 @@ void io_broke(struct io *io, int error)
 {
     set(io, IO_ENDED);
     io_send_failed(io, error);
-}
-
-void io_let_go(struct io *io)
-{
-    unset(io, IO_HELD);
-    if (io->flags & (IO_CLOSED | IO_FAILED))
-        drop_queue(io);
-    if (io->flags & IO_CLOSED)
-        bury(io);
 }
 
 /* ---- phases of the turn ---- */
@@ -398,8 +388,7 @@ void io_close(struct io *io)
         io->loop->backend->io_stop(io);
     drop_queue(io);
     list_remove(&io->dirty);
-    if (!(io->flags & IO_HELD))
-        bury(io);
+    bury(io);
 }
 
 void io_flush(struct io *io)

@@ -42,13 +42,6 @@ static void on_over(struct page_grant *held)
 
 /* ---- its beginning ---- */
 
-static struct slice keep(char **at, struct slice s)
-{
-    char *begin = *at;
-    *at = (char *)mempcpy(begin, s.ptr, s.len);
-    return slice_make(begin, s.len);
-}
-
 struct page_grant *client_grant_new(struct worker *w, const struct pending_request *p)
 {
     struct access_request request = p->check.request;
@@ -61,8 +54,8 @@ struct page_grant *client_grant_new(struct worker *w, const struct pending_reque
         .loop = w->loop,
     };
     char *at = g->text;
-    request.origin = keep(&at, request.origin);
-    request.url_path = keep(&at, request.url_path);
+    request.origin = slice_copy(&at, request.origin);
+    request.url_path = slice_copy(&at, request.url_path);
     list_append(&w->grants, &g->node);
     grant_start(&g->grant, &w->access, script_access_get(script_access_ref(p->script_access)),
                 &p->check, &request);

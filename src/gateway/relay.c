@@ -10,16 +10,6 @@ enum {
     LINGER_MS = 60000 /* for a target that is slow to take what it still gets */
 };
 
-/* Copies `s` to *at, which moves on. */
-static struct slice keep(char **at, struct slice s)
-{
-    char *begin = *at;
-    if (s.len)
-        memcpy(begin, s.ptr, s.len);
-    *at = begin + s.len;
-    return slice_make(begin, s.len);
-}
-
 struct relay *relay_new(struct gateway *g, struct channel *c, const struct tcp_request *request,
                         const struct gateway_page *page)
 {
@@ -36,9 +26,9 @@ struct relay *relay_new(struct gateway *g, struct channel *c, const struct tcp_r
     r->channel = c;
     r->setup = setup;
     r->began_ms = loop_now_ms(g->loop);
-    r->origin = keep(&at, page->origin);
-    r->client = keep(&at, page->address);
-    r->target = keep(&at, target);
+    r->origin = slice_copy(&at, page->origin);
+    r->client = slice_copy(&at, page->address);
+    r->target = slice_copy(&at, target);
     setup->relay = r;
     setup->request = *request;
     setup->ask_program = page->ask;

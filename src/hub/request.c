@@ -5,15 +5,6 @@
 
 #include <stdlib.h>
 
-static struct slice keep(char **at, struct slice s)
-{
-    char *begin = *at;
-    if (s.len)
-        memcpy(begin, s.ptr, s.len);
-    *at += s.len;
-    return slice_make(begin, s.len);
-}
-
 struct hub_request *hub_request_new(struct hub_client *client, enum hub_ask ask, struct slice topic,
                                     uint64_t hash, struct slice event, struct slice data)
 {
@@ -25,9 +16,9 @@ struct hub_request *hub_request_new(struct hub_client *client, enum hub_ask ask,
         .hub = client->hub, .client = client, .ask = ask, .hash = hash, .cost = cost};
     memcpy(r->id, client->id, HUB_ID_LEN);
     char *at = r->text;
-    r->topic = keep(&at, topic);
-    r->event = keep(&at, event);
-    r->data = keep(&at, data);
+    r->topic = slice_copy(&at, topic);
+    r->event = slice_copy(&at, event);
+    r->data = slice_copy(&at, data);
     return r;
 }
 

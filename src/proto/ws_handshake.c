@@ -115,17 +115,15 @@ static bool take_extension(struct slice member, struct slice *name)
     return member.len == 0;
 }
 
-static bool read_extensions(const struct http_head *head, struct ws_handshake *ret)
+static bool read_extensions(const struct http_head *head)
 {
     for (size_t i = 0; i < head->header_count; i++) {
         struct slice rest = head->headers[i].value, member, name;
         if (!slice_equal_nocase(head->headers[i].name, SLICE_LITERAL("sec-websocket-extensions")))
             continue;
-        while (http_list_next(&rest, &member)) {
+        while (http_list_next(&rest, &member))
             if (!take_extension(member, &name))
                 return false;
-            ret->deflate_offered |= slice_equal_nocase(name, SLICE_LITERAL("permessage-deflate"));
-        }
     }
     return true;
 }
@@ -193,7 +191,7 @@ enum ws_handshake_status ws_handshake_check(const struct http_head *head, struct
         return bad(ret, "Sec-WebSocket-Key is not one key of 16 bytes in Base64");
     if (http_head_count(head, SLICE_LITERAL("origin")) > 1)
         return bad(ret, "more than one Origin");
-    if (!read_extensions(head, ret) || !subprotocols_are_tokens(head))
+    if (!read_extensions(head) || !subprotocols_are_tokens(head))
         return bad(ret, "Sec-WebSocket-Extensions or -Protocol is no list of tokens");
     ret->origin = http_head_find(head, SLICE_LITERAL("origin"));
     ret->why = NULL;

@@ -21,7 +21,6 @@ enum ws_handshake_status {
 struct ws_handshake {
     char accept[WS_ACCEPT_SIZE]; /* Sec-WebSocket-Accept */
     struct slice origin;         /* SLICE_NONE if absent */
-    bool deflate_offered;        /* permessage-deflate is among Sec-WebSocket-Extensions */
     const char *why;
 };
 

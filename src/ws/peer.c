@@ -175,13 +175,6 @@ void ws_peer_send_shared(struct ws_peer *p, struct slice head, struct shared_byt
     check_queue(p);
 }
 
-void ws_peer_ping(struct ws_peer *p, struct slice data)
-{
-    assert(data.len <= 125);
-    if (p->state == PEER_OPEN)
-        sender_frame(p, WS_OP_PING, &data, 1);
-}
-
 size_t ws_peer_queued(const struct ws_peer *p)
 {
     return p->stream ? stream_queued(p->stream) : 0;

@@ -74,8 +74,6 @@ void ws_peer_send(struct ws_peer *peer, enum ws_op op, const struct slice *piece
  * they are unless they have to be masked or encrypted. */
 void ws_peer_send_shared(struct ws_peer *peer, struct slice head, struct shared_bytes *shared,
                          size_t at, size_t len);
-/* At most 125 bytes. The peer pings by itself; this is for a doubt. */
-void ws_peer_ping(struct ws_peer *peer, struct slice data);
 /* Bytes not yet taken by the kernel. */
 size_t ws_peer_queued(const struct ws_peer *peer);
 /* Nothing is delivered while paused, not even what has come already; it is kept and comes after
