@@ -444,7 +444,8 @@ test('--exec gives a command the lines, and its failure is ours', async () => {
   });
 });
 
-test('TLS: a CA of our own is trusted when it is named, and nothing else is', async (t) => {
+/** A certificate of our own for localhost: {cert, key, remove()}. */
+function makeCertificate() {
   const keys = makeRoot({});
   const [cert, key] = ['cert.pem', 'key.pem'].map((name) => path.join(keys.root, name));
   execFileSync(
@@ -470,11 +471,16 @@ test('TLS: a CA of our own is trusted when it is named, and nothing else is', as
     ],
     { stdio: 'ignore' },
   );
+  return { cert, key, remove: keys.remove };
+}
+
+test('TLS: a CA of our own is trusted when it is named, and nothing else is', async (t) => {
+  const { cert, key, remove } = makeCertificate();
   const secure = await startServer({
     root: files.root,
     args: ['--tls-cert', cert, '--tls-key', key],
   });
-  t.after(() => (secure.stop(), keys.remove()));
+  t.after(() => (secure.stop(), remove()));
   const url = `https://localhost:${secure.port}/talk`;
   assert.deepEqual(await run(['call', '--cacert', cert, url, 'add', '[1,2]']), {
     status: 0,
@@ -492,6 +498,30 @@ test('TLS: a CA of our own is trusted when it is named, and nothing else is', as
   assert.match(unknown.err, /^httpsocket: 1015 TLS: self-signed certificate/);
   const other = await run(['connect', '--cacert', cert, url.replace('localhost', '127.0.0.1')]);
   assert.match(other.err, /^httpsocket: 1015 TLS: IP address mismatch/);
+});
+
+test('TLS: a session that was open waits while the server is not the one it was', async (t) => {
+  const ours = makeCertificate();
+  const others = makeCertificate();
+  const secure = ({ cert, key }) =>
+    startServer({ root: files.root, args: ['--tls-cert', cert, '--tls-key', key] });
+  const [server, portal] = await Promise.all([secure(ours), secure(others)]);
+  const proxy = await Proxy.start(server.port);
+  t.after(() =>
+    Promise.all([proxy.stop(), server.stop(), portal.stop(), ours.remove(), others.remove()]),
+  );
+  const command = start(['connect', '--cacert', ours.cert, `https://localhost:${proxy.port}/talk`]);
+  command.say('hello 1');
+  await command.next(/^echo \["hello", 1\]$/);
+  proxy.to(portal.port);
+  proxy.cut(() => true);
+  command.say('hello 2');
+  const [attempt] = await once(proxy, 'link');
+  await once(attempt.client, 'close'); // the client has seen another's certificate
+  proxy.to(server.port);
+  await command.next(/^echo \["hello", 2\]$/);
+  command.end();
+  assert.equal((await command.done).status, 0);
 });
 
 test('examples/client.c, compiled as its user would, runs against the library', async () => {

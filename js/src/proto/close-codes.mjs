@@ -118,6 +118,6 @@ export function makeEnd(code, reason, retryAfter) {
  * @returns {End}
  */
 export function parseEnd(code, text) {
-  const found = /^(?:(.*) )?retry=(\d{1,9})$/s.exec(text);
+  const found = /^(?:(.*) )?retry=(0*\d{1,9})$/s.exec(text);
   return found ? makeEnd(code, found[1] ?? '', Number(found[2])) : makeEnd(code, text, null);
 }
