@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * The answer to a request: header block and body, or a refusal. A program of its own prints it on stdout, a shared one writes it as lines.
+ * The answer to a request: header block and body, or a refusal. A program of its own prints it on
+ * stdout, a shared one writes it as lines.
  *
- * When it is complete stdout leads to stderr, the server's log: a console.log() that was left in a program then does no harm.
+ * When it is complete stdout leads to stderr, the server's log: a console.log() that was left in a
+ * program then does no harm.
  */
 import fs from 'node:fs';
 import { STATUS_CODES } from 'node:http';
@@ -22,7 +24,11 @@ export class Answer {
   #put;
   #close;
 
-  /** @param {boolean} direct no page is wanted @param {(data: Uint8Array) => void} put @param {() => void} close */
+  /**
+   * @param {boolean} direct no page is wanted
+   * @param {(data: Uint8Array) => void} put
+   * @param {() => void} close
+   */
   constructor(direct, put, close) {
     this.#direct = direct;
     this.#put = put;
@@ -85,12 +91,16 @@ export function putOnStdout(data) {
       rest = rest.subarray(fs.writeSync(1, rest));
     } catch (error) {
       if (/** @type {any} */ (error).code !== 'EAGAIN') throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5); // process.stdout has made the pipe one that doesn't wait
+      // process.stdout has made the pipe one that doesn't wait.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
     }
   }
 }
 
-/** Closes stdout; console.log() goes to stderr from now on, and no file that is opened takes its number. */
+/**
+ * Closes stdout; console.log() goes to stderr from now on, and no file that
+ * is opened takes its number.
+ */
 export function leadStdoutToLog() {
   fs.closeSync(1);
   for (const path of ['/proc/self/fd/2', '/dev/null']) {

@@ -21,7 +21,11 @@ export class Connection {
   /** @type {Array<() => void>} */
   #drains = [];
 
-  /** @param {number} fd @param {(message: import('./wire.mjs').Message | null) => void} sort is called with each message, and with null at the end */
+  /**
+   * @param {number} fd
+   * @param {(message: import('./wire.mjs').Message | null) => void} sort
+   *   is called with each message, and with null at the end
+   */
   constructor(fd, sort) {
     this.#fd = fd;
     this.#sort = sort;
@@ -64,7 +68,10 @@ export class Connection {
     if (this.over) throw new PageError('ended', 'the session is over');
   }
 
-  /** So many bytes are queued for functions; negative: they have been heard. @param {number} size */
+  /**
+   * So many bytes are queued for functions; negative: they have been heard.
+   * @param {number} size
+   */
   noteUnheard(size) {
     this.#unheard += size;
     this.#noteRoom();
@@ -76,7 +83,10 @@ export class Connection {
     this.#noteRoom();
   }
 
-  /** Reading stops where the functions are slow, but goes further while one of them waits for an answer. */
+  /**
+   * Reading stops where the functions are slow, but goes further while one
+   * of them waits for an answer.
+   */
   #noteRoom() {
     const socket = this.connect();
     if (this.#unheard >= (this.#calls ? READ_AHEAD_CALLING : READ_AHEAD)) socket.pause();

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** What a program wants to hear: its functions by name, and how they are called. They belong to one page, or to all pages of a shared program. */
+/**
+ * What a program wants to hear: its functions by name, and how they are called. They belong to one
+ * page, or to all pages of a shared program.
+ */
 import { Failure, PageError } from './errors.mjs';
 import { PageStream } from './stream.mjs';
 import { checked } from './wire.mjs';
@@ -72,7 +75,13 @@ export class Functions {
     return this.#handlers.system.get(name);
   }
 
-  /** Calls what there is for it. @param {Talk} talk @param {Message} message @param {...unknown} lead before the data @returns {unknown} awaited before the next one is heard */
+  /**
+   * Calls what there is for it.
+   * @param {Talk} talk
+   * @param {Message} message
+   * @param {...unknown} lead before the data
+   * @returns {unknown} awaited before the next one is heard
+   */
   dispatch(talk, message, ...lead) {
     if (message.problem) return this.#refuseUnreadable(talk, message);
     if (message.kind === 'call') return void this.guarded(() => this.#serve(talk, message, lead));
@@ -124,7 +133,11 @@ export class Functions {
     }
   }
 
-  /** @param {Talk} talk @param {{ id: number, name: string, data?: any }} opened @param {unknown[]} lead */
+  /**
+   * @param {Talk} talk
+   * @param {{ id: number, name: string, data?: any }} opened
+   * @param {unknown[]} lead
+   */
   async #takeStream(talk, opened, lead) {
     const stream = new PageStream(
       (head, data) => talk.post(head, data),
@@ -159,7 +172,12 @@ export class Functions {
   }
 }
 
-/** @param {Talk} talk @param {number} call @param {AsyncIterator<unknown> | Iterator<unknown>} parts @returns {Promise<unknown>} what the generator returned */
+/**
+ * @param {Talk} talk
+ * @param {number} call
+ * @param {AsyncIterator<unknown> | Iterator<unknown>} parts
+ * @returns {Promise<unknown>} what the generator returned
+ */
 async function sendParts(talk, call, parts) {
   for (;;) {
     const { value, done } = await parts.next();

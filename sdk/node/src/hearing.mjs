@@ -13,54 +13,94 @@ export class Hearing {
     this.functions = functions;
   }
 
-  /** Hears the event: it gets its data. @param {string} name @param {Handler} handler @returns {this} */
+  /**
+   * Hears the event: it gets its data.
+   * @param {string} name
+   * @param {Handler} handler
+   * @returns {this}
+   */
   on(name, handler) {
     return this.keep('event', name, handler);
   }
 
-  /** Answers the call: it gets its data and returns the answer; a generator yields several. @param {string} name @param {Handler} handler @returns {this} */
+  /**
+   * Answers the call: it gets its data and returns the answer; a generator yields several.
+   * @param {string} name
+   * @param {Handler} handler
+   * @returns {this}
+   */
   handle(name, handler) {
     return this.keep('call', name, handler);
   }
 
   /**
-   * Takes byte streams of this name, such as files: it gets a PageStream. When it returns the stream ends, when it throws it is reset.
-   * @param {string} name @param {Handler} handler @returns {this}
+   * Takes byte streams of this name, such as files: it gets a PageStream. When it returns the
+   * stream ends, when it throws it is reset.
+   * @param {string} name
+   * @param {Handler} handler
+   * @returns {this}
    */
   onStream(name, handler) {
     return this.keep('stream', name, handler);
   }
 
-  /** Hears that the page is connected: {resumed, origin, address}. @param {Handler} handler @returns {this} */
+  /**
+   * Hears that the page is connected: {resumed, origin, address}.
+   * @param {Handler} handler
+   * @returns {this}
+   */
   attached(handler) {
     return this.keep('system', '.attach', handler);
   }
 
-  /** Hears that the connection is gone, and may come back: {reason}. @param {Handler} handler @returns {this} */
+  /**
+   * Hears that the connection is gone, and may come back: {reason}.
+   * @param {Handler} handler
+   * @returns {this}
+   */
   detached(handler) {
     return this.keep('system', '.detach', handler);
   }
 
-  /** Is called last: the session is over (of a shared program: the process is to end), and some seconds are left. @param {() => any} handler @returns {this} */
+  /**
+   * Is called last: the session is over (of a shared program: the process is
+   * to end), and some seconds are left.
+   * @param {() => any} handler
+   * @returns {this}
+   */
   ended(handler) {
     return this.keep('system', '', handler);
   }
 
-  /** Hears that the page could not do what listen() or dom() said, or the server what subscribe() said: {command, message}. @param {Handler} handler @returns {this} */
+  /**
+   * Hears that the page could not do what listen() or dom() said, or the server what subscribe()
+   * said: {command, message}.
+   * @param {Handler} handler
+   * @returns {this}
+   */
   problem(handler) {
     return this.keep('system', '.problem', handler);
   }
 
   /**
-   * Is called at this interval as long as the session lasts; left out while the last call is still awaited.
-   * @param {number} ms @param {() => any} handler @returns {this}
+   * Is called at this interval as long as the session lasts; left out while
+   * the last call is still awaited.
+   * @param {number} ms
+   * @param {() => any} handler
+   * @returns {this}
    */
   every(ms, handler) {
     this.functions.every(ms, handler);
     return this;
   }
 
-  /** For the helper's own use. @param {import('./functions.mjs').Taken} kind @param {string} name @param {Handler} handler @returns {this} */
+  /**
+   * For the helper's own use.
+   * @param {import('./functions.mjs').Taken} kind
+   * @param {string} name
+   * @param {Handler} handler
+   * @returns {this}
+   */
   keep(kind, name, handler) {
     this.functions.keep(kind, name, handler);
     return this;

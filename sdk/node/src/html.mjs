@@ -10,7 +10,11 @@ export function escape(text) {
   return String(text).replace(/[&<>"']/g, (c) => ENTITIES[c]);
 }
 
-/** A value as JSON that may stand inside of a <script> element. @param {unknown} value @returns {string} */
+/**
+ * A value as JSON that may stand inside of a <script> element.
+ * @param {unknown} value
+ * @returns {string}
+ */
 export function scriptJson(value) {
   return JSON.stringify(value ?? null).replace(/</g, '\\u003c');
 }
@@ -28,8 +32,11 @@ export class Html {
 }
 
 /**
- * html`<p>${anything}</p>`: what is put in is escaped, unless it is html`` itself; of an array its elements.
- * @param {TemplateStringsArray} texts @param {...unknown} values @returns {Html}
+ * html`<p>${anything}</p>`: what is put in is escaped, unless it is html``
+ * itself; of an array its elements.
+ * @param {TemplateStringsArray} texts
+ * @param {...unknown} values
+ * @returns {Html}
  */
 export function html(texts, ...values) {
   return new Html(texts.reduce((whole, text, i) => whole + inserted(values[i - 1]) + text));

@@ -44,7 +44,10 @@ export class PageEvent {
   }
 }
 
-/** The page that this program has made. Functions may be async; events are heard one after the other, calls are answered side by side. */
+/**
+ * The page that this program has made. Functions may be async; events are heard one after the
+ * other, calls are answered side by side.
+ */
 export class Page extends Shown {
   #connection;
   /** @type {Queue<Message | null>} */
@@ -66,9 +69,12 @@ export class Page extends Shown {
   }
 
   /**
-   * Answers with this status instead of a page, and ends the program. 401 keeps the client's scripts away from here for a minute, or for `retry` seconds;
-   * `path` says from where down. With `realm` a browser asks its user for a name and a password, which are the header `authorization` next time.
-   * @param {number} [status] @param {import('./answer.mjs').RefusalOptions} [options]
+   * Answers with this status instead of a page, and ends the program. 401 keeps the
+   * client's scripts away from here for a minute, or for `retry` seconds; `path` says from
+   * where down. With `realm` a browser asks its user for a name and a password, which are
+   * the header `authorization` next time.
+   * @param {number} [status]
+   * @param {import('./answer.mjs').RefusalOptions} [options]
    * @returns {never}
    */
   refuse(status = 401, options = {}) {
@@ -77,8 +83,11 @@ export class Page extends Shown {
   }
 
   /**
-   * Is asked for each TCPConnection of the page that DNS allows ({host, port, secure}); gives whether it may be. A number refuses for so many seconds.
-   * @param {(target: { host: string, port: number, secure: boolean }) => boolean | number | Promise<boolean | number>} handler @returns {this}
+   * Is asked for each TCPConnection of the page that DNS allows ({host, port, secure}); gives
+   * whether it may be. A number refuses for so many seconds.
+   * @param {(target: { host: string, port: number, secure: boolean }) => boolean | number |
+   *   Promise<boolean | number>} handler
+   * @returns {this}
    */
   consentTcp(handler) {
     this.functions.keep('system', '.tcp', async (target) => {
@@ -93,12 +102,19 @@ export class Page extends Shown {
     return this;
   }
 
-  /** Calls the functions until the session is over. One that throws is reported, and the others go on. @returns {Promise<void>} */
+  /**
+   * Calls the functions until the session is over. One that throws is
+   * reported, and the others go on.
+   * @returns {Promise<void>}
+   */
   async run() {
     for await (const message of this.#messages()) await this.functions.dispatch(this, message);
   }
 
-  /** Events and calls for which there is no function, until the session is over. @returns {AsyncGenerator<PageEvent, void, void>} */
+  /**
+   * Events and calls for which there is no function, until the session is over.
+   * @returns {AsyncGenerator<PageEvent, void, void>}
+   */
   async *[Symbol.asyncIterator]() {
     for await (const message of this.#messages()) {
       if (message.kind === 'system' || message.problem || this.functions.knows(message))

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** One process for many pages: a shared program (docs/page-programs/shared.md). Its functions get the page before everything else. */
+/**
+ * One process for many pages: a shared program (docs/page-programs/shared.md). Its functions get
+ * the page before everything else.
+ */
 import { Answer, leadStdoutToLog } from './answer.mjs';
 import { Connection } from './connection.mjs';
 import { PageError } from './errors.mjs';
@@ -19,7 +22,10 @@ import { Shown } from './shown.mjs';
 /** The page's answer is a refusal, and there is no more to do. */
 class Refused extends Error {}
 
-/** One page of many. Any property may be set on it: it is where a program keeps what belongs to this page. */
+/**
+ * One page of many. Any property may be set on it: it is where a program
+ * keeps what belongs to this page.
+ */
 export class SharedPage extends Shown {
   /** Of the lines that are its own. */
   id;
@@ -28,7 +34,12 @@ export class SharedPage extends Shown {
   /** @type {Array<() => void> | null} those who wait for room; null: there is room */
   #full = null;
 
-  /** @param {Connection} connection @param {Record<string, any>} joined @param {Buffer} body @param {string} id */
+  /**
+   * @param {Connection} connection
+   * @param {Record<string, any>} joined
+   * @param {Buffer} body
+   * @param {string} id
+   */
   constructor(connection, joined, body, id) {
     const answer = new Answer(
       !joined.page,
@@ -44,7 +55,12 @@ export class SharedPage extends Shown {
     this.id = id;
   }
 
-  /** Answers with this status instead of a page; the function that makes it is left. @param {number} [status] @param {import('./answer.mjs').RefusalOptions} [options] @returns {never} */
+  /**
+   * Answers with this status instead of a page; the function that makes it is left.
+   * @param {number} [status]
+   * @param {import('./answer.mjs').RefusalOptions} [options]
+   * @returns {never}
+   */
   refuse(status = 401, options = {}) {
     this.answer.refuse(status, options);
     throw new Refused();
@@ -96,12 +112,20 @@ export class Pages extends Hearing {
     return [...this.#here.values()][Symbol.iterator]();
   }
 
-  /** Makes each page: it gets the page, and returns its HTML, or shows or refuses it itself. @param {(page: SharedPage) => any} handler @returns {this} */
+  /**
+   * Makes each page: it gets the page, and returns its HTML, or shows or refuses it itself.
+   * @param {(page: SharedPage) => any} handler
+   * @returns {this}
+   */
   page(handler) {
     return this.keep('system', '.join', handler);
   }
 
-  /** Hears that the session of a page is over. @param {(page: SharedPage) => any} handler @returns {this} */
+  /**
+   * Hears that the session of a page is over.
+   * @param {(page: SharedPage) => any} handler
+   * @returns {this}
+   */
   left(handler) {
     return this.keep('system', '.leave', handler);
   }
@@ -149,7 +173,8 @@ export class Pages extends Hearing {
 
   /** @param {Message} message */
   #join({ session, data }) {
-    if (!this.#logged) leadStdoutToLog(); // not before: until `.shared` has been heard, stdout is an answer
+    // Not before: until `.shared` has been heard, stdout is an answer.
+    if (!this.#logged) leadStdoutToLog();
     this.#logged = true;
     if (data.body === null) this.#begin(session, data, Buffer.alloc(0));
     else this.#joining.set(session, { joined: data, parts: [] });
@@ -221,7 +246,11 @@ const VARIABLES = Object.freeze({
   type: 'CONTENT_TYPE',
 });
 
-/** The request as CGI/1.1 would have told it. @param {Record<string, any>} joined @returns {NodeJS.ProcessEnv} */
+/**
+ * The request as CGI/1.1 would have told it.
+ * @param {Record<string, any>} joined
+ * @returns {NodeJS.ProcessEnv}
+ */
 function environmentOf(joined) {
   /** @type {NodeJS.ProcessEnv} */
   const environment = joined.scheme === 'https' ? { HTTPS: 'on' } : {};

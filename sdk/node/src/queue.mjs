@@ -2,7 +2,10 @@
 // @ts-check
 /** Who waits for what: a queue that is read by awaiting, and the room that a sender waits for. */
 
-/** What send() gives: awaiting it waits until the page has room for more. @implements {PromiseLike<void>} */
+/**
+ * What send() gives: awaiting it waits until the page has room for more.
+ * @implements {PromiseLike<void>}
+ */
 export class Room {
   #wait;
 
@@ -13,7 +16,8 @@ export class Room {
 
   /**
    * @template A, B
-   * @param {((value: void) => A | PromiseLike<A>) | null} [resolve] @param {((reason: any) => B | PromiseLike<B>) | null} [reject]
+   * @param {((value: void) => A | PromiseLike<A>) | null} [resolve]
+   * @param {((reason: any) => B | PromiseLike<B>) | null} [reject]
    * @returns {Promise<A | B>}
    */
   then(resolve, reject) {
@@ -33,7 +37,12 @@ export class Queue {
     this.#wake();
   }
 
-  /** Resolves when there is something, or `ms` are over. @param {number} [ms] @param {AbortSignal} [signal] @returns {Promise<void>} */
+  /**
+   * Resolves when there is something, or `ms` are over.
+   * @param {number} [ms]
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<void>}
+   */
   async wait(ms = Infinity, signal) {
     if (this.items.length || signal?.aborted) return;
     /** @type {NodeJS.Timeout | undefined} */

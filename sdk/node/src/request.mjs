@@ -3,7 +3,10 @@
 /** The request that a page answers, as CGI/1.1 tells it. */
 import fs from 'node:fs';
 
-/** The request that the program was started for. Read when it is asked for: a program that wants no body leaves stdin alone. */
+/**
+ * The request that the program was started for. Read when it is asked for: a program that wants no
+ * body leaves stdin alone.
+ */
 export class Request {
   #environment;
   /** @type {Buffer | undefined} */
@@ -78,7 +81,10 @@ export class Request {
     return (this.#body ??= fs.readFileSync(0, null));
   }
 
-  /** The fields of a form posted as application/x-www-form-urlencoded; formData() takes both encodings, and files. */
+  /**
+   * The fields of a form posted as application/x-www-form-urlencoded;
+   * formData() takes both encodings, and files.
+   */
   get form() {
     const type = this.#of('CONTENT_TYPE').split(';')[0].trim().toLowerCase();
     return new URLSearchParams(

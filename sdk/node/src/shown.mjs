@@ -5,7 +5,9 @@ import { Talk } from './talk.mjs';
 
 /**
  * @typedef {import('./answer.mjs').AnswerOptions} AnswerOptions
- * @typedef {{ request: import('./request.mjs').Request, direct: boolean, session: string, answer: import('./answer.mjs').Answer }} Making
+ * @typedef {import('./request.mjs').Request} Request
+ * @typedef {import('./answer.mjs').Answer} Answer
+ * @typedef {{ request: Request, direct: boolean, session: string, answer: Answer }} Making
  */
 
 export class Shown extends Talk {
@@ -18,7 +20,12 @@ export class Shown extends Talk {
   /** For the helper's own use. */
   answer;
 
-  /** @param {import('./connection.mjs').Connection} connection @param {import('./functions.mjs').Functions} functions @param {string} lead @param {Making} making */
+  /**
+   * @param {import('./connection.mjs').Connection} connection
+   * @param {import('./functions.mjs').Functions} functions
+   * @param {string} lead
+   * @param {Making} making
+   */
   constructor(connection, functions, lead, { request, direct, session, answer }) {
     super(connection, functions, lead);
     this.request = request;
@@ -28,8 +35,10 @@ export class Shown extends Talk {
   }
 
   /**
-   * Answers the request with this page, whole. For a direct connection it accepts, and the body is not wanted.
-   * @param {string | import('./html.mjs').Html | Uint8Array} [body] @param {AnswerOptions} [options]
+   * Answers the request with this page, whole. For a direct connection it
+   * accepts, and the body is not wanted.
+   * @param {string | import('./html.mjs').Html | Uint8Array} [body]
+   * @param {AnswerOptions} [options]
    */
   show(body = '', options) {
     this.begin(options);
@@ -37,7 +46,10 @@ export class Shown extends Talk {
     this.end();
   }
 
-  /** Begins a page that is written in pieces; end() completes it. @param {AnswerOptions} [options] */
+  /**
+   * Begins a page that is written in pieces; end() completes it.
+   * @param {AnswerOptions} [options]
+   */
   begin(options) {
     this.answer.begin(options);
   }

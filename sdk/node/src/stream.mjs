@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** Byte streams between a page and its program (docs/page-programs/streams.md): files, and whatever else is too large for an event. */
+/**
+ * Byte streams between a page and its program (docs/page-programs/streams.md): files, and whatever
+ * else is too large for an event.
+ */
 import { PageError } from './errors.mjs';
 import { Queue } from './queue.mjs';
 
@@ -9,7 +12,10 @@ import { Queue } from './queue.mjs';
  * @typedef {import('./queue.mjs').Room} Room
  */
 
-/** A byte stream of the page, such as a file: an async iterable of Buffers, and write(), end(). Reading or writing accepts it. */
+/**
+ * A byte stream of the page, such as a file: an async iterable of Buffers, and write(), end().
+ * Reading or writing accepts it.
+ */
 export class PageStream {
   #post;
   #accepted = false;
@@ -19,7 +25,11 @@ export class PageStream {
   #queue = new Queue();
   #heard;
 
-  /** @param {(head: string, data: unknown) => Room} post @param {(size: number) => void} heard @param {{ id: number, name: string, data?: any }} opened */
+  /**
+   * @param {(head: string, data: unknown) => Room} post
+   * @param {(size: number) => void} heard
+   * @param {{ id: number, name: string, data?: any }} opened
+   */
   constructor(post, heard, { id, name, data }) {
     this.#post = post;
     this.#heard = heard;
@@ -46,13 +56,20 @@ export class PageStream {
     return this.#post('.end', { id: this.id });
   }
 
-  /** It is over at once, both ways; before accept(): it is refused. @param {string} [reason] @param {string} [message] */
+  /**
+   * It is over at once, both ways; before accept(): it is refused.
+   * @param {string} [reason]
+   * @param {string} [message]
+   */
   reset(reason = 'refused', message) {
     this.#over = true;
     return this.#post('.reset', { id: this.id, reason, message });
   }
 
-  /** What the page says, until its end. Throws `reset` or `ended`. @returns {AsyncGenerator<Buffer, void, void>} */
+  /**
+   * What the page says, until its end. Throws `reset` or `ended`.
+   * @returns {AsyncGenerator<Buffer, void, void>}
+   */
   async *[Symbol.asyncIterator]() {
     if (!this.#accepted) this.accept();
     for (;;) {
@@ -86,7 +103,11 @@ export class PageStream {
   }
 }
 
-/** The stream that a line is about, beyond its opening. @param {Message} message @returns {number | null} */
+/**
+ * The stream that a line is about, beyond its opening.
+ * @param {Message} message
+ * @returns {number | null}
+ */
 export function streamOf({ name, data }) {
   if (name.startsWith('.stream/')) return Number(name.slice(8));
   return name === '.end' || name === '.reset' ? data.id : null;

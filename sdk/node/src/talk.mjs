@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** What the page of a program of its own and one of a shared program have in common: it is told things, and called. */
+/**
+ * What the page of a program of its own and one of a shared program have in
+ * common: it is told things, and called.
+ */
 import { PageError } from './errors.mjs';
 import { Hearing } from './hearing.mjs';
 import { Queue, Room } from './queue.mjs';
@@ -12,11 +15,16 @@ const CALL_MS = 30_000;
 /**
  * @typedef {import('./wire.mjs').Message} Message
  * @typedef {import('./functions.mjs').Handler} Handler
- * @typedef {{ timeout?: number, signal?: AbortSignal }} CallOptions milliseconds, 30 s unless said otherwise; Infinity: no limit
- * @typedef {{ as?: string, select?: string, target?: string, fields?: string[], keys?: string | string[], prevent?: boolean, stop?: boolean, once?: boolean,
- *   files?: 'stream', passive?: boolean, capture?: boolean, coalesce?: boolean, throttle?: number, debounce?: number, maxAge?: number }} ListenOptions
- * @typedef {{ history?: number, last?: boolean, presence?: unknown, watch?: boolean, self?: boolean, to?: 'page' }} SubscribeOptions
- * @typedef {{ name: string, publish: (event: string, data?: unknown, options?: { keep?: boolean }) => Room, presence: (handler: Handler) => void,
+ * @typedef {{ timeout?: number, signal?: AbortSignal }} CallOptions milliseconds, 30 s unless said
+ *   otherwise; Infinity: no limit
+ * @typedef {{ as?: string, select?: string, target?: string, fields?: string[],
+ *   keys?: string | string[], prevent?: boolean, stop?: boolean, once?: boolean, files?: 'stream',
+ *   passive?: boolean, capture?: boolean, coalesce?: boolean, throttle?: number,
+ *   debounce?: number, maxAge?: number }} ListenOptions
+ * @typedef {{ history?: number, last?: boolean, presence?: unknown, watch?: boolean,
+ *   self?: boolean, to?: 'page' }} SubscribeOptions
+ * @typedef {(event: string, data?: unknown, options?: { keep?: boolean }) => Room} Publish
+ * @typedef {{ name: string, publish: Publish, presence: (handler: Handler) => void,
  *   subscribed: (handler: Handler) => void, stop: () => Room }} Topic
  */
 
@@ -30,7 +38,11 @@ export class Talk extends Hearing {
   /** @type {Map<number, Queue<Message | null>>} */
   #waiting = new Map();
 
-  /** @param {import('./connection.mjs').Connection} connection @param {import('./functions.mjs').Functions} functions @param {string} [lead] of each line */
+  /**
+   * @param {import('./connection.mjs').Connection} connection
+   * @param {import('./functions.mjs').Functions} functions
+   * @param {string} [lead] of each line
+   */
   constructor(connection, functions, lead = '') {
     super(functions);
     this.#connection = connection;
@@ -40,9 +52,11 @@ export class Talk extends Hearing {
   // -- what it says --
 
   /**
-   * An event for the page: JSON, or bytes as bytes. It is queued at once; `await page.send(…)` waits while the page is slower than the program. After the
-   * end of the session nothing is sent, and awaiting rejects with `ended`.
-   * @param {string} name @param {unknown} [data]
+   * An event for the page: JSON, or bytes as bytes. It is queued at once; `await page.send(…)`
+   * waits while the page is slower than the program. After the end of the session nothing is sent,
+   * and awaiting rejects with `ended`.
+   * @param {string} name
+   * @param {unknown} [data]
    */
   send(name, data) {
     return this.post(checked(name), data);
@@ -56,8 +70,11 @@ export class Talk extends Hearing {
   // -- the page's document --
 
   /**
-   * Hears these events of the page's document; times are milliseconds. They come to `handler`, or, without one, as events of the name `as`.
-   * @param {string | string[]} on @param {string | ListenOptions | null} [select] a selector, or all options @param {ListenOptions | Handler} [options]
+   * Hears these events of the page's document; times are milliseconds. They come to `handler`, or,
+   * without one, as events of the name `as`.
+   * @param {string | string[]} on
+   * @param {string | ListenOptions | null} [select] a selector, or all options
+   * @param {ListenOptions | Handler} [options]
    * @param {Handler} [handler]
    * @returns {{ name: string, stop: () => Room }}
    */
@@ -72,12 +89,18 @@ export class Talk extends Hearing {
     return { name, stop: () => this.unlisten({ as: name }) };
   }
 
-  /** No more of what listen() began and all of this fits. @param {{ on?: string | string[], as?: string, select?: string, target?: string }} which */
+  /**
+   * No more of what listen() began and all of this fits.
+   * @param {{ on?: string | string[], as?: string, select?: string, target?: string }} which
+   */
   unlisten(which) {
     return this.post('.unlisten', which);
   }
 
-  /** Changes the page's document, all in one frame. @param {...Record<string, unknown>} operations */
+  /**
+   * Changes the page's document, all in one frame.
+   * @param {...Record<string, unknown>} operations
+   */
   dom(...operations) {
     return this.post('.dom', operations.length === 1 ? operations[0] : operations);
   }
@@ -85,8 +108,12 @@ export class Talk extends Hearing {
   // -- topics --
 
   /**
-   * Hears what programs of this server publish in the topic: {event, data, from, seq, time, …}. Options are those of `.subscribe`.
-   * @param {string} topic @param {SubscribeOptions | Handler} [options] @param {Handler} [handler] @returns {Topic}
+   * Hears what programs of this server publish in the topic: {event, data, from, seq, time, …}.
+   * Options are those of `.subscribe`.
+   * @param {string} topic
+   * @param {SubscribeOptions | Handler} [options]
+   * @param {Handler} [handler]
+   * @returns {Topic}
    */
   subscribe(topic, options = {}, handler) {
     if (typeof options === 'function') return this.subscribe(topic, {}, options);
@@ -107,7 +134,13 @@ export class Talk extends Hearing {
     return this.post('.unsubscribe', { topic });
   }
 
-  /** An event for all that are subscribed to the topic. `keep: true`: it is the topic's last value. @param {string} topic @param {string} event @param {unknown} [data] @param {{ keep?: boolean }} [options] */
+  /**
+   * An event for all that are subscribed to the topic. `keep: true`: it is the topic's last value.
+   * @param {string} topic
+   * @param {string} event
+   * @param {unknown} [data]
+   * @param {{ keep?: boolean }} [options]
+   */
   publish(topic, event, data, options) {
     return this.post('.publish', { topic, event: checked(event), data, ...options });
   }
@@ -121,7 +154,13 @@ export class Talk extends Hearing {
 
   // -- calls --
 
-  /** The page's answer. @param {string} name @param {unknown} [data] @param {CallOptions} [options] @returns {Promise<any>} */
+  /**
+   * The page's answer.
+   * @param {string} name
+   * @param {unknown} [data]
+   * @param {CallOptions} [options]
+   * @returns {Promise<any>}
+   */
   async call(name, data, options) {
     for await (const message of this.#ask(name, data, options)) {
       if (message.kind === 'part')
@@ -131,15 +170,24 @@ export class Talk extends Hearing {
   }
 
   /**
-   * The page's several answers; `timeout` counts from one to the next. Leaving the loop gives the call up.
-   * @param {string} name @param {unknown} [data] @param {CallOptions} [options] @returns {AsyncGenerator<any, void, void>}
+   * The page's several answers; `timeout` counts from one to the next.
+   * Leaving the loop gives the call up.
+   * @param {string} name
+   * @param {unknown} [data]
+   * @param {CallOptions} [options]
+   * @returns {AsyncGenerator<any, void, void>}
    */
   async *stream(name, data, options) {
     for await (const message of this.#ask(name, data, options))
       if (message.kind === 'part' || !message.bare) yield message.data;
   }
 
-  /** @param {string} name @param {unknown} data @param {CallOptions} [options] @returns {AsyncGenerator<Message, void, void>} */
+  /**
+   * @param {string} name
+   * @param {unknown} data
+   * @param {CallOptions} [options]
+   * @returns {AsyncGenerator<Message, void, void>}
+   */
   async *#ask(name, data, { timeout = CALL_MS, signal } = {}) {
     if (signal?.aborted) throw new PageError('aborted', `${name}: aborted`);
     const number = ++this.#numbers;
@@ -192,7 +240,11 @@ export class Talk extends Hearing {
     this.#connection.noteUnheard(-size);
   }
 
-  /** Whether it was for somebody who waits, and for no function. @param {Message} message @returns {boolean} */
+  /**
+   * Whether it was for somebody who waits, and for no function.
+   * @param {Message} message
+   * @returns {boolean}
+   */
   take(message) {
     if (message.kind === 'answer' || message.kind === 'part' || message.kind === 'failure') {
       this.#waiting.get(message.call)?.push(message); // one that was given up is passed over

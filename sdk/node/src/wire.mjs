@@ -3,8 +3,9 @@
 /**
  * The lines of descriptor 3 (docs/page-programs/descriptor-3.md), as values. Pure.
  *
- * A line is `NAME JSON`, or `NAME @LEN`, LEN bytes and LF; NAME is followed by `?CALL` where an answer is wanted. Answers begin with `=`, `+` (more follow) or
- * `!` (it failed), the server's own lines with a dot, and those of a shared program with `@SESSION `.
+ * A line is `NAME JSON`, or `NAME @LEN`, LEN bytes and LF; NAME is followed by `?CALL` where an
+ * answer is wanted. Answers begin with `=`, `+` (more follow) or `!` (it failed), the server's own
+ * lines with a dot, and those of a shared program with `@SESSION `.
  */
 import { PageError } from './errors.mjs';
 
@@ -21,10 +22,12 @@ const LENGTH = new RegExp(`^@${NUMBER}$`);
 const ANSWERS = { '=': 'answer', '+': 'part', '!': 'failure' };
 
 /**
- * One message. `bare`: there was no data, it counts as null; `problem` says why its JSON can't be had, and is empty otherwise; `session`: which page of a shared
+ * One message. `bare`: there was no data, it counts as null; `problem` says why its
+ * JSON can't be had, and is empty otherwise; `session`: which page of a shared
  * program; `size`: of its line and its bytes.
  * @typedef {'event' | 'call' | 'answer' | 'part' | 'failure' | 'system'} Kind
- * @typedef {{ kind: Kind, name: string, call: number, data: any, bare: boolean, problem: string, size: number, session: string }} Message
+ * @typedef {{ kind: Kind, name: string, call: number, data: any, bare: boolean, problem: string,
+ *   size: number, session: string }} Message
  */
 
 /** Bytes in, messages out; keeps what is not whole yet. Pure. */
@@ -91,7 +94,14 @@ function parsed(json) {
   }
 }
 
-/** @param {RegExpExecArray} head @param {any} data @param {string} problem @param {boolean} bare @param {number} size @returns {Message} */
+/**
+ * @param {RegExpExecArray} head
+ * @param {any} data
+ * @param {string} problem
+ * @param {boolean} bare
+ * @param {number} size
+ * @returns {Message}
+ */
 function made([, session = '', sign, answered, word, name, call], data, problem, bare, size) {
   const kind = sign ? ANSWERS[sign] : word ? 'system' : call ? 'call' : 'event';
   return {
@@ -115,7 +125,12 @@ export function checked(name) {
   );
 }
 
-/** A whole message: bytes as bytes, everything else as JSON. @param {string} head @param {unknown} data @returns {Buffer} */
+/**
+ * A whole message: bytes as bytes, everything else as JSON.
+ * @param {string} head
+ * @param {unknown} data
+ * @returns {Buffer}
+ */
 export function line(head, data) {
   const bytes = bytesOf(data);
   if (bytes)

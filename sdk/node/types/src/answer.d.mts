@@ -1,12 +1,19 @@
 /** @param {Uint8Array} data */
 export function putOnStdout(data: Uint8Array): void;
-/** Closes stdout; console.log() goes to stderr from now on, and no file that is opened takes its number. */
+/**
+ * Closes stdout; console.log() goes to stderr from now on, and no file that
+ * is opened takes its number.
+ */
 export function leadStdoutToLog(): undefined;
 /** @typedef {{ type?: string, status?: number, headers?: Record<string, string> }} AnswerOptions */
 /** @typedef {{ message?: string, realm?: string, retry?: number, path?: string }} RefusalOptions */
 /** begin(), write(), end(): once each. */
 export class Answer {
-    /** @param {boolean} direct no page is wanted @param {(data: Uint8Array) => void} put @param {() => void} close */
+    /**
+     * @param {boolean} direct no page is wanted
+     * @param {(data: Uint8Array) => void} put
+     * @param {() => void} close
+     */
     constructor(direct: boolean, put: (data: Uint8Array) => void, close: () => void);
     begun: boolean;
     ended: boolean;

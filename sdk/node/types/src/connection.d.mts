@@ -1,5 +1,9 @@
 export class Connection {
-    /** @param {number} fd @param {(message: import('./wire.mjs').Message | null) => void} sort is called with each message, and with null at the end */
+    /**
+     * @param {number} fd
+     * @param {(message: import('./wire.mjs').Message | null) => void} sort
+     *   is called with each message, and with null at the end
+     */
     constructor(fd: number, sort: (message: import("./wire.mjs").Message | null) => void);
     over: boolean;
     /** @returns {net.Socket} */
@@ -8,7 +12,10 @@ export class Connection {
     post(head: string, data: unknown): void;
     /** Resolves when the server has taken enough; rejects with `ended`. */
     drain(): Promise<void>;
-    /** So many bytes are queued for functions; negative: they have been heard. @param {number} size */
+    /**
+     * So many bytes are queued for functions; negative: they have been heard.
+     * @param {number} size
+     */
     noteUnheard(size: number): void;
     /** @param {1 | -1} more */
     noteCall(more: 1 | -1): void;

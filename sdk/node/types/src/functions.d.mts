@@ -18,7 +18,13 @@ export class Functions {
     knows({ kind, name }: Message): boolean;
     /** The function for a line of the server. @param {string} name */
     hook(name: string): Handler | undefined;
-    /** Calls what there is for it. @param {Talk} talk @param {Message} message @param {...unknown} lead before the data @returns {unknown} awaited before the next one is heard */
+    /**
+     * Calls what there is for it.
+     * @param {Talk} talk
+     * @param {Message} message
+     * @param {...unknown} lead before the data
+     * @returns {unknown} awaited before the next one is heard
+     */
     dispatch(talk: Talk, message: Message, ...lead: unknown[]): unknown;
     /** @param {Handler} work */
     guarded(work: Handler): Promise<void>;

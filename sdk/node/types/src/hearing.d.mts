@@ -5,29 +5,69 @@ export class Hearing {
     constructor(functions: import("./functions.mjs").Functions);
     /** For the helper's own use. @type {import('./functions.mjs').Functions} */
     functions: import("./functions.mjs").Functions;
-    /** Hears the event: it gets its data. @param {string} name @param {Handler} handler @returns {this} */
+    /**
+     * Hears the event: it gets its data.
+     * @param {string} name
+     * @param {Handler} handler
+     * @returns {this}
+     */
     on(name: string, handler: Handler): this;
-    /** Answers the call: it gets its data and returns the answer; a generator yields several. @param {string} name @param {Handler} handler @returns {this} */
+    /**
+     * Answers the call: it gets its data and returns the answer; a generator yields several.
+     * @param {string} name
+     * @param {Handler} handler
+     * @returns {this}
+     */
     handle(name: string, handler: Handler): this;
     /**
-     * Takes byte streams of this name, such as files: it gets a PageStream. When it returns the stream ends, when it throws it is reset.
-     * @param {string} name @param {Handler} handler @returns {this}
+     * Takes byte streams of this name, such as files: it gets a PageStream. When it returns the
+     * stream ends, when it throws it is reset.
+     * @param {string} name
+     * @param {Handler} handler
+     * @returns {this}
      */
     onStream(name: string, handler: Handler): this;
-    /** Hears that the page is connected: {resumed, origin, address}. @param {Handler} handler @returns {this} */
+    /**
+     * Hears that the page is connected: {resumed, origin, address}.
+     * @param {Handler} handler
+     * @returns {this}
+     */
     attached(handler: Handler): this;
-    /** Hears that the connection is gone, and may come back: {reason}. @param {Handler} handler @returns {this} */
+    /**
+     * Hears that the connection is gone, and may come back: {reason}.
+     * @param {Handler} handler
+     * @returns {this}
+     */
     detached(handler: Handler): this;
-    /** Is called last: the session is over (of a shared program: the process is to end), and some seconds are left. @param {() => any} handler @returns {this} */
+    /**
+     * Is called last: the session is over (of a shared program: the process is
+     * to end), and some seconds are left.
+     * @param {() => any} handler
+     * @returns {this}
+     */
     ended(handler: () => any): this;
-    /** Hears that the page could not do what listen() or dom() said, or the server what subscribe() said: {command, message}. @param {Handler} handler @returns {this} */
+    /**
+     * Hears that the page could not do what listen() or dom() said, or the server what subscribe()
+     * said: {command, message}.
+     * @param {Handler} handler
+     * @returns {this}
+     */
     problem(handler: Handler): this;
     /**
-     * Is called at this interval as long as the session lasts; left out while the last call is still awaited.
-     * @param {number} ms @param {() => any} handler @returns {this}
+     * Is called at this interval as long as the session lasts; left out while
+     * the last call is still awaited.
+     * @param {number} ms
+     * @param {() => any} handler
+     * @returns {this}
      */
     every(ms: number, handler: () => any): this;
-    /** For the helper's own use. @param {import('./functions.mjs').Taken} kind @param {string} name @param {Handler} handler @returns {this} */
+    /**
+     * For the helper's own use.
+     * @param {import('./functions.mjs').Taken} kind
+     * @param {string} name
+     * @param {Handler} handler
+     * @returns {this}
+     */
     keep(kind: import("./functions.mjs").Taken, name: string, handler: Handler): this;
 }
 export type Handler = import("./functions.mjs").Handler;

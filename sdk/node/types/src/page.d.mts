@@ -18,7 +18,10 @@ export class PageEvent {
     fail(message: string, more?: Record<string, unknown>): import("./queue.mjs").Room;
     #private;
 }
-/** The page that this program has made. Functions may be async; events are heard one after the other, calls are answered side by side. */
+/**
+ * The page that this program has made. Functions may be async; events are heard one after the
+ * other, calls are answered side by side.
+ */
 export class Page extends Shown {
     /** @param {{ fd?: number, environment?: NodeJS.ProcessEnv }} [where] */
     constructor({ fd, environment }?: {
@@ -26,24 +29,37 @@ export class Page extends Shown {
         environment?: NodeJS.ProcessEnv;
     });
     /**
-     * Answers with this status instead of a page, and ends the program. 401 keeps the client's scripts away from here for a minute, or for `retry` seconds;
-     * `path` says from where down. With `realm` a browser asks its user for a name and a password, which are the header `authorization` next time.
-     * @param {number} [status] @param {import('./answer.mjs').RefusalOptions} [options]
+     * Answers with this status instead of a page, and ends the program. 401 keeps the
+     * client's scripts away from here for a minute, or for `retry` seconds; `path` says from
+     * where down. With `realm` a browser asks its user for a name and a password, which are
+     * the header `authorization` next time.
+     * @param {number} [status]
+     * @param {import('./answer.mjs').RefusalOptions} [options]
      * @returns {never}
      */
     refuse(status?: number, options?: import("./answer.mjs").RefusalOptions): never;
     /**
-     * Is asked for each TCPConnection of the page that DNS allows ({host, port, secure}); gives whether it may be. A number refuses for so many seconds.
-     * @param {(target: { host: string, port: number, secure: boolean }) => boolean | number | Promise<boolean | number>} handler @returns {this}
+     * Is asked for each TCPConnection of the page that DNS allows ({host, port, secure}); gives
+     * whether it may be. A number refuses for so many seconds.
+     * @param {(target: { host: string, port: number, secure: boolean }) => boolean | number |
+     *   Promise<boolean | number>} handler
+     * @returns {this}
      */
     consentTcp(handler: (target: {
         host: string;
         port: number;
         secure: boolean;
     }) => boolean | number | Promise<boolean | number>): this;
-    /** Calls the functions until the session is over. One that throws is reported, and the others go on. @returns {Promise<void>} */
+    /**
+     * Calls the functions until the session is over. One that throws is
+     * reported, and the others go on.
+     * @returns {Promise<void>}
+     */
     run(): Promise<void>;
-    /** Events and calls for which there is no function, until the session is over. @returns {AsyncGenerator<PageEvent, void, void>} */
+    /**
+     * Events and calls for which there is no function, until the session is over.
+     * @returns {AsyncGenerator<PageEvent, void, void>}
+     */
     [Symbol.asyncIterator](): AsyncGenerator<PageEvent, void, void>;
     #private;
 }

@@ -1,4 +1,7 @@
-/** The request that the program was started for. Read when it is asked for: a program that wants no body leaves stdin alone. */
+/**
+ * The request that the program was started for. Read when it is asked for: a program that wants no
+ * body leaves stdin alone.
+ */
 export class Request {
     /** @param {NodeJS.ProcessEnv} environment @param {Buffer} [body] instead of stdin's */
     constructor(environment: NodeJS.ProcessEnv, body?: Buffer);
@@ -18,7 +21,10 @@ export class Request {
     get cookies(): Record<string, string>;
     /** The whole body. @returns {Buffer} */
     get body(): Buffer;
-    /** The fields of a form posted as application/x-www-form-urlencoded; formData() takes both encodings, and files. */
+    /**
+     * The fields of a form posted as application/x-www-form-urlencoded;
+     * formData() takes both encodings, and files.
+     */
     get form(): import("node:url").URLSearchParams;
     /** @returns {Promise<FormData>} */
     formData(): Promise<FormData>;

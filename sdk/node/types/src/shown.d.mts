@@ -1,9 +1,16 @@
 /**
  * @typedef {import('./answer.mjs').AnswerOptions} AnswerOptions
- * @typedef {{ request: import('./request.mjs').Request, direct: boolean, session: string, answer: import('./answer.mjs').Answer }} Making
+ * @typedef {import('./request.mjs').Request} Request
+ * @typedef {import('./answer.mjs').Answer} Answer
+ * @typedef {{ request: Request, direct: boolean, session: string, answer: Answer }} Making
  */
 export class Shown extends Talk {
-    /** @param {import('./connection.mjs').Connection} connection @param {import('./functions.mjs').Functions} functions @param {string} lead @param {Making} making */
+    /**
+     * @param {import('./connection.mjs').Connection} connection
+     * @param {import('./functions.mjs').Functions} functions
+     * @param {string} lead
+     * @param {Making} making
+     */
     constructor(connection: import("./connection.mjs").Connection, functions: import("./functions.mjs").Functions, lead: string, { request, direct, session, answer }: Making);
     /** The request that it answers. */
     request: import("./request.mjs").Request;
@@ -14,11 +21,16 @@ export class Shown extends Talk {
     /** For the helper's own use. */
     answer: import("./answer.mjs").Answer;
     /**
-     * Answers the request with this page, whole. For a direct connection it accepts, and the body is not wanted.
-     * @param {string | import('./html.mjs').Html | Uint8Array} [body] @param {AnswerOptions} [options]
+     * Answers the request with this page, whole. For a direct connection it
+     * accepts, and the body is not wanted.
+     * @param {string | import('./html.mjs').Html | Uint8Array} [body]
+     * @param {AnswerOptions} [options]
      */
     show(body?: string | import("./html.mjs").Html | Uint8Array, options?: AnswerOptions): void;
-    /** Begins a page that is written in pieces; end() completes it. @param {AnswerOptions} [options] */
+    /**
+     * Begins a page that is written in pieces; end() completes it.
+     * @param {AnswerOptions} [options]
+     */
     begin(options?: AnswerOptions): void;
     /** @param {string | import('./html.mjs').Html | Uint8Array} body */
     write(body: string | import("./html.mjs").Html | Uint8Array): void;
@@ -26,10 +38,12 @@ export class Shown extends Talk {
     end(): void;
 }
 export type AnswerOptions = import("./answer.mjs").AnswerOptions;
+export type Request = import("./request.mjs").Request;
+export type Answer = import("./answer.mjs").Answer;
 export type Making = {
-    request: import("./request.mjs").Request;
+    request: Request;
     direct: boolean;
     session: string;
-    answer: import("./answer.mjs").Answer;
+    answer: Answer;
 };
 import { Talk } from './talk.mjs';

@@ -1,30 +1,44 @@
 /**
  * @typedef {import('./wire.mjs').Message} Message
  * @typedef {import('./functions.mjs').Handler} Handler
- * @typedef {{ timeout?: number, signal?: AbortSignal }} CallOptions milliseconds, 30 s unless said otherwise; Infinity: no limit
- * @typedef {{ as?: string, select?: string, target?: string, fields?: string[], keys?: string | string[], prevent?: boolean, stop?: boolean, once?: boolean,
- *   files?: 'stream', passive?: boolean, capture?: boolean, coalesce?: boolean, throttle?: number, debounce?: number, maxAge?: number }} ListenOptions
- * @typedef {{ history?: number, last?: boolean, presence?: unknown, watch?: boolean, self?: boolean, to?: 'page' }} SubscribeOptions
- * @typedef {{ name: string, publish: (event: string, data?: unknown, options?: { keep?: boolean }) => Room, presence: (handler: Handler) => void,
+ * @typedef {{ timeout?: number, signal?: AbortSignal }} CallOptions milliseconds, 30 s unless said
+ *   otherwise; Infinity: no limit
+ * @typedef {{ as?: string, select?: string, target?: string, fields?: string[],
+ *   keys?: string | string[], prevent?: boolean, stop?: boolean, once?: boolean, files?: 'stream',
+ *   passive?: boolean, capture?: boolean, coalesce?: boolean, throttle?: number,
+ *   debounce?: number, maxAge?: number }} ListenOptions
+ * @typedef {{ history?: number, last?: boolean, presence?: unknown, watch?: boolean,
+ *   self?: boolean, to?: 'page' }} SubscribeOptions
+ * @typedef {(event: string, data?: unknown, options?: { keep?: boolean }) => Room} Publish
+ * @typedef {{ name: string, publish: Publish, presence: (handler: Handler) => void,
  *   subscribed: (handler: Handler) => void, stop: () => Room }} Topic
  */
 export class Talk extends Hearing {
-    /** @param {import('./connection.mjs').Connection} connection @param {import('./functions.mjs').Functions} functions @param {string} [lead] of each line */
+    /**
+     * @param {import('./connection.mjs').Connection} connection
+     * @param {import('./functions.mjs').Functions} functions
+     * @param {string} [lead] of each line
+     */
     constructor(connection: import("./connection.mjs").Connection, functions: import("./functions.mjs").Functions, lead?: string);
     over: boolean;
     /** Streams whose function runs. @type {Map<number, import('./stream.mjs').PageStream>} */
     streams: Map<number, import("./stream.mjs").PageStream>;
     /**
-     * An event for the page: JSON, or bytes as bytes. It is queued at once; `await page.send(…)` waits while the page is slower than the program. After the
-     * end of the session nothing is sent, and awaiting rejects with `ended`.
-     * @param {string} name @param {unknown} [data]
+     * An event for the page: JSON, or bytes as bytes. It is queued at once; `await page.send(…)`
+     * waits while the page is slower than the program. After the end of the session nothing is sent,
+     * and awaiting rejects with `ended`.
+     * @param {string} name
+     * @param {unknown} [data]
      */
     send(name: string, data?: unknown): Room;
     /** The session is over; the page is told why. @param {string} [reason] */
     close(reason?: string): Room;
     /**
-     * Hears these events of the page's document; times are milliseconds. They come to `handler`, or, without one, as events of the name `as`.
-     * @param {string | string[]} on @param {string | ListenOptions | null} [select] a selector, or all options @param {ListenOptions | Handler} [options]
+     * Hears these events of the page's document; times are milliseconds. They come to `handler`, or,
+     * without one, as events of the name `as`.
+     * @param {string | string[]} on
+     * @param {string | ListenOptions | null} [select] a selector, or all options
+     * @param {ListenOptions | Handler} [options]
      * @param {Handler} [handler]
      * @returns {{ name: string, stop: () => Room }}
      */
@@ -32,33 +46,59 @@ export class Talk extends Hearing {
         name: string;
         stop: () => Room;
     };
-    /** No more of what listen() began and all of this fits. @param {{ on?: string | string[], as?: string, select?: string, target?: string }} which */
+    /**
+     * No more of what listen() began and all of this fits.
+     * @param {{ on?: string | string[], as?: string, select?: string, target?: string }} which
+     */
     unlisten(which: {
         on?: string | string[];
         as?: string;
         select?: string;
         target?: string;
     }): Room;
-    /** Changes the page's document, all in one frame. @param {...Record<string, unknown>} operations */
+    /**
+     * Changes the page's document, all in one frame.
+     * @param {...Record<string, unknown>} operations
+     */
     dom(...operations: Record<string, unknown>[]): Room;
     /**
-     * Hears what programs of this server publish in the topic: {event, data, from, seq, time, …}. Options are those of `.subscribe`.
-     * @param {string} topic @param {SubscribeOptions | Handler} [options] @param {Handler} [handler] @returns {Topic}
+     * Hears what programs of this server publish in the topic: {event, data, from, seq, time, …}.
+     * Options are those of `.subscribe`.
+     * @param {string} topic
+     * @param {SubscribeOptions | Handler} [options]
+     * @param {Handler} [handler]
+     * @returns {Topic}
      */
     subscribe(topic: string, options?: SubscribeOptions | Handler, handler?: Handler): Topic;
     /** @param {string} topic */
     unsubscribe(topic: string): Room;
-    /** An event for all that are subscribed to the topic. `keep: true`: it is the topic's last value. @param {string} topic @param {string} event @param {unknown} [data] @param {{ keep?: boolean }} [options] */
+    /**
+     * An event for all that are subscribed to the topic. `keep: true`: it is the topic's last value.
+     * @param {string} topic
+     * @param {string} event
+     * @param {unknown} [data]
+     * @param {{ keep?: boolean }} [options]
+     */
     publish(topic: string, event: string, data?: unknown, options?: {
         keep?: boolean;
     }): Room;
     /** The page's TCPConnections are refused, all of them. @param {number} [retry] seconds */
     refuseTcp(retry?: number): Room;
-    /** The page's answer. @param {string} name @param {unknown} [data] @param {CallOptions} [options] @returns {Promise<any>} */
+    /**
+     * The page's answer.
+     * @param {string} name
+     * @param {unknown} [data]
+     * @param {CallOptions} [options]
+     * @returns {Promise<any>}
+     */
     call(name: string, data?: unknown, options?: CallOptions): Promise<any>;
     /**
-     * The page's several answers; `timeout` counts from one to the next. Leaving the loop gives the call up.
-     * @param {string} name @param {unknown} [data] @param {CallOptions} [options] @returns {AsyncGenerator<any, void, void>}
+     * The page's several answers; `timeout` counts from one to the next.
+     * Leaving the loop gives the call up.
+     * @param {string} name
+     * @param {unknown} [data]
+     * @param {CallOptions} [options]
+     * @returns {AsyncGenerator<any, void, void>}
      */
     stream(name: string, data?: unknown, options?: CallOptions): AsyncGenerator<any, void, void>;
     /** A line. @param {string} head @param {unknown} [data] @returns {Room} */
@@ -67,7 +107,11 @@ export class Talk extends Hearing {
     room(): Promise<void>;
     /** Bytes that wait for a function have been heard, or given up. @param {number} size */
     noteHeard(size: number): void;
-    /** Whether it was for somebody who waits, and for no function. @param {Message} message @returns {boolean} */
+    /**
+     * Whether it was for somebody who waits, and for no function.
+     * @param {Message} message
+     * @returns {boolean}
+     */
     take(message: Message): boolean;
     /** The session is over: whoever waits hears it. */
     endTalk(): void;
@@ -76,7 +120,8 @@ export class Talk extends Hearing {
 export type Message = import("./wire.mjs").Message;
 export type Handler = import("./functions.mjs").Handler;
 /**
- * milliseconds, 30 s unless said otherwise; Infinity: no limit
+ * milliseconds, 30 s unless said
+ * otherwise; Infinity: no limit
  */
 export type CallOptions = {
     timeout?: number;
@@ -107,11 +152,12 @@ export type SubscribeOptions = {
     self?: boolean;
     to?: "page";
 };
+export type Publish = (event: string, data?: unknown, options?: {
+    keep?: boolean;
+}) => Room;
 export type Topic = {
     name: string;
-    publish: (event: string, data?: unknown, options?: {
-        keep?: boolean;
-    }) => Room;
+    publish: Publish;
     presence: (handler: Handler) => void;
     subscribed: (handler: Handler) => void;
     stop: () => Room;

@@ -1,12 +1,19 @@
 /** @param {string} name */
 export function checked(name: string): string;
-/** A whole message: bytes as bytes, everything else as JSON. @param {string} head @param {unknown} data @returns {Buffer} */
+/**
+ * A whole message: bytes as bytes, everything else as JSON.
+ * @param {string} head
+ * @param {unknown} data
+ * @returns {Buffer}
+ */
 export function line(head: string, data: unknown): Buffer;
 /**
- * One message. `bare`: there was no data, it counts as null; `problem` says why its JSON can't be had, and is empty otherwise; `session`: which page of a shared
+ * One message. `bare`: there was no data, it counts as null; `problem` says why its
+ * JSON can't be had, and is empty otherwise; `session`: which page of a shared
  * program; `size`: of its line and its bytes.
  * @typedef {'event' | 'call' | 'answer' | 'part' | 'failure' | 'system'} Kind
- * @typedef {{ kind: Kind, name: string, call: number, data: any, bare: boolean, problem: string, size: number, session: string }} Message
+ * @typedef {{ kind: Kind, name: string, call: number, data: any, bare: boolean, problem: string,
+ *   size: number, session: string }} Message
  */
 /** Bytes in, messages out; keeps what is not whole yet. Pure. */
 export class Reader {
@@ -15,12 +22,14 @@ export class Reader {
     #private;
 }
 /**
- * One message. `bare`: there was no data, it counts as null; `problem` says why its JSON can't be had, and is empty otherwise; `session`: which page of a shared
+ * One message. `bare`: there was no data, it counts as null; `problem` says why its
+ * JSON can't be had, and is empty otherwise; `session`: which page of a shared
  * program; `size`: of its line and its bytes.
  */
 export type Kind = "event" | "call" | "answer" | "part" | "failure" | "system";
 /**
- * One message. `bare`: there was no data, it counts as null; `problem` says why its JSON can't be had, and is empty otherwise; `session`: which page of a shared
+ * One message. `bare`: there was no data, it counts as null; `problem` says why its
+ * JSON can't be had, and is empty otherwise; `session`: which page of a shared
  * program; `size`: of its line and its bytes.
  */
 export type Message = {
