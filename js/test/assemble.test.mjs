@@ -112,7 +112,8 @@ test('meson knows every source', () => {
 
 const PAGE = `
 import { ServerConnection, ServerEvent, TCPConnection, TCPConnectionError } from 'httpsocket';
-import type { End, ServerConnectionOptions, TCPConnectionOpenInfo, TCPConnectionOptions } from 'httpsocket';
+import type { End, ServerConnectionOptions } from 'httpsocket';
+import type { TCPConnectionOpenInfo, TCPConnectionOptions } from 'httpsocket';
 const options: ServerConnectionOptions = { buffer: 5, fetch };
 const c = new ServerConnection('/feed', { buffer: 1000, closeTimeout: 5 });
 c.onwhatever = (data, event: ServerEvent) => console.log(data.city, event.data);
@@ -156,7 +157,8 @@ t.onread = (bytes: Uint8Array) => t.send(bytes);
 t.onerror = (error: TCPConnectionError) => console.log(error.code, error.retryAfter);
 t.addEventListener('close', (event) => console.log(event.code, remoteAddress, localPort));
 t.send('LIST');
-if (t.readyState === TCPConnection.OPEN && t.bufferedAmount < 5) console.log(t.network, t.peer, t.port);
+if (t.readyState === TCPConnection.OPEN && t.bufferedAmount < 5)
+  console.log(t.network, t.peer, t.port);
 const over: Promise<void> = t.close();
 await Promise.allSettled([over, t.closed]);
 // @ts-expect-error

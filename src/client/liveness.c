@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* liveness.c - is the server alive? A server is dead if it says nothing for twice its ping, or does not
- * answer ours. And the other way round: while the user has paused nothing is read, so that no ping
- * is answered; then we say `.pong` unasked. */
+/* liveness.c - is the server alive? A server is dead if it says nothing for twice its ping, or does
+ * not answer ours. And the other way round: while the user has paused nothing is read, so that no
+ * ping is answered; then we say `.pong` unasked. */
 #include "client/parts.h"
 
 enum {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* liveness.c - a session's timers: the grace of a client that is gone, pings to one that is there, and
- * delayed acknowledgements. */
+/* liveness.c - a session's timers: the grace of a client that is gone, pings to one that is there,
+ * and delayed acknowledgements. */
 #include "session/parts.h"
 
 #include "proto/close_code.h"

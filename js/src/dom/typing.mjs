@@ -123,8 +123,8 @@ class Typing {
   }
 
   /**
-   * Merges an answer with the text as the user left it, and so replaces the answers to older values.
-   * What those have made of the text since would look like typing, which wins.
+   * Merges an answer with the text as the user left it, and so replaces the answers to older
+   * values. What those have made of the text since would look like typing, which wins.
    * @param {any} field @param {string} was @param {string} value
    */
   #answer(field, was, value) {
