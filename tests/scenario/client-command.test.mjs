@@ -6,20 +6,17 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
-import readline from 'node:readline';
 import { after, before, test } from 'node:test';
 
+import { Command } from '../lib/command.mjs';
 import { Proxy, random } from '../lib/proxy.mjs';
+import { BUILD, makeRoot, program, REPO, startServer } from '../lib/server.mjs';
 import { until } from '../lib/until.mjs';
-import { BUILD, makeRoot, REPO, startServer } from '../lib/server.mjs';
 
-const COMMAND = path.join(BUILD, 'httpsocket');
 const CUTS = 200;
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 const COUNTER = fs.readFileSync(path.join(REPO, 'tests/browser/site/counter.py'), 'utf8');
-const TALK = fs.readFileSync(path.join(REPO, 'tests/scenario/programs/talk.py'), 'utf8');
-const program = (text) => ({ text, mode: 0o755 });
 const REFUSES = '#!/bin/sh\nprintf "Status: 401 No\\n\\n"\n';
 const ASKS = `#!/usr/bin/env python3
 import os, socket
@@ -32,85 +29,21 @@ for line in page.makefile("rb"):
         page.sendall(b"heard " + (b'"' + line.strip().replace(b'"', b"'") + b'"') + b"\\n")
 `;
 
-let files, server;
+let server;
 before(async () => {
-  files = makeRoot({
-    'talk.py': program(TALK),
+  const files = {
+    'talk.py': program('talk.py'),
     'counter.py': program(COUNTER),
     'no.sh': program(REFUSES),
     'asks.py': program(ASKS),
-  });
-  server = await startServer({ root: files.root, args: ['--ping-interval', '1s'] });
-});
-after(async () => {
-  for (const child of started) child.kill('SIGKILL');
-  const { code } = await server.stop();
-  files.remove();
-  assert.equal(code, 0);
-});
-
-/** Starts the command: `lines` of stdout as they come, `next(pattern)`, `say(line)`, `done` with {status, out, err}. */
-const started = new Set();
-function start(args) {
-  const child = spawn(COMMAND, args, { stdio: 'pipe' });
-  started.add(child);
-  child.on('close', () => started.delete(child));
-  const lines = [];
-  const chunks = [];
-  let err = '';
-  let taken = 0;
-  const wake = new Set();
-  child.setMaxListeners(100); // one a line that is waited for
-  child.stdout.on('data', (data) => chunks.push(data));
-  readline.createInterface({ input: child.stdout }).on('line', (line) => {
-    lines.push(line);
-    for (const call of wake) call();
-  });
-  child.stderr.on('data', (data) => ((err += data), wake.forEach((call) => call())));
-  child.stdin.on('error', () => {}); // it may have ended
-  const seen = (look) =>
-    new Promise((resolve, reject) => {
-      const check = () => {
-        const found = look();
-        if (found !== undefined) (wake.delete(check), resolve(found));
-      };
-      wake.add(check);
-      child.on(
-        'close',
-        () => (check(), reject(new Error(`ended: ${err}\n${lines.slice(-5).join('\n')}`))),
-      );
-      check();
-    });
-  return {
-    child,
-    lines,
-    say: (line) => child.stdin.write(`${line}\n`),
-    end: () => child.stdin.end(),
-    next: (pattern) =>
-      seen(() => {
-        while (taken < lines.length) if (pattern.test(lines[taken++])) return lines[taken - 1];
-        return undefined;
-      }),
-    told: (pattern) => seen(() => (pattern.test(err) ? err : undefined)),
-    done: once(child, 'close').then(([status, signal]) => ({
-      status,
-      signal,
-      out: Buffer.concat(chunks),
-      err,
-    })),
   };
-}
-
-async function run(args, input = '') {
-  const command = start(args);
-  command.child.stdin.end(input);
-  const { status, out, err } = await command.done;
-  return { status, out: out.toString('latin1'), err };
-}
+  server = await startServer({ files, args: ['--ping-interval', '1s'] });
+});
+after(async () => (Command.killAll(), await server.ends()));
 
 test('events, bytes, calls and their answers go both ways as lines, and the end of stdin waits for all', async () => {
-  const { status, out, err } = await run(
-    ['connect', `${server.url}/talk`],
+  const { status, out, err } = await Command.runs(
+    ['connect', server.at('talk')],
     'hello {"a":"ø"}\nadd?7 [4,5]\nphoto @6\na\nb\0\n\n\nevent\nnobody?9007\ncount?8 2',
   );
   assert.equal(err, '');
@@ -136,51 +69,54 @@ test('events, bytes, calls and their answers go both ways as lines, and the end 
 });
 
 test('a program calls, and the command answers: parts, an answer, an error', async () => {
-  const command = start(['connect', `${server.url}/asks`]);
-  assert.equal(await command.next(/^question/), 'question?5 [1,2]');
-  command.say('+5 "part"\n=5 {"x":1}\n!5 {"message":"late"}');
-  assert.equal(await command.next(/^heard/), 'heard "+5 \'part\'"');
-  assert.equal(await command.next(/^heard/), 'heard "=5 {\'x\':1}"');
-  assert.equal(await command.next(/^heard/), "heard \"!5 {'message':'late'}\"");
-  command.end();
-  assert.equal((await command.done).status, 0);
-  const call = await run(['emit', `${server.url}/asks`, 'hello']);
+  const command = Command.starts('connect', server.at('asks'));
+  assert.equal(await command.hears(/^question/), 'question?5 [1,2]');
+  command.says('+5 "part"\n=5 {"x":1}\n!5 {"message":"late"}');
+  assert.equal(await command.hears(/^heard/), 'heard "+5 \'part\'"');
+  assert.equal(await command.hears(/^heard/), 'heard "=5 {\'x\':1}"');
+  assert.equal(await command.hears(/^heard/), "heard \"!5 {'message':'late'}\"");
+  command.child.stdin.end();
+  assert.equal((await command.ended).status, 0);
+  const call = await Command.runs(['emit', server.at('asks'), 'hello']);
   assert.equal(call.status, 0);
 });
 
 test('call prints each answer on a line; an error is exit status 1', async () => {
-  assert.deepEqual(await run(['call', `${server.url}/talk`, 'add', '[1,2,39]']), {
+  assert.deepEqual(await Command.runs(['call', server.at('talk'), 'add', '[1,2,39]']), {
     status: 0,
     out: '42\n',
     err: '',
   });
-  assert.deepEqual(await run(['call', `${server.url}/talk`, 'count', '3']), {
+  assert.deepEqual(await Command.runs(['call', server.at('talk'), 'count', '3']), {
     status: 0,
     out: '0\n1\n2\n',
     err: '',
   });
-  assert.deepEqual(await run(['call', `${server.url}/talk`, 'count', '0']), {
+  assert.deepEqual(await Command.runs(['call', server.at('talk'), 'count', '0']), {
     status: 0,
     out: 'null\n',
     err: '',
   });
-  assert.deepEqual(await run(['call', `${server.url}/talk`, 'none']), {
+  assert.deepEqual(await Command.runs(['call', server.at('talk'), 'none']), {
     status: 1,
     out: '',
     err: 'httpsocket: no such call\n',
   });
-  const silent = await run(['call', '--timeout', '0.4', `${server.url}/asks`, 'hello']);
+  const silent = await Command.runs(['call', '--timeout', '0.4', server.at('asks'), 'hello']);
   assert.deepEqual(silent, { status: 1, out: '', err: 'httpsocket: no answer in time\n' });
-  const gone = await run(['call', `${server.url}/talk`, 'exit', '0']);
+  const gone = await Command.runs(['call', server.at('talk'), 'exit', '0']);
   assert.equal(gone.status, 1);
 });
 
 test('emit exits 0 when the program has it', async () => {
-  assert.deepEqual(await run(['emit', `${server.url}/talk`, 'complain', '"emitted: here I am"']), {
-    status: 0,
-    out: '',
-    err: '',
-  });
+  assert.deepEqual(
+    await Command.runs(['emit', server.at('talk'), 'complain', '"emitted: here I am"']),
+    {
+      status: 0,
+      out: '',
+      err: '',
+    },
+  );
   await server.logged(/emitted: here I am/);
 });
 
@@ -196,18 +132,18 @@ test('wrong usage is exit status 2 and says what is wrong', async () => {
     ['connect', '--timeout', 'x', 'http://localhost/'],
     ['emit', '--exec', 'x', 'http://localhost/', 'a'],
     ['connect', '--cacert', '/none', 'https://localhost/'],
-    ['emit', `${server.url}/talk`, '.bye'],
-    ['emit', `${server.url}/talk`, 'a?1'],
-    ['emit', `${server.url}/talk`, 'a', '{'],
-    ['call', `${server.url}/talk`, 'a', ' 1'],
-    ['emit', `${server.url}/talk`, 'a', '"\n"'],
+    ['emit', server.at('talk'), '.bye'],
+    ['emit', server.at('talk'), 'a?1'],
+    ['emit', server.at('talk'), 'a', '{'],
+    ['call', server.at('talk'), 'a', ' 1'],
+    ['emit', server.at('talk'), 'a', '"\n"'],
   ]) {
-    const { status, out, err } = await run(args);
+    const { status, out, err } = await Command.runs(args);
     assert.equal(status, 2, args.join(' '));
     assert.equal(out, '');
     assert.notEqual(err, '', args.join(' '));
   }
-  assert.equal((await run(['connect', '--help'])).status, 0);
+  assert.equal((await Command.runs(['connect', '--help'])).status, 0);
 });
 
 test('a bad line on stdin ends the session, and what came before it is delivered', async () => {
@@ -219,8 +155,8 @@ test('a bad line on stdin ends the session, and what came before it is delivered
     '=07 1',
     `${'n'.repeat(200)} 1`,
   ].entries()) {
-    const { status, err } = await run(
-      ['connect', `${server.url}/talk`],
+    const { status, err } = await Command.runs(
+      ['connect', server.at('talk')],
       `complain "before the bad line ${i}"\n${bad}\ncomplain "after ${i}"\n`,
     );
     assert.equal(status, 1, bad);
@@ -231,12 +167,17 @@ test('a bad line on stdin ends the session, and what came before it is delivered
 });
 
 test('a refusal is told by its code and reason', async () => {
-  const none = await run(['connect', `${server.url}/none`]);
+  const none = await Command.runs(['connect', server.at('none')]);
   assert.deepEqual(none, { status: 1, out: '', err: 'httpsocket: 4404 no-program\n' });
-  const refused = await run(['connect', `${server.url}/no`]);
+  const refused = await Command.runs(['connect', server.at('no')]);
   assert.equal(refused.status, 1);
   assert.match(refused.err, /^httpsocket: 4401 script-denied/);
-  const foreign = await run(['connect', '--origin', 'http://a.example', `${server.url}/talk`]);
+  const foreign = await Command.runs([
+    'connect',
+    '--origin',
+    'http://a.example',
+    server.at('talk'),
+  ]);
   assert.equal(foreign.status, 1);
   assert.match(foreign.err, /^httpsocket: 4403 [a-z-]+/);
 });
@@ -256,7 +197,7 @@ test('a server of something else is refused for what it answers', async () => {
     const other = net.createServer((socket) => socket.on('error', () => {}).end(answer));
     other.listen(0, '127.0.0.1');
     await once(other, 'listening');
-    const { status, err } = await run([
+    const { status, err } = await Command.runs([
       'connect',
       '--no-reconnect',
       `http://127.0.0.1:${other.address().port}/`,
@@ -273,18 +214,18 @@ test('a server that is not there: emit fails at once, connect tries again until 
   const url = `http://127.0.0.1:${free.address().port}/talk`;
   free.close();
   await once(free, 'close');
-  assert.deepEqual(await run(['emit', url, 'a']), {
+  assert.deepEqual(await Command.runs(['emit', url, 'a']), {
     status: 1,
     out: '',
     err: 'httpsocket: 1006 Connection refused\n',
   });
-  assert.deepEqual(await run(['connect', '--no-reconnect', url]), {
+  assert.deepEqual(await Command.runs(['connect', '--no-reconnect', url]), {
     status: 1,
     out: '',
     err: 'httpsocket: 1006 Connection refused\n',
   });
-  const command = start(['connect', '--timeout', '1.5', url]);
-  const { status, err } = await command.done;
+  const command = Command.starts('connect', '--timeout', '1.5', url);
+  const { status, err } = await command.ended;
   assert.equal(status, 1);
   assert.equal(
     err,
@@ -296,14 +237,14 @@ test('a server that comes late is found', async (t) => {
   const proxy = await Proxy.start(server.port);
   t.after(() => proxy.stop());
   proxy.refuse(true);
-  const command = start(['connect', `${proxy.url}/talk`]);
-  command.say('hello 1');
-  await command.told(/trying again/);
+  const command = Command.starts('connect', `${proxy.url}/talk`);
+  command.says('hello 1');
+  await command.complains(/trying again/);
   proxy.refuse(false);
-  await command.next(/^echo \["hello", 1\]$/);
-  await command.told(/httpsocket: connected/);
-  command.end();
-  assert.equal((await command.done).status, 0);
+  await command.hears(/^echo \["hello", 1\]$/);
+  await command.complains(/httpsocket: connected/);
+  command.child.stdin.end();
+  assert.equal((await command.ended).status, 0);
 });
 
 test(`${CUTS} cuts at random moments: nothing lost, doubled or out of order, the same process`, async (t) => {
@@ -312,12 +253,12 @@ test(`${CUTS} cuts at random moments: nothing lost, doubled or out of order, the
   const rand = random(seed);
   const proxy = await Proxy.start(server.port);
   t.after(() => proxy.stop());
-  const command = start(['connect', '--quiet', `${proxy.url}/counter`]);
+  const command = Command.starts('connect', '--quiet', `${proxy.url}/counter`);
   let sent = 0;
-  command.say('report?1');
-  const first = JSON.parse((await command.next(/^=1 /)).slice(3));
-  command.say('count 0.005');
-  const counting = setInterval(() => command.say(`c ${sent++}`), 5);
+  command.says('report?1');
+  const first = JSON.parse((await command.hears(/^=1 /)).slice(3));
+  command.says('count 0.005');
+  const counting = setInterval(() => command.says(`c ${sent++}`), 5);
   while (proxy.cuts < CUTS) {
     await sleep(rand() * 60);
     if (rand() < 0.6) proxy.cut();
@@ -327,10 +268,10 @@ test(`${CUTS} cuts at random moments: nothing lost, doubled or out of order, the
   }
   proxy.plan(() => ({}));
   clearInterval(counting);
-  command.say('stop\nreport?2'); // comes behind everything else, both ways
-  const last = JSON.parse((await command.next(/^=2 /)).slice(3));
-  command.end();
-  assert.equal((await command.done).status, 0);
+  command.says('stop\nreport?2'); // comes behind everything else, both ways
+  const last = JSON.parse((await command.hears(/^=2 /)).slice(3));
+  command.child.stdin.end();
+  assert.equal((await command.ended).status, 0);
   const heard = command.lines
     .filter((line) => line.startsWith('n '))
     .map((line) => Number(line.slice(2)));
@@ -351,14 +292,14 @@ test(`${CUTS} cuts at random moments: nothing lost, doubled or out of order, the
 test('a connection that is open and dead is noticed, and the session goes on', async (t) => {
   const proxy = await Proxy.start(server.port);
   t.after(() => proxy.stop());
-  const command = start(['connect', `${proxy.url}/talk`]);
-  await command.next(/^started/);
+  const command = Command.starts('connect', `${proxy.url}/talk`);
+  await command.hears(/^started/);
   proxy.freeze();
-  command.say('hello 2');
-  await command.told(/no connection: nothing heard/);
-  await command.next(/^echo \["hello", 2\]$/);
-  command.end();
-  assert.equal((await command.done).status, 0);
+  command.says('hello 2');
+  await command.complains(/no connection: nothing heard/);
+  await command.hears(/^echo \["hello", 2\]$/);
+  command.child.stdin.end();
+  assert.equal((await command.ended).status, 0);
 });
 
 test('huge lines pass; a cut in the middle of one is mended', async (t) => {
@@ -366,14 +307,14 @@ test('huge lines pass; a cut in the middle of one is mended', async (t) => {
   t.after(() => proxy.stop());
   let planned = 2;
   proxy.plan(() => (planned-- > 0 ? { upAfter: 1_000_000 } : {}));
-  const command = start(['connect', `${proxy.url}/counter`]);
+  const command = Command.starts('connect', `${proxy.url}/counter`);
   const huge = JSON.stringify('x'.repeat(5_000_000));
-  command.say(`length?1 ${huge}`);
-  assert.equal(await command.next(/^=1 /), '=1 5000000');
-  command.say('large 6000000');
-  assert.equal((await command.next(/^large /)).length, 6000008);
-  command.say(`length?2 ${JSON.stringify('x'.repeat(17 << 20))}`);
-  const { status, err } = await command.done;
+  command.says(`length?1 ${huge}`);
+  assert.equal(await command.hears(/^=1 /), '=1 5000000');
+  command.says('large 6000000');
+  assert.equal((await command.hears(/^large /)).length, 6000008);
+  command.says(`length?2 ${JSON.stringify('x'.repeat(17 << 20))}`);
+  const { status, err } = await command.ended;
   assert.equal(status, 1);
   assert.match(err, /line 3: .*too long/);
   assert.equal(proxy.cuts, 2);
@@ -382,11 +323,11 @@ test('huge lines pass; a cut in the middle of one is mended', async (t) => {
 test('a stdout that nobody reads makes the program wait, loses nothing and keeps the connection', async (t) => {
   const proxy = await Proxy.start(server.port);
   t.after(() => proxy.stop());
-  const command = start(['connect', `${proxy.url}/talk`]);
-  await command.next(/^started/);
+  const command = Command.starts('connect', `${proxy.url}/talk`);
+  await command.hears(/^started/);
   command.child.stdout.pause();
   const text = 'y'.repeat(100_000);
-  for (let i = 0; i < 60; i++) command.say(`e${i} "${text}"`);
+  for (let i = 0; i < 60; i++) command.says(`e${i} "${text}"`);
   const [link] = proxy.links;
   let beats = 0; // `.pong`, masked
   link.client.on('data', (data) => (beats += data.length === 11));
@@ -397,36 +338,36 @@ test('a stdout that nobody reads makes the program wait, loses nothing and keeps
   ); // 8.5 s: the server's patience is 7 s
   command.child.stdout.resume();
   for (let i = 0; i < 60; i++)
-    assert.equal((await command.next(/^echo/)).length, `echo ["e${i}", ""]`.length + text.length);
+    assert.equal((await command.hears(/^echo/)).length, `echo ["e${i}", ""]`.length + text.length);
   assert.equal(command.lines.filter((line) => line.includes('.detach')).length, 0);
-  command.end();
-  assert.equal((await command.done).status, 0);
+  command.child.stdin.end();
+  assert.equal((await command.ended).status, 0);
 });
 
 test('a stdout that is closed ends it with a message, not by SIGPIPE', async () => {
-  const command = start(['connect', `${server.url}/counter`]);
+  const command = Command.starts('connect', server.at('counter'));
   command.child.stdout.destroy();
-  command.say('count 0.01');
-  const { status, signal, err } = await command.done;
+  command.says('count 0.01');
+  const { status, signal, err } = await command.ended;
   assert.equal(signal, null);
   assert.equal(status, 1);
   assert.equal(err, 'httpsocket: stdout: Broken pipe\n');
 });
 
 test('SIGTERM closes the session: the program sees its end', async () => {
-  const command = start(['connect', `${server.url}/talk`]);
-  const { pid } = JSON.parse((await command.next(/^started/)).slice(8));
+  const command = Command.starts('connect', server.at('talk'));
+  const { pid } = JSON.parse((await command.hears(/^started/)).slice(8));
   command.child.kill('SIGTERM');
-  assert.equal((await command.done).status, 1);
+  assert.equal((await command.ended).status, 1);
   await server.logged(new RegExp(`program.exited .*pid=${pid} .*status=0`));
 });
 
 test('the end of the program is told: 0 for its success, 1 for its failure', async () => {
-  const good = await run(['connect', `${server.url}/talk`], 'exit 0\n');
+  const good = await Command.runs(['connect', server.at('talk')], 'exit 0\n');
   assert.equal(good.status, 0, good.err);
-  const bad = start(['connect', `${server.url}/talk`]);
-  bad.say('exit 7');
-  const { status, err } = await bad.done;
+  const bad = Command.starts('connect', server.at('talk'));
+  bad.says('exit 7');
+  const { status, err } = await bad.ended;
   assert.equal(status, 1);
   assert.equal(err, 'httpsocket: 4500 program-failed status=7\n');
 });
@@ -434,9 +375,9 @@ test('the end of the program is told: 0 for its success, 1 for its failure', asy
 test('--exec gives a command the lines, and its failure is ours', async () => {
   const script =
     'echo "add?1 [20,22]"; while read -r line; do case $line in "=1 "*) echo "$line" >&2; exit $CODE;; esac; done';
-  const good = await run(['connect', '--exec', `CODE=0; ${script}`, `${server.url}/talk`]);
+  const good = await Command.runs(['connect', '--exec', `CODE=0; ${script}`, server.at('talk')]);
   assert.deepEqual(good, { status: 0, out: '', err: '=1 42\n' });
-  const bad = await run(['connect', '--exec', `CODE=3; ${script}`, `${server.url}/talk`]);
+  const bad = await Command.runs(['connect', '--exec', `CODE=3; ${script}`, server.at('talk')]);
   assert.deepEqual(bad, {
     status: 1,
     out: '',
@@ -477,26 +418,31 @@ function makeCertificate() {
 test('TLS: a CA of our own is trusted when it is named, and nothing else is', async (t) => {
   const { cert, key, remove } = makeCertificate();
   const secure = await startServer({
-    root: files.root,
+    root: server.root,
     args: ['--tls-cert', cert, '--tls-key', key],
   });
   t.after(() => (secure.stop(), remove()));
   const url = `https://localhost:${secure.port}/talk`;
-  assert.deepEqual(await run(['call', '--cacert', cert, url, 'add', '[1,2]']), {
+  assert.deepEqual(await Command.runs(['call', '--cacert', cert, url, 'add', '[1,2]']), {
     status: 0,
     out: '3\n',
     err: '',
   });
-  const wss = await run(
+  const wss = await Command.runs(
     ['connect', '--cacert', cert, url.replace('https', 'wss')],
     `hello "${'z'.repeat(300_000)}"\nadd?1 [1]\n`,
   );
   assert.equal(wss.status, 0, wss.err);
   assert.ok(wss.out.includes('z'.repeat(300_000)));
-  const unknown = await run(['connect', url]);
+  const unknown = await Command.runs(['connect', url]);
   assert.equal(unknown.status, 1);
   assert.match(unknown.err, /^httpsocket: 1015 TLS: self-signed certificate/);
-  const other = await run(['connect', '--cacert', cert, url.replace('localhost', '127.0.0.1')]);
+  const other = await Command.runs([
+    'connect',
+    '--cacert',
+    cert,
+    url.replace('localhost', '127.0.0.1'),
+  ]);
   assert.match(other.err, /^httpsocket: 1015 TLS: IP address mismatch/);
 });
 
@@ -554,7 +500,7 @@ test('examples/client.c, compiled as its user would, runs against the library', 
   );
   for (const line of exported.trim().split('\n'))
     assert.match(line, / (httpsocket_|__)/, 'nothing else is exported');
-  const child = spawn(file, [`${server.url}/talk`], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(file, [server.at('talk')], { stdio: ['ignore', 'pipe', 'inherit'] });
   let text = '';
   child.stdout.on('data', (data) => (text += data));
   const [status] = await once(child, 'close');

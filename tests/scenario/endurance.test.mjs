@@ -4,15 +4,14 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import fs from 'node:fs';
 import path from 'node:path';
-import { after, describe, test as testOf } from 'node:test';
 import WebSocket from 'ws';
 import { ServerConnection } from '../../js/src/index.mjs';
 import { Proxy, random } from '../lib/proxy.mjs';
 import { request } from '../lib/request.mjs';
 import { adminOf, REPO, resources, startServer } from '../lib/server.mjs';
-import { openPage, SessionClient } from '../lib/session-client.mjs';
+import { Page, SessionClient } from '../lib/session-client.mjs';
+import { after, describe, test as story } from '../lib/test.mjs';
 import { until } from '../lib/until.mjs';
 
 const PROGRAMS = path.join(REPO, 'tests/scenario/programs');
@@ -28,7 +27,7 @@ const LEAN = {
   ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ''}:quarantine_size_mb=1:thread_local_quarantine_size_kb=64`,
 };
 
-const test = (name, run) => testOf(name, { timeout: 120000 }, run);
+const test = (name, run) => story(name, run, 120);
 
 after(() => SessionClient.dropAll());
 
@@ -49,8 +48,6 @@ function connect(url, { session } = {}) {
 
 const happens = (target, type) =>
   new Promise((resolve) => target.addEventListener(type, resolve, { once: true }));
-const memory = (pid) =>
-  Number(/VmRSS:\s+(\d+) kB/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
 
 async function close(connection) {
   if (connection.readyState === ServerConnection.CLOSED) return;
@@ -115,11 +112,7 @@ describe('a network that fails', () => {
     t.diagnostic(`${proxy.cuts} cuts, ${attaches} connections, ${events} events`);
     await Promise.all(pages.map(({ c }) => close(c)));
     await proxy.stop();
-    assert.deepEqual(
-      await server.stop(),
-      { code: 0, signal: null },
-      server.log.slice(-20).join('\n'),
-    );
+    await server.ends();
   });
 
   test('dies without a word: the page notices within twice the ping, comes back by another connection, and nothing is lost', async () => {
@@ -181,9 +174,9 @@ describe('a side that does not read makes the other wait, and costs the server n
 
   test('a program that is stopped: 12 MiB of the page wait in the page, and arrive whole in the end', async () => {
     const server = await start();
-    const c = connect(`${server.url}/tally`);
+    const c = connect(server.at('tally'));
     const { pid } = await c.call('report');
-    const before = memory(server.pid);
+    const before = server.resident;
     process.kill(pid, 'SIGSTOP');
     const piece = 'x'.repeat(64 * 1024);
     const COUNT = 190;
@@ -202,8 +195,8 @@ describe('a side that does not read makes the other wait, and costs the server n
       `${c.bufferedAmount} bytes wait in the page`,
     );
     assert.ok(
-      memory(server.pid) - before < ROOM,
-      `the server has grown by ${memory(server.pid) - before} bytes`,
+      server.resident - before < ROOM,
+      `the server has grown by ${server.resident - before} bytes`,
     );
     process.kill(pid, 'SIGCONT');
     assert.deepEqual(await c.call('report'), { count: COUNT, sha256: digest.digest('hex'), pid });
@@ -235,10 +228,9 @@ describe('a side that does not read makes the other wait, and costs the server n
 
   test('a page that acknowledges nothing gets what the buffer holds, and the rest when it does', async () => {
     const server = await start();
-    const client = new SessionClient(`${server.url}/tally`, { acknowledge: false });
-    await client.connect();
-    const before = memory(server.pid);
-    client.send(`flood {"count":${PARTS},"size":${SIZE}}`);
+    const client = await SessionClient.connects(server, 'tally', { acknowledge: false });
+    const before = server.resident;
+    client.says(`flood {"count":${PARTS},"size":${SIZE}}`);
     await until(
       async () => (await describeSession(server)).unacknowledgedBytes >= MIB,
       undefined,
@@ -246,54 +238,51 @@ describe('a side that does not read makes the other wait, and costs the server n
     );
     await until(() => client.messages.length >= MIB / (SIZE + 32));
     for (let i = 0; i < 3; i++) {
-      client.send('.ping'); // whatever the server still had to say has come before its answer
+      client.says('.ping'); // whatever the server still had to say has come before its answer
       await once(client, 'control');
     }
     assert.ok(client.messages.length * SIZE < 2 * MIB, `${client.messages.length} parts`);
     assert.ok(
-      memory(server.pid) - before < ROOM,
-      `the server has grown by ${memory(server.pid) - before} bytes`,
+      server.resident - before < ROOM,
+      `the server has grown by ${server.resident - before} bytes`,
     );
     client.acknowledge = true;
-    client.send(`.ack ${client.received}`);
-    await client.next(/^flooded$/);
+    client.says(`.ack ${client.received}`);
+    await client.hears(/^flooded$/);
     assert.deepEqual(
       inOrder(client),
       Array.from({ length: PARTS }, (_, i) => i),
     );
-    client.send('.close {}');
-    await client.closed;
+    await client.closes();
     await server.stop();
   });
 
   test('a page that is away, then one whose socket is not read: the program waits, and all of it comes', async () => {
     const server = await start();
-    const { client } = await openPage(`${server.url}/tally`);
-    await client.connect();
-    const before = memory(server.pid);
-    client.send(`flood {"count":${PARTS},"size":${SIZE}}`);
-    await client.next(/^part/);
-    await client.cut();
+    const client = await Page.opens(server, 'tally');
+    const before = server.resident;
+    client.says(`flood {"count":${PARTS},"size":${SIZE}}`);
+    await client.hears(/^part/);
+    await client.cuts();
     await programWaits(server);
     assert.ok(
-      memory(server.pid) - before < ROOM,
-      `the server has grown by ${memory(server.pid) - before} bytes while the page was away`,
+      server.resident - before < ROOM,
+      `the server has grown by ${server.resident - before} bytes while the page was away`,
     );
     await client.connect();
     client.ws.pause();
     await programWaits(server);
     assert.ok(
-      memory(server.pid) - before < ROOM,
-      `the server has grown by ${memory(server.pid) - before} bytes while the page did not read`,
+      server.resident - before < ROOM,
+      `the server has grown by ${server.resident - before} bytes while the page did not read`,
     );
     client.ws.resume();
-    await client.next(/^flooded$/);
+    await client.hears(/^flooded$/);
     assert.deepEqual(
       inOrder(client),
       Array.from({ length: PARTS }, (_, i) => i),
     );
-    client.send('.close {}');
-    await client.closed;
+    await client.closes();
     await server.stop();
   });
 });
@@ -315,10 +304,10 @@ test(`${MANY} sessions at once, each with its own process; they all come back af
       '5s',
     ],
   });
-  await request(`${server.url}/environment`);
-  await until(() => resources(server.pid).children.length === 0);
+  await request(server.at('environment'));
+  await server.hasChildren(0);
   const atRest = resources(server.pid).descriptors;
-  const clients = Array.from({ length: MANY }, () => new SessionClient(`${server.url}/lines`));
+  const clients = Array.from({ length: MANY }, () => new SessionClient(server.at('lines')));
   const inWaves = async (work) => {
     const left = [...clients.entries()];
     await Promise.all(
@@ -329,23 +318,22 @@ test(`${MANY} sessions at once, each with its own process; they all come back af
   };
   await inWaves(async (client, i) => {
     await client.connect();
-    client.pid = await client.next(/^pid /);
-    client.send(`n ${i}`);
-    assert.equal(await client.next(/^n/), `n ${i}`);
+    client.pid = await client.hears(/^pid /);
+    client.says(`n ${i}`);
+    assert.equal(await client.hears(/^n/), `n ${i}`);
   });
   assert.equal(new Set(clients.map(({ pid }) => pid)).size, MANY);
   const { children, descriptors } = resources(server.pid);
   t.diagnostic(`${children.length} programs, ${descriptors} descriptors`);
   assert.equal(children.length, MANY);
   await inWaves(async (client, i) => {
-    await client.cut();
+    await client.cuts();
     assert.equal((await client.connect()).resumed, true);
-    client.send(`again ${i}`);
-    assert.equal(await client.next(/^again/), `again ${i}`);
+    client.says(`again ${i}`);
+    assert.equal(await client.hears(/^again/), `again ${i}`);
   });
   await inWaves(async (client) => {
-    client.send('.close {}');
-    await client.closed;
+    await client.closes();
   });
   let now;
   await until(
@@ -353,5 +341,5 @@ test(`${MANY} sessions at once, each with its own process; they all come back af
     () => JSON.stringify(now),
     60000,
   );
-  assert.deepEqual(await server.stop(), { code: 0, signal: null });
+  await server.ends();
 });

@@ -3,12 +3,10 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import fs from 'node:fs';
-import { after, before, describe, test } from 'node:test';
-
 import { HERE, echo, startGateway, startTarget } from '../lib/gateway.mjs';
 import { Proxy } from '../lib/proxy.mjs';
 import { makeRoot } from '../lib/server.mjs';
+import { after, before, describe, test } from '../lib/test.mjs';
 import { until } from '../lib/until.mjs';
 
 const MIB = 1 << 20;
@@ -37,9 +35,6 @@ async function textOf(socket) {
   return text;
 }
 
-const residentBytes = (pid) =>
-  Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
-
 describe('a TCPConnection', () => {
   test('says where it leads, carries bytes both ways, and ends when both sides have', async () => {
     const { port } = await target(echo);
@@ -67,25 +62,28 @@ describe('a TCPConnection', () => {
   test('lets the page go on when the target has ended, and the target when the page has', async () => {
     const { port, next } = await target();
     const { client, streams } = await gateway.page();
-    const stream = await streams.connect('b.test', port);
-    const socket = await next();
+    await targetEndsFirst(await streams.connect('b.test', port), await next());
+    await pageEndsFirst(await streams.connect('b.test', port), await next());
+    client.ws.close();
+  });
+
+  async function targetEndsFirst(stream, socket) {
     socket.end('last words');
     assert.equal((await stream.read(100)).toString(), 'last words');
     await stream.write('and mine');
     stream.finish();
     assert.equal(await textOf(socket), 'and mine');
     assert.deepEqual(await stream.closed, {});
+  }
 
-    const other = await streams.connect('b.test', port);
-    other.finish();
-    const patient = await next();
-    patient.resume();
-    await once(patient, 'end');
-    patient.end('an answer to nothing');
-    assert.equal((await other.read(100)).toString(), 'an answer to nothing');
-    assert.deepEqual(await other.closed, {});
-    client.ws.close();
-  });
+  async function pageEndsFirst(stream, socket) {
+    stream.finish();
+    socket.resume();
+    await once(socket, 'end');
+    socket.end('an answer to nothing');
+    assert.equal((await stream.read(100)).toString(), 'an answer to nothing');
+    assert.deepEqual(await stream.closed, {});
+  }
 
   test('is reset for the page when the target resets it, and the other way round', async () => {
     const { port, next } = await target();
@@ -102,73 +100,83 @@ describe('a TCPConnection', () => {
     client.ws.close();
   });
 
-  test(
-    "survives cuts of the page's connection with every byte in its place, up and down",
-    { timeout: 120000 },
-    async () => {
-      const size = 24 * MIB;
-      const noise = randomBytes(size);
-      const expected = createHash('sha256').update(noise).digest('hex');
-      const { port } = await target((socket) => {
-        const hash = createHash('sha256');
+  describe('over a network that fails', () => {
+    const size = 24 * MIB;
+    const sha256 = () => createHash('sha256');
+
+    /** A target that sends this, and then the digest of what it gets. */
+    const swaps = (noise) =>
+      target((socket) => {
+        const hash = sha256();
         socket.on('data', (data) => hash.update(data));
         socket.on('end', () => socket.end(hash.digest('hex')));
         socket.write(noise);
       });
+
+    /** A network that cuts each connection after some bytes, of either direction in turn. */
+    async function cuttingProxy() {
       const proxy = await Proxy.start(gateway.port);
       let seed = 20261123;
       const below = (n) => ((seed = (seed * 1103515245 + 12345) & 0x7fffffff), seed % n);
       let links = 0;
-      proxy.plan(() =>
-        ++links % 2 ? { downAfter: 100000 + below(MIB) } : { upAfter: 100000 + below(MIB) },
-      );
-      const { client, streams, welcome } = await gateway.page({ via: proxy.port });
-      const down = createHash('sha256');
-      let got = 0,
-        tail = '';
-      const take = (data) => {
-        const rest = Math.min(data.length, size - got);
-        down.update(data.subarray(0, rest));
-        tail += data.subarray(rest).toString();
-        got += rest;
-      };
-      const stream = streams.open({ kind: 'tcp', host: 'b.test', port }, { onData: take });
-      let cuts = 0,
-        done = false;
+      proxy.plan(() => ({ [++links % 2 ? 'downAfter' : 'upAfter']: 100000 + below(MIB) }));
+      return proxy;
+    }
+
+    /** Connects again until the stream has closed; resolves with the number of cuts. */
+    async function reconnects(client, stream) {
+      let done = false;
       stream.closed.then(() => (done = true));
-      const reconnecting = (async () => {
-        while (!done) {
-          await Promise.race([client.closed, stream.closed]);
-          if (done) return;
-          cuts++;
-          while (
-            !(await client.connect().then(
-              () => true,
-              () => false,
-            ))
-          );
-        }
-      })();
+      for (let cuts = 0; ; cuts++) {
+        await Promise.race([client.closed, stream.closed]);
+        if (done) return cuts;
+        while (
+          await client.connect().then(
+            () => false,
+            () => true,
+          )
+        );
+      }
+    }
+
+    /** Takes so many bytes as a digest, what follows as text. */
+    function taker() {
+      const taken = { got: 0, tail: '', down: sha256() };
+      taken.onData = (data) => {
+        const rest = Math.min(data.length, size - taken.got);
+        taken.down.update(data.subarray(0, rest));
+        taken.tail += data.subarray(rest).toString();
+        taken.got += rest;
+      };
+      return taken;
+    }
+
+    test("survives cuts of the page's connection with every byte in its place, up and down", async () => {
+      const noise = randomBytes(size);
+      const expected = sha256().update(noise).digest('hex');
+      const { port } = await swaps(noise);
+      const proxy = await cuttingProxy();
+      const { client, streams, welcome } = await gateway.page({ via: proxy.port });
+      const taken = taker();
+      const stream = streams.open({ kind: 'tcp', host: 'b.test', port }, taken);
+      const cuts = reconnects(client, stream);
       await stream.opened;
-      for (let at = 0; at < size; at += 100000) await stream.write(noise.subarray(at, at + 100000));
-      stream.finish();
+      await stream.writeAll(noise, 100_000);
       assert.deepEqual(await stream.closed, {});
-      await reconnecting;
-      assert.ok(cuts >= 10, `${cuts} cuts`);
+      assert.ok((await cuts) >= 10, `${await cuts} cuts`);
       assert.equal(client.session, welcome.session);
-      assert.equal(got, size);
-      assert.equal(down.digest('hex'), expected);
-      assert.equal(tail, expected);
+      assert.deepEqual([taken.got, taken.tail], [size, expected]);
+      assert.equal(taken.down.digest('hex'), expected);
       client.ws.close();
       await proxy.stop();
-    },
-  );
+    }, 120);
+  });
 
   test('keeps the target waiting, and no more than a window, while the page does not read', async () => {
     const size = 64 * MIB;
     const { port, next } = await target((socket) => socket.write(Buffer.alloc(size)));
     const { client, streams, welcome } = await gateway.page({ window: MIB });
-    const before = residentBytes(gateway.pid);
+    const before = gateway.resident;
     const stream = await streams.connect('b.test', port);
     const socket = await next();
     const received = async () => (await gateway.metrics()).httpsocket_tcp_received_bytes_total;
@@ -177,7 +185,7 @@ describe('a TCPConnection', () => {
     let last = -1;
     await until(async () => last === (last = await received()));
     assert.ok((await received()) - begun <= MIB + welcome.streamWindow);
-    assert.ok(residentBytes(gateway.pid) - before < 16 * MIB);
+    assert.ok(gateway.resident - before < 16 * MIB);
     assert.ok(socket.writableLength > 0);
     stream.onData = () => {};
     await stream.read(MIB);
@@ -191,29 +199,21 @@ describe('a TCPConnection', () => {
     const { client, streams, welcome } = await gateway.page();
     const stream = await streams.connect('b.test', port);
     const socket = await next();
-    const before = residentBytes(gateway.pid);
-    const piece = Buffer.alloc(100000, 'x');
-    let written = 0;
-    const write = async () => {
-      while (written < 64 * MIB) {
-        await stream.write(piece);
-        written += piece.length;
-      }
-      stream.finish();
-    };
-    const writing = write();
+    const before = gateway.resident;
+    const bytes = Buffer.alloc(64 * MIB, 'x');
+    const writing = stream.writeAll(bytes, 100_000);
     let last = -1;
     await until(
       async () => stream.out.sent === stream.out.limit && last === (last = stream.out.sent),
     );
-    assert.ok(written < 32 * MIB);
-    assert.ok(residentBytes(gateway.pid) - before < 16 * MIB);
+    assert.ok(stream.out.written < 32 * MIB);
+    assert.ok(gateway.resident - before < 16 * MIB);
     assert.ok(welcome.streamWindow < 2 * MIB);
     let arrived = 0;
     socket.on('data', (data) => (arrived += data.length)).resume();
     await once(socket, 'end');
     await writing;
-    assert.equal(arrived, written);
+    assert.equal(arrived, bytes.length);
     socket.end();
     assert.deepEqual(await stream.closed, {});
     client.ws.close();

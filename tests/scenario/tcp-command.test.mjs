@@ -10,6 +10,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
+import { Command } from '../lib/command.mjs';
 import { HERE, echo, startGateway, startTarget, zonesOf } from '../lib/gateway.mjs';
 import { Proxy, random } from '../lib/proxy.mjs';
 import { BUILD, REPO, makeRoot } from '../lib/server.mjs';
@@ -34,6 +35,7 @@ before(async () => {
   proxy.to(gateway.port);
 });
 after(async () => {
+  Command.killAll();
   for (const child of children) child.kill('SIGKILL');
   await gateway?.stop();
   for (const target of targets) await target.stop();
@@ -47,25 +49,9 @@ async function target(serve, options) {
   return started;
 }
 
-/** The command: `out` and `err` so far, `closed` with {status, signal, out, err}. */
-function start(args, { via = proxy.url } = {}) {
-  const child = spawn(COMMAND, ['tcp', ...args.map(String), ...(via ? ['--via', via] : [])], {
-    stdio: 'pipe',
-  });
-  children.add(child);
-  const out = [];
-  let err = '';
-  child.stdout.on('data', (data) => out.push(data));
-  child.stderr.on('data', (data) => (err += data));
-  child.stdin.on('error', () => {});
-  const closed = once(child, 'close').then(
-    ([status, signal]) => (
-      children.delete(child),
-      { status, signal, out: Buffer.concat(out), err }
-    ),
-  );
-  return { child, closed, text: () => Buffer.concat(out).toString(), error: () => err };
-}
+/** `httpsocket tcp` by way of the gateway, through the proxy. */
+const start = (args, { via = proxy.url } = {}) =>
+  Command.starts('tcp', ...args, ...(via ? ['--via', via] : []));
 
 /** Cuts each WebSocket after a random number of bytes of either direction, `times` times. */
 function plan(times, seed, most) {
@@ -84,7 +70,7 @@ describe('httpsocket tcp', () => {
     const { port } = await target(echo);
     const run = start(['b.test', port]);
     run.child.stdin.end('hello there\n');
-    assert.deepEqual(await run.closed, {
+    assert.deepEqual(await run.ended, {
       status: 0,
       signal: null,
       out: Buffer.from('hello there\n'),
@@ -100,18 +86,18 @@ describe('httpsocket tcp', () => {
     socket.on('data', (data) => heard.push(data));
     socket.end('last words');
     await once(run.child.stdout, 'end');
-    assert.equal(run.text(), 'last words');
+    assert.equal(run.out.toString(), 'last words');
     run.child.stdin.end('and mine');
     await once(socket, 'end');
     assert.equal(Buffer.concat(heard).toString(), 'and mine');
-    assert.equal((await run.closed).status, 0);
+    assert.equal((await run.ended).status, 0);
   });
 
   test('goes through the session of a program as well', async () => {
     const { port } = await target(echo);
     const run = start(['b.test', port], { via: `${proxy.url}/talk.py` });
     run.child.stdin.end('by way of a program');
-    assert.deepEqual(await run.closed, {
+    assert.deepEqual(await run.ended, {
       status: 0,
       signal: null,
       out: Buffer.from('by way of a program'),
@@ -123,28 +109,27 @@ describe('httpsocket tcp', () => {
     const { port } = await target(echo);
     const refused = start(['closed.test', port]);
     assert.match(
-      (await refused.closed).err,
+      (await refused.ended).err,
       /^httpsocket: closed\.test:\d+: no-record: .*again in \d+ s\)\n$/,
     );
-    assert.equal((await refused.closed).status, 1);
+    assert.equal((await refused.ended).status, 1);
     const literal = start(['127.0.0.9', port]);
-    assert.match((await literal.closed).err, /target-ip-literal/);
+    assert.match((await literal.ended).err, /target-ip-literal/);
     const { server } = await startTarget();
     const { port: dead } = server.address();
     server.close();
     await once(server, 'close');
     assert.match(
-      (await start(['b.test', dead]).closed).err,
+      (await start(['b.test', dead]).ended).err,
       /^httpsocket: b\.test:\d+: target-refused/,
     );
   });
 
   test('is refused itself by an origin that is not let in, and where no server is', async () => {
-    const { err, status } = await start(['b.test', 7, '--origin', 'http://stranger.example'])
-      .closed;
+    const { err, status } = await start(['b.test', 7, '--origin', 'http://stranger.example']).ended;
     assert.match(err, /^httpsocket: 44(03|21) \S+/);
     assert.equal(status, 1);
-    const nowhere = await start(['b.test', 7], { via: 'http://127.0.0.1:1' }).closed;
+    const nowhere = await start(['b.test', 7], { via: 'http://127.0.0.1:1' }).ended;
     assert.deepEqual([nowhere.status, nowhere.err], [1, 'httpsocket: 1006 Connection refused\n']);
   });
 
@@ -160,14 +145,14 @@ describe('httpsocket tcp', () => {
       ['', 7],
       ['b.test', 7, '--exec', 'x'],
     ])
-      assert.equal((await start(args).closed).status, 2, args.join(' '));
-    assert.match((await start(['b.test', 7], { via: null }).closed).err, /tcp needs --via URL/);
-    assert.equal((await start(['b.test', 7], { via: 'ftp://b.test' }).closed).status, 2);
+      assert.equal((await start(args).ended).status, 2, args.join(' '));
+    assert.match((await start(['b.test', 7], { via: null }).ended).err, /tcp needs --via URL/);
+    assert.equal((await start(['b.test', 7], { via: 'ftp://b.test' }).ended).status, 2);
   });
 
   test('--secure is TLS from the server to the target, which has to be who it says', async () => {
     const { port } = await target(echo);
-    const { err, status } = await start(['b.test', port, '--secure'], {}).closed;
+    const { err, status } = await start(['b.test', port, '--secure'], {}).ended;
     assert.match(err, /^httpsocket: b\.test:\d+: tls-failed/);
     assert.equal(status, 1);
   });
@@ -179,7 +164,7 @@ describe('httpsocket tcp', () => {
       const socket = await next();
       run.child.kill(signal);
       await new Promise((resolve) => socket.on('end', resolve).on('close', resolve).resume()); // an end if it had not been told yet
-      assert.equal((await run.closed).status, 1);
+      assert.equal((await run.ended).status, 1);
     });
 
   test('a stdout that nobody reads any more ends it', async () => {
@@ -191,7 +176,7 @@ describe('httpsocket tcp', () => {
     const run = start(['b.test', port]);
     await once(run.child.stdout, 'data');
     run.child.stdout.destroy();
-    const { status, err } = await run.closed;
+    const { status, err } = await run.ended;
     assert.equal(status, 1);
     assert.match(err, /stdout: Broken pipe/);
   });
@@ -210,7 +195,7 @@ describe('httpsocket tcp', () => {
       1024;
     run.child.kill();
     run.child.stdout.resume();
-    await run.closed;
+    await run.ended;
     assert.ok(resident < 200 * MIB, `${resident / MIB} MiB`); // with the sanitizers' own
   });
 
@@ -223,7 +208,7 @@ describe('httpsocket tcp', () => {
     plan(100, seed, 600000);
     const run = start(['b.test', port, '-q']);
     run.child.stdin.end(sent);
-    const { status, out, err } = await run.closed;
+    const { status, out, err } = await run.ended;
     proxy.plan(() => ({}));
     assert.deepEqual([status, err, out.length], [0, '', size], `HTTPSOCKET_SEED=${seed}`);
     assert.equal(digest(out), digest(sent), `HTTPSOCKET_SEED=${seed}`);
@@ -235,13 +220,13 @@ describe('httpsocket tcp', () => {
     const run = start(['b.test', port]);
     await next();
     run.child.stdin.write('before ');
-    await until(() => run.text() === 'before ');
+    await until(() => run.out.toString() === 'before ');
     proxy.refuse(true);
     proxy.cut();
-    await until(() => /^httpsocket: no connection: .*; trying again\n$/.test(run.error()));
+    await until(() => /^httpsocket: no connection: .*; trying again\n$/.test(run.err));
     proxy.refuse(false);
     run.child.stdin.end('after');
-    const { status, out, err } = await run.closed;
+    const { status, out, err } = await run.ended;
     assert.deepEqual([status, out.toString()], [0, 'before after']);
     assert.match(err, /trying again\nhttpsocket: connected\n$/);
   });
