@@ -162,7 +162,7 @@ for (const threads of [1, 4]) {
         const answer = await second;
         assert.equal(answer.welcome.resumed, false);
         assert.equal(gate.arrived.length, 1);
-        assert.equal(await answer.next(), `pid ${gate.arrived[0]}`);
+        assert.equal(await answer.hears(), `pid ${gate.arrived[0]}`);
         answer.leaves();
         gate.remove();
       });
@@ -170,11 +170,11 @@ for (const threads of [1, 4]) {
       test('again with the same key after a .welcome that never came: the same session, with all its messages', async () => {
         const protocols = anew();
         const lost = await lines(protocols);
-        const message = await lost.next();
+        const message = await lost.hears();
         lost.leaves();
         const again = await lines(protocols);
         assert.equal(again.welcome.session, lost.welcome.session);
-        assert.equal(await again.next(), message, 'what was not acknowledged comes again');
+        assert.equal(await again.hears(), message, 'what was not acknowledged comes again');
         again.leaves();
       });
     });
@@ -569,7 +569,7 @@ describe('frames of another kind inside a session', () => {
     const server = await start();
     const protocols = anew();
     const { socket, ...answer } = await visitor.connects(server.at('lines'), { protocols });
-    assert.match(await answer.next(), /^pid /);
+    assert.match(await answer.hears(), /^pid /);
     await socket.send(frame(OP.PING, 'there?'));
     const pong = await socket.next();
     assert.deepEqual([pong.op, pong.payload.toString()], [OP.PONG, 'there?']);
