@@ -30,7 +30,7 @@ for (const name of browserNames) {
     const shows = (selector, pattern) =>
       page.waitForFunction(
         (s, p) => new RegExp(p).test(document.querySelector(s)?.textContent),
-        { timeout: 20_000 },
+        { timeout: 120_000 },
         selector,
         pattern.source,
       );
@@ -232,7 +232,7 @@ for (const name of browserNames) {
         // also in a tab behind another one, which draws no frames
         where.waitForFunction(
           (s, p) => new RegExp(p).test(document.querySelector(s)?.textContent),
-          { timeout: 20_000, polling: 50 },
+          { timeout: 120_000, polling: 50 },
           selector,
           pattern.source,
         );
@@ -267,7 +267,7 @@ for (const name of browserNames) {
 
     test('board.py: what one draws the others see as it is drawn, and who comes later sees it too', async () => {
       // A tab behind another one draws no frames.
-      const background = { timeout: 20_000, polling: 50 };
+      const background = { timeout: 120_000, polling: 50 };
       const people = (where, n) =>
         where.waitForFunction(
           (count) => document.querySelectorAll('#people li').length === count,

@@ -89,7 +89,7 @@ for (const name of browserNames) {
     });
 
     const connected = () =>
-      tab.waitForFunction(() => document.serverConnection?.readyState === 1, { timeout: 30_000 });
+      tab.waitForFunction(() => document.serverConnection?.readyState === 1, { timeout: 120_000 });
     const pid = () => tab.evaluate(() => document.serverConnection.call('pid'));
     async function open(file) {
       tab = await browser.newPage();
@@ -203,7 +203,7 @@ for (const name of browserNames) {
       const copy = await opened;
       const loads = loadsOf(copy);
       await copy.waitForFunction(() => document.serverConnection?.readyState === 1, {
-        timeout: 30_000,
+        timeout: 120_000,
       });
       assert.notEqual(await copy.evaluate(() => document.serverConnection.call('pid')), first);
       assert.equal(await navigation(copy), 'reload');

@@ -127,7 +127,7 @@ for (const name of browserNames) {
       proxy.freeze();
       await page.evaluate(() => server.send('c', 0));
       await page.waitForFunction(() => seen.states.some((s) => s.type === 'suspend'), {
-        timeout: 30_000,
+        timeout: 120_000,
       });
       await connected();
       const program = await report();
@@ -198,7 +198,7 @@ for (const name of browserNames) {
       await connected();
       const exited = own.stop('SIGTERM');
       await page.waitForFunction(() => seen.states.some((s) => s.type === 'close'), {
-        timeout: 30_000,
+        timeout: 120_000,
       });
       const last = (await state()).states.at(-1);
       assert.equal(last.code, 1012);

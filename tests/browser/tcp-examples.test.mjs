@@ -62,7 +62,7 @@ for (const name of browserNames) {
       return page;
     }
     // Not at animation frames: a page behind another has none.
-    const PATIENT = { timeout: 30_000, polling: 50 };
+    const PATIENT = { timeout: 120_000, polling: 50 };
     const shows = (page, selector, pattern) =>
       page.waitForFunction(
         (s, p) => new RegExp(p).test(document.querySelector(s)?.textContent),

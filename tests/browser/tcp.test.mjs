@@ -177,7 +177,7 @@ for (const name of browserNames) {
         };
         const other = await count(busy);
         // Its program answers meanwhile.
-        const report = await server.call('report', null, { timeout: 20_000 });
+        const report = await server.call('report', null, { timeout: 120_000 });
         return { other, pid: report.pid, rest: await count(stalled) };
       }, target.port);
       assert.equal(through.other, 3_000_000);

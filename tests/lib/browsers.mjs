@@ -38,6 +38,9 @@ const kinds = {
 
 export const browserNames = Object.keys(kinds);
 
+/** How long a busy machine may take to start a browser, to load a page, or for what a test waits for. */
+const PATIENCE_MS = 120_000;
+
 /** What makes a browser take these names for this machine, without any name server. */
 const onLoopback = {
   chromium: ({ args }, hosts) => ({
@@ -68,6 +71,7 @@ export async function launch(
     headless: true,
     defaultViewport: viewport,
     userDataDir: profile,
+    timeout: PATIENCE_MS,
     protocolTimeout: 300_000,
   };
   if (privileged && name === 'firefox') own.args = ['--remote-allow-system-access'];
@@ -80,6 +84,12 @@ export async function launch(
   browser.close = async () => {
     await close();
     fs.rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+  };
+  const newPage = browser.newPage.bind(browser);
+  browser.newPage = async () => {
+    const page = await newPage();
+    page.setDefaultTimeout(PATIENCE_MS);
+    return page;
   };
   return browser;
 }
