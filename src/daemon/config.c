@@ -242,7 +242,7 @@ void config_free(struct config *c)
     free(c->addresses);
     free(c->origins);
     proxies_done(&c->proxies);
-    page_programs_free(c->programs);
+    program_kinds_free(c->programs);
     tokens_free(c->tokens);
     free(c);
 }
@@ -286,14 +286,14 @@ static bool check_origins(struct config *c, struct text *why)
 
 static bool check_programs(struct config *c, struct text *why)
 {
-    c->programs = page_programs_new();
+    c->programs = program_kinds_new();
     bool good = c->programs;
     for (size_t i = 0; good && i < c->stdio.count; i++)
-        good = page_programs_add_stdio(c->programs, c->stdio.items[i], why);
+        good = program_kinds_add_stdio(c->programs, c->stdio.items[i], why);
     for (size_t i = 0; good && i < c->stdio_files.count; i++)
-        good = page_programs_add_stdio_files(c->programs, c->stdio_files.items[i], why);
+        good = program_kinds_add_stdio_files(c->programs, c->stdio_files.items[i], why);
     for (size_t i = 0; good && i < c->shared.count; i++)
-        good = page_programs_add_shared(c->programs, c->shared.items[i], why);
+        good = program_kinds_add_shared(c->programs, c->shared.items[i], why);
     return good;
 }
 

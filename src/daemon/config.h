@@ -12,7 +12,7 @@
 #include "daemon/proxies.h"
 #include "limits/rates.h"
 #include "net/address.h"
-#include "page/programs.h"
+#include "program/kinds.h"
 #include "proto/origin.h"
 
 struct config_list {
@@ -39,7 +39,7 @@ struct config {
     /* Made by config_check from the texts above. */
     struct net_address *addresses;
     struct origin *origins;
-    struct page_programs *programs;
+    struct program_kinds *programs;
     struct net_address admin_address;
     struct tokens *tokens; /* of publish-token; NULL: none */
     struct rate publish_rate;

@@ -47,7 +47,7 @@ static bool is_ours(const struct exchange *x, const struct origin *here)
 
 bool console_lets_in(struct worker *w, struct exchange *x, const struct origin *here)
 {
-    if (!w->page_config.dev)
+    if (!w->dev)
         exchange_answer(x, 404, SLICE_LITERAL("not found"), NULL, 0);
     else if (!is_local(x))
         exchange_answer(x, 403, SLICE_LITERAL("the console is for browsers on this machine"), NULL,

@@ -189,7 +189,7 @@ static int start(struct control *c)
     d->tables = (struct script_access_tables){bans_new(d->config->bans_max),
                                               rates_new(d->config->rates_max)};
     d->quota = quota_new();
-    d->places = page_places_new();
+    d->places = program_places_new();
     d->topics = hub_threads_new(d->worker_count);
     int error = -ENOMEM;
     if (descriptors && d->loop && d->workers && d->limits && d->quota && d->places &&
@@ -239,7 +239,7 @@ static void end(struct control *c)
     program_limits_free(d->limits);
     quota_free(d->quota);
     hub_threads_free(d->topics);
-    page_places_free(d->places);
+    program_places_free(d->places);
     bans_free(d->tables.bans);
     rates_free(d->tables.rates);
     tls_context_unref(d->tls);

@@ -17,8 +17,8 @@ struct daemon {
     struct tls_context *tls;           /* NULL: plain */
     struct tls_context *targets_trust; /* of TCPConnections' targets */
     struct program_limits *limits;
-    struct page_places *places; /* of shared programs */
-    char *sdk;                  /* NULL: no helpers for programs */
+    struct program_places *places; /* of shared programs */
+    char *sdk;                     /* NULL: no helpers for programs */
     struct quota *quota;
     struct script_access_tables tables;
     struct hub_threads *topics;

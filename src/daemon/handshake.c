@@ -6,6 +6,7 @@
 #include "daemon/client_grant.h"
 #include "daemon/daemon.h"
 #include "daemon/pending.h"
+#include "program/shared.h"
 #include "proto/close_code.h"
 
 #include <unistd.h>
@@ -67,8 +68,8 @@ static bool find_program(struct worker *w, struct slice path, struct site_found 
 static bool find_shared(struct worker *w, struct exchange *x, struct slice key, uint32_t *ret)
 {
     struct site_found found;
-    return page_any_shared(&w->pages) && find_program(w, x->path, &found) &&
-           page_worker_for(&w->pages, &found, key, ret);
+    return shared_any(w->programs) && find_program(w, x->path, &found) &&
+           found.kind == SITE_PROGRAM && shared_worker(w->programs, found.file, key, ret);
 }
 
 /* The worker that has the session which this handshake is about, or shall have it; this one if it
@@ -90,15 +91,15 @@ static void hand_over(struct worker *w, struct exchange *x, uint32_t target, boo
 {
     struct http_parcel parcel;
     if (exchange_hand_over(x, &parcel) < 0)
-        page_refuse(&w->pages, x, CLOSE_TRY_AGAIN_LATER, SLICE_LITERAL("overload"), 1, same_origin);
+        page_refuse(w->pages, x, CLOSE_TRY_AGAIN_LATER, SLICE_LITERAL("overload"), 1, same_origin);
     else
         worker_post_request(&w->daemon->workers[target], &parcel);
 }
 
 /* A request without a handshake is refused by status in any case. */
-void handshake_hand_over(struct page_host *host, struct exchange *x, uint32_t worker)
+void handshake_hand_over(void *owner, struct exchange *x, uint32_t worker)
 {
-    hand_over(container_of(host, struct worker, pages), x, worker, true);
+    hand_over(owner, x, worker, true);
 }
 
 bool handshake_is_elsewhere(struct worker *w, struct exchange *x)
@@ -125,15 +126,14 @@ static void refuse(struct worker *w, struct pending_request *p, const struct acc
     const struct access_reason_row *row = access_reason_row(result->reason);
     log_refusal(request, result->reason);
     if (is_own_page(request->origin, &request->here) && offers_session(p->x))
-        page_refuse(&w->pages, p->x, row->ws_close, slice_of(row->token), result->retry_s, true);
+        page_refuse(w->pages, p->x, row->ws_close, slice_of(row->token), result->retry_s, true);
     else
         pending_refuse(p, result->reason, result->retry_s, NULL);
 }
 
-void handshake_denied(struct page_host *host, struct exchange *x, uint32_t max_age_s,
-                      struct slice policy_path)
+void handshake_denied(void *owner, struct exchange *x, uint32_t max_age_s, struct slice policy_path)
 {
-    struct worker *w = container_of(host, struct worker, pages);
+    struct worker *w = owner;
     struct origin here;
     if (!worker_is_ours(w, x, &here))
         return; /* a reload has taken the origin away */
@@ -146,10 +146,10 @@ void handshake_denied(struct page_host *host, struct exchange *x, uint32_t max_a
 
 /* No other origin is let in unwatched. False without memory. */
 static bool describe_client(struct worker *w, struct pending_request *p, enum access_reason reason,
-                            char text[ORIGIN_TEXT_SIZE], struct page_client *ret)
+                            char text[ORIGIN_TEXT_SIZE], struct page_visitor *ret)
 {
     struct origin theirs;
-    *ret = (struct page_client){.same_origin = reason == ACCESS_OK_SAME_ORIGIN};
+    *ret = (struct page_visitor){.same_origin = reason == ACCESS_OK_SAME_ORIGIN};
     if (reason == ACCESS_OK_NO_ORIGIN || !origin_parse(p->check.request.origin, &theirs))
         return true;
     ret->origin = origin_write(&theirs, text);
@@ -162,14 +162,14 @@ static void let_in(struct worker *w, struct pending_request *p, enum access_reas
 {
     char text[ORIGIN_TEXT_SIZE];
     struct site_found found;
-    struct page_client client;
+    struct page_visitor client;
     struct exchange *x = p->x;
     bool wants_program = !is_tcp_session(x);
     if ((wants_program && !find_program(w, x->path, &found)) ||
         !describe_client(w, p, reason, text, &client))
-        page_refuse(&w->pages, x, CLOSE_TRY_AGAIN_LATER, SLICE_LITERAL("overload"), 1, true);
+        page_refuse(w->pages, x, CLOSE_TRY_AGAIN_LATER, SLICE_LITERAL("overload"), 1, true);
     else
-        page_connect(&w->pages, x, wants_program ? &found : NULL, &client);
+        page_connect(w->pages, x, wants_program ? &found : NULL, &client);
 }
 
 static void on_verdict(struct pending_request *p, const struct access_result *result)

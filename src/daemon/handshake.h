@@ -26,11 +26,11 @@ bool handshake_refuse_tcp_session(struct pending_request *p);
 /* Is the request for a shared program whose processes are another worker's? Then takes the
  * exchange. */
 bool handshake_is_elsewhere(struct worker *w, struct exchange *x);
-/* page_host.hand_over, of any request. */
-void handshake_hand_over(struct page_host *host, struct exchange *x, uint32_t worker);
+/* page_host_spec.hand_over, of any request. */
+void handshake_hand_over(void *owner, struct exchange *x, uint32_t worker);
 
-/* A program of this worker has refused a client by 401: page_host.on_denied. */
-void handshake_denied(struct page_host *host, struct exchange *x, uint32_t max_age_s,
+/* A program of this worker has refused a client by 401: page_host_spec.on_denied. */
+void handshake_denied(void *owner, struct exchange *x, uint32_t max_age_s,
                       struct slice policy_path);
 
 #endif

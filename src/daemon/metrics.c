@@ -69,7 +69,7 @@ static void write_limited(const struct daemon *daemon, struct text *out)
     add_limited(&daemon->access_counts, sums);
     for (uint16_t i = 0; i < daemon->worker_count; i++) {
         add_limited(&daemon->workers[i].access_counts, sums);
-        sums[3] += daemon->workers[i].pages.counts.refused_rate;
+        sums[3] += page_host_counts(daemon->workers[i].pages)->refused_rate;
     }
     write_family(out, "rate_limited_total", "counter", "what was refused by a rate, by which one");
     for (size_t i = 0; i < 4; i++)

@@ -6,6 +6,7 @@
 #include "daemon/console.h"
 #include "daemon/cross_site.h"
 #include "daemon/handshake.h"
+#include "dev/dev.h"
 #include "http/static.h"
 
 #define OWN_PREFIX "/.httpsocket/"
@@ -34,7 +35,7 @@ static void answer_own(struct worker *w, struct exchange *x, const struct origin
     struct slice name = slice_skip(x->path, sizeof(OWN_PREFIX) - 1);
     const struct client_file *file = find_own(name);
     if (console_has(name)) {
-        if (!console_lets_in(w, x, here) || page_console(&w->pages, x, name))
+        if (!console_lets_in(w, x, here) || dev_console(w->dev, x, name))
             return;
     }
     if (!file) {
@@ -60,7 +61,7 @@ static void answer_site(struct worker *w, struct exchange *x, const struct origi
     site_find(w->site, x->path, &found);
     switch (found.kind) {
     case SITE_NONE:
-        if (page_open_none(&w->pages, x))
+        if (page_open_none(w->pages, x))
             return;
         exchange_answer(x, 404, SLICE_LITERAL("not found"), NULL, 0);
         return;
@@ -79,7 +80,9 @@ static void answer_site(struct worker *w, struct exchange *x, const struct origi
         static_answer(x, &found);
         return;
     case SITE_PROGRAM:
-        page_open(&w->pages, x, &found, origin_write(here, text));
+        if (w->dev && dev_wait(w->dev, x, &found))
+            return;
+        page_open(w->pages, x, &found, origin_write(here, text));
         return;
     }
 }
@@ -132,10 +135,9 @@ void wiring_request(struct http_server *server, struct exchange *x)
 
 /* ---- channels ---- */
 
-void wiring_tcp(struct page_host *host, struct channel *c, struct slice json,
-                const struct page_opener *opener)
+void wiring_tcp(void *owner, struct channel *c, struct slice json, const struct page_opener *opener)
 {
-    struct worker *w = container_of(host, struct worker, pages);
+    struct worker *w = owner;
     struct gateway_page page = {
         .origin = opener->origin,
         .address = opener->address,

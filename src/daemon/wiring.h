@@ -11,8 +11,8 @@ void wiring_request(struct http_server *server, struct exchange *x);
 /* A request that is no handshake and asks nothing of script access (any more). */
 void wiring_answer(struct worker *w, struct exchange *x, const struct origin *here);
 
-/* A page opens a TCPConnection: page_host.on_tcp. */
-void wiring_tcp(struct page_host *host, struct channel *c, struct slice json,
+/* A page opens a TCPConnection: page_host_spec.on_tcp. */
+void wiring_tcp(void *owner, struct channel *c, struct slice json,
                 const struct page_opener *opener);
 
 #endif

@@ -7,6 +7,7 @@
 #include "daemon/daemon.h"
 #include "daemon/handshake.h"
 #include "daemon/wiring.h"
+#include "dev/dev.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -54,22 +55,23 @@ static void use_config(struct worker *w, const struct config *c)
         .trusts = c->trusted_proxy.count ? proxies_trust : NULL,
         .proxies = &c->proxies,
     };
-    w->page_config = (struct page_config){
-        .answer_timeout_ms = (uint32_t)c->answer_timeout,
+    w->program_config = (struct program_config){
         .eof_grace_ms = (uint32_t)c->eof_grace,
         .term_grace_ms = (uint32_t)c->term_grace,
         .line_max = (uint32_t)c->message_max,
-        .topic_backlog = c->topic_backlog,
-        .out_max = (uint32_t)c->window,
-        .rate_programs = w->script_access->config.rate_programs,
-        .lobbies_per_client = (uint32_t)c->programs_per_client,
-        .dev = w->page_config.dev,
-        .programs = c->programs,
         .stdio_pipe = !strcmp(c->stdio_output, "pipe"),
-        .shared_per_client = (uint32_t)c->shared_per_client,
+        .kinds = c->programs,
         .shared_idle_ms = (uint32_t)c->shared_idle,
         .shared_page_max = c->shared_page_max,
         .shared_max = c->shared_max,
+    };
+    w->page_config = (struct page_config){
+        .answer_timeout_ms = (uint32_t)c->answer_timeout,
+        .out_max = (uint32_t)c->window,
+        .topic_backlog = c->topic_backlog,
+        .rate_programs = w->script_access->config.rate_programs,
+        .lobbies_per_client = (uint32_t)c->programs_per_client,
+        .shared_per_client = (uint32_t)c->shared_per_client,
     };
     w->gateway_config = (struct gateway_config){
         .connect_timeout_ms = (uint32_t)c->tcp_connect_timeout,
@@ -170,6 +172,60 @@ static int start_listeners(struct worker *w, const int *descriptors)
     return 0;
 }
 
+static struct program_host *make_programs(struct worker *w)
+{
+    struct daemon *daemon = w->daemon;
+    return program_host_new(&(struct program_host_spec){
+        .loop = w->loop,
+        .config = &w->program_config,
+        .limits = daemon->limits,
+        .places = daemon->places,
+        .worker = w->index,
+        .workers = daemon->worker_count,
+        .server_name = SLICE_LITERAL("httpsocket/" HTTPSOCKET_VERSION),
+        .root = slice_of(site_root(w->site)),
+        .sdk = daemon->sdk ? slice_of(daemon->sdk) : SLICE_NONE,
+        .watcher = w->dev ? dev_program_watcher(w->dev) : NULL,
+    });
+}
+
+static struct page_host *make_pages(struct worker *w)
+{
+    return page_host_new(&(struct page_host_spec){
+        .loop = w->loop,
+        .config = &w->page_config,
+        .session_config = &w->session_config,
+        .ws_config = &w->ws_config,
+        .programs = w->programs,
+        .sessions = w->sessions,
+        .hub = &w->hub,
+        .quota = w->daemon->quota,
+        .rates = w->daemon->tables.rates,
+        .watcher = w->dev ? dev_page_watcher(w->dev) : NULL,
+        .worker = w->index,
+        .owner = w,
+        .on_denied = handshake_denied,
+        .on_tcp = wiring_tcp,
+        .hand_over = handshake_hand_over,
+    });
+}
+
+/* Negative errno. */
+static int make_hosts(struct worker *w)
+{
+    bool wants_dev = w->config->dev;
+    errno = ENOMEM;
+    if (wants_dev)
+        w->dev = dev_new(w->loop, &w->hub);
+    w->programs = make_programs(w);
+    w->pages = w->programs ? make_pages(w) : NULL;
+    if (!w->pages || (wants_dev && !w->dev))
+        return -errno;
+    if (w->dev)
+        dev_own(w->dev, w->pages, w->programs);
+    return 0;
+}
+
 int worker_open(struct worker *w, struct daemon *daemon, uint16_t index, const int *descriptors)
 {
     *w = (struct worker){
@@ -182,7 +238,6 @@ int worker_open(struct worker *w, struct daemon *daemon, uint16_t index, const i
         return error;
     }
     w->access = (struct access_source){w->loop, get_access, put_access};
-    w->page_config.dev = daemon->config->dev; /* fixed */
     use_config(w, daemon->config);
     http_server_init(&w->http, w->loop, &w->http_limits, wiring_request, w);
     w->hub = (struct hub){
@@ -194,26 +249,6 @@ int worker_open(struct worker *w, struct daemon *daemon, uint16_t index, const i
     };
     hub_init(&w->hub);
     hub_threads_add(daemon->topics, index, &w->hub);
-    w->pages = (struct page_host){
-        .loop = w->loop,
-        .config = &w->page_config,
-        .session_config = &w->session_config,
-        .ws_config = &w->ws_config,
-        .limits = daemon->limits,
-        .rates = daemon->tables.rates,
-        .quota = daemon->quota,
-        .places = daemon->places,
-        .worker = w->index,
-        .workers = daemon->worker_count,
-        .hand_over = handshake_hand_over,
-        .on_denied = handshake_denied,
-        .on_tcp = wiring_tcp,
-        .sessions = w->sessions,
-        .hub = &w->hub,
-        .server_name = SLICE_LITERAL("httpsocket/" HTTPSOCKET_VERSION),
-        .root = slice_of(site_root(w->site)),
-        .sdk = daemon->sdk ? slice_of(daemon->sdk) : SLICE_NONE,
-    };
     w->gateway = (struct gateway){
         .loop = w->loop,
         .config = &w->gateway_config,
@@ -222,7 +257,7 @@ int worker_open(struct worker *w, struct daemon *daemon, uint16_t index, const i
     };
     gateway_init(&w->gateway);
     gateway_trust(&w->gateway, daemon->targets_trust);
-    int error = page_host_init(&w->pages);
+    int error = make_hosts(w);
     if (error == 0)
         error = start_listeners(w, descriptors);
     return error;
@@ -246,7 +281,9 @@ void worker_stop(struct worker *w)
 void worker_free(struct worker *w)
 {
     loop_turn(w->loop, 0); /* mail that came too late for the thread */
-    page_host_done(&w->pages);
+    page_host_free(w->pages);
+    program_host_free(w->programs);
+    dev_free(w->dev);
     hub_threads_forget(w->daemon->topics, w->index);
     hub_done(&w->hub);
     gateway_done(&w->gateway);
@@ -306,7 +343,7 @@ static void stop_listeners(struct worker *w)
 
 static bool is_empty(const struct worker *w)
 {
-    return list_empty(&w->pages.pages) && list_empty(&w->pages.wires) &&
+    return page_host_empty(w->pages) && program_host_empty(w->programs) &&
            session_table_count(w->sessions) == 0 && list_empty(&w->http.connections);
 }
 
@@ -314,7 +351,8 @@ static void kill_all(struct worker *w)
 {
     w->killed = true;
     w->drain_deadline_ms = loop_now_ms(w->loop) + KILLED_WAIT_MS;
-    page_host_stop(&w->pages);
+    page_host_stop(w->pages);
+    program_host_stop(w->programs);
     http_server_stop(&w->http);
 }
 
@@ -331,20 +369,18 @@ static void look_whether_empty(struct timer *timer)
     timer_start(w->loop, &w->drain_timer, DRAIN_LOOK_MS);
 }
 
-static void on_pages_empty(struct page_host *host)
-{
-    (void)host; /* the timer looks for everything */
-}
-
 void worker_drain(struct worker *w, bool at_once)
 {
-    if (!w->pages.draining) {
+    if (!w->draining) {
+        w->draining = true;
         stop_listeners(w);
         timer_init(&w->drain_timer, look_whether_empty);
         w->drain_deadline_ms = loop_now_ms(w->loop) + w->config->drain_timeout;
         http_server_drain(&w->http);
         gateway_drain(&w->gateway);
-        page_host_drain(&w->pages, DRAIN_RETRY_S, on_pages_empty);
+        dev_drain(w->dev);
+        page_host_drain(w->pages, DRAIN_RETRY_S);
+        program_host_drain(w->programs);
     }
     if (at_once && !w->killed)
         kill_all(w);

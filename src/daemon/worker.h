@@ -17,10 +17,12 @@
 #include "hub/threads.h"
 #include "net/listener.h"
 #include "page/page.h"
+#include "program/host.h"
 
 #include <pthread.h>
 
 struct daemon;
+struct dev;
 
 struct worker {
     struct daemon *daemon; /* borrowed */
@@ -35,6 +37,7 @@ struct worker {
     struct access_counts access_counts;
     struct list grants; /* of clients of other origins, client_grant.h */
     struct http_limits http_limits;
+    struct program_config program_config;
     struct page_config page_config;
     struct session_config session_config;
     struct ws_config ws_config;
@@ -42,14 +45,16 @@ struct worker {
     struct hub hub;
     struct session_table *sessions;
     struct http_server http;
-    struct page_host pages;
+    struct program_host *programs;
+    struct page_host *pages;
+    struct dev *dev; /* NULL: without --dev */
     struct gateway_config gateway_config;
     struct gateway gateway;
     struct listener *listeners;
     size_t listener_count;
     struct timer drain_timer;
     uint64_t drain_deadline_ms;
-    bool killed;
+    bool draining, killed;
 };
 
 /* Takes the listening descriptors (config->listen.count of them). Negative errno: then they are

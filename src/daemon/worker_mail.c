@@ -80,7 +80,7 @@ struct request_mail {
 static void deliver_request(struct mail *mail)
 {
     struct request_mail *m = container_of(mail, struct request_mail, mail);
-    if (m->worker->pages.draining)
+    if (m->worker->draining)
         http_parcel_drop(&m->parcel);
     else
         http_adopt(&m->worker->http, &m->parcel);

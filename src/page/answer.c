@@ -2,69 +2,50 @@
 /* answer.c - what the program writes on stdout, as the answer of the exchange (RFC 3875, section
  * 6).
  *
- *   HEAD ──header block──> BODY ──end of stdout, or Content-Length reached──> no answer any more: what still
- *    │                                                                         comes is dropped
- *    └── time-out, bad block, end without one: page_answer_fail, the server's own answer; once the
- *        body has begun, the exchange breaks off instead
+ *   HEAD ──header block──> BODY ──end of stdout, or Content-Length reached──> no answer any more: what
+ *    │                      │                                                  still comes is dropped
+ *    │                      └── page_answer_fail: the exchange breaks off
+ *    └── time-out, bad block, end without one: page_answer_fail, the server's own answer
  *
  * An HTML page gets one element more, which names its session to scripts (docs/protocol.md, section
  * 6). Only a page has a session: an answer with another status than 2xx, or without content, ends
  * it and lets the program go once it is out.
  */
-#include "page/parts.h"
+#include "page/answer.h"
 
 #include "base/log.h"
-#include "page/answer.h"
-#include "page/dev.h"
-#include "page/member.h"
-#include "page/splice.h"
+#include "page/answer_head.h"
+#include "page/host.h"
+#include "page/waiting.h"
 #include "proto/cgi_head.h"
 #include "proto/close_code.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ANSWER_HEAD_MAX 65536
-
-struct page_answer {
-    bool body;  /* the header block is done */
-    char *head; /* owned; what has come of the header block */
-    size_t len, size, seen;
-    struct page_splice splice;
-    char element[64 + SESSION_ID_LEN];
-    bool has_length;
-    uint64_t left; /* of the program's Content-Length */
-};
-
-static struct page *page_of(struct io *io)
+static void on_timeout(struct timer *timer)
 {
-    return container_of(io, struct page, out.io);
+    struct page *p = container_of(timer, struct page, answer_timer);
+    page_answer_fail(p, 504, "the program did not answer in time");
+    page_settle(p);
 }
 
 bool page_answer_begin(struct page *p)
 {
-    p->answer = calloc(1, sizeof *p->answer);
-    return p->answer != NULL;
+    if (!page_answer_make(p))
+        return false;
+    timer_init(&p->answer_timer, on_timeout);
+    timer_start(p->host->spec.loop, &p->answer_timer, p->host->spec.config->answer_timeout_ms);
+    return true;
 }
 
-void page_answer_free(struct page *p)
+void page_answer_prolong(struct page *p)
 {
-    if (!p->answer)
-        return;
-    page_splice_done(&p->answer->splice);
-    free(p->answer->head);
-    free(p->answer);
-    p->answer = NULL;
+    if (timer_active(&p->answer_timer))
+        timer_start(p->host->spec.loop, &p->answer_timer, p->host->spec.config->answer_timeout_ms);
 }
 
-void page_answer_drop(struct page *p)
-{
-    timer_stop(&p->answer_timer);
-    page_answer_free(p);
-    if (page_pipe_open(&p->out))
-        io_resume(&p->out.io);
-    page_body_stop(p);
-}
+/* ---- in the program's place ---- */
 
 static struct slice token_of(int status)
 {
@@ -73,27 +54,36 @@ static struct slice token_of(int status)
                            : SLICE_LITERAL("program-answer");
 }
 
+static void answer_instead(struct page *p, int status, const char *why)
+{
+    struct page_watcher *watcher = p->host->spec.watcher;
+    struct exchange *x = page_take_exchange(p);
+    unsigned code;
+    char text[64];
+    struct slice end = SLICE_NONE;
+    if (!watcher) {
+        exchange_answer(x, status, slice_of(why), NULL, 0);
+        return;
+    }
+    p->seat->ops->ended(p->seat, &code, text, &end);
+    watcher->ops->on_no_answer(watcher, p, x, status, why, end);
+}
+
 void page_answer_fail(struct page *p, int status, const char *why)
 {
     p->host->counts.failed_answer++;
-    log_error("program.answer_failed", log_quoted("program", p->file),
-              log_int("pid", p->process.pid), log_text("session", p->mark),
-              log_int("status", status), log_text("why", why));
-    struct exchange *x = p->x;
-    if (x && p->kind != PAGE_ORDINARY && p->kind != PAGE_HEAD) {
-        page_direct_refuse(p, close_code_of_status(status), token_of(status), 0);
-    } else if (x && p->answer && p->answer->body) {
-        p->x = NULL;
-        exchange_fail(x);
-    } else if (x) {
-        p->x = NULL;
-        if (p->dev)
-            page_dev_answer(p, x, status, why);
-        else
-            exchange_answer(x, status, slice_of(why), NULL, 0);
-    }
+    log_error("program.answer_failed", log_quoted("program", p->file), log_int("pid", page_pid(p)),
+              log_text("session", p->mark), log_int("status", status), log_text("why", why));
+    unsigned code = close_code_of_status(status);
+    bool has_begun = p->answer && p->answer->part == ANSWER_BODY;
+    if (page_waits(p))
+        page_turn_away(p, &(struct page_refusal){code, token_of(status), 0, NULL});
+    else if (p->x && has_begun)
+        exchange_fail(page_take_exchange(p));
+    else if (p->x)
+        answer_instead(p, status, why);
     page_answer_drop(p);
-    page_end_session(p, close_code_of_status(status), token_of(status));
+    page_end(p, code, token_of(status));
     page_let_go(p);
 }
 
@@ -126,7 +116,7 @@ static bool takes_element(const struct cgi_head *head)
 
 static bool is_page(const struct page *p, const struct cgi_head *head)
 {
-    return p->session && !p->session_done && head->status >= 200 && head->status < 300 &&
+    return p->session && p->state < PAGE_ENDED && head->status >= 200 && head->status < 300 &&
            head->status != 204 && head->status != 205;
 }
 
@@ -157,7 +147,7 @@ static void respond(struct page *p, const struct cgi_head *head, bool page)
     char timing[32 + SESSION_ID_LEN];
     if (page) {
         struct slice id = session_id(p->session);
-        int len = snprintf(timing, sizeof timing, "session;desc=\"%.*s\"", SLICE_ARG(id));
+        int len = snprintf(timing, sizeof(timing), "session;desc=\"%.*s\"", SLICE_ARG(id));
         headers[count++] = (struct http_header){SLICE_LITERAL("Session-ID"), id};
         headers[count++] =
             (struct http_header){SLICE_LITERAL("Server-Timing"), slice_make(timing, (size_t)len)};
@@ -175,22 +165,16 @@ static void put(void *arg, struct slice data)
     struct page *p = arg;
     if (!p->x)
         return; /* gone during an earlier piece */
-    if (exchange_write(p->x, data) || !p->x)
-        return;
-    if (p->member)
-        page_member_answer_behind(p, true);
-    else if (page_pipe_open(&p->out))
-        io_pause(&p->out.io);
+    if (!exchange_write(p->x, data) && p->x)
+        p->seat->ops->pause_answer(p->seat, true);
 }
 
 static void finish(struct page *p, bool whole)
 {
-    struct exchange *x = p->x;
     if (!whole)
         log_warn("program.answer_short", log_quoted("program", p->file),
                  log_text("session", p->mark), log_int("missing", p->answer->left));
-    p->x = NULL;
-    exchange_end(x);
+    exchange_end(page_take_exchange(p));
     page_answer_drop(p);
 }
 
@@ -224,34 +208,40 @@ static void begin_body(struct page *p, const struct cgi_head *head)
 {
     struct page_answer *answer = p->answer;
     bool page = is_page(p, head);
-    answer->body = true;
+    answer->part = ANSWER_BODY;
     answer->has_length = head->has_length;
     answer->left = head->content_length;
     answer->splice.placed = !page || !takes_element(head);
     if (page)
-        snprintf(answer->element, sizeof answer->element,
+        snprintf(answer->element, sizeof(answer->element),
                  "<meta name=\"httpsocket-session\" content=\"%.*s\">",
                  SLICE_ARG(session_id(p->session)));
     respond(p, head, page);
     if (page)
         return;
-    page_end_session(p, CLOSE_NORMAL, SLICE_LITERAL("no-page"));
+    page_end(p, CLOSE_NORMAL, SLICE_LITERAL("no-page"));
     page_let_go(p);
 }
 
-static bool gather(struct page_answer *answer, struct slice data)
+void page_answer_accept(struct page *p)
 {
-    if (answer->size - answer->len < data.len) {
-        size_t size = answer->len + data.len;
-        char *head = realloc(answer->head, size);
-        if (!head)
-            return false;
-        answer->head = head;
-        answer->size = size;
+    struct page_refusal late = {CLOSE_GATEWAY_TIMEOUT, SLICE_LITERAL("program-timeout"), 0, NULL};
+    if (p->kind == PAGE_DIRECT && p->state >= PAGE_ENDED)
+        page_turn_away(p, &late);
+    else
+        page_admit(p);
+    page_answer_drop(p);
+}
+
+static void decide(struct page *p, const struct cgi_head *head)
+{
+    struct page_refusal refusal = page_refusal_of(head);
+    if (head->status >= 200 && head->status <= 299) {
+        page_answer_accept(p);
+        return;
     }
-    memcpy(answer->head + answer->len, data.ptr, data.len);
-    answer->len += data.len;
-    return true;
+    page_turn_away(p, &refusal);
+    page_answer_drop(p);
 }
 
 static void head_done(struct page *p, const struct cgi_head *head)
@@ -259,11 +249,10 @@ static void head_done(struct page *p, const struct cgi_head *head)
     timer_stop(&p->answer_timer);
     struct page_answer *answer = p->answer;
     struct slice rest = slice_skip(slice_make(answer->head, answer->len), head->size);
-    if (p->kind == PAGE_DIRECT || p->kind == PAGE_PLAIN) {
+    if (page_waits(p)) {
         if (rest.len > 0)
             note_excess(p);
-        page_direct_answer(p, head);
-        page_answer_drop(p);
+        decide(p, head);
         return;
     }
     begin_body(p, head);
@@ -280,7 +269,7 @@ static void head_done(struct page *p, const struct cgi_head *head)
 static void gather_head(struct page *p, struct slice data)
 {
     struct page_answer *answer = p->answer;
-    if (!gather(answer, data)) {
+    if (!page_answer_gather(answer, data)) {
         page_answer_fail(p, 503, "out of memory");
         return;
     }
@@ -303,11 +292,6 @@ static void gather_head(struct page *p, struct slice data)
     }
 }
 
-bool page_answer_unbegun(const struct page *p)
-{
-    return p->answer && p->answer->len == 0 && !p->answer->body;
-}
-
 void page_answer_take(struct page *p, struct slice data)
 {
     if (!p->answer) {
@@ -315,101 +299,33 @@ void page_answer_take(struct page *p, struct slice data)
             note_excess(p);
         return;
     }
-    if (p->answer->body)
+    if (p->answer->part == ANSWER_BODY)
         pass_body(p, data, false);
     else
         gather_head(p, data);
 }
 
-static void on_recv(struct io *io, struct bytes data)
-{
-    struct page *p = page_of(io);
-    page_answer_take(p, page_pipe_take(&p->out, slice_from_bytes(data)));
-    if (page_pipe_at_end(&p->out))
-        page_answer_end(p);
-    page_settle(p);
-}
-
 void page_answer_end(struct page *p)
 {
-    if (!page_pipe_open(&p->out) || (p->answer && !p->answer->body && page_dev_holds_answer(p)))
+    if (!p->answer)
         return;
-    page_pipe_close(&p->out);
-    if (p->answer)
-        page_answer_close(p);
+    p->answer->ended = true;
+    page_answer_settle(p);
 }
 
-void page_answer_close(struct page *p)
+/* A watcher shows what the program wrote on stderr: that is waited for. */
+static bool awaits_last_words(const struct page *p)
 {
-    if (p->answer->body)
+    return p->host->spec.watcher && p->x && p->kind == PAGE_ORDINARY &&
+           !p->seat->ops->silent(p->seat);
+}
+
+void page_answer_settle(struct page *p)
+{
+    if (!p->answer || !p->answer->ended)
+        return;
+    if (p->answer->part == ANSWER_BODY)
         pass_body(p, SLICE_LITERAL(""), true);
-    else
+    else if (!awaits_last_words(p))
         page_answer_fail(p, 502, "the program ended without an answer");
 }
-
-static void on_end(struct io *io, int error)
-{
-    (void)error;
-    struct page *p = page_of(io);
-    page_answer_end(p);
-    page_settle(p);
-}
-
-static void on_gone(struct io *io)
-{
-    struct page *p = page_of(io);
-    p->out.state = PIPE_NONE;
-    page_settle(p);
-}
-
-const struct io_ops page_answer_io_ops = {on_recv, on_end, NULL, on_gone};
-
-/* ---- the exchange ---- */
-
-static void on_body(struct exchange *x, struct slice data)
-{
-    struct page *p = x->owner;
-    page_body_data(p, data);
-    page_settle(p);
-}
-
-static void on_body_end(struct exchange *x)
-{
-    struct page *p = x->owner;
-    page_body_end(p);
-    page_settle(p);
-}
-
-static void on_writable(struct exchange *x)
-{
-    struct page *p = x->owner;
-    if (p->member)
-        page_member_answer_behind(p, false);
-    else if (page_pipe_open(&p->out))
-        io_resume(&p->out.io);
-}
-
-/* The client broke off. A page that has its connection keeps it; one that has not may still be
- * coming, as after a goodbye; so may a direct client that has not been let in. */
-static void on_abort(struct exchange *x)
-{
-    struct page *p = x->owner;
-    p->x = NULL;
-    page_grant_end(&p->grant);
-    if (!list_empty(&p->connecting)) { /* the program's answer is for the next connection */
-        timer_start(p->host->loop, &p->leave_timer, p->host->session_config->goodbye_timeout_ms);
-        return;
-    }
-    if (p->state == PAGE_SPOOLING)
-        page_set_state(p, PAGE_GONE);
-    else if (p->kind == PAGE_ORDINARY && p->session && !p->session_done && p->answer->body)
-        timer_start(p->host->loop, &p->leave_timer, p->host->session_config->goodbye_timeout_ms);
-    else {
-        page_end_session(p, CLOSE_NORMAL, SLICE_LITERAL("page-left"));
-        page_let_go(p);
-    }
-    page_answer_drop(p);
-    page_settle(p);
-}
-
-const struct exchange_ops page_exchange_ops = {on_body, on_body_end, on_writable, on_abort};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* channel.c - a channel that a page opens: for what kind of stream, and who takes it. */
-#include "page/parts.h"
-
 #include "page/streams.h"
+
+#include "page/host.h"
 
 #include <jansson.h>
 
@@ -19,8 +19,8 @@ void page_channel_open(struct page_host *host, struct channel *c, struct slice j
 {
     json_t *object =
         json.len <= JSON_MAX ? json_loadb(json.ptr, json.len, JSON_REJECT_DUPLICATES, NULL) : NULL;
-    if (is_kind(object, "tcp") && host->on_tcp)
-        host->on_tcp(host, c, json, opener);
+    if (is_kind(object, "tcp") && host->spec.on_tcp)
+        host->spec.on_tcp(host->spec.owner, c, json, opener);
     else if (is_kind(object, "stream") && p)
         page_stream_open(p, c, object);
     else

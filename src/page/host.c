@@ -1,49 +1,75 @@
 /* SPDX-License-Identifier: MIT */
 /* host.c - all pages of one worker: from the first to the drain. */
-#include "page/parts.h"
+#include "page/host.h"
 
 #include "page/answer.h"
-#include "page/dev.h"
-#include "page/dev_files.h"
-#include "page/member.h"
-#include "page/streams.h"
-#include "page/topics.h"
+#include "page/answer_head.h"
+#include "page/grant.h"
+#include "page/lobby.h"
+#include "page/request.h"
+#include "page/waiting.h"
 #include "page/wire.h"
+#include "program/shared.h"
 #include "proto/close_code.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <unistd.h>
+#include <stdlib.h>
 
-int page_host_init(struct page_host *host)
+/* ---- a request that comes again ---- */
+
+static void request_again(struct page_host *host, struct exchange *x,
+                          const struct site_found *found, const struct page_visitor *visitor,
+                          bool is_handshake)
 {
+    static const struct http_header retry = {SLICE_LITERAL("Retry-After"), SLICE_LITERAL("1")};
+    struct page_grant *grant = visitor->grant;
+    uint32_t worker = host->spec.worker;
+    shared_worker(host->spec.programs, found->file, is_handshake ? page_connect_key(x) : SLICE_NONE,
+                  &worker);
+    if (x->request->body != HTTP_BODY_NONE) { /* it has begun to go to stdin */
+        exchange_answer(x, 503, SLICE_LITERAL("the program has only just started"), &retry, 1);
+    } else if (worker != host->spec.worker) {
+        page_grant_end(&grant);
+        host->spec.hand_over(host->spec.owner, x, worker);
+    } else if (is_handshake) {
+        page_connect(host, x, found, visitor);
+    } else {
+        page_open(host, x, found, visitor->origin);
+    }
+}
+
+/* ---- its life ---- */
+
+struct page_host *page_host_new(const struct page_host_spec *spec)
+{
+    struct page_host *host = calloc(1, sizeof(*host));
+    if (!host)
+        return NULL;
+    host->spec = *spec;
+    host->request_again = request_again;
     list_init(&host->pages);
-    list_init(&host->lobbies);
-    list_init(&host->connecting);
+    list_init(&host->waiting);
     list_init(&host->wires);
-    list_init(&host->dev_waits);
-    host->console = host->config->dev ? page_console_new(host) : NULL;
-    list_init(&host->pools);
-    host->dev_files = host->config->dev ? dev_files_new(host->loop) : NULL;
-    host->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    return host->null_fd < 0 ? -errno : 0;
+    list_init(&host->lobbies);
+    return host;
 }
 
-void page_host_done(struct page_host *host)
+void page_host_free(struct page_host *host)
 {
-    page_console_free(host->console);
-    dev_files_free(host->dev_files);
-    page_pools_free(host);
-    close(host->null_fd);
+    free(host);
 }
 
-const char *page_below_root(const struct page_host *host, const char *file)
+const struct page_counts *page_host_counts(const struct page_host *host)
 {
-    return host->root.len > 1 ? file + host->root.len : file;
+    return &host->counts;
 }
 
-/* Each page but `each` may take no other off the list. */
+bool page_host_empty(const struct page_host *host)
+{
+    return list_empty(&host->pages) && list_empty(&host->wires);
+}
+
+/* `each` may unlink the page that it is given, and no other. */
 static void each_page(struct page_host *host, void (*each)(struct page *p))
 {
     struct list *next;
@@ -53,75 +79,51 @@ static void each_page(struct page_host *host, void (*each)(struct page *p))
     }
 }
 
-static void drain_spooling(struct page *p)
+/* ---- the drain ---- */
+
+static void answer_stopping(struct page *p)
 {
-    struct exchange *x = p->x;
-    p->x = NULL;
-    page_set_state(p, PAGE_GONE);
-    exchange_answer(x, 503, SLICE_LITERAL("the server is stopping"), NULL, 0);
+    struct page_refusal draining = {CLOSE_SERVICE_RESTART, SLICE_LITERAL("draining"),
+                                    p->host->retry_s, NULL};
+    if (page_waits(p))
+        page_turn_away(p, &draining);
+    else if (p->x && p->state == PAGE_SPOOLING)
+        exchange_answer(page_take_exchange(p), 503, SLICE_LITERAL("the server is stopping"), NULL,
+                        0);
 }
 
+/* Who is not connected can't come back to us. */
 static void drain(struct page *p)
 {
     char reason[32];
-    if (p->shared) { /* after its pages */
-        page_shared_retire(p);
-        page_settle(p);
-        return;
-    }
-    uint32_t retry_s = p->host->retry_s;
-    int len = snprintf(reason, sizeof reason, "draining retry=%u", retry_s);
-    bool waits = p->x && (p->kind == PAGE_DIRECT || p->kind == PAGE_PLAIN);
-    if (p->state == PAGE_SPOOLING && p->x)
-        drain_spooling(p);
-    else if (waits)
-        page_direct_refuse(p, CLOSE_SERVICE_RESTART, SLICE_LITERAL("draining"), retry_s);
-    page_end_session(p, CLOSE_SERVICE_RESTART, slice_make(reason, (size_t)len));
-    if (p->session && !session_attached(p->session)) /* nobody can come back to us */
-        session_abort(p->session, CLOSE_SERVICE_RESTART, slice_make(reason, (size_t)len));
+    int len = snprintf(reason, sizeof(reason), "draining retry=%u", p->host->retry_s);
+    answer_stopping(p);
+    page_end(p, CLOSE_SERVICE_RESTART, slice_make(reason, (size_t)len));
+    if (p->client && !p->client->present(p))
+        page_abort(p, CLOSE_SERVICE_RESTART, slice_make(reason, (size_t)len));
     page_let_go(p);
     page_settle(p);
 }
 
-void page_host_drain(struct page_host *host, uint32_t retry_s, void (*on_empty)(struct page_host *))
+void page_host_drain(struct page_host *host, uint32_t retry_s)
 {
     host->draining = true;
     host->retry_s = retry_s;
-    page_dev_waits_drop(host);
-    page_console_drop(host);
     lobbies_drain(host);
-    if (list_empty(&host->pages)) {
-        on_empty(host);
-        return;
-    }
-    host->on_empty = on_empty;
     each_page(host, drain);
 }
 
 static void stop(struct page *p)
 {
-    struct exchange *x = p->x;
-    p->x = NULL;
+    struct exchange *x = page_take_exchange(p);
     if (x)
         exchange_fail(x);
-    list_remove(&p->connecting);
-    page_answer_free(p);
-    timer_stop(&p->answer_timer);
-    page_topics_leave(p);
-    if (p->plain)
-        ws_peer_drop(p->plain);
-    p->plain = NULL;
-    page_grant_end(&p->grant);
-    if (p->session)
-        session_abort(p->session, CLOSE_SERVICE_RESTART, SLICE_LITERAL("draining"));
-    p->session_done = true;
+    page_answer_drop(p);
+    if (p->client)
+        p->client->drop(p);
+    page_end(p, CLOSE_SERVICE_RESTART, SLICE_LITERAL("draining"));
     page_let_go(p);
-    if (p->state == PAGE_SPOOLING)
-        page_set_state(p, PAGE_GONE);
-    else if (p->member)
-        page_settle(p);
-    else if (p->state < PAGE_KILL_SENT)
-        page_kill(p);
+    p->seat->ops->kill(p->seat);
     page_settle(p);
 }
 
@@ -130,4 +132,26 @@ void page_host_stop(struct page_host *host)
     page_wires_drop(host);
     lobbies_stop(host);
     each_page(host, stop);
+}
+
+/* ---- a grant is taken back ---- */
+
+void page_grant_revoke(struct page_grant *grant, struct slice token, uint32_t retry_s)
+{
+    char text[64];
+    int len = snprintf(text, sizeof(text), "%.*s retry=%u", SLICE_ARG(token), retry_s);
+    struct slice reason = slice_make(text, (size_t)len);
+    struct page *p = grant->page;
+    if (grant->wire) {
+        if (grant->wire->session)
+            session_abort(grant->wire->session, CLOSE_FORBIDDEN, reason);
+        return;
+    }
+    if (!p)
+        return;
+    if (p->x)
+        page_turn_away(p, &(struct page_refusal){CLOSE_FORBIDDEN, token, retry_s, NULL});
+    else
+        page_stop(p, CLOSE_FORBIDDEN, reason);
+    page_settle(p);
 }

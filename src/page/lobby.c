@@ -7,7 +7,7 @@
  * Lifetime  From lobby_new() until its session is over.
  * Limits    config->lobbies_per_client by client address; sessions-max in all.
  */
-#include "page/parts.h"
+#include "page/lobby.h"
 
 #include "page/streams.h"
 #include "proto/close_code.h"
@@ -32,7 +32,7 @@ static void on_message(struct session *s, const struct message *m)
 {
     struct lobby *lobby = session_owner(s);
     (void)m;
-    lobby->host->session_counts.breaches++;
+    lobby->host->counts.sessions.breaches++;
     session_abort(s, CLOSE_WIRE_PROTOCOL, SLICE_LITERAL("wire-protocol: there is no program here"));
 }
 
@@ -60,7 +60,7 @@ static void on_over(struct session *s)
 {
     struct lobby *lobby = session_owner(s);
     list_remove(&lobby->node);
-    quota_release(lobby->host->quota, &lobby->hold);
+    quota_release(lobby->host->spec.quota, &lobby->hold);
     free(lobby);
 }
 
@@ -101,11 +101,11 @@ void lobby_name_client(struct lobby *lobby, struct exchange *x)
 static bool count_in(struct lobby *lobby)
 {
     struct page_host *host = lobby->host;
-    struct slice client = slice_make(lobby->client.bytes, sizeof lobby->client.bytes);
-    if (quota_take(host->quota, LIMIT_TCP_SESSIONS, client, host->config->lobbies_per_client,
-                   &lobby->hold))
+    struct slice client = slice_make(lobby->client.bytes, sizeof(lobby->client.bytes));
+    if (quota_take(host->spec.quota, LIMIT_TCP_SESSIONS, client,
+                   host->spec.config->lobbies_per_client, &lobby->hold))
         return true;
-    host->counts.refused_limit++;
+    host->counts.refused_lobbies++;
     return false;
 }
 
@@ -113,21 +113,21 @@ static bool start_session(struct lobby *lobby, struct slice path)
 {
     struct page_host *host = lobby->host;
     lobby->session =
-        session_new(host->loop, &(struct session_spec){
-                                    .config = host->session_config,
-                                    .counts = &host->session_counts,
-                                    .table = host->sessions,
-                                    .ops = &lobby_session_ops,
-                                    .owner = lobby,
-                                    .origin = slice_make(lobby->origin, lobby->origin_len),
-                                    .path = path,
-                                });
+        session_new(host->spec.loop, &(struct session_spec){
+                                         .config = host->spec.session_config,
+                                         .counts = &host->counts.sessions,
+                                         .table = host->spec.sessions,
+                                         .ops = &lobby_session_ops,
+                                         .owner = lobby,
+                                         .origin = slice_make(lobby->origin, lobby->origin_len),
+                                         .path = path,
+                                     });
     return lobby->session;
 }
 
 struct lobby *lobby_new(struct page_host *host, struct exchange *x, struct slice origin)
 {
-    struct lobby *lobby = calloc(1, sizeof *lobby + origin.len);
+    struct lobby *lobby = calloc(1, sizeof(*lobby) + origin.len);
     if (!lobby)
         return NULL;
     lobby->host = host;
@@ -135,7 +135,7 @@ struct lobby *lobby_new(struct page_host *host, struct exchange *x, struct slice
     memcpy(lobby->origin, origin.ptr, origin.len);
     lobby_name_client(lobby, x);
     if (!count_in(lobby) || !start_session(lobby, x->path)) {
-        quota_release(host->quota, &lobby->hold);
+        quota_release(host->spec.quota, &lobby->hold);
         free(lobby);
         return NULL;
     }
@@ -159,7 +159,7 @@ static void abort_all(struct page_host *host, struct slice reason)
 void lobbies_drain(struct page_host *host)
 {
     char reason[32];
-    int len = snprintf(reason, sizeof reason, "draining retry=%u", host->retry_s);
+    int len = snprintf(reason, sizeof(reason), "draining retry=%u", host->retry_s);
     abort_all(host, slice_make(reason, (size_t)len));
 }
 

@@ -62,7 +62,7 @@ bool page_offer_read(const struct http_head *request, struct page_offer *ret)
     while (ws_subprotocol_next(request, &at, &rest, &token)) {
         if (slice_equal(token, SLICE_LITERAL("httpsocket.v1")))
             ret->session_protocol = true;
-        else if (!take(token, fields, sizeof fields / sizeof fields[0]))
+        else if (!take(token, fields, sizeof(fields) / sizeof(fields[0])))
             once = false;
     }
     if (!ret->session_protocol)

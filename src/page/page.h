@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* page.h - page programs: a process that answers a request and goes on talking with its page (the
- * contract, section 2).
+/* page.h - pages: a program answers a request and goes on talking with whoever asked
+ * (docs/page-programs/README.md).
  *
- * One struct page a program: stdin (the request's body), stdout (a CGI answer, streamed), stderr
- * (the log), descriptor 3 (events), and the session or plain WebSocket that it talks with.
+ * A page joins four things: the exchange of its request, the program that it sits on (seat.h), its
+ * client, which is a session or a plain WebSocket (client.h), and what the program has to do with
+ * topics and byte streams.
  *
- * Threads  Loop thread only; struct program_limits is shared by all workers.
+ * Threads  Loop thread only; what is borrowed for all workers says so itself.
  */
 #ifndef PAGE_PAGE_H
 #define PAGE_PAGE_H
@@ -14,38 +15,26 @@
 #include "http/exchange.h"
 #include "http/site.h"
 #include "hub/hub.h"
-#include "limits/programs.h"
 #include "limits/quota.h"
 #include "limits/rates.h"
-#include "page/places.h"
-#include "page/programs.h"
+#include "program/host.h"
 #include "session/channels.h"
 #include "session/table.h"
 #include "ws/peer.h"
 
 struct page_config {
     uint32_t answer_timeout_ms; /* for the program's header block: 504 */
-    uint32_t eof_grace_ms;      /* from end of file on fd 3 to SIGTERM */
-    uint32_t term_grace_ms;     /* from SIGTERM to SIGKILL */
-    uint32_t line_max;          /* bytes of one message on fd 3 */
     uint32_t out_max;           /* bytes that wait for a program which does not read */
     size_t topic_backlog;       /* the same, until it misses events of topics */
     struct rate rate_programs;  /* started by one client */
     uint32_t lobbies_per_client;
-    bool dev; /* dev.h; fixed */
-    /* Borrowed: changes with the settings, and is asked only while something is started. */
-    const struct page_programs *programs;
-    bool stdio_pipe;            /* the stdout of stdio programs is a pipe, not a terminal */
     uint32_t shared_per_client; /* pages of shared programs */
-    uint32_t shared_idle_ms;    /* a shared program without a page is let go after this */
-    size_t shared_page_max;     /* bytes that one page of a shared program has not acknowledged */
-    size_t shared_max;          /* the same of all its pages together */
 };
 
 struct page_counts {
-    uint64_t started, now, refused_limit, refused_rate, failed_start, failed_answer,
-        protocol_errors, killed, problems;
-    uint64_t shared_now, shared_pages_now, shared_overflows, shared_late_lines, shared_held_back;
+    uint64_t refused_rate, failed_answer, problems, refused_lobbies;
+    struct session_counts sessions;
+    struct ws_counts websockets;
 };
 
 /* Who opens a stream: a page with its program, or one without (`/.httpsocket/connect`). */
@@ -59,56 +48,40 @@ struct page_opener {
     void *owner; /* lives as long as the channel */
 };
 
-/* All that the pages of one worker share. Fill in what is borrowed, then page_host_init(). */
-struct page_host {
-    struct loop *loop; /* borrowed, like all pointers here */
+struct page_host;
+struct page_watcher;
+
+/* What the pages of one worker are given. Pointers are borrowed, and may be NULL where that is said. */
+struct page_host_spec {
+    struct loop *loop;
     const struct page_config *config;
     const struct session_config *session_config;
     const struct ws_config *ws_config;
-    struct program_limits *limits;
-    struct rates *rates; /* NULL: none are kept */
+    struct program_host *programs;
+    struct session_table *sessions;
+    struct hub *hub;
+    struct quota *quota;          /* of sessions without a program, and of pages of shared ones */
+    struct rates *rates;          /* NULL: none are kept */
+    struct page_watcher *watcher; /* NULL: nobody watches */
+    uint32_t worker;              /* which one we are */
+    void *owner;
     /* A program refuses a handshake by 401: for how long, and from which path down (empty: that one
      * only). May be NULL. */
-    void (*on_denied)(struct page_host *host, struct exchange *x, uint32_t max_age_s,
+    void (*on_denied)(void *owner, struct exchange *x, uint32_t max_age_s,
                       struct slice policy_path);
     /* A page opens a TCPConnection: takes the channel. NULL: there are none. */
-    void (*on_tcp)(struct page_host *host, struct channel *c, struct slice json,
+    void (*on_tcp)(void *owner, struct channel *c, struct slice json,
                    const struct page_opener *opener);
-    struct quota *quota; /* of sessions without a program, and of pages of shared ones */
-    struct page_places *places;
-    uint32_t worker, workers; /* which of how many we are */
     /* Gives an unanswered request, whose body nobody has begun to read, to another worker, or
      * answers that it can't be. Takes the exchange. */
-    void (*hand_over)(struct page_host *host, struct exchange *x, uint32_t worker);
-    struct session_table *sessions;
-    struct hub *hub; /* topics */
-    struct page_counts counts;
-    struct session_counts session_counts;
-    struct ws_counts ws_counts;
-    struct slice server_name; /* SERVER_SOFTWARE */
-    struct slice root;        /* DOCUMENT_ROOT; absolute */
-    struct slice sdk;         /* HTTPSOCKET_SDK; may be empty */
-    struct list pages;
-    struct list lobbies; /* sessions without a program */
-    /* The rest is the room's own. */
-    struct list connecting;       /* pages whose direct client has not been let in, there or not */
-    struct list wires;            /* WebSockets of sessions, and refused ones that still close */
-    int null_fd;                  /* stdin of programs whose request has no body */
-    struct dev_files *dev_files;  /* NULL: not in dev mode, or nothing can be watched */
-    struct list dev_waits;        /* clients that wait for a change */
-    struct page_console *console; /* NULL: not in dev mode */
-    struct list pools;            /* shared.c */
-    uint64_t dealt;               /* requests for shared programs that were given to workers */
-    uint32_t dev_wait_count;
-    bool draining;
-    uint32_t retry_s;
-    void (*on_empty)(struct page_host *);
+    void (*hand_over)(void *owner, struct exchange *x, uint32_t worker);
 };
 
-/* 0, or a negative errno if /dev/null can't be opened. */
-int page_host_init(struct page_host *host);
-/* Once the loop has ended. */
-void page_host_done(struct page_host *host);
+/* NULL without memory. */
+struct page_host *page_host_new(const struct page_host_spec *spec);
+/* Once the loop has ended. Accepts NULL. */
+void page_host_free(struct page_host *host);
+const struct page_counts *page_host_counts(const struct page_host *host);
 
 /* A request for a page: starts the program, streams its answer. Takes the exchange. `origin` is the
  * page's own origin (scheme://host[:port]). */
@@ -119,17 +92,10 @@ void page_open(struct page_host *host, struct exchange *x, const struct site_fou
  * (426), and takes the exchange. */
 bool page_open_none(struct page_host *host, struct exchange *x);
 
-/* Is there any shared program, so that it's worth while to ask where one is? */
-bool page_any_shared(const struct page_host *host);
-/* The worker to which a request for this program belongs, because it has processes of it. False:
- * the program is not shared. `key` of a handshake; may be SLICE_NONE. */
-bool page_worker_for(struct page_host *host, const struct site_found *found, struct slice key,
-                     uint32_t *ret);
-
 struct session_wire;
 
-/* The page's end of the grant by which a client of another origin was let in (access/grant.h has the
- * whole). Embedded by the giver; a connection holds it until the connection is over. */
+/* The grant by which a client of another origin was let in. Embedded by who gives it; a
+ * connection holds it until it is over. */
 struct page_grant {
     /* The connection is over, or came to nothing. The last call; from inside page_connect() and
      * page_grant_revoke() too. */
@@ -143,7 +109,7 @@ struct page_grant {
 void page_grant_revoke(struct page_grant *grant, struct slice token, uint32_t retry_s);
 
 /* Who has been let in. */
-struct page_client {
+struct page_visitor {
     struct slice origin; /* of the page; SLICE_NONE: no page's script */
     bool same_origin;
     struct page_grant *grant; /* NULL: nothing can revoke it */
@@ -154,7 +120,7 @@ struct page_client {
  * the plain form). `found` NULL: for a session that has no program. The caller has made sure that
  * the session belongs to this worker. Takes the exchange and the grant. */
 void page_connect(struct page_host *host, struct exchange *x, const struct site_found *found,
-                  const struct page_client *client);
+                  const struct page_visitor *visitor);
 
 /* Refuses a WebSocket handshake: with `by_code` clients of httpsocket.v1 get 101 and the close code
  * (4000 + status, or 1012, 1013), all others the HTTP status that belongs to it, with the token as
@@ -170,16 +136,13 @@ struct slice page_connect_session(struct exchange *x);
  * to one worker. */
 struct slice page_connect_key(struct exchange *x);
 
-/* In dev mode: `console/events` and `console/fault` below /.httpsocket/. False: it is none of them.
- * Otherwise takes the exchange, of which the caller knows that it comes from our own page. */
-bool page_console(struct page_host *host, struct exchange *x, struct slice name);
-
-/* No new programs (503 / 1012); every session is ended with 1012 `draining retry=N`, its program
- * gets end of file. `on_empty` runs once no page is left. */
-void page_host_drain(struct page_host *host, uint32_t retry_s,
-                     void (*on_empty)(struct page_host *));
-/* Kills what is still there and drops its connections. The loop must go on running until the
- * processes are reaped: on_empty of page_host_drain() tells. */
+/* No new pages (503 / 1012); every session is ended with 1012 `draining retry=N`, its program gets
+ * end of file. */
+void page_host_drain(struct page_host *host, uint32_t retry_s);
+/* No page is left, and no connection of one. */
+bool page_host_empty(const struct page_host *host);
+/* Drops all connections and kills the programs of all pages. The loop must go on running until the
+ * processes are reaped. */
 void page_host_stop(struct page_host *host);
 
 #endif

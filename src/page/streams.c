@@ -11,10 +11,9 @@
  * Bounds  To the program: the page may send on what descriptor 3 has taken. To the page: what a
  *         program writes beyond the window is held, one message of it, and its next ones wait.
  */
-#include "page/parts.h"
-
-#include "page/events.h"
 #include "page/streams.h"
+
+#include "page/host.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -60,7 +59,7 @@ static void tell(struct page *p, const char *head, json_t *object)
     struct message m = {.kind = MESSAGE_CONTROL, .head = slice_of(head)};
     if (json) {
         m.body = slice_of(json);
-        page_events_write(p, &m);
+        page_send_program(p, &m);
     }
     free(json);
     json_decref(object);
@@ -75,13 +74,13 @@ static void on_data(struct channel *c, struct bytes data)
 {
     struct page_stream *s = channel_owner(c);
     char head[sizeof(".stream/4294967295")];
-    int len = snprintf(head, sizeof head, ".stream/%u", channel_number(c));
+    int len = snprintf(head, sizeof(head), ".stream/%u", channel_number(c));
     struct message m = {.kind = MESSAGE_CONTROL,
                         .binary = true,
                         .head = slice_make(head, (size_t)len),
                         .body = slice_from_bytes(data)};
     s->untaken += data.len;
-    page_events_write(s->page, &m);
+    page_send_program(s->page, &m);
     page_streams_taken(s->page);
 }
 
@@ -106,13 +105,13 @@ static void on_over(struct channel *c, struct slice json)
     json_decref(said);
     bool held = s->held;
     free_stream(s);
-    if (held && !p->session_done) /* else nothing is read for it any more */
-        page_events_resume(p);
+    if (held && p->state < PAGE_ENDED) /* else nothing is read for it any more */
+        page_resume(p);
 }
 
 void page_streams_taken(struct page *p)
 {
-    if (!page_events_open(p) || page_events_queued(p) > IO_CORKED_MAX)
+    if (!page_program_open(p) || !p->seat->ops->has_taken(p->seat))
         return;
     for (struct list *node = p->streams.all.next; node != &p->streams.all; node = node->next) {
         struct page_stream *s = container_of(node, struct page_stream, node);
@@ -183,7 +182,7 @@ static void on_writable(struct channel *c)
         if (s->ended)
             channel_end(c);
     }
-    page_events_resume(p);
+    page_resume(p);
     page_settle(p);
 }
 
@@ -234,9 +233,9 @@ static bool read_word(struct page *p, const struct message *m, enum field fields
     bool more = (ret->data && !(fields & FIELD_DATA)) ||
                 ((ret->reason || ret->message) && !(fields & FIELD_REASON));
     if (error || more)
-        page_command_refuse(p, m, expected);
+        page_refuse_command(p, m, expected);
     else if (id <= 0 || id > p->streams.last)
-        page_command_refuse(p, m, no_such);
+        page_refuse_command(p, m, no_such);
     else
         ret->s = find(p, (uint64_t)id);
     bool good = !error && !more && id > 0 && id <= p->streams.last;
@@ -270,7 +269,7 @@ void page_stream_accept(struct page *p, const struct message *m)
     if (!read_word(p, m, FIELD_DATA, "expected .accept {\"id\":N}, perhaps with \"data\"", &word))
         return;
     if (word.s && word.s->accepted)
-        page_command_refuse(p, m, "the stream has been accepted already");
+        page_refuse_command(p, m, "the stream has been accepted already");
     else if (word.s)
         let_in(word.s, word.data);
     json_decref(word.value);
@@ -282,7 +281,7 @@ void page_stream_end(struct page *p, const struct message *m)
     if (!read_word(p, m, 0, "expected .end {\"id\":N}", &word))
         return;
     if (word.s && !writable(word.s))
-        page_command_refuse(p, m, not_writable);
+        page_refuse_command(p, m, not_writable);
     else if (word.s)
         end(word.s);
     json_decref(word.value);
@@ -303,14 +302,14 @@ void page_stream_bytes(struct page *p, const struct message *m)
     uint64_t id;
     struct slice prefix = SLICE_LITERAL("stream/");
     if (!m->binary || !slice_to_uint(slice_skip(m->name, prefix.len), UINT32_MAX, &id)) {
-        page_command_refuse(p, m, "expected .stream/N @LEN and bytes");
+        page_refuse_command(p, m, "expected .stream/N @LEN and bytes");
         return;
     }
     struct page_stream *s = find(p, id);
     if (id == 0 || id > p->streams.last)
-        page_command_refuse(p, m, no_such);
+        page_refuse_command(p, m, no_such);
     else if (s && !writable(s))
-        page_command_refuse(p, m, not_writable);
+        page_refuse_command(p, m, not_writable);
     else if (s)
         write_bytes(s, m->body);
 }
@@ -336,8 +335,8 @@ static json_t *announcement(const struct json_t *wish, uint32_t number)
 void page_stream_open(struct page *p, struct channel *c, const struct json_t *wish)
 {
     json_t *object = announcement(wish, channel_number(c));
-    struct page_stream *s = object ? malloc(sizeof *s) : NULL;
-    if (!s || p->stdio || !page_events_open(p)) {
+    struct page_stream *s = object ? malloc(sizeof(*s)) : NULL;
+    if (!s || p->seat->ops->only_messages || !page_program_open(p)) {
         channel_reset(c, object && !s ? SLICE_LITERAL("{\"reason\":\"overload\"}")
                          : object     ? SLICE_LITERAL("{\"reason\":\"stream-unsupported\"}")
                                       : SLICE_LITERAL("{\"reason\":\"stream-malformed\"}"));
@@ -347,14 +346,9 @@ void page_stream_open(struct page *p, struct channel *c, const struct json_t *wi
     }
     *s = (struct page_stream){.page = p, .channel = c};
     timer_init(&s->timer, on_timeout);
-    timer_start(p->host->loop, &s->timer, p->host->config->answer_timeout_ms);
+    timer_start(p->host->spec.loop, &s->timer, p->host->spec.config->answer_timeout_ms);
     channel_own(c, &channel_ops, s);
     list_append(&p->streams.all, &s->node);
     p->streams.last = channel_number(c);
     tell(p, ".stream", object);
-}
-
-void page_streams_init(struct page *p)
-{
-    list_init(&p->streams.all);
 }

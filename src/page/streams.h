@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* streams.h - what a page opens beside its messages: TCPConnections, byte streams of its program; and
- * sessions that have nothing else. Private to this room.
+/* streams.h - what a page opens beside its messages: TCPConnections, and byte streams of its program.
  */
 #ifndef PAGE_STREAMS_H
 #define PAGE_STREAMS_H
 
-#include "page/parts.h"
+#include "page/life.h"
 
 /* ---- channel.c ---- */
 
@@ -16,7 +15,6 @@ void page_channel_open(struct page_host *host, struct channel *c, struct slice j
 /* ---- streams.c: byte streams of the program ---- */
 
 struct json_t;
-void page_streams_init(struct page *p);
 /* The page wants one: what it said. */
 void page_stream_open(struct page *p, struct channel *c, const struct json_t *wish);
 /* The program has taken what was written: the page may send on. */
@@ -31,21 +29,9 @@ void page_stream_reset(struct page *p, const struct message *m);
 
 /* ---- tcp.c: TCPConnections ---- */
 
-void page_tcp_init(struct page *p);
 /* A `.tcp` line of the program. */
 void page_tcp_command(struct page *p, const struct message *m);
 /* Valid as long as the page. */
 struct page_opener page_opener_of(struct page *p);
-
-/* ---- lobby.c: sessions without a program ---- */
-
-struct lobby;
-/* For the client of `x`. NULL without memory, or when there are too many. */
-struct lobby *lobby_new(struct page_host *host, struct exchange *x, struct slice origin);
-struct session *lobby_session(struct lobby *lobby);
-/* `x` is its client's connection now. */
-void lobby_name_client(struct lobby *lobby, struct exchange *x);
-void lobbies_drain(struct page_host *host);
-void lobbies_stop(struct page_host *host);
 
 #endif

@@ -9,11 +9,9 @@
  * A refusal is a 401 of script access: for as long as it says it bans the client, with all pages of
  * the origin, from this target.
  */
-#include "page/parts.h"
+#include "page/streams.h"
 
 #include "limits/bans.h"
-#include "page/events.h"
-#include "page/streams.h"
 #include "proto/json.h"
 
 #include <jansson.h>
@@ -40,7 +38,7 @@ static bool write_question(struct page *p, const struct program_question *questi
                         .head = SLICE_LITERAL(".tcp"),
                         .name = SLICE_LITERAL("tcp"),
                         .body = slice_make(text, (size_t)len)};
-    page_events_write(p, &m);
+    page_send_program(p, &m);
     free(text);
     return true;
 }
@@ -53,7 +51,7 @@ static void ask_program(void *owner, struct program_question *question)
         return;
     }
     question->id = ++p->tcp.last_id;
-    bool asked = p->tcp.mode == PAGE_TCP_ASK && !p->shut && write_question(p, question);
+    bool asked = p->tcp.mode == PAGE_TCP_ASK && page_program_open(p) && write_question(p, question);
     if (asked)
         list_append(&p->tcp.questions, &question->node);
     else
@@ -112,7 +110,7 @@ static struct program_question *find_question(const struct page *p, uint64_t id)
 static void answer(struct page *p, const struct message *m, const struct word *word)
 {
     if ((uint64_t)word->id > p->tcp.last_id) {
-        page_command_refuse(p, m, "an answer to what was not asked");
+        page_refuse_command(p, m, "an answer to what was not asked");
         return;
     }
     struct program_question *question = find_question(p, (uint64_t)word->id);
@@ -126,7 +124,7 @@ void page_tcp_command(struct page *p, const struct message *m)
 {
     struct word word;
     if (!read_word(m, &word))
-        page_command_refuse(p, m, EXPECTED);
+        page_refuse_command(p, m, EXPECTED);
     else if (word.id > 0)
         answer(p, m, &word);
     else
@@ -135,18 +133,13 @@ void page_tcp_command(struct page *p, const struct message *m)
 
 /* ---- from the page ---- */
 
-void page_tcp_init(struct page *p)
-{
-    list_init(&p->tcp.questions);
-}
-
 struct page_opener page_opener_of(struct page *p)
 {
     return (struct page_opener){
         .origin = p->origin,
         .same_origin = p->kind != PAGE_DIRECT || p->same_origin,
         .address = slice_of(p->address),
-        .client = p->last_client,
+        .client = p->client_key,
         .ask = ask_program,
         .owner = p,
     };

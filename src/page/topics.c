@@ -4,12 +4,10 @@
  * A program that has not said anything of topics costs a pointer. While the hub is busy for it,
  * nothing is read from descriptor 3.
  */
-#include "page/parts.h"
+#include "page/topics.h"
 
 #include "base/log.h"
-#include "page/events.h"
-#include "page/topics.h"
-#include "page/wire.h"
+#include "page/host.h"
 #include "proto/topic.h"
 
 static struct page *page_of(struct hub_client *c)
@@ -22,7 +20,7 @@ static struct page *page_of(struct hub_client *c)
 static void tell(struct page *p, struct text *line)
 {
     if (!line->failed)
-        page_events_line(p, text_slice(line), SLICE_NONE, NULL);
+        p->seat->ops->send_line(p->seat, text_slice(line), SLICE_NONE, NULL);
     text_done(line);
 }
 
@@ -36,7 +34,7 @@ static void tell_problem(struct page *p, const char *command, struct slice topic
                 "\"message\":\"%s\"}\n",
                 command, SLICE_ARG(topic), SLICE_ARG(token), hub_answer_text(answer));
     tell(p, &line);
-    log_warn("topic.refused", log_quoted("program", p->file), log_int("pid", p->process.pid),
+    log_warn("topic.refused", log_quoted("program", p->file), log_int("pid", page_pid(p)),
              log_text("session", p->mark), log_text("command", command), log_quoted("topic", topic),
              log_quoted("reason", token));
 }
@@ -55,32 +53,31 @@ static void tell_subscribed(struct page *p, const struct hub_request *r)
 /* What came in one turn is only corked: the kernel is asked before the program is called slow. */
 static bool program_takes(struct page *p)
 {
-    size_t backlog = p->host->config->topic_backlog;
-    if (page_events_queued(p) < backlog)
+    size_t backlog = p->host->spec.config->topic_backlog;
+    if (p->seat->ops->queued(p->seat) < backlog)
         return true;
-    page_events_flush(p);
-    return page_events_queued(p) < backlog;
+    p->seat->ops->flush(p->seat);
+    return p->seat->ops->queued(p->seat) < backlog;
 }
 
 static bool takes(struct hub_client *c, bool to_page)
 {
     struct page *p = page_of(c);
-    if (!to_page)
-        return program_takes(p);
-    return p->plain ? page_plain_writable(p) : session_writable(p->session);
+    return to_page ? p->client->writable(p) : program_takes(p);
 }
 
 static void on_line(struct hub_client *c, struct slice begin, struct slice rest,
                     struct shared_bytes *whole)
 {
-    page_events_line(page_of(c), begin, rest, whole);
+    struct page *p = page_of(c);
+    p->seat->ops->send_line(p->seat, begin, rest, whole);
 }
 
 static void on_page_event(struct hub_client *c, struct slice name, struct slice data)
 {
     struct page *p = page_of(c);
     struct message m = {.kind = MESSAGE_EVENT, .head = name, .name = name, .body = data};
-    page_send(p, &m);
+    p->client->send(p, &m);
 }
 
 static void on_answer(struct hub_client *c, const struct hub_request *r)
@@ -100,14 +97,14 @@ static void on_answer(struct hub_client *c, const struct hub_request *r)
 static void on_room(struct hub_client *c)
 {
     struct page *p = page_of(c);
-    page_events_resume(p);
+    page_resume(p);
     page_settle(p);
 }
 
 static void on_loss(struct hub_client *c, struct slice topic)
 {
     const struct page *p = page_of(c);
-    log_warn("topic.lost", log_quoted("program", p->file), log_int("pid", p->process.pid),
+    log_warn("topic.lost", log_quoted("program", p->file), log_int("pid", page_pid(p)),
              log_text("session", p->mark), log_quoted("topic", topic));
 }
 
@@ -120,16 +117,16 @@ static const struct hub_client_ops client_ops = {
 /* A program that is gone hears nothing any more: what it still says to topics is what counts. */
 static bool may_hear(const struct page *p)
 {
-    return p->state != PAGE_GONE;
+    return p->seat->ops->alive(p->seat);
 }
 
 static bool begin(struct page *p)
 {
     if (p->topics)
         return true;
-    p->topics = hub_client_new(p->host->hub, &client_ops, p);
+    p->topics = hub_client_new(p->host->spec.hub, &client_ops, p);
     if (p->topics)
-        hub_client_connected(p->topics, p->plain || session_attached(p->session));
+        hub_client_connected(p->topics, p->client->present(p));
     return p->topics;
 }
 
@@ -193,10 +190,4 @@ void page_topics_drained(struct page *p)
 {
     if (p->topics)
         hub_client_drained(p->topics);
-}
-
-void page_topics_leave(struct page *p)
-{
-    hub_client_leave(p->topics);
-    p->topics = NULL;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* topics.h - topics: a program's commands to the hub, and its words to it. Private to this room.
+/* topics.h - topics: a program's commands to the hub, and its words to it.
  */
 #ifndef PAGE_TOPICS_H
 #define PAGE_TOPICS_H
 
-#include "page/parts.h"
+#include "page/life.h"
 
 /* The program's commands. NULL, or what was expected. */
 const char *page_topic_subscribe(struct page *p, struct slice json);
@@ -15,6 +15,5 @@ bool page_topics_busy(const struct page *p);
 void page_topics_connected(struct page *p, bool connected);
 /* The program, or the page, may take more again. */
 void page_topics_drained(struct page *p);
-void page_topics_leave(struct page *p);
 
 #endif

@@ -5,12 +5,10 @@
  *
  * A wire lives as long as its peer; the session lets go of it earlier when another one takes over.
  */
-#include "page/parts.h"
-
-#include "page/answer.h"
-#include "page/delay.h"
-#include "page/offer.h"
 #include "page/wire.h"
+
+#include "page/grant.h"
+#include "page/life.h"
 #include "proto/close_code.h"
 #include "proto/ws_handshake.h"
 
@@ -23,33 +21,35 @@ struct page_wire {
     struct session_wire wire;
     struct list node; /* page_host.wires */
     struct ws_peer *peer;
-    struct page_grant *grant; /* NULL: none */
-    struct wire_delay *delay; /* owned; NULL: not in dev mode */
+    struct page_grant *grant;        /* NULL: none */
+    struct page_wire_filter *filter; /* borrowed until its `drop`; NULL: none */
     struct loop *loop;
     struct reap reap;
-};
-
-struct wire_delay {
-    struct page_delay base;
-    struct page_wire *wire; /* borrowed: owns us */
 };
 
 static void free_memory(struct reap *reap)
 {
     struct page_wire *wire = container_of(reap, struct page_wire, reap);
-    free(wire->delay);
     free(wire);
 }
 
-static void drop_delayed(struct page_wire *wire)
+static void drop_filter(struct page_wire *wire)
 {
-    if (wire->delay)
-        page_delay_drop(&wire->delay->base);
+    struct page_wire_filter *filter = wire->filter;
+    wire->filter = NULL;
+    if (filter)
+        filter->drop(filter);
+}
+
+static bool filters(struct page_wire *wire, bool to_page, bool binary, const struct slice *pieces,
+                    size_t count)
+{
+    return wire->filter && wire->filter->take(wire->filter, to_page, binary, pieces, count);
 }
 
 static void release(struct page_wire *wire)
 {
-    drop_delayed(wire);
+    drop_filter(wire);
     list_remove(&wire->node);
     page_grant_end(&wire->grant);
     loop_reap(wire->loop, &wire->reap, free_memory);
@@ -61,7 +61,7 @@ static void send_message(struct session_wire *sw, bool binary, const struct slic
                          size_t count)
 {
     struct page_wire *wire = container_of(sw, struct page_wire, wire);
-    if (wire->delay && page_delay_take(&wire->delay->base, true, binary, pieces, count))
+    if (filters(wire, true, binary, pieces, count))
         return;
     ws_peer_send(wire->peer, binary ? WS_OP_BINARY : WS_OP_TEXT, pieces, count);
 }
@@ -69,8 +69,8 @@ static void send_message(struct session_wire *sw, bool binary, const struct slic
 static void close_wire(struct session_wire *sw, unsigned code, struct slice reason)
 {
     struct page_wire *wire = container_of(sw, struct page_wire, wire);
-    if (wire->delay)
-        page_delay_hurry(&wire->delay->base);
+    if (wire->filter)
+        wire->filter->hurry(wire->filter);
     ws_peer_close(wire->peer, code, reason);
 }
 
@@ -79,7 +79,7 @@ static void send_shared(struct session_wire *sw, struct slice head, struct share
 {
     struct page_wire *wire = container_of(sw, struct page_wire, wire);
     struct slice pieces[] = {head, body ? slice_make(body->bytes + at, len) : SLICE_NONE};
-    if (wire->delay && page_delay_take(&wire->delay->base, true, true, pieces, 2))
+    if (filters(wire, true, true, pieces, 2))
         return;
     ws_peer_send_shared(wire->peer, head, body, at, len);
 }
@@ -110,7 +110,7 @@ static void on_message(struct ws_peer *peer, enum ws_op op, struct bytes data)
     struct page_wire *wire = ws_peer_owner(peer);
     struct slice piece = slice_from_bytes(data);
     bool binary = op == WS_OP_BINARY;
-    if (wire->delay && page_delay_take(&wire->delay->base, false, binary, &piece, 1))
+    if (filters(wire, false, binary, &piece, 1))
         return;
     if (wire->wire.session)
         session_receive(&wire->wire, binary, data);
@@ -144,32 +144,28 @@ static void on_end(struct ws_peer *peer, unsigned code, struct slice reason)
 static const struct ws_peer_ops peer_ops = {
     .on_message = on_message, .on_drain = on_drain, .on_too_long = on_too_long, .on_end = on_end};
 
-/* ---- latency, on purpose ---- */
+/* ---- for the watcher ---- */
 
-static bool deliver_delayed(struct page_delay *delay, bool to_page, bool binary, struct bytes data)
+struct page_wire_filter *page_wire_filter(const struct page_wire *wire)
 {
-    struct page_wire *wire = container_of(delay, struct wire_delay, base)->wire;
+    return wire->filter;
+}
+
+void page_wire_set_filter(struct page_wire *wire, struct page_wire_filter *filter)
+{
+    wire->filter = filter;
+}
+
+void page_wire_pass(struct page_wire *wire, bool to_page, bool binary, struct bytes data)
+{
     struct slice piece = slice_from_bytes(data);
     if (to_page)
         ws_peer_send(wire->peer, binary ? WS_OP_BINARY : WS_OP_TEXT, &piece, 1);
     else if (wire->wire.session)
         session_receive(&wire->wire, binary, data);
-    return !list_empty(&wire->node); /* in page_host.wires */
 }
 
-static void set_latency(struct page_wire *wire, uint32_t ms)
-{
-    if (!wire->delay) {
-        wire->delay = malloc(sizeof *wire->delay);
-        if (!wire->delay)
-            return;
-        page_delay_init(&wire->delay->base, wire->loop, deliver_delayed);
-        wire->delay->wire = wire;
-    }
-    wire->delay->base.latency_ms = ms;
-}
-
-static struct page_wire *wire_of(const struct page *p)
+struct page_wire *page_wire_of(struct page *p)
 {
     struct list *wires = &p->host->wires;
     for (struct list *node = wires->next; node != wires; node = node->next) {
@@ -180,35 +176,14 @@ static struct page_wire *wire_of(const struct page *p)
     return NULL;
 }
 
-void page_fault_latency(struct page *p, uint32_t ms)
+void page_cut(struct page *p)
 {
-    struct page_wire *wire = wire_of(p);
-    p->fault_latency_ms = ms;
-    if (wire)
-        set_latency(wire, ms);
-}
-
-void page_fault_cut(struct page *p, uint32_t ms)
-{
-    struct page_wire *wire = wire_of(p);
-    p->fault_until_ms = loop_now_ms(p->host->loop) + ms;
+    struct page_wire *wire = page_wire_of(p);
     if (!wire)
         return;
     ws_peer_drop(wire->peer);
     session_detach(&wire->wire, SLICE_LITERAL("lost"));
     release(wire);
-}
-
-/* The page whose session it is; NULL for others, and if nobody can want to know. */
-static struct page *page_to_fault(struct page_host *host, const struct session *s)
-{
-    for (struct list *node = host->pages.next; host->console && node != &host->pages;
-         node = node->next) {
-        struct page *p = container_of(node, struct page, node);
-        if (p->session == s)
-            return p;
-    }
-    return NULL;
 }
 
 /* ---- opening ---- */
@@ -229,18 +204,18 @@ struct ws_peer *page_upgrade(struct page_host *host, struct exchange *x, struct 
     struct stream *stream = exchange_upgrade(x, headers, subprotocol.len > 0 ? 3 : 2, rest);
     if (!stream)
         return NULL;
-    return ws_peer_new(stream, host->ws_config, &host->ws_counts, ops, owner);
+    return ws_peer_new(stream, host->spec.ws_config, &host->counts.websockets, ops, owner);
 }
 
 static struct page_wire *open_wire(struct page_host *host, struct exchange *x, struct bytes *rest)
 {
-    struct page_wire *wire = calloc(1, sizeof *wire);
+    struct page_wire *wire = calloc(1, sizeof(*wire));
     if (!wire) {
         exchange_answer(x, 503, SLICE_LITERAL("out of memory"), NULL, 0);
         return NULL;
     }
     wire->wire.ops = &wire_ops;
-    wire->loop = host->loop;
+    wire->loop = host->spec.loop;
     wire->peer = page_upgrade(host, x, SLICE_LITERAL("httpsocket.v1"), &peer_ops, wire, rest);
     if (!wire->peer) {
         free(wire);
@@ -259,15 +234,15 @@ static void hold_grant(struct page_wire *wire, struct page_grant *grant)
     grant->wire = &wire->wire;
 }
 
-void page_wire_attach(struct page_host *host, struct exchange *x, struct session *s,
+void page_wire_attach(struct page_host *host, struct exchange *x, struct session *s, struct page *p,
                       const struct page_offer *offer, struct page_grant *grant)
 {
+    struct page_watcher *watcher = p ? host->spec.watcher : NULL;
     char key[SESSION_KEY_MAX]; /* the request is over after the upgrade */
     size_t key_len = offer->key.len;
     memcpy(key, offer->key.ptr, key_len);
 
-    struct page *faulty = page_to_fault(host, s);
-    if (faulty && loop_now_ms(host->loop) < faulty->fault_until_ms) {
+    if (watcher && !watcher->ops->admits(watcher, p)) {
         page_grant_end(&grant);
         exchange_fail(x);
         return;
@@ -278,8 +253,8 @@ void page_wire_attach(struct page_host *host, struct exchange *x, struct session
         page_grant_end(&grant);
         return;
     }
-    if (faulty && faulty->fault_latency_ms)
-        set_latency(wire, faulty->fault_latency_ms);
+    if (watcher)
+        watcher->ops->on_wire(watcher, p, wire);
     hold_grant(wire, grant);
     session_attach(s, &wire->wire, slice_make(key, key_len), offer->received);
     ws_peer_begin(wire->peer, rest);
@@ -289,7 +264,7 @@ void page_wire_refuse(struct page_host *host, struct exchange *x, unsigned code,
                       struct slice reason)
 {
     char text[WS_REASON_MAX];
-    reason = slice_first(reason, sizeof text);
+    reason = slice_first(reason, sizeof(text));
     memcpy(text, reason.ptr, reason.len);
 
     struct bytes rest = {0};
@@ -305,7 +280,7 @@ void page_wires_drop(struct page_host *host)
     struct list *node;
     while ((node = list_pop(&host->wires)) != NULL) {
         struct page_wire *wire = container_of(node, struct page_wire, node);
-        drop_delayed(wire);
+        drop_filter(wire);
         ws_peer_drop(wire->peer);
         if (wire->wire.session)
             session_detach(&wire->wire, SLICE_LITERAL("stopped"));

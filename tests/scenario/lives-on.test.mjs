@@ -302,7 +302,7 @@ describe('a client that breaks off before its program has let it in', () => {
     await start(SHORT);
     const key = newKey();
     await breaksOff('/slow', key);
-    await server.logged(/page\.state.*slow.*eof-sent/);
+    await server.logged(/program\.state.*slow.*eof-sent/);
     const again = visitor.connects(`${server.url}/slow`, offer(key));
     await until(() => started().length === 3);
     answers('\n');

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "page/dev_files.h"
+#include "dev/files.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#include "page/answer_head.h"
+
+#include <stdlib.h>
+
+bool page_answer_make(struct page *p)
+{
+    p->answer = calloc(1, sizeof(*p->answer));
+    return p->answer != NULL;
+}
+
+void page_answer_free(struct page *p)
+{
+    if (!p->answer)
+        return;
+    page_splice_done(&p->answer->splice);
+    free(p->answer->head);
+    free(p->answer);
+    p->answer = NULL;
+}
+
+bool page_answer_gather(struct page_answer *answer, struct slice data)
+{
+    if (answer->size - answer->len < data.len) {
+        size_t size = answer->len + data.len;
+        char *head = realloc(answer->head, size);
+        if (!head)
+            return false;
+        answer->head = head;
+        answer->size = size;
+    }
+    memcpy(answer->head + answer->len, data.ptr, data.len);
+    answer->len += data.len;
+    return true;
+}
+
+bool page_answer_unbegun(const struct page *p)
+{
+    return p->answer && p->answer->len == 0 && p->answer->part == ANSWER_HEAD;
+}
+
+void page_answer_drop(struct page *p)
+{
+    timer_stop(&p->answer_timer);
+    page_answer_free(p);
+    p->seat->ops->pause_answer(p->seat, false);
+    p->seat->ops->body_stop(p->seat);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* answer_head.h - the answer of a program while it comes: what is kept of it. The way that it takes
+ * is answer.h's.
+ */
+#ifndef PAGE_ANSWER_HEAD_H
+#define PAGE_ANSWER_HEAD_H
+
+#include "page/life.h"
+#include "page/splice.h"
+
+#define ANSWER_HEAD_MAX 65536
+
+struct page_answer {
+    enum {
+        ANSWER_HEAD, /* the header block has not come whole */
+        ANSWER_BODY
+    } part;
+    bool ended; /* stdout is at its end, in the midst of the head: told later (answer.c) */
+    char *head; /* owned; what has come of the header block */
+    size_t len, size, seen;
+    struct page_splice splice;
+    char element[64 + SESSION_ID_LEN];
+    bool has_length;
+    uint64_t left; /* of the program's Content-Length */
+};
+
+/* False without memory. */
+bool page_answer_make(struct page *p);
+void page_answer_free(struct page *p);
+/* Nothing more goes to the client: what still comes of it is dropped. */
+void page_answer_drop(struct page *p);
+/* Appends to the head. False without memory. */
+bool page_answer_gather(struct page_answer *answer, struct slice data);
+/* Nothing of it has come. */
+bool page_answer_unbegun(const struct page *p);
+
+#endif

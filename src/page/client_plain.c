@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/* client_plain.c - the plain form: a WebSocket client without our subprotocol talks with the program
+ * directly (docs/protocol.md, section 8).
+ *
+ * No session: when the connection ends the program is let go, and the other way round. Each
+ * direction waits for the slower side.
+ */
+#include "page/client.h"
+
+#include "base/log.h"
+#include "page/grant.h"
+#include "page/hear.h"
+#include "page/host.h"
+#include "page/wire.h"
+#include "proto/close_code.h"
+
+#include <stdlib.h>
+
+/* ---- to the client ---- */
+
+static void send_json(struct page *p, struct slice json)
+{
+    if (json.len == 0)
+        json = SLICE_LITERAL("null");
+    char *text = malloc(json.len);
+    size_t len;
+    if (text && json_unquote(json, text, &len))
+        json = slice_make(text, len);
+    ws_peer_send(p->plain, WS_OP_TEXT, &json, 1);
+    free(text);
+}
+
+static void send_message(struct page *p, const struct message *m)
+{
+    if (m->kind != MESSAGE_EVENT || !slice_equal(m->name, SLICE_LITERAL("message")))
+        log_error("program.plain_form", log_quoted("program", p->file), log_int("pid", page_pid(p)),
+                  log_quoted("line", m->head),
+                  log_text("why", "the client takes only events `message`"));
+    else if (m->binary || m->text)
+        ws_peer_send(p->plain, m->binary ? WS_OP_BINARY : WS_OP_TEXT, &m->body, 1);
+    else
+        send_json(p, m->body);
+}
+
+static bool command(struct page *p, const struct message *m)
+{
+    (void)p, (void)m;
+    return false;
+}
+
+static size_t backlog(const struct page *p)
+{
+    return ws_peer_queued(p->plain);
+}
+
+static bool writable(const struct page *p)
+{
+    return backlog(p) < p->host->spec.session_config->buffer_max;
+}
+
+static bool present(const struct page *p)
+{
+    (void)p;
+    return true;
+}
+
+static void program_drained(struct page *p)
+{
+    ws_peer_resume(p->plain);
+}
+
+static void end(struct page *p, unsigned code, struct slice reason, bool matters)
+{
+    (void)matters; /* there is no later */
+    ws_peer_close(p->plain, code, reason);
+}
+
+static void abort_plain(struct page *p, unsigned code, struct slice reason)
+{
+    (void)p, (void)code, (void)reason; /* `end` has closed it */
+}
+
+static void drop(struct page *p)
+{
+    ws_peer_drop(p->plain);
+    p->plain = NULL;
+    p->client = NULL;
+    page_grant_end(&p->grant);
+}
+
+const struct page_client_ops page_plain_client = {
+    .send = send_message,
+    .writable = writable,
+    .command = command,
+    .present = present,
+    .backlog = backlog,
+    .program_drained = program_drained,
+    .end = end,
+    .abort = abort_plain,
+    .drop = drop,
+};
+
+/* ---- from the client ---- */
+
+static void on_message(struct ws_peer *peer, enum ws_op op, struct bytes data)
+{
+    struct page *p = ws_peer_owner(peer);
+    struct message m = {
+        .kind = MESSAGE_EVENT,
+        .binary = op == WS_OP_BINARY,
+        .text = op != WS_OP_BINARY,
+        .head = SLICE_LITERAL("message"),
+        .name = SLICE_LITERAL("message"),
+        .body = slice_from_bytes(data),
+    };
+    page_send_program(p, &m);
+    if (page_crowded(p))
+        ws_peer_pause(peer);
+}
+
+static void on_drain(struct ws_peer *peer)
+{
+    struct page *p = ws_peer_owner(peer);
+    page_client_writable(p);
+    page_settle(p);
+}
+
+static void on_end(struct ws_peer *peer, unsigned code, struct slice reason)
+{
+    struct page *p = ws_peer_owner(peer);
+    (void)reason;
+    p->plain = NULL;
+    p->client = NULL;
+    page_grant_end(&p->grant);
+    if (p->state < PAGE_ENDED)
+        page_client_detached(p, code == CLOSE_ABNORMAL ? SLICE_LITERAL("lost")
+                                                       : SLICE_LITERAL("closed"));
+    page_stop(p, CLOSE_NORMAL, SLICE_LITERAL("left"));
+    page_resume(p);
+    page_settle(p);
+}
+
+static const struct ws_peer_ops peer_ops = {
+    .on_message = on_message, .on_drain = on_drain, .on_end = on_end};
+
+/* ---- let in ---- */
+
+void page_plain_open(struct page *p)
+{
+    struct bytes rest = {0};
+    struct exchange *x = p->x;
+    p->x = NULL;
+    p->plain = page_upgrade(p->host, x, SLICE_NONE, &peer_ops, p, &rest);
+    if (!p->plain) {
+        page_grant_end(&p->grant);
+        page_stop(p, CLOSE_NORMAL, SLICE_LITERAL("left"));
+        return;
+    }
+    p->client = &page_plain_client;
+    page_client_attached(p, false);
+    ws_peer_begin(p->plain, rest);
+    page_resume(p);
+}

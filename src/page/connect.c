@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/* connect.c - a WebSocket handshake for a program: to a session that is there, or to a program that
+ * is started for it.
+ *
+ * A started program is asked like for a page: an empty header block, or one with a 2xx status,
+ * accepts; another status refuses, with its headers where the client can see them. The client waits
+ * meanwhile (waiting.h).
+ */
+#include "page/grant.h"
+#include "page/host.h"
+#include "page/lobby.h"
+#include "page/request.h"
+#include "page/waiting.h"
+#include "page/wire.h"
+#include "proto/close_code.h"
+
+#include <stdio.h>
+
+#define REASON_MAX 123
+
+/* What every step below needs. */
+struct handshake {
+    struct page_host *host;
+    struct exchange *x;
+    const struct site_found *found;        /* NULL: a session without a program */
+    const struct program_command *command; /* in the place of a file; NULL: none */
+    struct slice origin;
+    bool same_origin;
+    struct page_grant *grant; /* NULL: none */
+    struct page_offer offer;
+};
+
+static void turn_away(const struct handshake *h, unsigned code, struct slice token,
+                      uint32_t retry_s)
+{
+    struct page_grant *grant = h->grant;
+    page_grant_end(&grant);
+    page_refuse(h->host, h->x, code, token, retry_s, true);
+}
+
+static void turn_away_busy(const struct handshake *h)
+{
+    if (h->host->draining)
+        turn_away(h, CLOSE_SERVICE_RESTART, SLICE_LITERAL("draining"), page_retry_s(h->host));
+    else
+        turn_away(h, CLOSE_TRY_AGAIN_LATER, SLICE_LITERAL("overload"), page_retry_s(h->host));
+}
+
+/* ---- to a session that is there ---- */
+
+static void attach(const struct handshake *h, struct session *s)
+{
+    const struct page_offer *offer = &h->offer;
+    unsigned code = session_admits(s, h->x->path, h->origin, offer->key, offer->received);
+    if (code) {
+        turn_away(h, code,
+                  code == CLOSE_FORBIDDEN       ? SLICE_LITERAL("origin-not-allowed")
+                  : code == CLOSE_SESSION_TAKEN ? SLICE_LITERAL("session-taken")
+                                                : SLICE_LITERAL("session-gone"),
+                  0);
+        return;
+    }
+    if (!h->found) {
+        lobby_name_client(session_owner(s), h->x);
+        page_wire_attach(h->host, h->x, s, NULL, offer, h->grant);
+        return;
+    }
+    struct page *p = session_owner(s);
+    page_name_client(p, h->x);
+    page_wire_attach(h->host, h->x, s, p, offer, h->grant);
+    page_settle(p);
+}
+
+static void wait_instead(const struct handshake *h, struct page *p)
+{
+    struct exchange *old = p->x;
+    p->x = h->x;
+    p->x->owner = p;
+    p->x->ops = &page_exchange_ops;
+    page_name_client(p, h->x);
+    page_grant_end(&p->grant);
+    page_hold_grant(p, h->grant);
+    p->same_origin = h->same_origin;
+    timer_stop(&p->leave_timer);
+    if (old)
+        page_refuse(h->host, old, CLOSE_REPLACED, SLICE_LITERAL("replaced"), 0, true);
+    if (!p->answer) /* the program has let it in while it was not there */
+        page_admit(p);
+    page_settle(p);
+}
+
+/* ---- to a program that is started ---- */
+
+static void turn_away_refused(const struct handshake *h, enum seat_refusal refusal, uint32_t wait_s)
+{
+    switch (refusal) {
+    case SEAT_BROKEN:
+        turn_away(h, CLOSE_BAD_GATEWAY, SLICE_LITERAL("program-answer"), 0);
+        return;
+    case SEAT_HELD_BACK:
+        turn_away(h, CLOSE_TRY_AGAIN_LATER, SLICE_LITERAL("overload"), wait_s);
+        return;
+    case SEAT_FULL:
+        turn_away_busy(h);
+        return;
+    }
+}
+
+static void refuse_unbegun(struct page *p, int error)
+{
+    struct page_refusal broken = {CLOSE_BAD_GATEWAY, SLICE_LITERAL("program-answer"), 0, NULL};
+    struct page_refusal busy = {CLOSE_TRY_AGAIN_LATER, SLICE_LITERAL("overload"),
+                                page_retry_s(p->host), NULL};
+    page_turn_away(p, seat_error_is_broken(error) ? &broken : &busy);
+}
+
+static void connect_on(const struct handshake *h, struct seat *seat)
+{
+    bool in_place = h->command != NULL;
+    struct page *p = page_new(&(struct page_spec){
+        .host = h->host,
+        .kind = h->offer.session_protocol ? PAGE_DIRECT : PAGE_PLAIN,
+        .x = h->x,
+        .ops = &page_exchange_ops,
+        .seat = seat,
+        .file = slice_of(in_place ? h->command->file : h->found->file),
+        .script_len = in_place ? h->command->path.len : h->found->script_len,
+        .origin = h->origin,
+        .key = h->offer.key,
+    });
+    if (!p) {
+        seat->ops->let_go(seat);
+        seat->ops->free(seat);
+        turn_away_busy(h);
+        return;
+    }
+    p->same_origin = h->same_origin;
+    page_hold_grant(p, h->grant);
+    page_wait(p);
+    int error = page_begin(p);
+    if (error)
+        refuse_unbegun(p, error);
+    else if (seat->ops->only_messages) /* the program knows of no refusal */
+        page_admit(p);
+    page_settle(p);
+}
+
+static void start_program(const struct handshake *h)
+{
+    enum seat_refusal refusal;
+    uint32_t wait_s = page_rate_wait_s(h->host, h->x);
+    if (wait_s > 0) {
+        turn_away(h, CLOSE_RATE_LIMITED, SLICE_LITERAL("rate-limited"), wait_s);
+        return;
+    }
+    struct seat_wish wish = {
+        .found = h->found, .command = h->command, .client = page_client_key(h->x)};
+    struct seat *seat = seat_find(h->host, &wish, &refusal, &wait_s);
+    if (seat)
+        connect_on(h, seat);
+    else
+        turn_away_refused(h, refusal, wait_s);
+}
+
+static void start_lobby(const struct handshake *h)
+{
+    struct lobby *lobby = h->host->draining ? NULL : lobby_new(h->host, h->x, h->origin);
+    if (lobby)
+        page_wire_attach(h->host, h->x, lobby_session(lobby), NULL, &h->offer, h->grant);
+    else
+        turn_away_busy(h);
+}
+
+/* ---- which ---- */
+
+static bool finds_program(const struct handshake *h)
+{
+    return h->command || (h->found && h->found->kind == SITE_PROGRAM);
+}
+
+static void connect_new(const struct handshake *h)
+{
+    struct slice key = h->offer.key;
+    struct session *s = session_table_find_key(h->host->spec.sessions, key);
+    struct page *waiting = s ? NULL : page_find_waiting(h->host, key, h->origin, h->x->path);
+    if (s)
+        attach(h, s);
+    else if (waiting)
+        wait_instead(h, waiting);
+    else if (!h->found)
+        start_lobby(h);
+    else if (!finds_program(h))
+        turn_away(h, CLOSE_NO_PROGRAM, SLICE_LITERAL("no-program"), 0);
+    else
+        start_program(h);
+}
+
+static void connect_session(const struct handshake *h)
+{
+    struct session *s = session_table_find(h->host->spec.sessions, h->offer.session);
+    if (s)
+        attach(h, s);
+    else
+        turn_away(h, CLOSE_SESSION_GONE, SLICE_LITERAL("session-gone"), 0);
+}
+
+void page_connect(struct page_host *host, struct exchange *x, const struct site_found *found,
+                  const struct page_visitor *visitor)
+{
+    struct handshake h = {
+        .host = host,
+        .x = x,
+        .found = found,
+        .origin = visitor->origin,
+        .same_origin = visitor->same_origin,
+        .grant = visitor->grant,
+    };
+    if (found && found->kind != SITE_PROGRAM)
+        h.command = program_kinds_stdio(program_host_config(host->spec.programs)->kinds, x->path);
+    bool whole = page_offer_read(x->request, &h.offer);
+    char why[REASON_MAX];
+    if (!whole) {
+        int len = snprintf(why, sizeof(why), "wire-protocol: %s", h.offer.why);
+        turn_away(&h, CLOSE_WIRE_PROTOCOL, slice_make(why, (size_t)len), 0);
+    } else if (h.offer.session.ptr) {
+        connect_session(&h);
+    } else if (h.offer.session_protocol) {
+        connect_new(&h);
+    } else if (!finds_program(&h)) {
+        turn_away(&h, CLOSE_NO_PROGRAM, SLICE_LITERAL("no-program"), 0);
+    } else {
+        start_program(&h);
+    }
+}
+
+struct slice page_connect_session(struct exchange *x)
+{
+    struct page_offer offer;
+    return page_offer_read(x->request, &offer) ? offer.session : SLICE_NONE;
+}
+
+struct slice page_connect_key(struct exchange *x)
+{
+    struct page_offer offer;
+    return page_offer_read(x->request, &offer) && !offer.session.ptr ? offer.key : SLICE_NONE;
+}

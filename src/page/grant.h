@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* grant.h - who holds a grant. */
+#ifndef PAGE_GRANT_H
+#define PAGE_GRANT_H
+
+#include "page/life.h"
+
+void page_hold_grant(struct page *p, struct page_grant *grant);
+/* *grant (may be NULL) is over. */
+void page_grant_end(struct page_grant **grant);
+
+#endif

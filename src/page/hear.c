@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* hear.c - the program's messages to its client, and the client's to the program. */
+#include "page/hear.h"
+
+#include "base/log.h"
+#include "base/utf8.h"
+#include "page/host.h"
+#include "page/streams.h"
+#include "page/topics.h"
+
+#define QUOTED_MAX 300
+
+/* ---- from the program ---- */
+
+/* While its client waits to be let in, one line is looked at: it may be `.shared`. */
+enum program_reading page_reading(const struct page *p)
+{
+    if (page_unheard(p))
+        return PROGRAM_DROP;
+    if (page_waits(p))
+        return p->heard == PAGE_HEARD_NOTHING ? PROGRAM_READ : PROGRAM_WAIT;
+    if (page_topics_busy(p))
+        return PROGRAM_WAIT;
+    if (!p->seat->ops->alive(p->seat)) /* what it had written is bounded */
+        return PROGRAM_READ;
+    return p->streams.held == 0 && p->client->writable(p) ? PROGRAM_READ : PROGRAM_WAIT;
+}
+
+static void note(struct page *p, bool from_program, const struct message *m)
+{
+    struct page_watcher *watcher = p->host->spec.watcher;
+    if (watcher)
+        watcher->ops->on_message(watcher, p, from_program, m);
+}
+
+void page_hear(struct page *p, const struct message *m)
+{
+    note(p, true, m);
+    if (m->kind == MESSAGE_CONTROL) {
+        page_command(p, m);
+        if (p->heard < PAGE_HEARD_COMMAND)
+            p->heard = PAGE_HEARD_COMMAND;
+        return;
+    }
+    p->heard = PAGE_HEARD_MESSAGE;
+    if (m->kind == MESSAGE_COMMAND)
+        page_command(p, m);
+    else
+        p->client->send(p, m);
+}
+
+void page_acknowledge(struct page *p)
+{
+    while (p->untaken > 0 && p->session && p->seat->ops->has_taken(p->seat)) {
+        p->untaken--;
+        session_taken(p->session);
+    }
+    page_streams_taken(p);
+}
+
+void page_seat_drained(struct page *p)
+{
+    page_acknowledge(p);
+    if (p->client)
+        p->client->program_drained(p);
+    page_topics_drained(p);
+}
+
+void page_body_drained(struct page *p)
+{
+    if (p->x)
+        exchange_resume(p->x);
+}
+
+void page_seat_stderr(struct page *p, struct slice line)
+{
+    struct page_watcher *watcher = p->host->spec.watcher;
+    if (watcher)
+        watcher->ops->on_line(watcher, p, line);
+}
+
+/* ---- from the client ---- */
+
+bool page_hear_client(struct page *p, const struct message *m)
+{
+    if (!page_program_open(p))
+        return false;
+    note(p, false, m);
+    page_send_program(p, m);
+    return true;
+}
+
+static struct slice quote(struct slice text, char out[6 * QUOTED_MAX + 2])
+{
+    if (!text.ptr)
+        return SLICE_LITERAL("null");
+    return slice_make(out, json_quote(utf8_first(text, QUOTED_MAX), out));
+}
+
+static void tell_program(struct page *p, struct text *line)
+{
+    text_put(line, SLICE_LITERAL("}\n"));
+    if (!line->failed)
+        p->seat->ops->send_line(p->seat, text_slice(line), SLICE_NONE, NULL);
+    text_done(line);
+}
+
+static void tell_watcher(struct page *p, enum page_event event, struct slice text)
+{
+    struct page_watcher *watcher = p->host->spec.watcher;
+    if (watcher)
+        watcher->ops->on_event(watcher, p, event, text);
+}
+
+void page_client_attached(struct page *p, bool resumed)
+{
+    char quoted[6 * QUOTED_MAX + 2];
+    struct text line = {0};
+    p->attached = true;
+    timer_stop(&p->leave_timer);
+    text_printf(&line, ".attach {\"resumed\":%s,\"origin\":", resumed ? "true" : "false");
+    text_put(&line, quote(p->origin, quoted));
+    text_put(&line, SLICE_LITERAL(",\"address\":"));
+    text_put(&line, quote(slice_of(p->address), quoted));
+    tell_program(p, &line);
+    page_topics_connected(p, true);
+    tell_watcher(p, resumed ? PAGE_RESUMED : PAGE_CONNECTED, slice_of(p->address));
+}
+
+void page_client_detached(struct page *p, struct slice reason)
+{
+    char quoted[6 * QUOTED_MAX + 2];
+    struct text line = {0};
+    text_put(&line, SLICE_LITERAL(".detach {\"reason\":"));
+    text_put(&line, quote(reason, quoted));
+    tell_program(p, &line);
+    page_topics_connected(p, false);
+    tell_watcher(p, PAGE_DISCONNECTED, reason);
+}
+
+void page_client_writable(struct page *p)
+{
+    page_topics_drained(p);
+    page_resume(p);
+}

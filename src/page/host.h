@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* host.h - struct page_host, as the files of this room see it. */
+#ifndef PAGE_HOST_H
+#define PAGE_HOST_H
+
+#include "page/page.h"
+
+struct page_host {
+    struct page_host_spec spec;
+    struct page_counts counts;
+    struct list pages;
+    struct list waiting; /* pages whose direct client waits for the header block */
+    struct list wires;   /* WebSockets of sessions, and refused ones that still close */
+    struct list lobbies; /* sessions without a program */
+    bool draining;
+    uint32_t retry_s;
+    /* A program has said `.shared`: the request that it was started for is answered as if it came
+     * only now. Takes the exchange and the grant. A pointer, since seats are below requests. */
+    void (*request_again)(struct page_host *host, struct exchange *x,
+                          const struct site_found *found, const struct page_visitor *visitor,
+                          bool is_handshake);
+};
+
+/* What a refusal for want of room says about coming back. */
+static inline uint32_t page_retry_s(const struct page_host *host)
+{
+    return host->draining && host->retry_s ? host->retry_s : 5;
+}
+
+#endif

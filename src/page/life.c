@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+/* life.c - the life of one page: made for a request, settled whenever something of it ended, freed
+ * once nobody holds it. */
+#include "page/life.h"
+
+#include "base/log.h"
+#include "page/answer_head.h"
+#include "page/grant.h"
+#include "page/host.h"
+#include "proto/close_code.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* ---- made ---- */
+
+/* Copies `s` and a NUL to *at, which moves on. */
+static struct slice keep(char **at, struct slice s)
+{
+    char *begin = *at;
+    if (s.len > 0)
+        memcpy(begin, s.ptr, s.len);
+    begin[s.len] = '\0';
+    *at = begin + s.len + 1;
+    return s.ptr ? slice_make(begin, s.len) : SLICE_NONE;
+}
+
+static bool keep_texts(struct page *p, const struct page_spec *spec)
+{
+    char *at = p->text = malloc(spec->file.len + spec->origin.len + spec->key.len + 3);
+    if (!at)
+        return false;
+    p->file = keep(&at, spec->file);
+    p->origin = keep(&at, spec->origin);
+    p->key = keep(&at, spec->key);
+    return true;
+}
+
+void page_name_client(struct page *p, struct exchange *x)
+{
+    struct net_address peer = {0};
+    if (exchange_peer(x, &peer) < 0)
+        return; /* gone already: on_abort follows */
+    p->client_key = net_client_key_of(&peer);
+    p->address[net_address_print_host(&peer, p->address)] = '\0';
+}
+
+static void on_leave(struct timer *timer)
+{
+    struct page *p = container_of(timer, struct page, leave_timer);
+    if (!p->attached) {
+        page_stop(p, CLOSE_NORMAL, SLICE_LITERAL("page-left"));
+        page_answer_drop(p);
+    }
+    page_settle(p);
+}
+
+struct page *page_new(const struct page_spec *spec)
+{
+    struct page *p = calloc(1, sizeof(*p));
+    if (!p || !keep_texts(p, spec)) {
+        free(p);
+        return NULL;
+    }
+    p->host = spec->host;
+    p->kind = spec->kind;
+    p->seat = spec->seat;
+    p->seat->page = p;
+    p->script_len = spec->script_len;
+    p->spool = -1;
+    timer_init(&p->answer_timer, NULL); /* answer.c */
+    timer_init(&p->leave_timer, on_leave);
+    list_init(&p->tcp.questions);
+    list_init(&p->streams.all);
+    list_init(&p->waiting);
+    list_append(&p->host->pages, &p->node);
+    p->x = spec->x;
+    p->x->owner = p;
+    p->x->ops = spec->ops;
+    page_name_client(p, p->x);
+    return p;
+}
+
+/* ---- its states ---- */
+
+void page_set_state(struct page *p, enum page_state state)
+{
+    static const char *const names[] = {"spooling", "open", "leaving", "ended", "over"};
+    static const bool legal[][PAGE_OVER + 1] = {
+        [PAGE_SPOOLING] = {[PAGE_OPEN] = true, [PAGE_LEAVING] = true, [PAGE_ENDED] = true},
+        [PAGE_OPEN] = {[PAGE_LEAVING] = true, [PAGE_ENDED] = true},
+        [PAGE_LEAVING] = {[PAGE_ENDED] = true},
+        [PAGE_ENDED] = {[PAGE_OVER] = true},
+        [PAGE_OVER] = {false},
+    };
+    assert(legal[p->state][state]);
+    log_debug("page.state", log_quoted("program", p->file), log_text("session", p->mark),
+              log_text("state", names[state]));
+    p->state = state;
+}
+
+static void leave_topics(struct page *p)
+{
+    hub_client_leave(p->topics);
+    p->topics = NULL;
+}
+
+/* Would anybody come to hear of this end? An ordinary CGI program leaves no session behind; while
+ * we drain, nobody can come. */
+static bool end_matters(const struct page *p, unsigned code)
+{
+    if (code == CLOSE_SERVICE_RESTART)
+        return p->client->present(p);
+    if (p->kind == PAGE_DIRECT && !p->attached) /* its id was told to nobody */
+        return false;
+    return code != CLOSE_NORMAL || p->attached || p->heard == PAGE_HEARD_MESSAGE;
+}
+
+void page_end(struct page *p, unsigned code, struct slice reason)
+{
+    struct page_watcher *watcher = p->host->spec.watcher;
+    if (p->state >= PAGE_ENDED)
+        return;
+    if (watcher)
+        watcher->ops->on_end(watcher, p, code, reason);
+    leave_topics(p);
+    page_set_state(p, PAGE_ENDED);
+    list_remove(&p->waiting);
+    p->seat->ops->note_reason(p->seat, reason);
+    if (p->client)
+        p->client->end(p, code, reason, end_matters(p, code));
+}
+
+void page_abort(struct page *p, unsigned code, struct slice reason)
+{
+    page_end(p, code, reason);
+    if (p->client)
+        p->client->abort(p, code, reason);
+}
+
+void page_let_go(struct page *p)
+{
+    if (p->state < PAGE_LEAVING)
+        page_set_state(p, PAGE_LEAVING);
+    p->seat->ops->let_go(p->seat);
+}
+
+void page_fail(struct page *p, struct slice reason)
+{
+    page_end(p, CLOSE_PROGRAM_FAILED, reason);
+    page_let_go(p);
+}
+
+void page_breach(struct page *p, const char *why, struct slice line)
+{
+    struct page_watcher *watcher = p->host->spec.watcher;
+    char text[160];
+    program_host_counts(p->host->spec.programs)->protocol_errors++;
+    line = slice_first(line, 80);
+    log_error("program.protocol_error", log_quoted("program", p->file), log_int("pid", page_pid(p)),
+              log_text("session", p->mark), log_text("why", why), log_quoted("line", line));
+    int len = snprintf(text, sizeof(text), "(descriptor 3: %s: %.*s)", why, SLICE_ARG(line));
+    if (watcher)
+        watcher->ops->on_line(watcher, p,
+                              slice_first(slice_make(text, (size_t)len), sizeof(text) - 1));
+    page_fail(p, SLICE_LITERAL("program-failed reason=protocol"));
+}
+
+void page_refuse_command(struct page *p, const struct message *m, const char *why)
+{
+    program_host_counts(p->host->spec.programs)->protocol_errors++;
+    log_error("program.protocol_error", log_quoted("program", p->file), log_int("pid", page_pid(p)),
+              log_text("session", p->mark), log_quoted("command", m->name), log_text("why", why));
+    page_fail(p, SLICE_LITERAL("program-failed reason=protocol"));
+}
+
+bool page_crowded(const struct page *p)
+{
+    size_t max = p->host->spec.config->out_max;
+    return p->seat->ops->queued(p->seat) > (max > IO_CORKED_MAX ? max : IO_CORKED_MAX);
+}
+
+/* ---- its end ---- */
+
+static void free_memory(struct reap *reap)
+{
+    struct page *p = container_of(reap, struct page, reap);
+    p->seat->ops->free(p->seat);
+    free(p->text);
+    free(p);
+}
+
+static void release(struct page *p)
+{
+    struct page_watcher *watcher = p->host->spec.watcher;
+    page_set_state(p, PAGE_OVER);
+    leave_topics(p);
+    list_remove(&p->node);
+    list_remove(&p->waiting);
+    timer_stop(&p->answer_timer);
+    timer_stop(&p->leave_timer);
+    page_answer_free(p);
+    page_grant_end(&p->grant);
+    if (watcher)
+        watcher->ops->on_over(watcher, p);
+    if (p->spool >= 0)
+        close(p->spool);
+    loop_reap(p->host->spec.loop, &p->reap, free_memory);
+}
+
+static bool held(const struct page *p)
+{
+    return p->x || p->session || p->plain || !p->seat->ops->gone(p->seat);
+}
+
+void page_settle(struct page *p)
+{
+    unsigned code;
+    char text[64];
+    struct slice reason;
+    if (p->state == PAGE_OVER)
+        return;
+    p->seat->ops->settle(p->seat, page_answered(p));
+    if (p->state < PAGE_ENDED && page_answered(p) &&
+        p->seat->ops->ended(p->seat, &code, text, &reason))
+        page_end(p, code, reason);
+    if (p->state == PAGE_ENDED && !held(p))
+        release(p);
+}
+
+/* ---- for the watcher ---- */
+
+void **page_watched(struct page *p)
+{
+    return &p->watched;
+}
+
+struct page_host *page_host_of(const struct page *p)
+{
+    return p->host;
+}
+
+struct slice page_file(const struct page *p)
+{
+    return p->file;
+}
+
+const char *page_mark(const struct page *p)
+{
+    return p->mark;
+}
+
+int page_pid(const struct page *p)
+{
+    return p->seat->ops->pid(p->seat);
+}
+
+bool page_has_ended(const struct page *p)
+{
+    return p->state >= PAGE_ENDED;
+}
+
+bool page_present(const struct page *p)
+{
+    return p->client && p->client->present(p);
+}
+
+bool page_tell(struct page *p, struct slice text)
+{
+    return p->session && session_tell(p->session, text);
+}
+
+void page_stop(struct page *p, unsigned code, struct slice reason)
+{
+    page_end(p, code, reason);
+    page_let_go(p);
+}
+
+struct page *page_find(struct page_host *host, struct slice mark)
+{
+    for (struct list *node = host->pages.next; node != &host->pages; node = node->next) {
+        struct page *p = container_of(node, struct page, node);
+        if (slice_equal(slice_of(p->mark), mark))
+            return p;
+    }
+    return NULL;
+}

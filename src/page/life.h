@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/* life.h - struct page, from its request to its end.
+ *
+ *   SPOOLING ──page_begin──> OPEN ──page_let_go──> LEAVING ──page_end──> ENDED ──page_settle──> OVER
+ *      │                      └────────────────────page_end───────────────^        (nobody is left)
+ *      └── the client is gone, or no program starts: as OPEN
+ *
+ *   SPOOLING  a chunked body is gathered; the seat has not begun
+ *   OPEN      the seat has begun: the program answers, and talks with the client
+ *   LEAVING   the program is let go, or has let go; how it ended is not known yet
+ *   ENDED     the client has been told how the conversation ends
+ *   OVER      no exchange, client or program is left; freed at the end of the turn
+ *
+ * Beside that the answer of the request goes its own way (answer.c): it may last longer than the
+ * conversation, or be over at once.
+ *
+ * The files of this room, from the bottom up: a file calls only those of earlier lines, and others by
+ * the tables of seat.h, client.h, watcher.h and page_host.request_again.
+ *
+ *   offer.c, splice.c, grant.c, answer_head.c
+ *   wire.c       WebSockets of sessions
+ *   refusal.c    how a refused handshake is told
+ *   life.c       this header
+ *   waiting.c    a handshake that waits for its program
+ *   streams.c, tcp.c, channel.c, topics.c     what a page has beside its messages
+ *   command.c, hear.c    what the program says
+ *   client_session.c, client_plain.c     the two kinds of client
+ *   answer.c     what the program answers
+ *   seat_process.c, seat_lines.c, seat_shared.c, seats.c
+ *   lobby.c, request.c, connect.c, host.c     what comes from outside
+ */
+#ifndef PAGE_LIFE_H
+#define PAGE_LIFE_H
+
+#include "hub/hub.h"
+#include "page/client.h"
+#include "page/page.h"
+#include "page/seat.h"
+#include "page/watcher.h"
+
+enum page_state {
+    PAGE_SPOOLING,
+    PAGE_OPEN,
+    PAGE_LEAVING,
+    PAGE_ENDED,
+    PAGE_OVER
+};
+
+/* What its request wants. */
+enum page_kind {
+    PAGE_ORDINARY, /* a page with a session */
+    PAGE_HEAD,     /* no body, no session */
+    PAGE_DIRECT,   /* a session without a page */
+    PAGE_PLAIN,    /* a WebSocket without our subprotocol */
+};
+
+/* The most that the program has said so far, beside its answer. */
+enum page_heard {
+    PAGE_HEARD_NOTHING,
+    PAGE_HEARD_COMMAND,
+    PAGE_HEARD_MESSAGE
+};
+
+struct page_answer;
+
+struct page {
+    struct list node;    /* page_host.pages */
+    struct list waiting; /* page_host.waiting: a direct client is not let in, there or not */
+    struct page_host *host;
+    struct reap reap;
+    enum page_state state;
+    enum page_kind kind;
+    enum page_heard heard;
+    struct seat *seat;                 /* owned */
+    char mark[SESSION_LOG_ID_LEN + 1]; /* of the session, for log lines; empty: none */
+    void *watched;                     /* the watcher's own */
+
+    char *text;        /* owned: the strings below are parts of it */
+    struct slice file; /* also NUL-terminated */
+    struct slice origin;
+    struct slice key;                   /* of PAGE_DIRECT */
+    char address[NET_ADDRESS_TEXT_MAX]; /* of the last client */
+    struct net_client_key client_key;   /* the same */
+    size_t script_len;
+
+    struct exchange *x;         /* NULL: the answer is complete, or the client is gone */
+    struct page_answer *answer; /* owned; NULL: what the program answers is dropped */
+    struct timer answer_timer;  /* for the header block */
+    struct page_grant *grant;   /* of `x` while it waits, of `plain`; NULL: none */
+    bool same_origin;           /* the client's page and its program */
+    bool excess;                /* it was logged that the answer goes on after its end */
+    int spool;                  /* SPOOLING: the body so far; -1 */
+    uint64_t spooled;
+
+    const struct page_client_ops *client; /* NULL: there is none yet, or none any more */
+    struct session *session;              /* until its on_over */
+    struct ws_peer *plain;                /* until its on_end */
+    struct timer leave_timer; /* for the first connection of a client that broke off before it */
+    bool attached;            /* a client has been connected */
+    uint32_t untaken;         /* messages of the session that the program has not taken yet */
+    uint32_t problems;        /* of the client with what the program wanted of it, so far */
+
+    struct hub_client
+        *topics; /* owned; NULL: the program has said nothing of topics, or it's over */
+
+    struct {
+        enum {
+            PAGE_TCP_DNS, /* the program has no say */
+            PAGE_TCP_ASK,
+            PAGE_TCP_REFUSE
+        } mode;
+        uint32_t retry_s; /* of PAGE_TCP_REFUSE */
+        uint64_t last_id;
+        struct list questions; /* struct program_question: not answered yet */
+    } tcp;
+
+    struct {
+        struct list all;
+        uint32_t last; /* the number of the last one */
+        uint32_t held; /* how many of them hold bytes that the page does not take */
+    } streams;
+};
+
+/* What a page is made from. */
+struct page_spec {
+    struct page_host *host;
+    enum page_kind kind;
+    struct exchange *x;
+    const struct exchange_ops *ops; /* of the exchange from now on */
+    struct seat *seat;              /* taken, if a page is made of it */
+    struct slice file;              /* of the program */
+    size_t script_len;
+    struct slice origin, key;
+};
+/* NULL without memory: then the exchange and the seat are still the caller's. */
+struct page *page_new(const struct page_spec *spec);
+/* `x` is its client's connection now. */
+void page_name_client(struct page *p, struct exchange *x);
+void page_set_state(struct page *p, enum page_state state);
+static inline bool page_answered(const struct page *p)
+{
+    return p->x == NULL && list_empty(&p->waiting);
+}
+/* Its client waits to be let in by the program; or has broken off, and may come again. */
+static inline bool page_waits(const struct page *p)
+{
+    bool by_handshake = p->kind == PAGE_DIRECT || p->kind == PAGE_PLAIN;
+    return by_handshake && !page_answered(p);
+}
+/* Lines of the program for its client mean nothing, now and later. */
+static inline bool page_unheard(const struct page *p)
+{
+    return p->state >= PAGE_ENDED || (!p->client && !page_waits(p));
+}
+
+/* Tells the client how the conversation ends. Once; no effect after that. */
+void page_end(struct page *p, unsigned code, struct slice reason);
+/* The same at once: what the client has not got is given up. */
+void page_abort(struct page *p, unsigned code, struct slice reason);
+/* End of file for the program; SIGTERM and SIGKILL follow once the answer is complete. */
+void page_let_go(struct page *p);
+/* Both: the program has failed. */
+void page_fail(struct page *p, struct slice reason);
+/* The same for a line of the program that broke a rule. */
+void page_breach(struct page *p, const char *why, struct slice line);
+/* The same for a command. */
+void page_refuse_command(struct page *p, const struct message *m, const char *why);
+/* page_settle(), of watcher.h: to be called last, whenever something happened or ended. Draws the
+ * conclusions, and frees the page in the end. */
+
+/* Has the program so much to read that its client should wait? */
+bool page_crowded(const struct page *p);
+/* What page_reading() says may have changed. */
+static inline void page_resume(struct page *p)
+{
+    p->seat->ops->resume(p->seat);
+}
+static inline void page_send_program(struct page *p, const struct message *m)
+{
+    p->seat->ops->send(p->seat, m);
+}
+static inline bool page_program_open(const struct page *p)
+{
+    return p->seat->ops->open(p->seat);
+}
+
+#endif

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/* request.c - see request.h. A body of unknown length is spooled to a nameless file if the program
+ * wants to know its length before it begins (CGI); any other body goes to the program as it comes,
+ * and the client waits while the program does not read. */
+#include "page/request.h"
+
+#include "base/log.h"
+#include "page/answer.h"
+#include "page/answer_head.h"
+#include "page/grant.h"
+#include "page/host.h"
+#include "page/waiting.h"
+#include "proto/close_code.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+struct net_client_key page_client_key(struct exchange *x)
+{
+    struct net_address peer = {0};
+    return exchange_peer(x, &peer) < 0 ? (struct net_client_key){0} : net_client_key_of(&peer);
+}
+
+uint32_t page_rate_wait_s(struct page_host *host, struct exchange *x)
+{
+    struct net_address peer;
+    if (!host->spec.rates || exchange_peer(x, &peer) < 0)
+        return 0;
+    struct net_client_key client = net_client_key_of(&peer);
+    uint32_t wait_s =
+        rates_take(host->spec.rates, &host->spec.config->rate_programs, LIMIT_STARTS,
+                   slice_make(client.bytes, sizeof(client.bytes)), loop_now_ms(host->spec.loop));
+    host->counts.refused_rate += wait_s > 0;
+    return wait_s;
+}
+
+/* ---- what can't be answered ---- */
+
+static void answer_later(struct exchange *x, struct slice text, uint32_t wait_s)
+{
+    char seconds[16];
+    int len = snprintf(seconds, sizeof(seconds), "%u", wait_s);
+    struct http_header retry = {SLICE_LITERAL("Retry-After"), slice_make(seconds, (size_t)len)};
+    exchange_answer(x, 503, text, &retry, 1);
+}
+
+void page_answer_refused(struct page_host *host, struct exchange *x, enum seat_refusal refusal,
+                         uint32_t wait_s)
+{
+    switch (refusal) {
+    case SEAT_BROKEN:
+        exchange_answer(x, 500, SLICE_LITERAL("the program can't be started"), NULL, 0);
+        return;
+    case SEAT_HELD_BACK:
+        answer_later(x, SLICE_LITERAL("the program has failed; it is started again in a while"),
+                     wait_s);
+        return;
+    case SEAT_FULL:
+        answer_later(x,
+                     host->draining ? SLICE_LITERAL("the server is stopping")
+                                    : SLICE_LITERAL("too many programs are running"),
+                     page_retry_s(host));
+        return;
+    }
+}
+
+void page_answer_error(struct page *p, int error)
+{
+    page_answer_refused(p->host, page_take_exchange(p),
+                        seat_error_is_broken(error) ? SEAT_BROKEN : SEAT_FULL, 0);
+}
+
+/* ---- beginning ---- */
+
+/* 0, or a negative errno: the client has gone. */
+static int describe(struct page *p, struct program_request *ret)
+{
+    struct exchange *x = p->x;
+    uint64_t length =
+        x->request->body == HTTP_BODY_LENGTH ? x->request->content_length : p->spooled;
+    *ret = (struct program_request){
+        .head = x->request,
+        .path = x->path,
+        .script_len = p->script_len,
+        .query = x->query,
+        .secure = x->secure,
+        .has_length = x->request->body != HTTP_BODY_NONE,
+        .content_length = length,
+        .session = p->session ? session_id(p->session) : SLICE_NONE,
+        .origin = p->origin,
+        .address = slice_of(p->address),
+        .connect = page_waits(p),
+    };
+    int error = exchange_peer(x, &ret->peer);
+    return error < 0 ? error : exchange_local(x, &ret->local);
+}
+
+static int begin(struct page *p)
+{
+    struct page_watcher *watcher = p->host->spec.watcher;
+    struct program_request request;
+    int error = page_make_session(p);
+    if (!error && !p->seat->ops->only_messages && !page_answer_begin(p))
+        error = -ENOMEM;
+    if (!error)
+        error = describe(p, &request);
+    if (error == -ENOTCONN) /* nobody has failed */
+        log_debug("program.not_wanted", log_quoted("program", p->file));
+    if (error)
+        return error;
+    if (watcher)
+        watcher->ops->on_begin(watcher, p);
+    int body = p->spool;
+    p->spool = -1;
+    return p->seat->ops->begin(p->seat, &request, body);
+}
+
+int page_begin(struct page *p)
+{
+    int error = begin(p);
+    if (error) {
+        timer_stop(&p->answer_timer);
+        page_answer_free(p);
+        page_abort(p, CLOSE_PROGRAM_FAILED, SLICE_LITERAL("program-failed"));
+        page_let_go(p);
+        return error;
+    }
+    page_set_state(p, PAGE_OPEN);
+    if (p->kind == PAGE_HEAD)
+        p->seat->ops->shut(p->seat);
+    return 0;
+}
+
+/* ---- the body ---- */
+
+int page_begin_spooling(struct page *p)
+{
+    const char *folder = getenv("TMPDIR");
+    p->spool = open(folder ? folder : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (p->spool < 0)
+        p->spool = memfd_create("body", MFD_CLOEXEC);
+    if (p->spool >= 0)
+        return 0;
+    page_stop(p, CLOSE_PROGRAM_FAILED, SLICE_LITERAL("program-failed"));
+    return -EMFILE;
+}
+
+static void fail_spooling(struct page *p, int error)
+{
+    log_error("page.spool_failed", log_errno("error", error));
+    exchange_answer(page_take_exchange(p), 507, SLICE_LITERAL("no room for the request's body"),
+                    NULL, 0);
+    page_stop(p, CLOSE_PROGRAM_FAILED, SLICE_LITERAL("program-failed"));
+}
+
+static void spool(struct page *p, struct slice data)
+{
+    while (data.len > 0) {
+        ssize_t n = write(p->spool, data.ptr, data.len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            fail_spooling(p, errno);
+            return;
+        }
+        p->spooled += (uint64_t)n;
+        data = slice_skip(data, (size_t)n);
+    }
+}
+
+static void on_body(struct exchange *x, struct slice data)
+{
+    struct page *p = x->owner;
+    if (p->state == PAGE_SPOOLING) {
+        spool(p, data);
+    } else {
+        page_answer_prolong(p); /* a slow upload is not the program's fault */
+        if (!p->seat->ops->body(p->seat, data))
+            exchange_pause(x);
+    }
+    page_settle(p);
+}
+
+static void on_body_end(struct exchange *x)
+{
+    struct page *p = x->owner;
+    if (p->state == PAGE_SPOOLING) {
+        lseek(p->spool, 0, SEEK_SET);
+        int error = page_begin(p);
+        if (error)
+            page_answer_error(p, error);
+    } else {
+        p->seat->ops->body_end(p->seat);
+    }
+    page_settle(p);
+}
+
+/* ---- the client ---- */
+
+static void on_writable(struct exchange *x)
+{
+    struct page *p = x->owner;
+    p->seat->ops->pause_answer(p->seat, false);
+}
+
+/* The client broke off. A page that has its connection keeps it; one that has not may still be
+ * coming, as after a goodbye; so may a direct client that has not been let in. */
+static void on_abort(struct exchange *x)
+{
+    struct page *p = x->owner;
+    p->x = NULL;
+    page_grant_end(&p->grant);
+    if (!list_empty(&p->waiting)) { /* the program's word is for the next connection */
+        timer_start(p->host->spec.loop, &p->leave_timer,
+                    p->host->spec.session_config->goodbye_timeout_ms);
+        return;
+    }
+    bool may_come = p->kind == PAGE_ORDINARY && p->session && p->state < PAGE_ENDED && p->answer &&
+                    p->answer->part == ANSWER_BODY;
+    if (may_come)
+        timer_start(p->host->spec.loop, &p->leave_timer,
+                    p->host->spec.session_config->goodbye_timeout_ms);
+    else
+        page_stop(p, CLOSE_NORMAL, SLICE_LITERAL("page-left"));
+    page_answer_drop(p);
+    page_settle(p);
+}
+
+const struct exchange_ops page_exchange_ops = {on_body, on_body_end, on_writable, on_abort};

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* seat.h - what a page sits on: its program, wherever and whatever that is.
+ *
+ *   seat_process.c   a process of its own, with descriptor 3
+ *   seat_lines.c     a process of its own that reads lines and writes lines
+ *   seat_shared.c    one of many pages of a shared process
+ *
+ * A page knows nothing of its program but these operations; a seat knows its page by the functions
+ * below. So a handler in this process, or a page whose program is on another machine, is one more
+ * table of operations.
+ *
+ *   page:  begin ──> body* body_end, send*, resume*, settle* ──> let_go ──> settle* ──> free
+ *   seat:  page_hear*, page_answer_take*, page_seat_drained*, … until `gone`, then page_settle()
+ *
+ * Lifetime  The page owns its seat, and frees it when `gone` is true.
+ * Bounds    What the page sends is queued without a bound: the page looks at `queued`. The seat reads
+ *           the next message only while page_reading() says so, or keeps the bound itself and tells
+ *           its program (seat_shared.c).
+ */
+#ifndef PAGE_SEAT_H
+#define PAGE_SEAT_H
+
+#include "core/chunk.h"
+#include "page/page.h"
+#include "program/request.h"
+#include "proto/message.h"
+
+struct page;
+struct seat;
+
+struct seat_ops {
+    /* The program knows of nothing but events `message`: no streams, no commands. */
+    bool only_messages;
+    /* The program wants the length of the request's body before it begins: a body of unknown length
+     * is gathered first. */
+    bool whole_body;
+    /* Takes the request to the program: starts it, or joins it. `body` is an open file with the whole
+     * body, taken in any case, or -1: then the body comes by body(). 0 or a negative errno: then the
+     * page is told nothing more, and lets the seat go. */
+    int (*begin)(struct seat *s, const struct program_request *request, int body);
+    /* A message for the program. */
+    void (*send)(struct seat *s, const struct message *m);
+    /* A line for the program, with its LF: `begin`, then `rest`; or `whole` (may be NULL), which is
+     * both. */
+    void (*send_line)(struct seat *s, struct slice begin, struct slice rest,
+                      struct shared_bytes *whole);
+    /* False: it takes no more messages, ever. */
+    bool (*open)(const struct seat *s);
+    /* Bytes that the program has not taken. */
+    size_t (*queued)(const struct seat *s);
+    /* Has it taken all but what one send makes? */
+    bool (*has_taken)(const struct seat *s);
+    /* Sends what it would take at once. */
+    void (*flush)(struct seat *s);
+    /* False: more should wait for page_body_drained(). */
+    bool (*body)(struct seat *s, struct slice data);
+    void (*body_end)(struct seat *s);
+    /* Nothing more of the body comes. */
+    void (*body_stop)(struct seat *s);
+    /* What page_reading() says may have changed. Not from inside of page_hear(). */
+    void (*resume)(struct seat *s);
+    /* The client of the answer is behind, or goes on. */
+    void (*pause_answer)(struct seat *s, bool paused);
+    /* End of file for the program, which goes on with its answer. */
+    void (*shut)(struct seat *s);
+    /* The page's end is told so; comes before let_go, or not at all. */
+    void (*note_reason)(struct seat *s, struct slice reason);
+    /* The page is done with its program. Any number of times, also before begin. */
+    void (*let_go)(struct seat *s);
+    /* The same at once: the server stops. */
+    void (*kill)(struct seat *s);
+    /* Part of page_settle(): takes the steps that can be taken by now. `answered`: the request's answer
+     * is complete, or nobody wants it any more. Calls nothing of the page. */
+    void (*settle)(struct seat *s, bool answered);
+    /* May it still read what is sent? */
+    bool (*alive)(const struct seat *s);
+    /* All that the program has to say is known, also on stderr. */
+    bool (*silent)(const struct seat *s);
+    /* The program has ended by itself: with which close code, and `text` or a static reason. */
+    bool (*ended)(const struct seat *s, unsigned *ret_code, char text[64],
+                  struct slice *ret_reason);
+    /* Nothing of it calls the page any more. */
+    bool (*gone)(const struct seat *s);
+    int (*pid)(const struct seat *s);
+    void (*free)(struct seat *s);
+};
+
+struct seat {
+    const struct seat_ops *ops;
+    struct page *page; /* borrowed: owns us */
+};
+
+/* Why there is none. */
+enum seat_refusal {
+    SEAT_FULL,     /* a limit, or no memory */
+    SEAT_BROKEN,   /* the program can't be started as it is */
+    SEAT_HELD_BACK /* the program has failed: not before `wait_s` */
+};
+
+struct seat_wish {
+    const struct site_found *found;
+    const struct program_command *command; /* in the place of a file; NULL: none */
+    struct net_client_key client;
+};
+
+/* A seat for one more page; NULL: *ret_refusal says why. */
+struct seat *seat_find(struct page_host *host, const struct seat_wish *wish,
+                       enum seat_refusal *ret_refusal, uint32_t *ret_wait_s);
+/* A program that reads lines: it is not asked whether it takes a client. */
+bool seat_reads_lines(const struct page_host *host, const struct site_found *found);
+
+/* Of begin(): the program can't be started as it is. */
+bool seat_error_is_broken(int error);
+
+/* The kinds of it; seats.c chooses. NULL: a limit, or no memory. */
+struct shared_process;
+struct seat *seat_process_new(struct page_host *host, const struct seat_wish *wish);
+struct seat *seat_lines_new(struct page_host *host, const struct seat_wish *wish);
+struct seat *seat_shared_new(struct page_host *host, const struct seat_wish *wish,
+                             struct shared_process *process);
+
+#endif

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+#include "page/seat_program.h"
+
+#include "base/log.h"
+#include "page/answer.h"
+#include "page/hear.h"
+#include "page/host.h"
+#include "proto/close_code.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* ---- its life ---- */
+
+struct seat *seat_program_new(struct page_host *host, const struct seat_wish *wish,
+                              enum program_kind kind, const struct seat_ops *ops,
+                              const struct program_ops *program_ops)
+{
+    struct program_spec spec = {
+        .host = host->spec.programs,
+        .kind = kind,
+        .file = wish->found->file,
+        .command = wish->command,
+        .client = wish->client,
+    };
+    struct program_seat *s = calloc(1, sizeof(*s));
+    if (!s)
+        return NULL;
+    s->seat.ops = ops;
+    s->program = program_new(&spec, program_ops, s);
+    if (s->program)
+        return &s->seat;
+    free(s);
+    return NULL;
+}
+
+int seat_program_begin(struct seat *s, const struct program_request *request, int body)
+{
+    struct page *p = s->page;
+    struct program *program = seat_program(s);
+    memcpy(program->mark, p->mark, sizeof(p->mark));
+    int error = program_start(program, request, body);
+    if (error == 0)
+        log_info("program.started", log_quoted("program", p->file), log_int("pid", program->pid),
+                 log_text("session", p->mark), log_text("client", p->address));
+    return error;
+}
+
+static void forget(struct seat *s)
+{
+    struct program_seat *own = (struct program_seat *)s;
+    struct program *program = own->program;
+    own->program = NULL;
+    if (program)
+        program_disown(program);
+}
+
+void seat_program_let_go(struct seat *s)
+{
+    struct program *program = seat_program(s);
+    if (program && program->state == PROGRAM_NEW)
+        forget(s);
+    else if (program)
+        program_let_go(program);
+}
+
+void seat_program_kill(struct seat *s)
+{
+    struct program *program = seat_program(s);
+    if (program && program->state == PROGRAM_NEW)
+        forget(s);
+    else if (program)
+        program_kill(program);
+}
+
+void seat_program_note_reason(struct seat *s, struct slice reason)
+{
+    (void)s, (void)reason; /* the program learns of the end, not why */
+}
+
+void seat_program_settle(struct seat *s, bool answered)
+{
+    if (seat_program(s) && answered)
+        program_answered(seat_program(s));
+}
+
+bool seat_program_alive(const struct seat *s)
+{
+    return seat_program(s) && seat_program(s)->state != PROGRAM_GONE;
+}
+
+bool seat_program_silent(const struct seat *s)
+{
+    return !seat_program(s) || program_is_silent(seat_program(s));
+}
+
+bool seat_program_ended(const struct seat *s, unsigned *ret_code, char text[64],
+                        struct slice *ret_reason)
+{
+    const struct program *program = seat_program(s);
+    if (program && !program_has_ended(program))
+        return false;
+    bool failed = program && program->status != 0;
+    *ret_code = failed ? CLOSE_PROGRAM_FAILED : CLOSE_NORMAL;
+    *ret_reason = program ? program_end_reason(program, text) : SLICE_LITERAL("program-exit");
+    return true;
+}
+
+bool seat_program_gone(const struct seat *s)
+{
+    return !seat_program(s);
+}
+
+int seat_program_pid(const struct seat *s)
+{
+    return seat_program(s) ? (int)seat_program(s)->pid : 0;
+}
+
+void seat_program_free(struct seat *s)
+{
+    free((struct program_seat *)s);
+}
+
+/* ---- to the program ---- */
+
+bool seat_program_open(const struct seat *s)
+{
+    return seat_program(s) && program_open(seat_program(s));
+}
+
+size_t seat_program_queued(const struct seat *s)
+{
+    return seat_program(s) ? program_queued(seat_program(s)) : 0;
+}
+
+bool seat_program_has_taken(const struct seat *s)
+{
+    return seat_program(s) && program_has_taken(seat_program(s));
+}
+
+void seat_program_flush(struct seat *s)
+{
+    if (seat_program(s))
+        program_flush(seat_program(s));
+}
+
+bool seat_program_body(struct seat *s, struct slice data)
+{
+    return !seat_program(s) || program_body(seat_program(s), data);
+}
+
+void seat_program_body_end(struct seat *s)
+{
+    if (seat_program(s))
+        program_body_end(seat_program(s));
+}
+
+void seat_program_body_stop(struct seat *s)
+{
+    if (seat_program(s))
+        program_body_stop(seat_program(s));
+}
+
+void seat_program_resume(struct seat *s)
+{
+    if (seat_program(s))
+        program_resume(seat_program(s));
+}
+
+void seat_program_pause_answer(struct seat *s, bool paused)
+{
+    if (seat_program(s))
+        program_output_pause(seat_program(s), paused);
+}
+
+void seat_program_shut(struct seat *s)
+{
+    if (seat_program(s))
+        program_shut(seat_program(s));
+}
+
+/* ---- from the program ---- */
+
+enum program_reading seat_program_reading(const struct program *p)
+{
+    return page_reading(page_of_program(p));
+}
+
+void seat_program_on_no_memory(struct program *p)
+{
+    page_breach(page_of_program(p), "out of memory", SLICE_NONE);
+}
+
+void seat_program_on_output(struct program *p, struct slice data)
+{
+    page_answer_take(page_of_program(p), data);
+}
+
+void seat_program_on_output_end(struct program *p)
+{
+    page_answer_end(page_of_program(p));
+}
+
+void seat_program_on_stderr(struct program *p, struct slice line)
+{
+    page_seat_stderr(page_of_program(p), line);
+}
+
+void seat_program_on_drain(struct program *p)
+{
+    page_seat_drained(page_of_program(p));
+}
+
+void seat_program_on_body_drain(struct program *p)
+{
+    page_body_drained(page_of_program(p));
+}
+
+void seat_program_on_settle(struct program *p)
+{
+    struct page *page = page_of_program(p);
+    page_answer_settle(page);
+    page_settle(page);
+}
+
+void seat_program_on_over(struct program *p)
+{
+    struct program_seat *s = p->owner;
+    s->program = NULL;
+    page_settle(s->seat.page);
+}

@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: MIT */
+/* seat_shared.c - one page of a shared process (program/shared.h). Its answer is `.answer` lines, its
+ * request's body `.body` lines.
+ *
+ *   made ──begin: `.join`──> joined ──let go, and the answer is complete: `.leave`──> left
+ *
+ * Who is slower: a page that takes no more is said to be `.full`, and `.ready` when it goes on; what
+ * is written in spite of that is kept for it, up to shared_page_max, and then its session ends.
+ */
+#include "page/seat.h"
+
+#include "base/log.h"
+#include "base/utf8.h"
+#include "page/answer.h"
+#include "page/answer_head.h"
+#include "page/hear.h"
+#include "page/host.h"
+#include "page/streams.h"
+#include "page/topics.h"
+#include "program/shared.h"
+#include "proto/close_code.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#define REASON_MAX 48
+
+static_assert(SHARED_ID_LEN == SESSION_ID_LEN, "a session's id leads its lines");
+
+struct shared_seat {
+    struct seat seat;
+    struct shared_member member;
+    struct shared_process *process; /* borrowed until begin: nothing comes in between */
+    struct quota *quota;            /* borrowed */
+    struct quota_hold hold;
+    int pid;
+    bool let_go;
+    bool full; /* the program was told so */
+    bool answer_behind;
+    size_t answer_bytes;         /* since then */
+    char reason[REASON_MAX + 1]; /* what `.leave` says; empty: "left" */
+};
+
+static struct shared_seat *seat_of(struct shared_member *m)
+{
+    return container_of(m, struct shared_seat, member);
+}
+
+static const struct shared_seat *shared(const struct seat *s)
+{
+    return (const struct shared_seat *)s;
+}
+
+static struct program *program_of(const struct seat *s)
+{
+    struct shared_process *process = shared(s)->member.process;
+    return process ? shared_program(process) : NULL;
+}
+
+/* ---- to the process ---- */
+
+static void write_pieces(struct seat *s, const struct slice *pieces, int count)
+{
+    shared_write(&((struct shared_seat *)s)->member, pieces, count);
+}
+
+static void say(struct seat *s, const char *line)
+{
+    write_pieces(s, &(struct slice){line, strlen(line)}, 1);
+}
+
+static bool is_open(const struct seat *s)
+{
+    return !shared(s)->let_go && program_of(s) && program_open(program_of(s));
+}
+
+static void write_message(struct seat *s, const struct message *m)
+{
+    struct message_line line;
+    message_line_head(m, &line);
+    struct slice pieces[] = {slice_make(line.before, line.before_len), m->body,
+                             SLICE_LITERAL("\n")};
+    write_pieces(s, pieces, 3);
+}
+
+static void send_text(struct seat *s, struct message m)
+{
+    char *json = malloc(6 * m.body.len + 2);
+    if (!json) {
+        page_stop(s->page, CLOSE_INTERNAL_ERROR, SLICE_LITERAL("out of memory"));
+        return;
+    }
+    m.body = slice_make(json, json_quote(m.body, json));
+    write_message(s, &m);
+    free(json);
+}
+
+static void send_message(struct seat *s, const struct message *m)
+{
+    if (!is_open(s))
+        return;
+    if (m->text)
+        send_text(s, *m);
+    else
+        write_message(s, m);
+}
+
+static void send_line(struct seat *s, struct slice begin, struct slice rest,
+                      struct shared_bytes *whole)
+{
+    if (!is_open(s))
+        return;
+    if (whole) /* it has to be led by the session */
+        write_pieces(s, &(struct slice){whole->bytes, whole->len}, 1);
+    else
+        write_pieces(s, (struct slice[]){begin, rest}, 2);
+}
+
+static bool body(struct seat *s, struct slice data)
+{
+    write_message(s, &(struct message){.kind = MESSAGE_CONTROL,
+                                       .binary = true,
+                                       .head = SLICE_LITERAL(".body"),
+                                       .body = data});
+    return !page_crowded(s->page);
+}
+
+static void body_end(struct seat *s)
+{
+    const struct exchange *x = s->page->x;
+    if (x && x->request->body != HTTP_BODY_NONE)
+        say(s, ".body\n");
+}
+
+static void body_stop(struct seat *s)
+{
+    (void)s; /* its program sees that by `.leave` */
+}
+
+static size_t queued(const struct seat *s)
+{
+    return program_of(s) ? program_queued(program_of(s)) : 0;
+}
+
+static bool has_taken(const struct seat *s)
+{
+    return program_of(s) && program_has_taken(program_of(s));
+}
+
+static void flush(struct seat *s)
+{
+    if (program_of(s))
+        program_flush(program_of(s));
+}
+
+/* ---- who is slower ---- */
+
+static bool takes_more(const struct shared_seat *s)
+{
+    const struct page *p = s->seat.page;
+    if (s->answer_behind || p->streams.held > 0)
+        return false;
+    return !p->client || p->state >= PAGE_ENDED || p->client->writable(p);
+}
+
+static void look(struct shared_seat *s)
+{
+    bool full = !takes_more(s);
+    if (full == s->full || !s->member.process)
+        return;
+    s->full = full;
+    say(&s->seat, full ? ".full\n" : ".ready\n");
+}
+
+static void resume(struct seat *s)
+{
+    struct shared_seat *own = (struct shared_seat *)s;
+    look(own);
+    if (own->member.process)
+        shared_resume(own->member.process);
+}
+
+static void pause_answer(struct seat *s, bool paused)
+{
+    struct shared_seat *own = (struct shared_seat *)s;
+    own->answer_behind = paused;
+    own->answer_bytes = 0;
+    look(own);
+}
+
+static size_t backlog(const struct shared_member *m)
+{
+    const struct shared_seat *s = container_of(m, const struct shared_seat, member);
+    const struct page *p = s->seat.page;
+    return s->answer_bytes + page_streams_held(p) + (p->client ? p->client->backlog(p) : 0);
+}
+
+/* ---- leaving ---- */
+
+static void leave(struct shared_seat *s)
+{
+    char quoted[6 * REASON_MAX + 2];
+    struct slice reason = *s->reason ? slice_of(s->reason) : SLICE_LITERAL("left");
+    if (!s->member.process)
+        return;
+    write_pieces(&s->seat,
+                 (struct slice[]){SLICE_LITERAL(".leave {\"reason\":"),
+                                  slice_make(quoted, json_quote(reason, quoted)),
+                                  SLICE_LITERAL("}\n")},
+                 3);
+    shared_leave(&s->member);
+    quota_release(s->quota, &s->hold);
+}
+
+/* The first one counts. */
+static void note_reason(struct seat *s, struct slice reason)
+{
+    struct shared_seat *own = (struct shared_seat *)s;
+    struct slice token = utf8_first(reason, REASON_MAX);
+    if (*own->reason == '\0')
+        memcpy(own->reason, token.ptr, token.len);
+}
+
+static void let_go(struct seat *s)
+{
+    ((struct shared_seat *)s)->let_go = true;
+}
+
+static void shut(struct seat *s)
+{
+    (void)s; /* the process has other pages */
+}
+
+static void settle(struct seat *s, bool answered)
+{
+    struct shared_seat *own = (struct shared_seat *)s;
+    if (own->let_go && answered)
+        leave(own);
+}
+
+static bool has_joined(const struct seat *s)
+{
+    return shared(s)->member.process != NULL;
+}
+
+static bool has_left(const struct seat *s)
+{
+    return !has_joined(s);
+}
+
+static bool silent(const struct seat *s)
+{
+    (void)s; /* stderr is of all pages: nothing is waited for */
+    return true;
+}
+
+static bool ended(const struct seat *s, unsigned *ret_code, char text[64], struct slice *ret_reason)
+{
+    (void)text;
+    if (has_joined(s))
+        return false;
+    *ret_code = CLOSE_NORMAL;
+    *ret_reason = SLICE_LITERAL("program-exit");
+    return true;
+}
+
+static int pid(const struct seat *s)
+{
+    return shared(s)->pid;
+}
+
+static void free_seat(struct seat *s)
+{
+    quota_release(shared(s)->quota, &((struct shared_seat *)s)->hold);
+    free((struct shared_seat *)s);
+}
+
+/* ---- from the process: its answer ---- */
+
+static void feed(struct shared_seat *s, struct slice data)
+{
+    if (s->answer_behind)
+        s->answer_bytes += data.len;
+    if (data.len > 0)
+        page_answer_take(s->seat.page, data);
+}
+
+static void feed_string(struct shared_seat *s, const struct message *m)
+{
+    char *text = malloc(m->body.len);
+    size_t len;
+    if (!text)
+        page_answer_fail(s->seat.page, 503, "out of memory");
+    else if (json_unquote(m->body, text, &len))
+        feed(s, slice_make(text, len));
+    else
+        page_refuse_command(s->seat.page, m, "expected .answer with a string or bytes");
+    free(text);
+}
+
+/* An empty answer accepts a waiting client; a page needs its header block. */
+static void finish(struct page *p)
+{
+    if (page_waits(p) && page_answer_unbegun(p))
+        page_answer_accept(p);
+    else
+        page_answer_end(p);
+}
+
+static void take_answer(struct shared_seat *s, const struct message *m)
+{
+    if (m->binary)
+        feed(s, m->body);
+    else if (m->body.len > 0)
+        feed_string(s, m);
+    else
+        finish(s->seat.page);
+}
+
+/* ---- from the process: everything else ---- */
+
+static bool is_answer(const struct message *m)
+{
+    return m->kind == MESSAGE_CONTROL && slice_equal(m->name, SLICE_LITERAL("answer"));
+}
+
+static void on_message(struct shared_member *m, const struct message *message)
+{
+    struct shared_seat *s = seat_of(m);
+    struct page *p = s->seat.page;
+    size_t max = program_host_config(p->host->spec.programs)->shared_page_max;
+    if (!is_answer(message) && page_unheard(p))
+        return; /* it was on its way when the session ended */
+    if (s->full && backlog(m) >= max)
+        shared_overflow(m);
+    else if (is_answer(message))
+        take_answer(s, message);
+    else if (p->kind == PAGE_PLAIN && page_waits(p))
+        page_breach(p, "it comes before the client is let in", message->head);
+    else
+        page_hear(p, message);
+    if (!takes_more(s))
+        look(s);
+    page_settle(p);
+}
+
+static void on_bad_line(struct shared_member *m, const char *why, struct slice line)
+{
+    struct page *p = seat_of(m)->seat.page;
+    page_breach(p, why, line);
+    page_settle(p);
+}
+
+static bool busy(const struct shared_member *m)
+{
+    return page_topics_busy(container_of(m, const struct shared_seat, member)->seat.page);
+}
+
+static void on_overflow(struct shared_member *m)
+{
+    struct shared_seat *s = seat_of(m);
+    struct page *p = s->seat.page;
+    log_warn("program.overflow", log_quoted("program", p->file), log_int("pid", s->pid),
+             log_text("session", p->mark), log_int("bytes", backlog(m)),
+             log_text("why", "the program went on writing to a page that was .full"));
+    page_abort(p, CLOSE_PROGRAM_FAILED, SLICE_LITERAL("program-failed reason=overflow"));
+    if (p->x && p->answer)
+        page_answer_fail(p, 502, "the program's answer came faster than it was taken");
+    page_let_go(p);
+    leave(s);
+    page_settle(p);
+}
+
+static void on_drain(struct shared_member *m)
+{
+    struct page *p = seat_of(m)->seat.page;
+    page_seat_drained(p);
+    page_body_drained(p);
+    page_settle(p);
+}
+
+static void on_stderr(struct shared_member *m, struct slice line)
+{
+    page_seat_stderr(seat_of(m)->seat.page, line);
+}
+
+static void on_end(struct shared_member *m, unsigned code, struct slice reason)
+{
+    struct shared_seat *s = seat_of(m);
+    struct page *p = s->seat.page;
+    page_end(p, code, reason);
+    if (p->x && p->answer)
+        page_answer_fail(p, 502, "the program ended before its answer did");
+    page_let_go(p);
+    leave(s);
+    page_settle(p);
+}
+
+static const struct shared_member_ops member_ops = {
+    .on_message = on_message,
+    .on_bad_line = on_bad_line,
+    .busy = busy,
+    .backlog = backlog,
+    .on_overflow = on_overflow,
+    .on_drain = on_drain,
+    .on_stderr = on_stderr,
+    .on_end = on_end,
+};
+
+/* ---- made ---- */
+
+static int begin(struct seat *s, const struct program_request *request, int spooled)
+{
+    struct shared_seat *own = (struct shared_seat *)s;
+    struct page *p = s->page;
+    struct text line = {0};
+    assert(spooled < 0);
+    text_put(&line, SLICE_LITERAL(".join "));
+    program_request_json(request, &line);
+    text_put(&line, SLICE_LITERAL("\n"));
+    if (!line.failed && !shared_join(own->process, &own->member, &member_ops, request->session))
+        line.failed = true;
+    if (!line.failed)
+        write_pieces(s, &(struct slice){line.ptr, line.len}, 1);
+    bool joined = !line.failed;
+    text_done(&line);
+    if (!joined)
+        return -ENOMEM;
+    own->pid = (int)program_of(s)->pid;
+    log_info("program.joined", log_quoted("program", p->file), log_int("pid", own->pid),
+             log_text("session", p->mark), log_text("client", p->address));
+    return 0;
+}
+
+static const struct seat_ops seat_ops = {
+    .begin = begin,
+    .send = send_message,
+    .send_line = send_line,
+    .open = is_open,
+    .queued = queued,
+    .has_taken = has_taken,
+    .flush = flush,
+    .body = body,
+    .body_end = body_end,
+    .body_stop = body_stop,
+    .resume = resume,
+    .pause_answer = pause_answer,
+    .shut = shut,
+    .note_reason = note_reason,
+    .let_go = let_go,
+    .kill = let_go,
+    .settle = settle,
+    .alive = has_joined,
+    .silent = silent,
+    .ended = ended,
+    .gone = has_left,
+    .pid = pid,
+    .free = free_seat,
+};
+
+struct seat *seat_shared_new(struct page_host *host, const struct seat_wish *wish,
+                             struct shared_process *process)
+{
+    struct slice client = slice_make(wish->client.bytes, sizeof(wish->client.bytes));
+    struct shared_seat *s = calloc(1, sizeof(*s));
+    if (!s)
+        return NULL;
+    *s = (struct shared_seat){
+        .seat = {.ops = &seat_ops}, .process = process, .quota = host->spec.quota};
+    if (quota_take(s->quota, LIMIT_SHARED_PAGES, client, host->spec.config->shared_per_client,
+                   &s->hold))
+        return &s->seat;
+    log_warn("program.refused", log_quoted("program", slice_of(wish->found->file)),
+             log_text("reason", "too many pages"));
+    program_host_counts(host->spec.programs)->refused_limit++;
+    free(s);
+    return NULL;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+#include "page/waiting.h"
+
+#include "page/answer_head.h"
+#include "page/grant.h"
+#include "page/host.h"
+#include "page/wire.h"
+
+void page_wait(struct page *p)
+{
+    if (p->kind == PAGE_DIRECT)
+        list_append(&p->host->waiting, &p->waiting);
+}
+
+struct page *page_find_waiting(struct page_host *host, struct slice key, struct slice origin,
+                               struct slice path)
+{
+    struct list *all = &host->waiting;
+    for (struct list *node = all->next; node != all; node = node->next) {
+        struct page *p = container_of(node, struct page, waiting);
+        if (slice_equal(p->key, key) && session_admits(p->session, path, origin, key, 0) == 0)
+            return p;
+    }
+    return NULL;
+}
+
+struct exchange *page_take_exchange(struct page *p)
+{
+    struct exchange *x = p->x;
+    p->x = NULL;
+    list_remove(&p->waiting);
+    return x;
+}
+
+static void admit_session(struct page *p)
+{
+    struct page_offer offer;
+    struct page_grant *grant = p->grant;
+    struct exchange *x = page_take_exchange(p);
+    page_offer_read(x->request, &offer);
+    p->grant = NULL;
+    page_wire_attach(p->host, x, p->session, p, &offer, grant);
+    page_resume(p);
+}
+
+void page_admit(struct page *p)
+{
+    timer_stop(&p->answer_timer);
+    page_answer_free(p);
+    if (!p->x) /* the client has broken off: it is let in when it comes again */
+        return;
+    if (p->kind == PAGE_PLAIN)
+        page_plain_open(p);
+    else
+        admit_session(p);
+}
+
+void page_turn_away(struct page *p, const struct page_refusal *refusal)
+{
+    struct exchange *x = page_take_exchange(p);
+    page_grant_end(&p->grant);
+    if (x)
+        page_refuse_program(p->host, x, p->same_origin, refusal);
+    page_end(p, refusal->code, refusal->token);
+    page_let_go(p);
+    timer_stop(&p->answer_timer);
+    page_answer_free(p); /* last: the refusal may be the program's own */
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* ending.c - how a program ends: end of file on descriptor 3, then SIGTERM, then SIGKILL, to its
+ * whole group, until nobody of it is left.
+ *
+ * A program that is let go while its answer still streams may finish that first: the clock starts
+ * when the answer is complete. The program is its first process: when that exits, what is left of
+ * its group goes the same way.
+ */
+#include "program/parts.h"
+
+#include "base/log.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+
+#define POLL_FIRST_MS 10
+#define POLL_LAST_MS  500
+
+/* What was written before the end is read to its end. */
+static void process_gone(struct program *p)
+{
+    timer_stop(&p->end_timer);
+    timer_stop(&p->poll_timer);
+    timer_stop(&p->err_timer);
+    program_set_state(p, PROGRAM_GONE);
+    program_body_stop(p);
+
+    pipe_set_last(&p->output);
+    pipe_set_last(&p->err);
+    if (p->kind == PROGRAM_LINES)
+        program_lines_last(p);
+    else
+        pipe_set_last(&p->lines);
+    program_resume(p);
+    if (pipe_is_open(&p->err))
+        io_resume(&p->err.io);
+    if (pipe_at_end(&p->output))
+        program_output_end(p);
+    if (pipe_at_end(&p->err))
+        program_stderr_end(p);
+    if (pipe_at_end(&p->lines))
+        program_lines_end(p);
+}
+
+/* There is no event for the end of a group, only the question; and a zombie that waits for a slow
+ * init counts as alive. SIGKILL reaches every member, so nobody is waited for after that. */
+static void poll_group(struct program *p)
+{
+    if (p->state == PROGRAM_KILL_SENT || !process_group_alive(&p->process)) {
+        process_gone(p);
+        return;
+    }
+    timer_start(p->host->spec.loop, &p->poll_timer, p->poll_ms);
+    p->poll_ms = p->poll_ms * 2 < POLL_LAST_MS ? p->poll_ms * 2 : POLL_LAST_MS;
+}
+
+static void on_poll(struct timer *timer)
+{
+    struct program *p = container_of(timer, struct program, poll_timer);
+    poll_group(p);
+    program_settle(p);
+}
+
+static void send_signal(struct program *p, int number, const char *name)
+{
+    log_info("program.signalled", log_quoted("program", p->file), log_int("pid", p->pid),
+             log_text("session", p->mark), log_text("signal", name));
+    process_group_signal(&p->process, number);
+}
+
+void program_kill(struct program *p)
+{
+    if (p->state == PROGRAM_NEW || p->state >= PROGRAM_KILL_SENT)
+        return;
+    timer_stop(&p->end_timer);
+    program_set_state(p, PROGRAM_KILL_SENT);
+    p->host->counts.killed++;
+    send_signal(p, SIGKILL, "KILL");
+    if (p->exited)
+        poll_group(p);
+}
+
+static void on_end_timer(struct timer *timer)
+{
+    struct program *p = container_of(timer, struct program, end_timer);
+    if (p->state == PROGRAM_EOF_SENT) {
+        program_set_state(p, PROGRAM_TERM_SENT);
+        send_signal(p, SIGTERM, "TERM");
+        timer_start(p->host->spec.loop, &p->end_timer, p->host->spec.config->term_grace_ms);
+    } else {
+        program_kill(p);
+    }
+    program_settle(p);
+}
+
+void program_ending_init(struct program *p)
+{
+    timer_init(&p->end_timer, on_end_timer);
+    timer_init(&p->poll_timer, on_poll);
+    p->poll_ms = POLL_FIRST_MS;
+}
+
+static void log_exit(const struct program *p)
+{
+    bool signalled = WIFSIGNALED(p->status);
+    enum log_level level = signalled || WEXITSTATUS(p->status) ? LOG_WARN : LOG_INFO;
+    log_at(level, "program.exited", log_quoted("program", p->file), log_int("pid", p->pid),
+           log_text("session", p->mark),
+           log_int(signalled ? "signal" : "status",
+                   signalled ? WTERMSIG(p->status) : WEXITSTATUS(p->status)));
+}
+
+void program_exited(struct process *process, int status)
+{
+    struct program *p = container_of(process, struct program, process);
+    p->exited = true;
+    p->status = status;
+    log_exit(p);
+    program_let_go(p);
+    poll_group(p);
+    program_settle(p);
+}
+
+bool program_is_silent(const struct program *p)
+{
+    return p->state == PROGRAM_GONE && !pipe_is_open(&p->err);
+}
+
+/* Who closes descriptor 3 and runs on has ended its session as who exits has. */
+bool program_has_ended(const struct program *p)
+{
+    return !pipe_is_open(&p->lines) &&
+           (program_is_silent(p) || (p->state >= PROGRAM_TERM_SENT && p->state != PROGRAM_GONE));
+}
+
+struct slice program_end_reason(const struct program *p, char text[64])
+{
+    if (p->status == 0)
+        return SLICE_LITERAL("program-exit");
+    int len = WIFSIGNALED(p->status)
+                  ? snprintf(text, 64, "program-failed signal=%d", WTERMSIG(p->status))
+                  : snprintf(text, 64, "program-failed status=%d", WEXITSTATUS(p->status));
+    return slice_make(text, (size_t)len);
+}

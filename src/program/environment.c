@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/* environment.c - see environment.h: one buffer that grows, and pointers into it at the end. */
+#include "program/environment.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void append(struct environment *env, struct slice s)
+{
+    if (env->failed)
+        return;
+    if (env->size - env->len < s.len) {
+        size_t size = (env->len + s.len) * 2;
+        char *text = realloc(env->text, size);
+        if (!text) {
+            env->failed = true;
+            return;
+        }
+        env->text = text;
+        env->size = size;
+    }
+    if (s.len > 0)
+        memcpy(env->text + env->len, s.ptr, s.len);
+    env->len += s.len;
+}
+
+static void begin(struct environment *env, struct slice name)
+{
+    append(env, name);
+    append(env, SLICE_LITERAL("="));
+}
+
+static void finish(struct environment *env)
+{
+    append(env, SLICE_LITERAL("\0"));
+    env->count++;
+}
+
+static void add(struct environment *env, const char *name, struct slice value)
+{
+    begin(env, slice_of(name));
+    append(env, value);
+    finish(env);
+}
+
+static void add_number(struct environment *env, const char *name, uint64_t number)
+{
+    char text[24];
+    int len = snprintf(text, sizeof(text), "%" PRIu64, number);
+    add(env, name, slice_make(text, (size_t)len));
+}
+
+/* A host without its port, and an IPv6 one with its brackets (RFC 3875, 4.1.14). */
+static struct slice without_port(struct slice host)
+{
+    size_t end = host.len;
+    while (end > 0 && host.ptr[end - 1] >= '0' && host.ptr[end - 1] <= '9')
+        end--;
+    if (end > 0 && host.ptr[end - 1] == ':')
+        return slice_first(host, end - 1);
+    return host;
+}
+
+static void add_server(struct environment *env, const struct environment_place *place)
+{
+    add(env, "GATEWAY_INTERFACE", SLICE_LITERAL("CGI/1.1"));
+    add(env, "SERVER_SOFTWARE", place->software);
+    add(env, "SCRIPT_FILENAME", place->file);
+    if (place->root.len > 0)
+        add(env, "DOCUMENT_ROOT", place->root);
+}
+
+static void add_request(struct environment *env, const struct program_request *r)
+{
+    const struct http_head *request = r->head;
+    add(env, "SERVER_PROTOCOL",
+        request->minor ? SLICE_LITERAL("HTTP/1.1") : SLICE_LITERAL("HTTP/1.0"));
+    add(env, "SERVER_NAME", without_port(request->host));
+    add_number(env, "SERVER_PORT", net_address_port(&r->local));
+    add(env, "REQUEST_SCHEME", r->secure ? SLICE_LITERAL("https") : SLICE_LITERAL("http"));
+    if (r->secure)
+        add(env, "HTTPS", SLICE_LITERAL("on"));
+    add(env, "REQUEST_METHOD", request->method);
+    add(env, "REQUEST_URI", request->target);
+    add(env, "QUERY_STRING", r->query);
+}
+
+static void add_script(struct environment *env, struct slice root, const struct program_request *r)
+{
+    add(env, "SCRIPT_NAME", slice_first(r->path, r->script_len));
+    if (r->path.len <= r->script_len)
+        return;
+
+    struct slice path_info = slice_skip(r->path, r->script_len);
+    add(env, "PATH_INFO", path_info);
+    if (root.len == 0)
+        return;
+    begin(env, SLICE_LITERAL("PATH_TRANSLATED"));
+    append(env, root);
+    append(env, path_info);
+    finish(env);
+}
+
+static void add_client(struct environment *env, const struct program_request *r)
+{
+    char text[NET_ADDRESS_TEXT_MAX];
+    add(env, "REMOTE_ADDR", slice_make(text, net_address_print_host(&r->peer, text)));
+    add_number(env, "REMOTE_PORT", net_address_port(&r->peer));
+}
+
+static void add_body(struct environment *env, const struct program_request *r)
+{
+    if (r->has_length)
+        add_number(env, "CONTENT_LENGTH", r->content_length);
+    struct slice type = http_head_find(r->head, SLICE_LITERAL("content-type"));
+    if (type.ptr)
+        add(env, "CONTENT_TYPE", type);
+}
+
+static bool header_passes(struct slice name)
+{
+    static const char *const kept_back[] = {
+        "proxy",      "content-length", "content-type",     "transfer-encoding",
+        "connection", "upgrade",        "proxy-connection", "keep-alive",
+        "te",         "trailer",
+    };
+    for (size_t i = 0; i < sizeof(kept_back) / sizeof(kept_back[0]); i++) {
+        if (slice_equal_nocase(name, slice_of(kept_back[i])))
+            return false;
+    }
+    if (slice_equal_nocase(slice_first(name, 14), SLICE_LITERAL("sec-websocket-")))
+        return false;
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!plain && c != '-')
+            return false;
+    }
+    return true;
+}
+
+static bool seen_before(const struct http_head *request, size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (slice_equal_nocase(request->headers[i].name, request->headers[index].name))
+            return true;
+    }
+    return false;
+}
+
+static void begin_header(struct environment *env, struct slice name)
+{
+    append(env, SLICE_LITERAL("HTTP_"));
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+        char upper = c == '-' ? '_' : c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+        append(env, slice_make(&upper, 1));
+    }
+    append(env, SLICE_LITERAL("="));
+}
+
+/* Cookie has its own separator (RFC 6265, 4.2.1). */
+bool environment_header(const struct http_head *request, size_t index, struct text *ret)
+{
+    struct slice name = request->headers[index].name;
+    if (!header_passes(name) || seen_before(request, index))
+        return false;
+    struct slice separator = slice_equal_nocase(name, SLICE_LITERAL("cookie"))
+                                 ? SLICE_LITERAL("; ")
+                                 : SLICE_LITERAL(", ");
+    text_put(ret, request->headers[index].value);
+    for (size_t i = index + 1; i < request->header_count; i++) {
+        if (!slice_equal_nocase(request->headers[i].name, name))
+            continue;
+        text_put(ret, separator);
+        text_put(ret, request->headers[i].value);
+    }
+    return true;
+}
+
+static void add_header(struct environment *env, const struct http_head *request, size_t index)
+{
+    struct text value = {0};
+    if (!environment_header(request, index, &value))
+        return;
+    begin_header(env, request->headers[index].name);
+    append(env, text_slice(&value));
+    finish(env);
+    env->failed |= value.failed;
+    text_done(&value);
+}
+
+static void add_headers(struct environment *env, const struct http_head *request)
+{
+    for (size_t i = 0; i < request->header_count; i++)
+        add_header(env, request, i);
+}
+
+static void add_kind(struct environment *env, bool stdio)
+{
+    if (stdio)
+        add(env, "TERM", SLICE_LITERAL("dumb")); /* a terminal's colours are no part of a line */
+    else
+        add(env, "HTTPSOCKET_FD", SLICE_LITERAL("3"));
+}
+
+static void add_session(struct environment *env, const struct program_request *r)
+{
+    if (r->session.ptr)
+        add(env, "HTTPSOCKET_SESSION", r->session);
+    if (r->connect)
+        add(env, "HTTPSOCKET_CONNECT", SLICE_LITERAL("1"));
+}
+
+/* Only Python has a variable that adds to where it looks for libraries and takes nothing away. */
+static void add_sdk(struct environment *env, struct slice sdk)
+{
+    if (sdk.len == 0)
+        return;
+    add(env, "HTTPSOCKET_SDK", sdk);
+    begin(env, SLICE_LITERAL("PYTHONPATH"));
+    append(env, sdk);
+    append(env, SLICE_LITERAL("/python"));
+    finish(env);
+}
+
+static void add_inherited(struct environment *env)
+{
+    static const char *const names[] = {"HOME",     "USER", "LANG",  "LC_ALL",
+                                        "LC_CTYPE", "TZ",   "TMPDIR"};
+    const char *path = getenv("PATH");
+    add(env, "PATH", slice_of(path ? path : "/usr/local/bin:/usr/bin:/bin"));
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const char *value = getenv(names[i]);
+        if (value)
+            add(env, names[i], slice_of(value));
+    }
+}
+
+static bool list_up(struct environment *env)
+{
+    env->list = malloc((env->count + 1) * sizeof(env->list[0]));
+    if (!env->list)
+        return false;
+    char *at = env->text;
+    for (size_t i = 0; i < env->count; i++) {
+        env->list[i] = at;
+        at += strlen(at) + 1;
+    }
+    env->list[env->count] = NULL;
+    return true;
+}
+
+int environment_build(struct environment *env, const struct environment_place *place,
+                      const struct program_request *request)
+{
+    *env = (struct environment){.text = malloc(4096), .size = 4096};
+    if (!env->text)
+        return -ENOMEM;
+    add_inherited(env);
+    add_server(env, place);
+    if (request) {
+        add_request(env, request);
+        add_script(env, place->root, request);
+        add_client(env, request);
+        add_body(env, request);
+        add_headers(env, request->head);
+        add_session(env, request);
+    } else {
+        add(env, "HTTPSOCKET_SHARED", SLICE_LITERAL("1"));
+    }
+    add_kind(env, place->stdio);
+    add_sdk(env, place->sdk);
+    return env->failed || !list_up(env) ? -ENOMEM : 0;
+}
+
+void environment_done(struct environment *env)
+{
+    free(env->list);
+    free(env->text);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* environment.h - the environment of a page program: the meta-variables of CGI/1.1 (RFC 3875,
+ * section 4.1), and ours.
+ *
+ * A request header becomes HTTP_NAME; one that occurs several times is one value. Left out are
+ * `Proxy` (it would become HTTP_PROXY, which programs take for their own proxy), names with other
+ * bytes than letters, digits and `-` (`X_A` and `X-A` would be the same variable), the connection's
+ * own headers, and Sec-WebSocket-*, which hold the key of the session. Authorization is kept: it is
+ * the program that answers 401.
+ *
+ * Where there are helpers for programs, HTTPSOCKET_SDK says so, and PYTHONPATH leads to Python's.
+ *
+ * Of the server's own environment a program gets PATH, HOME, USER, LANG, LC_ALL, LC_CTYPE, TZ and
+ * TMPDIR.
+ *
+ * Pure but for getenv.
+ */
+#ifndef PROGRAM_ENVIRONMENT_H
+#define PROGRAM_ENVIRONMENT_H
+
+#include "program/request.h"
+
+/* Which program, and where: what is the same for each request. */
+struct environment_place {
+    struct slice file;     /* of the program */
+    struct slice root;     /* DOCUMENT_ROOT; may be empty */
+    struct slice software; /* SERVER_SOFTWARE */
+    struct slice sdk;      /* folder of the helpers; may be empty */
+    bool stdio;            /* no descriptor 3 */
+};
+
+struct environment {
+    char *text; /* NAME=VALUE NUL, one after the other */
+    size_t len, size, count;
+    char **list; /* for execve: pointers into `text`, NULL-terminated */
+    bool failed; /* without memory */
+};
+
+/* Is the header of this index one that a program gets? Then all values of its name as one (RFC 9110,
+ * 5.3) are appended to *ret. */
+bool environment_header(const struct http_head *request, size_t index, struct text *ret);
+
+/* `request` NULL: of a process for many pages. 0 or -ENOMEM; environment_done() in both cases. */
+int environment_build(struct environment *env, const struct environment_place *place,
+                      const struct program_request *request);
+void environment_done(struct environment *env);
+
+#endif

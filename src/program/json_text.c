@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#include "program/json_text.h"
+
+#include "base/utf8.h"
+#include "proto/json.h"
+
+#define PIECE_MAX 256
+
+/* As much of `bytes` as is UTF-8, and fits into a piece. */
+static struct slice valid_part(struct slice bytes)
+{
+    size_t len = 0;
+    uint32_t code;
+    while (len < bytes.len) {
+        size_t n = utf8_next(slice_skip(bytes, len), &code);
+        if (n == 0 || len + n > PIECE_MAX)
+            break;
+        len += n;
+    }
+    return slice_first(bytes, len);
+}
+
+void json_text_put(struct text *out, struct slice bytes)
+{
+    char quoted[6 * PIECE_MAX + 2];
+    text_put(out, SLICE_LITERAL("\""));
+    while (bytes.len > 0) {
+        struct slice part = valid_part(bytes);
+        size_t len = json_quote(part, quoted);
+        text_put(out, slice_make(quoted + 1, len - 2));
+        if (part.len == 0)
+            text_put(out, SLICE_LITERAL("\xef\xbf\xbd"));
+        bytes = slice_skip(bytes, part.len ? part.len : 1);
+    }
+    text_put(out, SLICE_LITERAL("\""));
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* parts.h - what the files of this room share, from the bottom up: a file calls only those of
+ * earlier lines, and the owner by its ops.
+ *
+ *   pipe.c, environment.c, request_json.c, kinds.c, places.c, limits.c
+ *   life.c       settles and frees
+ *   stderr.c, output.c, body.c, lines.c     the four descriptors
+ *   ending.c     the process's end
+ *   program.c    makes, starts, drops
+ *   host.c       all programs of a worker
+ *   shared.c, pool.c     one process for many pages: shared.h
+ */
+#ifndef PROGRAM_PARTS_H
+#define PROGRAM_PARTS_H
+
+#include "program/program.h"
+
+struct program_host {
+    struct program_host_spec spec;
+    struct program_counts counts;
+    struct list programs;
+    struct list pools; /* pool.c */
+    uint64_t dealt;    /* requests for shared programs that were given to workers */
+    int null_fd;       /* stdin of programs whose request has no body */
+    bool draining;
+};
+
+/* ---- pipe.c: our end of one descriptor ---- */
+
+/* Takes *fd, and sets it to -1; no effect if that is -1 already. */
+int pipe_open(struct loop *loop, struct program_pipe *pipe, int *fd, enum io_kind kind,
+              const struct io_ops *ops);
+void pipe_close(struct program_pipe *pipe);
+static inline bool pipe_is_open(const struct program_pipe *pipe)
+{
+    return pipe->state == PIPE_OPEN;
+}
+/* What of `data` is still to be read. */
+struct slice pipe_take(struct program_pipe *pipe, struct bytes data);
+/* The process is gone: only what is in the pipe by now is still read. */
+void pipe_set_last(struct program_pipe *pipe);
+/* All of that has been read. */
+static inline bool pipe_at_end(const struct program_pipe *pipe)
+{
+    return pipe->last && pipe->left == 0;
+}
+
+/* ---- life.c ---- */
+
+void program_set_state(struct program *p, enum program_state state);
+/* To be called last, whenever something happened: takes the steps that can be taken by now, tells
+ * the owner, and frees what is over. */
+void program_settle(struct program *p);
+
+/* ---- stderr.c, output.c, body.c, lines.c ---- */
+
+extern const struct io_ops program_stderr_io_ops, program_output_io_ops, program_body_io_ops,
+    program_lines_io_ops;
+void program_stderr_init(struct program *p);
+/* They are at their end. */
+void program_stderr_end(struct program *p);
+void program_output_end(struct program *p);
+void program_lines_end(struct program *p);
+/* The process of PROGRAM_LINES is gone: takes what is left of its output. */
+void program_lines_last(struct program *p);
+
+/* ---- ending.c ---- */
+
+void program_ending_init(struct program *p);
+void program_exited(struct process *process, int status);
+
+/* ---- pool.c ---- */
+
+void program_pools_free(struct program_host *host);
+/* No process takes more pages; those without any are let go. */
+void program_pools_retire(struct program_host *host);
+
+#endif

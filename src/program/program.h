@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* program.h - one process with its descriptors, from its start until nobody of its group is left.
+ *
+ *   NEW ──program_start──> RUNNING ──program_let_go──> EOF_SENT ──eof-grace──> TERM_SENT ──term-grace──> KILL_SENT
+ *    │                        │                           │                       │                        │
+ *    │                        └── its first process ends: as program_let_go, for the rest of its group     │
+ *    │                                                    └──── nobody of the group is left ────────────────┴──> GONE
+ *    └── program_disown
+ *
+ * What a program writes:  stdout, an answer (RFC 3875, section 6); stderr, lines for the log; and lines
+ * on descriptor 3, or on stdout if it is of the kind PROGRAM_LINES. What it reads: a request's body on
+ * stdin, and lines on descriptor 3, or on stdin if it is of the kind PROGRAM_LINES.
+ *
+ * A program knows nothing of sessions, exchanges and WebSockets. It speaks up by struct program_ops.
+ *
+ * Lifetime  program_new() to on_over, the last callback. The owner may change: program_own().
+ * Bounds    Lines and output are read only while the owner takes them, so that the program's write
+ *           blocks. What the owner writes is queued without a bound: it looks at program_queued().
+ * Threads   Loop thread only.
+ */
+#ifndef PROGRAM_PROGRAM_H
+#define PROGRAM_PROGRAM_H
+
+#include "core/chunk.h"
+#include "core/io.h"
+#include "net/process.h"
+#include "program/host.h"
+#include "program/request.h"
+#include "proto/status.h"
+
+enum program_kind {
+    PROGRAM_PAGE,   /* answers on stdout, talks on descriptor 3 */
+    PROGRAM_SHARED, /* talks with many pages on descriptor 3; what it writes on stdout is dropped */
+    PROGRAM_LINES,  /* reads lines on stdin, writes lines on stdout; has no descriptor 3 */
+};
+
+enum program_state {
+    PROGRAM_NEW,
+    PROGRAM_RUNNING,
+    PROGRAM_EOF_SENT,
+    PROGRAM_TERM_SENT,
+    PROGRAM_KILL_SENT,
+    PROGRAM_GONE
+};
+
+/* What becomes of the next line of a program. */
+enum program_reading {
+    PROGRAM_READ,
+    PROGRAM_WAIT, /* nobody takes it now: its write blocks */
+    PROGRAM_DROP  /* nobody ever will */
+};
+
+/* Slices are valid during the call. */
+struct program_ops {
+    enum program_reading (*reading)(const struct program *p);
+    /* The next line is the first of `in`, or not all of it is there (PARSE_MORE). `seen` bytes were
+     * there when that was said last. PARSE_OK: *used bytes were taken. PARSE_BAD: no line of the
+     * program means anything from now on. */
+    enum parse_status (*on_line)(struct program *p, struct slice in, size_t seen, size_t *used);
+    /* The program's lines end with this beginning of one. */
+    void (*on_last_line)(struct program *p, struct slice line);
+    /* There is no memory for a long line. */
+    void (*on_no_memory)(struct program *p);
+    /* Of PROGRAM_PAGE: its answer. */
+    void (*on_output)(struct program *p, struct slice data);
+    void (*on_output_end)(struct program *p);
+    void (*on_stderr)(struct program *p, struct slice line);
+    /* What was written to it has been taken, but for IO_CORKED_MAX bytes at most. */
+    void (*on_drain)(struct program *p);
+    /* The same of the request's body; or no more of the body is wanted. */
+    void (*on_body_drain)(struct program *p);
+    /* Something happened or ended, and this is the last call that comes of it. */
+    void (*on_settle)(struct program *p);
+    /* Its memory is freed after this. */
+    void (*on_over)(struct program *p);
+};
+
+#define PROGRAM_MARK_MAX 16
+
+/* Our end of one of its descriptors: parts.h. */
+struct program_pipe {
+    struct io io;
+    enum {
+        PIPE_NONE,
+        PIPE_OPEN,
+        PIPE_CLOSED /* on_gone is still to come */
+    } state;
+    bool last; /* the process is gone: `left` more bytes are read, then the pipe is closed, whoever
+                  else holds the other end */
+    size_t left;
+};
+
+/* Others than this room read `host`, `owner`, `kind`, `file`, `pid` and `state`, and set `mark` and
+ * `watched`. */
+struct program {
+    struct list node; /* program_host.programs */
+    struct program_host *host;
+    const struct program_ops *ops;
+    void *owner;
+    struct reap reap;
+    enum program_kind kind;
+    enum program_state state;
+    struct slice file;                     /* owned, NUL-terminated */
+    const struct program_command *command; /* borrowed until program_start(); NULL: a file */
+    char mark[PROGRAM_MARK_MAX];           /* of its session, for the log; empty: none */
+    struct net_client_key client;          /* who is counted for it */
+    pid_t pid;                             /* 0: not started */
+    void *watched;                         /* the watcher's own */
+
+    /* ending.c */
+    struct process process;
+    int status;  /* of the first process, when `exited` */
+    bool exited; /* the first process is reaped */
+    bool let_go;
+    bool answering;          /* its answer may be finished before the end goes on */
+    struct timer end_timer;  /* the next step */
+    struct timer poll_timer; /* is the group gone? */
+    uint32_t poll_ms;
+
+    struct program_pipe body, output, lines,
+        err; /* for PROGRAM_LINES `body` is stdin, `lines` stdout */
+
+    /* lines.c */
+    char *line; /* owned: the beginning of a line whose end has not come */
+    size_t line_len, line_size, line_seen;
+    bool shut; /* end of file has been sent */
+
+    /* stderr.c */
+    char *err_line; /* owned: as above */
+    size_t err_len;
+    size_t err_budget; /* bytes that may still be logged in this second */
+    struct timer err_timer;
+};
+
+struct program_spec {
+    struct program_host *host;
+    enum program_kind kind;
+    const char *file;                      /* absolute; of `command` if there is one */
+    const struct program_command *command; /* NULL: the file itself, in its own folder */
+    struct net_client_key client;
+};
+
+/* Counts it against the limits. NULL: draining, over a limit, or without memory. */
+struct program *program_new(const struct program_spec *spec, const struct program_ops *ops,
+                            void *owner);
+void program_own(struct program *p, const struct program_ops *ops, void *owner);
+/* Nobody wants it: it is let go and ends by itself. No callback any more. */
+void program_disown(struct program *p);
+
+/* Starts it. `request` NULL: a process for many pages. `body` is an open file with the request's
+ * whole body, which is taken in any case, or -1. 0, or a negative errno: then it is to be disowned. */
+int program_start(struct program *p, const struct program_request *request, int body);
+
+/* ---- lines.c: to the program and from it ---- */
+
+/* Writes one line, whole, with its LF. Without effect when !program_open(). */
+void program_write(struct program *p, const struct slice *pieces, int count);
+void program_write_shared(struct program *p, struct shared_bytes *line);
+/* False: it takes no more lines, ever. */
+bool program_open(const struct program *p);
+/* Bytes that it has not taken. */
+size_t program_queued(const struct program *p);
+/* Has it taken all but what one send makes? */
+bool program_has_taken(const struct program *p);
+/* Sends what it would take at once. */
+void program_flush(struct program *p);
+/* What ops->reading says may have changed. May deliver lines; not to be called from on_line. */
+void program_resume(struct program *p);
+/* End of file for the program, after what is queued. */
+void program_shut(struct program *p);
+/* The same; SIGTERM and SIGKILL follow, once its answer is complete. */
+void program_let_go(struct program *p);
+
+/* ---- body.c, output.c: a request and its answer ---- */
+
+/* False: more than a pipe's worth waits: the next data should wait for on_body_drain. */
+bool program_body(struct program *p, struct slice data);
+void program_body_end(struct program *p);
+/* No more of the body will come. */
+void program_body_stop(struct program *p);
+/* While paused its write blocks. */
+void program_output_pause(struct program *p, bool paused);
+/* Its answer is complete, or nobody wants it any more. */
+void program_answered(struct program *p);
+
+/* ---- ending.c ---- */
+
+/* SIGKILL now, if it has been started. */
+void program_kill(struct program *p);
+/* Nothing more comes from it, nothing is written to it. */
+bool program_is_over(const struct program *p);
+/* All that it wrote has been read, and it is gone. */
+bool program_is_silent(const struct program *p);
+/* Its lines are at their end, and its fate is known or matters no more. */
+bool program_has_ended(const struct program *p);
+/* What a page is told of its end: `program-failed status=N` or `signal=N`; `program-exit` for status
+ * 0. */
+struct slice program_end_reason(const struct program *p, char text[64]);
+
+#endif

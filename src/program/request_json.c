@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* request_json.c - a request as one JSON object: what the environment is to a program of its own
+ * (environment.h), `.join` is to a shared one. */
+#include "program/request.h"
+
+#include "program/environment.h"
+#include "program/json_text.h"
+
+static void put(struct text *out, const char *name, struct slice value)
+{
+    text_printf(out, ",\"%s\":", name);
+    if (value.ptr)
+        json_text_put(out, value);
+    else
+        text_put(out, SLICE_LITERAL("null"));
+}
+
+static void put_headers(struct text *out, const struct http_head *request)
+{
+    const char *separator = "";
+    text_put(out, SLICE_LITERAL(",\"headers\":{"));
+    for (size_t i = 0; i < request->header_count; i++) {
+        struct text value = {0};
+        if (!environment_header(request, i, &value))
+            continue;
+        char name[128];
+        struct slice from = slice_first(request->headers[i].name, sizeof(name));
+        for (size_t k = 0; k < from.len; k++)
+            name[k] = from.ptr[k] >= 'A' && from.ptr[k] <= 'Z' ? (char)(from.ptr[k] - 'A' + 'a')
+                                                               : from.ptr[k];
+        text_put(out, slice_of(separator));
+        json_text_put(out, slice_make(name, from.len));
+        text_put(out, SLICE_LITERAL(":"));
+        json_text_put(out, text_slice(&value));
+        separator = ",";
+        out->failed |= value.failed;
+        text_done(&value);
+    }
+    text_put(out, SLICE_LITERAL("}"));
+}
+
+static void put_body(struct text *out, const struct http_head *request)
+{
+    if (request->body == HTTP_BODY_NONE)
+        text_put(out, SLICE_LITERAL(",\"body\":null"));
+    else if (request->body == HTTP_BODY_CHUNKED)
+        text_put(out, SLICE_LITERAL(",\"body\":true"));
+    else
+        text_printf(out, ",\"body\":%llu", (unsigned long long)request->content_length);
+}
+
+void program_request_json(const struct program_request *r, struct text *out)
+{
+    text_printf(out, "{\"page\":%s,\"session\":%s", r->connect ? "false" : "true",
+                r->session.ptr ? "true" : "false");
+    put(out, "method", r->head->method);
+    put(out, "uri", r->head->target);
+    put(out, "script", slice_first(r->path, r->script_len));
+    put(out, "pathInfo", slice_skip(r->path, r->script_len));
+    put(out, "query", r->query.ptr ? r->query : SLICE_LITERAL(""));
+    put(out, "scheme", r->secure ? SLICE_LITERAL("https") : SLICE_LITERAL("http"));
+    put(out, "host", r->head->host);
+    put(out, "origin", r->origin);
+    put(out, "address", r->address);
+    put(out, "type", http_head_find(r->head, SLICE_LITERAL("content-type")));
+    put_body(out, r->head);
+    put_headers(out, r->head);
+    text_put(out, SLICE_LITERAL("}"));
+}

@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: MIT */
+/* shared.c - a process that has many pages: which members it has, what they have not taken, and
+ * whom its lines are for. */
+#include "program/shared_parts.h"
+
+#include "base/base64url.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "program/command.h"
+#include "proto/close_code.h"
+#include "proto/shared_line.h"
+
+#include <stdlib.h>
+
+#define BUCKETS_FIRST 16 /* a power of two */
+
+/* ---- its members ---- */
+
+static uint32_t bucket_of(const struct shared_process *s, struct slice id)
+{
+    return (uint32_t)hash_bytes(id) & (s->bucket_count - 1);
+}
+
+static struct slice id_of(const struct shared_member *m)
+{
+    return slice_make(m->id, SHARED_ID_LEN);
+}
+
+static struct shared_member *find(const struct shared_process *s, struct slice id)
+{
+    struct shared_member *m = s->buckets[bucket_of(s, id)];
+    while (m && !slice_equal(id_of(m), id))
+        m = m->next;
+    return m;
+}
+
+static void link_member(struct shared_process *s, struct shared_member *m)
+{
+    struct shared_member **head = &s->buckets[bucket_of(s, id_of(m))];
+    m->next = *head;
+    *head = m;
+}
+
+static void unlink_member(struct shared_process *s, struct shared_member *m)
+{
+    struct shared_member **at = &s->buckets[bucket_of(s, id_of(m))];
+    while (*at != m)
+        at = &(*at)->next;
+    *at = m->next;
+}
+
+/* Without memory the table only gets slower. */
+static void grow(struct shared_process *s)
+{
+    struct shared_member **buckets = calloc((size_t)s->bucket_count * 2, sizeof(*buckets));
+    if (!buckets)
+        return;
+    free(s->buckets);
+    s->buckets = buckets;
+    s->bucket_count *= 2;
+    for (struct list *node = s->members.next; node != &s->members; node = node->next)
+        link_member(s, container_of(node, struct shared_member, node));
+}
+
+bool shared_join(struct shared_process *s, struct shared_member *m,
+                 const struct shared_member_ops *ops, struct slice id)
+{
+    *m = (struct shared_member){.ops = ops, .process = s};
+    list_init(&m->node);
+    list_init(&m->waiting);
+    if (id.len == SHARED_ID_LEN) {
+        memcpy(m->id, id.ptr, SHARED_ID_LEN);
+    } else if (base64url_draw(m->id, SHARED_ID_LEN) < 0) {
+        m->process = NULL;
+        return false;
+    }
+    if (s->count >= s->bucket_count)
+        grow(s);
+    link_member(s, m);
+    list_append(&s->members, &m->node);
+    s->count++;
+    s->program->host->counts.shared_pages_now++;
+    timer_stop(&s->idle_timer);
+    return true;
+}
+
+/* Without pages the process is let go, now or after a while. */
+static void look_if_idle(struct shared_process *s)
+{
+    struct program *p = s->program;
+    if (s->count > 0 || p->let_go)
+        return;
+    if (!s->retiring) {
+        timer_start(p->host->spec.loop, &s->idle_timer, p->host->spec.config->shared_idle_ms);
+        return;
+    }
+    program_let_go(p);
+    program_settle(p);
+}
+
+void shared_leave(struct shared_member *m)
+{
+    struct shared_process *s = m->process;
+    if (!s)
+        return;
+    m->process = NULL;
+    unlink_member(s, m);
+    list_remove(&m->node);
+    list_remove(&m->waiting);
+    s->count--;
+    s->program->host->counts.shared_pages_now--;
+    if (s->busy == m) {
+        s->busy = NULL;
+        program_resume(s->program);
+    }
+    look_if_idle(s);
+}
+
+void shared_write(struct shared_member *m, const struct slice *pieces, int count)
+{
+    struct slice led[12] = {SLICE_LITERAL("@"), id_of(m), SLICE_LITERAL(" ")};
+    struct shared_process *s = m->process;
+    if (!s)
+        return;
+    memcpy(led + 3, pieces, (size_t)count * sizeof(led[0]));
+    program_write(s->program, led, count + 3);
+    if (program_queued(s->program) > IO_CORKED_MAX && list_empty(&m->waiting))
+        list_append(&s->waiting, &m->waiting);
+}
+
+/* Only what nothing was read for is read on: we may be in the midst of reading. */
+void shared_resume(struct shared_process *s)
+{
+    if (!s->busy || s->busy->ops->busy(s->busy))
+        return;
+    s->busy = NULL;
+    program_resume(s->program);
+}
+
+/* ---- its end ---- */
+
+static void end(struct shared_process *s, unsigned code, struct slice reason)
+{
+    if (s->ended)
+        return;
+    s->ended = true;
+    s->busy = NULL;
+    while (!list_empty(&s->members)) {
+        struct shared_member *m = container_of(s->members.next, struct shared_member, node);
+        m->ops->on_end(m, code, reason);
+        shared_leave(m);
+    }
+}
+
+static void end_and_let_go(struct shared_process *s, unsigned code, struct slice reason)
+{
+    end(s, code, reason);
+    program_let_go(s->program);
+}
+
+void shared_retire(struct shared_process *s)
+{
+    struct program *p = s->program;
+    if (!s->retiring)
+        log_info("program.retired", log_quoted("program", p->file), log_int("pid", p->pid),
+                 log_int("pages", s->count));
+    s->retiring = true;
+    look_if_idle(s);
+}
+
+static void on_idle(struct timer *timer)
+{
+    shared_retire(container_of(timer, struct shared_process, idle_timer));
+}
+
+/* ---- what its members have not taken ---- */
+
+static struct shared_member *count_backlog(struct shared_process *s)
+{
+    struct shared_member *most = NULL;
+    size_t most_bytes = 0;
+    s->backlog = s->since = 0;
+    for (struct list *node = s->members.next; node != &s->members; node = node->next) {
+        struct shared_member *m = container_of(node, struct shared_member, node);
+        size_t bytes = m->ops->backlog(m);
+        s->backlog += bytes;
+        if (bytes <= most_bytes)
+            continue;
+        most = m;
+        most_bytes = bytes;
+    }
+    return most;
+}
+
+void shared_overflow(struct shared_member *m)
+{
+    m->process->program->host->counts.shared_overflows++;
+    m->ops->on_overflow(m);
+    shared_leave(m);
+}
+
+/* Those with most of it make room, until a quarter is free: so the count is worth its while. */
+static void bound_backlog(struct shared_process *s)
+{
+    size_t max = s->program->host->spec.config->shared_max;
+    if (s->backlog + s->since <= max)
+        return;
+    struct shared_member *most = count_backlog(s);
+    if (s->backlog <= max)
+        return;
+    while (most && s->backlog > max / 4 * 3) {
+        shared_overflow(most);
+        most = count_backlog(s);
+    }
+}
+
+/* ---- lines of the process itself ---- */
+
+static void breach(struct shared_process *s, const char *why, const char *what, struct slice text)
+{
+    struct program *p = s->program;
+    p->host->counts.protocol_errors++;
+    log_error("program.protocol_error", log_quoted("program", p->file), log_int("pid", p->pid),
+              log_text("why", why), log_quoted(what, slice_first(text, 80)));
+    end_and_let_go(s, CLOSE_PROGRAM_FAILED, SLICE_LITERAL("program-failed reason=protocol"));
+}
+
+static void run_close(struct shared_process *s, const struct message *m)
+{
+    char text[COMMAND_REASON_MAX];
+    struct slice reason;
+    if (command_read_close(m, text, &reason))
+        end_and_let_go(s, CLOSE_NORMAL, reason);
+    else
+        breach(s, COMMAND_CLOSE_EXPECTED, "command", m->name);
+}
+
+/* `.shared` is said once more, or of what the settings say already. */
+static void run_command(struct shared_process *s, const struct message *m)
+{
+    if (slice_equal(m->name, SLICE_LITERAL("close")))
+        run_close(s, m);
+    else if (!slice_equal(m->name, SLICE_LITERAL("shared")))
+        breach(s, "a command for a page, without @SESSION", "command", m->name);
+}
+
+/* ---- lines ---- */
+
+/* Without the id, which is in no log. */
+static struct slice without_id(struct slice line)
+{
+    size_t len = 0;
+    if (!slice_starts_with(line, SLICE_LITERAL("@")))
+        return line;
+    while (len < line.len && line.ptr[len] != ' ')
+        len++;
+    return slice_skip(line, len);
+}
+
+static void deliver(struct shared_process *s, const struct message *m, struct shared_member *member,
+                    size_t len)
+{
+    s->since += len;
+    member->ops->on_message(member, m);
+    bound_backlog(s);
+}
+
+/* The line's end and the page's may have crossed. */
+static void take_member_line(struct shared_process *s, const struct shared_line *line, size_t len,
+                             struct slice text, bool good)
+{
+    struct shared_member *m = find(s, line->session);
+    if (!m)
+        s->program->host->counts.shared_late_lines++;
+    else if (good)
+        deliver(s, &line->m, m, len);
+    else
+        m->ops->on_bad_line(m, line->m.why, without_id(text));
+    m = find(s, line->session);
+    if (m && m->ops->busy(m))
+        s->busy = m;
+}
+
+static enum parse_status on_line(struct program *p, struct slice in, size_t seen, size_t *used)
+{
+    struct shared_process *s = p->owner;
+    struct shared_line line;
+    size_t want, max = p->host->spec.config->line_max;
+    s->busy = NULL; /* else nothing would be read */
+    enum parse_status status = shared_line_parse(in, seen, max, used, &want, &line);
+    struct slice text = slice_first(in, slice_find(in, '\n'));
+    if (status == PARSE_MORE)
+        return PARSE_MORE;
+    if (status == PARSE_BAD && (*used == 0 || line.session.len == 0)) {
+        breach(s, line.m.why, "line", without_id(text));
+        return PARSE_BAD;
+    }
+    if (line.session.len > 0)
+        take_member_line(s, &line, *used, text, status == PARSE_OK);
+    else
+        run_command(s, &line.m);
+    return PARSE_OK;
+}
+
+static void on_last_line(struct program *p, struct slice line)
+{
+    breach(p->owner, "the last line is not complete", "line", without_id(line));
+}
+
+static void on_no_memory(struct program *p)
+{
+    breach(p->owner, "out of memory", "line", SLICE_NONE);
+}
+
+static enum program_reading reading(const struct program *p)
+{
+    const struct shared_process *s = p->owner;
+    if (s->ended)
+        return PROGRAM_DROP;
+    return s->busy && s->busy->ops->busy(s->busy) ? PROGRAM_WAIT : PROGRAM_READ;
+}
+
+/* ---- the rest of what it does ---- */
+
+static void on_output(struct program *p, struct slice data)
+{
+    struct shared_process *s = p->owner;
+    (void)data;
+    if (s->excess)
+        return;
+    s->excess = true;
+    log_warn("program.answer_excess", log_quoted("program", p->file), log_int("pid", p->pid),
+             log_text("why", "stdout of a shared program is dropped: its answers are `.answer`"));
+}
+
+static void ignore(struct program *p)
+{
+    (void)p;
+}
+
+static void on_stderr(struct program *p, struct slice line)
+{
+    struct shared_process *s = p->owner;
+    struct list *next;
+    for (struct list *node = s->members.next; node != &s->members; node = next) {
+        struct shared_member *m = container_of(node, struct shared_member, node);
+        next = node->next; /* the member may leave, and no other one */
+        m->ops->on_stderr(m, line);
+    }
+}
+
+/* What waited for the process goes on; those that wait again, at the next time. */
+static void on_drain(struct program *p)
+{
+    struct shared_process *s = p->owner;
+    struct list todo;
+    list_init(&todo);
+    list_splice(&todo, &s->waiting);
+    for (struct list *node; (node = list_pop(&todo));) {
+        struct shared_member *m = container_of(node, struct shared_member, waiting);
+        m->ops->on_drain(m);
+    }
+}
+
+static void on_settle(struct program *p)
+{
+    struct shared_process *s = p->owner;
+    char text[64];
+    if (program_has_ended(p))
+        end(s, p->status == 0 ? CLOSE_NORMAL : CLOSE_PROGRAM_FAILED, program_end_reason(p, text));
+}
+
+static void on_over(struct program *p)
+{
+    struct shared_process *s = p->owner;
+    s->on_over(s);
+}
+
+const struct program_ops shared_program_ops = {
+    .reading = reading,
+    .on_line = on_line,
+    .on_last_line = on_last_line,
+    .on_no_memory = on_no_memory,
+    .on_output = on_output,
+    .on_output_end = ignore,
+    .on_stderr = on_stderr,
+    .on_drain = on_drain,
+    .on_body_drain = ignore,
+    .on_settle = on_settle,
+    .on_over = on_over,
+};
+
+/* ---- its life ---- */
+
+struct shared_process *shared_process_new(void (*over)(struct shared_process *s))
+{
+    struct shared_process *s = calloc(1, sizeof(*s));
+    struct shared_member **buckets = calloc(BUCKETS_FIRST, sizeof(*buckets));
+    if (!s || !buckets) {
+        free(buckets);
+        free(s);
+        return NULL;
+    }
+    s->buckets = buckets;
+    s->bucket_count = BUCKETS_FIRST;
+    s->on_over = over;
+    list_init(&s->node);
+    list_init(&s->members);
+    list_init(&s->waiting);
+    timer_init(&s->idle_timer, on_idle);
+    return s;
+}
+
+void shared_process_free(struct shared_process *s)
+{
+    timer_stop(&s->idle_timer);
+    free(s->buckets);
+    free(s);
+}
+
+void shared_process_own(struct shared_process *s, struct program *p)
+{
+    s->program = p;
+    s->started_ms = loop_now_ms(p->host->spec.loop);
+    p->kind = PROGRAM_SHARED;
+    p->answering = false;
+    p->mark[0] = '\0';
+    program_own(p, &shared_program_ops, s);
+    look_if_idle(s); /* its first page may never come */
+}
+
+struct program *shared_program(struct shared_process *s)
+{
+    return s->program;
+}
+
+struct shared_process *shared_of(const struct program *p)
+{
+    return p->kind == PROGRAM_SHARED ? p->owner : NULL;
+}

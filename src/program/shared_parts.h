@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* shared_parts.h - struct shared_process and the pools: what shared.c and pool.c share. pool.c calls
+ * shared.c; shared.c calls the pool by `on_over`.
+ */
+#ifndef PROGRAM_SHARED_PARTS_H
+#define PROGRAM_SHARED_PARTS_H
+
+#include "program/parts.h"
+#include "program/shared.h"
+
+/* The processes of one file in one worker. */
+struct shared_pool {
+    struct list node; /* program_host.pools */
+    struct list processes;
+    uint32_t count;
+    uint32_t failures; /* one after the other */
+    uint64_t not_before_ms;
+    char file[];
+};
+
+struct shared_process {
+    struct list node; /* shared_pool.processes */
+    struct shared_pool *pool;
+    struct program *program; /* owned by itself: outlives us by nothing */
+    struct list members, waiting;
+    struct shared_member **buckets; /* by id */
+    uint32_t bucket_count, count;
+    uint64_t started_ms;
+    struct timer idle_timer;
+    size_t backlog;                            /* of all members when that was last counted */
+    size_t since;                              /* written since then */
+    const struct shared_member *busy;          /* whose ops->busy was true; NULL: nobody's */
+    bool placed;                               /* in program_places */
+    bool retiring;                             /* takes no more pages */
+    bool ended;                                /* its members have been told */
+    bool excess;                               /* it was logged that it writes on stdout */
+    void (*on_over)(struct shared_process *s); /* the program is over */
+};
+
+/* Not started, not in a pool. NULL without memory. */
+struct shared_process *shared_process_new(void (*over)(struct shared_process *s));
+void shared_process_free(struct shared_process *s);
+/* The program is this process's from now on. */
+void shared_process_own(struct shared_process *s, struct program *p);
+extern const struct program_ops shared_program_ops;
+
+#endif
