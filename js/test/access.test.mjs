@@ -130,7 +130,7 @@ test('where there is no storage, where it throws and where it is full, the ban h
   }
 });
 
-test('rubbish in the storage is taken out and passed over, and what others keep there stays', () => {
+test('rubbish in the storage is removed, and what others keep there stays', () => {
   const { bans, storage } = bansOn();
   bans.add(KEY, DENIED);
   const [key] = storage.items.keys();
@@ -367,7 +367,7 @@ test('our own server says why by its close code: nobody is asked, and the ban is
   assert.equal(again.events[0].retryAfter, 30);
 });
 
-test('a refusal by close code on an open connection, such as a withdrawn record, is a ban', async () => {
+test('a refusal of an open connection, as for a withdrawn record, is a ban', async () => {
   const { last, store, clock, events } = fromA();
   last().welcome();
   last().lose(4403, 'revoked retry=60');
@@ -381,7 +381,7 @@ for (const [what, answer] of [
   ['the question fails too', null],
   ['the answer is not understood', [200, {}]],
 ])
-  test(`where ${what}, the connection was lost: tried again, and not asked again at once`, async () => {
+  test(`where ${what}, the connection was lost: a new attempt, and no new question`, async () => {
     const { last, made, questions, clock, names } = fromA({ answers: [answer] });
     for (let i = 0; i < 3; i++) {
       last().lose();
@@ -533,7 +533,7 @@ for (const [status, code, reason, retry] of [
     assert.equal(made.length, 2);
   });
 
-test('a new connection waits where a server is out of order, and is refused where it is banned', async () => {
+test('a new connection waits for a server out of order, and fails at once in a ban', async () => {
   const { store, clock } = fromA();
   const bans = new Bans(store, clock.date);
   bans.add(KEY, { code: 4504, reason: 'dns-timeout', retryAfter: 10 });
@@ -560,7 +560,7 @@ test('a question that nobody answers is given up after 10 s', async () => {
   assert.equal(made.length, 2);
 });
 
-test('close() while the question is open ends at once, and the answer is not waited for', async () => {
+test('close() while the question is open ends at once, without the answer', async () => {
   const { c, last, names, questions, clock } = fromA({ answers: ['never'] });
   last().lose();
   c.close();
@@ -582,7 +582,7 @@ test('a page that is put away while the question is open asks no more, and conne
   assert.equal(c.readyState, ServerConnection.OPEN);
 });
 
-test('in Node the origin is that which the WebSocket is given, and without one nobody is asked', async () => {
+test('in Node the origin comes from the WebSocket, and without one nobody is asked', async () => {
   const node = (webSocketOptions) =>
     foreign({ scope: null, webSocketOptions, answers: [REFUSED_403] });
   const known = node({ origin: KEY.origin });

@@ -170,7 +170,7 @@ test('a message larger than the server takes throws', () => {
   assert.equal(last().take().length, 1);
 });
 
-test('what was queued before the limit was known, and is too large, is reported and not sent', async () => {
+test('a message queued before the limit was known is reported if it is too large', async () => {
   const { c, last, events } = fake();
   c.send('a', 'x'.repeat(100));
   const call = c.call('b', 'x'.repeat(100));
@@ -546,7 +546,7 @@ test('an async generator gives several answers, and what it returns is the last'
   );
 });
 
-test('a generator that throws ends in an error, and is told when its answer can not be sent', async () => {
+test('a generator that throws ends in an error, and hears of unsendable answers', async () => {
   const { c, last } = opened();
   let cleaned = false;
   c.handle('a', async function* () {

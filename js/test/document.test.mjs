@@ -96,7 +96,7 @@ function page({
 
 const offered = (p) => p.last()?.protocols[1];
 
-test('the session is found on the script, in the meta element, in Server-Timing, in that order', () => {
+test('the session is found on the script, else in the meta element, else in Server-Timing', () => {
   const all = { declared: other('a'), onElement: other('b'), meta: other('c'), timing: other('d') };
   const cases = [
     [all, 'a'],
@@ -178,7 +178,7 @@ for (const [what, navigation] of Object.entries({
   'a cache that says so': { deliveryType: 'cache' },
 }))
   for (const code of [4409, 4410])
-    test(`a page out of ${what} whose session is gone (${code}) is loaded again, once`, async () => {
+    test(`a page out of ${what} loads again, once, if its session is gone (${code})`, async () => {
       const p = page({ meta: SESSION, navigation });
       const ends = [];
       p.document.serverConnection.onclose = (data) => ends.push(data.code);

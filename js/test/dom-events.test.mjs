@@ -73,7 +73,7 @@ test('without a throttle everything is sent at once', () => {
   assert.deepEqual(take(), [1, 2, 3]);
 });
 
-test('throttled: the first at once, then no more than one in the time, and the last is not lost', () => {
+test('throttled: the first at once, then one in the time, and the last is not lost', () => {
   const { r, clock, take } = throttled({ throttle: 100 });
   for (const n of [1, 2, 3]) r.push(A, n);
   r.push(B, 'b');

@@ -131,7 +131,7 @@ test('a URL as `via` is relative to the document, and has a session of its own',
   ]);
 });
 
-test('a shared session ends a minute after its last connection, and the next one makes another', async () => {
+test('a shared session ends a minute after its last connection, and is made anew', async () => {
   const { tcp, settle, made, clock } = page();
   const [one, two] = [tcp(), tcp()];
   await settle();
@@ -163,7 +163,7 @@ test('a shared session ends a minute after its last connection, and the next one
   assert.equal(made.length, 2);
 });
 
-test('a shared session that was refused fails its connections; the next one tries anew', async () => {
+test('a refused shared session fails its connections; the next one tries again', async () => {
   const { tcp, made } = page();
   const first = tcp();
   made[0].accept();

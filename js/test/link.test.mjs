@@ -140,7 +140,7 @@ test('control messages are not counted', () => {
   assert.equal(last().protocols[3], 'received.1');
 });
 
-test('commands to the page are counted, and answered by a problem where there is no document', () => {
+test('commands are counted, and answered by a problem where there is no document', () => {
   const { last } = opened();
   last().receive('.listen {"on":"click"}');
   last().receive('.dom []');
@@ -395,7 +395,7 @@ for (const [code, reason, retryAfter] of [
     assert.throws(() => c.send('c'), { code: 'closed' });
   });
 
-test('an end that was announced holds even if the connection breaks before the close frame', async () => {
+test('an announced end holds even if the connection breaks before the close frame', async () => {
   const { last, made, events } = opened();
   last().receive('.close {"code":4500,"reason":"program-failed"}');
   last().lose(1006);
@@ -461,7 +461,7 @@ test('a page that is left says goodbye and closes', () => {
   assert.deepEqual(names(), ['open'], 'nothing is fired at a page that goes');
 });
 
-test('a page that is kept in the history closes without a goodbye, and is back when it is shown', () => {
+test('a page in the history closes without a goodbye, and is back when it is shown', () => {
   const { c, made, last, scope, names, clock } = opened();
   c.send('a');
   made[0].take();
@@ -564,7 +564,7 @@ test('close gives up after closeTimeout and says how much is undelivered', async
   });
 });
 
-test('close before there was a connection, with nothing to deliver, waits for nothing', async () => {
+test('close before there was a connection waits for nothing if nothing is queued', async () => {
   const { c, last, clock, events, made } = fake();
   last().lose();
   c.close();

@@ -44,7 +44,7 @@ const failure = (promise) =>
     (error) => error,
   );
 
-test('a stream is asked for by name with its data, and what the program says of it opens it', async () => {
+test('a stream is requested by name with data, and opened with data of the program', async () => {
   const { c, settle, stream } = makeWorld(() => ({ room: 7 }));
   const s = c.openStream('log', { data: { from: [1] } });
   await settle();
@@ -96,7 +96,7 @@ test('a file arrives whole, with its description and progress that never falls',
   assert.ok(steps.every(([now], i) => now >= (steps[i - 1]?.[0] ?? 0)));
 });
 
-test('a program that refuses, a signal, and a file that can not be read each have their error', async () => {
+test('a refusal, a signal, and a file that can not be read each have their error', async () => {
   const { c, settle, stream } = makeWorld(({ name }) => (name === 'no' ? undefined : null));
   const refused = failure(c.upload('no', new Blob(['x'])));
   await settle();

@@ -54,7 +54,7 @@ test('a caret stays at its characters', () => {
   }
 });
 
-test('what was typed and what was answered are merged; where they touch the same, typing wins', () => {
+test('what was typed and what was answered are merged; where they overlap, typing wins', () => {
   const rows = [
     ['ab', 'abc', 'AB', 'ABc'],
     ['ab', 'xab', 'AB', 'xAB'],

@@ -14,7 +14,7 @@ import { FakeClock, welcomeFields } from './fakes.mjs';
 
 const message = (payload, size = payload.length) => ({ payload, size });
 
-test('the delay lies between half and the whole of 250 ms doubled at each attempt, up to 30 s', () => {
+test('the delay is between half and the whole of 250 ms, doubled each time up to 30 s', () => {
   assert.equal(delay(0, 0), 125);
   assert.equal(delay(0, 1), 250);
   assert.equal(delay(1, 0.5), 375);
@@ -61,7 +61,7 @@ test('what was not acknowledged goes out again, in order and before anything new
   assert.deepEqual(again, ['b', 'c', 'd']);
 });
 
-test('an acknowledgement that falls, or of what was never sent, is an error of the protocol', () => {
+test('an acknowledgement that falls, or of something never sent, breaks the protocol', () => {
   const box = new Outbox(1000);
   for (const text of ['a', 'b', 'c']) box.push(message(text));
   box.next(100);

@@ -254,7 +254,7 @@ test('nobody reads: the target may send receiveBufferSize ahead, and events go o
   assert.equal(got, 50_000);
 });
 
-test('write() is fulfilled when there is credit for it, and bytes may be changed afterwards', async () => {
+test('write() is fulfilled when there is credit, and its bytes may change afterwards', async () => {
   const { target, streams, settle, info, t } = await openWorld({ window: 1000 });
   target().taken = 0;
   const writer = info.writable.getWriter();
@@ -359,7 +359,7 @@ test('a reset of the target fails both streams', async () => {
   assert.deepEqual(names(), ['open', 'error', 'close']);
 });
 
-test('close() delivers what was written, reads no more, and resolves when the server has it', async () => {
+test('close() delivers what was written, reads no more, and resolves at the end', async () => {
   const { target, settle, info, t } = await openWorld();
   const writer = info.writable.getWriter();
   writer.write(Buffer.from('goodbye'));
@@ -433,7 +433,7 @@ test('the target ends: in the simple interface that is the end of both direction
   assert.equal(streams.live, 0);
 });
 
-test('reading by events and writing by a stream: when both are over it is closed, and stays so', async () => {
+test('reading by events and writing by a stream: closed, once, when both are over', async () => {
   const { target, settle, t, info, names } = await openWorld();
   t.onread = () => {};
   const writer = info.writable.getWriter();

@@ -62,11 +62,10 @@ const FIELDS = {
 };
 
 /** Fields of a secret control that are told only to a listener that names them. */
-const SECRET = new Set(
-  'value checked selected validation data key code keyCode charCode which text html selection'.split(
-    ' ',
-  ),
-);
+const SECRET = new Set([
+  'value', 'checked', 'selected', 'validation', 'data', 'key', 'code', 'keyCode', 'charCode',
+  'which', 'text', 'html', 'selection',
+]); // prettier-ignore
 
 /** @param {string} name */
 export function isField(name) {
