@@ -12,7 +12,7 @@ const UNHEARD_MAX = 16; // a page can send any name: the log is told of so many
 
 /**
  * @typedef {import('./wire.mjs').Message} Message
- * @typedef {import('./talk.mjs').Talk} Talk
+ * @typedef {import('./conversation.mjs').Conversation} Conversation
  * @typedef {(...values: any[]) => any} Handler
  * @typedef {'event' | 'call' | 'system' | 'stream'} Taken
  */
@@ -77,16 +77,17 @@ export class Functions {
 
   /**
    * Calls what there is for it.
-   * @param {Talk} talk
+   * @param {Conversation} conversation
    * @param {Message} message
    * @param {...unknown} lead before the data
    * @returns {unknown} awaited before the next one is heard
    */
-  dispatch(talk, message, ...lead) {
-    if (message.problem) return this.#refuseUnreadable(talk, message);
-    if (message.kind === 'call') return void this.guarded(() => this.#serve(talk, message, lead));
+  dispatch(conversation, message, ...lead) {
+    if (message.problem) return this.#refuseUnreadable(conversation, message);
+    if (message.kind === 'call')
+      return void this.guarded(() => this.#serve(conversation, message, lead));
     if (message.name === '.stream')
-      return void this.guarded(() => this.#takeStream(talk, message.data, lead));
+      return void this.guarded(() => this.#takeStream(conversation, message.data, lead));
     const handler = this.#handlers[message.kind === 'system' ? 'system' : 'event'].get(
       message.name,
     );
@@ -103,15 +104,15 @@ export class Functions {
     }
   }
 
-  /** @param {Talk} talk @param {Message} message */
-  #refuseUnreadable(talk, message) {
+  /** @param {Conversation} conversation @param {Message} message */
+  #refuseUnreadable(conversation, message) {
     if (message.kind === 'call')
-      talk.post(`!${message.call}`, { message: "the program can't read this data" });
+      conversation.post(`!${message.call}`, { message: "the program can't read this data" });
     console.error(`httpsocket: ${message.name}: ${message.problem}`);
   }
 
-  /** @param {Talk} talk @param {Message} message @param {unknown[]} lead */
-  async #serve(talk, { name, call, data }, lead) {
+  /** @param {Conversation} conversation @param {Message} message @param {unknown[]} lead */
+  async #serve(conversation, { name, call, data }, lead) {
     try {
       const handler = this.#handlers.call.get(name);
       if (!handler) {
@@ -119,13 +120,13 @@ export class Functions {
         throw new Failure(`no function for ${name}`);
       }
       const result = await handler(...lead, data);
-      await talk.post(
+      await conversation.post(
         `=${call}`,
-        isIterator(result) ? await sendParts(talk, call, result) : result,
+        isIterator(result) ? await sendParts(conversation, call, result) : result,
       );
     } catch (error) {
       if (error instanceof PageError && error.code === 'ended') return;
-      await talk.post(
+      await conversation.post(
         `!${call}`,
         error instanceof Failure ? error.data : { message: 'the program failed' },
       );
@@ -134,14 +135,14 @@ export class Functions {
   }
 
   /**
-   * @param {Talk} talk
+   * @param {Conversation} conversation
    * @param {{ id: number, name: string, data?: any }} opened
    * @param {unknown[]} lead
    */
-  async #takeStream(talk, opened, lead) {
+  async #takeStream(conversation, opened, lead) {
     const stream = new PageStream(
-      (head, data) => talk.post(head, data),
-      (size) => talk.noteHeard(size),
+      (head, data) => conversation.post(head, data),
+      (size) => conversation.noteHeard(size),
       opened,
     );
     const handler = this.#handlers.stream.get(stream.name);
@@ -149,7 +150,7 @@ export class Functions {
       this.#complainUnheard('stream', stream.name);
       return void stream.reset('refused', `nothing takes a stream ${stream.name}`);
     }
-    talk.streams.set(stream.id, stream);
+    conversation.streams.set(stream.id, stream);
     try {
       await handler(...lead, stream);
       stream.finish();
@@ -159,7 +160,7 @@ export class Functions {
       stream.reset('program-failed');
       throw error;
     } finally {
-      talk.streams.delete(stream.id);
+      conversation.streams.delete(stream.id);
       stream.forget();
     }
   }
@@ -173,16 +174,16 @@ export class Functions {
 }
 
 /**
- * @param {Talk} talk
+ * @param {Conversation} conversation
  * @param {number} call
  * @param {AsyncIterator<unknown> | Iterator<unknown>} parts
  * @returns {Promise<unknown>} what the generator returned
  */
-async function sendParts(talk, call, parts) {
+async function sendParts(conversation, call, parts) {
   for (;;) {
     const { value, done } = await parts.next();
     if (done) return value;
-    await talk.post(`+${call}`, value ?? null);
+    await conversation.post(`+${call}`, value ?? null);
   }
 }
 

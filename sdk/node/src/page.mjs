@@ -6,7 +6,7 @@ import { Connection } from './connection.mjs';
 import { Functions } from './functions.mjs';
 import { Queue } from './queue.mjs';
 import { Request } from './request.mjs';
-import { Shown } from './shown.mjs';
+import { AnsweredPage } from './answered-page.mjs';
 
 /**
  * @typedef {import('./wire.mjs').Message} Message
@@ -48,7 +48,7 @@ export class PageEvent {
  * The page that this program has made. Functions may be async; events are heard one after the
  * other, calls are answered side by side.
  */
-export class Page extends Shown {
+export class Page extends AnsweredPage {
   #connection;
   /** @type {Queue<Message | null>} */
   #queue = new Queue();
@@ -140,7 +140,7 @@ export class Page extends Shown {
   /** @param {Message | null} message */
   #sort(message) {
     if (!message) {
-      this.endTalk();
+      this.endConversation();
       this.functions.stopTimers();
     } else if (this.take(message)) {
       return;

@@ -8,11 +8,11 @@ import { Answer, leadStdoutToLog } from './answer.mjs';
 import { Connection } from './connection.mjs';
 import { PageError } from './errors.mjs';
 import { Functions } from './functions.mjs';
-import { Hearing } from './hearing.mjs';
+import { Handlers } from './handlers.mjs';
 import { Html } from './html.mjs';
 import { Queue } from './queue.mjs';
 import { Request } from './request.mjs';
-import { Shown } from './shown.mjs';
+import { AnsweredPage } from './answered-page.mjs';
 
 /**
  * @typedef {import('./wire.mjs').Message} Message
@@ -26,7 +26,7 @@ class Refused extends Error {}
  * One page of many. Any property may be set on it: it is where a program
  * keeps what belongs to this page.
  */
-export class SharedPage extends Shown {
+export class SharedPage extends AnsweredPage {
   /** Of the lines that are its own. */
   id;
   /** What waits to be heard; for the helper's own use. @type {Queue<Message | null>} */
@@ -82,14 +82,14 @@ export class SharedPage extends Shown {
   }
 
   /** @override */
-  endTalk() {
-    super.endTalk();
+  endConversation() {
+    super.endConversation();
     this.noteFull(false);
   }
 }
 
 /** All pages of this process; an iterable of those that are here now. */
-export class Pages extends Hearing {
+export class Pages extends Handlers {
   #connection;
   /** @type {Map<string, SharedPage>} */
   #here = new Map();
@@ -198,7 +198,7 @@ export class Pages extends Hearing {
   /** @param {SharedPage} page */
   #leave(page) {
     this.#here.delete(page.id);
-    page.endTalk();
+    page.endConversation();
     page.inbox.push(null);
   }
 

@@ -91,7 +91,7 @@ class Stream(OpenStream):
             yield piece
 
 
-class Shown:
+class AnsweredPage:
     """The page's making: the request, and the answer to it."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
@@ -149,13 +149,13 @@ class Shown:
         sys.exit(0)
 
 
-class Page(Shown, Handlers, Commands):
+class Page(AnsweredPage, Handlers, Commands):
     """The page that this program has made. send() and the other commands may be
     used by any thread; one thread reads.
     """
 
     def __init__(self, fd: int | None = None, environment: Mapping[str, str] = os.environ) -> None:
-        Shown.__init__(self, environment)
+        AnsweredPage.__init__(self, environment)
         Handlers.__init__(self)
         Commands.__init__(self)
         self._fd = int(environment.get("HTTPSOCKET_FD", "-1")) if fd is None else fd

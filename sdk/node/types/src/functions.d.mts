@@ -1,6 +1,6 @@
 /**
  * @typedef {import('./wire.mjs').Message} Message
- * @typedef {import('./talk.mjs').Talk} Talk
+ * @typedef {import('./conversation.mjs').Conversation} Conversation
  * @typedef {(...values: any[]) => any} Handler
  * @typedef {'event' | 'call' | 'system' | 'stream'} Taken
  */
@@ -20,17 +20,17 @@ export class Functions {
     hook(name: string): Handler | undefined;
     /**
      * Calls what there is for it.
-     * @param {Talk} talk
+     * @param {Conversation} conversation
      * @param {Message} message
      * @param {...unknown} lead before the data
      * @returns {unknown} awaited before the next one is heard
      */
-    dispatch(talk: Talk, message: Message, ...lead: unknown[]): unknown;
+    dispatch(conversation: Conversation, message: Message, ...lead: unknown[]): unknown;
     /** @param {Handler} work */
     guarded(work: Handler): Promise<void>;
     #private;
 }
 export type Message = import("./wire.mjs").Message;
-export type Talk = import("./talk.mjs").Talk;
+export type Conversation = import("./conversation.mjs").Conversation;
 export type Handler = (...values: any[]) => any;
 export type Taken = "event" | "call" | "system" | "stream";

@@ -22,7 +22,7 @@ export class PageEvent {
  * The page that this program has made. Functions may be async; events are heard one after the
  * other, calls are answered side by side.
  */
-export class Page extends Shown {
+export class Page extends AnsweredPage {
     /** @param {{ fd?: number, environment?: NodeJS.ProcessEnv }} [where] */
     constructor({ fd, environment }?: {
         fd?: number;
@@ -66,4 +66,4 @@ export class Page extends Shown {
 export type Message = import("./wire.mjs").Message;
 export type Handler = import("./functions.mjs").Handler;
 export type Room = import("./queue.mjs").Room;
-import { Shown } from './shown.mjs';
+import { AnsweredPage } from './answered-page.mjs';

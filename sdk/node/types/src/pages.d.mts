@@ -2,7 +2,7 @@
  * One page of many. Any property may be set on it: it is where a program
  * keeps what belongs to this page.
  */
-export class SharedPage extends Shown {
+export class SharedPage extends AnsweredPage {
     /**
      * @param {Connection} connection
      * @param {Record<string, any>} joined
@@ -26,7 +26,7 @@ export class SharedPage extends Shown {
     #private;
 }
 /** All pages of this process; an iterable of those that are here now. */
-export class Pages extends Hearing {
+export class Pages extends Handlers {
     /** @param {{ fd?: number, environment?: NodeJS.ProcessEnv }} [where] */
     constructor({ fd, environment }?: {
         fd?: number;
@@ -53,7 +53,7 @@ export class Pages extends Hearing {
 }
 export type Message = import("./wire.mjs").Message;
 export type Handler = import("./functions.mjs").Handler;
-import { Shown } from './shown.mjs';
+import { AnsweredPage } from './answered-page.mjs';
 import { Queue } from './queue.mjs';
 import { Connection } from './connection.mjs';
-import { Hearing } from './hearing.mjs';
+import { Handlers } from './handlers.mjs';

@@ -24,7 +24,7 @@ from ..streams import StreamReset
 from .connection import Ended
 from .page import Page
 from .pages import Pages, SharedPage
-from .talk import Stream
+from .conversation import Stream
 
 __all__ = [
     "CallError",

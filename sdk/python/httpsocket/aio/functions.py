@@ -13,7 +13,7 @@ from ..handlers import Failure, Handlers
 from ..streams import StreamReset
 from ..wire import NOTHING, Message
 from .connection import Ended
-from .talk import Stream, Talk
+from .conversation import Stream, Conversation
 
 CALLS_MAX = 1000  # answered side by side
 
@@ -46,14 +46,16 @@ class Functions(Handlers):
         maps = {"call": self._calls, "event": self._events}
         return message.name in maps.get(message.kind, self._hooks)
 
-    async def _dispatch(self, talk: Talk, message: Message, *lead: Any) -> None:
+    async def _dispatch(self, conversation: Conversation, message: Message, *lead: Any) -> None:
         if message.problem:
-            self._refuse_unreadable(talk, message)
+            self._refuse_unreadable(conversation, message)
         elif message.kind == "call":
             await self._wait_for_turn()
-            self.spawn(self._serve(talk, message, *lead)).add_done_callback(self._note_served)
+            self.spawn(self._serve(conversation, message, *lead)).add_done_callback(
+                self._note_served
+            )
         elif message.name == ".stream":
-            self._begin_stream(talk, message.data, *lead)
+            self._begin_stream(conversation, message.data, *lead)
         elif function := (self._hooks if message.kind == "system" else self._events).get(
             message.name
         ):
@@ -61,16 +63,16 @@ class Functions(Handlers):
         elif message.kind == "event":
             self._complain_unheard("event", message.name)
 
-    def _begin_stream(self, talk: Talk, opened: dict[str, Any], *lead: Any) -> None:
-        stream = Stream(talk, opened)
+    def _begin_stream(self, conversation: Conversation, opened: dict[str, Any], *lead: Any) -> None:
+        stream = Stream(conversation, opened)
         if function := self._streams.get(stream.name):
-            talk._open_streams[stream.id] = stream
-            self.spawn(self._take_stream(talk, stream, function(*lead, stream)))
+            conversation._open_streams[stream.id] = stream
+            self.spawn(self._take_stream(conversation, stream, function(*lead, stream)))
         else:
             self._refuse_stream(stream)
 
     @staticmethod
-    async def _take_stream(talk: Talk, stream: Stream, work: Any) -> None:
+    async def _take_stream(conversation: Conversation, stream: Stream, work: Any) -> None:
         try:
             if inspect.isawaitable(work):
                 await work
@@ -83,7 +85,7 @@ class Functions(Handlers):
             stream.reset("program-failed")
             raise
         finally:
-            del talk._open_streams[stream.id]
+            del conversation._open_streams[stream.id]
             stream._inbox.forget()
 
     async def _wait_for_turn(self) -> None:
@@ -98,25 +100,25 @@ class Functions(Handlers):
             self._served.set()
 
     @staticmethod
-    def _refuse_unreadable(talk: Talk, message: Message) -> None:
+    def _refuse_unreadable(conversation: Conversation, message: Message) -> None:
         if message.kind == "call":
-            talk._post(f"!{message.call}", {"message": "the program can't read this data"})
+            conversation._post(f"!{message.call}", {"message": "the program can't read this data"})
         print(f"httpsocket: {message.name}: {message.problem}", file=sys.stderr)
 
-    async def _serve(self, talk: Talk, message: Message, *lead: Any) -> None:
+    async def _serve(self, conversation: Conversation, message: Message, *lead: Any) -> None:
         try:
             function = self._calls.get(message.name)
             if not function:
                 self._complain_unheard("call", message.name)
                 raise Failure(f"no function for {message.name}")
-            answer = await _parts_sent(talk, message.call, function(*lead, message.data))
-            await talk._post(f"={message.call}", NOTHING if answer is None else answer)
+            answer = await _parts_sent(conversation, message.call, function(*lead, message.data))
+            await conversation._post(f"={message.call}", NOTHING if answer is None else answer)
         except Failure as failure:
-            await talk._post(f"!{message.call}", failure.data)
+            await conversation._post(f"!{message.call}", failure.data)
         except Ended:
             raise
         except Exception:
-            await talk._post(f"!{message.call}", {"message": "the program failed"})
+            await conversation._post(f"!{message.call}", {"message": "the program failed"})
             raise
 
     async def _end_tasks(self) -> None:
@@ -128,15 +130,15 @@ class Functions(Handlers):
             await reported(awaited(ended))
 
 
-async def _parts_sent(talk: Talk, call: int, result: Any) -> Any:
+async def _parts_sent(conversation: Conversation, call: int, result: Any) -> Any:
     """The last answer, once those before it have been sent."""
     if inspect.isasyncgen(result):
         async for part in result:
-            await talk._post(f"+{call}", part)
+            await conversation._post(f"+{call}", part)
         return None
     if inspect.isgenerator(result):
         for part in result:
-            await talk._post(f"+{call}", part)
+            await conversation._post(f"+{call}", part)
         return None
     return await result if inspect.isawaitable(result) else result
 

@@ -7,20 +7,20 @@ import os
 from collections.abc import AsyncIterator, Mapping
 
 from ..handlers import Handlers
-from ..page import Event, Shown
+from ..page import Event, AnsweredPage
 from ..wire import Message
 from .connection import Connection, Inbox
 from .functions import Functions
-from .talk import Talk
+from .conversation import Conversation
 
 
-class Page(Shown, Functions, Talk):
+class Page(AnsweredPage, Functions, Conversation):
     """The page that this program has made. It belongs to the loop that runs it."""
 
     def __init__(self, fd: int | None = None, environment: Mapping[str, str] = os.environ) -> None:
-        Shown.__init__(self, environment)
+        AnsweredPage.__init__(self, environment)
         Functions.__init__(self)
-        Talk.__init__(
+        Conversation.__init__(
             self,
             Connection(
                 int(environment.get("HTTPSOCKET_FD", "-1")) if fd is None else fd, self._sort

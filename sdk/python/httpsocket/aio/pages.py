@@ -27,19 +27,19 @@ from typing import Any, NoReturn
 
 from ..answer import Answer, lead_stdout_to_log
 from ..handlers import Function, Handlers
-from ..page import Shown
+from ..page import AnsweredPage
 from ..request import Request
 from ..wire import NOTHING, Message, line
 from .connection import Connection, Ended, Inbox
 from .functions import Functions, awaited, reported
-from .talk import Talk
+from .conversation import Conversation
 
 
 class Refused(Exception):
     """The page's answer is a refusal, and there is no more to do."""
 
 
-class SharedPage(Shown, Talk):
+class SharedPage(AnsweredPage, Conversation):
     """One page of many. Any attribute may be set on it: it is where a
     program keeps what belongs to this page.
     """
@@ -47,7 +47,7 @@ class SharedPage(Shown, Talk):
     def __init__(
         self, connection: Connection, joined: dict[str, Any], body: bytes, id: str
     ) -> None:
-        Talk.__init__(self, connection, f"@{id} ")
+        Conversation.__init__(self, connection, f"@{id} ")
         self.id = id
         self.request = Request(_environment(joined), body)
         self.direct = not joined["page"]

@@ -2,16 +2,16 @@
  * @typedef {import('./answer.mjs').AnswerOptions} AnswerOptions
  * @typedef {import('./request.mjs').Request} Request
  * @typedef {import('./answer.mjs').Answer} Answer
- * @typedef {{ request: Request, direct: boolean, session: string, answer: Answer }} Making
+ * @typedef {{ request: Request, direct: boolean, session: string, answer: Answer }} PageSetup
  */
-export class Shown extends Talk {
+export class AnsweredPage extends Conversation {
     /**
      * @param {import('./connection.mjs').Connection} connection
      * @param {import('./functions.mjs').Functions} functions
      * @param {string} lead
-     * @param {Making} making
+     * @param {PageSetup} making
      */
-    constructor(connection: import("./connection.mjs").Connection, functions: import("./functions.mjs").Functions, lead: string, { request, direct, session, answer }: Making);
+    constructor(connection: import("./connection.mjs").Connection, functions: import("./functions.mjs").Functions, lead: string, { request, direct, session, answer }: PageSetup);
     /** The request that it answers. */
     request: import("./request.mjs").Request;
     /** A script or a device connects straight to the program: no page is wanted. */
@@ -40,10 +40,10 @@ export class Shown extends Talk {
 export type AnswerOptions = import("./answer.mjs").AnswerOptions;
 export type Request = import("./request.mjs").Request;
 export type Answer = import("./answer.mjs").Answer;
-export type Making = {
+export type PageSetup = {
     request: Request;
     direct: boolean;
     session: string;
     answer: Answer;
 };
-import { Talk } from './talk.mjs';
+import { Conversation } from './conversation.mjs';

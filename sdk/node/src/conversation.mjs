@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/**
- * What the page of a program of its own and one of a shared program have in
- * common: it is told things, and called.
- */
+/** The conversation with a page: events, calls, listeners, topics. Each kind of program has it. */
 import { PageError } from './errors.mjs';
-import { Hearing } from './hearing.mjs';
+import { Handlers } from './handlers.mjs';
 import { Queue, Room } from './queue.mjs';
 import { streamOf } from './stream.mjs';
 import { checked } from './wire.mjs';
@@ -28,7 +25,7 @@ const CALL_MS = 30_000;
  *   subscribed: (handler: Handler) => void, stop: () => Room }} Topic
  */
 
-export class Talk extends Hearing {
+export class Conversation extends Handlers {
   over = false;
   /** Streams whose function runs. @type {Map<number, import('./stream.mjs').PageStream>} */
   streams = new Map();
@@ -162,7 +159,7 @@ export class Talk extends Hearing {
    * @returns {Promise<any>}
    */
   async call(name, data, options) {
-    for await (const message of this.#ask(name, data, options)) {
+    for await (const message of this.#answersTo(name, data, options)) {
       if (message.kind === 'part')
         throw new PageError('several-answers', `${name} gives several answers: use stream()`);
       return message.data;
@@ -178,7 +175,7 @@ export class Talk extends Hearing {
    * @returns {AsyncGenerator<any, void, void>}
    */
   async *stream(name, data, options) {
-    for await (const message of this.#ask(name, data, options))
+    for await (const message of this.#answersTo(name, data, options))
       if (message.kind === 'part' || !message.bare) yield message.data;
   }
 
@@ -188,7 +185,7 @@ export class Talk extends Hearing {
    * @param {CallOptions} [options]
    * @returns {AsyncGenerator<Message, void, void>}
    */
-  async *#ask(name, data, { timeout = CALL_MS, signal } = {}) {
+  async *#answersTo(name, data, { timeout = CALL_MS, signal } = {}) {
     if (signal?.aborted) throw new PageError('aborted', `${name}: aborted`);
     const number = ++this.#numbers;
     /** @type {Queue<Message | null>} */
@@ -260,7 +257,7 @@ export class Talk extends Hearing {
   }
 
   /** The session is over: whoever waits hears it. */
-  endTalk() {
+  endConversation() {
     this.over = true;
     for (const answers of this.#waiting.values()) answers.push(null);
     for (const stream of this.streams.values()) stream.take(null);

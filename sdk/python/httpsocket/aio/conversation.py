@@ -20,9 +20,9 @@ class Stream(OpenStream):
     stream.write(…)`, `await stream.end()`.
     """
 
-    def __init__(self, talk: Talk, opened: dict[str, Any]) -> None:
-        super().__init__(talk._post, opened)
-        self._inbox = Inbox(talk._connection)
+    def __init__(self, conversation: Conversation, opened: dict[str, Any]) -> None:
+        super().__init__(conversation._post, opened)
+        self._inbox = Inbox(conversation._connection)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """What the page says, until its end. StreamReset; Ended."""
@@ -38,14 +38,14 @@ class Stream(OpenStream):
 class Room:
     """What send() gives: awaiting it waits until the page has room for more."""
 
-    def __init__(self, talk: Talk) -> None:
-        self._talk = talk
+    def __init__(self, conversation: Conversation) -> None:
+        self._conversation = conversation
 
     def __await__(self) -> Generator[Any, None, None]:
-        return self._talk._wait_for_room().__await__()
+        return self._conversation._wait_for_room().__await__()
 
 
-class Talk(Commands):
+class Conversation(Commands):
     def __init__(self, connection: Connection, lead: str = "") -> None:
         Commands.__init__(self)
         self._connection, self._lead = connection, lead

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** What a program says that it wants to hear: of its page, or of all pages of a shared program. */
+/** Registers a program's handlers: for its page, or for all pages of a shared program. */
 
 /** @typedef {import('./functions.mjs').Handler} Handler */
 
-export class Hearing {
+export class Handlers {
   /** For the helper's own use. @type {import('./functions.mjs').Functions} */
   functions;
 

@@ -13,7 +13,7 @@
  * @typedef {{ name: string, publish: Publish, presence: (handler: Handler) => void,
  *   subscribed: (handler: Handler) => void, stop: () => Room }} Topic
  */
-export class Talk extends Hearing {
+export class Conversation extends Handlers {
     /**
      * @param {import('./connection.mjs').Connection} connection
      * @param {import('./functions.mjs').Functions} functions
@@ -114,7 +114,7 @@ export class Talk extends Hearing {
      */
     take(message: Message): boolean;
     /** The session is over: whoever waits hears it. */
-    endTalk(): void;
+    endConversation(): void;
     #private;
 }
 export type Message = import("./wire.mjs").Message;
@@ -162,5 +162,5 @@ export type Topic = {
     subscribed: (handler: Handler) => void;
     stop: () => Room;
 };
-import { Hearing } from './hearing.mjs';
+import { Handlers } from './handlers.mjs';
 import { Room } from './queue.mjs';

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** A page's making: the request, and the answer to it; then it is talked with. */
-import { Talk } from './talk.mjs';
+/** A page whose request the program answers. Afterwards the two converse. */
+import { Conversation } from './conversation.mjs';
 
 /**
  * @typedef {import('./answer.mjs').AnswerOptions} AnswerOptions
  * @typedef {import('./request.mjs').Request} Request
  * @typedef {import('./answer.mjs').Answer} Answer
- * @typedef {{ request: Request, direct: boolean, session: string, answer: Answer }} Making
+ * @typedef {{ request: Request, direct: boolean, session: string, answer: Answer }} PageSetup
  */
 
-export class Shown extends Talk {
+export class AnsweredPage extends Conversation {
   /** The request that it answers. */
   request;
   /** A script or a device connects straight to the program: no page is wanted. */
@@ -24,7 +24,7 @@ export class Shown extends Talk {
    * @param {import('./connection.mjs').Connection} connection
    * @param {import('./functions.mjs').Functions} functions
    * @param {string} lead
-   * @param {Making} making
+   * @param {PageSetup} making
    */
   constructor(connection, functions, lead, { request, direct, session, answer }) {
     super(connection, functions, lead);
