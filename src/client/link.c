@@ -148,7 +148,7 @@ void link_lost(struct httpsocket *c, const struct end *why)
     }
     discard(c);
     c->end = *why;
-    uint64_t pause = pace_pause(&c->pace, why, loop_now_ms(c->loop), chance());
+    uint64_t pause = backoff_delay_after(&c->backoff, why, loop_now_ms(c->loop), chance());
     set_state(c, CLIENT_WAITING);
     timer_start(c->loop, &c->retry, pause);
     if (c->options.give_up_ms && !timer_active(&c->give_up))
@@ -293,7 +293,7 @@ void link_opened(struct httpsocket *c, const struct welcome *welcome)
     set_state(c, CLIENT_OPEN);
     timer_stop(&c->retry);
     timer_stop(&c->give_up);
-    pace_opened(&c->pace, loop_now_ms(c->loop));
+    backoff_opened(&c->backoff, loop_now_ms(c->loop));
     client_liveness_start(c);
     streams_attach(c);
     if (c->paused)

@@ -15,9 +15,9 @@
 
 #include "httpsocket.h"
 
+#include "client/backoff.h"
 #include "client/dial.h"
 #include "client/outbox_window.h"
-#include "client/pace.h"
 #include "client/welcome.h"
 #include "proto/message.h"
 #include "session/channels.h"
@@ -30,7 +30,7 @@
 /*   CONNECTING ──101──> GREETING ──.welcome──> OPEN ──all delivered, .close said──> LEAVING
  *        ^                  │                    │                                     │
  *        │                  └────────────────────┴── lost ─────────────────────────────┘
- *        └──── pace ──── WAITING <───────────────────┘
+ *        └─── backoff ── WAITING <───────────────────┘
  *   any ── link_end ──> OVER
  */
 enum client_state {
@@ -52,7 +52,7 @@ struct httpsocket {
     struct ws_config ws_config;
     struct ws_counts ws_counts;
     struct outbox_window out;
-    struct pace pace;
+    struct backoff backoff;
     struct list calls;
     uint64_t next_call;
     struct timer work;    /* something was queued or asked for */

@@ -44,7 +44,7 @@ static void take_ack(struct httpsocket *c, uint64_t count)
         link_breach(c, "an acknowledgement of what was not sent");
         return;
     }
-    pace_worked(&c->pace);
+    backoff_worked(&c->backoff);
     link_pump(c);
 }
 
@@ -119,7 +119,7 @@ void receive(struct httpsocket *c, bool binary, struct slice data)
     } else if (m.kind == MESSAGE_CONTROL) {
         take_control(c, &m);
     } else {
-        pace_worked(&c->pace);
+        backoff_worked(&c->backoff);
         c->received++;
         c->unacknowledged_bytes += data.len;
         deliver(c, &m);

@@ -96,7 +96,7 @@ void streams_receive(struct httpsocket *c, struct bytes frame)
 {
     const char *why;
     client_liveness_heard(c);
-    pace_worked(&c->pace);
+    backoff_worked(&c->backoff);
     if (!is_open(c))
         link_breach(c, "no .welcome first");
     else if (!streams_begin(c))

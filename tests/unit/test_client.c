@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* test_client.c - the pure parts of the C client: ends, pace, the outbox and its window, targets,
- * the welcome. */
+/* test_client.c - the pure parts of the C client: ends, backoff, the outbox and its window,
+ * targets, the welcome. */
+#include "client/backoff.h"
 #include "client/dial.h"
 #include "client/outbox_window.h"
-#include "client/pace.h"
 #include "client/welcome.h"
 
 #include <setjmp.h>
@@ -48,9 +48,9 @@ static void the_delay_doubles_up_to_30_seconds(void **state)
     (void)state;
     uint64_t whole = 250;
     for (unsigned attempt = 0; attempt < 40; attempt++) {
-        assert_int_equal(pace_delay(attempt, 0), whole / 2);
+        assert_int_equal(backoff_delay(attempt, 0), whole / 2);
         for (uint32_t chance = 0; chance < 100000; chance += 77)
-            assert_in_range(pace_delay(attempt, chance), whole / 2, whole);
+            assert_in_range(backoff_delay(attempt, chance), whole / 2, whole);
         whole = whole * 2 < 30000 ? whole * 2 : 30000;
     }
 }
@@ -58,23 +58,23 @@ static void the_delay_doubles_up_to_30_seconds(void **state)
 static void after_a_connection_that_worked_it_comes_back_at_once(void **state)
 {
     (void)state;
-    struct pace p = {0};
+    struct backoff p = {0};
     struct end lost = {.code = 1006}, busy = {.code = 1013, .retry_s = 9};
     for (unsigned i = 0; i < 10; i++)
-        assert_int_equal(pace_pause(&p, &lost, 0, 0), pace_delay(i, 0));
-    pace_opened(&p, 1000); /* reached, but it carried nothing: no more than four failures */
-    assert_int_equal(pace_pause(&p, &lost, 1001, 0), pace_delay(4, 0));
-    pace_opened(&p, 2000);
-    pace_worked(&p);
-    assert_int_equal(pace_pause(&p, &lost, 2001, 0), 0);
-    assert_int_equal(pace_pause(&p, &lost, 2001, 0), pace_delay(1, 0));
-    pace_opened(&p, 3000); /* lasted five seconds */
-    assert_int_equal(pace_pause(&p, &lost, 8000, 0), 0);
-    pace_opened(&p, 9000);
-    pace_worked(&p);
-    assert_int_equal(pace_pause(&p, &busy, 9001, 0), 9000 + pace_delay(0, 0));
+        assert_int_equal(backoff_delay_after(&p, &lost, 0, 0), backoff_delay(i, 0));
+    backoff_opened(&p, 1000); /* reached, but it carried nothing: no more than four failures */
+    assert_int_equal(backoff_delay_after(&p, &lost, 1001, 0), backoff_delay(4, 0));
+    backoff_opened(&p, 2000);
+    backoff_worked(&p);
+    assert_int_equal(backoff_delay_after(&p, &lost, 2001, 0), 0);
+    assert_int_equal(backoff_delay_after(&p, &lost, 2001, 0), backoff_delay(1, 0));
+    backoff_opened(&p, 3000); /* lasted five seconds */
+    assert_int_equal(backoff_delay_after(&p, &lost, 8000, 0), 0);
+    backoff_opened(&p, 9000);
+    backoff_worked(&p);
+    assert_int_equal(backoff_delay_after(&p, &busy, 9001, 0), 9000 + backoff_delay(0, 0));
     busy.retry_s = -1;
-    assert_int_equal(pace_pause(&p, &busy, 9001, 0), 5000 + pace_delay(1, 0));
+    assert_int_equal(backoff_delay_after(&p, &busy, 9001, 0), 5000 + backoff_delay(1, 0));
 }
 
 static bool push(struct outbox_window *o, size_t len)

@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
+#include "client/backoff.h"
 #include "client/end.h"
-#include "client/pace.h"
 #include "vectors.h"
 
 #define JITTER_MS 250 /* at most, of a first attempt */
@@ -40,8 +40,8 @@ static enum close_kept kept(const struct end *end)
 
 static bool waits_as_long(const struct end *end, int64_t wait_s)
 {
-    struct pace pace = {0};
-    uint64_t pause = pace_pause(&pace, end, 0, 0);
+    struct backoff backoff = {0};
+    uint64_t pause = backoff_delay_after(&backoff, end, 0, 0);
     if (wait_s < 0)
         return pause <= JITTER_MS;
     uint64_t least = (uint64_t)wait_s * 1000;
