@@ -37,7 +37,7 @@ static void check_line(struct slice in, const struct shared_line *line, size_t u
     if (line->session.len > 0)
         FUZZ_CHECK(shared_session_valid(line->session) && fuzz_inside(taken, line->session));
     else
-        FUZZ_CHECK(line->m.kind == MESSAGE_CONTROL);
+        FUZZ_CHECK(line->m.kind == MESSAGE_CONTROL || line->m.kind == MESSAGE_COMMAND);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
