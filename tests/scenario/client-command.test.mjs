@@ -450,24 +450,29 @@ test('TLS: a session that was open waits while the server is not the one it was'
   const ours = makeCertificate();
   const others = makeCertificate();
   const secure = ({ cert, key }) =>
-    startServer({ root: files.root, args: ['--tls-cert', cert, '--tls-key', key] });
-  const [server, portal] = await Promise.all([secure(ours), secure(others)]);
-  const proxy = await Proxy.start(server.port);
+    startServer({ root: server.root, args: ['--tls-cert', cert, '--tls-key', key] });
+  const [home, portal] = await Promise.all([secure(ours), secure(others)]);
+  const proxy = await Proxy.start(home.port);
   t.after(() =>
-    Promise.all([proxy.stop(), server.stop(), portal.stop(), ours.remove(), others.remove()]),
+    Promise.all([proxy.stop(), home.stop(), portal.stop(), ours.remove(), others.remove()]),
   );
-  const command = start(['connect', '--cacert', ours.cert, `https://localhost:${proxy.port}/talk`]);
-  command.say('hello 1');
-  await command.next(/^echo \["hello", 1\]$/);
+  const command = Command.starts(
+    'connect',
+    '--cacert',
+    ours.cert,
+    `https://localhost:${proxy.port}/talk`,
+  );
+  command.says('hello 1');
+  await command.hears(/^echo \["hello", 1\]$/);
   proxy.to(portal.port);
   proxy.cut(() => true);
-  command.say('hello 2');
+  command.says('hello 2');
   const [attempt] = await once(proxy, 'link');
   await once(attempt.client, 'close'); // the client has seen another's certificate
-  proxy.to(server.port);
-  await command.next(/^echo \["hello", 2\]$/);
-  command.end();
-  assert.equal((await command.done).status, 0);
+  proxy.to(home.port);
+  await command.hears(/^echo \["hello", 2\]$/);
+  command.child.stdin.end();
+  assert.equal((await command.ended).status, 0);
 });
 
 test('examples/client.c, compiled as its user would, runs against the library', async () => {
