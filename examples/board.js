@@ -1,12 +1,12 @@
-// Draws what comes from the topic, and sends what is drawn here: pieces while the pen is down, the
-// whole stroke when it is lifted.
+// Draws the strokes of the topic, and sends those drawn here: in pieces while the pen is down, and
+// whole when the pen is lifted.
 {
   const server = document.serverConnection;
   const canvas = document.querySelector('#board');
   const context = canvas.getContext('2d');
   let color;
   let stroke; // while the pen is down: its points
-  let sent = 0; // of them, those that the others have
+  let sent = 0; // how many of them the others have
   let waits = false; // for the next frame, to send a piece
 
   const draw = (points, ink) => {

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A drawing board that all visitors share. Each has a program of his own; what one
-draws reaches the others by a topic.
+"""A drawing board that all visitors share. Each visitor has a program of their own, and a topic
+carries each stroke to the others.
 """
 import random
 
@@ -67,7 +67,7 @@ def is_stroke(points):
 
 
 me = {"name": random.choice(NAMES), "color": random.choice(COLORS)}
-people = {}  # who is there: the public id of each, and what they show
+people = {}  # who is there: by public id, what each shows
 
 
 def stroke(points):

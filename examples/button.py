@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The button of 2008 without a script in its page: the program listens to the click itself, and
-answers by changing the page.
+"""A click without a script in the page: the program hears the click itself, and answers by changing
+the page.
 """
 import os
 

@@ -1,4 +1,4 @@
-// chat.js - the page of chat.py: lines that come, and the one that is typed.
+// chat.js - the page of chat.py: shows the lines of the chat, and sends what is typed.
 const server = document.serverConnection;
 const [lines, here, form] = ['#lines', '#here', 'form'].map((name) => document.querySelector(name));
 

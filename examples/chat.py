@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A chat: one process for all its pages, and the rooms are its variables.
-http://localhost:8080/chat/kitchen is a room, and so is any other path below.
+"""A chat: one process has all pages, and the rooms are its variables.
+http://localhost:8080/chat/kitchen is a room, and so is any other path below /chat.
 """
 import asyncio
 

@@ -1,4 +1,5 @@
-/* client.c - talks with a program by libhttpsocket: says hello, calls it, prints what it says.
+/* client.c - talks with a program through libhttpsocket: sends an event, makes a call, and prints
+ * what the program sends.
  *
  * usage: client URL          cc client.c $(pkg-config --cflags --libs httpsocket) */
 #include <httpsocket.h>
@@ -15,7 +16,7 @@ static void answered(struct httpsocket *c, const struct httpsocket_message *m, v
 {
     (void)arg;
     printf("the answer is %.*s\n", (int)m->size, (const char *)m->data);
-    httpsocket_close(c, NULL, 0); /* when all is delivered */
+    httpsocket_close(c, NULL, 0); /* when everything is delivered */
 }
 
 int main(int argc, char **argv)
@@ -30,7 +31,7 @@ int main(int argc, char **argv)
     }
     httpsocket_emit(c, "hello", "{\"name\":\"Frode\"}");
     httpsocket_call(c, "add", "[1,2,39]", 5000, answered, NULL);
-    int error = httpsocket_run(c); /* reconnects as often as it takes */
+    int error = httpsocket_run(c); /* reconnects as often as needed */
     unsigned code = error ? 0 : httpsocket_ended(c)->code;
     httpsocket_free(c);
     return code == 1000 ? 0 : 1;

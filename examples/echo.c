@@ -1,10 +1,11 @@
-/* echo.c - a WebSocket echo server on the rooms of src/: text as text, binary as binary.
+/* echo.c - a WebSocket echo server on the C code of src/: text as text, binary as binary.
  *
  *     build/examples/echo [--threads N] [PORT]        default: 1 thread, port 9001; 0 picks one
  *
- * Any path, any Origin, messages up to 16 MiB, no extensions. What benchmarks and conformance
- * suites run against. A client that sends without reading is not read either, beyond BACKLOG_MAX.
- * SIGTERM and SIGINT close every connection with 1001 and end it with status 0.
+ * The server accepts any path and any Origin, and messages up to 16 MiB, without extensions.
+ * Benchmarks and conformance suites run against it. At BACKLOG_MAX it stops reading a client that
+ * sends and does not read. SIGTERM and SIGINT close every connection with 1001, and the server exits
+ * with status 0.
  */
 #include "base/log.h"
 #include "base/pool.h"

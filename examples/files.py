@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Files that are dropped on the page come to its program piece by piece, and over a line that
-drops. The page has no script.
+"""Files dropped on the page reach its program in pieces, even if the connection drops meanwhile. The
+page has no script.
 """
 import hashlib
 import time
@@ -23,8 +23,8 @@ PAGE = """<!doctype html>
 <h1>Files</h1>
 <label id="zone">Drop files here, or choose them: <input type="file" multiple></label>
 <ul id="files"></ul>
-<p class="soft">The program reads each file as it comes and keeps nothing of it but its hash. Cut
-  the network meanwhile: it goes on where it was.</p>
+<p class="soft">The program reads each file as it comes and keeps only its hash. Cut the network
+  meanwhile: the upload goes on where it was.</p>
 """
 SHOWN_EVERY = 0.1  # seconds
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env php
 <?php
-// The idea of 2008 in PHP: the page says what was clicked, the very script
-// that made the page answers.
+// Events in both directions, in PHP: the page sends one for each click, and the script that made
+// the page answers.
 require getenv('HTTPSOCKET_SDK') . '/php/httpsocket.php';
 
 $page = new HttpSocket\Page();
@@ -29,7 +29,7 @@ $page->begin();
 <?php
 $page->end(); // the page is complete; the script stays
 
-$clicks = 0; // a variable of the script is all the state that is needed
+$clicks = 0; // a variable of the script is the whole state
 foreach ($page->events() as $event) {
     if ($event->name === 'test_click') {
         $clicks++;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The idea of 2008 in Python: the page says what was clicked, the very
-program that made the page answers.
+"""Events in both directions, in Python: the page sends one for each click, and the program that
+made the page answers.
 """
 import os
 
@@ -31,7 +31,7 @@ PAGE = (
     % os.getpid()
 )
 
-clicks = 0  # a variable of the program is all the state that is needed
+clicks = 0  # a variable of the program is the whole state
 
 
 @page.on("test_click")

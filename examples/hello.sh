@@ -1,6 +1,6 @@
 #!/bin/sh
-# The idea of 2008 in plain sh: the page says what was clicked, the very
-# script that made the page answers.
+# Events in both directions, in plain sh: the page sends one for each click, and the script that
+# made the page answers.
 . "$HTTPSOCKET_SDK/sh/httpsocket.sh"
 
 page_show <<PAGE
@@ -26,7 +26,7 @@ page_show <<PAGE
 </script>
 PAGE
 
-clicks=0 # a variable of the script is all the state that is needed
+clicks=0 # a variable of the script is the whole state
 while page_next; do
     case $event in
     test_click)

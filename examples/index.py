@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The first page that a newcomer sees: what this is, shown by a page that
-is itself connected with its program.
+"""The first page that a newcomer sees. It shows what HTTPSocket is, and is itself connected with its
+program.
 """
 import math
 import os
@@ -21,23 +21,23 @@ PAGE = """<!doctype html>
   It moves the curve below ten times a second, and hears your mouse:
   <b id="echo" class="soft">move it over the curve</b>.</p>
 <canvas id="wave" width="960" height="180"></canvas>
-<p class="soft">Cut the network, close the laptop, change the Wi-Fi: when the link is back, the same
-  process goes on where it was. No event is lost or doubled.</p>
+<p class="soft">Cut the network, close the laptop, change the Wi-Fi: when the connection is back, the
+  same process goes on where it was. No event is lost or doubled.</p>
 
 <h2>Try</h2>
 <ul class="cards">
   <li><a href="button.py">A button, and no script</a><br>
-    <span class="soft">the idea of 2008: the program hears the click itself</span></li>
+    <span class="soft">the program hears the click itself</span></li>
   <li><a href="hello.py">Hello, in Python</a><br>
     <span class="soft">the page and the program send each other events</span></li>
   <li><a href="hello.php">Hello, in PHP</a><br>
-    <span class="soft">the same</span></li>
+    <span class="soft">events in both directions, by a PHP script</span></li>
   <li><a href="hello.sh">Hello, in sh</a><br>
-    <span class="soft">the same, in a shell script</span></li>
+    <span class="soft">events in both directions, by a shell script</span></li>
   <li><a href="signup.py">A form</a><br>
     <span class="soft">checked by the program as you type</span></li>
   <li><a href="table.py">Ten thousand rows</a><br>
-    <span class="soft">sorted and edited; what changes is sent, no more</span></li>
+    <span class="soft">sorted and edited; only what changes is sent</span></li>
   <li><a href="board.py">A board</a><br>
     <span class="soft">shared by all who have it open</span></li>
   <li><a href="files.py">Files</a><br>
@@ -47,7 +47,7 @@ PAGE = """<!doctype html>
   <li><a href="chat.py">A chat</a><br>
     <span class="soft">one process for all its pages</span></li>
   <li><a href="mines.py">Mines</a><br>
-    <span class="soft">a game that is nothing but the program's variables</span></li>
+    <span class="soft">a game whose whole state is the program's variables</span></li>
 </ul>
 
 <h2>Write your own</h2>

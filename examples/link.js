@@ -1,5 +1,4 @@
-// A badge that shows how the page's connection is doing. Every example
-// includes it behind client.js.
+// A badge that shows the state of the page's connection. The examples include it after client.js.
 {
   const badge = document.createElement('div');
   badge.id = 'link';

@@ -1,4 +1,4 @@
-// Draws what machine.py tells: two charts over the last two minutes and a table.
+// Draws what machine.py sends: two charts of the last two minutes, and a table.
 {
   const SECONDS = 120;
   const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name);

@@ -1,7 +1,5 @@
 #!/usr/bin/env python3
-"""The machine that serves this page, live: load, memory and the busiest processes,
-once a second.
-"""
+"""Load, memory and the busiest processes of the machine that serves this page, once a second."""
 import os
 import pathlib
 

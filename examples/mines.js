@@ -1,4 +1,4 @@
-// Shows the board of mines.py and says what was clicked. There is no rule of the game in here.
+// Shows the board of mines.py and sends what was clicked. The rules of the game are in mines.py.
 {
   const server = document.serverConnection;
   const board = document.querySelector('#board');

@@ -1,7 +1,5 @@
 #!/usr/bin/env python3
-"""Minesweeper. Where the mines are, only this program knows: the whole game is
-its own variables.
-"""
+"""Minesweeper. Only this program knows where the mines are: the whole game is in its variables."""
 import random
 
 from httpsocket import page

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A form that is checked as one types, by the program: the page has no script, and the password is
-not sent before it has to be.
+"""A form that the program checks while the user types. The page has no script, and the password is
+sent only with the form.
 """
 import re
 
@@ -54,8 +54,8 @@ def hint(name, wrong):
     ]
 
 
-# A password is held back unless it is asked for by name: here when the form
-# is submitted, not while it is typed.
+# A password is sent only if it is asked for by name: here when the form is submitted, not while it
+# is typed.
 @page.listen("input", "#signup", debounce=200)
 def typed(field):
     if "value" in field:

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Ten thousand rows, sorted and edited. The page has no script, and a change costs its one row,
-whatever the number of rows.
+"""Ten thousand rows, sorted and edited. The page has no script. A change sends only the row that
+changes, whatever the number of rows.
 """
 import random
 
@@ -32,8 +32,8 @@ PAGE = """<!doctype html>
 <script src="/.httpsocket/client.js"></script>
 <script src="link.js"></script>
 <h1>Ten thousand rows</h1>
-<p class="soft">Sort by a heading, click a row to change it. What changes is sent, and no more: one
-  row, or for another order the keys.</p>
+<p class="soft">Sort by a heading, click a row to change it. Only what changes is sent: one row, or
+  for another order the keys.</p>
 <p><button id="add">Add a row</button> <output id="status">%s</output></p>
 <table><thead id="headings">%s</thead><tbody id="rows">
 %s</tbody></table>

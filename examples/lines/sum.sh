@@ -1,5 +1,5 @@
 #!/bin/sh
-# A program that knows nothing of this server: it reads lines and writes lines.
+# A stdio program: it reads lines and writes lines, and knows nothing of the server.
 # `httpsocketd --stdio examples/lines/sum.sh`, or `make run` and http://localhost:8080/lines/sum
 total=0
 while read -r number; do

@@ -1,6 +1,6 @@
 // As much of IMAP (RFC 3501) as a mailbox needs, over the streams of a TCPConnection.
 
-/** Reads lines and literals from a byte stream; what was read too far is kept for the next. */
+/** Reads lines and literals from a byte stream; bytes beyond are kept for the next read. */
 class Reader {
   #reader;
   #bytes = new Uint8Array(0);
@@ -71,7 +71,7 @@ export class Imap {
     }
   }
 
-  /** Sends a command, one after the other; its untagged responses. */
+  /** Sends a command after the previous one has ended, and returns its untagged responses. */
   command(text) {
     const run = async () => {
       const tag = `a${++this.#made}`;

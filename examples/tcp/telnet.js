@@ -7,7 +7,7 @@ const SE = 240;
 const [ECHO, SUPPRESS_GO_AHEAD, TERMINAL_TYPE, WINDOW_SIZE] = [1, 3, 24, 31];
 const [IS, SEND] = [0, 1];
 
-/** What we do if asked, and what the other side may do. */
+/** What this side does if asked, and what the other side may do. */
 const OURS = new Set([TERMINAL_TYPE, WINDOW_SIZE, SUPPRESS_GO_AHEAD]);
 const THEIRS = new Set([ECHO, SUPPRESS_GO_AHEAD]);
 
@@ -16,7 +16,7 @@ export class Telnet {
   #type;
   #size;
   #sizeWanted = false;
-  /** What came of a command that is not complete. */
+  /** The bytes so far of an incomplete command. */
   #command = [];
   #agreed = new Set();
 
@@ -27,7 +27,7 @@ export class Telnet {
     this.#size = { columns, rows };
   }
 
-  /** Bytes came: those that are for the screen. Commands are answered. */
+  /** Takes bytes that arrived, answers commands, and returns the bytes for the screen. */
   receive(bytes) {
     const screen = [];
     for (const byte of bytes) {
@@ -41,7 +41,7 @@ export class Telnet {
     return Uint8Array.from(screen);
   }
 
-  /** What was typed. */
+  /** Takes what was typed. */
   type(bytes) {
     this.#send(Uint8Array.from([...bytes].flatMap((byte) => (byte === IAC ? [IAC, IAC] : [byte]))));
   }
@@ -89,7 +89,7 @@ export class Telnet {
       );
   }
 
-  /** Says once that something is so, or will not be. */
+  /** Answers once that an option is on, or stays off. */
   #answer(yes, no, option, agreed) {
     const key = `${yes} ${option}`;
     if (this.#agreed.has(key)) return;

@@ -1,4 +1,4 @@
-// A terminal: xterm.js shows and hears, telnet.js speaks with the other side.
+// A terminal: xterm.js is the screen and keyboard, telnet.js talks with the other side.
 import { Telnet } from './telnet.js';
 
 const port = Number(new URLSearchParams(location.search).get('port') ?? 2323);
@@ -26,7 +26,7 @@ async function run() {
   terminal.onData((text) => telnet.type(new TextEncoder().encode(text)));
   terminal.onResize(({ cols, rows }) => telnet.resize(cols, rows));
 
-  // The next bytes are taken when the screen has these: a flood waits at the other side.
+  // The next bytes are taken when the screen has shown these, so a flood waits at the other side.
   const reader = readable.getReader();
   for (let part; !(part = await reader.read()).done;)
     await new Promise((shown) => terminal.write(telnet.receive(part.value), shown));
