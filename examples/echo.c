@@ -4,8 +4,8 @@
  *
  * The server accepts any path and any Origin, and messages up to 16 MiB, without extensions.
  * Benchmarks and conformance suites run against it. At BACKLOG_MAX it stops reading a client that
- * sends and does not read. SIGTERM and SIGINT close every connection with 1001, and the server exits
- * with status 0.
+ * sends and does not read. SIGTERM and SIGINT close every connection with 1001, and the server
+ * exits with status 0.
  */
 #include "base/log.h"
 #include "base/pool.h"

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Files dropped on the page reach its program in pieces, even if the connection drops meanwhile. The
-page has no script.
+"""Files dropped on the page reach its program in pieces, even if the connection drops meanwhile.
+The page has no script.
 """
 import hashlib
 import time

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The first page that a newcomer sees. It shows what HTTPSocket is, and is itself connected with its
-program.
+"""The first page that a newcomer sees. It shows what HTTPSocket is, and is itself connected with
+its program.
 """
 import math
 import os
