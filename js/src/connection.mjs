@@ -268,7 +268,8 @@ export class ServerConnection extends HandlerTarget {
   }
 
   /**
-   * Opens a byte stream to the program. The program has to accept it (docs/page-programs.md).
+   * Opens a byte stream to the program. The program has to accept it
+   * (docs/page-programs/streams.md).
    * @param {string} name 1 to 128 of `A-Z a-z 0-9 _ - : / .`, no dot first
    * @param {import('./streams/program-stream.mjs').ProgramStreamOptions} [options] `data`, `signal`
    * @throws {ServerConnectionError} at once: `bad-name`, `unsendable`, `closed`

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* site.h - which file answers for a path: the folder that is served (the contract, section 1).
+/* site.h - which file answers for a path: the folder that is served (docs/http.md).
  *
  * What a path finds, the first that is there (`x` is a name, `/a/` stands for any folders before
  * it):

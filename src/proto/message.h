@@ -2,8 +2,8 @@
 /* message.h - what a session carries: events, calls and answers; as a WebSocket message and as
  * lines on fd 3.
  *
- * docs/protocol.md, sections 2 and 4, and the contract's fd 3. Pure: parsing gives slices into the
- * input, JSON is checked for syntax and never interpreted.
+ * docs/protocol.md, sections 2 and 4, and docs/page-programs/descriptor-3.md. Pure: parsing gives
+ * slices into the input, JSON is checked for syntax and never interpreted.
  */
 #ifndef PROTO_MESSAGE_H
 #define PROTO_MESSAGE_H

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the contract promises of sessions, in real browsers over a network that fails.
+// What docs/protocol.md promises of sessions, in real browsers over a network that fails.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import path from 'node:path';

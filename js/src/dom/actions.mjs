@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * The actions of a `.dom` operation on an element (docs/page-programs.md, "Moving the page"): a
+ * The actions of a `.dom` operation on an element (docs/page-programs/moving.md): a
  * table, in the order in which the actions of one operation are done. Actions that read the page's
  * layout, or let its scripts run, are `late`: they are done when all operations of the batch have
  * made their changes.

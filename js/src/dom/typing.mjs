@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * Protects what the user is typing from the program. The rules (docs/page-programs.md, "Moving the
- * page"):
+ * Protects what the user is typing from the program. The rules (docs/page-programs/moving.md):
  *
  * - A field is *being edited* while it has the focus and was typed into since it got the focus, or
  *   while an input method composes in it. Such a field is changed only by a value that says what it

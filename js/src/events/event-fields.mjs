@@ -2,7 +2,7 @@
 // @ts-check
 /**
  * The fields that a program can be told of an event: those of this table, and all that the event or
- * its target has under the names of the DOM (docs/page-programs.md).
+ * its target has under the names of the DOM (docs/page-programs/hearing.md).
  */
 import {
   checkedOf,

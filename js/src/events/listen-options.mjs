@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** Checks the options of `.listen` and `.unlisten` (docs/page-programs.md). */
+/** Checks the options of `.listen` and `.unlisten` (docs/page-programs/hearing.md). */
 import { DomProblem } from '../dom/problem.mjs';
 import { isField } from './event-fields.mjs';
 import { targetNamed } from './event-targets.mjs';
