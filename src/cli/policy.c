@@ -6,9 +6,9 @@
 #include "access/access.h"
 #include "access/dns.h"
 #include "access/server_origins.h"
+#include "base/settings_file.h"
 #include "cli/command.h"
 
-#include <confuse.h>
 #include <errno.h>
 #include <getopt.h>
 #include <jansson.h>
@@ -175,43 +175,46 @@ enum {
     CONFIG_NAMES_MAX = 32
 };
 
-/* The settings of access/config.h, by their names; then the resolver's. */
-static void config_options(cfg_opt_t *options)
-{
-    size_t count = 0;
-    const char *name;
-    for (; count < CONFIG_NAMES_MAX && (name = access_config_name(count)); count++)
-        options[count] = (cfg_opt_t)CFG_STR_LIST(name, "{}", CFGF_NONE);
-    options[count++] = (cfg_opt_t)CFG_STR("dns", NULL, CFGF_NONE);
-    options[count++] = (cfg_opt_t)CFG_STR("dns-anchor", NULL, CFGF_NONE);
-    options[count++] = (cfg_opt_t)CFG_STR("__unknown", NULL, CFGF_NONE);
-    options[count] = (cfg_opt_t)CFG_END();
-}
+struct config_target {
+    struct policy_options *options;
+    struct access_config *config;
+};
 
-static bool take_config(struct policy_options *o, struct access_config *c, cfg_t *cfg)
+static bool take_setting(void *arg, const char *name, const char *value, bool first,
+                         struct text *why)
 {
-    const char *name;
-    for (size_t i = 0; (name = access_config_name(i)); i++)
-        for (unsigned k = 0; k < cfg_size(cfg, name); k++)
-            if (!set(c, name, cfg_getnstr(cfg, name, k)))
-                return false;
-    replace(&o->config_server, cfg_getstr(cfg, "dns"));
-    replace(&o->config_anchor, cfg_getstr(cfg, "dns-anchor"));
-    return true;
+    const struct config_target *target = arg;
+    const char *expected = "more memory";
+    (void)first;
+    if (!strcmp(name, "dns"))
+        replace(&target->options->config_server, value);
+    else if (!strcmp(name, "dns-anchor"))
+        replace(&target->options->config_anchor, value);
+    else if (access_config_set(target->config, slice_of(name), slice_of(value), &expected) < 0)
+        text_printf(why, "%s '%s': expected %s", name, value, expected);
+    return why->len == 0;
 }
 
 /* A server's config file holds much more; what has another name is not looked at. */
 static bool read_config(struct policy_options *o, struct access_config *c, const char *file)
 {
-    cfg_opt_t options[CONFIG_NAMES_MAX + 4];
-    config_options(options);
-    cfg_t *cfg = cfg_init(options, CFGF_IGNORE_UNKNOWN);
-    errno = 0;
-    int status = cfg ? cfg_parse(cfg, file) : CFG_PARSE_ERROR;
-    if (status == CFG_FILE_ERROR)
-        fprintf(stderr, "httpsocket: %s: %s\n", file, strerror(errno));
-    bool good = status == CFG_SUCCESS && take_config(o, c, cfg);
-    cfg_free(cfg);
+    struct settings_name names[CONFIG_NAMES_MAX + 2] = {{"dns", false}, {"dns-anchor", false}};
+    struct config_target target = {o, c};
+    struct text why = {0};
+    size_t count = 2;
+    const char *name;
+    for (size_t i = 0; i < CONFIG_NAMES_MAX && (name = access_config_name(i)); i++)
+        names[count++] = (struct settings_name){name, true};
+    bool good = settings_file_read(file,
+                                   &(struct settings_reader){.names = names,
+                                                             .count = count,
+                                                             .skip_others = true,
+                                                             .set = take_setting,
+                                                             .arg = &target},
+                                   &why);
+    if (!good)
+        fprintf(stderr, "httpsocket: %.*s\n", SLICE_ARG(text_slice(&why)));
+    text_done(&why);
     return good;
 }
 

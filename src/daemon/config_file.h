@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* config_file.h - a config from a file: `name = value`, lists as {"a", "b"}, comments by #.
- * libconfuse reads it. */
+ * base/settings_file.h reads it. */
 #ifndef DAEMON_CONFIG_FILE_H
 #define DAEMON_CONFIG_FILE_H
 

@@ -127,7 +127,7 @@ test('settings come from a config file and from --set', () => {
   assert.equal(policy('https://c.example', 'https://a.example/'), 'allow ok-static');
   assert.equal(policy('http://evil.example:81', 'https://a.example/'), 'deny static-deny');
   assert.equal(policy('https://c.example', 'https://b.example/'), 'deny host-foreign');
-  fs.writeFileSync(file, 'rules = {"alow <*>"}\n');
+  fs.writeFileSync(file, '# a comment\n/* of two\nlines */ rules = {"alow <*>"}\n');
   const { status, stderr } = httpsocket(
     'policy',
     '--config',
@@ -136,7 +136,7 @@ test('settings come from a config file and from --set', () => {
     'b.example:1',
   );
   assert.equal(status, 2);
-  assert.match(stderr, /rules 'alow <\*>': expected rules such as/);
+  assert.match(stderr, /server\.conf:3: rules 'alow <\*>': expected rules such as/);
   assert.equal(
     httpsocket('policy', '--set', 'colour=red', 'https://a.example', 'b.example:1').status,
     2,
