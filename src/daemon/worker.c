@@ -40,11 +40,9 @@ static uint32_t share(const struct worker *w, uint64_t all)
     return (uint32_t)((all + w->daemon->worker_count - 1) / w->daemon->worker_count);
 }
 
-static void use_config(struct worker *w, const struct config *c)
+static struct http_limits http_limits_of(const struct worker *w, const struct config *c)
 {
-    w->config = c;
-    w->origins = (struct server_origins){c->origins, c->origin.count};
-    w->http_limits = (struct http_limits){
+    return (struct http_limits){
         .head_max = c->head_max,
         .body_max = c->body_max,
         .head_timeout_ms = (uint32_t)c->head_timeout,
@@ -55,7 +53,11 @@ static void use_config(struct worker *w, const struct config *c)
         .trusts = c->trusted_proxy.count ? proxies_trust : NULL,
         .proxies = &c->proxies,
     };
-    w->program_config = (struct program_config){
+}
+
+static struct program_config program_config_of(const struct config *c)
+{
+    return (struct program_config){
         .eof_grace_ms = (uint32_t)c->eof_grace,
         .term_grace_ms = (uint32_t)c->term_grace,
         .line_max = (uint32_t)c->message_max,
@@ -65,7 +67,11 @@ static void use_config(struct worker *w, const struct config *c)
         .shared_page_max = c->shared_page_max,
         .shared_max = c->shared_max,
     };
-    w->page_config = (struct page_config){
+}
+
+static struct page_config page_config_of(const struct worker *w, const struct config *c)
+{
+    return (struct page_config){
         .answer_timeout_ms = (uint32_t)c->answer_timeout,
         .out_max = (uint32_t)c->window,
         .topic_backlog = c->topic_backlog,
@@ -73,7 +79,11 @@ static void use_config(struct worker *w, const struct config *c)
         .lobbies_per_client = (uint32_t)c->programs_per_client,
         .shared_per_client = (uint32_t)c->shared_per_client,
     };
-    w->gateway_config = (struct gateway_config){
+}
+
+static struct gateway_config gateway_config_of(const struct config *c)
+{
+    return (struct gateway_config){
         .connect_timeout_ms = (uint32_t)c->tcp_connect_timeout,
         .idle_timeout_ms = (uint32_t)c->tcp_idle_timeout,
         .answer_timeout_ms = (uint32_t)c->answer_timeout,
@@ -81,8 +91,11 @@ static void use_config(struct worker *w, const struct config *c)
         .per_origin = (uint32_t)c->tcp_per_origin,
         .per_target = (uint32_t)c->tcp_per_target,
     };
-    worker_hub_config(c, &w->hub_config);
-    w->session_config = (struct session_config){
+}
+
+static struct session_config session_config_of(const struct config *c)
+{
+    return (struct session_config){
         .buffer_max = (uint32_t)c->buffer_max,
         .window = (uint32_t)c->window,
         .message_max = (uint32_t)c->message_max,
@@ -93,13 +106,30 @@ static void use_config(struct worker *w, const struct config *c)
         .goodbye_timeout_ms = (uint32_t)c->goodbye_timeout,
         .ping_ms = (uint32_t)c->ping_interval,
     };
-    w->ws_config = (struct ws_config){
+}
+
+static struct ws_config ws_config_of(const struct config *c)
+{
+    return (struct ws_config){
         .message_max = c->message_max,
         .ping_interval_ms = (uint32_t)c->ping_interval,
         .pong_timeout_ms = (uint32_t)c->ping_interval + 5000,
         .close_timeout_ms = 5000,
         .queue_max = c->buffer_max + c->message_max + 65536,
     };
+}
+
+static void use_config(struct worker *w, const struct config *c)
+{
+    w->config = c;
+    w->origins = (struct server_origins){c->origins, c->origin.count};
+    w->http_limits = http_limits_of(w, c);
+    w->program_config = program_config_of(c);
+    w->page_config = page_config_of(w, c);
+    w->gateway_config = gateway_config_of(c);
+    worker_hub_config(c, &w->hub_config);
+    w->session_config = session_config_of(c);
+    w->ws_config = ws_config_of(c);
 }
 
 /* ---- the thread ---- */
