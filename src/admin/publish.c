@@ -3,6 +3,7 @@
 
 #include "admin/publish_events.h"
 #include "proto/json.h"
+#include "proto/json_text.h"
 #include "proto/topic.h"
 
 #include <stdio.h>
@@ -81,13 +82,16 @@ static void put_result(const struct item *item, const struct topic_publication *
                        struct text *out)
 {
     struct slice topic = topic_name_slice(&what->topic);
-    text_printf(out, "{\"topic\":\"%.*s\",", SLICE_ARG(topic));
-    if (item->answer == HUB_DONE)
-        text_printf(out, "\"seq\":%llu,\"subscribers\":%u}", (unsigned long long)item->seq,
-                    item->subscribers);
-    else
-        text_printf(out, "\"reason\":\"%.*s\",\"message\":\"%s\"}",
-                    SLICE_ARG(hub_answer_token(item->answer)), hub_answer_text(item->answer));
+    json_text_begin(out);
+    json_text_string(out, "topic", topic);
+    if (item->answer == HUB_DONE) {
+        json_text_number(out, "seq", (int64_t)item->seq);
+        json_text_number(out, "subscribers", item->subscribers);
+    } else {
+        json_text_string(out, "reason", hub_answer_token(item->answer));
+        json_text_string(out, "message", slice_of(hub_answer_text(item->answer)));
+    }
+    json_text_end(out);
 }
 
 /* It has been read before: nothing is wrong with it. */

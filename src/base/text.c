@@ -11,6 +11,10 @@ static bool reserve(struct text *t, size_t more)
         return false;
     if (t->len + more <= t->room)
         return true;
+    if (t->fixed) {
+        t->failed = true;
+        return false;
+    }
     size_t room = t->room ? t->room * 2 : 256;
     while (room < t->len + more)
         room *= 2;
@@ -48,6 +52,7 @@ void text_printf(struct text *t, const char *format, ...)
 
 void text_done(struct text *t)
 {
-    free(t->ptr);
+    if (!t->fixed)
+        free(t->ptr);
     *t = (struct text){0};
 }

@@ -10,10 +10,14 @@
 #include "base/slice.h"
 
 struct text {
-    char *ptr; /* owned */
+    char *ptr; /* owned, unless `fixed` */
     size_t len, room;
     bool failed;
+    bool fixed; /* ptr is a buffer of the caller's: what has no room there fails */
 };
+
+/* A text in an array, which costs no memory; no need for text_done(). */
+#define TEXT_IN(array) ((struct text){.ptr = (array), .room = sizeof(array), .fixed = true})
 
 void text_put(struct text *t, struct slice s);
 __attribute__((format(printf, 2, 3))) void text_printf(struct text *t, const char *format, ...);

@@ -6,10 +6,10 @@
 #include "client/bans.h"
 #include "proto/channel_frame.h"
 #include "proto/close_code.h"
+#include "proto/json_text.h"
 
 #include <assert.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/random.h>
 
 enum {
@@ -305,11 +305,16 @@ void link_opened(struct httpsocket *c, const struct welcome *welcome)
 
 static void say_close(struct httpsocket *c)
 {
-    char text[sizeof(c->close_reason) * 6 + 32], quoted[sizeof(c->close_reason) * 6 + 2];
-    size_t len = json_quote(slice_of(c->close_reason), quoted);
-    snprintf(text, sizeof(text), ".close {\"reason\":%.*s}", (int)len, quoted);
+    char buffer[sizeof(c->close_reason) * 6 + 32];
+    struct text t = TEXT_IN(buffer);
+    text_put(&t, SLICE_LITERAL(".close "));
+    json_text_begin(&t);
+    json_text_string(&t, "reason", slice_of(c->close_reason));
+    json_text_end(&t);
+    text_put(&t, slice_make("", 1));
+    assert(!t.failed);
     receive_acknowledge(c);
-    link_say(c, text);
+    link_say(c, t.ptr);
     c->said_close = true;
     set_state(c, CLIENT_LEAVING);
     timer_start(c->loop, &c->retry, LEAVE_MS);

@@ -3,9 +3,9 @@
 #include "client/parts.h"
 
 #include "base/utf8.h"
+#include "proto/json_text.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 /* A head that the codec reads as the kind that was meant: a name with a `?` in it is no event. */
 static bool head_is(struct slice head, const struct httpsocket_message *m)
@@ -101,18 +101,15 @@ int httpsocket_answer(struct httpsocket *c, uint64_t call, const char *json)
 
 int httpsocket_fail(struct httpsocket *c, uint64_t call, const char *message)
 {
-    static const char before[] = "{\"message\":";
-    struct slice text = slice_of(message);
-    if (!utf8_valid(text))
+    struct text json = {0};
+    if (!utf8_valid(slice_of(message)))
         return -EINVAL;
-    char *json = malloc(sizeof(before) + 6 * text.len + 4);
-    if (!json)
-        return -ENOMEM;
-    memcpy(json, before, sizeof(before) - 1);
-    size_t len = sizeof(before) - 1 + json_quote(text, json + sizeof(before) - 1);
-    memcpy(json + len, "}", 2);
-    int error = send_json(c, HTTPSOCKET_FAILURE, NULL, call, json);
-    free(json);
+    json_text_begin(&json);
+    json_text_string(&json, "message", slice_of(message));
+    json_text_end(&json);
+    text_put(&json, slice_make("", 1));
+    int error = json.failed ? -ENOMEM : send_json(c, HTTPSOCKET_FAILURE, NULL, call, json.ptr);
+    text_done(&json);
     return error;
 }
 

@@ -10,7 +10,9 @@
 
 #include "client/bans.h"
 #include "client/tcp_json.h"
+#include "proto/json_text.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -191,12 +193,15 @@ void tcp_turns(struct httpsocket *c)
 void tcp_fail(struct httpsocket *c)
 {
     const struct end *end = &c->end;
-    char json[6 * END_REASON_MAX + 128], quoted[6 * END_REASON_MAX + 2];
-    size_t quoted_len = json_quote(slice_of(end->reason), quoted);
-    int len = snprintf(json, sizeof(json),
-                       "{\"reason\":\"session-over\",\"message\":%.*s,\"retryAfter\":%lld}",
-                       (int)quoted_len, quoted, (long long)end->retry_s);
-    streams_end(c, slice_make(json, (size_t)len));
+    char buffer[6 * END_REASON_MAX + 128];
+    struct text json = TEXT_IN(buffer);
+    json_text_begin(&json);
+    json_text_string(&json, "reason", SLICE_LITERAL("session-over"));
+    json_text_string(&json, "message", slice_of(end->reason));
+    json_text_number(&json, "retryAfter", end->retry_s);
+    json_text_end(&json);
+    assert(!json.failed);
+    streams_end(c, text_slice(&json));
     while (!list_empty(&c->tcp_waiting))
         refuse(first_waiting(c), "session-over", end->reason, end->retry_s);
 }
@@ -305,7 +310,8 @@ static bool is_token(const char *reason)
 
 int httpsocket_tcp_reset(struct httpsocket_tcp *t, const char *reason)
 {
-    char json[REASON_MAX + 16];
+    char buffer[REASON_MAX + 16];
+    struct text json = TEXT_IN(buffer);
     if (reason && !is_token(reason))
         return -EINVAL;
     if (t->state == TCP_OVER)
@@ -315,7 +321,9 @@ int httpsocket_tcp_reset(struct httpsocket_tcp *t, const char *reason)
     leave(t);
     if (!channel)
         return 0;
-    int len = snprintf(json, sizeof(json), "{\"reason\":\"%s\"}", reason ? reason : "aborted");
-    channel_reset(channel, slice_make(json, (size_t)len));
+    json_text_begin(&json);
+    json_text_string(&json, "reason", slice_of(reason ? reason : "aborted"));
+    json_text_end(&json);
+    channel_reset(channel, text_slice(&json));
     return 0;
 }

@@ -10,9 +10,9 @@
 #include "base/log.h"
 #include "dev/console.h"
 #include "dev/parts.h"
-#include "program/json_text.h"
 #include "program/shared.h"
 #include "proto/close_code.h"
+#include "proto/json_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,10 +2,9 @@
 #include "gateway/end.h"
 
 #include "base/utf8.h"
-#include "proto/json.h"
+#include "proto/json_text.h"
 
 #include <assert.h>
-#include <stdio.h>
 
 enum {
     MESSAGE_MAX = 120 /* bytes, of which each may be escaped */
@@ -31,12 +30,13 @@ struct tcp_ending tcp_ending(enum tcp_end end, const char *message)
 
 struct slice tcp_ending_write(const struct tcp_ending *ending, char out[TCP_ENDING_TEXT_MAX])
 {
-    char quoted[6 * MESSAGE_MAX + 2];
-    size_t len = json_quote(utf8_first(slice_of(ending->message), MESSAGE_MAX), quoted);
-    int n = snprintf(out, TCP_ENDING_TEXT_MAX, "{\"reason\":\"%s\",\"message\":%.*s", ending->token,
-                     (int)len, quoted);
+    struct text json = {.ptr = out, .room = TCP_ENDING_TEXT_MAX, .fixed = true};
+    json_text_begin(&json);
+    json_text_string(&json, "reason", slice_of(ending->token));
+    json_text_string(&json, "message", utf8_first(slice_of(ending->message), MESSAGE_MAX));
     if (ending->retry_s)
-        n += sprintf(out + n, ",\"retryAfter\":%u", ending->retry_s);
-    out[n++] = '}';
-    return slice_make(out, (size_t)n);
+        json_text_number(&json, "retryAfter", ending->retry_s);
+    json_text_end(&json);
+    assert(!json.failed);
+    return text_slice(&json);
 }

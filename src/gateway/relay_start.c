@@ -6,9 +6,11 @@
  */
 #include "gateway/parts.h"
 
+#include "proto/json_text.h"
+
+#include <assert.h>
 #include <errno.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- the limits ---- */
@@ -51,7 +53,8 @@ static void set_options(const struct relay *r, int fd)
 
 static void accept_channel(struct relay *r)
 {
-    char json[2 * NET_ADDRESS_TEXT_MAX + 128], local_host[NET_ADDRESS_TEXT_MAX];
+    char buffer[2 * NET_ADDRESS_TEXT_MAX + 128], local_host[NET_ADDRESS_TEXT_MAX];
+    struct text json = TEXT_IN(buffer);
     struct net_address peer = {0}, local = {0};
     if (stream_peer(r->stream, &peer) < 0 || stream_local(r->stream, &local) < 0) {
         relay_end_as(r, TCP_END_CONNECTION_RESET, NULL);
@@ -59,16 +62,19 @@ static void accept_channel(struct relay *r)
     }
     net_address_print_host(&peer, r->address);
     net_address_print_host(&local, local_host);
-    int len = snprintf(json, sizeof(json),
-                       "{\"remoteAddress\":\"%s\",\"remotePort\":%u,\"localAddress\":\"%s\","
-                       "\"localPort\":%u}",
-                       r->address, net_address_port(&peer), local_host, net_address_port(&local));
+    json_text_begin(&json);
+    json_text_string(&json, "remoteAddress", slice_of(r->address));
+    json_text_number(&json, "remotePort", net_address_port(&peer));
+    json_text_string(&json, "localAddress", slice_of(local_host));
+    json_text_number(&json, "localPort", net_address_port(&local));
+    json_text_end(&json);
+    assert(!json.failed);
     relay_start_cancel(r);
     relay_set_state(r, GATEWAY_OPEN);
     r->gateway->counts.opened++;
     log_debug("tcp.opened", log_slice("origin", r->origin), log_slice("target", r->target),
               log_text("address", r->address));
-    channel_accept(r->channel, slice_make(json, (size_t)len));
+    channel_accept(r->channel, text_slice(&json));
     relay_flow(r);
 }
 

@@ -4,7 +4,7 @@
 #include "program/request.h"
 
 #include "program/environment.h"
-#include "program/json_text.h"
+#include "proto/json_text.h"
 
 static void put(struct text *out, const char *name, struct slice value)
 {

@@ -5,8 +5,10 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "proto/close_code.h"
+#include "proto/json_text.h"
 #include "session/table.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -48,11 +50,15 @@ void session_set_end(struct session *s, unsigned code, struct slice reason)
 
 static void send_close(struct session *s)
 {
-    char quoted[6 * SESSION_REASON_MAX + 2], text[sizeof(quoted) + 64];
-    size_t quoted_len = json_quote(slice_of(end_reason(s)), quoted);
-    int len = snprintf(text, sizeof(text), ".close {\"code\":%u,\"reason\":%.*s}", s->end_code,
-                       (int)quoted_len, quoted);
-    session_say(s, text, len);
+    char buffer[6 * SESSION_REASON_MAX + 64];
+    struct text t = TEXT_IN(buffer);
+    text_put(&t, SLICE_LITERAL(".close "));
+    json_text_begin(&t);
+    json_text_number(&t, "code", s->end_code);
+    json_text_string(&t, "reason", slice_of(end_reason(s)));
+    json_text_end(&t);
+    assert(!t.failed);
+    session_say(s, t.ptr, (int)t.len);
 }
 
 void session_say_end(struct session *s)

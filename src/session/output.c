@@ -2,6 +2,9 @@
 /* output.c - what a session says to its client. */
 #include "session/parts.h"
 
+#include "proto/json_text.h"
+
+#include <assert.h>
 #include <stdio.h>
 
 void session_put(struct session *s, bool binary, const struct slice *pieces, size_t count)
@@ -44,16 +47,22 @@ void session_drop_wire(struct session *s, unsigned code, const char *reason)
 
 void session_say_welcome(struct session *s)
 {
-    char text[400];
-    int len =
-        snprintf(text, sizeof(text),
-                 ".welcome {\"session\":\"%.*s\",\"resumed\":%s,\"received\":%llu,\"window\":%u,"
-                 "\"maxMessage\":%u,\"ping\":%u,\"grace\":%u,\"streamWindow\":%u,\"streams\":%u}",
-                 SESSION_ID_LEN, s->entry.id, s->attached_before ? "true" : "false",
-                 (unsigned long long)s->inbox.received, s->config->window, s->config->message_max,
-                 s->config->ping_ms, s->config->detach_timeout_ms, s->streams_config.window,
-                 s->streams_config.channels_max);
-    session_say(s, text, len);
+    char buffer[400];
+    struct text t = TEXT_IN(buffer);
+    text_put(&t, SLICE_LITERAL(".welcome "));
+    json_text_begin(&t);
+    json_text_string(&t, "session", slice_make(s->entry.id, SESSION_ID_LEN));
+    json_text_flag(&t, "resumed", s->attached_before);
+    json_text_number(&t, "received", (int64_t)s->inbox.received);
+    json_text_number(&t, "window", s->config->window);
+    json_text_number(&t, "maxMessage", s->config->message_max);
+    json_text_number(&t, "ping", s->config->ping_ms);
+    json_text_number(&t, "grace", s->config->detach_timeout_ms);
+    json_text_number(&t, "streamWindow", s->streams_config.window);
+    json_text_number(&t, "streams", s->streams_config.channels_max);
+    json_text_end(&t);
+    assert(!t.failed);
+    session_say(s, t.ptr, (int)t.len);
 }
 
 void session_say_ack(struct session *s)

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "proto/close_code.h"
+#include "proto/json_text.h"
 #include "session/table.h"
 
 #include <assert.h>
@@ -108,26 +109,27 @@ bool session_attached(const struct session *s)
 
 static void describe_text(struct text *out, const char *key, struct slice value)
 {
-    char quoted[6 * 256 + 2];
     if (!utf8_valid(value)) /* a path may hold any bytes */
         value = SLICE_LITERAL("(not UTF-8)");
-    size_t len = json_quote(utf8_first(value, 256), quoted);
-    text_printf(out, ",\"%s\":%.*s", key, (int)len, quoted);
+    json_text_string(out, key, utf8_first(value, 256));
 }
 
 void session_describe(const struct session *s, struct text *out)
 {
     char id[SESSION_LOG_ID_LEN + 1];
     session_log_id(s, id);
-    text_printf(out, "{\"session\":\"%s\",\"state\":\"%s\"", id, session_state_name(s));
+    json_text_begin(out);
+    json_text_string(out, "session", slice_of(id));
+    json_text_string(out, "state", slice_of(session_state_name(s)));
     describe_text(out, "path", slice_make(s->text + s->origin_len, s->path_len));
     describe_text(out, "origin", slice_make(s->text, s->origin_len));
-    text_printf(out,
-                ",\"received\":%llu,\"taken\":%llu,\"sent\":%llu,\"unacknowledgedBytes\":%zu,"
-                "\"streams\":%u,\"streamBytes\":%zu}",
-                (unsigned long long)s->inbox.received, (unsigned long long)s->inbox.taken,
-                (unsigned long long)s->outbox.sent, s->outbox.bytes, session_streams_count(s),
-                session_streams_kept(s));
+    json_text_number(out, "received", (int64_t)s->inbox.received);
+    json_text_number(out, "taken", (int64_t)s->inbox.taken);
+    json_text_number(out, "sent", (int64_t)s->outbox.sent);
+    json_text_number(out, "unacknowledgedBytes", (int64_t)s->outbox.bytes);
+    json_text_number(out, "streams", session_streams_count(s));
+    json_text_number(out, "streamBytes", (int64_t)session_streams_kept(s));
+    json_text_end(out);
 }
 
 unsigned session_admits(const struct session *s, struct slice path, struct slice origin,

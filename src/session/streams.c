@@ -7,9 +7,10 @@
 
 #include "base/utf8.h"
 #include "proto/close_code.h"
+#include "proto/json_text.h"
 #include "session/flight.h"
 
-#include <stdio.h>
+#include <assert.h>
 #include <stdlib.h>
 
 #define TELL_DELAY_MS   200
@@ -134,14 +135,17 @@ void session_streams_receive(struct session *s, struct bytes frame)
 void session_streams_end(struct session *s, struct slice reason)
 {
     struct session_streams *streams = s->streams;
-    char quoted[6 * SESSION_REASON_MAX + 2], json[sizeof(quoted) + 16];
+    char buffer[6 * SESSION_REASON_MAX + 16];
+    struct text json = TEXT_IN(buffer);
     if (!streams)
         return;
     s->streams = NULL;
     timer_stop(&streams->timer);
-    size_t quoted_len = json_quote(utf8_first(reason, SESSION_REASON_MAX), quoted);
-    int len = snprintf(json, sizeof(json), "{\"reason\":%.*s}", (int)quoted_len, quoted);
-    channels_free(streams->channels, slice_make(json, (size_t)len));
+    json_text_begin(&json);
+    json_text_string(&json, "reason", utf8_first(reason, SESSION_REASON_MAX));
+    json_text_end(&json);
+    assert(!json.failed);
+    channels_free(streams->channels, text_slice(&json));
     free(streams);
 }
 

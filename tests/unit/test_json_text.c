@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "program/json_text.h"
+#include "proto/json_text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -51,11 +51,45 @@ static void any_length_is_valid(void **state)
     }
 }
 
+static void an_object_has_its_commas_and_braces(void **state)
+{
+    (void)state;
+    struct text out = {0};
+    json_text_begin(&out);
+    json_text_string(&out, "reason", SLICE_LITERAL("a \"b\""));
+    json_text_number(&out, "retryAfter", -1);
+    json_text_flag(&out, "resumed", true);
+    json_text_value(&out, "data", SLICE_LITERAL("[1]"));
+    json_text_end(&out);
+    assert_true(slice_equal(
+        text_slice(&out),
+        SLICE_LITERAL(
+            "{\"reason\":\"a \\\"b\\\"\",\"retryAfter\":-1,\"resumed\":true,\"data\":[1]}")));
+    text_done(&out);
+}
+
+/* A text in a buffer never grows, and says that something has been left out. */
+static void a_buffer_that_is_too_small_fails(void **state)
+{
+    (void)state;
+    char buffer[12];
+    struct text out = TEXT_IN(buffer);
+    json_text_begin(&out);
+    assert_false(out.failed);
+    json_text_string(&out, "reason", SLICE_LITERAL("overload"));
+    assert_true(out.failed);
+    assert_ptr_equal(out.ptr, buffer);
+    assert_true(out.len <= sizeof(buffer));
+    text_done(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_is_itself_and_all_else_a_replacement),
         cmocka_unit_test(any_length_is_valid),
+        cmocka_unit_test(an_object_has_its_commas_and_braces),
+        cmocka_unit_test(a_buffer_that_is_too_small_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
