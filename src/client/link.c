@@ -235,11 +235,12 @@ static const struct dial_ops banned_ops = {NULL, dial_banned};
 
 static void connect_now(struct httpsocket *c)
 {
-    char offer[256];
-    int len = snprintf(offer, sizeof(offer), "httpsocket.v1, key.%s", c->key);
+    char subprotocols[256];
+    int len = snprintf(subprotocols, sizeof(subprotocols), "httpsocket.v1, key.%s", c->key);
     if (c->greeted)
-        snprintf(offer + len, sizeof(offer) - (size_t)len, ", session.%s, received.%llu",
-                 c->welcome.session, (unsigned long long)c->received);
+        snprintf(subprotocols + len, sizeof(subprotocols) - (size_t)len,
+                 ", session.%s, received.%llu", c->welcome.session,
+                 (unsigned long long)c->received);
     set_state(c, CLIENT_CONNECTING);
     c->said_close = false;
     uint32_t banned_s = client_program_ban_s(&c->target);
@@ -249,7 +250,7 @@ static void connect_now(struct httpsocket *c)
         dial_refuse(c->loop, &c->dial, &banned, &banned_ops);
         return;
     }
-    dial_start(c->loop, &c->dial, &c->target, offer, &dial_ops);
+    dial_start(c->loop, &c->dial, &c->target, subprotocols, &dial_ops);
     timer_start(c->loop, &c->retry, ATTEMPT_MS);
 }
 

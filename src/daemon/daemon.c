@@ -189,10 +189,10 @@ static int start(struct control *c)
     d->tables = (struct script_access_tables){bans_new(d->config->bans_max),
                                               rates_new(d->config->rates_max)};
     d->quota = quota_new();
-    d->places = program_places_new();
+    d->worker_map = worker_map_new();
     d->topics = hub_threads_new(d->worker_count);
     int error = -ENOMEM;
-    if (descriptors && d->loop && d->workers && d->limits && d->quota && d->places &&
+    if (descriptors && d->loop && d->workers && d->limits && d->quota && d->worker_map &&
         d->tables.bans && d->tables.rates && d->topics)
         error = take_signals(c);
     if (error == 0)
@@ -239,7 +239,7 @@ static void end(struct control *c)
     program_limits_free(d->limits);
     quota_free(d->quota);
     hub_threads_free(d->topics);
-    program_places_free(d->places);
+    worker_map_free(d->worker_map);
     bans_free(d->tables.bans);
     rates_free(d->tables.rates);
     tls_context_unref(d->tls);

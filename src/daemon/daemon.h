@@ -17,7 +17,7 @@ struct daemon {
     struct tls_context *tls;           /* NULL: plain */
     struct tls_context *targets_trust; /* of TCPConnections' targets */
     struct program_limits *limits;
-    struct program_places *places; /* of shared programs */
+    struct worker_map *worker_map; /* of shared programs */
     char *sdk;                     /* NULL: no helpers for programs */
     struct quota *quota;
     struct script_access_tables tables;

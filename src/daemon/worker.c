@@ -76,7 +76,7 @@ static struct page_config page_config_of(const struct worker *w, const struct co
         .out_max = (uint32_t)c->window,
         .topic_backlog = c->topic_backlog,
         .rate_programs = w->script_access->config.rate_programs,
-        .lobbies_per_client = (uint32_t)c->programs_per_client,
+        .tcp_sessions_per_client = (uint32_t)c->programs_per_client,
         .shared_per_client = (uint32_t)c->shared_per_client,
     };
 }
@@ -209,7 +209,7 @@ static struct program_host *make_programs(struct worker *w)
         .loop = w->loop,
         .config = &w->program_config,
         .limits = daemon->limits,
-        .places = daemon->places,
+        .worker_map = daemon->worker_map,
         .worker = w->index,
         .workers = daemon->worker_count,
         .server_name = SLICE_LITERAL("httpsocket/" HTTPSOCKET_VERSION),

@@ -8,8 +8,8 @@
  */
 #include "page/grant.h"
 #include "page/host.h"
-#include "page/lobby.h"
 #include "page/request.h"
+#include "page/tcp_session.h"
 #include "page/waiting.h"
 #include "page/wire.h"
 #include "proto/close_code.h"
@@ -27,7 +27,7 @@ struct handshake {
     struct slice origin;
     bool same_origin;
     struct page_grant *grant; /* NULL: none */
-    struct page_offer offer;
+    struct page_subprotocol subprotocol;
 };
 
 static void turn_away(const struct handshake *h, unsigned code, struct slice token,
@@ -50,8 +50,9 @@ static void turn_away_busy(const struct handshake *h)
 
 static void attach(const struct handshake *h, struct session *s)
 {
-    const struct page_offer *offer = &h->offer;
-    unsigned code = session_admits(s, h->x->path, h->origin, offer->key, offer->received);
+    const struct page_subprotocol *subprotocol = &h->subprotocol;
+    unsigned code =
+        session_admits(s, h->x->path, h->origin, subprotocol->key, subprotocol->received);
     if (code) {
         turn_away(h, code,
                   code == CLOSE_FORBIDDEN       ? SLICE_LITERAL("origin-not-allowed")
@@ -61,13 +62,13 @@ static void attach(const struct handshake *h, struct session *s)
         return;
     }
     if (!h->found) {
-        lobby_name_client(session_owner(s), h->x);
-        page_wire_attach(h->host, h->x, s, NULL, offer, h->grant);
+        tcp_session_name_client(session_owner(s), h->x);
+        page_wire_attach(h->host, h->x, s, NULL, subprotocol, h->grant);
         return;
     }
     struct page *p = session_owner(s);
     page_name_client(p, h->x);
-    page_wire_attach(h->host, h->x, s, p, offer, h->grant);
+    page_wire_attach(h->host, h->x, s, p, subprotocol, h->grant);
     page_settle(p);
 }
 
@@ -119,14 +120,14 @@ static void connect_on(const struct handshake *h, struct seat *seat)
     bool in_place = h->command != NULL;
     struct page *p = page_new(&(struct page_spec){
         .host = h->host,
-        .kind = h->offer.session_protocol ? PAGE_DIRECT : PAGE_PLAIN,
+        .kind = h->subprotocol.session_protocol ? PAGE_DIRECT : PAGE_PLAIN,
         .x = h->x,
         .ops = &page_exchange_ops,
         .seat = seat,
         .file = slice_of(in_place ? h->command->file : h->found->file),
         .script_len = in_place ? h->command->path.len : h->found->script_len,
         .origin = h->origin,
-        .key = h->offer.key,
+        .key = h->subprotocol.key,
     });
     if (!p) {
         seat->ops->let_go(seat);
@@ -162,11 +163,11 @@ static void start_program(const struct handshake *h)
         turn_away_refused(h, refusal, wait_s);
 }
 
-static void start_lobby(const struct handshake *h)
+static void start_tcp_session(const struct handshake *h)
 {
-    struct lobby *lobby = h->host->draining ? NULL : lobby_new(h->host, h->x, h->origin);
-    if (lobby)
-        page_wire_attach(h->host, h->x, lobby_session(lobby), NULL, &h->offer, h->grant);
+    struct tcp_session *t = h->host->draining ? NULL : tcp_session_new(h->host, h->x, h->origin);
+    if (t)
+        page_wire_attach(h->host, h->x, tcp_session_base(t), NULL, &h->subprotocol, h->grant);
     else
         turn_away_busy(h);
 }
@@ -180,7 +181,7 @@ static bool finds_program(const struct handshake *h)
 
 static void connect_new(const struct handshake *h)
 {
-    struct slice key = h->offer.key;
+    struct slice key = h->subprotocol.key;
     struct session *s = session_table_find_key(h->host->spec.sessions, key);
     struct page *waiting = s ? NULL : page_find_waiting(h->host, key, h->origin, h->x->path);
     if (s)
@@ -188,7 +189,7 @@ static void connect_new(const struct handshake *h)
     else if (waiting)
         wait_instead(h, waiting);
     else if (!h->found)
-        start_lobby(h);
+        start_tcp_session(h);
     else if (!finds_program(h))
         turn_away(h, CLOSE_NO_PROGRAM, SLICE_LITERAL("no-program"), 0);
     else
@@ -197,7 +198,7 @@ static void connect_new(const struct handshake *h)
 
 static void connect_session(const struct handshake *h)
 {
-    struct session *s = session_table_find(h->host->spec.sessions, h->offer.session);
+    struct session *s = session_table_find(h->host->spec.sessions, h->subprotocol.session);
     if (s)
         attach(h, s);
     else
@@ -217,14 +218,14 @@ void page_connect(struct page_host *host, struct exchange *x, const struct site_
     };
     if (found && found->kind != SITE_PROGRAM)
         h.command = program_kinds_stdio(program_host_config(host->spec.programs)->kinds, x->path);
-    bool whole = page_offer_read(x->request, &h.offer);
+    bool whole = page_subprotocol_read(x->request, &h.subprotocol);
     char why[REASON_MAX];
     if (!whole) {
-        int len = snprintf(why, sizeof(why), "wire-protocol: %s", h.offer.why);
+        int len = snprintf(why, sizeof(why), "wire-protocol: %s", h.subprotocol.why);
         turn_away(&h, CLOSE_WIRE_PROTOCOL, slice_make(why, (size_t)len), 0);
-    } else if (h.offer.session.ptr) {
+    } else if (h.subprotocol.session.ptr) {
         connect_session(&h);
-    } else if (h.offer.session_protocol) {
+    } else if (h.subprotocol.session_protocol) {
         connect_new(&h);
     } else if (!finds_program(&h)) {
         turn_away(&h, CLOSE_NO_PROGRAM, SLICE_LITERAL("no-program"), 0);
@@ -235,12 +236,14 @@ void page_connect(struct page_host *host, struct exchange *x, const struct site_
 
 struct slice page_connect_session(struct exchange *x)
 {
-    struct page_offer offer;
-    return page_offer_read(x->request, &offer) ? offer.session : SLICE_NONE;
+    struct page_subprotocol subprotocol;
+    return page_subprotocol_read(x->request, &subprotocol) ? subprotocol.session : SLICE_NONE;
 }
 
 struct slice page_connect_key(struct exchange *x)
 {
-    struct page_offer offer;
-    return page_offer_read(x->request, &offer) && !offer.session.ptr ? offer.key : SLICE_NONE;
+    struct page_subprotocol subprotocol;
+    return page_subprotocol_read(x->request, &subprotocol) && !subprotocol.session.ptr
+               ? subprotocol.key
+               : SLICE_NONE;
 }

@@ -5,8 +5,8 @@
 #include "page/answer.h"
 #include "page/answer_head.h"
 #include "page/grant.h"
-#include "page/lobby.h"
 #include "page/request.h"
+#include "page/tcp_session.h"
 #include "page/waiting.h"
 #include "page/wire.h"
 #include "program/shared.h"
@@ -50,7 +50,7 @@ struct page_host *page_host_new(const struct page_host_spec *spec)
     list_init(&host->pages);
     list_init(&host->waiting);
     list_init(&host->wires);
-    list_init(&host->lobbies);
+    list_init(&host->tcp_sessions);
     return host;
 }
 
@@ -109,7 +109,7 @@ void page_host_drain(struct page_host *host, uint32_t retry_s)
 {
     host->draining = true;
     host->retry_s = retry_s;
-    lobbies_drain(host);
+    tcp_sessions_drain(host);
     each_page(host, drain);
 }
 
@@ -130,7 +130,7 @@ static void stop(struct page *p)
 void page_host_stop(struct page_host *host)
 {
     page_wires_drop(host);
-    lobbies_stop(host);
+    tcp_sessions_stop(host);
     each_page(host, stop);
 }
 

@@ -9,9 +9,9 @@ struct page_host {
     struct page_host_spec spec;
     struct page_counts counts;
     struct list pages;
-    struct list waiting; /* pages whose direct client waits for the header block */
-    struct list wires;   /* WebSockets of sessions, and refused ones that still close */
-    struct list lobbies; /* sessions without a program */
+    struct list waiting;      /* pages whose direct client waits for the header block */
+    struct list wires;        /* WebSockets of sessions, and refused ones that still close */
+    struct list tcp_sessions; /* sessions without a program */
     bool draining;
     uint32_t retry_s;
     /* A program has said `.shared`: the request that it was started for is answered as if it came

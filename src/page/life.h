@@ -17,7 +17,7 @@
  * The files of this room, from the bottom up: a file calls only those of earlier lines, and others by
  * the tables of seat.h, client.h, watcher.h and page_host.request_again.
  *
- *   offer.c, splice.c, grant.c, answer_head.c
+ *   subprotocol.c, splice.c, grant.c, answer_head.c
  *   wire.c       WebSockets of sessions
  *   refusal.c    how a refused handshake is told
  *   life.c       this header
@@ -27,7 +27,7 @@
  *   client_session.c, client_plain.c     the two kinds of client
  *   answer.c     what the program answers
  *   seat_process.c, seat_lines.c, seat_shared.c, seats.c
- *   lobby.c, request.c, connect.c, host.c     what comes from outside
+ *   tcp_session.c, request.c, connect.c, host.c     what comes from outside
  */
 #ifndef PAGE_LIFE_H
 #define PAGE_LIFE_H

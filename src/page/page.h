@@ -27,7 +27,7 @@ struct page_config {
     uint32_t out_max;           /* bytes that wait for a program which does not read */
     size_t topic_backlog;       /* the same, until it misses events of topics */
     struct rate rate_programs;  /* started by one client */
-    uint32_t lobbies_per_client;
+    uint32_t tcp_sessions_per_client;
     uint32_t shared_per_client; /* pages of shared programs */
 };
 

@@ -125,9 +125,9 @@ static void refuse_by_code(struct page_host *host, struct exchange *x,
 static void refuse(struct page_host *host, struct exchange *x, bool by_code,
                    const struct page_refusal *refusal)
 {
-    struct page_offer offer;
-    page_offer_read(x->request, &offer);
-    if (by_code && offer.session_protocol)
+    struct page_subprotocol subprotocol;
+    page_subprotocol_read(x->request, &subprotocol);
+    if (by_code && subprotocol.session_protocol)
         refuse_by_code(host, x, refusal);
     else
         refuse_by_status(x, refusal);

@@ -34,12 +34,12 @@ struct exchange *page_take_exchange(struct page *p)
 
 static void admit_session(struct page *p)
 {
-    struct page_offer offer;
+    struct page_subprotocol subprotocol;
     struct page_grant *grant = p->grant;
     struct exchange *x = page_take_exchange(p);
-    page_offer_read(x->request, &offer);
+    page_subprotocol_read(x->request, &subprotocol);
     p->grant = NULL;
-    page_wire_attach(p->host, x, p->session, p, &offer, grant);
+    page_wire_attach(p->host, x, p->session, p, &subprotocol, grant);
     page_resume(p);
 }
 

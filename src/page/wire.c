@@ -235,12 +235,12 @@ static void hold_grant(struct page_wire *wire, struct page_grant *grant)
 }
 
 void page_wire_attach(struct page_host *host, struct exchange *x, struct session *s, struct page *p,
-                      const struct page_offer *offer, struct page_grant *grant)
+                      const struct page_subprotocol *subprotocol, struct page_grant *grant)
 {
     struct page_watcher *watcher = p ? host->spec.watcher : NULL;
     char key[SESSION_KEY_MAX]; /* the request is over after the upgrade */
-    size_t key_len = offer->key.len;
-    memcpy(key, offer->key.ptr, key_len);
+    size_t key_len = subprotocol->key.len;
+    memcpy(key, subprotocol->key.ptr, key_len);
 
     if (watcher && !watcher->ops->admits(watcher, p)) {
         page_grant_end(&grant);
@@ -256,7 +256,7 @@ void page_wire_attach(struct page_host *host, struct exchange *x, struct session
     if (watcher)
         watcher->ops->on_wire(watcher, p, wire);
     hold_grant(wire, grant);
-    session_attach(s, &wire->wire, slice_make(key, key_len), offer->received);
+    session_attach(s, &wire->wire, slice_make(key, key_len), subprotocol->received);
     ws_peer_begin(wire->peer, rest);
 }
 

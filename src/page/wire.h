@@ -4,12 +4,12 @@
 #define PAGE_WIRE_H
 
 #include "page/host.h"
-#include "page/offer.h"
+#include "page/subprotocol.h"
 #include "page/watcher.h"
 
 /* 101, then attaches the session. `p` is its page; NULL: it has none. `grant` may be NULL. */
 void page_wire_attach(struct page_host *host, struct exchange *x, struct session *s, struct page *p,
-                      const struct page_offer *offer, struct page_grant *grant);
+                      const struct page_subprotocol *subprotocol, struct page_grant *grant);
 /* 101, then closes with this code. Slices of the request may be given: they are used before it is
  * over. */
 void page_wire_refuse(struct page_host *host, struct exchange *x, unsigned code,

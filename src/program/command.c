@@ -2,7 +2,7 @@
 #include "program/command.h"
 
 #include "base/utf8.h"
-#include "program/places.h"
+#include "program/worker_map.h"
 
 #include <jansson.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* host.h - what all programs of one worker share.
  *
- * Threads  Loop thread only; limits and places are shared by all workers.
+ * Threads  Loop thread only; limits and worker_map are shared by all workers.
  */
 #ifndef PROGRAM_HOST_H
 #define PROGRAM_HOST_H
@@ -10,7 +10,7 @@
 #include "limits/programs.h"
 #include "net/address.h"
 #include "program/kinds.h"
-#include "program/places.h"
+#include "program/worker_map.h"
 
 struct program;
 struct program_host;
@@ -46,7 +46,7 @@ struct program_host_spec {
     struct loop *loop;
     const struct program_config *config;
     struct program_limits *limits;
-    struct program_places *places;
+    struct worker_map *worker_map;
     uint32_t worker, workers;              /* which of how many we are */
     struct slice server_name;              /* SERVER_SOFTWARE */
     struct slice root;                     /* DOCUMENT_ROOT; absolute */

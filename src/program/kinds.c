@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "program/kinds.h"
 
-#include "program/places.h"
+#include "program/worker_map.h"
 
 #include <errno.h>
 #include <fnmatch.h>

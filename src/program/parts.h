@@ -2,7 +2,7 @@
 /* parts.h - what the files of this room share, from the bottom up: a file calls only those of
  * earlier lines, and the owner by its ops.
  *
- *   pipe.c, environment.c, request_json.c, kinds.c, places.c, limits.c
+ *   pipe.c, environment.c, request_json.c, kinds.c, worker_map.c, limits.c
  *   life.c       settles and frees
  *   stderr.c, output.c, body.c, lines.c     the four descriptors
  *   ending.c     the process's end

@@ -82,7 +82,7 @@ static void forget(struct shared_process *s, uint64_t until_ms)
     s->pool->count--;
     host->counts.shared_now--;
     if (s->placed)
-        program_places_leave(host->spec.places, s->pool->file, until_ms);
+        worker_map_leave(host->spec.worker_map, s->pool->file, until_ms);
     shared_process_free(s);
 }
 
@@ -115,10 +115,10 @@ static void add(struct shared_pool *pool, struct shared_process *s, struct progr
 static bool take_place(struct program_host *host, struct shared_process *s)
 {
     const char *file = s->pool->file;
-    struct program_place place = {.home = host->spec.worker, .processes = 1};
+    struct worker_span span = {.home = host->spec.worker, .processes = 1};
     if (program_kinds_shared(host->spec.config->kinds, program_host_below_root(host, file)) > 0)
         return true;
-    s->placed = program_places_enter(host->spec.places, file, &place, &place);
+    s->placed = worker_map_enter(host->spec.worker_map, file, &span, &span);
     return s->placed;
 }
 
@@ -195,17 +195,17 @@ bool shared_adopt(struct program *p, uint32_t processes)
     uint32_t running;
     struct program_host *host = p->host;
     const struct program_host_spec *spec = &host->spec;
-    struct program_place place, wanted = {.home = spec->worker, .processes = processes};
+    struct worker_span span, wanted = {.home = spec->worker, .processes = processes};
     struct shared_pool *pool = make_pool(host, p->file.ptr);
     struct shared_process *s = pool ? shared_process_new(on_over) : NULL;
-    if (!s || !program_places_enter(spec->places, pool->file, &wanted, &place)) {
+    if (!s || !worker_map_enter(spec->worker_map, pool->file, &wanted, &span)) {
         if (s)
             shared_process_free(s);
         return false;
     }
     find_best(pool, &running);
-    if (running >= program_place_share(&place, spec->worker, spec->workers)) {
-        program_places_leave(spec->places, pool->file, 0);
+    if (running >= worker_span_share(&span, spec->worker, spec->workers)) {
+        worker_map_leave(spec->worker_map, pool->file, 0);
         shared_process_free(s);
         return false;
     }
@@ -226,40 +226,40 @@ void program_pools_retire(struct program_host *host)
 /* ---- where ---- */
 
 /* False: the file is not shared. */
-static bool find_place(struct program_host *host, const char *file, struct program_place *ret)
+static bool find_span(struct program_host *host, const char *file, struct worker_span *ret)
 {
     const struct program_host_spec *spec = &host->spec;
     ret->processes = program_kinds_shared(spec->config->kinds, program_host_below_root(host, file));
     ret->home = (uint32_t)(hash_bytes(slice_of(file)) % spec->workers);
     return ret->processes > 0 ||
-           program_places_find(spec->places, file, loop_now_ms(spec->loop), ret);
+           worker_map_find(spec->worker_map, file, loop_now_ms(spec->loop), ret);
 }
 
 uint32_t shared_share(struct program_host *host, const char *file)
 {
-    struct program_place place;
-    if (!find_place(host, file, &place))
+    struct worker_span span;
+    if (!find_span(host, file, &span))
         return held_back_s(find_pool(host, file), loop_now_ms(host->spec.loop)) > 0;
-    return program_place_share(&place, host->spec.worker, host->spec.workers);
+    return worker_span_share(&span, host->spec.worker, host->spec.workers);
 }
 
 bool shared_any(const struct program_host *host)
 {
     return program_kinds_any_shared(host->spec.config->kinds) ||
-           program_places_any(host->spec.places);
+           worker_map_any(host->spec.worker_map);
 }
 
 bool shared_worker(struct program_host *host, const char *file, struct slice key, uint32_t *ret)
 {
-    struct program_place place;
+    struct worker_span span;
     const struct program_host_spec *spec = &host->spec;
-    if (!find_place(host, file, &place))
+    if (!find_span(host, file, &span))
         return false;
     if (key.ptr)
-        *ret = program_place_worker(&place, hash_bytes(key), spec->workers);
-    else if (program_place_share(&place, spec->worker, spec->workers) > 0)
+        *ret = worker_span_at(&span, hash_bytes(key), spec->workers);
+    else if (worker_span_share(&span, spec->worker, spec->workers) > 0)
         *ret = spec->worker;
     else
-        *ret = program_place_worker(&place, host->dealt++, spec->workers);
+        *ret = worker_span_at(&span, host->dealt++, spec->workers);
     return true;
 }

@@ -10,7 +10,7 @@
  *           all members together have not taken shared_max bytes, the one with most of them ends.
  * Lifetime  A member is embedded by its owner and is the process's from shared_join() until it has
  *           left. A process lives as long as its program.
- * Threads   Loop thread only; program_places is shared by all workers.
+ * Threads   Loop thread only; struct worker_map is shared by all workers.
  */
 #ifndef PROGRAM_SHARED_H
 #define PROGRAM_SHARED_H

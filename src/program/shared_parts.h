@@ -30,7 +30,7 @@ struct shared_process {
     size_t backlog;                            /* of all members when that was last counted */
     size_t since;                              /* written since then */
     const struct shared_member *busy;          /* whose ops->busy was true; NULL: nobody's */
-    bool placed;                               /* in program_places */
+    bool placed;                               /* in the worker map */
     bool retiring;                             /* takes no more pages */
     bool ended;                                /* its members have been told */
     bool excess;                               /* it was logged that it writes on stdout */

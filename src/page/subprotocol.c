@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* offer.c - see offer.h. */
-#include "page/offer.h"
+/* subprotocol.c - see subprotocol.h. */
+#include "page/subprotocol.h"
 
 #include "proto/message.h"
 #include "proto/ws_handshake.h"
@@ -31,24 +31,24 @@ static bool is_count(struct slice text, uint64_t *ret)
     return !padded && slice_to_uint(text, MESSAGE_CALL_MAX, ret);
 }
 
-static const char *check(struct page_offer *offer, struct slice received)
+static const char *check(struct page_subprotocol *subprotocol, struct slice received)
 {
-    if (!offer->key.ptr)
+    if (!subprotocol->key.ptr)
         return "key.KEY is missing";
-    if (!session_key_valid(offer->key))
+    if (!session_key_valid(subprotocol->key))
         return "key.KEY is malformed";
-    if (offer->session.ptr && !session_id_valid(offer->session))
+    if (subprotocol->session.ptr && !session_id_valid(subprotocol->session))
         return "session.ID is malformed";
-    if (received.ptr && !is_count(received, &offer->received))
+    if (received.ptr && !is_count(received, &subprotocol->received))
         return "received.N is malformed";
-    if (received.ptr && !offer->session.ptr && offer->received > 0)
+    if (received.ptr && !subprotocol->session.ptr && subprotocol->received > 0)
         return "received.N without session.ID";
     return NULL;
 }
 
-bool page_offer_read(const struct http_head *request, struct page_offer *ret)
+bool page_subprotocol_read(const struct http_head *request, struct page_subprotocol *ret)
 {
-    *ret = (struct page_offer){0};
+    *ret = (struct page_subprotocol){0};
     struct slice received = SLICE_NONE;
     struct field fields[] = {
         {SLICE_LITERAL("session."), &ret->session},

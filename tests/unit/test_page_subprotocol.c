@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "page/offer.h"
+#include "page/subprotocol.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,13 +10,13 @@
 #define ID  "AAAAAAAAAAAAAAAAAAAAAAAA"
 #define KEY "kkkkkkkkkkkkkkkkkkkkkk"
 
-static bool read_offer(const char *headers, struct page_offer *ret)
+static bool read_subprotocol(const char *headers, struct page_subprotocol *ret)
 {
     static struct http_head head;
     static char text[2048];
     snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: a\r\n%s\r\n", headers);
     assert_int_equal(http_head_parse(slice_of(text), 0, &head), PARSE_OK);
-    return page_offer_read(&head, ret);
+    return page_subprotocol_read(&head, ret);
 }
 
 static void expect_text(struct slice found, const char *expected)
@@ -27,23 +27,25 @@ static void expect_text(struct slice found, const char *expected)
 static void a_new_session_an_old_one_and_none(void **state)
 {
     (void)state;
-    struct page_offer offer;
-    assert_true(read_offer("Sec-WebSocket-Protocol: httpsocket.v1, key." KEY "\r\n", &offer));
-    assert_true(offer.session_protocol);
-    expect_text(offer.session, NULL);
-    expect_text(offer.key, KEY);
-    assert_int_equal(offer.received, 0);
+    struct page_subprotocol subprotocol;
+    assert_true(
+        read_subprotocol("Sec-WebSocket-Protocol: httpsocket.v1, key." KEY "\r\n", &subprotocol));
+    assert_true(subprotocol.session_protocol);
+    expect_text(subprotocol.session, NULL);
+    expect_text(subprotocol.key, KEY);
+    assert_int_equal(subprotocol.received, 0);
 
-    assert_true(read_offer("Sec-WebSocket-Protocol: chat, received.17\r\n"
-                           "Sec-WebSocket-Protocol: key." KEY ", session." ID ",httpsocket.v1\r\n",
-                           &offer));
-    expect_text(offer.session, ID);
-    assert_int_equal(offer.received, 17);
+    assert_true(read_subprotocol("Sec-WebSocket-Protocol: chat, received.17\r\n"
+                                 "Sec-WebSocket-Protocol: key." KEY ", session." ID
+                                 ",httpsocket.v1\r\n",
+                                 &subprotocol));
+    expect_text(subprotocol.session, ID);
+    assert_int_equal(subprotocol.received, 17);
 
-    assert_true(read_offer("", &offer));
-    assert_false(offer.session_protocol);
-    assert_true(read_offer("Sec-WebSocket-Protocol: chat, superchat\r\n", &offer));
-    assert_false(offer.session_protocol);
+    assert_true(read_subprotocol("", &subprotocol));
+    assert_false(subprotocol.session_protocol);
+    assert_true(read_subprotocol("Sec-WebSocket-Protocol: chat, superchat\r\n", &subprotocol));
+    assert_false(subprotocol.session_protocol);
 }
 
 static void a_broken_offer_is_named(void **state)
@@ -63,12 +65,12 @@ static void a_broken_offer_is_named(void **state)
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         char headers[512];
-        struct page_offer offer;
+        struct page_subprotocol subprotocol;
         snprintf(headers, sizeof(headers), "Sec-WebSocket-Protocol: httpsocket.v1%s\r\n", rows[i]);
-        if (read_offer(headers, &offer))
+        if (read_subprotocol(headers, &subprotocol))
             fail_msg("taken: %s", rows[i]);
-        assert_true(offer.session_protocol);
-        assert_non_null(offer.why);
+        assert_true(subprotocol.session_protocol);
+        assert_non_null(subprotocol.why);
     }
 }
 

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/* tcp_session.c - a session without a program, for the TCPConnections of a page that has none
+ * (`/.httpsocket/connect`).
+ *
+ * It carries channels and no messages: one that is sequenced ends it with 4400.
+ *
+ * Lifetime  From tcp_session_new() until its session is over.
+ * Limits    config->tcp_sessions_per_client by client address; sessions-max in all.
+ */
+#include "page/tcp_session.h"
+
+#include "page/streams.h"
+#include "proto/close_code.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct tcp_session {
+    struct list node; /* page_host.tcp_sessions */
+    struct page_host *host;
+    struct session *session;
+    struct quota_hold hold;
+    struct net_client_key client; /* of the last connection */
+    char address[NET_ADDRESS_TEXT_MAX];
+    size_t origin_len;
+    char origin[];
+};
+
+/* ---- the session's callbacks ---- */
+
+static void on_message(struct session *s, const struct message *m)
+{
+    struct tcp_session *t = session_owner(s);
+    (void)m;
+    t->host->counts.sessions.breaches++;
+    session_abort(s, CLOSE_WIRE_PROTOCOL, SLICE_LITERAL("wire-protocol: there is no program here"));
+}
+
+static void on_attach(struct session *s, bool resumed)
+{
+    (void)s, (void)resumed;
+}
+
+static void on_detach(struct session *s, struct slice reason)
+{
+    (void)s, (void)reason;
+}
+
+static void on_writable(struct session *s)
+{
+    (void)s;
+}
+
+static void on_close(struct session *s, struct slice reason)
+{
+    session_end(s, CLOSE_NORMAL, reason);
+}
+
+static void on_over(struct session *s)
+{
+    struct tcp_session *t = session_owner(s);
+    list_remove(&t->node);
+    quota_release(t->host->spec.quota, &t->hold);
+    free(t);
+}
+
+static void on_open(struct session *s, struct channel *c, struct slice json)
+{
+    struct tcp_session *t = session_owner(s);
+    struct page_opener opener = {
+        .origin = slice_make(t->origin, t->origin_len),
+        .same_origin = true,
+        .address = slice_of(t->address),
+        .client = t->client,
+        .owner = t,
+    };
+    page_channel_open(t->host, c, json, &opener, NULL);
+}
+
+static const struct session_ops tcp_session_ops = {
+    .on_message = on_message,
+    .on_attach = on_attach,
+    .on_detach = on_detach,
+    .on_writable = on_writable,
+    .on_close = on_close,
+    .on_over = on_over,
+    .on_open = on_open,
+};
+
+/* ---- from outside ---- */
+
+void tcp_session_name_client(struct tcp_session *t, struct exchange *x)
+{
+    struct net_address peer = {0};
+    if (exchange_peer(x, &peer) < 0)
+        return; /* gone already */
+    t->client = net_client_key_of(&peer);
+    t->address[net_address_print_host(&peer, t->address)] = '\0';
+}
+
+static bool count_in(struct tcp_session *t)
+{
+    struct page_host *host = t->host;
+    struct slice client = slice_make(t->client.bytes, sizeof(t->client.bytes));
+    if (quota_take(host->spec.quota, LIMIT_TCP_SESSIONS, client,
+                   host->spec.config->tcp_sessions_per_client, &t->hold))
+        return true;
+    host->counts.refused_lobbies++;
+    return false;
+}
+
+static bool start_session(struct tcp_session *t, struct slice path)
+{
+    struct page_host *host = t->host;
+    t->session = session_new(host->spec.loop, &(struct session_spec){
+                                                  .config = host->spec.session_config,
+                                                  .counts = &host->counts.sessions,
+                                                  .table = host->spec.sessions,
+                                                  .ops = &tcp_session_ops,
+                                                  .owner = t,
+                                                  .origin = slice_make(t->origin, t->origin_len),
+                                                  .path = path,
+                                              });
+    return t->session;
+}
+
+struct tcp_session *tcp_session_new(struct page_host *host, struct exchange *x, struct slice origin)
+{
+    struct tcp_session *t = calloc(1, sizeof(*t) + origin.len);
+    if (!t)
+        return NULL;
+    t->host = host;
+    t->origin_len = origin.len;
+    memcpy(t->origin, origin.ptr, origin.len);
+    tcp_session_name_client(t, x);
+    if (!count_in(t) || !start_session(t, x->path)) {
+        quota_release(host->spec.quota, &t->hold);
+        free(t);
+        return NULL;
+    }
+    list_append(&host->tcp_sessions, &t->node);
+    return t;
+}
+
+struct session *tcp_session_base(struct tcp_session *t)
+{
+    return t->session;
+}
+
+/* on_over takes each off the list, at the end of the turn. */
+static void abort_all(struct page_host *host, struct slice reason)
+{
+    for (struct list *node = host->tcp_sessions.next; node != &host->tcp_sessions;
+         node = node->next)
+        session_abort(container_of(node, struct tcp_session, node)->session, CLOSE_SERVICE_RESTART,
+                      reason);
+}
+
+void tcp_sessions_drain(struct page_host *host)
+{
+    char reason[32];
+    int len = snprintf(reason, sizeof(reason), "draining retry=%u", host->retry_s);
+    abort_all(host, slice_make(reason, (size_t)len));
+}
+
+void tcp_sessions_stop(struct page_host *host)
+{
+    abort_all(host, SLICE_LITERAL("draining"));
+}
