@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* page.h - pages: a program answers a request and goes on talking with whoever asked
- * (docs/page-programs/README.md).
+ * (docs/page-programs.md).
  *
  * A page joins four things: the exchange of its request, the program that it sits on (seat.h), its
  * client, which is a session or a plain WebSocket (client.h), and what the program has to do with

@@ -30,8 +30,8 @@ enum message_kind {
 
 struct message {
     enum message_kind kind;
-    bool binary;       /* body is bytes, not JSON */
-    bool text;         /* body is UTF-8 that is to be a JSON string, and is not yet; never parsed so */
+    bool binary; /* body is bytes, not JSON */
+    bool text;   /* body is UTF-8 that is to be a JSON string, and is not yet; never parsed so */
     struct slice head; /* as written: `photo?7`, `=7`, `.ack` */
     struct slice name; /* of EVENT, CALL, and COMMAND and CONTROL (without the dot) */
     uint64_t call;     /* of CALL, ANSWER, PART, FAILURE; the N of `.ack N` */
