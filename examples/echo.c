@@ -92,7 +92,7 @@ static void on_end(struct ws_peer *peer, unsigned code, struct slice reason)
 {
     struct client *c = ws_peer_owner(peer);
     struct worker *w = c->worker;
-    log_debug("client.ended", log_int("code", code), log_quoted("reason", reason));
+    log_debug("client.ended", log_int("code", code), log_slice("reason", reason));
     list_remove(&c->node);
     pool_give(&clients, c);
     stop_if_empty(w);

@@ -49,7 +49,6 @@ struct log_field {
 #define log_text(k, v)                                                                             \
     ((struct log_field){.kind = LOG_KIND_SLICE, .key = (k), .slice = slice_of(v)})
 #define log_slice(k, v) ((struct log_field){.kind = LOG_KIND_SLICE, .key = (k), .slice = (v)})
-#define log_quoted      log_slice /* the older name, in src/page alone */
 /* `v` is a positive or negative errno; the text is strerror's. */
 #define log_errno(k, v) ((struct log_field){.kind = LOG_KIND_ERRNO, .key = (k), .number = (v)})
 

@@ -85,8 +85,8 @@ static void on_page_change(struct dev_file *file, enum dev_change change)
     struct page *p = d->page;
     if (page_has_ended(p))
         return;
-    log_info("dev.changed", log_quoted("program", page_file(p)), log_int("pid", page_pid(p)),
-             log_text("session", page_mark(p)), log_quoted("file", slice_of(file->changed)));
+    log_info("dev.changed", log_slice("program", page_file(p)), log_int("pid", page_pid(p)),
+             log_text("session", page_mark(p)), log_slice("file", slice_of(file->changed)));
     memcpy(d->changed, file->changed, sizeof(d->changed));
     d->reload = true;
     d->stale |= change == DEV_CODE;

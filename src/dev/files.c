@@ -205,7 +205,7 @@ void dev_file_watch(struct dev_files *files, struct dev_file *file, const char *
     file->path = realpath(path, NULL);
     int error = watch(files, file);
     if (error)
-        log_warn("dev.not_watched", log_quoted("program", slice_of(path)),
+        log_warn("dev.not_watched", log_slice("program", slice_of(path)),
                  log_errno("error", error));
 }
 

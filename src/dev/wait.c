@@ -98,7 +98,7 @@ static void begin(struct dev *dev, struct exchange *x, const char *file)
     dev->wait_count++;
     list_append(&dev->waits, &wait->node);
     dev_file_watch(dev->files, &wait->file, file, on_change);
-    log_debug("dev.waiting", log_quoted("program", slice_of(file)));
+    log_debug("dev.waiting", log_slice("program", slice_of(file)));
 }
 
 bool dev_wait(struct dev *dev, struct exchange *x, const struct site_found *found)

@@ -4,7 +4,7 @@
 #ifndef PAGE_ANSWER_H
 #define PAGE_ANSWER_H
 
-#include "page/life.h"
+#include "page/lifecycle.h"
 
 /* An answer is waited for, so long and no longer. False without memory. */
 bool page_answer_begin(struct page *p);

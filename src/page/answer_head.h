@@ -5,7 +5,7 @@
 #ifndef PAGE_ANSWER_HEAD_H
 #define PAGE_ANSWER_HEAD_H
 
-#include "page/life.h"
+#include "page/lifecycle.h"
 #include "page/splice.h"
 
 #define ANSWER_HEAD_MAX 65536

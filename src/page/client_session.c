@@ -109,8 +109,8 @@ static void note_problem(struct page *p, const struct message *m)
     p->host->counts.problems++;
     if (p->problems++ >= PROBLEMS_LOGGED_MAX)
         return;
-    log_warn("page.problem", log_quoted("program", p->file), log_text("session", p->mark),
-             log_quoted("problem", m->body));
+    log_warn("page.problem", log_slice("program", p->file), log_text("session", p->mark),
+             log_slice("problem", m->body));
     page_seat_stderr(p, m->body);
 }
 

@@ -3,7 +3,7 @@
 #ifndef PAGE_GRANT_H
 #define PAGE_GRANT_H
 
-#include "page/life.h"
+#include "page/lifecycle.h"
 
 void page_hold_grant(struct page *p, struct page_grant *grant);
 /* *grant (may be NULL) is over. */

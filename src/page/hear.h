@@ -5,7 +5,7 @@
 #ifndef PAGE_HEAR_H
 #define PAGE_HEAR_H
 
-#include "page/life.h"
+#include "page/lifecycle.h"
 #include "program/program.h"
 
 /* ---- for seats ---- */

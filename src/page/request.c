@@ -109,7 +109,7 @@ static int begin(struct page *p)
     if (!error)
         error = describe(p, &request);
     if (error == -ENOTCONN) /* nobody has failed */
-        log_debug("program.not_wanted", log_quoted("program", p->file));
+        log_debug("program.not_wanted", log_slice("program", p->file));
     if (error)
         return error;
     if (watcher)

@@ -3,7 +3,7 @@
 #ifndef PAGE_REQUEST_H
 #define PAGE_REQUEST_H
 
-#include "page/life.h"
+#include "page/lifecycle.h"
 
 /* Of every page's exchange. */
 extern const struct exchange_ops page_exchange_ops;

@@ -91,7 +91,7 @@ static void give_away(struct seat *s, uint32_t processes)
 {
     struct program *program = seat_program(s);
     bool stays = shared_adopt(program, processes);
-    log_info("program.shared", log_quoted("program", program->file), log_int("pid", program->pid),
+    log_info("program.shared", log_slice("program", program->file), log_int("pid", program->pid),
              log_text("stays", stays ? "yes" : "no"));
     ((struct program_seat *)s)->program = NULL;
     if (!stays)

@@ -361,7 +361,7 @@ static void on_overflow(struct shared_member *m)
 {
     struct shared_seat *s = seat_of(m);
     struct page *p = s->seat.page;
-    log_warn("program.overflow", log_quoted("program", p->file), log_int("pid", s->pid),
+    log_warn("program.overflow", log_slice("program", p->file), log_int("pid", s->pid),
              log_text("session", p->mark), log_int("bytes", backlog(m)),
              log_text("why", "the program went on writing to a page that was .full"));
     page_abort(p, CLOSE_PROGRAM_FAILED, SLICE_LITERAL("program-failed reason=overflow"));
@@ -428,7 +428,7 @@ static int begin(struct seat *s, const struct program_request *request, int spoo
     if (!joined)
         return -ENOMEM;
     own->pid = (int)program_of(s)->pid;
-    log_info("program.joined", log_quoted("program", p->file), log_int("pid", own->pid),
+    log_info("program.joined", log_slice("program", p->file), log_int("pid", own->pid),
              log_text("session", p->mark), log_text("client", p->address));
     return 0;
 }
@@ -471,7 +471,7 @@ struct seat *seat_shared_new(struct page_host *host, const struct seat_wish *wis
     if (quota_take(s->quota, LIMIT_SHARED_PAGES, client, host->spec.config->shared_per_client,
                    &s->hold))
         return &s->seat;
-    log_warn("program.refused", log_quoted("program", slice_of(wish->found->file)),
+    log_warn("program.refused", log_slice("program", slice_of(wish->found->file)),
              log_text("reason", "too many pages"));
     program_host_counts(host->spec.programs)->refused_limit++;
     free(s);

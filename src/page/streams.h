@@ -4,7 +4,7 @@
 #ifndef PAGE_STREAMS_H
 #define PAGE_STREAMS_H
 
-#include "page/life.h"
+#include "page/lifecycle.h"
 
 /* ---- channel.c ---- */
 

@@ -4,7 +4,7 @@
 #ifndef PAGE_TOPICS_H
 #define PAGE_TOPICS_H
 
-#include "page/life.h"
+#include "page/lifecycle.h"
 
 /* The program's commands. NULL, or what was expected. */
 const char *page_topic_subscribe(struct page *p, struct slice json);

@@ -7,7 +7,7 @@
 #ifndef PAGE_WAITING_H
 #define PAGE_WAITING_H
 
-#include "page/life.h"
+#include "page/lifecycle.h"
 #include "page/refusal.h"
 
 /* The page's client waits from now on; found by key if it has one. */

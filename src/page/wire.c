@@ -8,7 +8,7 @@
 #include "page/wire.h"
 
 #include "page/grant.h"
-#include "page/life.h"
+#include "page/lifecycle.h"
 #include "proto/close_code.h"
 #include "proto/ws_handshake.h"
 

@@ -64,7 +64,7 @@ static void on_poll(struct timer *timer)
 
 static void send_signal(struct program *p, int number, const char *name)
 {
-    log_info("program.signalled", log_quoted("program", p->file), log_int("pid", p->pid),
+    log_info("program.signalled", log_slice("program", p->file), log_int("pid", p->pid),
              log_text("session", p->mark), log_text("signal", name));
     process_group_signal(&p->process, number);
 }
@@ -105,7 +105,7 @@ static void log_exit(const struct program *p)
 {
     bool signalled = WIFSIGNALED(p->status);
     enum log_level level = signalled || WEXITSTATUS(p->status) ? LOG_WARN : LOG_INFO;
-    log_at(level, "program.exited", log_quoted("program", p->file), log_int("pid", p->pid),
+    log_at(level, "program.exited", log_slice("program", p->file), log_int("pid", p->pid),
            log_text("session", p->mark),
            log_int(signalled ? "signal" : "status",
                    signalled ? WTERMSIG(p->status) : WEXITSTATUS(p->status)));

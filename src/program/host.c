@@ -52,7 +52,7 @@ struct loop *program_host_loop(const struct program_host *host)
 
 const char *program_host_below_root(const struct program_host *host, const char *file)
 {
-    return host->spec.root.len > 1 ? file + host->spec.root.len : file;
+    return below_root(host, file);
 }
 
 void program_host_drain(struct program_host *host)

@@ -3,7 +3,7 @@
  * earlier lines, and the owner by its ops.
  *
  *   pipe.c, environment.c, request_json.c, kinds.c, worker_map.c, limits.c
- *   life.c       settles and frees
+ *   lifecycle.c       settles and frees
  *   stderr.c, output.c, body.c, lines.c     the four descriptors
  *   ending.c     the process's end
  *   program.c    makes, starts, drops
@@ -25,6 +25,12 @@ struct program_host {
     bool draining;
 };
 
+/* program_host_below_root(), for files below host.c. */
+static inline const char *below_root(const struct program_host *host, const char *file)
+{
+    return host->spec.root.len > 1 ? file + host->spec.root.len : file;
+}
+
 /* ---- pipe.c: our end of one descriptor ---- */
 
 /* Takes *fd, and sets it to -1; no effect if that is -1 already. */
@@ -45,7 +51,7 @@ static inline bool pipe_at_end(const struct program_pipe *pipe)
     return pipe->last && pipe->left == 0;
 }
 
-/* ---- life.c ---- */
+/* ---- lifecycle.c ---- */
 
 void program_set_state(struct program *p, enum program_state state);
 /* To be called last, whenever something happened: takes the steps that can be taken by now, tells

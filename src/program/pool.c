@@ -69,7 +69,7 @@ static void hold_back(struct shared_pool *pool, uint64_t now)
     uint32_t wait_s = pool->failures < 5 ? 1u << pool->failures : HOLD_BACK_MAX_S;
     pool->failures++;
     pool->not_before_ms = now + wait_s * 1000;
-    log_warn("program.held_back", log_quoted("program", slice_of(pool->file)),
+    log_warn("program.held_back", log_slice("program", slice_of(pool->file)),
              log_int("seconds", wait_s), log_text("why", "a shared program has ended at once"));
 }
 
@@ -116,7 +116,7 @@ static bool take_place(struct program_host *host, struct shared_process *s)
 {
     const char *file = s->pool->file;
     struct worker_span span = {.home = host->spec.worker, .processes = 1};
-    if (program_kinds_shared(host->spec.config->kinds, program_host_below_root(host, file)) > 0)
+    if (program_kinds_shared(host->spec.config->kinds, below_root(host, file)) > 0)
         return true;
     s->placed = worker_map_enter(host->spec.worker_map, file, &span, &span);
     return s->placed;
@@ -140,7 +140,7 @@ static struct shared_process *start_process(struct program_host *host, struct sh
     if (take_place(host, s))
         *ret_error = program_start(p, NULL, -1);
     if (*ret_error == 0) {
-        log_info("program.started", log_quoted("program", p->file), log_int("pid", p->pid));
+        log_info("program.started", log_slice("program", p->file), log_int("pid", p->pid));
         return s;
     }
     forget(s, 0);
@@ -229,7 +229,7 @@ void program_pools_retire(struct program_host *host)
 static bool find_span(struct program_host *host, const char *file, struct worker_span *ret)
 {
     const struct program_host_spec *spec = &host->spec;
-    ret->processes = program_kinds_shared(spec->config->kinds, program_host_below_root(host, file));
+    ret->processes = program_kinds_shared(spec->config->kinds, below_root(host, file));
     ret->home = (uint32_t)(hash_bytes(slice_of(file)) % spec->workers);
     return ret->processes > 0 ||
            worker_map_find(spec->worker_map, file, loop_now_ms(spec->loop), ret);

@@ -23,7 +23,7 @@ static bool count_in(struct program_host *host, const struct program_spec *spec)
     if (program_limits_take(host->spec.limits, &spec->client))
         return true;
     host->counts.refused_limit++;
-    log_warn("program.refused", log_quoted("program", slice_of(spec->file)),
+    log_warn("program.refused", log_slice("program", slice_of(spec->file)),
              log_text("reason", "too many programs"));
     return false;
 }
@@ -261,8 +261,7 @@ int program_start(struct program *p, const struct program_request *request, int 
     close_all(ends.ours);
     if (error) {
         p->host->counts.failed_start++;
-        log_error("program.start_failed", log_quoted("program", p->file),
-                  log_errno("error", error));
+        log_error("program.start_failed", log_slice("program", p->file), log_errno("error", error));
         pipe_close(&p->lines);
         pipe_close(&p->output);
         pipe_close(&p->err);

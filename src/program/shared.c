@@ -162,7 +162,7 @@ void shared_retire(struct shared_process *s)
 {
     struct program *p = s->program;
     if (!s->retiring)
-        log_info("program.retired", log_quoted("program", p->file), log_int("pid", p->pid),
+        log_info("program.retired", log_slice("program", p->file), log_int("pid", p->pid),
                  log_int("pages", s->count));
     s->retiring = true;
     look_if_idle(s);
@@ -220,8 +220,8 @@ static void breach(struct shared_process *s, const char *why, const char *what, 
 {
     struct program *p = s->program;
     p->host->counts.protocol_errors++;
-    log_error("program.protocol_error", log_quoted("program", p->file), log_int("pid", p->pid),
-              log_text("why", why), log_quoted(what, slice_first(text, 80)));
+    log_error("program.protocol_error", log_slice("program", p->file), log_int("pid", p->pid),
+              log_text("why", why), log_slice(what, slice_first(text, 80)));
     end_and_let_go(s, CLOSE_PROGRAM_FAILED, SLICE_LITERAL("program-failed reason=protocol"));
 }
 
@@ -329,7 +329,7 @@ static void on_output(struct program *p, struct slice data)
     if (s->excess)
         return;
     s->excess = true;
-    log_warn("program.answer_excess", log_quoted("program", p->file), log_int("pid", p->pid),
+    log_warn("program.answer_excess", log_slice("program", p->file), log_int("pid", p->pid),
              log_text("why", "stdout of a shared program is dropped: its answers are `.answer`"));
 }
 

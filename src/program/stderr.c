@@ -23,8 +23,8 @@ static void log_line(struct program *p, struct slice line)
     if (line.len > 0 && line.ptr[line.len - 1] == '\r')
         line.len--;
     const struct program_watcher *watcher = p->host->spec.watcher;
-    log_info("program.stderr", log_quoted("program", p->file), log_int("pid", p->pid),
-             log_text("session", p->mark), log_quoted("line", line));
+    log_info("program.stderr", log_slice("program", p->file), log_int("pid", p->pid),
+             log_text("session", p->mark), log_slice("line", line));
     if (watcher)
         watcher->on_stderr(watcher, p, line);
     p->ops->on_stderr(p, line);

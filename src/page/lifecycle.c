@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* life.c - the life of one page: made for a request, settled whenever something of it ended, freed
+/* lifecycle.c - the life of one page: made for a request, settled whenever something of it ended, freed
  * once nobody holds it. */
-#include "page/life.h"
+#include "page/lifecycle.h"
 
 #include "base/log.h"
 #include "page/answer_head.h"
@@ -96,7 +96,7 @@ void page_set_state(struct page *p, enum page_state state)
         [PAGE_OVER] = {false},
     };
     assert(legal[p->state][state]);
-    log_debug("page.state", log_quoted("program", p->file), log_text("session", p->mark),
+    log_debug("page.state", log_slice("program", p->file), log_text("session", p->mark),
               log_text("state", names[state]));
     p->state = state;
 }
@@ -159,8 +159,8 @@ void page_breach(struct page *p, const char *why, struct slice line)
     char text[160];
     program_host_counts(p->host->spec.programs)->protocol_errors++;
     line = slice_first(line, 80);
-    log_error("program.protocol_error", log_quoted("program", p->file), log_int("pid", page_pid(p)),
-              log_text("session", p->mark), log_text("why", why), log_quoted("line", line));
+    log_error("program.protocol_error", log_slice("program", p->file), log_int("pid", page_pid(p)),
+              log_text("session", p->mark), log_text("why", why), log_slice("line", line));
     int len = snprintf(text, sizeof(text), "(descriptor 3: %s: %.*s)", why, SLICE_ARG(line));
     if (watcher)
         watcher->ops->on_line(watcher, p,
@@ -171,8 +171,8 @@ void page_breach(struct page *p, const char *why, struct slice line)
 void page_refuse_command(struct page *p, const struct message *m, const char *why)
 {
     program_host_counts(p->host->spec.programs)->protocol_errors++;
-    log_error("program.protocol_error", log_quoted("program", p->file), log_int("pid", page_pid(p)),
-              log_text("session", p->mark), log_quoted("command", m->name), log_text("why", why));
+    log_error("program.protocol_error", log_slice("program", p->file), log_int("pid", page_pid(p)),
+              log_text("session", p->mark), log_slice("command", m->name), log_text("why", why));
     page_fail(p, SLICE_LITERAL("program-failed reason=protocol"));
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* life.c - a program's states, and its end as an object: it is freed when its process is gone and
+/* lifecycle.c - a program's states, and its end as an object: it is freed when its process is gone and
  * its descriptors are closed. */
 #include "program/parts.h"
 
@@ -13,7 +13,7 @@ void program_set_state(struct program *p, enum program_state state)
     static const char *const names[] = {"new",       "running",   "eof-sent",
                                         "term-sent", "kill-sent", "gone"};
     assert(state > p->state);
-    log_debug("program.state", log_quoted("program", p->file), log_int("pid", p->pid),
+    log_debug("program.state", log_slice("program", p->file), log_int("pid", p->pid),
               log_text("state", names[state]));
     p->state = state;
 }

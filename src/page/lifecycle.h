@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* life.h - struct page, from its request to its end.
+/* lifecycle.h - struct page, from its request to its end.
  *
  *   SPOOLING ──page_begin──> OPEN ──page_let_go──> LEAVING ──page_end──> ENDED ──page_settle──> OVER
  *      │                      └────────────────────page_end───────────────^        (nobody is left)
@@ -20,7 +20,7 @@
  *   subprotocol.c, splice.c, grant.c, answer_head.c
  *   wire.c       WebSockets of sessions
  *   refusal.c    how a refused handshake is told
- *   life.c       this header
+ *   lifecycle.c       this header
  *   waiting.c    a handshake that waits for its program
  *   streams.c, tcp.c, channel.c, topics.c     what a page has beside its messages
  *   command.c, hear.c    what the program says
@@ -29,8 +29,8 @@
  *   seat_process.c, seat_lines.c, seat_shared.c, seats.c
  *   tcp_session.c, request.c, connect.c, host.c     what comes from outside
  */
-#ifndef PAGE_LIFE_H
-#define PAGE_LIFE_H
+#ifndef PAGE_LIFECYCLE_H
+#define PAGE_LIFECYCLE_H
 
 #include "hub/hub.h"
 #include "page/client.h"
