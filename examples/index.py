@@ -21,8 +21,8 @@ PAGE = """<!doctype html>
   It moves the curve below ten times a second, and hears your mouse:
   <b id="echo" class="soft">move it over the curve</b>.</p>
 <canvas id="wave" width="960" height="180"></canvas>
-<p class="soft">Cut the network, close the laptop, change the Wi-Fi: when the connection is back, the
-  same process goes on where it was. No event is lost or doubled.</p>
+<p class="soft">Cut the network, close the laptop, change the Wi-Fi: when the connection is back,
+  the same process goes on where it was. No event is lost or doubled.</p>
 
 <h2>Try</h2>
 <ul class="cards">

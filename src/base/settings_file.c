@@ -46,7 +46,8 @@ static size_t string_end(struct slice text, size_t at)
     return at + 1;
 }
 
-/* Where the comment that begins at `at` ends; `at` itself if none begins, SIZE_MAX if it has no end. */
+/* Where the comment that begins at `at` ends; `at` itself if none begins,
+ * SIZE_MAX if it has no end. */
 static size_t comment_end(struct slice text, size_t at)
 {
     struct slice rest = slice_skip(text, at);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* settings_file.h - settings from a file: `name = value`, lists as {"a", "b"}, comments by #, // and
- * between slash-stars. libconfuse reads it, and nothing else of us knows libconfuse.
+/* settings_file.h - settings from a file: `name = value`, lists as {"a", "b"}, comments by #, //
+ * and between slash-stars. libconfuse reads it, and nothing else of us knows libconfuse.
  *
  * Threads  One at a time.
  */

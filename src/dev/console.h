@@ -3,11 +3,12 @@
  * programs, as it happens, and faults on request.
  *
  *     GET  /.httpsocket/console/events     text/event-stream: one record a message
- *     POST /.httpsocket/console/fault      {"session":MARK,"latency":300} or {"session":MARK,"cut":2000}
+ *     POST /.httpsocket/console/fault      {"session":MARK,"latency":300} or
+ *                                          {"session":MARK,"cut":2000}
  *
- * Records and faults travel by topics of their own, whose names no program can say: whoever looks is
- * told of the pages of all workers, in one order, with the short history that topics have. When more
- * happens than can be passed on, records are left out and counted.
+ * Records and faults travel by topics of their own, whose names no program can say: whoever looks
+ * is told of the pages of all workers, in one order, with the short history that topics have. When
+ * more happens than can be passed on, records are left out and counted.
  *
  * Bounds   CONSOLE_WATCHERS_MAX who look, a worker; so many bytes of a message's data.
  * Threads  The worker's.

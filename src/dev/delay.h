@@ -24,7 +24,8 @@ void dev_delay_init(struct dev_delay *d, struct loop *loop,
                     bool (*deliver)(struct dev_delay *, bool, bool, struct bytes));
 /* What waits is lost. */
 void dev_delay_drop(struct dev_delay *d);
-/* The connection is about to be closed properly: what is for the page goes now, the rest is lost. */
+/* The connection is about to be closed properly: what is for the page goes
+ * now, the rest is lost. */
 void dev_delay_hurry(struct dev_delay *d);
 
 /* A message has been sent: takes a copy, to be delivered later. False: it is not to wait. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* dev.c - a page in dev mode: its developer sees the program's stderr in it, how the program failed,
- * and after a change of the files the new page (docs/protocol.md, section 4).
+/* dev.c - a page in dev mode: its developer sees the program's stderr in it, how the program
+ * failed, and after a change of the files the new page (docs/protocol.md, section 4).
  *
  * What the page is told is not numbered: the last DEV_LINES lines are kept until a page is there,
  * and what was on its way when a connection broke is lost.

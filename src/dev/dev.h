@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* dev.h - what a developer is shown of pages and their programs, and may do to them: only with --dev.
+/* dev.h - what a developer is shown of pages and their programs, and may do
+ * to them: only with --dev.
  *
  * Pages and programs know their watcher; this room is both kinds of watcher, and nothing of it runs
  * without --dev.
@@ -22,7 +23,8 @@ const struct program_watcher *dev_program_watcher(struct dev *dev);
 /* Whom it watches. */
 void dev_own(struct dev *dev, struct page_host *pages, struct program_host *programs);
 
-/* Is this the question of a failed page whether its program has changed? Then takes the exchange. */
+/* Is this the question of a failed page whether its program has changed?
+ * Then takes the exchange. */
 bool dev_wait(struct dev *dev, struct exchange *x, const struct site_found *found);
 /* `console/events` and `console/fault` below /.httpsocket/. False: it is none of them. Otherwise
  * takes the exchange, of which the caller knows that it comes from our own page. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* failure.c - the answer of a program that gave none: how it failed, and what it wrote on stderr. */
+/* failure.c - the answer of a program that gave none: how it failed, and
+ * what it wrote on stderr. */
 #include "dev/parts.h"
 
 static void put_html(struct text *out, struct slice text)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* fault.c - what a developer asks the console to do to a page's connection: latency, or a cut.
  *
- * A request is checked and published in the topic of faults; each worker is subscribed to it, and the
- * one that has the page does it.
+ * A request is checked and published in the topic of faults; each worker is subscribed to it, and
+ * the one that has the page does it.
  */
 #include "dev/console.h"
 

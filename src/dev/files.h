@@ -27,9 +27,9 @@ enum dev_change {
     DEV_CODE    /* the program's file, or a source beside it */
 };
 
-/* What it means for the program `own` that the file `changed` in its folder has changed: a file with
- * the extension of the program is a source of it, unless it can be `run` by itself. Hidden files and
- * backups mean nothing. */
+/* What it means for the program `own` that the file `changed` in its folder has changed: a file
+ * with the extension of the program is a source of it, unless it can be `run` by itself. Hidden
+ * files and backups mean nothing. */
 enum dev_change dev_change_of(const char *own, const char *changed, bool run);
 
 struct dev_files;

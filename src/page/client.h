@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* client.h - whom a page talks with: a session, over any number of connections, or one WebSocket
- * without a session (the plain form). Both are `client` of struct page, and call the page's functions
- * and its seat's.
+ * without a session (the plain form). Both are `client` of struct page, and call the page's
+ * functions and its seat's.
  */
 #ifndef PAGE_CLIENT_H
 #define PAGE_CLIENT_H

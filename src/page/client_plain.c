@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* client_plain.c - the plain form: a WebSocket client without our subprotocol talks with the program
- * directly (docs/protocol.md, section 8).
+/* client_plain.c - the plain form: a WebSocket client without our subprotocol talks with the
+ * program directly (docs/protocol.md, section 8).
  *
  * No session: when the connection ends the program is let go, and the other way round. Each
  * direction waits for the slower side.

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* command.c - the `.NAME` lines of a program: what it wants from the server.
  *
- * One row a command. What no row knows is an error of the program: a command that was passed over in
- * silence would leave it waiting. `.answer` and `.shared` are the business of seats, which know whose
- * program may say them; here they are refused.
+ * One row a command. What no row knows is an error of the program: a command that was passed over
+ * in silence would leave it waiting. `.answer` and `.shared` are the business of seats, which know
+ * whose program may say them; here they are refused.
  */
 #include "page/hear.h"
 

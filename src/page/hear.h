@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* hear.h - what passes between a page's program and its client: the doors by which seats and clients
- * reach the page.
+/* hear.h - what passes between a page's program and its client: the doors by
+ * which seats and clients reach the page.
  */
 #ifndef PAGE_HEAR_H
 #define PAGE_HEAR_H

@@ -14,8 +14,8 @@
  * Beside that the answer of the request goes its own way (answer.c): it may last longer than the
  * conversation, or be over at once.
  *
- * The files of this room, from the bottom up: a file calls only those of earlier lines, and others by
- * the tables of seat.h, client.h, watcher.h and page_host.request_again.
+ * The files of this room, from the bottom up: a file calls only those of earlier lines, and others
+ * by the tables of seat.h, client.h, watcher.h and page_host.request_again.
  *
  *   subprotocol.c, splice.c, grant.c, answer_head.c
  *   wire.c       WebSockets of sessions

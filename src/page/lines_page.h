@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* lines_page.h - the page that a program which reads lines is given: one field, and what comes back.
+/* lines_page.h - the page that a program which reads lines is given: one
+ * field, and what comes back.
  */
 #ifndef PAGE_LINES_PAGE_H
 #define PAGE_LINES_PAGE_H

@@ -51,7 +51,8 @@ struct page_opener {
 struct page_host;
 struct page_watcher;
 
-/* What the pages of one worker are given. Pointers are borrowed, and may be NULL where that is said. */
+/* What the pages of one worker are given. Pointers are borrowed, and may be
+ * NULL where that is said. */
 struct page_host_spec {
     struct loop *loop;
     const struct page_config *config;

@@ -8,11 +8,11 @@
 /* Of every page's exchange. */
 extern const struct exchange_ops page_exchange_ops;
 
-/* Makes the session, and has the program begin. 0, or a negative errno: then the page has ended, and
- * its client is still to be answered. */
+/* Makes the session, and has the program begin. 0, or a negative errno: then the page has ended,
+ * and its client is still to be answered. */
 int page_begin(struct page *p);
-/* The body has no known length, and the program wants to know it: gathers the body first, and begins
- * then. The same on failure. */
+/* The body has no known length, and the program wants to know it: gathers the body first, and
+ * begins then. The same on failure. */
 int page_begin_spooling(struct page *p);
 /* The client starts one more program: 0, or how long it must wait. */
 uint32_t page_rate_wait_s(struct page_host *host, struct exchange *x);

@@ -13,9 +13,9 @@
  *   seat:  page_hear*, page_answer_take*, page_seat_drained*, … until `gone`, then page_settle()
  *
  * Lifetime  The page owns its seat, and frees it when `gone` is true.
- * Bounds    What the page sends is queued without a bound: the page looks at `queued`. The seat reads
- *           the next message only while page_reading() says so, or keeps the bound itself and tells
- *           its program (seat_shared.c).
+ * Bounds    What the page sends is queued without a bound: the page looks at `queued`. The seat
+ *           reads the next message only while page_reading() says so, or keeps the bound itself and
+ *           tells its program (seat_shared.c).
  */
 #ifndef PAGE_SEAT_H
 #define PAGE_SEAT_H
@@ -34,9 +34,9 @@ struct seat_ops {
     /* The program wants the length of the request's body before it begins: a body of unknown length
      * is gathered first. */
     bool whole_body;
-    /* Takes the request to the program: starts it, or joins it. `body` is an open file with the whole
-     * body, taken in any case, or -1: then the body comes by body(). 0 or a negative errno: then the
-     * page is told nothing more, and lets the seat go. */
+    /* Takes the request to the program: starts it, or joins it. `body` is an open file with the
+     * whole body, taken in any case, or -1: then the body comes by body(). 0 or a negative errno:
+     * then the page is told nothing more, and lets the seat go. */
     int (*begin)(struct seat *s, const struct program_request *request, int body);
     /* A message for the program. */
     void (*send)(struct seat *s, const struct message *m);
@@ -69,8 +69,8 @@ struct seat_ops {
     void (*let_go)(struct seat *s);
     /* The same at once: the server stops. */
     void (*kill)(struct seat *s);
-    /* Part of page_settle(): takes the steps that can be taken by now. `answered`: the request's answer
-     * is complete, or nobody wants it any more. Calls nothing of the page. */
+    /* Part of page_settle(): takes the steps that can be taken by now. `answered`: the request's
+     * answer is complete, or nobody wants it any more. Calls nothing of the page. */
     void (*settle)(struct seat *s, bool answered);
     /* May it still read what is sent? */
     bool (*alive)(const struct seat *s);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* seat_shared.c - one page of a shared process (program/shared.h). Its answer is `.answer` lines, its
- * request's body `.body` lines.
+/* seat_shared.c - one page of a shared process (program/shared.h). Its answer is `.answer` lines,
+ * its request's body `.body` lines.
  *
  *   made ──begin: `.join`──> joined ──let go, and the answer is complete: `.leave`──> left
  *
- * Who is slower: a page that takes no more is said to be `.full`, and `.ready` when it goes on; what
- * is written in spite of that is kept for it, up to shared_page_max, and then its session ends.
+ * Who is slower: a page that takes no more is said to be `.full`, and `.ready` when
+ * it goes on; what is written in spite of that is kept for it, up to
+ * shared_page_max, and then its session ends.
  */
 #include "page/seat.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* streams.h - what a page opens beside its messages: TCPConnections, and byte streams of its program.
+/* streams.h - what a page opens beside its messages: TCPConnections, and
+ * byte streams of its program.
  */
 #ifndef PAGE_STREAMS_H
 #define PAGE_STREAMS_H

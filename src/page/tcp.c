@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* tcp.c - TCPConnections of a page, and what its program has to say about them.
  *
- *   `.tcp {"ask":true}`                   it is asked for each: `.tcp {"id":7,"host":…,"port":…,"secure":…}`
- *   `.tcp {"id":7,"allow":true}`          its answer; with false perhaps "retryAfter" (seconds, else 60)
+ *   `.tcp {"ask":true}`                   it is asked for each:
+ *                                         `.tcp {"id":7,"host":…,"port":…,"secure":…}`
+ *   `.tcp {"id":7,"allow":true}`          its answer; with false perhaps "retryAfter"
+ *                                         (seconds, else 60)
  *   `.tcp {"allow":false}`                all are refused, with "retryAfter" for so long
  *   `.tcp {"allow":true}`, `{"ask":false}`   as at the beginning: script access decides alone
  *

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* waiting.h - a client whose handshake waits for the program's word.
  *
- * If the client comes again with the same key, the new connection waits in the place of the old one. A
- * client of httpsocket.v1 that breaks off may do so too, for goodbye-timeout.
+ * If the client comes again with the same key, the new connection waits in the place of the old
+ * one. A client of httpsocket.v1 that breaks off may do so too, for goodbye-timeout.
  */
 #ifndef PAGE_WAITING_H
 #define PAGE_WAITING_H
@@ -15,7 +15,8 @@ void page_wait(struct page *p);
 /* The page whose client waits with this key, from a page of this origin, for this path; or NULL. */
 struct page *page_find_waiting(struct page_host *host, struct slice key, struct slice origin,
                                struct slice path);
-/* The exchange is answered elsewhere, or gone: nobody waits, and nothing finds the page any more. */
+/* The exchange is answered elsewhere, or gone: nobody waits, and nothing
+ * finds the page any more. */
 struct exchange *page_take_exchange(struct page *p);
 /* The client is let in. */
 void page_admit(struct page *p);

@@ -36,8 +36,8 @@ struct environment {
     bool failed; /* without memory */
 };
 
-/* Is the header of this index one that a program gets? Then all values of its name as one (RFC 9110,
- * 5.3) are appended to *ret. */
+/* Is the header of this index one that a program gets? Then all values of its name as one (RFC
+ * 9110, 5.3) are appended to *ret. */
 bool environment_header(const struct http_head *request, size_t index, struct text *ret);
 
 /* `request` NULL: of a process for many pages. 0 or -ENOMEM; environment_done() in both cases. */

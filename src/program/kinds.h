@@ -37,8 +37,8 @@ bool program_kinds_add_stdio(struct program_kinds *programs, const char *text, s
 bool program_kinds_add_stdio_files(struct program_kinds *programs, const char *pattern,
                                    struct text *why);
 
-/* `PATTERN[=N]`: such files are shared programs, with N processes (1 to PROGRAM_PROCESSES_MAX; without
- * it 1). */
+/* `PATTERN[=N]`: such files are shared programs, with N processes (1 to
+ * PROGRAM_PROCESSES_MAX; without it 1). */
 bool program_kinds_add_shared(struct program_kinds *programs, const char *text, struct text *why);
 
 /* The command with the longest path that covers this one, or NULL. */

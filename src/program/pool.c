@@ -2,8 +2,8 @@
 /* pool.c - the processes of one shared program in one worker: which one gets the next page, when
  * another is started, and in which worker they are.
  *
- * A pool remembers how often its processes have failed at once, one after the other, and starts none
- * for a while then.
+ * A pool remembers how often its processes have failed at once, one after the
+ * other, and starts none for a while then.
  */
 #include "program/shared_parts.h"
 

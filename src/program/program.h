@@ -7,11 +7,13 @@
  *    │                                                    └──── nobody of the group is left ────────────────┴──> GONE
  *    └── program_disown
  *
- * What a program writes:  stdout, an answer (RFC 3875, section 6); stderr, lines for the log; and lines
- * on descriptor 3, or on stdout if it is of the kind PROGRAM_LINES. What it reads: a request's body on
- * stdin, and lines on descriptor 3, or on stdin if it is of the kind PROGRAM_LINES.
+ * What a program writes: stdout, an answer (RFC 3875, section 6); stderr, lines for the log; and
+ * lines on descriptor 3, or on stdout if it is of the kind PROGRAM_LINES. What it reads: a
+ * request's body on stdin, and lines on descriptor 3, or on stdin if it is of the kind
+ * PROGRAM_LINES.
  *
- * A program knows nothing of sessions, exchanges and WebSockets. It speaks up by struct program_ops.
+ * A program knows nothing of sessions, exchanges and WebSockets. It speaks
+ * up by struct program_ops.
  *
  * Lifetime  program_new() to on_over, the last callback. The owner may change: program_own().
  * Bounds    Lines and output are read only while the owner takes them, so that the program's write
@@ -147,8 +149,9 @@ void program_own(struct program *p, const struct program_ops *ops, void *owner);
 /* Nobody wants it: it is let go and ends by itself. No callback any more. */
 void program_disown(struct program *p);
 
-/* Starts it. `request` NULL: a process for many pages. `body` is an open file with the request's
- * whole body, which is taken in any case, or -1. 0, or a negative errno: then it is to be disowned. */
+/* Starts it. `request` NULL: a process for many pages. `body` is an open file with
+ * the request's whole body, which is taken in any case, or -1. 0, or a negative
+ * errno: then it is to be disowned. */
 int program_start(struct program *p, const struct program_request *request, int body);
 
 /* ---- lines.c: to the program and from it ---- */
@@ -193,8 +196,8 @@ bool program_is_over(const struct program *p);
 bool program_is_silent(const struct program *p);
 /* Its lines are at their end, and its fate is known or matters no more. */
 bool program_has_ended(const struct program *p);
-/* What a page is told of its end: `program-failed status=N` or `signal=N`; `program-exit` for status
- * 0. */
+/* What a page is told of its end: `program-failed status=N` or `signal=N`; `program-exit` for
+ * status 0. */
 struct slice program_end_reason(const struct program *p, char text[64]);
 
 #endif

@@ -3,8 +3,8 @@
  *
  *   shared_pick ──> shared process ──shared_join──> member ──shared_leave, or on_end──> no member
  *
- * The process is a PROGRAM_SHARED. Its lines are led by `@ID `, which names a member. What one member
- * does wrong costs that member alone.
+ * The process is a PROGRAM_SHARED. Its lines are led by `@ID `, which names a member. What one
+ * member does wrong costs that member alone.
  *
  * Bounds    The process is never made to wait for one member, since all others would wait too. When
  *           all members together have not taken shared_max bytes, the one with most of them ends.

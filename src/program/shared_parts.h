@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* shared_parts.h - struct shared_process and the pools: what shared.c and pool.c share. pool.c calls
- * shared.c; shared.c calls the pool by `on_over`.
+/* shared_parts.h - struct shared_process and the pools: what shared.c and pool.c share. pool.c
+ * calls shared.c; shared.c calls the pool by `on_over`.
  */
 #ifndef PROGRAM_SHARED_PARTS_H
 #define PROGRAM_SHARED_PARTS_H

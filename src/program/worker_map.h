@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* worker_map.h - which worker has the processes of a shared program: those that the settings name are
- * found by their hash, those that say `.shared` themselves stand in a table for as long as one runs,
- * or is held back after a failure.
+/* worker_map.h - which worker has the processes of a shared program: those that the settings name
+ * are found by their hash, those that say `.shared` themselves stand in a table for as long as one
+ * runs, or is held back after a failure.
  *
  * Threads  The table is for all workers, behind a mutex.
  * Cost     While no program has said so: one atomic load.

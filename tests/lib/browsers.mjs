@@ -38,7 +38,10 @@ const kinds = {
 
 export const browserNames = Object.keys(kinds);
 
-/** How long a busy machine may take to start a browser, to load a page, or for what a test waits for. */
+/**
+ * How long a busy machine may take to start a browser, to load a page, or
+ * for what a test waits for.
+ */
 const PATIENCE_MS = 120_000;
 
 /** What makes a browser take these names for this machine, without any name server. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Script access for other web servers: /.httpsocket/authorize by itself, and behind Debian's nginx as docs/access.md says.
+// Script access for other web servers: /.httpsocket/authorize by itself, and behind
+// Debian's nginx as docs/access.md says.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -183,7 +184,8 @@ async function startNginx(dir, ports) {
     `daemon off; master_process off; pid ${dir}/pid; error_log stderr;
 events {}
 http {
-access_log off; client_body_temp_path ${dir}/body; proxy_temp_path ${dir}/proxy; fastcgi_temp_path ${dir}/f; uwsgi_temp_path ${dir}/u; scgi_temp_path ${dir}/s;
+access_log off; client_body_temp_path ${dir}/body; proxy_temp_path ${dir}/proxy;
+fastcgi_temp_path ${dir}/f; uwsgi_temp_path ${dir}/u; scgi_temp_path ${dir}/s;
 ${recipe(ports)}
 }
 `,

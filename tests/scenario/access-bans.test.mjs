@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The program's 401: how it is told, whom it keeps away, for how long and from where down; and how another origin's page asks why.
+// The program's 401: how it is told, whom it keeps away, for how long and from where down; and how
+// another origin's page asks why.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
@@ -7,7 +8,8 @@ import { PAGE, at, host, tryHandshake, metrics, startGuarded, startZones } from 
 import { request } from '../lib/http-raw.mjs';
 import { adminOf, makeRoot } from '../lib/server.mjs';
 
-// Refuses with the headers that the query has, `Name=value&Name=value`, `+` for a space; counts its starts.
+// Refuses with the headers that the query has, `Name=value&Name=value`, `+`
+// for a space; counts its starts.
 const REFUSE =
   '#!/bin/sh\necho start >>"$DOCUMENT_ROOT/.starts"\nprintf "Status: 401 Unauthorized\\n"\n' +
   'printf "%s" "$QUERY_STRING" | tr "&" "\\n" | sed "s/=/: /; s/+/ /g"\nprintf "\\n\\nno\\n"\n';

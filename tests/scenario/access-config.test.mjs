@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One config file for the server and for `httpsocket policy`: the same names, the same forms, the same decision.
+// One config file for the server and for `httpsocket policy`: the same
+// names, the same forms, the same decision.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

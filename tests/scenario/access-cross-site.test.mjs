@@ -59,7 +59,8 @@ test('without an Origin, or with our own, nothing is asked', async () => {
   for (const path of ['/file.txt', '/.httpsocket/client.js']) {
     const answer = await get(path, { name: 'none.test', origin: null });
     assert.equal(answer.status, 200);
-    assert.equal(cors(answer), 'undefined Origin'); // a cache may not give it to a page of another origin
+    // A cache may not give it to a page of another origin.
+    assert.equal(cors(answer), 'undefined Origin');
   }
   const own = await get('/page', {
     name: 'none.test',

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Script access with the real resolver (libunbound) against knot on loopback, by `httpsocket policy`.
+// Script access with the real resolver (libunbound) against knot on
+// loopback, by `httpsocket policy`.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A flood of refused handshakes from many addresses: no program is started, memory stays where it was, and others are served meanwhile. bench/flood has the large one.
+// A flood of refused handshakes from many addresses: no program is started, memory stays where it
+// was, and others are served meanwhile. bench/flood has the large one.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { after, before, test } from 'node:test';

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Who may connect from another origin: the daemon's handshakes, with its record in a zone on loopback.
+// Who may connect from another origin: the daemon's handshakes, with its
+// record in a zone on loopback.
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { after, before, test } from 'node:test';

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Connections that are open: closed when their record is withdrawn, kept while DNS is out of order, decided again after a reload.
+// Connections that are open: closed when their record is withdrawn, kept while DNS is out of order,
+// decided again after a reload.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';

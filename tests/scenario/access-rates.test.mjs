@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// How often: by client address, by origin, for programs and for look-ups; each is answered 429 with the time to wait.
+// How often: by client address, by origin, for programs and for look-ups; each
+// is answered 429 with the time to wait.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
@@ -87,7 +88,8 @@ test('programs, by pages and by connections', async () => {
   const refused = await page();
   assert.equal(refused.status, 429);
   assert.ok(refused.headers['retry-after'] >= 8);
-  assert.equal((await (await tryHandshake(server, '/feed')).close).code, 4429); // it has been let in, so it may see the code
+  // It has been let in, so it may see the code.
+  assert.equal((await (await tryHandshake(server, '/feed')).close).code, 4429);
   assert.equal((await request(server.port, 'GET', '/file.txt', host('b.test'))).status, 200);
   assert.equal((await limited())('programs'), 2);
 });

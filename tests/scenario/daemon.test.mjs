@@ -376,7 +376,8 @@ describe('SIGTERM', () => {
     await page.isClosed(1012, 'draining retry=5');
     assert.equal((await streaming.closed).code, 1012);
     await idleClosed;
-    await until(() => !listens(server.port)); // each worker closes its own listener when it hears of the drain
+    // Each worker closes its own listener when it hears of the drain.
+    await until(() => !listens(server.port));
     await assert.rejects(visitor.asks(server.at('environment')), { code: 'ECONNREFUSED' });
     slow.resume();
     await isUnhealthy(server);

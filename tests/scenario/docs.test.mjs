@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the documents say of httpsocketd is what it says of itself: every option, its default, the page program in the man page.
+// What the documents say of httpsocketd is what it says of itself: every option, its default, the
+// page program in the man page.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -13,7 +14,10 @@ const help = execFileSync(path.join(BUILD, 'httpsocketd'), ['--help'], { encodin
 const manual = read('docs/man/httpsocketd.8').replaceAll('\\-', '-').replaceAll('\\&', '');
 const operations = read('docs/operations.md');
 
-/** [{name, letter, text, initial}] of each option that --help prints; `initial` is its default as printed there, if it is. */
+/**
+ * [{name, letter, text, initial}] of each option that --help prints; `initial` is its default as
+ * printed there, if it is.
+ */
 const options = help
   .split('\n')
   .filter((line) => /^ +(-\w, )?--/.test(line))

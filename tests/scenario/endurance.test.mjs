@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// endurance.test.mjs - sessions over a network that fails, with sides that do not read, and many at once: nothing is lost, doubled or disordered,
-// the process stays the same, and the server's memory is bounded. The client is that of pages, in Node.
+// endurance.test.mjs - sessions over a network that fails, with sides that do not read, and many at
+// once: nothing is lost, doubled or disordered, the process stays the same, and the server's memory
+// is bounded. The client is that of pages, in Node.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -20,7 +21,9 @@ const CUTS = 500;
 const PAGES = 8;
 const MANY = 1000;
 const MIB = 1 << 20;
-/** What the server may grow by where its limits allow two MiB: the rest is what an allocator keeps. */
+/**
+ * What the server may grow by where its limits allow two MiB: the rest is what an allocator keeps.
+ */
 const ROOM = 10 * MIB;
 // The sanitizer keeps what is freed, which is not what is measured here.
 const LEAN = {
@@ -81,7 +84,8 @@ describe('a network that fails', () => {
     });
     const proxy = await Proxy.start(server.port);
     const pages = await Promise.all(Array.from({ length: PAGES }, () => countingPage(proxy.url)));
-    // A third of the new links dies by itself after some bytes: in the handshake, the .welcome, the replay or later.
+    // A third of the new links dies by itself after some bytes: in the
+    // handshake, the .welcome, the replay or later.
     proxy.plan(() =>
       rand() < 0.33 ? { [rand() < 0.5 ? 'downAfter' : 'upAfter']: Math.floor(rand() * 3000) } : {},
     );
@@ -210,7 +214,10 @@ describe('a side that does not read makes the other wait, and costs the server n
   const inOrder = (client) =>
     client.messages.filter((m) => m.startsWith('part ')).map((m) => JSON.parse(m.slice(5)).i);
 
-  /** Until nothing more comes of the program: it may go on only when half of the buffer has been acknowledged. */
+  /**
+   * Until nothing more comes of the program: it may go on only when half of
+   * the buffer has been acknowledged.
+   */
   async function programWaits(server) {
     let sent;
     await until(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Bytes of TCPConnections over real sockets: both ways, half-closed, through drops, with readers that don't read.
+// Bytes of TCPConnections over real sockets: both ways, half-closed, through
+// drops, with readers that don't read.
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';

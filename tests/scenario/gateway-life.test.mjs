@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// TCPConnections as the server's business: limits, time, sessions that come back, reload, drain; and sessions without a program.
+// TCPConnections as the server's business: limits, time, sessions that come back, reload, drain;
+// and sessions without a program.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -67,7 +68,8 @@ describe('limits', { concurrency: true }, () => {
   test('the rate of checks', async () => {
     const gateway = await start(['--rate-client', '1,3']);
     const { streams } = await gateway.page();
-    assert.equal(await ask(streams, 'a.test'), 'self-port-closed 60'); // the handshake was the first
+    // The handshake was the first.
+    assert.equal(await ask(streams, 'a.test'), 'self-port-closed 60');
     assert.equal(await ask(streams, 'a.test'), 'self-port-closed 60');
     assert.match(await ask(streams, 'a.test'), /^rate-limited \d+$/);
   });

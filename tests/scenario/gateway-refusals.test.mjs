@@ -40,7 +40,8 @@ for line in page.makefile():
     page.sendall(('asked ' + json.dumps(ask) + '\\n').encode())
     if ask['host'] != 'silent.test':
         allow = ask['host'] != 'denied.test'
-        page.sendall(('.tcp ' + json.dumps({'id': ask['id'], 'allow': allow, **({} if allow else {'retryAfter': 7})}) + '\\n').encode())
+        answer = {'id': ask['id'], 'allow': allow, **({} if allow else {'retryAfter': 7})}
+        page.sendall(('.tcp ' + json.dumps(answer) + '\\n').encode())
 `;
 const CLOSED = `#!/bin/sh
 echo '.tcp {"allow":false}' >&3
@@ -240,7 +241,8 @@ describe("the page's program", () => {
   test('may refuse all', async () => {
     const { client, streams } = await pageOf('/closed');
     assert.equal(await ask(streams, 'b.test'), 'script-denied');
-    assert.equal(await ask(streams, 'b.test'), 'script-denied'); // no ban: other pages have other programs
+    // No ban: other pages have other programs.
+    assert.equal(await ask(streams, 'b.test'), 'script-denied');
     client.ws.close();
   });
 
@@ -418,7 +420,8 @@ test(
     own.dns.relay.take();
     own.dns.knot.replace('turn.test', `@ 10 A 10.0.0.1\n_script-access 10 TXT ${ALLOW}`);
     const second = await page.streams.connect('turn.test', target.port);
-    assert.equal((await second.opened).remoteAddress, HERE); // those that were validated, and nothing is asked again
+    // Those that were validated, and nothing is asked again.
+    assert.equal((await second.opened).remoteAddress, HERE);
     assert.deepEqual(own.dns.relay.take(), {});
     assert.equal(await refusal(first), 'revoked 60');
     assert.equal(await refusal(second), 'revoked 60');

@@ -225,7 +225,8 @@ test('a file that is cut while it is sent: the client sees that it is not whole'
   client.socket.resume();
   const answer = await client.answer();
   assert.equal(answer.whole, false);
-  assert.ok(answer.body.length < large.length); // what was in the kernel's hands when it was cut may be zeros: sendfile copies nothing
+  // What was in the kernel's hands when it was cut may be zeros: sendfile copies nothing.
+  assert.ok(answer.body.length < large.length);
   assert.equal((await client.rest()).length, 0);
 });
 

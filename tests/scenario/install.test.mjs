@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What `make install` puts into place, below DESTDIR: it is whole, it runs from there, and its examples are programs still.
+// What `make install` puts into place, below DESTDIR: it is whole, it runs from there, and its
+// examples are programs still.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';

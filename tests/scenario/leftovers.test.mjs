@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// leftovers.test.mjs - after a storm of clients that break off at every possible point nothing stays behind: no process, no descriptor, no session.
+// leftovers.test.mjs - after a storm of clients that break off at every possible point nothing
+// stays behind: no process, no descriptor, no session.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
@@ -203,7 +204,8 @@ test(
       }),
     );
 
-    // On a busy machine a program may be too slow for this server's impatience; but that is not what the storm is made of.
+    // On a busy machine a program may be too slow for this server's impatience; but that is not
+    // what the storm is made of.
     assert.ok(failures.length < total / 20, failures.join('\n'));
     let now;
     await until(

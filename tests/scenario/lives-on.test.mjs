@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// lives-on.test.mjs - what one client or one program does wrong, or a reload in the middle, ends its
-// own exchange or session, never the server.
+// lives-on.test.mjs - what one client or one program does wrong, or a reload in the middle, ends
+// its own exchange or session, never the server.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -245,7 +245,9 @@ describe('a client that breaks off before its program has let it in', () => {
   const offer = (key) => ({ protocols: `httpsocket.v1, key.${key}` });
   const pid = async (socket) => (await socket.next()).payload.toString();
 
-  /** Sends the handshake, resets the connection once its program runs, and the server has seen it. */
+  /**
+   * Sends the handshake, resets the connection once its program runs, and the server has seen it.
+   */
   async function breaksOff(at, key, runs = () => fs.existsSync(path.join(server.root, 'started'))) {
     const socket = await RawWebSocket.connect(server.port);
     const change = {

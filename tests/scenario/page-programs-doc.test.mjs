@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// page-programs-doc.test.mjs - the programs printed in docs/tutorial.md, docs/page-programs.md and its pages run as they are printed.
+// page-programs-doc.test.mjs - the programs printed in docs/tutorial.md, docs/page-programs.md and
+// its pages run as they are printed.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import fs from 'node:fs';

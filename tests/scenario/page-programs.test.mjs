@@ -266,7 +266,8 @@ describe('the conversation', () => {
     await page.comesBack();
     const [name, { reason }] = await page.hearsOf('told');
     assert.equal(name, '.detach');
-    assert.match(reason, /^(lost|replaced)$/); // whichever the server sees first: the old connection's end or the new one
+    // Whichever the server sees first: the old connection's end or the new one.
+    assert.match(reason, /^(lost|replaced)$/);
     assert.equal((await page.hearsOf('told'))[1].resumed, true);
     assert.ok(program.isAlive);
     await page.closes();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// random-order.test.mjs - clients that break off anywhere and come again with the same key, shared
-// programs that answer late, by halves or not at all, bodies that are cut, and reloads that lower and
-// raise limits, all at the same time, in the order of a seed. The server lives, and nothing stays
-// behind.
+// random-order.test.mjs - clients that break off anywhere and come again with the same key,
+// shared programs that answer late, by halves or not at all, bodies that are cut, and
+// reloads that lower and raise limits, all at the same time, in the order of a seed. The
+// server lives, and nothing stays behind.
 //
 // SEED=N repeats an order as far as the clock allows; SECONDS=N goes on for longer.
 import assert from 'node:assert/strict';

@@ -17,7 +17,9 @@ const program = (name) => path.join(REPO, 'tests/scenario/sdk', name);
 const lineOf = ({ line, base64 }) =>
   base64 === undefined ? Buffer.from(line) : Buffer.from(base64, 'base64');
 
-/** What a helper hears. Wrong JSON is the program's affair: the line is taken, what it says is not. */
+/**
+ * What a helper hears. Wrong JSON is the program's affair: the line is taken, what it says is not.
+ */
 const heard = vectors.filter(({ from, level }) => from !== 'program' && level !== 'name');
 const said = vectors.filter((row) => row.said);
 const names = vectors.filter(({ name }) => name !== undefined);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// sdk-types.test.mjs - what the helpers of sdk/ say of their types is true, as far as a tool can see it.
+// sdk-types.test.mjs - what the helpers of sdk/ say of their types is true,
+// as far as a tool can see it.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -38,13 +39,17 @@ sys.dont_write_bytecode = True
 import httpsocket, httpsocket.aio, httpsocket.request
 bad = []
 for thing in [httpsocket.aio.Page, httpsocket.request.Request, *vars(httpsocket).values()]:
-    functions = [f for c in thing.__mro__ for f in vars(c).values() if c.__module__.startswith("httpsocket")] if inspect.isclass(thing) else [thing]
+    functions = [thing]
+    if inspect.isclass(thing):
+        ours = [c for c in thing.__mro__ if c.__module__.startswith("httpsocket")]
+        functions = [f for c in ours for f in vars(c).values()]
     for f in functions:
         f = getattr(f, "fget", None) or getattr(f, "func", None) or getattr(f, "__func__", f)
         if not inspect.isfunction(f) or not f.__module__.startswith("httpsocket"):
             continue
         hints = typing.get_type_hints(f)
-        missing = [p for p in inspect.signature(f).parameters if p not in hints and p not in ("self", "cls")]
+        typed = {*hints, "self", "cls"}
+        missing = [p for p in inspect.signature(f).parameters if p not in typed]
         if missing or "return" not in hints:
             bad.append(f"{f.__qualname__}: {missing}")
 print("\\n".join(bad))

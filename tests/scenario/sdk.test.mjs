@@ -371,11 +371,9 @@ for (const file of LANGUAGES) {
       client.says('leave "game-over"');
       await client.isClosed(1000, 'game-over');
       await until(() => !fs.existsSync(`/proc/${pid}`));
-      const log = server.log.slice(before).filter((line) => line.includes(`pid=${pid}`));
-      assert.ok(
-        log.some((line) => line.includes('ended')),
-        log.join('\n'),
-      );
+      const said = () => server.log.slice(before).filter((line) => line.includes(`pid=${pid}`));
+      await until(() => said().some((line) => line.includes('ended')));
+      const log = said();
       assert.ok(!log.some((line) => line.includes('program.signalled')), log.join('\n'));
     });
 

@@ -185,7 +185,8 @@ for (const threads of [1, 4]) {
         const program = await page.program();
         for (let i = 0; i < RECONNECTS; i++) {
           page.says(`say ${i}`);
-          await page.hears(`echo ["say", ${i}]`); // so that it was received: what is cut off unsent is the client's to send again
+          // So that it was received: what is cut off unsent is the client's to send again.
+          await page.hears(`echo ["say", ${i}]`);
           await page.cuts();
           assert.equal((await page.comesBack()).received, i + 1);
         }

@@ -213,7 +213,8 @@ describe('what goes wrong', () => {
     ["a page's command without a page", '.dom {"op":"title"}\n'],
   ])
     test(`where nobody knows whose line it is, all end, and the next request finds a new process: ${what}`, async () => {
-      const own = await start('--message-max 64K'); // of its own, since it is held back after a failure
+      // Of its own, since it is held back after a failure.
+      const own = await start('--message-max 64K');
       const clients = await joinMany(own, 3);
       const { pid } = await about(clients[0]);
       clients[0].says(`raw ${JSON.stringify(raw)}`);
@@ -369,7 +370,8 @@ describe('who is slower', () => {
 
   test('all together have a bound as well: the one with most goes', async () => {
     const server = await start(`${BOUNDS} --shared-page-max 1G --shared-max 4M`);
-    const slow = [await paused(server), await paused(server), await paused(server)]; // in this order the program writes to them
+    // In this order the program writes to them.
+    const slow = [await paused(server), await paused(server), await paused(server)];
     slow[0].ws.resume();
     slow[0].says('flood {"count":10,"size":5000}');
     for (let i = 0; i < 10; i++) await slow[0].hears(/^flood/);

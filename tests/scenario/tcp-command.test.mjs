@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// `httpsocket tcp` against the gateway: like nc, through cuts, ssh by ProxyCommand; and a client in Python that was written from the docs alone.
+// `httpsocket tcp` against the gateway: like nc, through cuts, ssh by ProxyCommand; and a client in
+// Python that was written from the docs alone.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
@@ -163,14 +164,16 @@ describe('httpsocket tcp', () => {
       const run = start(['b.test', port]);
       const socket = await next();
       run.child.kill(signal);
-      await new Promise((resolve) => socket.on('end', resolve).on('close', resolve).resume()); // an end if it had not been told yet
+      // An end if it had not been told yet.
+      await new Promise((resolve) => socket.on('end', resolve).on('close', resolve).resume());
       assert.equal((await run.ended).status, 1);
     });
 
   test('a stdout that nobody reads any more ends it', async () => {
     const { port } = await target((socket) => {
       socket.on('error', () => {});
-      const write = (error) => error || socket.write(Buffer.alloc(65536), write); // not `destroyed`: that may come after a turn without end
+      // Not `destroyed`: that may come after a turn without end.
+      const write = (error) => error || socket.write(Buffer.alloc(65536), write);
       write();
     });
     const run = start(['b.test', port]);
@@ -264,7 +267,8 @@ describe(
           '',
         ].join('\n'),
       );
-      if (process.getuid() === 0) fs.mkdirSync('/run/sshd', { recursive: true, mode: 0o755 }); // its privilege separation wants it
+      // Its privilege separation wants it.
+      if (process.getuid() === 0) fs.mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
       daemon = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', sshKey('config')], {
         stdio: ['ignore', 'ignore', 'pipe'],
       });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The tools that tests depend on: tools/contain ends what a test leaves, tools/tap.py counts, tools/install-deps says what it wants.
+// The tools that tests depend on: tools/contain ends what a test leaves, tools/tap.py counts,
+// tools/install-deps says what it wants.
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -126,7 +127,10 @@ test('install-deps: on another system than Debian it lists what is needed, and f
   }
 });
 
-/** What tools/check-form says of a repository that has these files ({name: text}), one offence a line. */
+/**
+ * What tools/check-form says of a repository that has these files ({name:
+ * text}), one offence a line.
+ */
 function formOf(files) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'httpsocket-form-'));
   try {

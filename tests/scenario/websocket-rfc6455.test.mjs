@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Every rule that RFC 6455 has for servers, each test named after its section, on real sockets against the echo
-// example.
+// Every rule that RFC 6455 has for servers, each test named after its section, on real sockets
+// against the echo example.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -40,7 +40,10 @@ function assertFrames(actual, expected) {
     assert.ok(actual[i].payload.equals(payload), `payload of frame ${i}`);
 }
 
-/** The server answers the pieces with `expected`, then a close with exactly this payload, and ends the connection. */
+/**
+ * The server answers the pieces with `expected`, then a close with exactly
+ * this payload, and ends the connection.
+ */
 async function closes(pieces, payload, expected = []) {
   const client = await RawWebSocket.open(server.port);
   const all = client.rest();
@@ -567,7 +570,8 @@ describe('5.5.1, 7 family 7: closing', () => {
   test('7.1.1 the server ends the connection first', async () => {
     const client = await RawWebSocket.open(server.port);
     await client.send(closeFrame(1000));
-    assert.equal((await client.rest()).length, 1); // comes to its end although we have not ended our side
+    // Comes to its end although we have not ended our side.
+    assert.equal((await client.rest()).length, 1);
     client.end();
   });
   test('7.1.7 what follows a broken rule is not read', () =>

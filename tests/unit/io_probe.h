@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* io_probe.h - an owner of an io that writes down what happens to it, and both ends of what it owns. */
+/* io_probe.h - an owner of an io that writes down what happens to it, and
+ * both ends of what it owns. */
 #ifndef TESTS_IO_PROBE_H
 #define TESTS_IO_PROBE_H
 

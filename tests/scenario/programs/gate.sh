@@ -1,5 +1,6 @@
 #!/bin/sh
-# Notes that it was started in the folder that the query names, and answers when somebody opens the gate (a FIFO) there.
+# Notes that it was started in the folder that the query names, and answers when
+# somebody opens the gate (a FIFO) there.
 echo $$ >>"$QUERY_STRING/started"
 read -r _ <"$QUERY_STRING/gate"
 echo

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """A program of byte streams: `.stream`'s name says what becomes of each.
 
-echo: the bytes go back, the end too. hash: only counted; an event `hashed` at the end. give: data.size bytes are
-written at once. refuse, silent: as they say. wait: nothing is read from descriptor 3 until the file data.until is there.
-Anything that the page sends as event `say` is written to descriptor 3 as it is; all lines are told on stderr.
+echo: the bytes go back, the end too. hash: only counted; an event `hashed` at the end. give:
+data.size bytes are written at once. refuse, silent: as they say. wait: nothing is read from
+descriptor 3 until the file data.until is there. Anything that the page sends as event `say` is
+written to descriptor 3 as it is; all lines are told on stderr.
 """
 import hashlib
 import json

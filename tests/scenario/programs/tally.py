@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Counts what it is sent, and sends as much as it is told.
 
-`put DATA` (JSON or bytes) is counted; `report?` answers with the count, the digest of all that was put and the pid; `flood {"count":N,"size":S}` writes N
-events `part {"i":...,"fill":...}` and then `flooded`; `bytes N` answers with as many bytes; `ask NAME` calls the page, and says `answered` what came.
+`put DATA` (JSON or bytes) is counted; `report?` answers with the count, the digest of all
+that was put and the pid; `flood {"count":N,"size":S}` writes N events `part
+{"i":...,"fill":...}` and then `flooded`; `bytes N` answers with as many bytes; `ask NAME`
+calls the page, and says `answered` what came.
 """
 import hashlib
 import json

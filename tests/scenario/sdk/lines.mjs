@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: MIT
-// Rows of tests/vectors/lines.json, by the Node helper: JSON on stdin says which, and JSON on stdout
-// what came of them.
+// Rows of tests/vectors/lines.json, by the Node helper: JSON on stdin says which, and JSON on
+// stdout what came of them.
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Rows of tests/vectors/lines.json, by the helper for sh: a line of the server's, or one that is said.
+# Rows of tests/vectors/lines.json, by the helper for sh: a line of the
+# server's, or one that is said.
 #
 # usage: lines.sh read 3<FILE          prints the head, `data` or `bytes`, and what it carries
 #        lines.sh post HEAD [JSON] 3>FILE

@@ -1,4 +1,5 @@
-/* shared.c - the shared program of sdk-shared.test.mjs, by the C header: its pages share one count. */
+/* shared.c - the shared program of sdk-shared.test.mjs, by the C header:
+ * its pages share one count. */
 #include <httpsocket_page.h>
 
 static int count;

@@ -18,7 +18,8 @@ $page->on('put', function (int $number) use (&$received) {
     $received[] = $number;
 });
 $page->handle('report', function () use (&$received) {
-    return ['count' => count($received), 'in_order' => $received === array_keys($received), 'pid' => getmypid()];
+    $in_order = $received === array_keys($received);
+    return ['count' => count($received), 'in_order' => $in_order, 'pid' => getmypid()];
 });
 $page->on('flood', function (int $count) use ($page) {
     for ($i = 0; $i < $count; $i++) {
@@ -44,12 +45,16 @@ $page->on('ask', function ($what) use ($page) {
         $page->send('asked', ['timeout' => true]);
     }
 });
-$page->on('collect', fn ($name) => $page->send('collected', iterator_to_array($page->stream($name), false)));
+$page->on('collect', function ($name) use ($page) {
+    $page->send('collected', iterator_to_array($page->stream($name), false));
+});
 $page->on('print', function ($text) {
     echo "$text\n";
 });
 $page->on('watch', function () use ($page) {
-    $name = $page->listen('click', '#test', ['as' => 'test_click', 'prevent' => true], fn ($event) => $page->send('clicked', $event));
+    $options = ['as' => 'test_click', 'prevent' => true];
+    $clicked = fn ($event) => $page->send('clicked', $event);
+    $name = $page->listen('click', '#test', $options, $clicked);
     $page->unlisten($name);
     $page->dom(['select' => '#n', 'text' => '<5>']);
     $page->dom(['select' => '#a', 'remove' => true], ['select' => '#b', 'focus' => true]);
@@ -60,7 +65,9 @@ $page->on('join', function ($topic) use ($page) {
         $topic,
         ['history' => 2, 'presence' => ['name' => 'py']],
         fn ($event) => $page->send('heard', [$event->event, $event->data]),
-        fn ($change) => $page->send('here', array_column($change->here ?? $change->joined ?? [], 'data')),
+        function ($change) use ($page) {
+            $page->send('here', array_column($change->here ?? $change->joined ?? [], 'data'));
+        },
     );
     $page->publish($topic, 'stroke', ['x' => 1]);
 });
@@ -78,6 +85,11 @@ $page->on('leave', fn ($reason) => $page->close($reason));
 $page->attached(fn ($info) => $page->send('told', ['attach', $info->resumed]));
 $page->ended(fn () => fwrite(STDERR, "ended\n"));
 
-$told = ['method' => $request->method(), 'name' => $request->query()['name'] ?? null, 'agent' => $request->header('X-Test'), 'field' => $request->form()['field'] ?? null];
+$told = [
+    'method' => $request->method(),
+    'name' => $request->query()['name'] ?? null,
+    'agent' => $request->header('X-Test'),
+    'field' => $request->form()['field'] ?? null,
+];
 $page->show('<!doctype html><title>' . escape('<talk> & "more"') . '</title><script>const told = ' . script_json($told) . '</script>');
 $page->run();

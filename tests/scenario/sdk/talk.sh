@@ -8,8 +8,9 @@ page_read_form
 name=$(page_query name) && name=$(page_string "$name") || name=null
 field=$(page_form field) && field=$(page_string "$field") || field=null
 [ -n "${HTTP_X_TEST:-}" ] && agent=$(page_string "$HTTP_X_TEST") || agent=null
+told="{\"method\":\"$REQUEST_METHOD\",\"name\":$name,\"agent\":$agent,\"field\":$field}"
 page_show <<HTML
-<!doctype html><title>$(page_escape '<talk> & "more"')</title><script>const told = {"method":"$REQUEST_METHOD","name":$name,"agent":$agent,"field":$field}</script>
+<!doctype html><title>$(page_escape '<talk> & "more"')</title><script>const told = $told</script>
 HTML
 
 asked() {
