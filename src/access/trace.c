@@ -8,7 +8,7 @@ enum {
     TEXT_SIZE = 512
 };
 
-/* Control bytes become `.`: the text may hold what a stranger published. */
+/* Control bytes become `.`: the text may hold what others published in DNS. */
 static void make_printable(char *text)
 {
     for (; *text; text++)

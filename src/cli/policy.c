@@ -60,7 +60,7 @@ static void add_step(struct access_trace *trace, const char *what, const char *t
     struct explain *e = container_of(trace, struct explain, trace);
     json_t *step = json_object();
     json_object_set_new(step, "step", json_string(what));
-    /* What a stranger published need not be UTF-8. */
+    /* What others published in DNS need not be UTF-8. */
     json_t *value = json_string(text);
     json_object_set_new(step, "text", value ? value : json_string("(not UTF-8)"));
     json_array_append_new(e->steps, step);

@@ -14,11 +14,9 @@
 #include "page/streams.h"
 
 #include "limits/bans.h"
-#include "proto/json.h"
+#include "proto/json_text.h"
 
 #include <jansson.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #define EXPECTED                                                                                   \
     "expected .tcp {\"ask\":true}, {\"allow\":false} or {\"id\":N,\"allow\":true}, perhaps "       \
@@ -29,20 +27,22 @@
 /* False without memory. */
 static bool write_question(struct page *p, const struct program_question *question)
 {
-    char *text = malloc(6 * question->host.len + 128);
-    if (!text)
-        return false;
-    int len = sprintf(text, "{\"id\":%llu,\"host\":", (unsigned long long)question->id);
-    len += (int)json_quote(question->host, text + len);
-    len += sprintf(text + len, ",\"port\":%u,\"secure\":%s}", question->port,
-                   question->secure ? "true" : "false");
+    struct text json = {0};
+    json_text_begin(&json);
+    json_text_number(&json, "id", (int64_t)question->id);
+    json_text_string(&json, "host", question->host);
+    json_text_number(&json, "port", question->port);
+    json_text_flag(&json, "secure", question->secure);
+    json_text_end(&json);
+    bool whole = !json.failed;
     struct message m = {.kind = MESSAGE_CONTROL,
                         .head = SLICE_LITERAL(".tcp"),
                         .name = SLICE_LITERAL("tcp"),
-                        .body = slice_make(text, (size_t)len)};
-    page_send_program(p, &m);
-    free(text);
-    return true;
+                        .body = text_slice(&json)};
+    if (whole)
+        page_send_program(p, &m);
+    text_done(&json);
+    return whole;
 }
 
 static void ask_program(void *owner, struct program_question *question)
