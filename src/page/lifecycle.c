@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* lifecycle.c - the life of one page: made for a request, settled whenever something of it ended, freed
- * once nobody holds it. */
+/* lifecycle.c - the life of one page: made for a request, settled whenever something of it ended,
+ * freed once nobody holds it. */
 #include "page/lifecycle.h"
 
 #include "base/log.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* lifecycle.c - a program's states, and its end as an object: it is freed when its process is gone and
- * its descriptors are closed. */
+/* lifecycle.c - a program's states, and its end as an object: it is freed when its process is gone
+ * and its descriptors are closed. */
 #include "program/parts.h"
 
 #include "base/log.h"
