@@ -74,13 +74,22 @@ static void refuse_shared(struct page *p, const struct message *m)
 }
 
 static const struct command commands[] = {
-    {"accept", .run = page_stream_accept}, {"answer", .bytes = true, .run = refuse_answer},
-    {"close", .run = close_session},       {"dom", .run = pass_to_page},
-    {"end", .run = page_stream_end},       {"listen", .run = pass_to_page},
-    {"publish", .run = publish},           {"reset", .run = page_stream_reset},
-    {"shared", .run = refuse_shared},      {"stream/", .bytes = true, .run = page_stream_bytes},
-    {"subscribe", .run = subscribe},       {"tcp", .run = page_tcp_command},
-    {"unlisten", .run = pass_to_page},     {"unsubscribe", .run = unsubscribe},
+    /* clang-format off */
+    {"accept", .run = page_stream_accept},
+    {"answer", .bytes = true, .run = refuse_answer},
+    {"close", .run = close_session},
+    {"dom", .run = pass_to_page},
+    {"end", .run = page_stream_end},
+    {"listen", .run = pass_to_page},
+    {"publish", .run = publish},
+    {"reset", .run = page_stream_reset},
+    {"shared", .run = refuse_shared},
+    {"stream/", .bytes = true, .run = page_stream_bytes},
+    {"subscribe", .run = subscribe},
+    {"tcp", .run = page_tcp_command},
+    {"unlisten", .run = pass_to_page},
+    {"unsubscribe", .run = unsubscribe},
+    /* clang-format on */
 };
 
 static bool is_command(struct slice name, const struct command *c)
