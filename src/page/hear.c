@@ -101,7 +101,7 @@ static void tell_program(struct page *p, struct text *line)
 {
     text_put(line, SLICE_LITERAL("}\n"));
     if (!line->failed)
-        p->seat->ops->send_line(p->seat, text_slice(line), SLICE_NONE, NULL);
+        page_write_line(p, text_slice(line));
     text_done(line);
 }
 

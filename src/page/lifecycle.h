@@ -21,6 +21,7 @@
  *   wire.c       WebSockets of sessions
  *   refusal.c    how a refused handshake is told
  *   lifecycle.c       this header
+ *   seat_message.c   a message as a line
  *   waiting.c    a handshake that waits for its program
  *   streams.c, tcp.c, channel.c, topics.c     what a page has beside its messages
  *   command.c, hear.c    what the program says
@@ -174,6 +175,11 @@ bool page_crowded(const struct page *p);
 static inline void page_resume(struct page *p)
 {
     p->seat->ops->resume(p->seat);
+}
+/* A line for its program, with its LF. */
+static inline void page_write_line(struct page *p, struct slice line)
+{
+    p->seat->ops->write(p->seat, &line, 1);
 }
 static inline void page_send_program(struct page *p, const struct message *m)
 {

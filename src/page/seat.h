@@ -38,12 +38,12 @@ struct seat_ops {
      * whole body, taken in any case, or -1: then the body comes by body(). 0 or a negative errno:
      * then the page is told nothing more, and lets the seat go. */
     int (*begin)(struct seat *s, const struct program_request *request, int body);
-    /* A message for the program. */
+    /* A message for the program: seat_send_message(), unless its lines have another form. */
     void (*send)(struct seat *s, const struct message *m);
-    /* A line for the program, with its LF: `begin`, then `rest`; or `whole` (may be NULL), which is
-     * both. */
-    void (*send_line)(struct seat *s, struct slice begin, struct slice rest,
-                      struct shared_bytes *whole);
+    /* A line for the program, with its LF. No effect when !open. */
+    void (*write)(struct seat *s, const struct slice *pieces, int count);
+    /* The same of a line that many programs get. */
+    void (*write_shared)(struct seat *s, struct shared_bytes *line);
     /* False: it takes no more messages, ever. */
     bool (*open)(const struct seat *s);
     /* Bytes that the program has not taken. */
@@ -89,6 +89,13 @@ struct seat {
     const struct seat_ops *ops;
     struct page *page; /* borrowed: owns us */
 };
+
+/* ---- seat_message.c ---- */
+
+/* Writes a message as one line (docs/page-programs/descriptor-3.md). */
+void seat_send_message(struct seat *s, const struct message *m);
+
+/* ---- seats.c ---- */
 
 /* Why there is none. */
 enum seat_refusal {

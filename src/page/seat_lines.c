@@ -59,10 +59,14 @@ static void send_message(struct seat *s, const struct message *m)
 }
 
 /* Lines of the server's own mean nothing to it. */
-static void send_line(struct seat *s, struct slice begin, struct slice rest,
-                      struct shared_bytes *whole)
+static void write_nothing(struct seat *s, const struct slice *pieces, int count)
 {
-    (void)s, (void)begin, (void)rest, (void)whole;
+    (void)s, (void)pieces, (void)count;
+}
+
+static void write_nothing_shared(struct seat *s, struct shared_bytes *line)
+{
+    (void)s, (void)line;
 }
 
 /* ---- from the program ---- */
@@ -127,7 +131,8 @@ static const struct seat_ops seat_ops = {
     SEAT_PROGRAM_OPS,
     .only_messages = true,
     .send = send_message,
-    .send_line = send_line,
+    .write = write_nothing,
+    .write_shared = write_nothing_shared,
 };
 
 struct seat *seat_lines_new(struct page_host *host, const struct seat_wish *wish)

@@ -16,52 +16,6 @@
 #include "program/shared.h"
 #include "proto/close_code.h"
 
-#include <stdlib.h>
-
-/* ---- to the program ---- */
-
-static void write_message(struct seat *s, const struct message *m)
-{
-    struct message_line line;
-    message_line_head(m, &line);
-    struct slice pieces[] = {slice_make(line.before, line.before_len), m->body,
-                             SLICE_LITERAL("\n")};
-    program_write(seat_program(s), pieces, 3);
-}
-
-static void send_text(struct seat *s, struct message m)
-{
-    char *json = malloc(6 * m.body.len + 2);
-    if (!json) {
-        page_stop(s->page, CLOSE_INTERNAL_ERROR, SLICE_LITERAL("out of memory"));
-        return;
-    }
-    m.body = slice_make(json, json_quote(m.body, json));
-    write_message(s, &m);
-    free(json);
-}
-
-static void send_message(struct seat *s, const struct message *m)
-{
-    if (!seat_program(s))
-        return;
-    if (m->text)
-        send_text(s, *m);
-    else
-        write_message(s, m);
-}
-
-static void send_line(struct seat *s, struct slice begin, struct slice rest,
-                      struct shared_bytes *whole)
-{
-    if (!seat_program(s))
-        return;
-    if (whole)
-        program_write_shared(seat_program(s), whole);
-    else
-        program_write(seat_program(s), (struct slice[]){begin, rest}, 2);
-}
-
 /* ---- `.shared` ---- */
 
 static void forget_session(struct session *s)
@@ -168,8 +122,9 @@ static const struct program_ops program_ops = {
 static const struct seat_ops seat_ops = {
     SEAT_PROGRAM_OPS,
     .whole_body = true, /* CGI */
-    .send = send_message,
-    .send_line = send_line,
+    .send = seat_send_message,
+    .write = seat_program_write,
+    .write_shared = seat_program_write_shared,
 };
 
 struct seat *seat_process_new(struct page_host *host, const struct seat_wish *wish)

@@ -123,6 +123,18 @@ void seat_program_free(struct seat *s)
 
 /* ---- to the program ---- */
 
+void seat_program_write(struct seat *s, const struct slice *pieces, int count)
+{
+    if (seat_program(s))
+        program_write(seat_program(s), pieces, count);
+}
+
+void seat_program_write_shared(struct seat *s, struct shared_bytes *line)
+{
+    if (seat_program(s))
+        program_write_shared(seat_program(s), line);
+}
+
 bool seat_program_open(const struct seat *s)
 {
     return seat_program(s) && program_open(seat_program(s));

@@ -27,6 +27,8 @@ static inline struct page *page_of_program(const struct program *p)
 
 /* Operations of a seat. */
 int seat_program_begin(struct seat *s, const struct program_request *request, int body);
+void seat_program_write(struct seat *s, const struct slice *pieces, int count);
+void seat_program_write_shared(struct seat *s, struct shared_bytes *line);
 bool seat_program_open(const struct seat *s);
 size_t seat_program_queued(const struct seat *s);
 bool seat_program_has_taken(const struct seat *s);

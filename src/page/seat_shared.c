@@ -76,54 +76,27 @@ static bool is_open(const struct seat *s)
     return !shared(s)->let_go && program_of(s) && program_open(program_of(s));
 }
 
-static void write_message(struct seat *s, const struct message *m)
+static void write_line(struct seat *s, const struct slice *pieces, int count)
 {
-    struct message_line line;
-    message_line_head(m, &line);
-    struct slice pieces[] = {slice_make(line.before, line.before_len), m->body,
-                             SLICE_LITERAL("\n")};
-    write_pieces(s, pieces, 3);
+    if (is_open(s))
+        write_pieces(s, pieces, count);
 }
 
-static void send_text(struct seat *s, struct message m)
+/* It has to be led by the session. */
+static void write_shared(struct seat *s, struct shared_bytes *line)
 {
-    char *json = malloc(6 * m.body.len + 2);
-    if (!json) {
-        page_stop(s->page, CLOSE_INTERNAL_ERROR, SLICE_LITERAL("out of memory"));
-        return;
-    }
-    m.body = slice_make(json, json_quote(m.body, json));
-    write_message(s, &m);
-    free(json);
+    write_line(s, &(struct slice){line->bytes, line->len}, 1);
 }
 
-static void send_message(struct seat *s, const struct message *m)
-{
-    if (!is_open(s))
-        return;
-    if (m->text)
-        send_text(s, *m);
-    else
-        write_message(s, m);
-}
-
-static void send_line(struct seat *s, struct slice begin, struct slice rest,
-                      struct shared_bytes *whole)
-{
-    if (!is_open(s))
-        return;
-    if (whole) /* it has to be led by the session */
-        write_pieces(s, &(struct slice){whole->bytes, whole->len}, 1);
-    else
-        write_pieces(s, (struct slice[]){begin, rest}, 2);
-}
-
+/* Also after let_go: the request's body belongs to its answer. */
 static bool body(struct seat *s, struct slice data)
 {
-    write_message(s, &(struct message){.kind = MESSAGE_CONTROL,
-                                       .binary = true,
-                                       .head = SLICE_LITERAL(".body"),
-                                       .body = data});
+    struct message_line line;
+    struct message m = {
+        .kind = MESSAGE_CONTROL, .binary = true, .head = SLICE_LITERAL(".body"), .body = data};
+    message_line_head(&m, &line);
+    struct slice pieces[] = {slice_make(line.before, line.before_len), data, SLICE_LITERAL("\n")};
+    write_pieces(s, pieces, 3);
     return !page_crowded(s->page);
 }
 
@@ -436,8 +409,9 @@ static int begin(struct seat *s, const struct program_request *request, int spoo
 
 static const struct seat_ops seat_ops = {
     .begin = begin,
-    .send = send_message,
-    .send_line = send_line,
+    .send = seat_send_message,
+    .write = write_line,
+    .write_shared = write_shared,
     .open = is_open,
     .queued = queued,
     .has_taken = has_taken,

@@ -20,7 +20,7 @@ static struct page *page_of(struct hub_client *c)
 static void tell(struct page *p, struct text *line)
 {
     if (!line->failed)
-        p->seat->ops->send_line(p->seat, text_slice(line), SLICE_NONE, NULL);
+        page_write_line(p, text_slice(line));
     text_done(line);
 }
 
@@ -70,7 +70,10 @@ static void on_line(struct hub_client *c, struct slice begin, struct slice rest,
                     struct shared_bytes *whole)
 {
     struct page *p = page_of(c);
-    p->seat->ops->send_line(p->seat, begin, rest, whole);
+    if (whole)
+        p->seat->ops->write_shared(p->seat, whole);
+    else
+        p->seat->ops->write(p->seat, (struct slice[]){begin, rest}, 2);
 }
 
 static void on_page_event(struct hub_client *c, struct slice name, struct slice data)

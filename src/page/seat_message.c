@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* seat_message.c - a message for a program, as a line of descriptor 3. */
+#include "page/lifecycle.h"
+
+#include "proto/close_code.h"
+
+#include <stdlib.h>
+
+static void write_line(struct seat *s, const struct message *m)
+{
+    struct message_line line;
+    message_line_head(m, &line);
+    struct slice pieces[] = {slice_make(line.before, line.before_len), m->body,
+                             SLICE_LITERAL("\n")};
+    s->ops->write(s, pieces, 3);
+}
+
+static void write_text(struct seat *s, struct message m)
+{
+    char *json = malloc(6 * m.body.len + 2);
+    if (!json) {
+        page_stop(s->page, CLOSE_INTERNAL_ERROR, SLICE_LITERAL("out of memory"));
+        return;
+    }
+    m.body = slice_make(json, json_quote(m.body, json));
+    write_line(s, &m);
+    free(json);
+}
+
+void seat_send_message(struct seat *s, const struct message *m)
+{
+    if (!s->ops->open(s))
+        return;
+    if (m->text)
+        write_text(s, *m);
+    else
+        write_line(s, m);
+}
