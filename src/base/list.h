@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* list.h - doubly linked lists whose nodes are embedded in what they link.
+/* list.h - doubly linked lists whose nodes are embedded in the objects that they link.
  *
- * A node in no list points to itself, so that list_remove() is always
- * allowed. Nothing allocates, nothing fails.
+ * A node in no list points to itself, so that list_remove() is always allowed. No function
+ * allocates or fails.
  */
 #ifndef BASE_LIST_H
 #define BASE_LIST_H

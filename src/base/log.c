@@ -67,8 +67,8 @@ static void put_invalid(struct line *line, char byte)
     put_text(line, escape);
 }
 
-/* UTF-8 stays as it is; whatever could end the value, the line or a terminal's patience does not.
- */
+/* UTF-8 stays as it is. Bytes that could end the value or the line, or control a terminal, are
+ * escaped. */
 static void put_escaped(struct line *line, struct slice s)
 {
     char escape[16];
@@ -159,7 +159,7 @@ void log_setup(enum log_level threshold, enum log_format format)
     log_format = format;
 }
 
-/* Fields from the first on that does not fit are left out, and the line says so. */
+/* The first field that does not fit is left out with all that follow, and the line says so. */
 static void put_fields(struct line *line, const struct log_field *fields)
 {
     for (; fields->kind != LOG_KIND_END; fields++) {

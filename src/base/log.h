@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* log.h - one line an event, on stderr.
+/* log.h - one line per event, on stderr.
  *
- * An event has a dotted name (`session.closed`) and key=value pairs. Every text is cut at 256 bytes
- * and, where it is more than a word, quoted and escaped (UTF-8 stays), whoever it comes from: no
- * peer can forge a line. log_text takes a C string, log_slice a slice. A line holds 4 KiB; fields
- * that do not fit are left out and `cut=true` says so.
+ * An event has a dotted name (`session.closed`) and key=value pairs. Every text value is cut at 256
+ * bytes. A value of more than one word is quoted and escaped (UTF-8 stays), whatever its source, so
+ * that no peer can forge a line. log_text takes a C string, log_slice a slice. A line holds 4 KiB;
+ * fields that do not fit are left out and `cut=true` says so.
  *
- * Text: `2026-11-23T15:00:00.123Z info session.closed id=3f reason=gone`; json: one object a line
+ * Text: `2026-11-23T15:00:00.123Z info session.closed id=3f reason=gone`; json: one object per line
  * with `time`, `level`, `event` and the keys.
  *
  *     log_info("program.started", log_int("pid", pid), log_text("path", path));
  *
- * Threads  Any. One write(2) a line, so that lines never mix.
+ * Threads  Any. One write(2) per line, so that lines never mix.
  * Cost     Below the level: one comparison, arguments not evaluated.
  */
 #ifndef BASE_LOG_H
@@ -64,10 +64,10 @@ struct log_field {
 
 extern enum log_level log_threshold;
 
-/* Before any thread is started. */
+/* To be called before any thread is started. */
 void log_setup(enum log_level threshold, enum log_format format);
 
-/* Fields end with one of kind LOG_KIND_END. Used through the macros. */
+/* The array ends with a field of kind LOG_KIND_END. Used through the macros. */
 void log_write(enum log_level level, const char *event, const struct log_field *fields);
 
 /* `debug`, `info`, `warn`, `error`, `nothing`; false and *ret untouched for anything else. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* pool.h - objects of one size, for one thread: connections, streams, sessions.
+/* pool.h - allocates objects of one size, for one thread: connections, streams, sessions.
  *
- * Memory comes in slabs and what is freed waits for the next of its kind; slabs are kept for the
- * thread's life. Under AddressSanitizer each object is malloc's own, so that its mistakes show.
+ * Memory is allocated in slabs. A freed object waits for the next pool_take(); slabs are kept until
+ * the thread ends. Under AddressSanitizer each object has a malloc of its own, so that misuse is
+ * detected.
  *
  *     static _Thread_local struct pool peers = POOL_OF(struct ws_peer);
  *
@@ -27,7 +28,7 @@ struct pool {
 
 /* Not zeroed. NULL without memory. */
 void *pool_take(struct pool *pool);
-/* In the thread that took it. */
+/* To be called in the thread that took the object. */
 void pool_give(struct pool *pool, void *object);
 
 #endif

@@ -16,7 +16,7 @@ static void on_error(cfg_t *cfg, const char *format, va_list args)
 {
     char message[512];
     if (reading_why->len)
-        return; /* the first error is the one to mend */
+        return; /* only the first error is reported */
     vsnprintf(message, sizeof(message), format, args);
     if (cfg && cfg->line)
         text_printf(reading_why, "%s:%d: ", reading_path, cfg->line);
@@ -46,8 +46,8 @@ static size_t string_end(struct slice text, size_t at)
     return at + 1;
 }
 
-/* Where the comment that begins at `at` ends; `at` itself if none begins,
- * SIZE_MAX if it has no end. */
+/* The end of the comment that begins at `at`; `at` itself if no comment begins there, SIZE_MAX if
+ * the comment has no end. */
 static size_t comment_end(struct slice text, size_t at)
 {
     struct slice rest = slice_skip(text, at);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* settings_file.h - settings from a file: `name = value`, lists as {"a", "b"}, comments by #, //
- * and between slash-stars. libconfuse reads it, and nothing else of us knows libconfuse.
+ * and between slash-stars. No other file uses libconfuse, which does the parsing.
  *
- * Threads  One at a time.
+ * Threads  One thread at a time.
  */
 #ifndef BASE_SETTINGS_FILE_H
 #define BASE_SETTINGS_FILE_H
@@ -17,14 +17,14 @@ struct settings_name {
 struct settings_reader {
     const struct settings_name *names;
     size_t count;
-    bool skip_others; /* names that are not among them; otherwise they are errors */
-    /* One value, in the order of the file. `first`: the first one of this name. False with what was
-     * expected in `why`. */
+    bool skip_others; /* names that are not in `names`; otherwise they are errors */
+    /* Called for each value, in the order of the file. `first`: the value is the first one of its
+     * name. A refusal returns false and puts what was expected in `why`. */
     bool (*set)(void *arg, const char *name, const char *value, bool first, struct text *why);
     void *arg;
 };
 
-/* False with `why`: FILE:LINE: what was expected. */
+/* On failure returns false, with `why` as FILE:LINE: what was expected. */
 bool settings_file_read(const char *path, const struct settings_reader *reader, struct text *why);
 
 #endif

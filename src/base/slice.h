@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* slice.h - bytes that somebody else owns.
+/* slice.h - bytes that another object owns.
  *
- * A slice is a borrowed view: it never frees, and is valid as long as whoever handed it out said.
- * It is not NUL-terminated. Passed by value.
+ * A slice is a borrowed view and never frees its bytes. The function that hands out a slice says
+ * how long the slice is valid. A slice is not NUL-terminated and is passed by value.
  */
 #ifndef BASE_SLICE_H
 #define BASE_SLICE_H
@@ -43,7 +43,7 @@ static inline struct slice slice_from_bytes(struct bytes b)
     return (struct slice){b.ptr, b.len};
 }
 
-/* What is left after the first `n` bytes; `n` must not exceed the length. */
+/* The bytes after the first `n`; `n` must not exceed the length. */
 static inline struct slice slice_skip(struct slice s, size_t n)
 {
     return (struct slice){s.ptr + n, s.len - n};
@@ -72,19 +72,21 @@ static inline bool slice_ends_with(struct slice s, struct slice suffix)
 /* ASCII letters compare without case; every other byte by its value (RFC 9110, 5.1). */
 bool slice_equal_nocase(struct slice a, struct slice b);
 
-/* Without the spaces and tabs at both ends (OWS of RFC 9110). */
+/* `s` without the spaces and tabs at both ends (OWS of RFC 9110). */
 struct slice slice_trim(struct slice s);
 
-/* Decimal digits only, without sign; false and *ret untouched if empty, other, or above `max`. */
+/* Parses decimal digits without a sign. Returns false and leaves *ret untouched if `s` is empty,
+ * holds any other byte, or is above `max`. */
 bool slice_to_uint(struct slice s, uint64_t max, uint64_t *ret);
 
 /* The index of the first `c`, or s.len. */
 size_t slice_find(struct slice s, char c);
 
-/* Copies `s` to *at, which moves behind the copy: for texts that are allocated with their owner. */
+/* Copies `s` to *at and moves *at behind the copy, for texts that are allocated with their owner.
+ */
 struct slice slice_copy(char **at, struct slice s);
 
-/* A NUL-terminated copy on the heap, the caller's to free. NULL without memory. */
+/* A NUL-terminated copy on the heap, which the caller frees. NULL without memory. */
 char *slice_to_string(struct slice s);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* text.h - text that grows on the heap, for what is put together off the
- * hot path: metrics, JSON, messages.
+/* text.h - text that grows on the heap, for output that is assembled off the hot path: metrics,
+ * JSON, messages.
  *
- * Running out of memory is remembered (`failed`) and looked at once, at the end.
+ * A failed allocation sets `failed`, which the caller checks once, at the end.
  */
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
@@ -13,10 +13,10 @@ struct text {
     char *ptr; /* owned, unless `fixed` */
     size_t len, room;
     bool failed;
-    bool fixed; /* ptr is a buffer of the caller's: what has no room there fails */
+    bool fixed; /* ptr is the caller's buffer: text that does not fit sets `failed` */
 };
 
-/* A text in an array, which costs no memory; no need for text_done(). */
+/* A text in an array, without memory from the heap; text_done() is not needed. */
 #define TEXT_IN(array) ((struct text){.ptr = (array), .room = sizeof(array), .fixed = true})
 
 void text_put(struct text *t, struct slice s);

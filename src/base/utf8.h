@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* utf8.h - is it UTF-8 (RFC 3629)? At once or piece by piece.
+/* utf8.h - validates UTF-8 (RFC 3629), a whole text at once or piece by piece.
  *
- * Pure. 32 bytes at a time where the machine can (run-time dispatch); utf8_valid_plain is the
- * oracle of the tests.
+ * Pure. utf8_valid reads 32 bytes at a time where the machine can (run-time dispatch);
+ * utf8_valid_plain is the oracle of the tests.
  */
 #ifndef BASE_UTF8_H
 #define BASE_UTF8_H
@@ -18,9 +18,9 @@ struct utf8_stream {
     uint8_t low, high; /* bounds of the next one */
 };
 
-/* False at the first byte that can't be (RFC 6455 wants to fail fast). */
+/* False at the first invalid byte (RFC 6455 wants to fail fast). */
 bool utf8_stream_next(struct utf8_stream *u, struct slice piece);
-/* True if no character is half done. */
+/* True if the pieces so far end between two characters. */
 static inline bool utf8_stream_whole(const struct utf8_stream *u)
 {
     return u->need == 0;

@@ -7,8 +7,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* Without descriptors or memory: the queue of the socket holds who comes, until a connection has
- * ended. */
+/* The pause for want of descriptors or memory. New connections wait in the socket's queue
+ * meanwhile, until other connections have ended. */
 #define RETRY_MS 100
 
 static void resume(struct timer *timer)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* backend.h - how a loop waits and moves bytes: it tells completions, never readiness.
+/* backend.h - how a loop waits and moves bytes. A backend reports completions, never readiness.
  *
- * A backend is one file with one struct loop_backend. loop.c, io.c and acceptor.c know nothing of
- * it beyond this page: they ask by the functions of struct loop_backend and hear by the functions
- * under "what a backend reports".
+ * A backend is one file with one struct loop_backend. loop.c, io.c and acceptor.c know a backend
+ * only by this header: they call the functions of struct loop_backend, and the backend calls the
+ * functions under "what a backend reports".
  *
  *   asked          reported
  *   wait           loop_woke once, then everything that has completed; then wait returns
@@ -14,8 +14,8 @@
  *   accept_start   acceptor_accepted for each connection, acceptor_failed
  *   watch_start    watch->ready
  *
- * After the matching stop a backend reports nothing and touches the object no more, not even for
- * an event that it has fetched already.
+ * After the matching stop a backend neither reports nor touches the object, not even for an event
+ * that it has already fetched.
  *
  * Threads  Loop thread only.
  */
@@ -57,20 +57,22 @@ struct loop_backend {
     /* Negative errno on failure, such as -ENOSYS where the kernel lacks what it needs. */
     int (*init)(struct loop *loop);
     void (*done)(struct loop *loop);
-    /* -1: as long as it takes. Negative errno on failure. */
+    /* -1: without limit. Negative errno on failure. */
     int (*wait)(struct loop *loop, int timeout_ms);
-    /* Readable when wait() would return at once with something; -1: there is none. */
+    /* A descriptor that is readable when wait() would return at once with something; -1: the
+     * backend has none. */
     int (*fd)(const struct loop *loop);
 
-    /* Begins; receives if io_receives(). Negative errno if the descriptor can't be waited for. */
+    /* Starts the io, which receives if io_receives(). Negative errno if the descriptor can't be
+     * waited for. */
     int (*io_start)(struct io *io);
     void (*io_stop)(struct io *io);
-    /* io_receives() has become true. That it has become false the backend notices by itself. */
+    /* io_receives() has become true. (The backend notices by itself when that becomes false.) */
     void (*io_receive)(struct io *io);
     /* The queue is not empty and IO_SENDING not set. */
     void (*io_send)(struct io *io);
-    /* Once, without waiting: how many bytes the kernel took, or a negative errno. A backend may
-     * always say -EAGAIN. */
+    /* Sends once, without waiting. Returns how many bytes the kernel took, or a negative errno. A
+     * backend may always say -EAGAIN. */
     ssize_t (*io_send_now)(struct io *io, const struct iovec *pieces, int count);
 
     int (*watch_start)(struct watch *watch, unsigned events);
@@ -81,7 +83,7 @@ struct loop_backend {
 
 extern const struct loop_backend epoll_backend;
 
-/* All that were built, the preferred one first; NULL ends. */
+/* All backends of this build, the preferred one first; NULL ends. */
 extern const struct loop_backend *const loop_backends[];
 
 enum {
@@ -108,7 +110,7 @@ struct loop {
     void *clock_arg;
 };
 
-/* Where to receive now. */
+/* The memory to receive into now. */
 static inline struct bytes io_room(struct io *io)
 {
     bool lends = io->ops->lend && !(io->flags & IO_FINISHING);
@@ -127,28 +129,30 @@ static inline void loop_count(uint64_t *counter, uint64_t n)
 /* Waiting is over: reads the clock. */
 void loop_woke(struct loop *loop);
 
-/* False: receive no more of this io now; it may be gone. */
+/* False: receive no more from this io now; the io may be gone. */
 bool io_received(struct io *io, struct bytes data);
 /* 0: end of file. The io may be gone afterwards. */
 void io_ended(struct io *io, int error);
 /* At least one byte of the queue has left. */
 void io_sent(struct io *io, size_t n);
 void io_send_failed(struct io *io, int error);
-/* The backend can't go on with it, neither way. Tells the owner later: allowed inside any call. */
+/* The backend can neither receive nor send for this io any more. The owner is told later, so a
+ * backend may call this inside any call. */
 void io_broke(struct io *io, int error);
 
-/* False: stopped. */
+/* False: the acceptor is stopped. */
 bool acceptor_accepted(struct acceptor *acceptor, int fd);
-/* Nobody waits any more. (At the limit of descriptors accept(2) fails before it looks.) */
+/* No connection waits any more. (At the limit of descriptors accept(2) fails before it looks at the
+ * queue.) */
 void acceptor_emptied(struct acceptor *acceptor);
-/* Negative errno of accept. False: stopped, or paused for a while. */
+/* Negative errno of accept. False: the acceptor is stopped, or paused for a while. */
 bool acceptor_failed(struct acceptor *acceptor, int error);
 
 /* ---- phases of the loop that live in io.c ---- */
 
 void io_flush_all(struct loop *loop);
 void io_reap_all(struct loop *loop);
-/* The timer of a lingering close: nobody but the loop knows such an io any more. */
+/* The timer of a lingering close. Only the loop still knows such an io. */
 void io_linger_over(struct timer *timer);
 
 /* ---- for tests ---- */

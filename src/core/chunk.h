@@ -61,11 +61,11 @@ bool chunk_queue_copy(struct chunk_queue *q, struct chunk_pool *pool, const stru
  * room. */
 bool chunk_queue_share(struct chunk_queue *q, struct chunk_pool *pool, struct shared_bytes *shared,
                        size_t at, size_t len);
-/* Takes the descriptor, on success only. */
+/* Takes over the descriptor, on success only. */
 bool chunk_queue_file(struct chunk_queue *q, struct chunk_pool *pool, int file, off_t offset,
                       size_t len);
 
-/* What is left of a chunk of bytes or of shared bytes. */
+/* The rest of a chunk of bytes or of shared bytes. */
 struct iovec chunk_bytes(const struct chunk *c);
 
 /* Points at most `max` pieces at the bytes at the head, up to the first file; returns their number

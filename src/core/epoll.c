@@ -22,7 +22,7 @@ enum {
     EVENTS_MAX = 256,
     /* Fairness: what one io or acceptor may do before the next one's turn. */
     RECEIVE_ROUNDS = 4,
-    LENT_ROUNDS = 1, /* who lends memory has much to receive */
+    LENT_ROUNDS = 1, /* an owner that lends memory has much to receive */
     SEND_ROUNDS = 4,
     ACCEPT_ROUNDS = 64,
     SEND_PIECES = 64,
@@ -61,7 +61,7 @@ static int control(struct loop *loop, int op, int fd, uint32_t events, void *tag
     return epoll_ctl(e->fd, op, fd, &event) ? -errno : 0;
 }
 
-/* Nothing that was fetched in this turn may reach an object that is stopped. */
+/* No event that was fetched in this turn may reach a stopped object. */
 static void forget(struct loop *loop, void *tagged_object)
 {
     struct epoll_state *e = loop->state;
@@ -86,8 +86,8 @@ static int arm(struct io *io, unsigned wanted)
     return error;
 }
 
-/* Leaves the set when it waits for nothing: a hang-up is reported whether asked for or not, again
- * and again. */
+/* An io that waits for nothing leaves the set: a hang-up is reported whether asked for or not,
+ * again and again. */
 static void rearm(struct io *io)
 {
     unsigned wanted = (io_receives(io) ? ARMED_IN : 0U) | (io->flags & IO_SENDING ? ARMED_OUT : 0U);
@@ -246,7 +246,7 @@ static void epoll_watch_stop(struct watch *watch)
     forget(watch->loop, tagged(watch, KIND_WATCH));
 }
 
-/* Trouble is told as readiness: the owner's next read or write says what it is. */
+/* An error is reported as readiness: the owner's next read or write says which. */
 static void watch_event(struct watch *watch, uint32_t events)
 {
     bool troubled = events & (EPOLLERR | EPOLLHUP);

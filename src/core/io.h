@@ -44,8 +44,8 @@ enum {
 };
 
 struct io_ops {
-    /* At least one byte, in the loop's buffer or in what `lend` gave: the callee may change it, and
-     * copies what it wants to keep of the loop's. */
+    /* At least one byte, in the loop's buffer or in what `lend` gave: the callee may change the
+     * bytes, and copies those of the loop's buffer that it wants to keep. */
     void (*on_recv)(struct io *io, struct bytes data);
     /* error 0: the peer ended its side; we may go on writing. Otherwise a negative errno: the io is
      * of no use any more, and the owner closes it. At most once each: an error can follow a 0,
@@ -57,9 +57,9 @@ struct io_ops {
     void (*on_drain)(struct io *io);
     /* The last callback: the memory is the owner's again, the descriptor is closed. May be NULL. */
     void (*on_gone)(struct io *io);
-    /* Where the next bytes are to be received, and how many at most: memory that stays until the
-     * next on_recv or on_end. Nothing else may happen to the io in here. Without bytes: the loop's
-     * buffer. May be NULL: always that. */
+    /* Returns where the next bytes are to be received, and how many at most: memory that stays
+     * until the next on_recv or on_end. The callee does nothing else to the io. An empty answer, or
+     * NULL in place of the function, stands for the loop's buffer. */
     struct bytes (*lend)(struct io *io);
 };
 
@@ -74,13 +74,12 @@ struct io {
     uint16_t error;      /* positive errno of a failed send that on_end has not told yet */
 };
 
-/* Takes the descriptor (made non-blocking; regular files are no streams: -EPERM). Receiving does
- * not start by itself if `paused`. Negative errno on failure: then the descriptor is still the
- * caller's. */
+/* Takes the descriptor (made non-blocking; regular files are no streams: -EPERM). The io begins
+ * paused if `paused`. Negative errno on failure: then the descriptor is still the caller's. */
 int io_open(struct loop *loop, struct io *io, int fd, const struct io_ops *ops, bool paused);
 
-/* As io_open, for a descriptor that its maker knows and has made non-blocking: three system calls
- * fewer. */
+/* As io_open, for a descriptor whose kind is known and that is non-blocking already: three system
+ * calls fewer. */
 enum io_kind {
     IO_KIND_SOCKET,
     IO_KIND_PIPE_IN, /* the end that is read */
@@ -120,14 +119,14 @@ static inline size_t io_queued(const struct io *io)
     return io->out.bytes;
 }
 
-/* After what is queued, ends our side (shutdown SHUT_WR; a pipe is closed). Receiving goes on. */
+/* Ends our side once the queue has been sent (shutdown SHUT_WR; a pipe is closed). Receiving goes
+ * on. */
 void io_shutdown(struct io *io);
-/* No callback but on_gone any more. After what is queued ends our side, waits until the peer has
- * ended its own, reading and throwing away (closing at once could destroy what is on its way: RFC
- * 9112, 9.6), and closes; after `linger_ms` at the latest. A pipe is closed when the queue is
- * empty. */
+/* The only callback after this is on_gone. Sends the queue, ends our side, discards input until the
+ * peer has ended its side (closing at once could destroy output that is on its way: RFC 9112, 9.6),
+ * and closes; after `linger_ms` at the latest. A pipe is closed when the queue is empty. */
 void io_finish(struct io *io, uint64_t linger_ms);
-/* Closes now; what is queued is lost. Allowed again, and after io_finish, until on_gone. */
+/* Closes now; the queue is lost. Allowed again, and after io_finish, until on_gone. */
 void io_close(struct io *io);
 
 /* Sends what is corked now instead of at the end of the dispatch, as far as the kernel takes it. */

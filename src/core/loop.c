@@ -81,7 +81,7 @@ static void reap_all(struct loop *loop)
     }
 }
 
-/* What still says its last words has no owner who could close it. */
+/* A lingering io has no owner any more that could close it. */
 static void close_lingering(struct loop *loop)
 {
     struct list all;

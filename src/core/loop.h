@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* loop.h - one thread's event loop: what came in, timers, deferred work, output, the dead.
+/* loop.h - one thread's event loop: input, timers, mail, output, freeing.
  *
  * A turn: wait; dispatch completions (each io's output leaves right after its own dispatch); fire
- * due timers; read the mailbox; flush the io that others wrote to; free what died. Nothing dies
- * inside its own callback: freeing is loop_reap(), at the end of the turn.
+ * due timers; read the mailbox; flush the io that others wrote to; free what was given to
+ * loop_reap(). Nothing is freed inside its own callback: loop_reap() frees at the end of the turn.
  *
  * The interface is completion-shaped: callers get bytes, not readiness, so that another backend
  * (io_uring) is one more file behind struct loop_backend (core/backend.h).
@@ -22,19 +22,20 @@ struct loop;
 
 /* NULL and errno set on failure. */
 struct loop *loop_new(void);
-/* Everything must have been stopped or closed before. What waits to be reaped is, and what lingers
- * after io_finish is closed. Accepts NULL. */
+/* Everything must have been stopped or closed before. Objects that wait to be reaped are freed, and
+ * io that linger after io_finish are closed. Accepts NULL. */
 void loop_free(struct loop *loop);
 /* Returns 0 after loop_stop(), or a negative errno if waiting failed. */
 int loop_run(struct loop *loop);
 /* One turn: waits at most `max_wait_ms` (-1: until something happens). Negative errno if waiting
  * failed. */
 int loop_turn(struct loop *loop, int max_wait_ms);
-/* Loop thread only. The turn that runs is finished first; before loop_run(): its first one. */
+/* Loop thread only. The current turn is finished first, or loop_run()'s first turn if none has
+ * begun. */
 void loop_stop(struct loop *loop);
 
 /* For a loop inside another one: when the descriptor (owned by the loop; -1 if the backend has
- * none) is readable, or loop_wait_ms() is over, there is something to do for loop_turn(loop, 0). */
+ * none) is readable, or loop_wait_ms() has passed, loop_turn(loop, 0) has something to do. */
 int loop_fd(const struct loop *loop);
 /* How long the next turn would wait at most; 0: there is work; -1: without limit. Ask anew after
  * each call that may start something. */
@@ -91,11 +92,11 @@ struct watch {
     void (*ready)(struct watch *watch, unsigned events);
 };
 void watch_init(struct watch *watch, void (*ready)(struct watch *, unsigned events));
-/* Level-triggered; an error or hang-up is reported as both events. A started one begins anew.
- * Negative errno on failure. */
+/* Level-triggered; an error or hang-up is reported as both events. A watch that was started already
+ * is restarted. Negative errno on failure. */
 int watch_start(struct loop *loop, struct watch *watch, int fd, unsigned events);
 /* No callback after this, not even one that is already queued in this turn: the memory is the
- * owner's. Also when not started. Before closing the fd. */
+ * owner's. Allowed when not started. To be called before the fd is closed. */
 void watch_stop(struct watch *watch);
 
 /* ---- listening sockets ---- */
@@ -104,14 +105,14 @@ struct acceptor {
     struct loop *loop;  /* borrowed */
     int fd;             /* owned from acceptor_start() on */
     struct timer retry; /* after EMFILE and the like: accepting pauses, and goes on */
-    bool starved;       /* has said so, once, until all who waited are accepted */
+    bool starved;       /* the pause was logged; until all waiting connections are accepted */
     /* `fd` is the callee's; non-blocking and close-on-exec. */
     void (*accepted)(struct acceptor *acceptor, int fd);
 };
 /* Negative errno on failure: then the descriptor is still the caller's. */
 int acceptor_start(struct loop *loop, struct acceptor *acceptor, int fd,
                    void (*accepted)(struct acceptor *, int fd));
-/* Closes the descriptor; no callback after this, and the memory is the owner's. Once. */
+/* Closes the descriptor; no callback after this, and the memory is the owner's. Call it once. */
 void acceptor_stop(struct acceptor *acceptor);
 
 /* ---- mail from other threads ---- */
@@ -120,7 +121,8 @@ struct mail {
     struct mail *next;
     void (*deliver)(struct mail *mail); /* in the receiving loop's thread; `mail` is the callee's */
 };
-/* From any thread; the loop must outlive it. Order is kept per sender. Lock-free. */
+/* May be called from any thread; the loop must outlive the call. The order is kept per sender.
+ * Lock-free. */
 void loop_post(struct loop *loop, struct mail *mail, void (*deliver)(struct mail *));
 
 #endif

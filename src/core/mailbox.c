@@ -27,7 +27,7 @@ void mailbox_post(struct mailbox *box, struct mail *mail)
     } while (!atomic_compare_exchange_weak_explicit(&box->newest, &newest, mail,
                                                     memory_order_release, memory_order_relaxed));
     if (newest)
-        return; /* whoever posted that one rings */
+        return; /* the sender of that letter rings */
     uint64_t one = 1;
     while (write(box->bell, &one, sizeof(one)) < 0 && errno == EINTR)
         ;

@@ -2,7 +2,7 @@
 /* mailbox.h - letters from any thread to one loop: a lock-free stack that the reader takes whole
  * and turns round.
  *
- * Only the letter that finds the box empty rings the bell (an eventfd), so a busy loop costs its
+ * Only a letter that arrives in an empty box rings the bell (an eventfd), so a busy loop costs its
  * senders no system call.
  *
  * Threads  mailbox_post: any. The rest: the owner's.
@@ -25,7 +25,8 @@ void mailbox_done(struct mailbox *box);
 
 void mailbox_post(struct mailbox *box, struct mail *mail);
 
-/* After the bell has rung, before mailbox_take: what is posted later rings again. */
+/* To be called after the bell has rung and before mailbox_take(), so that a later letter rings
+ * again. */
 void mailbox_silence(struct mailbox *box);
 
 /* Everything posted so far, the oldest first, linked by `next`; NULL if there is nothing. */

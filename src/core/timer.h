@@ -29,11 +29,11 @@ struct timer_wheel {
 
 void timer_wheel_init(struct timer_wheel *wheel, uint64_t now_ms);
 
-/* `timer->due_ms` is set; one that is already due comes with the next advance. */
+/* `timer->due_ms` is set. A timer that is already due comes with the next advance. */
 void timer_wheel_add(struct timer_wheel *wheel, struct timer *timer);
 
-/* Moves to `now_ms` and appends every timer due by then to `due`, in the order of due time, equal
- * ones in that of their start. */
+/* Moves to `now_ms` and appends every timer due by then to `due`, in the order of their due times,
+ * and of their starts where those are equal. */
 void timer_wheel_advance(struct timer_wheel *wheel, uint64_t now_ms, struct list *due);
 
 /* When to advance next: when the first timer is due, or before. False: no timer. */

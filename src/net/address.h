@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* address.h - where a socket is: IPv4, IPv6 or a Unix path; parsed and printed.
+/* address.h - the address of a socket: IPv4, IPv6 or a Unix path; parsed and printed.
  *
- * Pure, but for an IPv6 zone (`fe80::1%eth0`), which is an interface of this machine and asked for.
+ * Pure, except that an IPv6 zone (`fe80::1%eth0`) is looked up among the interfaces of this
+ * machine.
  */
 #ifndef NET_ADDRESS_H
 #define NET_ADDRESS_H
@@ -41,8 +42,8 @@ size_t net_address_print_host(const struct net_address *a, char out[NET_ADDRESS_
 /* 0 for Unix sockets. */
 uint16_t net_address_port(const struct net_address *a);
 
-/* What limits count by: the IPv4 address (also when mapped), the IPv6 /64, or one constant for
- * Unix. */
+/* The key by which limits count a client: the IPv4 address (also when mapped), the IPv6 /64, or one
+ * constant for Unix. */
 struct net_client_key {
     uint8_t bytes[16];
 };

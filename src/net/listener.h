@@ -2,10 +2,10 @@
 /* listener.h - a listening socket that makes streams.
  *
  * TCP listeners use SO_REUSEPORT, so that each worker has its own queue; the first one still finds
- * out whether somebody else has the port. A Unix socket has one queue, shared by duplicates of its
- * descriptor; its file is open to our user and group (0660). A stale file (nobody accepts) is
- * replaced; a live one, and one that is no socket, is -EADDRINUSE.
- * What is accepted has TCP_NODELAY, which Linux passes on from the listening socket.
+ * out whether another process has the port. A Unix socket has one queue, shared by duplicates of
+ * its descriptor; its file is open to our user and group (0660). A stale file (nobody accepts) is
+ * replaced; a live one, and one that is no socket, is -EADDRINUSE. Accepted sockets have
+ * TCP_NODELAY, which Linux passes on from the listening socket.
  *
  * Threads  Each listener belongs to its loop's thread.
  */
@@ -24,7 +24,8 @@ struct listener {
 /* Makes a bound, listening descriptor; *address is updated to what was bound (port 0; and where the
  * machine has no IPv6, `*` becomes 0.0.0.0). Negative errno, with *address untouched. */
 int listener_open(struct net_address *address, int *ret_fd);
-/* One more for the next worker, with the address of one that listener_open made. Negative errno. */
+/* Makes one more descriptor, for the next worker, with the address of one that listener_open made.
+ * Negative errno. */
 int listener_open_more(int first_fd, int *ret_fd);
 
 /* Takes the descriptor, also on failure (negative errno). */

@@ -81,7 +81,7 @@ static int spawn(const struct process_spec *spec, const struct moved_fds *m, pid
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    volatile int error = 0; /* the child's word, heard when it has ended or become the program */
+    volatile int error = 0; /* set by the child; read after it has ended or exec'd */
     pid_t pid = vfork();
     if (pid == 0) {
         error = become(spec, m);

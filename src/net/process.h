@@ -2,7 +2,7 @@
 /* process.h - a child process in a process group of its own.
  *
  * Started by vfork: its cost does not grow with our memory. Watched by pidfd. Signals and reaping
- * are safe from reused ids: the leader is reaped by its pidfd, the kernel keeps its number from
+ * are safe against reused ids: the leader is reaped by its pidfd, the kernel keeps its number from
  * being given out again while the group has members, and once the group was seen empty it is not
  * signalled again.
  *
@@ -43,7 +43,8 @@ struct process {
 int process_start(struct loop *loop, struct process *p, const struct process_spec *spec,
                   void (*on_exit)(struct process *p, int status));
 
-/* To every member of the group; 0, or -ESRCH if none is left. Also after on_exit. */
+/* Sends the signal to every member of the group. Returns 0, or -ESRCH if no member is left. Allowed
+ * after on_exit. */
 int process_group_signal(struct process *p, int signal);
 bool process_group_alive(struct process *p);
 

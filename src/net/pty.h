@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* pty.h - a pseudo-terminal as a one-way stream: who writes to the slave believes that somebody
- * watches, so that its C library sends each line at once.
+/* pty.h - a pseudo-terminal as a one-way stream. A program that writes to the slave sees a
+ * terminal, so that its C library sends each line at once.
  *
- * Raw: all bytes come out of the master as they went in, and nothing is echoed. It is nobody's
- * controlling terminal, so it sends no signals.
+ * Raw: all bytes come out of the master as they went in, and nothing is echoed. The terminal
+ * controls no session, so it sends no signals.
  */
 #ifndef NET_PTY_H
 #define NET_PTY_H

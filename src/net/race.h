@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* race.h - a connection to the quickest of several addresses (happy eyeballs, RFC 8305): each
- * begins when the one before has failed, or has not answered for 250 ms.
+ * attempt begins when the one before has failed, or has not answered for 250 ms.
  *
- * The addresses are taken in the order given; interleaving the families is the caller's business.
+ * The addresses are taken in the order given; the caller interleaves the families.
  *
  * Lifetime  The caller embeds struct race; it is ours from race_start() until on_decided has run or
  *           race_stop() returns. `addresses` is copied.
@@ -32,7 +32,7 @@ struct race {
     struct net_address addresses[RACE_ADDRESSES_MAX];
     struct race_attempt attempts[RACE_ADDRESSES_MAX];
     size_t count, begun, failed;
-    struct timer stagger; /* to the next address though the last one has not answered */
+    struct timer stagger; /* until the next attempt, though the last one has not answered */
 };
 
 /* At least one address, at most RACE_ADDRESSES_MAX; `timeout_ms` is for each. Answers exactly once,
@@ -40,7 +40,7 @@ struct race {
 void race_start(struct loop *loop, struct race *race, const struct net_address *addresses,
                 size_t count, uint64_t timeout_ms,
                 void (*on_decided)(struct race *race, int fd_or_error));
-/* No callback after this. Also of one that is zeroed or has answered. */
+/* No callback after this. Allowed for a race that is zeroed or has answered. */
 void race_stop(struct race *race);
 
 #endif

@@ -93,7 +93,7 @@ static void nobody_end(struct stream *s, int error)
 /* Of a stream without an owner: not yet, or no longer. */
 static const struct stream_ops nobody = {.on_recv = nobody_recv, .on_end = nobody_end};
 
-/* Takes both. */
+/* Takes over `fd` and `tls`. */
 static struct stream *stream_make(struct loop *loop, int fd, struct tls *tls)
 {
     struct stream *s = pool_take(&streams);

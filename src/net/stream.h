@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* stream.h - a connection that carries bytes: TCP or Unix, with or without TLS, alike to whoever
- * owns it.
+/* stream.h - a connection that carries bytes: TCP or Unix, with or without TLS, alike to its owner.
  *
  * Lifetime  Made by a listener (or stream_new, stream_adopt). The owner sets ops and owner with
  *           stream_own() and holds the pointer until it calls stream_close or stream_finish: after
@@ -13,8 +12,8 @@
  * Cost      Plain: one indirect call above io's. TLS: a record is copied once into OpenSSL and once
  *           out of it, through a buffer on the stack.
  * TLS       The handshake starts with the peer's first byte (as client: at once) and goes on while
- *           the stream is paused; what is written before its end waits. How long it may take is the
- *           owner's business.
+ *           the stream is paused; what is written before its end waits. The owner limits how long
+ *           the handshake may take.
  */
 #ifndef NET_STREAM_H
 #define NET_STREAM_H
@@ -30,9 +29,8 @@ struct stream_ops {
     /* Bytes of the application; mutable, valid during the call. */
     void (*on_recv)(struct stream *s, struct bytes data);
     /* 0: the peer ended its side (TLS: close_notify). Negative errno: broken (-EPROTO: a TLS
-     * failure; -ECONNRESET also where TLS ended
-     * without close_notify). At most once each: an error can follow a 0, nothing follows an error.
-     */
+     * failure; -ECONNRESET also where TLS ended without close_notify). At most once each: an error
+     * can follow a 0, nothing follows an error. */
     void (*on_end)(struct stream *s, int error);
     void (*on_drain)(struct stream *s); /* as io.h; may be NULL */
     /* As io.h; may be NULL. Under TLS the next bytes are decrypted to there. */
@@ -54,8 +52,8 @@ struct stream {
 /* An accepted or connected socket; `tls` NULL for plain. NULL without memory or if the loop
  * refuses: the fd is closed. */
 struct stream *stream_new(struct loop *loop, int fd, struct tls_context *tls);
-/* The same as the TLS client of `host`: its name is sent (SNI) and has to be in the certificate;
- * an IP address in text form is checked as such. */
+/* As stream_new(), as the TLS client of `host`: the name is sent (SNI) and has to be in the
+ * certificate; an IP address in text form is checked as such. */
 struct stream *stream_new_client(struct loop *loop, int fd, struct tls_context *tls,
                                  const char *host);
 void stream_own(struct stream *s, const struct stream_ops *ops, void *owner);
@@ -75,8 +73,8 @@ static inline void stream_write_shared(struct stream *s, struct shared_bytes *sh
 /* Takes the descriptor. Under TLS it is read and encrypted piece by piece as the queue drains. */
 void stream_write_file(struct stream *s, int file, off_t offset, size_t len);
 size_t stream_queued(const struct stream *s);
-/* From now on the kernel takes at most about `bytes` that it has not yet sent: what is written
- * later does not wait behind more (TCP_NOTSENT_LOWAT; no effect on a Unix socket). */
+/* From now on the kernel holds at most about `bytes` that it has not yet sent, so that later output
+ * waits behind no more (TCP_NOTSENT_LOWAT; no effect on a Unix socket). */
 void stream_keep_shallow(struct stream *s, unsigned bytes);
 
 void stream_pause(struct stream *s);
@@ -87,8 +85,8 @@ void stream_shutdown(struct stream *s);
 void stream_finish(struct stream *s, uint64_t linger_ms);
 /* Closes now; what is queued is lost. */
 void stream_close(struct stream *s);
-/* The same, and the peer sees a reset: what it has got is not all (TCP; a
- * Unix peer sees an end). */
+/* As stream_close(), but the peer sees a reset, a sign that the data is incomplete (TCP; a Unix
+ * peer sees an end). */
 void stream_reset(struct stream *s);
 
 bool stream_secure(const struct stream *s);
@@ -103,12 +101,12 @@ static inline struct loop *stream_loop(const struct stream *s)
 int stream_peer(const struct stream *s, struct net_address *ret);
 int stream_local(const struct stream *s, struct net_address *ret);
 
-/* Has the peer ended its side, or broken the connection? Asks the kernel: while a stream is paused
- * its end is not told. */
+/* Whether the peer has ended its side or broken the connection. Asks the kernel, since a paused
+ * stream does not report its end. */
 bool stream_peer_gone(const struct stream *s);
 
-/* For the way to another worker: detach here (the stream object is gone), post the parcel, adopt
- * there, where it is not paused. */
+/* Moves a stream to another worker: detach here (the stream object is gone), post the parcel, adopt
+ * there. The adopted stream is not paused. */
 struct stream_parcel {
     int fd;
     struct tls *tls;

@@ -2,7 +2,8 @@
 /* tls.h - what TLS connections have in common: certificate, versions, trust. By OpenSSL.
  *
  * TLS 1.2 (ECDHE with AEAD only) and 1.3, ALPN http/1.1, session tickets, no renegotiation, no
- * compression. The context is shared by all workers; streams keep what they began with.
+ * compression. The context is shared by all workers; a stream keeps what the context held when it
+ * began.
  *
  * Threads  Any.
  */
@@ -13,20 +14,20 @@
 
 struct tls_context;
 
-/* A server's. The certificate file holds the whole chain, our own first. NULL with a readable
- * reason in `why` (at most `why_size` bytes): file missing, no certificate in it, key does not
- * match ... */
+/* A server's context. The certificate file holds the whole chain, our own first. NULL with a
+ * readable reason in `why` (at most `why_size` bytes): file missing, no certificate in it, key does
+ * not match ... */
 struct tls_context *tls_context_new(const char *cert_file, const char *key_file, char *why,
                                     size_t why_size);
-/* A client's, which trusts those in `ca_file`, or with NULL the system's. Unless it speaks HTTP it
- * offers no protocol (ALPN), since a server may refuse what it does not know. */
+/* A client's context, which trusts the CAs in `ca_file`, or with NULL the system's. Without `http`
+ * it offers no protocol (ALPN), since a server may refuse a protocol that it does not know. */
 struct tls_context *tls_context_new_client(const char *ca_file, bool http, char *why,
                                            size_t why_size);
 void tls_context_ref(struct tls_context *c);
 void tls_context_unref(struct tls_context *c); /* accepts NULL */
 
 /* A server's context rereads both files, atomically for new connections; tickets from before are
- * answered by a full handshake. 0, or -EINVAL with `why`: the old ones stay. */
+ * answered by a full handshake. 0, or -EINVAL with `why`: the old certificate and key stay. */
 int tls_context_reload(struct tls_context *c, const char *cert_file, const char *key_file,
                        char *why, size_t why_size);
 

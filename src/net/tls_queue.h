@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tls_queue.h - what was written to a TLS stream and can't be encrypted yet: the handshake is not
- * done, or a file stands before it.
+/* tls_queue.h - output of a TLS stream that can't be encrypted yet: the handshake is not done, or a
+ * file stands before it.
  *
  * Bytes are copied, files are read piece by piece. No bound of its own, as core/io.h.
  */
@@ -26,8 +26,8 @@ int tls_queue_add(struct tls_queue *q, const struct iovec *pieces, int count);
 /* Takes the descriptor, also on failure. */
 int tls_queue_add_file(struct tls_queue *q, int file, off_t offset, size_t len);
 
-/* Takes as much as there is, at most `size`: the count, 0 if empty, or a negative errno (-EIO: a
- * file turned out shorter). */
+/* Takes up to `size` bytes off the queue. Returns how many, 0 if the queue is empty, or a negative
+ * errno (-EIO: a file turned out shorter). */
 ssize_t tls_queue_take(struct tls_queue *q, char *out, size_t size);
 
 #endif

@@ -2,7 +2,7 @@
 /* tls_stream.h - the TLS of one stream: records in and out of an SSL, for net/stream.c alone.
  *
  * The SSL reads from the bytes that the io has just received, where they are, and writes to the io,
- * which corks: neither side has a buffer of ours.
+ * which corks: neither direction needs a buffer of ours.
  *
  *   input   OPEN ──> ENDED ──> FAILED   close_notify; a failure, of the io or of TLS (tls_end)
  *              └───────────────^
@@ -10,9 +10,9 @@
  *              └───────────────^        close_notify is written, the rest is refused: DONE
  *                                       (say_goodbye)
  *
- * What is written before the handshake is done, or behind a file, waits in the queue. What was
- * received and not decrypted, as the owner paused, is kept on the heap while the io is paused too;
- * of a record that was larger than what the owner lent the SSL keeps the rest.
+ * What is written before the handshake is done, or behind a file, waits in the queue. When the
+ * owner pauses, input that is not yet decrypted is kept on the heap, and the io is paused too. If a
+ * record is larger than the memory that the owner lent, the SSL keeps the rest.
  *
  * Lifetime  Owned by its stream; between loops by the parcel.
  */
@@ -62,7 +62,7 @@ struct tls {
     bool owes_drain;
 };
 
-/* A new session of what the context holds now. NULL without memory. */
+/* A new SSL with what the context holds now. NULL without memory. */
 SSL *tls_context_session(struct tls_context *c);
 
 /* NULL without memory, or if `host` is no host. */
@@ -70,13 +70,14 @@ struct tls *tls_new_server(struct tls_context *c);
 struct tls *tls_new_client(struct tls_context *c, const char *host);
 void tls_free(struct tls *tls); /* accepts NULL */
 
-/* Whether there is something to decrypt or to deliver already: then the io
- * is to be opened paused. */
+/* Whether there is something to decrypt or to deliver already. If so, the io is to be opened
+ * paused. */
 bool tls_has_input(const struct tls *tls);
 size_t tls_queued(const struct tls *tls);
 const char *tls_error(const struct tls *tls);
 
-/* After the io of `s` was opened, and before it is released: -ENOMEM, then nothing has changed. */
+/* tls_stream_start() is called after the io of `s` was opened, tls_stream_stop() before the io is
+ * released. -ENOMEM: nothing has changed. */
 void tls_stream_start(struct stream *s);
 int tls_stream_stop(struct stream *s);
 
@@ -96,16 +97,16 @@ void tls_stream_close(struct stream *s);
 
 /* ---- between the files: tls_stream.c, tls_input.c, tls_output.c ---- */
 
-/* With the next timers: what must not be done inside the owner's call. */
+/* Leaves to the next timers what must not be done inside the owner's call. */
 void tls_do_later(struct tls *tls);
 void tls_fail_later(struct tls *tls, int error);
 void tls_remember_why(struct tls *tls);
 
-/* Encrypts as much of the queue as the io shall hold; the rest when that has left. */
+/* Encrypts as much of the queue as the io shall hold. The rest follows when the io has drained. */
 void tls_feed(struct tls *tls);
 void tls_lingered(struct timer *timer);
 
-/* The owner learns it, once; a stream without owner is closed. */
+/* Tells the owner of the end, once; closes a stream without an owner. */
 void tls_end(struct stream *s, int error);
 void tls_decrypt(struct stream *s, struct slice data);
 void tls_decrypt_kept(struct stream *s);

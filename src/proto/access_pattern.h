@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* access_pattern.h - which origins a script-access record or rule means, one pattern at a time.
+/* access_pattern.h - the patterns by which a script-access record or rule names origins.
  *
  *     pat = "*" / [("https"/"http") "://"] ["*."] a-label-name [":" (port/"*")]
  *
- * One pattern reads differently in an allow and in a deny, each time the safe way round:
+ * One pattern reads differently in an allow and in a deny, each time the safe way:
  *
  *   An allow matches no more than it says: `a.example` is https on 443; `*.a.example` is not
  *   `a.example`; a wildcard over one label or over a public suffix matches nothing.
@@ -18,7 +18,7 @@
 
 #include "proto/origin.h"
 
-/* At most so many in a list. */
+/* The most patterns that a list may have. */
 #define ACCESS_PATTERNS_MAX 32
 
 struct access_pattern {
@@ -31,24 +31,25 @@ struct access_pattern {
 };
 
 /* Answers whether a name (lower case, no trailing dot) is a public suffix such as `co.uk`. Without
- * one (NULL) every name is. */
+ * a list (NULL) every name counts as a public suffix. */
 struct public_suffixes {
     bool (*is_suffix)(const void *ctx, struct slice name);
     const void *ctx; /* borrowed: lives as long as the program */
 };
 
-/* Where in a text a parser stopped, and what it would have taken there. */
+/* Where in a text a parser stopped, and what it expected there. */
 struct access_fault {
     size_t at;
     const char *expected;
 };
 
-/* One pattern and nothing else. False and *ret untouched if it is none; then *fault, unless NULL,
- * says why. */
+/* Parses one pattern and nothing else. On failure returns false, leaves *ret untouched and sets
+ * *fault, unless that is NULL. */
 bool access_pattern_parse(struct slice text, struct access_pattern *ret,
                           struct access_fault *fault);
 
-/* Takes the next pattern off a list that access_patterns_check() has accepted. False at its end. */
+/* Takes the next pattern off a list that access_patterns_check() has accepted. False at the end of
+ * the list. */
 bool access_pattern_next(struct slice *rest, struct access_pattern *ret);
 
 /* 1 to ACCESS_PATTERNS_MAX patterns, separated by spaces, none before the first or after the last.
@@ -59,8 +60,8 @@ bool access_pattern_allows(const struct access_pattern *p, const struct origin *
                            const struct public_suffixes *suffixes);
 bool access_pattern_denies(const struct access_pattern *p, const struct origin *o);
 
-/* As in `host=`: the pattern names a target. A scheme in it matches no target; without a port it
- * means every port. */
+/* Whether the pattern names a target, as in `host=`. A pattern with a scheme names no target; one
+ * without a port names every port. */
 bool access_pattern_names(const struct access_pattern *p, struct slice host, uint16_t port,
                           const struct public_suffixes *suffixes);
 

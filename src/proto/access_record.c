@@ -237,7 +237,7 @@ bool access_ports_have(struct slice port_tag, uint16_t port)
     return false;
 }
 
-/* How far one record goes along with a question: the later in this order, the further. */
+/* How far one record grants a question: the later in the order of better(), the further. */
 static enum access_match match_one(const struct access_record *r, enum access_zone zone,
                                    const struct access_question *q)
 {

@@ -12,9 +12,9 @@
  *     pitem   = "*" / port ["-" port]
  *
  * Words are matched without case (RFC 5234, 2.3). A record is either understood whole or it is a
- * fault, which refuses everything: to skip an unknown `deny` would weaken a policy. Several records
- * of one name are a union in which any matching `deny` wins, whatever `port` and `via` its record
- * has; those bind only what their own record allows.
+ * fault, and a fault refuses everything: to skip an unknown `deny` would weaken a policy. Several
+ * records of one name are a union in which any matching `deny` wins, whatever the `port` and `via`
+ * of its record. `port` and `via` restrict only what their own record allows.
  *
  * Pure; a record borrows the text it was read from. Cost: one pass to parse, one pass over the
  * lists to match.
@@ -66,7 +66,7 @@ bool access_ports_have(struct slice port_tag, uint16_t port);
 
 bool access_port_is_bad(uint16_t port);
 
-/* Who asks, for what. */
+/* Which origin wants to connect to which target. */
 struct access_question {
     const struct origin *origin;
     enum access_via via;
@@ -81,20 +81,21 @@ enum access_match {
     ACCESS_MATCH_BAD_RECORD,
     ACCESS_MATCH_TOO_LARGE,
     ACCESS_MATCH_ORIGIN_DENIED,      /* a `deny` names the origin */
-    ACCESS_MATCH_ORIGIN_NOT_ALLOWED, /* no record allows it for this way in */
+    ACCESS_MATCH_ORIGIN_NOT_ALLOWED, /* no record allows the origin for this `via` */
     ACCESS_MATCH_PORT_NOT_LISTED,
     ACCESS_MATCH_HOST_NOT_NAMED, /* in reverse zones only */
 };
 
 struct access_answer {
     enum access_match match;
-    size_t record;             /* the one that decided, where one did */
+    size_t record;             /* the index of the deciding record, if one decided */
     struct access_fault fault; /* with ACCESS_MATCH_BAD_RECORD, in that record */
     uint32_t max_age;          /* the longest that the records name, or ACCESS_NO_MAX_AGE */
 };
 
-/* What the whole TXT set of one name says, whatever its order. In a reverse zone a record needs
- * `host`; without `port` it means every port there, without `allow` every origin. */
+/* Evaluates the whole TXT set of one name; the order of the records does not matter. In a reverse
+ * zone a record needs `host`; without `port` it means every port there, without `allow` every
+ * origin. */
 struct access_answer access_records_match(const struct slice *txt, size_t count,
                                           enum access_zone zone,
                                           const struct access_question *question);

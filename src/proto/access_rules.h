@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* access_rules.h - the operator's rules, in the form of 2008: `allow <*> exclude
+/* access_rules.h - the operator's rules, in the form of the proposal of 2008: `allow <*> exclude
  * <evilsite.example.com>, deny <b.example>`.
  *
  *     rules = rule *( "," rule )
@@ -7,8 +7,8 @@
  *     items = 1*( "<" pat ">" )
  *
  * Spaces, tabs and line ends may stand between any two of these. Patterns are those of
- * access_pattern.h; `exclude` is read as a deny, for its own rule. A `deny` that matches wins
- * wherever it stands. What can't be read refuses everybody.
+ * access_pattern.h. Those of `exclude` are read as in a deny and restrict only their own rule. A
+ * `deny` that matches wins wherever it stands. Rules that can't be parsed refuse every origin.
  *
  * Pure. Cost: one pass over the text; nothing is kept between calls.
  */
@@ -17,13 +17,13 @@
 
 #include "proto/access_pattern.h"
 
-/* Whether the text is well-formed; no rule at all is. *fault is set if not. */
+/* Whether the text is well-formed; an empty text is. Otherwise *fault is set. */
 bool access_rules_check(struct slice text, struct access_fault *fault);
 
 enum access_rules_match {
     ACCESS_RULES_ALLOW,
     ACCESS_RULES_DENY,   /* also: there are allow rules and none is for this origin */
-    ACCESS_RULES_SILENT, /* no rule is about this origin, and none says who may */
+    ACCESS_RULES_SILENT, /* no rule matches this origin, and there is no allow rule */
 };
 
 enum access_rules_match access_rules_match(struct slice text, const struct origin *origin,

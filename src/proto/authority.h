@@ -5,9 +5,9 @@
  * Parsing also normalises, so that equal hosts are equal bytes: letters become lower case, an IPv6
  * literal takes the form of RFC 5952 as browsers write it (hexadecimal throughout, in brackets).
  * Names are ASCII: letters, digits, hyphen, underscore, in labels of 1 to 63 bytes, 253 in all; one
- * trailing dot stays, for it makes another host (RFC 6454). A name whose last label is a number is
- * not a name (`0x7f.1`), so it is refused unless it is an IPv4 address in its one canonical form.
- * Userinfo, percent-encoding and zone ids are refused.
+ * trailing dot stays, because it makes another host (RFC 6454). A name whose last label is a number
+ * is not a name (`0x7f.1`), so it is refused unless it is an IPv4 address in its one canonical
+ * form. Userinfo, percent-encoding and zone ids are refused.
  *
  * Pure. No allocation: everything is in the struct.
  */
@@ -49,8 +49,9 @@ static inline bool authority_host_equal(const struct authority *a, const struct 
  * [::1]). */
 bool authority_is_loopback(const struct authority *a);
 
-/* What a URL parser takes for a number, if it is the last label: decimal or octal digits, or 0x and
- * hexadecimal ones, or none. A host that ends so is an address or nothing. */
+/* Whether a URL parser takes the label for a number if it is the last one: decimal or octal digits,
+ * or 0x and hexadecimal digits, or 0x alone. A host with such a last label is an address or
+ * invalid. */
 bool is_number_label(struct slice label);
 
 /* 1 to 65535 in decimal without leading zeros; false and *ret untouched for anything else. */

@@ -16,7 +16,7 @@ static enum parse_status bad(struct cgi_head *ret, const char *why)
     return PARSE_BAD;
 }
 
-/* The connection is the server's: a program has no say in it. */
+/* Headers about the connection, in which a program has no say: the connection is the server's. */
 static bool is_servers(struct slice name)
 {
     static const char *const names[] = {"connection", "transfer-encoding", "keep-alive",

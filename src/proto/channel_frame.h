@@ -3,7 +3,8 @@
  * is below 0x20 (docs/protocol.md, section 10).
  *
  * Pure: a parsed frame has slices into the input; JSON is checked to be an object and never
- * interpreted. A frame is written as its head; the body follows as it is, so that nobody copies it.
+ * interpreted. Only the head of a frame is written here. The caller sends the body behind it,
+ * without a copy.
  */
 #ifndef PROTO_CHANNEL_FRAME_H
 #define PROTO_CHANNEL_FRAME_H
@@ -16,7 +17,7 @@
 #define CHANNEL_COUNT_MAX                                                                          \
     9007199254740991u            /* of `received` and `limit`: JavaScript counts to here */
 #define CHANNEL_DATA_MAX   65536 /* what a sender puts into one DATA at most */
-#define CHANNEL_FIRST_MAX  0x1f  /* first bytes up to here are ours */
+#define CHANNEL_FIRST_MAX  0x1f  /* a first byte up to here is a stream's */
 #define CHANNEL_JSON_DEPTH 512
 
 enum channel_frame_type {

@@ -15,20 +15,21 @@ enum close_code {
 #undef CLOSE_CODE
 };
 
-/* What a client does next. Both rules are for any code, also one without a name. */
+/* What a client does next. close_code_then() and close_code_kept() take any code, also one without
+ * a name. */
 enum close_then {
     THEN_RESUME, /* the connection is lost, the session is not */
-    THEN_WAIT,   /* the same, but not at once, and not before the N of `retry=N` */
+    THEN_WAIT,   /* like THEN_RESUME, but not at once, and not before the N of `retry=N` */
     THEN_FINAL   /* the session is over */
 };
 
 enum close_then close_code_then(unsigned code, bool has_retry);
 
-/* What a client remembers for N seconds, for its other connections to the same place. */
+/* What a client remembers for N seconds, for its other connections to the same target. */
 enum close_kept {
     KEEP_NOTHING,
-    KEEP_BAN,  /* none is made there */
-    KEEP_SPARE /* the server is out of order: a new one waits as well */
+    KEEP_BAN,  /* no connection is made */
+    KEEP_SPARE /* the server is out of order: a new connection waits as well */
 };
 
 enum close_kept close_code_kept(unsigned code);
@@ -36,7 +37,8 @@ enum close_kept close_code_kept(unsigned code);
 /* A refusal that has an HTTP status, as a close code: 503 is 1013, any other 4000 + status. */
 unsigned close_code_of_status(int status);
 
-/* The way back; 409 for a code that has no status of its own. */
+/* The HTTP status of such a code, the inverse of close_code_of_status(); 409 for a code that has no
+ * status of its own. */
 int close_code_status(unsigned code);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* http_fields.h - what the header fields of a request mean for its framing (RFC 9112, 6 and 9.3;
- * RFC 9110, 7.2). For http_head.c: the lines are parsed, this judges them together.
- */
+ * RFC 9110, 7.2). For http_head.c, which has parsed the lines: here they are judged together. */
 #ifndef PROTO_HTTP_FIELDS_H
 #define PROTO_HTTP_FIELDS_H
 

@@ -9,8 +9,8 @@
  * HTTP/1.0, control characters, more than one space in the request line.
  *
  * Errors  PARSE_BAD sets `status` (400, 431, 501, 505) and `why`, a static text for the answer's
- *         body and the log. The verdict looks at whole lines only, so that it is the same however
- *         the bytes arrive; the one exception is a first byte that begins no request.
+ *         body and the log. The verdict looks at whole lines only, so that it does not depend on
+ *         how the bytes arrive; the one exception is a first byte that begins no request.
  *
  * Cost    One pass, no allocation.
  */
@@ -51,8 +51,8 @@ struct http_head {
 };
 
 /* `seen`: how many bytes an earlier call answered PARSE_MORE for (0 at first). The caller bounds
- * in.len: at its bound and PARSE_MORE it answers 414 (no LF yet) or 431. Leading empty lines (CRLF)
- * are skipped, 2 at most (RFC 9112, 2.2). */
+ * in.len: if PARSE_MORE comes at that bound, it answers 414 (no LF yet) or 431. Leading empty lines
+ * (CRLF) are skipped, 2 at most (RFC 9112, 2.2). */
 enum parse_status http_head_parse(struct slice in, size_t seen, struct http_head *ret);
 
 /* The value of the first header `name` (lower case), or SLICE_NONE. */

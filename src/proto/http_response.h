@@ -25,7 +25,7 @@ enum parse_status http_response_parse(struct slice in, struct http_response *ret
 
 /* The value of the header `name` if it occurs exactly once; SLICE_NONE otherwise. */
 struct slice http_response_once(const struct http_response *r, struct slice name);
-/* How often it occurs. */
+/* How often the header `name` occurs. */
 size_t http_response_count(const struct http_response *r, struct slice name);
 
 #endif

@@ -22,7 +22,7 @@ struct scan {
     uint64_t *objects; /* one bit a level: object or array */
 };
 
-/* Everything is drawn into json_valid, so that the scan lives in registers. */
+/* Every function here is inlined into json_valid(), so that the scan stays in registers. */
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE void skip_space(struct scan *s)

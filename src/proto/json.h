@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* json.h - is it JSON (RFC 8259)? And its strings, to and fro.
+/* json.h - validates JSON (RFC 8259), and writes and reads its strings.
  *
  * Values are never built: the server passes them on. Pure, no allocation, no recursion.
  */
@@ -10,9 +10,9 @@
 
 #define JSON_DEPTH_MAX 512
 
-/* Is this one JSON value, on one line (whitespace is space and tab), in valid UTF-8, and with
- * arrays and objects nested at most `depth_max` (up to JSON_DEPTH_MAX) deep? A value without any is
- * 0 deep. One pass; strings go 16 bytes at a time where the machine can. */
+/* Whether `text` is one JSON value, on one line (whitespace is space and tab), in valid UTF-8, and
+ * with arrays and objects nested at most `depth_max` (up to JSON_DEPTH_MAX) deep. A value without
+ * arrays and objects has depth 0. One pass; strings go 16 bytes at a time where the machine can. */
 bool json_valid(struct slice text, unsigned depth_max);
 
 /* Writes `text`, which is UTF-8, as a JSON string with its quotes; `out` needs 6 * text.len + 2

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* JSON strings, to and fro (RFC 8259, 7). */
+/* JSON strings, written and read (RFC 8259, 7). */
 #include "proto/http_chars.h"
 #include "proto/json.h"
 #include "proto/json_plain.h"

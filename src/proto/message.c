@@ -97,7 +97,7 @@ static bool is_ack(const struct message *m)
     return m->kind == MESSAGE_CONTROL && slice_equal(m->name, SLICE_LITERAL("ack"));
 }
 
-/* Control messages only between program and server: what they carry is theirs to say. */
+/* A control message may carry bytes only between program and server. */
 static bool may_be_bytes(const struct message *m, bool on_line)
 {
     return m->kind != MESSAGE_FAILURE && m->kind != MESSAGE_COMMAND &&
@@ -193,7 +193,8 @@ static size_t find_line_end(struct slice in, size_t seen)
     return from + slice_find(slice_skip(in, from), '\n');
 }
 
-/* A line that goes on is too long when even a CR as its last byte would not save it. */
+/* An unfinished line is too long if it exceeds the limit even when its last byte is the CR of a
+ * line end. */
 static enum parse_status await_line_end(size_t len, size_t max_bytes, size_t *want,
                                         struct message *m)
 {

@@ -31,7 +31,7 @@ enum message_kind {
 struct message {
     enum message_kind kind;
     bool binary; /* body is bytes, not JSON */
-    bool text;   /* body is UTF-8 that is to be a JSON string, and is not yet; never parsed so */
+    bool text;   /* body is UTF-8 still to be written as a JSON string; parsing never sets it */
     struct slice head; /* as written: `photo?7`, `=7`, `.ack` */
     struct slice name; /* of EVENT, CALL, and COMMAND and CONTROL (without the dot) */
     uint64_t call;     /* of CALL, ANSWER, PART, FAILURE; the N of `.ack N` */
@@ -39,7 +39,8 @@ struct message {
     const char *why;   /* with PARSE_BAD: a static text */
 };
 
-/* Does the client send this COMMAND? The others come from the server. */
+/* Whether the message is `.problem`, the one COMMAND that the client sends. The others come from
+ * the server. */
 static inline bool message_is_problem(const struct message *m)
 {
     return m->kind == MESSAGE_COMMAND && slice_equal(m->name, SLICE_LITERAL("problem"));
@@ -55,22 +56,21 @@ enum parse_status message_parse_binary(struct slice data, struct message *ret);
 
 /* The next message on fd 3. `seen`: how many bytes an earlier call answered PARSE_MORE for (0 at
  * first), so that a long line is not searched twice. PARSE_OK: *used bytes were consumed.
- * PARSE_MORE: *want is how many bytes it takes at least, as far as is known. PARSE_BAD: `why`; so
- * is a text that is no valid UTF-8, or a message (head, one byte, body) above `max_bytes`; *used is
- * the length of the line if that is within the limit and announces no bytes, and 0 otherwise: then
- * where it ends depends on what has come, or can't be known. A program's CR before LF counts as
- * part of the line end. */
+ * PARSE_MORE: at least *want bytes are needed, as far as is known. PARSE_BAD: `why` is set, also
+ * for a text that is not valid UTF-8 and for a message (head, one byte, body) above `max_bytes`.
+ * *used is then the length of the line if the line is within the limit and announces no bytes.
+ * Otherwise *used is 0: where the message ends depends on how much has come, or can't be known. A
+ * program's CR before LF counts as part of the line end. */
 enum parse_status message_parse_line(struct slice in, size_t seen, size_t max_bytes, size_t *used,
                                      size_t *want, struct message *ret);
 
-/* The head and frame of a line on fd 3 as three pieces around the body: before, body, after.
- * `before` needs MESSAGE_LINE_MAX bytes. */
+/* The beginning of a line on fd 3. The whole line is `before`, the body, LF. */
 #define MESSAGE_LINE_MAX (MESSAGE_HEAD_MAX + 2 + 20 + 1)
 struct message_line {
     size_t before_len;
-    char before[MESSAGE_LINE_MAX + 1]; /* and a NUL that belongs to nobody */
+    char before[MESSAGE_LINE_MAX + 1]; /* and the NUL of sprintf() */
 };
-/* Fills `ret`; the line is before + body + "\n". */
+/* Fills `ret` from the head of `m` and the form of its body. */
 void message_line_head(const struct message *m, struct message_line *ret);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* origin.h - a web origin (RFC 6454): scheme, host and port, or the opaque `null`.
  *
- * Only http and https have origins here that can be named; every other scheme is malformed, so a
- * caller refuses it as it does `null`. A list of origins (RFC 6454, 7.1) is malformed too: no
+ * Only http and https origins can be named here. Every other scheme is malformed, so that a caller
+ * refuses it just as it refuses `null`. A list of origins (RFC 6454, 7.1) is malformed too: no
  * browser sends one.
  *
  * Pure. No allocation: everything is in the struct.
@@ -35,13 +35,13 @@ static inline uint16_t origin_default_port(enum origin_scheme scheme)
  * else. */
 bool origin_parse(struct slice text, struct origin *ret);
 
-/* The scheme, `://` and authority at the beginning of an absolute http, https, ws or wss URL (ws
- * counts as http, wss as https), and what follows: empty, or from `/`, `?` or `#` on. False and
- * both untouched for anything else. */
+/* Parses the scheme, `://` and authority at the beginning of an absolute http, https, ws or wss URL
+ * (ws counts as http, wss as https). *ret_rest is the rest of the URL: empty, or from `/`, `?` or
+ * `#` on. Returns false for any other text and leaves both untouched. */
 bool origin_parse_url(struct slice url, struct origin *ret, struct slice *ret_rest);
 
-/* What a request reached: the scheme of its listener and its Host. Of the opaque scheme: our bug.
- */
+/* The origin that a request reached, from the scheme of its listener and its Host. The scheme must
+ * not be opaque. */
 struct origin origin_of(enum origin_scheme scheme, const struct authority *host);
 
 /* An opaque origin equals nothing, not even itself. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* topic.h - what programs and operators say of topics: `.subscribe`, `.unsubscribe`, `.publish`,
- * and the body of `POST /publish` (docs/page-programs/topics.md).
+/* topic.h - the commands of programs and operators about topics: `.subscribe`, `.unsubscribe`,
+ * `.publish`, and the body of `POST /publish` (docs/page-programs/topics.md).
  *
- * Pure: from valid JSON to values. Strict: a member that is not known, that is given twice or has
- * another type is told, never passed over. `data` and `presence` stay slices of the text.
+ * Pure: from valid JSON to values. Strict: an unknown member, a repeated member or a member of the
+ * wrong type is an error, never ignored. `data` and `presence` stay slices of the text.
  */
 #ifndef PROTO_TOPIC_H
 #define PROTO_TOPIC_H
@@ -26,11 +26,11 @@ static inline struct slice topic_name_slice(const struct topic_name *name)
 struct topic_subscription {
     struct topic_name topic;
     uint32_t history;      /* how many past events are wanted */
-    bool last;             /* the kept one too */
-    bool watch;            /* who is there, without being seen */
-    bool without_self;     /* not what the subscriber itself publishes */
-    bool to_page;          /* straight to the page */
-    struct slice presence; /* an object: be seen with this; SLICE_NONE: unseen */
+    bool last;             /* the kept event too */
+    bool watch;            /* be told who is there; does not show the subscriber */
+    bool without_self;     /* leave out what the subscriber itself publishes */
+    bool to_page;          /* events go straight to the page */
+    struct slice presence; /* an object to be shown with; SLICE_NONE: not shown */
 };
 
 enum topic_keep {

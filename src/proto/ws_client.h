@@ -22,8 +22,8 @@ struct ws_request {
 /* `nonce` in Base64: the key of one handshake, of 16 random bytes. */
 void ws_key_of(const uint8_t nonce[16], char ret[WS_KEY_SIZE]);
 
-/* Writes the request into `out`; its length, or 0 if it is larger than `room`. The slices hold no
- * control characters: the caller has checked them. */
+/* Writes the request into `out`. Returns its length, or 0 if the request is larger than `room`. The
+ * slices hold no control characters: the caller has checked them. */
 size_t ws_request_write(const struct ws_request *r, char *out, size_t room);
 
 /* NULL: the response is a 101 that accepts this key and chose `subprotocol`, and nothing that was

@@ -41,13 +41,13 @@ enum parse_status ws_head_parse(struct slice in, struct ws_head *ret);
  * 10). */
 size_t ws_head_write(char out[WS_HEAD_MAX], enum ws_op op, uint64_t length);
 
-/* The same for any frame: `head->mask` is used if `masked`. For clients and tests. */
+/* Writes the header of any frame: `head->mask` is used if `masked`. For clients and tests. */
 size_t ws_head_write_full(char out[WS_HEAD_MAX], const struct ws_head *head);
 
 /* XORs data in place with the mask, as if `offset` bytes of the payload had come before. 32 bytes
  * at a time where the machine can. */
 void ws_mask(char *data, size_t len, const uint8_t mask[4], uint64_t offset);
-/* The plain twin, byte by byte: the oracle of the tests. */
+/* ws_mask() byte by byte: the oracle of the tests. */
 void ws_mask_plain(char *data, size_t len, const uint8_t mask[4], uint64_t offset);
 
 /* True for the codes that an endpoint may receive in a close frame (RFC 6455, 7.4; with the

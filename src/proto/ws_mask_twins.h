@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ws_mask_twins.h - the ways that ws_mask chooses from, for ws_mask.c, tests and benchmarks. `mask`
- * is the word of memory that lies over the first four bytes of data. */
+/* ws_mask_twins.h - the implementations that ws_mask chooses from, for ws_mask.c, tests and
+ * benchmarks. `mask` is the word of memory that lies over the first four bytes of data. */
 #ifndef PROTO_WS_MASK_TWINS_H
 #define PROTO_WS_MASK_TWINS_H
 
