@@ -32,7 +32,7 @@ static void process_gone(struct program *p)
         program_lines_last(p);
     else
         pipe_set_last(&p->lines);
-    program_resume(p);
+    program_lines_deliver(p);
     if (pipe_is_open(&p->err))
         io_resume(&p->err.io);
     if (pipe_at_end(&p->output))

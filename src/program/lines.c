@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* lines.c - lines to a program and from it: on descriptor 3, or on stdin and stdout.
  *
- * While the owner takes no more, nothing is read, and the program's write blocks. The end of the
- * program lifts that: what it had written is at most what a socket holds.
+ * While the owner takes no more, nothing is read, and the program's write blocks. What was left at
+ * the program's end waits for the owner as well: only after that are its lines at their end.
  */
 #include "program/parts.h"
 
@@ -81,12 +81,20 @@ static enum program_reading reading(const struct program *p)
     return p->ops->reading(p);
 }
 
+/* Nothing more will be read, and the owner takes what has been read, or nothing any more. */
+static bool is_finished(const struct program *p)
+{
+    return pipe_at_end(&p->lines) && (p->line_len == 0 || reading(p) != PROGRAM_WAIT);
+}
+
 /* Reads on, or not, as the owner wants it. */
 static void steer(struct program *p)
 {
     if (!pipe_is_open(&p->lines))
         return;
-    if (reading(p) == PROGRAM_WAIT)
+    if (reading(p) == PROGRAM_DROP && is_finished(p))
+        program_lines_end(p);
+    else if (reading(p) == PROGRAM_WAIT)
         io_pause(&p->lines.io);
     else
         io_resume(&p->lines.io);
@@ -177,7 +185,7 @@ static void take(struct program *p, struct slice data)
         forget(p, take_lines(p, kept(p)));
 }
 
-void program_resume(struct program *p)
+void program_lines_deliver(struct program *p)
 {
     if (!pipe_is_open(&p->lines))
         return;
@@ -186,14 +194,26 @@ void program_resume(struct program *p)
     steer(p);
 }
 
+void program_resume(struct program *p)
+{
+    program_lines_deliver(p);
+    if (is_finished(p))
+        program_lines_end(p);
+}
+
+/* Lines that the owner has still to take keep the pipe open: program_resume() ends it. */
 void program_lines_end(struct program *p)
 {
     if (!pipe_is_open(&p->lines))
         return;
-    if (p->line_len > 0 && reading(p) != PROGRAM_DROP)
-        p->ops->on_last_line(p, kept(p));
+    p->lines.last = true;
+    p->lines.left = 0;
     p->shut = true;
-    pipe_close(&p->lines);
+    if (is_finished(p)) {
+        if (p->line_len > 0 && reading(p) != PROGRAM_DROP)
+            p->ops->on_last_line(p, kept(p));
+        pipe_close(&p->lines);
+    }
     program_let_go(p);
 }
 

@@ -67,6 +67,8 @@ void program_stderr_init(struct program *p);
 void program_stderr_end(struct program *p);
 void program_output_end(struct program *p);
 void program_lines_end(struct program *p);
+/* Gives the owner what it takes by now. */
+void program_lines_deliver(struct program *p);
 /* The process of PROGRAM_LINES is gone: takes what is left of its output. */
 void program_lines_last(struct program *p);
 

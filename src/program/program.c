@@ -96,6 +96,7 @@ void program_disown(struct program *p)
     if (p->state == PROGRAM_NEW) {
         program_set_state(p, PROGRAM_GONE);
     } else {
+        program_output_pause(p, false);
         program_answered(p);
         program_let_go(p);
     }
