@@ -84,10 +84,10 @@ static inline void turn_while_busy(void)
 #define run_on_every_backend(noun, tests)                                                          \
     ({                                                                                             \
         int failures = 0;                                                                          \
-        for (const struct loop_backend *const *b = loop_backends; *b; b++) {                       \
+        for (const struct loop_backend *const *one = loop_backends; *one; one++) {                 \
             char name[64];                                                                         \
-            snprintf(name, sizeof(name), "%s on %s", noun, (*b)->name);                            \
-            tested_backend = *b;                                                                   \
+            snprintf(name, sizeof(name), "%s on %s", noun, (*one)->name);                          \
+            tested_backend = *one;                                                                 \
             failures += cmocka_run_group_tests_name(name, tests, NULL, NULL);                      \
         }                                                                                          \
         failures;                                                                                  \
