@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* access.h - may this page connect there? The whole of script access, in its order.
+/* access.h - the whole decision of script access, in its order: may this page connect to that
+ * target?
  *
  *   tcp, lib                              web (a ServerConnection, at the target's own server)
  *   1 rate limits, bans                   1 rate limits, bans; the Host is ours
@@ -13,8 +14,8 @@
  *
  *   plain (a WebSocket client without an Origin, which is no page's script): 1 and 6 of web
  *
- * Each step may refuse; all must allow. It answers exactly once, by callback, from access_run() and
- * so never from inside access_check(): callers need no re-entry guard.
+ * Each step may refuse; all must allow. A check answers exactly once, by callback, from
+ * access_run() and so never from inside access_check(): callers need no re-entry guard.
  *
  *   access_check ──> steps ──> ready ──> on_verdict
  *                     │  ^
@@ -24,9 +25,9 @@
  * Lifetime  The caller embeds struct access_check and sets its request; it is ours from
  *           access_check() until on_verdict runs or access_cancel() returns. The request's slices
  *           must live as long.
- * Driving   access_run() at access_due_ms(); `wake` says when that may have come nearer. DNS
- *           answers come by the resolver's own way; access_set_now() goes before. access_loop.h
- *           does all of it on a loop.
+ * Driving   access_run() at access_due_ms(); `wake` says that the due time may have come nearer.
+ *           The resolver delivers DNS answers by its own means; access_set_now() is called before.
+ *           access_loop.h does all this on a loop.
  * Errors    Everything is a verdict with a reason; nothing fails.
  * Threads   One; the tables of bans and rates may be shared by several (they say so).
  * Cost      Two hashes for the rates, one for each path segment for bans, one for a known verdict.
@@ -57,12 +58,13 @@ struct access_request {
 
 struct access_result {
     enum access_reason reason;
-    uint32_t retry_s;         /* what a refusal tells; 0: nothing */
-    struct slice banned_path; /* with ACCESS_BANNED: the part of url_path from where down the ban
-                                 is for everything; empty: it is for that path alone */
-    bool local;               /* connect to this machine, to the port asked for */
-    struct target target;     /* for tcp and lib, once its syntax was right */
-    size_t count; /* addresses to connect to, these and no others, in order of preference */
+    uint32_t retry_s; /* the waiting time that a refusal names; 0: none */
+    /* With ACCESS_BANNED: the part of url_path that is banned with every path below; empty:
+     * url_path alone is banned. */
+    struct slice banned_path;
+    bool local;           /* connect to this machine, to the port asked for */
+    struct target target; /* for tcp and lib, once its syntax was right */
+    size_t count;         /* addresses to connect to, these and no others, in order of preference */
     struct ip addresses[LOOKUP_ADDRESSES_MAX];
 };
 
@@ -76,15 +78,15 @@ enum access_check_state {
 
 struct access_check {
     struct access_request request;
-    /* Asks the program; access_program_answer() follows, at once or later. NULL: there is none to
-     * ask. */
+    /* Asks the program; access_program_answer() follows, at once or later. NULL: there is no
+     * program to ask. */
     void (*ask_program)(struct access_check *check);
     void (*on_verdict)(struct access_check *check, const struct access_result *result);
     /* Private from here on. */
     struct access *access; /* borrowed: it outlives its checks */
     enum access_check_state state;
     unsigned step;
-    bool settled;               /* the reason stands whatever the record says */
+    bool settled;               /* the reason stands, whatever the record says */
     bool program_asked, asking; /* asking: inside ask_program() */
     bool target_known;          /* its syntax was right */
     enum access_reason target_fault;
@@ -94,7 +96,7 @@ struct access_check {
     struct access_result result;
 };
 
-/* What has happened, for metrics. Read by other threads without a lock. */
+/* Totals for metrics. Read by other threads without a lock. */
 struct access_counts {
     uint64_t verdicts[ACCESS_REASONS];
     uint64_t limited_client, limited_origin, limited_lookups; /* by which rate */
@@ -119,29 +121,30 @@ struct access {
 /* `wake` may be NULL for a caller that looks at access_due_ms() after every call anyway. */
 void access_init(struct access *a, const struct access_config *config, struct resolver *resolver,
                  struct bans *bans, struct rates *rates, void (*wake)(struct access *));
-/* Counts there, which outlives us: so that totals survive a change of settings. */
+/* Counts into `counts`, which outlives `a`, so that totals survive a change of settings. */
 void access_set_counts(struct access *a, struct access_counts *counts);
 void access_set_trace(struct access *a, struct access_trace *trace);
 /* Every check must have been answered or cancelled, every lease ended. */
 void access_done(struct access *a);
 
-/* request, ask_program and on_verdict are set; the rest is not looked at. */
+/* The caller has set request, ask_program and on_verdict; the other fields are not read. */
 void access_check(struct access *a, struct access_check *check, uint64_t now_ms);
 /* No callback after this. Only while the check is ours. */
 void access_cancel(struct access *a, struct access_check *check);
 
-/* What the program said. A refusal bans the client from there for `max_age_s` (at most a day), and
- * with a Policy-Path (empty: none) from the paths below that. Only after ask_program. */
+/* The program's answer. A refusal bans the client from the URL or target for `max_age_s` (at most a
+ * day), and with a Policy-Path (empty: none) from the paths below that. Only after ask_program. */
 void access_program_answer(struct access *a, struct access_check *check, bool allowed,
                            uint32_t max_age_s, struct slice policy_path);
 
-/* The same ban for a refusal that the program gave outside of a check. */
+/* Sets the ban of access_program_answer() for a refusal that the program gave outside of a check.
+ */
 void access_ban(struct access *a, const struct access_request *request, uint32_t max_age_s,
                 struct slice policy_path, uint64_t now_ms);
 
-/* The time, for what happens in callbacks of the resolver. */
+/* Sets the time for callbacks of the resolver. */
 void access_set_now(struct access *a, uint64_t now_ms);
-/* Tells the verdicts that are ready, and does what is due. */
+/* Delivers the verdicts that are ready, and does what is due. */
 void access_run(struct access *a, uint64_t now_ms);
 /* UINT64_MAX: never. */
 uint64_t access_due_ms(const struct access *a);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* access_steps.h - the steps of one check and their order, for access.c alone.
  *
- * A step looks at one thing and says whether the next one is to look, whether the check is decided
- * (its result is then set), or whether something must come first.
+ * A step looks at one thing. It says whether the next step follows, whether the check is decided
+ * (the result is then set), or whether an answer has to come first.
  */
 #ifndef ACCESS_ACCESS_STEPS_H
 #define ACCESS_ACCESS_STEPS_H

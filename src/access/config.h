@@ -65,7 +65,7 @@ void access_config_done(struct access_config *c);
 int access_config_set(struct access_config *c, struct slice name, struct slice value,
                       const char **why);
 
-/* The names, for who reads a file or a command line; NULL after the last one. */
+/* The names of the settings, for readers of a file or a command line; NULL after the last one. */
 const char *access_config_name(size_t index);
 
 /* Adds the addresses of this machine's interfaces. Negative errno on failure. */
@@ -75,7 +75,7 @@ bool access_config_self_port(const struct access_config *c, uint16_t port);
 bool access_config_vouches(const struct access_config *c, const struct target *t);
 bool access_config_blocks(const struct access_config *c, const struct target *t);
 bool access_config_is_own_address(const struct access_config *c, const struct ip *ip);
-/* NULL if connecting to it is allowed, otherwise its class. */
+/* NULL if connecting to the address is allowed, otherwise the address's class. */
 const char *access_config_class(const struct access_config *c, const struct ip *ip);
 
 #endif

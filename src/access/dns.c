@@ -13,8 +13,8 @@
 enum {
     CLASS_IN = 1,
     NAME_ERROR = 3,
-    /* libunbound's cache counts in whole seconds: who asks again right at the end of a TTL is given
-     * the old answer once more. */
+    /* libunbound's cache counts in whole seconds: a question right at the end of a TTL gets the old
+     * answer once more. */
     CACHE_GRAIN_S = 1
 };
 

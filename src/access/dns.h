@@ -2,8 +2,8 @@
 /* dns.h - a resolver that asks the real DNS, validating: libunbound.
  *
  * libunbound works in a thread of its own and tells by a descriptor that there are answers; the
- * owner watches it and calls dns_process(). Its own patience with a silent server is 17 s: the
- * caller has the deadline, and cancels.
+ * owner watches it and calls dns_process(). libunbound waits 17 s for a silent server: the caller
+ * has the deadline, and cancels.
  *
  * Lifetime  Made after any fork: a context that was used before one is dead in the child.
  * Threads   The thread that made it.

@@ -43,7 +43,7 @@ void grant_start(struct grant *g, struct access_source *source, struct access *a
     access_lease_start(access, check, &g->lease);
 }
 
-/* What only says `not now` leaves things as they were. */
+/* A reason that only says `not now` is not definite. */
 static bool is_definite(enum access_reason reason)
 {
     const struct access_reason_row *row = access_reason_row(reason);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* grant.h - a connection that script access has allowed, watched for as long as it lasts.
  *
- * The record is looked up again whenever its verdict expires; after a change of settings everything
- * is decided again, but for the program, which is not asked twice. A definite refusal revokes it; a
- * temporary failure, a ban or a rate limit leaves it as it is.
+ * The record is looked up again whenever its verdict expires. After a change of settings everything
+ * is decided again, except that the program is not asked twice. A definite refusal revokes the
+ * grant; a temporary failure, a ban or a rate limit leaves it as it is.
  *
  * Lifetime  The caller embeds struct grant; it is ours from grant_start() until `revoked` has been
  *           called (then grant_end() is still to follow) or grant_end() returns. The request's
@@ -16,10 +16,10 @@
 #include "access/access.h"
 #include "core/loop.h"
 
-/* Who has the evaluations: each is kept while somebody has a reference of it. */
+/* The source of evaluations (struct access). Each is kept while there is a reference to it. */
 struct access_source {
     struct loop *loop; /* borrowed */
-    /* The one of the settings in force, with a reference. */
+    /* The evaluation of the settings in force, with a reference. */
     struct access *(*get)(struct access_source *source);
     void (*put)(struct access_source *source, struct access *access);
 };
@@ -39,9 +39,10 @@ struct grant {
  * evaluation. `grant->revoked` is set. */
 void grant_start(struct grant *grant, struct access_source *source, struct access *access,
                  const struct access_check *check, const struct access_request *request);
-/* The settings are others. Without memory it stays under the old ones. */
+/* The settings have changed: decides again. Without memory the grant stays under the old settings.
+ */
 void grant_review(struct grant *grant);
-/* No callback after this. Also of one that is zeroed. */
+/* No callback after this. Allowed for a zeroed grant. */
 void grant_end(struct grant *grant);
 
 #endif

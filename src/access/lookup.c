@@ -74,7 +74,7 @@ static void on_address(struct dns_question *q, const struct dns_answer *a)
         struct ip ip = ip_make(a->data[i].ptr, length);
         take_address(l, family, &ip);
     }
-    /* Beyond what is handed over nobody could look at the class. */
+    /* The class of addresses beyond those that are handed over can't be checked. */
     if (a->total > a->count && l->address_fault == ACCESS_OK_RECORD)
         l->address_fault = ACCESS_ADDR_CLASS;
     if (!l->families[0].open && !l->families[1].open)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* lookup.h - what the DNS says about one origin and one target: the part of a decision that asks.
+/* lookup.h - what the DNS says about one origin and one target: the part of a decision that asks
+ * questions.
  *
  *   RECORD ──> ADDRESSES ──> CONSENT ──> decided        raw TCP
  *      └──────────────────────────────────> decided     web: the record alone
  *   vouched: begins at ADDRESSES and ends there
  *
  *   RECORD     TXT at _script-access.<host>: on_record()
- *   ADDRESSES  A and AAAA at once; when one has come the other gets a second: on_address()
+ *   ADDRESSES  A and AAAA at once; when one has come, the other has one second left: on_address()
  *   CONSENT    for each of at most 4 addresses the reverse record, then PTR: on_reverse_*()
  *
  * A refusal by record costs one question, to the target's own zone. One deadline for everything.
@@ -34,8 +35,9 @@ struct lookup;
 struct lookup_outcome {
     enum access_reason reason;
     uint32_t retry_s; /* of a refusal */
-    uint32_t ttl_s; /* how long it holds: the lowest TTL used, within the bounds for its verdict */
-    size_t count;   /* addresses that may be connected to, in order of preference */
+    uint32_t
+        ttl_s;    /* the outcome holds so long: the lowest TTL used, within the verdict's bounds */
+    size_t count; /* addresses that may be connected to, in order of preference */
     struct ip addresses[LOOKUP_ADDRESSES_MAX];
 };
 
@@ -94,7 +96,7 @@ void lookup_start(struct lookup *l, const struct access_config *config, struct r
 void lookup_cancel(struct lookup *l);
 
 uint64_t lookup_due_ms(const struct lookup *l);
-/* What is due may be decided by this. */
+/* Does what is due, which may decide the look-up. */
 void lookup_tick(struct lookup *l);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "access/lookup_parts.h"
 
-/* Those that consent, if any; otherwise the reason that weighs most. */
+/* The addresses that consent, if any; otherwise the reason that weighs most. */
 void lookup_finish_consent(struct lookup *l)
 {
     struct ip ips[LOOKUP_ADDRESSES_MAX];
@@ -35,7 +35,8 @@ static void settle_consent(struct lookup_consent *c, enum access_reason reason)
         lookup_finish_consent(l);
 }
 
-/* Whose answer this is; NULL if it is of no use: then that has settled it. */
+/* The consent that the answer is for; NULL if the answer is of no use, which has settled that
+ * consent. */
 static struct lookup_consent *answered(struct dns_question *q, const struct dns_answer *a)
 {
     struct lookup_consent *c = container_of(q, struct lookup_consent, question);
@@ -94,7 +95,7 @@ void lookup_start_consent(struct lookup *l, const struct ip *ips, size_t count)
     l->consents_count = count;
     for (size_t i = 0; i < count; i++)
         l->consents[i] = (struct lookup_consent){.lookup = l, .ip = ips[i]};
-    /* None settles the whole before all have been asked. */
+    /* No answer settles the whole look-up before all have been asked. */
     l->starting = true;
     for (size_t i = 0; i < count; i++) {
         struct lookup_consent *c = &l->consents[i];

@@ -10,7 +10,7 @@
 void lookup_set_state(struct lookup *l, enum lookup_state state);
 void lookup_cancel_questions(struct lookup *l);
 
-/* The last thing that a caller does: `decided` runs inside. */
+/* The last thing that a caller does, since `decided` runs inside. */
 void lookup_decide(struct lookup *l, enum access_reason reason, const struct ip *ips, size_t count);
 void lookup_refuse(struct lookup *l, enum access_reason reason);
 
@@ -23,11 +23,12 @@ enum access_reason lookup_judge(struct lookup *l, const struct dns_question *q,
 struct access_answer lookup_match(struct lookup *l, const struct dns_answer *a,
                                   enum access_zone zone);
 
-/* Of several reasons for which nothing came of it, the highest is told. */
+/* If no address can be used for several reasons, the reason of the highest rank is told. */
 int lookup_rank(enum access_reason reason);
 
 void lookup_start_consent(struct lookup *l, const struct ip *ips, size_t count);
-/* Those that consent, if any; otherwise the reason that weighs most. Ends the look-up. */
+/* Ends the look-up with the addresses that consent, or if there are none with the reason that
+ * weighs most. */
 void lookup_finish_consent(struct lookup *l);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* program_question.h - what the page's program is asked about a TCPConnection: step 5 of script
+/* program_question.h - the question to the page's program about a TCPConnection: step 5 of script
  * access.
  *
  * Lifetime  Embedded by the asker; it is the answerer's until `answered` has run or
@@ -22,13 +22,13 @@ struct program_question {
     uint64_t id;
 };
 
-/* Before it is handed to an answerer. */
+/* To be called before the question is handed to an answerer. */
 static inline void program_question_init(struct program_question *question)
 {
     list_init(&question->node);
 }
 
-/* No answer after this. Also of one that has been answered. */
+/* No answer after this. Allowed for a question that has been answered. */
 static inline void program_question_cancel(struct program_question *question)
 {
     list_remove(&question->node);

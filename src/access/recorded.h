@@ -11,8 +11,8 @@
  *   [servfail] [timeout] no answer       [size=N]   TXT records of others fill the set up to N
  * bytes [ttl=N]              300 otherwise
  *
- * `A@2` is what the second question of that name and type gets, and those after it. A name that
- * begins with `*.` is a wildcard (RFC 4592). CNAMEs are followed. What is not there does not exist.
+ * `A@2` answers the second question of that name and type, and those after it. A name that begins
+ * with `*.` is a wildcard (RFC 4592). CNAMEs are followed. A name without records does not exist.
  *
  * Answers wait until recorded_run(), so that ask() never calls back.
  */
@@ -57,7 +57,7 @@ void recorded_done(struct recorded *r);
 /* Answers everything that was asked before this call. False if there was nothing. */
 bool recorded_run(struct recorded *r);
 
-/* How often it was asked. */
+/* How often the question was asked. */
 unsigned recorded_times(const struct recorded *r, struct slice name, enum dns_type type);
 
 /* Of recorded_rows.c: the length of the first record of a text, up to ` | ` outside quotes, and one

@@ -3,8 +3,8 @@
  * same-origin (script-access, "Order").
  *
  * Never taken from the Host alone: a name that an attacker points at us (DNS rebinding) would make
- * his site same-origin. Configured origins are the only ones; without any, loopback names and the
- * literal address that the connection came in on.
+ * the attacker's site same-origin. If origins are configured, they are the only ones. Otherwise
+ * loopback names are ours, and the literal address that the connection came in on.
  */
 #ifndef ACCESS_SERVER_ORIGINS_H
 #define ACCESS_SERVER_ORIGINS_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* target.h - what a page asks the gateway to connect to: HOST:PORT, made into a name of the DNS.
+/* target.h - the target that a page asks the gateway to connect to: HOST:PORT, made into a name of
+ * the DNS.
  *
  * The host goes through UTS 46 (non-transitional) to A-labels, lower case, one trailing dot
  * dropped. Refused are address literals in every spelling that a resolver might take for one,

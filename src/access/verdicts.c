@@ -154,8 +154,8 @@ static void revoke(struct verdict *d, struct list *leases)
     }
 }
 
-/* What the callbacks below start anew goes to fresh lists; the verdict itself stays until they are
- * over, since it is where it can't be dropped: running. */
+/* The lists are taken over first, so that waits and leases that the callbacks below start go to
+ * fresh ones. The verdict can't be dropped during the callbacks, since its place is RUNNING. */
 static void decided(struct lookup *lookup, const struct lookup_outcome *outcome)
 {
     struct slot *slot = container_of(lookup, struct slot, lookup);
@@ -196,7 +196,7 @@ static bool same_client(const struct net_client_key *a, const struct net_client_
     return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
-/* Whether the client or the origin has its share of the look-ups that run. */
+/* Whether the client or the origin has used up its share of the running look-ups. */
 static bool has_its_share(const struct verdicts *v, const struct verdict_question *q)
 {
     uint32_t of_client = 0, of_origin = 0;
@@ -262,7 +262,7 @@ void verdict_wait_cancel(struct verdicts *v, struct verdict_wait *wait)
     list_remove(&wait->node);
     if (!list_empty(&d->waits) || !list_empty(&d->leases) || !d->slot || d->known)
         return;
-    /* Nobody wants to know any more. */
+    /* No wait or lease needs the result any more. */
     lookup_cancel(&d->slot->lookup);
     list_append(&v->spare, &d->slot->spare);
     d->slot = NULL;

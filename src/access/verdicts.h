@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* verdicts.h - what look-ups have found, kept for as long as it holds, and looked up once for all
- * who wait.
+/* verdicts.h - the results of look-ups, each kept for as long as it holds, and looked up once for
+ * all that wait.
  *
- * A verdict is known by way in, origin, host and port. It lives for the lowest TTL used, within the
- * bounds of lookup.h. A connection that it opened holds a lease on it: when the verdict expires it
- * is looked up again for the leases, and they are revoked only by a definite refusal. A temporary
- * failure revokes nothing.
+ * The key of a verdict is the way in (`via`), the origin, host and port. A verdict lives for the
+ * lowest TTL used, within the bounds of lookup.h. A connection that a verdict allowed holds a lease
+ * on it. When the verdict expires, it is looked up again for the leases, and only a definite
+ * refusal revokes them. A temporary failure revokes nothing.
  *
  * Limits   config->pending_max look-ups run at once, of these a few for one client and one origin;
- *          who joins a look-up that runs already counts for nothing. At most config->cache_max
- *          verdicts are kept without a lease; the least recently used goes first.
+ *          a check that joins a running look-up does not count. At most config->cache_max verdicts
+ *          are kept without a lease; the least recently used goes first.
  * Memory   1 KiB for a verdict, 5 KiB for a look-up while it runs.
  * Threads  One.
  */
@@ -45,7 +45,7 @@ struct verdicts {
     struct verdicts_counts own_counts;
 };
 
-/* Somebody who waits for a verdict. */
+/* One that waits for a verdict. */
 struct verdict_wait {
     struct list node;
     struct verdict *verdict; /* NULL: not waiting */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* admin.h - the operator's door: GET /healthz, /metrics (Prometheus text), /sessions (JSON); and
- * /.httpsocket/authorize, which other web servers ask about their requests; POST /publish
- * (publish.h).
+/* admin.h - the requests of the admin listener: GET /healthz, /metrics (Prometheus text), /sessions
+ * (JSON); and /.httpsocket/authorize, by which other web servers ask about their requests; POST
+ * /publish (publish.h).
  *
  * Knows HTTP and nothing of the server: the owner gives the contents. Answers only on its own
  * listener; who may reach that is the operator's choice of address.
@@ -22,7 +22,7 @@ struct admin_ops {
     /* Collects a JSON array of the live sessions and hands it to admin_answer(), now or later,
      * exactly once. */
     void (*sessions)(void *owner, struct admin_query *query);
-    /* Takes the exchange: decides about the request that its headers tell of. */
+    /* Takes the exchange: decides about the request that its headers describe. */
     void (*authorize)(void *owner, struct exchange *x);
     /* Takes the exchange: publishes what it holds. */
     void (*publish)(void *owner, struct exchange *x);
@@ -37,7 +37,7 @@ struct admin {
 void admin_init(struct admin *admin, struct loop *loop, const struct http_limits *limits,
                 const struct admin_ops *ops, void *owner);
 
-/* Also if the client has gone meanwhile. `json` is copied. */
+/* To be called also if the client has gone meanwhile. `json` is copied. */
 void admin_answer(struct admin_query *query, struct slice json);
 
 #endif

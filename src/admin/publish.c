@@ -71,7 +71,7 @@ static void job_free(struct job *job)
     free(job);
 }
 
-/* Of the whole request; the job is over. */
+/* Refuses the whole request; the job is over. */
 static void job_refuse(struct job *job, enum publish_result result, const char *why)
 {
     refuse(job->publish, job->x, result, why, NULL);
@@ -94,7 +94,7 @@ static void put_result(const struct item *item, const struct topic_publication *
     json_text_end(out);
 }
 
-/* It has been read before: nothing is wrong with it. */
+/* The events have been checked before: none is wrong. */
 static bool next_publication(struct publish_events *events, struct topic_publication *ret)
 {
     struct slice json;
@@ -161,7 +161,8 @@ static const struct hub_client_ops client_ops = {.on_answer = on_answer};
 
 /* ---- the request ---- */
 
-/* One more for each event while they are handed over, so that the last answer is not the end. */
+/* `waits` is one higher while the events are handed over, so that no answer ends the job too early.
+ */
 static void publish_all(struct job *job)
 {
     struct publish_events events = publish_events_of(text_slice(&job->body));

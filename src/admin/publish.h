@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* publish.h - `POST /publish`: events into topics from outside, by who shows a token.
+/* publish.h - `POST /publish`: events into topics from outside, from clients that show a token.
  *
  *     POST /publish                              {"topic":…,"event":…,"data":…,"keep":…}
  *     Authorization: Bearer TOKEN                or an array of them
@@ -53,7 +53,7 @@ void publish_done(struct publish *publish);
 /* Takes the exchange. */
 void publish_begin(struct publish *publish, struct exchange *x);
 
-/* The status that answers it, as text. */
+/* The HTTP status of the result, as text. */
 const char *publish_status(enum publish_result result);
 
 #endif

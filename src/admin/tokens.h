@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tokens.h - the secrets that may publish: a file with one token a line.
+/* tokens.h - the secrets that allow publishing: a file with one token a line.
  *
  * Empty lines and lines that begin with `#` are passed over. A token is 16 to 256 bytes of what
  * RFC 6750 allows after `Bearer `. Several at a time, so that one can be replaced by another.
@@ -18,7 +18,7 @@ struct tokens *tokens_read(const char *file, struct text *why);
 /* Accepts NULL. */
 void tokens_free(struct tokens *tokens);
 
-/* Is it one of them? Takes as long for any text of this length. */
+/* Whether `text` is one of the tokens. Takes the same time for every text of one length. */
 bool tokens_have(const struct tokens *tokens, struct slice text);
 
 #endif

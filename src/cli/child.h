@@ -11,10 +11,10 @@ struct child {
     int in, out; /* the caller's: what it reads, what it writes */
 };
 
-/* A positive errno on failure. Its signals are as they were before ours were blocked. */
+/* A positive errno on failure. The child's signal mask is as it was before ours was set. */
 int child_start(const char *command, struct child *ret);
-/* After both descriptors are closed: waits some seconds for its end, then makes it. The status of
- * waitpid(2). */
+/* After both descriptors are closed: waits some seconds for the child's end, then kills it. The
+ * status of waitpid(2). */
 int child_wait(const struct child *child);
 
 #endif

@@ -28,17 +28,17 @@ struct client_usage {
     bool tcp;  /* --via, --secure */
 };
 
-/* -1: go on, the first word being the URL; otherwise the exit status, all said. */
+/* -1: go on, the first word being the URL; otherwise the exit status, and all has been printed. */
 int client_options_read(int argc, char **argv, const struct client_usage *usage,
                         struct client_options *ret);
-/* NULL: said why. */
+/* NULL: the reason has been printed. */
 struct httpsocket *client_options_open(const struct client_options *options);
 
 /* The exit status of an ended session, said on stderr if it is no success. */
 int client_status(const struct httpsocket *c);
 /* "httpsocket: CODE REASON" */
 void client_say_end(const struct httpsocket_end *end);
-/* What a send of this library said. */
+/* Prints why the library refused to send. Returns the exit status. */
 int client_say_refused(const char *name, int error);
 
 #endif

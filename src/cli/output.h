@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* output.h - lines for a descriptor that may not take them yet: a bounded buffer, written as far as
- * it goes without waiting.
+/* output.h - lines for a descriptor that may not take them yet: a buffer that is written as far as
+ * possible without waiting.
  *
  * The descriptor stays blocking, as others may share it: it is written when poll(2) says so, no
  * more than a pipe then takes for sure.
@@ -18,13 +18,13 @@ struct output {
     int error; /* positive errno: what came since is thrown away */
 };
 
-/* Appended, whatever there is already. */
+/* Appends, however much there is already. */
 void output_put(struct output *o, const void *data, size_t len);
 static inline size_t output_waits(const struct output *o)
 {
     return o->len - o->at;
 }
-/* Writes what goes without waiting; with `wait` all of it. */
+/* Writes as much as goes without waiting; with `wait` all of it. */
 void output_flush(struct output *o, bool wait);
 void output_close(struct output *o);
 

@@ -246,7 +246,7 @@ static bool set_web_target(struct explain *e, const struct policy_options *o)
     return true;
 }
 
-/* Whose gateway it would be: that of the configured origins, else the page's own. */
+/* The gateway would be that of the configured origins, else that of the page's own origin. */
 static bool set_tcp_target(struct explain *e, const struct policy_options *o)
 {
     struct access_request *q = &e->check.request;

@@ -6,7 +6,7 @@ enum {
     LONGEST_MS = 30000,
     WAIT_MS = 5000,   /* what THEN_WAIT means where the server has not said how long */
     WORKED_MS = 5000, /* a connection that lasted so long has worked */
-    /* Where the server could be reached, it is the network that flutters. */
+    /* If the server could be reached, the network flutters: failures count up to here only. */
     FAILURES_OPEN = 4,
 };
 

@@ -14,7 +14,7 @@ enum {
     BANS = 1024
 };
 
-static struct bans *bans; /* NULL without memory: then the server's own bans are what there is */
+static struct bans *bans; /* NULL without memory: then only the server's own bans hold */
 
 static void make(void)
 {
@@ -49,8 +49,8 @@ static void add(const struct ban_key *key, struct slice policy_path, int64_t ret
 
 /* ---- programs ---- */
 
-/* The path as the server sees it, so that no spelling escapes; one that has no such form as it
- * stands. On the heap; NULL without memory. */
+/* The path in the server's normal form, so that no spelling escapes a ban; a path that has no such
+ * form stays as it is. On the heap; NULL without memory. */
 static char *path_of(const struct dial_target *t, size_t *ret_len)
 {
     struct slice path, query;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* bans.h - which servers and targets have told the clients of this process to stay away, and for
+/* bans.h - the servers and targets that have told the clients of this process to stay away, and for
  * how long: the library's side of docs/access.md, section 7.
  *
  * A ban is for the origin that a client declares; for a program by the server's origin and path,
  * and with Access-Control-Policy-Path for all below it; for a TCP target by the server that refused
- * it, and HOST:PORT. Kept by the process, not beyond it.
+ * it, and HOST:PORT. Bans end with the process.
  *
  * Memory   16 KiB from the first ban on.
  * Threads  Any.

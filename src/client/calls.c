@@ -15,7 +15,7 @@ struct pending {
     void *arg;
 };
 
-/* It is out of the list before the user is told, who may call again. */
+/* The call leaves the list before the user is told, since the user may call again. */
 static void forget(struct pending *p)
 {
     timer_stop(&p->timer);

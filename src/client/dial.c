@@ -43,7 +43,7 @@ struct end dial_refusal(const struct http_response *response)
                           said ? (int64_t)seconds : -1);
 }
 
-/* One that is longer than anybody's widens no ban. */
+/* A Policy-Path that is too long widens no ban. */
 static void take_policy_path(struct dial *d, const struct http_response *response)
 {
     struct slice path = http_response_once(response, SLICE_LITERAL("access-control-policy-path"));
@@ -195,8 +195,7 @@ void dial_refuse(struct loop *loop, struct dial *d, const struct end *why,
     timer_start(loop, &d->later, 0);
 }
 
-/* Addresses that nobody has to be asked for: literals, and the names of RFC 6761, 6.3. Returns how
- * many. */
+/* Addresses that need no resolver: literals, and the names of RFC 6761, 6.3. Returns how many. */
 static int find_known(const struct dial *d, struct net_address ret[2])
 {
     const struct authority *a = &d->target->origin.authority;

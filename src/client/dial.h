@@ -40,23 +40,23 @@ struct dial {
     const struct dial_ops *ops;
     struct resolve lookup;
     struct race race;
-    struct end refused;    /* what was found before anything was begun */
-    struct timer later;    /* tells it */
+    struct end refused;    /* a failure that was found before anything was begun */
+    struct timer later;    /* reports `refused` */
     struct stream *stream; /* owned while the handshake goes on */
-    char *head;            /* what has come of the response */
+    char *head;            /* the part of the response that has come */
     size_t head_len;
     char key[WS_KEY_SIZE];
     char subprotocols[256];
     char policy_path[256]; /* Access-Control-Policy-Path of a refusal; empty: none */
 };
 
-/* `subprotocols`: what to offer; at most 255 bytes. Its first one has to be chosen. */
+/* `subprotocols`: the offer; at most 255 bytes. The server has to choose the first one. */
 void dial_start(struct loop *loop, struct dial *d, const struct dial_target *target,
                 const char *subprotocols, const struct dial_ops *ops);
-/* The same without a connection: it fails with `why`. */
+/* Begins a dial that makes no connection and fails with `why`. */
 void dial_refuse(struct loop *loop, struct dial *d, const struct end *why,
                  const struct dial_ops *ops);
-/* No callback after this. Also of one that is zeroed or has answered. */
+/* No callback after this. Allowed for a dial that is zeroed or has answered. */
 void dial_stop(struct dial *d);
 
 /* Fills `ret` from a URL and a declared origin (NULL: the URL's own); NULL, or what is wrong. On
@@ -64,7 +64,7 @@ void dial_stop(struct dial *d);
 const char *dial_target_init(struct dial_target *ret, const char *url, const char *origin);
 void dial_target_done(struct dial_target *t);
 
-/* What a response that is no 101 says. */
+/* The end that a response other than 101 means. */
 struct end dial_refusal(const struct http_response *response);
 
 #endif

@@ -14,11 +14,12 @@ struct end {
     char reason[END_REASON_MAX + 1];
 };
 
-/* The reason as a close frame has it: a `retry=N` at its end is taken out of it. Too long: cut. */
+/* An end from the code and reason of a close frame. A `retry=N` at the end of the reason becomes
+ * retry_s; a reason that is too long is cut. */
 struct end end_make(unsigned code, struct slice reason);
 
-/* `retry_s` is known from elsewhere; negative: it is not. A refusal that is a ban (4401, 4403) is
- * for a minute unless it says how long, and for a day at most. */
+/* As end_make(), with `retry_s` from elsewhere; negative: unknown. A refusal that is a ban (4401,
+ * 4403) is for a minute unless it says how long, and for a day at most. */
 struct end end_make_retry(unsigned code, struct slice reason, int64_t retry_s);
 
 enum close_then end_then(const struct end *end);

@@ -27,7 +27,7 @@ static uint32_t chance(void)
 {
     uint32_t number = 0;
     ssize_t n = getrandom(&number, sizeof(number), GRND_NONBLOCK);
-    (void)n; /* without it all come at the earliest time: no harm */
+    (void)n; /* without a random number all clients come back at the earliest time: no harm */
     return number;
 }
 
@@ -38,7 +38,7 @@ void link_say(struct httpsocket *c, const char *text)
         ws_peer_send(c->peer, WS_OP_TEXT, &piece, 1);
 }
 
-/* Lets the connection go, whatever there is of it. */
+/* Drops the connection, in whatever state. */
 static void discard(struct httpsocket *c)
 {
     client_liveness_stop(c);
@@ -121,8 +121,9 @@ static void left(struct httpsocket *c)
 
 /* ---- losing and coming back ---- */
 
-/* A server that TLS refuses at the first meeting is a wrong name or an unknown CA, which stays.
- * Later it is a certificate that has run out, or a network that wants a login: both pass. */
+/* A server that TLS refuses at the first connection has a wrong name or an unknown CA, which stays
+ * so. Later the cause is a certificate that has run out, or a network that wants a login: both
+ * pass. */
 static bool stays_lost(const struct httpsocket *c, const struct end *why)
 {
     return c->options.retry == HTTPSOCKET_RETRY_NEVER ||
@@ -130,7 +131,7 @@ static bool stays_lost(const struct httpsocket *c, const struct end *why)
            (why->code == CLOSE_TLS_HANDSHAKE && !c->greeted);
 }
 
-/* Nothing was ever delivered to a session that may not exist. */
+/* The user closes, no session has ever answered, and no message waits. */
 static bool nothing_to_come_back_for(const struct httpsocket *c)
 {
     return c->finishing && !c->greeted && !c->out.kept.first;
@@ -321,7 +322,7 @@ static void say_close(struct httpsocket *c)
     timer_start(c->loop, &c->retry, LEAVE_MS);
 }
 
-/* What the program has not taken by now is not waited for. */
+/* Messages that the program has not taken by now are given up. */
 static void finish_over(struct timer *timer)
 {
     struct httpsocket *c = container_of(timer, struct httpsocket, finish);

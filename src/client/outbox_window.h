@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* outbox_window.h - the session's outbox as the client uses it: never more than a window of its
- * messages is under way (docs/protocol.md, 3), and after a drop they go out again.
+/* outbox_window.h - the session's outbox as the client uses it: never more than a window of
+ * messages is under way (docs/protocol.md, 3), and after a drop they are sent again.
  *
- * Pure memory: it neither sends nor waits.
+ * Pure memory: nothing here sends or waits.
  */
 #ifndef CLIENT_OUTBOX_WINDOW_H
 #define CLIENT_OUTBOX_WINDOW_H
@@ -20,14 +20,15 @@ struct outbox_window {
 /* False without memory, and nothing has changed. */
 bool outbox_window_push(struct outbox_window *o, bool binary, const struct slice *pieces,
                         size_t count);
-/* The next message that the window lets go, now under way; NULL: none. One larger than the window
- * goes alone. */
+/* The next message that the window lets go, now under way; NULL: none. A message larger than the
+ * window goes alone. */
 const struct outbox_message *outbox_window_next(struct outbox_window *o, size_t window);
-/* The other side has `count` messages in all. False, and nothing has changed, if that can't be. */
+/* The other side has received `count` messages in all. Returns false and changes nothing if that
+ * can't be. */
 bool outbox_window_ack(struct outbox_window *o, uint64_t count);
-/* The same on a new connection: the rest goes out again. */
+/* As outbox_window_ack(), on a new connection: the rest is sent again. */
 bool outbox_window_rewind(struct outbox_window *o, uint64_t count);
-/* Is a message that never went out larger than `max`? */
+/* Whether a message that was never sent is larger than `max`. */
 bool outbox_window_exceeds(const struct outbox_window *o, size_t max);
 void outbox_window_clear(struct outbox_window *o);
 

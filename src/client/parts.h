@@ -8,7 +8,7 @@
  *   receive.c   what comes: the protocol's own, and messages
  *   calls.c     calls that wait for their answers
  *   streams.c   byte streams on the connection; tcp.c TCP connections over them
- *   liveness.c     is the server alive? and does it know that we are?
+ *   liveness.c  is the server alive? does the server know that we are?
  */
 #ifndef CLIENT_PARTS_H
 #define CLIENT_PARTS_H
@@ -48,22 +48,22 @@ struct httpsocket {
     struct dial_target target;
     struct dial dial;
     struct ws_peer *peer;    /* NULL: not connected */
-    struct ws_peer *parting; /* after the end: its close frame is on the way */
+    struct ws_peer *parting; /* after the end, while the close frame is on its way */
     struct ws_config ws_config;
     struct ws_counts ws_counts;
     struct outbox_window out;
     struct backoff backoff;
     struct list calls;
     uint64_t next_call;
-    struct timer work;    /* something was queued or asked for */
-    struct timer retry;   /* the next attempt; or how long one may take */
+    struct timer work;    /* work was queued */
+    struct timer retry;   /* until the next attempt; or the time limit of one */
     struct timer give_up; /* without a connection */
     struct timer finish;  /* for httpsocket_close */
     struct timer ack;
     struct timer silence;
     struct timer beat;
     uint64_t heard_ms;
-    bool asked;             /* .ping, for a doubt */
+    bool asked;             /* `.ping` was sent, in doubt about the connection */
     struct welcome welcome; /* the last one */
     uint64_t received, acknowledged;
     size_t unacknowledged_bytes;
@@ -87,10 +87,10 @@ struct httpsocket {
 /* ---- link.c ---- */
 
 void link_start(struct httpsocket *c);
-/* Sends what may go, and the goodbye when it is time. */
+/* Sends the messages that may go, and the goodbye when it is time. */
 void link_pump(struct httpsocket *c);
 void link_opened(struct httpsocket *c, const struct welcome *welcome);
-/* The connection is of no use. */
+/* The connection is lost, or of no use. */
 void link_lost(struct httpsocket *c, const struct end *why);
 void link_drop(struct httpsocket *c, const char *why);
 /* The server broke the rules. */
@@ -119,32 +119,32 @@ int send_checked(struct httpsocket *c, const struct httpsocket_message *m);
 
 /* True: it was the answer to one. */
 bool calls_answered(struct httpsocket *c, const struct httpsocket_message *m);
-/* All that still wait fail. */
+/* All calls that still wait fail. */
 void calls_fail(struct httpsocket *c);
-/* Without telling. */
+/* Frees all calls without telling the user. */
 void calls_drop(struct httpsocket *c);
 
 /* ---- streams.c ---- */
 
 void streams_set_up(struct httpsocket *c);
-/* There is somebody who wants one. False without memory. */
+/* Prepares for the first stream. False without memory. */
 bool streams_begin(struct httpsocket *c);
 /* `.welcome` has come. */
 void streams_attach(struct httpsocket *c);
-/* Before the connection goes. */
+/* To be called before the connection goes. */
 void streams_detach(struct httpsocket *c);
 void streams_receive(struct httpsocket *c, struct bytes frame);
 void streams_drained(struct httpsocket *c);
-/* All are over, and those who have one hear `json`. */
+/* Ends all streams; their owners are told `json`. */
 void streams_end(struct httpsocket *c, struct slice json);
 
 /* ---- tcp.c ---- */
 
-/* Opens those that wait, as far as the server allows. */
+/* Opens the connections that wait, as far as the server allows. */
 void tcp_turns(struct httpsocket *c);
-/* The session is over: all are, and hear it. */
+/* The session is over: ends all connections and tells their users. */
 void tcp_fail(struct httpsocket *c);
-/* Without telling anybody but the server. */
+/* Ends all connections and tells only the server. */
 void tcp_drop(struct httpsocket *c);
 
 /* ---- liveness.c ---- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* receive.c - what the server sends: the protocol's own, and messages for the user. */
+/* receive.c - the messages of the server: the protocol's own, and those for the user. */
 #include "client/parts.h"
 
 #include "proto/close_code.h"
@@ -94,7 +94,7 @@ static void deliver(struct httpsocket *c, const struct message *m)
 {
     char name[MESSAGE_NAME_MAX + 1];
     if (m->kind == MESSAGE_COMMAND)
-        return; /* the program wants something of a page, and we are none */
+        return; /* for pages only, and this client is none */
     struct httpsocket_message told = form_public(m, name);
     if (!told.name && calls_answered(c, &told))
         return;

@@ -31,7 +31,7 @@ struct resolve {
 /* Never answers from inside this call. Negative errno if no thread can be had. */
 int resolve_start(struct loop *loop, struct resolve *l, const char *host, uint16_t port,
                   void (*on_answer)(struct resolve *l, const struct resolve_answer *answer));
-/* No callback after this. Also of one that is zeroed. */
+/* No callback after this. Allowed for a zeroed resolve. */
 void resolve_stop(struct resolve *l);
 
 /* The order in which to try them: as given, but families alternate. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* send.c - what the user sends: checked as strictly as the server will, and queued. */
+/* send.c - the user's messages: checked as strictly as by the server, and queued. */
 #include "client/parts.h"
 
 #include "base/utf8.h"

@@ -11,7 +11,7 @@
 /* Of OPEN; on the heap, the caller's to free. NULL: no memory, or a host that is no UTF-8. */
 char *tcp_json_request(const struct httpsocket_tcp_options *o);
 
-/* Of OPENED. What it lacks is empty, or 0. */
+/* Of OPENED. A missing member is empty, or 0. */
 struct tcp_addresses {
     char remote[64], local[64];
     uint16_t remote_port, local_port;

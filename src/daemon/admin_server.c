@@ -23,7 +23,7 @@ static struct http_limits limits_of(const struct config *config)
     };
 }
 
-/* What is under way keeps the old one. On failure there is no new one. */
+/* Requests that are under way keep the old one. On failure there is no new one. */
 static bool renew_script_access(struct admin_server *s, const struct config *config)
 {
     struct daemon *d = s->daemon;

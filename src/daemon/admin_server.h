@@ -30,9 +30,9 @@ void admin_server_use_config(struct admin_server *s, const struct config *old,
                              const struct config *now);
 /* From now on nothing is published. */
 void admin_server_drain(struct admin_server *s);
-/* No connection any more. */
+/* Closes the listener and all connections. */
 void admin_server_close(struct admin_server *s);
-/* No mail of its hub is answered any more. */
+/* From now on no mail of its hub is answered. */
 void admin_server_stop(struct admin_server *s);
 /* After the loop has read its mail. */
 void admin_server_done(struct admin_server *s);

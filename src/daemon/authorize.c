@@ -21,7 +21,8 @@ static struct slice find_either(const struct exchange *x, const char *name, cons
     return value.ptr ? value : find(x, other);
 }
 
-/* The last of X-Forwarded-For is who the asking server saw; those before it are hearsay. */
+/* The last address of X-Forwarded-For is the client that the asking server saw; those before it are
+ * unproven. */
 static struct slice client_of(const struct exchange *x)
 {
     struct slice rest = find(x, "x-forwarded-for"), one, last = SLICE_NONE;
@@ -61,7 +62,8 @@ static enum origin_scheme scheme_of(struct slice text)
     return secure ? ORIGIN_HTTPS : ORIGIN_HTTP;
 }
 
-/* One of them is the asking server's; another one would be its client's invention. */
+/* The asking server sends each of these headers once; a second one would be its client's invention.
+ */
 static bool is_told_twice(const struct exchange *x)
 {
     static const char *const forms[] = {"x-forwarded-uri", "x-original-uri", "x-original-url"};

@@ -4,7 +4,7 @@
  *
  * Once the grant is revoked the connection is closed with 4403 `revoked`.
  *
- * Lifetime  From client_grant_new() until the page room says that the connection is over.
+ * Lifetime  From client_grant_new() until src/page says that the connection is over.
  * Threads   The worker's.
  * Memory    Some 800 B a connection.
  */
@@ -19,7 +19,7 @@ struct worker;
 /* In the callback of the verdict that let the request in. NULL without memory. */
 struct page_grant *client_grant_new(struct worker *w, const struct pending_request *p);
 
-/* The worker has other settings of script access: decides about all of them again. */
+/* The worker's settings of script access have changed: decides about all grants again. */
 void client_grants_review(struct worker *w);
 
 #endif

@@ -75,12 +75,12 @@ void config_free(struct config *c);
 bool config_set(struct config *c, const char *name, const char *value, bool fresh,
                 struct text *why);
 bool config_is_list(const char *name);
-/* It takes no argument on the command line. */
+/* Whether the setting takes no argument on the command line. */
 bool config_is_flag(const char *name);
 /* False for a name that no setting has. */
 bool config_known(const char *name);
 
-/* What can only be seen of the whole: addresses, origins and what is said of script access parse,
+/* Checks the config as a whole: addresses, origins and the settings of script access parse,
  * certificate and key come together. False with `why`. */
 bool config_check(struct config *c, struct text *why);
 
@@ -94,7 +94,7 @@ const char *config_value(const struct config *c, const char *name, size_t index)
 /* The options' part of --help. */
 void config_help(struct text *out);
 
-/* Calls for each setting: its name, and the argument it takes. */
+/* Calls `each` for each setting, with its name and the letter of its option. */
 void config_each(void (*each)(void *arg, const char *name, char letter), void *arg);
 
 #endif

@@ -11,7 +11,7 @@
 
 /* Is this name below /.httpsocket/ one of the console's? */
 bool console_has(struct slice name);
-/* False: it is not let in, and has been answered. */
+/* False: the request is refused, and has been answered. */
 bool console_lets_in(struct worker *w, struct exchange *x, const struct origin *here);
 
 #endif

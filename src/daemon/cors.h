@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* cors.h - what tells a browser that a page of another origin may read an answer (the Fetch
- * standard's CORS protocol).
+/* cors.h - the headers that tell a browser that a page of another origin may read an answer (the
+ * Fetch standard's CORS protocol).
  *
  * Pure. Credentials are never allowed: script access speaks for scripts, not for the user.
  */
@@ -15,9 +15,10 @@
  * request that is decided about, which may have come by a proxy. */
 bool cors_is_preflight(const struct http_head *request, struct slice method);
 
-/* To whom it is allowed. */
+/* The headers that allow `origin` to read the answer. Returns how many. */
 size_t cors_allow(struct slice origin, struct http_header headers[CORS_HEADERS_MAX]);
-/* The same as the answer to a preflight: what it asks for is allowed. */
+/* The headers of the answer to a preflight, which allow what the preflight asks for. Returns how
+ * many. */
 size_t cors_allow_preflight(const struct http_head *request,
                             struct http_header headers[CORS_HEADERS_MAX]);
 

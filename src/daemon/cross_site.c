@@ -43,7 +43,7 @@ static void answer_allowed(struct worker *w, struct pending_request *p, enum acc
     exchange_end(x);
 }
 
-/* A ban is always the program's 401 of a short while ago: who asks is told that. */
+/* A ban always comes from a recent 401 of the program, so the page that asks is told that 401. */
 static void on_asked(struct pending_request *p, const struct access_result *result)
 {
     struct refusal_challenge challenge = {

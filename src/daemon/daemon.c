@@ -56,7 +56,7 @@ void daemon_worker_ended(struct daemon *d)
 {
     struct ended_mail *m = malloc(sizeof(*m));
     if (!m)
-        abort(); /* nobody would ever end us */
+        abort(); /* otherwise this process would never end */
     m->daemon = d;
     loop_post(d->loop, &m->mail, deliver_ended);
 }
@@ -123,7 +123,7 @@ static int take_signals(struct control *c)
     return watch_start(c->daemon.loop, &c->signals, fd, WATCH_READ);
 }
 
-/* The first worker opens the address, the others open it once more beside him. */
+/* The first worker opens the address, the others open it once more. */
 static int open_listeners(struct daemon *d, const int *first, int *descriptors)
 {
     for (size_t i = 0; i < d->config->listen.count; i++) {
@@ -229,7 +229,7 @@ static void end(struct control *c)
     admin_server_stop(&c->admin_server);
     for (uint16_t i = 0; i < d->worker_count; i++)
         worker_free(&d->workers[i]);
-    loop_turn(d->loop, 0); /* what they had still to say */
+    loop_turn(d->loop, 0); /* reads the workers' last mail */
     for (size_t i = 0; i < d->config->listen.count; i++)
         listener_unlink(&d->config->addresses[i]);
     close(c->signals.fd);

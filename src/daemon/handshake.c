@@ -28,7 +28,8 @@ static bool is_tcp_session(const struct exchange *x)
     return slice_equal(x->path, SLICE_LITERAL("/.httpsocket/connect"));
 }
 
-/* Not one without or with an opaque origin: script access refuses those itself. */
+/* Whether the Origin is another site's. Not if it is absent or opaque: script access itself refuses
+ * those. */
 static bool is_foreign(struct slice origin, const struct origin *here)
 {
     struct origin theirs;
@@ -72,8 +73,8 @@ static bool find_shared(struct worker *w, struct exchange *x, struct slice key, 
            found.kind == SITE_PROGRAM && shared_worker(w->programs, found.file, key, ret);
 }
 
-/* The worker that has the session which this handshake is about, or shall have it; this one if it
- * is about none, or about one of a worker that is not there, whom nobody knows better. */
+/* The worker that has the session of this handshake, or shall have it. This worker if the handshake
+ * names no session, or one of a worker that does not exist. */
 static uint32_t worker_for(struct worker *w, struct exchange *x)
 {
     uint32_t index;
@@ -144,7 +145,7 @@ void handshake_denied(void *owner, struct exchange *x, uint32_t max_age_s, struc
 
 /* ---- let in ---- */
 
-/* No other origin is let in unwatched. False without memory. */
+/* Clients of other origins are let in only with a grant. False without memory. */
 static bool describe_client(struct worker *w, struct pending_request *p, enum access_reason reason,
                             char text[ORIGIN_TEXT_SIZE], struct page_visitor *ret)
 {
@@ -186,7 +187,8 @@ static void on_verdict(struct pending_request *p, const struct access_result *re
 void handshake_begin(struct worker *w, struct exchange *x, const struct ws_handshake *handshake,
                      const struct origin *here)
 {
-    /* No Origin at all is no page's script: the plain form takes it, a session does not. */
+    /* A handshake without an Origin is not from a page's script: it is allowed in the plain form,
+     * but not for a session. */
     bool plain = !handshake->origin.ptr && !offers_session(x);
     uint32_t target = worker_for(w, x);
     if (target != w->index) {

@@ -5,8 +5,8 @@
  *                                                                            │
  *                                                                            └──> refused
  *
- * Each is checked anew, the first as a resume. The server's own pages are told by a close code,
- * everybody else by the HTTP status (docs/protocol.md, section 5).
+ * Every handshake is checked anew, a resume just as the first. A refusal reaches the server's own
+ * pages as a close code, all other clients as an HTTP status (docs/protocol.md, section 5).
  */
 #ifndef DAEMON_HANDSHAKE_H
 #define DAEMON_HANDSHAKE_H
@@ -23,8 +23,8 @@ void handshake_begin(struct worker *w, struct exchange *x, const struct ws_hands
  * another origin's page asks for one, answers that it can't have it. */
 bool handshake_refuse_tcp_session(struct pending_request *p);
 
-/* Is the request for a shared program whose processes are another worker's? Then takes the
- * exchange. */
+/* Whether the request is for a shared program whose processes are another worker's. If so, takes
+ * the exchange. */
 bool handshake_is_elsewhere(struct worker *w, struct exchange *x);
 /* page_host_spec.hand_over, of any request. */
 void handshake_hand_over(void *owner, struct exchange *x, uint32_t worker);

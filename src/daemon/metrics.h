@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* metrics.h - the counters of all workers as Prometheus text. Read without locks: each number is
- * one that was true a moment ago. */
+/* metrics.h - the counters of all workers as Prometheus text. The counters are read without locks:
+ * each number was true a moment ago. */
 #ifndef DAEMON_METRICS_H
 #define DAEMON_METRICS_H
 

@@ -7,8 +7,8 @@
  *     pending_begin(p);                                    takes the exchange
  *
  * Lifetime  From pending_new() until on_verdict has returned, or the client has gone: then there is
- *           no callback. on_verdict has the exchange again, and answers it or passes it on.
- * Threads   The one of its script access.
+ *           no callback. on_verdict owns the exchange again, and answers it or passes it on.
+ * Threads   The thread of its script access.
  * Memory    1.4 KiB each.
  */
 #ifndef DAEMON_PENDING_H
@@ -29,16 +29,16 @@ struct pending_request {
 
 struct pending_request *pending_new(struct script_access *script_access, struct exchange *x,
                                     size_t room);
-/* The request of script access that the exchange is, having reached `here`. */
+/* Fills check.request for the exchange, which has reached the origin `here`. */
 void pending_describe(struct pending_request *p, const struct origin *here, enum access_path path);
 struct access_request pending_access_request(struct exchange *x, const struct origin *here,
                                              enum access_path path);
 void pending_begin(struct pending_request *p);
-/* Instead of beginning. */
+/* Frees a request that was not begun. */
 void pending_drop(struct pending_request *p);
 
-/* In on_verdict: answers by HTTP with what script access has to say; the body is the token and what
- * it means. `status`: instead of the reason's own; 0: that. */
+/* In on_verdict: answers by HTTP with the refusal; the body is the token and what it means.
+ * `status` replaces the reason's own status; 0: it does not. */
 void pending_refuse_as(struct pending_request *p, enum access_reason reason, uint32_t retry_s,
                        const struct refusal_challenge *challenge, int status);
 static inline void pending_refuse(struct pending_request *p, enum access_reason reason,

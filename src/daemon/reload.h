@@ -8,10 +8,11 @@
 
 #include "daemon/admin_server.h"
 
-/* Whom the targets of TCPConnections are verified by. NULL with `why`. */
+/* The trust by which the targets of TCPConnections are verified. NULL with `why`. */
 struct tls_context *targets_trust_read(const struct config *c, char *why, size_t why_size);
 
-/* What is the process's own: its log. Says what the settings leave open. */
+/* Applies the settings of the process itself, those of its log. Logs a warning if the settings
+ * leave the server open. */
 void reload_apply(const struct config *c);
 
 /* Reads command line, config file and certificates again. A bad one keeps the old and says so. */

@@ -2,8 +2,8 @@
 /* script_access.h - script access of one thread under one set of settings: its evaluation and its
  * resolver.
  *
- * A reload makes another one; checks that are under way and connections that are watched keep
- * theirs, which ends with the last of them.
+ * A reload makes a new one. Checks that are under way and connections that are watched keep the old
+ * one, which is freed with the last of them.
  *
  *     thread ──┐
  *     check  ──┼── script_access_ref, _unref ──> script_access        tables: shared by all threads
@@ -36,7 +36,8 @@ struct script_access *script_access_new(struct loop *loop, const struct config *
                                         const struct script_access_tables *tables,
                                         struct access_counts *counts, struct text *why);
 struct script_access *script_access_ref(struct script_access *s);
-/* Accepts NULL. The last one frees at the end of the turn: allowed inside a verdict's callback. */
+/* Accepts NULL. The last reference frees it at the end of the turn: allowed inside a verdict's
+ * callback. */
 void script_access_unref(struct script_access *s);
 
 static inline struct access *script_access_get(struct script_access *s)

@@ -13,7 +13,7 @@
 
 static const struct http_header retry_soon = {SLICE_LITERAL("Retry-After"), SLICE_LITERAL("1")};
 
-/* Whatever a cache keeps of it may not be given to another origin's page: it has not asked us. */
+/* A cache must not give a kept answer to another origin's page, which has not asked us. */
 static void vary_by_origin(struct exchange *x)
 {
     if (x->added_count == 0) /* else cross_site.c has done it */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* wiring.h - the one file that knows all rooms: which of them answers a request. */
+/* wiring.h - decides which room answers a request; wiring.c alone knows all rooms. */
 #ifndef DAEMON_WIRING_H
 #define DAEMON_WIRING_H
 

@@ -322,7 +322,7 @@ void worker_free(struct worker *w)
 
 /* ---- a reload ---- */
 
-/* What is under way keeps the script access that it began with. */
+/* Requests that are under way keep the script access that they began with. */
 static void replace_script_access(struct worker *w, const struct config *config)
 {
     struct text why = {0};

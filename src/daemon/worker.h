@@ -64,12 +64,12 @@ int worker_open(struct worker *w, struct daemon *daemon, uint16_t index, const i
 int worker_run(struct worker *w);
 /* Waits for its thread to end. */
 void worker_join(struct worker *w);
-/* No mail of its hub is answered any more. After all have been joined,
- * before the first is freed. */
+/* From now on no mail of the worker's hub is answered. To be called after all workers have been
+ * joined and before the first is freed. */
 void worker_stop(struct worker *w);
 void worker_free(struct worker *w);
 
-/* What `c` says of topics. */
+/* The settings of topics in `c`. */
 void worker_hub_config(const struct config *c, struct hub_config *ret);
 
 /* Is the request's Host ours? Then *ret is the origin that it has reached. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* worker_mail.c - what other threads ask of a worker: one struct and one
- * delivery for each kind of mail. */
+/* worker_mail.c - the mail of other threads to a worker: one struct and one delivery for each kind.
+ */
 #include "daemon/worker.h"
 
 #include "base/log.h"

@@ -24,7 +24,7 @@ void gateway_trust(struct gateway *g, struct tls_context *trust)
     g->trust = trust;
 }
 
-/* There is no relay, and nothing to be counted but the end. */
+/* Refuses a channel for which there is no relay: only the end is counted. */
 static void refuse(struct gateway *g, struct channel *c, enum tcp_end end, const char *message,
                    const struct gateway_page *page)
 {

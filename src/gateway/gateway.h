@@ -4,13 +4,14 @@
  *
  *   page ── session ── channel ── relay ── stream ── target
  *
- * Script access decides first; then it connects to the addresses that this has just validated, and
- * to no others. Limits count connections from their opening on, refused ones too while they last.
+ * Script access decides first; then the relay connects to the addresses that script access has just
+ * validated, and to no others. Limits count connections from their opening on, refused ones too
+ * while they last.
  *
  * Lifetime  One for each worker. gateway_init() to the end of all sessions: a relay lives no longer
  *           than its channel.
- * Bounds    Towards the page a channel's window, towards the target the same
- *           and what TLS makes of it.
+ * Bounds    Towards the page a channel's window, towards the target that window and what TLS adds
+ *           to it.
  * Threads   Loop thread only; the quota is shared by all workers.
  * Memory    Some 800 B and three texts for an open relay; 6 KiB more until it is open. Bytes on
  *           their way to a page lie in buffers of 64 KiB, at least half full.
@@ -74,8 +75,8 @@ struct gateway_page {
     struct net_client_key client;
     bool here_known; /* the origin that the page reached the server by is known: */
     struct origin here;
-    /* Asks the program; NULL: there is none, or it does not want to be asked. `owner` lives as long
-     * as the channel. */
+    /* Asks the program; NULL: there is no program, or it does not want to be asked. `owner` lives
+     * as long as the channel. */
     void (*ask)(void *owner, struct program_question *question);
     void *owner;
 };
@@ -84,16 +85,16 @@ void gateway_init(struct gateway *g);
 /* Every session is over. */
 void gateway_done(struct gateway *g);
 
-/* Whom to trust as a target from now on. Takes a reference of its own. */
+/* Sets the trust by which targets are verified from now on. Takes a reference of its own. */
 void gateway_trust(struct gateway *g, struct tls_context *trust);
 
 /* A page has opened this channel: takes it. */
 void gateway_open(struct gateway *g, struct channel *c, struct slice json,
                   const struct gateway_page *page);
 
-/* The settings of script access are others: decides about all again. */
+/* The settings of script access have changed: decides about all connections again. */
 void gateway_review(struct gateway *g);
-/* Resets all with `draining`, and whatever is opened from now on. */
+/* Resets all connections with `draining`, and every one that is opened from now on. */
 void gateway_drain(struct gateway *g);
 
 #endif

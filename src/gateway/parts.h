@@ -5,8 +5,8 @@
  *      │                      │                                         │
  *      └──────────────────────┴──────────── relay_end() ────────────────┘
  *
- * relay_end() tells the page by a RESET, unless it is the page that has ended it, and frees at the
- * end of the turn.
+ * relay_end() tells the page by a RESET, unless the page itself has ended the connection, and frees
+ * the relay at the end of the turn.
  */
 #ifndef GATEWAY_PARTS_H
 #define GATEWAY_PARTS_H
@@ -16,7 +16,7 @@
 #include "net/race.h"
 #include "net/stream.h"
 
-/* What is needed only until it is open. */
+/* The part of a relay that is needed only until it is open. */
 struct relay_setup {
     struct relay *relay; /* borrowed: it owns us */
     struct tcp_request request;
@@ -56,14 +56,14 @@ struct relay {
 struct relay *relay_new(struct gateway *g, struct channel *c, const struct tcp_request *request,
                         const struct gateway_page *page);
 void relay_set_state(struct relay *r, enum gateway_state state);
-/* Over, for this reason. */
+/* Ends the relay, for this reason. */
 void relay_end(struct relay *r, const struct tcp_ending *ending);
 void relay_end_as(struct relay *r, enum tcp_end end, const char *message);
 
 /* ---- relay_start.c: from the request to OPENED ---- */
 
 void relay_start(struct relay *r, const struct gateway_page *page);
-/* Whatever is under way. */
+/* Cancels whatever is under way. */
 void relay_start_cancel(struct relay *r);
 
 /* ---- relay_bytes.c: from OPENED to the end ---- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* relay.c - the life of one TCPConnection: made, counted, told, logged, freed. */
+/* relay.c - one TCPConnection from its making to its end: counted, told, logged, freed. */
 #include "gateway/parts.h"
 
 #include <assert.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 enum {
-    LINGER_MS = 60000 /* for a target that is slow to take what it still gets */
+    LINGER_MS = 60000 /* for a target that is slow to take the rest */
 };
 
 struct relay *relay_new(struct gateway *g, struct channel *c, const struct tcp_request *request,
@@ -63,7 +63,7 @@ static void free_relay(struct reap *reap)
     free(container_of(reap, struct relay, reap));
 }
 
-/* A good end is one for the target too; anything else it sees as a reset. */
+/* The target sees a good end as an end, and any other end as a reset. */
 static void let_target_go(struct relay *r, enum tcp_end end)
 {
     struct stream *stream = r->stream;

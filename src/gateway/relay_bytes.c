@@ -80,7 +80,7 @@ static void on_target_end(struct stream *s, int error)
 
 /* ---- page to target ---- */
 
-/* What the socket holds is the target's business, but for what one send makes. */
+/* Bytes count as taken once the socket holds all but what one send takes. */
 static void take(struct relay *r)
 {
     if (r->untaken == 0 || stream_queued(r->stream) > IO_CORKED_MAX)

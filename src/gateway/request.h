@@ -3,7 +3,7 @@
  * (docs/protocol.md, section 10).
  *
  * Strict: a member that is unknown, double or of another type is refused, since a misspelt `secure`
- * passed over would send a password in clear. Whether the host is one is for script access to say.
+ * passed over would send a password in clear. Script access decides whether the host is valid.
  *
  * Pure, but for what jansson allocates meanwhile.
  */

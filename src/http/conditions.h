@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* conditions.h - is the answer still what the client has? Conditional requests (RFC 9110, 13).
+/* conditions.h - conditional requests: does the client still have the current answer? (RFC 9110,
+ * 13)
  *
- * Pure. The order of evaluation is that of section 13.2.2; a date that can't be read is as if it
- * were not there.
+ * Pure. The order of evaluation is that of section 13.2.2; a date that can't be parsed is ignored.
  */
 #ifndef HTTP_CONDITIONS_H
 #define HTTP_CONDITIONS_H
@@ -15,7 +15,7 @@ enum condition {
     CONDITION_FAILED,       /* 412 */
 };
 
-/* What the client's conditions are about. */
+/* What the client's conditions are compared with. */
 struct representation {
     struct slice etag; /* strong, with its quotes */
     int64_t modified;  /* seconds since 1970; -1: not known */

@@ -13,10 +13,11 @@
  *
  *   FLUSH   an answer of which much is still queued: the next request waits
  *   DRAIN   reads what is left of a body that nobody wants, up to a bound
- *   LINGER  our side is shut down; what still comes is discarded, so that no RST overtakes the
- * answer (RFC 9112, 9.6)
+ *   LINGER  our side is shut down; input is discarded, so that no RST overtakes the answer (RFC
+ *           9112, 9.6)
  *
- * An error of the stream leads from every state to GONE. connection_set_state() is the one door.
+ * An error of the stream leads from every state to GONE. Only connection_set_state() sets the
+ * state.
  *
  * Lifetime  From connection_open() until GONE; then freed by the loop at the end of the turn.
  */
@@ -26,9 +27,9 @@
 #include "http/server.h"
 #include "proto/http_chunked.h"
 
-/* The bounds that are no options: none of them is a promise to a user. */
-#define HTTP_QUEUE_HIGH   (64u << 10) /* answer bytes queued: the writer should wait */
-#define HTTP_HELD_MAX     (16u << 10) /* bytes read ahead of their time: reading pauses */
+/* Bounds that have no setting: none of them is a promise to a user. */
+#define HTTP_QUEUE_HIGH   (64u << 10) /* answer bytes queued: above, the writer should wait */
+#define HTTP_HELD_MAX     (16u << 10) /* bytes read ahead: above, reading pauses */
 #define HTTP_DRAIN_MAX    (64u << 10) /* of an unwanted body, to keep a connection */
 #define HTTP_LINGER_MS    5000
 #define HTTP_REFUSING_MAX 64 /* connections beyond the limit that get their 503 at a time */
@@ -43,7 +44,7 @@ enum connection_state {
     CONNECTION_GONE,
 };
 
-/* Input that came before its time: part of a head, pipelined requests, a paused body. */
+/* Input that can't be processed yet: part of a head, pipelined requests, a paused body. */
 struct held {
     struct reap reap;
     size_t len, size;
@@ -70,7 +71,7 @@ struct connection {
     struct bytes in;    /* input not yet taken: in `held`, or in the loop's buffer while running */
     size_t head_seen;   /* bytes at the beginning of `in` that the head parser knows */
     struct timer timer; /* of the state */
-    struct timer kick;  /* goes on with held input from outside the caller's stack */
+    struct timer kick;  /* processes held input, outside the caller's stack */
     uint64_t written;   /* bytes given to the stream, */
     uint64_t sent_seen; /* and how many had left when the timer last looked */
     struct request_body body;
@@ -83,7 +84,7 @@ struct connection {
     bool refusing; /* beyond the limit of connections */
 };
 
-/* How the end of the answer's body is told. */
+/* How the client finds the end of the answer's body. */
 enum framing {
     FRAMING_NONE, /* HEAD, 204, 304: there is no body */
     FRAMING_LENGTH,
@@ -108,7 +109,7 @@ struct http_exchange {
 
 /* NULL without memory: the stream is closed. */
 struct connection *connection_open(struct http_server *server, struct stream *stream);
-/* Input as if it had been received now. */
+/* Takes input as if it had been received now. */
 void connection_feed(struct connection *c, struct bytes data);
 void connection_write(struct connection *c, const struct iovec *pieces, int count);
 void connection_write_file(struct connection *c, int file, off_t offset, size_t len);
@@ -117,17 +118,17 @@ void connection_write_file(struct connection *c, int file, off_t offset, size_t 
 void connection_answered(struct connection *c);
 /* Ends our side after what is queued, and waits until the client has ended its own. */
 void connection_linger(struct connection *c);
-/* Sends what is queued, and closes: the client sees that something is missing. */
+/* Sends what is queued, and closes so that the client sees that the answer is incomplete. */
 void connection_break(struct connection *c);
 /* Closes now. An exchange is aborted. */
 void connection_close(struct connection *c);
-/* Idle: closes. Otherwise after the current answer. */
+/* Closes an idle connection now, any other after the current answer. */
 void connection_drain(struct connection *c);
-/* Gives up the stream, with nothing left of the connection; *rest is the input that has not been
- * taken, valid until the end of this turn. Without memory for it the stream is shut down: its new
- * owner sees that. */
+/* Gives up the stream, and the connection is gone. *rest is the input that has not been processed,
+ * valid until the end of this turn. Without memory for *rest the stream is shut down, which its new
+ * owner sees. */
 struct stream *connection_release(struct connection *c, struct bytes *rest);
-/* The same for another worker, without the input. Negative errno: nothing has happened. */
+/* Gives up the stream to another worker, without the input. Negative errno: nothing has changed. */
 int connection_detach(struct connection *c, struct stream_parcel *ret);
 /* Whether the connection can be kept although the rest of the current body is not wanted. */
 bool connection_outlives_body(const struct connection *c);
@@ -142,10 +143,11 @@ void connection_watch_output(struct connection *c);
 
 /* Moves what is left of the input, and `more` after it, to the heap. False: no memory. */
 bool input_hold(struct connection *c, struct slice more);
-/* The same at the end of a dispatch, when nothing may point into the loop's buffer any more. Closes
- * the connection without memory. */
+/* As input_hold(), at the end of a dispatch, when nothing may point into the loop's buffer any
+ * more. Without memory it closes the connection. */
 void input_keep_rest(struct connection *c);
-/* Frees what is held at the end of the turn: a callback's slices may still lie in it. */
+/* Frees the held input at the end of the turn, since a callback's slices may still point into it.
+ */
 void input_drop(struct connection *c);
 
 /* ---- request.c ---- */
@@ -168,8 +170,9 @@ static inline bool request_body_whole(const struct request_body *body)
 {
     return body->kind == HTTP_BODY_NONE;
 }
-/* Takes body bytes off the connection's input and gives them to the exchange (nobody: discards).
- * False: nothing can be done without more input, or the connection's state has changed. */
+/* Takes body bytes off the connection's input and gives them to the exchange, or discards them if
+ * there is none. False: nothing can be done without more input, or the connection's state has
+ * changed. */
 bool request_body_step(struct connection *c);
 
 /* ---- exchange.c ---- */
@@ -178,11 +181,12 @@ static inline struct http_exchange *exchange_of(struct exchange *x)
 {
     return container_of(x, struct http_exchange, x);
 }
-/* Ends its timers, leaves the connection, frees it at the end of the turn. */
+/* Stops the exchange's timers, detaches it from the connection and frees it at the end of the turn.
+ */
 void exchange_release(struct http_exchange *hx);
 /* The client is gone or broke the protocol: tells the owner, once. */
 void exchange_abort(struct http_exchange *hx);
-/* After the handler has taken it. */
+/* To be called after the handler has taken the exchange. */
 void exchange_taken(struct http_exchange *hx);
 void exchange_got_body(struct http_exchange *hx, struct slice data);
 void exchange_got_body_end(struct http_exchange *hx);
@@ -195,10 +199,10 @@ struct response {
     struct slice reason; /* empty: the usual one */
     const struct http_header *headers;
     size_t header_count;
-    const struct http_header *added; /* each unless `headers` has one of its name */
+    const struct http_header *added; /* those whose name `headers` does not have */
     size_t added_count;
     enum framing framing;
-    uint64_t length; /* with FRAMING_LENGTH, and of a HEAD: UINT64_MAX is not told */
+    uint64_t length; /* with FRAMING_LENGTH, and of a HEAD; UINT64_MAX: no Content-Length */
     bool close;      /* Connection: close */
     bool keep_alive; /* Connection: keep-alive, for HTTP/1.0 */
 };
@@ -212,7 +216,7 @@ struct response_room {
 /* The whole head with its blank line, in `room`. SLICE_NONE without memory. */
 struct slice response_head(struct http_server *server, const struct response *r,
                            struct response_room *room);
-/* The reason phrase that the RFCs give it, or an empty slice. */
+/* The reason phrase that the RFCs give the status, or an empty slice. */
 struct slice response_reason(int status);
 
 /* ---- server.c ---- */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* exchange.h - one request and its answer, neutral of the HTTP version.
+/* exchange.h - one request and its answer, independent of the HTTP version.
  *
- * The connection makes it and calls the server's handler once the head is there. The handler takes
- * it by setting `ops` and `owner`, or answers it before returning.
+ * The connection makes the exchange and calls the server's handler once the head is there. The
+ * handler takes the exchange by setting `ops` and `owner`, or answers it before returning.
  *
  *   handler ──> (body ──> body end) ──> respond ──> write* ──> end     respond may come before the
  *      │                                                               body's end
@@ -43,12 +43,13 @@ struct exchange {
     struct http_header added[EXCHANGE_ADDED_MAX]; /* exchange_add_header() */
 };
 
-/* One more header for whatever the answer will be, unless that has one of this name itself (Vary
- * stands beside). Its slices live as long as the exchange. */
+/* Adds a header to the answer, unless the answer has a header of this name itself (a Vary is added
+ * in any case). The slices live as long as the exchange. */
 void exchange_add_header(struct exchange *x, struct slice name, struct slice value);
 
-/* The client's address: the connection's peer, or for whom that speaks (forwarded.h). And our own
- * of this connection. */
+/* exchange_peer(): the client's address, which is that of the connection's peer or, behind a
+ * trusted proxy, the one that the proxy names (forwarded.h). exchange_local(): our own address of
+ * this connection. */
 int exchange_peer(struct exchange *x, struct net_address *ret);
 int exchange_local(struct exchange *x, struct net_address *ret);
 struct loop *exchange_loop(struct exchange *x);
@@ -57,7 +58,8 @@ struct loop *exchange_loop(struct exchange *x);
 
 /* The answer's head; Date, Server, Content-Length or chunked (HTTP/1.0: until close), Connection
  * are the connection's own. `reason` may be empty. For HEAD, 204 and 304 no body follows: writes
- * are swallowed. Sends nothing before the first body bytes of the same dispatch: one packet. */
+ * are swallowed. The head waits for the first body bytes of the same dispatch, so that both leave
+ * in one packet. */
 void exchange_respond(struct exchange *x, int status, struct slice reason,
                       const struct http_header *headers, size_t header_count, uint64_t length);
 /* False: more than 64 KiB are queued; the handler should wait for on_writable. Bytes above a known
@@ -65,14 +67,14 @@ void exchange_respond(struct exchange *x, int status, struct slice reason,
 bool exchange_write(struct exchange *x, struct slice data);
 /* A part of a file as the rest of the body. Takes the descriptor. */
 void exchange_write_file(struct exchange *x, int file, off_t offset, size_t len);
-/* The answer is complete. Short of a known length the connection is closed, so that the client sees
- * it. */
+/* The answer is complete. If the body is shorter than its known length, the connection is closed so
+ * that the client notices. */
 void exchange_end(struct exchange *x);
 /* The answer can't be completed: closes the connection without a proper end. */
 void exchange_fail(struct exchange *x);
 
-/* A whole short answer: text/plain, `text` and LF, Cache-Control: no-store; and the extra headers,
- * 32 at most. */
+/* Sends a whole short answer: text/plain, `text` and LF, Cache-Control: no-store, and the extra
+ * headers, 32 at most. */
 void exchange_answer(struct exchange *x, int status, struct slice text,
                      const struct http_header *headers, size_t header_count);
 
@@ -80,17 +82,17 @@ void exchange_answer(struct exchange *x, int status, struct slice text,
 void exchange_pause(struct exchange *x);
 void exchange_resume(struct exchange *x);
 
-/* 101 with these headers and `Connection: Upgrade`; the stream is the caller's (stream_own it at
- * once), *rest is what the client has already sent after the head, mutable and valid until the end
- * of this turn of the loop. While an exchange with Upgrade is unanswered, at most a small bound is
- * read. The exchange is over. */
+/* Sends a 101 with these headers and `Connection: Upgrade`. The stream becomes the caller's
+ * (stream_own it at once). *rest is what the client has already sent after the head, mutable and
+ * valid until the end of this turn of the loop. While an exchange with Upgrade is unanswered, only
+ * a small bounded amount is read. The exchange is over. */
 struct stream *exchange_upgrade(struct exchange *x, const struct http_header *headers,
                                 size_t header_count, struct bytes *rest);
 
 /* Moves a request that has not been answered, with its connection, to another worker: there
- * http_adopt() reads the same bytes again, as if they had come to it. The exchange is over.
- * Negative errno (-EBUSY: output pending, or some of its body has been read): then it is still
- * here. */
+ * http_adopt() reads the same bytes again, as if they had come to that worker. The exchange is
+ * over. Negative errno (-EBUSY: output is pending, or some of the body has been read): the exchange
+ * goes on here. */
 struct http_parcel {
     struct stream_parcel stream;
     char *bytes; /* owned, on the heap */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* input.c - input that came before its time, kept on the heap until somebody takes it. */
+/* input.c - input that can't be processed yet, kept on the heap. */
 #include "http/connection.h"
 
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  *
  * Pure. A list that is malformed, in another unit, longer than RANGES_MAX, or asks for more bytes
  * than there are (overlaps: a way to make a server send a lot for a little) is ignored, as the RFC
- * allows: the whole is sent.
+ * allows: the whole file is sent.
  */
 #ifndef HTTP_RANGES_H
 #define HTTP_RANGES_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* redirect.c - from a folder's name to the folder. */
+/* redirect.c - the redirect from a folder's name to the path with its slash. */
 #include "base/text.h"
 #include "http/static.h"
 

@@ -110,7 +110,7 @@ static bool breaks_lines(struct slice s)
            (memchr(s.ptr, '\r', s.len) || memchr(s.ptr, '\n', s.len) || memchr(s.ptr, '\0', s.len));
 }
 
-/* A handler that lets a line break through would let somebody write our answers: not sent. */
+/* A header with a line break would let its source write our answers, so it is not sent. */
 static bool is_sendable(const struct http_header *h)
 {
     if (is_own(h->name))
@@ -184,7 +184,7 @@ static bool has_header(const struct response *r, struct slice name)
     return false;
 }
 
-/* A list: more of it takes nothing from what is there. */
+/* Vary is a list: an added one takes nothing from the handler's. */
 static bool is_vary(const struct http_header *h)
 {
     return slice_equal_nocase(h->name, SLICE_LITERAL("vary"));

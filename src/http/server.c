@@ -25,7 +25,7 @@ void server_count_status(struct http_server *server, int status)
         server->counts.status[status / 100]++;
 }
 
-/* A connection too many gets an answer too, unless there are many of them. */
+/* A connection beyond the limit still gets an answer, unless there are many such connections. */
 static void refuse_connection(struct http_server *server, struct stream *stream)
 {
     server->counts.refused++;

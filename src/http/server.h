@@ -6,9 +6,10 @@
  * what was wrong, and the connection closes lingering, so that the client can read it.
  *
  * Time-outs  head_timeout for a whole head (408), body_timeout between two pieces of a body,
- * idle_timeout between requests (silent close), write_timeout without progress of the answer.
+ *            idle_timeout between requests (silent close), write_timeout while the answer makes no
+ *            progress.
  * Memory     An idle connection owns no buffer: a partial head is kept in a chunk until it is
- * whole.
+ *            whole.
  */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
@@ -20,7 +21,8 @@ struct http_limits {
     uint64_t body_max; /* bytes of a request body: 413 above */
     uint32_t head_timeout_ms, body_timeout_ms, idle_timeout_ms, write_timeout_ms;
     uint32_t connections_max; /* of this worker: beyond, 503 with Retry-After and close */
-    /* Is there a proxy of ours, whose X-Forwarded-For is believed? NULL: none is. */
+    /* Whether the address is a trusted proxy's, whose X-Forwarded-For is believed. NULL: no proxy
+     * is trusted. */
     bool (*trusts)(const void *proxies, const struct net_address *address);
     const void *proxies; /* borrowed */
 };

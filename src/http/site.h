@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* site.h - which file answers for a path: the folder that is served (docs/http.md).
  *
- * What a path finds, the first that is there (`x` is a name, `/a/` stands for any folders before
- * it):
+ * The first of these that exists answers (`x` is a name, `/a/` stands for any folders before it):
  *
  *   /a/x      the file or program x; a program x.*; the folder x (redirect to /a/x/)
  *   /a/x/     in the folder x: index.html; a program index; a program index.*
@@ -12,17 +11,16 @@
  *
  * A program is a regular file with a run bit that begins with `#!` or is an ELF binary. Of several
  * x.* the first in byte order answers. A script without its run bit is SITE_FORBIDDEN, under its
- * own name and where it alone would have answered as x.*, so that neither its source leaks nor its
- * writer wonders. A file with a trailing slash is not found.
+ * own name and where it alone would have answered as x.*, so that its source does not leak and its
+ * writer sees why it does not run. A file with a trailing slash is not found.
  *
  * Looks with openat2(RESOLVE_BENEATH): neither `..` nor a symlink leaves the root; relative
  * symlinks within it are followed, absolute ones never. Names that begin with a dot are not found,
- * but
- * `.well-known`. FIFOs, sockets and devices are not found, and opening one never waits.
+ * except `.well-known`. FIFOs, sockets and devices are not found, and opening one never waits.
  *
- * Threads  A site is not changed after site_new: any number of them may look at once.
- * Cost     A file under its own name: openat2, fstat, pread. What is not found also reads the
- * folder in which it might have been.
+ * Threads  A site is not changed after site_new: any number of threads may look at once.
+ * Cost     A file under its own name: openat2, fstat, pread. A path that is not found also costs a
+ *          read of the folder in which it might have been.
  */
 #ifndef HTTP_SITE_H
 #define HTTP_SITE_H

@@ -80,7 +80,7 @@ static void add_header(struct file_answer *a, struct slice name, struct slice va
 
 #define ADD(a, name, value) add_header((a), SLICE_LITERAL(name), (value))
 
-/* A file that is replaced, written to or cut has another tag. */
+/* A file gets another tag when it is replaced, written to or cut. */
 static void describe(struct file_answer *a, const struct stat *stat)
 {
     int64_t ns = (int64_t)stat->st_mtim.tv_sec * 1000000000 + stat->st_mtim.tv_nsec;
@@ -140,7 +140,7 @@ static void refuse_range(struct file_answer *a)
 
 /* ---- several ranges: multipart/byteranges (RFC 9110, 14.6) ---- */
 
-/* What no file can hold but by knowing it. False: the system gives no random bytes. */
+/* A random boundary, which no file holds by chance. False: the system gives no random bytes. */
 static bool make_boundary(char out[BOUNDARY + 1])
 {
     unsigned char random[BOUNDARY / 2];

@@ -9,16 +9,16 @@
 
 /* Answers GET and HEAD (OPTIONS with Allow; others get 405). Takes found->fd. */
 void static_answer(struct exchange *x, struct site_found *found);
-/* What lives as long as the program, such as client.js: twice, plain and by gzip. */
+/* Bytes that live as long as the process, such as client.js: twice, plain and by gzip. */
 struct static_bytes {
     struct slice body, etag;      /* the tag with its quotes */
-    struct slice gzip, gzip_etag; /* smaller, for who takes it; len 0: none */
+    struct slice gzip, gzip_etag; /* smaller, for clients that accept it; len 0: none */
     struct slice type;            /* with charset */
 };
-/* The same for bytes. Conditions, but no ranges. */
+/* As static_answer(), for bytes: conditions, but no ranges. */
 void static_answer_bytes(struct exchange *x, const struct static_bytes *bytes);
-/* 301 to the path with a slash and the query: for SITE_REDIRECT. It is written from the normalised
- * path, not as it was asked for: `//evil.example/..` would name another host. */
+/* 301 to the path with a slash and the query: for SITE_REDIRECT. Location has the normalised path,
+ * not the path as it was asked for: `//evil.example/..` would name another host. */
 void static_redirect_to_folder(struct exchange *x);
 /* By the name's ending; application/octet-stream if unknown. */
 struct slice static_type(struct slice name);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* client.c - what a client asks for, and what becomes of it. */
+/* client.c - a client's requests, and their answers. */
 #include "hub/client.h"
 
 #include "base/base64url.h"
@@ -263,7 +263,7 @@ static enum hub_answer refuse(struct hub_client *c, enum hub_answer answer)
     return answer;
 }
 
-/* Of this thread: what it must not exceed before the home is asked. */
+/* Checks the limits that this thread knows, before the home is asked. */
 static enum hub_answer check_subscribe(const struct hub_client *c, const struct subscription *known,
                                        const struct topic_subscription *wanted)
 {

@@ -15,7 +15,7 @@ struct hub_client {
     bool shown;    /* connected, or within the grace after */
     bool was_busy; /* on_room is owed */
     char id[HUB_ID_LEN];
-    struct subscription *joining; /* one at a time is on its way */
+    struct subscription *joining; /* the one subscription that is on its way */
     unsigned entered;   /* calls of this client that are under way: no on_room from inside them */
     uint32_t under_way; /* requests */
     size_t ahead;       /* their bytes */
@@ -37,10 +37,10 @@ struct subscription {
     struct hub_client *client;
     struct local_topic *topic;
     struct hub_request *farewell; /* made in advance: leaving can't fail */
-    bool active;                  /* the home has answered: what comes now is for it */
+    bool active;                  /* the home has answered: events are for this subscription */
     bool watch, without_self, to_page;
     bool shown;  /* as the home knows it */
-    bool losing; /* until all that waits has been taken */
+    bool losing; /* until the client has taken all that waits */
     bool stale;  /* a change of who is there was missed */
     uint64_t lost;
     char *presence; /* owned; NULL: unseen */

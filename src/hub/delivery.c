@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* delivery.c - what subscribers hear: events, who is there, and how much they have missed.
  *
- * A subscriber that takes no more misses what comes, until all that waits for it has been taken;
- * then it is told how many that was, in the place where they are missing.
+ * A subscriber that takes no more misses events, until it has taken all that waits for it. Then it
+ * is told how many events it has missed, in the place where they are missing.
  */
 #include "hub/client.h"
 
@@ -71,7 +71,7 @@ static struct shared_bytes *share(struct slice line)
     return shared;
 }
 
-/* A subscriber may leave while it is given the event, but takes no other with it. */
+/* A subscriber may leave while it is given the event, and no other subscriber with it. */
 void hub_take_event(struct hub *hub, struct hub_event *event)
 {
     struct name_entry *entry = name_table_find(&hub->topics, event->topic, event->hash);

@@ -61,11 +61,10 @@ void hub_event_ref(struct hub_event *event);
 /* Accepts NULL. */
 void hub_event_unref(struct hub_event *event);
 
-/* What its memory counts as in a history. */
+/* How many bytes the event counts for in a history. */
 size_t hub_event_cost(const struct hub_event *event);
 
-/* A line is HUB_LINE_BEGIN and hub_event_rest(), with what is true for one reader alone between
- * them. */
+/* A line is HUB_LINE_BEGIN, the members for one reader alone, and hub_event_rest(). */
 #define HUB_LINE_BEGIN SLICE_LITERAL(".topic {")
 #define HUB_LINE_SELF  SLICE_LITERAL(".topic {\"self\":true,")
 #define HUB_LINE_PAST  SLICE_LITERAL(".topic {\"past\":true,")

@@ -69,7 +69,8 @@ static void on_linger(struct timer *timer)
         timer_start(home->hub->loop, timer, t->idle_since_ms + linger - now);
 }
 
-/* Counts one more topic in all, if need be in the place of one that nobody is subscribed to. */
+/* Counts one more topic in all homes, if need be in the place of one that nobody is subscribed to.
+ */
 static bool take_place(struct hub_home *home)
 {
     atomic_uint *topics = &home->threads->topics;
@@ -126,7 +127,7 @@ static struct topic *find_or_make(struct hub_home *home, struct hub_request *r)
     return t;
 }
 
-/* Sends it to all whom it concerns. What they do then can't take the topic away. */
+/* Sends the event to every worker that it concerns. The topic can't be forgotten meanwhile. */
 static void spread(struct hub_home *home, struct topic *t, struct hub_event *event,
                    struct hub_request *asked)
 {
@@ -135,7 +136,7 @@ static void spread(struct hub_home *home, struct topic *t, struct hub_event *eve
     t->subscribers--;
 }
 
-/* After whatever may have been the last that it lived for, or something to live on for. */
+/* Forgets the topic, or lets it wait among the idle ones, if nobody is subscribed any more. */
 static void settle(struct hub_home *home, struct topic *t)
 {
     list_remove(&t->idle);

@@ -6,8 +6,8 @@
  * goes through it, so all subscribers see one order; and since letters between two threads keep
  * theirs, each publisher's own order is kept in it.
  *
- * A topic lives while somebody is subscribed; one with a past lives on for `linger_ms`, unless room
- * is needed for others.
+ * A topic lives while somebody is subscribed; one with a past lives on for `linger_ms`, unless its
+ * room is needed for other topics.
  *
  * Threads  The worker's.
  */

@@ -5,7 +5,7 @@
  *                                       ├── hub ──route──> the topic's home
  *   program ── client ── subscription ──┘    <── events, answers ──┘
  *
- * A client is one program, or the operator's door. What it asks travels as a request to the topic's
+ * A client is one program, or the admin listener. What it asks travels as a request to the topic's
  * home and comes back with the answer; an event comes to the hub once, however many subscribers it
  * has here, and all of them are given the same bytes.
  *
@@ -63,17 +63,17 @@ struct hub {
     struct list clients;
 };
 
-/* Fill in what is borrowed, the route and the index; then this. */
+/* To be called once the borrowed pointers, the route and the index are filled in. */
 void hub_init(struct hub *hub);
-/* No letter is sent or answered any more: they are only released. */
+/* From now on no letter is sent or answered: letters are only released. */
 void hub_stop(struct hub *hub);
 /* Frees clients that have left and whose requests never came back. */
 void hub_done(struct hub *hub);
 
 /* ---- clients ---- */
 
-/* Who subscribes has on_line, and on_page_event if events go to its page;
- * the others may be NULL. */
+/* A client that subscribes has on_line, and on_page_event if events go to its page; the others may
+ * be NULL. */
 struct hub_client_ops {
     /* Has the program, or its page, room for one more? NULL: always. */
     bool (*takes)(struct hub_client *c, bool to_page);
@@ -83,8 +83,8 @@ struct hub_client_ops {
                     struct shared_bytes *whole);
     /* An event that goes straight to the page. */
     void (*on_page_event)(struct hub_client *c, struct slice name, struct slice data);
-    /* What it asked for is done, or refused; also from inside the call that asked. Not of what the
-     * hub does by itself. */
+    /* A request of the client is done, or refused; also from inside the call that asked. Not called
+     * for requests that the hub makes by itself. */
     void (*on_answer)(struct hub_client *c, const struct hub_request *request);
     /* hub_client_busy() has become false; never from inside a call of this client. */
     void (*on_room)(struct hub_client *c);
@@ -100,11 +100,13 @@ struct hub_client *hub_client_new(struct hub *hub, const struct hub_client_ops *
 void hub_client_leave(struct hub_client *c);
 void *hub_client_owner(const struct hub_client *c);
 struct slice hub_client_id(const struct hub_client *c);
-/* The owner takes nothing more from it before on_room. */
+/* Whether the client is too far ahead: the owner then takes nothing more from the program before
+ * on_room. */
 bool hub_client_busy(const struct hub_client *c);
-/* Its page is connected, or not: others see it while it is, and for the grace after. */
+/* Whether the client's page is connected: others see the client meanwhile, and for the grace time
+ * after. */
 void hub_client_connected(struct hub_client *c, bool connected);
-/* takes() may be true again: tells what was missed. */
+/* takes() may be true again: the client is told what it has missed. */
 void hub_client_drained(struct hub_client *c);
 
 /* HUB_DONE: on_answer follows, or has been called. Anything else: refused at once, and no
@@ -121,9 +123,10 @@ const char *hub_answer_text(enum hub_answer answer);
 
 /* ---- for the route ---- */
 
-/* An event has come to this thread: to its subscribers. The reference stays the caller's. */
+/* Gives an event that has come to this thread to its subscribers. The reference stays the caller's.
+ */
 void hub_take_event(struct hub *hub, struct hub_event *event);
-/* The request is done: back to its hub. `from` is the hub of the calling thread. */
+/* Sends a request that is done back to its hub. `from` is the hub of the calling thread. */
 void hub_request_return(struct hub *from, struct hub_request *request);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* past.h - the short history of one topic: its newest events, bounded in number and bytes, and the
- * kept one. At a bound the oldest go. */
+ * kept one. At a bound the oldest events go. */
 #ifndef HUB_PAST_H
 #define HUB_PAST_H
 

@@ -7,8 +7,8 @@
  *              v              v              v
  *           forgotten       GONE ──told──> forgotten
  *
- * Changes gather until presence_tell(): who comes and goes in between is never heard of, and a
- * thousand who come at once are one line.
+ * Changes gather until presence_tell(): a client that comes and goes in between is never mentioned,
+ * and a thousand that come at once are one line.
  *
  * Threads  The home's.
  * Cost     Linear in the number that is there, which is bounded.
@@ -22,7 +22,7 @@
 
 struct presence {
     struct list members;
-    uint32_t count; /* that are there: without those who are gone */
+    uint32_t count; /* of those who are there, without those in GONE */
 };
 
 void presence_init(struct presence *presence);
@@ -40,12 +40,12 @@ enum presence_result presence_show(struct presence *presence, const char id[HUB_
                                    struct slice data, uint32_t count_max);
 enum presence_result presence_hide(struct presence *presence, const char id[HUB_ID_LEN]);
 
-/* Appends the line of who has been told of, for one who begins to watch. */
+/* Appends the line with everyone whom the watchers know of, for a new watcher. */
 void presence_here(const struct presence *presence, struct slice topic, struct text *out);
 
 /* Appends the line of what has changed since the last time; nothing if nothing has. */
 void presence_changes(const struct presence *presence, struct slice topic, struct text *out);
-/* From now on that has been told. */
+/* The changes have been told. */
 void presence_told(struct presence *presence);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* request.h - what a worker asks of a topic's home, and the same letter with the answer.
+/* request.h - a worker's request to a topic's home. The same letter brings the answer back.
  *
- * Every request comes back to the worker that sent it: only then is what it holds released, and
- * only then does its program go on, if it was too far ahead. That of a publication comes back when
- * the last worker has passed the event on.
+ * Every request comes back to the worker that sent it: only then is the memory that it holds
+ * released, and only then does the program go on, if it was too far ahead. The request of a
+ * publication comes back when the last worker has passed the event on.
  */
 #ifndef HUB_REQUEST_H
 #define HUB_REQUEST_H
@@ -38,8 +38,8 @@ struct hub_home;
 
 struct hub_request {
     struct mail mail;
-    struct hub *hub;           /* who asks */
-    struct hub_home *home;     /* whom; set by the route */
+    struct hub *hub;           /* the asking worker's */
+    struct hub_home *home;     /* the topic's; set by the route */
     struct hub_client *client; /* lives until the request is back */
     char id[HUB_ID_LEN];       /* the client's */
     void *tag;                 /* the publisher's own */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* subscription.c - what one client wants of one topic, and the topic as this thread knows it. */
+/* subscription.c - the subscription of one client to one topic, and the topic as this thread knows
+ * it. */
 #include "hub/client.h"
 
 #include "base/hash.h"

@@ -21,9 +21,9 @@ struct hub_threads {
 
 /* NULL without memory. */
 struct hub_threads *hub_threads_new(uint16_t workers);
-/* Its hub is a worker's; each index once. */
+/* Adds the hub of a worker; each index once. */
 void hub_threads_add(struct hub_threads *threads, uint16_t index, struct hub *hub);
-/* After hub_stop() of all and before hub_done(). */
+/* To be called after hub_stop() of all hubs and before hub_done(). */
 void hub_threads_forget(struct hub_threads *threads, uint16_t index);
 /* Accepts NULL. */
 void hub_threads_free(struct hub_threads *threads);
@@ -36,8 +36,8 @@ extern const struct hub_route hub_threads_route;
 /* How many letters an event of this kind needs: one for each other worker that is concerned. */
 uint16_t hub_threads_copies(const struct hub_home *home, enum hub_event_kind kind,
                             const struct hub_audience *audience);
-/* Sends the event to them, and to the own worker. When all have passed it on, `asked` (may be NULL)
- * goes back. */
+/* Sends the event to those workers, and to the home's own. When all have passed the event on,
+ * `asked` (may be NULL) goes back. */
 void hub_threads_spread(struct hub_home *home, struct hub_event *event,
                         const struct hub_audience *audience, struct hub_request *asked);
 

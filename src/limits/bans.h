@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* bans.h - who was refused a short while ago and is turned away without another look.
+/* bans.h - clients that were refused a short while ago, and are refused again without another
+ * check.
  *
  * A ban is for one client (IPv6: its /64), one page origin, one target and one path, or with
- * `Access-Control-Policy-Path` for every path from there down. Nothing of these is stored but a
- * keyed hash, so an entry has 16 bytes whatever the peers send; two that collide (1 in 2^64) would
- * share a ban.
+ * `Access-Control-Policy-Path` for every path from there down. Only a keyed hash of these is
+ * stored, so an entry has 16 bytes whatever the peers send. Two keys whose hashes collide (1 in
+ * 2^64) would share a ban.
  *
  * Memory   Fixed at bans_new(). When a set of 8 is full, the ban that ends first gives way: under a
  *          flood from more clients than fit, the shortest bans are forgotten early.
@@ -18,7 +19,7 @@
 
 #define BAN_SECONDS      60
 #define BAN_SECONDS_MAX  86400
-#define BAN_SEGMENTS_MAX 16 /* a Policy-Path deeper than this bans the one path only */
+#define BAN_SEGMENTS_MAX 16 /* a deeper Policy-Path bans the one path only */
 
 struct bans;
 
@@ -28,16 +29,15 @@ void bans_free(struct bans *bans);
 size_t bans_bytes(const struct bans *bans);
 
 struct ban_key {
-    struct slice client; /* what limits count by */
-    struct slice origin; /* as sent; empty if none was */
+    struct slice client; /* the bytes of a net_client_key */
+    struct slice origin; /* as sent; empty without the header */
     struct slice target; /* HOST:PORT, or an origin */
     struct slice path;   /* of a URL, decoded and normalised, so that no spelling escapes; empty for
                             HOST:PORT */
 };
 
-/* Bans for `seconds`, cut at a day; 0 lifts nothing and bans nothing. `policy_path` (empty: none)
- * widens the ban if it is an ancestor of the path, or the path itself, by segments; anything else
- * is ignored. */
+/* Bans for `seconds`, at most a day; 0 has no effect. `policy_path` (empty: none) widens the ban if
+ * it is an ancestor of the path, or the path itself, by segments; anything else is ignored. */
 void bans_add(struct bans *bans, const struct ban_key *key, struct slice policy_path,
               uint32_t seconds, uint64_t now_ms);
 

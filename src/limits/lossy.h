@@ -2,8 +2,8 @@
 /* lossy.h - a hash table of numbers that never grows and may forget: where a new entry finds no
  * room, the smallest of its set is overwritten.
  *
- * Tables about peers that we don't know are such ones (bans, rates): a flood of peers fills them
- * without costing memory, and pushes out what would have ended soonest.
+ * For tables about unknown peers (bans, rates): a flood of peers costs no memory, and replaces the
+ * entries that would have ended soonest.
  *
  * Threads  Any; each set has its lock.
  * Memory   16 bytes an entry.
@@ -32,22 +32,22 @@ struct lossy {
     pthread_mutex_t locks[LOSSY_LOCKS];
 };
 
-/* A place that is locked until lossy_release(). */
+/* An entry that is locked until lossy_release(). */
 struct lossy_hold {
     struct lossy_entry *entry;
     pthread_mutex_t *lock;
 };
 
-/* For at least `entries`. False without memory. */
+/* Room for at least `entries`. False without memory. */
 bool lossy_init(struct lossy *t, size_t entries);
 void lossy_done(struct lossy *t);
-/* Of the entries. */
+/* The bytes that the entries take. */
 size_t lossy_bytes(const struct lossy *t);
 
-/* 0 if there is none. */
+/* The value of the entry; 0 if there is none. */
 uint64_t lossy_find(struct lossy *t, uint64_t hash);
-/* The place of `hash` (never 0), or the smallest of its set: then with another hash in it, which
- * the caller replaces or leaves. */
+/* The entry of `hash` (never 0), or else the smallest entry of its set. That one holds another
+ * hash, and the caller overwrites it or leaves it. */
 struct lossy_hold lossy_claim(struct lossy *t, uint64_t hash);
 static inline void lossy_release(struct lossy_hold hold)
 {

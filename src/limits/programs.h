@@ -18,7 +18,7 @@ void program_limits_set(struct program_limits *limits, uint32_t programs_max,
                         uint32_t programs_per_client_max);
 void program_limits_free(struct program_limits *limits);
 
-/* Counts one more program of this client. False: there are as many as there may be. */
+/* Counts one more program of this client. False: a limit is reached. */
 bool program_limits_take(struct program_limits *limits, const struct net_client_key *key);
 void program_limits_release(struct program_limits *limits, const struct net_client_key *key);
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* quota.h - how many at a time, by kind and key: connections of one client, sessions of one client.
+/* quota.h - limits on how many exist at a time, by kind and key: connections of one client,
+ * sessions of one client.
  *
- * Lifetime  Made before the threads that use it, freed after them; what is still held then is dead.
+ * Lifetime  Made before the threads that use it, freed after them; no hold may be released after
+ *           that.
  * Threads   Any: one mutex, held for one probe.
- * Memory    16 B a key that holds something, at most half full; grows in doubling steps, and never
- *           shrinks. Keys are known by a keyed hash of 64 bits.
+ * Memory    16 B for each key that holds something, at most half full; grows in doubling steps, and
+ *           never shrinks. Keys are known by a keyed hash of 64 bits.
  */
 #ifndef LIMITS_QUOTA_H
 #define LIMITS_QUOTA_H
@@ -14,7 +16,7 @@
 
 struct quota;
 
-/* One that is counted. Zeroed: none. */
+/* One counted thing. Zeroed: none. */
 struct quota_hold {
     uint64_t hash;
 };
@@ -26,7 +28,7 @@ void quota_free(struct quota *q);
  * one more key. */
 bool quota_take(struct quota *q, enum limit_kind kind, struct slice key, uint32_t max,
                 struct quota_hold *ret);
-/* Of none: no effect. */
+/* No effect if `hold` is none. */
 void quota_release(struct quota *q, struct quota_hold *hold);
 /* For a caller that has kept the key instead of the hold. */
 struct quota_hold quota_hold_of(enum limit_kind kind, struct slice key);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* rates.h - how often: token buckets, one for each key, in a table of fixed size.
+/* rates.h - limits on how often: token buckets, one for each key, in a table of fixed size.
  *
- * A bucket holds up to `burst` tokens and gains `per_minute` of them a minute; what is done takes
+ * A bucket holds up to `burst` tokens and gains `per_minute` of them a minute; each action takes
  * one. A key that is not in the table has a full bucket. When a set of 8 is full, the fullest
- * bucket gives way, since it says least: memory is bounded under any flood, and the busiest keys
- * stay counted.
+ * bucket is replaced, since it matters least: memory is bounded under any flood, and the busiest
+ * keys stay counted.
  *
  * Threads  Any: striped locks; one table serves every worker.
  * Cost     One hash and one or two cache lines.

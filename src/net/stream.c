@@ -10,7 +10,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-static_assert(sizeof(struct stream) <= 128, "the contract of stream.h");
+static_assert(sizeof(struct stream) <= 128, "stream.h promises at most 128 B");
 
 static _Thread_local struct pool streams = POOL_OF(struct stream);
 

@@ -7,7 +7,7 @@
 #define OVERLOAD SLICE_LITERAL("{\"reason\":\"overload\"}")
 #define LOST     SLICE_LITERAL("{\"reason\":\"stream-gone\"}")
 
-/* A sender may keep far less than we grant: it must not wait for the timer. */
+/* A sender may keep far less than we grant, and must not have to wait for the timer. */
 #define RECEIVED_TOLD_AT 65536
 
 _Static_assert(sizeof(struct channel) <= 208, "an idle channel is small");
@@ -181,7 +181,7 @@ size_t channel_kept(const struct channel *c)
     return channel_out_kept(&c->out);
 }
 
-/* What was written goes out, if it could be kept. */
+/* Sends what was written, if it could be kept. */
 static bool written(struct channel *c, bool kept)
 {
     if (!kept) {

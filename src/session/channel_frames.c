@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* channel_frames.c - what the other side says. A breach is told by a static text, NULL is none. */
+/* channel_frames.c - the frames of the other side. A function returns NULL, or what is wrong as a
+ * static text. */
 #include "session/channels_parts.h"
 
 static const char *take_again(struct channel *c)
@@ -11,7 +12,8 @@ static const char *take_again(struct channel *c)
     return NULL;
 }
 
-/* A client that opens a new one has named before it what it has (docs/protocol.md, section 10). */
+/* A client names all channels that it still has before it opens a new one (docs/protocol.md,
+ * section 10). Those that it has not named are gone. */
 static void drop_unnamed(struct channels *cs)
 {
     for (uint32_t i = 0; i < cs->count;) {

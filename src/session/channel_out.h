@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* channel_out.h - one direction of a byte stream, its sender's side: what was written and is not
- * received, kept to be sent again (docs/protocol.md, section 10).
+/* channel_out.h - the sender's side of one direction of a byte stream. It keeps the bytes that were
+ * written and are not yet received, to send them again (docs/protocol.md, section 10).
  *
  * Positions count from the stream's start; the END stands behind the last byte and counts as one.
  *
@@ -21,7 +21,7 @@ struct piece;
 struct channel_out {
     struct piece *first, *last;
     struct piece *at; /* holds `next`; NULL: all has been sent */
-    uint64_t acked;   /* the other side has got so much */
+    uint64_t acked;   /* the other side has received so much */
     uint64_t next;    /* what is sent next on this wire */
     uint64_t sent;    /* the highest that `next` ever was */
     uint64_t written; /* bytes */
@@ -35,7 +35,8 @@ struct channel_part {
     size_t at, len;
 };
 
-/* Both false without memory: a part may have been kept. */
+/* channel_out_copy() and channel_out_share() return false without memory; a part of the bytes may
+ * have been kept. */
 bool channel_out_copy(struct channel_out *out, struct slice data);
 /* Takes a reference of its own. */
 bool channel_out_share(struct channel_out *out, struct shared_bytes *shared, size_t at, size_t len);
@@ -46,10 +47,11 @@ size_t channel_out_kept(const struct channel_out *out);
 /* Everything has been sent and received, the END too. */
 bool channel_out_complete(const struct channel_out *out);
 
-/* The other side has `received` and allows up to `limit`. False, and nothing has changed: what
- * falls, or was not sent. */
+/* The other side has received up to `received` and allows up to `limit`. Returns false and changes
+ * nothing if one of them falls, or if `received` was not sent. */
 bool channel_out_heard(struct channel_out *out, uint64_t received, uint64_t limit);
-/* On a new wire the other side has `received`: it goes on from there. False as above. */
+/* On a new wire the other side has received up to `received`: sending goes on from there. False as
+ * in channel_out_heard(). */
 bool channel_out_resume(struct channel_out *out, uint64_t received, uint64_t limit);
 
 /* The next bytes to be sent, at most `max`; len 0: none are there, or none are allowed. */

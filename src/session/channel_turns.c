@@ -54,7 +54,7 @@ static void take_turn(struct channel *c, size_t quantum)
     channel_out_advance(&c->out, 1);
 }
 
-/* Nobody waits for its turn: fewer frames, but not much more than the wire takes. */
+/* No other channel waits for its turn: larger frames, but not much more than the wire takes. */
 static size_t lone_quantum(size_t room)
 {
     size_t most = room < CHANNEL_DATA_MAX ? room : CHANNEL_DATA_MAX;

@@ -7,14 +7,14 @@
  *       ├── their RESET or GONE ──────────────────┼───────────────────────────────────────────────┤
  *       └───────────── channel_reset ─────────────┴──> LEFT ──their GONE or RESET─────────────────┘
  *
- * With the session all are over.
+ * The end of the session is the end of all its channels.
  *
- * Knows no socket: frames leave by `ops->send` while there is a wire, and come by
- * channels_receive(). The server's side of a session has one, the C client's has one.
+ * The set of channels knows no socket: frames leave by `ops->send` while there is a wire, and come
+ * by channels_receive(). A session in the server has one set, a C client has one.
  *
  * Turns     Channels with something to send take turns, a quantum of at most CHANNEL_QUANTUM bytes
- *           each (a lone one CHANNEL_DATA_MAX), while ops->room() says that the wire takes more:
- *           what is written to the session in between waits for no more than that.
+ *           each (a lone one CHANNEL_DATA_MAX), while ops->room() says that the wire takes more: a
+ *           message that is written to the session in between waits for no more than that.
  * Bounds    Outgoing, a channel holds at most `window` bytes that are not received: the owner looks
  *           at channel_writable() before it takes more from its source. Incoming, at most `window`
  *           bytes that the owner has not channel_consumed().
@@ -58,54 +58,55 @@ struct channels_ops {
      * copies or takes a reference of. Only while attached. */
     void (*send)(struct channels *cs, struct slice head, struct shared_bytes *body, size_t at,
                  size_t len);
-    /* How many bytes the wire takes now before a message would have to wait for them. */
+    /* How many bytes the wire takes now without making a message wait. */
     size_t (*room)(struct channels *cs);
-    /* The server's side: the client wants a stream. channel_accept() or channel_reset() follows, at
-     * once or later, channel_own() before. Slices are valid during the call. NULL: this is the
-     * client's side. */
+    /* The server's side: the client wants a stream. The callee calls channel_own(), then
+     * channel_accept() or channel_reset(), at once or later. Slices are valid during the call.
+     * NULL: this is the client's side. */
     void (*on_open)(struct channels *cs, struct channel *c, struct slice json);
-    /* Something has come that the other side has not been told of: within a second channels_tell()
-     * is due. Not repeated until then. */
+    /* Bytes have come of which the other side has not been told: channels_tell() is due within a
+     * second. Not called again until then. */
     void (*tell_soon)(struct channels *cs);
 };
 
 struct channel_ops {
-    /* The client's side: the server has it. May be NULL. */
+    /* The client's side: the server has accepted the channel. May be NULL. */
     void (*on_opened)(struct channel *c, struct slice json);
     /* The next bytes, each once; the owner says channel_consumed() when it has room again. Mutable,
      * valid during the call. */
     void (*on_data)(struct channel *c, struct bytes data);
-    /* Their direction is complete. */
+    /* The other side's direction is complete. */
     void (*on_end)(struct channel *c);
     /* channel_writable() had been 0 and is at least a quarter of the window. May be NULL. */
     void (*on_writable)(struct channel *c);
     /* The last callback. `json` empty: both directions are complete and everything has arrived;
-     * otherwise an object with what a RESET said, or why else it is over. */
+     * otherwise an object with the content of a RESET, or with another reason. */
     void (*on_over)(struct channel *c, struct slice json);
 };
 
 /* `config` and `counts` are borrowed and outlive it. NULL without memory. */
 struct channels *channels_new(const struct channels_config *config, struct channels_counts *counts,
                               const struct channels_ops *ops, void *owner);
-/* The session is over: on_over for each, with `json`. Frees. */
+/* The session is over: calls on_over for each channel, with `json`, and frees the set. */
 void channels_free(struct channels *cs, struct slice json);
 void *channels_owner(const struct channels *cs);
 
-/* A new connection; after `.welcome` was sent or taken. Sends what has to be said first. */
+/* A new connection, after `.welcome` was sent or received. Sends the frames that have to come
+ * first. */
 void channels_attach(struct channels *cs);
 void channels_detach(struct channels *cs);
 /* The wire has room again. */
 void channels_pump(struct channels *cs);
-/* Tells the other side what has come: ops->tell_soon. */
+/* Tells the other side what has come, after ops->tell_soon. */
 void channels_tell(struct channels *cs);
-/* How many there are, with those that have been reset and whose GONE has not come. */
+/* How many channels there are, including those that have been reset and whose GONE has not come. */
 uint32_t channels_count(const struct channels *cs);
 /* How many bytes are kept that the other side has not received. */
 size_t channels_kept(const struct channels *cs);
 /* One binary message whose first byte is below 0x20. False: a breach, *why a static text. */
 bool channels_receive(struct channels *cs, struct bytes frame, const char **why);
 
-/* The client's side: a new one, which may be written to at once. NULL without memory. */
+/* The client's side: opens a new channel, which may be written to at once. NULL without memory. */
 struct channel *channel_open(struct channels *cs, struct slice json, const struct channel_ops *ops,
                              void *owner);
 /* The server's side, once, after channel_own(): OPENED with this JSON. */
@@ -117,19 +118,19 @@ uint32_t channel_number(const struct channel *c);
 
 /* How many bytes may be written now. */
 size_t channel_writable(const struct channel *c);
-/* How many were written and are not received. */
+/* How many bytes were written and are not received. */
 size_t channel_kept(const struct channel *c);
 /* Copies. At most channel_writable(). False without memory: the channel has been reset with
  * `overload`, the pointer is dead. */
 bool channel_write(struct channel *c, struct slice data);
-/* The same without copying: takes a reference of its own. */
+/* As channel_write(), without copying: takes a reference of its own. */
 bool channel_write_shared(struct channel *c, struct shared_bytes *shared, size_t at, size_t len);
-/* Our direction is complete. Again: no effect. */
+/* Our direction is complete. A second call has no effect. */
 void channel_end(struct channel *c);
 /* The owner has room for `n` more bytes, of those that on_data gave. */
 void channel_consumed(struct channel *c, size_t n);
-/* Both directions are over, what has not been sent is lost; `json` is an object with "reason". No
- * callback after this. */
+/* Ends both directions; bytes that have not been sent are lost; `json` is an object with "reason".
+ * No callback after this. */
 void channel_reset(struct channel *c, struct slice json);
 
 #endif

@@ -2,7 +2,7 @@
 /* channels_parts.h - struct channels and struct channel, and what their files call of each other.
  *
  *   channels.c          the set: numbers, wires, what its owner calls
- *   channel.c           one channel's life, what its owner calls
+ *   channel.c           one channel: its states, what its owner calls
  *   channel_frames.c    what comes
  *   channel_turns.c     what goes: whose bytes are next
  *
@@ -35,7 +35,7 @@ struct channel_in {
 
 struct channel {
     struct channels *set;
-    const struct channel_ops *ops; /* NULL: nobody is to hear of it */
+    const struct channel_ops *ops; /* NULL: there is no owner to tell */
     void *owner;
     struct list turn; /* among set->turns, while it has something to send */
     union {
@@ -60,7 +60,7 @@ struct channels {
     void *owner;
     struct channel **by_number; /* owned, rising */
     uint32_t count, room;
-    uint32_t last;          /* the highest number that there was */
+    uint32_t last;          /* the highest number so far */
     uint32_t calls;         /* how many functions that call back are under way */
     struct list turns;      /* of channels that have something to send, the next one first */
     struct channel *buried; /* freed when no call is under way */
@@ -72,15 +72,15 @@ struct channels {
 /* ---- channels.c ---- */
 
 struct channel *channels_find(const struct channels *cs, uint32_t number);
-/* `number` is the highest. NULL without memory. */
+/* `number` is higher than every other. NULL without memory. */
 struct channel *channels_add(struct channels *cs, uint32_t number);
-/* Freed later: channels_leave(). */
+/* The channel is freed by channels_leave(). */
 void channels_bury(struct channel *c);
 static inline bool channels_serve(const struct channels *cs)
 {
     return cs->ops->on_open;
 }
-/* Between these two nothing is freed. */
+/* Between channels_enter() and channels_leave() nothing is freed. */
 void channels_enter(struct channels *cs);
 void channels_leave(struct channels *cs);
 /* One frame, if there is a wire; a body has at most CHANNEL_SHORT_MAX bytes. */
@@ -89,25 +89,25 @@ void channels_say(struct channels *cs, const struct channel_frame *frame);
 /* ---- channel.c ---- */
 
 void channel_set_state(struct channel *c, enum channel_state next);
-/* No memory for what a client wants. */
+/* Refuses a client's stream for want of memory. */
 void channels_refuse(struct channels *cs, uint32_t number);
-/* Our OPEN, OPENED or RESET; again too. */
+/* Says our OPEN, OPENED or RESET, for the first time or again. */
 void channel_say_frame(struct channel *c);
 void channel_say_state(struct channel *c);
-/* STATE, now if it is time for it, or soon. */
+/* Says a STATE, now if it is time for one, or soon. */
 void channel_tell(struct channel *c);
-/* It leaves the set, and the owner hears of it. */
+/* The channel leaves the set, and the owner is told. */
 void channel_over(struct channel *c, struct slice json);
-/* Over if both directions are complete. True if so. */
+/* Ends the channel if both directions are complete. True if so. */
 bool channel_settle(struct channel *c);
-/* The other side does not have it: GONE. */
+/* The other side no longer has the channel (a GONE, or not named): it is over. */
 void channel_gone(struct channel *c);
 
 /* ---- channel_turns.c ---- */
 
-/* It has something to send, or has not any more. */
+/* Lets the channel take turns if it has something to send, and no longer if not. */
 void channel_queue(struct channel *c);
-/* The same, and what the wire takes goes. */
+/* As channel_queue(), and sends as much as the wire takes. */
 void channel_send(struct channel *c);
 
 #endif

@@ -17,7 +17,7 @@ struct session *session_of_entry(struct entry *e);
 
 /* Draws the id. -ENOSPC if the table is full. */
 int entry_add(struct session_table *t, struct entry *e);
-/* Once. */
+/* To be called once. */
 void entry_bind_key(struct session_table *t, struct entry *e, struct slice key);
 void entry_remove(struct session_table *t, struct entry *e);
 

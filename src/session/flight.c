@@ -35,7 +35,7 @@ static uint64_t last_mark(const struct flight *f)
 void flight_pinged(struct flight *f, uint64_t now_ms)
 {
     if (f->count == FLIGHT_MARKS)
-        return; /* the next `.pong` is taken for an older one: generous by one mark */
+        return; /* the `.pong` is taken for an older mark's: the budget is one mark too generous */
     unsigned at = (f->first + f->count++) % FLIGHT_MARKS;
     f->marks[at].at = f->sent;
     f->marks[at].ms = now_ms;

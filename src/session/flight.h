@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* flight.h - how many bytes of streams may be on their way to a client before its events come late.
  *
- * Neither kernel tells what a client has received and not yet looked at. So the session asks: a
- * `.ping` goes behind some bytes, and its `.pong` says that they have been dealt with, and how long
- * an event would have waited. The budget doubles while that is little more than the shortest time
- * seen, and shrinks when it is more; so it finds what a long line needs to be full, and keeps a
- * client that is slow itself from getting a heap.
+ * Neither kernel tells how much a client has received and not yet looked at. So the session asks:
+ * it sends a `.ping` behind some bytes, and the `.pong` says that these have been processed, and
+ * how long an event would have waited. The budget doubles while that time is little more than the
+ * shortest one seen, and shrinks when it is more. So the budget finds how many bytes fill a long
+ * line, and a slow client does not get a heap of bytes.
  *
  *     sent   ───────────────────────────────────────┐
  *     heard  ─────────┐    the flight: < budget      │
  *                     │ mark │ mark │ mark           │
  *
- * Pure: time is handed in. A `.pong` that nobody asked for makes it
- * generous, and no more than that.
+ * Pure: time is handed in. A `.pong` that was not asked for only makes the budget generous.
  */
 #ifndef SESSION_FLIGHT_H
 #define SESSION_FLIGHT_H
@@ -24,7 +23,7 @@
 #define FLIGHT_BUDGET_MIN   (32 * 1024)
 #define FLIGHT_BUDGET_MAX   (64 * 1024 * 1024)
 #define FLIGHT_BUDGET_FIRST (256 * 1024)
-#define FLIGHT_LATE_MS      5     /* so much more than at best, or half as much again: too large */
+#define FLIGHT_LATE_MS      5     /* so much above best_ms, or half as much again: too large */
 #define FLIGHT_PROBE_MS     30000 /* the shortest time is forgotten and found again */
 #define FLIGHT_MARKS        8
 
@@ -40,15 +39,16 @@ struct flight {
     bool limited; /* the budget has held something back since the last mark was heard */
 };
 
-/* A new wire. */
+/* Begins with a new wire. */
 void flight_begin(struct flight *f, uint64_t now_ms);
 /* How many bytes may be sent now. */
 size_t flight_room(struct flight *f);
-/* So many went. True: it is time for a `.ping`. */
+/* `len` bytes were sent. True: it is time for a `.ping`. */
 bool flight_sent(struct flight *f, size_t len);
-/* A `.ping` goes, for whatever reason. */
+/* A `.ping` is sent, for whatever reason. */
 void flight_pinged(struct flight *f, uint64_t now_ms);
-/* A `.pong` has come. True: it is time for a `.ping`, as the budget has shrunk below what flies. */
+/* A `.pong` has come. True: it is time for a `.ping`, since the budget has shrunk below the bytes
+ * in flight. */
 bool flight_ponged(struct flight *f, uint64_t now_ms);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* inbox.h - what the client has sent and the program has not yet taken: counts and sizes, not the
- * messages themselves.
+/* inbox.h - the messages that the client has sent and the program has not yet taken: their counts
+ * and sizes, not the messages themselves.
  *
  * The sum of the sizes is what the window bounds; the counts are what `.ack` and `.welcome` say.
  */

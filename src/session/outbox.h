@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* outbox.h - what was sent in a session and is not yet acknowledged: numbered, in order, ready to
- * be sent again.
+/* outbox.h - the messages that were sent in a session and are not yet acknowledged: numbered, in
+ * order, ready to be sent again.
  *
  * Pure memory: knows no wire. Messages are copied in; an empty outbox owns nothing.
  */
@@ -28,11 +28,11 @@ struct outbox {
 const struct outbox_message *outbox_push(struct outbox *o, bool binary, const struct slice *pieces,
                                          size_t count);
 
-/* Can the rest be sent to a peer that has `received` messages? */
+/* Whether the rest can be sent to a peer that has received `received` messages. */
 bool outbox_serves(const struct outbox *o, uint64_t received);
 
-/* Forgets all before number `received`; false, and nothing has changed, unless outbox_serves() it.
- */
+/* Forgets all messages before number `received`. Returns false and changes nothing unless
+ * outbox_serves() that number. */
 bool outbox_ack(struct outbox *o, uint64_t received);
 
 void outbox_clear(struct outbox *o);

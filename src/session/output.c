@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* output.c - what a session says to its client. */
+/* output.c - the messages of a session to its client. */
 #include "session/parts.h"
 
 #include "proto/json_text.h"

@@ -12,7 +12,7 @@
 
 #define SESSION_REASON_MAX 120 /* bytes: a close frame has room for 123 */
 
-/* In this order: up to DETACHED the owner has a say. */
+/* The order matters: up to DETACHED the owner may send and end. */
 enum session_state {
     SESSION_WAITING,
     SESSION_ATTACHED,
@@ -33,12 +33,12 @@ struct session {
     struct session_table *table;
     const struct session_ops *ops;
     void *owner;
-    struct session_wire *wire; /* NULL: away */
-    struct timer timer;        /* grace while away, the ping's beat while attached */
+    struct session_wire *wire; /* NULL: detached */
+    struct timer timer;        /* the grace time while detached, the ping interval while attached */
     struct timer ack_timer;
     struct outbox outbox;
     struct inbox inbox;
-    uint64_t acknowledged; /* how many of them the client knows to be taken */
+    uint64_t acknowledged; /* how many messages the client knows to be taken */
     uint64_t unacknowledged_bytes;
     struct channels_config streams_config; /* as it was when the session began */
     struct session_streams *streams;       /* owned; NULL: the client has opened none */
@@ -68,22 +68,22 @@ void session_put(struct session *s, bool binary, const struct slice *pieces, siz
 void session_say(struct session *s, const char *text, int len);
 void session_say_welcome(struct session *s);
 void session_say_ping(struct session *s);
-/* Tells how much has been taken, if the client does not know. */
+/* Says `.ack` if the client does not know how many messages have been taken. */
 void session_say_ack(struct session *s);
-/* Sends all that is not acknowledged. */
+/* Sends all messages that are not acknowledged. */
 void session_replay(struct session *s);
 void session_unblock(struct session *s);
-/* Lets the wire go: it is closed, and forgets us. */
+/* Closes the wire, which forgets the session. */
 void session_drop_wire(struct session *s, unsigned code, const char *reason);
 
 /* ---- ending.c ---- */
 
-/* The first end is the one that counts. */
+/* Only the first call counts. */
 void session_set_end(struct session *s, unsigned code, struct slice reason);
-/* Tells a client that is there, and is done. */
+/* Tells the end to the client, if it is connected, and finishes the session. */
 void session_say_end(struct session *s);
 void session_finish(struct session *s);
-/* The client has no further part in it: what is left is for the owner to let its program go. */
+/* The client has no further part in the session; the owner still has to let its program go. */
 void session_leave(struct session *s, const char *reason);
 void session_breach(struct session *s, const char *why);
 
@@ -92,15 +92,15 @@ void session_breach(struct session *s, const char *why);
 /* A wire has come, and `.welcome` is sent. */
 void session_streams_attach(struct session *s);
 void session_streams_detach(struct session *s);
-/* A `.ping` is said, a `.pong` has come. */
+/* A `.ping` was sent; a `.pong` has come. */
 void session_streams_pinged(struct session *s);
 void session_streams_ponged(struct session *s);
 /* A binary message that is a stream's frame. May end the session. */
 void session_streams_receive(struct session *s, struct bytes frame);
-/* All are over, with this reason. */
+/* Ends all streams, with this reason. */
 void session_streams_end(struct session *s, struct slice reason);
 uint32_t session_streams_count(const struct session *s);
-/* Bytes that the client has not received. */
+/* How many bytes of streams the client has not received. */
 size_t session_streams_kept(const struct session *s);
 
 /* ---- liveness.c: grace, pings, delayed acknowledgement ---- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* receive.c - what a client sends: messages for the owner, and the protocol's own. */
+/* receive.c - the messages of a client: those for the owner, and the protocol's own. */
 #include "session/parts.h"
 
 #include "proto/channel_frame.h"

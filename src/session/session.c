@@ -236,7 +236,8 @@ void session_end(struct session *s, unsigned code, struct slice reason)
     }
     if (s->state > SESSION_DETACHED)
         return;
-    /* A plain CGI program: it has made its page and never had more to say. A failure is told. */
+    /* A plain CGI program has made its page and never had a message: its client need not hear of
+     * the end, unless the end is a failure. */
     bool nobody = s->state == SESSION_WAITING && !s->outbox.first && code == CLOSE_NORMAL;
     session_set_end(s, code, reason);
     session_say_ack(s);

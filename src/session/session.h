@@ -9,16 +9,17 @@
  *                   ├── the client's .close, grace over, a broken rule ──> LEAVING ──session_end──> OVER
  *                   └── session_end ──> ENDING ──all acknowledged, or grace over──────────────────> OVER
  *
- * LEAVING: the client has no part in it any more, the owner lets its program go. ENDING: the owner
- * has let go, and what the client has not yet acknowledged is kept until it comes and gets it.
- * OVER: on_over, the last callback.
+ * LEAVING: the client has no part in the session any more, and the owner lets its program go.
+ * ENDING: the owner has let go, and the messages that the client has not acknowledged are kept
+ * until the client has fetched them. OVER: on_over, the last callback.
  *
  * Between two parties: the *wire* (one WebSocket at a time, whatever it is made of) and the *owner*
- * (the program's side). It knows neither HTTP, nor WebSocket, nor processes.
+ * (the program's side). A session knows neither HTTP, nor WebSocket, nor processes.
  *
- * Streams   channels.h, beside the messages: opened by the client, handed to the owner; with the
- *           session all are over. Messages overtake them: flight.h.
- * Numbers   outbox.h keeps what was sent and is not acknowledged; inbox.h counts what was received.
+ * Streams   channels.h, beside the messages: opened by the client, handed to the owner; all end
+ *           with the session. Messages overtake them: flight.h.
+ * Numbers   outbox.h keeps the messages that were sent and are not acknowledged; inbox.h counts
+ *           those received.
  * Bounds    Outgoing: session_writable() is false from `buffer_max` bytes unacknowledged on; the
  *           owner then takes no more from its program. Incoming: the client may have `window` bytes
  *           that the owner has not yet session_taken(); more is a breach of the protocol.
@@ -50,9 +51,10 @@ struct session_wire_ops {
     /* One binary message: `head`, then `len` bytes of `body` from `at` on, by reference. */
     void (*send_shared)(struct session_wire *wire, struct slice head, struct shared_bytes *body,
                         size_t at, size_t len);
-    /* How many bytes wait in it for the kernel. When they have left it calls session_drained(). */
+    /* How many bytes wait in the wire for the kernel. When they have left, the wire calls
+     * session_drained(). */
     size_t (*queued)(const struct session_wire *wire);
-    /* Byte streams begin: from now on the kernel is to hold little that is not on its way. */
+    /* Byte streams begin: from now on the kernel is to hold few bytes that are not yet sent. */
     void (*keep_shallow)(struct session_wire *wire);
     /* The session lets go of the wire: close it with this code and reason. No call after this. */
     void (*close)(struct session_wire *wire, unsigned code, struct slice reason);
@@ -73,13 +75,13 @@ struct session_ops {
     /* session_writable() has become true again. */
     void (*on_writable)(struct session *s);
     /* The session ends by the client's will, by time or by a breach: the owner lets its program go
-     * and calls session_end() (any code) when what it still had to say is said. `reason` is a
-     * token. Not called after session_end(). */
+     * and calls session_end() (any code) when it has sent its last message. `reason` is a token.
+     * Not called after session_end(). */
     void (*on_close)(struct session *s, struct slice reason);
-    /* Memory is freed after this. */
+    /* The session's memory is freed after this. */
     void (*on_over)(struct session *s);
-    /* A client has got `.welcome`, perhaps only to hear how the session has ended: the time for
-     * session_tell(). May be NULL. */
+    /* `.welcome` was sent to a client, which perhaps comes only to hear how the session has ended:
+     * the time for session_tell(). May be NULL. */
     void (*on_greeted)(struct session *s);
     /* The client wants a byte stream: as channels_ops.on_open. NULL: refused with
      * `stream-unsupported`. */
@@ -121,12 +123,12 @@ struct session_spec {
 struct session *session_new(struct loop *loop, const struct session_spec *spec);
 struct slice session_id(const struct session *s);
 void *session_owner(const struct session *s);
-/* Who is called back from now on. */
+/* Sets the owner that is called back from now on. */
 void session_own(struct session *s, const struct session_ops *ops, void *owner);
 bool session_attached(const struct session *s);
 /* Bytes of messages that the client has not acknowledged. */
 size_t session_unacknowledged(const struct session *s);
-/* Whose byte stream it is. */
+/* The session that the byte stream belongs to. */
 struct session *session_of_channel(const struct channel *c);
 /* One JSON object for operators: a mark for the id, path, origin, state, counts. Never the id
  * itself. */
@@ -140,7 +142,7 @@ unsigned session_admits(const struct session *s, struct slice path, struct slice
  * replay. */
 void session_attach(struct session *s, struct session_wire *wire, struct slice key,
                     uint64_t received);
-/* The wire is gone. No effect if another one has taken over. */
+/* The wire is gone. No effect if another wire has taken over. */
 void session_detach(struct session_wire *wire, struct slice reason);
 
 /* A WebSocket message from the wire. May end the session. */
@@ -148,23 +150,24 @@ void session_receive(struct session_wire *wire, bool binary, struct bytes data);
 /* A message of more than message_max bytes, which nobody has read. Ends the session. */
 void session_receive_too_long(struct session_wire *wire);
 
-/* What was queued in the wire has left. */
+/* The bytes that were queued in the wire have left. */
 void session_drained(struct session_wire *wire);
 
 /* Queues a message to the client; sent at once if attached. Always taken: the owner looks at
  * session_writable() before it takes more from its program. */
 void session_send(struct session *s, const struct message *m);
 bool session_writable(const struct session *s);
-/* A control message to the client that is there, after what has been sent to it: not numbered, not
- * kept. False: nobody is there. */
+/* Sends a control message to the connected client, after all that was sent before: not numbered,
+ * not kept. False: no client is connected. */
 bool session_tell(struct session *s, struct slice text);
 /* The owner's program has taken one more message, in order. */
 void session_taken(struct session *s);
 
-/* No more from the owner: after what is queued has been acknowledged the client gets `.close` and
- * the WebSocket close code. */
+/* The owner sends no more. When all queued messages have been acknowledged, the client gets
+ * `.close` and the WebSocket close code. */
 void session_end(struct session *s, unsigned code, struct slice reason);
-/* At once, without waiting for anybody. on_over follows at the end of the turn. */
+/* Ends the session at once, without waiting for acknowledgements. on_over follows at the end of the
+ * turn. */
 void session_abort(struct session *s, unsigned code, struct slice reason);
 
 #endif

@@ -3,8 +3,8 @@
  * the id.
  *
  * An id is 18 bytes in base64url: 16 of getrandom(2), then the worker's index, so that any worker
- * can tell whose it is. Comparison by hash of the whole id; ids are never logged: session_log_id()
- * is a short one-way mark for log lines.
+ * can tell which worker has the session. Comparison by hash of the whole id; ids are never logged:
+ * session_log_id() is a short one-way mark for log lines.
  */
 #ifndef SESSION_TABLE_H
 #define SESSION_TABLE_H
@@ -20,13 +20,13 @@ struct session *session_table_find(struct session_table *t, struct slice id);
  * id. */
 struct session *session_table_find_key(struct session_table *t, struct slice key);
 uint32_t session_table_count(const struct session_table *t);
-/* Calls for each; `each` may end sessions. */
+/* Calls `each` for each session; `each` may end sessions. */
 void session_table_each(struct session_table *t, void (*each)(struct session *s, void *arg),
                         void *arg);
 
 bool session_id_valid(struct slice id);
 bool session_key_valid(struct slice key);
-/* The worker whose table has it; only for a valid id. */
+/* The worker whose table has the session of this id, which must be valid. */
 uint16_t session_id_worker(struct slice id);
 
 #define SESSION_LOG_ID_LEN 8

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* buffer.h - bytes that are gathered on the heap until they are whole.
  *
- * A NULL pointer is an empty buffer. It grows by doubling with what has come, and never beyond what
- * is expected in all: what a header promises costs nothing.
+ * A NULL pointer is an empty buffer. It doubles as bytes come, and never grows beyond what is
+ * expected in all: a length that a header only announces costs nothing.
  */
 #ifndef WS_BUFFER_H
 #define WS_BUFFER_H

@@ -77,7 +77,7 @@ static void look_for_end(struct ws_peer *p, uint64_t now)
         peer_cut(p, CLOSE_ABNORMAL, "it left while nobody read");
 }
 
-/* By now the kernel has taken what it would. */
+/* Called when the kernel has taken what it would. */
 static void look_at_queue(struct ws_peer *p)
 {
     p->overfull = false;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* parts.h - the inside of a peer, for the files of this room alone.
  *
- *   peer.c      its life: states, the stream's events, the public calls
+ *   peer.c      the states, the stream's events, the public calls
  *   reader.c    bytes to messages: every rule of RFC 6455 about what comes in
  *   sender.c    messages to frames
  *   liveness.c  the one timer: pings, dead peers, the closing time-out, work put off
  *
- * Whatever calls the owner back may leave the peer PEER_GONE; its memory is there until the end of
- * the turn.
+ * A function that calls the owner back may leave the peer PEER_GONE; the memory stays until the end
+ * of the turn.
  */
 #ifndef WS_PARTS_H
 #define WS_PARTS_H
@@ -27,7 +27,7 @@ struct ws_reader {
     struct ws_buffer *message; /* what has come of a message; NULL: nothing, or all in one piece */
     struct ws_buffer *control; /* the same of a control frame */
     uint64_t left;             /* bytes to come of this frame's payload */
-    uint8_t mask[4];           /* turned so that its first byte is for the next one that comes */
+    uint8_t mask[4];           /* turned: its first byte is for the next payload byte */
     struct utf8_stream utf8;
     uint8_t op;         /* of this frame */
     uint8_t message_op; /* of the message that is under way; 0: none */
@@ -40,8 +40,8 @@ struct ws_peer {
     struct stream *stream; /* owned; NULL once gone */
     const struct ws_peer_ops *ops;
     void *owner;
-    const struct ws_config *config; /* borrowed: outlives us by contract */
-    struct ws_counts *counts;       /* borrowed: the same */
+    const struct ws_config *config; /* borrowed: outlives the peer, see peer.h */
+    struct ws_counts *counts;       /* borrowed: outlives the peer too */
     union {
         struct timer timer;
         struct reap reap; /* once gone */
@@ -51,13 +51,13 @@ struct ws_peer {
         uint64_t pinged_ms;    /* while open: not answered if it is later than received_ms */
         uint64_t close_due_ms; /* while closing */
     };
-    size_t pinged_queued;   /* what was queued at that ping */
+    size_t pinged_queued;   /* bytes that were queued at that ping */
     struct ws_buffer *held; /* what had come behind the frame at which the owner paused */
     struct ws_reader reader;
     uint16_t close_code; /* while closing: the one that we sent */
     uint8_t state;
     bool paused : 1;   /* by the owner */
-    bool choked : 1;   /* by pongs that it does not read */
+    bool choked : 1;   /* by pongs that the other side does not read */
     bool stopped : 1;  /* what the stream was told last */
     bool overfull : 1; /* queue_max was passed; the timer looks whether it still is */
 };
@@ -69,26 +69,26 @@ _Static_assert(sizeof(struct ws_peer) + sizeof(struct stream) <= 400,
 
 /* The peer broke a rule: says so by a close frame and ends (RFC 6455, 7.1.7). */
 void peer_fail(struct ws_peer *p, unsigned code, const char *why);
-/* The end, told to the owner. What is queued still leaves. */
+/* Ends the peer and tells the owner. The queue is still sent. */
 void peer_end(struct ws_peer *p, unsigned code, struct slice reason);
-/* The same at once: what is queued is lost. */
+/* As peer_end(), but at once: the queue is lost. */
 void peer_cut(struct ws_peer *p, unsigned code, const char *why);
-/* Lets the stream run or stop as the flags say. */
+/* Pauses or resumes the stream as the flags say. */
 void peer_settle(struct ws_peer *p);
 
 /* ---- reader.c ---- */
 
-/* Takes all of `in`; what the owner's pause leaves over is held. */
+/* Takes all of `in`. Bytes that are left because the owner has paused are held. */
 void reader_take(struct ws_peer *p, struct bytes in);
-/* Goes on with what is held. */
+/* Goes on with the held bytes. */
 void reader_release(struct ws_peer *p);
-/* Frees what has come of an unfinished message. */
+/* Frees the part of an unfinished message that has come. */
 void reader_forget(struct ws_reader *r);
 
 /* ---- sender.c ---- */
 
 void sender_frame(struct ws_peer *p, enum ws_op op, const struct slice *pieces, size_t count);
-/* A binary one: `head`, then a part of `shared`. */
+/* A binary frame: `head`, then a part of `shared`. */
 void sender_shared(struct ws_peer *p, struct slice head, struct shared_bytes *shared, size_t at,
                    size_t len);
 /* 1005: without a code. */

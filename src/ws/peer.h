@@ -60,8 +60,8 @@ struct ws_counts {
  * is closed. */
 struct ws_peer *ws_peer_new(struct stream *stream, const struct ws_config *config,
                             struct ws_counts *counts, const struct ws_peer_ops *ops, void *owner);
-/* Bytes that had come behind the handshake; call once after ws_peer_new, also if empty. May call
- * back. */
+/* Takes the bytes that had come behind the handshake. To be called once after ws_peer_new, also if
+ * `rest` is empty. May call back. */
 void ws_peer_begin(struct ws_peer *peer, struct bytes rest);
 
 void *ws_peer_owner(const struct ws_peer *peer);
@@ -76,17 +76,17 @@ void ws_peer_send_shared(struct ws_peer *peer, struct slice head, struct shared_
                          size_t at, size_t len);
 /* Bytes not yet taken by the kernel. */
 size_t ws_peer_queued(const struct ws_peer *peer);
-/* Nothing is delivered while paused, not even what has come already; it is kept and comes after
- * resuming, from the loop. A paused peer is never taken for dead; but one that has been paused for
- * a ping_interval and whose client has left ends with 1006. */
+/* Nothing is delivered while paused. Input that has come already is kept, and the loop delivers it
+ * after resuming. A paused peer is never taken for dead; but one that has been paused for a
+ * ping_interval and whose client has left ends with 1006. */
 void ws_peer_pause(struct ws_peer *peer);
 void ws_peer_resume(struct ws_peer *peer);
 
 /* Sends a close frame (reason cut to 123 bytes, at a character) and waits for the peer's. Then
  * on_end comes, with the code that was sent here and no reason. `code` is one that may be sent, or
- * 1005: none. What still comes is read over, but for pings, which are answered. */
+ * 1005: none. Frames that still come are ignored, except pings, which are answered. */
 void ws_peer_close(struct ws_peer *peer, unsigned code, struct slice reason);
-/* Closes the connection now; no callback any more. */
+/* Closes the connection now; no callback after this. */
 void ws_peer_drop(struct ws_peer *peer);
 
 #endif

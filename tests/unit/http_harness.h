@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* http_harness.h - a server of one worker and raw clients on socket pairs, on a clock that the test
- * moves. What the handler was given is in `seen`; it answers by the path (see serve()).
- */
+ * moves. The handler answers by the path (see serve()) and puts what it was given into `seen`. */
 #ifndef TESTS_HTTP_HARNESS_H
 #define TESTS_HTTP_HARNESS_H
 
@@ -81,13 +80,13 @@ static inline void answer(const char *text)
     exchange_answer(x, 200, slice_of(text), NULL, 0);
 }
 
-/* The head of the answer to what was handled later. */
+/* The head of an answer that the handler has left for later. */
 static inline void respond(int status, uint64_t length)
 {
     exchange_respond(seen.x, status, SLICE_NONE, NULL, 0, length);
 }
 
-/* Its end. */
+/* The end of that answer. */
 static inline void end_answer(void)
 {
     struct exchange *x = seen.x;
@@ -200,7 +199,7 @@ static inline void client_free(struct client *c)
     turn_while_busy();
 }
 
-/* All that is there; nothing is left out by a full buffer. */
+/* Reads all that is there; a buffer that is too small fails the test. */
 static inline void client_read(struct client *c)
 {
     for (;;) {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* io_probe.h - an owner of an io that writes down what happens to it, and
- * both ends of what it owns. */
+/* io_probe.h - an owner of an io that writes down what happens to the io. */
 #ifndef TESTS_IO_PROBE_H
 #define TESTS_IO_PROBE_H
 
@@ -60,7 +59,7 @@ static inline void on_drain(struct io *io)
         p->at_drain(p);
 }
 
-/* Frees everything: whoever touches the io later meets the sanitizer. */
+/* Frees everything, so that the sanitizer catches a later use of the io. */
 static inline void on_gone(struct io *io)
 {
     struct probe *p = container_of(io, struct probe, io);
@@ -121,7 +120,8 @@ static inline void put(int fd, const char *text)
     assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
 }
 
-/* What there is now, without waiting: its length, 0 at the end, or a negative errno. */
+/* Reads what there is now, without waiting. Returns its length, 0 at the end, or a negative errno.
+ */
 static inline ssize_t take(int fd, char *buffer, size_t size)
 {
     ssize_t n = recv(fd, buffer, size, MSG_DONTWAIT);
@@ -147,7 +147,7 @@ static inline void expect_end(int fd)
     assert_int_equal(n, 0);
 }
 
-/* Everything that is there now: how much it was. */
+/* Reads everything that is there now. Returns how much it was. */
 static inline size_t consume(int fd)
 {
     static char buffer[1 << 16];
@@ -172,7 +172,7 @@ static inline int pieces_of_file(const char *text)
     return fd;
 }
 
-/* Writes until it is told to wait. */
+/* Writes until the queue is full enough to wait. */
 static inline void produce(struct probe *p)
 {
     static char block[3000];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* json_oracle.h - JSON on one line, checked in the plainest way: one function a rule of RFC 8259,
- * recursive, byte by byte. For tests of json.c. UTF-8 is not looked at. */
+/* json_oracle.h - JSON on one line, checked in the plainest way: one function for each rule of RFC
+ * 8259, recursive, byte by byte. For tests of json.c. UTF-8 is not looked at. */
 #ifndef TESTS_JSON_ORACLE_H
 #define TESTS_JSON_ORACLE_H
 

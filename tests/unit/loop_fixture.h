@@ -57,8 +57,8 @@ static inline int end_loop(void **state)
     return 0;
 }
 
-/* Turns the loop until it is so, looking at least every 50 ms (the test's own descriptors don't
- * wake the loop); what never comes is a failure after 20 seconds. */
+/* Turns the loop until the condition holds, which is checked at least every 50 ms (the test's own
+ * descriptors don't wake the loop). Fails after 20 seconds. */
 #define TURN_UNTIL(condition)                                                                      \
     do {                                                                                           \
         uint64_t until_deadline = real_ms() + 20000;                                               \
@@ -68,7 +68,7 @@ static inline int end_loop(void **state)
         }                                                                                          \
     } while (0)
 
-/* Everything that is ready now has been dispatched. */
+/* Turns the loop until everything that is ready now has been dispatched. */
 static inline void turn_while_busy(void)
 {
     const struct loop_counts *c = loop_counts(loop);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* notes.h - what a test writes down of what it was told, as one text. */
+/* notes.h - the callbacks that a test has seen, written down as one text. */
 #ifndef TESTS_NOTES_H
 #define TESTS_NOTES_H
 
@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Puts it behind what `out` holds already; what does not fit is cut. */
+/* Appends the note to `out`; text that does not fit is cut. */
 static inline void note(char *out, size_t size, const char *format, ...)
 {
     va_list args;

@@ -113,7 +113,7 @@ static void script_access_decides_alike_only_by_the_same_values(void **state)
     config_free(other);
 }
 
-static void defaults_are_those_of_the_contract(void **state)
+static void the_defaults_are_those_of_options_def(void **state)
 {
     (void)state;
     struct config *c = READ();
@@ -292,7 +292,7 @@ int main(void)
         cmocka_unit_test(what_is_printed_is_read_back),
         cmocka_unit_test(every_setting_of_script_access_is_an_option),
         cmocka_unit_test(script_access_decides_alike_only_by_the_same_values),
-        cmocka_unit_test_teardown(defaults_are_those_of_the_contract, clear),
+        cmocka_unit_test_teardown(the_defaults_are_those_of_options_def, clear),
         cmocka_unit_test_teardown(the_command_line_is_read, clear),
         cmocka_unit_test_teardown(what_is_wrong_is_named, clear),
         WITH_FILE(a_file_says_the_same_and_the_command_line_is_stronger),

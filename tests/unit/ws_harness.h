@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ws_harness.h - one peer on a real loop and a socketpair, fed by a script, its events and answers
+/* ws_harness.h - one peer on a real loop and a socketpair, fed by a script. Events and answers are
  * written down as text.
  *
  * Events: `text DATA|`, `binary DATA|`, `drain|`, `end CODE REASON|`. Answers: `text DATA|`, `ping
@@ -165,8 +165,8 @@ static inline void harness_name_frame(struct text *t, const struct ws_head *head
                    len, body);
 }
 
-/* What the other side got, as text: a server's frames are never masked, a client's always; never
- * fragmented here. */
+/* Writes the frames that the other side got as text: a server's frames are never masked, a client's
+ * always are, and none is fragmented here. */
 static inline void harness_read_answers(struct harness *h)
 {
     struct slice rest = slice_make(h->raw.bytes, h->raw.len);
@@ -185,7 +185,7 @@ static inline void harness_read_answers(struct harness *h)
     }
 }
 
-/* Until the server's side of the socket has ended. */
+/* Runs until the server's side of the socket has ended. */
 static inline void harness_run(struct harness *h)
 {
     static const struct ws_peer_ops ops = {harness_on_message, harness_on_drain, harness_on_end};
