@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* console.c - records of what happens, and who looks at them. */
+/* console.c - records of all that happens, and the clients that look at them. */
 #include "dev/console.h"
 
 #include "base/utf8.h"

@@ -10,7 +10,7 @@
  * is told of the pages of all workers, in one order, with the short history that topics have. When
  * more happens than can be passed on, records are left out and counted.
  *
- * Bounds   CONSOLE_WATCHERS_MAX who look, a worker; so many bytes of a message's data.
+ * Bounds   CONSOLE_WATCHERS_MAX clients that look, in each worker; DATA_MAX bytes of each message.
  * Threads  The worker's.
  */
 #ifndef DEV_CONSOLE_H
@@ -36,13 +36,13 @@ struct topic_publication console_publication(struct slice topic, struct slice ev
 
 struct console *console_new(struct dev *dev);
 void console_free(struct console *c);
-/* Turns away who looks. */
+/* Turns away all clients that look. */
 void console_drop(struct console *c);
 void console_message(struct console *c, struct page *p, bool from_program, const struct message *m);
 /* Something that happened, such as `connected`. */
 void console_note(struct console *c, struct page *p, const char *what, struct slice text);
 void console_stderr(struct console *c, const struct program *p, struct slice line);
-/* Who looks from now on. Takes the exchange. */
+/* The client of the exchange looks from now on. Takes the exchange. */
 void console_watch(struct console *c, struct exchange *x);
 
 /* ---- fault.c ---- */

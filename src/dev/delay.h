@@ -2,7 +2,7 @@
 /* delay.h - messages of one connection that wait on purpose, both directions, in order.
  *
  * Threads  Loop thread only.
- * Memory   What waits, copied; nothing without latency.
+ * Memory   A copy of each message that waits; nothing without latency.
  */
 #ifndef DEV_DELAY_H
 #define DEV_DELAY_H
@@ -22,7 +22,7 @@ struct dev_delay {
 
 void dev_delay_init(struct dev_delay *d, struct loop *loop,
                     bool (*deliver)(struct dev_delay *, bool, bool, struct bytes));
-/* What waits is lost. */
+/* The messages that wait are lost. */
 void dev_delay_drop(struct dev_delay *d);
 /* The connection is about to be closed properly: what is for the page goes
  * now, the rest is lost. */

@@ -29,7 +29,7 @@ bool dev_wait(struct dev *dev, struct exchange *x, const struct site_found *foun
 /* `console/events` and `console/fault` below /.httpsocket/. False: it is none of them. Otherwise
  * takes the exchange, of which the caller knows that it comes from our own page. */
 bool dev_console(struct dev *dev, struct exchange *x, struct slice name);
-/* Turns away all who wait or look; accepts NULL. */
+/* Turns away all clients that wait or look; accepts NULL. */
 void dev_drain(struct dev *dev);
 
 #endif

@@ -2,7 +2,7 @@
 /* files.h - files on disk whose change concerns somebody, by inotify: only in dev mode.
  *
  * A folder is watched, not a file, since editors put a new file in the place of the old one. Some
- * events come for one saving: who waits is told once, DEV_SETTLE_MS after the first.
+ * events come for one saving: each watcher is told once, DEV_SETTLE_MS after the first.
  *
  * Lifetime  The caller embeds struct dev_file, from dev_file_watch() to dev_file_unwatch().
  * Bounds    DEV_FOLDERS_MAX folders a worker; what can't be watched is in the log.

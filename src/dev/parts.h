@@ -31,7 +31,7 @@ enum {
     DEV_VERSION_MAX = 24
 };
 
-/* What is known of one page. */
+/* All that is known of one page. */
 struct dev_page {
     struct dev_file file;
     struct page *page;

@@ -313,7 +313,7 @@ void page_answer_end(struct page *p)
     page_answer_settle(p);
 }
 
-/* A watcher shows what the program wrote on stderr: that is waited for. */
+/* A watcher shows the stderr of a program that failed: its last line is waited for. */
 static bool awaits_last_words(const struct page *p)
 {
     return p->host->spec.watcher && p->x && p->kind == PAGE_ORDINARY &&

@@ -25,7 +25,7 @@ struct page_client_ops {
     void (*program_drained)(struct page *p);
     /* How the conversation ends; `matters`: somebody may want to hear of it later. */
     void (*end)(struct page *p, unsigned code, struct slice reason, bool matters);
-    /* The same at once. */
+    /* Ends the conversation now: what the client has not got is given up. Comes after `end`. */
     void (*abort)(struct page *p, unsigned code, struct slice reason);
     /* The server stops: the connection is dropped. */
     void (*drop)(struct page *p);

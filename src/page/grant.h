@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* grant.h - who holds a grant. */
+/* grant.h - a page or a connection holds the grant by which its client was let in. */
 #ifndef PAGE_GRANT_H
 #define PAGE_GRANT_H
 

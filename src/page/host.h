@@ -21,7 +21,7 @@ struct page_host {
                           bool is_handshake);
 };
 
-/* What a refusal for want of room says about coming back. */
+/* Seconds after which a client that was refused for want of room may come back. */
 static inline uint32_t page_retry_s(const struct page_host *host)
 {
     return host->draining && host->retry_s ? host->retry_s : 5;

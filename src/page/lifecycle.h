@@ -17,18 +17,18 @@
  * The files of this room, from the bottom up: a file calls only those of earlier lines, and others
  * by the tables of seat.h, client.h, watcher.h and page_host.request_again.
  *
- *   subprotocol.c, splice.c, grant.c, answer_head.c
- *   wire.c       WebSockets of sessions
- *   refusal.c    how a refused handshake is told
- *   lifecycle.c       this header
- *   seat_message.c   a message as a line
- *   waiting.c    a handshake that waits for its program
- *   streams.c, tcp.c, channel.c, topics.c     what a page has beside its messages
- *   command.c, hear.c    what the program says
- *   client_session.c, client_plain.c     the two kinds of client
- *   answer.c     what the program answers
- *   seat_process.c, seat_lines.c, seat_shared.c, seats.c
- *   tcp_session.c, request.c, connect.c, host.c     what comes from outside
+ *   subprotocol.c, splice.c, grant.c, answer_head.c     what knows nothing of others
+ *   wire.c                                  WebSockets of sessions
+ *   refusal.c                               how a refused handshake is told
+ *   lifecycle.c                             the functions of this header
+ *   seat_message.c                          a message becomes a line
+ *   streams.c, tcp.c, channel.c, topics.c   what a page has beside its messages
+ *   command.c, hear.c                       what passes between program and client
+ *   client_session.c, client_plain.c        the two kinds of client
+ *   waiting.c                               a client whose handshake waits for the program
+ *   answer.c                                the answer of the request
+ *   seat_program.c, seat_process.c, seat_lines.c, seat_shared.c, seats.c
+ *   tcp_session.c, request.c, lines_page.c, open.c, connect.c, host.c     what comes from outside
  */
 #ifndef PAGE_LIFECYCLE_H
 #define PAGE_LIFECYCLE_H
@@ -47,7 +47,7 @@ enum page_state {
     PAGE_OVER
 };
 
-/* What its request wants. */
+/* The kinds of request that make a page. */
 enum page_kind {
     PAGE_ORDINARY, /* a page with a session */
     PAGE_HEAD,     /* no body, no session */
@@ -81,7 +81,7 @@ struct page {
     struct slice origin;
     struct slice key;                   /* of PAGE_DIRECT */
     char address[NET_ADDRESS_TEXT_MAX]; /* of the last client */
-    struct net_client_key client_key;   /* the same */
+    struct net_client_key client_key;   /* of the last client */
     size_t script_len;
 
     struct exchange *x;         /* NULL: the answer is complete, or the client is gone */
@@ -102,7 +102,7 @@ struct page {
     uint32_t problems;        /* of the client with what the program wanted of it, so far */
 
     struct hub_client
-        *topics; /* owned; NULL: the program has said nothing of topics, or it's over */
+        *topics; /* owned; NULL: the program has said nothing of topics, or has ended */
 
     struct {
         enum {
@@ -122,7 +122,7 @@ struct page {
     } streams;
 };
 
-/* What a page is made from. */
+/* All that a page is made from. */
 struct page_spec {
     struct page_host *host;
     enum page_kind kind;
@@ -148,7 +148,7 @@ static inline bool page_waits(const struct page *p)
     bool by_handshake = p->kind == PAGE_DIRECT || p->kind == PAGE_PLAIN;
     return by_handshake && !page_answered(p);
 }
-/* Lines of the program for its client mean nothing, now and later. */
+/* Messages of the program reach nobody, now and later. */
 static inline bool page_unheard(const struct page *p)
 {
     return p->state >= PAGE_ENDED || (!p->client && !page_waits(p));
@@ -156,22 +156,22 @@ static inline bool page_unheard(const struct page *p)
 
 /* Tells the client how the conversation ends. Once; no effect after that. */
 void page_end(struct page *p, unsigned code, struct slice reason);
-/* The same at once: what the client has not got is given up. */
+/* As page_end(), but at once: what the client has not got is given up. */
 void page_abort(struct page *p, unsigned code, struct slice reason);
 /* End of file for the program; SIGTERM and SIGKILL follow once the answer is complete. */
 void page_let_go(struct page *p);
-/* Both: the program has failed. */
+/* The program has failed: page_end() and page_let_go(). */
 void page_fail(struct page *p, struct slice reason);
-/* The same for a line of the program that broke a rule. */
+/* page_fail() for a line of the program that broke a rule. */
 void page_breach(struct page *p, const char *why, struct slice line);
-/* The same for a command. */
+/* page_fail() for a command that can't be obeyed. */
 void page_refuse_command(struct page *p, const struct message *m, const char *why);
-/* page_settle(), of watcher.h: to be called last, whenever something happened or ended. Draws the
- * conclusions, and frees the page in the end. */
+/* page_settle() stands in watcher.h. Whoever changed a page calls page_settle() last: the function
+ * draws the conclusions, and frees the page in the end. */
 
 /* Has the program so much to read that its client should wait? */
 bool page_crowded(const struct page *p);
-/* What page_reading() says may have changed. */
+/* To be called when the answer of page_reading() may have changed. */
 static inline void page_resume(struct page *p)
 {
     p->seat->ops->resume(p->seat);

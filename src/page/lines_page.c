@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* lines_page.c - who comes without a WebSocket to a program that reads lines. */
+/* lines_page.c - the answer to a request without a WebSocket for a program that reads lines. */
 #include "page/lines_page.h"
 #include "page/host.h"
 

@@ -25,7 +25,7 @@
 struct page_config {
     uint32_t answer_timeout_ms; /* for the program's header block: 504 */
     uint32_t out_max;           /* bytes that wait for a program which does not read */
-    size_t topic_backlog;       /* the same, until it misses events of topics */
+    size_t topic_backlog;       /* bytes that wait for a program until it misses topics */
     struct rate rate_programs;  /* started by one client */
     uint32_t tcp_sessions_per_client;
     uint32_t shared_per_client; /* pages of shared programs */
@@ -95,7 +95,7 @@ bool page_open_none(struct page_host *host, struct exchange *x);
 
 struct session_wire;
 
-/* The grant by which a client of another origin was let in. Embedded by who gives it; a
+/* The grant by which a client of another origin was let in. The giver embeds the struct; a
  * connection holds it until it is over. */
 struct page_grant {
     /* The connection is over, or came to nothing. The last call; from inside page_connect() and
@@ -109,7 +109,7 @@ struct page_grant {
 /* Takes it back: closes the connection with 4403, `TOKEN retry=N`, and ends its session. */
 void page_grant_revoke(struct page_grant *grant, struct slice token, uint32_t retry_s);
 
-/* Who has been let in. */
+/* A client that has been let in. */
 struct page_visitor {
     struct slice origin; /* of the page; SLICE_NONE: no page's script */
     bool same_origin;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* refusal.c - how a refused handshake is told.
  *
- * A browser's script sees nothing of a refused handshake but a close code: who may see it gets 101
- * and the code. Everybody else gets the HTTP status; the program's 401 with what script access has
- * to say beside it.
+ * A browser's script sees nothing of a refused handshake but a close code: a client that may see
+ * the code gets 101 and the code. Every other client gets the HTTP status, and the program's 401
+ * with the headers of script access beside it.
  */
 #include "page/refusal.h"
 

@@ -13,7 +13,7 @@ struct page_refusal {
     uint32_t retry_s;            /* 0: not said */
     const struct cgi_head *head; /* of the program; may be NULL */
 };
-/* What a header block that is not 2xx says. */
+/* The refusal that a header block with another status than 2xx means. */
 struct page_refusal page_refusal_of(const struct cgi_head *head);
 struct slice page_refusal_policy_path(const struct page_refusal *refusal);
 /* To a client that has been let in: its 401 is told by code to its own origin only. */

@@ -12,14 +12,14 @@ extern const struct exchange_ops page_exchange_ops;
  * and its client is still to be answered. */
 int page_begin(struct page *p);
 /* The body has no known length, and the program wants to know it: gathers the body first, and
- * begins then. The same on failure. */
+ * begins then. On failure as page_begin(). */
 int page_begin_spooling(struct page *p);
 /* The client starts one more program: 0, or how long it must wait. */
 uint32_t page_rate_wait_s(struct page_host *host, struct exchange *x);
 /* The client of `x`, or zeros if it has gone. */
 struct net_client_key page_client_key(struct exchange *x);
 
-/* What the client of a request that can't be answered by its program is told. Take the exchange. */
+/* Answer a client whose request can't be answered by its program. Both take the exchange. */
 void page_answer_refused(struct page_host *host, struct exchange *x, enum seat_refusal refusal,
                          uint32_t wait_s);
 void page_answer_error(struct page *p, int error);

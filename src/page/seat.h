@@ -13,7 +13,7 @@
  *   seat:  page_hear*, page_answer_take*, page_seat_drained*, … until `gone`, then page_settle()
  *
  * Lifetime  The page owns its seat, and frees it when `gone` is true.
- * Bounds    What the page sends is queued without a bound: the page looks at `queued`. The seat
+ * Bounds    Messages of the page are queued without a bound: the page looks at `queued`. The seat
  *           reads the next message only while page_reading() says so, or keeps the bound itself and
  *           tells its program (seat_shared.c).
  */
@@ -42,7 +42,7 @@ struct seat_ops {
     void (*send)(struct seat *s, const struct message *m);
     /* A line for the program, with its LF. No effect when !open. */
     void (*write)(struct seat *s, const struct slice *pieces, int count);
-    /* The same of a line that many programs get. */
+    /* As write(), for a line that many programs get. */
     void (*write_shared)(struct seat *s, struct shared_bytes *line);
     /* False: it takes no more messages, ever. */
     bool (*open)(const struct seat *s);
@@ -57,7 +57,7 @@ struct seat_ops {
     void (*body_end)(struct seat *s);
     /* Nothing more of the body comes. */
     void (*body_stop)(struct seat *s);
-    /* What page_reading() says may have changed. Not from inside of page_hear(). */
+    /* The answer of page_reading() may have changed. Not from inside of page_hear(). */
     void (*resume)(struct seat *s);
     /* The client of the answer is behind, or goes on. */
     void (*pause_answer)(struct seat *s, bool paused);
@@ -67,7 +67,7 @@ struct seat_ops {
     void (*note_reason)(struct seat *s, struct slice reason);
     /* The page is done with its program. Any number of times, also before begin. */
     void (*let_go)(struct seat *s);
-    /* The same at once: the server stops. */
+    /* As let_go, but at once: the server stops. */
     void (*kill)(struct seat *s);
     /* Part of page_settle(): takes the steps that can be taken by now. `answered`: the request's
      * answer is complete, or nobody wants it any more. Calls nothing of the page. */

@@ -25,7 +25,7 @@ static void forget_session(struct session *s)
 
 static const struct session_ops nobodys_ops = {.on_over = forget_session};
 
-/* The page of the request that goes its own way: what was made for the request is undone. */
+/* The request goes its own way, without this page: all that was made for the request is undone. */
 static void dissolve(struct page *p)
 {
     p->grant = NULL;

@@ -4,9 +4,9 @@
  *
  *   made ──begin: `.join`──> joined ──let go, and the answer is complete: `.leave`──> left
  *
- * Who is slower: a page that takes no more is said to be `.full`, and `.ready` when
- * it goes on; what is written in spite of that is kept for it, up to
- * shared_page_max, and then its session ends.
+ * The process is told `.full` of a page that takes no more, and `.ready` when the page goes on. Lines
+ * that the process writes in spite of that are kept for the page, up to shared_page_max; then the
+ * page's session ends.
  */
 #include "page/seat.h"
 
@@ -40,7 +40,7 @@ struct shared_seat {
     bool full; /* the program was told so */
     bool answer_behind;
     size_t answer_bytes;         /* since then */
-    char reason[REASON_MAX + 1]; /* what `.leave` says; empty: "left" */
+    char reason[REASON_MAX + 1]; /* for `.leave`; empty: "left" */
 };
 
 static struct shared_seat *seat_of(struct shared_member *m)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* seats.c - on what a page sits: which kind of program it is. */
+/* seats.c - chooses the kind of seat for a page, by the kind of its program. */
 #include "page/host.h"
 #include "page/seat.h"
 #include "program/shared.h"

@@ -117,7 +117,7 @@ static const struct hub_client_ops client_ops = {
 
 /* ---- from the program ---- */
 
-/* A program that is gone hears nothing any more: what it still says to topics is what counts. */
+/* A program that is gone hears nothing any more; only its last publications still count. */
 static bool may_hear(const struct page *p)
 {
     return p->seat->ops->alive(p->seat);

@@ -10,7 +10,7 @@
 const char *page_topic_subscribe(struct page *p, struct slice json);
 const char *page_topic_unsubscribe(struct page *p, struct slice json);
 const char *page_topic_publish(struct page *p, struct slice json);
-/* It is ahead of the hub: nothing more is read. */
+/* The program is ahead of the hub: nothing more is read from the program. */
 bool page_topics_busy(const struct page *p);
 void page_topics_connected(struct page *p, bool connected);
 /* The program, or the page, may take more again. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* watcher.h - who watches pages while they are developed, and what such a watcher may do to them.
+/* watcher.h - a watcher sees pages while they are developed, and may do some things to them.
  *
  * A page calls its watcher by struct page_watcher_ops; without a watcher nothing of this costs more
  * than a look at a pointer.
@@ -15,7 +15,7 @@ struct page_wire;
 
 enum page_event {
     PAGE_CONNECTED,    /* text: the client's address */
-    PAGE_RESUMED,      /* text: the same */
+    PAGE_RESUMED,      /* text: the client's address */
     PAGE_DISCONNECTED, /* text: why */
     PAGE_GREETED,      /* a client has got `.welcome`: the time for page_tell() */
 };

@@ -127,7 +127,7 @@ bool program_is_silent(const struct program *p)
     return p->state == PROGRAM_GONE && !pipe_is_open(&p->err);
 }
 
-/* Who closes descriptor 3 and runs on has ended its session as who exits has. */
+/* A program that closes descriptor 3 and runs on has ended its session, as one that exits. */
 bool program_has_ended(const struct program *p)
 {
     return !pipe_is_open(&p->lines) &&

@@ -20,7 +20,7 @@
 
 #include "program/request.h"
 
-/* Which program, and where: what is the same for each request. */
+/* The program and the server: equal for all requests. */
 struct environment_place {
     struct slice file;     /* of the program */
     struct slice root;     /* DOCUMENT_ROOT; may be empty */

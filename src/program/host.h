@@ -25,7 +25,7 @@ struct program_config {
     const struct program_kinds *kinds;
     uint32_t shared_idle_ms; /* a shared process without a page is let go after this */
     size_t shared_page_max;  /* bytes that one page of a shared process has not acknowledged */
-    size_t shared_max;       /* the same of all its pages together */
+    size_t shared_max;       /* bytes that all its pages together have not acknowledged */
 };
 
 struct program_counts {
@@ -33,7 +33,7 @@ struct program_counts {
     uint64_t shared_now, shared_pages_now, shared_overflows, shared_late_lines, shared_held_back;
 };
 
-/* Who watches programs while they are developed. */
+/* A watcher sees programs while they are developed. */
 struct program_watcher {
     void (*on_start)(const struct program_watcher *w, struct program *p); /* is about to start */
     void (*on_stderr)(const struct program_watcher *w, struct program *p, struct slice line);

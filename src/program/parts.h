@@ -2,13 +2,13 @@
 /* parts.h - what the files of this room share, from the bottom up: a file calls only those of
  * earlier lines, and the owner by its ops.
  *
- *   pipe.c, environment.c, request_json.c, kinds.c, worker_map.c, limits.c
- *   lifecycle.c       settles and frees
- *   stderr.c, output.c, body.c, lines.c     the four descriptors
- *   ending.c     the process's end
- *   program.c    makes, starts, drops
- *   host.c       all programs of a worker
- *   shared.c, pool.c     one process for many pages: shared.h
+ *   pipe.c, environment.c, request_json.c, command.c, kinds.c, worker_map.c
+ *   lifecycle.c                             settles and frees
+ *   stderr.c, output.c, body.c, lines.c     the descriptors
+ *   ending.c                                the end of the process
+ *   program.c                               makes, starts, disowns
+ *   shared.c, pool.c                        one process for many pages: shared.h
+ *   host.c                                  all programs of a worker
  */
 #ifndef PROGRAM_PARTS_H
 #define PROGRAM_PARTS_H

@@ -45,7 +45,7 @@ enum program_state {
     PROGRAM_GONE
 };
 
-/* What becomes of the next line of a program. */
+/* The fate of the next line of a program. */
 enum program_reading {
     PROGRAM_READ,
     PROGRAM_WAIT, /* nobody takes it now: its write blocks */
@@ -67,9 +67,9 @@ struct program_ops {
     void (*on_output)(struct program *p, struct slice data);
     void (*on_output_end)(struct program *p);
     void (*on_stderr)(struct program *p, struct slice line);
-    /* What was written to it has been taken, but for IO_CORKED_MAX bytes at most. */
+    /* The program has taken all lines, but for IO_CORKED_MAX bytes at most. */
     void (*on_drain)(struct program *p);
-    /* The same of the request's body; or no more of the body is wanted. */
+    /* The program has taken the request's body so far, or wants no more of the body. */
     void (*on_body_drain)(struct program *p);
     /* Something happened or ended, and this is the last call that comes of it. */
     void (*on_settle)(struct program *p);
@@ -105,7 +105,7 @@ struct program {
     struct slice file;                     /* owned, NUL-terminated */
     const struct program_command *command; /* borrowed until program_start(); NULL: a file */
     char mark[PROGRAM_MARK_MAX];           /* of its session, for the log; empty: none */
-    struct net_client_key client;          /* who is counted for it */
+    struct net_client_key client;          /* the client that the program is counted for */
     pid_t pid;                             /* 0: not started */
     void *watched;                         /* the watcher's own */
 
@@ -167,11 +167,12 @@ size_t program_queued(const struct program *p);
 bool program_has_taken(const struct program *p);
 /* Sends what it would take at once. */
 void program_flush(struct program *p);
-/* What ops->reading says may have changed. May deliver lines; not to be called from on_line. */
+/* To be called when the answer of ops->reading may have changed. May deliver lines. Not from
+ * inside of on_line. */
 void program_resume(struct program *p);
 /* End of file for the program, after what is queued. */
 void program_shut(struct program *p);
-/* The same; SIGTERM and SIGKILL follow, once its answer is complete. */
+/* program_shut(); SIGTERM and SIGKILL follow, once the answer is complete. */
 void program_let_go(struct program *p);
 
 /* ---- body.c, output.c: a request and its answer ---- */
@@ -196,8 +197,8 @@ bool program_is_over(const struct program *p);
 bool program_is_silent(const struct program *p);
 /* Its lines are at their end, and its fate is known or matters no more. */
 bool program_has_ended(const struct program *p);
-/* What a page is told of its end: `program-failed status=N` or `signal=N`; `program-exit` for
- * status 0. */
+/* The reason that a page is told for its end: `program-failed status=N`, `program-failed signal=N`,
+ * or `program-exit` for status 0. */
 struct slice program_end_reason(const struct program *p, char text[64]);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* shared.c - a process that has many pages: which members it has, what they have not taken, and
- * whom its lines are for. */
+/* shared.c - a process that has many pages: its members, the bytes that they have not taken, and
+ * the member that each line is for. */
 #include "program/shared_parts.h"
 
 #include "base/base64url.h"
@@ -128,7 +128,7 @@ void shared_write(struct shared_member *m, const struct slice *pieces, int count
         list_append(&s->waiting, &m->waiting);
 }
 
-/* Only what nothing was read for is read on: we may be in the midst of reading. */
+/* No effect unless reading had stopped: else this may be called from the midst of reading. */
 void shared_resume(struct shared_process *s)
 {
     if (!s->busy || s->busy->ops->busy(s->busy))
@@ -235,7 +235,7 @@ static void run_close(struct shared_process *s, const struct message *m)
         breach(s, COMMAND_CLOSE_EXPECTED, "command", m->name);
 }
 
-/* `.shared` is said once more, or of what the settings say already. */
+/* `.shared` changes nothing: the process has many pages already. */
 static void run_command(struct shared_process *s, const struct message *m)
 {
     if (slice_equal(m->name, SLICE_LITERAL("close")))

@@ -27,13 +27,13 @@ struct shared_member;
 struct shared_member_ops {
     /* A message of the process for this member. */
     void (*on_message)(struct shared_member *m, const struct message *message);
-    /* The same, but it breaks a rule. */
+    /* A line of the process for this member that breaks a rule. */
     void (*on_bad_line)(struct shared_member *m, const char *why, struct slice line);
     /* Is the member ahead of what its messages are for? Then nothing is read from the process. */
     bool (*busy)(const struct shared_member *m);
     /* Bytes that its client has not taken or acknowledged. */
     size_t (*backlog)(const struct shared_member *m);
-    /* It has most of what is too much: it leaves. */
+    /* This member has most of what is too much: the member leaves. */
     void (*on_overflow)(struct shared_member *m);
     /* The process has taken what was written. Only after shared_write() had to wait. */
     void (*on_drain)(struct shared_member *m);
@@ -80,7 +80,7 @@ void shared_leave(struct shared_member *m);
 void shared_write(struct shared_member *m, const struct slice *pieces, int count);
 /* A member that was told to wait has gone on writing: it is told to end, and leaves. */
 void shared_overflow(struct shared_member *m);
-/* What ops->busy says may have changed. */
+/* To be called when the answer of ops->busy may have changed. */
 void shared_resume(struct shared_process *s);
 /* The process takes no more pages, and is let go when it has none. */
 void shared_retire(struct shared_process *s);

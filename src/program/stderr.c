@@ -39,7 +39,7 @@ static size_t cut_length(struct slice text)
     return at > STDERR_LINE_MAX - 4 ? at : STDERR_LINE_MAX;
 }
 
-/* Logs what is whole. Returns how much that was. */
+/* Logs the whole lines. Returns their length. */
 static size_t take_lines(struct program *p, struct slice text)
 {
     size_t at = 0;
