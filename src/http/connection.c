@@ -293,10 +293,12 @@ void connection_update_reading(struct connection *c)
     if (pause == c->paused)
         return;
     c->paused = pause;
-    if (pause)
-        stream_pause(c->stream);
-    else
+    if (!pause) {
         stream_resume(c->stream);
+        return;
+    }
+    stream_pause(c->stream);
+    connection_watch_output(c); /* and whether the client is there */
 }
 
 static void run(struct connection *c)
@@ -378,6 +380,15 @@ static void time_out(struct connection *c)
         connection_close(c);
 }
 
+/* Nothing is heard of a client that is not read from, not even that it has broken off. */
+static void watch_paused(struct connection *c)
+{
+    if (stream_broken(c->stream))
+        connection_close(c);
+    else
+        connection_watch_output(c);
+}
+
 /* Whatever the state: while output leaves, the client is alive. */
 static void on_timer(struct timer *timer)
 {
@@ -402,7 +413,10 @@ static void on_timer(struct timer *timer)
         next_request(c);
         run(c);
         break;
-    case CONNECTION_EXCHANGE: /* all is sent; the next write starts it again */
+    case CONNECTION_EXCHANGE: /* all is sent; the next write or pause starts it again */
+        if (c->paused)
+            watch_paused(c);
+        break;
     case CONNECTION_GONE:
         break;
     }

@@ -259,6 +259,12 @@ bool stream_peer_gone(const struct stream *s)
     return poll(&look, 1, 0) > 0;
 }
 
+bool stream_broken(const struct stream *s)
+{
+    struct pollfd look = {.fd = s->io.fd};
+    return poll(&look, 1, 0) > 0;
+}
+
 int stream_detach(struct stream *s, struct stream_parcel *ret)
 {
     io_flush(&s->io); /* such as session tickets, right behind the handshake */

@@ -104,6 +104,8 @@ int stream_local(const struct stream *s, struct net_address *ret);
 /* Whether the peer has ended its side or broken the connection. Asks the kernel, since a paused
  * stream does not report its end. */
 bool stream_peer_gone(const struct stream *s);
+/* The same of a break alone: a peer that has only ended its side may still take what is written. */
+bool stream_broken(const struct stream *s);
 
 /* Moves a stream to another worker: detach here (the stream object is gone), post the parcel, adopt
  * there. The adopted stream is not paused. */

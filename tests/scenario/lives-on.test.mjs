@@ -72,6 +72,15 @@ cat <&3 >/dev/null
 `,
 };
 
+/** Begins a page and goes on with that for ever; it does not read its body. */
+const ENDLESS = {
+  mode: 0o755,
+  text: `#!/bin/sh
+printf 'Content-Type: text/html\\n\\n<title>endless</title>'
+exec sleep 600
+`,
+};
+
 /** Is started when its folder says so, and answers when it is told to by a file there. */
 const SLOW = {
   mode: 0o755,
@@ -94,6 +103,7 @@ async function start(args = []) {
   const folder = makeRoot({
     'shared.py': SHARED,
     'plain.sh': PLAIN,
+    'endless.sh': ENDLESS,
     'slow.sh': SLOW,
     'selfish.py': SELFISH,
     '.conf': '',
@@ -344,4 +354,26 @@ describe('a client that breaks off before its program has let it in', () => {
     socket.destroy();
     await livesOn();
   });
+});
+
+describe('a client that resets its connection while nothing more is read from it', () => {
+  const GRACES = ['--write-timeout', '300ms', '--goodbye-timeout', '100ms', '--eof-grace', '100ms'];
+  const post = `POST /endless HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 400000\r\n\r\n`;
+  const get = `GET /endless HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`;
+
+  for (const [what, text] of [
+    ['as its program does not read its upload', post + 'x'.repeat(400000)],
+    ['as it is far ahead with requests', get.repeat(4000)],
+  ])
+    test(`${what}: its program is let go`, async () => {
+      await start(GRACES);
+      const client = await RawHttp.connect(server.port);
+      client.send(text);
+      await server.logged(/program\.started/);
+      assert.equal((await client.answer({ head: true })).status, 200);
+      client.socket.resetAndDestroy();
+      await server.hasChildren(0);
+      await server.hasMetric('connections', 0);
+      await livesOn();
+    });
 });
