@@ -27,7 +27,7 @@ enum step step_refuse(struct access_check *c, enum access_reason reason, uint32_
 /* Takes over what a look-up found: STEP_NEXT if it allows, else STEP_DECIDED. */
 enum step step_take_outcome(struct access_check *c, const struct lookup_outcome *outcome);
 
-/* What the check asks of the verdicts; `web` holds the target of a web request. */
+/* The question of the check to the verdicts; `web` holds the target of a web request. */
 struct verdict_question step_question(const struct access_check *c, struct target *web);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "access/lookup_parts.h"
 
-/* What the slower of A and AAAA gets once the other has come. */
+/* The time that the slower of A and AAAA has once the other has come. */
 enum {
     GRACE_MS = 1000
 };

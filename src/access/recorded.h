@@ -44,7 +44,7 @@ struct recorded {
     struct recorded_row rows[RECORDED_MAX];
     size_t count;
     struct list queue;
-    /* What has been asked, in order of the first time. */
+    /* The questions so far, each where it first came. */
     struct recorded_asked asked[RECORDED_MAX];
     size_t asked_count;
 };

@@ -32,7 +32,7 @@ struct refusal {
     char policy_buffer[REFUSAL_POLICY_MAX], realm_buffer[REFUSAL_REALM_MAX + 16];
 };
 
-/* What else a 401 of the program says. */
+/* The further content of a 401 of the program. */
 struct refusal_challenge {
     struct slice realm;       /* bytes that can't stand in a quoted string are left out */
     struct slice policy_path; /* empty: none. Left out if it is no path or too long */

@@ -51,7 +51,7 @@ struct dns_answer {
 struct dns_question {
     char name[DNS_NAME_SIZE]; /* lower case, no trailing dot */
     enum dns_type type;
-    /* Once, never from inside ask(). */
+    /* Called once, never from inside ask(). */
     void (*answered)(struct dns_question *question, const struct dns_answer *answer);
     /* The resolver's own. */
     struct list node;

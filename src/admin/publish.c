@@ -327,7 +327,7 @@ void publish_begin(struct publish *publish, struct exchange *x)
     x->owner = job;
 }
 
-/* ---- life ---- */
+/* ---- begin and end ---- */
 
 bool publish_init(struct publish *publish)
 {

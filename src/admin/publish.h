@@ -45,7 +45,7 @@ struct publish {
     uint64_t counts[PUBLISH_RESULTS];
 };
 
-/* What is borrowed is filled in. False without memory. */
+/* To be called once the borrowed pointers are filled in. False without memory. */
 bool publish_init(struct publish *publish);
 /* Before hub_done(). */
 void publish_done(struct publish *publish);

@@ -19,7 +19,8 @@ struct client_options {
     int word_count;
 };
 
-/* What a command is called and takes. `lasting`: it stays connected, with --no-reconnect and -q. */
+/* The name of a command, and the options that it takes. `lasting`: it stays connected, with
+ * --no-reconnect and -q. */
 struct client_usage {
     const char *text;
     int words_min, words_max;

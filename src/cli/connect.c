@@ -83,7 +83,7 @@ static void end_input(struct bridge *b)
     b->in = -1;
 }
 
-/* What was read is not sent any more. */
+/* Drops the input that was read and not sent. */
 static void abandon_input(struct bridge *b)
 {
     b->failed = true;
@@ -98,7 +98,7 @@ static void fail_input(struct bridge *b, const char *why)
     abandon_input(b);
 }
 
-/* Somebody at a terminal may try again. */
+/* A user at a terminal may try again. */
 static void refuse_line(struct bridge *b, const char *why)
 {
     char *lf = memchr(b->line + b->at, '\n', b->len - b->at);

@@ -16,7 +16,7 @@ static void print_fault(struct slice record, const struct access_fault *fault)
     printf("^\nfault: at octet %zu, expected %s\n", fault->at, fault->expected);
 }
 
-/* What is correct and yet perhaps not what was meant. Returns how many. */
+/* Warns of patterns that are correct and yet perhaps not meant so. Returns how many. */
 static int warn_patterns(const char *tag, struct slice list)
 {
     const struct public_suffixes *suffixes = public_suffixes();

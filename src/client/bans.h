@@ -20,7 +20,7 @@ uint32_t client_program_ban_s(const struct dial_target *t);
 void client_program_ban_add(const struct dial_target *t, const struct end *why,
                             const char *policy_path);
 
-/* The same for a TCP target; `retry_s` is what the refusal said, -1: nothing. */
+/* The functions above for a TCP target; `retry_s` is from the refusal, -1: it has none. */
 uint32_t client_tcp_ban_s(const struct dial_target *via, const char *host, uint16_t port);
 void client_tcp_ban_add(const struct dial_target *via, const char *host, uint16_t port,
                         int64_t retry_s);

@@ -13,7 +13,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-/* What a chunk of bytes holds, its header taken off. */
+/* How many bytes a chunk holds, without its header. */
 enum {
     CHUNK_CAPACITY = 8192 - 48
 };

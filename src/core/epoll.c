@@ -35,7 +35,7 @@ enum {
     ARMED = ARMED_IN | ARMED_OUT
 };
 
-/* What data.ptr points to is said by its low bits. */
+/* The low bits of data.ptr say what it points to. */
 enum kind {
     KIND_IO,
     KIND_WATCH,

@@ -159,8 +159,8 @@ void io_sent(struct io *io, size_t n)
     settle(io);
 }
 
-/* What the peer sent before it went is still read: the error is told after that, unless nothing
- * more comes anyway or the fault is not the peer's. */
+/* Input that the peer sent before it went is still read. The error is told after that, unless no
+ * more input comes anyway or the fault is not the peer's. */
 void io_send_failed(struct io *io, int error)
 {
     bool peer_gone = error == -EPIPE || error == -ECONNRESET;

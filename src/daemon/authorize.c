@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-/* What the asking server says of its request. */
+/* The request as the asking server describes it. */
 struct told {
     struct slice scheme, host, uri, method, client;
 };

@@ -30,8 +30,8 @@ static bool is_local(struct exchange *x)
     }
 }
 
-/* What a browser says of who asks: nobody's page, or one of ours. A request that changes something
- * must say it. */
+/* Whether the browser says that the request comes from no page, or from one of ours. A request that
+ * changes something must say so. */
 static bool is_ours(const struct exchange *x, const struct origin *here)
 {
     struct slice origin = http_head_find(x->request, SLICE_LITERAL("origin"));

@@ -59,7 +59,8 @@ static bool check_script_access(const struct config *c)
     return good;
 }
 
-/* What config_check can't see: folders and files. Says all that is wrong with them. */
+/* Checks folders and files, which config_check() does not see. Prints all that is wrong with them.
+ */
 static bool check_files(const struct config *c)
 {
     bool root = check_root(c), certificate = check_certificate(c), trust = check_trust(c);

@@ -75,7 +75,7 @@ void worker_hub_config(const struct config *c, struct hub_config *ret);
 /* Is the request's Host ours? Then *ret is the origin that it has reached. */
 bool worker_is_ours(struct worker *w, struct exchange *x, struct origin *ret);
 
-/* In its own thread: what the mail of the same name asks. */
+/* To be called in the worker's own thread: does what the mail of the same name asks. */
 void worker_use_config(struct worker *w, const struct config *config);
 void worker_drain(struct worker *w, bool at_once);
 

@@ -68,7 +68,7 @@ struct gateway {
     bool draining;
 };
 
-/* Whose page it is. */
+/* The page that opens a connection. */
 struct gateway_page {
     struct slice origin;  /* of the session; copied */
     struct slice address; /* of the client, for the log; copied */

@@ -11,7 +11,7 @@
 
 enum {
     LENT_BYTES = 65536,
-    /* Below that a copy costs less than the memory that a reference would hold. */
+    /* Below this size a copy costs less than the memory that a reference would hold. */
     SHARED_MIN = LENT_BYTES / 2
 };
 

@@ -51,7 +51,7 @@ struct held {
     char bytes[];
 };
 
-/* What is still to be read of the current request. */
+/* The part of the current request's body that is still to be read. */
 struct request_body {
     enum http_body kind; /* HTTP_BODY_NONE: read to its end */
     uint64_t left;       /* with HTTP_BODY_LENGTH */

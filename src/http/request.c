@@ -24,7 +24,7 @@ static bool is_known_method(struct slice method)
     return false;
 }
 
-/* What is wrong for good, so that the connection closes too. NULL: nothing. */
+/* Finds a fault for which the connection closes too. NULL: none. */
 static const char *find_fault(const struct connection *c, const struct http_head *head, int *status)
 {
     *status = 501;

@@ -68,7 +68,7 @@ static const struct reason reasons[] = {
     {511, "Network Authentication Required"},
 };
 
-/* What the connection says itself, whatever a handler gives. */
+/* Headers that the connection itself writes; a handler's are left out. */
 static const char *const own_headers[] = {
     "connection", "content-length", "date", "keep-alive", "server", "transfer-encoding",
 };

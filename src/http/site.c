@@ -17,7 +17,7 @@ struct site {
     size_t root_len;
 };
 
-/* What lies under a name. */
+/* The kinds of things that a name can stand for. */
 enum entry_kind {
     ENTRY_NONE,
     ENTRY_FORBIDDEN, /* not readable */
@@ -148,7 +148,7 @@ static bool is_hidden(struct slice name)
 
 /* ---- results ---- */
 
-/* What the search has come to; takes the entry. `script_len`: how much of the path names it. */
+/* Ends the search with this entry, which it takes. `script_len`: how much of the path names it. */
 static void conclude(struct search *s, struct entry *e, size_t script_len, struct site_found *ret)
 {
     static const enum site_kind kinds[] = {
@@ -171,7 +171,7 @@ static void conclude(struct search *s, struct entry *e, size_t script_len, struc
 
 /* ---- programs by their name without its ending ---- */
 
-/* What `name` is in the folder that the search has reached; the search stays there. */
+/* The entry `name` of the folder that the search has reached; the search stays there. */
 static struct entry entry_in(struct search *s, struct slice name)
 {
     size_t folder = s->len;

@@ -67,7 +67,7 @@ void client_free(struct hub_client *c);
 
 /* ---- delivery.c: what it hears ---- */
 
-/* What JOIN and LOOK brought: who is there, and past events. */
+/* Delivers the answer to a JOIN or LOOK: who is there, and past events. */
 void delivery_answer(struct subscription *s, const struct hub_request *r);
 
 /* ---- subscription.c ---- */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What a line of `.topic` has beside topic, event, data and sender: two numbers, keys, quotes. */
+/* The bytes of a `.topic` line beside topic, event, data and sender: two numbers, keys, quotes. */
 #define FRAME_MAX 128
 
 static size_t line_room(const struct hub_event_spec *spec)

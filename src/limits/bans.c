@@ -11,7 +11,7 @@ struct bans {
     struct lossy table;
 };
 
-/* What a hash stands for: one path, or a path and all below it. */
+/* A hash stands for one path, or for a path and all below it. */
 enum ban_reach {
     REACH_PATH,
     REACH_BELOW

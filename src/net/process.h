@@ -22,8 +22,8 @@ struct process_spec {
     char *const *argv;     /* NULL-terminated */
     char *const *envp;     /* NULL-terminated */
     const char *directory; /* working directory */
-    /* What the child gets as descriptors 0, 1, ... fd_count - 1, in any order and also doubled. All
-     * others are closed, whether marked close-on-exec or not. */
+    /* The descriptors that become 0, 1, ... fd_count - 1 in the child, in any order, also repeated.
+     * All others are closed, whether marked close-on-exec or not. */
     const int *fds;
     int fd_count;
 };

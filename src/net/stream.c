@@ -90,7 +90,7 @@ static void nobody_end(struct stream *s, int error)
     (void)error;
 }
 
-/* Of a stream without an owner: not yet, or no longer. */
+/* The callbacks of a stream that has no owner yet, or no longer. */
 static const struct stream_ops nobody = {.on_recv = nobody_recv, .on_end = nobody_end};
 
 /* Takes over `fd` and `tls`. */

@@ -90,7 +90,7 @@ void stream_close(struct stream *s);
 void stream_reset(struct stream *s);
 
 bool stream_secure(const struct stream *s);
-/* What TLS found wrong, for the log; NULL if nothing. Static text. */
+/* The fault that TLS found, for the log; NULL if there is none. Static text. */
 const char *stream_tls_error(const struct stream *s);
 static inline struct loop *stream_loop(const struct stream *s)
 {

@@ -36,7 +36,7 @@ static const char *take_state(struct channel_frame *f)
     return NULL;
 }
 
-/* What follows the head; NULL, or what is wrong with it. */
+/* Checks the bytes after the head. Returns NULL, or what is wrong with them. */
 static const char *take_body(struct channel_frame *f)
 {
     switch (f->type) {

@@ -55,7 +55,7 @@ static inline unsigned not_field(__m128i v)
     return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(tab, control), del));
 }
 
-/* The same for bytes that a request target can't hold; signed, so that obs-text is below '!'. */
+/* One bit for each byte that a request target can't hold; signed, so that obs-text is below '!'. */
 static inline unsigned not_target(__m128i v)
 {
     __m128i low = _mm_cmplt_epi8(v, _mm_set1_epi8('!'));

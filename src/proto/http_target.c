@@ -3,7 +3,7 @@
 #include "proto/http_chars.h"
 #include "proto/http_head.h"
 
-/* What stands after `scheme://authority` of an absolute-form target; false for other forms. */
+/* Leaves the part after `scheme://authority` of an absolute-form target; false for other forms. */
 static bool skip_authority(struct slice *target)
 {
     struct slice t = *target;

@@ -6,7 +6,7 @@
 #include "base/utf8.h"
 #include "proto/json_plain.h"
 
-/* What may come next. */
+/* The tokens that may come next. */
 enum expect {
     EXPECT_VALUE,
     EXPECT_KEY,
@@ -49,7 +49,7 @@ static bool is_hex(char c)
     return is_digit(c) || (unsigned char)((c | 0x20) - 'a') <= 5;
 }
 
-/* What follows a backslash. */
+/* Takes the bytes after a backslash. */
 static bool take_escape(struct scan *s)
 {
     if (s->at == s->end)

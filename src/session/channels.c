@@ -153,7 +153,7 @@ void channels_say(struct channels *cs, const struct channel_frame *frame)
     cs->ops->send(cs, slice_make(text, len + frame->body.len), NULL, 0, 0);
 }
 
-/* What names a channel on a new wire. */
+/* Says the frames that name a channel on a new wire. */
 static void name(struct channel *c)
 {
     c->named = c->synced = false;

@@ -29,7 +29,7 @@ struct ws_peer;
 struct ws_peer_ops {
     /* A whole message; mutable, valid during the call. */
     void (*on_message)(struct ws_peer *peer, enum ws_op op, struct bytes data);
-    /* What was queued has left. May be NULL. */
+    /* The queue is empty again. May be NULL. */
     void (*on_drain)(struct ws_peer *peer);
     /* 1006: lost without a close frame; 1005: a close frame without a code. `reason` is valid
      * during the call. */

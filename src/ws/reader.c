@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-/* What the first two bytes of a frame have against it (RFC 6455, 5.1, 5.2, 5.4), or NULL. */
+/* The rule that the first two bytes of a frame break (RFC 6455, 5.1, 5.2, 5.4), or NULL. */
 static const char *refusal(const struct ws_peer *p, const char *head)
 {
     const struct ws_reader *r = &p->reader;

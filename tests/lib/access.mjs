@@ -47,8 +47,8 @@ const newKey = () => `key-number-${String(++keys).padStart(16, '0')}`;
 /**
  * A WebSocket handshake as a browser makes it. Resolves with {status, headers, body} if it is
  * answered by HTTP, else with {status: 101, headers, text, close, drop}: `text` resolves with the
- * first text message, `close` with {code, reason} once the server has closed; with undefined where
- * there is none.
+ * first text message, `close` with {code, reason} once the server has closed. Where there is none,
+ * they resolve with undefined.
  */
 export async function tryHandshake(
   server,
@@ -88,7 +88,7 @@ const closeOf = (payload) => ({
   reason: payload.subarray(2).toString(),
 });
 
-/** What a server's metrics say: {name{labels}: number}. */
+/** The metrics of a server: {name{labels}: number}. */
 export async function metrics(admin) {
   const response = await fetch(`http://127.0.0.1:${admin}/metrics`);
   const lines = (await response.text()).split('\n').filter((line) => line && !line.startsWith('#'));

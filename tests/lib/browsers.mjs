@@ -44,7 +44,7 @@ export const browserNames = Object.keys(kinds);
  */
 const PATIENCE_MS = 120_000;
 
-/** What makes a browser take these names for this machine, without any name server. */
+/** The options by which a browser takes these names for this machine, without a name server. */
 const onLoopback = {
   chromium: ({ args }, hosts) => ({
     args: [
@@ -58,9 +58,9 @@ const onLoopback = {
 };
 
 /**
- * A browser of its own profile, for which `hosts` are names of this machine; `close()` it. The size
- * of its pages is given here and not by page.setViewport(), which puppeteer can't do with the older
- * ones of Debian's Firefox. `privileged` is for tests/lib/input-method.mjs.
+ * A browser with a profile of its own, for which `hosts` are names of this machine; `close()` it.
+ * The size of its pages is given here and not by page.setViewport(), which puppeteer can't do with
+ * the older ones of Debian's Firefox. `privileged` is for tests/lib/input-method.mjs.
  */
 export async function launch(
   name,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// checksum.mjs - a TCP server that sends bytes without end or takes them, and knows what they were.
+// checksum.mjs - a TCP server that sends or takes bytes without end, and keeps their checksums.
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
@@ -31,7 +31,7 @@ function* blocks(bytes, sent) {
   }
 }
 
-/** `up`: takes what comes, and says at its end what that was. */
+/** `up`: takes all bytes, and says their sums at the end. */
 function take(socket, first) {
   const sums = new Sums();
   sums.add(first);
@@ -41,8 +41,8 @@ function take(socket, first) {
 }
 
 /**
- * Starts it on 127.0.0.1. A connection begins with a line: `down N`, `up`, `echo`, `hold` (nothing
- * is read from then on) or `drop` (reset at once). `sent` are the sums of the last `down`;
+ * Starts the server on 127.0.0.1. A connection begins with a line: `down N`, `up`, `echo`, `hold`
+ * (nothing is read from then on) or `drop` (reset at once). `sent` are the sums of the last `down`;
  * `sockets` all connections that are open, which clear() ends.
  */
 export async function startChecksums() {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// command.mjs - a running `httpsocket`: what it is told on stdin, and what it says.
+// command.mjs - a running `httpsocket`: its stdin, and its output.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
@@ -17,7 +17,7 @@ export class Command {
 
   static running = new Set();
 
-  /** Ends what tests have left running. */
+  /** Ends the commands that tests have left running. */
   static killAll() {
     for (const { child } of Command.running) child.kill('SIGKILL');
   }
@@ -26,7 +26,7 @@ export class Command {
     return new Command(args.map(String));
   }
 
-  /** Runs it to its end, with this as its stdin: {status, out, err}, as text. */
+  /** Runs a command to its end, with this stdin: {status, out, err}, as text. */
   static async runs(args, input = '') {
     const command = Command.starts(...args);
     command.child.stdin.end(input);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// conversation.mjs - what several tests say to a program in the same words.
+// conversation.mjs - messages to a program that several tests share.
 import assert from 'node:assert/strict';
 import { openPage } from './session-client.mjs';
 
 /**
- * Opens a page whose program says how it is told of things: it is connected, and has been told so.
+ * Opens a page whose program reports its events: the page is connected, and the program was told.
  */
 export async function openTold(url, options = {}) {
   const { answer, client } = await openPage(url, options);

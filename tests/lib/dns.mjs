@@ -191,8 +191,8 @@ export async function startRelay(upstream, { drop = () => false } = {}) {
     port,
     questions,
     /**
-     * What has been asked since the last call: each question with how often, validation's own left
-     * out (10: NULL, RFC 8145).
+     * The questions since the last call, each with how often it came, without those of validation
+     * itself (10: NULL, RFC 8145).
      */
     take() {
       const counts = {};

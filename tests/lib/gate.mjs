@@ -14,12 +14,12 @@ export class Gate {
     execFileSync('mkfifo', [this.path]);
   }
 
-  /** Resolves when who waits at it has been let through. */
+  /** Opens the gate. Resolves when the program that waits has been let through. */
   opens() {
     return fs.promises.writeFile(this.path, 'open\n');
   }
 
-  /** The processes that have come to it so far, as gate.sh notes them. */
+  /** The processes that have come to the gate so far, as gate.sh writes them down. */
   get arrived() {
     const notes = path.join(this.root, 'started');
     return fs.existsSync(notes) ? fs.readFileSync(notes, 'utf8').trim().split('\n') : [];

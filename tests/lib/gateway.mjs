@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // gateway.mjs - a server of `http://a.test:8000` and targets on loopback,
-// with the DNS that speaks for them.
+// with their DNS.
 import { once } from 'node:events';
 import net from 'node:net';
 
@@ -11,11 +11,11 @@ import { Streams } from './streams.mjs';
 
 export const PAGE = 'http://a.test:8000';
 export const ALLOW = `"v=sa1; allow=${PAGE}; port=*"`;
-// The gateway's own addresses are refused; those are not its own.
+// The gateway refuses its own addresses; these are not its own.
 export const HERE = '127.0.0.2',
   THERE = '127.0.0.3';
 
-/** Zones of a target at HERE that allows everything, of which tests may want others in addition. */
+/** Zones of a target at HERE that allows everything; a test may add zones. */
 export const zonesOf = (more = {}) => ({
   'b.test': { records: `@ 10 A ${HERE}\n_script-access 10 TXT ${ALLOW}` },
   '0.0.127.in-addr.arpa': { records: '2 PTR b.test.\n3 PTR b.test.' },

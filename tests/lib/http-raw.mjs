@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// http-raw.mjs - a client of HTTP/1.1 that sends what it is told, byte by byte, and reads strictly.
+// http-raw.mjs - a client of HTTP/1.1 that sends exactly the given bytes, and reads strictly.
 import { once } from 'node:events';
 import net from 'node:net';
 
@@ -43,7 +43,7 @@ export class RawHttp {
     return this.#socket;
   }
 
-  /** Resolves when the kernel has it. */
+  /** Resolves when the kernel has the bytes. */
   send(bytes) {
     return new Promise((resolve) => this.#socket.write(bytes, () => resolve()));
   }
@@ -127,7 +127,7 @@ export class RawHttp {
     return this.answer(options);
   }
 
-  /** Everything that still comes until the server ends its side. */
+  /** The bytes that still come until the server ends its side. */
   async rest() {
     while (!this.ended) await this.#have(this.#length + 1);
     return this.#take(this.#length);

@@ -25,7 +25,7 @@ function ofChromium(devtools) {
   };
 }
 
-/** By the browser's interface for such tests, in its own window. */
+/** Composes by the browser's own test interface, in the browser's window. */
 async function ofFirefox(connection) {
   const tree = await connection
     .send('browsingContext.getTree', { 'moz:scope': 'chrome' })

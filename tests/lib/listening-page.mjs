@@ -10,7 +10,7 @@ export class ListeningPage {
     Object.assign(this, { page, url });
   }
 
-  /** A fresh page with this in its <main>, listened to like this. */
+  /** A fresh page with this HTML in its <main>, and these listeners. */
   async open(html, ...listens) {
     await this.page.goto(`${this.url}/listens.py`);
     await this.page.evaluate(
@@ -36,7 +36,7 @@ export class ListeningPage {
     );
   }
 
-  /** What the program has heard since it was last asked: a list of [name, data]. */
+  /** The events that the program has heard since the last call: a list of [name, data]. */
   async heard() {
     return JSON.parse(
       await this.page.evaluate(async () =>
@@ -46,8 +46,8 @@ export class ListeningPage {
   }
 
   /**
-   * The same, once it has heard of something that takes its time to happen:
-   * until `enough` of all that came.
+   * As heard(), but waits for events that take time: until `enough` returns true for all events
+   * that came.
    */
   async hears(enough = (all) => all.length > 0) {
     const all = [];
@@ -69,14 +69,14 @@ export class ListeningPage {
     return all[0][1];
   }
 
-  /** What the program was told that could not be. */
+  /** The problems that the program was told of. */
   async problems() {
     return (await this.heard())
       .filter(([name]) => name === '.problem')
       .map(([, problem]) => problem);
   }
 
-  /** Has the page do something by a script. */
+  /** Runs a script in the page. */
   run(script, ...values) {
     return this.page.evaluate(script, ...values);
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// moved-page.mjs - a browser at a page that does what its program is told to write as `.dom`
+// moved-page.mjs - a browser at a page whose program writes the `.dom` commands that a test wants
 // (tests/browser/site/moved.py).
 import assert from 'node:assert/strict';
 import path from 'node:path';
@@ -56,7 +56,7 @@ export async function movedPage(name) {
       (said) => window.mover.call('move', JSON.parse(said), { timeout: 60_000 }),
       JSON.stringify(data),
     );
-  /** What the program was told comes back before the answer to the next call. */
+  /** Problems come back from the program before the answer to the next call. */
   async function problems() {
     await move({ select: 'html', classes: { asked: true } });
     return page.evaluate(() => window.problems.splice(0).map(({ op, message }) => [op, message]));

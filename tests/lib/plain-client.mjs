@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// plain-client.mjs - a WebSocket client that has never heard of us.
+// plain-client.mjs - a WebSocket client that knows nothing of httpsocket.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import WebSocket from 'ws';

@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import { until } from './until.mjs';
 
-/** Does it run? A zombie does not. */
+/** Whether the process runs. A zombie does not. */
 export function alive(pid) {
   try {
     return !/^State:\s+Z/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8'));
@@ -12,7 +12,7 @@ export function alive(pid) {
   }
 }
 
-/** Waits until it sleeps, as one that reads or writes and can't. */
+/** Waits until the process sleeps, as it does in a read or write that blocks. */
 export const sleeps = (pid) =>
   until(() => /^State:\s+S/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8')));
 
@@ -40,12 +40,12 @@ export class Program {
     process.kill(this.pid, signal);
   }
 
-  /** Has it write these lines on its descriptor 3: talk.py and board.py do so. */
+  /** Has the program (talk.py, board.py) write these lines on its descriptor 3. */
   says(...lines) {
     this.writes(lines.map((line) => `${line}\n`).join(''));
   }
 
-  /** Has it write just this there. */
+  /** Has the program write exactly this text there. */
   writes(text) {
     this.page.says(`write ${JSON.stringify(text)}`);
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// proxy.mjs - a network that fails when it is told to: a TCP proxy on loopback
-// between a client and a server under test.
+// proxy.mjs - a network that fails on demand: a TCP proxy on loopback between a client and a
+// server under test.
 import net from 'node:net';
 import { EventEmitter, once } from 'node:events';
 
@@ -123,7 +123,7 @@ export class Proxy extends EventEmitter {
     link[direction] += Math.min(allowed, data.length);
     if (allowed > 0) to.write(data.subarray(0, allowed));
     if (data.length < allowed || limit === undefined || link[direction] < limit) return;
-    // What was allowed has to arrive before the reset.
+    // The allowed bytes have to arrive before the reset.
     if (to.writableLength === 0) this.#end(link);
     else to.once('drain', () => this.#end(link));
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// request.mjs - one HTTP request on a connection of its own, which is closed after it: so that
-// nothing of it stays in the server.
+// request.mjs - one HTTP request on a connection of its own, which is closed after it, so that
+// the server keeps no connection.
 import http from 'node:http';
 import { once } from 'node:events';
 

@@ -20,7 +20,7 @@ export const BUILD = path.resolve(process.env.HTTPSOCKET_BUILD ?? path.join(REPO
 const OK = { code: 0, signal: null };
 const running = new Set();
 
-/** Kills what failed tests have left running; for a file's last `after`. */
+/** Kills the processes that failed tests have left running; for a file's last `after`. */
 export const stopAll = () => Promise.all([...running].map((server) => server.stop('SIGKILL')));
 
 /** A running program that has said `listening on URL`, once for each of its listeners. */
@@ -87,7 +87,7 @@ class Server {
     return (await request(`${await adminOf(this)}/${where}`)).body;
   }
 
-  /** What /metrics says: {name: number}. */
+  /** The numbers of /metrics: {name: number}. */
   async metrics() {
     const lines = (await this.asksAdmin('metrics'))
       .split('\n')
@@ -97,7 +97,7 @@ class Server {
     );
   }
 
-  /** One of them; its name begins with `httpsocket_`, which is left out here. */
+  /** One metric, by its name without `httpsocket_`. */
   async metric(name) {
     return (await this.metrics())[`httpsocket_${name}`];
   }
@@ -110,7 +110,7 @@ class Server {
     );
   }
 
-  /** Waits until it has as many child processes. */
+  /** Waits until the server has as many child processes. */
   hasChildren(count) {
     return until(
       () => resources(this.pid).children.length === count,
@@ -118,7 +118,7 @@ class Server {
     );
   }
 
-  /** The bytes of memory that it has for itself now. */
+  /** The bytes of memory that the server has for itself now. */
   get resident() {
     const status = fs.readFileSync(`/proc/${this.pid}/status`, 'utf8');
     return Number(/VmRSS:\s+(\d+)/.exec(status)[1]) * 1024;
@@ -137,13 +137,13 @@ class Server {
     }, describe);
   }
 
-  /** Ends it, if it has not ended yet; resolves with {code, signal}. */
+  /** Ends the server, if it has not ended yet; resolves with {code, signal}. */
   async stop(signal = 'SIGTERM') {
     if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill(signal);
     return this.exited;
   }
 
-  /** Ends it by SIGTERM, which is to succeed, with nothing for a sanitizer to report. */
+  /** Ends the server by SIGTERM, which is to succeed, with nothing for a sanitizer to report. */
   async ends() {
     assert.deepEqual(await this.stop(), OK, this.log.slice(-40).join('\n'));
     assert.deepEqual(this.lines(/ERROR: AddressSanitizer|runtime error/), []);

@@ -8,7 +8,7 @@ import WebSocket from 'ws';
 import { Program } from './program.mjs';
 import { request } from './request.mjs';
 
-/** What the program wants of its page: sequenced. */
+/** The commands of a program to its page: sequenced. */
 const COMMAND = /^\.(dom|listen|unlisten) /;
 
 export const newKey = () => randomBytes(18).toString('base64url');
@@ -40,7 +40,7 @@ export class SessionClient extends EventEmitter {
     SessionClient.all.add(this);
   }
 
-  /** Cuts what a test left open. */
+  /** Cuts the connections that a test left open. */
   static dropAll() {
     for (const client of SessionClient.all) client.ws?.terminate();
     SessionClient.all.clear();
@@ -75,7 +75,7 @@ export class SessionClient extends EventEmitter {
       this.closed.then((end) =>
         reject(Object.assign(new Error(`closed: ${end.code} ${end.reason}`), end)),
       );
-      // An older one is not heard any more.
+      // Messages of an older connection are ignored.
       ws.on('message', (data, binary) => ws === this.ws && this.#receive(data, binary, resolve));
     });
   }
@@ -130,13 +130,13 @@ export class SessionClient extends EventEmitter {
     }
   }
 
-  /** Cuts the connection without a word. */
+  /** Cuts the connection without a close frame. */
   async cut() {
     this.ws.terminate();
     await this.closed;
   }
 
-  // ---- what stories are told with
+  // ---- the vocabulary of scenario tests
 
   /** A client without a page, connected to a program of this server. */
   static async connects(server, where, options) {
@@ -146,7 +146,7 @@ export class SessionClient extends EventEmitter {
     return client;
   }
 
-  /** The subprotocols of whoever would have its session, with these in addition. */
+  /** The subprotocols that ask for this session, and these in addition. */
   offers(...more) {
     return ['httpsocket.v1', `session.${this.session}`, `key.${this.key}`, ...more].join(', ');
   }
@@ -161,7 +161,7 @@ export class SessionClient extends EventEmitter {
 
   /**
    * For each line: the next message of its name is exactly this; for a RegExp, some message
-   * matches. What comes before is passed over. Resolves with the last.
+   * matches. Messages before it are skipped. Resolves with the last match.
    */
   async hears(...lines) {
     let message;
@@ -210,7 +210,7 @@ export class SessionClient extends EventEmitter {
       await once(this, 'control');
   }
 
-  /** The process it talks with: for programs that begin with `started {"pid":N}`. */
+  /** The program's process, if the program begins with `started {"pid":N}`. */
   async program() {
     return new Program((await this.hearsOf('started')).pid, this);
   }
@@ -219,31 +219,31 @@ export class SessionClient extends EventEmitter {
     await this.cut();
   }
 
-  /** Over a new connection, and its session goes on. */
+  /** Connects anew, and the session goes on. */
   async comesBack() {
     const welcome = await this.connect();
     assert.equal(welcome.resumed, true);
     return welcome;
   }
 
-  /** Over a new connection, which is refused like this. */
+  /** Connects anew, and is refused like this. */
   async isRefused(...how) {
     await assert.rejects(this.connect(), ...how);
   }
 
-  /** Ends its session. */
+  /** Ends the session. */
   async closes() {
     this.send('.close {"reason":"test over"}');
     return this.closed;
   }
 
-  /** Says goodbye, and is gone. */
+  /** Says `.bye`, and closes the connection. */
   async leaves() {
     this.send('.bye {"reason":"left"}');
     await this.cut();
   }
 
-  /** The server closes its connection with just this code and reason. */
+  /** The server closes the connection with exactly this code and reason. */
   async isClosed(code, reason) {
     assert.deepEqual(await this.closed, { code, reason });
   }
@@ -252,7 +252,7 @@ export class SessionClient extends EventEmitter {
 const nameOf = (line) => line.split(' ')[0];
 const named = (name) => new RegExp(`^${name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}(?![^ ])`);
 
-/** A session whose page was loaded: `answer` is what came. */
+/** A session whose page was loaded; `answer` is the answer to that request. */
 export class Page extends SessionClient {
   /** Loads the page and connects. */
   static async opens(server, where, options) {

@@ -22,11 +22,11 @@ function frame(type, channel, body = Buffer.alloc(0)) {
 const json = (value) => Buffer.from(JSON.stringify(value));
 
 /**
- * The streams of one session. They go on over its next connections by
- * themselves: `.welcome` is the sign.
+ * The streams of one session. At each `.welcome` they go on over the new connection by
+ * themselves.
  */
 export class Streams {
-  /** `window`: what each stream takes ahead of its reader. */
+  /** `window`: how many bytes each stream takes ahead of its reader. */
   constructor(client, { window = 1 << 20 } = {}) {
     this.client = client;
     this.window = window;
@@ -70,8 +70,8 @@ export class Streams {
 
 /**
  * One stream. `opened` resolves with the OPENED's fields or rejects; `closed` resolves
- * with {} after a good end, otherwise with what the RESET said. What has come waits
- * for read(), unless `onData` takes it.
+ * with {} after a good end, otherwise with the fields of the RESET. Bytes wait for
+ * read(), unless `onData` takes them.
  */
 export class Stream extends EventEmitter {
   constructor(streams, number, wish, { onData, window = streams.window } = {}) {
@@ -105,7 +105,7 @@ export class Stream extends EventEmitter {
     return taken;
   }
 
-  /** Everything that comes until its end. */
+  /** All bytes that come until the end. */
   async readAll(atATime = 65536) {
     const parts = [];
     for (let part; (part = await this.read(atATime)).length;) parts.push(part);
@@ -144,7 +144,7 @@ export class Stream extends EventEmitter {
       await Promise.race([once(this, 'room'), this.closed]);
   }
 
-  /** All of these bytes, a piece at a time, and our end. */
+  /** Writes all of these bytes, a piece at a time, and our end. */
   async writeAll(bytes, atATime = 40_000) {
     for (let at = 0; at < bytes.length; at += atATime)
       await this.write(bytes.subarray(at, at + atATime));
@@ -200,7 +200,7 @@ export class Stream extends EventEmitter {
     this.#conclude();
   }
 
-  // ---- its life
+  // ---- its end
 
   attach() {
     this.out.synced = false;

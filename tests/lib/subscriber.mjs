@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// subscriber.mjs - a page whose program (programs/board.py) subscribes and publishes what it is
-// told to, and tells what it is told itself.
+// subscriber.mjs - a page whose program (programs/board.py) subscribes and publishes on request,
+// and reports the lines that the server writes to it.
 import assert from 'node:assert/strict';
 import { Program } from './program.mjs';
 import { Page } from './session-client.mjs';
@@ -15,12 +15,12 @@ export class Subscriber extends Program {
     return Promise.all(Array.from({ length: count }, () => Subscriber.opens(server, options)));
   }
 
-  /** Has it give the server this command. */
+  /** Has the program give the server this command. */
   gives(command, fields) {
     this.says(`.${command} ${JSON.stringify(fields)}`);
   }
 
-  /** The fields of the next line of this name that the server writes to it. */
+  /** The fields of the next line of this name that the server writes to the program. */
   async isTold(name) {
     for (;;) {
       const [told, fields] = await this.page.hearsOf('heard');
@@ -54,17 +54,17 @@ export class Subscriber extends Program {
     return events;
   }
 
-  /** Of the next `n` events: their data. */
+  /** The data of the next `n` events. */
   async data(n) {
     return (await this.events(n)).map(({ data }) => data);
   }
 
-  /** The next that it is told of a topic's presence is just this: {here}, {joined} or {left}. */
+  /** The program's next `.presence` line is exactly this: {here}, {joined} or {left}. */
   async sees(topic, who) {
     assert.deepEqual(await this.isTold('presence'), { topic, ...who });
   }
 
-  /** It reads nothing from now on, until it goesOn(). */
+  /** The program reads nothing from now on, until goesOn(). */
   async stops() {
     this.page.says('stop');
     await this.page.hears(/^stopping/);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// test.mjs - what a file of stories takes from node:test; a test that hangs fails after a minute.
+// test.mjs - the part of node:test that scenario tests use; a test that hangs fails after a minute.
 import { test as testOf } from 'node:test';
 
 export { after, afterEach, before, beforeEach, describe } from 'node:test';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// until.mjs - waits for a condition that has no event, such as what /proc says.
+// until.mjs - waits for a condition that has no event, such as a value in /proc.
 
 /**
  * Resolves with the first true result of `condition`; rejects after `ms`

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// visitor.mjs - who comes with one HTTP request, or with a handshake of its own making, and sees
-// what becomes of it.
+// visitor.mjs - a client that makes one HTTP request, or a handshake of its own making, and
+// reports the answer.
 import { begin, request } from './request.mjs';
 import { handshake, OP, RawWebSocket, readHead } from './ws-raw.mjs';
 
@@ -29,8 +29,8 @@ export const visitor = {
   },
 
   /**
-   * The same with no regard to frames: resolves with {status, headers, body} or {status: 101,
-   * headers, socket}. `from` is the address that it comes from.
+   * A WebSocket handshake whose frames are not read: resolves with {status, headers, body} or
+   * {status: 101, headers, socket}. `from` is the client's address.
    */
   async offers(url, { origin = new URL(url).origin, headers = {}, from } = {}) {
     const { host, port, pathname, search } = new URL(url);

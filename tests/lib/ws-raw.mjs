@@ -115,7 +115,7 @@ export class RawSocket {
     return raw;
   }
 
-  /** All that has come and was not taken. */
+  /** The bytes that have come and were not taken. */
   get inbox() {
     if (this.#chunks.length > 1) this.#chunks = [Buffer.concat(this.#chunks)];
     return this.#chunks[0] ?? Buffer.alloc(0);
@@ -132,7 +132,7 @@ export class RawSocket {
     for (const look of this.#waiting) look();
   }
 
-  /** `atLeast()` says how many bytes must be there before it is worth while to look. */
+  /** `atLeast()` says how many bytes must be there before `found` is called. */
   until(found, what = 'more', atLeast = () => 0) {
     return new Promise((resolve, reject) => {
       const look = () => {

@@ -21,7 +21,7 @@
 static struct http_limits limits;
 static struct http_server server;
 
-/* What the latest exchange has come to. */
+/* The state of the latest exchange. */
 static struct seen {
     struct exchange *x; /* NULL once over */
     char method[32], path[512], query[512], host[256], body[256 << 10];
@@ -32,7 +32,7 @@ static struct seen {
     size_t rest_len;
 } seen;
 
-/* What a test wants to be done with the exchange that came. */
+/* Set by a test: handles the next exchange. */
 static void (*handle)(struct exchange *x);
 static struct site *site;
 
