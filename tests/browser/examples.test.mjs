@@ -27,10 +27,11 @@ for (const name of browserNames) {
     });
 
     const text = (selector) => page.$eval(selector, (element) => element.textContent);
+    // Not at animation frames: a page behind another one draws none, perhaps for a moment longer.
     const shows = (selector, pattern) =>
       page.waitForFunction(
         (s, p) => new RegExp(p).test(document.querySelector(s)?.textContent),
-        { timeout: 120_000 },
+        { timeout: 120_000, polling: 50 },
         selector,
         pattern.source,
       );
