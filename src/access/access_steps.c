@@ -155,7 +155,7 @@ static bool is_this_machine(const struct access *a, const struct access_check *c
     return c->request.here_known && slice_equal(authority_host(&c->request.here.authority), host);
 }
 
-/* A name that is not in the DNS, such as `localhost`, can be nobody's but ours. */
+/* A name that is not in the DNS, such as `localhost`, can only be this machine's. */
 static enum step check_target(struct access *a, struct access_check *c)
 {
     bool own = c->target_fault == ACCESS_TARGET_SPECIAL_NAME && is_this_machine(a, c);

@@ -4,7 +4,7 @@
  * Values are set by name from text, the same way from the command line, a config file and a file of
  * cases. A value that can't be read is refused with what was expected, and changes nothing.
  *
- * Lifetime  Set up before the first check and not changed under one; owned by whoever made it.
+ * Lifetime  Set up before the first check and not changed under one; owned by its maker.
  */
 #ifndef ACCESS_CONFIG_H
 #define ACCESS_CONFIG_H

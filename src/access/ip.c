@@ -36,7 +36,7 @@ static const struct special {
     V4(240, 0, 0, 0, 4, "reserved"),
 #undef V4
 /* IPv6: iana.org/assignments/iana-ipv6-special-registry. Outside 2000::/3 the rows only give a name
- * to what is refused anyway. */
+ * to addresses that are refused anyway. */
 #define V6(bits, what, ...)                                                                        \
     {                                                                                              \
         {{16, {__VA_ARGS__}}, bits}, what                                                          \

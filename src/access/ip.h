@@ -2,8 +2,8 @@
 /* ip.h - an IP address, ranges of them, and which of them are public.
  *
  * "Public" is narrow on purpose: nothing of the IANA special-purpose address registries (IPv4 and
- * IPv6, as of 2025), no multicast, no cloud metadata address, and of IPv6 only 2000::/3. What can
- * hide an IPv4 address (mapped, NAT64, 6to4, Teredo) is not public whatever it hides.
+ * IPv6, as of 2025), no multicast, no cloud metadata address, and of IPv6 only 2000::/3. An address
+ * that can hide an IPv4 address (mapped, NAT64, 6to4, Teredo) is never public.
  *
  * Pure: no allocation, no I/O.
  */
@@ -46,7 +46,7 @@ struct ip_range {
 bool ip_range_parse(struct slice text, struct ip_range *ret);
 bool ip_range_has(const struct ip_range *range, const struct ip *ip);
 
-/* NULL for a public address, otherwise what it is, such as "loopback" or "documentation". */
+/* NULL for a public address, otherwise its class, such as "loopback" or "documentation". */
 const char *ip_special(const struct ip *ip);
 
 #endif

@@ -5,12 +5,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* One question that has been passed on, and those who wait for it. */
+/* One question that has been passed on, with all questions that wait for its answer. */
 struct open_question {
     struct list node;
     struct dns_question below;
     struct list waiting;
-    bool answered; /* being handed round: whoever cancels now just leaves the list */
+    bool answered; /* being handed round: a question that is cancelled now just leaves the list */
 };
 
 static void answered(struct dns_question *below, const struct dns_answer *answer)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* resolver.h - asking the DNS one question, whoever answers: libunbound, or answers on record.
+/* resolver.h - asks the DNS one question. The answer comes from libunbound, or from answers on
+ * record.
  *
  * Lifetime  The caller embeds struct dns_question. It is the resolver's from a successful ask()
  *           until `answered` runs or cancel() returns.
@@ -24,7 +25,7 @@ enum dns_type {
 
 enum dns_status {
     DNS_OK,      /* data, or none: no such name, no such type */
-    DNS_FAILED,  /* SERVFAIL, REFUSED, nobody to ask */
+    DNS_FAILED,  /* SERVFAIL, REFUSED, no server to ask */
     DNS_BOGUS,   /* failed validation; any data is left out */
     DNS_TIMEOUT, /* nothing came in time */
 };

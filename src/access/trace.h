@@ -10,7 +10,8 @@ struct access_trace {
     void (*step)(struct access_trace *trace, const char *what, const char *text);
 };
 
-/* Does nothing without a trace (NULL). What a peer sent is given escaped. */
+/* Does nothing without a trace (NULL). Control bytes of the text become `.`, since the text may
+ * hold bytes that a peer sent. */
 void access_trace(struct access_trace *trace, const char *what, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -76,7 +76,7 @@ enum verdicts_status {
 
 void verdicts_init(struct verdicts *v, const struct access_config *config,
                    struct resolver *resolver);
-/* Nobody may wait or hold a lease. */
+/* No check may wait and no lease may be held. */
 void verdicts_done(struct verdicts *v);
 
 enum verdicts_status verdicts_get(struct verdicts *v, const struct verdict_question *q,

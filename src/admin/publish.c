@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* One event of a request, and what became of it. */
+/* One event of a request, with its answer. */
 struct item {
     struct job *job;
     enum hub_answer answer;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* UTF-8, 32 bytes at a time, by the method of Keiser and Lemire, "Validating UTF-8 in less than one
  * instruction per byte" (2021): three table look-ups, by the two halves of each byte's predecessor
- * and by its own upper half, name the faults that each of them would allow; what all three name is
- * a fault. Whether a byte must be the third or fourth of a character is compared separately. */
+ * and by its own upper half, name the faults that each of them would allow; a fault that all three
+ * name is one. Whether a byte must be the third or fourth of a character is compared separately. */
 #include "base/utf8_twins.h"
 
 #ifdef __x86_64__

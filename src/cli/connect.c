@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* connect.c - `httpsocket connect`: what a program sends as lines on stdout, lines of stdin to the
- * program, in the form of a page program's descriptor 3; or with --exec to and from a command.
+/* connect.c - `httpsocket connect`: the messages of a program as lines on stdout, lines of stdin to
+ * the program, in the form of a page program's descriptor 3; or with --exec to and from a command.
  *
  * At the end of stdin the session is closed, when the program has taken all and answered the calls.
- * Whoever is slow makes the other side wait: stdout by a pause, the program by not reading stdin.
+ * A slow side makes the other side wait: stdout by a pause, the program by not reading stdin.
  */
 #include "cli/child.h"
 #include "cli/client_notices.h"

@@ -15,7 +15,7 @@ struct output {
     int fd; /* owned; -1: closed */
     char *bytes;
     size_t at, len, room;
-    int error; /* positive errno: what came since is thrown away */
+    int error; /* positive errno: later output is thrown away */
 };
 
 /* Appends, however much there is already. */

@@ -195,7 +195,7 @@ static bool take_setting(void *arg, const char *name, const char *value, bool fi
     return why->len == 0;
 }
 
-/* A server's config file holds much more; what has another name is not looked at. */
+/* A server's config file holds many other settings; those are skipped. */
 static bool read_config(struct policy_options *o, struct access_config *c, const char *file)
 {
     struct settings_name names[CONFIG_NAMES_MAX + 2] = {{"dns", false}, {"dns-anchor", false}};

@@ -2,8 +2,8 @@
 /* tcp.c - `httpsocket tcp`: a TCP connection that a server makes for us, on stdin and stdout, like
  * nc(1).
  *
- * The end of stdin ends our side, the target's end closes stdout. Whoever is slow makes the other
- * side wait: stdout by not granting, the target by stdin not being read.
+ * The end of stdin ends our side, the target's end closes stdout. A slow side makes the other side
+ * wait: stdout by not granting, the target by stdin not being read.
  */
 #include "cli/client_notices.h"
 #include "cli/client_options.h"
@@ -63,7 +63,7 @@ static void on_data(struct httpsocket_tcp *t, const void *data, size_t size)
     p->unconsumed += size;
 }
 
-/* At a terminal nobody is there who would end our side. */
+/* A user at a terminal may never end our side, so the target's end ends both. */
 static void on_end(struct httpsocket_tcp *t)
 {
     struct pipe *p = httpsocket_tcp_user(t);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* api.c - making, ending and driving a client.
  *
- * For those who poll, a timerfd lies in the loop's own epoll set, so that one descriptor covers
- * time too. It is set when a call from outside has given the loop something to do, and at the end
- * of each httpsocket_process(); httpsocket_run() needs none.
+ * For users who poll, a timerfd lies in the loop's own epoll set, so that one descriptor covers
+ * time too. The timerfd is set when a call from outside has given the loop something to do, and at
+ * the end of each httpsocket_process(); httpsocket_run() needs none.
  */
 #include "client/parts.h"
 
@@ -170,7 +170,7 @@ struct httpsocket *httpsocket_new(const struct httpsocket_options *options, char
 
 /* ---- ending ---- */
 
-/* Not to wait for: what the kernel takes now is said. */
+/* Says the goodbye without waiting: as much as the kernel takes now is sent. */
 static void say_goodbye(struct httpsocket *c)
 {
     if (c->state == CLIENT_OPEN)

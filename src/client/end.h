@@ -10,7 +10,7 @@
 
 struct end {
     unsigned code;
-    int64_t retry_s; /* -1: nobody said */
+    int64_t retry_s; /* -1: not said */
     char reason[END_REASON_MAX + 1];
 };
 

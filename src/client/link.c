@@ -73,7 +73,7 @@ static void parted(struct ws_peer *peer, unsigned code, struct slice reason)
     c->parting = NULL;
 }
 
-/* The server is told; nobody waits for its answer. */
+/* Tells the server, without waiting for its answer. */
 static void part(struct httpsocket *c, const struct end *end)
 {
     static const struct ws_peer_ops ops = {.on_message = part_message, .on_end = parted};

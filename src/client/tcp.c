@@ -176,7 +176,8 @@ static struct httpsocket_tcp *first_waiting(const struct httpsocket *c)
     return container_of(c->tcp_waiting.next, struct httpsocket_tcp, node);
 }
 
-/* Only those that wait now: who is refused may ask again in its callback. */
+/* Looks only at those that wait now: a connection that is refused may be opened again in its
+ * callback. */
 void tcp_turns(struct httpsocket *c)
 {
     size_t count = 0;

@@ -146,8 +146,8 @@ static ssize_t send_file(struct io *io, const struct chunk *c)
     return n < 0 ? -errno : n;
 }
 
-/* One system call on the head of the queue; *ret_asked is what it would have sent with unlimited
- * room. */
+/* One system call on the head of the queue; *ret_asked is how many bytes the call would have sent
+ * with unlimited room. */
 static ssize_t send_head(struct io *io, size_t *ret_asked)
 {
     const struct chunk *first = io->out.first;

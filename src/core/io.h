@@ -13,16 +13,16 @@
  * Input     Lies in the loop's buffer during its callback, or, without being copied, where the
  *           owner's `lend` says.
  * Output    Small output is corked, in chunks of a shared pool, and leaves in one send: when the
- *           io's own callback returns, or, if somebody else wrote it (a timer, mail, another io),
- *           in the flush phase of the turn. Output that takes the queue above IO_BATCH_MAX leaves
- *           during io_write without being copied, but for what the kernel does not take: up to
- *           there a copy is cheaper than one more system call.
+ *           io's own callback returns, or, if the output was written elsewhere (by a timer, mail,
+ *           another io), in the flush phase of the turn. Output that takes the queue above
+ *           IO_BATCH_MAX leaves during io_write without being copied, except for bytes that the
+ *           kernel does not take: up to that size a copy is cheaper than one more system call.
  * Bounds    None here: a sender that cares looks at io_queued() and, if it is above a limit of at
  *           least IO_CORKED_MAX, waits for on_drain. (Below that it may be corked only, and then no
  *           on_drain is owed.)
  * Errors    By on_end. When a send fails because the peer is gone, the queue is lost (on_drain
- *           comes, if it was owed), and what the peer had sent before is still received: on_end
- *           with the error comes after that.
+ *           comes, if it was owed), and input that the peer had sent before is still received:
+ *           on_end with the error comes after that.
  * SIGPIPE   Never by a send on a socket. Pipes and io_write_file can raise it: the process has to
  *           ignore that signal.
  * Threads   Loop thread only.

@@ -5,7 +5,7 @@
  * what it is about (docs/access.md, section 7). 204 with the headers of CORS if it may; otherwise
  * the status and headers of the refusal.
  *
- * The asking server is trusted: what it says of its client is believed.
+ * The asking server is trusted: its words about the client are believed.
  */
 #ifndef DAEMON_AUTHORIZE_H
 #define DAEMON_AUTHORIZE_H

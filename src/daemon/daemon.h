@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* daemon.h - what all workers share, and the control thread that starts, reloads, drains and ends
- * them. */
+/* daemon.h - the state that all workers share, and the control thread that starts, reloads, drains
+ * and ends them. */
 #ifndef DAEMON_DAEMON_H
 #define DAEMON_DAEMON_H
 

@@ -39,7 +39,7 @@ static void ignore(struct exchange *x)
 
 static const struct exchange_ops waiting_ops = {
     .on_body = on_body,
-    .on_body_end = ignore, /* of an empty body, of which nobody needs to hear */
+    .on_body_end = ignore, /* of an empty body, which needs no answer */
     .on_writable = ignore,
     .on_abort = on_abort,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* proxies.h - the proxies before this server that are trusted to say who their clients are.
+/* proxies.h - the proxies before this server that are trusted to name their clients.
  *
  * Immutable once read. Threads: any.
  */
@@ -13,7 +13,7 @@
 struct proxies {
     struct ip_range *ranges; /* owned */
     size_t count;
-    bool local; /* `unix`: whoever comes by a Unix socket */
+    bool local; /* `unix`: every peer on a Unix socket */
 };
 
 /* Each an address, a range such as 10.0.0.0/8, or `unix`. False with `why`; proxies_done() all the

@@ -9,7 +9,7 @@
  *     check  ──┼── script_access_ref, _unref ──> script_access        tables: shared by all threads
  *     grant  ──┘
  *
- * Threads  The thread of its loop. It may be made by another one, before that one runs.
+ * Threads  The thread of its loop. Another thread may make it before that thread runs.
  * Memory   Some 40 KiB, and what libunbound caches.
  */
 #ifndef DAEMON_SCRIPT_ACCESS_H

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* request.h - what a page asks for: the JSON of an OPEN of kind `tcp`
- * (docs/protocol.md, section 10).
+/* request.h - the request of a page: the JSON of an OPEN of kind `tcp` (docs/protocol.md, section
+ * 10).
  *
  * Strict: a member that is unknown, double or of another type is refused, since a misspelt `secure`
  * passed over would send a password in clear. Script access decides whether the host is valid.
  *
- * Pure, but for what jansson allocates meanwhile.
+ * Pure, except that jansson allocates memory during the call.
  */
 #ifndef GATEWAY_REQUEST_H
 #define GATEWAY_REQUEST_H

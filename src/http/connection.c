@@ -257,7 +257,7 @@ static bool step_head(struct connection *c)
     return true;
 }
 
-/* False: nothing more can be done with what is here. */
+/* False: nothing more can be done with the present input. */
 static bool step(struct connection *c)
 {
     switch (c->state) {

@@ -12,7 +12,7 @@
  *    └─EOF, idle time-out, drain───────────────────────────> GONE <──┘ EOF or timer
  *
  *   FLUSH   an answer of which much is still queued: the next request waits
- *   DRAIN   reads what is left of a body that nobody wants, up to a bound
+ *   DRAIN   reads the rest of a body that nobody wants, up to a bound
  *   LINGER  our side is shut down; input is discarded, so that no RST overtakes the answer (RFC
  *           9112, 9.6)
  *
@@ -116,7 +116,7 @@ void connection_write_file(struct connection *c, int file, off_t offset, size_t 
 /* The exchange has been answered and is gone: reads what is left of its body, then the next
  * request. */
 void connection_answered(struct connection *c);
-/* Ends our side after what is queued, and waits until the client has ended its own. */
+/* Ends our side once the queue has been sent, and waits until the client has ended its own. */
 void connection_linger(struct connection *c);
 /* Sends what is queued, and closes so that the client sees that the answer is incomplete. */
 void connection_break(struct connection *c);

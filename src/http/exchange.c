@@ -39,8 +39,8 @@ static bool waits_for_body(const struct http_exchange *hx)
     return !hx->paused && !request_body_whole(&hx->connection->body);
 }
 
-/* The client is told to go on only when somebody wants its body and it has not begun by itself
- * (RFC 9110, 10.1.1). */
+/* The client is told to go on only when the handler wants the body and the client has not begun to
+ * send by itself (RFC 9110, 10.1.1). */
 static void continue_if_expected(struct http_exchange *hx)
 {
     struct iovec line = {"HTTP/1.1 100 Continue\r\n\r\n", 25};
@@ -94,7 +94,7 @@ void exchange_drained(struct http_exchange *hx)
     hx->x.ops->on_writable(&hx->x);
 }
 
-/* ---- what it is about ---- */
+/* ---- the addresses ---- */
 
 int exchange_peer(struct exchange *x, struct net_address *ret)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* refusal.c - answers of the connection itself: to what is no request, too much, too late. */
+/* refusal.c - answers of the connection itself: to input that is no request, too large, or too
+ * late. */
 #include "http/connection.h"
 
 #include "base/log.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* request.c - from a parsed head to an exchange: what is left to refuse, and the handler's call. */
+/* request.c - from a parsed head to an exchange: the remaining refusals, and the handler's call. */
 #include "http/connection.h"
 
 #include "base/log.h"

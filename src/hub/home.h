@@ -2,9 +2,9 @@
 /* home.h - the topics whose order is decided in this worker: their numbers, history, who is
  * subscribed where, and who is there.
  *
- * A topic's home is one worker of all, by the hash of its name (threads.h). Whatever is published
- * goes through it, so all subscribers see one order; and since letters between two threads keep
- * theirs, each publisher's own order is kept in it.
+ * A topic's home is one worker of all, by the hash of its name (threads.h). Every event of the
+ * topic goes through its home, so all subscribers see one order; and since letters between two
+ * threads keep theirs, each publisher's own order is kept in it.
  *
  * A topic lives while somebody is subscribed; one with a past lives on for `linger_ms`, unless its
  * room is needed for other topics.

@@ -5,18 +5,19 @@
  *                                       ├── hub ──route──> the topic's home
  *   program ── client ── subscription ──┘    <── events, answers ──┘
  *
- * A client is one program, or the admin listener. What it asks travels as a request to the topic's
- * home and comes back with the answer; an event comes to the hub once, however many subscribers it
- * has here, and all of them are given the same bytes.
+ * A client is one program, or the admin listener. The client's request travels to the topic's home
+ * and comes back with the answer; an event comes to the hub once, however many subscribers it has
+ * here, and all of them are given the same bytes.
  *
- * Order     Of one topic all subscribers see one order; what one client publishes keeps its own.
+ * Order     All subscribers of a topic see one order, in which the events of one client keep
+ *           theirs.
  * Bounds    A client that is ahead of the server (hub_client_busy) is to wait: `ahead_max` bytes of
  *           requests, or one subscription, are under way. An event for a client that takes no more
  *           is counted, and once it takes again it is told how many it has missed.
  * Route     How a request finds the home is behind struct hub_route. threads.h keeps the homes in
  *           the workers; a broker would be another one, that takes requests and calls
  *           hub_take_event() and hub_request_return().
- * Lifetime  hub_stop() of all, then their loops read what mail is left, then hub_done(): they hold
+ * Lifetime  hub_stop() of all, then their loops read the remaining mail, then hub_done(): they hold
  *           each other's letters.
  * Threads   The loop's.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* kind.h - what is counted: each limit of the server that is kept by key has its kind here, so that
- * one table can keep several kinds. The comment beside each kind names the setting that is its
- * bound. */
+/* kind.h - the kinds of counted things: each limit of the server that is kept by key has its kind
+ * here, so that one table can keep several kinds. The comment beside each kind names the setting
+ * that is its bound. */
 #ifndef LIMITS_KIND_H
 #define LIMITS_KIND_H
 

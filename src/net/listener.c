@@ -44,8 +44,8 @@ static int prepare_tcp(int fd, const struct net_address *a)
     return error;
 }
 
-/* SO_REUSEPORT is set before bind() by those who join a port, after it by the first: that one must
- * not share a port with a process of somebody else that set it too. */
+/* Listeners that join a port set SO_REUSEPORT before bind(). The first listener sets it after
+ * bind(), so that it does not share the port with a foreign process that has set it too. */
 static int bind_tcp(int fd, const struct net_address *a, bool joins)
 {
     int error = prepare_tcp(fd, a);

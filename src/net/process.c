@@ -16,7 +16,7 @@ enum {
 };
 
 /* Copies, above the numbers that the child's own descriptors take, of those that stand below: so no
- * dup2 overwrites what a later one needs, and none has its target as its source. */
+ * dup2 overwrites a descriptor that a later one needs, and none has its target as its source. */
 struct moved_fds {
     int source[FDS_MAX];
     int copy[FDS_MAX];
@@ -46,7 +46,8 @@ static int move_fds(struct moved_fds *m, const int *fds, int count)
     return 0;
 }
 
-/* In the child, whose memory is still ours: system calls only. Returns what went wrong. */
+/* In the child, whose memory is still ours: system calls only. Returns the negative errno of the
+ * step that failed. */
 static int become(const struct process_spec *spec, const struct moved_fds *m)
 {
     sigset_t none;
@@ -73,9 +74,9 @@ static void reap(pid_t pid)
         ;
 }
 
-/* posix_spawn() does the same, but asks for the limit of descriptors with each action and maps a
- * stack: twelve system calls more. Signals wait meanwhile: our handlers must not run in the child.
- */
+/* posix_spawn() would do all this, but asks for the limit of descriptors with each action and maps
+ * a stack: twelve system calls more. Signals are blocked meanwhile: our handlers must not run in
+ * the child. */
 static int spawn(const struct process_spec *spec, const struct moved_fds *m, pid_t *ret)
 {
     sigset_t all, before;

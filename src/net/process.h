@@ -7,7 +7,7 @@
  * signalled again.
  *
  * Lifetime  The caller embeds struct process; it is ours from process_start() until on_exit has
- *           run. Nobody else in this program may wait for children, nor ignore SIGCHLD.
+ *           run. No other code of this process may wait for children, or ignore SIGCHLD.
  * Threads   Loop thread only.
  */
 #ifndef NET_PROCESS_H

@@ -12,8 +12,8 @@
  * Cost      Plain: one indirect call above io's. TLS: a record is copied once into OpenSSL and once
  *           out of it, through a buffer on the stack.
  * TLS       The handshake starts with the peer's first byte (as client: at once) and goes on while
- *           the stream is paused; what is written before its end waits. The owner limits how long
- *           the handshake may take.
+ *           the stream is paused; output that is written before its end waits. The owner limits how
+ *           long the handshake may take.
  */
 #ifndef NET_STREAM_H
 #define NET_STREAM_H
@@ -79,11 +79,11 @@ void stream_keep_shallow(struct stream *s, unsigned bytes);
 
 void stream_pause(struct stream *s);
 void stream_resume(struct stream *s);
-/* After what is queued, ends our side (TLS: close_notify first). Receiving goes on. */
+/* Ends our side once the queue has been sent (TLS: close_notify first). Receiving goes on. */
 void stream_shutdown(struct stream *s);
-/* After what is queued, or after `linger_ms` at the latest, ends our side and closes. */
+/* Ends our side and closes, once the queue has been sent or `linger_ms` have passed. */
 void stream_finish(struct stream *s, uint64_t linger_ms);
-/* Closes now; what is queued is lost. */
+/* Closes now; the queue is lost. */
 void stream_close(struct stream *s);
 /* As stream_close(), but the peer sees a reset, a sign that the data is incomplete (TCP; a Unix
  * peer sees an end). */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The place for a first element in the head of an HTML document: the tokenizer of HTML, 13.2.5, as
- * far as it takes to step over what may stand before it. */
+ * far as is needed to step over everything that may stand before that element. */
 #include "proto/cgi_head.h"
 
 #define END SIZE_MAX /* an unfinished construct */
@@ -111,7 +111,7 @@ static size_t aside_length(struct slice s, bool *cut)
     return 0;
 }
 
-/* An end tag without its element says nothing, but for those that stand for what comes next. */
+/* A parser ignores an end tag without its element, except those that imply the next element. */
 static size_t end_tag_length(struct slice s)
 {
     static const char *const telling[] = {"head", "body", "html", "br"};

@@ -99,7 +99,7 @@ static enum parse_status take_request_line(struct cursor *c)
     c->at++;
     enum parse_status status = take_version(c);
     if (status != PARSE_OK)
-        return status; /* HTTP/2's preface is refused as what it is */
+        return status; /* HTTP/2's preface has a refusal of its own */
     c->head->method = method;
     c->head->target = target;
     if (target_fits(method, target))

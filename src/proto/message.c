@@ -181,7 +181,7 @@ static enum parse_status parse_announcement(struct slice line, size_t max_bytes,
     return PARSE_OK;
 }
 
-/* The index of the first LF, or in.len. What `seen` covers holds one only where bytes were
+/* The index of the first LF, or in.len. The first `seen` bytes hold an LF only where bytes were
  * announced. */
 static size_t find_line_end(struct slice in, size_t seen)
 {

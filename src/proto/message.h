@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* message.h - what a session carries: events, calls and answers; as a WebSocket message and as
+/* message.h - the messages of a session: events, calls and answers; as WebSocket messages and as
  * lines on fd 3.
  *
  * docs/protocol.md, sections 2 and 4, and docs/page-programs/descriptor-3.md. Pure: parsing gives

@@ -19,9 +19,8 @@
  *           at channel_writable() before it takes more from its source. Incoming, at most `window`
  *           bytes that the owner has not channel_consumed().
  * Lifetime  struct channel is ours; the owner's pointer to it dies with on_over, and with
- *           channel_reset(). Callbacks may call anything here, channels_free() too. What is
- *           written, ended, consumed or reset goes out at once, by ops->send, which calls nothing
- *           here.
+ *           channel_reset(). Callbacks may call anything here, channels_free() too. A write, end,
+ *           consumption or reset is sent at once, by ops->send, which calls nothing here.
  * Threads   One.
  * Memory    An idle channel is struct channel (about 200 B) and the JSON that it was opened with.
  * Cost      A frame that comes: a binary search among the channels. No timer of its own.
@@ -49,7 +48,7 @@ struct channels_config {
 
 struct channels_counts {
     uint64_t opened, now, reset;  /* reset: by either side, or lost */
-    uint64_t bytes_in, bytes_out; /* of DATA; out: with what was sent again */
+    uint64_t bytes_in, bytes_out; /* of DATA; out: including bytes that were sent again */
     uint64_t replayed_bytes;      /* sent, but not received by the end of a connection */
 };
 

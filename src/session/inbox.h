@@ -2,7 +2,7 @@
 /* inbox.h - the messages that the client has sent and the program has not yet taken: their counts
  * and sizes, not the messages themselves.
  *
- * The sum of the sizes is what the window bounds; the counts are what `.ack` and `.welcome` say.
+ * The window bounds the sum of the sizes; `.ack` and `.welcome` carry the counts.
  */
 #ifndef SESSION_INBOX_H
 #define SESSION_INBOX_H

@@ -96,7 +96,7 @@ struct session_config {
     uint32_t streams_max;        /* of a session, at a time; 0: none */
     uint32_t attach_timeout_ms;  /* for the first connection */
     uint32_t detach_timeout_ms;  /* for the next one, after a lost connection */
-    uint32_t goodbye_timeout_ms; /* the same after `.bye` */
+    uint32_t goodbye_timeout_ms; /* for the next one, after `.bye` */
     uint32_t ping_ms;
 };
 
@@ -147,7 +147,7 @@ void session_detach(struct session_wire *wire, struct slice reason);
 
 /* A WebSocket message from the wire. May end the session. */
 void session_receive(struct session_wire *wire, bool binary, struct bytes data);
-/* A message of more than message_max bytes, which nobody has read. Ends the session. */
+/* A message of more than message_max bytes has begun and was not read. Ends the session. */
 void session_receive_too_long(struct session_wire *wire);
 
 /* The bytes that were queued in the wire have left. */

@@ -15,7 +15,7 @@
 
 #define TELL_DELAY_MS   200
 #define UNSUPPORTED     SLICE_LITERAL("{\"reason\":\"stream-unsupported\"}")
-#define WIRE_QUEUED_MAX 65536 /* what streams leave in a wire: an event waits behind no more */
+#define WIRE_QUEUED_MAX 65536 /* of streams in a wire: an event waits behind no more */
 
 struct session_streams {
     struct channels *channels;

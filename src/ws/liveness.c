@@ -70,7 +70,7 @@ static void look_for_pong(struct ws_peer *p, uint64_t now)
     }
 }
 
-/* An owner that has not read for so long will hardly want what a vanished peer had still sent. */
+/* An owner that has not read for so long will hardly want the last messages of a vanished peer. */
 static void look_for_end(struct ws_peer *p, uint64_t now)
 {
     if (now >= p->received_ms + p->config->ping_interval_ms && stream_peer_gone(p->stream))

@@ -24,8 +24,8 @@ enum peer_state {
 };
 
 struct ws_reader {
-    struct ws_buffer *message; /* what has come of a message; NULL: nothing, or all in one piece */
-    struct ws_buffer *control; /* the same of a control frame */
+    struct ws_buffer *message; /* of a message; NULL: nothing has come, or all in one piece */
+    struct ws_buffer *control; /* of a control frame, likewise */
     uint64_t left;             /* bytes to come of this frame's payload */
     uint8_t mask[4];           /* turned: its first byte is for the next payload byte */
     struct utf8_stream utf8;
@@ -52,7 +52,7 @@ struct ws_peer {
         uint64_t close_due_ms; /* while closing */
     };
     size_t pinged_queued;   /* bytes that were queued at that ping */
-    struct ws_buffer *held; /* what had come behind the frame at which the owner paused */
+    struct ws_buffer *held; /* input behind the frame at which the owner paused */
     struct ws_reader reader;
     uint16_t close_code; /* while closing: the one that we sent */
     uint8_t state;
@@ -98,7 +98,7 @@ void sender_pong(struct ws_peer *p, struct slice data);
 /* ---- liveness.c ---- */
 
 void liveness_init(struct ws_peer *p);
-/* Sets the timer for what comes next. */
+/* Sets the timer for the next event that is due. */
 void liveness_arm(struct ws_peer *p);
 
 #endif

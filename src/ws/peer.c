@@ -197,7 +197,7 @@ void ws_peer_resume(struct ws_peer *p)
     p->paused = false;
     p->received_ms = loop_now_ms(stream_loop(p->stream));
     if (p->held)
-        liveness_arm(p); /* the rest of what had come is delivered by the timer */
+        liveness_arm(p); /* the timer delivers the rest of the input */
     else
         peer_settle(p);
 }

@@ -23,7 +23,7 @@ static const char *refusal(const struct ws_peer *p, const char *head)
 }
 
 /* Would `more` bytes make the message longer than it may be? A reload may have lowered the limit
- * below what has been gathered. */
+ * below the bytes that have been gathered. */
 static bool exceeds_limit(const struct ws_peer *p, uint64_t more)
 {
     uint64_t max = p->config->message_max, gathered = buffer_len(p->reader.message);

@@ -28,7 +28,7 @@ static void write_pieces(struct stream *s, struct iovec iov[PIECES_AT_ONCE],
     stream_write(s, iov, n);
 }
 
-/* A key that nobody can foresee (RFC 6455, 5.3 and 10.3). */
+/* An unpredictable key (RFC 6455, 5.3 and 10.3). */
 static void draw_mask(uint8_t ret[4])
 {
     ssize_t n = getrandom(ret, 4, 0);
