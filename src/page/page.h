@@ -50,6 +50,7 @@ struct page_opener {
 
 struct page_host;
 struct page_watcher;
+struct seat_source;
 
 /* What the pages of one worker are given. Pointers are borrowed, and may be
  * NULL where that is said. */
@@ -64,6 +65,7 @@ struct page_host_spec {
     struct quota *quota;          /* of sessions without a program, and of pages of shared ones */
     struct rates *rates;          /* NULL: none are kept */
     struct page_watcher *watcher; /* NULL: nobody watches */
+    struct seat_source *seats;    /* seat.h; NULL: the programs of this machine */
     uint32_t worker;              /* which one we are */
     void *owner;
     /* A program refuses a handshake by 401: for how long, and from which path down (empty: that one

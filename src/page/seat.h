@@ -110,6 +110,15 @@ struct seat_wish {
     struct net_client_key client;
 };
 
+/* Who has seats in place of the programs of this machine: a handler in this process, another
+ * machine, a test. */
+struct seat_source {
+    /* As seat_find(); not while the host drains. */
+    struct seat *(*find)(struct seat_source *source, struct page_host *host,
+                         const struct seat_wish *wish, enum seat_refusal *ret_refusal,
+                         uint32_t *ret_wait_s);
+};
+
 /* A seat for one more page; NULL: *ret_refusal says why. */
 struct seat *seat_find(struct page_host *host, const struct seat_wish *wish,
                        enum seat_refusal *ret_refusal, uint32_t *ret_wait_s);

@@ -9,7 +9,7 @@
 bool seat_reads_lines(const struct page_host *host, const struct site_found *found)
 {
     struct program_host *programs = host->spec.programs;
-    return found->kind == SITE_PROGRAM &&
+    return !host->spec.seats && found->kind == SITE_PROGRAM &&
            program_kinds_is_stdio_file(program_host_config(programs)->kinds,
                                        program_host_below_root(programs, found->file));
 }
@@ -38,10 +38,13 @@ static struct seat *find_shared(struct page_host *host, const struct seat_wish *
 struct seat *seat_find(struct page_host *host, const struct seat_wish *wish,
                        enum seat_refusal *ret_refusal, uint32_t *ret_wait_s)
 {
+    struct seat_source *source = host->spec.seats;
     *ret_refusal = SEAT_FULL;
     *ret_wait_s = 0;
     if (host->draining)
         return NULL;
+    if (source)
+        return source->find(source, host, wish, ret_refusal, ret_wait_s);
     if (wish->command || seat_reads_lines(host, wish->found))
         return seat_lines_new(host, wish);
     uint32_t share = shared_share(host->spec.programs, wish->found->file);
