@@ -42,8 +42,10 @@ static void put_page(struct page *p, const struct dev_page *d, const char *why, 
     text_printf(out, "<h1>%s</h1>\n<p><code>", why);
     put_html(out, d && d->file.name ? slice_of(d->file.name) : page_file(p));
     text_put(out, SLICE_LITERAL("</code>"));
-    if (end.len > 0)
-        text_printf(out, ": %.*s", SLICE_ARG(end));
+    if (end.len > 0) {
+        text_put(out, SLICE_LITERAL(": "));
+        put_html(out, end);
+    }
     text_put(out, SLICE_LITERAL("\n<p>This page loads again when the file changes.\n<pre>"));
     for (uint64_t i = d ? dev_first_line(d) : 0; d && i < d->lines; i++) {
         put_html(out, dev_line_at(d, i));
