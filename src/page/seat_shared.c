@@ -4,9 +4,9 @@
  *
  *   made ──begin: `.join`──> joined ──let go, and the answer is complete: `.leave`──> left
  *
- * The process is told `.full` of a page that takes no more, and `.ready` when the page goes on. Lines
- * that the process writes in spite of that are kept for the page, up to shared_page_max; then the
- * page's session ends.
+ * The process is told `.full` of a page that takes no more, and `.ready` when the page goes on.
+ * Lines that the process writes in spite of that are kept for the page, up to shared_page_max; then
+ * the page's session ends.
  */
 #include "page/seat.h"
 
