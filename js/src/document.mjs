@@ -51,15 +51,15 @@ export function installServerConnection(document) {
  * @returns {string | null}
  */
 export function findSession(document, declared) {
-  const places = [
+  const candidates = [
     () => declared ?? document.querySelector('script[data-session]')?.dataset.session,
     () => document.querySelector('meta[name="httpsocket-session"]')?.content,
     () =>
       navigation()?.serverTiming?.find((/** @type {any} */ entry) => entry.name === 'session')
         ?.description,
   ];
-  for (const place of places) {
-    const found = place();
+  for (const candidate of candidates) {
+    const found = candidate();
     if (isSession(found)) return found;
   }
   return null;

@@ -18,9 +18,9 @@ static char *path_of(struct slice rest)
     return path;
 }
 
-static char *declare(const struct origin *own, const char *origin)
+static char *declare(const struct origin *url_origin, const char *origin)
 {
-    struct origin declared = *own;
+    struct origin declared = *url_origin;
     char text[ORIGIN_TEXT_SIZE];
     if (origin && !origin_parse(slice_of(origin), &declared))
         return NULL;

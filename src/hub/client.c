@@ -28,10 +28,11 @@ static void send_request(struct hub_request *r)
     c->hub->route->send(c->hub, r);
 }
 
-static struct hub_request *about(struct subscription *s, enum hub_ask ask, struct slice data)
+static struct hub_request *about(struct subscription *s, enum hub_request_kind kind,
+                                 struct slice data)
 {
     const struct name_entry *topic = &s->topic->entry;
-    return hub_request_new(s->client, ask, topic->name, topic->hash, SLICE_NONE, data);
+    return hub_request_new(s->client, kind, topic->name, topic->hash, SLICE_NONE, data);
 }
 
 static struct slice presence_of(const struct subscription *s)
@@ -131,7 +132,7 @@ static void showed(struct hub_client *c, const struct hub_request *r)
 
 static void take_answer(struct hub_client *c, struct hub_request *r)
 {
-    switch (r->ask) {
+    switch (r->kind) {
     case HUB_JOIN:
         joined(c, r);
         break;

@@ -71,7 +71,7 @@ static void on_linger(struct timer *timer)
 
 /* Counts one more topic in all homes, if need be in the place of one that nobody is subscribed to.
  */
-static bool take_place(struct hub_home *home)
+static bool count_topic(struct hub_home *home)
 {
     atomic_uint *topics = &home->threads->topics;
     while (atomic_fetch_add_explicit(topics, 1, memory_order_relaxed) >=
@@ -113,7 +113,7 @@ static struct topic *find_or_make(struct hub_home *home, struct hub_request *r)
     struct topic *t = find(home, r);
     if (t)
         return t;
-    if (!take_place(home)) {
+    if (!count_topic(home)) {
         r->answer = HUB_TOPICS_FULL;
         return NULL;
     }
@@ -317,7 +317,7 @@ static void publish(struct hub_home *home, struct hub_request *r)
 void hub_home_handle(struct hub_home *home, struct hub_request *r)
 {
     struct topic *t;
-    switch (r->ask) {
+    switch (r->kind) {
     case HUB_PUBLISH:
         publish(home, r); /* goes back when the event has been passed on */
         return;

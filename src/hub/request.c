@@ -5,15 +5,16 @@
 
 #include <stdlib.h>
 
-struct hub_request *hub_request_new(struct hub_client *client, enum hub_ask ask, struct slice topic,
-                                    uint64_t hash, struct slice event, struct slice data)
+struct hub_request *hub_request_new(struct hub_client *client, enum hub_request_kind kind,
+                                    struct slice topic, uint64_t hash, struct slice event,
+                                    struct slice data)
 {
     size_t cost = sizeof(struct hub_request) + topic.len + event.len + data.len;
     struct hub_request *r = malloc(cost);
     if (!r)
         return NULL;
     *r = (struct hub_request){
-        .hub = client->hub, .client = client, .ask = ask, .hash = hash, .cost = cost};
+        .hub = client->hub, .client = client, .kind = kind, .hash = hash, .cost = cost};
     memcpy(r->id, client->id, HUB_ID_LEN);
     char *at = r->text;
     r->topic = slice_copy(&at, topic);

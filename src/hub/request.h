@@ -12,7 +12,7 @@
 #include "hub/event.h"
 #include "proto/topic.h"
 
-enum hub_ask {
+enum hub_request_kind {
     HUB_JOIN,  /* subscribe, or subscribe anew with other options */
     HUB_LEAVE, /* unsubscribe */
     HUB_SHOW,  /* be there for others */
@@ -43,7 +43,7 @@ struct hub_request {
     struct hub_client *client; /* lives until the request is back */
     char id[HUB_ID_LEN];       /* the client's */
     void *tag;                 /* the publisher's own */
-    enum hub_ask ask;
+    enum hub_request_kind kind;
     uint64_t hash;
     struct slice topic;
     struct slice event; /* of HUB_PUBLISH */
@@ -69,8 +69,9 @@ struct hub_request {
 };
 
 /* The texts are copied. NULL without memory. */
-struct hub_request *hub_request_new(struct hub_client *client, enum hub_ask ask, struct slice topic,
-                                    uint64_t hash, struct slice event, struct slice data);
+struct hub_request *hub_request_new(struct hub_client *client, enum hub_request_kind kind,
+                                    struct slice topic, uint64_t hash, struct slice event,
+                                    struct slice data);
 /* Frees it, with all that it holds. Accepts NULL. */
 void hub_request_drop(struct hub_request *request);
 

@@ -91,10 +91,10 @@ static void on_answer(struct hub_client *c, const struct hub_request *r)
     };
     struct page *p = page_of(c);
     bool subscribed = r->answer == HUB_DONE || r->answer == HUB_PRESENCE_FULL;
-    if (r->ask == HUB_JOIN && subscribed)
+    if (r->kind == HUB_JOIN && subscribed)
         tell_subscribed(p, r);
     if (r->answer != HUB_DONE)
-        tell_problem(p, commands[r->ask], r->topic, r->answer);
+        tell_problem(p, commands[r->kind], r->topic, r->answer);
 }
 
 static void on_room(struct hub_client *c)

@@ -83,9 +83,9 @@ static void on_answer(struct hub_client *c, const struct hub_request *r)
 {
     struct person *p = hub_client_owner(c);
     p->refused = r->answer;
-    if (r->ask == HUB_PUBLISH)
+    if (r->kind == HUB_PUBLISH)
         p->subscribers = r->subscribers;
-    if (r->ask == HUB_JOIN && (r->answer == HUB_DONE || r->answer == HUB_PRESENCE_FULL)) {
+    if (r->kind == HUB_JOIN && (r->answer == HUB_DONE || r->answer == HUB_PRESENCE_FULL)) {
         char seq[24];
         int len = snprintf(seq, sizeof(seq), " %llu", (unsigned long long)r->seq);
         keep_line(p, SLICE_LITERAL(".subscribed "), r->topic, slice_make(seq, (size_t)len));
