@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a developer gets without a page: delayed messages, a failed page's wait for a change, and the
- * answer in the place of a program's.
- */
+/* What a developer gets without a page: delayed messages, a failed page's wait for a change, and
+ * the answer in the place of a program's. */
 #include "http_harness.h"
 #include "notes.h"
 
