@@ -529,7 +529,8 @@ static void one_that_reacts_to_sigterm_ends_by_it(void **state)
 {
     (void)state;
     program_config.eof_grace_ms = 30;
-    struct program *p = run("exec >&-; echo ready >&3; sleep 60");
+    /* One process: who inherits a second one may take his time to reap it. */
+    struct program *p = run("exec >&-; echo ready >&3; exec sleep 60");
     hears("line ready|");
     hears("output-end|");
     program_let_go(p);
@@ -553,8 +554,9 @@ static void what_is_left_of_its_group_goes_the_same_way(void **state)
 {
     (void)state;
     program_config.eof_grace_ms = program_config.term_grace_ms = 30;
-    struct program *p = run("(trap '' TERM; echo ready >&3; sleep 60) & exit 4");
+    struct program *p = run("(trap '' TERM; echo ready >&3; sleep 60) & read -r go <&3; exit 4");
     hears("line ready|");
+    say(p, "go\n");
     TURN_UNTIL(p->exited);
     assert_int_not_equal(p->state, PROGRAM_GONE);
     is_over();
