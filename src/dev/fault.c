@@ -210,15 +210,15 @@ static void take_wish(struct console *c, struct exchange *x)
 
 bool console_request(struct console *c, struct exchange *x, struct slice name)
 {
-    bool post = slice_equal(x->request->method, SLICE_LITERAL("POST"));
     bool events = slice_equal(name, SLICE_LITERAL("console/events"));
+    struct slice method = events ? SLICE_LITERAL("GET") : SLICE_LITERAL("POST");
     bool full = events && c->watcher_count == CONSOLE_WATCHERS_MAX;
     if (!events && !slice_equal(name, SLICE_LITERAL("console/fault")))
         return false;
     console_begin(c);
     if (!c->client || c->dev->draining || full)
         exchange_answer(x, 503, SLICE_LITERAL("nobody can look here now"), NULL, 0);
-    else if (post == events)
+    else if (!slice_equal(x->request->method, method))
         exchange_answer(x, 405, events ? SLICE_LITERAL("only GET") : SLICE_LITERAL("only POST"),
                         NULL, 0);
     else if (events)

@@ -187,6 +187,8 @@ describe('faults', () => {
       assert.equal((await fault(wrong)).status, 400, JSON.stringify(wrong));
     assert.equal((await fault({ session: '00000000', cut: 0 })).status, 202);
     assert.equal((await visitor.asks(at('console/fault'))).status, 405);
+    for (const method of ['HEAD', 'PUT', 'OPTIONS'])
+      assert.equal((await visitor.asks(at('console/events'), { method })).status, 405, method);
   });
 });
 
