@@ -27,6 +27,7 @@ static void request_again(struct page_host *host, struct exchange *x,
     shared_worker(host->spec.programs, found->file, is_handshake ? page_connect_key(x) : SLICE_NONE,
                   &worker);
     if (x->request->body != HTTP_BODY_NONE) { /* it has begun to go to stdin */
+        page_grant_end(&grant);
         exchange_answer(x, 503, SLICE_LITERAL("the program has only just started"), &retry, 1);
     } else if (worker != host->spec.worker) {
         page_grant_end(&grant);
