@@ -128,13 +128,11 @@ static void on_drain(struct ws_peer *peer)
 static void on_end(struct ws_peer *peer, unsigned code, struct slice reason)
 {
     struct page *p = ws_peer_owner(peer);
-    (void)reason;
     p->plain = NULL;
     p->client = NULL;
     page_grant_end(&p->grant);
     if (p->state < PAGE_ENDED)
-        page_client_detached(p, code == CLOSE_ABNORMAL ? SLICE_LITERAL("lost")
-                                                       : SLICE_LITERAL("closed"));
+        page_client_detached(p, page_detach_reason(code, reason));
     page_stop(p, CLOSE_NORMAL, SLICE_LITERAL("left"));
     page_resume(p);
     page_settle(p);

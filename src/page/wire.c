@@ -128,16 +128,23 @@ static void on_drain(struct ws_peer *peer)
     session_drained(&wire->wire);
 }
 
+/* With 1006 the reason is ours; a reason of the peer is no token. */
+struct slice page_detach_reason(unsigned code, struct slice reason)
+{
+    bool is_dead = slice_equal(reason, SLICE_LITERAL("dead-peer"));
+    if (code != CLOSE_ABNORMAL)
+        return SLICE_LITERAL("closed");
+    return is_dead ? SLICE_LITERAL("dead-peer") : SLICE_LITERAL("lost");
+}
+
 static void on_end(struct ws_peer *peer, unsigned code, struct slice reason)
 {
     struct page_wire *wire = ws_peer_owner(peer);
-    (void)reason; /* a peer's own words are no token */
     /* Firefox closes a page's sockets with 1001 (RFC 6455, 7.4.1) before the page can say it. */
     if (wire->wire.session && code == CLOSE_GOING_AWAY)
         session_receive(&wire->wire, false, (struct bytes){(char[]){".bye"}, 4});
     if (wire->wire.session)
-        session_detach(&wire->wire,
-                       code == CLOSE_ABNORMAL ? SLICE_LITERAL("lost") : SLICE_LITERAL("closed"));
+        session_detach(&wire->wire, page_detach_reason(code, reason));
     release(wire);
 }
 

@@ -7,6 +7,8 @@
 #include "page/subprotocol.h"
 #include "page/watcher.h"
 
+/* The token by which a program learns why a WebSocket is gone, out of its on_end. */
+struct slice page_detach_reason(unsigned code, struct slice reason);
 /* 101, then attaches the session. `p` is its page; NULL: it has none. `grant` may be NULL. */
 void page_wire_attach(struct page_host *host, struct exchange *x, struct session *s, struct page *p,
                       const struct page_subprotocol *subprotocol, struct page_grant *grant);

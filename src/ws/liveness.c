@@ -64,7 +64,7 @@ static void look_for_pong(struct ws_peer *p, uint64_t now)
             return;
         }
         p->counts->dead_peers++;
-        peer_cut(p, CLOSE_ABNORMAL, "nothing came, not even a pong");
+        peer_cut(p, CLOSE_ABNORMAL, "dead-peer");
     } else if (!ping_is_out(p) && now >= p->received_ms + p->config->ping_interval_ms) {
         send_ping(p, now);
     }

@@ -31,8 +31,8 @@ struct ws_peer_ops {
     void (*on_message)(struct ws_peer *peer, enum ws_op op, struct bytes data);
     /* The queue is empty again. May be NULL. */
     void (*on_drain)(struct ws_peer *peer);
-    /* 1006: lost without a close frame; 1005: a close frame without a code. `reason` is valid
-     * during the call. */
+    /* 1006: lost without a close frame, with a reason of our own: `dead-peer` if nothing came, not
+     * even a pong. 1005: a close frame without a code. `reason` is valid during the call. */
     void (*on_end)(struct ws_peer *peer, unsigned code, struct slice reason);
     /* A message above message_max has begun: close or drop the peer, with a code of your own. NULL:
      * it is failed with 1009. */
