@@ -5,13 +5,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/log_sink.h"
 #include "base/utf8.h"
 
-#define LINE_MAX_BYTES  4096
+#define LINE_MAX_BYTES  LOG_SINK_LINE_MAX
 #define VALUE_MAX_BYTES 256
+#define SINK_ROOM       (256u << 10)
+#define STOP_MS         1000
 
 enum log_level log_threshold = LOG_INFO;
 static enum log_format log_format = LOG_FORMAT_TEXT;
+static struct log_sink *log_sink; /* NULL: lines are written where they are made */
 static const char *const level_names[] = {"debug", "info", "warn", "error", "nothing"};
 
 static const char cut_mark_text[] = " cut=true";
@@ -174,18 +178,57 @@ static void put_fields(struct line *line, const struct log_field *fields)
     }
 }
 
+static void write_line(struct line *line, enum log_level level, const char *event,
+                       const struct log_field *fields)
+{
+    line->len = 0;
+    line->full = false;
+    put_head(line, level, event);
+    put_fields(line, fields);
+    if (log_format == LOG_FORMAT_JSON)
+        line->text[line->len++] = '}';
+    line->text[line->len++] = '\n';
+}
+
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
     struct line line;
-    line.len = 0;
-    line.full = false;
-    put_head(&line, level, event);
-    put_fields(&line, fields);
-    if (log_format == LOG_FORMAT_JSON)
-        line.text[line.len++] = '}';
-    line.text[line.len++] = '\n';
+    write_line(&line, level, event, fields);
+    if (log_sink) {
+        log_sink_put(log_sink, slice_make(line.text, line.len));
+        return;
+    }
     ssize_t written = write(STDERR_FILENO, line.text, line.len);
     (void)written; /* a log that can't be written has nowhere to complain */
+}
+
+static size_t say_lost(char text[LOG_SINK_LINE_MAX], uint64_t lines)
+{
+    struct line line;
+    write_line(&line, LOG_WARN, "log.lost",
+               (struct log_field[]){log_int("lines", lines),
+                                    log_text("why", "stderr takes no more, or too slowly"),
+                                    {0}});
+    memcpy(text, line.text, line.len);
+    return line.len;
+}
+
+void log_start(void)
+{
+    log_sink = log_sink_new(
+        &(struct log_sink_spec){.fd = STDERR_FILENO, .room = SINK_ROOM, .say_lost = say_lost});
+}
+
+void log_stop(void)
+{
+    struct log_sink *sink = log_sink;
+    log_sink = NULL;
+    log_sink_close(sink, STOP_MS);
+}
+
+uint64_t log_lost(void)
+{
+    return log_sink ? log_sink_lost(log_sink) : 0;
 }
 
 bool log_level_parse(struct slice name, enum log_level *ret)

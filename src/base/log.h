@@ -11,7 +11,9 @@
  *
  *     log_info("program.started", log_int("pid", pid), log_text("path", path));
  *
- * Threads  Any. One write(2) per line, so that lines never mix.
+ * Threads  Any. One write(2) per line, so that lines never mix. After log_start() a thread writes
+ *          (log_sink.h): no other thread waits for a stderr that stalls. `log.lost lines=N` says
+ *          how many lines found no room meanwhile.
  * Cost     Below the level: one comparison, arguments not evaluated.
  */
 #ifndef BASE_LOG_H
@@ -66,6 +68,14 @@ extern enum log_level log_threshold;
 
 /* To be called before any thread is started. */
 void log_setup(enum log_level threshold, enum log_format format);
+
+/* Lines go by way of a thread from now on. Call before the threads that log are started, and
+ * log_stop() after they have ended. Without memory for it the log goes on as it was. */
+void log_start(void);
+/* Writes what waits, within a second: a stderr that stalls does not keep the process. */
+void log_stop(void);
+/* How many lines were lost since log_start(). */
+uint64_t log_lost(void);
 
 /* The array ends with a field of kind LOG_KIND_END. Used through the macros. */
 void log_write(enum log_level level, const char *event, const struct log_field *fields);

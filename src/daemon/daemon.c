@@ -255,14 +255,18 @@ int daemon_run(struct config *config, int argc, char *const *argv)
     struct daemon *d = &control.daemon;
     *d = (struct daemon){.argc = argc, .argv = argv, .config = config};
     reload_apply(config);
+    log_start();
     raise_descriptor_limit();
-    if (!open_tls(d) || start(&control) < 0)
+    if (!open_tls(d) || start(&control) < 0) {
+        log_stop();
         return 1; /* the process ends, and with it what was begun */
+    }
     say_ready(d);
     int error = loop_run(d->loop);
     if (error < 0)
         log_error("server.failed", log_errno("error", error));
     end(&control);
     log_info("server.ended");
+    log_stop();
     return error < 0 ? 1 : 0;
 }

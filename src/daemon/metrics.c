@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/metrics.h"
 
+#include "base/log.h"
+
 struct metric {
     const char *name, *type, *help;
     uint64_t (*value)(const struct worker *w);
@@ -146,6 +148,12 @@ static void write_publish(const struct publish *publish, struct text *out)
                     publish_status(result), (unsigned long long)publish->counts[result]);
 }
 
+static void write_log(struct text *out)
+{
+    write_family(out, "log_lines_lost_total", "counter", "log lines for which stderr had no room");
+    text_printf(out, "httpsocket_log_lines_lost_total %llu\n", (unsigned long long)log_lost());
+}
+
 void metrics_write(const struct daemon *daemon, const struct admin_server *server, struct text *out)
 {
     for (size_t row = 0; row < sizeof(metrics) / sizeof(*metrics); row++) {
@@ -163,4 +171,5 @@ void metrics_write(const struct daemon *daemon, const struct admin_server *serve
     write_tables(daemon, out);
     write_refused_topics(daemon, server, out);
     write_publish(&server->publish, out);
+    write_log(out);
 }

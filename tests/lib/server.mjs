@@ -40,7 +40,8 @@ class Server {
       return { code, signal };
     });
     running.add(this);
-    readline.createInterface({ input: child.stderr }).on('line', (line) => this.#read(line));
+    if (child.stderr)
+      readline.createInterface({ input: child.stderr }).on('line', (line) => this.#read(line));
   }
 
   #read(line) {
@@ -150,12 +151,19 @@ class Server {
   }
 }
 
-/** Starts a program and waits until it listens. A test ends it in its `after`. */
-export async function startProgram(file, args, { env = {}, cwd, listeners = 1 } = {}) {
+/**
+ * Starts a program and waits until it listens. A test ends it in its `after`. Its stderr is read
+ * as its log, unless it is a descriptor of the test's own.
+ */
+export async function startProgram(
+  file,
+  args,
+  { env = {}, cwd, listeners = 1, stderr = 'pipe' } = {},
+) {
   const child = spawn(file, args, {
     cwd,
     env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', stderr],
   });
   const server = new Server(child);
   await server.listens(listeners);
