@@ -39,6 +39,7 @@ static const struct http_limits http_limits = {
     .body_timeout_ms = 10000,
     .idle_timeout_ms = 30000,
     .write_timeout_ms = 30000,
+    .departed_timeout_ms = 5000,
     .connections_max = 100000,
 };
 

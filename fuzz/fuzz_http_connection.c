@@ -32,6 +32,7 @@ static const struct http_limits limits = {
     .body_timeout_ms = 1000,
     .idle_timeout_ms = 1000,
     .write_timeout_ms = 1000,
+    .departed_timeout_ms = 5000,
     .connections_max = 4,
 };
 

@@ -19,6 +19,7 @@ static struct http_limits limits_of(const struct config *config)
         .body_timeout_ms = 10000,
         .idle_timeout_ms = 60000,
         .write_timeout_ms = 10000,
+        .departed_timeout_ms = 5000,
         .connections_max = 256,
     };
 }

@@ -4,9 +4,7 @@
 #include "core/loop.h"
 
 #include <assert.h>
-#include <linux/sockios.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 
 /* ---- state ---- */
 
@@ -84,9 +82,7 @@ void connection_write_file(struct connection *c, int file, off_t offset, size_t 
  * counts too: it can be so long that nothing leaves ours for minutes. */
 static bool output_moves(struct connection *c)
 {
-    int in_kernel = 0;
-    ioctl(c->stream->io.fd, SIOCOUTQ, &in_kernel);
-    uint64_t sent = c->written - stream_queued(c->stream) - (uint64_t)in_kernel;
+    uint64_t sent = connection_sent(c);
     bool moves = sent != c->sent_seen;
     c->sent_seen = sent;
     return moves;
@@ -298,7 +294,8 @@ void connection_update_reading(struct connection *c)
         return;
     }
     stream_pause(c->stream);
-    connection_watch_output(c); /* and whether the client is there */
+    if (c->exchange != NULL)
+        departure_watch(c->exchange);
 }
 
 static void run(struct connection *c)
@@ -344,8 +341,11 @@ static void on_end(struct stream *s, int error)
 {
     struct connection *c = s->owner;
     c->eof = true;
-    if (error == 0 && may_end_its_side(c))
+    if (error == 0 && may_end_its_side(c)) {
+        if (c->exchange != NULL)
+            departure_begin(c->exchange);
         return;
+    }
     if (error == 0 && stream_queued(s) > 0 && c->exchange == NULL) {
         if (c->state != CONNECTION_LINGER)
             connection_linger(c);
@@ -380,15 +380,6 @@ static void time_out(struct connection *c)
         connection_close(c);
 }
 
-/* Nothing is heard of a client that is not read from, not even that it has broken off. */
-static void watch_paused(struct connection *c)
-{
-    if (stream_broken(c->stream))
-        connection_close(c);
-    else
-        connection_watch_output(c);
-}
-
 /* Whatever the state: while output leaves, the client is alive. */
 static void on_timer(struct timer *timer)
 {
@@ -413,10 +404,7 @@ static void on_timer(struct timer *timer)
         next_request(c);
         run(c);
         break;
-    case CONNECTION_EXCHANGE: /* all is sent; the next write or pause starts it again */
-        if (c->paused)
-            watch_paused(c);
-        break;
+    case CONNECTION_EXCHANGE: /* all is sent; the next write starts it again */
     case CONNECTION_GONE:
         break;
     }

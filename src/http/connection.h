@@ -92,10 +92,19 @@ enum framing {
     FRAMING_CLOSE,
 };
 
+/* departure.c */
+struct departure {
+    struct timer timer;
+    bool begun;                  /* the client has ended its side, */
+    uint64_t began_ms, moved_ms; /* then, as far as is known, and something moved last then */
+    uint64_t moved;              /* bytes of the exchange when the timer last looked */
+};
+
 struct http_exchange {
     struct exchange x;
     struct connection *connection; /* borrowed: it ends us */
     struct timer body_timer;
+    struct departure departure;
     struct reap reap;
     enum framing framing;
     uint64_t left; /* of the answer, with FRAMING_LENGTH */
@@ -191,6 +200,17 @@ void exchange_taken(struct http_exchange *hx);
 void exchange_got_body(struct http_exchange *hx, struct slice data);
 void exchange_got_body_end(struct http_exchange *hx);
 void exchange_drained(struct http_exchange *hx);
+
+/* ---- departure.c ---- */
+
+void departure_init(struct http_exchange *hx);
+/* The client has ended its side. */
+void departure_begin(struct http_exchange *hx);
+/* Nothing is read from the client: looks from time to time whether the client is there. */
+void departure_watch(struct http_exchange *hx);
+/* Bytes that the client's machine has taken. The kernel's own queue does not count: it can be so
+ * long that nothing leaves ours for minutes. */
+uint64_t connection_sent(const struct connection *c);
 
 /* ---- response.c ---- */
 

@@ -23,6 +23,7 @@ void exchange_release(struct http_exchange *hx)
 {
     struct connection *c = hx->connection;
     timer_stop(&hx->body_timer);
+    timer_stop(&hx->departure.timer);
     c->exchange = NULL;
     loop_reap(c->server->loop, &hx->reap, exchange_reap);
 }

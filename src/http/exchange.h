@@ -54,6 +54,9 @@ int exchange_peer(struct exchange *x, struct net_address *ret);
 int exchange_local(struct exchange *x, struct net_address *ret);
 struct loop *exchange_loop(struct exchange *x);
 
+/* For how long the client has ended its side, as one does that has left. 0: it has not. */
+uint64_t exchange_departed_ms(struct exchange *x);
+
 #define EXCHANGE_LENGTH_UNKNOWN UINT64_MAX
 
 /* The answer's head; Date, Server, Content-Length or chunked (HTTP/1.0: until close), Connection

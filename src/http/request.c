@@ -85,6 +85,7 @@ static struct http_exchange *make(struct connection *c, const struct http_head *
     hx->x.secure = stream_secure(c->stream);
     hx->expects_continue = head->expect_continue;
     timer_init(&hx->body_timer, on_body_timeout);
+    departure_init(hx);
     return hx;
 }
 

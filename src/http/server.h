@@ -7,7 +7,7 @@
  *
  * Time-outs  head_timeout for a whole head (408), body_timeout between two pieces of a body,
  *            idle_timeout between requests (silent close), write_timeout while the answer makes no
- *            progress.
+ *            progress, departed_timeout while nothing moves and the client has ended its side.
  * Memory     An idle connection owns no buffer: a partial head is kept in a chunk until it is
  *            whole.
  */
@@ -19,7 +19,8 @@
 struct http_limits {
     size_t head_max;   /* bytes of a request head */
     uint64_t body_max; /* bytes of a request body: 413 above */
-    uint32_t head_timeout_ms, body_timeout_ms, idle_timeout_ms, write_timeout_ms;
+    uint32_t head_timeout_ms, body_timeout_ms, idle_timeout_ms, write_timeout_ms,
+        departed_timeout_ms;
     uint32_t connections_max; /* of this worker: beyond, 503 with Retry-After and close */
     /* Whether the address is a trusted proxy's, whose X-Forwarded-For is believed. NULL: no proxy
      * is trusted. */

@@ -207,6 +207,14 @@ static void on_writable(struct exchange *x)
     p->seat->ops->pause_answer(p->seat, false);
 }
 
+/* It may come, or come again, for goodbye-timeout after it left. */
+static void wait_for_client(struct page *p, struct exchange *x)
+{
+    uint64_t wait_ms = p->host->spec.session_config->goodbye_timeout_ms;
+    uint64_t gone_ms = exchange_departed_ms(x);
+    timer_start(p->host->spec.loop, &p->leave_timer, wait_ms > gone_ms ? wait_ms - gone_ms : 0);
+}
+
 /* The client broke off. A page that has its connection keeps it; one that has not may still be
  * coming, as after a goodbye; so may a direct client that has not been let in. */
 static void on_abort(struct exchange *x)
@@ -215,15 +223,13 @@ static void on_abort(struct exchange *x)
     p->x = NULL;
     page_grant_end(&p->grant);
     if (!list_empty(&p->waiting)) { /* the program's word is for the next connection */
-        timer_start(p->host->spec.loop, &p->leave_timer,
-                    p->host->spec.session_config->goodbye_timeout_ms);
+        wait_for_client(p, x);
         return;
     }
     bool may_come = p->kind == PAGE_ORDINARY && p->session && p->state < PAGE_ENDED && p->answer &&
                     p->answer->part == ANSWER_BODY;
     if (may_come)
-        timer_start(p->host->spec.loop, &p->leave_timer,
-                    p->host->spec.session_config->goodbye_timeout_ms);
+        wait_for_client(p, x);
     else
         page_stop(p, CLOSE_NORMAL, SLICE_LITERAL("page-left"));
     page_answer_drop(p);

@@ -146,6 +146,7 @@ static inline int http_begin(void **state)
         .body_timeout_ms = 20000,
         .idle_timeout_ms = 30000,
         .write_timeout_ms = 40000,
+        .departed_timeout_ms = 5000,
         .connections_max = 100,
     };
     http_server_init(&server, loop, &limits, serve, NULL);

@@ -141,6 +141,72 @@ static void a_client_may_end_its_side_and_wait_for_the_answer(void **state)
     client_free(c);
 }
 
+static struct client *half_closes(const char *request, size_t len)
+{
+    struct client *c = client_new();
+    handle = handle_later;
+    client_send(c, slice_make(request, len));
+    turn_while_busy();
+    shutdown(c->fd, SHUT_WR);
+    turn_while_busy();
+    return c;
+}
+
+/* In steps as small as those of real time. */
+static void wait_ms(uint64_t ms)
+{
+    for (; ms > 0; ms -= 100)
+        pass_time(100);
+}
+
+static void a_client_that_has_ended_its_side_gets_what_comes_soon(void **state)
+{
+    (void)state;
+    struct client *c = half_closes(GET("/"), strlen(GET("/")));
+    wait_ms(4000);
+    respond(200, 1000);
+    for (int i = 1; i <= 5; i++) {
+        exchange_write(seen.x, SLICE_LITERAL("x"));
+        wait_ms(4000);
+        assert_int_equal(seen.aborts, 0);
+        assert_in_range(exchange_departed_ms(seen.x), 4000 * i + 3900, 4000 * i + 4100);
+    }
+    wait_ms(3000);
+    assert_int_equal(seen.aborts, 1);
+    client_free(c);
+}
+
+static void a_client_that_leaves_a_silent_answer_is_noticed(void **state)
+{
+    (void)state;
+    struct client *c = client_new();
+    handle = handle_later;
+    say(c, GET("/"));
+    respond(200, EXCHANGE_LENGTH_UNKNOWN);
+    exchange_write(seen.x, SLICE_LITERAL("half"));
+    hear(c);
+    shutdown(c->fd, SHUT_WR);
+    wait_ms(4900);
+    assert_int_equal(seen.aborts, 0);
+    wait_ms(700);
+    assert_int_equal(seen.aborts, 1);
+    assert_int_equal(server.counts.connections_now, 0);
+    client_free(c);
+}
+
+static void a_client_that_leaves_an_upload_which_nobody_reads_is_noticed(void **state)
+{
+    (void)state;
+    struct client *c = client_new();
+    handle = handle_later;
+    say(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nabc");
+    exchange_pause(seen.x);
+    shutdown(c->fd, SHUT_WR);
+    wait_ms(7000);
+    assert_int_equal(seen.aborts, 1);
+    client_free(c);
+}
+
 static void half_a_head_and_the_end_is_nothing(void **state)
 {
     (void)state;
@@ -234,6 +300,9 @@ int main(void)
         http_test(a_client_that_reads_slowly_gets_everything),
         http_test(a_client_that_goes_aborts_its_exchange),
         http_test(a_client_may_end_its_side_and_wait_for_the_answer),
+        http_test(a_client_that_has_ended_its_side_gets_what_comes_soon),
+        http_test(a_client_that_leaves_a_silent_answer_is_noticed),
+        http_test(a_client_that_leaves_an_upload_which_nobody_reads_is_noticed),
         http_test(half_a_head_and_the_end_is_nothing),
         http_test(a_connection_too_many_is_told_so),
         http_test(a_flood_of_connections_is_bounded),
