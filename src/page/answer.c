@@ -147,6 +147,7 @@ static void respond(struct page *p, const struct cgi_head *head, bool page)
     char timing[32 + SESSION_ID_LEN];
     if (page) {
         struct slice id = session_id(p->session);
+        p->told = true;
         int len = snprintf(timing, sizeof(timing), "session;desc=\"%.*s\"", SLICE_ARG(id));
         headers[count++] = (struct http_header){SLICE_LITERAL("Session-ID"), id};
         headers[count++] =

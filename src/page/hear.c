@@ -116,7 +116,7 @@ void page_client_attached(struct page *p, bool resumed)
 {
     char quoted[6 * QUOTED_MAX + 2];
     struct text line = {0};
-    p->attached = true;
+    p->attached = p->told = true;
     timer_stop(&p->leave_timer);
     text_printf(&line, ".attach {\"resumed\":%s,\"origin\":", resumed ? "true" : "false");
     text_put(&line, quote(p->origin, quoted));

@@ -107,13 +107,13 @@ static void leave_topics(struct page *p)
     p->topics = NULL;
 }
 
-/* Would anybody come to hear of this end? An ordinary CGI program leaves no session behind; while
- * we drain, nobody can come. */
+/* Would anybody come to hear of this end? Not of a session whose id was told to nobody. An ordinary
+ * CGI program leaves none behind; while we drain, nobody can come. */
 static bool end_matters(const struct page *p, unsigned code)
 {
     if (code == CLOSE_SERVICE_RESTART)
         return p->client->present(p);
-    if (p->kind == PAGE_DIRECT && !p->attached) /* its id was told to nobody */
+    if (p->session && !p->told)
         return false;
     return code != CLOSE_NORMAL || p->attached || p->heard == PAGE_HEARD_MESSAGE;
 }

@@ -98,6 +98,7 @@ struct page {
     struct ws_peer *plain;                /* until its on_end */
     struct timer leave_timer; /* for the first connection of a client that broke off before it */
     bool attached;            /* a client has been connected */
+    bool told;                /* a client may know the session's id */
     uint32_t untaken;         /* messages of the session that the program has not taken yet */
     uint32_t problems;        /* of the client with what the program wanted of it, so far */
 
