@@ -18,6 +18,15 @@
 
 /* ---- to the client ---- */
 
+/* What the client sends is as long as what it gets: only the lines in between have escapes. */
+static void send_body(struct page *p, enum ws_op op, struct slice body)
+{
+    if (body.len <= p->host->spec.session_config->message_max)
+        ws_peer_send(p->plain, op, &body, 1);
+    else
+        page_breach(p, "a message that is too long", body);
+}
+
 static void send_json(struct page *p, struct slice json)
 {
     if (json.len == 0)
@@ -26,7 +35,7 @@ static void send_json(struct page *p, struct slice json)
     size_t len;
     if (text && json_unquote(json, text, &len))
         json = slice_make(text, len);
-    ws_peer_send(p->plain, WS_OP_TEXT, &json, 1);
+    send_body(p, WS_OP_TEXT, json);
     free(text);
 }
 
@@ -37,7 +46,7 @@ static void send_message(struct page *p, const struct message *m)
                   log_slice("line", m->head),
                   log_text("why", "the client takes only events `message`"));
     else if (m->binary || m->text)
-        ws_peer_send(p->plain, m->binary ? WS_OP_BINARY : WS_OP_TEXT, &m->body, 1);
+        send_body(p, m->binary ? WS_OP_BINARY : WS_OP_TEXT, m->body);
     else
         send_json(p, m->body);
 }

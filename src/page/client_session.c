@@ -20,10 +20,17 @@ enum {
 
 /* ---- to the client ---- */
 
-/* A line of a program that knows no JSON. */
+static bool fits(const struct page *p, const struct message *m)
+{
+    size_t size = m->head.len + (m->binary || m->body.len ? 1 : 0) + m->body.len;
+    return size <= p->host->spec.session_config->message_max;
+}
+
+/* A line of a program that knows no JSON. Where the escapes of JSON make it too long, it goes as
+ * bytes: as such the client may have sent it. */
 static void send_text(struct page *p, struct message m)
 {
-    char *json = malloc(6 * m.body.len + 2);
+    char *json = malloc(JSON_QUOTED_MAX(m.body.len));
     struct slice line = m.body;
     if (!json) {
         page_end(p, CLOSE_TRY_AGAIN_LATER, SLICE_LITERAL("overload"));
@@ -31,7 +38,11 @@ static void send_text(struct page *p, struct message m)
     }
     m.text = false;
     m.body = slice_make(json, json_quote(line, json));
-    if (m.head.len + 1 + m.body.len <= program_host_config(p->host->spec.programs)->line_max)
+    if (!fits(p, &m)) {
+        m.binary = true;
+        m.body = line;
+    }
+    if (fits(p, &m))
         session_send(p->session, &m);
     else
         page_breach(p, "a line that is too long", line);
@@ -42,6 +53,8 @@ static void send_message(struct page *p, const struct message *m)
 {
     if (m->text)
         send_text(p, *m);
+    else if (m->binary && !fits(p, m))
+        page_breach(p, "a message that is too long", m->body);
     else
         session_send(p->session, m);
 }

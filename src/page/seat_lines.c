@@ -83,10 +83,6 @@ static void deliver(struct page *p, struct slice line)
     bool is_text = utf8_valid(line);
     if (is_text && slice_ends_with(line, SLICE_LITERAL("\r")))
         line.len--;
-    if (!is_text && sizeof("message") + line.len > line_max(p)) {
-        page_breach(p, too_long, line);
-        return;
-    }
     struct message m = {
         .kind = MESSAGE_EVENT,
         .binary = !is_text,

@@ -17,7 +17,7 @@ static void write_line(struct seat *s, const struct message *m)
 
 static void write_text(struct seat *s, struct message m)
 {
-    char *json = malloc(6 * m.body.len + 2);
+    char *json = malloc(JSON_QUOTED_MAX(m.body.len));
     if (!json) {
         page_stop(s->page, CLOSE_INTERNAL_ERROR, SLICE_LITERAL("out of memory"));
         return;

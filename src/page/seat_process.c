@@ -91,7 +91,9 @@ static enum parse_status on_line(struct program *program, struct slice in, size_
     struct seat *s = program->owner;
     struct page *p = s->page;
     size_t max = program_host_config(program->host)->line_max;
-    enum parse_status status = message_parse_line(in, seen, max, used, &want, &m);
+    enum parse_status status = p->kind == PAGE_PLAIN
+                                   ? message_parse_line_escaped(in, seen, max, used, &want, &m)
+                                   : message_parse_line(in, seen, max, used, &want, &m);
     if (status == PARSE_MORE)
         return PARSE_MORE;
     if (page_waits(p) && (status == PARSE_BAD || !command_is_shared(&m))) {

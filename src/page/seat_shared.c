@@ -326,6 +326,11 @@ static void on_bad_line(struct shared_member *m, const char *why, struct slice l
     page_settle(p);
 }
 
+static bool is_plain(const struct shared_member *m)
+{
+    return container_of(m, const struct shared_seat, member)->seat.page->kind == PAGE_PLAIN;
+}
+
 static bool busy(const struct shared_member *m)
 {
     return page_topics_busy(container_of(m, const struct shared_seat, member)->seat.page);
@@ -374,6 +379,7 @@ static void on_end(struct shared_member *m, unsigned code, struct slice reason)
 static const struct shared_member_ops member_ops = {
     .on_message = on_message,
     .on_bad_line = on_bad_line,
+    .plain = is_plain,
     .busy = busy,
     .backlog = backlog,
     .on_overflow = on_overflow,

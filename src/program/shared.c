@@ -281,13 +281,25 @@ static void take_member_line(struct shared_process *s, const struct shared_line 
         s->busy = m;
 }
 
+/* Whose line it is decides how long the line may be. */
+static enum parse_status parse(const struct shared_process *s, struct slice in, size_t seen,
+                               size_t *used, struct shared_line *ret)
+{
+    size_t want, max = s->program->host->spec.config->line_max;
+    enum parse_status status = shared_line_parse(in, seen, max, used, &want, ret);
+    if (status != PARSE_BAD || ret->session.len == 0)
+        return status;
+    const struct shared_member *m = find(s, ret->session);
+    return m && m->ops->plain(m) ? shared_line_parse_escaped(in, seen, max, used, &want, ret)
+                                 : PARSE_BAD;
+}
+
 static enum parse_status on_line(struct program *p, struct slice in, size_t seen, size_t *used)
 {
     struct shared_process *s = p->owner;
     struct shared_line line;
-    size_t want, max = p->host->spec.config->line_max;
     s->busy = NULL; /* else nothing would be read */
-    enum parse_status status = shared_line_parse(in, seen, max, used, &want, &line);
+    enum parse_status status = parse(s, in, seen, used, &line);
     struct slice text = slice_first(in, slice_find(in, '\n'));
     if (status == PARSE_MORE)
         return PARSE_MORE;

@@ -29,6 +29,9 @@ struct shared_member_ops {
     void (*on_message)(struct shared_member *m, const struct message *message);
     /* A line of the process for this member that breaks a rule. */
     void (*on_bad_line)(struct shared_member *m, const char *why, struct slice line);
+    /* Does its client get what a message says, without JSON's quotes and escapes? Then these do not
+     * count against the bound of its lines. */
+    bool (*plain)(const struct shared_member *m);
     /* Is the member ahead of what its messages are for? Then nothing is read from the process. */
     bool (*busy)(const struct shared_member *m);
     /* Bytes that its client has not taken or acknowledged. */

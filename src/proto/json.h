@@ -15,8 +15,11 @@
  * arrays and objects has depth 0. One pass; strings go 16 bytes at a time where the machine can. */
 bool json_valid(struct slice text, unsigned depth_max);
 
-/* Writes `text`, which is UTF-8, as a JSON string with its quotes; `out` needs 6 * text.len + 2
- * bytes. Returns the length. Control characters are escaped, so it stays on one line. */
+/* How long the string of `len` bytes may be at most. */
+#define JSON_QUOTED_MAX(len) (6 * (len) + 2)
+/* Writes `text`, which is UTF-8, as a JSON string with its quotes; `out` needs
+ * JSON_QUOTED_MAX(text.len) bytes. Returns the length. Control characters are escaped, so it stays
+ * on one line. */
 size_t json_quote(struct slice text, char *out);
 
 /* The text of a JSON string value (unescaped, as UTF-8) into `out` of at least json.len bytes.

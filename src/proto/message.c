@@ -204,18 +204,19 @@ static enum parse_status await_line_end(size_t len, size_t max_bytes, size_t *wa
     return PARSE_MORE;
 }
 
-enum parse_status message_parse_line(struct slice in, size_t seen, size_t max_bytes, size_t *used,
-                                     size_t *want, struct message *ret)
+/* `max_text` bounds a line of JSON, `max_bytes` the message that a line announces. */
+static enum parse_status parse_line(struct slice in, size_t seen, size_t max_text, size_t max_bytes,
+                                    size_t *used, size_t *want, struct message *ret)
 {
     size_t lf = find_line_end(in, seen), len = 0;
     struct slice line = slice_first(in, lf);
     *used = 0;
     if (lf == in.len)
-        return await_line_end(lf, max_bytes, want, ret);
+        return await_line_end(lf, max_text, want, ret);
     if (slice_ends_with(line, SLICE_LITERAL("\r")))
         line.len--;
     if (!announces_bytes(line)) {
-        if (line.len > max_bytes)
+        if (line.len > max_text)
             return bad(ret, "a message that is too long");
         *used = lf + 1;
         return message_parse_text(line, ret);
@@ -232,6 +233,19 @@ enum parse_status message_parse_line(struct slice in, size_t seen, size_t max_by
     ret->body = slice_make(in.ptr + lf + 1, len);
     *used = end + 1;
     return PARSE_OK;
+}
+
+enum parse_status message_parse_line(struct slice in, size_t seen, size_t max_bytes, size_t *used,
+                                     size_t *want, struct message *ret)
+{
+    return parse_line(in, seen, max_bytes, max_bytes, used, want, ret);
+}
+
+enum parse_status message_parse_line_escaped(struct slice in, size_t seen, size_t max_bytes,
+                                             size_t *used, size_t *want, struct message *ret)
+{
+    size_t head = MESSAGE_HEAD_MAX + 1, max_text = head + JSON_QUOTED_MAX(max_bytes);
+    return parse_line(in, seen, max_text, head + max_bytes, used, want, ret);
 }
 
 void message_line_head(const struct message *m, struct message_line *ret)

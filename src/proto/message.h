@@ -63,6 +63,11 @@ enum parse_status message_parse_binary(struct slice data, struct message *ret);
  * program's CR before LF counts as part of the line end. */
 enum parse_status message_parse_line(struct slice in, size_t seen, size_t max_bytes, size_t *used,
                                      size_t *want, struct message *ret);
+/* As message_parse_line(), but `max_bytes` is meant for what the body says: bytes, or a string
+ * without its quotes and escapes, which may make it six times as long. What the message says is the
+ * caller's to measure. */
+enum parse_status message_parse_line_escaped(struct slice in, size_t seen, size_t max_bytes,
+                                             size_t *used, size_t *want, struct message *ret);
 
 /* The beginning of a line on fd 3. The whole line is `before`, the body, LF. */
 #define MESSAGE_LINE_MAX (MESSAGE_HEAD_MAX + 2 + 20 + 1)

@@ -33,8 +33,11 @@ static enum parse_status parse_prefix(struct slice in, struct shared_line *ret, 
     return PARSE_OK;
 }
 
-enum parse_status shared_line_parse(struct slice in, size_t seen, size_t max_bytes, size_t *used,
-                                    size_t *want, struct shared_line *ret)
+typedef enum parse_status line_parser(struct slice in, size_t seen, size_t max_bytes, size_t *used,
+                                      size_t *want, struct message *ret);
+
+static enum parse_status parse(struct slice in, size_t seen, size_t max_bytes, line_parser *rest,
+                               size_t *used, size_t *want, struct shared_line *ret)
 {
     size_t prefix = 0;
     *ret = (struct shared_line){.session = SLICE_LITERAL("")};
@@ -45,10 +48,22 @@ enum parse_status shared_line_parse(struct slice in, size_t seen, size_t max_byt
     enum parse_status status = in.ptr[0] == '.' ? PARSE_OK : parse_prefix(in, ret, &prefix, want);
     if (status != PARSE_OK)
         return status;
-    status = message_parse_line(slice_skip(in, prefix), seen > prefix ? seen - prefix : 0,
-                                max_bytes, used, want, &ret->m);
+    status = rest(slice_skip(in, prefix), seen > prefix ? seen - prefix : 0, max_bytes, used, want,
+                  &ret->m);
     if (*used > 0)
         *used += prefix;
     *want += prefix;
     return status;
+}
+
+enum parse_status shared_line_parse(struct slice in, size_t seen, size_t max_bytes, size_t *used,
+                                    size_t *want, struct shared_line *ret)
+{
+    return parse(in, seen, max_bytes, message_parse_line, used, want, ret);
+}
+
+enum parse_status shared_line_parse_escaped(struct slice in, size_t seen, size_t max_bytes,
+                                            size_t *used, size_t *want, struct shared_line *ret)
+{
+    return parse(in, seen, max_bytes, message_parse_line_escaped, used, want, ret);
 }

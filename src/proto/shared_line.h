@@ -23,6 +23,10 @@ struct shared_line {
 enum parse_status shared_line_parse(struct slice in, size_t seen, size_t max_bytes, size_t *used,
                                     size_t *want, struct shared_line *ret);
 
+/* The same by message_parse_line_escaped(). */
+enum parse_status shared_line_parse_escaped(struct slice in, size_t seen, size_t max_bytes,
+                                            size_t *used, size_t *want, struct shared_line *ret);
+
 /* Whether `session` has 1 to SHARED_SESSION_MAX bytes, all of them allowed. */
 bool shared_session_valid(struct slice session);
 

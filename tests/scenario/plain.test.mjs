@@ -116,6 +116,26 @@ test('a message above message-max is 1009', async () => {
   assert.equal((await ws.closed).code, 1009);
 });
 
+for (const [what, message] of [
+  ['of a thousand thousand letters', { text: 'x'.repeat(1 << 20) }],
+  ['that JSON writes twice as long', { text: '"'.repeat(600_000) }],
+  ['that JSON writes six times as long', { text: '\u0001'.repeat(1 << 20) }],
+  ['of as many bytes', { bytes: Buffer.alloc(1 << 20, 0xff) }],
+])
+  test(`what is let in can be sent back by the program: a message ${what}`, async () => {
+    const ws = await open();
+    ws.send(message.text ?? message.bytes);
+    assert.deepEqual(await ws.next(), message);
+    await ws.closes();
+  });
+
+test('a program may say no more than message-max to a plain client, without the escapes', async () => {
+  const ws = await open();
+  ws.send('much');
+  await ws.isClosed(4500, 'program-failed reason=protocol');
+  await server.logged(/program\.protocol_error .*too long/);
+});
+
 test('is no page: a program that wants to listen to it has failed', async () => {
   const ws = await open();
   ws.send('listen');

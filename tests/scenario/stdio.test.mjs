@@ -113,6 +113,26 @@ describe('files of ROOT', () => {
     await server.logged(/program\.protocol_error.*too long/);
   });
 
+  for (const [what, fill] of [
+    ['as text', 0x22],
+    ['as bytes', 0xff],
+  ])
+    test(`a line of message-max comes back to a plain client ${what}`, async () => {
+      const client = await openPlain(server.at('stdio/cat.sh'));
+      const line = Buffer.alloc(2 << 20, fill);
+      client.send(fill < 0x80 ? line.toString() : line);
+      assert.deepEqual(await client.next(), fill < 0x80 ? { text: `${line}` } : { bytes: line });
+      await client.closes();
+    });
+
+  test('a line that JSON makes longer than message-max comes back to a session as bytes', async () => {
+    const client = await SessionClient.connects(server, 'stdio/cat.sh');
+    const line = Buffer.alloc(1 << 20, 1);
+    client.saysBytes('message', line);
+    await client.hearsBytes('message', line);
+    await client.closes();
+  });
+
   test("its exit is the connection's end, after its last words", async () => {
     const client = await open('odd.py');
     client.send('flood 300');

@@ -67,9 +67,16 @@ static void on_end(struct shared_member *m, unsigned code, struct slice reason)
     NOTE(m, "end %u %.*s|", code, SLICE_ARG(reason));
 }
 
+static bool is_plain(const struct shared_member *m)
+{
+    (void)m;
+    return false;
+}
+
 static const struct shared_member_ops member_ops = {
     .on_message = on_message,
     .on_bad_line = on_bad_line,
+    .plain = is_plain,
     .busy = busy,
     .backlog = backlog,
     .on_overflow = on_overflow,

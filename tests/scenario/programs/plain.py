@@ -16,6 +16,8 @@ for line in page:
         connection.sendall(b"message [1,2]\n")
     elif line == b'message "other"\n':
         connection.sendall(b"other 1\n")
+    elif line == b'message "much"\n':
+        connection.sendall(b'message "' + b"x" * ((1 << 20) + 1) + b'"\n')
     elif line == b'message "listen"\n':
         connection.sendall(b'.listen {"on":"click"}\n')
     elif line == b'message "exit"\n':
