@@ -227,6 +227,11 @@ void loop_reap(struct loop *loop, struct reap *reap, void (*free_it)(struct reap
     loop->reaps = reap;
 }
 
+void loop_trim(struct loop *loop)
+{
+    chunk_pool_done(&loop->pool);
+}
+
 void timer_start(struct loop *loop, struct timer *timer, uint64_t delay_ms)
 {
     timer_stop(timer);

@@ -64,6 +64,9 @@ struct reap {
 /* `reap` is embedded in the object that `free` releases; once per object. */
 void loop_reap(struct loop *loop, struct reap *reap, void (*free)(struct reap *));
 
+/* Frees what the loop keeps for the next output and does not use now. */
+void loop_trim(struct loop *loop);
+
 /* ---- timers ---- */
 
 struct timer {

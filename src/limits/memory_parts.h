@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* memory_parts.h - struct memory, as its files see it.
+ *
+ *   memory.c          who holds what
+ *   memory_desk.c     recounts, and who is let go
+ *   memory_machine.c  what the machine has
+ */
+#ifndef LIMITS_MEMORY_PARTS_H
+#define LIMITS_MEMORY_PARTS_H
+
+#include "limits/memory.h"
+
+#include <pthread.h>
+
+/* Guarded by the lock. */
+struct memory_client {
+    struct memory_client *next;   /* in its bucket */
+    struct memory_client *prefix; /* of an IPv6 client: its /48; NULL: it is a top itself */
+    struct list accounts;         /* of a top: all below it */
+    struct list over;             /* memory.over, while it holds too much */
+    size_t bytes;
+    uint32_t holders; /* accounts, or clients of a prefix */
+    bool is_prefix;
+    struct net_client_key key;
+};
+
+struct memory {
+    pthread_mutex_t lock;
+    struct memory_limits limits;
+    struct list desks;
+    struct list over;
+    struct memory_client nobody; /* pays for accounts without a client */
+    struct memory_client **buckets;
+    size_t bucket_count, client_count; /* the first a power of two */
+    uint64_t ages;
+    size_t peak; /* of `bytes`, since memory was last given back */
+    atomic_size_t bytes, max;
+};
+
+/* To be called with the lock. SIZE_MAX: unbounded. */
+size_t memory_share(const struct memory *m, const struct memory_client *c);
+static inline struct memory_client *memory_top(struct memory_client *c)
+{
+    return c->prefix ? c->prefix : c;
+}
+
+/* Wakes the desk, from any thread. */
+void memory_ring(struct memory_desk *desk);
+
+#endif
