@@ -24,7 +24,7 @@
 struct log_sink;
 
 struct log_sink_spec {
-    int fd;      /* borrowed, unless `owns_fd` */
+    int fd; /* borrowed, unless `owns_fd` */
     bool owns_fd;
     size_t room; /* bytes of lines that wait: at least 2 * LOG_SINK_LINE_MAX */
     /* Writes the line, with its LF, that says that so many lines are missing. Returns its length.

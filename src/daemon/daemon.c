@@ -240,6 +240,8 @@ static void end(struct control *c)
     quota_free(d->quota);
     hub_threads_free(d->topics);
     worker_map_free(d->worker_map);
+    access_log_close(d->access_log);
+    access_log_close(d->access_log_old);
     bans_free(d->tables.bans);
     rates_free(d->tables.rates);
     tls_context_unref(d->tls);
@@ -257,7 +259,7 @@ int daemon_run(struct config *config, int argc, char *const *argv)
     reload_apply(config);
     log_start();
     raise_descriptor_limit();
-    if (!open_tls(d) || start(&control) < 0) {
+    if (!reload_open_access_log(config, &d->access_log) || !open_tls(d) || start(&control) < 0) {
         log_stop();
         return 1; /* the process ends, and with it what was begun */
     }

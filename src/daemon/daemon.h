@@ -22,6 +22,8 @@ struct daemon {
     struct quota *quota;
     struct script_access_tables tables;
     struct hub_threads *topics;
+    struct access_log *access_log;      /* NULL: none */
+    struct access_log *access_log_old;  /* until all workers have the new one */
     struct access_counts access_counts; /* of the control thread */
     struct worker *workers;
     uint16_t worker_count;

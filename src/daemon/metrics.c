@@ -148,10 +148,14 @@ static void write_publish(const struct publish *publish, struct text *out)
                     publish_status(result), (unsigned long long)publish->counts[result]);
 }
 
-static void write_log(struct text *out)
+static void write_logs(const struct daemon *daemon, struct text *out)
 {
+    uint64_t requests = daemon->access_log ? access_log_lost(daemon->access_log) : 0;
     write_family(out, "log_lines_lost_total", "counter", "log lines for which stderr had no room");
     text_printf(out, "httpsocket_log_lines_lost_total %llu\n", (unsigned long long)log_lost());
+    write_family(out, "access_log_lines_lost_total", "counter",
+                 "lines for which the access log had no room");
+    text_printf(out, "httpsocket_access_log_lines_lost_total %llu\n", (unsigned long long)requests);
 }
 
 void metrics_write(const struct daemon *daemon, const struct admin_server *server, struct text *out)
@@ -171,5 +175,5 @@ void metrics_write(const struct daemon *daemon, const struct admin_server *serve
     write_tables(daemon, out);
     write_refused_topics(daemon, server, out);
     write_publish(&server->publish, out);
-    write_log(out);
+    write_logs(daemon, out);
 }

@@ -12,6 +12,8 @@ static void on_worker_has_config(struct daemon *d)
         return;
     config_free(d->config_old);
     d->config_old = NULL;
+    access_log_close(d->access_log_old);
+    d->access_log_old = NULL;
     log_info("config.reloaded");
 }
 
@@ -43,6 +45,44 @@ static bool reload_certificates(struct daemon *d, const struct config *now)
     }
     tls_context_unref(d->targets_trust);
     d->targets_trust = trust;
+    return true;
+}
+
+/* ---- the access log ---- */
+
+bool reload_open_access_log(const struct config *c, struct access_log **ret)
+{
+    bool json = strcmp(c->access_log_format, "json") == 0;
+    int error = 0;
+    *ret = NULL;
+    if (!*c->access_log)
+        return true;
+    *ret = access_log_open(c->access_log, json ? ACCESS_LOG_JSON : ACCESS_LOG_COMBINED, &error);
+    if (!*ret)
+        log_error("log.access_failed", log_text("file", c->access_log), log_errno("error", error));
+    return *ret;
+}
+
+/* Whoever renames the file sends SIGHUP: the name is followed whatever the config says. */
+static void reopen_access_log(struct daemon *d)
+{
+    int error = d->access_log ? access_log_reopen(d->access_log) : 0;
+    if (error < 0)
+        log_error("log.access_failed", log_text("file", d->config->access_log),
+                  log_errno("error", error), log_text("note", "the old file is written on"));
+}
+
+/* False: the new file can't be opened. */
+static bool replace_access_log(struct daemon *d, const struct config *now)
+{
+    struct access_log *log;
+    if (strcmp(d->config->access_log, now->access_log) == 0 &&
+        strcmp(d->config->access_log_format, now->access_log_format) == 0)
+        return true;
+    if (!reload_open_access_log(now, &log))
+        return false;
+    d->access_log_old = d->access_log;
+    d->access_log = log;
     return true;
 }
 
@@ -99,10 +139,12 @@ void reload(struct daemon *d, struct admin_server *s)
                  log_text("why", d->draining ? "the server is draining" : "a reload is under way"));
         return;
     }
+    reopen_access_log(d);
     struct config *now = arguments_read(d->argc, d->argv, &command, &why);
     if (!now)
         log_error("config.refused", log_slice("why", text_slice(&why)));
-    else if (!script_access_try(now, &why) || !reload_certificates(d, now))
+    else if (!script_access_try(now, &why) || !reload_certificates(d, now) ||
+             !replace_access_log(d, now))
         refuse_config(now, &why);
     else
         use_config(d, s, now);

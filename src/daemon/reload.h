@@ -15,6 +15,10 @@ struct tls_context *targets_trust_read(const struct config *c, char *why, size_t
  * leave the server open. */
 void reload_apply(const struct config *c);
 
+/* The access log that the settings ask for: *ret is NULL if they ask for none. Returns false, and
+ * has logged why, if the file can't be opened. */
+bool reload_open_access_log(const struct config *c, struct access_log **ret);
+
 /* Reads command line, config file and certificates again. A bad one keeps the old and says so. */
 void reload(struct daemon *d, struct admin_server *s);
 

@@ -271,6 +271,7 @@ int worker_open(struct worker *w, struct daemon *daemon, uint16_t index, const i
     w->access = (struct access_source){w->loop, get_access, put_access};
     use_config(w, daemon->config);
     http_server_init(&w->http, w->loop, &w->http_limits, wiring_request, w);
+    w->http.access_log = daemon->access_log;
     w->hub = (struct hub){
         .route = &hub_threads_route,
         .route_end = daemon->topics,
@@ -347,6 +348,7 @@ void worker_use_config(struct worker *w, const struct config *config)
 {
     replace_script_access(w, config);
     use_config(w, config);
+    w->http.access_log = w->daemon->access_log;
     gateway_trust(&w->gateway, w->daemon->targets_trust);
 }
 

@@ -107,7 +107,11 @@ struct http_exchange {
     struct departure departure;
     struct reap reap;
     enum framing framing;
-    uint64_t left; /* of the answer, with FRAMING_LENGTH */
+    uint64_t left;     /* of the answer, with FRAMING_LENGTH */
+    uint64_t sent;     /* bytes of the answer's body */
+    uint64_t began_ms; /* on the loop's clock */
+    int status;        /* of the answer; 0: it has not begun */
+    struct slice told; /* the text of a short answer, until its head is written */
     bool responded, paused, want_writable;
     bool expects_continue; /* the client waits for 100 */
     struct http_head head;

@@ -11,6 +11,28 @@
 #include <unistd.h>
 
 #define ANSWER_HEADERS_MAX 34
+#define STATUS_CLIENT_LEFT 499 /* in the access log only */
+
+/* ---- the addresses ---- */
+
+int exchange_peer(struct exchange *x, struct net_address *ret)
+{
+    const struct connection *c = exchange_of(x)->connection;
+    int error = stream_peer(c->stream, ret);
+    if (error == 0)
+        forwarded_client(c->server->limits, x->request, ret);
+    return error;
+}
+
+int exchange_local(struct exchange *x, struct net_address *ret)
+{
+    return stream_local(exchange_of(x)->connection->stream, ret);
+}
+
+struct loop *exchange_loop(struct exchange *x)
+{
+    return exchange_of(x)->connection->server->loop;
+}
 
 /* ---- made and freed ---- */
 
@@ -28,8 +50,39 @@ void exchange_release(struct http_exchange *hx)
     loop_reap(c->server->loop, &hx->reap, exchange_reap);
 }
 
+static void log_access(struct http_exchange *hx)
+{
+    const struct http_server *server = hx->connection->server;
+    struct net_address client;
+    if (!server->access_log)
+        return;
+    bool known = exchange_peer(&hx->x, &client) == 0;
+    access_log_write(server->access_log, &(struct access_log_entry){
+                                             .client = known ? &client : NULL,
+                                             .head = &hx->head,
+                                             .status = hx->status ? hx->status : STATUS_CLIENT_LEFT,
+                                             .bytes = hx->sent,
+                                             .ms = loop_now_ms(server->loop) - hx->began_ms,
+                                         });
+}
+
+void exchange_log_refusal(struct exchange *x, int status, struct slice reason)
+{
+    struct net_address client;
+    char text[NET_ADDRESS_TEXT_MAX];
+    bool noted = status == 403 || status == 421 || status == 429 || status == 503;
+    if (!noted || LOG_INFO < log_threshold)
+        return;
+    size_t len = exchange_peer(x, &client) == 0 ? net_address_print_host(&client, text) : 0;
+    log_info("http.refused", log_slice("address", slice_make(text, len)), log_int("status", status),
+             log_slice("reason", reason), log_slice("host", x->request->host),
+             log_slice("path", x->path),
+             log_slice("origin", http_head_find(x->request, SLICE_LITERAL("origin"))));
+}
+
 void exchange_abort(struct http_exchange *hx)
 {
+    log_access(hx);
     exchange_release(hx);
     if (hx->x.ops != NULL)
         hx->x.ops->on_abort(&hx->x);
@@ -95,27 +148,6 @@ void exchange_drained(struct http_exchange *hx)
     hx->x.ops->on_writable(&hx->x);
 }
 
-/* ---- the addresses ---- */
-
-int exchange_peer(struct exchange *x, struct net_address *ret)
-{
-    const struct connection *c = exchange_of(x)->connection;
-    int error = stream_peer(c->stream, ret);
-    if (error == 0)
-        forwarded_client(c->server->limits, x->request, ret);
-    return error;
-}
-
-int exchange_local(struct exchange *x, struct net_address *ret)
-{
-    return stream_local(exchange_of(x)->connection->stream, ret);
-}
-
-struct loop *exchange_loop(struct exchange *x)
-{
-    return exchange_of(x)->connection->server->loop;
-}
-
 /* ---- the answer ---- */
 
 static bool has_body(const struct http_exchange *hx, int status)
@@ -156,6 +188,15 @@ void exchange_add_header(struct exchange *x, struct slice name, struct slice val
     x->added[x->added_count++] = (struct http_header){name, value};
 }
 
+/* The reason that script access gives in a header. */
+static struct slice reason_in(const struct http_header *headers, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (slice_equal_nocase(headers[i].name, SLICE_LITERAL("Script-Access-Reason")))
+            return headers[i].value;
+    return SLICE_NONE;
+}
+
 void exchange_respond(struct exchange *x, int status, struct slice reason,
                       const struct http_header *headers, size_t header_count, uint64_t length)
 {
@@ -163,7 +204,7 @@ void exchange_respond(struct exchange *x, int status, struct slice reason,
     struct connection *c = hx->connection;
     assert(!hx->responded);
     hx->responded = true;
-    status = final_status(status);
+    hx->status = status = final_status(status);
     hx->framing = choose_framing(hx, status, length);
     hx->left = hx->framing == FRAMING_LENGTH ? length : 0;
     decide_closing(hx);
@@ -185,6 +226,7 @@ void exchange_respond(struct exchange *x, int status, struct slice reason,
     connection_write(c, &(struct iovec){(void *)head.ptr, head.len}, 1);
     free(room.heap);
     server_count_status(c->server, status);
+    exchange_log_refusal(x, status, hx->told.len ? hx->told : reason_in(headers, header_count));
 }
 
 /* How much of `len` bytes may still be sent. */
@@ -192,14 +234,14 @@ static size_t within_length(struct http_exchange *hx, size_t len)
 {
     if (hx->framing == FRAMING_NONE)
         return 0;
-    if (hx->framing != FRAMING_LENGTH)
-        return len;
-    if (len > hx->left) {
+    if (hx->framing == FRAMING_LENGTH && len > hx->left) {
         log_warn("http.answer_too_long", log_slice("path", hx->x.path),
                  log_int("dropped", len - hx->left));
         len = (size_t)hx->left;
     }
-    hx->left -= len;
+    if (hx->framing == FRAMING_LENGTH)
+        hx->left -= len;
+    hx->sent += len;
     return len;
 }
 
@@ -256,6 +298,7 @@ void exchange_end(struct exchange *x)
     assert(hx->responded);
     if (hx->framing == FRAMING_CHUNKED)
         connection_write(c, &(struct iovec){"0\r\n\r\n", 5}, 1);
+    log_access(hx);
     exchange_release(hx);
     if (hx->left > 0)
         connection_break(c);
@@ -275,6 +318,7 @@ void exchange_fail(struct exchange *x)
 {
     struct http_exchange *hx = exchange_of(x);
     struct connection *c = hx->connection;
+    log_access(hx);
     exchange_release(hx);
     if (hx->framing == FRAMING_CLOSE && hx->responded)
         reset_at_close(c->stream);
@@ -293,6 +337,7 @@ void exchange_answer(struct exchange *x, int status, struct slice text,
     for (size_t i = 0; i < header_count; i++)
         all[i + 2] = headers[i];
     hx->connection->closing |= !connection_outlives_body(hx->connection);
+    hx->told = text;
     exchange_respond(x, status, SLICE_LITERAL(""), all, header_count + 2, text.len + 1);
     exchange_write(x, text);
     exchange_write(x, SLICE_LITERAL("\n"));
@@ -343,6 +388,8 @@ struct stream *exchange_upgrade(struct exchange *x, const struct http_header *he
     struct http_exchange *hx = exchange_of(x);
     struct connection *c = hx->connection;
     assert(!hx->responded && request_body_whole(&c->body));
+    hx->status = 101;
+    log_access(hx);
     exchange_release(hx);
     write_switching(c, headers, header_count);
     return connection_release(c, rest);

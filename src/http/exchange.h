@@ -81,6 +81,11 @@ void exchange_fail(struct exchange *x);
 void exchange_answer(struct exchange *x, int status, struct slice text,
                      const struct http_header *headers, size_t header_count);
 
+/* Logs at level info that the server has refused the client, if `status` is one that an operator
+ * wants to see: 403, 421, 429, 503. Answers log by themselves; a refusal by a WebSocket close code
+ * is its sender's to log. */
+void exchange_log_refusal(struct exchange *x, int status, struct slice reason);
+
 /* Backpressure for the request's body: nothing is read from the client while paused. */
 void exchange_pause(struct exchange *x);
 void exchange_resume(struct exchange *x);

@@ -32,14 +32,18 @@ static void write_refusal(struct connection *c, int status, struct slice why,
     server_count_status(c->server, status);
 }
 
+/* A request that was read is logged as an exchange (exchange_abort). */
 static void log_refusal(const struct connection *c, int status, const char *why)
 {
+    struct access_log *access_log = c->server->access_log;
     struct net_address address;
     char text[NET_ADDRESS_TEXT_MAX] = "unknown";
     size_t len = sizeof("unknown") - 1;
-    if (LOG_INFO < log_threshold)
-        return;
-    if (stream_peer(c->stream, &address) == 0)
+    bool known = (access_log || LOG_INFO >= log_threshold) && stream_peer(c->stream, &address) == 0;
+    if (access_log && c->exchange == NULL)
+        access_log_write(access_log, &(struct access_log_entry){.client = known ? &address : NULL,
+                                                                .status = status});
+    if (known)
         len = net_address_print(&address, text);
     log_info("http.refused", log_slice("address", slice_make(text, len)), log_int("status", status),
              log_text("reason", why));
@@ -49,13 +53,15 @@ void connection_refuse(struct connection *c, int status, const char *why)
 {
     bool too_late = c->exchange != NULL && c->exchange->responded;
     too_late |= c->state == CONNECTION_DRAIN;
-    if (c->exchange != NULL)
+    log_refusal(c, status, why);
+    if (c->exchange != NULL) {
+        c->exchange->status = too_late ? c->exchange->status : status;
         exchange_abort(c->exchange);
+    }
     if (c->state == CONNECTION_GONE)
         return;
     if (status != 408)
         c->server->counts.bad_requests++;
-    log_refusal(c, status, why);
     if (too_late) {
         connection_break(c);
         return;
@@ -68,6 +74,7 @@ void connection_refuse_full(struct connection *c)
 {
     c->refusing = true;
     c->server->refusing++;
+    log_refusal(c, 503, "too many connections");
     write_refusal(c, 503, SLICE_LITERAL("too many connections"),
                   &(struct http_header){SLICE_LITERAL("Retry-After"), SLICE_LITERAL("1")});
     connection_linger(c);

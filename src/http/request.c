@@ -81,6 +81,7 @@ static struct http_exchange *make(struct connection *c, const struct http_head *
     memset(hx, 0, offsetof(struct http_exchange, head));
     copy_head(&hx->head, head, raw, hx->bytes);
     hx->connection = c;
+    hx->began_ms = loop_now_ms(c->server->loop);
     hx->x.request = &hx->head;
     hx->x.secure = stream_secure(c->stream);
     hx->expects_continue = head->expect_continue;

@@ -14,6 +14,7 @@
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
 
+#include "http/access_log.h"
 #include "http/exchange.h"
 
 struct http_limits {
@@ -38,6 +39,7 @@ struct http_server {
     const struct http_limits *limits; /* borrowed */
     void (*on_request)(struct http_server *server, struct exchange *x);
     void *owner;
+    struct access_log *access_log; /* borrowed; NULL: none. Set after http_server_init() */
     struct http_counts counts;
     struct list connections;
     uint32_t refusing; /* of them, those beyond connections_max: they get their 503 and linger */

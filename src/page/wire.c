@@ -273,6 +273,7 @@ void page_wire_refuse(struct page_host *host, struct exchange *x, unsigned code,
     char text[WS_REASON_MAX];
     reason = slice_first(reason, sizeof(text));
     memcpy(text, reason.ptr, reason.len);
+    exchange_log_refusal(x, close_code_status(code), reason);
 
     struct bytes rest = {0};
     struct page_wire *wire = open_wire(host, x, &rest);

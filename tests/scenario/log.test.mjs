@@ -4,12 +4,16 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
+import http from 'node:http';
+import net from 'node:net';
+import { openPlain } from '../lib/plain-client.mjs';
 import { request } from '../lib/request.mjs';
 import { makeRoot, program, startServer, stopAll } from '../lib/server.mjs';
 import { after, afterEach, before, describe, test } from '../lib/test.mjs';
 import { until } from '../lib/until.mjs';
 
 const PIPE_BYTES = 65536;
+const SLOW = '#!/bin/sh\nread line <&3\n';
 /** Says more on stderr than pipe and server hold together, then answers. */
 const LOUD = `#!/bin/sh
 i=0
@@ -20,7 +24,7 @@ printf 'Content-Type: text/plain\\n\\nsaid\\n'
 let files;
 const file = (name) => `${files.root}/${name}`;
 
-before(() => (files = makeRoot({ 'hello.txt': 'hello\n' })));
+before(() => (files = makeRoot({ 'hello.txt': 'hello\n', slow: program(SLOW) })));
 afterEach(stopAll);
 after(() => files.remove());
 
@@ -53,5 +57,143 @@ describe('a stderr that stalls', () => {
     await until(() => /log\.lost lines=\d+ /.test((text += pipe.read())));
     assert.match(text, /program\.stderr .*line="1 /);
     assert.deepEqual(await server.stop(), { code: 0, signal: null });
+  });
+});
+
+describe('the access log', () => {
+  const COMBINED =
+    /^127\.0\.0\.1 - - \[\d\d\/\w{3}\/\d{4}:\d\d:\d\d:\d\d \+0000\] "(.*)" (\d+) (\d+) "(.*)" "(.*)"$/;
+  const linesOf = (name) => fs.readFileSync(file(name), 'utf8').split('\n').slice(0, -1);
+  const hasLines = (name, count) =>
+    until(
+      () => linesOf(name).length >= count && linesOf(name),
+      () => linesOf(name).join('\n'),
+    );
+  const start = (name, ...args) =>
+    startServer({ root: files.root, args: ['--access-log', file(name), ...args], threads: 1 });
+
+  test('has a line for each request, as other web servers write it', async () => {
+    const server = await start('combined.log');
+    const headers = { referer: 'http://a.example/"', 'user-agent': 'one\\two' };
+    await request(server.at('hello.txt?a=b'), { headers });
+    await request(server.at('nothing'), { method: 'POST', body: 'x' });
+    const [first, second] = (await hasLines('combined.log', 2)).map((line) => COMBINED.exec(line));
+    assert.deepEqual(first.slice(1), [
+      'GET /hello.txt?a=b HTTP/1.1',
+      '200',
+      '6',
+      'http://a.example/\\x22',
+      'one\\x5Ctwo',
+    ]);
+    assert.deepEqual(second.slice(1, 3), ['POST /nothing HTTP/1.1', '404']);
+    await server.ends();
+  });
+
+  test('is one JSON object a line if asked for', async () => {
+    const server = await start('requests.json', '--access-log-format', 'json');
+    await request(server.at('hello.txt'), { headers: { 'user-agent': '"\xe9"' } });
+    const [entry] = (await hasLines('requests.json', 1)).map((line) => JSON.parse(line));
+    assert.ok(Date.parse(entry.time) > 0 && entry.ms >= 0);
+    const { address, method, target, protocol, status, bytes, agent } = entry;
+    assert.deepEqual(
+      { address, method, target, protocol, status, bytes, agent },
+      {
+        address: '127.0.0.1',
+        method: 'GET',
+        target: '/hello.txt',
+        protocol: 'HTTP/1.1',
+        status: 200,
+        bytes: 6,
+        agent: '"\ufffd"',
+      },
+    );
+    await server.ends();
+  });
+
+  test('has the handshake of a WebSocket, a client that left, and input that is no request', async () => {
+    const server = await start('odd.log', '--stdio', '/lines=cat');
+    await (await openPlain(server.at('lines'))).closes();
+    const leaves = net.connect(server.port, '127.0.0.1');
+    leaves.end('POST /slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf');
+    net.connect(server.port, '127.0.0.1').end('nonsense\r\n\r\n');
+    const found = (await hasLines('odd.log', 3)).map((l) => COMBINED.exec(l).slice(1, 3).join(' '));
+    assert.deepEqual(found.sort(), ['- 400', 'GET /lines HTTP/1.1 101', 'POST /slow HTTP/1.1 499']);
+    await server.ends();
+  });
+
+  test('goes on under its old name until SIGHUP, then under a new one', async () => {
+    const server = await start('turned.log');
+    await request(server.at('one'));
+    await hasLines('turned.log', 1);
+    fs.renameSync(file('turned.log'), file('turned.log.1'));
+    await request(server.at('two'));
+    await hasLines('turned.log.1', 2);
+    server.child.kill('SIGHUP');
+    await server.logged(/config\.reloaded/);
+    await request(server.at('three'));
+    assert.match((await hasLines('turned.log', 1))[0], /GET \/three /);
+    await server.ends();
+  });
+
+  test('can be turned on, elsewhere and off by a reload', async () => {
+    const conf = file('log.conf');
+    fs.writeFileSync(conf, '');
+    const server = await startServer({ root: files.root, args: ['--config', conf] });
+    const reload = async (text, count) => {
+      fs.writeFileSync(conf, text);
+      server.child.kill('SIGHUP');
+      await until(() => server.lines(/config\.reloaded/).length === count);
+    };
+    await reload(`access-log = "${file('on.log')}"`, 1);
+    await request(server.at('on'));
+    assert.match((await hasLines('on.log', 1))[0], /GET \/on /);
+    await reload(`access-log = "${file('moved.log')}"\naccess-log-format = json`, 2);
+    await request(server.at('moved'));
+    assert.equal(JSON.parse((await hasLines('moved.log', 1))[0]).target, '/moved');
+    await reload('', 3);
+    await request(server.at('off'));
+    await server.ends();
+    assert.equal(linesOf('moved.log').length, 1);
+  });
+
+  test('a file that can not be opened is told, at the start and at a reload', async () => {
+    await assert.rejects(start('no/such/folder'), /log\.access_failed .*No such file/);
+    const conf = file('bad.conf');
+    fs.writeFileSync(conf, '');
+    const server = await startServer({ root: files.root, args: ['--config', conf] });
+    fs.writeFileSync(conf, `access-log = "${file('no/such/folder')}"`);
+    server.child.kill('SIGHUP');
+    await server.logged(/log\.access_failed .*No such file/);
+    assert.equal((await request(server.at('hello.txt'))).status, 200);
+    await server.ends();
+  });
+
+  test('a line of the longest texts stays a line', async () => {
+    const server = await start('long.log', '--access-log-format', 'json');
+    const long = '\x01"\u20ac'.repeat(800);
+    const target = `/${encodeURIComponent(long).slice(0, 6000)}`;
+    await request(server.at(target.slice(1)), { headers: { 'user-agent': '"'.repeat(3000) } });
+    const [line] = await hasLines('long.log', 1);
+    assert.ok(line.length < 4096 && JSON.parse(line).status === 404);
+    await server.ends();
+  });
+});
+
+describe('a refusal is seen', () => {
+  test('of a host that is not ours, of too many programs, of a page that is too early', async () => {
+    const server = await startServer({
+      files: { slow: program(SLOW) },
+      args: ['--programs-max', '1', '--answer-timeout', '30s'],
+    });
+    await request(server.at('x'), { headers: { host: 'evil.example' } });
+    await server.logged(
+      /info http\.refused .*status=421 reason="host-foreign.* host=evil\.example/,
+    );
+    const first = http.get(server.at('slow')).on('error', () => {});
+    await server.logged(/program\.started/);
+    assert.equal((await request(server.at('slow'))).status, 503);
+    await server.logged(/info http\.refused address=127\.0\.0\.1 status=503 .*path=\/slow/);
+    first.destroy();
+    await server.ends();
   });
 });

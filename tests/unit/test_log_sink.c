@@ -13,9 +13,9 @@
 
 #include <cmocka.h>
 
-#define ROOM      (64u << 10)
-#define PATIENCE  20000 /* ms: generous, since nothing waits that long if all is well */
-#define MANY      3000
+#define ROOM     (64u << 10)
+#define PATIENCE 20000 /* ms: generous, since nothing waits that long if all is well */
+#define MANY     3000
 
 static size_t say_lost(char line[LOG_SINK_LINE_MAX], uint64_t lines)
 {
