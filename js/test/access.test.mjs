@@ -10,6 +10,7 @@ import { Bans, banKeyOf, policyPathCounts } from '../src/access/bans.mjs';
 import { ServerConnection } from '../src/connection.mjs';
 import { ExpiringStore } from '../src/access/expiring-store.mjs';
 import { parseRefusal } from '../src/access/refusal.mjs';
+import { CLOSE, verdict } from '../src/proto/close-codes.mjs';
 import { fakeConnection, fakeScope, SESSION } from './fakes.mjs';
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
@@ -244,6 +245,26 @@ for (const [status, reason, more, wanted] of [
       wanted,
     );
   });
+
+const statuses = JSON.parse(
+  readFileSync(new URL('../../tests/vectors/statuses.json', import.meta.url), 'utf8'),
+);
+
+test('every row of the vectors: a status ends no session unless the server says why', () => {
+  for (const { status, reason, retryAfter, code, then, why } of statuses) {
+    const refusal = parseRefusal(
+      status,
+      headers({
+        ...(reason && { 'Script-Access-Reason': reason }),
+        ...(retryAfter && { 'Retry-After': retryAfter }),
+      }),
+    );
+    // Without a reason the page can't tell more than that the connection failed.
+    const end = refusal ?? { code: CLOSE.ABNORMAL, retryAfter: null };
+    assert.equal(verdict(end) === 'final', then === 'final', `${status}: ${why}`);
+    if (reason && refusal) assert.deepEqual([end.code, verdict(end)], [code, then], why);
+  }
+});
 
 test('an answer that does not say why is no answer', () => {
   assert.equal(parseRefusal(403, headers({ 'Retry-After': '5' })), null);

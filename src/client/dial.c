@@ -26,6 +26,19 @@ static void fail(struct dial *d, unsigned code, const char *what)
 
 /* ---- the handshake ---- */
 
+/* A refusal of this server says why. Another answer is that of a proxy whose server restarts, or of
+ * a server that has not read the request: such a failure passes. (503, 504 and 429 have codes that
+ * wait by themselves.) */
+static unsigned code_of(int status, bool says_why, bool says_when)
+{
+    bool fails = status >= 500 && status != 501 && status != 505;
+    unsigned code = close_code_of_status(status);
+    if (says_why || close_code_then(code, false) == THEN_WAIT ||
+        !(fails || status == 408 || status == 425))
+        return code;
+    return says_when ? CLOSE_TRY_AGAIN_LATER : CLOSE_ABNORMAL;
+}
+
 struct end dial_refusal(const struct http_response *response)
 {
     char text[END_REASON_MAX];
@@ -39,7 +52,7 @@ struct end dial_refusal(const struct http_response *response)
                  SLICE_ARG(slice_first(response->reason, 100)));
     struct slice retry = http_response_once(response, SLICE_LITERAL("retry-after"));
     bool said = slice_to_uint(retry, 999999999, &seconds);
-    return end_make_retry(close_code_of_status(status), slice_of(text),
+    return end_make_retry(code_of(status, token.len > 0, said), slice_of(text),
                           said ? (int64_t)seconds : -1);
 }
 

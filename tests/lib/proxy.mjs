@@ -8,7 +8,8 @@ import { EventEmitter, once } from 'node:events';
  * Starts a proxy to 127.0.0.1:`target`. A *link* is one proxied connection.
  *
  * `cut(filter)` breaks the links of now; `freeze(filter)` leaves them open and lets nothing
- * through any more; `refuse(on)` makes new links fail at once; `plan(link => {downAfter, upAfter,
+ * through any more; `refuse(on)` makes new links fail at once, or with an answer, if `on` is one;
+ * `plan(link => {downAfter, upAfter,
  * delay})` gives each new link a number of bytes after which it is cut, by direction (undefined:
  * never), and the milliseconds that a WebSocket's bytes take either way. A link knows `websocket`
  * (its first request was an upgrade), `up` and `down` (bytes so far). Emits `link`, and
@@ -77,8 +78,13 @@ export class Proxy extends EventEmitter {
   }
 
   #accept(client) {
-    if (this.#refusing) {
+    if (this.#refusing === true) {
       client.destroy();
+      return;
+    }
+    if (this.#refusing) {
+      const answer = this.#refusing;
+      client.on('error', () => {}).once('data', () => (client.end(answer), this.emit('refused')));
       return;
     }
     const link = {

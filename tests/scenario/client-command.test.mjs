@@ -247,6 +247,23 @@ test('a server that comes late is found', async (t) => {
   assert.equal((await command.ended).status, 0);
 });
 
+for (const status of ['408 Request Timeout', '500 Oops', '502 Bad Gateway'])
+  test(`a session goes on after a proxy that answers its return with ${status}`, async (t) => {
+    const proxy = await Proxy.start(server.port);
+    t.after(() => proxy.stop());
+    const command = Command.starts('connect', `${proxy.url}/talk`);
+    const started = await command.hears(/^started/);
+    proxy.refuse(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\n\r\n`);
+    proxy.cut();
+    await once(proxy, 'refused');
+    proxy.refuse(false);
+    command.says('hello 2');
+    await command.hears(/^echo \["hello", 2\]$/);
+    assert.equal(command.lines.filter((line) => line.startsWith('started')).length, 1, started);
+    command.child.stdin.end();
+    assert.equal((await command.ended).status, 0);
+  });
+
 test(`${CUTS} cuts at random moments: nothing lost, doubled or out of order, the same process`, async (t) => {
   const seed = Number(process.env.SEED ?? Date.now() % 2 ** 32);
   t.diagnostic(`SEED=${seed}`);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/vectors/ends.json against the C client: the rows are the test; the JavaScript side runs the
- * same ones. */
+/* tests/vectors/ends.json and statuses.json against the C client: the rows are the test; the
+ * JavaScript side runs the same ones. */
 #include <jansson.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "client/backoff.h"
+#include "client/dial.h"
 #include "client/end.h"
 #include "vectors.h"
 
@@ -69,6 +70,32 @@ static void every_row_of_the_shared_vectors(void **state)
     vectors_each(END_VECTORS, 60, run_row);
 }
 
+/* ---- what a refused handshake means ---- */
+
+static void run_status(size_t number, const json_t *row)
+{
+    const char *why = json_string_value(json_object_get(row, "why"));
+    int status = (int)json_integer_value(json_object_get(row, "status"));
+    struct slice token = vector_text(row, "reason"), retry = vector_text(row, "retryAfter");
+    char head[512];
+    struct http_response response;
+    snprintf(head, sizeof(head), "HTTP/1.1 %d x\r\n%s%.*s%s%s%.*s%s\r\n", status,
+             token.len ? "Script-Access-Reason: " : "", SLICE_ARG(token), token.len ? "\r\n" : "",
+             retry.len ? "Retry-After: " : "", SLICE_ARG(retry), retry.len ? "\r\n" : "");
+    assert_int_equal(http_response_parse(slice_of(head), &response), PARSE_OK);
+    struct end end = dial_refusal(&response);
+    if (end.code != (unsigned)json_integer_value(json_object_get(row, "code")))
+        fail_msg("row %zu, %s: %d is %u", number, why, status, end.code);
+    if (!is(row, "then", thens[end_then(&end)]))
+        fail_msg("row %zu, %s: %d is %s", number, why, status, thens[end_then(&end)]);
+}
+
+static void a_status_of_a_proxy_ends_no_session(void **state)
+{
+    (void)state;
+    vectors_each(STATUS_VECTORS, 20, run_status);
+}
+
 /* ---- no code is forgotten ---- */
 
 static const unsigned codes[] = {
@@ -104,6 +131,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_of_the_shared_vectors),
+        cmocka_unit_test(a_status_of_a_proxy_ends_no_session),
         cmocka_unit_test(every_named_code_has_a_row_with_and_without_retry),
     };
     return cmocka_run_group_tests_name("end_vectors", tests, NULL, NULL);
