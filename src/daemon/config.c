@@ -2,6 +2,7 @@
 #include "daemon/config.h"
 
 #include "daemon/access_settings.h"
+#include "daemon/process_limits.h"
 #include "daemon/sdk.h"
 #include "daemon/value.h"
 
@@ -243,6 +244,7 @@ void config_free(struct config *c)
     free(c->origins);
     proxies_done(&c->proxies);
     program_kinds_free(c->programs);
+    program_rights_free(c->rights);
     tokens_free(c->tokens);
     free(c);
 }
@@ -297,6 +299,14 @@ static bool check_programs(struct config *c, struct text *why)
     return good;
 }
 
+static bool check_rights(struct config *c)
+{
+    c->rights = program_rights_new();
+    if (c->rights)
+        program_rights_limit(c->rights, RLIMIT_NOFILE, *process_limits_found_descriptors());
+    return c->rights;
+}
+
 static bool check_access(const struct config *c, struct text *why)
 {
     struct access_config access;
@@ -325,6 +335,7 @@ static bool check_publish(struct config *c, struct text *why)
 bool config_check(struct config *c, struct text *why)
 {
     if (!check_addresses(c, why) || !check_origins(c, why) || !check_programs(c, why) ||
+        !check_rights(c) ||
         !proxies_read(c->trusted_proxy.items, c->trusted_proxy.count, &c->proxies, why) ||
         !check_access(c, why) || !check_publish(c, why)) {
         if (!why->len)
@@ -366,9 +377,11 @@ void config_fixed_changes(const struct config *old, const struct config *now, st
         old->rates_max != now->rates_max,
         old->dev != now->dev,
         strcmp(old->sdk, now->sdk),
+        old->core_dumps != now->core_dumps,
     };
-    static const char *const names[] = {"listen",       "threads",  "admin",     "tls-cert", "root",
-                                        "sessions-max", "bans-max", "rates-max", "dev",      "sdk"};
+    static const char *const names[] = {"listen", "threads",      "admin",     "tls-cert",
+                                        "root",   "sessions-max", "bans-max",  "rates-max",
+                                        "dev",    "sdk",          "core-dumps"};
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
         if (changed[i])
             text_printf(ret, "%s%s", ret->len ? "," : "", names[i]);

@@ -13,6 +13,7 @@
 #include "limits/rates.h"
 #include "net/address.h"
 #include "program/kinds.h"
+#include "program/rights.h"
 #include "proto/origin.h"
 
 struct config_list {
@@ -40,6 +41,7 @@ struct config {
     struct net_address *addresses;
     struct origin *origins;
     struct program_kinds *programs;
+    struct program_rights *rights;
     struct net_address admin_address;
     struct tokens *tokens; /* of publish-token; NULL: none */
     struct rate publish_rate;

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "daemon/admin_server.h"
+#include "daemon/process_limits.h"
 #include "daemon/reload.h"
 #include "daemon/sdk.h"
 
@@ -10,12 +11,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define WHY_SIZE      256
-#define SESSION_NEEDS "each connected page takes about 4"
+#define WHY_SIZE 256
 
 /* The control thread's own things around struct daemon. */
 struct control {
@@ -93,18 +92,6 @@ static uint16_t count_workers(const struct config *c)
     return (uint16_t)(c->threads ? c->threads : cores > 0 ? (uint64_t)cores : 1);
 }
 
-/* As many descriptors as the host allows; says how many that is, because it bounds everything else.
- */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-    log_info("server.descriptors", log_int("max", limit.rlim_cur), log_text("note", SESSION_NEEDS));
-}
-
 /* All signals that mean something to us come by descriptor, to the control thread; in programs they
  * are as usual again. */
 static int take_signals(struct control *c)
@@ -115,6 +102,7 @@ static int take_signals(struct control *c)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGCHLD, SIG_DFL); /* who ignores it is not told how children end */
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     if (fd < 0)
@@ -257,8 +245,9 @@ int daemon_run(struct config *config, int argc, char *const *argv)
     struct daemon *d = &control.daemon;
     *d = (struct daemon){.argc = argc, .argv = argv, .config = config};
     reload_apply(config);
+    process_limits_close_memory(config->core_dumps);
     log_start();
-    raise_descriptor_limit();
+    process_limits_raise_descriptors();
     if (!reload_open_access_log(config, &d->access_log) || !open_tls(d) || start(&control) < 0) {
         log_stop();
         return 1; /* the process ends, and with it what was begun */

@@ -64,6 +64,7 @@ static struct program_config program_config_of(const struct config *c)
         .line_max = (uint32_t)c->message_max,
         .stdio_pipe = !strcmp(c->stdio_output, "pipe"),
         .kinds = c->programs,
+        .rights = c->rights,
         .shared_idle_ms = (uint32_t)c->shared_idle,
         .shared_page_max = c->shared_page_max,
         .shared_max = c->shared_max,

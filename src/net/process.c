@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "net/process.h"
 
+#include "base/log.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,15 +51,64 @@ static int move_fds(struct moved_fds *m, const int *fds, int count)
     return 0;
 }
 
-/* In the child, whose memory is still ours: system calls only. Returns the negative errno of the
- * step that failed. */
-static int become(const struct process_spec *spec, const struct moved_fds *m)
+/* ---- in the child, whose memory is still ours: system calls only ----
+ *
+ * Each returns 0 or a negative errno. */
+
+/* A unit of systemd may have given us capabilities that pass on to whatever we execute. */
+static int drop_capabilities(void)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); /* EINVAL: there are none */
+    if (syscall(SYS_capget, &head, data) < 0)
+        return -errno;
+    for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+        data[i].inheritable = 0;
+    return syscall(SYS_capset, &head, data) < 0 ? -errno : 0;
+}
+
+static int set_limits(const struct process_rights *rights)
+{
+    for (int i = 0; i < rights->limit_count; i++)
+        if (setrlimit((__rlimit_resource_t)rights->limits[i].resource, &rights->limits[i].value))
+            return -errno;
+    return 0;
+}
+
+/* By its parent's end it is killed. A change of the user would take that back, so this comes last;
+ * and the parent may have ended before. */
+static int die_with(pid_t parent)
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
+        return -errno;
+    return getppid() == parent ? 0 : -ESRCH;
+}
+
+static int become_stranger(const struct process_rights *rights, pid_t parent)
+{
+    static const struct process_rights none;
+    if (!rights)
+        rights = &none;
+    setsid();
+    int error = set_limits(rights);
+    if (!error)
+        error = drop_capabilities();
+    if (!error && !rights->may_gain && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+        error = -errno;
+    return error ? error : die_with(parent);
+}
+
+/* Returns only with the error of the step that failed. */
+static int become(const struct process_spec *spec, const struct moved_fds *m, pid_t parent)
 {
     sigset_t none;
     sigemptyset(&none);
     for (int number = 1; number < NSIG; number++)
         sigaction(number, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
-    setpgid(0, 0);
+    int error = become_stranger(spec->rights, parent);
+    if (error)
+        return error;
     if (chdir(spec->directory))
         return -errno;
     for (int i = 0; i < spec->fd_count; i++) {
@@ -83,9 +137,9 @@ static int spawn(const struct process_spec *spec, const struct moved_fds *m, pid
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     volatile int error = 0; /* set by the child; read after it has ended or exec'd */
-    pid_t pid = vfork();
+    pid_t parent = getpid(), pid = vfork();
     if (pid == 0) {
-        error = become(spec, m);
+        error = become(spec, m, parent);
         _exit(127);
     }
     if (pid < 0)
@@ -110,12 +164,17 @@ static void ended(struct watch *watch, unsigned events)
     (void)events;
     struct process *p = container_of(watch, struct process, watch);
     siginfo_t info = {0};
-    int fd = watch->fd;
-    if (waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
+    int fd = watch->fd, status = PROCESS_STATUS_LOST;
+    int error = waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG) < 0 ? errno : 0;
+    if (error == EINTR || (!error && info.si_pid == 0))
         return;
+    if (error) /* it would be told again and again */
+        log_warn("process.status_lost", log_int("pid", p->pid), log_errno("error", -error));
+    else
+        status = status_of(&info);
     watch_stop(watch);
     close(fd);
-    p->on_exit(p, status_of(&info));
+    p->on_exit(p, status);
 }
 
 /* The child is not reaped yet, so its number is still its own. */

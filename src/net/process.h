@@ -1,21 +1,37 @@
 /* SPDX-License-Identifier: MIT */
-/* process.h - a child process in a process group of its own.
+/* process.h - a child process in a session of its own.
  *
  * Started by vfork: its cost does not grow with our memory. Watched by pidfd. Signals and reaping
  * are safe against reused ids: the leader is reaped by its pidfd, the kernel keeps its number from
  * being given out again while the group has members, and once the group was seen empty it is not
  * signalled again.
  *
+ * The child is a stranger: it has no terminal of ours, gains no rights by files that are setuid,
+ * keeps none of our capabilities, and is killed when the thread that started it ends, so also when
+ * we are killed.
+ *
  * Lifetime  The caller embeds struct process; it is ours from process_start() until on_exit has
- *           run. No other code of this process may wait for children, or ignore SIGCHLD.
- * Threads   Loop thread only.
+ *           run. No other code of this process may wait for children of this thread, or ignore
+ *           SIGCHLD.
+ * Threads   Loop thread only. The thread that starts a child outlives it, or kills it by its end.
  */
 #ifndef NET_PROCESS_H
 #define NET_PROCESS_H
 
 #include "core/loop.h"
 
+#include <sys/resource.h>
 #include <sys/types.h>
+
+/* What a child may do. Only borrowed while one is started. */
+struct process_rights {
+    const struct process_limit {
+        int resource; /* RLIMIT_... */
+        struct rlimit value;
+    } * limits;
+    int limit_count;
+    bool may_gain; /* by files that are setuid, such as sudo */
+};
 
 struct process_spec {
     const char *path;      /* executable, absolute */
@@ -26,20 +42,24 @@ struct process_spec {
      * All others are closed, whether marked close-on-exec or not. */
     const int *fds;
     int fd_count;
+    const struct process_rights *rights; /* NULL: our limits, and nothing is gained */
 };
 
 struct process {
-    pid_t pid; /* also the group's id */
+    pid_t pid; /* also the group's id, and the session's */
     bool group_empty;
     struct watch watch;
-    /* The leader has ended and is reaped; `status` as of waitpid(2). Members of its group may still
-     * run: process_group_alive. */
+    /* The leader has ended and is reaped; `status` as of waitpid(2), or PROCESS_STATUS_LOST.
+     * Members of its group may still run: process_group_alive. */
     void (*on_exit)(struct process *p, int status);
 };
 
+/* Somebody else has reaped the child: it has ended, and nobody knows how. Reads as exit(255). */
+#define PROCESS_STATUS_LOST (255 << 8)
+
 /* The descriptors of `spec` stay the caller's. Signal mask and dispositions are the defaults in the
  * child. Negative errno, and then no child exists: -ENOEXEC, -EACCES, -ENOENT ... as of execve
- * (also for the interpreter of a script and for the directory), -EAGAIN, -EMFILE. */
+ * (also for the interpreter of a script and for the directory), -EAGAIN, -EMFILE, -EPERM. */
 int process_start(struct loop *loop, struct process *p, const struct process_spec *spec,
                   void (*on_exit)(struct process *p, int status));
 

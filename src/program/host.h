@@ -10,6 +10,7 @@
 #include "limits/programs.h"
 #include "net/address.h"
 #include "program/kinds.h"
+#include "program/rights.h"
 #include "program/worker_map.h"
 
 struct program;
@@ -23,9 +24,10 @@ struct program_config {
     bool dev;               /* a shared process whose file has changed takes no more pages */
     /* Borrowed: changes with the settings, and is asked only while something is started. */
     const struct program_kinds *kinds;
-    uint32_t shared_idle_ms; /* a shared process without a page is let go after this */
-    size_t shared_page_max;  /* bytes that one page of a shared process has not acknowledged */
-    size_t shared_max;       /* bytes that all its pages together have not acknowledged */
+    const struct program_rights *rights; /* as above; NULL: those of any child */
+    uint32_t shared_idle_ms;             /* a shared process without a page is let go after this */
+    size_t shared_page_max; /* bytes that one page of a shared process has not acknowledged */
+    size_t shared_max;      /* bytes that all its pages together have not acknowledged */
 };
 
 struct program_counts {

@@ -2,7 +2,7 @@
 /* parts.h - what the files of this room share, from the bottom up: a file calls only those of
  * earlier lines, and the owner by its ops.
  *
- *   pipe.c, environment.c, request_json.c, command.c, kinds.c, worker_map.c
+ *   pipe.c, environment.c, request_json.c, command.c, kinds.c, rights.c, worker_map.c
  *   lifecycle.c                             settles and frees
  *   stderr.c, output.c, body.c, lines.c     the descriptors
  *   ending.c                                the end of the process

@@ -215,6 +215,7 @@ static int spawn(struct program *p, const struct ends *ends, char *const *envp)
     memcpy(fds, ends->child, sizeof(fds));
     if (fds[0] < 0)
         fds[0] = p->host->null_fd;
+    const char *path = p->command ? p->file.ptr : below_root(p->host, p->file.ptr);
     struct process_spec spec = {
         .path = p->file.ptr,
         .argv = p->command ? p->command->argv : (char *const[]){(char *)p->file.ptr, NULL},
@@ -222,6 +223,7 @@ static int spawn(struct program *p, const struct ends *ends, char *const *envp)
         .directory = directory,
         .fds = fds,
         .fd_count = p->kind == PROGRAM_LINES ? 3 : END_COUNT,
+        .rights = program_rights_of(p->host->spec.config->rights, path),
     };
     return process_start(p->host->spec.loop, &p->process, &spec, program_exited);
 }

@@ -153,14 +153,16 @@ class Server {
 
 /**
  * Starts a program and waits until it listens. A test ends it in its `after`. Its stderr is read
- * as its log, unless it is a descriptor of the test's own.
+ * as its log, unless it is a descriptor of the test's own. `by` is a command that executes the one
+ * which follows it.
  */
 export async function startProgram(
   file,
   args,
-  { env = {}, cwd, listeners = 1, stderr = 'pipe' } = {},
+  { env = {}, cwd, listeners = 1, stderr = 'pipe', by = [] } = {},
 ) {
-  const child = spawn(file, args, {
+  const command = [...by, file, ...args];
+  const child = spawn(command[0], command.slice(1), {
     cwd,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', stderr],
@@ -172,16 +174,18 @@ export async function startProgram(
 
 /**
  * httpsocketd on 127.0.0.1; `args` are more options. It serves the folder `root`, or one of its own
- * with these `files` (see makeRoot), which is removed at its end.
+ * with these `files` (see makeRoot), which is removed at its end, and has this `mode`.
  */
 export async function startServer({
   root = PROGRAMS,
   files,
   args = [],
   threads = 2,
+  mode,
   ...more
 } = {}) {
   const folder = files && makeRoot(files);
+  if (mode) fs.chmodSync(folder.root, mode);
   const listen =
     args.includes('--listen') || args.includes('-l') ? [] : ['--listen', '127.0.0.1:0'];
   const server = await startProgram(

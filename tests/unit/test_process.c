@@ -2,6 +2,7 @@
 /* Child processes. Started with an argument, this program is the child that looks at itself. */
 #include "net_peer.h"
 
+#include "base/log.h"
 #include "net/process.h"
 
 #include <errno.h>
@@ -83,9 +84,24 @@ static int tell_fds(int out)
     return 0;
 }
 
-static int tell_group(int out)
+static int tell_session(int out)
 {
-    dprintf(out, "%s", getpgrp() == getpid() && getsid(0) != getpid() ? "leader" : "no");
+    bool leads = getpgrp() == getpid() && getsid(0) == getpid();
+    int terminal = open("/dev/tty", O_RDONLY | O_CLOEXEC);
+    dprintf(out, "%s %s", leads ? "leader" : "no", terminal < 0 ? strerrorname_np(errno) : "tty");
+    return 0;
+}
+
+static int tell_rights(int out)
+{
+    struct rlimit files, core;
+    getrlimit(RLIMIT_NOFILE, &files);
+    getrlimit(RLIMIT_CORE, &core);
+    int death = 0;
+    prctl(PR_GET_PDEATHSIG, &death);
+    dprintf(out, "gains %d, files %d of %d, core %d, dies by %d, ambient %d",
+            !prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), (int)files.rlim_cur, (int)files.rlim_max,
+            (int)core.rlim_cur, death, prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, 0, 0, 0));
     return 0;
 }
 
@@ -167,17 +183,108 @@ static void it_gets_arguments_environment_and_directory(void **state)
     close(out);
 }
 
-static void it_leads_a_group_of_its_own(void **state)
+/* Starts this program as a child that tells something of itself. */
+static void ask(const char *what, const struct process_rights *rights, char *text, size_t size)
+{
+    struct child c = {.exits = 0};
+    int out = make_memory();
+    const struct process_spec spec = {
+        .path = self,
+        .argv = (char *[]){self, (char *)what, NULL},
+        .envp = no_environment,
+        .directory = "/",
+        .fds = (int[]){out},
+        .fd_count = 1,
+        .rights = rights,
+    };
+    assert_int_equal(process_start(loop, &c.process, &spec, exited), 0);
+    wait_for(c.exits);
+    read_back(out, text, size);
+    close(out);
+}
+
+static void it_leads_a_session_of_its_own_without_a_terminal(void **state)
+{
+    (void)state;
+    char text[200];
+    ask("session", NULL, text, sizeof(text));
+    assert_string_equal(text, "leader ENXIO");
+}
+
+static void it_gains_no_rights_and_has_the_limits_given(void **state)
+{
+    (void)state;
+    char text[200];
+    const struct process_limit limits[] = {
+        {RLIMIT_NOFILE, {100, 200}},
+        {RLIMIT_CORE, {0, 0}},
+    };
+    ask("rights", &(struct process_rights){.limits = limits, .limit_count = 2}, text, sizeof(text));
+    assert_string_equal(text, "gains 0, files 100 of 200, core 0, dies by 9, ambient 0");
+    ask("rights", &(struct process_rights){.limits = limits, .limit_count = 2, .may_gain = true},
+        text, sizeof(text));
+    assert_string_equal(text, "gains 1, files 100 of 200, core 0, dies by 9, ambient 0");
+}
+
+static bool runs(pid_t pid)
+{
+    char path[64], state = 'Z';
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    FILE *file = fopen(path, "re");
+    if (file) {
+        if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+            state = 'Z';
+        fclose(file);
+    }
+    return state != 'Z';
+}
+
+/* Another process starts a child and tells its number. */
+static pid_t start_by_another(pid_t *ret_starter)
+{
+    int told[2];
+    pid_t pid = 0;
+    assert_int_equal(pipe2(told, O_CLOEXEC), 0);
+    *ret_starter = fork();
+    if (*ret_starter == 0) {
+        struct child c;
+        if (start(&c, (char *[]){"/bin/sleep", "1000", NULL}, NULL, 0) == 0)
+            dprintf(told[1], "%d\n", c.process.pid);
+        for (;;)
+            pause();
+    }
+    char text[32] = "";
+    assert_true(read(told[0], text, sizeof(text) - 1) > 0);
+    pid = (pid_t)atoi(text);
+    close(told[0]);
+    close(told[1]);
+    return pid;
+}
+
+static void it_does_not_outlive_who_started_it_and_was_killed(void **state)
+{
+    (void)state;
+    pid_t starter, pid = start_by_another(&starter);
+    assert_true(pid > 0 && runs(pid));
+    kill(starter, SIGKILL);
+    assert_int_equal(waitpid(starter, NULL, 0), starter);
+    for (int i = 0; i < 2000 && runs(pid); i++)
+        usleep(5000);
+    assert_false(runs(pid));
+}
+
+static void its_end_is_told_once_though_somebody_else_has_reaped_it(void **state)
 {
     (void)state;
     struct child c;
-    int out = make_memory();
-    assert_int_equal(start(&c, (char *[]){self, "group", NULL}, (int[]){out}, 1), 0);
+    assert_int_equal(start_shell(&c, "exit 7", NULL, 0), 0);
+    assert_int_equal(waitpid(c.process.pid, NULL, 0), c.process.pid);
+    log_setup(LOG_NOTHING, LOG_FORMAT_TEXT);
     wait_for(c.exits);
-    char text[200];
-    read_back(out, text, sizeof(text));
-    assert_string_equal(text, "leader");
-    close(out);
+    assert_int_equal(c.status, PROCESS_STATUS_LOST);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(loop_turn(loop, 0), 0);
+    assert_int_equal(c.exits, 1);
 }
 
 static void its_signals_are_as_if_we_had_never_touched_them(void **state)
@@ -441,7 +548,9 @@ static int be_child(const char *what)
             last++;
         return tell_fds(last);
     }
-    return strcmp(what, "group") == 0 ? tell_group(0) : tell_signals(0);
+    if (strcmp(what, "session") == 0)
+        return tell_session(0);
+    return strcmp(what, "rights") == 0 ? tell_rights(0) : tell_signals(0);
 }
 
 int main(int argc, char **argv)
@@ -454,7 +563,10 @@ int main(int argc, char **argv)
         net_test(how_it_ended_is_told_as_waitpid_does),
         net_test(it_is_killed_by_its_group),
         net_test(it_gets_arguments_environment_and_directory),
-        net_test(it_leads_a_group_of_its_own),
+        net_test(it_leads_a_session_of_its_own_without_a_terminal),
+        net_test(it_gains_no_rights_and_has_the_limits_given),
+        net_test(it_does_not_outlive_who_started_it_and_was_killed),
+        net_test(its_end_is_told_once_though_somebody_else_has_reaped_it),
         net_test(its_signals_are_as_if_we_had_never_touched_them),
         net_test(its_descriptors_are_those_given_and_no_others),
         net_test(descriptors_may_stand_in_each_others_place),
