@@ -80,12 +80,32 @@ static void each_page(struct page_host *host, void (*each)(struct page *p))
     }
 }
 
+/* ---- sent away ---- */
+
+enum {
+    RETRY_S = 5,
+    BACK_A_SECOND = 4,
+    SPREAD_S = 60
+};
+
+uint32_t page_retry_s(struct page_host *host)
+{
+    uint64_t second = loop_now_ms(host->spec.loop) / 1000;
+    if (second != host->sent_away_second)
+        host->sent_away = 0;
+    host->sent_away_second = second;
+    uint32_t first = host->draining && host->retry_s ? host->retry_s : RETRY_S;
+    uint32_t number = host->sent_away++;
+    bool few = number < BACK_A_SECOND * SPREAD_S;
+    return first + (few ? number / BACK_A_SECOND : number % SPREAD_S);
+}
+
 /* ---- the drain ---- */
 
-static void answer_stopping(struct page *p)
+static void answer_stopping(struct page *p, uint32_t retry_s)
 {
-    struct page_refusal draining = {CLOSE_SERVICE_RESTART, SLICE_LITERAL("draining"),
-                                    p->host->retry_s, NULL};
+    struct page_refusal draining = {CLOSE_SERVICE_RESTART, SLICE_LITERAL("draining"), retry_s,
+                                    NULL};
     if (page_waits(p))
         page_turn_away(p, &draining);
     else if (p->x && p->state == PAGE_SPOOLING)
@@ -97,8 +117,9 @@ static void answer_stopping(struct page *p)
 static void drain(struct page *p)
 {
     char reason[32];
-    int len = snprintf(reason, sizeof(reason), "draining retry=%u", p->host->retry_s);
-    answer_stopping(p);
+    uint32_t retry_s = page_retry_s(p->host);
+    int len = snprintf(reason, sizeof(reason), "draining retry=%u", retry_s);
+    answer_stopping(p, retry_s);
     page_end(p, CLOSE_SERVICE_RESTART, slice_make(reason, (size_t)len));
     if (p->client && !p->client->present(p))
         page_abort(p, CLOSE_SERVICE_RESTART, slice_make(reason, (size_t)len));

@@ -13,7 +13,9 @@ struct page_host {
     struct list wires;        /* WebSockets of sessions, and refused ones that still close */
     struct list tcp_sessions; /* sessions without a program */
     bool draining;
-    uint32_t retry_s;
+    uint32_t retry_s;          /* while draining; 0: as at other times */
+    uint64_t sent_away_second; /* in which clients were told to come back */
+    uint32_t sent_away;        /* how many in that second */
     /* A program has said `.shared`: the request that it was started for is answered as if it came
      * only now. Takes the exchange and the grant. A pointer, since seats are below requests. */
     void (*request_again)(struct page_host *host, struct exchange *x,
@@ -21,10 +23,9 @@ struct page_host {
                           bool is_handshake);
 };
 
-/* Seconds after which a client that was refused for want of room may come back. */
-static inline uint32_t page_retry_s(const struct page_host *host)
-{
-    return host->draining && host->retry_s ? host->retry_s : 5;
-}
+/* Seconds after which one client, who is sent away now for want of room or by a drain, may come
+ * back. Clients that are sent away together do not come back together: a few each second, and more
+ * of them evenly over a minute. */
+uint32_t page_retry_s(struct page_host *host);
 
 #endif

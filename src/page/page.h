@@ -140,7 +140,7 @@ struct slice page_connect_session(struct exchange *x);
 struct slice page_connect_key(struct exchange *x);
 
 /* No new pages (503 / 1012); every session is ended with 1012 `draining retry=N`, its program gets
- * end of file. */
+ * end of file. N is at least `retry_s`, and not the same for all. */
 void page_host_drain(struct page_host *host, uint32_t retry_s);
 /* No page is left, and no connection of one. */
 bool page_host_empty(const struct page_host *host);

@@ -148,22 +148,32 @@ struct session *tcp_session_base(struct tcp_session *t)
 }
 
 /* on_over takes each off the list, at the end of the turn. */
-static void abort_all(struct page_host *host, struct slice reason)
+static void each_session(struct page_host *host, void (*each)(struct page_host *, struct session *))
 {
     for (struct list *node = host->tcp_sessions.next; node != &host->tcp_sessions;
          node = node->next)
-        session_abort(container_of(node, struct tcp_session, node)->session, CLOSE_SERVICE_RESTART,
-                      reason);
+        each(host, container_of(node, struct tcp_session, node)->session);
+}
+
+static void drain(struct page_host *host, struct session *s)
+{
+    char reason[32];
+    int len = snprintf(reason, sizeof(reason), "draining retry=%u", page_retry_s(host));
+    session_abort(s, CLOSE_SERVICE_RESTART, slice_make(reason, (size_t)len));
+}
+
+static void stop(struct page_host *host, struct session *s)
+{
+    (void)host;
+    session_abort(s, CLOSE_SERVICE_RESTART, SLICE_LITERAL("draining"));
 }
 
 void tcp_sessions_drain(struct page_host *host)
 {
-    char reason[32];
-    int len = snprintf(reason, sizeof(reason), "draining retry=%u", host->retry_s);
-    abort_all(host, slice_make(reason, (size_t)len));
+    each_session(host, drain);
 }
 
 void tcp_sessions_stop(struct page_host *host)
 {
-    abort_all(host, SLICE_LITERAL("draining"));
+    each_session(host, stop);
 }

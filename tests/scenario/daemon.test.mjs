@@ -400,6 +400,19 @@ describe('SIGTERM', () => {
     assert.ok([503, 'ECONNREFUSED', 'ECONNRESET'].includes(status), String(status));
   }
 
+  for (const where of ['talk', '.httpsocket/connect'])
+    test(`forty clients of ${where} are told different times to come back`, async () => {
+      const server = await start(['--rate-programs', 'off']);
+      const clients = Array.from({ length: 40 }, () => SessionClient.connects(server, where));
+      const ends = (await Promise.all(clients)).map((client) => client.closed);
+      server.child.kill('SIGTERM');
+      const reasons = (await Promise.all(ends)).map(({ reason }) => reason);
+      assert.match(reasons.join('|'), /^(draining retry=\d+\|?){40}$/);
+      for (const reason of reasons)
+        assert.ok(reasons.filter((other) => other === reason).length <= 8, reasons.join());
+      await server.exited;
+    });
+
   test('a program that does not go is killed at the end of its grace, within the drain', async () => {
     const server = await start();
     const page = await Page.opens(server, 'odd?ignores-sigterm');
