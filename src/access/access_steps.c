@@ -22,11 +22,6 @@ static enum step refuse(struct access_check *c, enum access_reason reason)
     return step_refuse(c, reason, access_reason_row(reason)->retry_s);
 }
 
-static struct slice client_slice(const struct access_check *c)
-{
-    return slice_make(c->request.client.bytes, sizeof(c->request.client.bytes));
-}
-
 /* ---- 1: rate limits, bans ---- */
 
 static enum step check_rates(struct access *a, struct access_check *c)
@@ -34,7 +29,7 @@ static enum step check_rates(struct access *a, struct access_check *c)
     if (!a->rates)
         return STEP_NEXT;
     uint32_t client_s = rates_take(a->rates, &a->config->rate_client, LIMIT_CHECKS_OF_CLIENT,
-                                   client_slice(c), a->now_ms);
+                                   net_client_slice(&c->request.client), a->now_ms);
     if (client_s) {
         a->counts->limited_client++;
         return step_refuse(c, ACCESS_RATE_LIMITED, client_s);

@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/log_share.h"
 #include "base/log_sink.h"
 #include "base/utf8.h"
 
@@ -161,6 +162,7 @@ void log_setup(enum log_level threshold, enum log_format format)
 {
     log_threshold = threshold;
     log_format = format;
+    log_share_start();
 }
 
 /* The first field that does not fit is left out with all that follow, and the line says so. */
@@ -168,6 +170,8 @@ static void put_fields(struct line *line, const struct log_field *fields)
 {
     for (; fields->kind != LOG_KIND_END; fields++) {
         size_t before = line->len;
+        if (fields->kind == LOG_KIND_CAUSE)
+            continue;
         put_field(line, fields);
         if (!line->full)
             continue;
@@ -190,9 +194,19 @@ static void write_line(struct line *line, enum log_level level, const char *even
     line->text[line->len++] = '\n';
 }
 
+static bool has_share(const char *event, const struct log_field *fields)
+{
+    for (; fields->kind != LOG_KIND_END; fields++)
+        if (fields->kind == LOG_KIND_CAUSE)
+            return log_share_take(event, fields->slice);
+    return true;
+}
+
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
     struct line line;
+    if (!has_share(event, fields))
+        return;
     write_line(&line, level, event, fields);
     if (log_sink) {
         log_sink_put(log_sink, slice_make(line.text, line.len));

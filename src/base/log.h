@@ -11,6 +11,9 @@
  *
  *     log_info("program.started", log_int("pid", pid), log_text("path", path));
  *
+ * A line that a peer can cause as often as it likes names it, by log_cause(): beyond the share of
+ * that peer the lines of this event are left out and counted.
+ *
  * Threads  Any. One write(2) per line, so that lines never mix. After log_start() a thread writes
  *          (log_sink.h): no other thread waits for a stderr that stalls. `log.lost lines=N` says
  *          how many lines found no room meanwhile.
@@ -37,7 +40,8 @@ enum log_kind {
     LOG_KIND_END,
     LOG_KIND_INT,
     LOG_KIND_SLICE,
-    LOG_KIND_ERRNO
+    LOG_KIND_ERRNO,
+    LOG_KIND_CAUSE
 };
 
 struct log_field {
@@ -53,6 +57,10 @@ struct log_field {
 #define log_slice(k, v) ((struct log_field){.kind = LOG_KIND_SLICE, .key = (k), .slice = (v)})
 /* `v` is a positive or negative errno; the text is strerror's. */
 #define log_errno(k, v) ((struct log_field){.kind = LOG_KIND_ERRNO, .key = (k), .number = (v)})
+
+/* Whose doing the line is, such as the bytes of a net_client_key: not written. The line counts
+ * against the share of that cause (log_share.h), so that no peer floods the log. */
+#define log_cause(v) ((struct log_field){.kind = LOG_KIND_CAUSE, .slice = (v)})
 
 #define log_at(level, event, ...)                                                                  \
     do {                                                                                           \

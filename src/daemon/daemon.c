@@ -2,6 +2,7 @@
 #include "daemon/daemon.h"
 
 #include "base/log.h"
+#include "base/log_share.h"
 #include "daemon/admin_server.h"
 #include "daemon/process_limits.h"
 #include "daemon/reload.h"
@@ -14,12 +15,14 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define WHY_SIZE 256
+#define WHY_SIZE    256
+#define LOG_TELL_MS 5000
 
 /* The control thread's own things around struct daemon. */
 struct control {
     struct daemon daemon;
     struct watch signals;
+    struct timer log_timer; /* lines of the log that were left out are told now and then */
     struct admin_server admin_server;
 };
 
@@ -36,6 +39,7 @@ static void on_worker_ended(struct daemon *d)
         return;
     admin_server_close(&control_of(d)->admin_server);
     watch_stop(&control_of(d)->signals);
+    timer_stop(&control_of(d)->log_timer);
     loop_stop(d->loop);
 }
 
@@ -67,6 +71,15 @@ static void drain(struct daemon *d)
         worker_post_drain(&d->workers[i], d->draining);
     d->draining = true;
     admin_server_drain(&control_of(d)->admin_server);
+}
+
+/* ---- the log ---- */
+
+static void tell_left_out(struct timer *timer)
+{
+    struct control *c = container_of(timer, struct control, log_timer);
+    log_share_tell();
+    timer_start(c->daemon.loop, timer, LOG_TELL_MS);
 }
 
 /* ---- signals ---- */
@@ -253,10 +266,13 @@ int daemon_run(struct config *config, int argc, char *const *argv)
         return 1; /* the process ends, and with it what was begun */
     }
     say_ready(d);
+    timer_init(&control.log_timer, tell_left_out);
+    timer_start(d->loop, &control.log_timer, LOG_TELL_MS);
     int error = loop_run(d->loop);
     if (error < 0)
         log_error("server.failed", log_errno("error", error));
     end(&control);
+    log_share_tell();
     log_info("server.ended");
     log_stop();
     return error < 0 ? 1 : 0;

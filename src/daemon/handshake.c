@@ -116,8 +116,8 @@ bool handshake_is_elsewhere(struct worker *w, struct exchange *x)
 
 static void log_refusal(const struct access_request *request, enum access_reason reason)
 {
-    log_debug("access.refused", log_slice("origin", request->origin),
-              log_slice("path", request->url_path),
+    log_debug("access.refused", log_cause(net_client_slice(&request->client)),
+              log_slice("origin", request->origin), log_slice("path", request->url_path),
               log_text("reason", access_reason_row(reason)->token));
 }
 

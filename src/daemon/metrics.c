@@ -2,6 +2,7 @@
 #include "daemon/metrics.h"
 
 #include "base/log.h"
+#include "base/log_share.h"
 
 struct metric {
     const char *name, *type, *help;
@@ -156,6 +157,9 @@ static void write_logs(const struct daemon *daemon, struct text *out)
     write_family(out, "access_log_lines_lost_total", "counter",
                  "lines for which the access log had no room");
     text_printf(out, "httpsocket_access_log_lines_lost_total %llu\n", (unsigned long long)requests);
+    write_family(out, "log_left_out_total", "counter", "lines of the log beyond a client's share");
+    text_printf(out, "httpsocket_log_left_out_total %llu\n",
+                (unsigned long long)log_share_left_out());
 }
 
 void metrics_write(const struct daemon *daemon, const struct admin_server *server, struct text *out)

@@ -31,9 +31,9 @@ static void refuse(struct gateway *g, struct channel *c, enum tcp_end end, const
     struct tcp_ending ending = tcp_ending(end, message);
     char json[TCP_ENDING_TEXT_MAX];
     g->counts.ends[end]++;
-    log_at(tcp_end_row(end)->level, "tcp.closed", log_text("reason", ending.token),
-           log_slice("origin", page->origin), log_slice("client", page->address),
-           log_text("why", ending.message));
+    log_at(tcp_end_row(end)->level, "tcp.closed", log_cause(net_client_slice(&page->client)),
+           log_text("reason", ending.token), log_slice("origin", page->origin),
+           log_slice("client", page->address), log_text("why", ending.message));
     channel_reset(c, tcp_ending_write(&ending, json));
 }
 

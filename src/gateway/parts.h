@@ -45,6 +45,7 @@ struct relay {
     size_t untaken;              /* bytes that the target's socket has not taken */
     struct quota_hold holds[GATEWAY_LIMITS];
     struct reap reap;
+    struct net_client_key client_key;
     struct slice origin, client, target; /* parts of text[] */
     char address[NET_ADDRESS_TEXT_MAX];  /* of the target, once connected */
     char text[];

@@ -28,6 +28,7 @@ struct relay *relay_new(struct gateway *g, struct channel *c, const struct tcp_r
     r->began_ms = loop_now_ms(g->loop);
     r->origin = slice_copy(&at, page->origin);
     r->client = slice_copy(&at, page->address);
+    r->client_key = page->client;
     r->target = slice_copy(&at, target);
     setup->relay = r;
     setup->request = *request;
@@ -50,7 +51,8 @@ void relay_set_state(struct relay *r, enum gateway_state state)
 
 static void log_end(const struct relay *r, const struct tcp_ending *ending)
 {
-    log_at(tcp_end_row(ending->end)->level, "tcp.closed", log_text("reason", ending->token),
+    log_at(tcp_end_row(ending->end)->level, "tcp.closed",
+           log_cause(net_client_slice(&r->client_key)), log_text("reason", ending->token),
            log_slice("origin", r->origin), log_slice("client", r->client),
            log_slice("target", r->target), log_text("address", r->address),
            log_int("sent", r->to_target), log_int("received", r->to_page),

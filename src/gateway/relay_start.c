@@ -258,7 +258,7 @@ void relay_start(struct relay *r, const struct gateway_page *page)
 {
     struct gateway *g = r->gateway;
     struct relay_setup *setup = r->setup;
-    struct slice client = slice_make(page->client.bytes, sizeof(page->client.bytes));
+    struct slice client = net_client_slice(&page->client);
     timer_init(&r->timer, on_answer_timeout);
     if (!count_in(r, GATEWAY_PER_CLIENT, client, g->config->per_client) ||
         !count_in(r, GATEWAY_PER_ORIGIN, r->origin, g->config->per_origin))

@@ -73,8 +73,11 @@ void exchange_log_refusal(struct exchange *x, int status, struct slice reason)
     bool noted = status == 403 || status == 421 || status == 429 || status == 503;
     if (!noted || LOG_INFO < log_threshold)
         return;
-    size_t len = exchange_peer(x, &client) == 0 ? net_address_print_host(&client, text) : 0;
-    log_info("http.refused", log_slice("address", slice_make(text, len)), log_int("status", status),
+    bool known = exchange_peer(x, &client) == 0;
+    size_t len = known ? net_address_print_host(&client, text) : 0;
+    struct net_client_key key = known ? net_client_key_of(&client) : (struct net_client_key){{0}};
+    log_info("http.refused", log_cause(net_client_slice(&key)),
+             log_slice("address", slice_make(text, len)), log_int("status", status),
              log_slice("reason", reason), log_slice("host", x->request->host),
              log_slice("path", x->path),
              log_slice("origin", http_head_find(x->request, SLICE_LITERAL("origin"))));

@@ -43,9 +43,13 @@ static void log_refusal(const struct connection *c, int status, const char *why)
     if (access_log && c->exchange == NULL)
         access_log_write(access_log, &(struct access_log_entry){.client = known ? &address : NULL,
                                                                 .status = status});
-    if (known)
+    struct net_client_key client = {{0}};
+    if (known) {
         len = net_address_print(&address, text);
-    log_info("http.refused", log_slice("address", slice_make(text, len)), log_int("status", status),
+        client = net_client_key_of(&address);
+    }
+    log_info("http.refused", log_cause(net_client_slice(&client)),
+             log_slice("address", slice_make(text, len)), log_int("status", status),
              log_text("reason", why));
 }
 

@@ -2,7 +2,7 @@
 #include "limits/bans.h"
 
 #include "base/hash.h"
-#include "limits/lossy.h"
+#include "base/lossy.h"
 
 #include <stdlib.h>
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "limits/rates.h"
 
+#include "base/bucket.h"
 #include "base/hash.h"
-#include "limits/lossy.h"
+#include "base/lossy.h"
 
 #include <stdlib.h>
 
@@ -24,8 +25,7 @@ bool rate_parse(struct slice text, struct rate *ret)
     return true;
 }
 
-/* A bucket is kept as the time when it will be full (the generic cell rate algorithm): one number
- * that needs no refilling. Kept in microseconds, so that high rates don't round to nothing. */
+/* The value of an entry is its bucket. */
 struct rates {
     struct lossy table;
 };
@@ -54,15 +54,8 @@ size_t rates_bytes(const struct rates *r)
 
 static uint32_t take(uint64_t *full_us, const struct rate *rate, uint64_t now_us)
 {
-    uint64_t token_us = 60000000 / rate->per_minute;
-    uint64_t capacity_us = token_us * rate->burst;
-    uint64_t full = *full_us > now_us ? *full_us : now_us;
-    if (full - now_us + token_us > capacity_us) {
-        uint64_t wait_us = full - now_us + token_us - capacity_us;
-        return (uint32_t)((wait_us + 999999) / 1000000);
-    }
-    *full_us = full + token_us;
-    return 0;
+    uint64_t wait_us = bucket_take(full_us, 60000000 / rate->per_minute, rate->burst, now_us);
+    return (uint32_t)((wait_us + 999999) / 1000000);
 }
 
 uint32_t rates_take(struct rates *r, const struct rate *rate, enum limit_kind kind,

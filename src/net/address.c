@@ -198,3 +198,13 @@ struct net_client_key net_client_key_of(const struct net_address *a)
     }
     return key;
 }
+
+struct net_client_key net_client_key_wide(const struct net_client_key *key)
+{
+    static const uint8_t none[8];
+    struct net_client_key wide = *key;
+    bool is_v6 = memcmp(key->bytes, none, sizeof(none)) != 0;
+    if (is_v6)
+        wide.bytes[6] = wide.bytes[7] = 0;
+    return wide;
+}

@@ -48,5 +48,11 @@ struct net_client_key {
     uint8_t bytes[16];
 };
 struct net_client_key net_client_key_of(const struct net_address *a);
+/* The key of the larger net that the client may own: of an IPv6 /64 its /48; otherwise the same. */
+struct net_client_key net_client_key_wide(const struct net_client_key *key);
+static inline struct slice net_client_slice(const struct net_client_key *key)
+{
+    return slice_make(key->bytes, sizeof(key->bytes));
+}
 
 #endif

@@ -72,8 +72,9 @@ static void answer_instead(struct page *p, int status, const char *why)
 void page_answer_fail(struct page *p, int status, const char *why)
 {
     p->host->counts.failed_answer++;
-    log_error("program.answer_failed", log_slice("program", p->file), log_int("pid", page_pid(p)),
-              log_text("session", p->mark), log_int("status", status), log_text("why", why));
+    log_error("program.answer_failed", page_cause(p), log_slice("program", p->file),
+              log_int("pid", page_pid(p)), log_text("session", p->mark), log_int("status", status),
+              log_text("why", why));
     unsigned code = close_code_of_status(status);
     bool has_begun = p->answer && p->answer->part == ANSWER_BODY;
     if (page_waits(p))
@@ -173,7 +174,7 @@ static void put(void *arg, struct slice data)
 static void finish(struct page *p, bool whole)
 {
     if (!whole)
-        log_warn("program.answer_short", log_slice("program", p->file),
+        log_warn("program.answer_short", page_cause(p), log_slice("program", p->file),
                  log_text("session", p->mark), log_int("missing", p->answer->left));
     exchange_end(page_take_exchange(p));
     page_answer_drop(p);
@@ -184,7 +185,8 @@ static void note_excess(struct page *p)
     if (p->excess)
         return;
     p->excess = true;
-    log_warn("program.answer_excess", log_slice("program", p->file), log_text("session", p->mark),
+    log_warn("program.answer_excess", page_cause(p), log_slice("program", p->file),
+             log_text("session", p->mark),
              log_text("why", "output after the end of the answer is dropped"));
 }
 

@@ -159,8 +159,9 @@ void page_breach(struct page *p, const char *why, struct slice line)
     char text[160];
     program_host_counts(p->host->spec.programs)->protocol_errors++;
     line = slice_first(line, 80);
-    log_error("program.protocol_error", log_slice("program", p->file), log_int("pid", page_pid(p)),
-              log_text("session", p->mark), log_text("why", why), log_slice("line", line));
+    log_error("program.protocol_error", page_cause(p), log_slice("program", p->file),
+              log_int("pid", page_pid(p)), log_text("session", p->mark), log_text("why", why),
+              log_slice("line", line));
     int len = snprintf(text, sizeof(text), "(descriptor 3: %s: %.*s)", why, SLICE_ARG(line));
     if (watcher)
         watcher->ops->on_line(watcher, p,
@@ -171,8 +172,9 @@ void page_breach(struct page *p, const char *why, struct slice line)
 void page_refuse_command(struct page *p, const struct message *m, const char *why)
 {
     program_host_counts(p->host->spec.programs)->protocol_errors++;
-    log_error("program.protocol_error", log_slice("program", p->file), log_int("pid", page_pid(p)),
-              log_text("session", p->mark), log_slice("command", m->name), log_text("why", why));
+    log_error("program.protocol_error", page_cause(p), log_slice("program", p->file),
+              log_int("pid", page_pid(p)), log_text("session", p->mark),
+              log_slice("command", m->name), log_text("why", why));
     page_fail(p, SLICE_LITERAL("program-failed reason=protocol"));
 }
 

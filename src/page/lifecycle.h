@@ -134,6 +134,8 @@ struct page_spec {
     size_t script_len;
     struct slice origin, key;
 };
+/* A field of the log for lines that the page's client can cause. */
+#define page_cause(p) log_cause(net_client_slice(&(p)->client_key))
 /* NULL without memory: then the exchange and the seat are still the caller's. */
 struct page *page_new(const struct page_spec *spec);
 /* `x` is its client's connection now. */

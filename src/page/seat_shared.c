@@ -340,8 +340,8 @@ static void on_overflow(struct shared_member *m)
 {
     struct shared_seat *s = seat_of(m);
     struct page *p = s->seat.page;
-    log_warn("program.overflow", log_slice("program", p->file), log_int("pid", s->pid),
-             log_text("session", p->mark), log_int("bytes", backlog(m)),
+    log_warn("program.overflow", page_cause(p), log_slice("program", p->file),
+             log_int("pid", s->pid), log_text("session", p->mark), log_int("bytes", backlog(m)),
              log_text("why", "the program went on writing to a page that was .full"));
     page_abort(p, CLOSE_PROGRAM_FAILED, SLICE_LITERAL("program-failed reason=overflow"));
     if (p->x && p->answer)
@@ -408,8 +408,9 @@ static int begin(struct seat *s, const struct program_request *request, int spoo
     if (!joined)
         return -ENOMEM;
     own->pid = (int)program_of(s)->pid;
-    log_info("program.joined", log_slice("program", p->file), log_int("pid", own->pid),
-             log_text("session", p->mark), log_text("client", p->address));
+    log_info("program.joined", page_cause(p), log_slice("program", p->file),
+             log_int("pid", own->pid), log_text("session", p->mark),
+             log_text("client", p->address));
     return 0;
 }
 
@@ -443,7 +444,7 @@ static const struct seat_ops seat_ops = {
 struct seat *seat_shared_new(struct page_host *host, const struct seat_wish *wish,
                              struct shared_process *process)
 {
-    struct slice client = slice_make(wish->client.bytes, sizeof(wish->client.bytes));
+    struct slice client = net_client_slice(&wish->client);
     struct shared_seat *s = calloc(1, sizeof(*s));
     if (!s)
         return NULL;
@@ -452,7 +453,8 @@ struct seat *seat_shared_new(struct page_host *host, const struct seat_wish *wis
     if (quota_take(s->quota, LIMIT_SHARED_PAGES, client, host->spec.config->shared_per_client,
                    &s->hold))
         return &s->seat;
-    log_warn("program.refused", log_slice("program", slice_of(wish->found->file)),
+    log_warn("program.refused", log_cause(client),
+             log_slice("program", slice_of(wish->found->file)),
              log_text("reason", "too many pages"));
     program_host_counts(host->spec.programs)->refused_limit++;
     free(s);

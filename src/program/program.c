@@ -23,8 +23,8 @@ static bool count_in(struct program_host *host, const struct program_spec *spec)
     if (program_limits_take(host->spec.limits, &spec->client))
         return true;
     host->counts.refused_limit++;
-    log_warn("program.refused", log_slice("program", slice_of(spec->file)),
-             log_text("reason", "too many programs"));
+    log_warn("program.refused", log_cause(net_client_slice(&spec->client)),
+             log_slice("program", slice_of(spec->file)), log_text("reason", "too many programs"));
     return false;
 }
 

@@ -220,11 +220,15 @@ void channel_consumed(struct channel *c, size_t n)
 
 void channel_reset(struct channel *c, struct slice json)
 {
+    struct channels *cs = c->set;
+    bool refused = c->state == CHANNEL_ASKED && channels_serve(cs);
     c->ops = NULL;
     channel_set_state(c, CHANNEL_LEFT);
-    c->set->counts->reset++;
+    cs->counts->reset++;
     channel_out_clear(&c->out);
     list_remove(&c->turn);
     keep_frame(c, CHANNEL_RESET, json);
     channel_say_frame(c);
+    if (refused && cs->ops->on_refused)
+        cs->ops->on_refused(cs);
 }

@@ -66,6 +66,8 @@ struct channels_ops {
     /* Bytes have come of which the other side has not been told: channels_tell() is due within a
      * second. Not called again until then. */
     void (*tell_soon)(struct channels *cs);
+    /* A channel that was asked for has been reset instead of accepted. May be NULL. */
+    void (*on_refused)(struct channels *cs);
 };
 
 struct channel_ops {

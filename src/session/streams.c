@@ -5,6 +5,7 @@
  */
 #include "session/parts.h"
 
+#include "base/bucket.h"
 #include "base/utf8.h"
 #include "proto/close_code.h"
 #include "proto/json_text.h"
@@ -15,12 +16,16 @@
 
 #define TELL_DELAY_MS   200
 #define UNSUPPORTED     SLICE_LITERAL("{\"reason\":\"stream-unsupported\"}")
-#define WIRE_QUEUED_MAX 65536 /* of streams in a wire: an event waits behind no more */
+#define REFUSALS_BURST  200
+#define REFUSAL_US      100000 /* ten a second */
+#define WIRE_QUEUED_MAX 65536  /* of streams in a wire: an event waits behind no more */
 
 struct session_streams {
     struct channels *channels;
     struct timer timer; /* for channels_tell() */
     struct flight flight;
+    uint64_t refusals_full_us; /* a bucket: */
+    bool refused_all;          /* it is empty */
 };
 
 static void send_frame(struct channels *cs, struct slice head, struct shared_bytes *body, size_t at,
@@ -60,13 +65,37 @@ static void tell_soon(struct channels *cs)
     timer_start(s->loop, &s->streams->timer, TELL_DELAY_MS);
 }
 
+/* A client that goes on to ask for streams that it can't have loses its session, by the timer: this
+ * is called from inside of whatever has refused. */
+static void on_refused(struct channels *cs)
+{
+    struct session *s = channels_owner(cs);
+    struct session_streams *streams = s->streams;
+    uint64_t now_us = loop_now_ms(s->loop) * 1000;
+    if (!bucket_take(&streams->refusals_full_us, REFUSAL_US, REFUSALS_BURST, now_us))
+        return;
+    streams->refused_all = true;
+    timer_start(s->loop, &streams->timer, 0);
+}
+
 static void on_timer(struct timer *timer)
 {
     struct session_streams *streams = container_of(timer, struct session_streams, timer);
-    channels_tell(streams->channels);
+    struct session *s = channels_owner(streams->channels);
+    if (!streams->refused_all) {
+        channels_tell(streams->channels);
+        return;
+    }
+    streams->refused_all = false;
+    session_drop_wire(s, CLOSE_RATE_LIMITED, "rate-limited retry=10");
+    if (s->state == SESSION_ENDING)
+        session_finish(s);
+    else
+        session_leave(s, "rate-limited");
 }
 
-static const struct channels_ops channels_ops = {send_frame, wire_room, on_open, tell_soon};
+static const struct channels_ops channels_ops = {send_frame, wire_room, on_open, tell_soon,
+                                                 on_refused};
 
 static struct session_streams *make(struct session *s)
 {

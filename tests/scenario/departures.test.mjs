@@ -53,7 +53,9 @@ async function start(files, args = []) {
 
 async function asks(where, { body = '', length = body.length } = {}) {
   const client = await RawHttp.connect(server.port);
-  const head = length ? `POST /${where} HTTP/1.1\r\nContent-Length: ${length}` : `GET /${where} HTTP/1.1`;
+  const head = length
+    ? `POST /${where} HTTP/1.1\r\nContent-Length: ${length}`
+    : `GET /${where} HTTP/1.1`;
   await client.send(`${head}\r\nHost: 127.0.0.1\r\n\r\n${body}`);
   return client;
 }
@@ -114,7 +116,10 @@ describe('a client that leaves', () => {
 });
 
 test('a client that has only ended its side gets all of an answer that goes on', async () => {
-  const files = { 'slow.sh': SLOW, 'more.sh': { mode: 0o755, text: '#!/bin/sh\nmkfifo more\necho\n' } };
+  const files = {
+    'slow.sh': SLOW,
+    'more.sh': { mode: 0o755, text: '#!/bin/sh\nmkfifo more\necho\n' },
+  };
   await start(files, ['--goodbye-timeout', '2s']);
   await (await asks('more')).answer({ head: true });
   const client = await asks('slow');

@@ -7,7 +7,10 @@ import { startServer } from '../lib/server.mjs';
 import { SessionClient } from '../lib/session-client.mjs';
 
 const test = (name, run, seconds = 60) => testOf(name, { timeout: seconds * 1000 }, run);
-const program = (text) => ({ mode: 0o755, text: text.startsWith('#!') ? text : `#!/bin/sh\n${text}` });
+const program = (text) => ({
+  mode: 0o755,
+  text: text.startsWith('#!') ? text : `#!/bin/sh\n${text}`,
+});
 
 let server;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/log.h"
+#include "base/log_share.h"
 
 #include <jansson.h>
 #include <setjmp.h>
@@ -164,6 +165,27 @@ static void what_is_below_the_level_is_not_written(void **state)
     assert_int_equal(evaluated, 0);
 }
 
+static void one_cause_hides_no_line_of_another(void **state)
+{
+    (void)state;
+    size_t lines = 0;
+    uint64_t before = log_share_left_out();
+    capture_start(LOG_FORMAT_TEXT);
+    for (int i = 0; i < 3 * LOG_SHARE_BURST; i++)
+        log_info("test.flood", log_cause(SLICE_LITERAL("a")), log_int("n", 1));
+    log_info("test.flood", log_cause(SLICE_LITERAL("b")), log_int("n", 2));
+    log_info("test.event", log_int("n", 3));
+    log_share_tell();
+    struct slice text = capture_stop();
+    assert_non_null(memmem(text.ptr, text.len, "info test.flood n=2\n", 20));
+    assert_non_null(memmem(text.ptr, text.len, "info test.event n=3\n", 20));
+    assert_non_null(memmem(text.ptr, text.len, "warn log.left_out event=test.flood lines=", 41));
+    for (size_t i = 0; i < text.len; i++)
+        lines += text.ptr[i] == '\n';
+    assert_true(lines <= LOG_SHARE_BURST + 20);
+    assert_int_equal(log_share_left_out() - before, 3 * LOG_SHARE_BURST + 3 - lines);
+}
+
 static void levels_have_names(void **state)
 {
     (void)state;
@@ -186,6 +208,7 @@ int main(void)
         cmocka_unit_test(a_long_value_is_cut_between_characters),
         cmocka_unit_test(a_line_that_is_full_stays_whole_and_says_so),
         cmocka_unit_test(what_is_below_the_level_is_not_written),
+        cmocka_unit_test(one_cause_hides_no_line_of_another),
         cmocka_unit_test(levels_have_names),
     };
     return cmocka_run_group_tests_name("log", tests, NULL, NULL);

@@ -9,8 +9,8 @@
  * Memory   16 bytes an entry.
  * Cost     One cache line pair.
  */
-#ifndef LIMITS_LOSSY_H
-#define LIMITS_LOSSY_H
+#ifndef BASE_LOSSY_H
+#define BASE_LOSSY_H
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "limits/lossy.h"
+#include "base/lossy.h"
 
 #include <stdlib.h>
 #include <string.h>
