@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* departure.c - a client that ends its side while its request is under way.
  *
- * It may wait for the answer (RFC 9112, 9.6), or have left: TCP tells the two the same way, and only
- * what is sent to it later shows which it was. So the client gets what comes soon: once nothing of
- * the exchange has moved for `departed_timeout`, the exchange is aborted.
+ * It may wait for the answer (RFC 9112, 9.6), or have left: TCP tells both the same way, and only
+ * what is sent later shows which it was. So the client gets what comes soon: once nothing of the
+ * exchange has moved for `departed_timeout`, the exchange is aborted.
  *
  * Of a client that is not read from nothing is heard: it is looked at from time to time.
  */

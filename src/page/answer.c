@@ -88,6 +88,13 @@ void page_answer_fail(struct page *p, int status, const char *why)
     page_let_go(p);
 }
 
+void page_answer_fault(struct page *p)
+{
+    page_fault(p);
+    if (p->x && p->answer)
+        page_answer_fail(p, 503, "the server could not go on with the program");
+}
+
 /* ---- the header block ---- */
 
 static struct slice header_of(const struct cgi_head *head, struct slice name)

@@ -17,6 +17,8 @@ void page_answer_end(struct page *p);
 /* The program's own answer won't come, or not whole: the server's in its place (502, 503, 504) if
  * nothing has gone out yet, else the answer breaks off. The program is let go. */
 void page_answer_fail(struct page *p, int status, const char *why);
+/* page_fault(), and the program's answer won't come whole. */
+void page_answer_fault(struct page *p);
 /* The program lets its waiting client in. If the session has ended before, as by attach-timeout,
  * there is nobody to let in: the client is refused. */
 void page_answer_accept(struct page *p);

@@ -166,10 +166,14 @@ static void start_program(const struct handshake *h)
 static void start_tcp_session(const struct handshake *h)
 {
     struct tcp_session *t = h->host->draining ? NULL : tcp_session_new(h->host, h->x, h->origin);
-    if (t)
-        page_wire_attach(h->host, h->x, tcp_session_base(t), NULL, &h->subprotocol, h->grant);
-    else
+    if (!t) {
         turn_away_busy(h);
+        return;
+    }
+    struct session *s = tcp_session_base(t);
+    page_wire_attach(h->host, h->x, s, NULL, &h->subprotocol, h->grant);
+    if (!session_attached(s)) /* the upgrade has failed: nobody knows of it */
+        session_abort(s, CLOSE_NORMAL, SLICE_LITERAL("left"));
 }
 
 /* ---- which ---- */

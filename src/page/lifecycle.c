@@ -153,6 +153,12 @@ void page_fail(struct page *p, struct slice reason)
     page_let_go(p);
 }
 
+void page_fault(struct page *p)
+{
+    page_end(p, CLOSE_INTERNAL_ERROR, SLICE_LITERAL("server-failed"));
+    page_let_go(p);
+}
+
 void page_breach(struct page *p, const char *why, struct slice line)
 {
     struct page_watcher *watcher = p->host->spec.watcher;

@@ -165,6 +165,8 @@ void page_abort(struct page *p, unsigned code, struct slice reason);
 void page_let_go(struct page *p);
 /* The program has failed: page_end() and page_let_go(). */
 void page_fail(struct page *p, struct slice reason);
+/* The server can't go on, and the log says why: page_end() and page_let_go(). */
+void page_fault(struct page *p);
 /* page_fail() for a line of the program that broke a rule. */
 void page_breach(struct page *p, const char *why, struct slice line);
 /* page_fail() for a command that can't be obeyed. */

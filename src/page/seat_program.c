@@ -198,9 +198,10 @@ enum program_reading seat_program_reading(const struct program *p)
     return page_reading(page_of_program(p));
 }
 
-void seat_program_on_no_memory(struct program *p)
+void seat_program_on_fault(struct program *p, int error)
 {
-    page_breach(page_of_program(p), "out of memory", SLICE_NONE);
+    program_log_fault(p, error);
+    page_answer_fault(page_of_program(p));
 }
 
 void seat_program_on_output(struct program *p, struct slice data)

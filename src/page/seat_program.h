@@ -62,7 +62,7 @@ void seat_program_free(struct seat *s);
 
 /* Operations of the program's owner. */
 enum program_reading seat_program_reading(const struct program *p);
-void seat_program_on_no_memory(struct program *p);
+void seat_program_on_fault(struct program *p, int error);
 void seat_program_on_output(struct program *p, struct slice data);
 void seat_program_on_output_end(struct program *p);
 void seat_program_on_stderr(struct program *p, struct slice line);
@@ -71,7 +71,7 @@ void seat_program_on_body_drain(struct program *p);
 void seat_program_on_settle(struct program *p);
 void seat_program_on_over(struct program *p);
 #define SEAT_PROGRAM_OWNER_OPS                                                                     \
-    .reading = seat_program_reading, .on_no_memory = seat_program_on_no_memory,                    \
+    .reading = seat_program_reading, .on_fault = seat_program_on_fault,                            \
     .on_output = seat_program_on_output, .on_output_end = seat_program_on_output_end,              \
     .on_stderr = seat_program_on_stderr, .on_drain = seat_program_on_drain,                        \
     .on_body_drain = seat_program_on_body_drain, .on_settle = seat_program_on_settle,              \

@@ -5,6 +5,7 @@
 #include "page/grant.h"
 #include "page/host.h"
 #include "page/wire.h"
+#include "proto/close_code.h"
 
 void page_wait(struct page *p)
 {
@@ -40,6 +41,8 @@ static void admit_session(struct page *p)
     page_subprotocol_read(x->request, &subprotocol);
     p->grant = NULL;
     page_wire_attach(p->host, x, p->session, p, &subprotocol, grant);
+    if (!p->attached) /* the upgrade has failed; who comes again asks a new program */
+        page_stop(p, CLOSE_NORMAL, SLICE_LITERAL("page-left"));
     page_resume(p);
 }
 

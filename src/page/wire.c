@@ -7,11 +7,13 @@
  */
 #include "page/wire.h"
 
+#include "base/log.h"
 #include "page/grant.h"
 #include "page/lifecycle.h"
 #include "proto/close_code.h"
 #include "proto/ws_handshake.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #define WS_REASON_MAX     123
@@ -211,13 +213,18 @@ struct ws_peer *page_upgrade(struct page_host *host, struct exchange *x, struct 
     struct stream *stream = exchange_upgrade(x, headers, subprotocol.len > 0 ? 3 : 2, rest);
     if (!stream)
         return NULL;
-    return ws_peer_new(stream, host->spec.ws_config, &host->counts.websockets, ops, owner);
+    struct ws_peer *peer =
+        ws_peer_new(stream, host->spec.ws_config, &host->counts.websockets, ops, owner);
+    if (!peer)
+        log_error("page.upgrade_failed", log_errno("error", ENOMEM));
+    return peer;
 }
 
 static struct page_wire *open_wire(struct page_host *host, struct exchange *x, struct bytes *rest)
 {
     struct page_wire *wire = calloc(1, sizeof(*wire));
     if (!wire) {
+        log_error("page.upgrade_failed", log_errno("error", ENOMEM));
         exchange_answer(x, 503, SLICE_LITERAL("out of memory"), NULL, 0);
         return NULL;
     }

@@ -30,8 +30,9 @@ static void on_recv(struct io *io, struct bytes data)
 /* The program has closed its stdin: what still comes is not wanted, and counts as taken. */
 static void on_end(struct io *io, int error)
 {
-    (void)error;
     struct program *p = program_of(io);
+    if (program_fault_is_ours(error))
+        p->ops->on_fault(p, error);
     pipe_close(&p->body);
     tell_drained(p);
 }

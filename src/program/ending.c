@@ -33,6 +33,7 @@ static void process_gone(struct program *p)
     else
         pipe_set_last(&p->lines);
     program_lines_deliver(p);
+    program_lines_judge(p);
     if (pipe_is_open(&p->err))
         io_resume(&p->err.io);
     if (pipe_at_end(&p->output))
@@ -85,6 +86,7 @@ static void on_end_timer(struct timer *timer)
 {
     struct program *p = container_of(timer, struct program, end_timer);
     if (p->state == PROGRAM_EOF_SENT) {
+        program_lines_judge(p);
         program_set_state(p, PROGRAM_TERM_SENT);
         send_signal(p, SIGTERM, "TERM");
         timer_start(p->host->spec.loop, &p->end_timer, p->host->spec.config->term_grace_ms);
@@ -120,6 +122,12 @@ void program_exited(struct process *process, int status)
     program_let_go(p);
     poll_group(p);
     program_settle(p);
+}
+
+void program_log_fault(const struct program *p, int error)
+{
+    log_error("program.server_failed", log_slice("program", p->file), log_int("pid", p->pid),
+              log_text("session", p->mark), log_errno("error", error));
 }
 
 bool program_is_silent(const struct program *p)

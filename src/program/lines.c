@@ -180,7 +180,7 @@ static void take(struct program *p, struct slice data)
     if (data.len == 0)
         return;
     if (!keep(p, data))
-        p->ops->on_no_memory(p);
+        p->ops->on_fault(p, -ENOMEM);
     else if (p->line_len > data.len)
         forget(p, take_lines(p, kept(p)));
 }
@@ -210,11 +210,28 @@ void program_lines_end(struct program *p)
     p->lines.left = 0;
     p->shut = true;
     if (is_finished(p)) {
-        if (p->line_len > 0 && reading(p) != PROGRAM_DROP)
-            p->ops->on_last_line(p, kept(p));
         pipe_close(&p->lines);
+        if (p->kind == PROGRAM_LINES || p->state == PROGRAM_GONE)
+            program_lines_judge(p);
     }
     program_let_go(p);
+}
+
+/* A program that was killed in the midst of a line has broken no rule. */
+void program_lines_judge(struct program *p)
+{
+    bool whole = p->kind == PROGRAM_LINES; /* of a line without its LF */
+    if (pipe_is_open(&p->lines) || p->line_len == 0)
+        return;
+    if (reading(p) != PROGRAM_DROP && (whole || p->status == 0))
+        p->ops->on_last_line(p, kept(p));
+    forget(p, p->line_len);
+}
+
+/* EIO: the other end of a terminal is closed. */
+bool program_fault_is_ours(int error)
+{
+    return error && error != -EPIPE && error != -ECONNRESET && error != -EIO;
 }
 
 void program_lines_last(struct program *p)
@@ -245,8 +262,9 @@ static void on_recv(struct io *io, struct bytes data)
 
 static void on_end(struct io *io, int error)
 {
-    (void)error;
     struct program *p = program_of(io);
+    if (program_fault_is_ours(error))
+        p->ops->on_fault(p, error);
     program_lines_end(p);
     program_settle(p);
 }

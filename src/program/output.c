@@ -28,8 +28,9 @@ static void on_recv(struct io *io, struct bytes data)
 
 static void on_end(struct io *io, int error)
 {
-    (void)error;
     struct program *p = program_of(io);
+    if (error)
+        p->ops->on_fault(p, error);
     program_output_end(p);
     program_settle(p);
 }

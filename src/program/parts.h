@@ -67,6 +67,10 @@ void program_stderr_init(struct program *p);
 void program_stderr_end(struct program *p);
 void program_output_end(struct program *p);
 void program_lines_end(struct program *p);
+/* The end of an io is our fault: not the program's, nor a sign of its end. */
+bool program_fault_is_ours(int error);
+/* Its end is known, or not waited for any more: tells the owner of a line that was cut short. */
+void program_lines_judge(struct program *p);
 /* Gives the owner what it takes by now. */
 void program_lines_deliver(struct program *p);
 /* The process of PROGRAM_LINES is gone: takes what is left of its output. */

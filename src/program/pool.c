@@ -63,6 +63,12 @@ static uint32_t held_back_s(const struct shared_pool *pool, uint64_t now)
                                              : 0;
 }
 
+static void free_if_empty(struct shared_pool *pool, uint64_t now)
+{
+    if (pool->count == 0 && held_back_s(pool, now) == 0)
+        free_pool(pool);
+}
+
 /* 1 s, 2 s, 4 s … after one failure after the other. */
 static void hold_back(struct shared_pool *pool, uint64_t now)
 {
@@ -96,10 +102,8 @@ static void on_over(struct shared_process *s)
         hold_back(pool, now);
     else
         pool->failures = 0;
-    bool held_back = held_back_s(pool, now) > 0;
-    forget(s, held_back ? pool->not_before_ms + AT_ONCE_MS : 0);
-    if (pool->count == 0 && !held_back)
-        free_pool(pool);
+    forget(s, held_back_s(pool, now) > 0 ? pool->not_before_ms + AT_ONCE_MS : 0);
+    free_if_empty(pool, now);
 }
 
 static void add(struct shared_pool *pool, struct shared_process *s, struct program *p)
@@ -187,6 +191,7 @@ struct shared_process *shared_pick(struct program_host *host, const char *file, 
         return NULL;
     }
     struct shared_process *started = start_process(host, pool, ret_error);
+    free_if_empty(pool, loop_now_ms(host->spec.loop));
     return started ? started : best;
 }
 
@@ -198,20 +203,21 @@ bool shared_adopt(struct program *p, uint32_t processes)
     struct worker_span span, wanted = {.home = spec->worker, .processes = processes};
     struct shared_pool *pool = make_pool(host, p->file.ptr);
     struct shared_process *s = pool ? shared_process_new(on_over) : NULL;
-    if (!s || !worker_map_enter(spec->worker_map, pool->file, &wanted, &span)) {
-        if (s)
-            shared_process_free(s);
-        return false;
-    }
-    find_best(pool, &running);
-    if (running >= worker_span_share(&span, spec->worker, spec->workers)) {
+    bool entered = s && worker_map_enter(spec->worker_map, pool->file, &wanted, &span);
+    if (entered) {
+        find_best(pool, &running);
+        if (running < worker_span_share(&span, spec->worker, spec->workers)) {
+            s->placed = true;
+            add(pool, s, p);
+            return true;
+        }
         worker_map_leave(spec->worker_map, pool->file, 0);
-        shared_process_free(s);
-        return false;
     }
-    s->placed = true;
-    add(pool, s, p);
-    return true;
+    if (s)
+        shared_process_free(s);
+    if (pool)
+        free_if_empty(pool, loop_now_ms(spec->loop));
+    return false;
 }
 
 void program_pools_retire(struct program_host *host)

@@ -78,9 +78,15 @@ static void ignore(struct program *p)
     (void)p;
 }
 
+static void ignore_fault(struct program *p, int error)
+{
+    (void)p, (void)error;
+}
+
 /* While nothing is read no line comes. */
 static const struct program_ops nobodys_ops = {
     .reading = read_nothing,
+    .on_fault = ignore_fault,
     .on_output = ignore_bytes,
     .on_output_end = ignore,
     .on_stderr = ignore_bytes,

@@ -59,10 +59,10 @@ struct program_ops {
      * there when that was said last. PARSE_OK: *used bytes were taken. PARSE_BAD: no line of the
      * program means anything from now on. */
     enum parse_status (*on_line)(struct program *p, struct slice in, size_t seen, size_t *used);
-    /* The program's lines end with this beginning of one. */
+    /* The program's lines end with this beginning of one, and the program has not failed itself. */
     void (*on_last_line)(struct program *p, struct slice line);
-    /* There is no memory for a long line. */
-    void (*on_no_memory)(struct program *p);
+    /* We can't go on with it: a negative errno. Its lines and its answer are not whole. */
+    void (*on_fault)(struct program *p, int error);
     /* Of PROGRAM_PAGE: its answer. */
     void (*on_output)(struct program *p, struct slice data);
     void (*on_output_end)(struct program *p);
@@ -197,6 +197,8 @@ bool program_is_over(const struct program *p);
 bool program_is_silent(const struct program *p);
 /* Its lines are at their end, and its fate is known or matters no more. */
 bool program_has_ended(const struct program *p);
+/* We can't go on with it, and the log says why. */
+void program_log_fault(const struct program *p, int error);
 /* The reason that a page is told for its end: `program-failed status=N`, `program-failed signal=N`,
  * or `program-exit` for status 0. */
 struct slice program_end_reason(const struct program *p, char text[64]);

@@ -319,9 +319,10 @@ static void on_last_line(struct program *p, struct slice line)
     breach(p->owner, "the last line is not complete", "line", without_id(line));
 }
 
-static void on_no_memory(struct program *p)
+static void on_fault(struct program *p, int error)
 {
-    breach(p->owner, "out of memory", "line", SLICE_NONE);
+    program_log_fault(p, error);
+    end_and_let_go(p->owner, CLOSE_INTERNAL_ERROR, SLICE_LITERAL("server-failed"));
 }
 
 static enum program_reading reading(const struct program *p)
@@ -392,7 +393,7 @@ const struct program_ops shared_program_ops = {
     .reading = reading,
     .on_line = on_line,
     .on_last_line = on_last_line,
-    .on_no_memory = on_no_memory,
+    .on_fault = on_fault,
     .on_output = on_output,
     .on_output_end = ignore,
     .on_stderr = on_stderr,

@@ -147,7 +147,13 @@ unsigned session_admits(const struct session *s, struct slice path, struct slice
 void session_attach(struct session *s, struct session_wire *wire, struct slice key,
                     uint64_t received)
 {
-    assert(s->state != SESSION_LEAVING && s->state != SESSION_OVER);
+    if (s->state == SESSION_LEAVING || s->state == SESSION_OVER) { /* in this very turn */
+        bool said = s->end_code != 0;
+        wire->ops->close(wire, said ? s->end_code : CLOSE_SESSION_GONE,
+                         said && s->end_reason ? slice_of(s->end_reason)
+                                               : SLICE_LITERAL("session-gone"));
+        return;
+    }
     bool taken_over = s->wire;
     session_drop_wire(s, CLOSE_REPLACED, "replaced");
     if (taken_over && s->state == SESSION_ATTACHED) {

@@ -4,14 +4,10 @@ import assert from 'node:assert/strict';
 import { afterEach, describe, test as testOf } from 'node:test';
 import { request } from '../lib/request.mjs';
 import { startServer } from '../lib/server.mjs';
-import { SessionClient } from '../lib/session-client.mjs';
+import { openPage, SessionClient } from '../lib/session-client.mjs';
 
 const test = (name, run, seconds = 60) => testOf(name, { timeout: seconds * 1000 }, run);
-const program = (text) => ({
-  mode: 0o755,
-  text: text.startsWith('#!') ? text : `#!/bin/sh\n${text}`,
-});
-
+const program = (text) => ({ mode: 0o755, text: `#!/bin/sh\n${text}` });
 let server;
 
 async function start(files, args = []) {
@@ -47,5 +43,35 @@ describe('a session whose id nobody was told ends with its request', () => {
   test('that was refused, though the program has spoken to a page', async () => {
     await start({ 'page.sh': program("echo hello >&3; printf 'Status: 404\\n\\nno'") });
     await answers(404);
+  });
+});
+
+describe('a program that is killed within a line', () => {
+  const CUT = `printf 'Content-Type: text/html\\n\\n<title>page'
+exec >&-
+read line <&3
+printf 'half of a li' >&3
+kill -9 $$`;
+
+  test('has broken no rule: its page hears of the signal', async () => {
+    await start({ 'page.sh': program(CUT) });
+    const { client } = await openPage(server.at('page'));
+    await client.connect();
+    assert.deepEqual(await client.closed, { code: 4500, reason: 'program-failed signal=9' });
+    assert.deepEqual(server.lines(/protocol_error/), []);
+    await server.ends();
+  });
+
+  test('and its page comes back later: it hears of the signal', async () => {
+    await start({ 'page.sh': program(CUT.replace('read line', 'read attach <&3\nread line')) });
+    const { client } = await openPage(server.at('page'));
+    await client.connect();
+    await client.cut();
+    await server.logged(/program\.exited/);
+    await assert.rejects(
+      client.connect().then(() => client.closed.then((end) => Promise.reject(end))),
+      { code: 4500, reason: 'program-failed signal=9' },
+    );
+    await server.ends();
   });
 });

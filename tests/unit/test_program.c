@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Programs: real little processes, and an owner that writes down what it is told. Time is real, and
  * what must happen is waited for. */
+#include "core/backend.h"
 #include "program_fixture.h"
 
 #include <sys/mman.h>
@@ -69,10 +70,9 @@ static void on_last_line(struct program *p, struct slice line)
     NOTE((struct owner *)p->owner, "last %.*s|", SLICE_ARG(line));
 }
 
-static void on_no_memory(struct program *p)
+static void on_fault(struct program *p, int error)
 {
-    (void)p;
-    fail_msg("there is memory");
+    NOTE((struct owner *)p->owner, "fault %s|", strerrorname_np(-error));
 }
 
 static void on_output(struct program *p, struct slice data)
@@ -130,7 +130,7 @@ static const struct program_ops owner_ops = {
     .reading = reading,
     .on_line = on_line,
     .on_last_line = on_last_line,
-    .on_no_memory = on_no_memory,
+    .on_fault = on_fault,
     .on_output = on_output,
     .on_output_end = on_output_end,
     .on_stderr = on_stderr,
@@ -235,6 +235,26 @@ static void a_line_without_its_end_is_the_last(void **state)
     is_over();
     assert_non_null(strstr(owner.notes, "line whole|"));
     assert_non_null(strstr(owner.notes, "last half|"));
+}
+
+static void a_line_that_a_failure_cut_short_is_none(void **state)
+{
+    (void)state;
+    run("printf 'whole\\nhalf' >&3; kill -9 $$");
+    is_over();
+    assert_non_null(strstr(owner.notes, "line whole|"));
+    assert_null(strstr(owner.notes, "last"));
+    assert_string_equal(owner.reason, "program-failed signal=9");
+}
+
+static void what_we_fail_at_is_not_the_programs_end(void **state)
+{
+    (void)state;
+    struct program *p = run("echo up >&3; read -r line <&3; exit 0");
+    hears("line up|");
+    io_send_failed(&p->lines.io, -ENOBUFS);
+    is_over();
+    assert_non_null(strstr(owner.notes, "fault ENOBUFS|"));
 }
 
 static void a_long_line_comes_in_pieces_and_is_searched_once(void **state)
@@ -716,6 +736,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         program_test(lines_go_both_ways_until_the_end_of_file),
         program_test(a_line_without_its_end_is_the_last),
+        program_test(a_line_that_a_failure_cut_short_is_none),
+        program_test(what_we_fail_at_is_not_the_programs_end),
         program_test(a_long_line_comes_in_pieces_and_is_searched_once),
         program_test(a_line_that_nobody_understands_ends_the_reading),
         program_test(while_its_owner_waits_its_write_blocks),

@@ -246,6 +246,18 @@ static void first_attach_is_welcomed_and_gets_what_was_said_before(void **state)
     assert_string_equal(f.detach_reason, "lost");
 }
 
+static void who_comes_in_the_turn_of_the_end_hears_of_it(void **state)
+{
+    (void)state;
+    session_abort(f.session, 1013, SLICE_LITERAL("overload"));
+    struct wire *w = wire_new();
+    session_attach(f.session, &w->base, KEY, 0);
+    assert_int_equal(w->close_code, 1013);
+    assert_string_equal(w->close_reason, "overload");
+    assert_null(w->base.session);
+    wire_free(w);
+}
+
 static void a_second_connection_gets_only_what_the_first_did_not(void **state)
 {
     (void)state;
@@ -667,6 +679,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(first_attach_is_welcomed_and_gets_what_was_said_before),
+        T(who_comes_in_the_turn_of_the_end_hears_of_it),
         T(a_second_connection_gets_only_what_the_first_did_not),
         T(received_that_cannot_be_served_is_gone),
         T(only_the_same_origin_path_and_key_are_admitted),

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Shared programs: real processes, and members that write down what they are told. A process does
  * what its members write to it: each message is a line of shell, in which $id leads an answer. */
+#include "core/backend.h"
 #include "program_fixture.h"
 
+#include "program/parts.h"
 #include "program/shared.h"
 #include "proto/close_code.h"
 
@@ -307,6 +309,28 @@ static void half_a_line_at_its_end_is_a_wrong_one(void **state)
     TURN_UNTIL(program_host_empty(programs));
 }
 
+static void a_process_that_was_killed_within_a_line_has_broken_no_rule(void **state)
+{
+    (void)state;
+    struct shared_process *s = first_process();
+    join(s, &a);
+    tell(&a, "printf '%s half' \"$id\" >&3; kill -9 $$");
+    hears(&a, "end");
+    assert_string_equal(a.notes, "end 4500 program-failed signal=9|");
+    TURN_UNTIL(program_host_empty(programs));
+}
+
+static void what_the_server_fails_at_is_told_as_such(void **state)
+{
+    (void)state;
+    struct shared_process *s = first_process();
+    join(s, &a);
+    io_send_failed(&shared_program(s)->lines.io, -ENOMEM);
+    hears(&a, "end");
+    assert_string_equal(a.notes, "end 1011 server-failed|");
+    TURN_UNTIL(program_host_empty(programs));
+}
+
 static void who_has_most_of_what_is_too_much_leaves(void **state)
 {
     (void)state;
@@ -566,6 +590,7 @@ static void what_does_not_start_leaves_no_process(void **state)
     assert_int_equal(wait_s, 0);
     assert_int_equal(program_host_counts(programs)->shared_now, 0);
     assert_false(worker_map_any(worker_map));
+    assert_true(list_empty(&programs->pools));
     TURN_UNTIL(program_host_empty(programs));
 }
 
@@ -690,6 +715,8 @@ int main(void)
         shared_test(a_bad_line_costs_its_page_alone),
         shared_test(a_line_of_nobody_ends_the_process_for_all),
         shared_test(half_a_line_at_its_end_is_a_wrong_one),
+        shared_test(a_process_that_was_killed_within_a_line_has_broken_no_rule),
+        shared_test(what_the_server_fails_at_is_told_as_such),
         shared_test(who_has_most_of_what_is_too_much_leaves),
         shared_test(while_one_is_busy_nobody_hears_anything),
         shared_test(one_that_leaves_while_busy_holds_up_nobody),
