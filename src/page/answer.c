@@ -23,28 +23,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void on_timeout(struct timer *timer)
-{
-    struct page *p = container_of(timer, struct page, answer_timer);
-    page_answer_fail(p, 504, "the program did not answer in time");
-    page_settle(p);
-}
-
-bool page_answer_begin(struct page *p)
-{
-    if (!page_answer_make(p))
-        return false;
-    timer_init(&p->answer_timer, on_timeout);
-    timer_start(p->host->spec.loop, &p->answer_timer, p->host->spec.config->answer_timeout_ms);
-    return true;
-}
-
-void page_answer_prolong(struct page *p)
-{
-    if (timer_active(&p->answer_timer))
-        timer_start(p->host->spec.loop, &p->answer_timer, p->host->spec.config->answer_timeout_ms);
-}
-
 /* ---- in the program's place ---- */
 
 static struct slice token_of(int status)
@@ -69,23 +47,68 @@ static void answer_instead(struct page *p, int status, const char *why)
     watcher->ops->on_no_answer(watcher, p, x, status, why, end);
 }
 
-void page_answer_fail(struct page *p, int status, const char *why)
+/* What the program did wrong, for the log and for who develops it. */
+struct fault {
+    int status;
+    const char *why;
+    struct slice line; /* that was wrong; ptr NULL: none */
+    const char *hint;  /* what to do about it; NULL: nothing is known */
+};
+
+static void log_fault(const struct page *p, const struct fault *f)
+{
+    struct log_field fields[] = {
+        page_cause(p),
+        log_slice("program", p->file),
+        log_int("pid", page_pid(p)),
+        log_text("session", p->mark),
+        log_int("status", f->status),
+        log_text("why", f->why),
+        {0},
+        {0},
+        {0},
+    };
+    size_t count = 6;
+    if (f->line.ptr)
+        fields[count++] = log_slice("line", f->line);
+    if (f->hint)
+        fields[count++] = log_text("hint", f->hint);
+    log_write(LOG_ERROR, "program.answer_failed", fields);
+}
+
+static void show_watcher(struct page *p, const char *label, struct slice text)
+{
+    char line[256];
+    struct page_watcher *watcher = p->host->spec.watcher;
+    if (!watcher || !text.ptr)
+        return;
+    int len = snprintf(line, sizeof(line), "%s: %.*s", label,
+                       (int)slice_first(text, sizeof(line) / 2).len, text.ptr);
+    watcher->ops->on_line(watcher, p, slice_make(line, (size_t)len));
+}
+
+static void fail(struct page *p, const struct fault *f)
 {
     p->host->counts.failed_answer++;
-    log_error("program.answer_failed", page_cause(p), log_slice("program", p->file),
-              log_int("pid", page_pid(p)), log_text("session", p->mark), log_int("status", status),
-              log_text("why", why));
-    unsigned code = close_code_of_status(status);
+    log_fault(p, f);
+    show_watcher(p, "the line", f->line);
+    show_watcher(p, "what to do", f->hint ? slice_of(f->hint) : SLICE_NONE);
+    unsigned code = close_code_of_status(f->status);
     bool has_begun = p->answer && p->answer->part == ANSWER_BODY;
     if (page_waits(p))
-        page_turn_away(p, &(struct page_refusal){code, token_of(status), 0, NULL});
+        page_turn_away(p, &(struct page_refusal){code, token_of(f->status), 0, NULL});
     else if (p->x && has_begun)
         exchange_fail(page_take_exchange(p));
     else if (p->x)
-        answer_instead(p, status, why);
+        answer_instead(p, f->status, f->why);
     page_answer_drop(p);
-    page_end(p, code, token_of(status));
+    page_end(p, code, token_of(f->status));
     page_let_go(p);
+}
+
+void page_answer_fail(struct page *p, int status, const char *why)
+{
+    fail(p, &(struct fault){.status = status, .why = why});
 }
 
 void page_answer_fault(struct page *p)
@@ -95,7 +118,63 @@ void page_answer_fault(struct page *p)
         page_answer_fail(p, 503, "the server could not go on with the program");
 }
 
+/* ---- begun ---- */
+
+/* What has come of a header block that is not whole. */
+static struct slice first_line(const struct page_answer *answer)
+{
+    struct slice head = slice_make(answer->head, answer->len);
+    return answer->len > 0 ? slice_first(head, slice_find(head, '\n')) : SLICE_NONE;
+}
+
+static const char *const empty_line_missing =
+    "end the headers with an empty line: `Content-Type: text/html; charset=utf-8`, then the empty "
+    "line, then the page";
+
+static void on_timeout(struct timer *timer)
+{
+    struct page *p = container_of(timer, struct page, answer_timer);
+    struct slice line = first_line(p->answer);
+    fail(p, &(struct fault){
+                .status = 504,
+                .why = "the program did not answer in time",
+                .line = line,
+                .hint = line.ptr ? empty_line_missing
+                                 : "print the headers and an empty line, and flush stdout",
+            });
+    page_settle(p);
+}
+
+bool page_answer_begin(struct page *p)
+{
+    if (!page_answer_make(p))
+        return false;
+    timer_init(&p->answer_timer, on_timeout);
+    timer_start(p->host->spec.loop, &p->answer_timer, p->host->spec.config->answer_timeout_ms);
+    return true;
+}
+
+void page_answer_prolong(struct page *p)
+{
+    if (timer_active(&p->answer_timer))
+        timer_start(p->host->spec.loop, &p->answer_timer, p->host->spec.config->answer_timeout_ms);
+}
+
 /* ---- the header block ---- */
+
+/* A first line that is no header is most often the page itself. */
+static void fail_head(struct page *p, const struct cgi_head *head)
+{
+    bool first = p->answer->head == head->wrong.ptr;
+    fail(p, &(struct fault){
+                .status = 502,
+                .why = head->why,
+                .line = head->wrong,
+                .hint = first ? "print the headers first: `Content-Type: text/html; "
+                                "charset=utf-8`, then an empty line"
+                              : empty_line_missing,
+            });
+}
 
 static struct slice header_of(const struct cgi_head *head, struct slice name)
 {
@@ -291,7 +370,7 @@ static void gather_head(struct page *p, struct slice data)
             page_answer_fail(p, 502, "the program's header block is too large");
         return;
     case PARSE_BAD:
-        page_answer_fail(p, 502, head.why);
+        fail_head(p, &head);
         return;
     case PARSE_OK:
         if (head.status < 200)
@@ -323,6 +402,17 @@ void page_answer_end(struct page *p)
     page_answer_settle(p);
 }
 
+static void fail_unanswered(struct page *p)
+{
+    struct slice line = first_line(p->answer);
+    fail(p, &(struct fault){
+                .status = 502,
+                .why = "the program ended without an answer",
+                .line = line,
+                .hint = line.ptr ? empty_line_missing : NULL,
+            });
+}
+
 /* A watcher shows the stderr of a program that failed: its last line is waited for. */
 static bool awaits_last_words(const struct page *p)
 {
@@ -337,5 +427,5 @@ void page_answer_settle(struct page *p)
     if (p->answer->part == ANSWER_BODY)
         pass_body(p, SLICE_LITERAL(""), true);
     else if (!awaits_last_words(p))
-        page_answer_fail(p, 502, "the program ended without an answer");
+        fail_unanswered(p);
 }

@@ -10,6 +10,7 @@
 #include "page/grant.h"
 #include "page/host.h"
 #include "page/waiting.h"
+#include "program/diagnosis.h"
 #include "proto/close_code.h"
 
 #include <errno.h>
@@ -70,6 +71,15 @@ void page_answer_refused(struct page_host *host, struct exchange *x, enum seat_r
 
 void page_answer_error(struct page *p, int error)
 {
+    struct page_watcher *watcher = p->host->spec.watcher;
+    if (watcher && seat_error_is_broken(error)) {
+        char bytes[512];
+        struct text hint = TEXT_IN(bytes);
+        program_diagnose(p->file.ptr, error, &hint);
+        watcher->ops->on_no_answer(watcher, p, page_take_exchange(p), 500,
+                                   "the program can't be started", text_slice(&hint));
+        return;
+    }
     page_answer_refused(p->host, page_take_exchange(p),
                         seat_error_is_broken(error) ? SEAT_BROKEN : SEAT_FULL, 0);
 }

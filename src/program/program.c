@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "net/pty.h"
+#include "program/diagnosis.h"
 #include "program/environment.h"
 
 #include <errno.h>
@@ -258,6 +259,15 @@ static int start(struct program *p, const struct program_request *request, int b
     return error;
 }
 
+static void log_failed_start(const struct program *p, int error)
+{
+    char bytes[512];
+    struct text hint = TEXT_IN(bytes);
+    program_diagnose(p->file.ptr, error, &hint);
+    log_error("program.start_failed", log_slice("program", p->file), log_errno("error", error),
+              log_slice("hint", text_slice(&hint)));
+}
+
 int program_start(struct program *p, const struct program_request *request, int body)
 {
     struct ends ends;
@@ -270,7 +280,7 @@ int program_start(struct program *p, const struct program_request *request, int 
     close_all(ends.ours);
     if (error) {
         p->host->counts.failed_start++;
-        log_error("program.start_failed", log_slice("program", p->file), log_errno("error", error));
+        log_failed_start(p, error);
         pipe_close(&p->lines);
         pipe_close(&p->output);
         pipe_close(&p->err);

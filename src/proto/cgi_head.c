@@ -119,6 +119,7 @@ enum parse_status cgi_head_parse(struct slice in, size_t seen, struct cgi_head *
             ret->size = in.len - rest.len;
             return PARSE_OK;
         }
+        ret->wrong = line;
         if (take_line(ret, &once, line) == PARSE_BAD)
             return PARSE_BAD;
     }

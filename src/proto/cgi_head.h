@@ -20,8 +20,9 @@ struct cgi_head {
     uint64_t content_length;
     size_t header_count; /* without Status and Content-Length */
     struct http_header headers[HTTP_HEADERS_MAX];
-    size_t size; /* bytes with the blank line */
-    const char *why;
+    size_t size;        /* bytes with the blank line */
+    const char *why;    /* of PARSE_BAD, */
+    struct slice wrong; /* and the line */
 };
 
 /* An empty block (a first line that is empty) is PARSE_OK with header_count 0. `seen` as in

@@ -197,3 +197,52 @@ describe('a refusal is seen', () => {
     await server.ends();
   });
 });
+
+describe('what a program did wrong is said with what to do', () => {
+  const wrong = {
+    'a page without headers': [
+      '#!/bin/sh\necho "<title>hello</title>"\n',
+      /answer_failed .*line=<title>hello<\/title> hint="print the headers first: `Content-Type/,
+    ],
+    'a line among the headers that is none': [
+      '#!/bin/sh\nprintf "Content-Type: text/html\\nhello world\\n\\n"\n',
+      /answer_failed .*line="hello world" hint="end the headers with an empty line/,
+    ],
+    'headers without an empty line': [
+      '#!/bin/sh\necho Content-Type: text/html\n',
+      /answer_failed .*ended without an answer" line="Content-Type: text\/html" hint="end the head/,
+    ],
+    'an interpreter that is missing': [
+      '#!/usr/bin/pythn3 -u\n',
+      /start_failed .*hint="its interpreter `\/usr\/bin\/pythn3` is not installed"/,
+    ],
+    'a first line that ends in CR LF': [
+      '#!/bin/sh\r\necho\n',
+      /start_failed .*hint="its first line ends in CR LF: save the file with LF line ends"/,
+    ],
+    'a binary for another machine': [
+      '\x7fELF\x01\x01\x01\x00nonsense',
+      /start_failed .*hint="it is a binary for another kind of machine"/,
+    ],
+  };
+  for (const [what, [text, line]] of Object.entries(wrong))
+    test(`${what}: in the log, and on the page with --dev`, async () => {
+      const server = await startServer({
+        files: { broken: { text, mode: 0o755 } },
+        args: ['--dev'],
+      });
+      const { status, body } = await request(server.at('broken'));
+      assert.match(await server.logged(/answer_failed|start_failed/), line);
+      assert.ok(status === 500 || status === 502);
+      const hint = /hint="(.{20})/.exec(server.lines(line)[0])[1];
+      assert.ok(body.replaceAll('&lt;', '<').includes(hint), body);
+      await server.ends();
+    });
+
+  test('strangers are not told', async () => {
+    const server = await startServer({ files: { broken: program('#!/bin/sh\necho secret\n') } });
+    const { status, body } = await request(server.at('broken'));
+    assert.deepEqual([status, body], [502, 'a header line is not NAME: VALUE\n']);
+    await server.ends();
+  });
+});
