@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* access_log.h - one line a request, for the tools that read such lines.
  *
- *   combined  192.0.2.7 - - [29/Nov/2026:15:00:00 +0000] "GET /a?b HTTP/1.1" 200 17 "referer" "agent"
+ *   combined  192.0.2.7 - - [29/Nov/2026:15:00:00 +0000] "GET /a HTTP/1.1" 200 17 "referer" "agent"
  *             Bytes that could end a field or control a terminal are written as \xHH.
  *   json      one object: time, address, method, target, host, protocol, status, bytes, ms,
  *             referer, agent

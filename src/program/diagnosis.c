@@ -33,7 +33,8 @@ static void say_missing(struct slice beginning, struct text *out)
     struct slice line = slice_first(beginning, slice_find(beginning, '\n'));
     struct slice interpreter = interpreter_of(line);
     if (line.len > 0 && line.ptr[line.len - 1] == '\r')
-        text_put(out, SLICE_LITERAL("its first line ends in CR LF: save the file with LF line ends"));
+        text_put(out,
+                 SLICE_LITERAL("its first line ends in CR LF: save the file with LF line ends"));
     else if (interpreter.ptr)
         text_printf(out, "its interpreter `%.*s` is not installed", SLICE_ARG(interpreter));
     else
