@@ -5,11 +5,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* The pause for want of descriptors or memory. New connections wait in the socket's queue
  * meanwhile, until other connections have ended. */
-#define RETRY_MS 100
+#define RETRY_MS    100
+#define WAITING_MAX 65536 /* above any backlog: who comes meanwhile is not waited for */
 
 static void resume(struct timer *timer)
 {
@@ -41,25 +43,6 @@ void acceptor_stop(struct acceptor *acceptor)
     acceptor->fd = -1;
 }
 
-bool acceptor_accepted(struct acceptor *acceptor, int fd)
-{
-    struct loop *loop = acceptor->loop;
-    loop_count(&loop->counts.accepts, 1);
-    loop->accepting = acceptor;
-    acceptor->accepted(acceptor, fd);
-    bool ours = loop->accepting == acceptor;
-    loop->accepting = NULL;
-    return ours;
-}
-
-void acceptor_emptied(struct acceptor *acceptor)
-{
-    if (!acceptor->starved)
-        return;
-    acceptor->starved = false;
-    log_info("accept.resumed", log_int("fd", acceptor->fd));
-}
-
 /* accept(2): errors of one connection that was on its way, not of the socket. */
 static bool concerns_one(int error)
 {
@@ -78,6 +61,36 @@ static bool concerns_one(int error)
         return true;
     }
     return false;
+}
+
+void acceptor_take_waiting(struct acceptor *acceptor)
+{
+    for (int i = 0; i < WAITING_MAX; i++) {
+        int fd = accept4(acceptor->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0)
+            acceptor_accepted(acceptor, fd);
+        else if (!concerns_one(-errno))
+            return;
+    }
+}
+
+bool acceptor_accepted(struct acceptor *acceptor, int fd)
+{
+    struct loop *loop = acceptor->loop;
+    loop_count(&loop->counts.accepts, 1);
+    loop->accepting = acceptor;
+    acceptor->accepted(acceptor, fd);
+    bool ours = loop->accepting == acceptor;
+    loop->accepting = NULL;
+    return ours;
+}
+
+void acceptor_emptied(struct acceptor *acceptor)
+{
+    if (!acceptor->starved)
+        return;
+    acceptor->starved = false;
+    log_info("accept.resumed", log_int("fd", acceptor->fd));
 }
 
 bool acceptor_failed(struct acceptor *acceptor, int error)

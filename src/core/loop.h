@@ -117,6 +117,8 @@ int acceptor_start(struct loop *loop, struct acceptor *acceptor, int fd,
                    void (*accepted)(struct acceptor *, int fd));
 /* Closes the descriptor; no callback after this, and the memory is the owner's. Call it once. */
 void acceptor_stop(struct acceptor *acceptor);
+/* Accepts what has been waiting, now: for one that is about to be stopped. */
+void acceptor_take_waiting(struct acceptor *acceptor);
 
 /* ---- mail from other threads ---- */
 

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 
 /* ---- state ---- */
 
@@ -432,12 +433,25 @@ struct connection *connection_open(struct http_server *server, struct stream *st
     server->counts.connections++;
     server->counts.connections_now++;
     stream_own(stream, &stream_ops, c);
+    c->opened_ms = loop_now_ms(server->loop);
     timer_start(server->loop, &c->timer, server->limits->idle_timeout_ms);
     return c;
 }
 
+/* A request is on its way, as far as can be known. */
+static bool expects_request(const struct connection *c)
+{
+    int waiting = 0;
+    bool is_new = !c->used && loop_now_ms(c->server->loop) - c->opened_ms < HTTP_FIRST_MS;
+    return is_new || (ioctl(c->stream->io.fd, FIONREAD, &waiting) == 0 && waiting > 0);
+}
+
 void connection_drain(struct connection *c)
 {
-    if (c->state == CONNECTION_IDLE)
+    if (c->state != CONNECTION_IDLE)
+        return;
+    if (expects_request(c))
+        timer_start(c->server->loop, &c->timer, HTTP_FIRST_MS);
+    else
         connection_break(c);
 }

@@ -32,7 +32,8 @@
 #define HTTP_HELD_MAX     (16u << 10) /* bytes read ahead: above, reading pauses */
 #define HTTP_DRAIN_MAX    (64u << 10) /* of an unwanted body, to keep a connection */
 #define HTTP_LINGER_MS    5000
-#define HTTP_REFUSING_MAX 64 /* connections beyond the limit that get their 503 at a time */
+#define HTTP_FIRST_MS     1000 /* for the first request of a connection that a drain has met */
+#define HTTP_REFUSING_MAX 64   /* connections beyond the limit that get their 503 at a time */
 
 enum connection_state {
     CONNECTION_IDLE,
@@ -76,7 +77,9 @@ struct connection {
     uint64_t sent_seen; /* and how many had left when the timer last looked */
     struct request_body body;
     struct reap reap;
+    uint64_t opened_ms;
     enum connection_state state;
+    bool used;     /* it has carried a request */
     bool running;  /* connection_run is on the stack */
     bool paused;   /* the stream is */
     bool closing;  /* after this answer */
@@ -135,7 +138,8 @@ void connection_linger(struct connection *c);
 void connection_break(struct connection *c);
 /* Closes now. An exchange is aborted. */
 void connection_close(struct connection *c);
-/* Closes an idle connection now, any other after the current answer. */
+/* Closes an idle connection now, any other after the current answer. A connection that has only
+ * just come, or whose next request is here, is given the time to be answered. */
 void connection_drain(struct connection *c);
 /* Gives up the stream, and the connection is gone. *rest is the input that has not been processed,
  * valid until the end of this turn. Without memory for *rest the stream is shut down, which its new

@@ -135,6 +135,7 @@ void request_begin(struct connection *c, const struct http_head *head, struct sl
 {
     int status;
     c->server->counts.requests++;
+    c->used = true;
     const char *fault = find_fault(c, head, &status);
     if (fault != NULL) {
         connection_refuse(c, status, fault);

@@ -171,6 +171,7 @@ int listener_start(struct loop *loop, struct listener *l, int fd, struct tls_con
 
 void listener_stop(struct listener *l)
 {
+    acceptor_take_waiting(&l->acceptor);
     acceptor_stop(&l->acceptor);
 }
 

@@ -31,7 +31,8 @@ int listener_open_more(int first_fd, int *ret_fd);
 /* Takes the descriptor, also on failure (negative errno). */
 int listener_start(struct loop *loop, struct listener *l, int fd, struct tls_context *tls,
                    void (*on_stream)(struct listener *, struct stream *), void *owner);
-/* Stops accepting and closes. The Unix path is removed by listener_unlink. */
+/* Takes the connections that wait to be accepted, which closing would reset; then closes. The Unix
+ * path is removed by listener_unlink. */
 void listener_stop(struct listener *l);
 void listener_unlink(const struct net_address *address);
 

@@ -2,6 +2,7 @@
 // endings.test.mjs - what has ended leaves nothing behind, and how it ended is told.
 import assert from 'node:assert/strict';
 import { afterEach, describe, test as testOf } from 'node:test';
+import { RawHttp } from '../lib/http-raw.mjs';
 import { request } from '../lib/request.mjs';
 import { startServer } from '../lib/server.mjs';
 import { openPage, SessionClient } from '../lib/session-client.mjs';
@@ -72,6 +73,37 @@ kill -9 $$`;
       client.connect().then(() => client.closed.then((end) => Promise.reject(end))),
       { code: 4500, reason: 'program-failed signal=9' },
     );
+    await server.ends();
+  });
+});
+
+describe('a drain', () => {
+  const files = { 'file.txt': 'whole' };
+  const get = 'GET /file.txt HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';
+
+  test('answers the connections that wait to be accepted', async () => {
+    await start(files);
+    server.child.kill('SIGSTOP');
+    const clients = await Promise.all(
+      Array.from({ length: 400 }, () => RawHttp.connect(server.port)),
+    );
+    await Promise.all(clients.map((client) => client.send(get)));
+    server.child.kill('SIGTERM');
+    server.child.kill('SIGCONT');
+    for (const client of clients) assert.equal((await client.answer()).body.toString(), 'whole');
+    await server.ends();
+  });
+
+  test('answers a request that has come on an idle connection', async () => {
+    await start(files);
+    const idle = await RawHttp.connect(server.port);
+    await idle.send(get);
+    await idle.answer();
+    server.child.kill('SIGSTOP');
+    await idle.send(get);
+    server.child.kill('SIGTERM');
+    server.child.kill('SIGCONT');
+    assert.equal((await idle.answer()).status, 200);
     await server.ends();
   });
 });

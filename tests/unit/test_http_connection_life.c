@@ -278,6 +278,27 @@ static void draining_closes_idle_connections_and_lets_answers_finish(void **stat
     assert_int_equal(server.counts.connections_now, 0);
 }
 
+static void draining_gives_a_new_connection_the_time_for_a_request(void **state)
+{
+    (void)state;
+    struct client *asks = client_new(), *silent = client_new(), *next = client_new();
+    assert_status(say(next, GET("/")), 200);
+    assert_true(send(next->fd, GET("/"), strlen(GET("/")), 0) > 0);
+    http_server_drain(&server);
+    pass_time(900);
+    assert_status(say(asks, GET("/")), 200);
+    assert_has(asks->text, "\r\nConnection: close\r\n");
+    assert_false(silent->eof);
+    pass_time(200);
+    hear(silent);
+    assert_true(silent->eof);
+    hear(next);
+    assert_has(next->text, "\r\nConnection: close\r\n");
+    client_free(asks);
+    client_free(silent);
+    client_free(next);
+}
+
 static void stopping_aborts_what_is_open(void **state)
 {
     (void)state;
@@ -307,6 +328,7 @@ int main(void)
         http_test(a_connection_too_many_is_told_so),
         http_test(a_flood_of_connections_is_bounded),
         http_test(draining_closes_idle_connections_and_lets_answers_finish),
+        http_test(draining_gives_a_new_connection_the_time_for_a_request),
         http_test(stopping_aborts_what_is_open),
     };
     return run_on_every_backend("http_connection_life", tests);
