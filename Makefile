@@ -8,7 +8,7 @@ DEV := build-dev
 WERROR ?= false
 export DEPS
 
-.PHONY: run run-tcp build dev test check-one bench fuzz format install clean
+.PHONY: run run-tcp build dev test check-one bench fuzz cuts format install clean
 
 run: build
 	$(BUILD)/httpsocketd --dev --stdio-files /lines examples
@@ -46,11 +46,19 @@ bench: build
 	@meson compile -C $(BUILD) benchmarks
 	@bench/run
 
-# Each target for SECONDS seconds (make fuzz SECONDS=600).
+# Each codec's target for SECONDS seconds, and then the whole server (make fuzz SECONDS=600).
 SECONDS ?= 60
-fuzz:
+fuzz: dev
 	@tools/install-deps fuzz
 	@tools/fuzz $(SECONDS)
+	@fuzz/server/run $(SECONDS)
+
+# Cuts connections of 1000 sessions over 2 and 4 workers, of the optimized server: CUTS of them, but
+# for no longer than SECONDS (make cuts CUTS=1000000 SECONDS=3600).
+CUTS ?= 20000
+cuts: build
+	@meson compile -C $(BUILD) fuzz_program_counter >/dev/null
+	@fuzz/cuts/run --cuts $(CUTS) --seconds $(SECONDS)
 
 format:
 	@tools/install-deps format

@@ -1,0 +1,304 @@
+# SPDX-License-Identifier: MIT
+"""round.py - one server, from its start to its end, and all who work on it meanwhile."""
+import asyncio
+import os
+import pathlib
+import shutil
+import tempfile
+import time
+
+import settings
+from chance import Chance
+from daemon import Daemon, Finding
+from honest import HonestPage, Over
+from hostile import Guests, Hostile
+from line import Broken, Line
+from names import Names
+from session import HOST
+from targets import Targets, certificate
+
+HOSTILE_CLIENTS = 60
+HONEST_PAGES = 10
+HONEST_PATHS = ("/counter", "/counter", "/many")
+PROBE_SECONDS = 30  # for a fresh client to be answered, at any time
+LONGEST_MS = 8000  # a setting, if counts are to go to 0 at the end
+SETTLE_SECONDS = 60  # from the last client until all counts are 0
+DRAIN_SECONDS = 60
+ABSENCE_SECONDS = 6  # after which a page's session may be gone
+GAUGES = (
+    *("connections", "programs", "sessions", "websockets", "shared_pages", "streams"),
+    *("session_unacknowledged_bytes", "topic_subscriptions"),
+)
+
+# Calm: an honest page is disturbed by none of these. Timeouts are short, so that what was left
+# behind is let go while the round lasts.
+BASE = {
+    "programs-max": "400",
+    "programs-per-client": "400",
+    "rate-programs": "off",
+    "rate-client": "off",
+    "rate-origin": "off",
+    "rate-lookups": "off",
+    "attach-timeout": "4s",
+    "detach-timeout": "8s",
+    "goodbye-timeout": "1s",
+    "answer-timeout": "10s",
+    "eof-grace": "300ms",
+    "term-grace": "500ms",
+    "head-timeout": "10s",
+    "body-timeout": "4s",
+    "idle-timeout": "5s",
+    "write-timeout": "8s",
+    "ping-interval": "1s",
+    "shared-idle": "5s",
+    "drain-timeout": "10s",
+    "tcp-connect-timeout": "3s",
+    "tcp-idle-timeout": "8s",
+    "topic-linger": "1s",
+    "presence-grace": "500ms",
+    "private": '{"127.0.0.0/8"}',
+    "shared": '{"/named", "/many"}',
+    "stdio-files": '{"/stdio"}',
+    "policy": "dns",
+}
+# No program is to be a terminal's for longer than its visitor stays, and names are not to be asked
+# of others.
+FIXED_CHOICES = {"threads": ("1", "2", "2", "4"), "log-level": ("info", "info", "debug")}
+
+
+class Round:
+    def __init__(self, seed, build, seconds, patience=1.0, calm_only=False):
+        self.chance = Chance(seed)
+        self.seed, self.build, self.seconds, self.patience = seed, build, seconds, patience
+        self.calm_only = calm_only
+        self.over = False
+        self.lives = self.cuts = self.expired = 0
+        self.answers = 0
+        self.longest_answer = 0.0
+
+    # ---- set-up
+
+    def _make_root(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="httpsocket-fuzz-"))
+        root = self.folder / "root"
+        root.mkdir()
+        for name in ("counter", "many"):
+            shutil.copy(self.build / "fuzz/fuzz_program_counter", root / name)
+        for name in ("hostile", "named", "declares", "stdio"):
+            shutil.copy(self.build / "fuzz/fuzz_program_hostile", root / name)
+        (root / "index.html").write_text("<!doctype html><title>x</title>")
+        (root / "large.bin").write_bytes(bytes(8 << 20))
+        (self.folder / "tokens").write_text("t" * 20 + "\n")
+        return root
+
+    async def _start(self):
+        self.root = self._make_root()
+        key, cert = await asyncio.to_thread(certificate, self.folder)
+        self.names, self.targets = Names(self.seed), Targets(self.seed)
+        await self.names.start()
+        await self.targets.start(key, cert)
+        args = ["--dns", f"127.0.0.1:{self.names.port}", "--dns-anchor", "none"]
+        for name, choices in FIXED_CHOICES.items():
+            args += [f"--{name}", self.chance.pick(*choices)]
+        tls = self.chance.percent(30)
+        if tls:
+            args += ["--tls-cert", str(cert), "--tls-key", str(key)]
+        for origin in ("http://a.test:8000", "http://good.test:8000"):
+            args += ["--origin", origin]
+        args += ["--publish-token", str(self.folder / "tokens"), "--tcp-ca", str(cert)]
+        if self.chance.percent(15):
+            args.append("--dev")
+        self.args = args
+        self.drains_at_work = self.chance.percent(40)
+        self.server = Daemon(self.build, self.root, self.folder / "conf", BASE)
+        self.server.absence_seconds = ABSENCE_SECONDS
+        await self.server.start(args, tls)
+        self.chance.note(f"started {' '.join(args)}")
+
+    # ---- who works on it
+
+    async def _hostile(self, number):
+        one = Hostile(self.server, self.chance.child(f"hostile{number}"), self.guests, self.targets)
+        await one.run(lambda: self.over or self.server.ending)
+
+    async def _honest(self, number):
+        source = f"127.0.0.{200 + number}"
+        for life in range(1 << 30):
+            if self.over or self.server.ending:
+                return
+            chance = self.chance.child(f"honest{number}.{life}")
+            path = chance.pick(*HONEST_PATHS)
+            page = HonestPage(self.server, chance, path, 50 + chance.size(3000), source)
+            self.pages[number] = page
+            try:
+                await page.live()
+                self.lives += 1
+            except Over as why:
+                chance.history.ends[f"honest: {why}"[:70]] += 1
+                self.expired += 1
+            finally:
+                del self.pages[number]
+                self.cuts += max(0, page.connections - 1)
+            await asyncio.sleep(chance.random() * 0.3)
+
+    async def _probe(self):
+        """A fresh client, again and again: it is answered."""
+        chance = self.chance.child("probe")
+        while not self.over:
+            began = time.monotonic()
+            await self._is_answered(chance)
+            took = time.monotonic() - began
+            self.longest_answer = max(self.longest_answer, took)
+            if took > PROBE_SECONDS * self.patience and not self.server.ending:
+                raise Finding(f"a fresh client was answered after {took:.1f} s")
+            self.answers += 1
+            await asyncio.sleep(0.3)
+
+    async def _is_answered(self, chance):
+        end = time.monotonic() + PROBE_SECONDS * self.patience
+        why = "?"
+        while time.monotonic() < end and not self.server.ending:
+            began = time.monotonic()
+            try:
+                line = await Line.open(self.server, chance, source="127.0.0.250")
+                try:
+                    await line.send(f"GET /index.html HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+                    status, _, _ = await asyncio.wait_for(line.head(), end - time.monotonic())
+                finally:
+                    line.close()
+                if status != 200 and self.server.was_calm(began - 2):
+                    raise Finding(f"a file of a fresh client is answered by {status}")
+                return
+            except (Broken, asyncio.TimeoutError) as error:
+                why = repr(error)
+                self.server.check()
+                await asyncio.sleep(0.2)
+        if not self.server.ending:
+            raise Finding(f"a fresh client is not answered: {why}")
+
+    async def _reload(self):
+        """Some seconds of calm, some seconds of settings that are changed up and down."""
+        chance = self.chance.child("reload")
+        longest = 0 if self.drains_at_work else LONGEST_MS
+        while not self.over and not self.server.ending:
+            await self._sleep(2 + chance.random() * 6)
+            for _ in range(chance.below(8)):
+                if self.over or self.server.ending:
+                    return
+                values = settings.wild(chance, BASE, self.root, longest)
+                changed = {n: v for n, v in values.items() if BASE.get(n) != v}
+                chance.note(f"reload {settings.text(changed)!r}"[:600])
+                self.server.reload(values, wild=True)
+                if chance.percent(10):
+                    self.server.config.write_text("nonsense = {")
+                await self._sleep(chance.random() * chance.pick(0.05, 0.5, 2))
+            self.server.reload(BASE, wild=False)
+            await self._sleep(chance.random() * 2)
+
+    async def _touch(self):
+        chance = self.chance.child("touch")
+        while not self.over:
+            await self._sleep(1 + chance.random() * 4)
+            os.utime(self.root / chance.pick("hostile", "named", "declares", "stdio"))
+
+    async def _sleep(self, seconds):
+        end = time.monotonic() + seconds
+        while not self.over and time.monotonic() < end:
+            await asyncio.sleep(0.1)
+
+    async def _watch(self):
+        while not self.over:
+            self.server.check()
+            await asyncio.sleep(0.1)
+
+    # ---- the round
+
+    async def run(self):
+        await self._start()
+        self.guests, self.pages = Guests(), {}
+        tasks = [
+            asyncio.create_task(self._hostile(n), name=f"hostile{n}")
+            for n in range(HOSTILE_CLIENTS)
+        ]
+        tasks += [
+            asyncio.create_task(self._honest(n), name=f"honest{n}") for n in range(HONEST_PAGES)
+        ]
+        tasks += [asyncio.create_task(self._probe()), asyncio.create_task(self._watch())]
+        if not self.calm_only:
+            tasks.append(asyncio.create_task(self._reload()))
+        if "--dev" in self.args:
+            tasks.append(asyncio.create_task(self._touch()))
+        try:
+            done, _ = await asyncio.wait(
+                tasks, timeout=self.seconds, return_when=asyncio.FIRST_EXCEPTION
+            )
+            for task in done:
+                task.result()
+            if self.drains_at_work:
+                await self._drains(tasks)
+            else:
+                await self._settles(tasks)
+        finally:
+            self.over = True
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.server.kill()
+            await self.names.stop()
+            await self.targets.stop()
+        self._leaves_nothing()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    async def _drains(self, tasks):
+        """SIGTERM while all are at work."""
+        self.chance.note("drain under load")
+        await self.server.drain(DRAIN_SECONDS * self.patience)
+        self.over = True
+
+    async def _settles(self, tasks):
+        """All leave; the counts go to 0, and then the server ends."""
+        self.over = True
+        self.chance.note("settle")
+        self.server.reload(BASE, wild=False)
+        done, late = await asyncio.wait(
+            tasks, timeout=90 * self.patience, return_when=asyncio.FIRST_EXCEPTION
+        )
+        for task in done:
+            task.result()
+        if late:
+            names = sorted(task.get_name() for task in late)
+            stories = [page.describe() for page in self.pages.values()]
+            raise Finding("\n".join([f"clients are not over: {names}", *stories]))
+        await self._counts_are_zero()
+        took = await self.server.drain(DRAIN_SECONDS * self.patience)
+        if took > 30 * self.patience:
+            raise Finding(f"a drain without sessions took {took:.1f} s")
+
+    async def _counts_are_zero(self):
+        end = time.monotonic() + SETTLE_SECONDS * self.patience
+        while True:
+            self.server.check()
+            metrics = await self.server.metrics()
+            left = {name: metrics[name] for name in GAUGES if metrics.get(name)}
+            left.update(
+                {name: n for name, n in metrics.items() if n and name.startswith("tcp_connections")}
+            )
+            if programs := self.server.programs():
+                left["processes"] = programs
+            if not left:
+                return
+            if time.monotonic() > end:
+                raise Finding(f"after {SETTLE_SECONDS} s without a client there are {left}")
+            await asyncio.sleep(0.2)
+
+    def _leaves_nothing(self):
+        left = []
+        for process in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                exe = os.readlink(process / "exe")
+            except OSError:
+                continue
+            if exe.startswith(str(self.folder)):
+                left.append(f"{process.name} {exe}")
+        if left:
+            raise Finding(f"processes are left: {left}")
