@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// fuzz.test.mjs - the whole-server fuzzer and the cut test for a minute; `make fuzz` and `make cuts`
+// fuzz.test.mjs - the whole-server fuzzer and the cut test for a minute; `make fuzz`, `make cuts`
 // run them for longer. A seed that failed is repeated by `SEED=N fuzz/server/run`.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
