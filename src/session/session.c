@@ -205,9 +205,12 @@ void session_detach(struct session_wire *wire, struct slice reason)
 
 /* ---- the owner's calls ---- */
 
-bool session_writable(const struct session *s)
+bool session_writable(struct session *s)
 {
-    return s->state > SESSION_DETACHED || s->outbox.bytes < s->config->buffer_max;
+    bool is_writable = s->state > SESSION_DETACHED || s->outbox.bytes < s->config->buffer_max;
+    if (!is_writable)
+        s->blocked = true;
+    return is_writable;
 }
 
 void session_send(struct session *s, const struct message *m)
@@ -222,8 +225,6 @@ void session_send(struct session *s, const struct message *m)
         return;
     }
     s->counts->messages_out++;
-    if (!session_writable(s))
-        s->blocked = true;
     if (s->wire)
         session_put(s, m->binary, pieces, count);
 }

@@ -156,7 +156,8 @@ void session_drained(struct session_wire *wire);
 /* Queues a message to the client; sent at once if attached. Always taken: the owner looks at
  * session_writable() before it takes more from its program. */
 void session_send(struct session *s, const struct message *m);
-bool session_writable(const struct session *s);
+/* Whether the owner may take more from its program. If not, on_writable follows. */
+bool session_writable(struct session *s);
 /* Sends a control message to the connected client, after all that was sent before: not numbered,
  * not kept. False: no client is connected. */
 bool session_tell(struct session *s, struct slice text);

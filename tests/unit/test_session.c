@@ -458,6 +458,20 @@ static void the_owner_waits_at_the_buffers_bound(void **state)
     cut(w);
 }
 
+static void an_owner_that_waits_since_the_bound_was_lowered_is_told_to_go_on(void **state)
+{
+    (void)state;
+    struct wire *w = attach(0);
+    for (int i = 0; i < 4; i++)
+        say("n \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"");
+    assert_true(session_writable(f.session));
+    config.buffer_max = 100; /* a reload */
+    assert_false(session_writable(f.session));
+    hear(w, ".ack 4");
+    assert_int_equal(f.writables, 1);
+    cut(w);
+}
+
 static void
 a_lost_page_is_waited_for_ten_minutes_and_one_that_said_goodbye_for_seconds(void **state)
 {
@@ -694,6 +708,7 @@ int main(void)
         T(acknowledges_at_once_after_a_quarter_of_the_window),
         T(what_is_not_taken_is_not_acknowledged),
         T(the_owner_waits_at_the_buffers_bound),
+        T(an_owner_that_waits_since_the_bound_was_lowered_is_told_to_go_on),
         T(a_lost_page_is_waited_for_ten_minutes_and_one_that_said_goodbye_for_seconds),
         T(a_page_that_never_attaches_is_given_up),
         T(the_clients_close_ends_it),
