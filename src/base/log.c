@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/log.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,6 +18,8 @@
 enum log_level log_threshold = LOG_INFO;
 static enum log_format log_format = LOG_FORMAT_TEXT;
 static struct log_sink *log_sink; /* NULL: lines are written where they are made */
+static bool never_waits;
+static uint64_t lost_here; /* without a sink */
 static const char *const level_names[] = {"debug", "info", "warn", "error", "nothing"};
 
 static const char cut_mark_text[] = " cut=true";
@@ -202,6 +205,37 @@ static bool has_share(const char *event, const struct log_field *fields)
     return true;
 }
 
+/* A pipe that can be written to has room for a line. */
+static bool has_room(void)
+{
+    struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+    return poll(&out, 1, 0) != 0;
+}
+
+static size_t say_lost(char text[LOG_SINK_LINE_MAX], uint64_t lines);
+
+/* False: the line is lost. */
+static bool can_write(void)
+{
+    char text[LOG_SINK_LINE_MAX];
+    if (!never_waits)
+        return true;
+    if (!has_room()) {
+        lost_here++;
+        return false;
+    }
+    if (lost_here > 0) {
+        size_t len = say_lost(text, lost_here);
+        lost_here = write(STDERR_FILENO, text, len) < 0 ? lost_here : 0;
+    }
+    return has_room();
+}
+
+void log_never_wait(void)
+{
+    never_waits = true;
+}
+
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
     struct line line;
@@ -212,6 +246,8 @@ void log_write(enum log_level level, const char *event, const struct log_field *
         log_sink_put(log_sink, slice_make(line.text, line.len));
         return;
     }
+    if (!can_write())
+        return;
     ssize_t written = write(STDERR_FILENO, line.text, line.len);
     (void)written; /* a log that can't be written has nowhere to complain */
 }

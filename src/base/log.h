@@ -77,6 +77,9 @@ extern enum log_level log_threshold;
 /* To be called before any thread is started. */
 void log_setup(enum log_level threshold, enum log_format format);
 
+/* For a process without threads: a line for which stderr has no room now is lost, and counted, so
+ * that no line is waited for. */
+void log_never_wait(void);
 /* Lines go by way of a thread from now on. Call before the threads that log are started, and
  * log_stop() after they have ended. Without memory for it the log goes on as it was. */
 void log_start(void);

@@ -11,6 +11,7 @@
 static const char *reading_path;
 static struct text *reading_why;
 static const struct settings_reader *reading;
+static unsigned told; /* values of the list that is being read */
 
 static void on_error(cfg_t *cfg, const char *format, va_list args)
 {
@@ -23,10 +24,22 @@ static void on_error(cfg_t *cfg, const char *format, va_list args)
     text_printf(reading_why, "%s", message);
 }
 
+/* libconfuse calls this for each value of a list, and once more at its end. */
+static bool is_end_of_list(const cfg_opt_t *opt, unsigned size)
+{
+    if (!(opt->flags & CFGF_LIST))
+        return false;
+    bool ends = size == told;
+    told = ends ? 0 : size;
+    return ends;
+}
+
 static int on_value(cfg_t *cfg, cfg_opt_t *opt)
 {
     struct text why = {0};
-    unsigned last = cfg_opt_size(opt) - 1;
+    unsigned size = cfg_opt_size(opt), last = size - 1;
+    if (is_end_of_list(opt, size))
+        return 0;
     bool ok = reading->set(reading->arg, opt->name, cfg_opt_getnstr(opt, last), last == 0, &why);
     if (!ok)
         cfg_error(cfg, "%.*s", SLICE_ARG(text_slice(&why)));
@@ -167,6 +180,7 @@ bool settings_file_read(const char *path, const struct settings_reader *reader, 
     reading_path = path;
     reading_why = why;
     reading = reader;
+    told = 0;
     cfg_t *cfg = make_parser(reader);
     if (!cfg) {
         text_printf(why, "%s: out of memory", path);

@@ -148,29 +148,35 @@ static int open_publish(struct admin_server *s)
 
 /* ---- opened and closed ---- */
 
-int admin_server_open(struct admin_server *s, struct daemon *daemon)
+static struct listening_place *admin_place(struct listening_set *set)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (set->items[i].role == LISTENING_ADMIN)
+            return &set->items[i];
+    return NULL;
+}
+
+int admin_server_open(struct admin_server *s, struct daemon *daemon, struct listening_set *set)
 {
     struct config *config = daemon->config;
-    int fd;
+    struct listening_place *place = admin_place(set);
     *s = (struct admin_server){.daemon = daemon};
-    if (!*config->admin)
+    if (!place)
         return 0;
     if (!renew_script_access(s, config))
         return -ENOMEM;
     admin_init(&s->admin, daemon->loop, &s->limits, &admin_ops, s);
     int error = open_publish(s);
     if (error == 0)
-        error = listener_open(&config->admin_address, &fd);
-    if (error == 0)
-        error = listener_start(daemon->loop, &s->listener, fd, NULL, on_stream, s);
+        error = listener_start(daemon->loop, &s->listener, listening_take(place, 0), NULL,
+                               on_stream, s);
     s->listening = error == 0;
     char text[NET_ADDRESS_TEXT_MAX];
     if (error < 0)
-        log_error("admin.failed", log_text("address", config->admin), log_errno("error", error));
+        log_error("admin.failed", log_errno("error", error));
     else
         log_info("admin.listening",
-                 log_slice("address",
-                           slice_make(text, net_address_print(&config->admin_address, text))));
+                 log_slice("address", slice_make(text, net_address_print(&place->address, text))));
     return error;
 }
 

@@ -24,8 +24,8 @@ struct admin_server {
     struct script_access *script_access;
 };
 
-/* Opens the admin listener, if the config names one. Negative errno, and it has been logged. */
-int admin_server_open(struct admin_server *s, struct daemon *daemon);
+/* Serves on the admin listener, if there is one. Negative errno, and it has been logged. */
+int admin_server_open(struct admin_server *s, struct daemon *daemon, struct listening_set *set);
 void admin_server_use_config(struct admin_server *s, const struct config *old,
                              const struct config *now);
 /* From now on nothing is published. */

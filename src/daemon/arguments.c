@@ -137,6 +137,8 @@ struct config *arguments_read(int argc, char *const *argv, enum command *ret_com
     bool ok = (!file || config_read_file(c, file, why)) &&
               read_options(argc, argv, &list, c, ret_command, why) &&
               read_root(argc, argv, c, why) && config_check(c, why);
+    if (ok && file)
+        ok = (c->file = strdup(file)) != NULL;
     if (ok)
         return c;
     config_free(c);

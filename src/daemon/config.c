@@ -3,11 +3,13 @@
 
 #include "daemon/access_settings.h"
 #include "daemon/process_limits.h"
+#include "daemon/rights.h"
 #include "daemon/sdk.h"
 #include "daemon/value.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum kind {
     KIND_TEXT,
@@ -240,6 +242,7 @@ void config_free(struct config *c)
         else if (rows[i].kind == KIND_TEXT || rows[i].kind == KIND_CHOICE)
             free(*(char **)field_of(c, &rows[i]));
     }
+    free(c->file);
     free(c->addresses);
     free(c->origins);
     proxies_done(&c->proxies);
@@ -252,7 +255,8 @@ void config_free(struct config *c)
 static bool check_addresses(struct config *c, struct text *why)
 {
     const char *reason;
-    if (!c->listen.count && !list_add(&c->listen, "127.0.0.1:8080"))
+    c->listen_by_default = !c->listen.count;
+    if (c->listen_by_default && !list_add(&c->listen, "127.0.0.1:8080"))
         return false;
     c->addresses = calloc(c->listen.count, sizeof(*c->addresses));
     if (!c->addresses)
@@ -347,6 +351,8 @@ bool config_check(struct config *c, struct text *why)
                     *c->tls_cert ? "tls-key" : "tls-cert");
         return false;
     }
+    if (!rights_check(c, why))
+        return false;
     if (*c->sdk && strcmp(c->sdk, "none") && !sdk_is(c->sdk)) {
         text_printf(why, "sdk: there are no helpers in %s (expected python/httpsocket)", c->sdk);
         return false;
@@ -354,20 +360,15 @@ bool config_check(struct config *c, struct text *why)
     return true;
 }
 
-static bool same_list(const struct config_list *a, const struct config_list *b)
+uint16_t config_workers(const struct config *c)
 {
-    if (a->count != b->count)
-        return false;
-    for (size_t i = 0; i < a->count; i++)
-        if (strcmp(a->items[i], b->items[i]))
-            return false;
-    return true;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return (uint16_t)(c->threads ? c->threads : cores > 0 ? (uint64_t)cores : 1);
 }
 
 void config_fixed_changes(const struct config *old, const struct config *now, struct text *ret)
 {
     bool changed[] = {
-        !same_list(&old->listen, &now->listen),
         old->threads != now->threads,
         strcmp(old->admin, now->admin),
         !*old->tls_cert != !*now->tls_cert,
@@ -378,13 +379,31 @@ void config_fixed_changes(const struct config *old, const struct config *now, st
         old->dev != now->dev,
         strcmp(old->sdk, now->sdk),
         old->core_dumps != now->core_dumps,
+        strcmp(old->user, now->user),
+        strcmp(old->group, now->group),
+        old->no_supervisor != now->no_supervisor,
     };
-    static const char *const names[] = {"listen", "threads",      "admin",     "tls-cert",
-                                        "root",   "sessions-max", "bans-max",  "rates-max",
-                                        "dev",    "sdk",          "core-dumps"};
+    static const char *const names[] = {
+        "threads", "admin", "tls-cert",   "root", "sessions-max", "bans-max",     "rates-max",
+        "dev",     "sdk",   "core-dumps", "user", "group",        "no-supervisor"};
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
         if (changed[i])
             text_printf(ret, "%s%s", ret->len ? "," : "", names[i]);
+}
+
+void config_each_file(const struct config *c,
+                      void (*each)(void *arg, const char *name, const char *path), void *arg)
+{
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        const struct option_row *row = &rows[i];
+        bool names = row->kind == KIND_TEXT || row->kind == KIND_LIST;
+        if (!names || (strcmp(row->arg, "FILE") && strcmp(row->arg, "FOLDER")))
+            continue;
+        const char *path;
+        for (size_t n = 0; (path = config_value(c, row->name, n)); n++)
+            if (strcmp(path, "none") && strcmp(row->name, "access-log"))
+                each(arg, row->name, path);
+    }
 }
 
 static void help_row(struct text *out, const struct option_row *row)

@@ -37,6 +37,8 @@ struct config {
 #undef TIME
 #undef CHOICE
 #undef FLAG
+    char *file;             /* that was read; NULL: none */
+    bool listen_by_default; /* no setting says where to listen */
     /* Made by config_check from the texts above. */
     struct net_address *addresses;
     struct origin *origins;
@@ -86,12 +88,19 @@ bool config_known(const char *name);
  * certificate and key come together. False with `why`. */
 bool config_check(struct config *c, struct text *why);
 
+/* How many worker threads there are to be. */
+uint16_t config_workers(const struct config *c);
+
 /* Names of the settings that differ and that a running server can't change. */
 void config_fixed_changes(const struct config *old, const struct config *now, struct text *ret);
 
 /* The values of one setting as texts: those of a list; of another kind one, or none if it is empty.
  * NULL after the last one, and for numbers and flags. */
 const char *config_value(const struct config *c, const char *name, size_t index);
+
+/* Calls `each` for each setting that names a file or folder which is read. */
+void config_each_file(const struct config *c,
+                      void (*each)(void *arg, const char *name, const char *path), void *arg);
 
 /* The options' part of --help. */
 void config_help(struct text *out);

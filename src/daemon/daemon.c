@@ -4,15 +4,18 @@
 #include "base/log.h"
 #include "base/log_share.h"
 #include "daemon/admin_server.h"
+#include "daemon/orders.h"
 #include "daemon/process_limits.h"
 #include "daemon/reload.h"
+#include "daemon/rights.h"
 #include "daemon/sdk.h"
+#include "daemon/sockets.h"
+#include "supervisor/activation.h"
+#include "supervisor/notify.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #define WHY_SIZE    256
@@ -21,7 +24,7 @@
 /* The control thread's own things around struct daemon. */
 struct control {
     struct daemon daemon;
-    struct watch signals;
+    struct orders orders;
     struct timer log_timer; /* lines of the log that were left out are told now and then */
     struct admin_server admin_server;
 };
@@ -38,7 +41,7 @@ static void on_worker_ended(struct daemon *d)
     if (--d->workers_running > 0)
         return;
     admin_server_close(&control_of(d)->admin_server);
-    watch_stop(&control_of(d)->signals);
+    orders_stop(&control_of(d)->orders);
     timer_stop(&control_of(d)->log_timer);
     loop_stop(d->loop);
 }
@@ -64,9 +67,12 @@ void daemon_worker_ended(struct daemon *d)
     loop_post(d->loop, &m->mail, deliver_ended);
 }
 
-static void drain(struct daemon *d)
+void daemon_drain(struct daemon *d)
 {
     log_info("server.draining", log_int("at_once", d->draining));
+    listeners_close(&d->listeners);
+    if (!d->serving)
+        notify_say("STOPPING=1");
     for (uint16_t i = 0; i < d->worker_count; i++)
         worker_post_drain(&d->workers[i], d->draining);
     d->draining = true;
@@ -82,62 +88,7 @@ static void tell_left_out(struct timer *timer)
     timer_start(c->daemon.loop, timer, LOG_TELL_MS);
 }
 
-/* ---- signals ---- */
-
-static void on_signal(struct watch *watch, unsigned events)
-{
-    (void)events;
-    struct control *c = container_of(watch, struct control, signals);
-    struct signalfd_siginfo info;
-    if (read(watch->fd, &info, sizeof(info)) != sizeof(info))
-        return;
-    if (info.ssi_signo == SIGHUP)
-        reload(&c->daemon, &c->admin_server);
-    else
-        drain(&c->daemon);
-}
-
 /* ---- the beginning ---- */
-
-static uint16_t count_workers(const struct config *c)
-{
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    return (uint16_t)(c->threads ? c->threads : cores > 0 ? (uint64_t)cores : 1);
-}
-
-/* All signals that mean something to us come by descriptor, to the control thread; in programs they
- * are as usual again. */
-static int take_signals(struct control *c)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGCHLD, SIG_DFL); /* who ignores it is not told how children end */
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    watch_init(&c->signals, on_signal);
-    return watch_start(c->daemon.loop, &c->signals, fd, WATCH_READ);
-}
-
-/* The first worker opens the address, the others open it once more. */
-static int open_listeners(struct daemon *d, const int *first, int *descriptors)
-{
-    for (size_t i = 0; i < d->config->listen.count; i++) {
-        int error = first ? listener_open_more(first[i], &descriptors[i])
-                          : listener_open(&d->config->addresses[i], &descriptors[i]);
-        if (error < 0) {
-            log_error("listen.failed", log_text("address", d->config->listen.items[i]),
-                      log_errno("error", error));
-            return error;
-        }
-    }
-    return 0;
-}
 
 static int worker_failed(const struct daemon *d, uint16_t worker, int error)
 {
@@ -146,16 +97,56 @@ static int worker_failed(const struct daemon *d, uint16_t worker, int error)
     return error;
 }
 
-static int start_workers(struct daemon *d, int *descriptors)
+static int open_workers(struct daemon *d)
 {
-    size_t listeners = d->config->listen.count;
     for (uint16_t i = 0; i < d->worker_count; i++) {
-        int error = open_listeners(d, i ? descriptors : NULL, descriptors + i * listeners);
+        int error = worker_open(&d->workers[i], d, i);
         if (error == 0)
-            error = worker_open(&d->workers[i], d, i, descriptors + i * listeners);
+            error = worker_use_listeners(&d->workers[i], &d->offered);
         if (error < 0)
             return worker_failed(d, i, error);
     }
+    return 0;
+}
+
+static bool take_sockets(struct daemon *d)
+{
+    char failed[IPC_NAME_MAX];
+    if (!d->serving && activation_take(&d->listeners) < 0)
+        return false;
+    int error = sockets_offer(d, d->config, failed);
+    if (error < 0)
+        log_error("listen.failed", log_text("address", failed), log_errno("error", error));
+    return error == 0;
+}
+
+/* All that accept from the sockets. */
+static int open_all(struct control *c)
+{
+    struct daemon *d = &c->daemon;
+    int error = open_workers(d);
+    if (error == 0)
+        error = admin_server_open(&c->admin_server, d, &d->offered);
+    if (error == 0)
+        sockets_keep(d);
+    listening_done(&d->offered);
+    return error;
+}
+
+static bool drop_rights(struct daemon *d)
+{
+    struct text why = {0};
+    bool dropped = rights_drop(d->config, false, &why);
+    if (!dropped)
+        log_error("rights.failed", log_slice("why", text_slice(&why)));
+    text_done(&why);
+    if (d->serving)
+        serving_bind(d->serving);
+    return dropped;
+}
+
+static int run_workers(struct daemon *d)
+{
     for (uint16_t i = 0; i < d->worker_count; i++) {
         int error = worker_run(&d->workers[i]);
         if (error < 0)
@@ -167,21 +158,17 @@ static int start_workers(struct daemon *d, int *descriptors)
 
 static void say_ready(const struct daemon *d)
 {
-    for (size_t i = 0; i < d->config->listen.count; i++) {
-        char text[NET_ADDRESS_TEXT_MAX];
-        const struct net_address *a = &d->config->addresses[i];
-        size_t len = net_address_print(a, text);
-        const char *scheme = a->any.sa_family == AF_UNIX ? "" : d->tls ? "https://" : "http://";
-        printf("listening on %s%.*s\n", scheme, (int)len, text);
+    if (d->serving) {
+        serving_say(d->serving, IPC_READY, d->tls != NULL);
+        return;
     }
-    fflush(stdout);
+    sockets_print(&d->listeners, d->tls);
+    notify_say("READY=1");
 }
 
 static int start(struct control *c)
 {
     struct daemon *d = &c->daemon;
-    d->worker_count = count_workers(d->config);
-    int *descriptors = calloc(d->worker_count * d->config->listen.count, sizeof(*descriptors));
     d->sdk = sdk_find(d->config->sdk);
     d->loop = loop_new();
     d->workers = calloc(d->worker_count, sizeof(*d->workers));
@@ -193,14 +180,13 @@ static int start(struct control *c)
     d->worker_map = worker_map_new();
     d->topics = hub_threads_new(d->worker_count);
     int error = -ENOMEM;
-    if (descriptors && d->loop && d->workers && d->limits && d->quota && d->worker_map &&
-        d->tables.bans && d->tables.rates && d->topics)
-        error = take_signals(c);
+    if (d->loop && d->workers && d->limits && d->quota && d->worker_map && d->tables.bans &&
+        d->tables.rates && d->topics)
+        error = orders_start(&c->orders, d, &c->admin_server);
     if (error == 0)
-        error = start_workers(d, descriptors);
+        error = open_all(c);
     if (error == 0)
-        error = admin_server_open(&c->admin_server, d);
-    free(descriptors);
+        error = run_workers(d);
     return error;
 }
 
@@ -220,6 +206,12 @@ static bool open_tls(struct daemon *d)
     return d->tls;
 }
 
+/* By the rights that they will be opened with again. */
+static bool open_files(struct daemon *d)
+{
+    return reload_open_access_log(d->config, &d->access_log) && open_tls(d);
+}
+
 static void end(struct control *c)
 {
     struct daemon *d = &c->daemon;
@@ -231,9 +223,8 @@ static void end(struct control *c)
     for (uint16_t i = 0; i < d->worker_count; i++)
         worker_free(&d->workers[i]);
     loop_turn(d->loop, 0); /* reads the workers' last mail */
-    for (size_t i = 0; i < d->config->listen.count; i++)
-        listener_unlink(&d->config->addresses[i]);
-    close(c->signals.fd);
+    listeners_done(&d->listeners);
+    listening_done(&d->offered);
     admin_server_done(&c->admin_server);
     loop_free(d->loop);
     free(d->workers);
@@ -252,20 +243,27 @@ static void end(struct control *c)
     config_free(d->config_old);
 }
 
-int daemon_run(struct config *config, int argc, char *const *argv)
+int daemon_run(struct config *config, int argc, char *const *argv, struct serving *serving)
 {
     static struct control control;
     struct daemon *d = &control.daemon;
-    *d = (struct daemon){.argc = argc, .argv = argv, .config = config};
+    *d = (struct daemon){.argc = argc,
+                         .argv = argv,
+                         .config = config,
+                         .serving = serving,
+                         .worker_count = config_workers(config)};
     reload_apply(config);
     process_limits_close_memory(config->core_dumps);
     log_start();
     process_limits_raise_descriptors();
-    if (!reload_open_access_log(config, &d->access_log) || !open_tls(d) || start(&control) < 0) {
+    if (!serving)
+        notify_init();
+    if (!take_sockets(d) || !drop_rights(d) || !open_files(d) || start(&control) < 0) {
         log_stop();
         return 1; /* the process ends, and with it what was begun */
     }
     say_ready(d);
+    orders_begin(&control.orders);
     timer_init(&control.log_timer, tell_left_out);
     timer_start(d->loop, &control.log_timer, LOG_TELL_MS);
     int error = loop_run(d->loop);

@@ -6,6 +6,7 @@
 
 #include "daemon/worker.h"
 #include "net/tls.h"
+#include "supervisor/serving.h"
 
 struct daemon {
     int argc;
@@ -13,6 +14,10 @@ struct daemon {
     struct config *config;
     struct config *config_old;         /* until all workers have the new one */
     uint32_t config_waits;             /* workers that have not */
+    bool reload_again;                 /* a reload was wanted meanwhile */
+    struct serving *serving;           /* the supervisor's order and its sockets; NULL: alone */
+    struct listeners listeners;        /* alone */
+    struct listening_set offered;      /* on its way to the workers */
     struct loop *loop;                 /* of the control thread */
     struct tls_context *tls;           /* NULL: plain */
     struct tls_context *targets_trust; /* of TCPConnections' targets */
@@ -34,7 +39,11 @@ struct daemon {
 /* From a worker's thread: its loop has ended. */
 void daemon_worker_ended(struct daemon *d);
 
-/* The exit status. `config` becomes the daemon's. */
-int daemon_run(struct config *config, int argc, char *const *argv);
+/* No new sessions; the process ends when all have ended. The second time: at once. */
+void daemon_drain(struct daemon *d);
+
+/* The exit status. `config` becomes the daemon's. `serving`: the side of the channel to the
+ * supervisor; NULL: there is none. */
+int daemon_run(struct config *config, int argc, char *const *argv, struct serving *serving);
 
 #endif

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* main.c - httpsocketd: reads its settings, then runs. */
+/* main.c - httpsocketd: reads its settings, then supervises a process of the same file that reads
+ * them again and serves; with --no-supervisor it serves. */
 #include "daemon/arguments.h"
 #include "daemon/daemon.h"
 #include "daemon/reload.h"
+#include "daemon/sockets.h"
+#include "supervisor/supervisor.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
 
 static int print_help(void)
 {
@@ -76,30 +81,115 @@ static int check(struct config *c)
     return good ? 0 : 2;
 }
 
-static int serve(struct config *c, int argc, char **argv)
+static int serve(struct config *c, int argc, char **argv, struct serving *serving)
 {
     if (check_files(c))
-        return daemon_run(c, argc, argv);
+        return daemon_run(c, argc, argv, serving);
     config_free(c);
+    return 2;
+}
+
+static int serve_supervised(struct config *c, int argc, char **argv, struct serving *serving)
+{
+    int status = serve(c, argc, argv, serving);
+    serving_say(serving, IPC_ENDS, status);
+    return status;
+}
+
+/* ---- in the supervisor ---- */
+
+struct supervised {
+    int argc;
+    char **argv;
+    struct config *config; /* that was read last */
+    struct listening_wish *wishes;
+    bool fresh; /* read at the start, and not used yet */
+};
+
+static void forget_config(struct supervised *s)
+{
+    free(s->wishes);
+    config_free(s->config);
+    s->wishes = NULL;
+    s->config = NULL;
+}
+
+static bool read_again(struct supervised *s)
+{
+    struct text why = {0};
+    enum command command;
+    forget_config(s);
+    s->config = arguments_read(s->argc, s->argv, &command, &why);
+    if (!s->config)
+        log_error("config.refused", log_slice("why", text_slice(&why)));
+    text_done(&why);
+    return s->config;
+}
+
+static bool find_wishes(void *arg, const struct listening_wish **ret, size_t *ret_count)
+{
+    struct supervised *s = arg;
+    if (!s->fresh && !read_again(s))
+        return false;
+    s->fresh = false;
+    s->wishes = sockets_wishes(s->config, ret_count);
+    *ret = s->wishes;
+    return s->wishes;
+}
+
+static void say_ready(void *arg, const struct listeners *l, bool secure)
+{
+    (void)arg;
+    sockets_print(l, secure);
+}
+
+static int supervise(struct config *c, int argc, char **argv)
+{
+    struct supervised s = {.argc = argc, .argv = argv, .config = c, .fresh = true};
+    reload_apply_log(c);
+    log_never_wait();
+    prctl(PR_SET_DUMPABLE, c->core_dumps); /* there are tokens in the settings */
+    int status = supervisor_run(&(struct supervisor_spec){
+        .argv = argv,
+        .wishes = find_wishes,
+        .ready = say_ready,
+        .arg = &s,
+        .hangup_reloads = c->file,
+    });
+    forget_config(&s);
+    return status;
+}
+
+static int serve_or_supervise(struct config *c, int argc, char **argv, struct serving *serving)
+{
+    if (serving)
+        return serve_supervised(c, argc, argv, serving);
+    return c->no_supervisor ? serve(c, argc, argv, NULL) : supervise(c, argc, argv);
+}
+
+static int complain_of_usage(struct text *why, struct serving *serving)
+{
+    fprintf(stderr, "httpsocketd: %.*s\n", SLICE_ARG(text_slice(why)));
+    fprintf(stderr, "Try `httpsocketd --help`.\n");
+    text_done(why);
+    if (serving)
+        serving_say(serving, IPC_ENDS, 2);
     return 2;
 }
 
 int main(int argc, char **argv)
 {
+    struct serving side, *serving = serving_begin(&side) ? &side : NULL;
     struct text why = {0};
     enum command command;
     struct config *c = arguments_read(argc, argv, &command, &why);
     if (!c && command == COMMAND_HELP)
         return print_help();
-    if (!c) {
-        fprintf(stderr, "httpsocketd: %.*s\n", SLICE_ARG(text_slice(&why)));
-        fprintf(stderr, "Try `httpsocketd --help`.\n");
-        text_done(&why);
-        return 2;
-    }
+    if (!c)
+        return complain_of_usage(&why, serving);
     switch (command) {
     case COMMAND_SERVE:
-        return serve(c, argc, argv);
+        return serve_or_supervise(c, argc, argv, serving);
     case COMMAND_CHECK:
         return check(c);
     case COMMAND_HELP:

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "daemon/arguments.h"
+#include "daemon/sockets.h"
 
 #define WHY_SIZE 256
 
@@ -10,6 +11,7 @@ static void on_worker_has_config(struct daemon *d)
 {
     if (--d->config_waits > 0)
         return;
+    listening_done(&d->offered);
     config_free(d->config_old);
     d->config_old = NULL;
     access_log_close(d->access_log_old);
@@ -93,7 +95,7 @@ static void say_if_open(const struct config *c)
                  log_text("note", "a name's owner can aim pages at other people's addresses"));
 }
 
-static void apply_log(const struct config *c)
+void reload_apply_log(const struct config *c)
 {
     enum log_level level = LOG_INFO;
     log_level_parse(slice_of(c->log_level), &level);
@@ -102,13 +104,14 @@ static void apply_log(const struct config *c)
 
 void reload_apply(const struct config *c)
 {
-    apply_log(c);
+    reload_apply_log(c);
     say_if_open(c);
 }
 
 static void use_config(struct daemon *d, struct admin_server *s, struct config *now)
 {
     struct text fixed = {0};
+    sockets_keep(d);
     config_fixed_changes(d->config, now, &fixed);
     if (fixed.len)
         log_warn("config.needs_restart", log_slice("settings", text_slice(&fixed)));
@@ -120,7 +123,7 @@ static void use_config(struct daemon *d, struct admin_server *s, struct config *
     d->config = now;
     d->config_waits = d->worker_count;
     for (uint16_t i = 0; i < d->worker_count; i++)
-        worker_post_config(&d->workers[i], now, on_worker_has_config);
+        worker_post_config(&d->workers[i], now, &d->offered, on_worker_has_config);
 }
 
 static void refuse_config(struct config *now, const struct text *why)
@@ -130,23 +133,34 @@ static void refuse_config(struct config *now, const struct text *why)
     config_free(now);
 }
 
+static bool offer_sockets(struct daemon *d, const struct config *now, struct text *why)
+{
+    char failed[IPC_NAME_MAX];
+    int error = sockets_offer(d, now, failed);
+    if (error)
+        text_printf(why, "listen: `%s`: %s", failed, strerror(-error));
+    return !error;
+}
+
 void reload(struct daemon *d, struct admin_server *s)
 {
     struct text why = {0};
     enum command command;
-    if (d->draining || d->config_old) {
-        log_warn("config.refused",
-                 log_text("why", d->draining ? "the server is draining" : "a reload is under way"));
+    d->reload_again = d->config_old;
+    if (d->draining)
+        log_warn("config.refused", log_text("why", "the server is draining"));
+    if (d->draining || d->config_old)
         return;
-    }
     reopen_access_log(d);
     struct config *now = arguments_read(d->argc, d->argv, &command, &why);
     if (!now)
         log_error("config.refused", log_slice("why", text_slice(&why)));
-    else if (!script_access_try(now, &why) || !reload_certificates(d, now) ||
-             !replace_access_log(d, now))
+    else if (!script_access_try(now, &why) || !offer_sockets(d, now, &why))
         refuse_config(now, &why);
-    else
+    else if (!reload_certificates(d, now) || !replace_access_log(d, now)) {
+        sockets_refuse(d);
+        refuse_config(now, &why);
+    } else
         use_config(d, s, now);
     text_done(&why);
 }

@@ -134,13 +134,84 @@ static void use_config(struct worker *w, const struct config *c)
     w->ws_config = ws_config_of(c);
 }
 
-/* ---- the thread ---- */
+/* ---- listeners ---- */
+
+struct worker_listener {
+    struct listener listener;
+    struct list node;
+    uint32_t id;  /* of its address */
+    size_t index; /* among the descriptors of that address */
+};
 
 static void on_stream(struct listener *listener, struct stream *stream)
 {
     struct worker *w = listener->owner;
     http_accept(&w->http, stream);
 }
+
+static void stop_listener(struct worker_listener *l)
+{
+    list_remove(&l->node);
+    listener_stop(&l->listener);
+    free(l);
+}
+
+static int start_listener(struct worker *w, struct listening_place *place, size_t index)
+{
+    struct worker_listener *l = malloc(sizeof(*l));
+    if (!l)
+        return -ENOMEM;
+    l->id = place->id;
+    l->index = index;
+    int error = listener_start(w->loop, &l->listener, listening_take(place, index), w->daemon->tls,
+                               on_stream, w);
+    if (error)
+        free(l);
+    else
+        list_append(&w->listeners, &l->node);
+    return error;
+}
+
+static bool listens_already(const struct worker *w, uint32_t id, size_t index)
+{
+    for (const struct list *node = w->listeners.next; node != &w->listeners; node = node->next) {
+        const struct worker_listener *l = container_of(node, struct worker_listener, node);
+        if (l->id == id && l->index == index)
+            return true;
+    }
+    return false;
+}
+
+static void stop_others(struct worker *w, const struct listening_set *set)
+{
+    for (struct list *next, *node = w->listeners.next; node != &w->listeners; node = next) {
+        struct worker_listener *l = container_of(node, struct worker_listener, node);
+        bool stays = false;
+        next = node->next;
+        for (size_t i = 0; i < set->count; i++)
+            stays |= set->items[i].id == l->id;
+        if (!stays)
+            stop_listener(l);
+    }
+}
+
+int worker_use_listeners(struct worker *w, struct listening_set *set)
+{
+    int error = 0;
+    stop_others(w, set);
+    for (size_t i = 0; i < set->count; i++) {
+        struct listening_place *place = &set->items[i];
+        if (place->role != LISTENING_PAGES)
+            continue;
+        for (size_t n = w->index; n < place->fd_count; n += w->daemon->worker_count) {
+            int failed = listens_already(w, place->id, n) ? 0 : start_listener(w, place, n);
+            error = error ? error : failed;
+        }
+    }
+    return error;
+}
+
+/* ---- the thread ---- */
 
 static void *run_thread(void *arg)
 {
@@ -154,7 +225,6 @@ static void *run_thread(void *arg)
 
 static void free_parts(struct worker *w)
 {
-    free(w->listeners);
     script_access_unref(w->script_access);
     session_table_free(w->sessions);
     site_free(w->site);
@@ -189,19 +259,7 @@ static bool make_parts(struct worker *w)
     w->loop = loop_new();
     w->site = w->loop ? site_new(w->config->root) : NULL;
     w->sessions = session_table_new(w->index, share(w, w->config->sessions_max));
-    w->listeners = calloc(w->listener_count, sizeof(*w->listeners));
-    return w->loop && w->site && w->sessions && w->listeners;
-}
-
-static int start_listeners(struct worker *w, const int *descriptors)
-{
-    for (size_t i = 0; i < w->listener_count; i++) {
-        int error =
-            listener_start(w->loop, &w->listeners[i], descriptors[i], w->daemon->tls, on_stream, w);
-        if (error < 0)
-            return error;
-    }
-    return 0;
+    return w->loop && w->site && w->sessions;
 }
 
 static struct program_host *make_programs(struct worker *w)
@@ -258,11 +316,11 @@ static int make_hosts(struct worker *w)
     return 0;
 }
 
-int worker_open(struct worker *w, struct daemon *daemon, uint16_t index, const int *descriptors)
+int worker_open(struct worker *w, struct daemon *daemon, uint16_t index)
 {
-    *w = (struct worker){
-        .daemon = daemon, .index = index, .listener_count = daemon->config->listen.count};
+    *w = (struct worker){.daemon = daemon, .index = index};
     list_init(&w->grants);
+    list_init(&w->listeners);
     w->config = daemon->config;
     if (!make_parts(w) || !make_script_access(w)) {
         int error = errno ? -errno : -ENOMEM;
@@ -290,10 +348,7 @@ int worker_open(struct worker *w, struct daemon *daemon, uint16_t index, const i
     };
     gateway_init(&w->gateway);
     gateway_trust(&w->gateway, daemon->targets_trust);
-    int error = make_hosts(w);
-    if (error == 0)
-        error = start_listeners(w, descriptors);
-    return error;
+    return make_hosts(w);
 }
 
 int worker_run(struct worker *w)
@@ -370,9 +425,8 @@ bool worker_is_ours(struct worker *w, struct exchange *x, struct origin *ret)
 
 static void stop_listeners(struct worker *w)
 {
-    for (size_t i = 0; i < w->listener_count; i++)
-        listener_stop(&w->listeners[i]);
-    w->listener_count = 0;
+    while (!list_empty(&w->listeners))
+        stop_listener(container_of(w->listeners.next, struct worker_listener, node));
 }
 
 static bool is_empty(const struct worker *w)

@@ -18,6 +18,7 @@
 #include "net/listener.h"
 #include "page/page.h"
 #include "program/host.h"
+#include "supervisor/listening_set.h"
 
 #include <pthread.h>
 
@@ -50,16 +51,17 @@ struct worker {
     struct dev *dev; /* NULL: without --dev */
     struct gateway_config gateway_config;
     struct gateway gateway;
-    struct listener *listeners;
-    size_t listener_count;
+    struct list listeners;
     struct timer drain_timer;
     uint64_t drain_deadline_ms;
     bool draining, killed;
 };
 
-/* Takes the listening descriptors (config->listen.count of them). Negative errno: then they are
- * closed. Nothing is accepted yet. */
-int worker_open(struct worker *w, struct daemon *daemon, uint16_t index, const int *descriptors);
+/* Negative errno. Nothing is accepted yet. */
+int worker_open(struct worker *w, struct daemon *daemon, uint16_t index);
+/* Takes its share of the descriptors and closes the listeners whose addresses are not in the set.
+ * Before worker_run(), then in the worker's thread. Negative errno: one of them does not work. */
+int worker_use_listeners(struct worker *w, struct listening_set *set);
 /* Starts its thread; after worker_open() of all, since they post to each other. Negative errno. */
 int worker_run(struct worker *w);
 /* Waits for its thread to end. */
@@ -79,10 +81,12 @@ bool worker_is_ours(struct worker *w, struct exchange *x, struct origin *ret);
 void worker_use_config(struct worker *w, const struct config *config);
 void worker_drain(struct worker *w, bool at_once);
 
-/* A new config, which the worker uses from then on; `done` runs in the control loop's thread after
- * that. */
-void worker_post_config(struct worker *w, const struct config *config,
+/* A new config, which the worker uses from then on, with its share of the listeners (borrowed);
+ * `done` runs in the control loop's thread after that. */
+void worker_post_config(struct worker *w, const struct config *config, struct listening_set *set,
                         void (*done)(struct daemon *daemon));
+/* Runs `done` in the control loop's thread, after the worker's own has passed the question on. */
+void worker_post_ping(struct worker *w, void (*done)(void *arg), void *arg);
 /* No new sessions; ends when all have ended or the time is over. `at_once`: kill and end. */
 void worker_post_drain(struct worker *w, bool at_once);
 /* Another worker's request, whose session lives here. Takes the parcel. */

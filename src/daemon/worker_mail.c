@@ -40,6 +40,7 @@ struct config_mail {
     struct mail mail;
     struct worker *worker;
     const struct config *config;
+    struct listening_set *set;
     void (*done)(struct daemon *daemon);
 };
 
@@ -54,10 +55,13 @@ static void deliver_config(struct mail *mail)
 {
     struct config_mail *m = container_of(mail, struct config_mail, mail);
     worker_use_config(m->worker, m->config);
+    int error = m->worker->draining ? 0 : worker_use_listeners(m->worker, m->set);
+    if (error)
+        log_error("listen.failed", log_int("worker", m->worker->index), log_errno("error", error));
     loop_post(m->worker->daemon->loop, &m->mail, deliver_config_done);
 }
 
-void worker_post_config(struct worker *w, const struct config *config,
+void worker_post_config(struct worker *w, const struct config *config, struct listening_set *set,
                         void (*done)(struct daemon *daemon))
 {
     struct config_mail *m = malloc(sizeof(*m));
@@ -65,8 +69,39 @@ void worker_post_config(struct worker *w, const struct config *config,
         log_error("out_of_memory", log_text("for", "reload"));
         return;
     }
-    *m = (struct config_mail){.worker = w, .config = config, .done = done};
+    *m = (struct config_mail){.worker = w, .config = config, .set = set, .done = done};
     loop_post(w->loop, &m->mail, deliver_config);
+}
+
+/* ---- the watchdog ---- */
+
+struct ping_mail {
+    struct mail mail;
+    struct worker *worker;
+    void (*done)(void *arg);
+    void *arg;
+};
+
+static void deliver_ping_done(struct mail *mail)
+{
+    struct ping_mail *m = container_of(mail, struct ping_mail, mail);
+    m->done(m->arg);
+    free(m);
+}
+
+static void deliver_ping(struct mail *mail)
+{
+    struct ping_mail *m = container_of(mail, struct ping_mail, mail);
+    loop_post(m->worker->daemon->loop, &m->mail, deliver_ping_done);
+}
+
+void worker_post_ping(struct worker *w, void (*done)(void *arg), void *arg)
+{
+    struct ping_mail *m = malloc(sizeof(*m));
+    if (!m)
+        return; /* a process without memory is not well */
+    *m = (struct ping_mail){.worker = w, .done = done, .arg = arg};
+    loop_post(w->loop, &m->mail, deliver_ping);
 }
 
 /* ---- requests of other workers ---- */

@@ -134,10 +134,24 @@ static bool listens_to_both(int fd)
     return !only_v6;
 }
 
-int listener_open_more(int first_fd, int *ret_fd)
+int listener_name(int fd, struct net_address *ret)
 {
     struct net_address a = {0};
-    int error = read_name(first_fd, &a);
+    int error = read_name(fd, &a);
+    if (error)
+        return error;
+    int family = a.any.sa_family;
+    if (family != AF_INET && family != AF_INET6 && family != AF_UNIX)
+        return -EAFNOSUPPORT;
+    a.dual_stack = family == AF_INET6 && listens_to_both(fd);
+    *ret = a;
+    return 0;
+}
+
+int listener_open_more(int first_fd, int *ret_fd)
+{
+    struct net_address a;
+    int error = listener_name(first_fd, &a);
     if (error)
         return error;
     if (a.any.sa_family == AF_UNIX) {
@@ -147,7 +161,6 @@ int listener_open_more(int first_fd, int *ret_fd)
         *ret_fd = fd;
         return 0;
     }
-    a.dual_stack = a.any.sa_family == AF_INET6 && listens_to_both(first_fd);
     return open_at(&a, true, ret_fd);
 }
 

@@ -28,6 +28,10 @@ int listener_open(struct net_address *address, int *ret_fd);
  * Negative errno. */
 int listener_open_more(int first_fd, int *ret_fd);
 
+/* The address of a listening descriptor. Negative errno: -EAFNOSUPPORT if it is neither of IP nor a
+ * Unix socket. */
+int listener_name(int fd, struct net_address *ret);
+
 /* Takes the descriptor, also on failure (negative errno). */
 int listener_start(struct loop *loop, struct listener *l, int fd, struct tls_context *tls,
                    void (*on_stream)(struct listener *, struct stream *), void *owner);

@@ -29,11 +29,12 @@ class Server {
   log = [];
   /** The URLs of its listeners. */
   urls = [];
+  /** A test that crashes the server says so here. */
+  mayCrash = false;
   #waiting = new Set();
 
   constructor(child) {
     this.child = child;
-    this.pid = child.pid;
     // `close` comes after `exit`, when the last line of its log has been read.
     this.exited = once(child, 'close').then(([code, signal]) => {
       running.delete(this);
@@ -44,8 +45,11 @@ class Server {
       readline.createInterface({ input: child.stderr }).on('line', (line) => this.#read(line));
   }
 
+  /** A crash is to be seen, although the supervisor mends it: the test fails that is running. */
   #read(line) {
     this.log.push(line);
+    if (/ server\.crashed |"server\.crashed"/.test(line) && !this.mayCrash)
+      setImmediate(() => assert.fail(`the server crashed:\n${this.log.slice(-60).join('\n')}`));
     for (const wait of this.#waiting)
       if (wait.pattern.test(line)) (this.#waiting.delete(wait), wait.resolve(line));
   }
@@ -57,6 +61,14 @@ class Server {
       if (this.urls.length === listeners) return;
     }
     throw new Error(`${this.child.spawnfile} ended before it listened:\n${this.log.join('\n')}`);
+  }
+
+  /**
+   * The process that serves: a child of the one that was started, which supervises it, or that one
+   * itself.
+   */
+  get pid() {
+    return servingOf(this.child.pid) ?? this.child.pid;
   }
 
   get url() {
@@ -174,7 +186,8 @@ export async function startProgram(
 
 /**
  * httpsocketd on 127.0.0.1; `args` are more options. It serves the folder `root`, or one of its own
- * with these `files` (see makeRoot), which is removed at its end, and has this `mode`.
+ * with these `files` (see makeRoot), which is removed at its end, and has this `mode`. `listen:
+ * false`: a config file says where it listens.
  */
 export async function startServer({
   root = PROGRAMS,
@@ -182,15 +195,16 @@ export async function startServer({
   args = [],
   threads = 2,
   mode,
+  listen = true,
   ...more
 } = {}) {
   const folder = files && makeRoot(files);
   if (mode) fs.chmodSync(folder.root, mode);
-  const listen =
-    args.includes('--listen') || args.includes('-l') ? [] : ['--listen', '127.0.0.1:0'];
+  const isTold = !listen || args.includes('--listen') || args.includes('-l');
+  const listens = isTold ? [] : ['--listen', '127.0.0.1:0'];
   const server = await startProgram(
     path.join(BUILD, 'httpsocketd'),
-    [...listen, '--threads', String(threads), ...args, folder?.root ?? root],
+    [...listens, '--threads', String(threads), ...args, folder?.root ?? root],
     more,
   );
   if (folder) server.exited.then(folder.remove);
@@ -230,22 +244,28 @@ export function listens(port) {
   return new RegExp(`:${local} 00000000:0000 0A `).test(fs.readFileSync('/proc/net/tcp', 'utf8'));
 }
 
-/** The children and descriptors of a process, to see that nothing stays behind. */
-export function resources(pid) {
-  const children = fs
-    .readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+const exe = (pid) => fs.readlinkSync(`/proc/${pid}/exe`);
+
+/** The serving process of a supervisor: its child that runs the same file. */
+export function servingOf(supervisor) {
+  try {
+    const file = exe(supervisor);
+    return childrenOf(supervisor).find((pid) => exe(pid) === file);
+  } catch {
+    return undefined; // one of them has just ended
+  }
+}
+
+const childrenOf = (pid, task = pid) =>
+  fs
+    .readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8')
     .trim()
     .split(/\s+/)
-    .filter(Boolean);
-  for (const task of fs.readdirSync(`/proc/${pid}/task`)) {
-    if (task === String(pid)) continue;
-    children.push(
-      ...fs
-        .readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8')
-        .trim()
-        .split(/\s+/)
-        .filter(Boolean),
-    );
-  }
-  return { children: children.map(Number), descriptors: fs.readdirSync(`/proc/${pid}/fd`).length };
+    .filter(Boolean)
+    .map(Number);
+
+/** The children and descriptors of a process, to see that nothing stays behind. */
+export function resources(pid) {
+  const children = fs.readdirSync(`/proc/${pid}/task`).flatMap((task) => childrenOf(pid, task));
+  return { children, descriptors: fs.readdirSync(`/proc/${pid}/fd`).length };
 }

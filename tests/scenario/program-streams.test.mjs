@@ -194,5 +194,5 @@ test('nothing is left of all this', async () => {
   await server.stop();
   assert.match(server.log.join('\n'), /program\.protocol_error/);
   assert.doesNotMatch(server.log.join('\n'), /Sanitizer/);
-  assert.equal(resources(process.pid).children.filter((pid) => pid === server.pid).length, 0);
+  assert.equal(resources(process.pid).children.filter((pid) => pid === server.child.pid).length, 0);
 });

@@ -208,6 +208,22 @@ static void a_file_says_the_same_and_the_command_line_is_stronger(void **state)
     config_free(c);
 }
 
+static void each_value_of_a_list_in_a_file_counts_once(void **state)
+{
+    (void)state;
+    write_file(
+        "threads = 1\nlisten = {\"127.0.0.1:1\"}\nlisten = {\"127.0.0.1:2\", \"127.0.0.1:3\"}\n"
+        "origin = {}\norigin += {https://a.example}\norigin += {https://b.example}\n");
+    struct config *c = READ("-c", file);
+    if (!c)
+        fail_msg("%.*s", SLICE_ARG(text_slice(&why)));
+    assert_int_equal(c->listen.count, 2);
+    assert_string_equal(c->listen.items[0], "127.0.0.1:2");
+    assert_string_equal(c->listen.items[1], "127.0.0.1:3");
+    assert_int_equal(c->origin.count, 2);
+    config_free(c);
+}
+
 static void a_wrong_file_is_refused_with_line_and_expectation(void **state)
 {
     (void)state;
@@ -296,6 +312,7 @@ int main(void)
         cmocka_unit_test_teardown(the_command_line_is_read, clear),
         cmocka_unit_test_teardown(what_is_wrong_is_named, clear),
         WITH_FILE(a_file_says_the_same_and_the_command_line_is_stronger),
+        WITH_FILE(each_value_of_a_list_in_a_file_counts_once),
         WITH_FILE(a_wrong_file_is_refused_with_line_and_expectation),
         cmocka_unit_test_teardown(a_flag_takes_no_argument_on_the_command_line, clear),
         cmocka_unit_test_teardown(a_file_says_true_or_false_of_a_flag, clear),

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: MIT */
+#include "supervisor/supervisor.h"
+
+#include "base/log.h"
+#include "supervisor/activation.h"
+#include "supervisor/answer.h"
+#include "supervisor/leftovers.h"
+#include "supervisor/notify.h"
+#include "supervisor/start.h"
+#include "supervisor/terminal.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    FIRST_DELAY_MS = 100, /* before the second start in a row; the first one is at once */
+    LAST_DELAY_MS = 10000,
+    CALM_MS = 60000,    /* after so long a crash is the first of its row again */
+    TRIES_AT_START = 5, /* of a server that was never ready */
+    STUCK_MS = 15000    /* a serving process that was told to end at once */
+};
+
+enum state {
+    WAITING,
+    STARTING,
+    SERVING
+};
+
+struct supervisor {
+    const struct supervisor_spec *spec;
+    struct start_spec start;
+    struct terminal terminal;
+    struct listeners listeners;
+    int signals;
+    enum state state;
+    pid_t pid;   /* of the serving process; 0: none */
+    int channel; /* -1: closed by the other end */
+    uint64_t started_ms, start_at_ms;
+    struct leftovers leftovers;
+    unsigned crashes; /* in a row */
+    bool was_ready, has_crashed;
+    bool told_end; /* the serving process has said that it ends by itself */
+    /* Orders that the serving process has not been sent yet. */
+    unsigned drains;
+    bool reload;
+    bool ending;
+    uint64_t stuck_at_ms; /* 0: not told to end at once */
+    bool over;
+    int status;
+};
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* ---- orders ---- */
+
+static bool send_order(struct supervisor *s, enum ipc_kind kind)
+{
+    struct ipc_message m = {.kind = kind};
+    return ipc_send(s->channel, &m) != -EAGAIN;
+}
+
+/* One that starts reads the settings anyway. */
+static void send_orders(struct supervisor *s)
+{
+    if (!s->pid || s->channel < 0)
+        return;
+    while (s->drains > 0 && send_order(s, IPC_DRAIN))
+        s->drains--;
+    if (s->reload && s->state == SERVING && send_order(s, IPC_RELOAD))
+        s->reload = false;
+}
+
+static void end(struct supervisor *s)
+{
+    notify_say("STOPPING=1");
+    listeners_close(&s->listeners);
+    if (!s->pid) {
+        s->over = true;
+        s->status = s->has_crashed ? 1 : s->status;
+        return;
+    }
+    if (s->state == STARTING)
+        kill(s->pid, SIGTERM); /* it may wait for a file, and does not read orders yet */
+    if (s->ending && !s->stuck_at_ms)
+        s->stuck_at_ms = now_ms() + STUCK_MS;
+    s->ending = true;
+    s->drains++;
+    send_orders(s);
+}
+
+static void hang_up(struct supervisor *s, const struct signalfd_siginfo *info)
+{
+    bool ends = !s->spec->hangup_reloads && terminal_hung_up(&s->terminal, info);
+    if (ends && s->terminal.ignored)
+        return;
+    if (ends) {
+        log_info("server.hangup", log_text("note", "the terminal is gone: the server ends"));
+        end(s);
+        return;
+    }
+    s->reload = true;
+    send_orders(s);
+}
+
+/* ---- starts ---- */
+
+static uint64_t delay_ms(const struct supervisor *s)
+{
+    if (s->crashes < 2)
+        return 0;
+    unsigned doublings = s->crashes - 2;
+    return doublings < 7 ? (uint64_t)FIRST_DELAY_MS << doublings : LAST_DELAY_MS;
+}
+
+static void give_up(struct supervisor *s)
+{
+    log_error("server.gave_up", log_int("crashes", s->crashes),
+              log_text("why", "it has never become ready"));
+    s->over = true;
+    s->status = 1;
+}
+
+static void start_later(struct supervisor *s)
+{
+    bool calm = s->state == SERVING && now_ms() - s->started_ms >= CALM_MS;
+    s->state = WAITING;
+    s->crashes = calm ? 1 : s->crashes + 1;
+    if (!s->was_ready && s->crashes >= TRIES_AT_START) {
+        give_up(s);
+        return;
+    }
+    s->start_at_ms = now_ms() + delay_ms(s);
+    log_warn("server.restarting", log_int("in_ms", (int64_t)delay_ms(s)),
+             log_int("crashes", s->crashes));
+}
+
+static void start(struct supervisor *s)
+{
+    int error = start_serving(&s->start, &s->pid, &s->channel);
+    if (error) {
+        log_error("server.start_failed", log_errno("error", error));
+        start_later(s);
+        return;
+    }
+    s->state = STARTING;
+    s->told_end = false;
+    s->started_ms = now_ms();
+    leftovers_begin(&s->leftovers, s->pid);
+}
+
+/* ---- what the serving process asks ---- */
+
+static void answer(struct supervisor *s, uint32_t ticket)
+{
+    const struct listening_wish *wishes, *failed = NULL;
+    size_t count;
+    int error = -EINVAL;
+    if (s->ending)
+        error = -ECANCELED;
+    else if (s->spec->wishes(s->spec->arg, &wishes, &count))
+        error = listeners_offer(&s->listeners, wishes, count, s->state == STARTING, &failed);
+    answer_send(s->channel, ticket, &s->listeners, error, failed ? failed->name : NULL);
+}
+
+static void become_ready(struct supervisor *s, bool secure)
+{
+    s->state = SERVING;
+    notify_say("READY=1");
+    if (!s->was_ready)
+        s->spec->ready(s->spec->arg, &s->listeners, secure);
+    else
+        log_info("server.restarted", log_int("pid", s->pid));
+    s->was_ready = true;
+    send_orders(s);
+}
+
+static void take_message(struct supervisor *s, const struct ipc_message *m)
+{
+    switch (m->kind) {
+    case IPC_ASK:
+        if (s->state == SERVING)
+            notify_reloading();
+        answer(s, m->ticket);
+        return;
+    case IPC_TAKEN:
+        listeners_keep(&s->listeners);
+        break;
+    case IPC_REFUSED:
+        listeners_undo(&s->listeners);
+        break;
+    case IPC_READY:
+        become_ready(s, m->number);
+        return;
+    case IPC_BEAT:
+        notify_say("WATCHDOG=1");
+        return;
+    case IPC_ENDS:
+        s->told_end = true;
+        return;
+    case IPC_DRAIN:
+    case IPC_RELOAD:
+    case IPC_LISTENERS:
+    case IPC_ANSWERED:
+        return;
+    }
+    if (s->state == SERVING)
+        notify_say("READY=1");
+}
+
+/* Its process is about to end: SIGCHLD tells how. */
+static void close_channel(struct supervisor *s)
+{
+    if (s->channel >= 0)
+        close(s->channel);
+    s->channel = -1;
+}
+
+static void read_channel(struct supervisor *s)
+{
+    struct ipc_message m;
+    int error = -EAGAIN;
+    while (s->channel >= 0 && (error = ipc_receive(s->channel, &m)) == 0) {
+        for (int i = 0; i < m.fd_count; i++)
+            close(m.fds[i]); /* none is expected */
+        take_message(s, &m);
+    }
+    if (error != -EAGAIN)
+        close_channel(s);
+}
+
+/* ---- its end ---- */
+
+static void say_crashed(const struct supervisor *s, int status)
+{
+    const char *name = WIFSIGNALED(status) ? sigabbrev_np(WTERMSIG(status)) : NULL;
+    if (WIFSIGNALED(status))
+        log_error("server.crashed", log_int("pid", s->pid), log_int("signal", WTERMSIG(status)),
+                  log_text("name", name ? name : "?"));
+    else
+        log_error("server.crashed", log_int("pid", s->pid), log_int("status", WEXITSTATUS(status)));
+}
+
+/* By itself, with a status: at the end of a drain, or because it can't start. */
+static void ended_by_itself(struct supervisor *s, int status)
+{
+    if (!s->ending && s->was_ready) {
+        log_error("server.failed", log_int("status", status));
+        start_later(s);
+        return;
+    }
+    s->over = true;
+    s->status = s->has_crashed ? 1 : status;
+}
+
+/* It has served nobody yet. */
+static bool is_ended_at_start(const struct supervisor *s, int status)
+{
+    return s->ending && s->state == STARTING && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM;
+}
+
+static void crashed(struct supervisor *s, int status)
+{
+    say_crashed(s, status);
+    s->has_crashed = true;
+    if (s->ending) {
+        s->over = true;
+        s->status = 1;
+    } else {
+        start_later(s);
+    }
+}
+
+static void serving_ended(struct supervisor *s, int status)
+{
+    read_channel(s);
+    close_channel(s);
+    listeners_undo(&s->listeners);
+    leftovers_end(&s->leftovers, now_ms());
+    if (s->told_end && WIFEXITED(status))
+        ended_by_itself(s, WEXITSTATUS(status));
+    else if (is_ended_at_start(s, status))
+        ended_by_itself(s, 0);
+    else
+        crashed(s, status);
+    s->pid = 0;
+}
+
+static void reap(struct supervisor *s)
+{
+    int status;
+    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+        if (pid == s->pid)
+            serving_ended(s, status);
+}
+
+/* ---- signals ---- */
+
+/* Ctrl-Z stops both; the serving process has no terminal. */
+static void stop_both(struct supervisor *s)
+{
+    if (s->pid)
+        kill(s->pid, SIGSTOP);
+    raise(SIGSTOP);
+    if (s->pid)
+        kill(s->pid, SIGCONT);
+}
+
+static void read_signals(struct supervisor *s)
+{
+    struct signalfd_siginfo info;
+    while (read(s->signals, &info, sizeof(info)) == sizeof(info)) {
+        if (info.ssi_signo == SIGCHLD)
+            reap(s);
+        else if (info.ssi_signo == SIGHUP)
+            hang_up(s, &info);
+        else if (info.ssi_signo == SIGTSTP)
+            stop_both(s);
+        else
+            end(s);
+    }
+}
+
+static int take_signals(struct supervisor *s)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGTSTP);
+    sigaddset(&set, SIGCHLD);
+    signal(SIGCHLD, SIG_DFL); /* whatever we were started with: an ignored one is not reported */
+    signal(SIGPIPE, SIG_IGN);
+    sigprocmask(SIG_BLOCK, &set, &s->start.mask);
+    s->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    return s->signals < 0 ? -errno : 0;
+}
+
+/* ---- the loop ---- */
+
+static void sooner(uint64_t due_ms, uint64_t *next_ms)
+{
+    if (due_ms && due_ms < *next_ms)
+        *next_ms = due_ms;
+}
+
+static int wait_ms(const struct supervisor *s)
+{
+    uint64_t next = UINT64_MAX, now = now_ms();
+    sooner(s->state == WAITING ? s->start_at_ms : 0, &next);
+    sooner(s->leftovers.due_ms, &next);
+    sooner(s->stuck_at_ms, &next);
+    return next == UINT64_MAX ? -1 : next <= now ? 0 : (int)(next - now);
+}
+
+static void do_what_is_due(struct supervisor *s)
+{
+    uint64_t now = now_ms();
+    if (s->leftovers.due_ms && now >= s->leftovers.due_ms)
+        leftovers_look(&s->leftovers, now);
+    if (s->stuck_at_ms && now >= s->stuck_at_ms && s->pid) {
+        log_error("server.stuck", log_int("pid", s->pid), log_text("note", "it is killed"));
+        kill(s->pid, SIGKILL);
+        s->stuck_at_ms = 0;
+    }
+    if (s->state == WAITING && !s->over && now >= s->start_at_ms)
+        start(s);
+}
+
+static void turn(struct supervisor *s)
+{
+    bool owes = s->drains > 0 || (s->reload && s->state == SERVING);
+    struct pollfd waits[] = {
+        {.fd = s->signals, .events = POLLIN},
+        {.fd = s->pid ? s->channel : -1, .events = (short)(POLLIN | (owes ? POLLOUT : 0))},
+    };
+    if (poll(waits, 2, wait_ms(s)) < 0)
+        return;
+    if (waits[1].revents & ~POLLOUT)
+        read_channel(s);
+    send_orders(s);
+    if (waits[0].revents)
+        read_signals(s);
+}
+
+static void prepare(struct supervisor *s)
+{
+    notify_init();
+    terminal_init(&s->terminal);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    s->start.argv = s->spec->argv;
+    s->start.beat_ms = notify_watchdog_ms() / 3;
+    getrlimit(RLIMIT_NOFILE, &s->start.descriptors);
+    struct rlimit all = s->start.descriptors;
+    all.rlim_cur = all.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &all);
+}
+
+int supervisor_run(const struct supervisor_spec *spec)
+{
+    static struct supervisor supervisor;
+    struct supervisor *s = &supervisor;
+    *s = (struct supervisor){.spec = spec, .start_at_ms = 1};
+    prepare(s);
+    int error = take_signals(s);
+    if (!error)
+        error = activation_take(&s->listeners);
+    if (error) {
+        log_error("server.failed", log_errno("error", error));
+        return 1;
+    }
+    for (do_what_is_due(s); !s->over; do_what_is_due(s))
+        turn(s);
+    leftovers_kill(&s->leftovers);
+    listeners_done(&s->listeners);
+    return s->status;
+}
