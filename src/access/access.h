@@ -3,12 +3,13 @@
  * target?
  *
  *   tcp, lib                              web (a ServerConnection, at the target's own server)
- *   1 rate limits, bans                   1 rate limits, bans; the Host is ours
+ *   1 the client's rate, bans             1 the client's rate, bans; the Host is ours
  *   2 Origin present, not null; for tcp   2 Origin present, not null
  *     one of ours                         3 same origin: 4 and 5 are skipped
  *   3 the target's syntax                 4 the operator's rules
  *   4 the operator's block list, port 25  5 our own record
- *   5 the page's program                  6 the program
+ *   5 the page's program                    if it is another's: its origin's rate
+ *                                         6 the program
  *   6 this machine: self-ports only
  *   7 record, addresses, consent: lookup.h
  *
@@ -54,6 +55,7 @@ struct access_request {
     bool here_known;       /* server_origin_find() said that the Host is ours */
     struct origin here;    /* and that this is the origin that was reached */
     struct slice url_path; /* for the web: decoded and normalised, without the query */
+    bool resumes;          /* it was let in before, and counted then: no rate is looked at */
 };
 
 struct access_result {

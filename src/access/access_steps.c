@@ -24,24 +24,50 @@ static enum step refuse(struct access_check *c, enum access_reason reason)
 
 /* ---- 1: rate limits, bans ---- */
 
-static enum step check_rates(struct access *a, struct access_check *c)
+/* Whether a request to us is for another origin's page, or says so. */
+static bool is_foreign(const struct access_request *r)
 {
-    if (!a->rates)
+    struct origin theirs;
+    return r->path == ACCESS_PATH_WEB && r->origin.ptr &&
+           !(origin_parse(r->origin, &theirs) && origin_equal(&theirs, &r->here));
+}
+
+static enum step take_client(struct access *a, struct access_check *c, enum limit_kind kind)
+{
+    uint32_t wait_s = rates_take(a->rates, &a->config->rate_client, kind,
+                                 net_client_slice(&c->request.client), a->now_ms);
+    if (!wait_s)
         return STEP_NEXT;
-    uint32_t client_s = rates_take(a->rates, &a->config->rate_client, LIMIT_CHECKS_OF_CLIENT,
-                                   net_client_slice(&c->request.client), a->now_ms);
-    if (client_s) {
-        a->counts->limited_client++;
-        return step_refuse(c, ACCESS_RATE_LIMITED, client_s);
-    }
-    if (!c->request.origin.ptr)
+    a->counts->limited_client++;
+    return step_refuse(c, ACCESS_RATE_LIMITED, wait_s);
+}
+
+/* Other sites' pages can have a visitor's browser ask us as often as they like: as long as nothing
+ * allows them, that uses up nothing of what our own pages have there. */
+static enum step check_rate(struct access *a, struct access_check *c)
+{
+    if (!a->rates || c->request.resumes)
         return STEP_NEXT;
-    uint32_t origin_s = rates_take(a->rates, &a->config->rate_origin, LIMIT_CHECKS_OF_ORIGIN,
-                                   c->request.origin, a->now_ms);
-    if (!origin_s)
+    return take_client(
+        a, c, is_foreign(&c->request) ? LIMIT_FOREIGN_CHECKS_OF_CLIENT : LIMIT_CHECKS_OF_CLIENT);
+}
+
+/* Our own origin has no rate as a whole. Another one has, and only here, since everybody can claim
+ * to be its page until its record or a rule has allowed it. */
+static enum step check_origin_rate(struct access *a, struct access_check *c)
+{
+    char text[ORIGIN_TEXT_SIZE];
+    bool foreign = is_foreign(&c->request);
+    if (!a->rates || c->request.resumes || (!foreign && c->request.path == ACCESS_PATH_WEB))
+        return STEP_NEXT;
+    if (foreign && take_client(a, c, LIMIT_CHECKS_OF_CLIENT) == STEP_DECIDED)
+        return STEP_DECIDED;
+    uint32_t wait_s = rates_take(a->rates, &a->config->rate_origin, LIMIT_CHECKS_OF_ORIGIN,
+                                 origin_write(&c->origin, text), a->now_ms);
+    if (!wait_s)
         return STEP_NEXT;
     a->counts->limited_origin++;
-    return step_refuse(c, ACCESS_RATE_LIMITED, origin_s);
+    return step_refuse(c, ACCESS_RATE_LIMITED, wait_s);
 }
 
 /* At the target's own server. */
@@ -286,19 +312,19 @@ static enum step check_record(struct access *a, struct access_check *c)
 /* ---- the order ---- */
 
 static step_fn *const steps_tcp[] = {
-    check_rates,  check_bans,    check_origin, check_origin_is_ours, check_target,
+    check_rate,   check_bans,    check_origin, check_origin_is_ours, check_target,
     check_blocks, check_program, check_self,   check_record,         NULL,
 };
 static step_fn *const steps_lib[] = {
-    check_rates,   check_bans, check_origin, check_target, check_blocks,
-    check_program, check_self, check_record, NULL,
+    check_rate,    check_bans, check_origin, check_target,      check_blocks,
+    check_program, check_self, check_record, check_origin_rate, NULL,
 };
 static step_fn *const steps_web[] = {
-    check_rates, check_host,   check_bans,    check_origin, check_same_origin,
-    check_rules, check_record, check_program, NULL,
+    check_rate,  check_host,   check_bans,        check_origin,  check_same_origin,
+    check_rules, check_record, check_origin_rate, check_program, NULL,
 };
 static step_fn *const steps_plain[] = {
-    check_rates, check_host, check_bans, check_no_origin, check_program, NULL,
+    check_rate, check_host, check_bans, check_no_origin, check_program, NULL,
 };
 step_fn *const *const access_steps[] = {
     [ACCESS_PATH_TCP] = steps_tcp,

@@ -81,6 +81,7 @@ void grant_review(struct grant *g)
     r->grant = g;
     r->access = g->source->get(g->source);
     r->check.request = g->request;
+    r->check.request.resumes = true;
     r->check.on_verdict = on_reviewed;
     access_check(r->access, &r->check, loop_now_ms(g->source->loop));
 }

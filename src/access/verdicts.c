@@ -8,7 +8,8 @@
 
 enum {
     RECHECK_DELAY_MS = 1000,
-    SHARE_WAIT_S = 1, /* a look-up of theirs will have ended by then, or soon after */
+    RECHECK_TOGETHER_MS = 10000, /* no verdict lives shorter */
+    SHARE_WAIT_S = 1,            /* a look-up of theirs will have ended by then, or soon after */
 };
 
 /* A look-up's memory: the look-up of a verdict, or spare. */
@@ -218,7 +219,7 @@ static enum verdicts_status may_start(struct verdicts *v, const struct verdict_q
         wait_s = SHARE_WAIT_S;
     else if (v->rates)
         wait_s = rates_take(v->rates, &v->config->rate_lookups, LIMIT_LOOKUPS,
-                            slice_make(q->client->bytes, sizeof(q->client->bytes)), v->now_ms);
+                            net_client_slice(q->client), v->now_ms);
     if (!wait_s)
         return VERDICTS_WAIT;
     *ret_wait_s = wait_s;
@@ -299,6 +300,38 @@ void verdict_lease_end(struct verdicts *v, struct verdict_lease *lease)
     place(d);
 }
 
+/* The open connections of one client cost no more look-ups than it may begin. What a web request
+ * asks for is our own record, once for all. */
+static bool may_recheck(struct verdicts *v, const struct verdict *d)
+{
+    const struct rate *rate = &v->config->rate_lookups;
+    struct rate half = {(rate->per_minute + 1) / 2, (rate->burst + 1) / 2};
+    return v->running_count < v->config->pending_max &&
+           (d->via == ACCESS_VIA_WEB || !v->rates ||
+            !rates_take(v->rates, &half, LIMIT_RECHECKS, net_client_slice(&d->client), v->now_ms));
+}
+
+static bool recheck(struct verdict *d)
+{
+    bool started = d->owner->running_count < d->owner->config->pending_max && start(d);
+    d->owner->counts->rechecks += started;
+    return started;
+}
+
+/* Equal questions that are asked at once are one: the other verdicts on the same name are looked up
+ * together with `first`, also those that would expire soon. */
+static void recheck_together(struct verdict *first, struct list *due)
+{
+    uint64_t soon_ms = first->owner->now_ms + RECHECK_TOGETHER_MS;
+    for (struct list *node = due->next, *next; node != due; node = next) {
+        struct verdict *d = container_of(node, struct verdict, in_list);
+        next = node->next;
+        if (d->expires_ms <= soon_ms && strcmp(d->target.host, first->target.host) == 0 &&
+            !recheck(d))
+            return;
+    }
+}
+
 static void recheck_leased(struct verdicts *v)
 {
     struct list due, *node;
@@ -310,8 +343,8 @@ static void recheck_leased(struct verdicts *v)
     while ((node = list_pop(&due))) {
         struct verdict *d = container_of(node, struct verdict, in_list);
         bool expired = d->expires_ms <= v->now_ms;
-        if (expired && v->running_count < v->config->pending_max && start(d)) {
-            v->counts->rechecks++;
+        if (expired && may_recheck(v, d) && recheck(d)) {
+            recheck_together(d, &due);
             continue;
         }
         if (expired)

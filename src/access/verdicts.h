@@ -9,7 +9,9 @@
  *
  * Limits   config->pending_max look-ups run at once, of these a few for one client and one origin;
  *          a check that joins a running look-up does not count. At most config->cache_max verdicts
- *          are kept without a lease; the least recently used goes first.
+ *          are kept without a lease; the least recently used goes first. Verdicts with a lease are
+ *          looked up again within half of config->rate_lookups for each client, and those on one
+ *          name together; where that is not enough a verdict holds longer.
  * Memory   1 KiB for a verdict, 5 KiB for a look-up while it runs.
  * Threads  One.
  */

@@ -182,6 +182,14 @@ static void on_verdict(struct pending_request *p, const struct access_result *re
         refuse(w, p, result);
 }
 
+/* A page that comes back to its session, as all do after a break of the network: many of one house
+ * may do so at once. */
+static bool resumes(struct worker *w, struct exchange *x)
+{
+    struct slice id = page_connect_session(x);
+    return id.ptr && session_table_find(w->sessions, id);
+}
+
 /* ---- from outside ---- */
 
 void handshake_begin(struct worker *w, struct exchange *x, const struct ws_handshake *handshake,
@@ -199,6 +207,7 @@ void handshake_begin(struct worker *w, struct exchange *x, const struct ws_hands
     if (!p)
         return;
     pending_describe(p, here, plain ? ACCESS_PATH_PLAIN : ACCESS_PATH_WEB);
+    p->check.request.resumes = resumes(w, x);
     p->owner = w;
     p->on_verdict = on_verdict;
     if (handshake_refuse_tcp_session(p)) {

@@ -10,8 +10,9 @@
 
 #include <cmocka.h>
 
-#define RECORD  "_script-access.b.test TXT \"v=sa1; allow=a.example; port=7000\" [ttl=60]"
-#define ADDRESS "b.test A 203.0.113.10 | 10.113.0.203.in-addr.arpa PTR b.test."
+#define RECORD   "_script-access.b.test TXT \"v=sa1; allow=a.example; port=7000\" [ttl=60]"
+#define ANY_PORT "_script-access.b.test TXT \"v=sa1; allow=a.example; port=*\" [ttl=60]"
+#define ADDRESS  "b.test A 203.0.113.10 | 10.113.0.203.in-addr.arpa PTR b.test."
 
 struct world {
     struct access_config config;
@@ -409,6 +410,64 @@ static void an_outage_of_dns_revokes_nothing(void **state)
     close_world(w);
 }
 
+/* ---- open connections of one client, and what they ask ---- */
+
+static void hold_at(struct world *w, struct caller *c, const char *name, int port, char text[32])
+{
+    snprintf(text, 32, "%s:%d", name, port);
+    c->take_lease = true;
+    begin(w, c, "https://a.example", text);
+    settle(w);
+    assert_non_null(c->lease.verdict);
+}
+
+static void open_connections_to_many_names_ask_within_the_rate(void **state)
+{
+    (void)state;
+    struct caller c[12] = {0};
+    char target[12][32], answers[12 * 64] = "";
+    for (int i = 0; i < 12; i++)
+        sprintf(answers + strlen(answers), "%sh%d.test A 203.0.113.10 [ttl=0]", i ? " | " : "", i);
+    struct world *w = open_world(answers);
+    set(w, "rate-lookups", "60,12");
+    for (int i = 0; i < 12; i++) {
+        char name[16], vouched[32];
+        snprintf(name, sizeof(name), "h%d.test", i);
+        snprintf(vouched, sizeof(vouched), "%s:1", name);
+        set(w, "vouch", vouched);
+        hold_at(w, &c[i], name, 1, target[i]);
+    }
+    w->now_ms += 10000;
+    settle(w);
+    assert_int_equal(w->access.verdicts.counts->rechecks, 6); /* half of the rate */
+    w->now_ms += 4000;
+    settle(w);
+    assert_int_equal(w->access.verdicts.counts->rechecks, 8);
+    for (int i = 0; i < 12; i++)
+        access_lease_end(&w->access, &c[i].lease);
+    close_world(w);
+}
+
+static void open_connections_to_one_name_ask_once_for_all(void **state)
+{
+    (void)state;
+    struct world *w = open_world(ANY_PORT " | " ADDRESS);
+    struct caller c[12] = {0};
+    char target[12][32];
+    for (int i = 0; i < 12; i++)
+        hold_at(w, &c[i], "b.test", 7000 + i, target[i]);
+    unsigned before = recorded_times(&w->recorded, slice_of("_script-access.b.test"), DNS_TXT);
+    set(w, "rate-lookups", "60,2");
+    w->now_ms += 60000;
+    settle(w);
+    assert_int_equal(w->access.verdicts.counts->rechecks, 12);
+    assert_int_equal(recorded_times(&w->recorded, slice_of("_script-access.b.test"), DNS_TXT),
+                     before + 1);
+    for (int i = 0; i < 12; i++)
+        access_lease_end(&w->access, &c[i].lease);
+    close_world(w);
+}
+
 static void an_ended_lease_asks_no_more(void **state)
 {
     (void)state;
@@ -551,6 +610,8 @@ int main(void)
         cmocka_unit_test(forgotten_verdicts_bound_the_cache),
         cmocka_unit_test(a_withdrawn_record_revokes_within_its_ttl),
         cmocka_unit_test(an_outage_of_dns_revokes_nothing),
+        cmocka_unit_test(open_connections_to_many_names_ask_within_the_rate),
+        cmocka_unit_test(open_connections_to_one_name_ask_once_for_all),
         cmocka_unit_test(an_ended_lease_asks_no_more),
         cmocka_unit_test(the_program_comes_last_and_its_401_bans),
         cmocka_unit_test(a_client_without_an_origin_is_let_in_but_counted_and_banned),
