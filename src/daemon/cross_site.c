@@ -60,6 +60,64 @@ static void on_asked(struct pending_request *p, const struct access_result *resu
         pending_refuse(p, result->reason, result->retry_s, NULL);
 }
 
+/* ---- what may start a program (Fetch Metadata) ---- */
+
+static struct slice find(const struct exchange *x, const char *name)
+{
+    return http_head_find(x->request, slice_of(name));
+}
+
+static bool says(const struct exchange *x, const char *name, const char *value)
+{
+    return slice_equal(find(x, name), slice_of(value));
+}
+
+/* A browser says that the page which has it ask is of another origin. */
+static bool is_from_elsewhere(const struct exchange *x)
+{
+    return says(x, "sec-fetch-site", "cross-site") || says(x, "sec-fetch-site", "same-site");
+}
+
+static bool is_ahead_of_time(const struct exchange *x)
+{
+    static const char *const names[] = {"sec-purpose", "purpose", "x-moz"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        struct slice value = find(x, names[i]);
+        if (slice_starts_with(value, SLICE_LITERAL("prefetch")))
+            return true;
+    }
+    return false;
+}
+
+static bool leads_here(const struct worker *w, const struct exchange *x)
+{
+    bool frames = strcmp(w->config->cross_site, "frames") == 0;
+    if (!says(x, "sec-fetch-mode", "navigate") || is_ahead_of_time(x))
+        return false;
+    return !find(x, "sec-fetch-dest").ptr || says(x, "sec-fetch-dest", "document") ||
+           (frames && (says(x, "sec-fetch-dest", "iframe") || says(x, "sec-fetch-dest", "frame")));
+}
+
+/* Whether a program stands here that the page of another origin must not start, unless script
+ * access allows it. */
+static bool is_guarded(struct worker *w, const struct exchange *x)
+{
+    return is_from_elsewhere(x) && strcmp(w->config->cross_site, "any") != 0 && !leads_here(w, x) &&
+           has_program(w, x->path);
+}
+
+static void refuse_start(struct exchange *x)
+{
+    struct http_header headers[] = {
+        {SLICE_LITERAL("Cache-Control"), SLICE_LITERAL("no-store")},
+        {SLICE_LITERAL("Vary"), SLICE_LITERAL("Sec-Fetch-Site")},
+    };
+    exchange_answer(x, 403,
+                    SLICE_LITERAL("cross-site: pages of other sites may lead to this program, "
+                                  "but not load it (see --cross-site)"),
+                    headers, 2);
+}
+
 /* ---- what a script may read ---- */
 
 static void answer_preflight(struct exchange *x)
@@ -78,6 +136,10 @@ static void on_verdict(struct pending_request *p, const struct access_result *re
     bool allowed = access_reason_row(result->reason)->verdict == ACCESS_ALLOW;
     if (allowed && cors_is_preflight(x->request, x->request->method)) {
         answer_preflight(x);
+        return;
+    }
+    if (!allowed && is_guarded(w, x)) {
+        pending_refuse(p, result->reason, result->retry_s, NULL);
         return;
     }
     size_t count = cors_allow(p->check.request.origin, headers);
@@ -100,8 +162,13 @@ bool cross_site_begin(struct worker *w, struct exchange *x, const struct origin 
     bool asks = is_read(x->request->method) &&
                 slice_equal(http_head_find(x->request, SLICE_LITERAL("accept")),
                             SLICE_LITERAL(ASKING_TYPE));
-    if (!asks && !is_foreign(origin, here))
-        return false;
+    bool foreign = is_foreign(origin, here);
+    if (!asks && !foreign) {
+        if (!is_guarded(w, x))
+            return false;
+        refuse_start(x);
+        return true;
+    }
     struct pending_request *p = pending_new(w->script_access, x, 0);
     if (!p)
         return true;

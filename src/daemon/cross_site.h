@@ -5,6 +5,11 @@
  * If script access allows the page, every answer has the headers of CORS, and preflights are
  * answered. Otherwise the answer is the usual one, and the browser keeps it from the script. A
  * request without an Origin, or with our own, is not concerned and costs nothing.
+ *
+ * Page programs are not started by what another origin's page loads, such as an image, unless
+ * script access allows that page: the browser says so by Fetch Metadata (Sec-Fetch-Site, -Mode,
+ * -Dest, Sec-Purpose), and the answer is 403. A link or a form that leads there is followed. A
+ * client that sends no such headers is not concerned.
  */
 #ifndef DAEMON_CROSS_SITE_H
 #define DAEMON_CROSS_SITE_H

@@ -14,6 +14,7 @@
 #include "page/answer.h"
 
 #include "base/log.h"
+#include "page/answer_cache.h"
 #include "page/answer_head.h"
 #include "page/host.h"
 #include "page/waiting.h"
@@ -239,9 +240,7 @@ static void respond(struct page *p, const struct cgi_head *head, bool page)
         headers[count++] = (struct http_header){SLICE_LITERAL("Session-ID"), id};
         headers[count++] =
             (struct http_header){SLICE_LITERAL("Server-Timing"), slice_make(timing, (size_t)len)};
-        if (!header_of(head, SLICE_LITERAL("cache-control")).ptr)
-            headers[count++] = (struct http_header){SLICE_LITERAL("Cache-Control"),
-                                                    SLICE_LITERAL("private, no-cache")};
+        count = answer_cache_private(p->file, headers, count);
     }
     exchange_respond(p->x, head->status, head->reason, headers, count, length_of(p, head));
 }

@@ -17,7 +17,7 @@
  * The files of this room, from the bottom up: a file calls only those of earlier lines, and others
  * by the tables of seat.h, client.h, watcher.h and page_host.request_again.
  *
- *   subprotocol.c, splice.c, grant.c, answer_head.c     what knows nothing of others
+ *   subprotocol.c, splice.c, grant.c, answer_head.c, answer_cache.c   what knows nothing of others
  *   wire.c                                  WebSockets of sessions
  *   refusal.c                               how a refused handshake is told
  *   lifecycle.c                             the functions of this header
