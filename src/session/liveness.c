@@ -72,7 +72,7 @@ void session_ack_soon(struct session *s)
 {
     if (!s->wire)
         return;
-    if (s->unacknowledged_bytes >= s->config->window / 4 ||
+    if (s->unacknowledged_bytes >= s->window / 4 ||
         s->inbox.taken - s->acknowledged >= ACK_MESSAGES)
         session_say_ack(s);
     else if (!timer_active(&s->ack_timer))

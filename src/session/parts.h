@@ -40,7 +40,8 @@ struct session {
     struct inbox inbox;
     uint64_t acknowledged; /* how many messages the client knows to be taken */
     uint64_t unacknowledged_bytes;
-    struct channels_config streams_config; /* as it was when the session began */
+    uint32_t window;                       /* as it was when the session began; the client knows */
+    struct channels_config streams_config; /* likewise */
     struct session_streams *streams;       /* owned; NULL: the client has opened none */
     uint64_t heard_ms, said_ms;            /* when something last came and went */
     char *text;                            /* origin, then path */

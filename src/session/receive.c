@@ -9,7 +9,7 @@ static void receive_message(struct session *s, const struct message *m, size_t s
 {
     if (s->state == SESSION_ENDING)
         return; /* never acknowledged: the client learns by the end that it did not arrive */
-    if (!inbox_admits(&s->inbox, size, s->config->window)) {
+    if (!inbox_admits(&s->inbox, size, s->window)) {
         session_breach(s, "more than the window");
         return;
     }

@@ -60,6 +60,7 @@ struct session *session_new(struct loop *loop, const struct session_spec *spec)
         .table = spec->table,
         .ops = spec->ops,
         .owner = spec->owner,
+        .window = spec->config->window,
         .streams_config = {.window = spec->config->stream_window,
                            .channels_max = spec->config->streams_max},
         .text = malloc(spec->origin.len + spec->path.len + 1),

@@ -22,7 +22,8 @@
  *           those received.
  * Bounds    Outgoing: session_writable() is false from `buffer_max` bytes unacknowledged on; the
  *           owner then takes no more from its program. Incoming: the client may have `window` bytes
- *           that the owner has not yet session_taken(); more is a breach of the protocol.
+ *           that the owner has not yet session_taken(); more is a breach of the protocol. `window`
+ *           is that of the session's beginning: the client may have filled it before a reload.
  * Lifetime  session_new() to on_over; the table (table.h) finds it by id. The owner's pointer dies
  *           with on_over.
  * Threads   Loop thread only.

@@ -397,6 +397,24 @@ static void more_than_the_window_is_a_breach(void **state)
     wire_free(w);
 }
 
+static void a_page_that_filled_its_window_before_a_reload_lowered_it_breaks_no_rule(void **state)
+{
+    (void)state;
+    char line[420] = "n \"";
+    memset(line + 3, 'x', 400);
+    strcpy(line + 403, "\"");
+    f.taking = false;
+    struct wire *w = attach(0);
+    hear(w, line);
+    config.window = 500; /* a reload */
+    hear(w, line);
+    assert_int_equal(w->close_code, 0);
+    cut(w);
+    w = attach(0);
+    assert_non_null(strstr(w->sent[0], "\"window\":1000"));
+    cut(w);
+}
+
 static void acknowledges_within_a_second_and_after_64_messages_at_once(void **state)
 {
     (void)state;
@@ -704,6 +722,7 @@ int main(void)
         T(rubbish_is_a_breach),
         T(a_command_of_the_server_is_a_breach_and_a_problem_is_a_message),
         T(more_than_the_window_is_a_breach),
+        T(a_page_that_filled_its_window_before_a_reload_lowered_it_breaks_no_rule),
         T(acknowledges_within_a_second_and_after_64_messages_at_once),
         T(acknowledges_at_once_after_a_quarter_of_the_window),
         T(what_is_not_taken_is_not_acknowledged),
