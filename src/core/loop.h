@@ -46,6 +46,9 @@ void loop_refresh(struct loop *loop);
 /* CLOCK_BOOTTIME (monotonic, goes on while the machine sleeps) in milliseconds, read once a turn,
  * after waiting. */
 uint64_t loop_now_ms(const struct loop *loop);
+/* A timer that fires so much after its due_ms says that the process did not run (SIGSTOP, a machine
+ * that was paused). Whoever judges others by their silence then listens first. */
+#define LOOP_PAUSE_MS 1000
 
 /* Totals since the start, for metrics and benchmarks. Read by other threads without a lock
  * (relaxed). */

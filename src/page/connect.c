@@ -9,6 +9,7 @@
 #include "page/grant.h"
 #include "page/host.h"
 #include "page/request.h"
+#include "page/retry.h"
 #include "page/tcp_session.h"
 #include "page/waiting.h"
 #include "page/wire.h"

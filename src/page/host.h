@@ -23,9 +23,4 @@ struct page_host {
                           bool is_handshake);
 };
 
-/* Seconds after which one client, who is sent away now for want of room or by a drain, may come
- * back. Clients that are sent away together do not come back together: a few each second, and more
- * of them evenly over a minute. */
-uint32_t page_retry_s(struct page_host *host);
-
 #endif

@@ -9,6 +9,7 @@
 #include "page/answer_head.h"
 #include "page/grant.h"
 #include "page/host.h"
+#include "page/retry.h"
 #include "page/waiting.h"
 #include "program/diagnosis.h"
 #include "proto/close_code.h"

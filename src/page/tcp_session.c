@@ -9,6 +9,7 @@
  */
 #include "page/tcp_session.h"
 
+#include "page/retry.h"
 #include "page/streams.h"
 #include "proto/close_code.h"
 

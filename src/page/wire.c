@@ -91,6 +91,11 @@ static size_t queued(const struct session_wire *sw)
     return ws_peer_queued(container_of(sw, struct page_wire, wire)->peer);
 }
 
+static uint64_t alive_ms(struct session_wire *sw)
+{
+    return ws_peer_alive_ms(container_of(sw, struct page_wire, wire)->peer);
+}
+
 static void keep_shallow(struct session_wire *sw)
 {
     struct page_wire *wire = container_of(sw, struct page_wire, wire);
@@ -101,6 +106,7 @@ static const struct session_wire_ops wire_ops = {
     .send = send_message,
     .send_shared = send_shared,
     .queued = queued,
+    .alive_ms = alive_ms,
     .keep_shallow = keep_shallow,
     .close = close_wire,
 };

@@ -29,10 +29,31 @@ void session_lose_wire(struct session *s, const char *reason)
     s->ops->on_detach(s, slice_of(reason));
 }
 
+/* Nobody listened while the process did not run. */
+static bool paused(const struct session *s)
+{
+    return loop_now_ms(s->loop) - s->timer.due_ms >= LOOP_PAUSE_MS;
+}
+
+/* How long the client has given no sign of life. Life is bytes, not messages: a large one may take
+ * minutes. */
+static uint64_t silence_ms(struct session *s)
+{
+    uint64_t now = loop_now_ms(s->loop);
+    if (paused(s))
+        s->heard_ms = now;
+    if (now - s->heard_ms >= s->config->ping_ms && s->wire->ops->alive_ms) {
+        uint64_t alive = s->wire->ops->alive_ms(s->wire);
+        if (alive > s->heard_ms)
+            s->heard_ms = alive;
+    }
+    return now - s->heard_ms;
+}
+
 static void beat(struct session *s)
 {
     uint64_t now = loop_now_ms(s->loop);
-    if (now - s->heard_ms >= 2 * (uint64_t)s->config->ping_ms + 5000) {
+    if (silence_ms(s) >= 2 * (uint64_t)s->config->ping_ms + 5000) {
         struct session_wire *wire = s->wire;
         wire->session = NULL;
         s->counts->dead_peers++;
@@ -55,6 +76,8 @@ static void on_timer(struct timer *timer)
     struct session *s = container_of(timer, struct session, timer);
     if (s->wire) {
         beat(s);
+    } else if (paused(s)) { /* a client that has come back waits to be read */
+        timer_start(s->loop, &s->timer, s->config->goodbye_timeout_ms);
     } else if (s->state == SESSION_ENDING) {
         session_finish(s);
     } else {

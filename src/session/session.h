@@ -55,6 +55,9 @@ struct session_wire_ops {
     /* How many bytes wait in the wire for the kernel. When they have left, the wire calls
      * session_drained(). */
     size_t (*queued)(const struct session_wire *wire);
+    /* When the client last gave a sign of life: a byte that came, also of an unfinished message, or
+     * one that it took. NULL: only its messages tell. */
+    uint64_t (*alive_ms)(struct session_wire *wire);
     /* Byte streams begin: from now on the kernel is to hold few bytes that are not yet sent. */
     void (*keep_shallow)(struct session_wire *wire);
     /* The session lets go of the wire: close it with this code and reason. No call after this. */

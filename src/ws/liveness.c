@@ -42,27 +42,28 @@ void liveness_arm(struct ws_peer *p)
     timer_start(loop, &p->timer, due > now ? due - now : 0);
 }
 
-/* A queue that shrinks is a sign of life too: the pong waits behind it. */
-static bool queue_moves(const struct ws_peer *p)
+/* The pong waits behind what is on its way to the peer: that it moves is a sign of life too. */
+static bool output_moves(struct ws_peer *p, uint64_t now)
 {
-    return stream_queued(p->stream) < p->pinged_queued;
+    struct net_progress look = stream_progress(p->stream);
+    bool moved = net_progress_moved(&p->pinged, &look);
+    p->pinged = look;
+    p->pinged_ms = now;
+    return moved;
 }
 
 static void send_ping(struct ws_peer *p, uint64_t now)
 {
     p->pinged_ms = now;
-    p->pinged_queued = stream_queued(p->stream);
+    p->pinged = stream_progress(p->stream);
     sender_frame(p, WS_OP_PING, NULL, 0);
 }
 
 static void look_for_pong(struct ws_peer *p, uint64_t now)
 {
     if (ping_is_out(p) && now >= p->pinged_ms + p->config->pong_timeout_ms) {
-        if (queue_moves(p)) {
-            p->pinged_ms = now;
-            p->pinged_queued = stream_queued(p->stream);
+        if (output_moves(p, now))
             return;
-        }
         p->counts->dead_peers++;
         peer_cut(p, CLOSE_ABNORMAL, "dead-peer");
     } else if (!ping_is_out(p) && now >= p->received_ms + p->config->ping_interval_ms) {
@@ -89,6 +90,8 @@ static void fire(struct timer *timer)
 {
     struct ws_peer *p = container_of(timer, struct ws_peer, timer);
     uint64_t now = loop_now_ms(stream_loop(p->stream));
+    if (now - timer->due_ms >= LOOP_PAUSE_MS)
+        p->received_ms = now;
     if (p->overfull)
         look_at_queue(p);
     if (p->state != PEER_GONE && p->held && !p->paused)
@@ -106,6 +109,17 @@ static void fire(struct timer *timer)
 void liveness_init(struct ws_peer *p)
 {
     timer_init(&p->timer, fire);
-    p->received_ms = loop_now_ms(stream_loop(p->stream));
+    p->received_ms = p->alive_ms = loop_now_ms(stream_loop(p->stream));
     liveness_arm(p);
+}
+
+uint64_t ws_peer_alive_ms(struct ws_peer *p)
+{
+    if (p->state == PEER_GONE)
+        return p->alive_ms;
+    struct net_progress look = stream_progress(p->stream);
+    if (net_progress_moved(&p->watched, &look))
+        p->alive_ms = loop_now_ms(stream_loop(p->stream));
+    p->watched = look;
+    return p->alive_ms;
 }

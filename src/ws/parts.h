@@ -16,6 +16,7 @@
 #include "ws/peer.h"
 
 #include "base/utf8.h"
+#include "net/progress.h"
 
 enum peer_state {
     PEER_OPEN,
@@ -51,8 +52,10 @@ struct ws_peer {
         uint64_t pinged_ms;    /* while open: not answered if it is later than received_ms */
         uint64_t close_due_ms; /* while closing */
     };
-    size_t pinged_queued;   /* bytes that were queued at that ping */
-    struct ws_buffer *held; /* input behind the frame at which the owner paused */
+    uint64_t alive_ms;           /* ws_peer_alive_ms() */
+    struct net_progress pinged;  /* before that ping */
+    struct net_progress watched; /* at the last ws_peer_alive_ms() */
+    struct ws_buffer *held;      /* input behind the frame at which the owner paused */
     struct ws_reader reader;
     uint16_t close_code; /* while closing: the one that we sent */
     uint8_t state;

@@ -76,6 +76,10 @@ void ws_peer_send_shared(struct ws_peer *peer, struct slice head, struct shared_
                          size_t at, size_t len);
 /* Bytes not yet taken by the kernel. */
 size_t ws_peer_queued(const struct ws_peer *peer);
+/* The last sign of life of whoever is behind the connection: a byte of a message came, or bytes
+ * that waited at the last call were taken. A pong is none: a browser gives it for a page that
+ * hangs. To be asked at times; costs two system calls. */
+uint64_t ws_peer_alive_ms(struct ws_peer *peer);
 /* Nothing is delivered while paused. Input that has come already is kept, and the loop delivers it
  * after resuming. A paused peer is never taken for dead; but one that has been paused for a
  * ping_interval and whose client has left ends with 1006. */

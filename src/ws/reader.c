@@ -218,6 +218,8 @@ static size_t read_payload(struct ws_peer *p, struct bytes in)
         turn_mask(r->mask, part.len);
     else
         r->in_frame = false;
+    if (r->op < WS_OP_CLOSE)
+        p->alive_ms = loop_now_ms(stream_loop(p->stream));
     if (r->op >= WS_OP_CLOSE)
         take_control(p, slice_from_bytes(part));
     else if (p->state == PEER_OPEN)

@@ -10,8 +10,9 @@ import { EventEmitter, once } from 'node:events';
  * `cut(filter)` breaks the links of now; `freeze(filter)` leaves them open and lets nothing
  * through any more; `refuse(on)` makes new links fail at once, or with an answer, if `on` is one;
  * `plan(link => {downAfter, upAfter,
- * delay})` gives each new link a number of bytes after which it is cut, by direction (undefined:
- * never), and the milliseconds that a WebSocket's bytes take either way. A link knows `websocket`
+ * delay, rate})` gives each new link a number of bytes after which it is cut, by direction (undefined:
+ * never), the milliseconds that a WebSocket's bytes take either way, and how many bytes a second it
+ * lets through either way (`rate`). A link knows `websocket`
  * (its first request was an upgrade), `up` and `down` (bytes so far). Emits `link`, and
  * `websocket` when one has been recognised.
  */
@@ -105,6 +106,11 @@ export class Proxy extends EventEmitter {
       link.websocket && link.limits.delay
         ? setTimeout(() => this.links.has(link) && run(), link.limits.delay)
         : run();
+    if (link.limits.rate) {
+      this.#throttle(client, (data) => this.#forward(link, data, 'up', link.server), link);
+      this.#throttle(link.server, (data) => this.#forward(link, data, 'down', client), link);
+      return void this.emit('link', link);
+    }
     client.on('data', (data) => late(() => this.#forward(link, data, 'up', link.server)));
     link.server.on('data', (data) => late(() => this.#forward(link, data, 'down', link.client)));
     client.on('end', () => late(() => link.frozen || link.server.end()));
@@ -112,6 +118,30 @@ export class Proxy extends EventEmitter {
     client.on('close', () => link.server.destroyed && this.links.delete(link));
     link.server.on('close', () => client.destroyed && this.links.delete(link));
     this.emit('link', link);
+  }
+
+  /** Takes no more from the socket than the rate lets through. */
+  #throttle(socket, forward, { limits: { rate } }) {
+    const STEP_MS = 20;
+    const queue = [];
+    let ended = false;
+    socket.on('data', (data) => (queue.push(data), socket.pause()));
+    socket.on('end', () => (ended = true));
+    const other = () => [...this.links].find((l) => l.client === socket || l.server === socket);
+    const timer = setInterval(() => {
+      const link = other();
+      if (!link) return clearInterval(timer);
+      for (let left = (rate * STEP_MS) / 1000; left > 0 && queue.length;) {
+        const part = queue[0].subarray(0, left);
+        queue[0] = queue[0].subarray(part.length);
+        if (!queue[0].length) queue.shift();
+        left -= part.length;
+        forward(part);
+      }
+      if (queue.length) return;
+      if (ended) return void (clearInterval(timer), this.#end(link));
+      socket.resume();
+    }, STEP_MS);
   }
 
   #forward(link, data, direction, to) {
