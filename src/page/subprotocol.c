@@ -62,6 +62,8 @@ bool page_subprotocol_read(const struct http_head *request, struct page_subproto
     while (ws_subprotocol_next(request, &at, &rest, &token)) {
         if (slice_equal(token, SLICE_LITERAL("httpsocket.v1")))
             ret->session_protocol = true;
+        else if (slice_equal(token, SLICE_LITERAL("parts")))
+            ret->parts = true;
         else if (!take(token, fields, sizeof(fields) / sizeof(fields[0])))
             once = false;
     }

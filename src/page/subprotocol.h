@@ -13,6 +13,7 @@ struct page_subprotocol {
     struct slice session;  /* SLICE_NONE: a new one */
     struct slice key;
     uint64_t received;
+    bool parts; /* it takes large messages in parts */
     const char *why;
 };
 

@@ -276,6 +276,7 @@ void page_wire_attach(struct page_host *host, struct exchange *x, struct session
     if (watcher)
         watcher->ops->on_wire(watcher, p, wire);
     hold_grant(wire, grant);
+    wire->wire.parts = subprotocol->parts;
     session_attach(s, &wire->wire, slice_make(key, key_len), subprotocol->received);
     ws_peer_begin(wire->peer, rest);
 }

@@ -28,6 +28,14 @@ enum message_kind {
     MESSAGE_CONTROL, /* any other .WORD: the protocol's own; not sequenced */
 };
 
+/* The first byte of a binary WebSocket message that is a part of a larger message: its bytes
+ * follow. docs/protocol.md, section 11. */
+enum message_part {
+    MESSAGE_PART_MORE = 8,
+    MESSAGE_PART_LAST_TEXT = 9,
+    MESSAGE_PART_LAST_BINARY = 10,
+};
+
 struct message {
     enum message_kind kind;
     bool binary; /* body is bytes, not JSON */

@@ -76,6 +76,7 @@ void session_leave(struct session *s, const char *reason)
     session_set_state(s, SESSION_LEAVING);
     timer_stop(&s->timer);
     timer_stop(&s->ack_timer);
+    s->sending = (struct sending){0};
     outbox_clear(&s->outbox);
     session_streams_end(s, slice_of(reason));
     s->ops->on_close(s, slice_of(reason));

@@ -18,6 +18,7 @@ void session_lose_wire(struct session *s, const char *reason)
 {
     s->counts->attached_now--;
     session_streams_detach(s);
+    s->sending = (struct sending){0};
     s->wire = NULL;
     timer_stop(&s->ack_timer);
     s->acknowledged = s->inbox.taken; /* the next `.welcome` says it */

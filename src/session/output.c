@@ -38,6 +38,7 @@ void session_drop_wire(struct session *s, unsigned code, const char *reason)
     if (!wire)
         return;
     session_streams_detach(s);
+    s->sending = (struct sending){0};
     s->wire = NULL;
     wire->session = NULL;
     timer_stop(&s->ack_timer);
@@ -77,13 +78,75 @@ void session_say_ack(struct session *s)
     session_say(s, text, len);
 }
 
+/* ---- messages, large ones in parts ---- */
+
+enum {
+    PART_MAX = 16384,       /* bytes; a larger message goes in parts */
+    WIRE_QUEUED_MAX = 65536 /* what comes between two parts waits behind no more */
+};
+
+static bool in_parts(const struct session *s, const struct outbox_message *m)
+{
+    return s->wire->parts && m->len > PART_MAX;
+}
+
+static void put_whole(struct session *s, const struct outbox_message *m)
+{
+    struct slice piece = slice_make(m->data, m->len);
+    session_put(s, m->binary, &piece, 1);
+}
+
+static void put_part(struct session *s, const struct outbox_message *m)
+{
+    if (s->sending.at == 0)
+        s->wire->ops->keep_shallow(s->wire);
+    size_t left = m->len - s->sending.at, len = left < PART_MAX ? left : PART_MAX;
+    enum message_part part = len < left  ? MESSAGE_PART_MORE
+                             : m->binary ? MESSAGE_PART_LAST_BINARY
+                                         : MESSAGE_PART_LAST_TEXT;
+    struct slice pieces[] = {slice_make(&(char){(char)part}, 1),
+                             slice_make(m->data + s->sending.at, len)};
+    session_put(s, true, pieces, 2);
+    s->sending.at += len;
+}
+
+void session_pump(struct session *s)
+{
+    struct sending *sending = &s->sending;
+    const struct outbox_message *m;
+    while (s->wire && (m = sending->next) &&
+           (!s->wire->parts || s->wire->ops->queued(s->wire) < WIRE_QUEUED_MAX)) {
+        if (in_parts(s, m))
+            put_part(s, m);
+        else
+            put_whole(s, m);
+        if (in_parts(s, m) && sending->at < m->len)
+            continue;
+        *sending = (struct sending){.next = m->next, .number = sending->number + 1};
+    }
+}
+
+static void send_from(struct session *s, const struct outbox_message *m, uint64_t number)
+{
+    s->sending = (struct sending){.next = m, .number = number};
+    session_pump(s);
+}
+
+void session_put_last(struct session *s, const struct outbox_message *m)
+{
+    if (!s->sending.next)
+        send_from(s, m, s->outbox.sent - 1);
+}
+
+bool session_has_put(const struct session *s, uint64_t number)
+{
+    return !s->sending.next || number <= s->sending.number;
+}
+
 void session_replay(struct session *s)
 {
-    for (const struct outbox_message *m = s->outbox.first; m && s->wire; m = m->next) {
-        struct slice piece = slice_make(m->data, m->len);
-        session_put(s, m->binary, &piece, 1);
-        s->counts->replayed++;
-    }
+    s->counts->replayed += s->outbox.sent - s->outbox.acked;
+    send_from(s, s->outbox.first, s->outbox.acked);
 }
 
 void session_unblock(struct session *s)

@@ -24,6 +24,14 @@ enum session_state {
 
 struct session_streams;
 
+/* The first message of the outbox that the wire has not wholly got. Messages that are sent in parts
+ * leave as the wire takes them, and those behind them wait. */
+struct sending {
+    const struct outbox_message *next; /* borrowed from the outbox; NULL: the wire has got all */
+    uint64_t number;                   /* its number */
+    size_t at;                         /* bytes of it that the wire has got */
+};
+
 struct session {
     struct entry entry;
     struct reap reap;
@@ -38,6 +46,7 @@ struct session {
     struct timer ack_timer;
     struct outbox outbox;
     struct inbox inbox;
+    struct sending sending;
     uint64_t acknowledged; /* how many messages the client knows to be taken */
     uint64_t unacknowledged_bytes;
     uint32_t window;                       /* as it was when the session began; the client knows */
@@ -73,6 +82,12 @@ void session_say_ping(struct session *s);
 void session_say_ack(struct session *s);
 /* Sends all messages that are not acknowledged. */
 void session_replay(struct session *s);
+/* The message that was pushed last goes out, now or when its turn comes. */
+void session_put_last(struct session *s, const struct outbox_message *m);
+/* Sends what the wire has room for. */
+void session_pump(struct session *s);
+/* Whether the wire has wholly got all messages before this number. */
+bool session_has_put(const struct session *s, uint64_t number);
 void session_unblock(struct session *s);
 /* Closes the wire, which forgets the session. */
 void session_drop_wire(struct session *s, unsigned code, const char *reason);

@@ -24,7 +24,8 @@ static void receive_message(struct session *s, const struct message *m, size_t s
 static void receive_ack(struct session *s, struct slice number)
 {
     uint64_t n;
-    if (!slice_to_uint(number, MESSAGE_CALL_MAX, &n) || !outbox_ack(&s->outbox, n)) {
+    if (!slice_to_uint(number, MESSAGE_CALL_MAX, &n) || !session_has_put(s, n) ||
+        !outbox_ack(&s->outbox, n)) {
         session_breach(s, ".ack of what was not sent");
         return;
     }

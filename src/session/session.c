@@ -221,13 +221,14 @@ void session_send(struct session *s, const struct message *m)
     struct slice pieces[3] = {m->head, m->binary ? SLICE_LITERAL("\n") : SLICE_LITERAL(" "),
                               m->body};
     size_t count = m->binary || m->body.len ? 3 : 1;
-    if (!outbox_push(&s->outbox, m->binary, pieces, count)) {
+    const struct outbox_message *kept = outbox_push(&s->outbox, m->binary, pieces, count);
+    if (!kept) {
         session_abort(s, CLOSE_TRY_AGAIN_LATER, SLICE_LITERAL("overload"));
         return;
     }
     s->counts->messages_out++;
     if (s->wire)
-        session_put(s, m->binary, pieces, count);
+        session_put_last(s, kept);
 }
 
 void session_taken(struct session *s)

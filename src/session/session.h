@@ -68,6 +68,7 @@ struct session_wire_ops {
 struct session_wire {
     const struct session_wire_ops *ops;
     struct session *session; /* borrowed; NULL when not attached */
+    bool parts;              /* set before session_attach(): the client takes messages in parts */
 };
 
 struct session_ops {

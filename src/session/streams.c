@@ -186,6 +186,8 @@ struct session *session_of_channel(const struct channel *c)
 void session_drained(struct session_wire *wire)
 {
     struct session *s = wire->session;
+    if (s)
+        session_pump(s);
     if (s && s->streams)
         channels_pump(s->streams->channels);
 }

@@ -9,12 +9,11 @@ import { EventEmitter, once } from 'node:events';
  *
  * `cut(filter)` breaks the links of now; `freeze(filter)` leaves them open and lets nothing
  * through any more; `refuse(on)` makes new links fail at once, or with an answer, if `on` is one;
- * `plan(link => {downAfter, upAfter,
- * delay, rate})` gives each new link a number of bytes after which it is cut, by direction (undefined:
- * never), the milliseconds that a WebSocket's bytes take either way, and how many bytes a second it
- * lets through either way (`rate`). A link knows `websocket`
- * (its first request was an upgrade), `up` and `down` (bytes so far). Emits `link`, and
- * `websocket` when one has been recognised.
+ * `plan(link => {downAfter, upAfter, delay, rate})` gives each new link a number of bytes after
+ * which it is cut, by direction (undefined: never), the milliseconds that a WebSocket's bytes take
+ * either way, and how many bytes a second it lets through either way (`rate`). A link knows
+ * `websocket` (its first request was an upgrade), `up` and `down` (bytes so far). Emits `link`,
+ * and `websocket` when one has been recognised.
  */
 export class Proxy extends EventEmitter {
   links = new Set();

@@ -2,6 +2,9 @@
 // slow-lines.test.mjs - lines that are slow, and processes that are paused, are not dead.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import WebSocket from 'ws';
+import { ServerConnection } from '../../js/src/connection.mjs';
 import { Command } from '../lib/command.mjs';
 import { Proxy } from '../lib/proxy.mjs';
 import { startServer, stopAll } from '../lib/server.mjs';
@@ -25,6 +28,9 @@ after(async () => {
   await stopAll();
 });
 
+const pageOf = (origin) =>
+  new ServerConnection(`${origin}/talk`, { WebSocket, webSocketOptions: { origin } });
+
 async function slowLine(t) {
   const proxy = await Proxy.start(server.port);
   t.after(() => proxy.stop());
@@ -43,6 +49,35 @@ test('a large message on a slow line arrives, both ways: the C client', async (t
   assert.equal(err.replace('httpsocket: connected\n', ''), '');
   assert.equal(status, 0);
   assert.ok(out.includes(bytes));
+});
+
+test('a large message on a slow line arrives, both ways: the browser side', async (t) => {
+  const proxy = await slowLine(t);
+  const page = pageOf(proxy.url);
+  t.after(() => page.close());
+  const suspended = [];
+  page.addEventListener('suspend', ({ data }) => suspended.push(data));
+  const came = once(page, 'bytes');
+  const bytes = randomBytes(BYTES);
+  page.send('photo', bytes);
+  const [{ data }] = await came;
+  assert.ok(Buffer.from(data).equals(bytes));
+  assert.deepEqual(suspended, []);
+});
+
+test('events of the program behind a large one come after it, and a call is answered', async (t) => {
+  const page = pageOf(server.url);
+  t.after(() => page.close());
+  const sizes = [];
+  page.addEventListener('echo', ({ data }) => sizes.push(data[1].length));
+  for (const size of [16_000, 16_384, 16_385, 100, 2_000_000, 1, 40_000])
+    page.send('text', 'å'.repeat(size / 2) + 'x'.repeat(size % 2));
+  assert.equal(await page.call('add', [1, 2]), 3);
+  const lengths = [16_000, 16_384, 16_385, 100, 2_000_000, 1, 40_000];
+  assert.deepEqual(
+    sizes,
+    lengths.map((size) => Math.floor(size / 2) + (size % 2)),
+  );
 });
 
 for (const who of ['server', 'client'])

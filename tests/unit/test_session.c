@@ -624,6 +624,101 @@ static void a_peer_that_answers_pings_lives(void **state)
     cut(w);
 }
 
+/* ---- large messages in parts ---- */
+
+static size_t queued;
+
+static size_t wire_queued(const struct session_wire *base)
+{
+    (void)base;
+    return queued;
+}
+
+static void wire_keep_shallow(struct session_wire *base)
+{
+    (void)base;
+}
+
+static const struct session_wire_ops parts_ops = {.send = wire_send,
+                                                  .close = wire_close,
+                                                  .queued = wire_queued,
+                                                  .keep_shallow = wire_keep_shallow};
+
+static struct wire *attach_with_parts(uint64_t received)
+{
+    struct wire *w = wire_new();
+    w->base.ops = &parts_ops;
+    w->base.parts = true;
+    session_attach(f.session, &w->base, KEY, received);
+    return w;
+}
+
+static void send_large(size_t len)
+{
+    char *json = malloc(len);
+    memset(json, '1', len);
+    struct message m = {.kind = MESSAGE_EVENT,
+                        .head = SLICE_LITERAL("n"),
+                        .name = SLICE_LITERAL("n"),
+                        .body = slice_make(json, len)};
+    session_send(f.session, &m);
+    free(json);
+}
+
+static void a_large_message_goes_in_parts_and_what_the_wire_has_no_room_for_waits(void **state)
+{
+    (void)state;
+    struct wire *w = attach_with_parts(0);
+    queued = 0;
+    send_large(40000);
+    assert_int_equal(w->sent_count, 4);
+    assert_int_equal(w->sent[1][0], MESSAGE_PART_MORE);
+    assert_int_equal(w->sent[3][0], MESSAGE_PART_LAST_TEXT);
+    queued = 65536;
+    send_large(20000);
+    send_large(5);
+    assert_int_equal(w->sent_count, 4);
+    hear(w, ".ping"); /* gets through between parts */
+    assert_string_equal(w->sent[4], ".pong");
+    queued = 0;
+    session_drained(&w->base);
+    assert_int_equal(w->sent_count, 8);
+    assert_string_equal(w->sent[7], "n 11111");
+    hear(w, ".ack 3");
+    assert_int_equal(w->close_code, 0);
+    cut(w);
+}
+
+static void a_client_can_not_acknowledge_a_message_that_is_under_way(void **state)
+{
+    (void)state;
+    struct wire *w = attach_with_parts(0);
+    queued = 65536;
+    send_large(20000);
+    hear(w, ".ack 1");
+    assert_int_equal(w->close_code, 4400);
+    session_drained(&w->base);
+    wire_free(w);
+}
+
+static void a_message_that_was_cut_between_its_parts_comes_again_as_a_whole(void **state)
+{
+    (void)state;
+    struct wire *w = attach_with_parts(0);
+    queued = 65536;
+    send_large(20000);
+    cut(w);
+    queued = 0;
+    struct wire *again = attach_with_parts(0);
+    assert_int_equal(again->sent_count, 3);
+    assert_int_equal(again->sent[1][0], MESSAGE_PART_MORE);
+    struct wire *other = attach(0); /* takes over, and knows no parts */
+    assert_int_equal(other->sent_count, 2);
+    assert_int_equal(strlen(other->sent[1]), 20002);
+    cut(other);
+    wire_free(again);
+}
+
 static void unknown_control_messages_are_ignored(void **state)
 {
     (void)state;
@@ -739,6 +834,9 @@ int main(void)
         T(a_page_that_is_there_and_acknowledges_nothing_is_not_kept_for_ever),
         T(silence_is_broken_by_a_ping_and_a_dead_peer_is_dropped_within_a_minute),
         T(a_peer_that_answers_pings_lives),
+        T(a_large_message_goes_in_parts_and_what_the_wire_has_no_room_for_waits),
+        T(a_client_can_not_acknowledge_a_message_that_is_under_way),
+        T(a_message_that_was_cut_between_its_parts_comes_again_as_a_whole),
         T(unknown_control_messages_are_ignored),
         T(exactly_once_and_in_order_over_a_thousand_random_cuts),
     };

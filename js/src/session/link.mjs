@@ -25,6 +25,7 @@ import { Inbox } from './inbox.mjs';
 import { SessionSocket } from './session-socket.mjs';
 import { Backoff } from './backoff.mjs';
 import { SUBPROTOCOL, WireError } from '../proto/message.mjs';
+import { PARTS } from '../proto/parts.mjs';
 
 /** The legal moves from each state. */
 const NEXT = Object.freeze({
@@ -252,6 +253,7 @@ export class Link {
     if (this.#session) subprotocols.push(`session.${this.#session}`);
     subprotocols.push(`key.${this.#options.key}`);
     if (this.#welcome) subprotocols.push(`received.${this.#inbox.received}`);
+    subprotocols.push(PARTS);
     return subprotocols;
   }
 

@@ -10,6 +10,7 @@ import { Timer } from '../base/clock.mjs';
 import { isFrame } from '../proto/channel-frame.mjs';
 import { CLOSE, parseEnd } from '../proto/close-codes.mjs';
 import { Liveness } from './liveness.mjs';
+import { isPart, Parts } from '../proto/parts.mjs';
 import { parseWelcome } from '../proto/welcome.mjs';
 import {
   formatControl,
@@ -65,6 +66,10 @@ export class SessionSocket {
   #owner;
   #ack;
   #liveness;
+  #clock;
+  #parts = new Parts();
+  /** When a `.pong` last said that parts arrive. */
+  #saidAt = 0;
   #opened = false;
   /** @type {Welcome | null} */
   #welcome = null;
@@ -89,11 +94,13 @@ export class SessionSocket {
     this.#inbox = inbox;
     this.#outbox = outbox;
     this.#owner = owner;
+    this.#clock = clock;
     this.#ack = new Timer(clock);
     this.#liveness = new Liveness(
       clock,
       () => this.say('ping'),
       (why) => owner.dead(why),
+      () => webSocket.bufferedAmount,
     );
   }
 
@@ -180,9 +187,25 @@ export class SessionSocket {
    * @param {ArrayBuffer} data the bytes of `bytes`
    */
   #receiveBytes(bytes, data) {
+    if (isPart(bytes)) return this.#receivePart(bytes);
     if (!isFrame(bytes)) return this.#receive(parseBinary(bytes), data);
     if (!this.#welcome) throw new WireError('no .welcome first');
     this.#owner.frame(bytes);
+  }
+
+  /** @param {import('../proto/channel-frame.mjs').Bytes} part */
+  #receivePart(part) {
+    const { maxMessage, ping } = this.#welcome ?? { maxMessage: 0, ping: 0 };
+    const whole = this.#parts.take(part, maxMessage);
+    // The answer to the server's pings waits behind the parts, perhaps in a proxy.
+    if (this.#clock.now() - this.#saidAt >= ping / 2) {
+      this.#saidAt = this.#clock.now();
+      this.say('pong');
+    }
+    if (whole === null) return;
+    if (typeof whole === 'string') this.#receive(parseText(whole), whole);
+    else if (isFrame(whole)) throw new WireError('a frame in parts');
+    else this.#receive(parseBinary(whole), whole.buffer);
   }
 
   /** @param {import('../proto/message.mjs').Message} message @param {string | ArrayBuffer} data */
@@ -190,6 +213,7 @@ export class SessionSocket {
     if (!this.#welcome) return this.#greeted(message);
     if (message.kind === 'ack') return this.#acknowledged(message.count);
     if (message.kind === 'control') return this.#controlled(message);
+    if (this.#parts.isUnderWay) throw new WireError('a message between the parts of another');
     if (message.kind === 'command' && message.word === 'problem')
       throw new WireError('a .problem of the server');
     const size = typeof data === 'string' ? utf8Length(data) : data.byteLength;
