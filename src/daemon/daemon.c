@@ -36,8 +36,9 @@ static struct control *control_of(struct daemon *d)
 
 /* ---- the end ---- */
 
-static void on_worker_ended(struct daemon *d)
+static void on_worker_ended(struct mail *mail)
 {
+    struct daemon *d = container_of(mail, struct worker, letters.ended)->daemon;
     if (--d->workers_running > 0)
         return;
     admin_server_close(&control_of(d)->admin_server);
@@ -46,25 +47,9 @@ static void on_worker_ended(struct daemon *d)
     loop_stop(d->loop);
 }
 
-struct ended_mail {
-    struct mail mail;
-    struct daemon *daemon;
-};
-
-static void deliver_ended(struct mail *mail)
+void daemon_worker_ended(struct worker *w)
 {
-    struct ended_mail *m = container_of(mail, struct ended_mail, mail);
-    on_worker_ended(m->daemon);
-    free(m);
-}
-
-void daemon_worker_ended(struct daemon *d)
-{
-    struct ended_mail *m = malloc(sizeof(*m));
-    if (!m)
-        abort(); /* otherwise this process would never end */
-    m->daemon = d;
-    loop_post(d->loop, &m->mail, deliver_ended);
+    loop_post(w->daemon->loop, &w->letters.ended, on_worker_ended);
 }
 
 void daemon_drain(struct daemon *d)

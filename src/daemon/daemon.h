@@ -37,7 +37,7 @@ struct daemon {
 };
 
 /* From a worker's thread: its loop has ended. */
-void daemon_worker_ended(struct daemon *d);
+void daemon_worker_ended(struct worker *w);
 
 /* No new sessions; the process ends when all have ended. The second time: at once. */
 void daemon_drain(struct daemon *d);

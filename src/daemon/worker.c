@@ -219,7 +219,8 @@ static void *run_thread(void *arg)
     int error = loop_run(w->loop);
     if (error < 0)
         log_error("worker.failed", log_int("worker", w->index), log_errno("error", error));
-    daemon_worker_ended(w->daemon);
+    w->ended = true;
+    daemon_worker_ended(w);
     return NULL;
 }
 

@@ -25,6 +25,17 @@
 struct daemon;
 struct dev;
 
+/* The mail that has to arrive also without memory. */
+struct worker_letters {
+    struct mail ended; /* to the control thread */
+    struct mail drain, drain_at_once;
+    struct mail config; /* there and back: of one reload at a time */
+    const struct config *new_config;
+    struct listening_set *new_listeners;
+    void (*config_done)(struct daemon *daemon);
+    bool drain_posted, drain_at_once_posted; /* the control thread's */
+};
+
 struct worker {
     struct daemon *daemon; /* borrowed */
     uint16_t index;
@@ -55,6 +66,8 @@ struct worker {
     struct timer drain_timer;
     uint64_t drain_deadline_ms;
     bool draining, killed;
+    bool ended; /* the loop does not run any more */
+    struct worker_letters letters;
 };
 
 /* Negative errno. Nothing is accepted yet. */

@@ -10,67 +10,54 @@
 
 /* ---- draining ---- */
 
-struct drain_mail {
-    struct mail mail;
-    struct worker *worker;
-    bool at_once;
-};
-
 static void deliver_drain(struct mail *mail)
 {
-    struct drain_mail *m = container_of(mail, struct drain_mail, mail);
-    worker_drain(m->worker, m->at_once);
-    free(m);
+    worker_drain(container_of(mail, struct worker, letters.drain), false);
+}
+
+static void deliver_drain_at_once(struct mail *mail)
+{
+    worker_drain(container_of(mail, struct worker, letters.drain_at_once), true);
 }
 
 void worker_post_drain(struct worker *w, bool at_once)
 {
-    struct drain_mail *m = malloc(sizeof(*m));
-    if (!m) {
-        log_error("out_of_memory", log_text("for", "drain"));
+    struct worker_letters *l = &w->letters;
+    bool *posted = at_once ? &l->drain_at_once_posted : &l->drain_posted;
+    if (*posted)
         return;
-    }
-    *m = (struct drain_mail){.worker = w, .at_once = at_once};
-    loop_post(w->loop, &m->mail, deliver_drain);
+    *posted = true;
+    if (at_once)
+        loop_post(w->loop, &l->drain_at_once, deliver_drain_at_once);
+    else
+        loop_post(w->loop, &l->drain, deliver_drain);
 }
 
 /* ---- settings ---- */
 
-struct config_mail {
-    struct mail mail;
-    struct worker *worker;
-    const struct config *config;
-    struct listening_set *set;
-    void (*done)(struct daemon *daemon);
-};
-
 static void deliver_config_done(struct mail *mail)
 {
-    struct config_mail *m = container_of(mail, struct config_mail, mail);
-    m->done(m->worker->daemon);
-    free(m);
+    struct worker *w = container_of(mail, struct worker, letters.config);
+    w->letters.config_done(w->daemon);
 }
 
 static void deliver_config(struct mail *mail)
 {
-    struct config_mail *m = container_of(mail, struct config_mail, mail);
-    worker_use_config(m->worker, m->config);
-    int error = m->worker->draining ? 0 : worker_use_listeners(m->worker, m->set);
+    struct worker *w = container_of(mail, struct worker, letters.config);
+    worker_use_config(w, w->letters.new_config);
+    int error = w->draining ? 0 : worker_use_listeners(w, w->letters.new_listeners);
     if (error)
-        log_error("listen.failed", log_int("worker", m->worker->index), log_errno("error", error));
-    loop_post(m->worker->daemon->loop, &m->mail, deliver_config_done);
+        log_error("listen.failed", log_int("worker", w->index), log_errno("error", error));
+    loop_post(w->daemon->loop, &w->letters.config, deliver_config_done);
 }
 
 void worker_post_config(struct worker *w, const struct config *config, struct listening_set *set,
                         void (*done)(struct daemon *daemon))
 {
-    struct config_mail *m = malloc(sizeof(*m));
-    if (!m) {
-        log_error("out_of_memory", log_text("for", "reload"));
-        return;
-    }
-    *m = (struct config_mail){.worker = w, .config = config, .set = set, .done = done};
-    loop_post(w->loop, &m->mail, deliver_config);
+    w->letters.new_config = config;
+    w->letters.new_listeners = set;
+    w->letters.config_done = done;
+    loop_post(w->loop, &w->letters.config, deliver_config);
 }
 
 /* ---- the watchdog ---- */
@@ -115,7 +102,7 @@ struct request_mail {
 static void deliver_request(struct mail *mail)
 {
     struct request_mail *m = container_of(mail, struct request_mail, mail);
-    if (m->worker->draining)
+    if (m->worker->killed || m->worker->ended)
         http_parcel_drop(&m->parcel);
     else
         http_adopt(&m->worker->http, &m->parcel);
@@ -127,6 +114,7 @@ void worker_post_request(struct worker *w, const struct http_parcel *parcel)
     struct request_mail *m = malloc(sizeof(*m));
     if (!m) {
         struct http_parcel lost = *parcel;
+        log_error("out_of_memory", log_text("for", "a request of another worker"));
         http_parcel_drop(&lost);
         return;
     }

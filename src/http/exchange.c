@@ -254,6 +254,11 @@ static bool can_take_more(struct http_exchange *hx)
     return !hx->want_writable;
 }
 
+size_t exchange_queued(const struct exchange *x)
+{
+    return stream_queued(container_of(x, const struct http_exchange, x)->connection->stream);
+}
+
 static size_t chunk_line(char line[24], size_t len)
 {
     return (size_t)snprintf(line, 24, "%zx\r\n", len);

@@ -54,6 +54,8 @@ int exchange_peer(struct exchange *x, struct net_address *ret);
 int exchange_local(struct exchange *x, struct net_address *ret);
 struct loop *exchange_loop(struct exchange *x);
 
+/* Bytes of the answer that wait for the client. */
+size_t exchange_queued(const struct exchange *x);
 /* For how long the client has ended its side, as one does that has left. 0: it has not. */
 uint64_t exchange_departed_ms(struct exchange *x);
 

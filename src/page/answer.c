@@ -95,10 +95,10 @@ static void fail(struct page *p, const struct fault *f)
     show_watcher(p, "the line", f->line);
     show_watcher(p, "what to do", f->hint ? slice_of(f->hint) : SLICE_NONE);
     unsigned code = close_code_of_status(f->status);
-    bool has_begun = p->answer && p->answer->part == ANSWER_BODY;
+    bool begun = page_answer_begun(p);
     if (page_waits(p))
         page_turn_away(p, &(struct page_refusal){code, token_of(f->status), 0, NULL});
-    else if (p->x && has_begun)
+    else if (p->x && begun)
         exchange_fail(page_take_exchange(p));
     else if (p->x)
         answer_instead(p, f->status, f->why);
@@ -132,9 +132,30 @@ static const char *const empty_line_missing =
     "end the headers with an empty line: `Content-Type: text/html; charset=utf-8`, then the empty "
     "line, then the page";
 
+void page_answer_hurry(struct page *p)
+{
+    if (p->host->draining && p->x && page_answer_begun(p) && p->seat->ops->knows_no_drain)
+        timer_start(p->host->spec.loop, &p->answer_timer,
+                    p->host->spec.session_config->goodbye_timeout_ms);
+}
+
+static void on_standstill(struct page *p)
+{
+    if (exchange_queued(p->x) > 0) { /* its client is the slow one */
+        page_answer_hurry(p);
+        return;
+    }
+    page_answer_fail(p, 504, "its answer stands still, and the server stops");
+    page_settle(p);
+}
+
 static void on_timeout(struct timer *timer)
 {
     struct page *p = container_of(timer, struct page, answer_timer);
+    if (page_answer_begun(p)) {
+        on_standstill(p);
+        return;
+    }
     struct slice line = first_line(p->answer);
     fail(p, &(struct fault){
                 .status = 504,
@@ -288,6 +309,8 @@ static void pass_body(struct page *p, struct slice data, bool last)
     page_splice_feed(&answer->splice, data, last, slice_of(answer->element), put, p);
     if (p->x && last)
         finish(p, !answer->has_length || answer->left == 0);
+    else
+        page_answer_hurry(p);
 }
 
 /* ---- both ---- */

@@ -22,6 +22,8 @@ void page_answer_fault(struct page *p);
 /* The program lets its waiting client in. If the session has ended before, as by attach-timeout,
  * there is nobody to let in: the client is refused. */
 void page_answer_accept(struct page *p);
+/* The server stops: an answer that has begun goes on, but may not stand still for long. */
+void page_answer_hurry(struct page *p);
 /* To be called when something of the program has ended: tells what was held back until then. */
 void page_answer_settle(struct page *p);
 

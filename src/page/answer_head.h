@@ -31,6 +31,11 @@ void page_answer_free(struct page *p);
 void page_answer_drop(struct page *p);
 /* Appends to the head. False without memory. */
 bool page_answer_gather(struct page_answer *answer, struct slice data);
+/* The header block has come: some of it may have gone out. */
+static inline bool page_answer_begun(const struct page *p)
+{
+    return p->answer && p->answer->part == ANSWER_BODY;
+}
 /* Nothing of it has come. */
 bool page_answer_unbegun(const struct page *p);
 

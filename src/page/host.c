@@ -101,6 +101,7 @@ static void drain(struct page *p)
     uint32_t retry_s = page_retry_s(p->host);
     int len = snprintf(reason, sizeof(reason), "draining retry=%u", retry_s);
     answer_stopping(p, retry_s);
+    page_answer_hurry(p);
     page_end(p, CLOSE_SERVICE_RESTART, slice_make(reason, (size_t)len));
     if (p->client && !p->client->present(p))
         page_abort(p, CLOSE_SERVICE_RESTART, slice_make(reason, (size_t)len));

@@ -34,6 +34,9 @@ struct seat_ops {
     /* The program wants the length of the request's body before it begins: a body of unknown length
      * is gathered first. */
     bool whole_body;
+    /* Nothing tells the program that the server stops while it answers: its answer is not waited
+     * for when it stands still. */
+    bool knows_no_drain;
     /* Takes the request to the program: starts it, or joins it. `body` is an open file with the
      * whole body, taken in any case, or -1: then the body comes by body(). 0 or a negative errno:
      * then the page is told nothing more, and lets the seat go. */

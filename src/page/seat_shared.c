@@ -415,6 +415,7 @@ static int begin(struct seat *s, const struct program_request *request, int spoo
 }
 
 static const struct seat_ops seat_ops = {
+    .knows_no_drain = true,
     .begin = begin,
     .send = seat_send_message,
     .write = write_line,

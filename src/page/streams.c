@@ -73,6 +73,7 @@ static json_t *named(const struct page_stream *s)
 static void on_data(struct channel *c, struct bytes data)
 {
     struct page_stream *s = channel_owner(c);
+    struct page *p = s->page; /* the stream may end by this */
     char head[sizeof(".stream/4294967295")];
     int len = snprintf(head, sizeof(head), ".stream/%u", channel_number(c));
     struct message m = {.kind = MESSAGE_CONTROL,
@@ -80,8 +81,8 @@ static void on_data(struct channel *c, struct bytes data)
                         .head = slice_make(head, (size_t)len),
                         .body = slice_from_bytes(data)};
     s->untaken += data.len;
-    page_send_program(s->page, &m);
-    page_streams_taken(s->page);
+    page_send_program(p, &m);
+    page_streams_taken(p);
 }
 
 static void on_end(struct channel *c)

@@ -63,7 +63,7 @@ static bool program_takes(struct page *p)
 static bool takes(struct hub_client *c, bool to_page)
 {
     struct page *p = page_of(c);
-    return to_page ? p->client->writable(p) : program_takes(p);
+    return to_page ? p->client && p->client->writable(p) : program_takes(p);
 }
 
 static void on_line(struct hub_client *c, struct slice begin, struct slice rest,

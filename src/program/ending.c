@@ -63,6 +63,12 @@ static void on_poll(struct timer *timer)
     program_settle(p);
 }
 
+void program_continue(struct program *p)
+{
+    if (p->state > PROGRAM_NEW && p->state < PROGRAM_GONE)
+        process_group_signal(&p->process, SIGCONT);
+}
+
 static void send_signal(struct program *p, int number, const char *name)
 {
     log_info("program.signalled", log_slice("program", p->file), log_int("pid", p->pid),
@@ -89,6 +95,7 @@ static void on_end_timer(struct timer *timer)
         program_lines_judge(p);
         program_set_state(p, PROGRAM_TERM_SENT);
         send_signal(p, SIGTERM, "TERM");
+        program_continue(p);
         timer_start(p->host->spec.loop, &p->end_timer, p->host->spec.config->term_grace_ms);
     } else {
         program_kill(p);

@@ -59,6 +59,8 @@ void program_host_drain(struct program_host *host)
 {
     host->draining = true;
     program_pools_retire(host);
+    for (struct list *node = host->programs.next; node != &host->programs; node = node->next)
+        program_continue(container_of(node, struct program, node));
 }
 
 bool program_host_draining(const struct program_host *host)

@@ -79,6 +79,8 @@ void program_lines_last(struct program *p);
 /* ---- ending.c ---- */
 
 void program_ending_init(struct program *p);
+/* One that was stopped runs on, so that it can end. */
+void program_continue(struct program *p);
 void program_exited(struct process *process, int status);
 
 /* ---- pool.c ---- */

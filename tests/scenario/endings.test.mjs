@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // endings.test.mjs - what has ended leaves nothing behind, and how it ended is told.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { afterEach, describe, test as testOf } from 'node:test';
 import { RawHttp } from '../lib/http-raw.mjs';
 import { request } from '../lib/request.mjs';
 import { startServer } from '../lib/server.mjs';
 import { openPage, SessionClient } from '../lib/session-client.mjs';
+import { until } from '../lib/until.mjs';
 
 const test = (name, run, seconds = 60) => testOf(name, { timeout: seconds * 1000 }, run);
 const program = (text) => ({ mode: 0o755, text: `#!/bin/sh\n${text}` });
@@ -77,6 +79,23 @@ kill -9 $$`;
   });
 });
 
+/** Answers with half a page; stops itself, or goes on to wait; the rest comes when it runs on. */
+const HALF = {
+  mode: 0o755,
+  text: `#!/usr/bin/env python3
+import json, os, signal, socket
+fd = socket.socket(fileno=3)
+for line in fd.makefile():
+    session, word, *rest = line[1:].rstrip("\\n").split(" ", 2)
+    if word == ".join":
+        half = json.dumps("Content-Type: text/html\\n\\n<title>half")
+        fd.sendall(f"@{session} .answer {half}\\n".encode())
+        if json.loads(rest[0])["query"] == "stops":
+            os.kill(os.getpid(), signal.SIGSTOP)
+            fd.sendall(f'@{session} .answer "whole"\\n@{session} .answer\\n'.encode())
+`,
+};
+
 describe('a drain', () => {
   const files = { 'file.txt': 'whole' };
   const get = 'GET /file.txt HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';
@@ -104,6 +123,31 @@ describe('a drain', () => {
     server.child.kill('SIGTERM');
     server.child.kill('SIGCONT');
     assert.equal((await idle.answer()).status, 200);
+    await server.ends();
+  });
+
+  const LONG = ['--shared', '/half.py', '--drain-timeout', '1h', '--goodbye-timeout', '300ms'];
+  const half = async (query) => {
+    await start({ 'half.py': HALF }, LONG);
+    const client = await RawHttp.connect(server.port);
+    await client.send(`GET /half?${query} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
+    await server.logged(/program\.joined/);
+    return client;
+  };
+  const isStopped = (pid) => /^State:\s+T/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8'));
+
+  test('has a stopped process run on, which finishes its answer', async () => {
+    const client = await half('stops');
+    const pid = Number(/pid=(\d+)/.exec(await server.logged(/program\.joined/))[1]);
+    await until(() => isStopped(pid));
+    const ended = server.ends();
+    assert.match((await client.answer()).body.toString(), /halfwhole$/);
+    await ended;
+  });
+
+  test('does not wait for an answer of a shared program that stands still', async () => {
+    const client = await half('waits');
+    assert.equal((await client.answer({ head: true })).status, 200);
     await server.ends();
   });
 });
