@@ -18,7 +18,8 @@ struct server_origins {
 };
 
 /* Is the request's Host ours? Then *ret is the origin that its page has. A configured origin is
- * found by host and port, whatever the listener's scheme: TLS may end at a proxy. `local`: where
+ * found by host and port, whatever the listener's scheme: TLS may end at a proxy. If there are two,
+ * that of `scheme` is it. `local`: where
  * the connection came in; NULL: not known, and then it makes no Host ours. */
 bool server_origin_find(const struct server_origins *origins, enum origin_scheme scheme,
                         struct slice host, const struct net_address *local, struct origin *ret);

@@ -73,14 +73,33 @@ void admin_answer(struct admin_query *query, struct slice json)
     free(query);
 }
 
-static void on_request(struct http_server *server, struct exchange *x)
+/* Is it made by a page, or by a link in one? */
+static bool is_pages(const struct http_head *request)
 {
-    struct admin *admin = server->owner;
+    struct slice site = SLICE_LITERAL("sec-fetch-site");
+    return http_head_count(request, SLICE_LITERAL("origin")) > 0 ||
+           (http_head_count(request, site) > 0 &&
+            !slice_equal(http_head_find(request, site), SLICE_LITERAL("none")));
+}
+
+/* True: it is answered. */
+static bool refuse(struct admin *admin, struct exchange *x)
+{
+    if (!admin->ops->knows_host(admin->owner, x))
+        exchange_answer(x, 421, SLICE_LITERAL("this Host is not the admin's (see --admin-host)"),
+                        NULL, 0);
+    else if (is_pages(x->request))
+        exchange_answer(x, 403, SLICE_LITERAL("the admin listener is not for pages"), NULL, 0);
+    else
+        return false;
+    return true;
+}
+
+static void answer(struct admin *admin, struct exchange *x)
+{
     struct slice method = x->request->method;
     struct http_header allow = {SLICE_LITERAL("Allow"), SLICE_LITERAL("GET, HEAD")};
-    if (slice_equal(x->path, SLICE_LITERAL("/.httpsocket/authorize")))
-        admin->ops->authorize(admin->owner, x);
-    else if (slice_equal(x->path, SLICE_LITERAL("/publish")))
+    if (slice_equal(x->path, SLICE_LITERAL("/publish")))
         admin->ops->publish(admin->owner, x);
     else if (!slice_equal(method, SLICE_LITERAL("GET")) &&
              !slice_equal(method, SLICE_LITERAL("HEAD")))
@@ -99,6 +118,15 @@ static void on_request(struct http_server *server, struct exchange *x)
             SLICE_LITERAL(
                 "here are /healthz, /metrics, /sessions, /publish and /.httpsocket/authorize"),
             NULL, 0);
+}
+
+static void on_request(struct http_server *server, struct exchange *x)
+{
+    struct admin *admin = server->owner;
+    if (slice_equal(x->path, SLICE_LITERAL("/.httpsocket/authorize")))
+        admin->ops->authorize(admin->owner, x);
+    else if (!refuse(admin, x))
+        answer(admin, x);
 }
 
 void admin_init(struct admin *admin, struct loop *loop, const struct http_limits *limits,

@@ -4,7 +4,10 @@
  * /publish (publish.h).
  *
  * Knows HTTP and nothing of the server: the owner gives the contents. Answers only on its own
- * listener; who may reach that is the operator's choice of address.
+ * listener; who may reach that is the operator's choice of address. A browser that can reach it
+ * shows it to its user, but no page gets or sends anything: what names another page (Origin,
+ * Sec-Fetch-Site) is refused. /.httpsocket/authorize hands on the fields of other requests, so
+ * neither rule holds for it; it looks at the host that it is asked about itself.
  *
  * Threads  One loop.
  */
@@ -17,6 +20,9 @@
 struct admin_query;
 
 struct admin_ops {
+    /* Whether the request's Host may be this listener's: another is a page's whose name suddenly
+     * points here. */
+    bool (*knows_host)(void *owner, struct exchange *x);
     bool (*healthy)(void *owner);
     void (*metrics)(void *owner, struct text *out);
     /* Collects a JSON array of the live sessions and hands it to admin_answer(), now or later,

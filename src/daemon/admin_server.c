@@ -21,6 +21,7 @@ static struct http_limits limits_of(const struct config *config)
         .write_timeout_ms = 10000,
         .departed_timeout_ms = 5000,
         .connections_max = 256,
+        .trusts = NULL, /* no proxy stands before us; authorize.c asks proxies_trust() itself */
     };
 }
 
@@ -39,6 +40,30 @@ static bool renew_script_access(struct admin_server *s, const struct config *con
     }
     text_done(&why);
     return script_access;
+}
+
+static bool is_named(const struct config *config, const struct authority *host)
+{
+    for (size_t i = 0; i < config->origin.count; i++)
+        if (authority_host_equal(host, &config->origins[i].authority))
+            return true;
+    for (size_t i = 0; i < config->admin_host.count; i++)
+        if (slice_equal_nocase(authority_host(host), slice_of(config->admin_host.items[i])))
+            return true;
+    return false;
+}
+
+/* No name that somebody else's DNS could have pointed at us. A browser comes neither by a Unix
+ * socket nor without a Host. */
+static bool knows_host(void *owner, struct exchange *x)
+{
+    struct admin_server *s = owner;
+    struct authority host;
+    if (s->address.any.sa_family == AF_UNIX || !x->host.ptr)
+        return true;
+    return authority_parse(x->host, &host) &&
+           (host.kind != HOST_NAME || authority_is_loopback(&host) ||
+            is_named(s->daemon->config, &host));
 }
 
 static bool healthy(void *owner)
@@ -99,7 +124,7 @@ static void authorize(void *owner, struct exchange *x)
     struct admin_server *s = owner;
     const struct config *config = s->daemon->config;
     struct server_origins origins = {config->origins, config->origin.count};
-    authorize_begin(s->script_access, &origins, x);
+    authorize_begin(s->script_access, &origins, &config->proxies, x);
 }
 
 static void publish(void *owner, struct exchange *x)
@@ -109,6 +134,7 @@ static void publish(void *owner, struct exchange *x)
 }
 
 static const struct admin_ops admin_ops = {
+    .knows_host = knows_host,
     .healthy = healthy,
     .metrics = write_metrics,
     .sessions = gather_sessions,
@@ -163,6 +189,7 @@ int admin_server_open(struct admin_server *s, struct daemon *daemon, struct list
     *s = (struct admin_server){.daemon = daemon};
     if (!place)
         return 0;
+    s->address = place->address;
     if (!renew_script_access(s, config))
         return -ENOMEM;
     admin_init(&s->admin, daemon->loop, &s->limits, &admin_ops, s);
@@ -176,7 +203,7 @@ int admin_server_open(struct admin_server *s, struct daemon *daemon, struct list
         log_error("admin.failed", log_errno("error", error));
     else
         log_info("admin.listening",
-                 log_slice("address", slice_make(text, net_address_print(&place->address, text))));
+                 log_slice("address", slice_make(text, net_address_print(&s->address, text))));
     return error;
 }
 

@@ -19,6 +19,7 @@ struct admin_server {
     struct hub hub; /* the control thread's end of the topics */
     struct publish publish;
     struct listener listener;
+    struct net_address address; /* of the listener */
     bool listening;
     /* Of /.httpsocket/authorize; NULL without the admin listener. */
     struct script_access *script_access;

@@ -2,12 +2,19 @@
 #include "daemon/authorize.h"
 
 #include "daemon/cors.h"
+#include "http/forwarded.h"
 
 #include <stdio.h>
 
 /* The request as the asking server describes it. */
 struct told {
-    struct slice scheme, host, uri, method, client;
+    struct slice scheme, host, uri, method;
+    enum {
+        CLIENT_UNTOLD,
+        CLIENT_TOLD,
+        CLIENT_BAD
+    } client;
+    struct net_client_key client_key;
 };
 
 static struct slice find(const struct exchange *x, const char *name)
@@ -21,14 +28,31 @@ static struct slice find_either(const struct exchange *x, const char *name, cons
     return value.ptr ? value : find(x, other);
 }
 
-/* The last address of X-Forwarded-For is the client that the asking server saw; those before it are
- * unproven. */
-static struct slice client_of(const struct exchange *x)
+static bool read_address(struct slice text, struct net_address *ret)
 {
-    struct slice rest = find(x, "x-forwarded-for"), one, last = SLICE_NONE;
-    while (http_list_next(&rest, &one))
-        last = one;
-    return last.ptr ? last : find(x, "x-real-ip");
+    char buffer[NET_ADDRESS_TEXT_MAX];
+    const char *why;
+    bool v6 = slice_find(text, ':') < text.len;
+    int len = snprintf(buffer, sizeof(buffer), v6 ? "[%.*s]:1" : "%.*s:1", SLICE_ARG(text));
+    return len < (int)sizeof(buffer) &&
+           net_address_parse(slice_make(buffer, (size_t)len), ret, &why) == 0;
+}
+
+/* The last address of X-Forwarded-For, over all its lines, is the client that the asking server
+ * saw; unless that is a trusted proxy, those before it are unproven. */
+static void read_client(const struct exchange *x, const struct proxies *proxies, struct told *ret)
+{
+    struct http_limits limits = {.trusts = proxies_trust, .proxies = proxies};
+    struct net_address address;
+    struct slice real = find(x, "x-real-ip");
+    bool by_list = http_head_count(x->request, SLICE_LITERAL("x-forwarded-for")) > 0;
+    if (!by_list && !real.ptr)
+        return;
+    bool good = by_list ? forwarded_client_told(&limits, x->request, &address)
+                        : read_address(real, &address);
+    ret->client = good ? CLIENT_TOLD : CLIENT_BAD;
+    if (good)
+        ret->client_key = net_client_key_of(&address);
 }
 
 static struct told read_told(const struct exchange *x)
@@ -38,7 +62,6 @@ static struct told read_told(const struct exchange *x)
         .host = find(x, "x-forwarded-host"),
         .uri = find_either(x, "x-forwarded-uri", "x-original-uri"),
         .method = find_either(x, "x-forwarded-method", "x-original-method"),
-        .client = client_of(x),
     };
     struct slice url = find(x, "x-original-url");
     size_t colon = slice_find(url, ':');
@@ -62,29 +85,25 @@ static enum origin_scheme scheme_of(struct slice text)
     return secure ? ORIGIN_HTTPS : ORIGIN_HTTP;
 }
 
+static size_t count_all(const struct exchange *x, const char *const *names, size_t count)
+{
+    size_t told = 0;
+    for (size_t i = 0; i < count; i++)
+        told += http_head_count(x->request, slice_of(names[i]));
+    return told;
+}
+
 /* The asking server sends each of these headers once; a second one would be its client's invention.
  */
 static bool is_told_twice(const struct exchange *x)
 {
-    static const char *const forms[] = {"x-forwarded-uri", "x-original-uri", "x-original-url"};
-    size_t told = 0;
-    for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++)
-        told += http_head_count(x->request, slice_of(forms[i]));
-    return told > 1;
-}
-
-static bool read_client(struct slice text, struct net_client_key *ret)
-{
-    struct net_address address;
-    char buffer[NET_ADDRESS_TEXT_MAX];
-    const char *why;
-    bool v6 = slice_find(text, ':') < text.len;
-    int len = snprintf(buffer, sizeof(buffer), v6 ? "[%.*s]:1" : "%.*s:1", SLICE_ARG(text));
-    if (!text.ptr || len >= (int)sizeof(buffer) ||
-        net_address_parse(slice_make(buffer, (size_t)len), &address, &why) < 0)
-        return false;
-    *ret = net_client_key_of(&address);
-    return true;
+    static const char *const uris[] = {"x-forwarded-uri", "x-original-uri", "x-original-url"};
+    static const char *const methods[] = {"x-forwarded-method", "x-original-method"};
+    static const char *const others[] = {"x-forwarded-proto", "x-forwarded-host", "x-real-ip"};
+    bool twice = count_all(x, uris, 3) > 1 || count_all(x, methods, 2) > 1;
+    for (size_t i = 0; i < 3; i++)
+        twice |= count_all(x, &others[i], 1) > 1;
+    return twice;
 }
 
 /* ---- answers ---- */
@@ -148,19 +167,22 @@ static void decide(struct script_access *script_access, struct exchange *x, cons
         return;
     }
     request->url_path = slice_make(p->text, len);
-    if (told->client.ptr && !read_client(told->client, &request->client)) {
+    if (told->client == CLIENT_BAD) {
         pending_drop(p);
         answer_untold(x, "X-Forwarded-For or X-Real-IP: expected an IP address");
         return;
     }
+    if (told->client == CLIENT_TOLD)
+        request->client = told->client_key;
     p->on_verdict = on_verdict;
     pending_begin(p);
 }
 
 void authorize_begin(struct script_access *script_access, const struct server_origins *origins,
-                     struct exchange *x)
+                     const struct proxies *proxies, struct exchange *x)
 {
     struct told told = read_told(x);
+    read_client(x, proxies, &told);
     struct net_address local;
     struct origin here;
     enum access_reason reason;

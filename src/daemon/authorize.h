@@ -12,9 +12,10 @@
 
 #include "access/server_origins.h"
 #include "daemon/pending.h"
+#include "daemon/proxies.h"
 
-/* Takes the exchange. */
+/* Takes the exchange. `proxies`: before the asking server, trusted to name their clients. */
 void authorize_begin(struct script_access *script_access, const struct server_origins *origins,
-                     struct exchange *x);
+                     const struct proxies *proxies, struct exchange *x);
 
 #endif

@@ -6,6 +6,7 @@
 #include "daemon/rights.h"
 #include "daemon/sdk.h"
 #include "daemon/value.h"
+#include "http/forwarded.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -290,6 +291,15 @@ static bool check_origins(struct config *c, struct text *why)
     return true;
 }
 
+static bool check_base(const struct config *c, struct text *why)
+{
+    struct slice base = slice_of(c->base_path);
+    if (!base.len || http_base_of(base).ptr || slice_equal(base, SLICE_LITERAL("/")))
+        return true;
+    text_printf(why, "base-path: expected a path such as /app, not `%s`", c->base_path);
+    return false;
+}
+
 static bool check_programs(struct config *c, struct text *why)
 {
     c->programs = program_kinds_new();
@@ -298,6 +308,8 @@ static bool check_programs(struct config *c, struct text *why)
         good = program_kinds_add_stdio(c->programs, c->stdio.items[i], why);
     for (size_t i = 0; good && i < c->stdio_files.count; i++)
         good = program_kinds_add_stdio_files(c->programs, c->stdio_files.items[i], why);
+    for (size_t i = 0; good && i < c->stdio_subprotocol.count; i++)
+        good = program_kinds_add_subprotocol(c->programs, c->stdio_subprotocol.items[i], why);
     for (size_t i = 0; good && i < c->shared.count; i++)
         good = program_kinds_add_shared(c->programs, c->shared.items[i], why);
     return good;
@@ -338,8 +350,8 @@ static bool check_publish(struct config *c, struct text *why)
 
 bool config_check(struct config *c, struct text *why)
 {
-    if (!check_addresses(c, why) || !check_origins(c, why) || !check_programs(c, why) ||
-        !check_rights(c) ||
+    if (!check_addresses(c, why) || !check_origins(c, why) || !check_base(c, why) ||
+        !check_programs(c, why) || !check_rights(c) ||
         !proxies_read(c->trusted_proxy.items, c->trusted_proxy.count, &c->proxies, why) ||
         !check_access(c, why) || !check_publish(c, why)) {
         if (!why->len)

@@ -47,7 +47,7 @@ static void answer_allowed(struct worker *w, struct pending_request *p, enum acc
 static void on_asked(struct pending_request *p, const struct access_result *result)
 {
     struct refusal_challenge challenge = {
-        .realm = p->x->request->host,
+        .realm = p->x->host,
         .policy_path = result->banned_path,
     };
     if (handshake_refuse_tcp_session(p))

@@ -54,6 +54,19 @@ static void answer_own(struct worker *w, struct exchange *x, const struct origin
 
 /* ---- ordinary requests ---- */
 
+/* Where no file or program answers: the root is always there, and HAProxy asks this of it to know
+ * whether the server is; and so is what speaks WebSocket alone. */
+static bool answer_options(struct worker *w, struct exchange *x)
+{
+    struct http_header allow = {SLICE_LITERAL("Allow"), SLICE_LITERAL("GET, HEAD, OPTIONS")};
+    if (!slice_equal(x->request->method, SLICE_LITERAL("OPTIONS")) ||
+        (!slice_equal(x->path, SLICE_LITERAL("/")) && !page_has_lines(w->pages, x->path)))
+        return false;
+    exchange_respond(x, 204, SLICE_NONE, &allow, 1, 0);
+    exchange_end(x);
+    return true;
+}
+
 static void answer_site(struct worker *w, struct exchange *x, const struct origin *here)
 {
     struct site_found found;
@@ -61,7 +74,7 @@ static void answer_site(struct worker *w, struct exchange *x, const struct origi
     site_find(w->site, x->path, &found);
     switch (found.kind) {
     case SITE_NONE:
-        if (page_open_none(w->pages, x))
+        if (answer_options(w, x) || page_open_none(w->pages, x))
             return;
         exchange_answer(x, 404, SLICE_LITERAL("not found"), NULL, 0);
         return;
@@ -109,7 +122,11 @@ void wiring_request(struct http_server *server, struct exchange *x)
     struct worker *w = server->owner;
     struct origin here;
     struct ws_handshake handshake;
-    struct http_header version = {SLICE_LITERAL("Sec-WebSocket-Version"), SLICE_LITERAL("13")};
+    struct http_header version[] = {
+        /* RFC 9110, 15.5.22; RFC 6455, 4.4 */
+        {SLICE_LITERAL("Upgrade"), SLICE_LITERAL("websocket")},
+        {SLICE_LITERAL("Sec-WebSocket-Version"), SLICE_LITERAL("13")},
+    };
     if (!worker_is_ours(w, x, &here)) {
         answer_foreign_host(x);
         return;
@@ -122,7 +139,7 @@ void wiring_request(struct http_server *server, struct exchange *x)
         exchange_answer(x, 400, slice_of(handshake.why), NULL, 0);
         return;
     case WS_HANDSHAKE_BAD_VERSION:
-        exchange_answer(x, 426, SLICE_LITERAL("WebSocket version 13 is spoken here"), &version, 1);
+        exchange_answer(x, 426, SLICE_LITERAL("WebSocket version 13 is spoken here"), version, 2);
         return;
     case WS_HANDSHAKE_NONE:
         break;

@@ -8,6 +8,7 @@
 #include "daemon/handshake.h"
 #include "daemon/wiring.h"
 #include "dev/dev.h"
+#include "http/forwarded.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -53,6 +54,7 @@ static struct http_limits http_limits_of(const struct worker *w, const struct co
         .connections_max = share(w, c->connections_max),
         .trusts = c->trusted_proxy.count ? proxies_trust : NULL,
         .proxies = &c->proxies,
+        .base = http_base_of(slice_of(c->base_path)),
     };
 }
 
@@ -411,15 +413,33 @@ void worker_use_config(struct worker *w, const struct config *config)
 
 /* ---- its name ---- */
 
+/* A request of HTTP/1.0 may name no host: health checks of proxies do so, and no browser. It is for
+ * our first name. */
+static void name_host(struct worker *w, struct exchange *x)
+{
+    char text[ORIGIN_TEXT_SIZE > NET_ADDRESS_TEXT_MAX ? ORIGIN_TEXT_SIZE : NET_ADDRESS_TEXT_MAX];
+    struct net_address local;
+    struct slice host = SLICE_LITERAL("localhost");
+    if (w->origins.count) {
+        host = origin_write(&w->origins.list[0], text);
+        host = slice_skip(host, slice_find(host, ':') + 3);
+    } else if (exchange_local(x, &local) == 0 && local.any.sa_family != AF_UNIX) {
+        host = slice_make(text, net_address_print(&local, text));
+    }
+    exchange_name_host(x, host);
+}
+
 /* Where the connection came in is asked only if that may matter: it is a system call. */
 bool worker_is_ours(struct worker *w, struct exchange *x, struct origin *ret)
 {
     enum origin_scheme scheme = x->secure ? ORIGIN_HTTPS : ORIGIN_HTTP;
     struct net_address local;
-    if (server_origin_find(&w->origins, scheme, x->request->host, NULL, ret))
+    if (!x->host.ptr)
+        name_host(w, x);
+    if (server_origin_find(&w->origins, scheme, x->host, NULL, ret))
         return true;
     return exchange_local(x, &local) == 0 &&
-           server_origin_find(&w->origins, scheme, x->request->host, &local, ret);
+           server_origin_find(&w->origins, scheme, x->host, &local, ret);
 }
 
 /* ---- draining ---- */

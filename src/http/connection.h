@@ -25,6 +25,7 @@
 #define HTTP_CONNECTION_H
 
 #include "http/server.h"
+#include "proto/authority.h"
 #include "proto/http_chunked.h"
 
 /* Bounds that have no setting: none of them is a promise to a user. */
@@ -118,7 +119,8 @@ struct http_exchange {
     bool responded, paused, want_writable;
     bool expects_continue; /* the client waits for 100 */
     struct http_head head;
-    char bytes[]; /* the head as it came, then the decoded path */
+    char host[AUTHORITY_HOST_MAX + 7]; /* of x.host, if it is not as it came */
+    char bytes[]; /* the head as it came, then the decoded path, then the base */
 };
 
 /* ---- connection.c ---- */
@@ -172,6 +174,14 @@ void input_drop(struct connection *c);
 /* Turns a parsed head into an exchange and calls the handler, or refuses. `raw` is the head as it
  * came; the slices of `head` lie in it. */
 void request_begin(struct connection *c, const struct http_head *head, struct slice raw);
+
+/* ---- place.c ---- */
+
+/* Sets the place of the exchange (exchange.h) from its head, its connection and, if the peer is a
+ * trusted proxy, from what that says. Returns false if the target is of another scheme. */
+bool place_find(struct http_exchange *hx);
+/* Takes the base off the path. False: the path is the base without its slash. */
+bool place_cut_base(struct http_exchange *hx);
 
 /* ---- refusal.c ---- */
 
@@ -231,6 +241,7 @@ struct response {
     size_t added_count;
     enum framing framing;
     uint64_t length; /* with FRAMING_LENGTH, and of a HEAD; UINT64_MAX: no Content-Length */
+    bool chunked;    /* Transfer-Encoding of a HEAD, whose GET would be chunked (RFC 9112, 6.1) */
     bool close;      /* Connection: close */
     bool keep_alive; /* Connection: keep-alive, for HTTP/1.0 */
 };

@@ -213,19 +213,21 @@ void exchange_respond(struct exchange *x, int status, struct slice reason,
     decide_closing(hx);
     bool told = status != 204 && status != 304;
     struct response_room room;
-    struct slice head =
-        response_head(c->server,
-                      &(struct response){.status = status,
-                                         .reason = reason,
-                                         .headers = headers,
-                                         .header_count = header_count,
-                                         .added = x->added,
-                                         .added_count = x->added_count,
-                                         .framing = hx->framing,
-                                         .length = told ? length : EXCHANGE_LENGTH_UNKNOWN,
-                                         .close = c->closing,
-                                         .keep_alive = hx->head.minor == 0 && !c->closing},
-                      &room);
+    struct slice head = response_head(
+        c->server,
+        &(struct response){.status = status,
+                           .reason = reason,
+                           .headers = headers,
+                           .header_count = header_count,
+                           .added = x->added,
+                           .added_count = x->added_count,
+                           .framing = hx->framing,
+                           .length = told ? length : EXCHANGE_LENGTH_UNKNOWN,
+                           .chunked = told && hx->framing == FRAMING_NONE &&
+                                      length == EXCHANGE_LENGTH_UNKNOWN && hx->head.minor > 0,
+                           .close = c->closing,
+                           .keep_alive = hx->head.minor == 0 && !c->closing},
+        &room);
     connection_write(c, &(struct iovec){(void *)head.ptr, head.len}, 1);
     free(room.heap);
     server_count_status(c->server, status);

@@ -36,12 +36,20 @@ struct exchange {
     const struct http_head *request;
     struct slice path;  /* decoded and normalised: http_path_decode */
     struct slice query; /* raw; ptr NULL: none */
-    bool secure;        /* https */
+    /* The place that the browser sees, which a trusted proxy may have told (forwarded.h). */
+    bool secure;       /* https */
+    struct slice host; /* as Host has it; ptr NULL: the request names none (HTTP/1.0) */
+    uint16_t port;     /* of `host`, or the scheme's; as long as nobody told, our own */
+    struct slice base; /* the path before ours, such as `/app`; ptr NULL: none */
+    bool base_cut;     /* the request came without it: `path` has it never */
     const struct exchange_ops *ops;
     void *owner;
     size_t added_count;
     struct http_header added[EXCHANGE_ADDED_MAX]; /* exchange_add_header() */
 };
+
+/* Names the host of a request that names none. `host` is copied; longer ones are cut. */
+void exchange_name_host(struct exchange *x, struct slice host);
 
 /* Adds a header to the answer, unless the answer has a header of this name itself (a Vary is added
  * in any case). The slices live as long as the exchange. */

@@ -23,7 +23,11 @@ static void put_encoded(struct text *t, struct slice path)
 void static_redirect_to_folder(struct exchange *x)
 {
     struct text location = {0};
-    put_encoded(&location, x->path);
+    struct slice name = x->path;
+    while (slice_find(name, '/') < name.len)
+        name = slice_skip(name, slice_find(name, '/') + 1);
+    text_put(&location, SLICE_LITERAL("./"));
+    put_encoded(&location, name);
     text_put(&location, SLICE_LITERAL("/"));
     if (x->query.ptr != NULL) {
         text_put(&location, SLICE_LITERAL("?"));

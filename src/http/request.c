@@ -4,6 +4,8 @@
 
 #include "base/log.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define ALL_METHODS "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"
@@ -75,7 +77,8 @@ static void on_body_timeout(struct timer *timer)
 static struct http_exchange *make(struct connection *c, const struct http_head *head,
                                   struct slice raw)
 {
-    struct http_exchange *hx = malloc(sizeof(*hx) + raw.len + head->target.len);
+    struct slice base = c->server->limits->base; /* a reload may take it away */
+    struct http_exchange *hx = malloc(sizeof(*hx) + raw.len + head->target.len + base.len);
     if (hx == NULL)
         return NULL;
     memset(hx, 0, offsetof(struct http_exchange, head));
@@ -83,7 +86,9 @@ static struct http_exchange *make(struct connection *c, const struct http_head *
     hx->connection = c;
     hx->began_ms = loop_now_ms(c->server->loop);
     hx->x.request = &hx->head;
-    hx->x.secure = stream_secure(c->stream);
+    if (base.ptr != NULL)
+        hx->x.base = slice_make(memcpy(hx->bytes + raw.len + head->target.len, base.ptr, base.len),
+                                base.len);
     hx->expects_continue = head->expect_continue;
     timer_init(&hx->body_timer, on_body_timeout);
     departure_init(hx);
@@ -112,10 +117,34 @@ static bool find_path(struct http_exchange *hx)
     return true;
 }
 
+/* Relative, as all redirects: right below any path that a proxy has cut off. */
+static void redirect_to_base(struct http_exchange *hx)
+{
+    struct slice base = hx->x.base;
+    size_t last = base.len;
+    while (base.ptr[last - 1] != '/')
+        last--;
+    char location[PATH_MAX];
+    int len =
+        snprintf(location, sizeof(location), "./%.*s/%s%.*s", SLICE_ARG(slice_skip(base, last)),
+                 hx->x.query.ptr ? "?" : "", SLICE_ARG(hx->x.query));
+    struct http_header header = {SLICE_LITERAL("Location"), slice_make(location, (size_t)len)};
+    if (len < (int)sizeof(location))
+        exchange_answer(&hx->x, 301, SLICE_LITERAL("this is a folder"), &header, 1);
+    else
+        exchange_answer(&hx->x, 404, SLICE_LITERAL("not found"), NULL, 0);
+}
+
 static void call_handler(struct http_exchange *hx)
 {
     struct http_server *server = hx->connection->server;
     struct http_header allow = {SLICE_LITERAL("Allow"), SLICE_LITERAL(ALL_METHODS)};
+    if (!place_find(hx)) {
+        exchange_answer(&hx->x, 421,
+                        SLICE_LITERAL("the target's scheme is not that of this connection"), NULL,
+                        0);
+        return;
+    }
     if (is(hx->head.method, "OPTIONS") && is(hx->head.target, "*")) {
         answer_options_star(&hx->x);
         return;
@@ -128,7 +157,10 @@ static void call_handler(struct http_exchange *hx)
         exchange_answer(&hx->x, 405, SLICE_LITERAL("TRACE is not allowed"), &allow, 1);
         return;
     }
-    server->on_request(server, &hx->x);
+    if (place_cut_base(hx))
+        server->on_request(server, &hx->x);
+    else
+        redirect_to_base(hx);
 }
 
 void request_begin(struct connection *c, const struct http_head *head, struct slice raw)

@@ -145,7 +145,7 @@ static void put_framing(struct writer *w, const struct response *r)
 {
     char length[48];
     bool told = r->framing == FRAMING_LENGTH || r->framing == FRAMING_NONE;
-    if (r->framing == FRAMING_CHUNKED)
+    if (r->framing == FRAMING_CHUNKED || r->chunked)
         PUT_LITERAL(w, "Transfer-Encoding: chunked\r\n");
     if (told && r->length != EXCHANGE_LENGTH_UNKNOWN) {
         int n = snprintf(length, sizeof(length), "Content-Length: %llu\r\n",

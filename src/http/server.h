@@ -27,6 +27,7 @@ struct http_limits {
      * is trusted. */
     bool (*trusts)(const void *proxies, const struct net_address *address);
     const void *proxies; /* borrowed */
+    struct slice base;   /* the path below which browsers see us, as http_base_of(); borrowed */
 };
 
 struct http_counts {

@@ -17,8 +17,9 @@ struct static_bytes {
 };
 /* As static_answer(), for bytes: conditions, but no ranges. */
 void static_answer_bytes(struct exchange *x, const struct static_bytes *bytes);
-/* 301 to the path with a slash and the query: for SITE_REDIRECT. Location has the normalised path,
- * not the path as it was asked for: `//evil.example/..` would name another host. */
+/* 301 to the path with a slash and the query: for SITE_REDIRECT. Location is relative, `./NAME/`:
+ * right below any path at which a proxy shows this server, and never another host's, as
+ * `//evil.example/..` would be. */
 void static_redirect_to_folder(struct exchange *x);
 /* By the name's ending; application/octet-stream if unknown. */
 struct slice static_type(struct slice name);

@@ -14,9 +14,11 @@
 #include "page/answer.h"
 
 #include "base/log.h"
+#include "base/text.h"
 #include "page/answer_cache.h"
 #include "page/answer_head.h"
 #include "page/host.h"
+#include "page/subprotocol.h"
 #include "page/waiting.h"
 #include "proto/cgi_head.h"
 #include "proto/close_code.h"
@@ -223,13 +225,28 @@ static bool takes_element(const struct cgi_head *head)
     return header_of(head, SLICE_LITERAL("content-encoding")).ptr == NULL;
 }
 
+/* OPTIONS asks about a page, and gets none. */
+static bool is_page_status(const struct page *p, const struct cgi_head *head)
+{
+    return head->status >= 200 && head->status < 300 && head->status != 204 &&
+           head->status != 205 && !slice_equal(p->x->request->method, SLICE_LITERAL("OPTIONS"));
+}
+
 static bool is_page(const struct page *p, const struct cgi_head *head)
 {
-    return p->session && p->state < PAGE_ENDED && head->status >= 200 && head->status < 300 &&
-           head->status != 204 && head->status != 205;
+    return p->session && p->state < PAGE_ENDED && is_page_status(p, head);
+}
+
+/* The answer to a HEAD has the headers of a page, but for those that name a session: there is none.
+ */
+static bool resembles_page(const struct page *p, const struct cgi_head *head)
+{
+    return p->kind == PAGE_HEAD ? is_page_status(p, head) : is_page(p, head);
 }
 
 #define OWN_HEADERS 3
+#define ELEMENT     "<meta name=\"httpsocket-session\" content=\"%.*s\">"
+#define ELEMENT_LEN (sizeof(ELEMENT) - 1 - strlen("%.*s") + SESSION_ID_LEN)
 
 static size_t copy_headers(const struct cgi_head *head, struct http_header *out)
 {
@@ -241,18 +258,46 @@ static size_t copy_headers(const struct cgi_head *head, struct http_header *out)
     return count;
 }
 
-/* Of the answer to GET, which for HEAD is not known if that would get the element. */
+/* Of the answer to GET. */
 static uint64_t length_of(const struct page *p, const struct cgi_head *head)
 {
-    if (!head->has_length || (p->kind == PAGE_HEAD && takes_element(head)))
+    if (!head->has_length)
         return EXCHANGE_LENGTH_UNKNOWN;
-    return head->content_length + (p->answer->splice.placed ? 0 : strlen(p->answer->element));
+    return head->content_length + (p->answer->splice.placed ? 0 : ELEMENT_LEN);
+}
+
+/* A path is one of this server's (RFC 3875, 6.2.2), which the browser sees below the base; unless
+ * the program has put it before the path, as SCRIPT_NAME has it. */
+static bool lacks_base(struct slice location, struct slice base)
+{
+    if (!base.ptr || !slice_starts_with(location, SLICE_LITERAL("/")) ||
+        slice_starts_with(location, SLICE_LITERAL("//")))
+        return false;
+    struct slice rest = slice_skip(location, base.len);
+    return !slice_starts_with(location, base) ||
+           (rest.len > 0 && strchr("/?#", rest.ptr[0]) == NULL);
+}
+
+/* False without memory. `whole` is the caller's. */
+static bool put_base(struct http_header *headers, size_t count, struct slice base,
+                     struct text *whole)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct http_header *h = &headers[i];
+        if (!slice_equal_nocase(h->name, SLICE_LITERAL("location")) || !lacks_base(h->value, base))
+            continue;
+        text_put(whole, base);
+        text_put(whole, h->value);
+        h->value = text_slice(whole);
+    }
+    return !whole->failed;
 }
 
 static void respond(struct page *p, const struct cgi_head *head, bool page)
 {
     struct http_header headers[HTTP_HEADERS_MAX + OWN_HEADERS];
     size_t count = copy_headers(head, headers);
+    struct text location = {0};
     char timing[32 + SESSION_ID_LEN];
     if (page) {
         struct slice id = session_id(p->session);
@@ -261,9 +306,13 @@ static void respond(struct page *p, const struct cgi_head *head, bool page)
         headers[count++] = (struct http_header){SLICE_LITERAL("Session-ID"), id};
         headers[count++] =
             (struct http_header){SLICE_LITERAL("Server-Timing"), slice_make(timing, (size_t)len)};
-        count = answer_cache_private(p->file, headers, count);
     }
+    if (resembles_page(p, head))
+        count = answer_cache_private(p->file, headers, count);
+    if (!put_base(headers, count, p->x->base, &location))
+        log_error("program.location", log_slice("program", p->file), log_text("why", "no memory"));
     exchange_respond(p->x, head->status, head->reason, headers, count, length_of(p, head));
+    text_done(&location);
 }
 
 /* ---- the body ---- */
@@ -322,10 +371,9 @@ static void begin_body(struct page *p, const struct cgi_head *head)
     answer->part = ANSWER_BODY;
     answer->has_length = head->has_length;
     answer->left = head->content_length;
-    answer->splice.placed = !page || !takes_element(head);
+    answer->splice.placed = !resembles_page(p, head) || !takes_element(head);
     if (page)
-        snprintf(answer->element, sizeof(answer->element),
-                 "<meta name=\"httpsocket-session\" content=\"%.*s\">",
+        snprintf(answer->element, sizeof(answer->element), ELEMENT,
                  SLICE_ARG(session_id(p->session)));
     respond(p, head, page);
     if (page)
@@ -334,30 +382,45 @@ static void begin_body(struct page *p, const struct cgi_head *head)
     page_let_go(p);
 }
 
-void page_answer_accept(struct page *p)
+void page_answer_accept(struct page *p, const struct cgi_head *head)
 {
     struct page_refusal late = {CLOSE_GATEWAY_TIMEOUT, SLICE_LITERAL("program-timeout"), 0, NULL};
     if (p->kind == PAGE_DIRECT && p->state >= PAGE_ENDED)
         page_turn_away(p, &late);
     else
-        page_admit(p);
+        page_admit(p, head);
     page_answer_drop(p);
 }
 
 static void decide(struct page *p, const struct cgi_head *head)
 {
     struct page_refusal refusal = page_refusal_of(head);
+    const char *why = NULL;
     if (head->status >= 200 && head->status <= 299) {
-        page_answer_accept(p);
+        if (p->kind == PAGE_PLAIN && p->x)
+            why = page_subprotocol_judge(p->x->request, head);
+        if (why)
+            page_answer_fail(p, 502, why);
+        else
+            page_answer_accept(p, head);
         return;
     }
     page_turn_away(p, &refusal);
     page_answer_drop(p);
 }
 
+static void note_left_out(const struct page *p, const struct cgi_head *head)
+{
+    if (head->left_out.ptr)
+        log_warn("program.header_left_out", log_slice("program", p->file),
+                 log_text("session", p->mark), log_slice("header", head->left_out),
+                 log_text("why", "it is about the connection, which is the server's"));
+}
+
 static void head_done(struct page *p, const struct cgi_head *head)
 {
     timer_stop(&p->answer_timer);
+    note_left_out(p, head);
     struct page_answer *answer = p->answer;
     struct slice rest = slice_skip(slice_make(answer->head, answer->len), head->size);
     if (page_waits(p)) {

@@ -5,6 +5,7 @@
 #define PAGE_ANSWER_H
 
 #include "page/lifecycle.h"
+#include "proto/cgi_head.h"
 
 /* An answer is waited for, so long and no longer. False without memory. */
 bool page_answer_begin(struct page *p);
@@ -19,9 +20,9 @@ void page_answer_end(struct page *p);
 void page_answer_fail(struct page *p, int status, const char *why);
 /* page_fault(), and the program's answer won't come whole. */
 void page_answer_fault(struct page *p);
-/* The program lets its waiting client in. If the session has ended before, as by attach-timeout,
- * there is nobody to let in: the client is refused. */
-void page_answer_accept(struct page *p);
+/* The program lets its waiting client in, with the headers of `head` (NULL: none). If the session
+ * has ended before, as by attach-timeout, there is nobody to let in: the client is refused. */
+void page_answer_accept(struct page *p, const struct cgi_head *head);
 /* The server stops: an answer that has begun goes on, but may not stand still for long. */
 void page_answer_hurry(struct page *p);
 /* To be called when something of the program has ended: tells what was held back until then. */

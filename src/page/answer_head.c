@@ -9,13 +9,18 @@ bool page_answer_make(struct page *p)
     return p->answer != NULL;
 }
 
+void page_answer_done(struct page_answer *answer)
+{
+    if (!answer)
+        return;
+    page_splice_done(&answer->splice);
+    free(answer->head);
+    free(answer);
+}
+
 void page_answer_free(struct page *p)
 {
-    if (!p->answer)
-        return;
-    page_splice_done(&p->answer->splice);
-    free(p->answer->head);
-    free(p->answer);
+    page_answer_done(p->answer);
     p->answer = NULL;
 }
 

@@ -27,6 +27,8 @@ struct page_answer {
 /* False without memory. */
 bool page_answer_make(struct page *p);
 void page_answer_free(struct page *p);
+/* Of a page that has it no more. Accepts NULL. */
+void page_answer_done(struct page_answer *answer);
 /* Nothing more goes to the client: what still comes of it is dropped. */
 void page_answer_drop(struct page *p);
 /* Appends to the head. False without memory. */

@@ -7,6 +7,7 @@
 #define PAGE_CLIENT_H
 
 #include "base/slice.h"
+#include "proto/cgi_head.h"
 
 struct message;
 struct page;
@@ -41,7 +42,7 @@ int page_make_session(struct page *p);
 
 /* ---- client_plain.c ---- */
 
-/* The waiting client is let in. */
-void page_plain_open(struct page *p);
+/* The waiting client is let in. `head`: what the program has printed for it; NULL: nothing. */
+void page_plain_open(struct page *p, const struct cgi_head *head);
 
 #endif

@@ -11,6 +11,7 @@
 #include "page/grant.h"
 #include "page/hear.h"
 #include "page/host.h"
+#include "page/subprotocol.h"
 #include "page/wire.h"
 #include "proto/close_code.h"
 
@@ -152,12 +153,22 @@ static const struct ws_peer_ops peer_ops = {
 
 /* ---- let in ---- */
 
-void page_plain_open(struct page *p)
+/* A program that knows nothing of WebSocket leaves the choice to the operator. */
+static struct slice choose_subprotocol(const struct page *p, const struct cgi_head *head)
+{
+    const struct program_kinds *kinds = program_host_config(p->host->spec.programs)->kinds;
+    if (head)
+        return page_subprotocol_of(head);
+    return p->seat->ops->only_messages ? page_subprotocol_for_lines(p->x, kinds) : SLICE_NONE;
+}
+
+void page_plain_open(struct page *p, const struct cgi_head *head)
 {
     struct bytes rest = {0};
     struct exchange *x = p->x;
+    struct page_welcome welcome = {choose_subprotocol(p, head), head};
     p->x = NULL;
-    p->plain = page_upgrade(p->host, x, SLICE_NONE, &peer_ops, p, &rest);
+    p->plain = page_upgrade(p->host, x, &welcome, &peer_ops, p, &rest);
     if (!p->plain) {
         page_grant_end(&p->grant);
         page_stop(p, CLOSE_NORMAL, SLICE_LITERAL("left"));

@@ -64,12 +64,12 @@ static void attach(const struct handshake *h, struct session *s)
     }
     if (!h->found) {
         tcp_session_name_client(session_owner(s), h->x);
-        page_wire_attach(h->host, h->x, s, NULL, subprotocol, h->grant);
+        page_wire_attach(h->host, h->x, s, NULL, subprotocol, h->grant, NULL);
         return;
     }
     struct page *p = session_owner(s);
     page_name_client(p, h->x);
-    page_wire_attach(h->host, h->x, s, p, subprotocol, h->grant);
+    page_wire_attach(h->host, h->x, s, p, subprotocol, h->grant, NULL);
     page_settle(p);
 }
 
@@ -87,7 +87,7 @@ static void wait_instead(const struct handshake *h, struct page *p)
     if (old)
         page_refuse(h->host, old, CLOSE_REPLACED, SLICE_LITERAL("replaced"), 0, true);
     if (!p->answer) /* the program has let it in while it was not there */
-        page_admit(p);
+        page_admit(p, NULL);
     page_settle(p);
 }
 
@@ -143,7 +143,7 @@ static void connect_on(const struct handshake *h, struct seat *seat)
     if (error)
         refuse_unbegun(p, error);
     else if (seat->ops->only_messages) /* the program knows of no refusal */
-        page_admit(p);
+        page_admit(p, NULL);
     page_settle(p);
 }
 
@@ -172,7 +172,7 @@ static void start_tcp_session(const struct handshake *h)
         return;
     }
     struct session *s = tcp_session_base(t);
-    page_wire_attach(h->host, h->x, s, NULL, &h->subprotocol, h->grant);
+    page_wire_attach(h->host, h->x, s, NULL, &h->subprotocol, h->grant, NULL);
     if (!session_attached(s)) /* the upgrade has failed: nobody knows of it */
         session_abort(s, CLOSE_NORMAL, SLICE_LITERAL("left"));
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* lines_page.c - the answer to a request without a WebSocket for a program that reads lines. */
 #include "page/lines_page.h"
+#include "base/text.h"
 #include "page/host.h"
 
-static const char page_text[] =
+/* Relative: a proxy may show us below a path. */
+static const char page_begin_text[] =
     "<!doctype html>\n"
     "<meta charset=\"utf-8\">\n"
     "<title>A program that speaks WebSocket</title>\n"
@@ -15,7 +17,10 @@ static const char page_text[] =
     "<form><input autofocus autocomplete=\"off\"></form>\n"
     "<pre></pre>\n"
     "<script type=\"module\">\n"
-    "import { ServerConnection } from '/.httpsocket/client.mjs';\n"
+    "import { ServerConnection } from '";
+
+static const char page_rest_text[] =
+    ".httpsocket/client.mjs';\n"
     "const [form, input, output] = ['form', 'input', 'pre'].map((n) => "
     "document.querySelector(n));\n"
     "const connection = new ServerConnection(location.pathname + location.search);\n"
@@ -37,22 +42,48 @@ static const char page_text[] =
     "};\n"
     "</script>\n";
 
+static void put_way_to_root(struct text *out, struct slice path)
+{
+    const char *step = "./";
+    for (size_t i = 1; i < path.len; i++) {
+        if (path.ptr[i] != '/')
+            continue;
+        text_put(out, SLICE_LITERAL("../"));
+        step = "";
+    }
+    text_put(out, slice_of(step));
+}
+
 void page_lines_answer(struct exchange *x)
 {
     const struct http_header headers[] = {
         {SLICE_LITERAL("Upgrade"), SLICE_LITERAL("websocket")},
+        {SLICE_LITERAL("Sec-WebSocket-Version"), SLICE_LITERAL("13")},
         {SLICE_LITERAL("Content-Type"), SLICE_LITERAL("text/html; charset=utf-8")},
         {SLICE_LITERAL("Cache-Control"), SLICE_LITERAL("no-store")},
     };
-    struct slice text = SLICE_LITERAL(page_text);
-    exchange_respond(x, 426, SLICE_NONE, headers, 3, text.len);
-    exchange_write(x, text);
-    exchange_end(x);
+    struct text page = {0};
+    text_put(&page, SLICE_LITERAL(page_begin_text));
+    put_way_to_root(&page, x->path);
+    text_put(&page, SLICE_LITERAL(page_rest_text));
+    if (page.failed) {
+        exchange_answer(x, 503, SLICE_LITERAL("out of memory"), NULL, 0);
+    } else {
+        exchange_respond(x, 426, SLICE_NONE, headers, 4, page.len);
+        exchange_write(x, text_slice(&page));
+        exchange_end(x);
+    }
+    text_done(&page);
+}
+
+bool page_has_lines(const struct page_host *host, struct slice path)
+{
+    return program_kinds_stdio(program_host_config(host->spec.programs)->kinds, path);
 }
 
 bool page_open_none(struct page_host *host, struct exchange *x)
 {
-    if (!program_kinds_stdio(program_host_config(host->spec.programs)->kinds, x->path))
+    if (!page_has_lines(host, x->path))
         return false;
     page_lines_answer(x);
     return true;

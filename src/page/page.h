@@ -95,6 +95,9 @@ void page_open(struct page_host *host, struct exchange *x, const struct site_fou
  * (426), and takes the exchange. */
 bool page_open_none(struct page_host *host, struct exchange *x);
 
+/* Whether a stdio program listens at this path, where nothing is, for WebSockets. */
+bool page_has_lines(const struct page_host *host, struct slice path);
+
 struct session_wire;
 
 /* The grant by which a client of another origin was let in. The giver embeds the struct; a

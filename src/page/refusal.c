@@ -67,7 +67,7 @@ static void respond_denied(struct exchange *x, struct header_list *list,
 {
     struct refusal told;
     struct refusal_challenge challenge = {
-        .realm = x->request->host,
+        .realm = x->host,
         .policy_path = page_refusal_policy_path(refusal),
     };
     refusal_make(&told, ACCESS_SCRIPT_DENIED, refusal->retry_s,

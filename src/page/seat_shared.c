@@ -277,7 +277,7 @@ static void feed_string(struct shared_seat *s, const struct message *m)
 static void finish(struct page *p)
 {
     if (page_waits(p) && page_answer_unbegun(p))
-        page_answer_accept(p);
+        page_answer_accept(p, NULL);
     else
         page_answer_end(p);
 }

@@ -72,3 +72,48 @@ bool page_subprotocol_read(const struct http_head *request, struct page_subproto
     ret->why = once ? check(ret, received) : "a field of httpsocket.v1 occurs twice";
     return ret->why == NULL;
 }
+
+/* ---- of a client without a session ---- */
+
+#define PROTOCOL SLICE_LITERAL("sec-websocket-protocol")
+
+struct slice page_subprotocol_of(const struct cgi_head *head)
+{
+    for (size_t i = 0; i < head->header_count; i++)
+        if (slice_equal_nocase(head->headers[i].name, PROTOCOL))
+            return head->headers[i].value;
+    return SLICE_NONE;
+}
+
+static bool is_offered(const struct http_head *request, struct slice name)
+{
+    size_t at = 0;
+    struct slice rest = SLICE_NONE, offered;
+    while (ws_subprotocol_next(request, &at, &rest, &offered))
+        if (slice_equal(offered, name))
+            return true;
+    return false;
+}
+
+const char *page_subprotocol_judge(const struct http_head *request, const struct cgi_head *head)
+{
+    struct slice chosen = page_subprotocol_of(head);
+    size_t count = 0;
+    for (size_t i = 0; i < head->header_count; i++)
+        count += slice_equal_nocase(head->headers[i].name, PROTOCOL);
+    if (count > 1)
+        return "more than one Sec-WebSocket-Protocol";
+    if (count == 1 && !is_offered(request, chosen))
+        return "its Sec-WebSocket-Protocol is none of those that the client offers";
+    return NULL;
+}
+
+struct slice page_subprotocol_for_lines(const struct exchange *x, const struct program_kinds *kinds)
+{
+    size_t at = 0;
+    struct slice rest = SLICE_NONE, offered;
+    while (ws_subprotocol_next(x->request, &at, &rest, &offered))
+        if (program_kinds_speaks(kinds, x->path, offered))
+            return offered;
+    return SLICE_NONE;
+}

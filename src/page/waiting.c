@@ -33,29 +33,31 @@ struct exchange *page_take_exchange(struct page *p)
     return x;
 }
 
-static void admit_session(struct page *p)
+static void admit_session(struct page *p, const struct cgi_head *head)
 {
     struct page_subprotocol subprotocol;
     struct page_grant *grant = p->grant;
     struct exchange *x = page_take_exchange(p);
     page_subprotocol_read(x->request, &subprotocol);
     p->grant = NULL;
-    page_wire_attach(p->host, x, p->session, p, &subprotocol, grant);
+    page_wire_attach(p->host, x, p->session, p, &subprotocol, grant, head);
     if (!p->attached) /* the upgrade has failed; who comes again asks a new program */
         page_stop(p, CLOSE_NORMAL, SLICE_LITERAL("page-left"));
     page_resume(p);
 }
 
-void page_admit(struct page *p)
+void page_admit(struct page *p, const struct cgi_head *head)
 {
+    struct page_answer *answer = p->answer; /* `head` may lie in it */
     timer_stop(&p->answer_timer);
-    page_answer_free(p);
+    p->answer = NULL;
     if (!p->x) /* the client has broken off: it is let in when it comes again */
-        return;
-    if (p->kind == PAGE_PLAIN)
-        page_plain_open(p);
+        ;
+    else if (p->kind == PAGE_PLAIN)
+        page_plain_open(p, head);
     else
-        admit_session(p);
+        admit_session(p, head);
+    page_answer_done(answer);
 }
 
 void page_turn_away(struct page *p, const struct page_refusal *refusal)

@@ -9,6 +9,7 @@
 
 #include "page/lifecycle.h"
 #include "page/refusal.h"
+#include "proto/cgi_head.h"
 
 /* The page's client waits from now on; found by key if it has one. */
 void page_wait(struct page *p);
@@ -18,8 +19,8 @@ struct page *page_find_waiting(struct page_host *host, struct slice key, struct 
 /* The exchange is answered elsewhere, or gone: nobody waits, and nothing
  * finds the page any more. */
 struct exchange *page_take_exchange(struct page *p);
-/* The client is let in. */
-void page_admit(struct page *p);
+/* The client is let in. `head`: what the program has printed for it; NULL: nothing. */
+void page_admit(struct page *p, const struct cgi_head *head);
 /* The client is refused with this close code, or the status that goes with it; its page ends. */
 void page_turn_away(struct page *p, const struct page_refusal *refusal);
 

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "page/grant.h"
 #include "page/lifecycle.h"
+#include "proto/cgi_head.h"
 #include "proto/close_code.h"
 #include "proto/ws_handshake.h"
 
@@ -203,20 +204,45 @@ void page_cut(struct page *p)
 
 /* ---- opening ---- */
 
-struct ws_peer *page_upgrade(struct page_host *host, struct exchange *x, struct slice subprotocol,
-                             const struct ws_peer_ops *ops, void *owner, struct bytes *rest)
+#define OWN_HEADERS 3
+
+static void add(struct http_header *all, size_t *count, struct slice name, struct slice value)
 {
+    all[(*count)++] = (struct http_header){name, value};
+}
+
+/* Of the program's headers those that are about a body or the handshake have no place in a 101. */
+static bool goes_along(struct slice name)
+{
+    static const char *const left_out[] = {"content-type", "location", "session-id"};
+    bool handshake = slice_equal_nocase(slice_first(name, 14), SLICE_LITERAL("sec-websocket-")) ||
+                     slice_equal_nocase(slice_first(name, 8), SLICE_LITERAL("content-"));
+    for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++)
+        if (slice_equal_nocase(name, slice_of(left_out[i])))
+            return false;
+    return !handshake;
+}
+
+struct ws_peer *page_upgrade(struct page_host *host, struct exchange *x,
+                             const struct page_welcome *welcome, const struct ws_peer_ops *ops,
+                             void *owner, struct bytes *rest)
+{
+    struct http_header headers[HTTP_HEADERS_MAX + OWN_HEADERS];
+    size_t count = 0;
     struct ws_handshake handshake;
     if (ws_handshake_check(x->request, &handshake) != WS_HANDSHAKE_OK) {
         exchange_answer(x, 400, SLICE_LITERAL("no WebSocket handshake"), NULL, 0);
         return NULL;
     }
-    struct http_header headers[] = {
-        {SLICE_LITERAL("Upgrade"), SLICE_LITERAL("websocket")},
-        {SLICE_LITERAL("Sec-WebSocket-Accept"), slice_make(handshake.accept, WS_ACCEPT_SIZE)},
-        {SLICE_LITERAL("Sec-WebSocket-Protocol"), subprotocol},
-    };
-    struct stream *stream = exchange_upgrade(x, headers, subprotocol.len > 0 ? 3 : 2, rest);
+    add(headers, &count, SLICE_LITERAL("Upgrade"), SLICE_LITERAL("websocket"));
+    add(headers, &count, SLICE_LITERAL("Sec-WebSocket-Accept"),
+        slice_make(handshake.accept, WS_ACCEPT_SIZE));
+    if (welcome->subprotocol.len > 0)
+        add(headers, &count, SLICE_LITERAL("Sec-WebSocket-Protocol"), welcome->subprotocol);
+    for (size_t i = 0; welcome->head && i < welcome->head->header_count; i++)
+        if (goes_along(welcome->head->headers[i].name))
+            headers[count++] = welcome->head->headers[i];
+    struct stream *stream = exchange_upgrade(x, headers, count, rest);
     if (!stream)
         return NULL;
     struct ws_peer *peer =
@@ -226,8 +252,10 @@ struct ws_peer *page_upgrade(struct page_host *host, struct exchange *x, struct 
     return peer;
 }
 
-static struct page_wire *open_wire(struct page_host *host, struct exchange *x, struct bytes *rest)
+static struct page_wire *open_wire(struct page_host *host, struct exchange *x,
+                                   const struct cgi_head *head, struct bytes *rest)
 {
+    struct page_welcome welcome = {SLICE_LITERAL("httpsocket.v1"), head};
     struct page_wire *wire = calloc(1, sizeof(*wire));
     if (!wire) {
         log_error("page.upgrade_failed", log_errno("error", ENOMEM));
@@ -236,7 +264,7 @@ static struct page_wire *open_wire(struct page_host *host, struct exchange *x, s
     }
     wire->wire.ops = &wire_ops;
     wire->loop = host->spec.loop;
-    wire->peer = page_upgrade(host, x, SLICE_LITERAL("httpsocket.v1"), &peer_ops, wire, rest);
+    wire->peer = page_upgrade(host, x, &welcome, &peer_ops, wire, rest);
     if (!wire->peer) {
         free(wire);
         return NULL;
@@ -255,7 +283,8 @@ static void hold_grant(struct page_wire *wire, struct page_grant *grant)
 }
 
 void page_wire_attach(struct page_host *host, struct exchange *x, struct session *s, struct page *p,
-                      const struct page_subprotocol *subprotocol, struct page_grant *grant)
+                      const struct page_subprotocol *subprotocol, struct page_grant *grant,
+                      const struct cgi_head *head)
 {
     struct page_watcher *watcher = p ? host->spec.watcher : NULL;
     char key[SESSION_KEY_MAX]; /* the request is over after the upgrade */
@@ -268,7 +297,7 @@ void page_wire_attach(struct page_host *host, struct exchange *x, struct session
         return;
     }
     struct bytes rest = {0};
-    struct page_wire *wire = open_wire(host, x, &rest);
+    struct page_wire *wire = open_wire(host, x, head, &rest);
     if (!wire) {
         page_grant_end(&grant);
         return;
@@ -290,7 +319,7 @@ void page_wire_refuse(struct page_host *host, struct exchange *x, unsigned code,
     exchange_log_refusal(x, close_code_status(code), reason);
 
     struct bytes rest = {0};
-    struct page_wire *wire = open_wire(host, x, &rest);
+    struct page_wire *wire = open_wire(host, x, NULL, &rest);
     if (!wire)
         return;
     ws_peer_close(wire->peer, code, slice_make(text, reason.len));

@@ -9,16 +9,25 @@
 
 /* The token by which a program learns why a WebSocket is gone, out of its on_end. */
 struct slice page_detach_reason(unsigned code, struct slice reason);
-/* 101, then attaches the session. `p` is its page; NULL: it has none. `grant` may be NULL. */
+/* 101, then attaches the session. `p` is its page; NULL: it has none. `grant` and `head`, what the
+ * program has printed, may be NULL. */
 void page_wire_attach(struct page_host *host, struct exchange *x, struct session *s, struct page *p,
-                      const struct page_subprotocol *subprotocol, struct page_grant *grant);
+                      const struct page_subprotocol *subprotocol, struct page_grant *grant,
+                      const struct cgi_head *head);
 /* 101, then closes with this code. Slices of the request may be given: they are used before it is
  * over. */
 void page_wire_refuse(struct page_host *host, struct exchange *x, unsigned code,
                       struct slice reason);
 void page_wires_drop(struct page_host *host);
-/* NULL and the exchange answered if that is not possible. `subprotocol` may be empty. */
-struct ws_peer *page_upgrade(struct page_host *host, struct exchange *x, struct slice subprotocol,
-                             const struct ws_peer_ops *ops, void *owner, struct bytes *rest);
+/* What a 101 says beside the handshake. */
+struct page_welcome {
+    struct slice subprotocol; /* empty: none */
+    const struct cgi_head
+        *head; /* of the program, whose Set-Cookie and the like go along; or NULL */
+};
+/* NULL and the exchange answered if that is not possible. */
+struct ws_peer *page_upgrade(struct page_host *host, struct exchange *x,
+                             const struct page_welcome *welcome, const struct ws_peer_ops *ops,
+                             void *owner, struct bytes *rest);
 
 #endif

@@ -2,6 +2,8 @@
 /* environment.c - see environment.h: one buffer that grows, and pointers into it at the end. */
 #include "program/environment.h"
 
+#include "proto/ws_handshake.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -68,6 +70,7 @@ static void add_server(struct environment *env, const struct environment_place *
     add(env, "GATEWAY_INTERFACE", SLICE_LITERAL("CGI/1.1"));
     add(env, "SERVER_SOFTWARE", place->software);
     add(env, "SCRIPT_FILENAME", place->file);
+    add(env, "REDIRECT_STATUS", SLICE_LITERAL("200"));
     if (place->root.len > 0)
         add(env, "DOCUMENT_ROOT", place->root);
 }
@@ -75,21 +78,28 @@ static void add_server(struct environment *env, const struct environment_place *
 static void add_request(struct environment *env, const struct program_request *r)
 {
     const struct http_head *request = r->head;
+    struct slice host = environment_host(r);
     add(env, "SERVER_PROTOCOL",
         request->minor ? SLICE_LITERAL("HTTP/1.1") : SLICE_LITERAL("HTTP/1.0"));
-    add(env, "SERVER_NAME", without_port(request->host));
-    add_number(env, "SERVER_PORT", net_address_port(&r->local));
+    add(env, "SERVER_NAME", without_port(host));
+    add_number(env, "SERVER_PORT", r->port ? r->port : net_address_port(&r->local));
     add(env, "REQUEST_SCHEME", r->secure ? SLICE_LITERAL("https") : SLICE_LITERAL("http"));
     if (r->secure)
         add(env, "HTTPS", SLICE_LITERAL("on"));
     add(env, "REQUEST_METHOD", request->method);
-    add(env, "REQUEST_URI", request->target);
+    begin(env, SLICE_LITERAL("REQUEST_URI"));
+    append(env, environment_base(r));
+    append(env, request->target);
+    finish(env);
     add(env, "QUERY_STRING", r->query);
 }
 
 static void add_script(struct environment *env, struct slice root, const struct program_request *r)
 {
-    add(env, "SCRIPT_NAME", slice_first(r->path, r->script_len));
+    begin(env, SLICE_LITERAL("SCRIPT_NAME"));
+    append(env, r->base);
+    append(env, slice_first(r->path, r->script_len));
+    finish(env);
     if (r->path.len <= r->script_len)
         return;
 
@@ -119,7 +129,31 @@ static void add_body(struct environment *env, const struct program_request *r)
         add(env, "CONTENT_TYPE", type);
 }
 
-static bool header_passes(struct slice name)
+struct slice environment_host(const struct program_request *r)
+{
+    return r->host.ptr ? r->host : r->head->host;
+}
+
+/* An absolute-form target is whole as it is. */
+struct slice environment_base(const struct program_request *r)
+{
+    return r->base_cut && *r->head->target.ptr == '/' ? r->base : SLICE_NONE;
+}
+
+/* The client of a session offers its id and key. */
+static bool offers_session(const struct http_head *request)
+{
+    size_t at = 0;
+    struct slice rest = SLICE_NONE, offered;
+    while (ws_subprotocol_next(request, &at, &rest, &offered))
+        if (slice_equal(offered, SLICE_LITERAL("httpsocket.v1")) ||
+            slice_starts_with(offered, SLICE_LITERAL("key.")) ||
+            slice_starts_with(offered, SLICE_LITERAL("session.")))
+            return true;
+    return false;
+}
+
+static bool header_passes(const struct http_head *request, struct slice name)
 {
     static const char *const kept_back[] = {
         "proxy",      "content-length", "content-type",     "transfer-encoding",
@@ -130,6 +164,8 @@ static bool header_passes(struct slice name)
         if (slice_equal_nocase(name, slice_of(kept_back[i])))
             return false;
     }
+    if (slice_equal_nocase(name, SLICE_LITERAL("sec-websocket-protocol")))
+        return !offers_session(request);
     if (slice_equal_nocase(slice_first(name, 14), SLICE_LITERAL("sec-websocket-")))
         return false;
     for (size_t i = 0; i < name.len; i++) {
@@ -162,11 +198,16 @@ static void begin_header(struct environment *env, struct slice name)
 }
 
 /* Cookie has its own separator (RFC 6265, 4.2.1). */
-bool environment_header(const struct http_head *request, size_t index, struct text *ret)
+bool environment_header(const struct program_request *r, size_t index, struct text *ret)
 {
+    const struct http_head *request = r->head;
     struct slice name = request->headers[index].name;
-    if (!header_passes(name) || seen_before(request, index))
+    if (!header_passes(request, name) || seen_before(request, index))
         return false;
+    if (slice_equal_nocase(name, SLICE_LITERAL("host"))) {
+        text_put(ret, environment_host(r));
+        return true;
+    }
     struct slice separator = slice_equal_nocase(name, SLICE_LITERAL("cookie"))
                                  ? SLICE_LITERAL("; ")
                                  : SLICE_LITERAL(", ");
@@ -180,22 +221,22 @@ bool environment_header(const struct http_head *request, size_t index, struct te
     return true;
 }
 
-static void add_header(struct environment *env, const struct http_head *request, size_t index)
+static void add_header(struct environment *env, const struct program_request *r, size_t index)
 {
     struct text value = {0};
-    if (!environment_header(request, index, &value))
+    if (!environment_header(r, index, &value))
         return;
-    begin_header(env, request->headers[index].name);
+    begin_header(env, r->head->headers[index].name);
     append(env, text_slice(&value));
     finish(env);
     env->failed |= value.failed;
     text_done(&value);
 }
 
-static void add_headers(struct environment *env, const struct http_head *request)
+static void add_headers(struct environment *env, const struct program_request *r)
 {
-    for (size_t i = 0; i < request->header_count; i++)
-        add_header(env, request, i);
+    for (size_t i = 0; i < r->head->header_count; i++)
+        add_header(env, r, i);
 }
 
 static void add_kind(struct environment *env, bool stdio)
@@ -266,7 +307,7 @@ int environment_build(struct environment *env, const struct environment_place *p
         add_script(env, place->root, request);
         add_client(env, request);
         add_body(env, request);
-        add_headers(env, request->head);
+        add_headers(env, request);
         add_session(env, request);
     } else {
         add(env, "HTTPSOCKET_SHARED", SLICE_LITERAL("1"));

@@ -5,8 +5,13 @@
  * A request header becomes HTTP_NAME; one that occurs several times is one value. Left out are
  * `Proxy` (it would become HTTP_PROXY, which programs take for their own proxy), names with other
  * bytes than letters, digits and `-` (`X_A` and `X-A` would be the same variable), the connection's
- * own headers, and Sec-WebSocket-*, which hold the key of the session. Authorization is kept: it is
- * the program that answers 401.
+ * own headers, and Sec-WebSocket-*, which hold the key of the session: Sec-WebSocket-Protocol is
+ * kept if it offers no session. Authorization is kept: it is the program that answers
+ * 401.
+ *
+ * SERVER_NAME, SERVER_PORT, REQUEST_SCHEME, HTTP_HOST, SCRIPT_NAME and REQUEST_URI are those that
+ * the browser sees, if a trusted proxy has told (http/forwarded.h). REDIRECT_STATUS is what php-cgi
+ * wants to see before it runs a file.
  *
  * Where there are helpers for programs, HTTPSOCKET_SDK says so, and PYTHONPATH leads to Python's.
  *
@@ -37,8 +42,11 @@ struct environment {
 };
 
 /* Is the header of this index one that a program gets? Then all values of its name as one (RFC
- * 9110, 5.3) are appended to *ret. */
-bool environment_header(const struct http_head *request, size_t index, struct text *ret);
+ * 9110, 5.3) are appended to *ret; of Host, the one that the browser sees. */
+bool environment_header(const struct program_request *r, size_t index, struct text *ret);
+/* The target as the browser sees it, in two parts. */
+struct slice environment_base(const struct program_request *r);
+struct slice environment_host(const struct program_request *r);
 
 /* `request` NULL: of a process for many pages. 0 or -ENOMEM; environment_done() in both cases. */
 int environment_build(struct environment *env, const struct environment_place *place,

@@ -2,6 +2,7 @@
 #include "program/kinds.h"
 
 #include "program/worker_map.h"
+#include "proto/http_head.h"
 
 #include <errno.h>
 #include <fnmatch.h>
@@ -17,7 +18,14 @@ struct pattern {
     uint32_t number; /* of processes */
 };
 
+struct subprotocol {
+    struct slice path; /* without a slash at its end */
+    struct slice name;
+};
+
 struct program_kinds {
+    struct subprotocol *subprotocols;
+    size_t subprotocol_count;
     struct program_command *commands;
     size_t command_count;
     struct pattern *stdio_files;
@@ -61,6 +69,11 @@ void program_kinds_free(struct program_kinds *programs)
     for (size_t i = 0; i < programs->command_count; i++)
         free_command(&programs->commands[i]);
     free(programs->commands);
+    for (size_t i = 0; i < programs->subprotocol_count; i++) {
+        free((char *)programs->subprotocols[i].path.ptr);
+        free((char *)programs->subprotocols[i].name.ptr);
+    }
+    free(programs->subprotocols);
     free_patterns(programs->stdio_files, programs->stdio_file_count);
     free_patterns(programs->shared, programs->shared_count);
     free(programs);
@@ -197,6 +210,31 @@ bool program_kinds_add_stdio(struct program_kinds *programs, const char *text, s
     return true;
 }
 
+bool program_kinds_add_subprotocol(struct program_kinds *programs, const char *text,
+                                   struct text *why)
+{
+    struct subprotocol s = {.path = cut_path(&text), .name = slice_of(text)};
+    if (!http_is_token(s.name)) {
+        text_printf(why, "stdio-subprotocol: expected [PATH=]NAME, such as /mqtt=mqtt, not `%s`",
+                    text);
+        return false;
+    }
+    s.path.ptr = strndup(s.path.ptr, s.path.len);
+    s.name.ptr = strndup(s.name.ptr, s.name.len);
+    void *place = s.path.ptr && s.name.ptr ? grow((void **)&programs->subprotocols,
+                                                  programs->subprotocol_count, sizeof(s))
+                                           : NULL;
+    if (!place) {
+        text_printf(why, "out of memory");
+        free((char *)s.path.ptr);
+        free((char *)s.name.ptr);
+        return false;
+    }
+    memcpy(place, &s, sizeof(s));
+    programs->subprotocol_count++;
+    return true;
+}
+
 static bool add_pattern(struct pattern **patterns, size_t *count, const char *name,
                         struct slice text, uint32_t number, struct text *why)
 {
@@ -267,6 +305,21 @@ const struct program_command *program_kinds_stdio(const struct program_kinds *pr
             found = command;
     }
     return found;
+}
+
+bool program_kinds_speaks(const struct program_kinds *programs, struct slice path,
+                          struct slice subprotocol)
+{
+    size_t longest = 0;
+    bool speaks = false;
+    for (size_t i = 0; i < programs->subprotocol_count; i++) {
+        const struct subprotocol *s = &programs->subprotocols[i];
+        if (!covers(s->path, path) || s->path.len < longest)
+            continue;
+        speaks = slice_equal(s->name, subprotocol) || (speaks && s->path.len == longest);
+        longest = s->path.len;
+    }
+    return speaks;
 }
 
 /* The first that matches, or NULL. */

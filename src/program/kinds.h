@@ -32,6 +32,9 @@ void program_kinds_free(struct program_kinds *programs);
 /* `[PATH=]COMMAND`: the words as a shell sees them, with quotes and variables, but no more of it.
  * PATH begins with a slash and ends at the first `=` before any space. */
 bool program_kinds_add_stdio(struct program_kinds *programs, const char *text, struct text *why);
+/* `[PATH=]NAME`: a subprotocol of WebSocket that stdio programs at PATH and below speak. */
+bool program_kinds_add_subprotocol(struct program_kinds *programs, const char *text,
+                                   struct text *why);
 /* A pattern for the path of a file below the root, such as `/feeds/x-*`: `*` and `?` match no
  * slash; what matches a folder stands for all in it. */
 bool program_kinds_add_stdio_files(struct program_kinds *programs, const char *pattern,
@@ -44,6 +47,9 @@ bool program_kinds_add_shared(struct program_kinds *programs, const char *text, 
 /* The command with the longest path that covers this one, or NULL. */
 const struct program_command *program_kinds_stdio(const struct program_kinds *programs,
                                                   struct slice path);
+/* Whether a stdio program at this path speaks the subprotocol. Those of the longest PATH count. */
+bool program_kinds_speaks(const struct program_kinds *programs, struct slice path,
+                          struct slice subprotocol);
 /* `file`: its path below the root, with its slash. */
 bool program_kinds_is_stdio_file(const struct program_kinds *programs, const char *file);
 bool program_kinds_any_shared(const struct program_kinds *programs);

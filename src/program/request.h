@@ -16,7 +16,11 @@ struct program_request {
     struct slice query; /* ptr NULL: none */
     struct net_address peer, local;
     bool secure;
-    bool has_length; /* there is a body, of this length */
+    struct slice host; /* that the browser sees; SLICE_NONE: as the head has it */
+    uint16_t port;     /* 0: our own */
+    struct slice base; /* the path before `path` that the browser sees; may be SLICE_NONE */
+    bool base_cut;     /* the head's target lacks it */
+    bool has_length;   /* there is a body, of this length */
     uint64_t content_length;
     struct slice session; /* id; SLICE_NONE: no session */
     struct slice origin;  /* of the page; may be SLICE_NONE */

@@ -15,13 +15,24 @@ static void put(struct text *out, const char *name, struct slice value)
         text_put(out, SLICE_LITERAL("null"));
 }
 
-static void put_headers(struct text *out, const struct http_head *request)
+static void put_joined(struct text *out, const char *name, struct slice first, struct slice second)
 {
+    struct text whole = {0};
+    text_put(&whole, first);
+    text_put(&whole, second);
+    put(out, name, text_slice(&whole));
+    out->failed |= whole.failed;
+    text_done(&whole);
+}
+
+static void put_headers(struct text *out, const struct program_request *r)
+{
+    const struct http_head *request = r->head;
     const char *separator = "";
     text_put(out, SLICE_LITERAL(",\"headers\":{"));
     for (size_t i = 0; i < request->header_count; i++) {
         struct text value = {0};
-        if (!environment_header(request, i, &value))
+        if (!environment_header(r, i, &value))
             continue;
         char name[128];
         struct slice from = slice_first(request->headers[i].name, sizeof(name));
@@ -54,16 +65,16 @@ void program_request_json(const struct program_request *r, struct text *out)
     text_printf(out, "{\"page\":%s,\"session\":%s", r->connect ? "false" : "true",
                 r->session.ptr ? "true" : "false");
     put(out, "method", r->head->method);
-    put(out, "uri", r->head->target);
-    put(out, "script", slice_first(r->path, r->script_len));
+    put_joined(out, "uri", environment_base(r), r->head->target);
+    put_joined(out, "script", r->base, slice_first(r->path, r->script_len));
     put(out, "pathInfo", slice_skip(r->path, r->script_len));
     put(out, "query", r->query.ptr ? r->query : SLICE_LITERAL(""));
     put(out, "scheme", r->secure ? SLICE_LITERAL("https") : SLICE_LITERAL("http"));
-    put(out, "host", r->head->host);
+    put(out, "host", environment_host(r));
     put(out, "origin", r->origin);
     put(out, "address", r->address);
     put(out, "type", http_head_find(r->head, SLICE_LITERAL("content-type")));
     put_body(out, r->head);
-    put_headers(out, r->head);
+    put_headers(out, r);
     text_put(out, SLICE_LITERAL("}"));
 }

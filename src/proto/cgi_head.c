@@ -3,11 +3,13 @@
 
 #include "proto/http_chars.h"
 
+#define CONNECTIONS_MAX 4 /* a program that prints more of them has not one to name others by */
+
 #define NAMED(s, literal) slice_equal_nocase((s), SLICE_LITERAL(literal))
 
 /* Fields of RFC 3875, 6.3, may come once. */
 struct once {
-    bool status, location, type;
+    bool status, location, type, connection;
 };
 
 static enum parse_status bad(struct cgi_head *ret, const char *why)
@@ -25,6 +27,40 @@ static bool is_servers(struct slice name)
         if (slice_equal_nocase(name, slice_of(names[i])))
             return true;
     return slice_equal_nocase(slice_first(name, 6), SLICE_LITERAL("proxy-"));
+}
+
+static void leave_out(struct cgi_head *ret, struct slice name)
+{
+    if (!ret->left_out.ptr)
+        ret->left_out = name;
+}
+
+static bool is_named_by(struct slice name, const struct http_header *connections, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (NAMED(connections[i].name, "connection") && http_list_has(connections[i].value, name))
+            return true;
+    return false;
+}
+
+/* Takes out Connection and the headers that it names. What the answer is can't be named away. */
+static void leave_out_named(struct cgi_head *ret)
+{
+    size_t kept = 0;
+    struct http_header connections[CONNECTIONS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < ret->header_count && count < CONNECTIONS_MAX; i++)
+        if (NAMED(ret->headers[i].name, "connection"))
+            connections[count++] = ret->headers[i];
+    for (size_t i = 0; i < ret->header_count; i++) {
+        struct slice name = ret->headers[i].name;
+        bool is_answers = NAMED(name, "content-type") || NAMED(name, "location");
+        if (NAMED(name, "connection") || (!is_answers && is_named_by(name, connections, count)))
+            leave_out(ret, name);
+        else
+            ret->headers[kept++] = ret->headers[i];
+    }
+    ret->header_count = kept;
 }
 
 /* CODE [SP REASON] */
@@ -51,8 +87,11 @@ static bool is_second(bool *once)
 static enum parse_status take_field(struct cgi_head *ret, struct once *once, struct slice name,
                                     struct slice value)
 {
-    if (is_servers(name))
-        return bad(ret, "a header that belongs to the connection");
+    if (is_servers(name) && !NAMED(name, "connection")) {
+        leave_out(ret, name);
+        return PARSE_OK;
+    }
+    once->connection |= NAMED(name, "connection"); /* left out at the end: it names others */
     if (NAMED(name, "status")) {
         if (is_second(&once->status))
             return bad(ret, "more than one Status");
@@ -112,10 +151,13 @@ enum parse_status cgi_head_parse(struct slice in, size_t seen, struct cgi_head *
     ret->has_length = false;
     ret->content_length = 0;
     ret->header_count = 0;
+    ret->left_out = SLICE_NONE;
     while (next_line(&rest, &line)) {
         if (line.len == 0) {
             if (ret->status == 0)
                 ret->status = once.location ? 302 : 200;
+            if (once.connection)
+                leave_out_named(ret);
             ret->size = in.len - rest.len;
             return PARSE_OK;
         }

@@ -4,9 +4,10 @@
  *
  * Pure. `Status: 404 Not Found` sets status and reason; `Location` alone means 302 (or, beginning
  * with '/', a local redirect that the caller answers as 302 too); everything else is a header of
- * the answer. Headers that belong to the connection (Connection, Transfer-Encoding, Keep-Alive,
- * Upgrade, Trailer, TE, Proxy-*) are refused, as is a second Content-Length, a value with control
- * characters and a name that is no token.
+ * the answer. Headers that belong to the connection (Connection and what it names, Keep-Alive,
+ * Transfer-Encoding, Upgrade, Trailer, TE, Proxy-*; RFC 9110, 7.6.1) are left out: the connection
+ * is the server's. A second Content-Length, a value with control characters and a name that is no
+ * token are refused.
  */
 #ifndef PROTO_CGI_HEAD_H
 #define PROTO_CGI_HEAD_H
@@ -18,7 +19,8 @@ struct cgi_head {
     struct slice reason;
     bool has_length;
     uint64_t content_length;
-    size_t header_count; /* without Status and Content-Length */
+    struct slice left_out; /* the name of the first header that was; SLICE_NONE: none */
+    size_t header_count;   /* without Status and Content-Length */
     struct http_header headers[HTTP_HEADERS_MAX];
     size_t size;        /* bytes with the blank line */
     const char *why;    /* of PARSE_BAD, */

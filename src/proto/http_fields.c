@@ -110,6 +110,14 @@ static struct slice target_authority(struct slice target)
     return slice_first(rest, len);
 }
 
+/* What Host says is ignored (RFC 9112, 3.2.2): nobody shall read it by mistake. */
+static void replace_host(struct http_head *head, struct slice authority)
+{
+    for (size_t i = 0; i < head->header_count; i++)
+        if (NAMED(&head->headers[i], "host"))
+            head->headers[i].value = authority;
+}
+
 static enum parse_status judge_host(struct http_head *head, const struct framing *f)
 {
     struct authority unused;
@@ -127,6 +135,7 @@ static enum parse_status judge_host(struct http_head *head, const struct framing
     if (!authority_parse(authority, &unused) || (connect && unused.port == 0))
         return bad(head, 400, "the request target names no host");
     head->host = authority;
+    replace_host(head, authority);
     return PARSE_OK;
 }
 

@@ -42,7 +42,9 @@ struct http_head {
     bool expect_continue;
     enum http_body body;
     uint64_t content_length; /* with HTTP_BODY_LENGTH */
-    struct slice host; /* of Host, or of the absolute-form target, which wins (RFC 9112, 3.2.2) */
+    /* Of Host, or of the absolute-form target, which wins and is in the place of Host's value too
+     * (RFC 9112, 3.2.2). */
+    struct slice host;
     size_t header_count;
     struct http_header headers[HTTP_HEADERS_MAX];
     size_t size; /* bytes of the whole head, with the blank line */

@@ -552,8 +552,8 @@ describe('odd programs', () => {
     await server.logged(/program.exited .*signal=11/);
   });
 
-  test('half a header block, a bad one, one that is not its to send, a huge one: 502', async () => {
-    for (const what of ['half-head', 'bad-head', 'forbidden-head', 'huge-head']) {
+  test('half a header block, a bad one, a huge one: 502', async () => {
+    for (const what of ['half-head', 'bad-head', 'huge-head']) {
       const [code, body] = await status(what);
       assert.equal(code, 502, `${what}: ${code} ${body}`);
       assert.match(body, /^[^\n]{10,}\n$/);

@@ -91,14 +91,6 @@ static const char *const refused[] = {
     "A: b\x01\n\n",
     "A: b\x7f\n\n",
     "\xc3\xb8: b\n\n",
-    "Connection: close\n\n",
-    "Transfer-Encoding: chunked\n\n",
-    "keep-alive: x\n\n",
-    "Upgrade: h2c\n\n",
-    "Trailer: x\n\n",
-    "TE: trailers\n\n",
-    "Proxy-Connection: x\n\n",
-    "proxy-authenticate: x\n\n",
     "Content-Length: 1\nContent-Length: 1\n\n",
     "Content-Length: x\n\n",
     "Content-Length:\n\n",
@@ -127,6 +119,39 @@ static void rfc3875_6_3_what_a_program_must_not_say(void **state)
             fail_msg("%s", refused[i]);
     }
     assert_int_equal(cgi_head_parse(slice_make("A: b\0c\n\n", 8), 0, &head), PARSE_BAD);
+}
+
+static void rfc9110_7_6_1_what_is_about_the_connection_is_left_out(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {
+        "Connection: close\n",   "Transfer-Encoding: chunked\n",
+        "keep-alive: x\n",       "Upgrade: h2c\n",
+        "Trailer: x\n",          "TE: trailers\n",
+        "Proxy-Connection: x\n", "proxy-authenticate: x\n",
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char text[200];
+        snprintf(text, sizeof(text), "A: 1\n%sB: 2\n\n", rows[i]);
+        assert_int_equal(parse(text), PARSE_OK);
+        assert_int_equal(head.header_count, 2);
+        assert_slice(head.headers[1].name, "B");
+        assert_int_equal(head.left_out.len, strcspn(rows[i], ":"));
+    }
+    assert_int_equal(parse("A: 1\n\n"), PARSE_OK);
+    assert_null(head.left_out.ptr);
+}
+
+static void what_connection_names_is_left_out_too(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("X-Hop: 1\nConnection: close, x-hop, Content-Type\nX-Other: 2\n"
+                           "Content-Type: text/html\nconnection: x-second\nX-Second: 3\n\n"),
+                     PARSE_OK);
+    assert_int_equal(head.header_count, 2);
+    assert_slice(head.headers[0].name, "X-Other");
+    assert_slice(head.headers[1].name, "Content-Type");
+    assert_slice(head.left_out, "X-Hop");
 }
 
 static void too_many_headers_are_refused(void **state)
@@ -283,6 +308,8 @@ int main(void)
         cmocka_unit_test(rfc3875_6_2_3_location_alone_means_302),
         cmocka_unit_test(an_empty_block_is_whole),
         cmocka_unit_test(rfc3875_6_3_what_a_program_must_not_say),
+        cmocka_unit_test(rfc9110_7_6_1_what_is_about_the_connection_is_left_out),
+        cmocka_unit_test(what_connection_names_is_left_out_too),
         cmocka_unit_test(too_many_headers_are_refused),
         cmocka_unit_test(any_split_gives_the_same_verdict),
         cmocka_unit_test(html_13_2_6_4_where_the_head_begins),

@@ -279,6 +279,7 @@ static void rfc9112_3_2_every_form_of_the_target(void **state)
         if (parse(text, &h) != PARSE_OK)
             fail_msg("%s: %s", rows[i].line, h.why);
         assert_slice(h.host, rows[i].host);
+        assert_slice(http_head_find(&h, slice_of("host")), rows[i].host);
     }
 }
 

@@ -312,14 +312,15 @@ static void a_redirect_never_names_another_host(void **state)
     struct client *c = client_new();
     handle = handle_redirect;
     static const char *const cases[][2] = {
-        {"/sub", "/sub/"},
-        {"/sub?a=b&c", "/sub/?a=b&c"},
-        {"//evil.example", "/evil.example/"},
-        {"//evil.example/../sub", "/sub/"},
-        {"///evil.example/a/..//sub", "/evil.example/sub/"},
-        {"/%0d%0aX-Evil:1", "/%0D%0AX-Evil:1/"},
-        {"/a%20b%3fc%23d%25", "/a%20b%3Fc%23d%25/"},
-        {"/\xc3\xa9", "/%C3%A9/"},
+        {"/sub", "./sub/"},
+        {"/sub?a=b&c", "./sub/?a=b&c"},
+        {"//evil.example", "./evil.example/"},
+        {"//evil.example/../sub", "./sub/"},
+        {"///evil.example/a/..//sub", "./sub/"},
+        {"/%0d%0aX-Evil:1", "./%0D%0AX-Evil:1/"},
+        {"/a%20b%3fc%23d%25", "./a%20b%3Fc%23d%25/"},
+        {"/\xc3\xa9", "./%C3%A9/"},
+        {"/a/b:c", "./b:c/"}, /* no scheme */
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         const char *text = get(c, "GET", cases[i][0], "");
