@@ -15,10 +15,10 @@ import urllib.request
 import settings
 
 LOG_KEPT = 4000
-# A crash that a supervising process has made good is a crash all the same.
+# A crash that the supervisor has made good is a crash all the same.
 FAULTS = re.compile(
-    r"ERROR: \w+Sanitizer|runtime error:|Assertion .* failed|^\S* ?(error|ERROR) .*(crash|died)"
-    r"|(server|worker|process)\.(crashed|died|restarted)"
+    r"ERROR: \w+Sanitizer|runtime error:|Assertion .* failed"
+    r"|Z error server\.(crashed|failed|stuck|gave_up|start_failed)"
 )
 REPORT_LINES = 70
 
