@@ -137,7 +137,7 @@ class Daemon:
         found = [self.pid]
         for pid in found:
             for child in children(pid):
-                if name_of(child) == "httpsocketd":
+                if name_of(child).startswith("httpsocketd"):
                     found.append(child)
         return found
 

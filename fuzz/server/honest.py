@@ -8,11 +8,13 @@ beginning, nothing but the page may end its session.
 import asyncio
 import collections
 import json
+import struct
 import time
 
 from daemon import Finding
-from line import HOW, Broken, Plan
-from session import Refused, attach, new_key
+from line import HOW, Broken, Line, Plan
+from session import HOST, Refused, attach, new_key
+from stream import Stream
 from websocket import BINARY, TEXT, Closed, frame
 
 BACK_SECONDS = 60  # to come back after a cut, on a machine that is busy with other things
@@ -37,6 +39,9 @@ class HonestPage:
         self.outbox = collections.deque()
         self.fills = collections.deque()
         self.asked, self.report = False, None
+        self.stream = None
+        self.on_welcome = None
+        self.by_page = chance.percent(50)  # loads the page first, and has its session's id from it
         self.began = self.lost = time.monotonic()
         self.cuts = cuts
         self.connections, self.at, self.acknowledged = 0, None, 0
@@ -52,12 +57,16 @@ class HonestPage:
         except Finding as fault:
             raise Finding(f"{fault}\n{self.describe()}") from None
 
+    def opens_stream(self, request, total):
+        """Before it lives: it will also open a byte stream to something that echoes."""
+        self.stream = Stream(self.chance.child("stream"), 1, request, total)
+
     def describe(self):
         return (
             f"{self.chance.name} {self.path}: {self.connections} connections, sent {self.sent} of"
             f" {self.total}, heard {self.heard} of {self.wanted}, {len(self.outbox)} not"
             f" acknowledged, reported {self.report}; attached {bool(self.at)}; welcomes (time,"
-            f" fields, sent, acknowledged, received) {list(self.story)}"
+            f" fields, sent, acknowledged, received) {list(self.story)}; {self.stream and self.stream.describe()}"
         )
 
     def _plan(self):
@@ -76,6 +85,8 @@ class HonestPage:
         """One connection; True if the session has come to its good end."""
         try:
             self.at = None
+            if self.by_page and not self.id:
+                await self._load()
             self.at = at = await attach(
                 self.server,
                 self.path,
@@ -105,6 +116,20 @@ class HonestPage:
             if self.at:
                 self.at.line.reset()
         return False
+
+    async def _load(self):
+        line = await Line.open(self.server, self.chance, source=self.source)
+        try:
+            await line.send(f"GET {self.path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+            status, fields, lines = await asyncio.wait_for(line.head(), BACK_SECONDS)
+            if status != 200:
+                raise Refused(status, fields)
+            self.id = next(x[12:] for x in lines if x.lower().startswith("session-id: "))
+            self.lost = time.monotonic()
+        except asyncio.TimeoutError:
+            raise Finding(f"a page was not answered within {BACK_SECONDS} s") from None
+        finally:
+            line.close()
 
     async def _closed(self, closed):
         if closed.code in TEMPORARY or (closed.code == 4502 and "retry=" in closed.reason):
@@ -147,6 +172,8 @@ class HonestPage:
         if self.id and welcome["session"] != self.id:
             raise Finding(f"another session was welcomed after {self.connections} connections")
         self.id = welcome["session"]
+        if self.on_welcome:
+            self.on_welcome(self.id, self.path)
         self.window = welcome["window"]
         self.most = welcome["maxMessage"]
         self._forget(welcome["received"])
@@ -177,6 +204,8 @@ class HonestPage:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _write(self, at):
+        if self.stream and not self.stream.over:
+            await at.binary(self.stream.attached())
         for op, message in list(self.outbox):
             await at.line.send(frame(op, message))
         while self.sent < self.total:
@@ -188,6 +217,8 @@ class HonestPage:
             if self.chance.percent(1):
                 at.line.end()
                 raise Broken("cut at a moment")
+        while self.stream and not self.stream.over:
+            await asyncio.sleep(0.05)
         if not self.asked:
             self.asked = True
             await self._send(at, TEXT, b"report?1")
@@ -227,6 +258,24 @@ class HonestPage:
                     await at.text('.close {"reason":"done"}')
             elif is_text and data.startswith(b".ack "):
                 self._forget(int(data[5:]))
+            elif not is_text:
+                await self._hear_frame(at, data)
+
+    async def _hear_frame(self, at, data):
+        kind, channel = struct.unpack("!BI", data[:5])
+        if not self.stream or channel != self.stream.number:
+            raise Finding(f"a frame of channel {channel}")
+        if self.stream.over:
+            return
+        for frame_of_stream in self.stream.hear(kind, data[5:]):
+            await at.binary(frame_of_stream)
+        if self.stream.reset and self._must_last(self.stream):
+            raise Finding(f"a stream was broken off: {self.stream.describe()}")
+
+    def _must_last(self, stream):
+        """A target may be refused, since look-ups have bounds that others use up."""
+        is_tcp = stream.request["kind"] == "tcp"
+        return self.server.was_calm(self.began) and (stream.opened or not is_tcp)
 
     async def _say_received(self, at):
         self.acknowledged = self.received

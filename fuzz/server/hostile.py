@@ -5,16 +5,19 @@ any byte of it.
 import asyncio
 import json
 import re
-import struct
 
+from daemon import Finding
 from line import Broken, Line, plan_of
 from session import HOST, ORIGIN, Refused, attach, new_key, switch
+from talk import Talk
 from websocket import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Closed, close_frame, frame
 
-PATHS = ("/hostile", "/hostile", "/named", "/named", "/declares", "/many", "/counter", "/stdio")
+PATHS = (
+    *("/hostile", "/hostile", "/named", "/named", "/declares"),
+    *("/many", "/many", "/counter", "/counter", "/stdio"),
+)
 KEYS = [new_key() for _ in range(12)]
 NUMBER = re.compile(r"(?<=after )\d+")
-OPEN, OPENED, DATA, STATE, END, RESET, GONE = range(1, 8)
 
 
 class Guests:
@@ -22,10 +25,15 @@ class Guests:
 
     def __init__(self):
         self.known = []
+        self.honest = []  # (id, path): their keys are known to nobody
 
     def meet(self, session, key, path):
         self.known.append((session, key, path))
-        del self.known[:-60]
+        del self.known[:-25]
+
+    def see_honest(self, session, path):
+        self.honest.append((session, path))
+        del self.honest[:-20]
 
 
 class Hostile:
@@ -253,6 +261,18 @@ class Hostile:
         finally:
             self.leaves(at.line)
 
+    async def steals(self):
+        """An honest page's session, by its id and a key of our own."""
+        if not self.guests.honest:
+            return
+        session, path = self.chance.pick(*self.guests.honest)
+        plan = plan_of(self.chance)
+        received = self.chance.below(20)
+        at = await attach(self.server, path, self.chance, plan, new_key(), session, received)
+        at.line.reset()
+        if at.welcome["session"] == session:
+            raise Finding(f"a stranger was let into an honest session {session}")
+
     async def opens_page(self, path):
         line = await self.line()
         try:
@@ -343,124 +363,12 @@ class _Admin:
         self.port, self.tls = server.admin_port, False
 
 
-class Talk:
-    """One connection of a session, from `.welcome` on: mostly by the rules."""
-
-    def __init__(self, hostile, at, streams=False):
-        self.hostile, self.at, self.chance, self.streams = hostile, at, hostile.chance, streams
-        self.received = 0
-        self.channel = self.chance.below(1000)
-
-    async def go(self):
-        reader = asyncio.create_task(self.read())
-        try:
-            for _ in range(self.chance.size(60)):
-                if reader.done():
-                    reader.result()
-                await self.act()
-                await asyncio.sleep(self.chance.random() * self.chance.pick(0, 0, 0.01, 0.1))
-            await asyncio.wait({reader}, timeout=self.chance.random() * self.chance.pick(0, 0.2, 3))
-        finally:
-            reader.cancel()
-            await asyncio.gather(reader, return_exceptions=True)
-
-    async def read(self):
-        if self.chance.percent(10):
-            await asyncio.sleep(5)
-        while True:
-            sequenced, _, data = await self.at.next()
-            if sequenced:
-                self.received += 1
-                if self.chance.percent(30):
-                    await self.at.text(f".ack {self.received}")
-            elif data[:1] and data[0] < 32 and self.chance.percent(50):
-                await self.answers_frame(data)
-
-    async def act(self):
-        if self.streams or self.chance.percent(15):
-            await self.at.binary(self.channel_frame())
-        elif self.chance.percent(4):
-            await self.hostile.frames(self.at.line, self.at.messages)
-        elif self.chance.percent(15):
-            head = self.chance.pick("photo", "message", "photo?7", "=7", "+7")
-            await self.at.binary(head.encode() + b"\n" + b"x" * self.chance.size(70000))
-        else:
-            await self.at.text(self.words())
-
-    def words(self):
-        chance = self.chance
-        if chance.percent(3):
-            return chance.pick(
-                "", " ", "!", "=x", ".ack -1", ".ack 99999", "a b", "x 01", ".listen 1"
-            )
-        return chance.pick(
-            f"hello {chance.below(9)}",
-            f'hello "{"x" * chance.size(60000)}"',
-            f'message "{chance.below(99)}"',
-            f"add?{chance.below(9)} [1,2]",
-            f"={chance.below(4)} 1",
-            f"+{chance.below(4)} 1",
-            f'!{chance.below(4)} {{"message":"x"}}',
-            f".ack {self.received}",
-            ".ping",
-            ".pong",
-            ".bye",
-            '.bye {"reason":"left"}',
-            '.problem {"command":"listen","message":"x"}',
-            ".later {}",
-            chance.pick(".ping", '.close {"reason":"x"}'),
-        )
-
-    def channel_frame(self):
-        chance, targets = self.chance, self.hostile.targets
-        kind = chance.pick(OPEN, OPEN, OPEN, DATA, DATA, DATA, STATE, STATE, END, RESET, GONE)
-        if chance.percent(2):
-            kind = chance.below(10)
-        if kind == OPEN:
-            self.channel += 1 if chance.percent(95) else chance.below(5)
-        channel = self.channel - (chance.below(4) if kind != OPEN else 0)
-        head = struct.pack("!BI", kind, channel & 0xFFFFFFFF)
-        if kind == OPEN:
-            return head + json.dumps(self.request(targets)).encode()
-        if kind == DATA:
-            return head + b"d" * (chance.size(20000) if chance.percent(95) else 70000)
-        if kind == STATE:
-            received = chance.pick(0, 0, 0, chance.below(10))
-            limit = chance.pick(1 << 16, 1 << 20, 5, 2**53 - 1)
-            return head + struct.pack("!QQ", received, limit)
-        if kind == RESET:
-            return head + b'{"reason":"x"}'
-        return head
-
-    def request(self, targets):
-        chance = self.chance
-        if chance.percent(40):
-            return {"kind": "stream", "name": "upload", "data": "x" * chance.size(1000)}
-        host = chance.pick(
-            *("echo.good.test", "good.test", "two.good.test", f"n{chance.below(60)}.test"),
-            *("127.0.0.2", "localhost", "x" * 64, "a.test", ""),
-        )
-        request = {"kind": "tcp", "host": host, "port": chance.pick(*targets.ports.values())}
-        if chance.percent(30):
-            request["secure"] = True
-        if chance.percent(5):
-            request[chance.pick("port", "noDelay", "x")] = chance.pick(0, 70000, "1", None)
-        return request
-
-    async def answers_frame(self, data):
-        kind = data[0]
-        channel = data[1:5]
-        if kind == RESET:
-            await self.at.binary(bytes([GONE]) + channel)
-        elif kind == OPENED:
-            await self.at.binary(bytes([STATE]) + channel + struct.pack("!QQ", 0, 1 << 20))
-
-
 STORIES = [
     (name, getattr(Hostile, name))
     for name, weight in (
         *(("asks", 3), ("posts", 3), ("babbles", 1), ("sits", 1), ("visits_plain", 4)),
         *(("visits", 9), ("relays", 4), ("administers", 1), ("is_foreign", 2)),
+        ("steals", 1),
     )
     for _ in range(weight)
 ]

@@ -120,7 +120,7 @@ class Names:
         host = name.removeprefix("_script-access.")
         if host == "good.test" or host.endswith(".good.test"):
             return answer(message, question, self._honest(name, kind, host))
-        if host.endswith(".in-addr.arpa") and self.chance.random() < 0.9:
+        if host in ("2.0.0.127.in-addr.arpa", "3.0.0.127.in-addr.arpa"):
             if kind == TXT:
                 return answer(message, question, [row(TXT, txt("v=sa1; host=*; port=*"))])
             return answer(message, question, [row(PTR, name_bytes("good.test"))])

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import time
 
+import echo
 import settings
 from chance import Chance
 from daemon import Daemon, Finding
@@ -39,7 +40,7 @@ BASE = {
     "rate-client": "off",
     "rate-origin": "off",
     "rate-lookups": "off",
-    "attach-timeout": "4s",
+    "attach-timeout": "8s",
     "detach-timeout": "8s",
     "goodbye-timeout": "1s",
     "answer-timeout": "10s",
@@ -59,6 +60,7 @@ BASE = {
     "private": '{"127.0.0.0/8"}',
     "shared": '{"/named", "/many"}',
     "stdio-files": '{"/stdio"}',
+    "stdio": '{"/echo=cat"}',
     "policy": "dns",
 }
 # No program is to be a terminal's for longer than its visitor stays, and names are not to be asked
@@ -128,8 +130,12 @@ class Round:
                 return
             chance = self.chance.child(f"honest{number}.{life}")
             path = chance.pick(*HONEST_PATHS)
-            page = HonestPage(self.server, chance, path, 50 + chance.size(3000), source)
-            self.pages[number] = page
+            page = self.pages[number] = HonestPage(
+                self.server, chance, path, 50 + chance.size(3000), source
+            )
+            if chance.percent(50):
+                page.opens_stream(self._stream_request(chance), chance.size(400000))
+            page.on_welcome = self.guests.see_honest
             try:
                 await page.live()
                 self.lives += 1
@@ -140,6 +146,21 @@ class Round:
                 del self.pages[number]
                 self.cuts += max(0, page.connections - 1)
             await asyncio.sleep(chance.random() * 0.3)
+
+    def _stream_request(self, chance):
+        if chance.percent(50):
+            return {"kind": "stream", "name": "upload", "data": None}
+        kind = chance.pick("echo", "echo", "tls")
+        request = {"kind": "tcp", "host": "good.test", "port": self.targets.ports[kind]}
+        return {**request, "secure": True} if kind == "tls" else request
+
+    async def _echo(self):
+        for life in range(1 << 30):
+            if self.over or self.server.ending:
+                return
+            chance = self.chance.child(f"echo.{life}")
+            await echo.live(self.server, chance, "/echo", "127.0.0.240")
+            await asyncio.sleep(chance.random() * 0.2)
 
     async def _probe(self):
         """A fresh client, again and again: it is answered."""
@@ -224,6 +245,7 @@ class Round:
             asyncio.create_task(self._honest(n), name=f"honest{n}") for n in range(HONEST_PAGES)
         ]
         tasks += [asyncio.create_task(self._probe()), asyncio.create_task(self._watch())]
+        tasks.append(asyncio.create_task(self._echo(), name="echo"))
         if not self.calm_only:
             tasks.append(asyncio.create_task(self._reload()))
         if "--dev" in self.args:
@@ -280,6 +302,8 @@ class Round:
             self.server.check()
             metrics = await self.server.metrics()
             left = {name: metrics[name] for name in GAUGES if metrics.get(name)}
+            if "--dev" in self.args:
+                left.pop("topic_subscriptions", None)  # the console's own
             left.update(
                 {name: n for name, n in metrics.items() if n and name.startswith("tcp_connections")}
             )
