@@ -12,6 +12,7 @@ import os
 import struct
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+MORE, LAST_TEXT = 8, 9  # of a message in parts
 WANTED_MAX = 60  # numbers of the program under way
 ORIGIN, HOST = "http://a.test:8000", "a.test:8000"
 TEMPORARY = {1001, 1005, 1006, 1011, 1013, 4504}
@@ -56,9 +57,9 @@ class Page:
 
     def begin(self):
         """A new connection; the bytes of its handshake."""
-        self.buffer, self.attached, self.head = b"", False, True
+        self.buffer, self.attached, self.head, self.parts = b"", False, True, []
         self.unsaid = 0
-        offered = f"httpsocket.v1, key.{self.key}"
+        offered = f"httpsocket.v1, parts, key.{self.key}"
         if self.id:
             offered += f", session.{self.id}, received.{self.received}"
         return (
@@ -86,7 +87,7 @@ class Page:
     def _number(self):
         dice = self.chance.random()
         wanted = 0 if dice < 0.3 else 1 if dice < 0.8 else self.chance.randrange(2, 20)
-        size = self.chance.randrange(40) if dice < 0.9 else self.chance.randrange(3000)
+        size = self.chance.randrange(40 if dice < 0.9 else 3000 if dice < 0.998 else 40000)
         fill = chr(97 + self.sent % 26) * size
         if self.chance.random() < 0.1:
             said = frame(BINARY, f"b\n{self.sent} {wanted} {fill}".encode())
@@ -153,10 +154,20 @@ class Page:
             out.append(frame(PONG, data))
         elif op == TEXT and data[:1] == b".":
             self._control(data, out)
+        elif op == BINARY and data[0] < 32:
+            self._part(data[0], data[1:])
         elif op in (TEXT, BINARY):
             self.received += 1
             self.unsaid += 1
             self._hear(op, data)
+
+    def _part(self, kind, data):
+        self.parts.append(data)
+        if kind != MORE:
+            self.received += 1
+            self.unsaid += 1
+            whole, self.parts = b"".join(self.parts), []
+            self._hear(TEXT if kind == LAST_TEXT else BINARY, whole)
 
     def _closed(self, data):
         code = int.from_bytes(data[:2], "big") if len(data) > 1 else 1005

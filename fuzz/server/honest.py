@@ -19,6 +19,7 @@ from websocket import BINARY, TEXT, Closed, frame
 
 BACK_SECONDS = 60  # to come back after a cut, on a machine that is busy with other things
 OUTSTANDING_MAX = 300
+FILL_MAX = 100000
 TEMPORARY = {1013, 4429, 4504}
 TEMPORARY_HTTP = {408, 421, 429, 431, 502, 503, 504}
 
@@ -231,7 +232,7 @@ class HonestPage:
     def _number(self):
         wanted = self.chance.pick(0, 1, 1, 3, self.chance.below(40))
         letter = chr(97 + self.sent % 26)
-        size = self.chance.size(200 if wanted > 3 else self.chance.pick(20, 3000))
+        size = self.chance.size(200 if wanted > 3 else self.chance.pick(20, 3000, 3000, FILL_MAX))
         fill = letter * min(size, self.most // 4)
         if self.chance.percent(15):
             message = BINARY, f"b\n{self.sent} {wanted} {fill}".encode()

@@ -23,6 +23,7 @@ HONEST_PAGES = 10
 HONEST_PATHS = ("/counter", "/counter", "/many")
 PROBE_SECONDS = 30  # for a fresh client to be answered, at any time
 LONGEST_MS = 8000  # a setting, if counts are to go to 0 at the end
+REPORT_SECONDS = 4  # that a sanitizer takes to tell all
 SETTLE_SECONDS = 60  # from the last client until all counts are 0
 DRAIN_SECONDS = 60
 ABSENCE_SECONDS = 6  # after which a page's session may be gone
@@ -265,6 +266,8 @@ class Round:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            if self.server.faults:
+                await asyncio.sleep(REPORT_SECONDS)
             await self.server.kill()
             await self.names.stop()
             await self.targets.stop()

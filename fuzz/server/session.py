@@ -9,6 +9,7 @@ from websocket import BINARY, TEXT, Messages, frame, handshake
 
 ORIGIN = "http://a.test:8000"
 HOST = "a.test:8000"
+PARTS = (b"\x08", b"\x09", b"\x0a")  # more follow; the last, text; the last, binary
 COMMANDS = (".dom ", ".listen ", ".unlisten ")
 
 
@@ -38,6 +39,7 @@ class Attached:
 
     def __init__(self, line, messages, welcome):
         self.line, self.messages, self.welcome = line, messages, welcome
+        self.parts = []
 
     async def text(self, text):
         await self.line.send(frame(TEXT, text))
@@ -56,6 +58,11 @@ class Attached:
                     tuple(word.encode() for word in COMMANDS)
                 )
                 return not control, True, data
+            elif data[:1] in PARTS:
+                self.parts.append(data[1:])
+                if data[:1] != b"\x08":
+                    whole, self.parts = b"".join(self.parts), []
+                    return True, data[:1] == b"\x09", whole
             else:
                 return data[:1] >= b" ", False, data
 
@@ -70,6 +77,8 @@ async def attach(
     line = await Line.open(server, chance, plan, source)
     try:
         offered = ["httpsocket.v1", f"key.{key}"]
+        if chance.percent(50):
+            offered.append("parts")
         if session:
             offered += [f"session.{session}", f"received.{received}"]
         messages = await switch(line, path, offered, origin)

@@ -15,6 +15,8 @@
 
 #include "program/program.h"
 
+#include <string.h>
+
 struct program_host {
     struct program_host_spec spec;
     struct program_counts counts;
@@ -28,7 +30,8 @@ struct program_host {
 /* program_host_below_root(), for files below host.c. */
 static inline const char *below_root(const struct program_host *host, const char *file)
 {
-    return host->spec.root.len > 1 ? file + host->spec.root.len : file;
+    size_t len = host->spec.root.len > 1 ? host->spec.root.len : 0;
+    return strncmp(file, host->spec.root.ptr, len) == 0 && file[len] == '/' ? file + len : file;
 }
 
 /* ---- pipe.c: our end of one descriptor ---- */

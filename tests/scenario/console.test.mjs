@@ -2,7 +2,9 @@
 // console.test.mjs - the developer's console: what it is told of every session, the faults it
 // causes, and who may not open it.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import readline from 'node:readline';
+import { openPlain } from '../lib/plain-client.mjs';
 import { startServer } from '../lib/server.mjs';
 import { Page, SessionClient } from '../lib/session-client.mjs';
 import { after, afterEach, before, describe, test } from '../lib/test.mjs';
@@ -39,7 +41,7 @@ const told = (match) =>
 const open = (name) => Page.opens(server, name);
 
 before(async () => {
-  server = await startServer({ args: ['--dev'], threads: 3 });
+  server = await startServer({ args: ['--dev', '--stdio', '/sh=/bin/sh'], threads: 3 });
   stream = await look();
   records = stream.heard;
 });
@@ -92,6 +94,12 @@ describe('what it shows', () => {
     const late = await look();
     await until(() => late.heard.some(({ past, data }) => past && data.head === 'mark'));
     late.close();
+  });
+
+  test('a command outside of the folder that is served is named whole', async () => {
+    (await openPlain(server.at('sh'))).send('exit');
+    const whole = fs.realpathSync('/bin/sh');
+    await told(({ program }) => program === whole);
   });
 
   test('programs can’t say the names of its topics', async () => {

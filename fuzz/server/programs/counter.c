@@ -20,7 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define FILL_MAX 4096
+#define FILL_MAX (1 << 17)
 #define SEATS    16384 /* a power of two, far above the pages of a test */
 
 struct seat {
@@ -33,7 +33,7 @@ static struct seat *seats;
 static bool shared;
 static char *in; /* what was read, from in_at to in_len */
 static size_t in_at, in_len, in_room;
-static char out[1 << 16];
+static char out[2 * FILL_MAX];
 static size_t out_len;
 
 static void flush_out(void)
@@ -60,7 +60,7 @@ static void put(const void *bytes, size_t len)
 __attribute__((format(printf, 2, 3))) static void say(const struct seat *seat, const char *form,
                                                       ...)
 {
-    char text[FILL_MAX * 2];
+    static char text[FILL_MAX + 1024];
     va_list args;
     va_start(args, form);
     int n = vsnprintf(text, sizeof(text), form, args);
