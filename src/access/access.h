@@ -50,6 +50,7 @@ enum access_path {
 struct access_request {
     enum access_path path;
     struct net_client_key client;
+    uint64_t who;          /* exchange_credentials(): bans know the client by them too */
     struct slice origin;   /* the header as sent; ptr NULL: none was */
     struct slice target;   /* HOST:PORT; not looked at for the web */
     bool here_known;       /* server_origin_find() said that the Host is ours */

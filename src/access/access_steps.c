@@ -83,6 +83,7 @@ static struct ban_key ban_key_of(const struct access_request *r, char text[BAN_T
     enum access_reason why;
     struct ban_key key = {
         .client = slice_make(r->client.bytes, sizeof(r->client.bytes)),
+        .who = r->who,
         .origin = r->origin,
         .target = r->target,
     };

@@ -64,6 +64,7 @@ struct access_request pending_access_request(struct exchange *x, const struct or
     struct net_address peer = {0};
     struct access_request request = {
         .path = path,
+        .who = exchange_credentials(x),
         .origin = http_head_find(x->request, SLICE_LITERAL("origin")),
         .here_known = true,
         .here = *here,

@@ -159,6 +159,7 @@ void wiring_tcp(void *owner, struct channel *c, struct slice json, const struct 
         .origin = opener->origin,
         .address = opener->address,
         .client = opener->client,
+        .who = opener->who,
         .ask = opener->ask,
         .owner = opener->owner,
     };

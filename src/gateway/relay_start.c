@@ -247,6 +247,7 @@ static struct access_request request_of(const struct relay *r, const struct gate
     return (struct access_request){
         .path = ACCESS_PATH_TCP,
         .client = page->client,
+        .who = page->who,
         .origin = r->origin,
         .target = r->target,
         .here_known = page->here_known,

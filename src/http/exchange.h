@@ -55,6 +55,9 @@ void exchange_name_host(struct exchange *x, struct slice host);
  * in any case). The slices live as long as the exchange. */
 void exchange_add_header(struct exchange *x, struct slice name, struct slice value);
 
+/* A keyed hash of the request's cookies and Authorization; 0: it has none. */
+uint64_t exchange_credentials(const struct exchange *x);
+
 /* exchange_peer(): the client's address, which is that of the connection's peer or, behind a
  * trusted proxy, the one that the proxy names (forwarded.h). exchange_local(): our own address of
  * this connection. */

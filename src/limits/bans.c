@@ -47,7 +47,7 @@ static uint64_t hash_key(const struct ban_key *key, enum ban_reach reach, struct
      * and no size of request needs a buffer. */
     uint64_t parts[6] = {
         hash_bytes(key->client), hash_bytes(key->origin), hash_bytes(key->target),
-        hash_bytes(path),        (uint64_t)reach,
+        hash_bytes(path),        (uint64_t)reach,         key->who,
     };
     uint64_t hash = hash_bytes(slice_make(parts, sizeof(parts)));
     return hash ? hash : 1;

@@ -2,7 +2,8 @@
 /* bans.h - clients that were refused a short while ago, and are refused again without another
  * check.
  *
- * A ban is for one client (IPv6: its /64), one page origin, one target and one path, or with
+ * A ban is for one client (IPv6: its /64) with the same credentials, so that it hits nobody else
+ * behind that address, one page origin, one target and one path, or with
  * `Access-Control-Policy-Path` for every path from there down. Only a keyed hash of these is
  * stored, so an entry has 16 bytes whatever the peers send. Two keys whose hashes collide (1 in
  * 2^64) would share a ban.
@@ -34,6 +35,7 @@ struct ban_key {
     struct slice target; /* HOST:PORT, or an origin */
     struct slice path;   /* of a URL, decoded and normalised, so that no spelling escapes; empty for
                             HOST:PORT */
+    uint64_t who;        /* a keyed hash of the credentials that came along; 0: none did */
 };
 
 /* Bans for `seconds`, at most a day; 0 has no effect. `policy_path` (empty: none) widens the ban if

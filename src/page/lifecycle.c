@@ -41,6 +41,7 @@ static bool keep_texts(struct page *p, const struct page_spec *spec)
 void page_name_client(struct page *p, struct exchange *x)
 {
     struct net_address peer = {0};
+    p->client_who = exchange_credentials(x);
     if (exchange_peer(x, &peer) < 0)
         return; /* gone already: on_abort follows */
     p->client_key = net_client_key_of(&peer);

@@ -82,6 +82,7 @@ struct page {
     struct slice key;                   /* of PAGE_DIRECT */
     char address[NET_ADDRESS_TEXT_MAX]; /* of the last client */
     struct net_client_key client_key;   /* of the last client */
+    uint64_t client_who;                /* exchange_credentials() of it */
     size_t script_len;
 
     struct exchange *x;         /* NULL: the answer is complete, or the client is gone */

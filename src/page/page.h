@@ -43,6 +43,7 @@ struct page_opener {
     bool same_origin;     /* as the server that it reached */
     struct slice address; /* of its client */
     struct net_client_key client;
+    uint64_t who; /* exchange_credentials() */
     /* Asks the program, or answers in its place. NULL: there is none. */
     void (*ask)(void *owner, struct program_question *question);
     void *owner; /* lives as long as the channel */

@@ -142,6 +142,7 @@ struct page_opener page_opener_of(struct page *p)
         .same_origin = p->kind != PAGE_DIRECT || p->same_origin,
         .address = slice_of(p->address),
         .client = p->client_key,
+        .who = p->client_who,
         .ask = ask_program,
         .owner = p,
     };

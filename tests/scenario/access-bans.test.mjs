@@ -155,6 +155,22 @@ test('our own page is told by a close code, 401 and ban alike', async () => {
   assert.match(again.reason, /^banned retry=(70|69|68)$/);
 });
 
+test('a 401 bans no neighbour behind the same address', async () => {
+  const own = { origin: 'http://b.test:8000' };
+  const as = (Cookie) => ({ ...own, headers: { Cookie } });
+  const refused = async (how) => (await (await tryHandshake(server, '/no/nat', how)).close).code;
+  assert.equal(await refused(as('id=mallory')), 4401);
+  assert.equal(await refused(as('id=alice')), 4401); // asked, not banned
+  assert.equal(await refused({ ...own, headers: { Authorization: 'Basic YQ==' } }), 4401);
+  assert.equal(await refused(own), 4401);
+  for (const again of [as('id=mallory'), as('id=alice'), own])
+    assert.equal(await refused(again), 4429);
+  const policy = '/no/nat2/x?Access-Control-Policy-Path=/no/nat2';
+  assert.equal((await (await tryHandshake(server, policy, as('id=mallory'))).close).code, 4401);
+  assert.equal((await (await tryHandshake(server, '/no/nat2', as('id=alice'))).close).code, 4401);
+  assert.equal((await (await tryHandshake(server, '/no/nat2', as('id=mallory'))).close).code, 4429);
+});
+
 test('a client without an Origin is banned too', async () => {
   const device = { origin: null, session: false };
   assert.equal((await tryHandshake(server, '/no/device', device)).status, 401);
