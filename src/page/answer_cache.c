@@ -25,8 +25,9 @@ static bool is_for_caches(const struct http_header *h)
  * dropped too. */
 static bool invites(struct slice list)
 {
-    static const char *const words[] = {"public", "s-maxage", "immutable", "must-understand",
-                                        "stale-while-revalidate", "stale-if-error"};
+    static const char *const words[] = {
+        "public",        "s-maxage", "immutable", "must-understand", "stale-while-revalidate",
+        "stale-if-error"};
     struct slice one;
     while (http_list_next(&list, &one)) {
         struct slice word = slice_trim(slice_first(one, slice_find(one, '=')));
@@ -48,8 +49,8 @@ static bool forbids(struct slice list)
     return false;
 }
 
-/* The programs that were warned of, by the hash of their file, for all workers; a newer one may push
- * an older one out, which is then warned of again. */
+/* The programs that were warned of, by the hash of their file, for all workers. A newer one may
+ * push an older one out, which is then warned of again. */
 static _Atomic uint64_t warned[64];
 
 static void warn_once(struct slice file, struct slice said)
@@ -81,8 +82,8 @@ size_t answer_cache_private(struct slice file, struct http_header *headers, size
     if (dropped.ptr)
         warn_once(file, dropped);
     if (!forbidden)
-        headers[kept++] = (struct http_header){
-            SLICE_LITERAL("Cache-Control"),
-            said ? SLICE_LITERAL("private") : SLICE_LITERAL("private, no-cache")};
+        headers[kept++] = (struct http_header){SLICE_LITERAL("Cache-Control"),
+                                               said ? SLICE_LITERAL("private")
+                                                    : SLICE_LITERAL("private, no-cache")};
     return kept;
 }
