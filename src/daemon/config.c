@@ -391,13 +391,14 @@ void config_fixed_changes(const struct config *old, const struct config *now, st
         old->dev != now->dev,
         strcmp(old->sdk, now->sdk),
         old->core_dumps != now->core_dumps,
+        strcmp(old->cgroups, now->cgroups),
         strcmp(old->user, now->user),
         strcmp(old->group, now->group),
         old->no_supervisor != now->no_supervisor,
     };
     static const char *const names[] = {
-        "threads", "admin", "tls-cert",   "root", "sessions-max", "bans-max",     "rates-max",
-        "dev",     "sdk",   "core-dumps", "user", "group",        "no-supervisor"};
+        "threads", "admin", "tls-cert",   "root",    "sessions-max", "bans-max", "rates-max",
+        "dev",     "sdk",   "core-dumps", "cgroups", "user",         "group",    "no-supervisor"};
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
         if (changed[i])
             text_printf(ret, "%s%s", ret->len ? "," : "", names[i]);

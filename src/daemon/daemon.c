@@ -4,12 +4,14 @@
 #include "base/log.h"
 #include "base/log_share.h"
 #include "daemon/admin_server.h"
+#include "daemon/keeper.h"
 #include "daemon/orders.h"
 #include "daemon/process_limits.h"
 #include "daemon/reload.h"
 #include "daemon/rights.h"
 #include "daemon/sdk.h"
 #include "daemon/sockets.h"
+#include "net/process_tree.h"
 #include "supervisor/activation.h"
 #include "supervisor/notify.h"
 
@@ -118,6 +120,32 @@ static int open_all(struct control *c)
     return error;
 }
 
+/* The workers make cgroups by the rights that they will have. */
+static struct cgroup *open_cgroup(const struct config *c, pid_t server)
+{
+    struct rights rights;
+    if (strcmp(c->cgroups, "auto"))
+        return NULL;
+    struct cgroup *cgroup = cgroup_open(server);
+    rights_of(c, &rights);
+    if (!cgroup || geteuid() != 0 || rights.uid == (uid_t)-1 ||
+        cgroup_give(cgroup, rights.uid, rights.gid))
+        return cgroup;
+    cgroup_close(cgroup);
+    return NULL;
+}
+
+/* What programs leave behind falls to us. Says how it is found. */
+static void prepare_for_programs(struct daemon *d)
+{
+    d->cgroup = open_cgroup(d->config, d->serving ? d->serving->supervisor : getpid());
+    int error = keeper_start(d->cgroup);
+    if (error)
+        log_warn("server.no_keeper", log_errno("error", error));
+    process_tree_adopt();
+    log_info("server.programs", log_text("ended_by", d->cgroup ? "cgroup" : "search"));
+}
+
 static bool drop_rights(struct daemon *d)
 {
     struct text why = {0};
@@ -216,6 +244,8 @@ static void end(struct control *c)
     program_limits_free(d->limits);
     quota_free(d->quota);
     hub_threads_free(d->topics);
+    process_tree_end();
+    cgroup_close(d->cgroup);
     worker_map_free(d->worker_map);
     access_log_close(d->access_log);
     access_log_close(d->access_log_old);
@@ -239,6 +269,7 @@ int daemon_run(struct config *config, int argc, char *const *argv, struct servin
                          .worker_count = config_workers(config)};
     reload_apply(config);
     process_limits_close_memory(config->core_dumps);
+    prepare_for_programs(d);
     log_start();
     process_limits_raise_descriptors();
     if (!serving)

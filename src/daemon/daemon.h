@@ -5,6 +5,7 @@
 #define DAEMON_DAEMON_H
 
 #include "daemon/worker.h"
+#include "net/cgroup.h"
 #include "net/tls.h"
 #include "supervisor/serving.h"
 
@@ -22,6 +23,7 @@ struct daemon {
     struct tls_context *tls;           /* NULL: plain */
     struct tls_context *targets_trust; /* of TCPConnections' targets */
     struct program_limits *limits;
+    struct cgroup *cgroup;         /* of programs; NULL: none */
     struct worker_map *worker_map; /* of shared programs */
     char *sdk;                     /* NULL: no helpers for programs */
     struct quota *quota;

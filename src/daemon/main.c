@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 static int print_help(void)
 {
@@ -156,6 +157,7 @@ static int supervise(struct config *c, int argc, char **argv)
         .arg = &s,
         .hangup_reloads = c->file,
     });
+    cgroup_sweep(getpid());
     forget_config(&s);
     return status;
 }

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "daemon/reload.h"
+#include "net/process_tree.h"
 #include "supervisor/notify.h"
 
 #include <errno.h>
@@ -54,7 +55,9 @@ static void on_signal(struct watch *watch, unsigned events)
     struct signalfd_siginfo info;
     if (read(watch->fd, &info, sizeof(info)) != sizeof(info))
         return;
-    if (o->daemon->serving)
+    if (info.ssi_signo == SIGCHLD)
+        process_tree_reap();
+    else if (o->daemon->serving)
         pass_over(o->daemon, &info);
     else if (info.ssi_signo == SIGHUP)
         hang_up(o, &info);
@@ -72,6 +75,7 @@ static int take_signals(struct orders *o)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGCHLD);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGCHLD, SIG_DFL); /* who ignores it is not told how children end */
     pthread_sigmask(SIG_BLOCK, &set, NULL);

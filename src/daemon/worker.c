@@ -277,6 +277,7 @@ static struct program_host *make_programs(struct worker *w)
         .workers = daemon->worker_count,
         .server_name = SLICE_LITERAL("httpsocket/" HTTPSOCKET_VERSION),
         .root = slice_of(site_root(w->site)),
+        .cgroup = daemon->cgroup,
         .sdk = daemon->sdk ? slice_of(daemon->sdk) : SLICE_NONE,
         .watcher = w->dev ? dev_program_watcher(w->dev) : NULL,
     });

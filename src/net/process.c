@@ -2,12 +2,14 @@
 #include "net/process.h"
 
 #include "base/log.h"
+#include "net/process_tree.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
@@ -122,6 +124,104 @@ static int become(const struct process_spec *spec, const struct moved_fds *m, pi
     return -errno;
 }
 
+struct birth {
+    const struct process_spec *spec;
+    const struct moved_fds *fds;
+    pid_t parent;
+    volatile int error; /* set by the child; read after it has ended or exec'd */
+};
+
+static _Noreturn void live(void *arg)
+{
+    struct birth *b = arg;
+    b->error = become(b->spec, b->fds, b->parent);
+    _exit(127);
+}
+
+/* As vfork(2), but the child begins in the cgroup of this descriptor: to move it there afterwards
+ * would hold us up for milliseconds. The child lives below our frame of the stack, which stands
+ * still until it has exec'd or ended. */
+static long clone_vfork(struct clone_args *args, void (*run)(void *), void *arg)
+{
+#if defined(__x86_64__)
+    long ret;
+    __asm__ volatile("syscall\n\t"
+                     "testq %%rax, %%rax\n\t"
+                     "jnz 1f\n\t"
+                     "leaq -256(%%rsp), %%rsp\n\t"
+                     "andq $-16, %%rsp\n\t"
+                     "movq %[arg], %%rdi\n\t"
+                     "callq *%[run]\n\t"
+                     "ud2\n"
+                     "1:"
+                     : "=a"(ret)
+                     : "a"(SYS_clone3), "D"(args),
+                       "S"(sizeof(*args)), [run] "r"(run), [arg] "r"(arg)
+                     : "rcx", "r11", "memory");
+    return ret;
+#elif defined(__aarch64__)
+    register long x8 __asm__("x8") = SYS_clone3;
+    register long x0 __asm__("x0") = (long)args;
+    register long x1 __asm__("x1") = sizeof(*args);
+    __asm__ volatile("svc #0\n\t"
+                     "cbnz x0, 1f\n\t"
+                     "sub sp, sp, #256\n\t"
+                     "mov x0, %[arg]\n\t"
+                     "blr %[run]\n\t"
+                     "brk #1\n"
+                     "1:"
+                     : "+r"(x0)
+                     : "r"(x8), "r"(x1), [run] "r"(run), [arg] "r"(arg)
+                     : "x30", "memory");
+    return x0;
+#else
+    (void)args, (void)run, (void)arg;
+    return -ENOSYS;
+#endif
+}
+
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1 /* as gcc says it */
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+
+/* The child's frames, which it never leaves, stay marked; the sanitizer knows of vfork() only. */
+static void forget_frames_of_child(void)
+{
+    enum {
+        DEEP = 32768
+    };
+    __asan_unpoison_memory_region((char *)__builtin_frame_address(0) - DEEP, DEEP);
+}
+#else
+static void forget_frames_of_child(void)
+{
+}
+#endif
+
+static pid_t fork_into(int cgroup, struct birth *b)
+{
+    struct clone_args args = {
+        .flags = CLONE_VM | CLONE_VFORK | CLONE_INTO_CGROUP,
+        .exit_signal = SIGCHLD,
+        .cgroup = (uint64_t)cgroup,
+    };
+    long pid = clone_vfork(&args, live, b);
+    forget_frames_of_child();
+    return pid < 0 ? -1 : (pid_t)pid;
+}
+
+static pid_t fork_here(struct birth *b)
+{
+    pid_t pid = vfork();
+    if (pid == 0)
+        live(b);
+    return pid;
+}
+
 static void reap(pid_t pid)
 {
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
@@ -130,25 +230,41 @@ static void reap(pid_t pid)
 
 /* posix_spawn() would do all this, but asks for the limit of descriptors with each action and maps
  * a stack: twelve system calls more. Signals are blocked meanwhile: our handlers must not run in
- * the child. */
-static int spawn(const struct process_spec *spec, const struct moved_fds *m, pid_t *ret)
+ * the child. `cgroup` -1: none; else *ret_in says whether the child is in there. */
+static int spawn(const struct process_spec *spec, const struct moved_fds *m, int cgroup, pid_t *ret,
+                 bool *ret_in)
 {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    volatile int error = 0; /* set by the child; read after it has ended or exec'd */
-    pid_t parent = getpid(), pid = vfork();
-    if (pid == 0) {
-        error = become(spec, m, parent);
-        _exit(127);
-    }
+    struct birth birth = {.spec = spec, .fds = m, .parent = getpid()};
+    pid_t pid = cgroup >= 0 ? fork_into(cgroup, &birth) : -1;
+    *ret_in = pid > 0;
     if (pid < 0)
-        error = -errno;
-    else if (error)
+        pid = fork_here(&birth);
+    int error = pid < 0 ? -errno : birth.error;
+    if (pid > 0 && error)
         reap(pid);
-    else
+    else if (pid > 0)
         *ret = pid;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error;
+}
+
+/* Without a cgroup it works as well as without any. */
+static int spawn_in_cgroup(struct process *p, const struct process_spec *spec,
+                           const struct moved_fds *m)
+{
+    bool in;
+    int cgroup = spec->cgroup && spec->mark ? cgroup_make(spec->cgroup, spec->mark->number) : -1;
+    int error = spawn(spec, m, cgroup, &p->pid, &in);
+    if (cgroup < 0)
+        return error;
+    close(cgroup);
+    if (!error && in)
+        p->cgroup = spec->cgroup;
+    else
+        cgroup_remove(spec->cgroup, spec->mark->number);
     return error;
 }
 
@@ -174,6 +290,7 @@ static void ended(struct watch *watch, unsigned events)
         status = status_of(&info);
     watch_stop(watch);
     close(fd);
+    p->reaped = true;
     p->on_exit(p, status);
 }
 
@@ -189,10 +306,12 @@ static int watch_child(struct loop *loop, struct process *p)
     return error;
 }
 
-static void kill_unwatched(pid_t pid)
+static void kill_unwatched(struct process *p)
 {
-    kill(-pid, SIGKILL);
-    reap(pid);
+    process_signal(p, SIGKILL);
+    reap(p->pid);
+    p->reaped = true;
+    process_done(p);
 }
 
 int process_start(struct loop *loop, struct process *p, const struct process_spec *spec,
@@ -206,30 +325,63 @@ int process_start(struct loop *loop, struct process *p, const struct process_spe
     int error = move_fds(&moved, spec->fds, spec->fd_count);
     if (error)
         return error;
-    error = spawn(spec, &moved, &p->pid);
+    if (spec->mark)
+        p->mark = *spec->mark;
+    error = spawn_in_cgroup(p, spec, &moved);
     close_copies(&moved);
     if (error)
         return error;
 
     error = watch_child(loop, p);
     if (error)
-        kill_unwatched(p->pid);
+        kill_unwatched(p);
     return error;
 }
 
-int process_group_signal(struct process *p, int signal)
+/* ---- all that descend from it ---- */
+
+static struct process_tree tree_of(const struct process *p)
 {
-    if (p->group_empty)
-        return -ESRCH;
-    if (kill(-p->pid, signal) == 0)
-        return 0;
-    if (errno != ESRCH)
-        return -errno;
-    p->group_empty = true;
-    return -ESRCH;
+    return (struct process_tree){p->pid, p->reaped, &p->mark};
 }
 
-bool process_group_alive(struct process *p)
+static void signal_group(struct process *p, int signal)
 {
-    return process_group_signal(p, 0) != -ESRCH;
+    if (!p->group_empty && kill(-p->pid, signal) < 0 && errno == ESRCH)
+        p->group_empty = true;
+}
+
+void process_signal(struct process *p, int signal)
+{
+    struct process_tree tree = tree_of(p);
+    process_tree_signal(&tree, signal);
+    signal_group(p, signal);
+    if (signal == SIGKILL && p->cgroup)
+        cgroup_kill(p->cgroup, p->mark.number);
+}
+
+static bool others_alive(struct process *p)
+{
+    struct process_tree tree = tree_of(p);
+    return (p->cgroup && cgroup_populated(p->cgroup, p->mark.number)) ||
+           process_tree_signal(&tree, 0) > 0;
+}
+
+bool process_alive(struct process *p)
+{
+    signal_group(p, 0);
+    return !p->group_empty || others_alive(p);
+}
+
+bool process_kill_rest(struct process *p)
+{
+    process_signal(p, SIGKILL);
+    return !others_alive(p);
+}
+
+void process_done(struct process *p)
+{
+    if (p->cgroup)
+        cgroup_remove(p->cgroup, p->mark.number);
+    p->cgroup = NULL;
 }

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* process.h - a child process in a session of its own.
+/* process.h - a child process in a session of its own, and all that descend from it.
  *
  * Started by vfork: its cost does not grow with our memory. Watched by pidfd. Signals and reaping
  * are safe against reused ids: the leader is reaped by its pidfd, the kernel keeps its number from
  * being given out again while the group has members, and once the group was seen empty it is not
- * signalled again.
+ * signalled again; others are signalled by pidfd.
+ *
+ * All that descend from a child are one with it: its group gets a signal by one call, whoever has
+ * left the group is looked for (process_tree.h), and a cgroup, where there is one, kills even who
+ * forks for ever meanwhile.
  *
  * The child is a stranger: it has no terminal of ours, gains no rights by files that are setuid,
  * keeps none of our capabilities, and is killed when the thread that started it ends, so also when
@@ -19,6 +23,8 @@
 #define NET_PROCESS_H
 
 #include "core/loop.h"
+#include "net/cgroup.h"
+#include "net/mark.h"
 
 #include <sys/resource.h>
 #include <sys/types.h>
@@ -43,14 +49,18 @@ struct process_spec {
     const int *fds;
     int fd_count;
     const struct process_rights *rights; /* NULL: our limits, and nothing is gained */
+    const struct mark *mark;             /* in `envp`, and no other child's; NULL: none */
+    struct cgroup *cgroup;               /* borrowed, outlives the process; NULL: none */
 };
 
 struct process {
     pid_t pid; /* also the group's id, and the session's */
-    bool group_empty;
+    bool group_empty, reaped;
+    struct mark mark;
+    struct cgroup *cgroup; /* it has one of its own in there; NULL: it has none */
     struct watch watch;
-    /* The leader has ended and is reaped; `status` as of waitpid(2), or PROCESS_STATUS_LOST.
-     * Members of its group may still run: process_group_alive. */
+    /* The leader has ended and is reaped; `status` as of waitpid(2), or PROCESS_STATUS_LOST. Others
+     * may still run: process_alive. */
     void (*on_exit)(struct process *p, int status);
 };
 
@@ -63,9 +73,14 @@ struct process {
 int process_start(struct loop *loop, struct process *p, const struct process_spec *spec,
                   void (*on_exit)(struct process *p, int status));
 
-/* Sends the signal to every member of the group. Returns 0, or -ESRCH if no member is left. Allowed
- * after on_exit. */
-int process_group_signal(struct process *p, int signal);
-bool process_group_alive(struct process *p);
+/* Sends the signal to the child and all that descend from it. Allowed after on_exit. */
+void process_signal(struct process *p, int signal);
+/* After on_exit: does any of the others live? A zombie of its group counts until it is reaped. */
+bool process_alive(struct process *p);
+/* SIGKILL for all of them; true: nobody was left. To be called again until then: who forks
+ * meanwhile may be missed, unless there is a cgroup. After on_exit. */
+bool process_kill_rest(struct process *p);
+/* They are done with: gives up the cgroup. Once, after on_exit. */
+void process_done(struct process *p);
 
 #endif

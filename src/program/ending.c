@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* ending.c - how a program ends: end of file on descriptor 3, then SIGTERM, then SIGKILL, to its
- * whole group, until nobody of it is left.
+ * first process and all that descend from it, until none of them is left.
  *
  * A program that is let go while its answer still streams may finish that first: the clock starts
- * when the answer is complete. The program is its first process: when that exits, what is left of
- * its group goes the same way.
+ * when the answer is complete. The program is its first process: when that exits, what it has
+ * started goes the same way.
  */
 #include "program/parts.h"
 
@@ -16,6 +16,8 @@
 
 #define POLL_FIRST_MS 10
 #define POLL_LAST_MS  500
+/* Some seconds. Who is left then stands still in the kernel, or forks faster than we look. */
+#define KILLS_MAX 16
 
 /* What was written before the end is read to its end. */
 static void process_gone(struct program *p)
@@ -23,6 +25,7 @@ static void process_gone(struct program *p)
     timer_stop(&p->end_timer);
     timer_stop(&p->poll_timer);
     timer_stop(&p->err_timer);
+    process_done(&p->process);
     program_set_state(p, PROGRAM_GONE);
     program_body_stop(p);
 
@@ -44,11 +47,23 @@ static void process_gone(struct program *p)
         program_lines_end(p);
 }
 
-/* There is no event for the end of a group, only the question; and a zombie that waits for a slow
- * init counts as alive. SIGKILL reaches every member, so nobody is waited for after that. */
-static void poll_group(struct program *p)
+/* Who forks meanwhile is killed in the next round. */
+static bool kill_rest(struct program *p)
 {
-    if (p->state == PROGRAM_KILL_SENT || !process_group_alive(&p->process)) {
+    if (process_kill_rest(&p->process))
+        return true;
+    if (++p->kills < KILLS_MAX)
+        return false;
+    log_warn("program.remains", log_slice("program", p->file), log_int("pid", p->pid),
+             log_text("why", "what it has started can't be killed"));
+    return true;
+}
+
+/* There is no event for the end of all, only the question; and a zombie that waits for a slow init
+ * counts as alive. */
+static void poll_rest(struct program *p)
+{
+    if (p->state == PROGRAM_KILL_SENT ? kill_rest(p) : !process_alive(&p->process)) {
         process_gone(p);
         return;
     }
@@ -59,21 +74,21 @@ static void poll_group(struct program *p)
 static void on_poll(struct timer *timer)
 {
     struct program *p = container_of(timer, struct program, poll_timer);
-    poll_group(p);
+    poll_rest(p);
     program_settle(p);
 }
 
 void program_continue(struct program *p)
 {
     if (p->state > PROGRAM_NEW && p->state < PROGRAM_GONE)
-        process_group_signal(&p->process, SIGCONT);
+        process_signal(&p->process, SIGCONT);
 }
 
 static void send_signal(struct program *p, int number, const char *name)
 {
     log_info("program.signalled", log_slice("program", p->file), log_int("pid", p->pid),
              log_text("session", p->mark), log_text("signal", name));
-    process_group_signal(&p->process, number);
+    process_signal(&p->process, number);
 }
 
 void program_kill(struct program *p)
@@ -83,9 +98,10 @@ void program_kill(struct program *p)
     timer_stop(&p->end_timer);
     program_set_state(p, PROGRAM_KILL_SENT);
     p->host->counts.killed++;
+    p->poll_ms = POLL_FIRST_MS;
     send_signal(p, SIGKILL, "KILL");
     if (p->exited)
-        poll_group(p);
+        poll_rest(p);
 }
 
 static void on_end_timer(struct timer *timer)
@@ -127,7 +143,7 @@ void program_exited(struct process *process, int status)
     p->status = status;
     log_exit(p);
     program_let_go(p);
-    poll_group(p);
+    poll_rest(p);
     program_settle(p);
 }
 

@@ -65,6 +65,14 @@ static struct slice without_port(struct slice host)
     return host;
 }
 
+static void add_mark(struct environment *env, struct slice mark)
+{
+    if (mark.len == 0)
+        return;
+    append(env, mark);
+    finish(env);
+}
+
 static void add_server(struct environment *env, const struct environment_place *place)
 {
     add(env, "GATEWAY_INTERFACE", SLICE_LITERAL("CGI/1.1"));
@@ -300,6 +308,7 @@ int environment_build(struct environment *env, const struct environment_place *p
     *env = (struct environment){.text = malloc(4096), .size = 4096};
     if (!env->text)
         return -ENOMEM;
+    add_mark(env, place->mark);
     add_inherited(env);
     add_server(env, place);
     if (request) {

@@ -13,6 +13,8 @@
  * the browser sees, if a trusted proxy has told (http/forwarded.h). REDIRECT_STATUS is what php-cgi
  * wants to see before it runs a file.
  *
+ * HTTPSOCKET_PROGRAM marks the program and all that descend from it (net/mark.h).
+ *
  * Where there are helpers for programs, HTTPSOCKET_SDK says so, and PYTHONPATH leads to Python's.
  *
  * Of the server's own environment a program gets PATH, HOME, USER, LANG, LC_ALL, LC_CTYPE, TZ and
@@ -32,6 +34,7 @@ struct environment_place {
     struct slice software; /* SERVER_SOFTWARE */
     struct slice sdk;      /* folder of the helpers; may be empty */
     bool stdio;            /* no descriptor 3 */
+    struct slice mark;     /* NAME=VALUE, net/mark.h */
 };
 
 struct environment {

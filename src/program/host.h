@@ -53,6 +53,7 @@ struct program_host_spec {
     struct slice server_name;              /* SERVER_SOFTWARE */
     struct slice root;                     /* DOCUMENT_ROOT; absolute */
     struct slice sdk;                      /* HTTPSOCKET_SDK; may be empty */
+    struct cgroup *cgroup;                 /* for programs; NULL: none */
     const struct program_watcher *watcher; /* NULL: nobody watches */
 };
 

@@ -214,7 +214,8 @@ static void name_directory(const struct program *p, char ret[PATH_MAX])
     ret[folder.len] = '\0';
 }
 
-static int spawn(struct program *p, const struct ends *ends, char *const *envp)
+static int spawn(struct program *p, const struct ends *ends, char *const *envp,
+                 const struct mark *mark)
 {
     char directory[PATH_MAX];
     name_directory(p, directory);
@@ -231,6 +232,8 @@ static int spawn(struct program *p, const struct ends *ends, char *const *envp)
         .fds = fds,
         .fd_count = p->kind == PROGRAM_LINES ? 3 : END_COUNT,
         .rights = program_rights_of(p->host->spec.config->rights, path),
+        .mark = mark,
+        .cgroup = p->host->spec.cgroup,
     };
     return process_start(p->host->spec.loop, &p->process, &spec, program_exited);
 }
@@ -239,12 +242,15 @@ static int start(struct program *p, const struct program_request *request, int b
                  struct ends *ends)
 {
     const struct program_host_spec *host = &p->host->spec;
+    struct mark mark;
+    mark_make(&mark);
     struct environment_place place = {
         .file = p->file,
         .root = host->root,
         .software = host->server_name,
         .sdk = host->sdk,
         .stdio = p->kind == PROGRAM_LINES,
+        .mark = slice_of(mark.text),
     };
     int error = make_ends(p, request, body, ends);
     if (!error)
@@ -254,7 +260,7 @@ static int start(struct program *p, const struct program_request *request, int b
     struct environment env;
     error = environment_build(&env, &place, request);
     if (!error)
-        error = spawn(p, ends, env.list);
+        error = spawn(p, ends, env.list, &mark);
     environment_done(&env);
     return error;
 }

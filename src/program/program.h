@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* program.h - one process with its descriptors, from its start until nobody of its group is left.
+/* program.h - one process with its descriptors, from its start until none that descends from it is
+ * left.
  *
  *   NEW ──program_start──> RUNNING ──program_let_go──> EOF_SENT ──eof-grace──> TERM_SENT ──term-grace──> KILL_SENT
  *    │                        │                           │                       │                        │
- *    │                        └── its first process ends: as program_let_go, for the rest of its group     │
- *    │                                                    └──── nobody of the group is left ────────────────┴──> GONE
+ *    │                        └── its first process ends: as program_let_go, for those that it has started │
+ *    │                                                    └──── none of those is left ──────────────────────┴──> GONE
  *    └── program_disown
  *
  * What a program writes: stdout, an answer (RFC 3875, section 6); stderr, lines for the log; and
@@ -116,8 +117,9 @@ struct program {
     bool let_go;
     bool answering;          /* its answer may be finished before the end goes on */
     struct timer end_timer;  /* the next step */
-    struct timer poll_timer; /* is the group gone? */
+    struct timer poll_timer; /* are all gone? */
     uint32_t poll_ms;
+    int kills; /* rounds of SIGKILL for what the first process has started */
 
     struct program_pipe body, output, lines,
         err; /* for PROGRAM_LINES `body` is stdin, `lines` stdout */

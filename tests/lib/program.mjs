@@ -12,6 +12,19 @@ export function alive(pid) {
   }
 }
 
+/** The processes that run with this text in their command line, whose words end with NUL. */
+export function running(text) {
+  const has = (pid) => {
+    try {
+      return fs.readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(text) && alive(pid);
+    } catch {
+      return false; // it has ended meanwhile
+    }
+  };
+  const pids = fs.readdirSync('/proc').map(Number);
+  return pids.filter((pid) => pid > 0 && pid !== process.pid && has(pid));
+}
+
 /** Waits until the process sleeps, as it does in a read or write that blocks. */
 export const sleeps = (pid) =>
   until(() => /^State:\s+S/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8')));

@@ -246,11 +246,14 @@ export function listens(port) {
 
 const exe = (pid) => fs.readlinkSync(`/proc/${pid}/exe`);
 
+/** It watches the serving process, and is a child of the supervisor as that one is. */
+const isKeeper = (pid) => fs.readFileSync(`/proc/${pid}/comm`, 'latin1') === 'httpsocketd-end\n';
+
 /** The serving process of a supervisor: its child that runs the same file. */
 export function servingOf(supervisor) {
   try {
     const file = exe(supervisor);
-    return childrenOf(supervisor).find((pid) => exe(pid) === file);
+    return childrenOf(supervisor).find((pid) => exe(pid) === file && !isKeeper(pid));
   } catch {
     return undefined; // one of them has just ended
   }

@@ -151,13 +151,12 @@ static void it_is_killed_by_its_group(void **state)
     int pipe_fds[2];
     assert_int_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
     assert_int_equal(start_shell(&c, "read never", pipe_fds, 1), 0);
-    assert_true(process_group_alive(&c.process));
-    assert_int_equal(process_group_signal(&c.process, SIGKILL), 0);
+    assert_true(process_alive(&c.process));
+    process_signal(&c.process, SIGKILL);
     wait_for(c.exits);
     assert_true(WIFSIGNALED(c.status));
     assert_int_equal(WTERMSIG(c.status), SIGKILL);
-    assert_false(process_group_alive(&c.process));
-    assert_int_equal(process_group_signal(&c.process, SIGKILL), -ESRCH);
+    assert_false(process_alive(&c.process));
     close(pipe_fds[0]);
     close(pipe_fds[1]);
 }
@@ -465,19 +464,18 @@ static void a_grandchild_keeps_the_group_alive(void **state)
         start_shell(&c, "(read never <&2)& echo $!; exit 3", (int[]){out, out, pipe_fds[0]}, 3), 0);
     wait_for(c.exits);
     assert_int_equal(WEXITSTATUS(c.status), 3);
-    assert_true(process_group_alive(&c.process));
+    assert_true(process_alive(&c.process));
     char text[50];
     read_back(out, text, sizeof(text));
     pid_t grandchild = (pid_t)atoi(text);
     assert_int_equal(getpgid(grandchild), c.process.pid);
 
-    assert_int_equal(process_group_signal(&c.process, SIGTERM), 0);
+    process_signal(&c.process, SIGTERM);
     int status;
     assert_int_equal(waitpid(grandchild, &status, 0), grandchild);
     assert_true(WIFSIGNALED(status));
     assert_int_equal(WTERMSIG(status), SIGTERM);
-    assert_false(process_group_alive(&c.process));
-    assert_int_equal(process_group_signal(&c.process, SIGTERM), -ESRCH);
+    assert_false(process_alive(&c.process));
     prctl(PR_SET_CHILD_SUBREAPER, 0);
     close(pipe_fds[0]);
     close(pipe_fds[1]);
@@ -533,7 +531,7 @@ static void two_hundred_at_once(void **state)
     for (int i = 0; i < COUNT; i++) {
         assert_int_equal(children[i].exits, 1);
         assert_int_equal(children[i].status, W_EXITCODE(i, 0));
-        assert_false(process_group_alive(&children[i].process));
+        assert_false(process_alive(&children[i].process));
     }
     no_child_is_left();
     close(pipe_fds[0]);

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+#include "net/cgroup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NAME      "httpsocketd"
+#define OURSELVES "0" /* numbers of children begin with 1 */
+
+struct cgroup {
+    int fd;
+    char path[PATH_MAX];
+};
+
+/* ---- where we are ---- */
+
+/* The line `0::PATH` of /proc/self/cgroup. */
+static bool read_own(char path[PATH_MAX])
+{
+    char line[PATH_MAX];
+    bool found = false;
+    FILE *file = fopen("/proc/self/cgroup", "re");
+    while (file && !found && fgets(line, sizeof(line), file)) {
+        line[strcspn(line, "\n")] = '\0';
+        found = strncmp(line, "0::/", 4) == 0 && strlen(line) - 3 < PATH_MAX;
+        if (found)
+            strcpy(path, line + 3);
+    }
+    if (file)
+        fclose(file);
+    return found;
+}
+
+/* A line of /proc/self/mountinfo: ID PARENT DEVICE ROOT POINT OPTIONS ... - TYPE ...; of the root
+ * of the hierarchy as we see it. */
+static bool is_mount(char *line, char point[PATH_MAX])
+{
+    char root[PATH_MAX], type[32];
+    const char *dash = strstr(line, " - ");
+    return dash && sscanf(dash, " - %31s", type) == 1 && strcmp(type, "cgroup2") == 0 &&
+           sscanf(line, "%*d %*d %*s %4095s %4095s", root, point) == 2 && strcmp(root, "/") == 0;
+}
+
+static bool find_mount(char point[PATH_MAX])
+{
+    char *line = NULL;
+    size_t size = 0;
+    bool found = false;
+    FILE *file = fopen("/proc/self/mountinfo", "re");
+    while (file && !found && getline(&line, &size, file) > 0)
+        found = is_mount(line, point);
+    free(line);
+    if (file)
+        fclose(file);
+    return found;
+}
+
+static bool name_folder(char ret[PATH_MAX])
+{
+    char point[PATH_MAX], own[PATH_MAX];
+    return find_mount(point) && read_own(own) &&
+           snprintf(ret, PATH_MAX, "%s%s", point, strcmp(own, "/") ? own : "") < PATH_MAX;
+}
+
+static bool name_path(pid_t server, char ret[PATH_MAX])
+{
+    char folder[PATH_MAX];
+    uint32_t random;
+    return name_folder(folder) && getrandom(&random, sizeof(random), 0) == sizeof(random) &&
+           snprintf(ret, PATH_MAX, "%s/" NAME ".%d.%08x", folder, server, random) < PATH_MAX;
+}
+
+struct cgroup *cgroup_open(pid_t server)
+{
+    struct cgroup *c = malloc(sizeof(*c));
+    errno = ENOENT;
+    if (!c || !name_path(server, c->path) || mkdir(c->path, 0755) < 0) {
+        free(c);
+        return NULL;
+    }
+    c->fd = open(c->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (c->fd >= 0 && faccessat(c->fd, "cgroup.kill", W_OK, AT_EACCESS) == 0)
+        return c;
+    int error = errno;
+    if (c->fd >= 0)
+        close(c->fd);
+    rmdir(c->path);
+    free(c);
+    errno = error;
+    return NULL;
+}
+
+bool cgroup_give(struct cgroup *cgroup, uid_t user, gid_t group)
+{
+    if (mkdirat(cgroup->fd, OURSELVES, 0755) < 0)
+        return false;
+    int fd = openat(cgroup->fd, OURSELVES "/cgroup.procs", O_WRONLY | O_CLOEXEC);
+    bool moved = fd >= 0 && write(fd, "0", 1) == 1;
+    if (fd >= 0)
+        close(fd);
+    return moved && fchown(cgroup->fd, user, group) == 0 &&
+           fchownat(cgroup->fd, "cgroup.procs", user, group, 0) == 0 &&
+           fchownat(cgroup->fd, OURSELVES "/cgroup.procs", user, group, 0) == 0;
+}
+
+void cgroup_reopen(struct cgroup *cgroup)
+{
+    cgroup->fd = open(cgroup->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* ---- of the children ---- */
+
+static bool write_one(const struct cgroup *c, const char *file)
+{
+    int fd = openat(c->fd, file, O_WRONLY | O_CLOEXEC);
+    bool written = fd >= 0 && write(fd, "1", 1) == 1;
+    if (fd >= 0)
+        close(fd);
+    return written;
+}
+
+static void name_child(uint64_t child, const char *file, char ret[64])
+{
+    snprintf(ret, 64, "%" PRIu64 "%s", child, file);
+}
+
+int cgroup_make(struct cgroup *cgroup, uint64_t child)
+{
+    char name[64];
+    name_child(child, "", name);
+    if (mkdirat(cgroup->fd, name, 0755) < 0)
+        return -errno;
+    int fd = openat(cgroup->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0)
+        return fd;
+    int error = -errno;
+    cgroup_remove(cgroup, child);
+    return error;
+}
+
+void cgroup_remove(struct cgroup *cgroup, uint64_t child)
+{
+    char name[64];
+    name_child(child, "", name);
+    unlinkat(cgroup->fd, name, AT_REMOVEDIR);
+}
+
+bool cgroup_kill(struct cgroup *cgroup, uint64_t child)
+{
+    char name[64];
+    name_child(child, "/cgroup.kill", name);
+    return write_one(cgroup, name);
+}
+
+void cgroup_kill_all(struct cgroup *cgroup)
+{
+    write_one(cgroup, "cgroup.kill");
+}
+
+bool cgroup_populated(struct cgroup *cgroup, uint64_t child)
+{
+    char name[64], text[256] = "";
+    name_child(child, "/cgroup.events", name);
+    int fd = openat(cgroup->fd, name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t n = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    return n > 0 && strstr(text, "populated 1");
+}
+
+/* All of these folders in this one whose name begins so, and what is in them; those that are not
+ * empty stay. */
+static void remove_folders(int parent, const char *prefix, bool deep)
+{
+    int fd = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* fdopendir takes it */
+    DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+    for (struct dirent *entry; folder && (entry = readdir(folder));) {
+        if (entry->d_type != DT_DIR || entry->d_name[0] == '.' ||
+            strncmp(entry->d_name, prefix, strlen(prefix)) != 0)
+            continue;
+        int inner = deep ? openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+        if (inner >= 0) {
+            remove_folders(inner, "", false);
+            close(inner);
+        }
+        unlinkat(fd, entry->d_name, AT_REMOVEDIR);
+    }
+    if (folder)
+        closedir(folder);
+}
+
+void cgroup_sweep(pid_t server)
+{
+    char path[PATH_MAX], prefix[64];
+    int fd = name_folder(path) ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (fd < 0)
+        return;
+    snprintf(prefix, sizeof(prefix), NAME ".%d.", server);
+    remove_folders(fd, prefix, true);
+    close(fd);
+}
+
+void cgroup_close(struct cgroup *cgroup)
+{
+    if (!cgroup)
+        return;
+    remove_folders(cgroup->fd, "", false);
+    close(cgroup->fd);
+    rmdir(cgroup->path);
+    free(cgroup);
+}

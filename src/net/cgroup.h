@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* cgroup.h - cgroups (version 2), one for each child and all that descend from it: killed by one
+ * write, whatever they do meanwhile.
+ *
+ * There are none where the system has only version 1, or lets us make none: in a container whose
+ * /sys/fs/cgroup is read-only, or as a user to whom nothing is delegated (`Delegate=yes` of
+ * systemd).
+ *
+ * Lifetime  Made before the threads, closed after them.
+ * Threads   Any.
+ */
+#ifndef NET_CGROUP_H
+#define NET_CGROUP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* A cgroup of our own, in which the children's are. */
+struct cgroup;
+
+/* `httpsocketd.SERVER.RANDOM`, in the cgroup that we are in. NULL and errno. */
+struct cgroup *cgroup_open(pid_t server);
+/* Removes what such a server, which is over, has left. */
+void cgroup_sweep(pid_t server);
+/* To another user, whose rights we are about to take: we go into a cgroup in there, since who has no
+ * rights outside of it puts children into it only from inside. False: it can't be used then. */
+bool cgroup_give(struct cgroup *cgroup, uid_t user, gid_t group);
+/* Its descriptor was closed: another one. */
+void cgroup_reopen(struct cgroup *cgroup);
+/* Removes it, and all in it that are empty. Accepts NULL. */
+void cgroup_close(struct cgroup *cgroup);
+
+/* One for a child. A descriptor of its folder, for clone3(2), or a negative errno. */
+int cgroup_make(struct cgroup *cgroup, uint64_t child);
+void cgroup_remove(struct cgroup *cgroup, uint64_t child);
+/* Kills everyone in it. False: it can't be done (Linux before 5.14). */
+bool cgroup_kill(struct cgroup *cgroup, uint64_t child);
+/* Kills everyone in all of them. */
+void cgroup_kill_all(struct cgroup *cgroup);
+/* Does anyone in it live? A zombie does not. */
+bool cgroup_populated(struct cgroup *cgroup, uint64_t child);
+
+#endif

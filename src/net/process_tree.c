@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+#include "net/process_tree.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define END_ROUNDS   100
+#define END_ROUND_US 10000
+
+/* A process that was found as a child of `parent`. */
+struct descendant {
+    pid_t pid, parent;
+};
+
+struct walk {
+    const struct process_tree *tree;
+    int signal;
+    size_t count, alive;
+    struct descendant found[PROCESS_TREE_MAX];
+};
+
+/* ---- one process ---- */
+
+struct process_stat {
+    char state;
+    pid_t parent, group, session;
+    long threads;
+};
+
+/* proc(5): behind the name, which may have brackets and spaces in it. */
+static bool read_stat(pid_t pid, struct process_stat *ret)
+{
+    char path[32], text[512];
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t n = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    if (n <= 0)
+        return false;
+    text[n] = '\0';
+    const char *rest = strrchr(text, ')');
+    return rest &&
+           sscanf(rest + 1, " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld",
+                  &ret->state, &ret->parent, &ret->group, &ret->session, &ret->threads) == 5;
+}
+
+/* The first thread may end before the others. */
+static bool has_ended(const struct process_stat *stat)
+{
+    return (stat->state == 'Z' || stat->state == 'X') && stat->threads <= 1;
+}
+
+/* ---- its children ---- */
+
+static void add(struct walk *w, pid_t pid, pid_t parent)
+{
+    if (w->count < PROCESS_TREE_MAX)
+        w->found[w->count++] = (struct descendant){pid, parent};
+}
+
+/* Children belong to the thread that has started them. */
+static void add_children_of_thread(struct walk *w, pid_t pid, pid_t thread)
+{
+    char path[64], text[4096];
+    pid_t number = 0;
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, thread);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    for (ssize_t n; w->count < PROCESS_TREE_MAX && (n = read(fd, text, sizeof(text))) > 0;) {
+        for (ssize_t i = 0; i < n; i++) {
+            if (text[i] >= '0' && text[i] <= '9') {
+                number = number * 10 + (text[i] - '0');
+            } else if (number > 0) {
+                add(w, number, pid);
+                number = 0;
+            }
+        }
+    }
+    close(fd);
+}
+
+static void add_children(struct walk *w, pid_t pid, long threads)
+{
+    char path[32];
+    if (threads == 1) {
+        add_children_of_thread(w, pid, pid);
+        return;
+    }
+    snprintf(path, sizeof(path), "/proc/%d/task", pid);
+    DIR *tasks = opendir(path);
+    if (!tasks)
+        return;
+    for (struct dirent *entry; (entry = readdir(tasks));)
+        if (entry->d_name[0] != '.')
+            add_children_of_thread(w, pid, (pid_t)atoi(entry->d_name));
+    closedir(tasks);
+}
+
+/* ---- whose it is ---- */
+
+static bool is_of(const struct process_tree *tree, pid_t orphan, const struct process_stat *stat)
+{
+    if (!tree->mark)
+        return true;
+    switch (mark_look(orphan, tree->mark)) {
+    case MARK_SAME:
+        return true;
+    case MARK_OTHER:
+        return false;
+    case MARK_NONE:
+        return stat->session == tree->leader;
+    }
+    return false;
+}
+
+/* What is in `found` by now are all our orphans: those of the tree stay. */
+static void keep_own(struct walk *w)
+{
+    size_t kept = 0;
+    struct process_stat stat;
+    for (size_t i = 0; i < w->count; i++) {
+        pid_t pid = w->found[i].pid;
+        if (pid != w->tree->leader && read_stat(pid, &stat) && !has_ended(&stat) &&
+            is_of(w->tree, pid, &stat))
+            w->found[kept++] = w->found[i];
+    }
+    w->count = kept;
+}
+
+/* ---- all of them ---- */
+
+/* By descriptor: the number may be another process's by now. That one has another parent, or is
+ * another child of the same, which belongs here as well; an orphan is looked at once more. */
+static void visit(struct walk *w, const struct descendant *d)
+{
+    struct process_stat stat;
+    int fd = pidfd_open(d->pid, 0);
+    if (fd < 0)
+        return;
+    bool known = read_stat(d->pid, &stat) && !has_ended(&stat) && stat.parent == d->parent;
+    if (known && d->parent == getpid())
+        known = is_of(w->tree, d->pid, &stat);
+    if (known) {
+        w->alive++;
+        add_children(w, d->pid, stat.threads);
+        if (w->signal && stat.group != w->tree->leader)
+            pidfd_send_signal(fd, w->signal, NULL, 0);
+    }
+    close(fd);
+}
+
+size_t process_tree_signal(const struct process_tree *tree, int signal)
+{
+    struct walk w;
+    struct process_stat stat;
+    w.tree = tree;
+    w.signal = signal;
+    w.count = w.alive = 0;
+    add_children_of_thread(&w, getpid(), getpid());
+    keep_own(&w);
+    if (!tree->leader_reaped && read_stat(tree->leader, &stat))
+        add_children(&w, tree->leader, stat.threads);
+    for (size_t i = 0; i < w.count && (signal || w.alive == 0); i++) {
+        struct descendant d = w.found[i];
+        visit(&w, &d);
+    }
+    return w.alive;
+}
+
+static bool kill_marked(pid_t pid)
+{
+    int fd = mark_is_ours(pid) ? pidfd_open(pid, 0) : -1;
+    if (fd < 0)
+        return false;
+    bool ours = mark_is_ours(pid); /* still: the number is held now */
+    if (ours)
+        pidfd_send_signal(fd, SIGKILL, NULL, 0);
+    close(fd);
+    return ours;
+}
+
+size_t process_tree_kill_all(void)
+{
+    size_t killed = 0;
+    DIR *proc = opendir("/proc");
+    if (!proc)
+        return 0;
+    for (struct dirent *entry; (entry = readdir(proc));) {
+        pid_t pid = (pid_t)atoi(entry->d_name);
+        if (pid > 0 && pid != getpid())
+            killed += kill_marked(pid);
+    }
+    closedir(proc);
+    return killed;
+}
+
+/* ---- orphans ---- */
+
+int process_tree_adopt(void)
+{
+    return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+void process_tree_reap(void)
+{
+    siginfo_t info;
+    do
+        info.si_pid = 0;
+    while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | __WNOTHREAD) == 0 && info.si_pid != 0);
+}
+
+void process_tree_end(void)
+{
+    const struct process_tree all = {.leader_reaped = true};
+    for (int round = 0; round < END_ROUNDS && process_tree_signal(&all, SIGKILL) > 0; round++) {
+        usleep(END_ROUND_US);
+        process_tree_reap();
+    }
+    process_tree_reap();
+}

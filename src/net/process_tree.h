@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* process_tree.h - all processes that descend from a child of ours, also those that have left its
+ * group and its session.
+ *
+ * They are found by /proc: the children of the child, theirs, and so on. A process whose parent has
+ * ended falls to us (process_tree_adopt), and is known by its mark; without one, by its session. So
+ * is not found who has left its session, lost its parent, and wiped its environment: a cgroup finds
+ * that too (cgroup.h).
+ *
+ * Threads  Any; process_tree_adopt and _reap are the main thread's.
+ * Cost     A file of /proc for each orphan that we have and three for each descendant;
+ *          PROCESS_TREE_MAX of these in one call.
+ */
+#ifndef NET_PROCESS_TREE_H
+#define NET_PROCESS_TREE_H
+
+#include "net/mark.h"
+
+#include <stddef.h>
+
+#define PROCESS_TREE_MAX 4096
+
+struct process_tree {
+    pid_t leader;
+    bool leader_reaped;
+    const struct mark *mark; /* NULL: every orphan of ours is one of them */
+};
+
+/* Sends the signal to each descendant of the leader that is not in the leader's own group. Returns
+ * how many descendants live, also of that group. A zombie does not. `signal` 0: only looks, and
+ * stops at the first. */
+size_t process_tree_signal(const struct process_tree *tree, int signal);
+/* Kills whoever has a mark of this server, and returns how many that were. Reads the environment
+ * of all processes of the machine. */
+size_t process_tree_kill_all(void);
+
+/* From now on the orphans of our children are ours, as those of process 1 are. Negative errno. */
+int process_tree_adopt(void);
+/* Orphans that have ended are reaped. To be called by the main thread after SIGCHLD: orphans are
+ * that thread's children. Children that other threads have started are left alone. */
+void process_tree_reap(void);
+/* At our end: kills and reaps all orphans, for some seconds at most. The main thread's. */
+void process_tree_end(void);
+
+#endif
