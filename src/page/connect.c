@@ -47,6 +47,18 @@ static void turn_away_busy(const struct handshake *h)
         turn_away(h, CLOSE_TRY_AGAIN_LATER, SLICE_LITERAL("overload"), page_retry_s(h->host));
 }
 
+/* The connection was lost with the close frame on it: the client hears it now. */
+static bool tell_end(const struct handshake *h)
+{
+    struct slice reason;
+    unsigned code =
+        session_table_ended(h->host->spec.sessions, h->subprotocol.session, h->subprotocol.key,
+                            loop_now_ms(h->host->spec.loop), &reason);
+    if (code)
+        turn_away(h, code, reason, 0);
+    return code;
+}
+
 /* ---- to a session that is there ---- */
 
 static void attach(const struct handshake *h, struct session *s)
@@ -193,6 +205,8 @@ static void connect_new(const struct handshake *h)
         attach(h, s);
     else if (waiting)
         wait_instead(h, waiting);
+    else if (tell_end(h))
+        return;
     else if (!h->found)
         start_tcp_session(h);
     else if (!finds_program(h))
@@ -206,7 +220,7 @@ static void connect_session(const struct handshake *h)
     struct session *s = session_table_find(h->host->spec.sessions, h->subprotocol.session);
     if (s)
         attach(h, s);
-    else
+    else if (!tell_end(h))
         turn_away(h, CLOSE_SESSION_GONE, SLICE_LITERAL("session-gone"), 0);
 }
 

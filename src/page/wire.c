@@ -27,6 +27,7 @@ struct page_wire {
     struct page_grant *grant;        /* NULL: none */
     struct page_wire_filter *filter; /* borrowed until its `drop`; NULL: none */
     struct loop *loop;
+    struct session_table *sessions; /* borrowed */
     struct reap reap;
 };
 
@@ -154,6 +155,8 @@ static void on_end(struct ws_peer *peer, unsigned code, struct slice reason)
         session_receive(&wire->wire, false, (struct bytes){(char[]){".bye"}, 4});
     if (wire->wire.session)
         session_detach(&wire->wire, page_detach_reason(code, reason));
+    if (wire->wire.end_number && ws_peer_close_answered(peer))
+        session_table_end_heard(wire->sessions, wire->wire.end_number);
     release(wire);
 }
 
@@ -264,6 +267,7 @@ static struct page_wire *open_wire(struct page_host *host, struct exchange *x,
     }
     wire->wire.ops = &wire_ops;
     wire->loop = host->spec.loop;
+    wire->sessions = host->spec.sessions;
     wire->peer = page_upgrade(host, x, &welcome, &peer_ops, wire, rest);
     if (!wire->peer) {
         free(wire);

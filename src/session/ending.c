@@ -65,6 +65,8 @@ void session_say_end(struct session *s)
 {
     if (s->wire) {
         send_close(s);
+        s->wire->end_number = entry_note_end(s->table, &s->entry, s->end_code,
+                                             slice_of(end_reason(s)), loop_now_ms(s->loop));
         session_drop_wire(s, s->end_code, end_reason(s));
     }
     session_finish(s);

@@ -68,7 +68,8 @@ struct session_wire_ops {
 struct session_wire {
     const struct session_wire_ops *ops;
     struct session *session; /* borrowed; NULL when not attached */
-    bool parts;              /* set before session_attach(): the client takes messages in parts */
+    uint64_t end_number; /* of the end that it has said last; 0: none. session_table_end_heard() */
+    bool parts;          /* set before session_attach(): the client takes messages in parts */
 };
 
 struct session_ops {

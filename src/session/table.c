@@ -3,7 +3,7 @@
 
 #include "base/base64url.h"
 #include "base/hash.h"
-#include "session/entry.h"
+#include "session/ended.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -18,6 +18,7 @@ struct session_table {
     uint32_t buckets; /* a power of two */
     uint32_t count, count_max;
     uint16_t worker;
+    struct ended ended;
 };
 
 static bool is_word(struct slice s)
@@ -101,6 +102,7 @@ void session_table_free(struct session_table *t)
     if (!t)
         return;
     assert(t->count == 0);
+    ended_done(&t->ended);
     free(t->by_id);
     free(t->by_key);
     free(t);
@@ -146,6 +148,23 @@ void entry_remove(struct session_table *t, struct entry *e)
     while (*at != e)
         at = &(*at)->next_by_key;
     *at = e->next_by_key;
+}
+
+uint64_t entry_note_end(struct session_table *t, const struct entry *e, unsigned code,
+                        struct slice reason, uint64_t now_ms)
+{
+    return ended_note(&t->ended, e, code, reason, now_ms);
+}
+
+void session_table_end_heard(struct session_table *t, uint64_t number)
+{
+    ended_forget(&t->ended, number);
+}
+
+unsigned session_table_ended(const struct session_table *t, struct slice id, struct slice key,
+                             uint64_t now_ms, struct slice *reason)
+{
+    return ended_find(&t->ended, id, key, now_ms, reason);
 }
 
 struct session *session_table_find(struct session_table *t, struct slice id)

@@ -24,6 +24,14 @@ uint32_t session_table_count(const struct session_table *t);
 void session_table_each(struct session_table *t, void (*each)(struct session *s, void *arg),
                         void *arg);
 
+/* How a session has ended a short while ago: that of this id, or, with `id` SLICE_NONE, of this key.
+ * The key must be its own in both cases. 0: not known; otherwise the close code, with its `reason`,
+ * which is valid until the next session ends. */
+unsigned session_table_ended(const struct session_table *t, struct slice id, struct slice key,
+                             uint64_t now_ms, struct slice *reason);
+/* The client has heard of the end that its wire has the number of. */
+void session_table_end_heard(struct session_table *t, uint64_t number);
+
 bool session_id_valid(struct slice id);
 bool session_key_valid(struct slice key);
 /* The worker whose table has the session of this id, which must be valid. */

@@ -59,6 +59,7 @@ struct ws_peer {
     struct ws_reader reader;
     uint16_t close_code; /* while closing: the one that we sent */
     uint8_t state;
+    bool answered : 1; /* our close frame was */
     bool paused : 1;   /* by the owner */
     bool choked : 1;   /* by pongs that the other side does not read */
     bool stopped : 1;  /* what the stream was told last */

@@ -216,6 +216,11 @@ void ws_peer_close(struct ws_peer *p, unsigned code, struct slice reason)
     liveness_arm(p);
 }
 
+bool ws_peer_close_answered(const struct ws_peer *p)
+{
+    return p->answered;
+}
+
 void ws_peer_drop(struct ws_peer *p)
 {
     if (p->state != PEER_GONE)

@@ -90,6 +90,8 @@ void ws_peer_resume(struct ws_peer *peer);
  * on_end comes, with the code that was sent here and no reason. `code` is one that may be sent, or
  * 1005: none. Frames that still come are ignored, except pings, which are answered. */
 void ws_peer_close(struct ws_peer *peer, unsigned code, struct slice reason);
+/* In on_end: the other side has answered our close frame, so it has got all that came before. */
+bool ws_peer_close_answered(const struct ws_peer *peer);
 /* Closes the connection now; no callback after this. */
 void ws_peer_drop(struct ws_peer *peer);
 

@@ -149,6 +149,7 @@ static void ignore_data(struct ws_reader *r)
 static void take_close(struct ws_peer *p, struct slice body)
 {
     if (p->state == PEER_CLOSING) {
+        p->answered = true;
         peer_end(p, p->close_code, SLICE_NONE);
         return;
     }

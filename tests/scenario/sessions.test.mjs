@@ -13,7 +13,7 @@ import { newKey, Page, SessionClient } from '../lib/session-client.mjs';
 import { after, before, describe, test } from '../lib/test.mjs';
 import { until } from '../lib/until.mjs';
 import { visitor } from '../lib/visitor.mjs';
-import { frame, OP } from '../lib/ws-raw.mjs';
+import { frame, handshake, OP, RawWebSocket } from '../lib/ws-raw.mjs';
 
 const GRACE =
   '--rate-programs off --attach-timeout 20s --detach-timeout 20s --goodbye-timeout 200ms ' +
@@ -389,6 +389,32 @@ for (const threads of [1, 4]) {
         assert.equal((await page.closes()).code, 1000);
         await program.logs(/program.stderr .*line="end of file"/);
         await program.ends();
+      });
+
+      test('a client that lost the close frame of the end hears the true end when it comes back', async () => {
+        const gone = { code: 4410, reason: 'session-gone' };
+        for (const [said, how] of [
+          ['exit 3', { code: 4500, reason: 'program-failed status=3' }],
+          ['exit 0', { code: 1000, reason: 'program-exit' }],
+        ]) {
+          const page = await Page.opens(server, 'talk');
+          await page.hears(/told.*attach/);
+          await page.cuts();
+          const raw = await RawWebSocket.connect(server.port);
+          const headers = {
+            Host: new URL(page.origin).host,
+            Origin: page.origin,
+            'Sec-WebSocket-Protocol': page.offers(`received.${page.received}`),
+          };
+          raw.socket.write(handshake(headers, { line: 'GET /talk HTTP/1.1' }));
+          await raw.until((inbox) => (inbox.includes('"resumed": true') ? true : null));
+          await raw.send(frame(OP.TEXT, `.ack ${page.received + 2}`), frame(OP.TEXT, said));
+          await raw.until((inbox) => (inbox.includes('.close ') ? true : null));
+          raw.destroy(); // with the server's close frame unanswered
+          const thief = { session: page.session };
+          await new SessionClient(server.at('talk'), thief).isRefused(gone);
+          for (let i = 0; i < 2; i++) await page.isRefused(how);
+        }
       });
 
       test('.bye, then the connection is gone: the program waits for as long as a goodbye lasts, and is let go', async () => {
