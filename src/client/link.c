@@ -243,7 +243,6 @@ static void connect_now(struct httpsocket *c)
                  ", session.%s, received.%llu", c->welcome.session,
                  (unsigned long long)c->received);
     set_state(c, CLIENT_CONNECTING);
-    c->said_close = false;
     uint32_t banned_s = client_program_ban_s(&c->target);
     if (banned_s) {
         struct end banned = end_make(CLOSE_RATE_LIMITED, SLICE_LITERAL("banned"));
@@ -255,11 +254,20 @@ static void connect_now(struct httpsocket *c)
     timer_start(c->loop, &c->retry, ATTEMPT_MS);
 }
 
+/* The answer to `.close` waits behind what is still on its way. */
+static bool answer_comes(struct httpsocket *c)
+{
+    return c->state == CLIENT_LEAVING &&
+           loop_now_ms(c->loop) - ws_peer_alive_ms(c->peer) < LEAVE_MS;
+}
+
 static void retry(struct timer *timer)
 {
     struct httpsocket *c = container_of(timer, struct httpsocket, retry);
     if (c->state == CLIENT_WAITING)
         connect_now(c);
+    else if (answer_comes(c))
+        timer_start(c->loop, timer, LEAVE_MS);
     else
         link_drop(c, c->state == CLIENT_LEAVING ? "no answer to .close" : "no welcome in time");
 }

@@ -31,9 +31,9 @@ enum message_kind {
 /* The first byte of a binary WebSocket message that is a part of a larger message: its bytes
  * follow. docs/protocol.md, section 11. */
 enum message_part {
-    MESSAGE_PART_MORE = 8,
-    MESSAGE_PART_LAST_TEXT = 9,
-    MESSAGE_PART_LAST_BINARY = 10,
+    MESSAGE_PART_MORE = 16,
+    MESSAGE_PART_LAST_TEXT = 17,
+    MESSAGE_PART_LAST_BINARY = 18,
 };
 
 struct message {

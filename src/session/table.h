@@ -24,9 +24,9 @@ uint32_t session_table_count(const struct session_table *t);
 void session_table_each(struct session_table *t, void (*each)(struct session *s, void *arg),
                         void *arg);
 
-/* How a session has ended a short while ago: that of this id, or, with `id` SLICE_NONE, of this key.
- * The key must be its own in both cases. 0: not known; otherwise the close code, with its `reason`,
- * which is valid until the next session ends. */
+/* How a session has ended a short while ago: that of this id, or, with `id` SLICE_NONE, of this
+ * key. The key must be its own in both cases. 0: not known; otherwise the close code, with its
+ * `reason`, which is valid until the next session ends. */
 unsigned session_table_ended(const struct session_table *t, struct slice id, struct slice key,
                              uint64_t now_ms, struct slice *reason);
 /* The client has heard of the end that its wire has the number of. */

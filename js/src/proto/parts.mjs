@@ -10,9 +10,9 @@ import { WireError } from './message.mjs';
 export const PARTS = 'parts';
 
 /** The first byte of a part. */
-const MORE = 8;
-const LAST_TEXT = 9;
-const LAST_BINARY = 10;
+const MORE = 16;
+const LAST_TEXT = 17;
+const LAST_BINARY = 18;
 
 /** @typedef {import('./channel-frame.mjs').Bytes} Bytes */
 
