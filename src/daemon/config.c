@@ -2,7 +2,7 @@
 #include "daemon/config.h"
 
 #include "daemon/access_settings.h"
-#include "daemon/process_limits.h"
+#include "daemon/program_limits.h"
 #include "daemon/rights.h"
 #include "daemon/sdk.h"
 #include "daemon/value.h"
@@ -315,14 +315,6 @@ static bool check_programs(struct config *c, struct text *why)
     return good;
 }
 
-static bool check_rights(struct config *c)
-{
-    c->rights = program_rights_new();
-    if (c->rights)
-        program_rights_limit(c->rights, RLIMIT_NOFILE, *process_limits_found_descriptors());
-    return c->rights;
-}
-
 static bool check_access(const struct config *c, struct text *why)
 {
     struct access_config access;
@@ -351,7 +343,7 @@ static bool check_publish(struct config *c, struct text *why)
 bool config_check(struct config *c, struct text *why)
 {
     if (!check_addresses(c, why) || !check_origins(c, why) || !check_base(c, why) ||
-        !check_programs(c, why) || !check_rights(c) ||
+        !check_programs(c, why) || !(c->rights = program_limits_read(c, why)) ||
         !proxies_read(c->trusted_proxy.items, c->trusted_proxy.count, &c->proxies, why) ||
         !check_access(c, why) || !check_publish(c, why)) {
         if (!why->len)

@@ -149,7 +149,8 @@ static void prepare_for_programs(struct daemon *d)
 static bool drop_rights(struct daemon *d)
 {
     struct text why = {0};
-    bool dropped = rights_drop(d->config, false, &why);
+    bool dropped = rights_drop(d->config, d->config->run_as.count > 0, &why) &&
+                   program_rights_can(d->config->rights, &why);
     if (!dropped)
         log_error("rights.failed", log_slice("why", text_slice(&why)));
     text_done(&why);

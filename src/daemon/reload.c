@@ -155,7 +155,8 @@ void reload(struct daemon *d, struct admin_server *s)
     struct config *now = arguments_read(d->argc, d->argv, &command, &why);
     if (!now)
         log_error("config.refused", log_slice("why", text_slice(&why)));
-    else if (!script_access_try(now, &why) || !offer_sockets(d, now, &why))
+    else if (!program_rights_can(now->rights, &why) || !script_access_try(now, &why) ||
+             !offer_sockets(d, now, &why))
         refuse_config(now, &why);
     else if (!reload_certificates(d, now) || !replace_access_log(d, now)) {
         sockets_refuse(d);

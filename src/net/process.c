@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -70,6 +71,18 @@ static int drop_capabilities(void)
     return syscall(SYS_capset, &head, data) < 0 ? -errno : 0;
 }
 
+/* By system calls: the functions of the C library change all threads of ours. */
+static int set_identity(const struct process_identity *id)
+{
+    if (!id)
+        return 0;
+    if (syscall(SYS_setgroups, (size_t)id->group_count, id->groups) < 0 ||
+        syscall(SYS_setresgid, id->gid, id->gid, id->gid) < 0 ||
+        syscall(SYS_setresuid, id->uid, id->uid, id->uid) < 0)
+        return -errno;
+    return 0;
+}
+
 static int set_limits(const struct process_rights *rights)
 {
     for (int i = 0; i < rights->limit_count; i++)
@@ -94,6 +107,8 @@ static int become_stranger(const struct process_rights *rights, pid_t parent)
         rights = &none;
     setsid();
     int error = set_limits(rights);
+    if (!error)
+        error = set_identity(rights->identity);
     if (!error)
         error = drop_capabilities();
     if (!error && !rights->may_gain && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
@@ -122,6 +137,23 @@ static int become(const struct process_spec *spec, const struct moved_fds *m, pi
     sigprocmask(SIG_SETMASK, &none, NULL);
     execve(spec->path, spec->argv, spec->envp);
     return -errno;
+}
+
+/* It may open its own standard descriptors by name: `echo x >/dev/stderr`. */
+static void give_descriptors(const struct process_spec *spec)
+{
+    struct stat info;
+    if (!spec->rights || !spec->rights->identity)
+        return;
+    for (int i = 0; i < spec->fd_count; i++) {
+        if (fstat(spec->fds[i], &info) < 0)
+            continue;
+        bool pipe = S_ISFIFO(info.st_mode), terminal = isatty(spec->fds[i]);
+        if ((pipe || terminal) &&
+            fchown(spec->fds[i], spec->rights->identity->uid, (gid_t)-1) < 0 && pipe &&
+            fchmod(spec->fds[i], 0666) < 0)
+            return;
+    }
 }
 
 struct birth {
@@ -314,6 +346,16 @@ static void kill_unwatched(struct process *p)
     process_done(p);
 }
 
+bool process_may_change_user(void)
+{
+    const unsigned needed = 1U << CAP_SETUID | 1U << CAP_SETGID | 1U << CAP_KILL;
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+    if (syscall(SYS_capget, &head, data) < 0)
+        return false;
+    return (data[0].effective & needed) == needed;
+}
+
 int process_start(struct loop *loop, struct process *p, const struct process_spec *spec,
                   void (*on_exit)(struct process *p, int status))
 {
@@ -327,6 +369,7 @@ int process_start(struct loop *loop, struct process *p, const struct process_spe
         return error;
     if (spec->mark)
         p->mark = *spec->mark;
+    give_descriptors(spec);
     error = spawn_in_cgroup(p, spec, &moved);
     close_copies(&moved);
     if (error)

@@ -29,6 +29,14 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+/* Another user, whose groups these are, `gid` aside. */
+struct process_identity {
+    uid_t uid;
+    gid_t gid;
+    gid_t *groups; /* owned by whoever made it */
+    int group_count;
+};
+
 /* What a child may do. Only borrowed while one is started. */
 struct process_rights {
     const struct process_limit {
@@ -36,7 +44,8 @@ struct process_rights {
         struct rlimit value;
     } * limits;
     int limit_count;
-    bool may_gain; /* by files that are setuid, such as sudo */
+    bool may_gain;                           /* by files that are setuid, such as sudo */
+    const struct process_identity *identity; /* NULL: ours */
 };
 
 struct process_spec {
@@ -66,6 +75,9 @@ struct process {
 
 /* Somebody else has reaped the child: it has ended, and nobody knows how. Reads as exit(255). */
 #define PROCESS_STATUS_LOST (255 << 8)
+
+/* Can we start children as other users, and signal them? */
+bool process_may_change_user(void);
 
 /* The descriptors of `spec` stay the caller's. Signal mask and dispositions are the defaults in the
  * child. Negative errno, and then no child exists: -ENOEXEC, -EACCES, -ENOENT ... as of execve

@@ -2,10 +2,12 @@
 // strangers.test.mjs - what a program is kept from: the operator's terminal, the server's memory
 // and descriptors, a life after the server's.
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import os from 'node:os';
+import path from 'node:path';
 import { openPlain } from '../lib/plain-client.mjs';
 import { alive } from '../lib/program.mjs';
-import { program, startServer, stopAll } from '../lib/server.mjs';
+import { BUILD, program, startServer, stopAll } from '../lib/server.mjs';
 import { after, test } from '../lib/test.mjs';
 import { until } from '../lib/until.mjs';
 import { visitor } from '../lib/visitor.mjs';
@@ -112,3 +114,73 @@ test('it gains no rights by setuid files', async () => {
   assert.match((await visitor.asks(server.at('status'))).body, /NoNewPrivs:\s+1/);
   await server.ends();
 });
+
+test('limits of the operator are its own: memory, processor, files, core', async () => {
+  const limits = ['memory=64M', 'cpu=7s', 'files=99', 'core=0', 'file-size=1M'];
+  const server = await startServer({
+    files: { limits: page('ulimit -d; ulimit -t; ulimit -n; ulimit -c; ulimit -f') },
+    args: limits.flatMap((limit) => ['--program-limits', limit]),
+  });
+  const { body } = await visitor.asks(server.at('limits'));
+  assert.equal(body, `${64 * 1024}\n7\n99\n0\n${2 * 1024}\n`);
+  await server.ends();
+});
+
+test('with --program-setuid it may gain rights by setuid files', async () => {
+  const server = await startServer({
+    files: { status: page('grep NoNewPrivs /proc/self/status') },
+    args: ['--program-setuid'],
+  });
+  assert.match((await visitor.asks(server.at('status'))).body, /NoNewPrivs:\s+0/);
+  await server.ends();
+});
+
+function fails(args, by = []) {
+  const [file, ...rest] = [...by, path.join(BUILD, 'httpsocketd'), '-l', '127.0.0.1:0', ...args];
+  return spawnSync(file, rest, { encoding: 'utf8', timeout: 20000 });
+}
+
+test('wrong limits and users are refused with what was expected', () => {
+  for (const [args, why] of [
+    [['--program-limits', 'memory'], /program-limits: expected memory, .*not `memory`/],
+    [['--program-limits', 'cpu=0'], /program-limits: expected/],
+    [['--run-as', 'no-such-user'], /run-as: expected .*not `no-such-user`/],
+    [['--run-as', '/a='], /run-as: expected/],
+  ]) {
+    const { status, stderr } = fails(args);
+    assert.equal(status, 2, args.join(' '));
+    assert.match(stderr, why);
+  }
+});
+
+test('run-as without the right to do so fails at the start', () => {
+  const { status, stderr } = fails(['--run-as', 'nobody', os.tmpdir()], UNPRIVILEGED);
+  assert.notEqual(status, 0);
+  assert.match(stderr, /run-as: needs root, or CAP_SETUID/);
+});
+
+if (process.getuid() === 0)
+  for (const more of [[], ['--user', 'daemon']])
+    test(`--run-as ${more}: as these users, by folder, with their groups, and it ends`, async () => {
+      const WHO = page('id -un; id -G; echo heard >/dev/stderr; grep CapPrm /proc/self/status');
+      const server = await startServer({
+        files: {
+          who: WHO,
+          'games/who': WHO,
+          deaf: page('echo $$; exec >&- 2>&-; exec sleep 1000'),
+        },
+        args: ['--run-as', 'nobody', '--run-as', '/games=games', '--eof-grace', '100ms', ...more],
+        mode: 0o755,
+      });
+      for (const [at, name] of [
+        ['who', 'nobody'],
+        ['games/who', 'games'],
+      ]) {
+        const { body } = await visitor.asks(server.at(at));
+        const groups = execFileSync('id', ['-G', name], { encoding: 'utf8' }).trim();
+        assert.equal(body, `${name}\n${groups}\nheard\nCapPrm:\t0000000000000000\n`);
+      }
+      const pid = Number((await visitor.asks(server.at('deaf'))).body);
+      await server.ends();
+      assert.ok(!alive(pid));
+    });
