@@ -21,7 +21,7 @@ struct shared_bytes *shared_new(size_t len)
     if (!shared)
         return NULL;
     shared->refs = 1;
-    shared->len = (uint32_t)len;
+    shared->len = shared->room = (uint32_t)len;
     return shared;
 }
 
@@ -100,6 +100,7 @@ static void append(struct chunk_queue *q, struct chunk *c)
         q->first = c;
     q->last = c;
     q->bytes += (size_t)(c->end - c->begin);
+    q->elsewhere += c->elsewhere ? (size_t)(c->end - c->begin) : 0;
 }
 
 static size_t room(const struct chunk_queue *q)
@@ -140,7 +141,7 @@ bool chunk_queue_copy(struct chunk_queue *q, struct chunk_pool *pool, const stru
 }
 
 bool chunk_queue_share(struct chunk_queue *q, struct chunk_pool *pool, struct shared_bytes *shared,
-                       size_t at, size_t len)
+                       size_t at, size_t len, bool elsewhere)
 {
     if (len <= SHARED_COPIED && len <= room(q))
         return copy_piece(q, pool, shared->bytes + at, len);
@@ -148,6 +149,7 @@ bool chunk_queue_share(struct chunk_queue *q, struct chunk_pool *pool, struct sh
     if (!c)
         return false;
     c->shared = shared;
+    c->elsewhere = elsewhere;
     c->begin = (off_t)at;
     c->end = (off_t)(at + len);
     shared->refs++;
@@ -162,6 +164,7 @@ bool chunk_queue_file(struct chunk_queue *q, struct chunk_pool *pool, int file, 
     if (!c)
         return false;
     c->file = file;
+    c->elsewhere = true;
     c->begin = offset;
     c->end = offset + (off_t)len;
     append(q, c);
@@ -201,6 +204,8 @@ void chunk_queue_advance(struct chunk_queue *q, struct chunk_pool *pool, size_t 
     q->bytes -= n;
     while (n) {
         size_t left = (size_t)(q->first->end - q->first->begin);
+        size_t now = n < left ? n : left;
+        q->elsewhere -= q->first->elsewhere ? now : 0;
         if (n < left) {
             q->first->begin += (off_t)n;
             return;
@@ -214,5 +219,5 @@ void chunk_queue_clear(struct chunk_queue *q, struct chunk_pool *pool)
 {
     while (q->first)
         drop_first(q, pool);
-    q->bytes = 0;
+    q->bytes = q->elsewhere = 0;
 }

@@ -28,7 +28,9 @@ enum chunk_kind {
 struct shared_bytes {
     uint32_t refs;
     uint32_t len;
-    char bytes[];
+    uint32_t room; /* what `bytes` has room for */
+    uint32_t unused;
+    char bytes[]; /* aligned for any object */
 };
 struct shared_bytes *shared_new(size_t len); /* one reference; NULL without memory */
 void shared_unref(struct shared_bytes *shared);
@@ -36,7 +38,8 @@ void shared_unref(struct shared_bytes *shared);
 struct chunk {
     struct chunk *next;
     enum chunk_kind kind;
-    int file;                    /* CHUNK_FILE: owned */
+    bool elsewhere; /* the bytes lie in a file, or in memory that somebody else counts */
+    int file;       /* CHUNK_FILE: owned */
     struct shared_bytes *shared; /* CHUNK_SHARED: one reference */
     off_t begin, end;            /* what is left, counted in bytes[], shared->bytes or the file */
     char bytes[];
@@ -51,6 +54,7 @@ void chunk_pool_done(struct chunk_pool *pool);
 struct chunk_queue {
     struct chunk *first, *last;
     size_t bytes;
+    size_t elsewhere; /* of them, those that cost no memory here */
 };
 
 /* Appends the pieces without their first `skip` bytes. False without memory: then a part may have
@@ -58,12 +62,18 @@ struct chunk_queue {
 bool chunk_queue_copy(struct chunk_queue *q, struct chunk_pool *pool, const struct iovec *pieces,
                       int count, size_t skip);
 /* `len` bytes from `at` on. Takes one reference of its own; small bytes are copied where there is
- * room. */
+ * room. `elsewhere`: another holder counts them. */
 bool chunk_queue_share(struct chunk_queue *q, struct chunk_pool *pool, struct shared_bytes *shared,
-                       size_t at, size_t len);
+                       size_t at, size_t len, bool elsewhere);
 /* Takes over the descriptor, on success only. */
 bool chunk_queue_file(struct chunk_queue *q, struct chunk_pool *pool, int file, off_t offset,
                       size_t len);
+
+/* How many bytes of the queue lie in memory that is counted here. */
+static inline size_t chunk_queue_held(const struct chunk_queue *q)
+{
+    return q->bytes - q->elsewhere;
+}
 
 /* The rest of a chunk of bytes or of shared bytes. */
 struct iovec chunk_bytes(const struct chunk *c);

@@ -338,14 +338,24 @@ void io_write(struct io *io, const struct iovec *pieces, int count)
         io_send_failed(io, -ENOMEM);
 }
 
-void io_write_part(struct io *io, struct shared_bytes *shared, size_t at, size_t len)
+static void share(struct io *io, struct shared_bytes *shared, size_t at, size_t len, bool elsewhere)
 {
     if (io->flags & NO_WRITE || !len)
         return;
-    if (chunk_queue_share(&io->out, &io->loop->pool, shared, at, len))
+    if (chunk_queue_share(&io->out, &io->loop->pool, shared, at, len, elsewhere))
         queued(io);
     else
         io_send_failed(io, -ENOMEM);
+}
+
+void io_write_part(struct io *io, struct shared_bytes *shared, size_t at, size_t len)
+{
+    share(io, shared, at, len, true);
+}
+
+void io_give_part(struct io *io, struct shared_bytes *shared, size_t at, size_t len)
+{
+    share(io, shared, at, len, false);
 }
 
 void io_write_file(struct io *io, int file, off_t offset, size_t len)

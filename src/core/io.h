@@ -104,6 +104,8 @@ static inline void io_write_slice(struct io *io, struct slice s)
 /* Queues bytes shared by many (core/chunk.h), `len` of them from `at` on: they are sent from where
  * they are. The io holds a reference until they have left. */
 void io_write_part(struct io *io, struct shared_bytes *shared, size_t at, size_t len);
+/* The same, for bytes that nobody else counts (io_held()). */
+void io_give_part(struct io *io, struct shared_bytes *shared, size_t at, size_t len);
 static inline void io_write_shared(struct io *io, struct shared_bytes *shared)
 {
     io_write_part(io, shared, 0, shared->len);
@@ -117,6 +119,12 @@ void io_write_file(struct io *io, int file, off_t offset, size_t len);
 static inline size_t io_queued(const struct io *io)
 {
     return io->out.bytes;
+}
+
+/* Of them, those that take memory of ours which nobody else counts: no files, no shared bytes. */
+static inline size_t io_held(const struct io *io)
+{
+    return chunk_queue_held(&io->out);
 }
 
 /* Ends our side once the queue has been sent (shutdown SHUT_WR; a pipe is closed). Receiving goes

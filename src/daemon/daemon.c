@@ -191,11 +191,13 @@ static int start(struct control *c)
     d->tables = (struct script_access_tables){bans_new(d->config->bans_max),
                                               rates_new(d->config->rates_max)};
     d->quota = quota_new();
+    struct memory_limits memory = worker_memory_limits(d->config);
+    d->memory = memory_new(&memory);
     d->worker_map = worker_map_new();
     d->topics = hub_threads_new(d->worker_count);
     int error = -ENOMEM;
-    if (d->loop && d->workers && d->limits && d->quota && d->worker_map && d->tables.bans &&
-        d->tables.rates && d->topics)
+    if (d->loop && d->workers && d->limits && d->quota && d->memory && d->worker_map &&
+        d->tables.bans && d->tables.rates && d->topics)
         error = orders_start(&c->orders, d, &c->admin_server);
     if (error == 0)
         error = open_all(c);
@@ -244,6 +246,7 @@ static void end(struct control *c)
     free(d->workers);
     program_limits_free(d->limits);
     quota_free(d->quota);
+    memory_free(d->memory);
     hub_threads_free(d->topics);
     process_tree_end();
     cgroup_close(d->cgroup);

@@ -27,6 +27,7 @@ struct daemon {
     struct worker_map *worker_map; /* of shared programs */
     char *sdk;                     /* NULL: no helpers for programs */
     struct quota *quota;
+    struct memory *memory;
     struct script_access_tables tables;
     struct hub_threads *topics;
     struct access_log *access_log;      /* NULL: none */

@@ -8,6 +8,7 @@
 #include "supervisor/supervisor.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -82,8 +83,13 @@ static int check(struct config *c)
     return good ? 0 : 2;
 }
 
+/* Such blocks come from the system and go back to it at once. By default glibc raises this to 32
+ * MiB after the first large block, and keeps what is freed. */
+#define HEAP_BLOCK_MAX (1024 * 1024)
+
 static int serve(struct config *c, int argc, char **argv, struct serving *serving)
 {
+    mallopt(M_MMAP_THRESHOLD, HEAP_BLOCK_MAX);
     if (check_files(c))
         return daemon_run(c, argc, argv, serving);
     config_free(c);

@@ -126,6 +126,22 @@ static void write_tables(const struct daemon *daemon, struct text *out)
                 rates_bytes(daemon->tables.rates));
 }
 
+static void write_memory(const struct daemon *daemon, struct text *out)
+{
+    static const char *const causes[] = {"client", "whole"};
+    write_family(out, "memory_bytes", "gauge", "memory that is held for clients now");
+    text_printf(out, "httpsocket_memory_bytes %zu\n", memory_bytes(daemon->memory));
+    write_family(out, "memory_clients", "gauge", "clients for whom some is held");
+    text_printf(out, "httpsocket_memory_clients %zu\n", memory_clients(daemon->memory));
+    write_family(out, "memory_let_go_total", "counter",
+                 "what was let go for want of memory, by whose bound");
+    write_array(daemon, out, "memory_let_go_total", "bound", causes, MEMORY_CAUSES,
+                offsetof(struct worker, memory.let_go));
+    write_family(out, "memory_let_go_bytes_total", "counter", "how much was let go");
+    text_printf(out, "httpsocket_memory_let_go_bytes_total %llu\n",
+                (unsigned long long)sum_at(daemon, offsetof(struct worker, memory.let_go_bytes)));
+}
+
 /* The workers' and, for POST /publish, the control thread's. */
 static void write_refused_topics(const struct daemon *daemon, const struct admin_server *server,
                                  struct text *out)
@@ -177,6 +193,7 @@ void metrics_write(const struct daemon *daemon, const struct admin_server *serve
     write_limited(daemon, out);
     write_tcp(daemon, out);
     write_tables(daemon, out);
+    write_memory(daemon, out);
     write_refused_topics(daemon, server, out);
     write_publish(&server->publish, out);
     write_logs(daemon, out);

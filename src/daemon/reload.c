@@ -118,6 +118,8 @@ static void use_config(struct daemon *d, struct admin_server *s, struct config *
     text_done(&fixed);
     reload_apply(now);
     program_limits_set(d->limits, (uint32_t)now->programs_max, (uint32_t)now->programs_per_client);
+    struct memory_limits memory = worker_memory_limits(now);
+    memory_set(d->memory, &memory);
     admin_server_use_config(s, d->config, now);
     d->config_old = d->config;
     d->config = now;

@@ -35,6 +35,14 @@ void worker_hub_config(const struct config *c, struct hub_config *ret)
     };
 }
 
+struct memory_limits worker_memory_limits(const struct config *c)
+{
+    return (struct memory_limits){
+        .max = c->memory_max ? c->memory_max : memory_of_machine() / 2,
+        .per_client = c->memory_per_client,
+    };
+}
+
 /* An even share of a limit on all workers, at least 1. */
 static uint32_t share(const struct worker *w, uint64_t all)
 {
@@ -272,6 +280,7 @@ static struct program_host *make_programs(struct worker *w)
         .loop = w->loop,
         .config = &w->program_config,
         .limits = daemon->limits,
+        .memory = &w->memory,
         .worker_map = daemon->worker_map,
         .worker = w->index,
         .workers = daemon->worker_count,
@@ -293,6 +302,7 @@ static struct page_host *make_pages(struct worker *w)
         .programs = w->programs,
         .sessions = w->sessions,
         .hub = &w->hub,
+        .memory = &w->memory,
         .quota = w->daemon->quota,
         .rates = w->daemon->tables.rates,
         .watcher = w->dev ? dev_page_watcher(w->dev) : NULL,
@@ -333,8 +343,10 @@ int worker_open(struct worker *w, struct daemon *daemon, uint16_t index)
     }
     w->access = (struct access_source){w->loop, get_access, put_access};
     use_config(w, daemon->config);
+    memory_desk_init(&w->memory, daemon->memory, w->loop);
     http_server_init(&w->http, w->loop, &w->http_limits, wiring_request, w);
     w->http.access_log = daemon->access_log;
+    w->http.memory = &w->memory;
     w->hub = (struct hub){
         .route = &hub_threads_route,
         .route_end = daemon->topics,
@@ -349,6 +361,7 @@ int worker_open(struct worker *w, struct daemon *daemon, uint16_t index)
         .config = &w->gateway_config,
         .access = &w->access,
         .quota = daemon->quota,
+        .memory = &w->memory,
     };
     gateway_init(&w->gateway);
     gateway_trust(&w->gateway, daemon->targets_trust);
@@ -379,6 +392,7 @@ void worker_free(struct worker *w)
     hub_threads_forget(w->daemon->topics, w->index);
     hub_done(&w->hub);
     gateway_done(&w->gateway);
+    memory_desk_done(&w->memory);
     free_parts(w);
 }
 

@@ -15,6 +15,7 @@
 #include "http/server.h"
 #include "http/site.h"
 #include "hub/threads.h"
+#include "limits/memory.h"
 #include "net/listener.h"
 #include "page/page.h"
 #include "program/host.h"
@@ -56,6 +57,7 @@ struct worker {
     struct hub_config hub_config;
     struct hub hub;
     struct session_table *sessions;
+    struct memory_desk memory;
     struct http_server http;
     struct program_host *programs;
     struct page_host *pages;
@@ -84,6 +86,8 @@ void worker_join(struct worker *w);
 void worker_stop(struct worker *w);
 void worker_free(struct worker *w);
 
+/* The budget for memory in `c`. */
+struct memory_limits worker_memory_limits(const struct config *c);
 /* The settings of topics in `c`. */
 void worker_hub_config(const struct config *c, struct hub_config *ret);
 

@@ -22,6 +22,7 @@
 #include "access/grant.h"
 #include "access/program_question.h"
 #include "gateway/end.h"
+#include "limits/memory.h"
 #include "limits/quota.h"
 #include "net/tls.h"
 #include "session/channels.h"
@@ -60,6 +61,7 @@ struct gateway {
     const struct gateway_config *config;
     struct access_source *access;
     struct quota *quota;
+    struct memory_desk *memory; /* NULL: nothing is counted */
     struct gateway_counts counts;
     /* The rest is the room's own. */
     struct tls_context *trust; /* of targets: a reference */

@@ -44,6 +44,8 @@ struct relay {
     uint64_t to_page, to_target; /* bytes */
     size_t untaken;              /* bytes that the target's socket has not taken */
     struct quota_hold holds[GATEWAY_LIMITS];
+    struct memory_account account; /* of the client: pays for what waits for the target */
+    size_t counted;
     struct reap reap;
     struct net_client_key client_key;
     struct slice origin, client, target; /* parts of text[] */
@@ -60,6 +62,8 @@ void relay_set_state(struct relay *r, enum gateway_state state);
 /* Ends the relay, for this reason. */
 void relay_end(struct relay *r, const struct tcp_ending *ending);
 void relay_end_as(struct relay *r, enum tcp_end end, const char *message);
+/* To be called when more or less waits for the target. */
+void relay_count(struct relay *r);
 
 /* ---- relay_start.c: from the request to OPENED ---- */
 

@@ -10,6 +10,25 @@ enum {
     LINGER_MS = 60000 /* for a target that is slow to take the rest */
 };
 
+void relay_count(struct relay *r)
+{
+    memory_hold(&r->account, &r->counted, r->stream ? stream_held(r->stream) : 0);
+}
+
+static void let_go(struct memory_account *a, enum memory_cause cause)
+{
+    relay_end_as(container_of(a, struct relay, account), TCP_END_OVERLOAD,
+                 cause == MEMORY_CLIENT ? "this client holds too much of the server's memory"
+                                        : "the server has no memory left");
+}
+
+static void recount(struct memory_account *a)
+{
+    relay_count(container_of(a, struct relay, account));
+}
+
+static const struct memory_ops relay_memory_ops = {"tcp", let_go, recount};
+
 struct relay *relay_new(struct gateway *g, struct channel *c, const struct tcp_request *request,
                         const struct gateway_page *page)
 {
@@ -35,6 +54,7 @@ struct relay *relay_new(struct gateway *g, struct channel *c, const struct tcp_r
     setup->ask_program = page->ask;
     setup->program = page->owner;
     program_question_init(&setup->question);
+    memory_open(&r->account, g->memory, &relay_memory_ops, &page->client);
     r->state = GATEWAY_CHECKING;
     g->counts.now[r->state]++;
     list_append(&g->relays, &r->node);
@@ -92,6 +112,7 @@ void relay_end(struct relay *r, const struct tcp_ending *ending)
     grant_end(&r->grant);
     for (int i = 0; i < GATEWAY_LIMITS; i++)
         quota_release(g->quota, &r->holds[i]);
+    memory_close(&r->account);
     let_target_go(r, ending->end);
     list_remove(&r->node);
     loop_reap(g->loop, &r->reap, free_relay);

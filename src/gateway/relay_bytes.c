@@ -97,10 +97,12 @@ static void on_data(struct channel *c, struct bytes data)
     r->untaken += data.len;
     stream_write_slice(r->stream, slice_from_bytes(data));
     take(r);
+    relay_count(r);
 }
 
 static void on_drain(struct stream *s)
 {
+    relay_count(s->owner);
     take(s->owner);
 }
 

@@ -69,6 +69,7 @@ void connection_write(struct connection *c, const struct iovec *pieces, int coun
     for (int i = 0; i < count; i++)
         c->written += pieces[i].iov_len;
     stream_write(c->stream, pieces, count);
+    connection_count(c);
     connection_watch_output(c);
 }
 
@@ -101,6 +102,7 @@ static void leave(struct connection *c)
     set_state(c, CONNECTION_GONE);
     timer_stop(&c->kick);
     input_drop(c);
+    memory_close(&c->account);
     c->in = (struct bytes){0};
     c->stream = NULL;
     list_remove(&c->node);
@@ -308,6 +310,9 @@ static void run(struct connection *c)
     if (c->state == CONNECTION_GONE)
         return;
     input_keep_rest(c);
+    if (c->state == CONNECTION_GONE)
+        return;
+    connection_count(c);
     connection_update_reading(c);
 }
 
@@ -434,6 +439,7 @@ struct connection *connection_open(struct http_server *server, struct stream *st
     server->counts.connections_now++;
     stream_own(stream, &stream_ops, c);
     c->opened_ms = loop_now_ms(server->loop);
+    connection_pay(c);
     timer_start(server->loop, &c->timer, server->limits->idle_timeout_ms);
     return c;
 }

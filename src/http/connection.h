@@ -77,6 +77,8 @@ struct connection {
     uint64_t written;   /* bytes given to the stream, */
     uint64_t sent_seen; /* and how many had left when the timer last looked */
     struct request_body body;
+    struct memory_account account;
+    size_t counted;
     struct reap reap;
     uint64_t opened_ms;
     enum connection_state state;
@@ -85,6 +87,7 @@ struct connection {
     bool paused;   /* the stream is */
     bool closing;  /* after this answer */
     bool eof;      /* the client has ended its side */
+    bool peer_known; /* the account is the peer's; or nobody's, if that is a trusted proxy */
     bool refusing; /* beyond the limit of connections */
 };
 
@@ -118,6 +121,7 @@ struct http_exchange {
     struct slice told; /* the text of a short answer, until its head is written */
     bool responded, paused, want_writable;
     bool expects_continue; /* the client waits for 100 */
+    uint32_t size;         /* of `bytes` */
     struct http_head head;
     char host[AUTHORITY_HOST_MAX + 7]; /* of x.host, if it is not as it came */
     char bytes[]; /* the head as it came, then the decoded path, then the base */
@@ -157,6 +161,12 @@ void connection_go_on(struct connection *c);
 void connection_update_reading(struct connection *c);
 /* There may be output: watches its progress. */
 void connection_watch_output(struct connection *c);
+
+/* ---- memory.c ---- */
+
+void connection_pay(struct connection *c);
+/* To be called when the connection may hold more or less. */
+void connection_count(struct connection *c);
 
 /* ---- input.c ---- */
 

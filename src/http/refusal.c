@@ -64,7 +64,7 @@ void connection_refuse(struct connection *c, int status, const char *why)
     }
     if (c->state == CONNECTION_GONE)
         return;
-    if (status != 408)
+    if (status != 408 && status != 503)
         c->server->counts.bad_requests++;
     if (too_late) {
         connection_break(c);

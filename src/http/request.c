@@ -78,10 +78,12 @@ static struct http_exchange *make(struct connection *c, const struct http_head *
                                   struct slice raw)
 {
     struct slice base = c->server->limits->base; /* a reload may take it away */
-    struct http_exchange *hx = malloc(sizeof(*hx) + raw.len + head->target.len + base.len);
+    size_t size = raw.len + head->target.len + base.len;
+    struct http_exchange *hx = malloc(sizeof(*hx) + size);
     if (hx == NULL)
         return NULL;
     memset(hx, 0, offsetof(struct http_exchange, head));
+    hx->size = (uint32_t)size;
     copy_head(&hx->head, head, raw, hx->bytes);
     hx->connection = c;
     hx->began_ms = loop_now_ms(c->server->loop);
@@ -181,6 +183,7 @@ void request_begin(struct connection *c, const struct http_head *head, struct sl
     c->exchange = hx;
     c->closing = !head->keep_alive;
     request_body_init(&c->body, head);
+    connection_count(c);
     call_handler(hx);
     if (c->exchange == hx)
         exchange_taken(hx);

@@ -2,40 +2,44 @@
 /* memory.h - a budget for memory: who holds how many bytes of ours, and who is let go when it is
  * too much (docs/decisions/memory-budget.md).
  *
- *   holder                  account             what it pays for            let go by
- *   a page                  struct page         lines to its program, the answer's head, what of a
- *                                               body is spooled in memory, the session's outbox, byte
- *                                               streams, the WebSocket        its end: 4507 `memory`
- *   a session without page  struct tcp_session  its outbox, streams, the WebSocket    the same
- *   a WebSocket without     struct page_wire    what of a message has come, what waits for the
- *   session                                     kernel                        1013 `overload`
- *   an HTTP connection      struct connection   heads, input read ahead, answers        closing
- *   a TCPConnection         struct relay        bytes for the target            RESET `overload`
- *   a shared program        struct shared_process   lines of all its pages, up to `window`     -
+ *   holder               account                what it pays for                    let go by
+ *   a page               struct page            lines to its program, the answer's  its end: 4507
+ *                                               head, what of a body is spooled in  `memory`
+ *                                               memory, the session's outbox, byte
+ *                                               streams, the WebSocket
+ *   a session without    struct tcp_session     its outbox, streams, the WebSocket  the same
+ *   a page
+ *   a WebSocket without  struct page_wire       what of a message has come, what    closing
+ *   a session                                   waits for the kernel
+ *   an HTTP connection   struct connection      heads, input read ahead, answers    503, closing
+ *   a TCPConnection      struct relay           bytes for the target                `overload`
+ *   a shared program     struct shared_process  the lines of all its pages, up to   never
+ *                                               SHARED_QUEUE_MAX
  *
  *   account ──of──> client (an address; of IPv6 a /64) ──of──> the client's /48 ──of──> the whole
  *
  * A holder has one account and several parts (queues, buffers). It says how many bytes a part holds
  * whenever that changes, as an absolute number: memory_hold(). So nothing is lost or counted twice
- * over time, and a recount, once a second, mends what was not said. Nothing is asked for: memory_hold
- * never fails. What a sender may be ahead is the holder's own bound, and at that the sender waits;
- * this room bounds the sum.
+ * over time, and a recount, once a second, mends what was not said. Nothing is asked for:
+ * memory_hold() never fails. How far a sender may be ahead is the holder's own bound, and at that
+ * the sender waits; this room bounds the sum.
  *
  * Bounds   A client that holds more than `per_client` has its largest account let go (of equal ones
  *          the oldest), until it is below. One account is spared while it *moves*: the largest of
- *          those of which 64 KiB came or went in the last 5 s, up to 4 times `per_client`. So a large
- *          message passes, and nothing above `per_client` lasts that stands still. All clients of one
- *          IPv6 /48 together may hold 4 times `per_client`.
- *          When all together hold more than `max`, the largest account of the client that holds most
- *          is let go; clients above their own share first.
+ *          those of which 64 KiB came or went in the last 5 s, up to 4 times `per_client`. So a
+ *          large message passes, and nothing above `per_client` lasts that stands still. All
+ *          clients of one IPv6 /48 together may hold 4 times `per_client`.
+ *          When all together hold more than `max`, the largest account of the client that holds
+ *          most is let go; clients above their own share first.
  * Counts   In granules of 16 KiB, taken and given back by the account; up to 4 KiB are free. An
  *          account that holds nothing costs nothing, here and in its client.
- * Cost     memory_hold(): two additions and two comparisons. Once for some 16 KiB of growth, a lock.
+ * Cost     memory_hold(): two additions and two comparisons. Once for some 16 KiB of growth, a
+ *          lock.
  * Threads  struct memory: any. An account belongs to its desk's loop. Accounts of one client may
- *          belong to several desks: each desk lets go only its own, in a turn of its loop, never from
- *          inside memory_hold().
- * Lifetime memory_new() before all desks, memory_free() after. An account is embedded by its holder:
- *          memory_open() to memory_close().
+ *          belong to several desks: each desk lets go only its own, in a turn of its loop, never
+ *          from inside memory_hold().
+ * Lifetime memory_new() before all desks, memory_free() after. An account is embedded by its
+ *          holder: memory_open() to memory_close().
  */
 #ifndef LIMITS_MEMORY_H
 #define LIMITS_MEMORY_H

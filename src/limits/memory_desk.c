@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* memory_desk.c - a desk looks at its accounts: once a second while one of them holds something, and
- * at once when a bound was passed. It recounts them, and lets go of those that have to go. */
+/* memory_desk.c - a desk looks at its accounts: once a second while one of them holds something,
+ * and at once when a bound was passed. It recounts them, and lets go of those that have to go. */
 #include "limits/memory_parts.h"
 
 #include "base/log.h"

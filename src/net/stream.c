@@ -10,6 +10,9 @@
 #include <poll.h>
 #include <unistd.h>
 
+/* From this size on bytes are encrypted only as the queue drains. */
+#define TLS_PART_MIN 65536
+
 static_assert(sizeof(struct stream) <= 128, "stream.h promises at most 128 B");
 
 static _Thread_local struct pool streams = POOL_OF(struct stream);
@@ -151,7 +154,9 @@ void stream_write(struct stream *s, const struct iovec *pieces, int count)
 
 void stream_write_part(struct stream *s, struct shared_bytes *shared, size_t at, size_t len)
 {
-    if (s->tls)
+    if (s->tls && len >= TLS_PART_MIN)
+        tls_stream_write_part(s, shared, at, len);
+    else if (s->tls)
         stream_write_slice(s, slice_make(shared->bytes + at, len));
     else
         io_write_part(&s->io, shared, at, len);
@@ -168,6 +173,11 @@ void stream_write_file(struct stream *s, int file, off_t offset, size_t len)
 size_t stream_queued(const struct stream *s)
 {
     return io_queued(&s->io) + (s->tls ? tls_queued(s->tls) : 0);
+}
+
+size_t stream_held(const struct stream *s)
+{
+    return io_held(&s->io) + (s->tls ? tls_held(s->tls) : 0);
 }
 
 void stream_keep_shallow(struct stream *s, unsigned bytes)

@@ -63,8 +63,8 @@ static inline void stream_write_slice(struct stream *s, struct slice bytes)
 {
     stream_write(s, &(struct iovec){(void *)bytes.ptr, bytes.len}, 1);
 }
-/* `len` bytes from `at` on: sent from where they are on a plain stream, copied into TLS records
- * otherwise. */
+/* `len` bytes from `at` on: sent from where they are on a plain stream; otherwise copied into TLS
+ * records, if there are many as the queue drains. */
 void stream_write_part(struct stream *s, struct shared_bytes *shared, size_t at, size_t len);
 static inline void stream_write_shared(struct stream *s, struct shared_bytes *shared)
 {
@@ -73,6 +73,8 @@ static inline void stream_write_shared(struct stream *s, struct shared_bytes *sh
 /* Takes the descriptor. Under TLS it is read and encrypted piece by piece as the queue drains. */
 void stream_write_file(struct stream *s, int file, off_t offset, size_t len);
 size_t stream_queued(const struct stream *s);
+/* How much memory the stream holds that nobody else counts: not of files, not of shared bytes. */
+size_t stream_held(const struct stream *s);
 /* From now on the kernel holds at most about `bytes` that it has not yet sent, so that later output
  * waits behind no more (TCP_NOTSENT_LOWAT; no effect on a Unix socket). */
 void stream_keep_shallow(struct stream *s, unsigned bytes);

@@ -112,6 +112,20 @@ void tls_stream_write(struct stream *s, const struct iovec *pieces, int count)
         tls_fail_later(tls, error);
 }
 
+void tls_stream_write_part(struct stream *s, struct shared_bytes *shared, size_t at, size_t len)
+{
+    struct tls *tls = s->tls;
+    if (!may_write(tls))
+        return;
+    bool waits = must_wait(tls);
+    int error = tls_queue_add_shared(&tls->queue, shared, at, len);
+    tls->owes_drain = true;
+    if (error)
+        tls_fail_later(tls, error);
+    else if (!waits)
+        tls_feed(tls);
+}
+
 void tls_stream_write_file(struct stream *s, int file, off_t offset, size_t len)
 {
     struct tls *tls = s->tls;

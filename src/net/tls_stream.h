@@ -74,6 +74,9 @@ void tls_free(struct tls *tls); /* accepts NULL */
  * paused. */
 bool tls_has_input(const struct tls *tls);
 size_t tls_queued(const struct tls *tls);
+/* Memory beside the io's queue; of the SSL itself only while it shakes hands, when a stranger can
+ * make it last. */
+size_t tls_held(const struct tls *tls);
 const char *tls_error(const struct tls *tls);
 
 /* tls_stream_start() is called after the io of `s` was opened, tls_stream_stop() before the io is
@@ -88,6 +91,8 @@ void tls_stream_drained(struct stream *s);
 
 /* From the owner, as stream.h. */
 void tls_stream_write(struct stream *s, const struct iovec *pieces, int count);
+/* As stream_write_part(), by reference. */
+void tls_stream_write_part(struct stream *s, struct shared_bytes *shared, size_t at, size_t len);
 void tls_stream_write_file(struct stream *s, int file, off_t offset, size_t len);
 void tls_stream_pause(struct stream *s);
 void tls_stream_resume(struct stream *s);

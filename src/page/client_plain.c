@@ -26,6 +26,7 @@ static void send_body(struct page *p, enum ws_op op, struct slice body)
         ws_peer_send(p->plain, op, &body, 1);
     else
         page_breach(p, "a message that is too long", body);
+    page_count(p);
 }
 
 static void send_json(struct page *p, struct slice json)
@@ -122,8 +123,10 @@ static void on_message(struct ws_peer *peer, enum ws_op op, struct bytes data)
         .head = SLICE_LITERAL("message"),
         .name = SLICE_LITERAL("message"),
         .body = slice_from_bytes(data),
+        .whole = ws_peer_arriving(peer),
     };
     page_send_program(p, &m);
+    page_count(p);
     if (page_crowded(p))
         ws_peer_pause(peer);
 }
@@ -175,6 +178,7 @@ void page_plain_open(struct page *p, const struct cgi_head *head)
         return;
     }
     p->client = &page_plain_client;
+    ws_peer_pay(p->plain, &p->account);
     page_client_attached(p, false);
     ws_peer_begin(p->plain, rest);
     page_resume(p);

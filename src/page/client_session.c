@@ -57,11 +57,13 @@ static void send_message(struct page *p, const struct message *m)
         page_breach(p, "a message that is too long", m->body);
     else
         session_send(p->session, m);
+    page_count(p);
 }
 
 static bool command(struct page *p, const struct message *m)
 {
     session_send(p->session, m);
+    page_count(p);
     return true;
 }
 
@@ -130,12 +132,20 @@ static void note_problem(struct page *p, const struct message *m)
 static void on_message(struct session *s, const struct message *m)
 {
     struct page *p = session_owner(s);
+    struct message with = *m;
+    with.whole = session_arriving(s);
     if (message_is_problem(m) && page_program_open(p))
         note_problem(p, m);
-    if (!page_hear_client(p, m))
+    if (!page_hear_client(p, &with))
         return; /* it is not acknowledged */
     p->untaken++;
     page_acknowledge(p);
+    page_count(p);
+}
+
+static void on_grown(struct session *s)
+{
+    page_count(session_owner(s));
 }
 
 static void on_attach(struct session *s, bool resumed)
@@ -194,6 +204,7 @@ static const struct session_ops session_ops = {
     .on_close = on_close,
     .on_over = on_over,
     .on_greeted = on_greeted,
+    .on_grown = on_grown,
     .on_open = on_open,
 };
 

@@ -76,12 +76,13 @@ static void attach(const struct handshake *h, struct session *s)
     }
     if (!h->found) {
         tcp_session_name_client(session_owner(s), h->x);
-        page_wire_attach(h->host, h->x, s, NULL, subprotocol, h->grant, NULL);
+        page_wire_attach(h->host, h->x, s, NULL, tcp_session_account(session_owner(s)), subprotocol,
+                         h->grant, NULL);
         return;
     }
     struct page *p = session_owner(s);
     page_name_client(p, h->x);
-    page_wire_attach(h->host, h->x, s, p, subprotocol, h->grant, NULL);
+    page_wire_attach(h->host, h->x, s, p, &p->account, subprotocol, h->grant, NULL);
     page_settle(p);
 }
 
@@ -112,6 +113,7 @@ static void turn_away_refused(const struct handshake *h, enum seat_refusal refus
         turn_away(h, CLOSE_BAD_GATEWAY, SLICE_LITERAL("program-answer"), 0);
         return;
     case SEAT_HELD_BACK:
+    case SEAT_CROWDED:
         turn_away(h, CLOSE_TRY_AGAIN_LATER, SLICE_LITERAL("overload"), wait_s);
         return;
     case SEAT_FULL:
@@ -184,7 +186,7 @@ static void start_tcp_session(const struct handshake *h)
         return;
     }
     struct session *s = tcp_session_base(t);
-    page_wire_attach(h->host, h->x, s, NULL, &h->subprotocol, h->grant, NULL);
+    page_wire_attach(h->host, h->x, s, NULL, tcp_session_account(t), &h->subprotocol, h->grant, NULL);
     if (!session_attached(s)) /* the upgrade has failed: nobody knows of it */
         session_abort(s, CLOSE_NORMAL, SLICE_LITERAL("left"));
 }

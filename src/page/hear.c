@@ -61,6 +61,7 @@ void page_acknowledge(struct page *p)
 void page_seat_drained(struct page *p)
 {
     page_acknowledge(p);
+    page_count(p);
     if (p->client)
         p->client->program_drained(p);
     page_topics_drained(p);
@@ -124,6 +125,7 @@ void page_client_attached(struct page *p, bool resumed)
     text_put(&line, quote(slice_of(p->address), quoted));
     tell_program(p, &line);
     page_topics_connected(p, true);
+    page_count(p);
     tell_watcher(p, resumed ? PAGE_RESUMED : PAGE_CONNECTED, slice_of(p->address));
 }
 

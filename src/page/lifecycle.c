@@ -7,6 +7,8 @@
 #include "page/answer_head.h"
 #include "page/grant.h"
 #include "page/host.h"
+#include "page/streams.h"
+#include "page/wire.h"
 #include "proto/close_code.h"
 
 #include <assert.h>
@@ -14,7 +16,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* ---- made ---- */
+/* ---- its texts ---- */
 
 /* Copies `s` and a NUL to *at, which moves on. */
 static struct slice keep(char **at, struct slice s)
@@ -38,6 +40,70 @@ static bool keep_texts(struct page *p, const struct page_spec *spec)
     return true;
 }
 
+/* ---- what it holds ---- */
+
+static size_t held_for_client(const struct page *p)
+{
+    return (p->session ? session_held(p->session) : 0) + (p->plain ? ws_peer_held(p->plain) : 0);
+}
+
+static size_t held_for_program(const struct page *p)
+{
+    size_t bytes = p->seat->ops->held ? p->seat->ops->held(p->seat) : 0;
+    if (p->streams.held > 0)
+        bytes += page_streams_held(p);
+    return bytes;
+}
+
+void page_count(struct page *p)
+{
+    size_t answer = p->answer ? p->answer->len : 0;
+    memory_hold(&p->account, &p->counted,
+                held_for_client(p) + held_for_program(p) + answer + p->spooled_in_memory);
+}
+
+/* The WebSocket has most of it: without that the session may go on. A plain client has none. */
+static bool let_wire_go(struct page *p)
+{
+    struct page_wire *wire = p->session ? page_wire_of(p) : NULL;
+    if (!wire || page_wire_held(wire) < p->account.used / 2)
+        return false;
+    page_wire_let_go(wire);
+    page_count(p);
+    return true;
+}
+
+static void let_go_of_memory(struct memory_account *a, enum memory_cause cause)
+{
+    struct page *p = container_of(a, struct page, account);
+    struct exchange *x;
+    (void)cause;
+    if (p->state == PAGE_OVER || let_wire_go(p))
+        return;
+    x = p->x;
+    p->x = NULL;
+    if (x)
+        exchange_fail(x);
+    page_grant_end(&p->grant);
+    page_answer_drop(p);
+    page_abort(p, CLOSE_MEMORY, SLICE_LITERAL("memory"));
+    if (p->plain)
+        ws_peer_close(p->plain, CLOSE_MEMORY, SLICE_LITERAL("memory"));
+    page_let_go(p);
+    p->seat->ops->kill(p->seat);
+    page_count(p);
+    page_settle(p);
+}
+
+static void recount(struct memory_account *a)
+{
+    page_count(container_of(a, struct page, account));
+}
+
+static const struct memory_ops memory_ops = {"page", let_go_of_memory, recount};
+
+/* ---- made ---- */
+
 void page_name_client(struct page *p, struct exchange *x)
 {
     struct net_address peer = {0};
@@ -45,6 +111,7 @@ void page_name_client(struct page *p, struct exchange *x)
     if (exchange_peer(x, &peer) < 0)
         return; /* gone already: on_abort follows */
     p->client_key = net_client_key_of(&peer);
+    memory_move(&p->account, &p->client_key);
     p->address[net_address_print_host(&peer, p->address)] = '\0';
 }
 
@@ -80,6 +147,7 @@ struct page *page_new(const struct page_spec *spec)
     p->x = spec->x;
     p->x->owner = p;
     p->x->ops = spec->ops;
+    memory_open(&p->account, p->host->spec.memory, &memory_ops, NULL);
     page_name_client(p, p->x);
     return p;
 }
@@ -188,6 +256,8 @@ void page_refuse_command(struct page *p, const struct message *m, const char *wh
 bool page_crowded(const struct page *p)
 {
     size_t max = p->host->spec.config->out_max;
+    if (p->seat->ops->speaking && p->seat->ops->speaking(p->seat))
+        return true;
     return p->seat->ops->queued(p->seat) > (max > IO_CORKED_MAX ? max : IO_CORKED_MAX);
 }
 
@@ -212,6 +282,7 @@ static void release(struct page *p)
     timer_stop(&p->leave_timer);
     page_answer_free(p);
     page_grant_end(&p->grant);
+    memory_close(&p->account);
     if (watcher)
         watcher->ops->on_over(watcher, p);
     if (p->spool >= 0)

@@ -27,13 +27,14 @@
  *   client_session.c, client_plain.c        the two kinds of client
  *   waiting.c                               a client whose handshake waits for the program
  *   answer.c                                the answer of the request
- *   seat_program.c, seat_process.c, seat_lines.c, seat_shared.c, seats.c
+ *   seat_text.c, seat_program.c, seat_process.c, seat_lines.c, seat_shared.c, seats.c
  *   tcp_session.c, request.c, lines_page.c, open.c, connect.c, host.c     what comes from outside
  */
 #ifndef PAGE_LIFECYCLE_H
 #define PAGE_LIFECYCLE_H
 
 #include "hub/hub.h"
+#include "limits/memory.h"
 #include "page/client.h"
 #include "page/page.h"
 #include "page/seat.h"
@@ -121,7 +122,14 @@ struct page {
         struct list all;
         uint32_t last; /* the number of the last one */
         uint32_t held; /* how many of them hold bytes that the page does not take */
+        size_t told;   /* bytes of lines about them that the program has not taken: no window bounds
+                          these */
     } streams;
+
+    struct memory_account account; /* of the client: pays for all that this page holds */
+    size_t counted;
+    bool spools_in_memory; /* the spool is on a tmpfs, or has no file system */
+    uint64_t spooled_in_memory;
 };
 
 /* All that a page is made from. */
@@ -175,6 +183,8 @@ void page_refuse_command(struct page *p, const struct message *m, const char *wh
 /* page_settle() stands in watcher.h. Whoever changed a page calls page_settle() last: the function
  * draws the conclusions, and frees the page in the end. */
 
+/* To be called when the page may hold more or less memory. */
+void page_count(struct page *p);
 /* Has the program so much to read that its client should wait? */
 bool page_crowded(const struct page *p);
 /* To be called when the answer of page_reading() may have changed. */

@@ -15,6 +15,7 @@
 #include "http/exchange.h"
 #include "http/site.h"
 #include "hub/hub.h"
+#include "limits/memory.h"
 #include "limits/quota.h"
 #include "limits/rates.h"
 #include "program/host.h"
@@ -63,6 +64,7 @@ struct page_host_spec {
     struct program_host *programs;
     struct session_table *sessions;
     struct hub *hub;
+    struct memory_desk *memory;   /* NULL: nothing is counted */
     struct quota *quota;          /* of sessions without a program, and of pages of shared ones */
     struct rates *rates;          /* NULL: none are kept */
     struct page_watcher *watcher; /* NULL: nobody watches */

@@ -16,9 +16,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 struct net_client_key page_client_key(struct exchange *x)
@@ -59,6 +61,10 @@ void page_answer_refused(struct page_host *host, struct exchange *x, enum seat_r
         return;
     case SEAT_HELD_BACK:
         answer_later(x, SLICE_LITERAL("the program has failed; it is started again in a while"),
+                     wait_s);
+        return;
+    case SEAT_CROWDED:
+        answer_later(x, SLICE_LITERAL("the program is behind with what its pages have sent"),
                      wait_s);
         return;
     case SEAT_FULL:
@@ -158,8 +164,11 @@ int page_begin_spooling(struct page *p)
     p->spool = open(folder ? folder : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (p->spool < 0)
         p->spool = memfd_create("body", MFD_CLOEXEC);
-    if (p->spool >= 0)
+    if (p->spool >= 0) {
+        struct statfs fs;
+        p->spools_in_memory = fstatfs(p->spool, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
         return 0;
+    }
     page_stop(p, CLOSE_PROGRAM_FAILED, SLICE_LITERAL("program-failed"));
     return -EMFILE;
 }
@@ -183,8 +192,11 @@ static void spool(struct page *p, struct slice data)
             return;
         }
         p->spooled += (uint64_t)n;
+        if (p->spools_in_memory)
+            p->spooled_in_memory = p->spooled;
         data = slice_skip(data, (size_t)n);
     }
+    page_count(p);
 }
 
 static void on_body(struct exchange *x, struct slice data)

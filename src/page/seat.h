@@ -47,10 +47,21 @@ struct seat_ops {
     void (*write)(struct seat *s, const struct slice *pieces, int count);
     /* As write(), for a line that many programs get. */
     void (*write_shared)(struct seat *s, struct shared_bytes *line);
+    /* As write(), for a line with a long part in the middle, which is kept by a reference. NULL:
+     * write() does. */
+    void (*write_long)(struct seat *s, struct slice begin, struct shared_bytes *whole, size_t at,
+                       size_t len);
+    /* A long text, to be written as a line with a JSON string. NULL: it is quoted at once. */
+    void (*write_text)(struct seat *s, const struct message *m);
     /* False: it takes no more messages, ever. */
     bool (*open)(const struct seat *s);
     /* Bytes that the program has not taken. */
     size_t (*queued)(const struct seat *s);
+    /* Memory that is held for this page, and by what its program has written. NULL: none. */
+    size_t (*held)(const struct seat *s);
+    /* A long message is on its way to the program, piece by piece: the next one should wait. NULL:
+     * never. */
+    bool (*speaking)(const struct seat *s);
     /* Has it taken all but what one send makes? */
     bool (*has_taken)(const struct seat *s);
     /* Sends what it would take at once. */
@@ -102,9 +113,10 @@ void seat_send_message(struct seat *s, const struct message *m);
 
 /* Why there is none. */
 enum seat_refusal {
-    SEAT_FULL,     /* a limit, or no memory */
-    SEAT_BROKEN,   /* the program can't be started as it is */
-    SEAT_HELD_BACK /* the program has failed: not before `wait_s` */
+    SEAT_FULL,      /* a limit, or no memory */
+    SEAT_BROKEN,    /* the program can't be started as it is */
+    SEAT_HELD_BACK, /* the program has failed: not before `wait_s` */
+    SEAT_CROWDED    /* the program is behind with what its pages have sent: not before `wait_s` */
 };
 
 struct seat_wish {

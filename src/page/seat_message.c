@@ -6,10 +6,18 @@
 
 #include <stdlib.h>
 
+/* From this size on a body is not copied, and a text not quoted at once. */
+#define LONG_BODY 65536
+
 static void write_line(struct seat *s, const struct message *m)
 {
     struct message_line line;
     message_line_head(m, &line);
+    if (m->whole && m->body.len >= LONG_BODY && s->ops->write_long) {
+        s->ops->write_long(s, slice_make(line.before, line.before_len), m->whole,
+                           (size_t)(m->body.ptr - m->whole->bytes), m->body.len);
+        return;
+    }
     struct slice pieces[] = {slice_make(line.before, line.before_len), m->body,
                              SLICE_LITERAL("\n")};
     s->ops->write(s, pieces, 3);
@@ -31,7 +39,9 @@ void seat_send_message(struct seat *s, const struct message *m)
 {
     if (!s->ops->open(s))
         return;
-    if (m->text)
+    if (m->text && m->body.len >= LONG_BODY && s->ops->write_text)
+        s->ops->write_text(s, m);
+    else if (m->text)
         write_text(s, *m);
     else
         write_line(s, m);

@@ -126,6 +126,8 @@ static const struct seat_ops seat_ops = {
     .whole_body = true, /* CGI */
     .send = seat_send_message,
     .write = seat_program_write,
+    .write_long = seat_program_write_long,
+    .write_text = seat_program_write_text,
     .write_shared = seat_program_write_shared,
 };
 

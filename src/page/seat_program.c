@@ -51,8 +51,26 @@ static void forget(struct seat *s)
     struct program_seat *own = (struct program_seat *)s;
     struct program *program = own->program;
     own->program = NULL;
+    seat_text_drop(&own->text);
     if (program)
         program_disown(program);
+}
+
+static struct seat_text *text_of(struct seat *s)
+{
+    return &((struct program_seat *)s)->text;
+}
+
+/* It has read nothing for a while: it is not waited for. */
+static void on_late(struct timer *timer)
+{
+    struct seat_text *text = container_of(timer, struct seat_text, timer);
+    struct program_seat *s = container_of(text, struct program_seat, text);
+    seat_text_drop(text);
+    if (!s->program)
+        return;
+    program_let_go(s->program);
+    page_settle(s->seat.page);
 }
 
 void seat_program_let_go(struct seat *s)
@@ -61,12 +79,13 @@ void seat_program_let_go(struct seat *s)
     if (program && program->state == PROGRAM_NEW)
         forget(s);
     else if (program)
-        program_let_go(program);
+        seat_text_let_go(text_of(s), program, on_late);
 }
 
 void seat_program_kill(struct seat *s)
 {
     struct program *program = seat_program(s);
+    seat_text_drop(text_of(s));
     if (program && program->state == PROGRAM_NEW)
         forget(s);
     else if (program)
@@ -125,14 +144,51 @@ void seat_program_free(struct seat *s)
 
 void seat_program_write(struct seat *s, const struct slice *pieces, int count)
 {
-    if (seat_program(s))
+    if (seat_text_under_way(text_of(s)))
+        seat_text_later(text_of(s), pieces, count);
+    else if (seat_program(s))
         program_write(seat_program(s), pieces, count);
 }
 
 void seat_program_write_shared(struct seat *s, struct shared_bytes *line)
 {
-    if (seat_program(s))
+    if (seat_text_under_way(text_of(s)))
+        seat_program_write(s, &(struct slice){line->bytes, line->len}, 1);
+    else if (seat_program(s))
         program_write_shared(seat_program(s), line);
+}
+
+void seat_program_write_long(struct seat *s, struct slice begin, struct shared_bytes *whole,
+                             size_t at, size_t len)
+{
+    struct program *program = seat_program(s);
+    struct slice pieces[] = {begin, slice_make(whole->bytes + at, len), SLICE_LITERAL("\n")};
+    if (seat_text_under_way(text_of(s))) {
+        seat_program_write(s, pieces, 3);
+    } else if (program) {
+        program_write(program, pieces, 1);
+        program_give_part(program, whole, at, len);
+        program_write(program, pieces + 2, 1);
+    }
+}
+
+void seat_program_write_text(struct seat *s, const struct message *m)
+{
+    if (!seat_program(s) || !program_open(seat_program(s)))
+        return;
+    if (!seat_text_begin(text_of(s), seat_program(s), m))
+        page_stop(s->page, CLOSE_INTERNAL_ERROR, SLICE_LITERAL("out of memory"));
+}
+
+size_t seat_program_held(const struct seat *s)
+{
+    return (seat_program(s) ? program_held(seat_program(s)) : 0) +
+           seat_text_held(&((const struct program_seat *)s)->text);
+}
+
+bool seat_program_speaking(const struct seat *s)
+{
+    return seat_text_under_way(&((const struct program_seat *)s)->text);
 }
 
 bool seat_program_open(const struct seat *s)
@@ -142,12 +198,13 @@ bool seat_program_open(const struct seat *s)
 
 size_t seat_program_queued(const struct seat *s)
 {
-    return seat_program(s) ? program_queued(seat_program(s)) : 0;
+    return (seat_program(s) ? program_queued(seat_program(s)) : 0) +
+           seat_text_held(&((const struct program_seat *)s)->text);
 }
 
 bool seat_program_has_taken(const struct seat *s)
 {
-    return seat_program(s) && program_has_taken(seat_program(s));
+    return seat_program(s) && !seat_program_speaking(s) && program_has_taken(seat_program(s));
 }
 
 void seat_program_flush(struct seat *s)
@@ -188,7 +245,7 @@ void seat_program_pause_answer(struct seat *s, bool paused)
 void seat_program_shut(struct seat *s)
 {
     if (seat_program(s))
-        program_shut(seat_program(s));
+        program_shut(seat_program(s)); /* nothing is under way: the page has no client yet */
 }
 
 /* ---- from the program ---- */
@@ -221,7 +278,10 @@ void seat_program_on_stderr(struct program *p, struct slice line)
 
 void seat_program_on_drain(struct program *p)
 {
-    page_seat_drained(page_of_program(p));
+    struct program_seat *s = p->owner;
+    seat_text_go_on(&s->text, p);
+    if (!seat_text_under_way(&s->text))
+        page_seat_drained(page_of_program(p));
 }
 
 void seat_program_on_body_drain(struct program *p)
@@ -240,5 +300,6 @@ void seat_program_on_over(struct program *p)
 {
     struct program_seat *s = p->owner;
     s->program = NULL;
+    seat_text_drop(&s->text);
     page_settle(s->seat.page);
 }

@@ -4,11 +4,13 @@
 #define PAGE_SEAT_PROGRAM_H
 
 #include "page/seat.h"
+#include "page/seat_text.h"
 #include "program/program.h"
 
 struct program_seat {
     struct seat seat;
     struct program *program; /* NULL: it is over, or another's now */
+    struct seat_text text;
 };
 
 /* NULL: a limit, or no memory. */
@@ -28,6 +30,11 @@ static inline struct page *page_of_program(const struct program *p)
 /* Operations of a seat. */
 int seat_program_begin(struct seat *s, const struct program_request *request, int body);
 void seat_program_write(struct seat *s, const struct slice *pieces, int count);
+void seat_program_write_long(struct seat *s, struct slice begin, struct shared_bytes *whole,
+                             size_t at, size_t len);
+void seat_program_write_text(struct seat *s, const struct message *m);
+size_t seat_program_held(const struct seat *s);
+bool seat_program_speaking(const struct seat *s);
 void seat_program_write_shared(struct seat *s, struct shared_bytes *line);
 bool seat_program_open(const struct seat *s);
 size_t seat_program_queued(const struct seat *s);
@@ -51,14 +58,15 @@ bool seat_program_gone(const struct seat *s);
 int seat_program_pid(const struct seat *s);
 void seat_program_free(struct seat *s);
 #define SEAT_PROGRAM_OPS                                                                           \
-    .begin = seat_program_begin, .open = seat_program_open, .queued = seat_program_queued,         \
-    .has_taken = seat_program_has_taken, .flush = seat_program_flush, .body = seat_program_body,   \
-    .body_end = seat_program_body_end, .body_stop = seat_program_body_stop,                        \
-    .resume = seat_program_resume, .pause_answer = seat_program_pause_answer,                      \
-    .shut = seat_program_shut, .note_reason = seat_program_note_reason,                            \
-    .let_go = seat_program_let_go, .kill = seat_program_kill, .settle = seat_program_settle,       \
-    .alive = seat_program_alive, .silent = seat_program_silent, .ended = seat_program_ended,       \
-    .gone = seat_program_gone, .pid = seat_program_pid, .free = seat_program_free
+    .held = seat_program_held, .speaking = seat_program_speaking, .begin = seat_program_begin,     \
+    .open = seat_program_open, .queued = seat_program_queued, .has_taken = seat_program_has_taken, \
+    .flush = seat_program_flush, .body = seat_program_body, .body_end = seat_program_body_end,     \
+    .body_stop = seat_program_body_stop, .resume = seat_program_resume,                            \
+    .pause_answer = seat_program_pause_answer, .shut = seat_program_shut,                          \
+    .note_reason = seat_program_note_reason, .let_go = seat_program_let_go,                        \
+    .kill = seat_program_kill, .settle = seat_program_settle, .alive = seat_program_alive,         \
+    .silent = seat_program_silent, .ended = seat_program_ended, .gone = seat_program_gone,         \
+    .pid = seat_program_pid, .free = seat_program_free
 
 /* Operations of the program's owner. */
 enum program_reading seat_program_reading(const struct program *p);

@@ -114,12 +114,17 @@ static void body_stop(struct seat *s)
 
 static size_t queued(const struct seat *s)
 {
-    return program_of(s) ? program_queued(program_of(s)) : 0;
+    return program_of(s) ? program_queued(program_of(s)) + shared(s)->member.pending.len : 0;
+}
+
+static size_t held(const struct seat *s)
+{
+    return shared(s)->member.pending.len;
 }
 
 static bool has_taken(const struct seat *s)
 {
-    return program_of(s) && program_has_taken(program_of(s));
+    return shared_has_taken(&shared(s)->member);
 }
 
 static void flush(struct seat *s)
@@ -178,11 +183,11 @@ static void leave(struct shared_seat *s)
     struct slice reason = *s->reason ? slice_of(s->reason) : SLICE_LITERAL("left");
     if (!s->member.process)
         return;
-    write_pieces(&s->seat,
-                 (struct slice[]){SLICE_LITERAL(".leave {\"reason\":"),
-                                  slice_make(quoted, json_quote(reason, quoted)),
-                                  SLICE_LITERAL("}\n")},
-                 3);
+    shared_write_last(&s->member,
+                      (struct slice[]){SLICE_LITERAL(".leave {\"reason\":"),
+                                       slice_make(quoted, json_quote(reason, quoted)),
+                                       SLICE_LITERAL("}\n")},
+                      3);
     shared_leave(&s->member);
     quota_release(s->quota, &s->hold);
 }
@@ -199,6 +204,13 @@ static void note_reason(struct seat *s, struct slice reason)
 static void let_go(struct seat *s)
 {
     ((struct shared_seat *)s)->let_go = true;
+}
+
+/* What waits with it is lost. */
+static void kill_seat(struct seat *s)
+{
+    shared_forget_pending(&((struct shared_seat *)s)->member);
+    let_go(s);
 }
 
 static void shut(struct seat *s)
@@ -422,6 +434,7 @@ static const struct seat_ops seat_ops = {
     .write_shared = write_shared,
     .open = is_open,
     .queued = queued,
+    .held = held,
     .has_taken = has_taken,
     .flush = flush,
     .body = body,
@@ -432,7 +445,7 @@ static const struct seat_ops seat_ops = {
     .shut = shut,
     .note_reason = note_reason,
     .let_go = let_go,
-    .kill = let_go,
+    .kill = kill_seat,
     .settle = settle,
     .alive = has_joined,
     .silent = silent,

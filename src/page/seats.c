@@ -6,6 +6,8 @@
 
 #include <errno.h>
 
+#define CROWDED_WAIT_S 5
+
 bool seat_reads_lines(const struct page_host *host, const struct site_found *found)
 {
     struct program_host *programs = host->spec.programs;
@@ -26,6 +28,12 @@ static struct seat *find_shared(struct page_host *host, const struct seat_wish *
     int error;
     struct shared_process *process =
         shared_pick(host->spec.programs, wish->found->file, share, ret_wait_s, &error);
+    if (process && shared_crowded(process)) {
+        program_host_counts(host->spec.programs)->shared_crowded++;
+        *ret_refusal = SEAT_CROWDED;
+        *ret_wait_s = CROWDED_WAIT_S;
+        return NULL;
+    }
     if (process)
         return seat_shared_new(host, wish, process);
     if (*ret_wait_s > 0)

@@ -19,6 +19,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define LINE_OVERHEAD 32 /* of memory for a line, beside its text */
+
 struct page_stream {
     struct list node; /* page.streams.all */
     struct page *page;
@@ -52,6 +54,22 @@ static void reset(struct page_stream *s, const char *reason, const char *message
 
 /* ---- to the program ---- */
 
+/* A line that no window bounds: if the program does not read such lines, the client is not read. */
+static void note_told(struct page *p, size_t len)
+{
+    p->streams.told += len + LINE_OVERHEAD;
+    if (p->session && p->streams.told > p->host->spec.config->out_max)
+        session_hold_off(p->session, true);
+    page_count(p);
+}
+
+static void note_taken(struct page *p)
+{
+    p->streams.told = 0;
+    if (p->session)
+        session_hold_off(p->session, false);
+}
+
 /* Takes the object. */
 static void tell(struct page *p, const char *head, json_t *object)
 {
@@ -60,6 +78,7 @@ static void tell(struct page *p, const char *head, json_t *object)
     if (json) {
         m.body = slice_of(json);
         page_send_program(p, &m);
+        note_told(p, m.head.len + m.body.len);
     }
     free(json);
     json_decref(object);
@@ -80,8 +99,10 @@ static void on_data(struct channel *c, struct bytes data)
                         .binary = true,
                         .head = slice_make(head, (size_t)len),
                         .body = slice_from_bytes(data)};
+    struct page *p = s->page;
     s->untaken += data.len;
     page_send_program(p, &m);
+    note_told(p, m.head.len);
     page_streams_taken(p);
 }
 
@@ -112,7 +133,11 @@ static void on_over(struct channel *c, struct slice json)
 
 void page_streams_taken(struct page *p)
 {
-    if (!page_program_open(p) || !p->seat->ops->has_taken(p->seat))
+    if (!p->seat->ops->has_taken(p->seat))
+        return;
+    if (p->streams.told > 0)
+        note_taken(p);
+    if (!page_program_open(p))
         return;
     for (struct list *node = p->streams.all.next; node != &p->streams.all; node = node->next) {
         struct page_stream *s = container_of(node, struct page_stream, node);
@@ -352,4 +377,5 @@ void page_stream_open(struct page *p, struct channel *c, const struct json_t *wi
     list_append(&p->streams.all, &s->node);
     p->streams.last = channel_number(c);
     tell(p, ".stream", object);
+    page_streams_taken(p);
 }

@@ -22,10 +22,34 @@ struct tcp_session {
     struct session *session;
     struct quota_hold hold;
     struct net_client_key client; /* of the last connection */
+    struct memory_account account;
+    size_t counted;
     char address[NET_ADDRESS_TEXT_MAX];
     size_t origin_len;
     char origin[];
 };
+
+/* ---- what it holds ---- */
+
+static void recount(struct memory_account *a)
+{
+    struct tcp_session *t = container_of(a, struct tcp_session, account);
+    memory_hold(a, &t->counted, t->session ? session_held(t->session) : 0);
+}
+
+static void let_go(struct memory_account *a, enum memory_cause cause)
+{
+    (void)cause;
+    session_abort(container_of(a, struct tcp_session, account)->session, CLOSE_MEMORY,
+                  SLICE_LITERAL("memory"));
+}
+
+static const struct memory_ops memory_ops = {"tcp-session", let_go, recount};
+
+struct memory_account *tcp_session_account(struct tcp_session *t)
+{
+    return &t->account;
+}
 
 /* ---- the session's callbacks ---- */
 
@@ -61,6 +85,7 @@ static void on_over(struct session *s)
 {
     struct tcp_session *t = session_owner(s);
     list_remove(&t->node);
+    memory_close(&t->account);
     quota_release(t->host->spec.quota, &t->hold);
     free(t);
 }
@@ -78,7 +103,13 @@ static void on_open(struct session *s, struct channel *c, struct slice json)
     page_channel_open(t->host, c, json, &opener, NULL);
 }
 
+static void on_grown(struct session *s)
+{
+    recount(tcp_session_account(session_owner(s)));
+}
+
 static const struct session_ops tcp_session_ops = {
+    .on_grown = on_grown,
     .on_message = on_message,
     .on_attach = on_attach,
     .on_detach = on_detach,
@@ -96,6 +127,7 @@ void tcp_session_name_client(struct tcp_session *t, struct exchange *x)
     if (exchange_peer(x, &peer) < 0)
         return; /* gone already */
     t->client = net_client_key_of(&peer);
+    memory_move(&t->account, &t->client);
     t->address[net_address_print_host(&peer, t->address)] = '\0';
 }
 
@@ -131,6 +163,7 @@ struct tcp_session *tcp_session_new(struct page_host *host, struct exchange *x, 
     if (!t)
         return NULL;
     t->host = host;
+    memory_open(&t->account, host->spec.memory, &memory_ops, NULL);
     t->origin_len = origin.len;
     memcpy(t->origin, origin.ptr, origin.len);
     tcp_session_name_client(t, x);

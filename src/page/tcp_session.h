@@ -10,6 +10,8 @@ struct tcp_session;
 struct tcp_session *tcp_session_new(struct page_host *host, struct exchange *x,
                                     struct slice origin);
 struct session *tcp_session_base(struct tcp_session *t);
+/* What pays for it. */
+struct memory_account *tcp_session_account(struct tcp_session *t);
 /* `x` is its client's connection now. */
 void tcp_session_name_client(struct tcp_session *t, struct exchange *x);
 void tcp_sessions_drain(struct page_host *host);

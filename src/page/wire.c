@@ -26,6 +26,8 @@ struct page_wire {
     struct ws_peer *peer;
     struct page_grant *grant;        /* NULL: none */
     struct page_wire_filter *filter; /* borrowed until its `drop`; NULL: none */
+    struct memory_account account;   /* pays while there is no session */
+    size_t counted;
     struct loop *loop;
     struct session_table *sessions; /* borrowed */
     struct reap reap;
@@ -55,8 +57,51 @@ static void release(struct page_wire *wire)
 {
     drop_filter(wire);
     list_remove(&wire->node);
+    memory_close(&wire->account);
     page_grant_end(&wire->grant);
     loop_reap(wire->loop, &wire->reap, free_memory);
+}
+
+/* ---- what it holds ---- */
+
+size_t page_wire_held(const struct page_wire *wire)
+{
+    return wire->peer ? ws_peer_gathered(wire->peer) : 0;
+}
+
+/* The session is no longer there to count what is queued. */
+static void count(struct page_wire *wire)
+{
+    bool alone = !wire->wire.session;
+    memory_hold(&wire->account, &wire->counted, alone ? ws_peer_held(wire->peer) : 0);
+}
+
+static void pay_itself(struct page_wire *wire)
+{
+    ws_peer_pay(wire->peer, &wire->account);
+    count(wire);
+}
+
+static void let_go_of_memory(struct memory_account *a, enum memory_cause cause)
+{
+    struct page_wire *wire = container_of(a, struct page_wire, account);
+    (void)cause;
+    ws_peer_drop(wire->peer);
+    if (wire->wire.session)
+        session_detach(&wire->wire, SLICE_LITERAL("lost"));
+    release(wire);
+}
+
+static void recount(struct memory_account *a)
+{
+    count(container_of(a, struct page_wire, account));
+}
+
+static const struct memory_ops memory_ops = {"websocket", let_go_of_memory, recount};
+
+void page_wire_let_go(struct page_wire *wire)
+{
+    ws_peer_close(wire->peer, CLOSE_TRY_AGAIN_LATER, SLICE_LITERAL("overload"));
 }
 
 /* ---- from the session ---- */
@@ -70,11 +115,22 @@ static void send_message(struct session_wire *sw, bool binary, const struct slic
     ws_peer_send(wire->peer, binary ? WS_OP_BINARY : WS_OP_TEXT, pieces, count);
 }
 
+static void send_kept(struct session_wire *sw, bool binary, struct shared_bytes *body, size_t at,
+                      size_t len)
+{
+    struct page_wire *wire = container_of(sw, struct page_wire, wire);
+    struct slice piece = slice_make(body->bytes + at, len);
+    if (filters(wire, true, binary, &piece, 1))
+        return;
+    ws_peer_send_kept(wire->peer, binary ? WS_OP_BINARY : WS_OP_TEXT, body, at, len);
+}
+
 static void close_wire(struct session_wire *sw, unsigned code, struct slice reason)
 {
     struct page_wire *wire = container_of(sw, struct page_wire, wire);
     if (wire->filter)
         wire->filter->hurry(wire->filter);
+    pay_itself(wire);
     ws_peer_close(wire->peer, code, reason);
 }
 
@@ -104,8 +160,25 @@ static void keep_shallow(struct session_wire *sw)
     stream_keep_shallow(ws_peer_stream(wire->peer), KERNEL_UNSENT_MAX);
 }
 
+static size_t held(const struct session_wire *sw)
+{
+    return ws_peer_held(container_of(sw, struct page_wire, wire)->peer);
+}
+
+static void pause_wire(struct session_wire *sw, bool paused)
+{
+    struct page_wire *wire = container_of(sw, struct page_wire, wire);
+    if (paused)
+        ws_peer_pause(wire->peer);
+    else
+        ws_peer_resume(wire->peer);
+}
+
 static const struct session_wire_ops wire_ops = {
+    .held = held,
+    .pause = pause_wire,
     .send = send_message,
+    .send_kept = send_kept,
     .send_shared = send_shared,
     .queued = queued,
     .alive_ms = alive_ms,
@@ -122,8 +195,10 @@ static void on_message(struct ws_peer *peer, enum ws_op op, struct bytes data)
     bool binary = op == WS_OP_BINARY;
     if (filters(wire, false, binary, &piece, 1))
         return;
+    wire->wire.arriving = ws_peer_arriving(peer);
     if (wire->wire.session)
         session_receive(&wire->wire, binary, data);
+    wire->wire.arriving = NULL;
 }
 
 static void on_too_long(struct ws_peer *peer)
@@ -273,6 +348,8 @@ static struct page_wire *open_wire(struct page_host *host, struct exchange *x,
         free(wire);
         return NULL;
     }
+    memory_open(&wire->account, host->spec.memory, &memory_ops, NULL);
+    ws_peer_pay(wire->peer, &wire->account);
     list_append(&host->wires, &wire->node);
     return wire;
 }
@@ -287,8 +364,8 @@ static void hold_grant(struct page_wire *wire, struct page_grant *grant)
 }
 
 void page_wire_attach(struct page_host *host, struct exchange *x, struct session *s, struct page *p,
-                      const struct page_subprotocol *subprotocol, struct page_grant *grant,
-                      const struct cgi_head *head)
+                      struct memory_account *account, const struct page_subprotocol *subprotocol,
+                      struct page_grant *grant, const struct cgi_head *head)
 {
     struct page_watcher *watcher = p ? host->spec.watcher : NULL;
     char key[SESSION_KEY_MAX]; /* the request is over after the upgrade */
@@ -310,6 +387,9 @@ void page_wire_attach(struct page_host *host, struct exchange *x, struct session
         watcher->ops->on_wire(watcher, p, wire);
     hold_grant(wire, grant);
     wire->wire.parts = subprotocol->parts;
+    if (account->has_key)
+        memory_move(&wire->account, &account->key);
+    ws_peer_pay(wire->peer, account);
     session_attach(s, &wire->wire, slice_make(key, key_len), subprotocol->received);
     ws_peer_begin(wire->peer, rest);
 }
@@ -340,6 +420,7 @@ void page_wires_drop(struct page_host *host)
         if (wire->wire.session)
             session_detach(&wire->wire, SLICE_LITERAL("stopped"));
         page_grant_end(&wire->grant);
+        memory_close(&wire->account);
         loop_reap(wire->loop, &wire->reap, free_memory);
     }
 }

@@ -9,15 +9,21 @@
 
 /* The token by which a program learns why a WebSocket is gone, out of its on_end. */
 struct slice page_detach_reason(unsigned code, struct slice reason);
-/* 101, then attaches the session. `p` is its page; NULL: it has none. `grant` and `head`, what the
- * program has printed, may be NULL. */
+/* 101, then attaches the session. `p` is its page; NULL: it has none. `account` pays for the
+ * WebSocket while the session is attached. `grant` and `head`, what the program has printed, may be
+ * NULL. */
 void page_wire_attach(struct page_host *host, struct exchange *x, struct session *s, struct page *p,
-                      const struct page_subprotocol *subprotocol, struct page_grant *grant,
-                      const struct cgi_head *head);
+                      struct memory_account *account, const struct page_subprotocol *subprotocol,
+                      struct page_grant *grant, const struct cgi_head *head);
 /* 101, then closes with this code. Slices of the request may be given: they are used before it is
  * over. */
 void page_wire_refuse(struct page_host *host, struct exchange *x, unsigned code,
                       struct slice reason);
+/* Memory that the WebSocket alone holds: of a message that has not come whole, or that was not
+ * taken. */
+size_t page_wire_held(const struct page_wire *wire);
+/* Closes with 1013 `overload`, and gives back what has come of a message. The session stays. */
+void page_wire_let_go(struct page_wire *wire);
 void page_wires_drop(struct page_host *host);
 /* What a 101 says beside the handshake. */
 struct page_welcome {

@@ -7,6 +7,7 @@
 #define PROGRAM_HOST_H
 
 #include "core/loop.h"
+#include "limits/memory.h"
 #include "limits/programs.h"
 #include "net/address.h"
 #include "program/kinds.h"
@@ -32,7 +33,8 @@ struct program_config {
 
 struct program_counts {
     uint64_t started, now, refused_limit, failed_start, protocol_errors, killed;
-    uint64_t shared_now, shared_pages_now, shared_overflows, shared_late_lines, shared_held_back;
+    uint64_t shared_now, shared_pages_now, shared_overflows, shared_late_lines, shared_held_back,
+        shared_crowded;
 };
 
 /* A watcher sees programs while they are developed. */
@@ -48,6 +50,7 @@ struct program_host_spec {
     struct loop *loop;
     const struct program_config *config;
     struct program_limits *limits;
+    struct memory_desk *memory; /* NULL: nothing is counted */
     struct worker_map *worker_map;
     uint32_t worker, workers;              /* which of how many we are */
     struct slice server_name;              /* SERVER_SOFTWARE */

@@ -51,6 +51,23 @@ void program_write_shared(struct program *p, struct shared_bytes *line)
         io_write_shared(io, line);
 }
 
+void program_give_part(struct program *p, struct shared_bytes *shared, size_t at, size_t len)
+{
+    struct io *io = input(p);
+    if (program_open(p) && io)
+        io_give_part(io, shared, at, len);
+}
+
+static size_t held_in(const struct program_pipe *pipe)
+{
+    return pipe->state == PIPE_NONE ? 0 : io_held(&pipe->io);
+}
+
+size_t program_held(const struct program *p)
+{
+    return held_in(&p->body) + held_in(&p->lines) + p->line_len;
+}
+
 bool program_open(const struct program *p)
 {
     return !p->shut && pipe_is_open(&p->lines);

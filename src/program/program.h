@@ -161,10 +161,14 @@ int program_start(struct program *p, const struct program_request *request, int 
 /* Writes one line, whole, with its LF. Without effect when !program_open(). */
 void program_write(struct program *p, const struct slice *pieces, int count);
 void program_write_shared(struct program *p, struct shared_bytes *line);
+/* A part of a line, by reference; nobody else counts the bytes (program_held()). */
+void program_give_part(struct program *p, struct shared_bytes *shared, size_t at, size_t len);
 /* False: it takes no more lines, ever. */
 bool program_open(const struct program *p);
 /* Bytes that it has not taken. */
 size_t program_queued(const struct program *p);
+/* Memory that is held for it and of it: what it has not taken, the beginning of a line. */
+size_t program_held(const struct program *p);
 /* Has it taken all but what one send makes? */
 bool program_has_taken(const struct program *p);
 /* Sends what it would take at once. */

@@ -104,6 +104,7 @@ void shared_leave(struct shared_member *m)
     if (!s)
         return;
     m->process = NULL;
+    text_done(&m->pending);
     unlink_member(s, m);
     list_remove(&m->node);
     list_remove(&m->waiting);
@@ -116,16 +117,87 @@ void shared_leave(struct shared_member *m)
     look_if_idle(s);
 }
 
+/* ---- lines to it ---- */
+
+#define LED_MAX 12
+
+static void count_queue(struct shared_process *s)
+{
+    memory_hold(&s->account, &s->counted, program_held(s->program));
+}
+
+static void recount(struct memory_account *a)
+{
+    count_queue(container_of(a, struct shared_process, account));
+}
+
+static const struct memory_ops memory_ops = {"shared", NULL, recount};
+
+static int lead(const struct shared_member *m, const struct slice *pieces, int count,
+                struct slice ret[LED_MAX])
+{
+    ret[0] = SLICE_LITERAL("@");
+    ret[1] = id_of(m);
+    ret[2] = SLICE_LITERAL(" ");
+    memcpy(ret + 3, pieces, (size_t)count * sizeof(*ret));
+    return count + 3;
+}
+
+bool shared_crowded(const struct shared_process *s)
+{
+    return program_queued(s->program) > SHARED_QUEUE_MAX;
+}
+
+/* What waited with the member goes to the process. */
+static void release_pending(struct shared_member *m)
+{
+    struct slice lines = text_slice(&m->pending);
+    program_write(m->process->program, &lines, 1);
+    text_done(&m->pending);
+}
+
 void shared_write(struct shared_member *m, const struct slice *pieces, int count)
 {
-    struct slice led[12] = {SLICE_LITERAL("@"), id_of(m), SLICE_LITERAL(" ")};
+    struct slice led[LED_MAX];
     struct shared_process *s = m->process;
     if (!s)
         return;
-    memcpy(led + 3, pieces, (size_t)count * sizeof(led[0]));
-    program_write(s->program, led, count + 3);
-    if (program_queued(s->program) > IO_CORKED_MAX && list_empty(&m->waiting))
+    count = lead(m, pieces, count, led);
+    if (m->pending.len == 0 && !shared_crowded(s)) {
+        program_write(s->program, led, count);
+        count_queue(s);
+    } else {
+        for (int i = 0; i < count; i++)
+            text_put(&m->pending, led[i]);
+    }
+    bool behind =
+        m->pending.len > 0 || m->pending.failed || program_queued(s->program) > IO_CORKED_MAX;
+    if (behind && list_empty(&m->waiting))
         list_append(&s->waiting, &m->waiting);
+}
+
+/* A member that leaves while far too much waits takes its last lines with it. */
+void shared_write_last(struct shared_member *m, const struct slice *pieces, int count)
+{
+    struct slice led[LED_MAX];
+    struct shared_process *s = m->process;
+    if (!s)
+        return;
+    if (m->pending.len > 0 && program_queued(s->program) <= 4 * (size_t)SHARED_QUEUE_MAX)
+        release_pending(m);
+    program_write(s->program, led, lead(m, pieces, count, led));
+    count_queue(s);
+}
+
+void shared_forget_pending(struct shared_member *m)
+{
+    text_done(&m->pending);
+}
+
+bool shared_has_taken(const struct shared_member *m)
+{
+    return m->process && m->pending.len == 0 && !m->pending.failed &&
+           program_has_taken(m->process->program);
 }
 
 /* No effect unless reading had stopped: else this may be called from the midst of reading. */
@@ -371,8 +443,18 @@ static void on_drain(struct program *p)
     list_splice(&todo, &s->waiting);
     for (struct list *node; (node = list_pop(&todo));) {
         struct shared_member *m = container_of(node, struct shared_member, waiting);
-        m->ops->on_drain(m);
+        if (m->pending.failed) { /* no memory: lines are missing */
+            shared_overflow(m);
+            continue;
+        }
+        if (m->pending.len > 0 && !shared_crowded(s))
+            release_pending(m);
+        if (m->pending.len > 0 || program_queued(p) > IO_CORKED_MAX)
+            list_append(&s->waiting, &m->waiting);
+        else
+            m->ops->on_drain(m);
     }
+    count_queue(s);
 }
 
 static void on_settle(struct program *p)
@@ -427,6 +509,7 @@ struct shared_process *shared_process_new(void (*over)(struct shared_process *s)
 void shared_process_free(struct shared_process *s)
 {
     timer_stop(&s->idle_timer);
+    memory_close(&s->account);
     free(s->buckets);
     free(s);
 }
@@ -434,6 +517,7 @@ void shared_process_free(struct shared_process *s)
 void shared_process_own(struct shared_process *s, struct program *p)
 {
     s->program = p;
+    memory_open(&s->account, p->host->spec.memory, &memory_ops, NULL);
     s->started_ms = loop_now_ms(p->host->spec.loop);
     p->kind = PROGRAM_SHARED;
     p->answering = false;

@@ -6,7 +6,9 @@
  * The process is a PROGRAM_SHARED. Its lines are led by `@ID `, which names a member. What one
  * member does wrong costs that member alone.
  *
- * Bounds    The process is never made to wait for one member, since all others would wait too. When
+ * Bounds    Lines for the process wait in one queue up to SHARED_QUEUE_MAX bytes and one member's
+ *           lines more, and then with their members, who pay for them. Meanwhile nobody joins.
+ *           The process is never made to wait for one member, since all others would wait too. When
  *           all members together have not taken shared_max bytes, the one with most of them ends.
  * Lifetime  A member is embedded by its owner and is the process's from shared_join() until it has
  *           left. A process lives as long as its program.
@@ -15,10 +17,15 @@
 #ifndef PROGRAM_SHARED_H
 #define PROGRAM_SHARED_H
 
+#include "base/text.h"
 #include "program/program.h"
 #include "proto/message.h"
 
 #define SHARED_ID_LEN 24
+
+enum {
+    SHARED_QUEUE_MAX = 1 << 20
+};
 
 struct shared_process;
 struct shared_member;
@@ -51,6 +58,7 @@ struct shared_member {
     struct list waiting;        /* shared_process.waiting: on_drain is owed */
     const struct shared_member_ops *ops;
     struct shared_process *process; /* NULL: it has left */
+    struct text pending;            /* whole lines, while too much waits for the process */
     char id[SHARED_ID_LEN];         /* what leads its lines */
 };
 
@@ -79,8 +87,17 @@ bool shared_join(struct shared_process *s, struct shared_member *m,
                  const struct shared_member_ops *ops, struct slice id);
 /* No effect if it has left. */
 void shared_leave(struct shared_member *m);
-/* Writes a line for this member; `pieces` end with LF. */
+/* Writes a line for this member; `pieces` end with LF. While more than SHARED_QUEUE_MAX bytes wait
+ * for the process, the line waits with the member. */
 void shared_write(struct shared_member *m, const struct slice *pieces, int count);
+/* The member's last line, before shared_leave(): it waits for nothing. */
+void shared_write_last(struct shared_member *m, const struct slice *pieces, int count);
+/* The lines that wait with the member are lost. */
+void shared_forget_pending(struct shared_member *m);
+/* Has the process taken all of the member's lines but what one send makes? */
+bool shared_has_taken(const struct shared_member *m);
+/* So much waits for the process that nobody should join now. */
+bool shared_crowded(const struct shared_process *s);
 /* A member that was told to wait has gone on writing: it is told to end, and leaves. */
 void shared_overflow(struct shared_member *m);
 /* To be called when the answer of ops->busy may have changed. */

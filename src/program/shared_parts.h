@@ -27,6 +27,8 @@ struct shared_process {
     uint32_t bucket_count, count;
     uint64_t started_ms;
     struct timer idle_timer;
+    struct memory_account account; /* nobody's: pays for the queue that all members share */
+    size_t counted;
     size_t backlog;                            /* of all members when that was last counted */
     size_t since;                              /* written since then */
     const struct shared_member *busy;          /* whose ops->busy was true; NULL: nobody's */

@@ -36,15 +36,19 @@ enum message_part {
     MESSAGE_PART_LAST_BINARY = 18,
 };
 
+struct shared_bytes;
+
 struct message {
     enum message_kind kind;
     bool binary; /* body is bytes, not JSON */
     bool text;   /* body is UTF-8 still to be written as a JSON string; parsing never sets it */
-    struct slice head; /* as written: `photo?7`, `=7`, `.ack` */
-    struct slice name; /* of EVENT, CALL, and COMMAND and CONTROL (without the dot) */
-    uint64_t call;     /* of CALL, ANSWER, PART, FAILURE; the N of `.ack N` */
-    struct slice body; /* JSON text (empty: null), or bytes */
-    const char *why;   /* with PARSE_BAD: a static text */
+    struct slice head;          /* as written: `photo?7`, `=7`, `.ack` */
+    struct slice name;          /* of EVENT, CALL, and COMMAND and CONTROL (without the dot) */
+    uint64_t call;              /* of CALL, ANSWER, PART, FAILURE; the N of `.ack N` */
+    struct slice body;          /* JSON text (empty: null), or bytes */
+    struct shared_bytes *whole; /* borrowed: holds the body, to be kept by a reference; NULL: nobody
+                                   does. Parsing never sets it */
+    const char *why;            /* with PARSE_BAD: a static text */
 };
 
 /* Whether the message is `.problem`, the one COMMAND that the client sends. The others come from

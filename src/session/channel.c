@@ -24,6 +24,49 @@ void channel_set_state(struct channel *c, enum channel_state next)
     c->state = (uint8_t)next;
 }
 
+/* ---- what it holds ---- */
+
+static size_t window_of(const struct channel *c, size_t others)
+{
+    size_t window = c->set->config->window;
+    bool crowded = others >= CHANNELS_WINDOWS * window;
+    return crowded && window > CHANNEL_WINDOW_SMALL ? CHANNEL_WINDOW_SMALL : window;
+}
+
+static size_t window_in(const struct channel *c)
+{
+    return window_of(c, c->set->granted - c->granted);
+}
+
+void channel_count(struct channel *c)
+{
+    struct channels *cs = c->set;
+    bool live = c->state < CHANNEL_LEFT;
+    uint32_t kept = live ? (uint32_t)channel_out_kept(&c->out) : 0;
+    uint32_t granted =
+        live && c->in.limit > c->in.consumed ? (uint32_t)(c->in.limit - c->in.consumed) : 0;
+    cs->kept += (size_t)kept - c->kept;
+    cs->granted += (size_t)granted - c->granted;
+    c->kept = kept;
+    c->granted = granted;
+    c->allowed = (uint32_t)window_of(c, cs->kept);
+}
+
+static void forget_frame(struct channel *c)
+{
+    c->set->frames -= c->frame ? c->frame_len : 0;
+    free(c->frame);
+    c->frame = NULL;
+}
+
+void channel_forget(struct channel *c)
+{
+    forget_frame(c);
+    c->set->kept -= c->kept;
+    c->set->granted -= c->granted;
+    c->kept = c->granted = 0;
+}
+
 /* ---- what is said of it ---- */
 
 /* False without memory: channel_say_frame() finds something to say. */
@@ -31,11 +74,12 @@ static bool keep_frame(struct channel *c, enum channel_frame_type type, struct s
 {
     char head[CHANNEL_HEAD_MAX];
     channel_frame_head(&(struct channel_frame){.type = type, .channel = c->number}, head);
-    free(c->frame);
+    forget_frame(c);
     c->frame_len = CHANNEL_HEAD_SIZE + json.len;
     c->frame = malloc(c->frame_len);
     if (!c->frame)
         return false;
+    c->set->frames += c->frame_len;
     memcpy(c->frame, head, CHANNEL_HEAD_SIZE);
     memcpy(c->frame + CHANNEL_HEAD_SIZE, json.ptr, json.len);
     return true;
@@ -64,7 +108,7 @@ void channel_say_frame(struct channel *c)
 /* The most that may be granted now. */
 static uint64_t grant(const struct channel *c)
 {
-    uint64_t all = c->in.consumed + c->set->config->window;
+    uint64_t all = c->in.consumed + window_in(c);
     return all > c->in.limit ? all : c->in.limit;
 }
 
@@ -74,6 +118,7 @@ void channel_say_state(struct channel *c)
         return;
     c->in.told = c->in.received;
     c->in.limit = grant(c);
+    channel_count(c);
     channels_say(c->set, &(struct channel_frame){.type = CHANNEL_STATE,
                                                  .channel = c->number,
                                                  .received = c->in.received,
@@ -83,7 +128,8 @@ void channel_say_state(struct channel *c)
 void channel_tell(struct channel *c)
 {
     struct channels *cs = c->set;
-    uint64_t quarter = cs->config->window < 4 ? 1 : cs->config->window / 4;
+    size_t window = window_in(c);
+    uint64_t quarter = window < 4 ? 1 : window / 4;
     if (!cs->attached || c->state != CHANNEL_LIVE || c->in.ended)
         return;
     uint64_t told_at = quarter < RECEIVED_TOLD_AT ? quarter : RECEIVED_TOLD_AT;
@@ -172,8 +218,8 @@ uint32_t channel_number(const struct channel *c)
 
 size_t channel_writable(const struct channel *c)
 {
-    size_t kept = channel_out_kept(&c->out), window = c->set->config->window;
-    return kept < window ? window - kept : 0;
+    size_t kept = channel_out_kept(&c->out);
+    return kept < c->allowed ? c->allowed - kept : 0;
 }
 
 size_t channel_kept(const struct channel *c)
@@ -188,6 +234,9 @@ static bool written(struct channel *c, bool kept)
         channel_reset(c, OVERLOAD);
         return false;
     }
+    channel_count(c);
+    if (c->set->ops->grown)
+        c->set->ops->grown(c->set);
     c->starved = c->starved || channel_writable(c) == 0;
     channel_send(c);
     return true;
@@ -215,6 +264,7 @@ void channel_consumed(struct channel *c, size_t n)
 {
     c->in.consumed += n;
     assert(c->in.consumed <= c->in.received);
+    channel_count(c);
     channel_tell(c);
 }
 
@@ -227,6 +277,7 @@ void channel_reset(struct channel *c, struct slice json)
     cs->counts->reset++;
     channel_out_clear(&c->out);
     list_remove(&c->turn);
+    channel_count(c);
     keep_frame(c, CHANNEL_RESET, json);
     channel_say_frame(c);
     if (refused && cs->ops->on_refused)

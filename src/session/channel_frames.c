@@ -109,7 +109,7 @@ static bool hear(struct channel *c, const struct channel_frame *f)
 
 static void take_room(struct channel *c)
 {
-    if (!c->starved || channel_writable(c) < c->set->config->window / 4)
+    if (!c->starved || channel_writable(c) < c->allowed / 4)
         return;
     c->starved = false;
     if (c->ops->on_writable)
@@ -132,6 +132,7 @@ static const char *take_state(struct channel *c, const struct channel_frame *f)
     }
     if (!hear(c, f))
         return "a STATE that falls or counts what was not sent";
+    channel_count(c);
     if (channel_settle(c))
         return NULL;
     channel_send(c);

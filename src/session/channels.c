@@ -29,10 +29,12 @@ uint32_t channels_count(const struct channels *cs)
 
 size_t channels_kept(const struct channels *cs)
 {
-    size_t kept = 0;
-    for (uint32_t i = 0; i < cs->count; i++)
-        kept += channel_out_kept(&cs->by_number[i]->out);
-    return kept;
+    return cs->kept;
+}
+
+size_t channels_held(const struct channels *cs)
+{
+    return cs->kept + cs->frames;
 }
 
 /* ---- memory ---- */
@@ -118,6 +120,7 @@ struct channel *channels_add(struct channels *cs, uint32_t number)
     c->set = cs;
     c->number = number;
     list_init(&c->turn);
+    channel_count(c);
     cs->by_number[cs->count++] = c;
     cs->last = number;
     cs->counts->now++;
@@ -134,7 +137,7 @@ void channels_bury(struct channel *c)
     cs->counts->now--;
     list_remove(&c->turn);
     channel_out_clear(&c->out);
-    free(c->frame);
+    channel_forget(c);
     c->next_buried = cs->buried;
     cs->buried = c;
 }

@@ -17,7 +17,8 @@
  *           message that is written to the session in between waits for no more than that.
  * Bounds    Outgoing, a channel holds at most `window` bytes that are not received: the owner looks
  *           at channel_writable() before it takes more from its source. Incoming, at most `window`
- *           bytes that the owner has not channel_consumed().
+ *           bytes that the owner has not channel_consumed(). While all channels together hold, or
+ *           were granted, more than CHANNELS_WINDOWS of them, one more gets CHANNEL_WINDOW_SMALL.
  * Lifetime  struct channel is ours; the owner's pointer to it dies with on_over, and with
  *           channel_reset(). Callbacks may call anything here, channels_free() too. A write, end,
  *           consumption or reset is sent at once, by ops->send, which calls nothing here.
@@ -33,7 +34,9 @@
 #include "core/chunk.h"
 
 enum {
-    CHANNEL_QUANTUM = 16384
+    CHANNEL_QUANTUM = 16384,
+    CHANNELS_WINDOWS = 4,
+    CHANNEL_WINDOW_SMALL = 32768
 };
 
 struct channel;
@@ -68,6 +71,8 @@ struct channels_ops {
     void (*tell_soon)(struct channels *cs);
     /* A channel that was asked for has been reset instead of accepted. May be NULL. */
     void (*on_refused)(struct channels *cs);
+    /* More bytes are kept. May be NULL. */
+    void (*grown)(struct channels *cs);
 };
 
 struct channel_ops {
@@ -102,6 +107,8 @@ void channels_pump(struct channels *cs);
 void channels_tell(struct channels *cs);
 /* How many channels there are, including those that have been reset and whose GONE has not come. */
 uint32_t channels_count(const struct channels *cs);
+/* Memory that the channels hold: bytes that are kept, and frames that may be said again. */
+size_t channels_held(const struct channels *cs);
 /* How many bytes are kept that the other side has not received. */
 size_t channels_kept(const struct channels *cs);
 /* One binary message whose first byte is below 0x20. False: a breach, *why a static text. */

@@ -46,6 +46,9 @@ struct channel {
     size_t frame_len;
     struct channel_out out;
     struct channel_in in;
+    uint32_t kept;    /* its part of set->kept */
+    uint32_t granted; /* its part of set->granted */
+    uint32_t allowed; /* bytes that may be kept, as of the last write or STATE */
     uint32_t number;
     uint8_t state; /* enum channel_state */
     bool named;    /* by the other side, on this wire */
@@ -61,6 +64,9 @@ struct channels {
     struct channel **by_number; /* owned, rising */
     uint32_t count, room;
     uint32_t last;          /* the highest number so far */
+    size_t kept;            /* bytes that the other side has not received */
+    size_t granted;         /* bytes that the other side may send now, or that are not consumed */
+    size_t frames;          /* bytes of the channels' frames */
     uint32_t calls;         /* how many functions that call back are under way */
     struct list turns;      /* of channels that have something to send, the next one first */
     struct channel *buried; /* freed when no call is under way */
@@ -87,6 +93,12 @@ void channels_leave(struct channels *cs);
 void channels_say(struct channels *cs, const struct channel_frame *frame);
 
 /* ---- channel.c ---- */
+
+/* Counts again what the channel keeps and what was granted; and how much it may keep, which a
+ * channel's owner looks at after its own write alone. */
+void channel_count(struct channel *c);
+/* It holds nothing any more. */
+void channel_forget(struct channel *c);
 
 void channel_set_state(struct channel *c, enum channel_state next);
 /* Refuses a client's stream for want of memory. */

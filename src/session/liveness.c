@@ -54,6 +54,8 @@ static uint64_t silence_ms(struct session *s)
 static void beat(struct session *s)
 {
     uint64_t now = loop_now_ms(s->loop);
+    if (s->held_off || s->unread) /* nobody listens; the wire finds out that it is broken */
+        s->heard_ms = now;
     if (silence_ms(s) >= 2 * (uint64_t)s->config->ping_ms + 5000) {
         struct session_wire *wire = s->wire;
         wire->session = NULL;

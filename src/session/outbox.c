@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "session/outbox.h"
 
-#include <stdlib.h>
+#include <assert.h>
+#include <stddef.h>
+
+static_assert(offsetof(struct shared_bytes, bytes) % _Alignof(max_align_t) == 0,
+              "a message begins where the bytes do");
 
 const struct outbox_message *outbox_push(struct outbox *o, bool binary, const struct slice *pieces,
                                          size_t count)
@@ -10,9 +14,10 @@ const struct outbox_message *outbox_push(struct outbox *o, bool binary, const st
     for (size_t i = 0; i < count; i++)
         len += pieces[i].len;
 
-    struct outbox_message *m = malloc(sizeof(*m) + len);
-    if (!m)
+    struct shared_bytes *shared = shared_new(sizeof(struct outbox_message) + len);
+    if (!shared)
         return NULL;
+    struct outbox_message *m = (struct outbox_message *)(void *)shared->bytes;
     m->next = NULL;
     m->binary = binary;
     m->len = 0;
@@ -45,7 +50,7 @@ static void drop_first(struct outbox *o)
         o->last = NULL;
     o->bytes -= m->len;
     o->acked++;
-    free(m);
+    shared_unref(outbox_shared(m));
 }
 
 bool outbox_ack(struct outbox *o, uint64_t received)

@@ -2,13 +2,16 @@
 /* outbox.h - the messages that were sent in a session and are not yet acknowledged: numbered, in
  * order, ready to be sent again.
  *
- * Pure memory: knows no wire. Messages are copied in; an empty outbox owns nothing.
+ * Pure memory: knows no wire. Messages are copied in, one allocation each; an empty outbox owns
+ * nothing.
  */
 #ifndef SESSION_OUTBOX_H
 #define SESSION_OUTBOX_H
 
-#include "base/slice.h"
+#include "base/list.h"
+#include "core/chunk.h"
 
+/* Lies in a struct shared_bytes of its own, so that a wire can keep it by a reference. */
 struct outbox_message {
     struct outbox_message *next;
     bool binary;
@@ -22,6 +25,11 @@ struct outbox {
     uint64_t sent;  /* the number of the next one */
     size_t bytes;   /* of all that is kept */
 };
+
+static inline struct shared_bytes *outbox_shared(const struct outbox_message *m)
+{
+    return container_of(m, struct shared_bytes, bytes);
+}
 
 /* The pieces as one message; NULL without memory, and nothing has changed. The outbox owns the
  * result. */

@@ -13,10 +13,39 @@ void session_put(struct session *s, bool binary, const struct slice *pieces, siz
     s->wire->ops->send(s->wire, binary, pieces, count);
 }
 
+/* From this size on a copy costs more than a reference. */
+#define KEPT_MIN 65536
+
+void session_put_kept(struct session *s, const struct outbox_message *m)
+{
+    struct slice piece = slice_make(m->data, m->len);
+    struct shared_bytes *shared = outbox_shared(m);
+    if (m->len < KEPT_MIN || !s->wire->ops->send_kept) {
+        session_put(s, m->binary, &piece, 1);
+        return;
+    }
+    s->said_ms = loop_now_ms(s->loop);
+    s->wire->ops->send_kept(s->wire, m->binary, shared, (size_t)(m->data - shared->bytes), m->len);
+}
+
 void session_say(struct session *s, const char *text, int len)
 {
     struct slice piece = slice_make(text, (size_t)len);
     session_put(s, false, &piece, 1);
+}
+
+void session_steer(struct session *s)
+{
+    if (s->wire && s->wire->ops->pause)
+        s->wire->ops->pause(s->wire, s->held_off || s->unread);
+}
+
+void session_hold_off(struct session *s, bool held_off)
+{
+    if (s->held_off == held_off)
+        return;
+    s->held_off = held_off;
+    session_steer(s);
 }
 
 void session_say_ping(struct session *s)
@@ -90,12 +119,6 @@ static bool in_parts(const struct session *s, const struct outbox_message *m)
     return s->wire->parts && m->len > PART_MAX;
 }
 
-static void put_whole(struct session *s, const struct outbox_message *m)
-{
-    struct slice piece = slice_make(m->data, m->len);
-    session_put(s, m->binary, &piece, 1);
-}
-
 static void put_part(struct session *s, const struct outbox_message *m)
 {
     if (s->sending.at == 0)
@@ -119,7 +142,7 @@ void session_pump(struct session *s)
         if (in_parts(s, m))
             put_part(s, m);
         else
-            put_whole(s, m);
+            session_put_kept(s, m);
         if (in_parts(s, m) && sending->at < m->len)
             continue;
         *sending = (struct sending){.next = m->next, .number = sending->number + 1};

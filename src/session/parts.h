@@ -61,6 +61,9 @@ struct session {
     bool attached_before;
     bool blocked; /* on_writable is owed */
     bool goodbye;
+    bool held_off;    /* by the owner */
+    bool unread;      /* answers wait in the wire: nothing is read before they have left */
+    size_t answers;   /* bytes of them, since the wire was empty */
     char *end_reason; /* NULL: none, or no memory for it */
     uint64_t ended_ms;
 };
@@ -75,6 +78,7 @@ void session_set_state(struct session *s, enum session_state next);
 /* ---- output.c: what goes out ---- */
 
 void session_put(struct session *s, bool binary, const struct slice *pieces, size_t count);
+void session_put_kept(struct session *s, const struct outbox_message *m);
 void session_say(struct session *s, const char *text, int len);
 void session_say_welcome(struct session *s);
 void session_say_ping(struct session *s);
@@ -89,8 +93,15 @@ void session_pump(struct session *s);
 /* Whether the wire has wholly got all messages before this number. */
 bool session_has_put(const struct session *s, uint64_t number);
 void session_unblock(struct session *s);
+/* Tells the wire whether it is to be read. */
+void session_steer(struct session *s);
 /* Closes the wire, which forgets the session. */
 void session_drop_wire(struct session *s, unsigned code, const char *reason);
+
+/* ---- receive.c ---- */
+
+/* The wire is empty: the client is read again. */
+void session_answers_left(struct session *s);
 
 /* ---- ending.c ---- */
 
@@ -116,6 +127,8 @@ void session_streams_receive(struct session *s, struct bytes frame);
 /* Ends all streams, with this reason. */
 void session_streams_end(struct session *s, struct slice reason);
 uint32_t session_streams_count(const struct session *s);
+/* Memory that streams hold. */
+size_t session_streams_held(const struct session *s);
 /* How many bytes of streams the client has not received. */
 size_t session_streams_kept(const struct session *s);
 

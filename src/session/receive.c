@@ -5,6 +5,40 @@
 #include "proto/channel_frame.h"
 #include "proto/close_code.h"
 
+/* ---- answers that are not read ---- */
+
+#define QUEUED_MAX  262144 /* of anything, before answers are counted */
+#define ANSWERS_MAX 65536
+
+static size_t queued(const struct session *s)
+{
+    return s->wire && s->wire->ops->queued ? s->wire->ops->queued(s->wire) : 0;
+}
+
+/* `before` bytes were queued before what the client asked for. */
+static void count_answers(struct session *s, size_t before)
+{
+    size_t after = queued(s);
+    if (after <= before || after <= QUEUED_MAX)
+        return;
+    s->answers += after - before;
+    if (s->answers <= ANSWERS_MAX || s->unread)
+        return;
+    s->unread = true;
+    session_steer(s);
+}
+
+void session_answers_left(struct session *s)
+{
+    s->answers = 0;
+    if (!s->unread)
+        return;
+    s->unread = false;
+    session_steer(s);
+}
+
+/* ---- what comes ---- */
+
 static void receive_message(struct session *s, const struct message *m, size_t size)
 {
     if (s->state == SESSION_ENDING)
@@ -44,12 +78,19 @@ static void receive_close(struct session *s)
         session_leave(s, "client-closed");
 }
 
+static void say_pong(struct session *s)
+{
+    size_t before = queued(s);
+    session_say(s, ".pong", 5);
+    count_answers(s, before);
+}
+
 static void receive_control(struct session *s, const struct message *m)
 {
     if (slice_equal(m->name, SLICE_LITERAL("ack")))
         receive_ack(s, m->body);
     else if (slice_equal(m->name, SLICE_LITERAL("ping")))
-        session_say(s, ".pong", 5);
+        say_pong(s);
     else if (slice_equal(m->name, SLICE_LITERAL("pong")))
         session_streams_ponged(s);
     else if (slice_equal(m->name, SLICE_LITERAL("bye")))
@@ -81,10 +122,13 @@ void session_receive(struct session_wire *wire, bool binary, struct bytes data)
     if (!s)
         return;
     s->heard_ms = loop_now_ms(s->loop);
-    if (binary && channel_frame_is(slice_from_bytes(data)))
+    if (binary && channel_frame_is(slice_from_bytes(data))) {
+        size_t before = queued(s);
         session_streams_receive(s, data);
-    else
+        count_answers(s, before);
+    } else {
         receive(s, binary, slice_from_bytes(data));
+    }
 }
 
 void session_receive_too_long(struct session_wire *wire)

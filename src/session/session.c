@@ -103,6 +103,17 @@ size_t session_unacknowledged(const struct session *s)
     return s->outbox.bytes;
 }
 
+size_t session_held(const struct session *s)
+{
+    size_t in_wire = s->wire && s->wire->ops->held ? s->wire->ops->held(s->wire) : 0;
+    return s->outbox.bytes + session_streams_held(s) + in_wire;
+}
+
+struct shared_bytes *session_arriving(const struct session *s)
+{
+    return s->wire ? s->wire->arriving : NULL;
+}
+
 bool session_attached(const struct session *s)
 {
     return s->wire;
@@ -176,6 +187,10 @@ void session_attach(struct session *s, struct session_wire *wire, struct slice k
     session_liveness_attached(s);
     s->acknowledged = s->inbox.taken;
     s->unacknowledged_bytes = 0;
+    s->unread = false;
+    s->answers = 0;
+    if (s->held_off)
+        session_steer(s);
     outbox_ack(&s->outbox, received);
     session_say_welcome(s);
     if (s->ops->on_greeted)

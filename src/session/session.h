@@ -20,7 +20,8 @@
  *           with the session. Messages overtake them: flight.h.
  * Numbers   outbox.h keeps the messages that were sent and are not acknowledged; inbox.h counts
  *           those received.
- * Bounds    Outgoing: session_writable() is false from `buffer_max` bytes unacknowledged on; the
+ * Bounds    A client that asks for answers and does not read them is not read from.
+ *           Outgoing: session_writable() is false from `buffer_max` bytes unacknowledged on; the
  *           owner then takes no more from its program. Incoming: the client may have `window` bytes
  *           that the owner has not yet session_taken(); more is a breach of the protocol. `window`
  *           is that of the session's beginning: the client may have filled it before a reload.
@@ -62,6 +63,13 @@ struct session_wire_ops {
     void (*keep_shallow)(struct session_wire *wire);
     /* The session lets go of the wire: close it with this code and reason. No call after this. */
     void (*close)(struct session_wire *wire, unsigned code, struct slice reason);
+    /* One message, the `len` bytes of `body` from `at` on, by reference. NULL: send() does. */
+    void (*send_kept)(struct session_wire *wire, bool binary, struct shared_bytes *body, size_t at,
+                      size_t len);
+    /* Memory that the wire holds of what waits. May be NULL. */
+    size_t (*held)(const struct session_wire *wire);
+    /* Nothing is read from the client, or again. May be NULL. */
+    void (*pause)(struct session_wire *wire, bool paused);
 };
 
 /* Embedded by the connection. */
@@ -70,6 +78,8 @@ struct session_wire {
     struct session *session; /* borrowed; NULL when not attached */
     uint64_t end_number; /* of the end that it has said last; 0: none. session_table_end_heard() */
     bool parts;          /* set before session_attach(): the client takes messages in parts */
+    /* While session_receive() runs: holds the bytes, to be kept by a reference; NULL: none does. */
+    struct shared_bytes *arriving;
 };
 
 struct session_ops {
@@ -92,6 +102,8 @@ struct session_ops {
     /* The client wants a byte stream: as channels_ops.on_open. NULL: refused with
      * `stream-unsupported`. */
     void (*on_open)(struct session *s, struct channel *c, struct slice json);
+    /* session_held() has grown, by bytes of streams. May be NULL. */
+    void (*on_grown)(struct session *s);
 };
 
 struct session_config {
@@ -134,6 +146,11 @@ void session_own(struct session *s, const struct session_ops *ops, void *owner);
 bool session_attached(const struct session *s);
 /* Bytes of messages that the client has not acknowledged. */
 size_t session_unacknowledged(const struct session *s);
+/* Bytes of memory that the session holds: messages that are not acknowledged, bytes of streams that
+ * are not received, their frames. */
+size_t session_held(const struct session *s);
+/* Inside of on_message: as session_wire.arriving. */
+struct shared_bytes *session_arriving(const struct session *s);
 /* The session that the byte stream belongs to. */
 struct session *session_of_channel(const struct channel *c);
 /* One JSON object for operators: a mark for the id, path, origin, state, counts. Never the id
@@ -167,6 +184,8 @@ bool session_writable(struct session *s);
 /* Sends a control message to the connected client, after all that was sent before: not numbered,
  * not kept. False: no client is connected. */
 bool session_tell(struct session *s, struct slice text);
+/* The owner takes nothing from the client for now, or again: for what no window bounds. */
+void session_hold_off(struct session *s, bool held_off);
 /* The owner's program has taken one more message, in order. */
 void session_taken(struct session *s);
 

@@ -94,8 +94,21 @@ static void on_timer(struct timer *timer)
         session_leave(s, "rate-limited");
 }
 
-static const struct channels_ops channels_ops = {send_frame, wire_room, on_open, tell_soon,
-                                                 on_refused};
+static void grown(struct channels *cs)
+{
+    struct session *s = channels_owner(cs);
+    if (s->ops->on_grown)
+        s->ops->on_grown(s);
+}
+
+static const struct channels_ops channels_ops = {
+    .send = send_frame,
+    .room = wire_room,
+    .on_open = on_open,
+    .grown = grown,
+    .tell_soon = tell_soon,
+    .on_refused = on_refused,
+};
 
 static struct session_streams *make(struct session *s)
 {
@@ -187,6 +200,8 @@ void session_drained(struct session_wire *wire)
 {
     struct session *s = wire->session;
     if (s)
+        session_answers_left(s);
+    if (s)
         session_pump(s);
     if (s && s->streams)
         channels_pump(s->streams->channels);
@@ -195,6 +210,11 @@ void session_drained(struct session_wire *wire)
 uint32_t session_streams_count(const struct session *s)
 {
     return s->streams ? channels_count(s->streams->channels) : 0;
+}
+
+size_t session_streams_held(const struct session *s)
+{
+    return s->streams ? channels_held(s->streams->channels) : 0;
 }
 
 size_t session_streams_kept(const struct session *s)

@@ -9,21 +9,22 @@ static size_t room_for(size_t room, size_t need, uint64_t expected)
     return expected < doubled - need ? need + (size_t)expected : doubled;
 }
 
-bool buffer_append(struct ws_buffer **b, struct slice data, uint64_t expected)
+bool buffer_append(struct shared_bytes **b, struct slice data, uint64_t expected)
 {
     size_t len = buffer_len(*b), room = *b ? (*b)->room : 0;
     if (len + data.len > room) {
         room = room_for(room, len + data.len, expected);
-        struct ws_buffer *grown = realloc(*b, sizeof(**b) + room);
+        struct shared_bytes *grown = room <= UINT32_MAX ? realloc(*b, sizeof(**b) + room) : NULL;
         if (!grown)
             return false;
-        grown->len = len;
-        grown->room = room;
+        grown->refs = 1;
+        grown->len = (uint32_t)len;
+        grown->room = (uint32_t)room;
         *b = grown;
     }
     if (data.len)
         memcpy((*b)->bytes + len, data.ptr, data.len);
     if (*b)
-        (*b)->len = len + data.len;
+        (*b)->len = (uint32_t)(len + data.len);
     return true;
 }

@@ -25,10 +25,10 @@ enum peer_state {
 };
 
 struct ws_reader {
-    struct ws_buffer *message; /* of a message; NULL: nothing has come, or all in one piece */
-    struct ws_buffer *control; /* of a control frame, likewise */
-    uint64_t left;             /* bytes to come of this frame's payload */
-    uint8_t mask[4];           /* turned: its first byte is for the next payload byte */
+    struct shared_bytes *message; /* of a message; NULL: nothing has come, or all in one piece */
+    struct shared_bytes *control; /* of a control frame, likewise */
+    uint64_t left;                /* bytes to come of this frame's payload */
+    uint8_t mask[4];              /* turned: its first byte is for the next payload byte */
     struct utf8_stream utf8;
     uint8_t op;         /* of this frame */
     uint8_t message_op; /* of the message that is under way; 0: none */
@@ -55,7 +55,10 @@ struct ws_peer {
     uint64_t alive_ms;           /* ws_peer_alive_ms() */
     struct net_progress pinged;  /* before that ping */
     struct net_progress watched; /* at the last ws_peer_alive_ms() */
-    struct ws_buffer *held;      /* input behind the frame at which the owner paused */
+    struct shared_bytes *held;   /* input behind the frame at which the owner paused */
+    struct shared_bytes *arriving;  /* borrowed: holds the message that is being delivered */
+    struct memory_account *account; /* borrowed: pays for `message`, `control` and `held` */
+    size_t counted;
     struct ws_reader reader;
     uint16_t close_code; /* while closing: the one that we sent */
     uint8_t state;
@@ -88,13 +91,15 @@ void reader_take(struct ws_peer *p, struct bytes in);
 void reader_release(struct ws_peer *p);
 /* Frees the part of an unfinished message that has come. */
 void reader_forget(struct ws_reader *r);
+/* Says to the account what is held. */
+void reader_count(struct ws_peer *p);
 
 /* ---- sender.c ---- */
 
 void sender_frame(struct ws_peer *p, enum ws_op op, const struct slice *pieces, size_t count);
-/* A binary frame: `head`, then a part of `shared`. */
-void sender_shared(struct ws_peer *p, struct slice head, struct shared_bytes *shared, size_t at,
-                   size_t len);
+/* A frame: `head`, then a part of `shared`. */
+void sender_shared(struct ws_peer *p, enum ws_op op, struct slice head, struct shared_bytes *shared,
+                   size_t at, size_t len);
 /* 1005: without a code. */
 void sender_close(struct ws_peer *p, unsigned code, struct slice reason);
 void sender_pong(struct ws_peer *p, struct slice data);

@@ -31,6 +31,8 @@ static struct stream *let_go(struct ws_peer *p)
     reader_forget(&p->reader);
     free(p->held);
     p->held = NULL;
+    reader_count(p);
+    p->account = NULL;
     loop_reap(stream_loop(s), &p->reap, peer_free);
     return s;
 }
@@ -141,6 +143,29 @@ void ws_peer_own(struct ws_peer *p, const struct ws_peer_ops *ops, void *owner)
     p->owner = owner;
 }
 
+void ws_peer_pay(struct ws_peer *p, struct memory_account *account)
+{
+    if (p->account)
+        memory_hold(p->account, &p->counted, 0);
+    p->account = p->state == PEER_GONE ? NULL : account;
+    reader_count(p);
+}
+
+size_t ws_peer_gathered(const struct ws_peer *p)
+{
+    return p->counted;
+}
+
+size_t ws_peer_held(const struct ws_peer *p)
+{
+    return p->stream ? stream_held(p->stream) : 0;
+}
+
+struct shared_bytes *ws_peer_arriving(const struct ws_peer *p)
+{
+    return p->arriving;
+}
+
 struct stream *ws_peer_stream(const struct ws_peer *p)
 {
     return p->stream;
@@ -171,7 +196,17 @@ void ws_peer_send_shared(struct ws_peer *p, struct slice head, struct shared_byt
     if (p->state != PEER_OPEN)
         return;
     p->counts->messages_out++;
-    sender_shared(p, head, shared, at, len);
+    sender_shared(p, WS_OP_BINARY, head, shared, at, len);
+    check_queue(p);
+}
+
+void ws_peer_send_kept(struct ws_peer *p, enum ws_op op, struct shared_bytes *shared, size_t at,
+                       size_t len)
+{
+    if (p->state != PEER_OPEN)
+        return;
+    p->counts->messages_out++;
+    sender_shared(p, op, SLICE_NONE, shared, at, len);
     check_queue(p);
 }
 
@@ -209,6 +244,7 @@ void ws_peer_close(struct ws_peer *p, unsigned code, struct slice reason)
     sender_close(p, code, reason);
     set_state(p, PEER_CLOSING);
     reader_forget(&p->reader);
+    reader_count(p);
     p->close_code = (uint16_t)code;
     p->overfull = false;
     p->close_due_ms = loop_now_ms(stream_loop(p->stream)) + p->config->close_timeout_ms;

@@ -21,6 +21,7 @@
 #ifndef WS_PEER_H
 #define WS_PEER_H
 
+#include "limits/memory.h"
 #include "net/stream.h"
 #include "proto/ws_frame.h"
 
@@ -74,6 +75,20 @@ void ws_peer_send(struct ws_peer *peer, enum ws_op op, const struct slice *piece
  * they are unless they have to be masked or encrypted. */
 void ws_peer_send_shared(struct ws_peer *peer, struct slice head, struct shared_bytes *shared,
                          size_t at, size_t len);
+/* From now on this account pays for what has come of a message and for input that waits; NULL:
+ * nobody does. Output is the owner's to count: ws_peer_held(). The account outlives the peer, or is
+ * replaced. */
+void ws_peer_pay(struct ws_peer *peer, struct memory_account *account);
+/* Memory of the stream that nobody else counts. */
+size_t ws_peer_held(const struct ws_peer *peer);
+/* How much of it the account pays for. */
+size_t ws_peer_gathered(const struct ws_peer *peer);
+/* Inside of on_message: what holds the bytes, to be kept by a reference; NULL: the loop's buffer
+ * does. */
+struct shared_bytes *ws_peer_arriving(const struct ws_peer *peer);
+/* One message, `len` bytes of `shared` from `at` on, as ws_peer_send_shared(). */
+void ws_peer_send_kept(struct ws_peer *peer, enum ws_op op, struct shared_bytes *shared, size_t at,
+                       size_t len);
 /* Bytes not yet taken by the kernel. */
 size_t ws_peer_queued(const struct ws_peer *peer);
 /* The last sign of life of whoever is behind the connection: a byte of a message came, or bytes

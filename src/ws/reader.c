@@ -92,12 +92,16 @@ static void deliver(struct ws_peer *p, struct bytes data)
     p->ops->on_message(p, op, data);
 }
 
+/* The account pays for it until the owner has decided who does from then on. */
 static void deliver_gathered(struct ws_peer *p)
 {
-    struct ws_buffer *whole = p->reader.message;
+    struct shared_bytes *whole = p->reader.message;
     p->reader.message = NULL;
+    p->arriving = whole;
     deliver(p, (struct bytes){whole->bytes, whole->len});
-    free(whole);
+    p->arriving = NULL;
+    shared_unref(whole);
+    reader_count(p);
 }
 
 /* A message whose payload is all here: nothing is copied. */
@@ -136,6 +140,8 @@ static void take_data(struct ws_peer *p, struct bytes data)
         peer_fail(p, CLOSE_INTERNAL_ERROR, "out of memory");
     else if (last)
         deliver_gathered(p);
+    else
+        reader_count(p);
 }
 
 /* After our own close frame the application wants nothing any more. */
@@ -193,7 +199,7 @@ static void take_control(struct ws_peer *p, struct slice body)
     }
     if (r->left > 0)
         return;
-    struct ws_buffer *whole = r->control;
+    struct shared_bytes *whole = r->control;
     r->control = NULL;
     take_control_whole(p, slice_make(whole->bytes, whole->len));
     free(whole);
@@ -257,14 +263,24 @@ void reader_take(struct ws_peer *p, struct bytes in)
     struct bytes rest = read_frames(p, in);
     if (p->state != PEER_GONE && rest.len && !buffer_append(&p->held, slice_from_bytes(rest), 0))
         peer_fail(p, CLOSE_INTERNAL_ERROR, "out of memory");
+    if (rest.len)
+        reader_count(p);
+}
+
+void reader_count(struct ws_peer *p)
+{
+    const struct ws_reader *r = &p->reader;
+    if (p->account)
+        memory_hold(p->account, &p->counted, buffer_len(r->message) + buffer_len(p->held));
 }
 
 void reader_release(struct ws_peer *p)
 {
-    struct ws_buffer *held = p->held;
+    struct shared_bytes *held = p->held;
     p->held = NULL;
     reader_take(p, (struct bytes){held->bytes, held->len});
     free(held);
+    reader_count(p);
     peer_settle(p);
 }
 

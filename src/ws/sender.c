@@ -10,6 +10,7 @@
 #define MASKED_AT_ONCE   16384
 #define PIECES_AT_ONCE   16
 #define CLOSE_REASON_MAX 123
+#define REFERRED_MIN     65536 /* below, TLS makes one record of head and body */
 /* A peer that sends pings and reads no pongs is not read either beyond this many bytes. */
 #define PONG_BACKLOG_MAX 65536
 
@@ -97,16 +98,16 @@ void sender_frame(struct ws_peer *p, enum ws_op op, const struct slice *pieces, 
         send_plain(p->stream, op, length, pieces, count);
 }
 
-void sender_shared(struct ws_peer *p, struct slice head, struct shared_bytes *shared, size_t at,
-                   size_t len)
+void sender_shared(struct ws_peer *p, enum ws_op op, struct slice head, struct shared_bytes *shared,
+                   size_t at, size_t len)
 {
-    if (p->config->client || stream_secure(p->stream)) {
+    if (p->config->client || (stream_secure(p->stream) && len < REFERRED_MIN)) {
         struct slice pieces[] = {head, slice_make(shared->bytes + at, len)};
-        sender_frame(p, WS_OP_BINARY, pieces, 2);
+        sender_frame(p, op, pieces, 2);
         return;
     }
     char ws_head[WS_HEAD_MAX];
-    struct iovec heads[] = {{ws_head, ws_head_write(ws_head, WS_OP_BINARY, head.len + len)},
+    struct iovec heads[] = {{ws_head, ws_head_write(ws_head, op, head.len + len)},
                             {(void *)head.ptr, head.len}};
     p->counts->bytes_out += heads[0].iov_len + head.len + len;
     stream_write(p->stream, heads, 2);

@@ -373,7 +373,7 @@ static void a_peer_that_sends_pings_and_reads_no_pongs_is_not_read_either(void *
 static void a_buffer_grows_with_what_has_come(void **state)
 {
     (void)state;
-    struct ws_buffer *b = NULL;
+    struct shared_bytes *b = NULL;
     uint64_t expected = 16u << 20;
     for (size_t i = 0; i < 1000; i++) {
         expected -= 10;
@@ -393,7 +393,7 @@ static size_t grown;
 static void count_growth(struct harness *harness)
 {
     static size_t room;
-    const struct ws_buffer *b = harness->peer ? harness->peer->reader.message : NULL;
+    const struct shared_bytes *b = harness->peer ? harness->peer->reader.message : NULL;
     if (b && b->room != room)
         grown++;
     room = b ? b->room : 0;

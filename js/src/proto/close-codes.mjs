@@ -49,6 +49,7 @@ export const CLOSE = Object.freeze({
   PROGRAM_FAILED: 4500,
   BAD_GATEWAY: 4502,
   GATEWAY_TIMEOUT: 4504,
+  MEMORY: 4507,
 });
 
 /**
