@@ -51,8 +51,8 @@ void connection_count(struct connection *c)
 static void let_go(struct memory_account *a, enum memory_cause cause)
 {
     struct connection *c = container_of(a, struct connection, account);
-    bool may_answer = c->state == CONNECTION_HEAD ||
-                      (c->state == CONNECTION_EXCHANGE && !c->exchange->responded);
+    bool may_answer =
+        c->state == CONNECTION_HEAD || (c->state == CONNECTION_EXCHANGE && !c->exchange->responded);
     (void)cause;
     if (may_answer && stream_held(c->stream) <= MUCH)
         connection_refuse(c, 503, "this client holds too much of the server's memory");

@@ -7,7 +7,6 @@
 #include "page/answer_head.h"
 #include "page/grant.h"
 #include "page/host.h"
-#include "page/streams.h"
 #include "page/wire.h"
 #include "proto/close_code.h"
 
@@ -50,9 +49,7 @@ static size_t held_for_client(const struct page *p)
 static size_t held_for_program(const struct page *p)
 {
     size_t bytes = p->seat->ops->held ? p->seat->ops->held(p->seat) : 0;
-    if (p->streams.held > 0)
-        bytes += page_streams_held(p);
-    return bytes;
+    return bytes + p->streams.held_bytes;
 }
 
 void page_count(struct page *p)

@@ -122,6 +122,7 @@ struct page {
         struct list all;
         uint32_t last; /* the number of the last one */
         uint32_t held; /* how many of them hold bytes that the page does not take */
+        size_t held_bytes;
         size_t told;   /* bytes of lines about them that the program has not taken: no window bounds
                           these */
     } streams;

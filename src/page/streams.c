@@ -37,6 +37,7 @@ static void free_stream(struct page_stream *s)
     timer_stop(&s->timer);
     if (s->held)
         s->page->streams.held--;
+    s->page->streams.held_bytes -= s->held_len - s->held_at;
     free(s->held);
     list_remove(&s->node);
     free(s);
@@ -152,12 +153,7 @@ void page_streams_taken(struct page *p)
 
 size_t page_streams_held(const struct page *p)
 {
-    size_t bytes = 0;
-    for (struct list *node = p->streams.all.next; node != &p->streams.all; node = node->next) {
-        const struct page_stream *s = container_of(node, struct page_stream, node);
-        bytes += s->held_len - s->held_at;
-    }
-    return bytes;
+    return p->streams.held_bytes;
 }
 
 static bool hold(struct page_stream *s, struct slice data)
@@ -171,6 +167,7 @@ static bool hold(struct page_stream *s, struct slice data)
     memcpy(held + s->held_len, data.ptr, data.len);
     s->held = held;
     s->held_len += data.len;
+    s->page->streams.held_bytes += data.len;
     return true;
 }
 
@@ -198,6 +195,7 @@ static void on_writable(struct channel *c)
     if (!s->held)
         return;
     size_t written = write_some(s, slice_make(s->held + s->held_at, s->held_len - s->held_at));
+    p->streams.held_bytes -= written == SIZE_MAX ? 0 : written;
     if (written == SIZE_MAX) {
         free_stream(s);
     } else if ((s->held_at += written) == s->held_len) {
