@@ -42,7 +42,7 @@ struct http_server {
     void (*on_request)(struct http_server *server, struct exchange *x);
     void *owner;
     struct access_log *access_log; /* borrowed; NULL: none. Set after http_server_init() */
-    struct memory_desk *memory; /* borrowed; NULL: nothing is counted */
+    struct memory_desk *memory;    /* borrowed; NULL: nothing is counted */
     struct http_counts counts;
     struct list connections;
     uint32_t refusing; /* of them, those beyond connections_max: they get their 503 and linger */

@@ -52,10 +52,10 @@ struct ws_peer {
         uint64_t pinged_ms;    /* while open: not answered if it is later than received_ms */
         uint64_t close_due_ms; /* while closing */
     };
-    uint64_t alive_ms;           /* ws_peer_alive_ms() */
-    struct net_progress pinged;  /* before that ping */
-    struct net_progress watched; /* at the last ws_peer_alive_ms() */
-    struct shared_bytes *held;   /* input behind the frame at which the owner paused */
+    uint64_t alive_ms;              /* ws_peer_alive_ms() */
+    struct net_progress pinged;     /* before that ping */
+    struct net_progress watched;    /* at the last ws_peer_alive_ms() */
+    struct shared_bytes *held;      /* input behind the frame at which the owner paused */
     struct shared_bytes *arriving;  /* borrowed: holds the message that is being delivered */
     struct memory_account *account; /* borrowed: pays for `message`, `control` and `held` */
     size_t counted;
