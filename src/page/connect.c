@@ -186,7 +186,8 @@ static void start_tcp_session(const struct handshake *h)
         return;
     }
     struct session *s = tcp_session_base(t);
-    page_wire_attach(h->host, h->x, s, NULL, tcp_session_account(t), &h->subprotocol, h->grant, NULL);
+    page_wire_attach(h->host, h->x, s, NULL, tcp_session_account(t), &h->subprotocol, h->grant,
+                     NULL);
     if (!session_attached(s)) /* the upgrade has failed: nobody knows of it */
         session_abort(s, CLOSE_NORMAL, SLICE_LITERAL("left"));
 }

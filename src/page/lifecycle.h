@@ -123,7 +123,7 @@ struct page {
         uint32_t last; /* the number of the last one */
         uint32_t held; /* how many of them hold bytes that the page does not take */
         size_t held_bytes;
-        size_t told;   /* bytes of lines about them that the program has not taken: no window bounds
+        size_t told; /* bytes of lines about them that the program has not taken: no window bounds
                           these */
     } streams;
 

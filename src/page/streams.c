@@ -100,7 +100,6 @@ static void on_data(struct channel *c, struct bytes data)
                         .binary = true,
                         .head = slice_make(head, (size_t)len),
                         .body = slice_from_bytes(data)};
-    struct page *p = s->page;
     s->untaken += data.len;
     page_send_program(p, &m);
     note_told(p, m.head.len);
