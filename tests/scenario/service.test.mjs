@@ -19,8 +19,8 @@ afterEach(() => managers.forEach((manager) => manager.child.kill('SIGKILL')));
 after(() => files.remove());
 
 /**
- * A service manager: binds two TCP sockets, named pages and admin, passes them from descriptor 3 on,
- * and says on its stdout their ports and then what it is told by sd_notify.
+ * A service manager: binds two TCP sockets, named pages and admin, passes them from descriptor 3
+ * on, and says on its stdout their ports and then what it is told by sd_notify.
  */
 const MANAGER = `
 import os, socket, sys
