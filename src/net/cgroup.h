@@ -23,8 +23,8 @@ struct cgroup;
 struct cgroup *cgroup_open(pid_t server);
 /* Removes what such a server, which is over, has left. */
 void cgroup_sweep(pid_t server);
-/* To another user, whose rights we are about to take: we go into a cgroup in there, since who has no
- * rights outside of it puts children into it only from inside. False: it can't be used then. */
+/* To another user, whose rights we are about to take: we go into a cgroup in there, since who has
+ * no rights outside of it puts children into it only from inside. False: it can't be used. */
 bool cgroup_give(struct cgroup *cgroup, uid_t user, gid_t group);
 /* Its descriptor was closed: another one. */
 void cgroup_reopen(struct cgroup *cgroup);
