@@ -20,7 +20,7 @@ static bool is_read(struct slice method)
 static bool has_program(struct worker *w, struct slice path)
 {
     struct site_found found;
-    site_find(w->site, path, &found);
+    worker_find(w, path, &found);
     if (found.kind == SITE_FILE)
         close(found.fd);
     return found.kind == SITE_PROGRAM || found.kind == SITE_FAILED;

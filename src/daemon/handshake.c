@@ -58,7 +58,7 @@ static bool is_own_page(struct slice origin, const struct origin *here)
 /* False: not now. */
 static bool find_program(struct worker *w, struct slice path, struct site_found *ret)
 {
-    site_find(w->site, path, ret);
+    worker_find(w, path, ret);
     if (ret->kind == SITE_FILE)
         close(ret->fd);
     return ret->kind != SITE_FAILED;

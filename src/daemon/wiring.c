@@ -2,12 +2,15 @@
 #include "daemon/wiring.h"
 
 #include "access/refusal.h"
+#include "base/log.h"
 #include "client_files.h"
 #include "daemon/console.h"
 #include "daemon/cross_site.h"
 #include "daemon/handshake.h"
 #include "dev/dev.h"
 #include "http/static.h"
+
+#include <stdio.h>
 
 #define OWN_PREFIX "/.httpsocket/"
 
@@ -67,11 +70,25 @@ static bool answer_options(struct worker *w, struct exchange *x)
     return true;
 }
 
+/* Its writer learns why, by the log or while developing; a stranger need not. */
+static void answer_forbidden(struct worker *w, struct exchange *x, const struct site_found *found)
+{
+    struct net_address peer = {0};
+    char text[160];
+    int len = snprintf(text, sizeof(text), "not to be read: %s", found->why);
+    exchange_peer(x, &peer);
+    struct net_client_key client = net_client_key_of(&peer);
+    log_info("site.withheld", log_cause(net_client_slice(&client)), log_slice("path", x->path),
+             log_text("why", found->why));
+    exchange_answer(
+        x, 403, w->dev ? slice_make(text, (size_t)len) : SLICE_LITERAL("not to be read"), NULL, 0);
+}
+
 static void answer_site(struct worker *w, struct exchange *x, const struct origin *here)
 {
     struct site_found found;
     char text[ORIGIN_TEXT_SIZE];
-    site_find(w->site, x->path, &found);
+    worker_find(w, x->path, &found);
     switch (found.kind) {
     case SITE_NONE:
         if (answer_options(w, x) || page_open_none(w->pages, x))
@@ -79,7 +96,7 @@ static void answer_site(struct worker *w, struct exchange *x, const struct origi
         exchange_answer(x, 404, SLICE_LITERAL("not found"), NULL, 0);
         return;
     case SITE_FORBIDDEN:
-        exchange_answer(x, 403, SLICE_LITERAL("not to be read"), NULL, 0);
+        answer_forbidden(w, x, &found);
         return;
     case SITE_FAILED:
         exchange_answer(x, 503, SLICE_LITERAL("the server can't open files right now"), &retry_soon,

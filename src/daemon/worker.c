@@ -12,9 +12,11 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define DRAIN_LOOK_MS  50 /* how often a draining worker looks whether it is empty */
 #define DRAIN_RETRY_S  5  /* what its pages are told to wait */
+#define ROOT_LOOK_MS   1000
 #define KILLED_WAIT_MS 2000
 
 /* ---- settings ---- */
@@ -131,8 +133,19 @@ static struct ws_config ws_config_of(const struct config *c)
     };
 }
 
+static struct site_config site_config_of(const struct worker *w, const struct config *c)
+{
+    return (struct site_config){
+        .folder_index_max = c->folder_index_max / w->daemon->worker_count,
+        .served = c->serve.items,
+        .served_count = c->serve.count,
+    };
+}
+
 static void use_config(struct worker *w, const struct config *c)
 {
+    struct site_config site = site_config_of(w, c);
+    site_use(w->site, &site);
     w->config = c;
     w->origins = (struct server_origins){c->origins, c->origin.count};
     w->http_limits = http_limits_of(w, c);
@@ -396,6 +409,37 @@ void worker_free(struct worker *w)
     free_parts(w);
 }
 
+/* ---- the root ---- */
+
+/* Programs that run go on in the folder that they were started in. */
+static bool follow_root(struct worker *w)
+{
+    int error;
+    char *old = strdup(site_root(w->site));
+    w->root_looked_ms = loop_now_ms(w->loop);
+    bool moved = site_follow(w->site, &error);
+    if (moved) {
+        program_host_set_root(w->programs, slice_of(site_root(w->site)));
+        log_info("site.root_moved", log_text("from", old ? old : ""),
+                 log_text("to", site_root(w->site)), log_int("worker", w->index));
+    } else if (error && !w->root_gone) {
+        log_warn("site.root_gone", log_text("root", w->config->root), log_errno("error", error),
+                 log_text("note", "the folder that it was is served"));
+    }
+    w->root_gone = error != 0;
+    free(old);
+    return moved;
+}
+
+void worker_find(struct worker *w, struct slice path, struct site_found *ret)
+{
+    if (loop_now_ms(w->loop) - w->root_looked_ms >= ROOT_LOOK_MS)
+        follow_root(w);
+    site_find(w->site, path, ret);
+    if (ret->kind == SITE_NONE && follow_root(w))
+        site_find(w->site, path, ret);
+}
+
 /* ---- a reload ---- */
 
 /* Requests that are under way keep the script access that they began with. */
@@ -422,6 +466,7 @@ void worker_use_config(struct worker *w, const struct config *config)
 {
     replace_script_access(w, config);
     use_config(w, config);
+    follow_root(w);
     w->http.access_log = w->daemon->access_log;
     gateway_trust(&w->gateway, w->daemon->targets_trust);
 }

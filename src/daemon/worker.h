@@ -43,6 +43,8 @@ struct worker {
     pthread_t thread;
     struct loop *loop;
     struct site *site;
+    uint64_t root_looked_ms;     /* when it was looked at whether the root has moved */
+    bool root_gone;              /* that was logged */
     const struct config *config; /* borrowed from the daemon; changes by mail */
     struct server_origins origins;
     struct script_access *script_access;
@@ -90,6 +92,9 @@ void worker_free(struct worker *w);
 struct memory_limits worker_memory_limits(const struct config *c);
 /* The settings of topics in `c`. */
 void worker_hub_config(const struct config *c, struct hub_config *ret);
+
+/* site_find() where the root is now: it is looked for once a second, and when nothing is found. */
+void worker_find(struct worker *w, struct slice path, struct site_found *ret);
 
 /* Is the request's Host ours? Then *ret is the origin that it has reached. */
 bool worker_is_ours(struct worker *w, struct exchange *x, struct origin *ret);

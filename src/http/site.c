@@ -1,20 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 #include "http/site.h"
 
-#include <dirent.h>
+#include "http/folder_index.h"
+#include "http/withheld.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <linux/openat2.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define RACE_RETRIES 8
+#define RACE_RETRIES   8
+#define CANDIDATES_MAX 64
+#define INDEX_DEFAULT  (16u << 20)
 
 struct site {
     int fd;
+    char *name; /* of the root, as it was given */
+    dev_t device;
+    ino_t inode;
     char *root; /* absolute, without a trailing slash */
     size_t root_len;
+    struct folder_index *index;
+    struct site_config config;
 };
 
 /* The kinds of things that a name can stand for. */
@@ -25,12 +35,14 @@ enum entry_kind {
     ENTRY_FOLDER,
     ENTRY_FILE,
     ENTRY_PROGRAM,
-    ENTRY_SCRIPT, /* without its run bit */
+    ENTRY_SCRIPT,   /* that can't run */
+    ENTRY_WITHHELD, /* not for browsers */
 };
 
 struct entry {
     enum entry_kind kind;
-    int fd; /* of a folder or file; -1 otherwise */
+    const char *why; /* of SCRIPT and WITHHELD */
+    int fd;          /* of a folder or file; -1 otherwise */
     struct stat stat;
 };
 
@@ -68,18 +80,43 @@ static enum entry_kind kind_of_error(int error)
     }
 }
 
-static enum entry_kind kind_of_file(int fd, const struct stat *stat)
+/* The settings may name what is handed out whatever it is. `path`: below the root, with its slash.
+ */
+static bool is_served(const struct site *site, const char *path)
 {
-    char magic[4];
-    ssize_t n = pread(fd, magic, sizeof(magic), 0);
+    for (size_t i = 0; i < site->config.served_count; i++)
+        if (fnmatch(site->config.served[i], path, FNM_PATHNAME | FNM_LEADING_DIR) == 0)
+            return true;
+    return false;
+}
+
+static void refuse_file(struct entry *e, enum entry_kind kind, const char *why)
+{
+    e->kind = kind;
+    e->why = why;
+}
+
+/* A regular file, by its first bytes, run bit and name. `path`: below the root, with its slash. */
+static void look_at_file(const struct site *site, const char *path, struct entry *e)
+{
+    char begin[WITHHELD_BEGIN];
+    ssize_t n = pread(e->fd, begin, sizeof(begin), 0);
+    bool runs = e->stat.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH);
+    struct slice s = slice_make(begin, n > 0 ? (size_t)n : 0);
+    const char *why;
+    e->kind = ENTRY_FILE;
     if (n < 0)
-        return kind_of_error(errno);
-    bool runs = stat->st_mode & (S_IXUSR | S_IXGRP | S_IXOTH);
-    if (n >= 2 && memcmp(magic, "#!", 2) == 0)
-        return runs ? ENTRY_PROGRAM : ENTRY_SCRIPT;
-    if (runs && n == 4 && memcmp(magic, "\177ELF", 4) == 0)
-        return ENTRY_PROGRAM;
-    return ENTRY_FILE;
+        e->kind = kind_of_error(errno);
+    else if (runs && (withheld_is_script(s) || slice_starts_with(s, SLICE_LITERAL("\177ELF"))))
+        e->kind = ENTRY_PROGRAM;
+    else if (withheld_is_script(s))
+        refuse_file(e, ENTRY_SCRIPT, "a script without its run bit: chmod +x");
+    else if (withheld_is_marked_script(s))
+        refuse_file(e, ENTRY_SCRIPT, "a script with a byte order mark before its #!");
+    else if ((why = withheld_why(slice_of(strrchr(path, '/') + 1), s, runs)) != NULL)
+        refuse_file(e, ENTRY_WITHHELD, why);
+    if (e->why && is_served(site, path))
+        e->kind = ENTRY_FILE;
 }
 
 /* `name` is relative to the root. EAGAIN: a rename was going on beside us. */
@@ -98,9 +135,16 @@ static int open_beneath(const struct site *site, const char *name)
     return fd;
 }
 
-static struct entry entry_at(const struct site *site, const char *name)
+static const char *relative_name(const struct search *s)
 {
-    struct entry e = {.fd = open_beneath(site, name)};
+    size_t skip = s->site->root_len + 1;
+    return s->len > skip ? s->file + skip : ".";
+}
+
+/* What the search has reached. */
+static struct entry entry_at(const struct search *s)
+{
+    struct entry e = {.fd = open_beneath(s->site, relative_name(s))};
     if (e.fd < 0) {
         e.kind = kind_of_error(errno);
         return e;
@@ -110,19 +154,13 @@ static struct entry entry_at(const struct site *site, const char *name)
     else if (S_ISDIR(e.stat.st_mode))
         e.kind = ENTRY_FOLDER;
     else if (S_ISREG(e.stat.st_mode))
-        e.kind = kind_of_file(e.fd, &e.stat);
+        look_at_file(s->site, s->file + s->site->root_len, &e);
     if (e.kind != ENTRY_FOLDER && e.kind != ENTRY_FILE)
         entry_close(&e);
     return e;
 }
 
 /* ---- the file name that grows with the search ---- */
-
-static const char *relative_name(const struct search *s)
-{
-    size_t skip = s->site->root_len + 1;
-    return s->len > skip ? s->file + skip : ".";
-}
 
 /* False: longer than the system takes. */
 static bool append(struct search *s, struct slice part)
@@ -155,9 +193,10 @@ static void conclude(struct search *s, struct entry *e, size_t script_len, struc
         [ENTRY_NONE] = SITE_NONE,        [ENTRY_FORBIDDEN] = SITE_FORBIDDEN,
         [ENTRY_FAILED] = SITE_FAILED,    [ENTRY_FOLDER] = SITE_NONE,
         [ENTRY_FILE] = SITE_FILE,        [ENTRY_PROGRAM] = SITE_PROGRAM,
-        [ENTRY_SCRIPT] = SITE_FORBIDDEN,
+        [ENTRY_SCRIPT] = SITE_FORBIDDEN, [ENTRY_WITHHELD] = SITE_FORBIDDEN,
     };
     ret->kind = kinds[e->kind];
+    ret->why = e->why ? e->why : "not readable";
     ret->stat = e->stat;
     if (e->kind == ENTRY_FILE && script_len < s->path.len)
         ret->kind = SITE_NONE; /* nothing can follow a file */
@@ -177,61 +216,42 @@ static struct entry entry_in(struct search *s, struct slice name)
     size_t folder = s->len;
     struct entry e = {.fd = -1};
     if (append(s, SLICE_LITERAL("/")) && append(s, name))
-        e = entry_at(s->site, relative_name(s));
+        e = entry_at(s);
     cut(s, folder);
     return e;
 }
 
-static bool may_be_file(const struct dirent *d)
+/* The first program among the names of the folder that the search has reached, and goes to it.
+ * Otherwise the entry says why there is none. */
+static struct entry go_to_first(struct search *s, const struct folder_names *names)
 {
-    return d->d_type == DT_REG || d->d_type == DT_LNK || d->d_type == DT_UNKNOWN;
-}
-
-static bool is_name_with_ending(struct slice file, struct slice name)
-{
-    return file.len > name.len + 1 && slice_starts_with(file, name) && file.ptr[name.len] == '.';
-}
-
-/* The first program NAME.* of the folder in byte order: *ret, its name in `first`. Otherwise *ret
- * says why there is none. */
-static void scan_folder(struct search *s, DIR *folder, struct slice name, struct entry *ret,
-                        char first[NAME_MAX + 1])
-{
-    for (struct dirent *d; (d = readdir(folder)) != NULL;) {
-        struct slice file = slice_of(d->d_name);
-        if (!may_be_file(d) || !is_name_with_ending(file, name) ||
-            (*first != '\0' && strcmp(first, d->d_name) < 0))
-            continue;
+    struct entry found = {.fd = -1};
+    for (size_t i = 0; i < names->count && i < CANDIDATES_MAX; i++) {
+        struct slice file = slice_of(names->text + names->offsets[i]);
         struct entry e = entry_in(s, file);
         entry_close(&e);
-        if (e.kind == ENTRY_PROGRAM)
-            memcpy(first, file.ptr, file.len + 1);
-        bool tells_why = e.kind == ENTRY_SCRIPT || e.kind == ENTRY_FAILED;
-        if (e.kind == ENTRY_PROGRAM || (*first == '\0' && tells_why))
-            *ret = e;
+        if (e.kind == ENTRY_PROGRAM) {
+            append(s, SLICE_LITERAL("/"));
+            append(s, file);
+            return e;
+        }
+        if (e.kind == ENTRY_SCRIPT || e.kind == ENTRY_FAILED)
+            found = e;
     }
+    return found;
 }
 
 /* Looks for a program NAME.* in the folder that the search has reached, and goes to it. */
 static struct entry go_to_program(struct search *s, struct slice name)
 {
-    char first[NAME_MAX + 1] = "";
     struct entry e = {.fd = -1};
+    struct folder_names names;
     int fd = open_beneath(s->site, relative_name(s));
-    DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
-    if (folder == NULL) {
-        if (kind_of_error(errno) == ENTRY_FAILED)
-            e.kind = ENTRY_FAILED;
-        if (fd >= 0)
-            close(fd);
-        return e;
-    }
-    scan_folder(s, folder, name, &e, first);
-    closedir(folder);
-    if (e.kind == ENTRY_PROGRAM) {
-        append(s, SLICE_LITERAL("/"));
-        append(s, slice_of(first));
-    }
+    int error = fd < 0 ? -errno : folder_index_find(s->site->index, fd, s->file, name, &names);
+    if (error == 0)
+        return go_to_first(s, &names);
+    if (kind_of_error(-error) == ENTRY_FAILED)
+        e.kind = ENTRY_FAILED;
     return e;
 }
 
@@ -287,7 +307,7 @@ static size_t walk_one(struct search *s, size_t at, struct site_found *ret)
     size_t parent_len = s->len, end = at + 1 + name.len;
     if (is_hidden(name) || !append(s, SLICE_LITERAL("/")) || !append(s, name))
         return 0;
-    struct entry e = entry_at(s->site, relative_name(s));
+    struct entry e = entry_at(s);
     if (e.kind == ENTRY_FOLDER) {
         entry_close(&e);
         if (end < s->path.len)
@@ -328,7 +348,7 @@ static bool find_directly(struct search *s, struct site_found *ret)
     if (may_be_hidden(s->path) || !append(s, s->path) ||
         (is_folder && !append(s, SLICE_LITERAL("index.html"))))
         return false;
-    struct entry e = entry_at(s->site, relative_name(s));
+    struct entry e = entry_at(s);
     if (e.kind == ENTRY_NONE || e.kind == ENTRY_FOLDER) {
         entry_close(&e);
         return false;
@@ -342,6 +362,7 @@ void site_find(struct site *site, struct slice path, struct site_found *ret)
     struct search s = {.site = site, .path = path, .file = ret->file};
     ret->kind = SITE_NONE;
     ret->fd = -1;
+    ret->why = NULL;
     ret->script_len = 0;
     append(&s, slice_make(site->root, site->root_len));
     if (!find_directly(&s, ret))
@@ -350,23 +371,64 @@ void site_find(struct site *site, struct slice path, struct site_found *ret)
 
 /* ---- made and freed ---- */
 
+/* Opens the folder of this name in the place of what the site had. 0 or a negative errno, and
+ * nothing has changed. */
+static int open_root(struct site *site)
+{
+    struct stat stat;
+    int fd = open(site->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char *root = fd >= 0 && fstat(fd, &stat) == 0 ? realpath(site->name, NULL) : NULL;
+    if (root == NULL) {
+        int error = -errno;
+        if (fd >= 0)
+            close(fd);
+        return error;
+    }
+    if (site->fd >= 0)
+        close(site->fd);
+    free(site->root);
+    site->fd = fd;
+    site->device = stat.st_dev;
+    site->inode = stat.st_ino;
+    site->root = root;
+    site->root_len = strlen(root);
+    if (site->root_len == 1)
+        site->root_len = 0; /* `/`: every name brings its own slash */
+    return 0;
+}
+
+bool site_follow(struct site *site, int *error)
+{
+    struct stat now;
+    *error = stat(site->name, &now) == 0 ? 0 : -errno;
+    if (*error == 0 && now.st_dev == site->device && now.st_ino == site->inode)
+        return false;
+    if (*error == 0)
+        *error = open_root(site);
+    return *error == 0;
+}
+
+void site_use(struct site *site, const struct site_config *config)
+{
+    site->config = *config;
+    folder_index_limit(site->index,
+                       config->folder_index_max ? config->folder_index_max : INDEX_DEFAULT);
+}
+
 struct site *site_new(const char *root)
 {
     struct site *site = calloc(1, sizeof(*site));
     if (site == NULL)
         return NULL;
-    site->fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    site->root = site->fd >= 0 ? realpath(root, NULL) : NULL;
-    if (site->root == NULL) {
-        int error = errno;
-        site_free(site);
-        errno = error;
-        return NULL;
-    }
-    site->root_len = strlen(site->root);
-    if (site->root_len == 1)
-        site->root_len = 0; /* `/`: every name brings its own slash */
-    return site;
+    site->fd = -1;
+    site->name = strdup(root);
+    site->index = folder_index_new(INDEX_DEFAULT);
+    int error = site->name && site->index ? open_root(site) : -ENOMEM;
+    if (error == 0)
+        return site;
+    site_free(site);
+    errno = -error;
+    return NULL;
 }
 
 void site_free(struct site *site)
@@ -375,6 +437,8 @@ void site_free(struct site *site)
         return;
     if (site->fd >= 0)
         close(site->fd);
+    folder_index_free(site->index);
+    free(site->name);
     free(site->root);
     free(site);
 }
@@ -382,4 +446,9 @@ void site_free(struct site *site)
 const char *site_root(const struct site *site)
 {
     return site->root;
+}
+
+size_t site_index_bytes(const struct site *site)
+{
+    return folder_index_bytes(site->index);
 }

@@ -10,17 +10,19 @@
  *             without a folder x: the program x, or x.*, with PATH_INFO "/y…"
  *
  * A program is a regular file with a run bit that begins with `#!` or is an ELF binary. Of several
- * x.* the first in byte order answers. A script without its run bit is SITE_FORBIDDEN, under its
- * own name and where it alone would have answered as x.*, so that its source does not leak and its
- * writer sees why it does not run. A file with a trailing slash is not found.
+ * x.* the first in byte order answers; of more than 64, the first 64 are looked at. A script
+ * without its run bit, or with a byte order mark before its `#!`, is SITE_FORBIDDEN, under its own
+ * name and where it alone would have answered as x.*, so that its source does not leak and its
+ * writer sees why it does not run. So are files that are not meant for browsers (withheld.h), under
+ * their own names, unless the settings name them. A file with a trailing slash is not found.
  *
  * Looks with openat2(RESOLVE_BENEATH): neither `..` nor a symlink leaves the root; relative
  * symlinks within it are followed, absolute ones never. Names that begin with a dot are not found,
  * except `.well-known`. FIFOs, sockets and devices are not found, and opening one never waits.
  *
- * Threads  A site is not changed after site_new: any number of threads may look at once.
+ * Threads  One.
  * Cost     A file under its own name: openat2, fstat, pread. A path that is not found also costs a
- *          read of the folder in which it might have been.
+ *          look into the index of the folder in which it might have been (folder_index.h).
  */
 #ifndef HTTP_SITE_H
 #define HTTP_SITE_H
@@ -32,7 +34,7 @@
 
 enum site_kind {
     SITE_NONE,      /* 404 */
-    SITE_FORBIDDEN, /* 403: a script without its run bit, or not readable */
+    SITE_FORBIDDEN, /* 403, see `why` */
     SITE_REDIRECT,  /* a folder asked for without its slash: 301 to path + "/" */
     SITE_FILE,
     SITE_PROGRAM,
@@ -41,7 +43,8 @@ enum site_kind {
 
 struct site_found {
     enum site_kind kind;
-    int fd; /* of SITE_FILE, the caller's; -1 otherwise */
+    int fd;          /* of SITE_FILE, the caller's; -1 otherwise */
+    const char *why; /* of SITE_FORBIDDEN, for the log; static */
     struct stat stat;
     char file[PATH_MAX]; /* absolute path of the program or file */
     size_t
@@ -49,11 +52,28 @@ struct site_found {
                      */
 };
 
+/* Borrowed, and may change from one look to the next. */
+struct site_config {
+    size_t folder_index_max; /* bytes of the index; 0: the default of site_new() */
+    /* Patterns of paths that are handed out whatever they are, as fnmatch(3) has them: `*` and `?`
+     * match no slash, and a folder stands for all in it. */
+    char *const *served;
+    size_t served_count;
+};
+
 struct site;
 /* NULL and errno if `root` can't be opened as a folder. */
 struct site *site_new(const char *root);
 void site_free(struct site *site);
-const char *site_root(const struct site *site); /* absolute */
+const char *site_root(const struct site *site); /* absolute; until the next site_follow() */
+/* Bytes of its index of folders. */
+size_t site_index_bytes(const struct site *site);
+void site_use(struct site *site, const struct site_config *config);
+
+/* Looks whether `root` of site_new() is another folder by now, such as a symlink that was switched,
+ * and goes there. True: it has. If it is no folder now, the site stays where it was; *error is then
+ * a negative errno, otherwise 0. Costs a stat. */
+bool site_follow(struct site *site, int *error);
 
 /* `path` as of http_path_decode. */
 void site_find(struct site *site, struct slice path, struct site_found *ret);

@@ -23,5 +23,6 @@ void static_answer_bytes(struct exchange *x, const struct static_bytes *bytes);
 void static_redirect_to_folder(struct exchange *x);
 /* By the name's ending; application/octet-stream if unknown. */
 struct slice static_type(struct slice name);
+bool static_type_known(struct slice name);
 
 #endif

@@ -109,11 +109,21 @@ static bool ending_of(struct slice name, char out[ENDING_MAX])
     return true;
 }
 
-struct slice static_type(struct slice name)
+static const struct type *find(struct slice name)
 {
     char ending[ENDING_MAX];
-    const struct type *found = NULL;
-    if (ending_of(name, ending))
-        found = bsearch(ending, types, sizeof(types) / sizeof(*types), sizeof(*types), compare);
+    if (!ending_of(name, ending))
+        return NULL;
+    return bsearch(ending, types, sizeof(types) / sizeof(*types), sizeof(*types), compare);
+}
+
+bool static_type_known(struct slice name)
+{
+    return find(name) != NULL;
+}
+
+struct slice static_type(struct slice name)
+{
+    const struct type *found = find(name);
     return found ? slice_of(found->type) : SLICE_LITERAL("application/octet-stream");
 }

@@ -50,6 +50,11 @@ struct loop *program_host_loop(const struct program_host *host)
     return host->spec.loop;
 }
 
+void program_host_set_root(struct program_host *host, struct slice root)
+{
+    host->spec.root = root;
+}
+
 const char *program_host_below_root(const struct program_host *host, const char *file)
 {
     return below_root(host, file);

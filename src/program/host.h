@@ -68,7 +68,9 @@ void program_host_free(struct program_host *host);
 const struct program_config *program_host_config(const struct program_host *host);
 struct program_counts *program_host_counts(struct program_host *host);
 struct loop *program_host_loop(const struct program_host *host);
-/* `file` without the folder that is served, from a slash on; a command elsewhere whole. */
+/* The folder that is served is another one from now on. `root` is borrowed. */
+void program_host_set_root(struct program_host *host, struct slice root);
+/* `file` without the folder that is served, from a slash on; whole if it lies elsewhere. */
 const char *program_host_below_root(const struct program_host *host, const char *file);
 
 /* Starts nothing any more. Shared processes are let go after their pages; all others are the
