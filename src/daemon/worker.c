@@ -60,6 +60,7 @@ static struct http_limits http_limits_of(const struct worker *w, const struct co
         .body_timeout_ms = (uint32_t)c->body_timeout,
         .idle_timeout_ms = (uint32_t)c->idle_timeout,
         .write_timeout_ms = (uint32_t)c->write_timeout,
+        .least_rate = c->least_rate,
         .departed_timeout_ms = (uint32_t)c->goodbye_timeout,
         .connections_max = share(w, c->connections_max),
         .trusts = c->trusted_proxy.count ? proxies_trust : NULL,

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 
+#define FIRST_LOOK 8 /* part of write_timeout until the first look at what has left */
+
 /* ---- state ---- */
 
 #define TO(state) (1u << CONNECTION_##state)
@@ -61,7 +63,7 @@ void connection_watch_output(struct connection *c)
     if (c->state != CONNECTION_EXCHANGE || timer_active(&c->timer))
         return;
     c->sent_seen = UINT64_MAX;
-    timer_start(c->server->loop, &c->timer, c->server->limits->write_timeout_ms);
+    timer_start(c->server->loop, &c->timer, c->server->limits->write_timeout_ms / FIRST_LOOK);
 }
 
 void connection_write(struct connection *c, const struct iovec *pieces, int count)
@@ -80,14 +82,16 @@ void connection_write_file(struct connection *c, int file, off_t offset, size_t 
     connection_watch_output(c);
 }
 
-/* True if the client has taken some of our output since the last look. The kernel's own queue
- * counts too: it can be so long that nothing leaves ours for minutes. */
+/* True if the client has taken enough of our output since the last look; the first look only
+ * remembers. The kernel's own queue counts too: it can be so long that nothing leaves ours for
+ * minutes. */
 static bool output_moves(struct connection *c)
 {
-    uint64_t sent = connection_sent(c);
-    bool moves = sent != c->sent_seen;
+    const struct http_limits *limits = c->server->limits;
+    uint64_t least = pace_least(limits->least_rate, limits->write_timeout_ms);
+    uint64_t sent = connection_sent(c), seen = c->sent_seen;
     c->sent_seen = sent;
-    return moves;
+    return seen == UINT64_MAX || sent - seen > (least > 0 ? least - 1 : 0);
 }
 
 /* ---- ends ---- */
@@ -375,7 +379,20 @@ static void on_drain(struct stream *s)
     }
 }
 
-static const struct stream_ops stream_ops = {on_recv, on_end, on_drain};
+/* The TLS handshake has to come in the time of a head. From here on the client may think. */
+static void on_secure(struct stream *s)
+{
+    struct connection *c = s->owner;
+    if (c->state == CONNECTION_IDLE)
+        timer_start(c->server->loop, &c->timer, c->server->limits->idle_timeout_ms);
+}
+
+static const struct stream_ops stream_ops = {
+    .on_recv = on_recv,
+    .on_end = on_end,
+    .on_drain = on_drain,
+    .on_secure = on_secure,
+};
 
 static void time_out(struct connection *c)
 {
@@ -399,6 +416,9 @@ static void on_timer(struct timer *timer)
     }
     switch (c->state) {
     case CONNECTION_IDLE:
+        c->server->counts.timeouts += stream_shakes_hands(c->stream);
+        connection_close(c);
+        break;
     case CONNECTION_LINGER:
         connection_close(c);
         break;
@@ -440,7 +460,9 @@ struct connection *connection_open(struct http_server *server, struct stream *st
     stream_own(stream, &stream_ops, c);
     c->opened_ms = loop_now_ms(server->loop);
     connection_pay(c);
-    timer_start(server->loop, &c->timer, server->limits->idle_timeout_ms);
+    timer_start(server->loop, &c->timer,
+                stream_shakes_hands(stream) ? server->limits->head_timeout_ms
+                                            : server->limits->idle_timeout_ms);
     return c;
 }
 

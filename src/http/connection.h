@@ -25,6 +25,7 @@
 #define HTTP_CONNECTION_H
 
 #include "http/server.h"
+#include "limits/pace.h"
 #include "proto/authority.h"
 #include "proto/http_chunked.h"
 
@@ -75,7 +76,7 @@ struct connection {
     struct timer timer; /* of the state */
     struct timer kick;  /* processes held input, outside the caller's stack */
     uint64_t written;   /* bytes given to the stream, */
-    uint64_t sent_seen; /* and how many had left when the timer last looked */
+    uint64_t sent_seen; /* and how many had left when the timer last looked; UINT64_MAX: never */
     struct request_body body;
     struct memory_account account;
     size_t counted;
@@ -111,6 +112,7 @@ struct http_exchange {
     struct exchange x;
     struct connection *connection; /* borrowed: it ends us */
     struct timer body_timer;
+    struct pace body_pace;
     struct departure departure;
     struct reap reap;
     enum framing framing;

@@ -117,6 +117,19 @@ static void watch_body(struct http_exchange *hx)
         timer_stop(&hx->body_timer);
 }
 
+static void begin_body_pace(struct http_exchange *hx)
+{
+    pace_begin(&hx->body_pace, loop_now_ms(hx->connection->server->loop));
+    watch_body(hx);
+}
+
+static bool keeps_body_pace(struct http_exchange *hx, size_t bytes)
+{
+    const struct http_server *server = hx->connection->server;
+    return pace_keep(&hx->body_pace, server->limits->least_rate, server->limits->body_timeout_ms,
+                     loop_now_ms(server->loop), bytes);
+}
+
 void exchange_taken(struct http_exchange *hx)
 {
     if (hx->x.ops == NULL) {
@@ -125,7 +138,7 @@ void exchange_taken(struct http_exchange *hx)
         return;
     }
     continue_if_expected(hx);
-    watch_body(hx);
+    begin_body_pace(hx);
     if (request_body_whole(&hx->connection->body))
         exchange_got_body_end(hx);
 }
@@ -133,6 +146,11 @@ void exchange_taken(struct http_exchange *hx)
 void exchange_got_body(struct http_exchange *hx, struct slice data)
 {
     hx->expects_continue = false;
+    if (!keeps_body_pace(hx, data.len)) {
+        hx->connection->server->counts.timeouts++;
+        connection_refuse(hx->connection, 408, "the request's body comes too slowly");
+        return;
+    }
     watch_body(hx);
     hx->x.ops->on_body(&hx->x, data);
 }
@@ -371,7 +389,7 @@ void exchange_resume(struct exchange *x)
         return;
     hx->paused = false;
     continue_if_expected(hx);
-    watch_body(hx);
+    begin_body_pace(hx);
     connection_go_on(hx->connection);
 }
 

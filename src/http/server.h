@@ -23,6 +23,9 @@ struct http_limits {
     uint64_t body_max; /* bytes of a request body: 413 above */
     uint32_t head_timeout_ms, body_timeout_ms, idle_timeout_ms, write_timeout_ms,
         departed_timeout_ms;
+    /* Bytes a second of a body, over each body_timeout, and of an answer that waits, over each
+     * write_timeout. */
+    uint64_t least_rate;
     uint32_t connections_max; /* of this worker: beyond, 503 with Retry-After and close */
     /* Whether the address is a trusted proxy's, whose X-Forwarded-For is believed. NULL: no proxy
      * is trusted. */

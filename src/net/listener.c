@@ -9,7 +9,10 @@
 
 enum {
     BACKLOG = 4096, /* the kernel cuts it to net.core.somaxconn */
-    UNIX_MODE = 0660
+    UNIX_MODE = 0660,
+    /* What the kernel holds of a connection and has not sent yet: enough to keep a fast line busy
+     * for a turn of the loop, and little enough for a client that does not read. */
+    KERNEL_UNSENT_MAX = 128 * 1024,
 };
 
 static int make_socket(int family)
@@ -34,11 +37,14 @@ static int read_name(int fd, struct net_address *a)
     return getsockname(fd, &a->any, &a->len) < 0 ? -errno : 0;
 }
 
+/* What is set here, each accepted connection has from its beginning. */
 static int prepare_tcp(int fd, const struct net_address *a)
 {
     int error = set_flag(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (!error)
         error = set_flag(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (!error)
+        error = set_flag(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, KERNEL_UNSENT_MAX);
     if (!error && a->any.sa_family == AF_INET6)
         error = set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, !a->dual_stack);
     return error;

@@ -238,6 +238,11 @@ bool stream_secure(const struct stream *s)
     return s->tls != NULL;
 }
 
+bool stream_shakes_hands(const struct stream *s)
+{
+    return s->tls && tls_shakes_hands(s->tls);
+}
+
 const char *stream_tls_error(const struct stream *s)
 {
     return s->tls ? tls_error(s->tls) : NULL;

@@ -92,6 +92,8 @@ void stream_close(struct stream *s);
 void stream_reset(struct stream *s);
 
 bool stream_secure(const struct stream *s);
+/* Whether its TLS handshake is still to be done. */
+bool stream_shakes_hands(const struct stream *s);
 /* The fault that TLS found, for the log; NULL if there is none. Static text. */
 const char *stream_tls_error(const struct stream *s);
 static inline struct loop *stream_loop(const struct stream *s)

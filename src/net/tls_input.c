@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "net/tls_stream.h"
 
+#include "net/tls.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <openssl/err.h>
@@ -115,13 +117,80 @@ void tls_decrypt(struct stream *s, struct slice data)
     tls->in = SLICE_NONE;
 }
 
+/* ---- a client's first record ---- */
+
+#define RECORD_HEAD      5
+#define RECORD_HANDSHAKE 22
+
+/* Whether more of a record is to come (RFC 8446, 5.1). What can't be the beginning of a handshake
+ * is for the SSL to refuse. */
+static bool wants_more(struct slice in)
+{
+    const unsigned char *head = (const unsigned char *)in.ptr;
+    if (in.len < RECORD_HEAD)
+        return in.len == 0 || head[0] == RECORD_HANDSHAKE;
+    size_t len = (size_t)head[3] << 8 | head[4];
+    return head[0] == RECORD_HANDSHAKE && len <= TLS_RECORD_MAX && in.len < RECORD_HEAD + len;
+}
+
+/* False without memory. */
+static bool keep_hello(struct tls *tls, struct slice data)
+{
+    char *hello = realloc(tls->hello, tls->hello_len + data.len);
+    if (!hello)
+        return false;
+    memcpy(hello + tls->hello_len, data.ptr, data.len);
+    tls->hello = hello;
+    tls->hello_len += data.len;
+    return true;
+}
+
+static void begin(struct stream *s, struct slice first)
+{
+    struct tls *tls = s->tls;
+    bool made = tls_make_ssl(tls, tls->context);
+    tls_context_unref(tls->context);
+    tls->context = NULL;
+    if (!made) {
+        tls_end(s, -ENOMEM);
+        return;
+    }
+    SSL_set_accept_state(tls->ssl);
+    tls_decrypt(s, first);
+}
+
+static void gather_hello(struct stream *s, struct slice data)
+{
+    struct tls *tls = s->tls;
+    if (tls->hello_len == 0 && !wants_more(data)) {
+        begin(s, data);
+        return;
+    }
+    if (!keep_hello(tls, data)) {
+        tls_end(s, -ENOMEM);
+        return;
+    }
+    struct slice hello = slice_make(tls->hello, tls->hello_len);
+    if (wants_more(hello))
+        return;
+    tls->hello = NULL;
+    tls->hello_len = 0;
+    begin(s, hello);
+    free((char *)hello.ptr);
+}
+
+/* ---- from the io ---- */
+
 void tls_stream_receive(struct stream *s, struct slice data)
 {
     struct tls *tls = s->tls;
     if (tls->input != TLS_INPUT_OPEN || !belongs(s, tls))
         return;
     assert(!tls->kept);
-    tls_decrypt(s, data);
+    if (tls->context)
+        gather_hello(s, data);
+    else
+        tls_decrypt(s, data);
 }
 
 void tls_stream_ended(struct stream *s, int error)

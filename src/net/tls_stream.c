@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "net/tls_stream.h"
 
+#include "net/tls.h"
+
 #include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -57,7 +59,7 @@ static void make_bio_method(void)
 
 static void later(struct timer *timer);
 
-static struct tls *tls_new(struct tls_context *c)
+static struct tls *tls_new(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, make_bio_method);
@@ -68,24 +70,30 @@ static struct tls *tls_new(struct tls_context *c)
     timer_init(&tls->later, later);
     timer_init(&tls->linger, tls_lingered);
     tls->handshaking = true;
-    tls->ssl = tls_context_session(c);
+    return tls;
+}
+
+bool tls_make_ssl(struct tls *tls, struct tls_context *c)
+{
     BIO *bio = bio_method ? BIO_new(bio_method) : NULL;
+    tls->ssl = tls_context_session(c);
     if (!tls->ssl || !bio) {
         BIO_free(bio);
-        tls_free(tls);
-        return NULL;
+        return false;
     }
     BIO_set_data(bio, tls);
     BIO_set_init(bio, 1);
     SSL_set_bio(tls->ssl, bio, bio);
-    return tls;
+    return true;
 }
 
 struct tls *tls_new_server(struct tls_context *c)
 {
-    struct tls *tls = tls_new(c);
-    if (tls)
-        SSL_set_accept_state(tls->ssl);
+    struct tls *tls = tls_new();
+    if (!tls)
+        return NULL;
+    tls_context_ref(c);
+    tls->context = c;
     return tls;
 }
 
@@ -101,10 +109,10 @@ static bool expect_host(SSL *ssl, const char *host)
 
 struct tls *tls_new_client(struct tls_context *c, const char *host)
 {
-    struct tls *tls = tls_new(c);
+    struct tls *tls = tls_new();
     if (!tls)
         return NULL;
-    if (!expect_host(tls->ssl, host)) {
+    if (!tls_make_ssl(tls, c) || !expect_host(tls->ssl, host)) {
         tls_free(tls);
         return NULL;
     }
@@ -120,13 +128,15 @@ void tls_free(struct tls *tls)
     timer_stop(&tls->linger);
     tls_queue_done(&tls->queue);
     SSL_free(tls->ssl);
+    tls_context_unref(tls->context);
+    free(tls->hello);
     free(tls->kept);
     free(tls);
 }
 
 bool tls_has_input(const struct tls *tls)
 {
-    return tls->kept || SSL_pending(tls->ssl) > 0;
+    return tls->kept || (tls->ssl && SSL_pending(tls->ssl) > 0);
 }
 
 size_t tls_queued(const struct tls *tls)
@@ -137,7 +147,12 @@ size_t tls_queued(const struct tls *tls)
 size_t tls_held(const struct tls *tls)
 {
     return tls->queue.bytes - tls->queue.elsewhere + (tls->kept ? tls->kept_len : 0) +
-           (tls->handshaking ? TLS_HANDSHAKE_BYTES : 0);
+           tls->hello_len + (tls->handshaking && tls->ssl ? TLS_HANDSHAKE_BYTES : 0);
+}
+
+bool tls_shakes_hands(const struct tls *tls)
+{
+    return tls->handshaking;
 }
 
 const char *tls_error(const struct tls *tls)
@@ -209,7 +224,7 @@ void tls_stream_start(struct stream *s)
     tls->paused = false;
     if (tls_has_input(tls))
         tls_do_later(tls);
-    else if (tls->handshaking && !SSL_is_server(tls->ssl))
+    else if (tls->handshaking && tls->ssl && !SSL_is_server(tls->ssl))
         tls_decrypt(s, SLICE_NONE);
 }
 

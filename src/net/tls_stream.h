@@ -14,6 +14,9 @@
  * owner pauses, input that is not yet decrypted is kept on the heap, and the io is paused too. If a
  * record is larger than the memory that the owner lent, the SSL keeps the rest.
  *
+ * An SSL takes some 60 KB, and anybody can begin a handshake. So a server makes the SSL when the
+ * client's first record is whole; until then the stream holds just the bytes that have come.
+ *
  * Lifetime  Owned by its stream; between loops by the parcel.
  */
 #ifndef NET_TLS_STREAM_H
@@ -41,7 +44,10 @@ enum tls_output {
 };
 
 struct tls {
-    SSL *ssl;
+    SSL *ssl;                    /* NULL before a client's first record is whole */
+    struct tls_context *context; /* ours until then */
+    char *hello;                 /* what has come of that record */
+    size_t hello_len;
     struct stream *stream; /* borrowed: it owns us; NULL in a parcel */
     struct slice in; /* borrowed: received, not yet read by the SSL; only during tls_decrypt() */
     char *kept;      /* what was left of `in` when the owner paused */
@@ -77,6 +83,7 @@ size_t tls_queued(const struct tls *tls);
 /* Memory beside the io's queue; of the SSL itself only while it shakes hands, when a stranger can
  * make it last. */
 size_t tls_held(const struct tls *tls);
+bool tls_shakes_hands(const struct tls *tls);
 const char *tls_error(const struct tls *tls);
 
 /* tls_stream_start() is called after the io of `s` was opened, tls_stream_stop() before the io is
@@ -101,6 +108,9 @@ void tls_stream_finish(struct stream *s, uint64_t linger_ms);
 void tls_stream_close(struct stream *s);
 
 /* ---- between the files: tls_stream.c, tls_input.c, tls_output.c ---- */
+
+/* False without memory. */
+bool tls_make_ssl(struct tls *tls, struct tls_context *c);
 
 /* Leaves to the next timers what must not be done inside the owner's call. */
 void tls_do_later(struct tls *tls);

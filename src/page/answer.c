@@ -60,6 +60,8 @@ struct fault {
 
 static void log_fault(const struct page *p, const struct fault *f)
 {
+    if (LOG_ERROR < log_threshold)
+        return;
     struct log_field fields[] = {
         page_cause(p),
         log_slice("program", p->file),

@@ -147,6 +147,7 @@ static inline int http_begin(void **state)
         .idle_timeout_ms = 30000,
         .write_timeout_ms = 40000,
         .departed_timeout_ms = 5000,
+        .least_rate = 500,
         .connections_max = 100,
     };
     http_server_init(&server, loop, &limits, serve, NULL);

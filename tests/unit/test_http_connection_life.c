@@ -113,6 +113,60 @@ static void a_client_that_reads_slowly_gets_everything(void **state)
 
 /* ---- clients that go ---- */
 
+static void a_client_that_reads_a_little_now_and_then_is_given_up(void **state)
+{
+    (void)state;
+    struct client *c = client_new();
+    char *body = calloc(1, 4 << 20), little[250];
+    handle = handle_later;
+    say(c, GET("/"));
+    respond(200, 4 << 20);
+    exchange_write(seen.x, slice_make(body, 4 << 20));
+    int seconds = 0;
+    for (; seen.aborts == 0 && seconds < 200; seconds++) {
+        assert_int_equal(recv(c->fd, little, sizeof(little), 0), sizeof(little));
+        pass_time(1000);
+    }
+    assert_in_range(seconds, 40, 90);
+    free(body);
+    client_free(c);
+}
+
+static void a_body_that_trickles_is_told_so(void **state)
+{
+    (void)state;
+    struct client *c = client_new();
+    char little[250] = {0};
+    handle = handle_later;
+    say(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
+    int seconds = 0;
+    for (; seen.aborts == 0 && seconds < 100; seconds++) {
+        client_send(c, slice_make(little, sizeof(little)));
+        pass_time(1000);
+    }
+    assert_in_range(seconds, 20, 22);
+    client_read(c);
+    assert_status(c->text, 408);
+    client_free(c);
+}
+
+static void a_body_in_bursts_is_as_good_as_a_steady_one(void **state)
+{
+    (void)state;
+    struct client *c = client_new();
+    char burst[20000] = {0};
+    handle = handle_later;
+    say(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
+    for (int i = 0; i < 5; i++) {
+        client_send(c, slice_make(burst, sizeof(burst)));
+        pass_time(19000);
+    }
+    assert_int_equal(seen.aborts, 0);
+    assert_int_equal(seen.ends, 1);
+    answer("all");
+    client_free(c);
+}
+
 static void a_client_that_goes_aborts_its_exchange(void **state)
 {
     (void)state;
@@ -319,6 +373,9 @@ int main(void)
         http_test(a_slow_handler_has_all_the_time),
         http_test(a_client_that_reads_nothing_is_given_up),
         http_test(a_client_that_reads_slowly_gets_everything),
+        http_test(a_client_that_reads_a_little_now_and_then_is_given_up),
+        http_test(a_body_that_trickles_is_told_so),
+        http_test(a_body_in_bursts_is_as_good_as_a_steady_one),
         http_test(a_client_that_goes_aborts_its_exchange),
         http_test(a_client_may_end_its_side_and_wait_for_the_answer),
         http_test(a_client_that_has_ended_its_side_gets_what_comes_soon),

@@ -8,6 +8,7 @@
 #include "net_peer.h"
 
 #include "net/tls.h"
+#include "net/tls_stream.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -306,6 +307,22 @@ static void a_peer_may_vanish_in_the_middle_of_the_handshake(void **state)
     assert_int_equal(f->server.end, -ECONNRESET);
 }
 
+static void half_a_client_hello_costs_its_own_bytes(void **state)
+{
+    struct fixture *f = *state;
+    SSL_do_handshake(f->raw.ssl);
+    char *hello;
+    size_t len = (size_t)BIO_get_mem_data(SSL_get_wbio(f->raw.ssl), &hello);
+    const struct tls *tls = f->server.stream->tls;
+    stream_write_slice(f->raw.wire.stream, slice_make(hello, len - 1));
+    wait_for(tls->hello_len == len - 1);
+    assert_null(tls->ssl);
+
+    stream_write_slice(f->raw.wire.stream, slice_make(hello + len - 1, 1));
+    wait_for(tls->ssl);
+    assert_null(tls->hello);
+}
+
 static void an_end_without_close_notify_is_an_error(void **state)
 {
     struct fixture *f = *state;
@@ -518,6 +535,7 @@ int main(void)
         TEST(what_is_not_tls_is_refused),
         TEST(random_bytes_never_get_through),
         TEST(a_peer_may_vanish_in_the_middle_of_the_handshake),
+        TEST(half_a_client_hello_costs_its_own_bytes),
         TEST(an_end_without_close_notify_is_an_error),
         TEST(the_alert_arrives_although_the_owner_closes_at_once),
         TEST(a_damaged_record_ends_the_stream_after_the_good_ones),

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+// slow-clients.test.mjs - clients that keep what they hold by moving next to nothing.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import net from 'node:net';
+import { request } from '../lib/request.mjs';
+import { makeRoot, program, startServer, stopAll } from '../lib/server.mjs';
+import { after, afterEach, before, test } from '../lib/test.mjs';
+import { until } from '../lib/until.mjs';
+
+const LARGE = 32 << 20;
+/** Handshake, version 1.0, 512 bytes to come, ClientHello. */
+const HALF_HELLO = Buffer.from([22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3]);
+const CERTIFICATE =
+  'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost';
+
+let files;
+const file = (name) => `${files.root}/${name}`;
+
+before(() => {
+  files = makeRoot({ reads: program('#!/bin/sh\ncat >/dev/null\n') });
+  fs.writeFileSync(file('large.bin'), Buffer.alloc(LARGE));
+  const made = ['-keyout', file('.key.pem'), '-out', file('.cert.pem')];
+  execFileSync('openssl', [...CERTIFICATE.split(' '), ...made], { stdio: 'ignore' });
+});
+afterEach(stopAll);
+after(() => files.remove());
+
+/** A connection that sends this and then does that, ten times a second, until it is given up. */
+async function isGivenUp(server, first, again = () => {}) {
+  const before = await server.metric('http_timeouts_total');
+  const socket = net.connect(server.port, '127.0.0.1');
+  socket.on('error', () => {});
+  socket.write(first);
+  const often = setInterval(() => again(socket), 100);
+  await until(async () => (await server.metric('http_timeouts_total')) > before);
+  clearInterval(often);
+  socket.destroy();
+}
+
+const start = (...args) =>
+  startServer({
+    root: files.root,
+    args: ['--admin', '127.0.0.1:0', '--idle-timeout', '1h', ...args],
+  });
+
+test('half a TLS handshake is given up in the time of a head', async () => {
+  const tls = ['--tls-cert', file('.cert.pem'), '--tls-key', file('.key.pem')];
+  const server = await start(...tls, '--head-timeout', '300ms');
+  await isGivenUp(server, '');
+  await isGivenUp(server, HALF_HELLO);
+  await server.ends();
+});
+
+test('a large file for a client that takes a little now and then is given up', async () => {
+  const server = await start('--write-timeout', '1s', '--least-rate', '4M');
+  const get = 'GET /large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n';
+  await isGivenUp(server, get, (socket) => socket.read(600));
+  assert.equal((await request(server.at('large.bin'))).bytes.length, LARGE);
+  await server.ends();
+});
+
+test('a body that trickles is given up', async () => {
+  const server = await start('--body-timeout', '1s');
+  const post = 'POST /reads HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n';
+  await isGivenUp(server, post, (socket) => socket.write('x'));
+  await server.ends();
+});
