@@ -93,3 +93,13 @@ uint64_t exchange_departed_ms(struct exchange *x)
     const struct http_exchange *hx = exchange_of(x);
     return hx->departure.begun ? now_of(hx) - hx->departure.began_ms : 0;
 }
+
+bool exchange_client_gone(struct exchange *x)
+{
+    return stream_peer_gone(exchange_of(x)->connection->stream);
+}
+
+uint64_t exchange_arrived_ms(struct exchange *x)
+{
+    return stream_arrived_ms(exchange_of(x)->connection->stream);
+}

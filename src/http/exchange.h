@@ -69,6 +69,10 @@ struct loop *exchange_loop(struct exchange *x);
 size_t exchange_queued(const struct exchange *x);
 /* For how long the client has ended its side, as one does that has left. 0: it has not. */
 uint64_t exchange_departed_ms(struct exchange *x);
+/* Whether the client has ended its side, or broken the connection, up to this moment. */
+bool exchange_client_gone(struct exchange *x);
+/* When the request's last bytes came: stream_arrived_ms(). */
+uint64_t exchange_arrived_ms(struct exchange *x);
 
 #define EXCHANGE_LENGTH_UNKNOWN UINT64_MAX
 

@@ -74,6 +74,11 @@ static void attach(const struct handshake *h, struct session *s)
                   0);
         return;
     }
+    if (session_attached(s) &&
+        (exchange_client_gone(h->x) || session_overtaken(s, exchange_arrived_ms(h->x)))) {
+        turn_away(h, CLOSE_REPLACED, SLICE_LITERAL("replaced"), 0);
+        return;
+    }
     if (!h->found) {
         tcp_session_name_client(session_owner(s), h->x);
         page_wire_attach(h->host, h->x, s, NULL, tcp_session_account(session_owner(s)), subprotocol,
@@ -89,6 +94,10 @@ static void attach(const struct handshake *h, struct session *s)
 static void wait_instead(const struct handshake *h, struct page *p)
 {
     struct exchange *old = p->x;
+    if (old && exchange_client_gone(h->x)) { /* and `old` came later: as session_overtaken() */
+        turn_away(h, CLOSE_REPLACED, SLICE_LITERAL("replaced"), 0);
+        return;
+    }
     p->x = h->x;
     p->x->owner = p;
     p->x->ops = &page_exchange_ops;

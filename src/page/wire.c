@@ -378,6 +378,7 @@ void page_wire_attach(struct page_host *host, struct exchange *x, struct session
         return;
     }
     struct bytes rest = {0};
+    uint64_t arrived_ms = exchange_arrived_ms(x);
     struct page_wire *wire = open_wire(host, x, head, &rest);
     if (!wire) {
         page_grant_end(&grant);
@@ -387,6 +388,7 @@ void page_wire_attach(struct page_host *host, struct exchange *x, struct session
         watcher->ops->on_wire(watcher, p, wire);
     hold_grant(wire, grant);
     wire->wire.parts = subprotocol->parts;
+    wire->wire.arrived_ms = arrived_ms;
     if (account->has_key)
         memory_move(&wire->account, &account->key);
     ws_peer_pay(wire->peer, account);

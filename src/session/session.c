@@ -12,6 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* What two times of arrival may be wrong by. Nobody takes a connection for dead sooner. */
+enum {
+    ARRIVED_PRECISION_MS = 50
+};
+
 static const char *const state_names[] = {"waiting", "attached", "detached",
                                           "leaving", "ending",   "over"};
 
@@ -154,6 +159,11 @@ unsigned session_admits(const struct session *s, struct slice path, struct slice
     if (s->entry.key_len && !slice_equal(key, slice_make(s->entry.key, s->entry.key_len)))
         return CLOSE_SESSION_TAKEN;
     return outbox_serves(&s->outbox, received) ? 0 : CLOSE_SESSION_GONE;
+}
+
+bool session_overtaken(const struct session *s, uint64_t arrived_ms)
+{
+    return s->wire && arrived_ms + ARRIVED_PRECISION_MS < s->wire->arrived_ms;
 }
 
 void session_attach(struct session *s, struct session_wire *wire, struct slice key,

@@ -77,7 +77,9 @@ struct session_wire {
     const struct session_wire_ops *ops;
     struct session *session; /* borrowed; NULL when not attached */
     uint64_t end_number; /* of the end that it has said last; 0: none. session_table_end_heard() */
-    bool parts;          /* set before session_attach(): the client takes messages in parts */
+    /* Set before session_attach(): */
+    bool parts;          /* the client takes messages in parts */
+    uint64_t arrived_ms; /* when its handshake came, by any one clock */
     /* While session_receive() runs: holds the bytes, to be kept by a reference; NULL: none does. */
     struct shared_bytes *arriving;
 };
@@ -163,6 +165,11 @@ unsigned session_admits(const struct session *s, struct slice path, struct slice
                         struct slice key, uint64_t received);
 /* After session_admits() said 0. An older wire is closed with 4000. Sends `.welcome` and the
  * replay. */
+/* Whether a connection is attached whose handshake came later than at this time. A client that has
+ * given a connection up makes the next one, and the server may read them in the other order, if it
+ * stood still meanwhile, or in two threads. The given up one must not take over: the client would
+ * read the end of the other (4000) as the end of its session. */
+bool session_overtaken(const struct session *s, uint64_t arrived_ms);
 void session_attach(struct session *s, struct session_wire *wire, struct slice key,
                     uint64_t received);
 /* The wire is gone. No effect if another wire has taken over. */

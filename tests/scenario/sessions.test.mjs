@@ -4,7 +4,9 @@
 // connection lands on any of them and is handed over to the one that has its session.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import fs from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import { Gate } from '../lib/gate.mjs';
 import { Proxy } from '../lib/proxy.mjs';
@@ -19,6 +21,8 @@ const GRACE =
   '--rate-programs off --attach-timeout 20s --detach-timeout 20s --goodbye-timeout 200ms ' +
   '--eof-grace 300ms --term-grace 300ms --log-level debug';
 const RECONNECTS = 40;
+const GIVEN_UP = 10;
+const PATIENCE_OF_A_CLIENT_MS = 200;
 
 const start = (more = '', options = { threads: 1 }) =>
   startServer({ args: `${GRACE} ${more}`.trim().split(' '), ...options });
@@ -609,4 +613,32 @@ describe('frames of another kind inside a session', () => {
     again.leaves();
     await server.ends();
   });
+});
+
+test('connections that a client has given up do not replace the one that it made after them, in whatever order a server that stood still reads them', async () => {
+  const server = await start('', { threads: 4 });
+  const pages = await Promise.all(Array.from({ length: 12 }, () => Page.opens(server, 'talk')));
+  for (const page of pages) await page.cuts();
+  process.kill(server.pid, 'SIGSTOP');
+  const givenUp = pages.flatMap((page) => {
+    const protocols = { 'Sec-WebSocket-Protocol': page.offers(`received.${page.received}`) };
+    const fields = { Host: `127.0.0.1:${server.port}`, Origin: server.url, ...protocols };
+    return Array.from({ length: GIVEN_UP }, () => {
+      const socket = net.connect({ port: server.port, host: '127.0.0.1' });
+      socket.write(handshake(fields, { line: 'GET /talk HTTP/1.1' }));
+      return socket;
+    });
+  });
+  await new Promise((resolve) => setTimeout(resolve, PATIENCE_OF_A_CLIENT_MS));
+  givenUp.forEach((socket, i) => i % 2 && socket.end()); // the others are black holes
+  const back = pages.map((page) => page.comesBack());
+  const answers = givenUp.map((s) => Promise.race([once(s, 'data'), once(s.resume(), 'close')]));
+  process.kill(server.pid, 'SIGCONT');
+  await Promise.all([...back, ...answers]);
+  for (const [i, page] of pages.entries()) {
+    page.says(`n ${i}`);
+    await page.hears(`echo ["n", ${i}]`);
+  }
+  for (const socket of givenUp) socket.destroy();
+  await server.ends();
 });

@@ -476,6 +476,19 @@ static void the_owner_waits_at_the_buffers_bound(void **state)
     cut(w);
 }
 
+static void
+a_connection_that_was_given_up_before_the_attached_one_was_made_is_overtaken(void **state)
+{
+    (void)state;
+    struct wire *w = attach(0);
+    w->base.arrived_ms = 100000;
+    assert_true(session_overtaken(f.session, 99000));
+    assert_false(session_overtaken(f.session, 99990)); /* as precise as the times are */
+    assert_false(session_overtaken(f.session, 101000));
+    cut(w);
+    assert_false(session_overtaken(f.session, 99000));
+}
+
 static void an_owner_that_waits_since_the_bound_was_lowered_is_told_to_go_on(void **state)
 {
     (void)state;
@@ -822,6 +835,7 @@ int main(void)
         T(acknowledges_at_once_after_a_quarter_of_the_window),
         T(what_is_not_taken_is_not_acknowledged),
         T(the_owner_waits_at_the_buffers_bound),
+        T(a_connection_that_was_given_up_before_the_attached_one_was_made_is_overtaken),
         T(an_owner_that_waits_since_the_bound_was_lowered_is_told_to_go_on),
         T(a_lost_page_is_waited_for_ten_minutes_and_one_that_said_goodbye_for_seconds),
         T(a_page_that_never_attaches_is_given_up),
