@@ -2,7 +2,9 @@
 /** Large messages of the server in parts (docs/protocol.md, section 11). Sockets are fakes. */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { ServerConnection } from '../src/connection.mjs';
+import { Parts } from '../src/proto/parts.mjs';
 import { openConnection } from './fakes.mjs';
 
 const opened = (fields) => openConnection(ServerConnection, {}, fields);
@@ -39,14 +41,87 @@ for (const [what, ...parts] of [
     assert.equal(c.readyState, ServerConnection.CLOSED);
   });
 
-test('parts of a connection that was cut are forgotten', () => {
+const vectors = JSON.parse(
+  readFileSync(new URL('../../tests/vectors/parts.json', import.meta.url), 'utf8'),
+);
+for (const { size, has, from, parts: following, why } of vectors.filter((row) => row.from))
+  test(`a message goes on behind what has come: ${why}`, () => {
+    const message = Buffer.from(Array.from({ length: size }, (_, i) => (i * 7919) % 127));
+    const parts = new Parts();
+    parts.take(Uint8Array.from([16, ...message.subarray(0, has)]), size);
+    assert.equal(parts.offer, `parts.${has}`);
+    parts.goOn(from);
+    const taken = following.map(([kind, at, length]) =>
+      parts.take(Uint8Array.from([kind, ...message.subarray(at, at + length)]), size),
+    );
+    const whole = taken.pop();
+    assert.deepEqual(Buffer.from(whole), message);
+    assert.ok(taken.every((piece) => piece === null));
+    assert.equal(parts.offer, 'parts');
+  });
+
+/** Sends each message in parts of 5 bytes, as the client asks, until `left` pieces have gone. */
+function sendParts(socket, messages, left, { anew = false, resumed = true } = {}) {
+  const asked = (word) =>
+    Number(socket.protocols.find((p) => p.startsWith(`${word}.`))?.slice(word.length + 1) ?? 0);
+  let at = anew ? 0 : asked('parts');
+  socket.welcome({ resumed, ...(at && { parts: at }) });
+  for (const message of messages.slice(asked('received'))) {
+    for (; at < message.length; at += 5) {
+      if (left-- === 0) return socket.lose();
+      socket.receive(part(at + 5 < message.length ? 16 : 17, message.slice(at, at + 5)));
+    }
+    at = 0;
+  }
+}
+
+for (const anew of [false, true])
+  test(`wherever it is cut, a message comes once, from ${anew ? 'its beginning' : 'there'} on`, () => {
+    const messages = ['a "one of some length"', 'a 2', 'a [3,"three"]'];
+    for (let first = 0; first < 8; first++)
+      for (let second = 0; second < 8; second++) {
+        const { c, made, last, clock } = openConnection(ServerConnection);
+        const heard = [];
+        c.addEventListener('a', ({ data }) => heard.push(data));
+        last().lose();
+        for (const left of [first, second, Infinity]) {
+          while (last().readyState !== 0) clock.advance(100);
+          sendParts(last(), messages, left, { anew });
+        }
+        assert.deepEqual(heard, ['one of some length', 2, [3, 'three']]);
+        assert.equal(c.readyState, ServerConnection.OPEN);
+        assert.ok(made.length <= 4);
+      }
+  });
+
+test('a server that goes on elsewhere than the page is breaks the protocol', () => {
+  const { c, last, clock } = opened();
+  last().receive(part(16, 'a 1'));
+  last().lose();
+  clock.advance(1000);
+  last().welcome({ resumed: true, parts: 2 });
+  assert.equal(c.readyState, ServerConnection.CLOSED);
+});
+
+test('a line that carries parts is no line that fails: the page comes back at once', () => {
+  const { last, clock, made } = opened();
+  for (let i = 0; i < 10; i++) {
+    last().receive(part(16, 'a'));
+    last().lose();
+    clock.advance(0);
+    assert.equal(made.length, i + 2);
+    last().welcome({ resumed: true, parts: i + 1 });
+  }
+});
+
+test('parts of a message that the server begins anew are forgotten', () => {
   const { c, last, clock } = opened();
   const heard = [];
   c.addEventListener('a', ({ data }) => heard.push(data));
   last().receive(part(16, 'a 1'));
   last().lose();
   clock.advance(1000);
-  assert.equal(last().protocols.at(-2), 'received.0');
+  assert.deepEqual(last().protocols.slice(-2), ['received.0', 'parts.3']);
   last().welcome({ resumed: true });
   last().receive(part(16, 'a 2'));
   last().receive(part(17, '3'));

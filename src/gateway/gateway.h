@@ -75,7 +75,7 @@ struct gateway_page {
     struct slice origin;  /* of the session; copied */
     struct slice address; /* of the client, for the log; copied */
     struct net_client_key client;
-    uint64_t who; /* exchange_credentials() */
+    uint64_t who;    /* exchange_credentials() */
     bool here_known; /* the origin that the page reached the server by is known: */
     struct origin here;
     /* Asks the program; NULL: there is no program, or it does not want to be asked. `owner` lives

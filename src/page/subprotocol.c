@@ -31,7 +31,8 @@ static bool is_count(struct slice text, uint64_t *ret)
     return !padded && slice_to_uint(text, MESSAGE_CALL_MAX, ret);
 }
 
-static const char *check(struct page_subprotocol *subprotocol, struct slice received)
+static const char *check(struct page_subprotocol *subprotocol, struct slice received,
+                         struct slice parts)
 {
     if (!subprotocol->key.ptr)
         return "key.KEY is missing";
@@ -43,17 +44,22 @@ static const char *check(struct page_subprotocol *subprotocol, struct slice rece
         return "received.N is malformed";
     if (received.ptr && !subprotocol->session.ptr && subprotocol->received > 0)
         return "received.N without session.ID";
+    if (parts.ptr && !is_count(parts, &subprotocol->has_of_next))
+        return "parts.N is malformed";
+    if (parts.ptr && !subprotocol->session.ptr && subprotocol->has_of_next > 0)
+        return "parts.N without session.ID";
     return NULL;
 }
 
 bool page_subprotocol_read(const struct http_head *request, struct page_subprotocol *ret)
 {
     *ret = (struct page_subprotocol){0};
-    struct slice received = SLICE_NONE;
+    struct slice received = SLICE_NONE, parts = SLICE_NONE;
     struct field fields[] = {
         {SLICE_LITERAL("session."), &ret->session},
         {SLICE_LITERAL("key."), &ret->key},
         {SLICE_LITERAL("received."), &received},
+        {SLICE_LITERAL("parts."), &parts},
     };
 
     bool once = true;
@@ -69,7 +75,8 @@ bool page_subprotocol_read(const struct http_head *request, struct page_subproto
     }
     if (!ret->session_protocol)
         return true;
-    ret->why = once ? check(ret, received) : "a field of httpsocket.v1 occurs twice";
+    ret->parts |= parts.ptr != NULL;
+    ret->why = once ? check(ret, received, parts) : "a field of httpsocket.v1 occurs twice";
     return ret->why == NULL;
 }
 

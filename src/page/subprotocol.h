@@ -15,7 +15,8 @@ struct page_subprotocol {
     struct slice session;  /* SLICE_NONE: a new one */
     struct slice key;
     uint64_t received;
-    bool parts; /* it takes large messages in parts */
+    bool parts;           /* it takes large messages in parts, */
+    uint64_t has_of_next; /* and has so many bytes of the message behind `received` */
     const char *why;
 };
 

@@ -389,6 +389,7 @@ void page_wire_attach(struct page_host *host, struct exchange *x, struct session
     hold_grant(wire, grant);
     wire->wire.parts = subprotocol->parts;
     wire->wire.arrived_ms = arrived_ms;
+    wire->wire.has_of_next = subprotocol->has_of_next;
     if (account->has_key)
         memory_move(&wire->account, &account->key);
     ws_peer_pay(wire->peer, account);

@@ -75,6 +75,24 @@ void session_drop_wire(struct session *s, unsigned code, const char *reason)
     wire->ops->close(wire, code, slice_of(reason));
 }
 
+enum {
+    PART_MAX = 16384,       /* bytes; a larger message goes in parts */
+    WIRE_QUEUED_MAX = 65536 /* what comes between two parts waits behind no more */
+};
+
+static bool in_parts(const struct session *s, const struct outbox_message *m)
+{
+    return s->wire->parts && m->len > PART_MAX;
+}
+
+/* How much of the first message that it has not the client got on an older wire. */
+static size_t goes_on_at(const struct session *s)
+{
+    const struct outbox_message *first = s->outbox.first;
+    uint64_t has = s->wire->has_of_next;
+    return first && in_parts(s, first) && has < first->len ? (size_t)has : 0;
+}
+
 void session_say_welcome(struct session *s)
 {
     char buffer[400];
@@ -90,6 +108,8 @@ void session_say_welcome(struct session *s)
     json_text_number(&t, "grace", s->config->detach_timeout_ms);
     json_text_number(&t, "streamWindow", s->streams_config.window);
     json_text_number(&t, "streams", s->streams_config.channels_max);
+    if (goes_on_at(s))
+        json_text_number(&t, "parts", (int64_t)goes_on_at(s));
     json_text_end(&t);
     assert(!t.failed);
     session_say(s, t.ptr, (int)t.len);
@@ -107,17 +127,7 @@ void session_say_ack(struct session *s)
     session_say(s, text, len);
 }
 
-/* ---- messages, large ones in parts ---- */
-
-enum {
-    PART_MAX = 16384,       /* bytes; a larger message goes in parts */
-    WIRE_QUEUED_MAX = 65536 /* what comes between two parts waits behind no more */
-};
-
-static bool in_parts(const struct session *s, const struct outbox_message *m)
-{
-    return s->wire->parts && m->len > PART_MAX;
-}
+/* ---- messages ---- */
 
 static void put_part(struct session *s, const struct outbox_message *m)
 {
@@ -149,16 +159,16 @@ void session_pump(struct session *s)
     }
 }
 
-static void send_from(struct session *s, const struct outbox_message *m, uint64_t number)
+static void send_from(struct session *s, const struct outbox_message *m, uint64_t number, size_t at)
 {
-    s->sending = (struct sending){.next = m, .number = number};
+    s->sending = (struct sending){.next = m, .number = number, .at = at};
     session_pump(s);
 }
 
 void session_put_last(struct session *s, const struct outbox_message *m)
 {
     if (!s->sending.next)
-        send_from(s, m, s->outbox.sent - 1);
+        send_from(s, m, s->outbox.sent - 1, 0);
 }
 
 bool session_has_put(const struct session *s, uint64_t number)
@@ -169,7 +179,10 @@ bool session_has_put(const struct session *s, uint64_t number)
 void session_replay(struct session *s)
 {
     s->counts->replayed += s->outbox.sent - s->outbox.acked;
-    send_from(s, s->outbox.first, s->outbox.acked);
+    size_t at = goes_on_at(s);
+    if (at)
+        s->wire->ops->keep_shallow(s->wire);
+    send_from(s, s->outbox.first, s->outbox.acked, at);
 }
 
 void session_unblock(struct session *s)

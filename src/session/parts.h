@@ -29,7 +29,7 @@ struct session_streams;
 struct sending {
     const struct outbox_message *next; /* borrowed from the outbox; NULL: the wire has got all */
     uint64_t number;                   /* its number */
-    size_t at;                         /* bytes of it that the wire has got */
+    size_t at;                         /* bytes of it that the client has got, or the wire */
 };
 
 struct session {

@@ -78,8 +78,9 @@ struct session_wire {
     struct session *session; /* borrowed; NULL when not attached */
     uint64_t end_number; /* of the end that it has said last; 0: none. session_table_end_heard() */
     /* Set before session_attach(): */
-    bool parts;          /* the client takes messages in parts */
-    uint64_t arrived_ms; /* when its handshake came, by any one clock */
+    bool parts;           /* the client takes messages in parts, */
+    uint64_t has_of_next; /* and has so many bytes of the one behind `received`. More: none */
+    uint64_t arrived_ms;  /* when its handshake came, by any one clock */
     /* While session_receive() runs: holds the bytes, to be kept by a reference; NULL: none does. */
     struct shared_bytes *arriving;
 };

@@ -42,6 +42,12 @@ static void a_new_session_an_old_one_and_none(void **state)
     expect_text(subprotocol.session, ID);
     assert_int_equal(subprotocol.received, 17);
 
+    assert_true(read_subprotocol("Sec-WebSocket-Protocol: httpsocket.v1, key." KEY ", session." ID
+                                 ", received.3, parts.16384\r\n",
+                                 &subprotocol));
+    assert_true(subprotocol.parts);
+    assert_int_equal(subprotocol.has_of_next, 16384);
+
     assert_true(read_subprotocol("", &subprotocol));
     assert_false(subprotocol.session_protocol);
     assert_true(read_subprotocol("Sec-WebSocket-Protocol: chat, superchat\r\n", &subprotocol));
@@ -62,6 +68,10 @@ static void a_broken_offer_is_named(void **state)
         ", key." KEY ", session." ID ", received.",
         ", key." KEY ", session." ID ", received.9007199254740992",
         ", key." KEY ", received.1",
+        ", key." KEY ", parts.1",
+        ", key." KEY ", session." ID ", parts.",
+        ", key." KEY ", session." ID ", parts.01",
+        ", key." KEY ", session." ID ", parts.1, parts.1",
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         char headers[512];

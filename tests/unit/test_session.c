@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include "vectors.h"
+
 #define KEY      SLICE_LITERAL("abcdefghijklmnopqrstuv")
 #define ORIGIN   SLICE_LITERAL("https://a.example")
 #define PATH     SLICE_LITERAL("/chat")
@@ -36,6 +38,7 @@ static struct fixture {
     char *got[SENT_MAX];
     size_t got_count;
     size_t attaches, resumes, detaches, writables, overs;
+    uint64_t sequence; /* how many messages the client of a test of parts has */
     char close_reason[64], detach_reason[64];
 } f;
 
@@ -732,6 +735,106 @@ static void a_message_that_was_cut_between_its_parts_comes_again_as_a_whole(void
     wire_free(again);
 }
 
+static struct wire *attach_having(bool parts, uint64_t has_of_next)
+{
+    struct wire *w = wire_new();
+    w->base.ops = &parts_ops;
+    w->base.parts = parts;
+    w->base.has_of_next = has_of_next;
+    session_attach(f.session, &w->base, KEY, f.sequence);
+    return w;
+}
+
+/* A message of `size` bytes, each of its place. */
+static void send_marked(size_t size, bool binary)
+{
+    char *body = malloc(size - 2);
+    for (size_t i = 2; i < size; i++)
+        body[i - 2] = (char)('0' + i * 7919 % 10);
+    struct message m = {.kind = MESSAGE_EVENT,
+                        .binary = binary,
+                        .head = SLICE_LITERAL("n"),
+                        .name = SLICE_LITERAL("n"),
+                        .body = slice_make(body, size - 2)};
+    session_send(f.session, &m);
+    free(body);
+}
+
+static uint64_t continued_at(const struct wire *w)
+{
+    const char *parts = strstr(w->sent[0], "\"parts\":");
+    return parts ? strtoull(parts + 8, NULL, 10) : 0;
+}
+
+/* The bytes of the message that has been sent, from `at` on; checks that they are those. */
+static size_t follow_parts(const struct wire *w, size_t at)
+{
+    for (size_t i = 1; i < w->sent_count; i++)
+        for (const char *c = w->sent[i] + 1; *c; c++, at++)
+            if (at >= 2 && *c != (char)('0' + at * 7919 % 10))
+                fail_msg("a wrong byte at %zu", at);
+    return at;
+}
+
+static void run_parts_row(size_t number, const json_t *row)
+{
+    size_t size = (size_t)json_integer_value(json_object_get(row, "size"));
+    const json_t *parts = json_object_get(row, "parts");
+    queued = 0;
+    send_marked(size, json_is_true(json_object_get(row, "binary")));
+    struct wire *w = attach_having(json_is_true(json_object_get(row, "offers")),
+                                   (uint64_t)json_integer_value(json_object_get(row, "has")));
+    uint64_t from = (uint64_t)json_integer_value(json_object_get(row, "from"));
+    if (continued_at(w) != from)
+        fail_msg("row %zu: from %llu", number, (unsigned long long)continued_at(w));
+    size_t count = json_array_size(parts);
+    assert_int_equal(w->sent_count - 1, count ? count : 1);
+    for (size_t i = 0; i < count; i++) {
+        const json_t *part = json_array_get(parts, i);
+        assert_int_equal(w->sent[1 + i][0], json_integer_value(json_array_get(part, 0)));
+        assert_int_equal(strlen(w->sent[1 + i]) - 1, json_integer_value(json_array_get(part, 2)));
+    }
+    if (count)
+        assert_int_equal(follow_parts(w, from), size);
+    else
+        assert_int_equal(strlen(w->sent[1]), size);
+    char ack[32];
+    snprintf(ack, sizeof(ack), ".ack %llu", (unsigned long long)++f.sequence);
+    hear(w, ack);
+    assert_int_equal(w->close_code, 0);
+    cut(w);
+}
+
+static void every_row_of_the_vectors_of_parts(void **state)
+{
+    (void)state;
+    vectors_each(PARTS_VECTORS, 10, run_parts_row);
+}
+
+static void a_message_goes_on_at_whatever_byte_it_was_cut_also_when_it_is_taken_over(void **state)
+{
+    (void)state;
+    enum {
+        SIZE = 20000
+    };
+    send_marked(SIZE, false);
+    struct wire *older = wire_new();
+    for (size_t has = 0; has < SIZE; has++) {
+        queued = has % 3 ? 0 : 65536; /* or it waits, and goes when there is room */
+        struct wire *w = attach_having(true, has);
+        wire_free(older);
+        queued = 0;
+        session_drained(&w->base);
+        assert_int_equal(continued_at(w), has);
+        assert_int_equal(follow_parts(w, has), SIZE);
+        if (has % 2) /* otherwise the next one takes over */
+            session_detach(&w->base, SLICE_LITERAL("lost"));
+        older = w;
+    }
+    session_detach(&older->base, SLICE_LITERAL("lost"));
+    wire_free(older);
+}
+
 static void unknown_control_messages_are_ignored(void **state)
 {
     (void)state;
@@ -851,6 +954,8 @@ int main(void)
         T(a_large_message_goes_in_parts_and_what_the_wire_has_no_room_for_waits),
         T(a_client_can_not_acknowledge_a_message_that_is_under_way),
         T(a_message_that_was_cut_between_its_parts_comes_again_as_a_whole),
+        T(every_row_of_the_vectors_of_parts),
+        T(a_message_goes_on_at_whatever_byte_it_was_cut_also_when_it_is_taken_over),
         T(unknown_control_messages_are_ignored),
         T(exactly_once_and_in_order_over_a_thousand_random_cuts),
     };

@@ -2,12 +2,10 @@
 // @ts-check
 /**
  * A large message of the server comes in parts, so that its client sees that it is on its way
- * (docs/protocol.md, section 11): puts the parts together. Pure state.
+ * (docs/protocol.md, section 11): puts the parts together. What has come when a connection is lost
+ * stays, and the next connection goes on behind it, unless the server begins anew. Pure state.
  */
 import { WireError } from './message.mjs';
-
-/** What a client offers that takes parts. */
-export const PARTS = 'parts';
 
 /** The first byte of a part. */
 const MORE = 16;
@@ -26,9 +24,28 @@ export class Parts {
   #room = new Uint8Array(0);
   #size = 0;
 
-  /** Whether a message has begun and is not whole. */
-  get isUnderWay() {
-    return this.#size > 0;
+  /** How much has come of a message that is not whole yet. */
+  get size() {
+    return this.#size;
+  }
+
+  /** What a client offers that takes parts, and has some already. */
+  get offer() {
+    return this.#size ? `parts.${this.#size}` : 'parts';
+  }
+
+  /**
+   * A new connection, on which the server goes on behind so many bytes.
+   * @param {number} at @throws {WireError}
+   */
+  goOn(at) {
+    if (at && at !== this.#size) throw new WireError(`parts from ${at} on, not ${this.#size}`);
+    if (!at) this.forget();
+  }
+
+  forget() {
+    this.#room = new Uint8Array(0);
+    this.#size = 0;
   }
 
   /**
@@ -60,8 +77,7 @@ export class Parts {
 
   #whole() {
     const whole = this.#room.slice(0, this.#size);
-    this.#room = new Uint8Array(0);
-    this.#size = 0;
+    this.forget();
     return whole;
   }
 }

@@ -15,6 +15,7 @@ import { WireError } from './message.mjs';
  * @property {number} [streams] how many byte streams there may be at a time; absent: none
  * @property {number} [streamWindow] bytes of each stream that the server keeps until they are
  *   reported
+ * @property {number} [parts] how much of the first message the server leaves out, since we have it
  */
 
 const SESSION = /^[\w-]{24}$/;
@@ -28,7 +29,7 @@ const LEAST = Object.freeze([
   ['grace', 0],
 ]);
 
-const OPTIONAL = Object.freeze(['streams', 'streamWindow']);
+const OPTIONAL = Object.freeze(['streams', 'streamWindow', 'parts']);
 
 /** @param {unknown} id */
 export function isSession(id) {

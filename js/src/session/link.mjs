@@ -25,7 +25,7 @@ import { Inbox } from './inbox.mjs';
 import { SessionSocket } from './session-socket.mjs';
 import { Backoff } from './backoff.mjs';
 import { SUBPROTOCOL, WireError } from '../proto/message.mjs';
-import { PARTS } from '../proto/parts.mjs';
+import { Parts } from '../proto/parts.mjs';
 
 /** The legal moves from each state. */
 const NEXT = Object.freeze({
@@ -90,6 +90,7 @@ export class Link {
   #access;
   #channels;
   #inbox = new Inbox();
+  #parts = new Parts();
   #session;
   /** @type {Welcome | null} */
   #welcome = null;
@@ -230,7 +231,7 @@ export class Link {
     this.#tried = true;
     try {
       this.#socket = new SessionSocket(
-        { ...this.#options, inbox: this.#inbox },
+        { ...this.#options, inbox: this.#inbox, parts: this.#parts },
         this.#subprotocols(),
         this.#socketOwner(),
       );
@@ -246,14 +247,14 @@ export class Link {
   }
 
   /**
-   * The subprotocols, which carry the session's id, its key and the number of messages received.
+   * The subprotocols, which carry the session's id, its key and what was received.
    */
   #subprotocols() {
     const subprotocols = [SUBPROTOCOL];
     if (this.#session) subprotocols.push(`session.${this.#session}`);
     subprotocols.push(`key.${this.#options.key}`);
     if (this.#welcome) subprotocols.push(`received.${this.#inbox.received}`);
-    subprotocols.push(PARTS);
+    subprotocols.push(this.#parts.offer);
     return subprotocols;
   }
 
@@ -272,6 +273,7 @@ export class Link {
         this.#backoff.worked();
         this.#channels.receive(frame);
       },
+      partCame: () => this.#backoff.worked(),
       acknowledged: () => {
         this.#backoff.worked();
         this.flush();
@@ -412,6 +414,7 @@ export class Link {
     this.#discard();
     this.#enter('ENDED');
     this.#outbox.abandon();
+    this.#parts.forget();
     this.#channels.end(resetOf(reason, retryAfter));
     this.#owner.ended({ code, reason, retryAfter });
   }

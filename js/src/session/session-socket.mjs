@@ -3,14 +3,14 @@
 /**
  * One WebSocket of a session, from its handshake to its end (docs/protocol.md, sections 2 to 4):
  * takes the `.welcome`, sends what the window allows, acknowledges, and notices a dead peer. The
- * inbox and the outbox live longer, as long as the session. close() removes the handlers of the
+ * inbox, the outbox and the parts live longer, as long as the session. close() removes the handlers of the
  * WebSocket first, so a closed socket tells its owner nothing more.
  */
 import { Timer } from '../base/clock.mjs';
 import { isFrame } from '../proto/channel-frame.mjs';
 import { CLOSE, parseEnd } from '../proto/close-codes.mjs';
 import { Liveness } from './liveness.mjs';
-import { isPart, Parts } from '../proto/parts.mjs';
+import { isPart } from '../proto/parts.mjs';
 import { parseWelcome } from '../proto/welcome.mjs';
 import {
   formatControl,
@@ -33,6 +33,7 @@ import {
  *   message
  * @property {(frame: import('../proto/channel-frame.mjs').Bytes) => void} frame a frame of a byte
  *   stream has arrived; throws a WireError if it is wrong
+ * @property {() => void} partCame a part of a message has arrived
  * @property {() => void} acknowledged the other side has received messages: there may be room for
  *   more
  * @property {(end: End) => void} announced `.close` says what the end will be, even if no close
@@ -53,6 +54,7 @@ import {
  * @property {import('../base/clock.mjs').Clock} clock
  * @property {import('./inbox.mjs').Inbox} inbox
  * @property {import('./outbox.mjs').Outbox} outbox
+ * @property {import('../proto/parts.mjs').Parts} parts
  */
 
 const ACK_MS = 250;
@@ -67,7 +69,7 @@ export class SessionSocket {
   #ack;
   #liveness;
   #clock;
-  #parts = new Parts();
+  #parts;
   /** When a `.pong` last said that parts arrive. */
   #saidAt = 0;
   #opened = false;
@@ -79,7 +81,11 @@ export class SessionSocket {
    * @param {SessionSocketOptions} options @param {string[]} subprotocols identify the session
    * @param {SessionSocketOwner} owner
    */
-  constructor({ WebSocket, webSocketOptions, url, clock, inbox, outbox }, subprotocols, owner) {
+  constructor(
+    { WebSocket, webSocketOptions, url, clock, inbox, outbox, parts },
+    subprotocols,
+    owner,
+  ) {
     const webSocket = new WebSocket(
       url,
       subprotocols,
@@ -93,6 +99,7 @@ export class SessionSocket {
     this.#webSocket = webSocket;
     this.#inbox = inbox;
     this.#outbox = outbox;
+    this.#parts = parts;
     this.#owner = owner;
     this.#clock = clock;
     this.#ack = new Timer(clock);
@@ -197,6 +204,7 @@ export class SessionSocket {
   #receivePart(part) {
     const { maxMessage, ping } = this.#welcome ?? { maxMessage: 0, ping: 0 };
     const whole = this.#parts.take(part, maxMessage);
+    this.#owner.partCame();
     // The answer to the server's pings waits behind the parts, perhaps in a proxy.
     if (this.#clock.now() - this.#saidAt >= ping / 2) {
       this.#saidAt = this.#clock.now();
@@ -213,7 +221,7 @@ export class SessionSocket {
     if (!this.#welcome) return this.#greeted(message);
     if (message.kind === 'ack') return this.#acknowledged(message.count);
     if (message.kind === 'control') return this.#controlled(message);
-    if (this.#parts.isUnderWay) throw new WireError('a message between the parts of another');
+    if (this.#parts.size) throw new WireError('a message between the parts of another');
     if (message.kind === 'command' && message.word === 'problem')
       throw new WireError('a .problem of the server');
     const size = typeof data === 'string' ? utf8Length(data) : data.byteLength;
@@ -229,6 +237,7 @@ export class SessionSocket {
       throw new WireError('no .welcome first');
     const welcome = parseWelcome(message.data);
     this.#welcome = welcome;
+    this.#parts.goOn(welcome.parts ?? 0);
     this.#liveness.start(welcome.ping * 2);
     this.#owner.welcomed(welcome);
   }
