@@ -8,7 +8,7 @@ DEV := build-dev
 WERROR ?= false
 export DEPS
 
-.PHONY: run run-tcp build dev test check-one bench fuzz cuts format install clean
+.PHONY: run run-tcp build dev test check-one bench fuzz torture cuts format install clean
 
 run: build
 	$(BUILD)/httpsocketd --dev --stdio-files /lines examples
@@ -52,6 +52,12 @@ fuzz: dev
 	@tools/install-deps fuzz
 	@tools/fuzz $(SECONDS)
 	@fuzz/server/run $(SECONDS)
+
+# Each allocation and each system call of ten small scenarios fails once (some minutes), or those of
+# one: make torture SCENARIO=page.
+SCENARIO ?=
+torture: dev
+	@tests/torture/run $(SCENARIO)
 
 # Cuts connections of 1000 sessions over 2 and 4 workers, of the optimized server: CUTS of them, but
 # for no longer than SECONDS (make cuts CUTS=1000000 SECONDS=3600).

@@ -2,6 +2,7 @@
 #include "access/config.h"
 
 #include "access/suffixes.h"
+#include "base/log.h"
 #include "proto/access_rules.h"
 
 #include <errno.h>
@@ -40,7 +41,7 @@ void access_config_done(struct access_config *c)
 static int append(void *array, size_t *count, const void *element, size_t size)
 {
     char **base = array;
-    char *grown = realloc(*base, (*count + 1) * size);
+    char *grown = log_needed(realloc(*base, (*count + 1) * size));
     if (!grown)
         return -ENOMEM;
     memcpy(grown + *count * size, element, size);
@@ -98,7 +99,7 @@ static int set_vouch(struct access_config *c, struct slice value)
 static int extend(char **text, struct slice value, const char *separator)
 {
     size_t old = *text ? strlen(*text) + strlen(separator) : 0;
-    char *grown = malloc(old + value.len + 1);
+    char *grown = log_needed(malloc(old + value.len + 1));
     if (!grown)
         return -ENOMEM;
     char *end = *text ? stpcpy(stpcpy(grown, *text), separator) : grown;

@@ -2,6 +2,7 @@
 #include "access/dns.h"
 
 #include "access/ip.h"
+#include "base/log.h"
 #include "proto/authority.h"
 
 #include <errno.h>
@@ -119,7 +120,7 @@ static size_t decode(const struct ub_result *r, struct slice data[DNS_DATA_MAX],
     size_t count = 0, size = 1;
     while (count < DNS_DATA_MAX && r->data[count])
         size += (size_t)r->len[count++];
-    char *text = malloc(size);
+    char *text = log_needed(malloc(size));
     *ret_text = text;
     for (size_t i = 0; text && i < count; i++) {
         size_t len = (size_t)r->len[i];
@@ -273,7 +274,7 @@ static const char *set_up(struct dns *d, const struct dns_options *o)
 
 int dns_new(const struct dns_options *options, struct dns **ret, const char **why)
 {
-    struct dns *d = calloc(1, sizeof(*d));
+    struct dns *d = log_needed(calloc(1, sizeof(*d)));
     *why = "no memory";
     if (!d)
         return -ENOMEM;

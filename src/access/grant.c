@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "access/grant.h"
 
+#include "base/log.h"
+
 #include <stdlib.h>
 
 struct grant_review {
@@ -74,7 +76,7 @@ static void on_reviewed(struct access_check *check, const struct access_result *
 void grant_review(struct grant *g)
 {
     cancel_review(g);
-    struct grant_review *r = calloc(1, sizeof(*r));
+    struct grant_review *r = log_needed(calloc(1, sizeof(*r)));
     if (!r)
         return;
     g->review = r;

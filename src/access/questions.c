@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "access/questions.h"
 
+#include "base/log.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -42,7 +44,7 @@ static struct open_question *find(struct questions *q, const struct dns_question
 static int ask_below(struct questions *q, const struct dns_question *question,
                      struct open_question **ret)
 {
-    struct open_question *open = calloc(1, sizeof(*open));
+    struct open_question *open = log_needed(calloc(1, sizeof(*open)));
     if (!open)
         return -ENOMEM;
     open->below.type = question->type;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "access/recorded.h"
 
+#include "base/log.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -75,7 +77,7 @@ static void add_filler(struct draft *d, size_t size)
         used += d->data[i].len;
     if (size <= used || d->filler)
         return;
-    d->filler = malloc(size - used);
+    d->filler = log_needed(malloc(size - used));
     if (!d->filler)
         return;
     memset(d->filler, 'x', size - used);

@@ -2,6 +2,7 @@
 #include "access/recorded.h"
 
 #include "access/ip.h"
+#include "base/log.h"
 
 #include <stdlib.h>
 
@@ -88,7 +89,7 @@ static bool take_quoted(struct slice *s, char *ret)
 
 static bool parse_txt(struct slice *rest, struct recorded_row *row)
 {
-    char *joined = malloc(rest->len + 1);
+    char *joined = log_needed(malloc(rest->len + 1));
     if (!joined)
         return false;
     row->data = slice_make(joined, 0);
@@ -113,7 +114,7 @@ static bool parse_data(struct slice *rest, struct recorded_row *row)
     if (row->type == DNS_A || row->type == DNS_AAAA) {
         if (!ip_parse(word, &ip) || ip.length != (row->type == DNS_A ? 4 : 16))
             return false;
-        char *bytes = malloc(ip.length);
+        char *bytes = log_needed(malloc(ip.length));
         if (!bytes)
             return false;
         memcpy(bytes, ip.bytes, ip.length);

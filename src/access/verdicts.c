@@ -2,6 +2,7 @@
 #include "access/verdicts.h"
 
 #include "base/hash.h"
+#include "base/log.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -108,7 +109,7 @@ static struct verdict *add(struct verdicts *v, const struct verdict_question *q)
 {
     while (v->idle_count && v->idle_count >= v->config->cache_max)
         drop(container_of(v->idle.next, struct verdict, in_list));
-    struct verdict *d = calloc(1, sizeof(*d));
+    struct verdict *d = log_needed(calloc(1, sizeof(*d)));
     if (!d)
         return NULL;
     d->owner = v;
@@ -130,7 +131,7 @@ static struct slot *take_slot(struct verdicts *v)
     struct list *spare = list_pop(&v->spare);
     if (spare)
         return container_of(spare, struct slot, spare);
-    struct slot *slot = calloc(1, sizeof(*slot));
+    struct slot *slot = log_needed(calloc(1, sizeof(*slot)));
     if (slot)
         list_init(&slot->spare);
     return slot;

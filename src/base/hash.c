@@ -2,6 +2,7 @@
 #include "base/hash.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <pthread.h>
 #include <sys/random.h>
 
@@ -10,8 +11,11 @@ static pthread_once_t drawn = PTHREAD_ONCE_INIT;
 
 static void draw_key(void)
 {
-    ssize_t n = getrandom(process_key, sizeof(process_key), 0);
-    assert(n == sizeof(process_key));
+    ssize_t n;
+    do {
+        n = getrandom(process_key, sizeof(process_key), 0);
+    } while (n < 0 && (errno == EINTR || errno == EAGAIN));
+    assert(n == sizeof(process_key)); /* else the kernel has no such call */
 }
 
 static inline uint64_t rotate(uint64_t x, int bits)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/log.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <time.h>
@@ -290,4 +291,36 @@ bool log_level_parse(struct slice name, enum log_level *ret)
         }
     }
     return false;
+}
+
+/* ---- what there was not enough of ---- */
+
+void *log_needed_by(void *memory, const char *function)
+{
+    if (memory)
+        return memory;
+    log_error("memory.failed", log_text("by", function));
+    errno = ENOMEM;
+    return NULL;
+}
+
+static bool is_lack(int error)
+{
+    switch (error < 0 ? -error : error) {
+    case ENOMEM:
+    case ENOBUFS:
+    case EMFILE:
+    case ENFILE:
+    case ENOSPC:
+    case EIO:
+    case EAGAIN:
+        return true;
+    }
+    return false;
+}
+
+void log_lack(const char *what, int error)
+{
+    if (is_lack(error))
+        log_error("resource.failed", log_text("what", what), log_errno("error", error));
 }

@@ -62,6 +62,14 @@ struct log_field {
  * against the share of that cause (log_share.h), so that no peer floods the log. */
 #define log_cause(v) ((struct log_field){.kind = LOG_KIND_CAUSE, .slice = (v)})
 
+/* Passes on what an allocation gave. Of NULL the log says which function needed the memory:
+ * `memory.failed by=FUNCTION`. */
+#define log_needed(memory) log_needed_by((memory), __func__)
+void *log_needed_by(void *memory, const char *function);
+/* As log_needed(), for a call that gave this errno. Others than those of a lack (memory,
+ * descriptors, room) are passed over: they are the other side's doing. */
+void log_lack(const char *what, int error);
+
 #define log_at(level, event, ...)                                                                  \
     do {                                                                                           \
         if ((level) >= log_threshold)                                                              \

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/chunk.h"
 
+#include "base/log.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -17,7 +19,7 @@ struct shared_bytes *shared_new(size_t len)
 {
     if (len > UINT32_MAX)
         return NULL;
-    struct shared_bytes *shared = malloc(sizeof(*shared) + len);
+    struct shared_bytes *shared = log_needed(malloc(sizeof(*shared) + len));
     if (!shared)
         return NULL;
     shared->refs = 1;
@@ -36,7 +38,7 @@ static struct chunk *take(struct chunk **list, unsigned *count, size_t size)
 {
     struct chunk *c = *list;
     if (!c)
-        return malloc(size);
+        return log_needed(malloc(size));
     *list = c->next;
     --*count;
     return c;

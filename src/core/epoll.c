@@ -11,6 +11,8 @@
  */
 #include "core/backend.h"
 
+#include "base/log.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -321,7 +323,7 @@ static int epoll_backend_fd(const struct loop *loop)
 
 static int epoll_backend_init(struct loop *loop)
 {
-    struct epoll_state *e = calloc(1, sizeof(*e));
+    struct epoll_state *e = log_needed(calloc(1, sizeof(*e)));
     if (!e)
         return -ENOMEM;
     e->fd = epoll_create1(EPOLL_CLOEXEC);

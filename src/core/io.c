@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/backend.h"
 
+#include "base/log.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -138,6 +140,8 @@ bool io_received(struct io *io, struct bytes data)
 void io_ended(struct io *io, int error)
 {
     set(io, IO_ENDED);
+    if (error && (error != -EIO || io->flags & IO_SOCKET)) /* EIO: a terminal's other end */
+        log_lack("receive", error);
     if (error) {
         set(io, IO_FAILED);
         drop_queue(io);
@@ -164,6 +168,7 @@ void io_sent(struct io *io, size_t n)
 void io_send_failed(struct io *io, int error)
 {
     bool peer_gone = error == -EPIPE || error == -ECONNRESET;
+    log_lack("send", error);
     set(io, peer_gone ? IO_FAILED : IO_FAILED | IO_ENDED);
     io->error = (uint16_t)-error;
     drop_queue(io);

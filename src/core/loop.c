@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/backend.h"
 
+#include "base/log.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -24,7 +26,7 @@ static void bell_rang(struct watch *bell, unsigned events)
 
 static int set_up(struct loop *loop)
 {
-    loop->buffer = malloc(LOOP_BUFFER_BYTES);
+    loop->buffer = log_needed(malloc(LOOP_BUFFER_BYTES));
     if (!loop->buffer)
         return -ENOMEM;
     int error = loop->backend->init(loop);
@@ -36,7 +38,7 @@ static int set_up(struct loop *loop)
 
 struct loop *loop_new_with(const struct loop_backend *backend)
 {
-    struct loop *loop = calloc(1, sizeof(*loop));
+    struct loop *loop = log_needed(calloc(1, sizeof(*loop)));
     if (!loop)
         return NULL;
     loop->backend = backend;

@@ -106,7 +106,7 @@ static void on_description(void *arg, struct text *text)
 static void gather_sessions(void *owner, struct admin_query *query)
 {
     struct admin_server *s = owner;
-    struct gathering *g = calloc(1, sizeof(*g));
+    struct gathering *g = log_needed(calloc(1, sizeof(*g)));
     if (!g) {
         admin_answer(query, SLICE_LITERAL("[]\n"));
         return;

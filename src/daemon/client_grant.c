@@ -45,7 +45,8 @@ static void on_over(struct page_grant *held)
 struct page_grant *client_grant_new(struct worker *w, const struct pending_request *p)
 {
     struct access_request request = p->check.request;
-    struct client_grant *g = malloc(sizeof(*g) + request.origin.len + request.url_path.len);
+    struct client_grant *g =
+        log_needed(malloc(sizeof(*g) + request.origin.len + request.url_path.len));
     if (!g)
         return NULL;
     *g = (struct client_grant){

@@ -185,7 +185,7 @@ static int start(struct control *c)
     struct daemon *d = &c->daemon;
     d->sdk = sdk_find(d->config->sdk);
     d->loop = loop_new();
-    d->workers = calloc(d->worker_count, sizeof(*d->workers));
+    d->workers = log_needed(calloc(d->worker_count, sizeof(*d->workers)));
     d->limits = program_limits_new((uint32_t)d->config->programs_max,
                                    (uint32_t)d->config->programs_per_client);
     d->tables = (struct script_access_tables){bans_new(d->config->bans_max),

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/pending.h"
 
+#include "base/log.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -47,7 +49,7 @@ static const struct exchange_ops waiting_ops = {
 struct pending_request *pending_new(struct script_access *script_access, struct exchange *x,
                                     size_t room)
 {
-    struct pending_request *p = malloc(sizeof(*p) + room);
+    struct pending_request *p = log_needed(malloc(sizeof(*p) + room));
     if (!p) {
         exchange_answer(x, 503, SLICE_LITERAL("out of memory"), NULL, 0);
         return NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/script_access.h"
 
+#include "base/log.h"
 #include "daemon/access_settings.h"
 
 #include <stdlib.h>
@@ -43,7 +44,7 @@ struct script_access *script_access_new(struct loop *loop, const struct config *
                                         const struct script_access_tables *tables,
                                         struct access_counts *counts, struct text *why)
 {
-    struct script_access *s = calloc(1, sizeof(*s));
+    struct script_access *s = log_needed(calloc(1, sizeof(*s)));
     if (!s) {
         text_printf(why, "out of memory");
         return NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/sockets.h"
 
+#include "base/log.h"
 #include "daemon/rights.h"
 
 #include <errno.h>
@@ -9,7 +10,7 @@
 
 struct listening_wish *sockets_wishes(const struct config *c, size_t *ret_count)
 {
-    struct listening_wish *wishes = calloc(c->listen.count + 1, sizeof(*wishes));
+    struct listening_wish *wishes = log_needed(calloc(c->listen.count + 1, sizeof(*wishes)));
     struct rights rights;
     if (!wishes)
         return NULL;

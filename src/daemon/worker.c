@@ -182,7 +182,7 @@ static void stop_listener(struct worker_listener *l)
 
 static int start_listener(struct worker *w, struct listening_place *place, size_t index)
 {
-    struct worker_listener *l = malloc(sizeof(*l));
+    struct worker_listener *l = log_needed(malloc(sizeof(*l)));
     if (!l)
         return -ENOMEM;
     l->id = place->id;
@@ -416,7 +416,7 @@ void worker_free(struct worker *w)
 static bool follow_root(struct worker *w)
 {
     int error;
-    char *old = strdup(site_root(w->site));
+    char *old = log_needed(strdup(site_root(w->site)));
     w->root_looked_ms = loop_now_ms(w->loop);
     bool moved = site_follow(w->site, &error);
     if (moved) {

@@ -84,7 +84,7 @@ static void deliver_ping(struct mail *mail)
 
 void worker_post_ping(struct worker *w, void (*done)(void *arg), void *arg)
 {
-    struct ping_mail *m = malloc(sizeof(*m));
+    struct ping_mail *m = log_needed(malloc(sizeof(*m)));
     if (!m)
         return; /* a process without memory is not well */
     *m = (struct ping_mail){.worker = w, .done = done, .arg = arg};
@@ -111,7 +111,7 @@ static void deliver_request(struct mail *mail)
 
 void worker_post_request(struct worker *w, const struct http_parcel *parcel)
 {
-    struct request_mail *m = malloc(sizeof(*m));
+    struct request_mail *m = log_needed(malloc(sizeof(*m)));
     if (!m) {
         struct http_parcel lost = *parcel;
         log_error("out_of_memory", log_text("for", "a request of another worker"));
@@ -156,7 +156,7 @@ static void deliver_describe(struct mail *mail)
 
 void worker_post_describe(struct worker *w, void (*done)(void *arg, struct text *text), void *arg)
 {
-    struct describe_mail *m = malloc(sizeof(*m));
+    struct describe_mail *m = log_needed(malloc(sizeof(*m)));
     if (!m) {
         struct text nothing = {.failed = true};
         done(arg, &nothing);

@@ -2,6 +2,8 @@
 /* relay.c - one TCPConnection from its making to its end: counted, told, logged, freed. */
 #include "gateway/parts.h"
 
+#include "base/log.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,8 +35,9 @@ struct relay *relay_new(struct gateway *g, struct channel *c, const struct tcp_r
                         const struct gateway_page *page)
 {
     struct slice target = slice_of(request->target);
-    struct relay *r = calloc(1, sizeof(*r) + page->origin.len + page->address.len + target.len);
-    struct relay_setup *setup = calloc(1, sizeof(*setup));
+    struct relay *r =
+        log_needed(calloc(1, sizeof(*r) + page->origin.len + page->address.len + target.len));
+    struct relay_setup *setup = log_needed(calloc(1, sizeof(*setup)));
     if (!r || !setup) {
         free(r);
         free(setup);

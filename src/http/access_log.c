@@ -51,7 +51,7 @@ static size_t say_lost(char line[LOG_SINK_LINE_MAX], uint64_t lines)
 struct access_log *access_log_open(const char *path, enum access_log_format format, int *error)
 {
     size_t size = strlen(path) + 1;
-    struct access_log *log = calloc(1, sizeof(*log) + size);
+    struct access_log *log = log_needed(calloc(1, sizeof(*log) + size));
     *error = -ENOMEM;
     if (!log)
         return NULL;

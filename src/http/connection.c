@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "http/connection.h"
 
+#include "base/log.h"
 #include "core/loop.h"
 
 #include <assert.h>
@@ -445,7 +446,7 @@ static void on_kick(struct timer *timer)
 
 struct connection *connection_open(struct http_server *server, struct stream *stream)
 {
-    struct connection *c = calloc(1, sizeof(*c));
+    struct connection *c = log_needed(calloc(1, sizeof(*c)));
     if (c == NULL) {
         stream_close(stream);
         return NULL;

@@ -425,7 +425,7 @@ struct stream *exchange_upgrade(struct exchange *x, const struct http_header *he
 
 static char *join(struct slice a, struct slice b)
 {
-    char *bytes = malloc(a.len + b.len);
+    char *bytes = log_needed(malloc(a.len + b.len));
     if (bytes == NULL)
         return NULL;
     memcpy(bytes, a.ptr, a.len);

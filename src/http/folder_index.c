@@ -61,12 +61,13 @@ static bool make_room(struct gathering *g, size_t len)
     while (size < g->len + len)
         size = size ? 2 * size : 1024;
     size_t room = g->count < g->room ? g->room : g->room ? 2 * g->room : 64;
-    char *text = size > g->size ? realloc(g->text, size) : g->text;
+    char *text = size > g->size ? log_needed(realloc(g->text, size)) : g->text;
     if (text) {
         g->text = text;
         g->size = size;
     }
-    uint32_t *offsets = room > g->room ? realloc(g->offsets, room * sizeof(*offsets)) : g->offsets;
+    uint32_t *offsets =
+        room > g->room ? log_needed(realloc(g->offsets, room * sizeof(*offsets))) : g->offsets;
     if (offsets) {
         g->offsets = offsets;
         g->room = room;
@@ -159,7 +160,7 @@ static bool is_current(const struct folder *f, const struct stat *stat)
 /* Takes the names that were gathered. */
 static struct folder *keep(struct folder_index *index, struct gathering *g, const struct stat *stat)
 {
-    struct folder *f = calloc(1, sizeof(*f));
+    struct folder *f = log_needed(calloc(1, sizeof(*f)));
     if (!f)
         return NULL;
     f->stat = *stat;
@@ -289,7 +290,7 @@ int folder_index_find(struct folder_index *index, int fd, const char *path, stru
 
 struct folder_index *folder_index_new(size_t bytes_max)
 {
-    struct folder_index *index = calloc(1, sizeof(*index));
+    struct folder_index *index = log_needed(calloc(1, sizeof(*index)));
     if (!index)
         return NULL;
     for (size_t i = 0; i < BUCKETS; i++)

@@ -2,6 +2,8 @@
 /* input.c - input that can't be processed yet, kept on the heap. */
 #include "http/connection.h"
 
+#include "base/log.h"
+
 #include <stdlib.h>
 
 #define HELD_MIN 512
@@ -25,7 +27,7 @@ bool input_hold(struct connection *c, struct slice more)
         size *= 2;
     struct held *held = c->held;
     if (held == NULL || held->size < size)
-        held = malloc(sizeof(*held) + size);
+        held = log_needed(malloc(sizeof(*held) + size));
     if (held == NULL)
         return false;
     if (held != c->held)

@@ -79,7 +79,7 @@ static struct http_exchange *make(struct connection *c, const struct http_head *
 {
     struct slice base = c->server->limits->base; /* a reload may take it away */
     size_t size = raw.len + head->target.len + base.len;
-    struct http_exchange *hx = malloc(sizeof(*hx) + size);
+    struct http_exchange *hx = log_needed(malloc(sizeof(*hx) + size));
     if (hx == NULL)
         return NULL;
     memset(hx, 0, offsetof(struct http_exchange, head));

@@ -221,7 +221,7 @@ struct slice response_head(struct http_server *server, const struct response *r,
     bool usual = r->reason.len == 0 || breaks_lines(r->reason);
     struct slice reason = usual ? response_reason(r->status) : r->reason;
     size_t bound = upper_bound(r, reason);
-    room->heap = bound > sizeof(room->bytes) ? malloc(bound) : NULL;
+    room->heap = bound > sizeof(room->bytes) ? log_needed(malloc(bound)) : NULL;
     if (bound > sizeof(room->bytes) && room->heap == NULL)
         return SLICE_NONE;
     char *begin = room->heap ? room->heap : room->bytes;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "http/site.h"
 
+#include "base/log.h"
 #include "http/folder_index.h"
 #include "http/withheld.h"
 
@@ -74,6 +75,7 @@ static enum entry_kind kind_of_error(int error)
     case ENOMEM:
     case EAGAIN:
     case EIO:
+        log_lack("look into the root", error);
         return ENTRY_FAILED;
     default: /* ENOENT, ENOTDIR, EXDEV, ELOOP, ENXIO, ENAMETOOLONG … */
         return ENTRY_NONE;
@@ -417,11 +419,11 @@ void site_use(struct site *site, const struct site_config *config)
 
 struct site *site_new(const char *root)
 {
-    struct site *site = calloc(1, sizeof(*site));
+    struct site *site = log_needed(calloc(1, sizeof(*site)));
     if (site == NULL)
         return NULL;
     site->fd = -1;
-    site->name = strdup(root);
+    site->name = log_needed(strdup(root));
     site->index = folder_index_new(INDEX_DEFAULT);
     int error = site->name && site->index ? open_root(site) : -ENOMEM;
     if (error == 0)

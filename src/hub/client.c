@@ -4,6 +4,7 @@
 
 #include "base/base64url.h"
 #include "base/hash.h"
+#include "base/log.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -211,7 +212,7 @@ void hub_client_connected(struct hub_client *c, bool connected)
 
 struct hub_client *hub_client_new(struct hub *hub, const struct hub_client_ops *ops, void *owner)
 {
-    struct hub_client *c = calloc(1, sizeof(*c));
+    struct hub_client *c = log_needed(calloc(1, sizeof(*c)));
     if (!c || base64url_draw(c->id, sizeof(c->id)) != 0) {
         free(c);
         return NULL;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "hub/event.h"
 
+#include "base/log.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -53,7 +55,7 @@ static void frame_presence(struct hub_event *e, const struct hub_event_spec *spe
 struct hub_event *hub_event_new(const struct hub_event_spec *spec)
 {
     size_t head = sizeof(struct hub_event) + spec->copies * sizeof(struct hub_copy);
-    struct hub_event *e = malloc(head + line_room(spec));
+    struct hub_event *e = log_needed(malloc(head + line_room(spec)));
     if (!e)
         return NULL;
     *e = (struct hub_event){

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "hub/home.h"
 
+#include "base/log.h"
 #include "hub/past.h"
 #include "hub/presence.h"
 #include "hub/threads.h"
@@ -88,7 +89,7 @@ static bool count_topic(struct hub_home *home)
 static struct topic *topic_new(struct hub_home *home, struct slice name, uint64_t hash)
 {
     size_t head = sizeof(struct topic) + home->threads->count * sizeof(struct hub_audience);
-    struct topic *t = calloc(1, head + name.len);
+    struct topic *t = log_needed(calloc(1, head + name.len));
     if (!t)
         return NULL;
     memcpy((char *)t + head, name.ptr, name.len);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "hub/name_table.h"
 
+#include "base/log.h"
+
 #include <stdlib.h>
 
 #define BUCKETS_FIRST 16
@@ -20,7 +22,7 @@ static void link_entry(struct name_table *table, struct name_entry *entry)
 static bool resize(struct name_table *table, uint32_t bucket_count)
 {
     struct name_table old = *table;
-    struct name_entry **buckets = calloc(bucket_count, sizeof(struct name_entry *));
+    struct name_entry **buckets = log_needed(calloc(bucket_count, sizeof(struct name_entry *)));
     if (!buckets)
         return false;
     table->buckets = buckets;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "hub/presence.h"
 
+#include "base/log.h"
+
 #include <stdlib.h>
 
 struct member {
@@ -50,7 +52,7 @@ static struct member *find(struct presence *presence, const char id[HUB_ID_LEN])
 
 static struct member *member_new(const char id[HUB_ID_LEN], struct slice data)
 {
-    struct member *m = malloc(sizeof(*m) + data.len);
+    struct member *m = log_needed(malloc(sizeof(*m) + data.len));
     if (!m)
         return NULL;
     *m = (struct member){.state = MEMBER_NEW, .len = data.len};

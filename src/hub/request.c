@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "hub/request.h"
 
+#include "base/log.h"
 #include "hub/client.h"
 
 #include <stdlib.h>
@@ -10,7 +11,7 @@ struct hub_request *hub_request_new(struct hub_client *client, enum hub_request_
                                     struct slice data)
 {
     size_t cost = sizeof(struct hub_request) + topic.len + event.len + data.len;
-    struct hub_request *r = malloc(cost);
+    struct hub_request *r = log_needed(malloc(cost));
     if (!r)
         return NULL;
     *r = (struct hub_request){

@@ -4,6 +4,7 @@
 #include "hub/client.h"
 
 #include "base/hash.h"
+#include "base/log.h"
 
 #include <stdlib.h>
 
@@ -17,7 +18,7 @@ static struct local_topic *topic_find(struct hub *hub, struct slice name, uint64
 
 static struct local_topic *topic_new(struct hub *hub, struct slice name, uint64_t hash)
 {
-    struct local_topic *t = malloc(sizeof(*t) + name.len);
+    struct local_topic *t = log_needed(malloc(sizeof(*t) + name.len));
     if (!t)
         return NULL;
     memcpy(t->name, name.ptr, name.len);
@@ -40,7 +41,7 @@ static void topic_drop(struct hub *hub, struct local_topic *t)
 
 struct subscription *subscription_new(struct hub_client *c, struct slice topic, uint64_t hash)
 {
-    struct subscription *s = calloc(1, sizeof(*s));
+    struct subscription *s = log_needed(calloc(1, sizeof(*s)));
     struct local_topic *t = topic_find(c->hub, topic, hash);
     if (s && !t)
         t = topic_new(c->hub, topic, hash);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "hub/threads.h"
 
+#include "base/log.h"
+
 #include <stdlib.h>
 
 struct hub_threads *hub_threads_new(uint16_t workers)
 {
-    struct hub_threads *threads = calloc(1, sizeof(*threads) + workers * sizeof(*threads->homes));
+    struct hub_threads *threads =
+        log_needed(calloc(1, sizeof(*threads) + workers * sizeof(*threads->homes)));
     if (threads)
         threads->count = workers;
     return threads;

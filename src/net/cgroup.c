@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "net/cgroup.h"
 
+#include "base/log.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -81,7 +83,7 @@ static bool name_path(pid_t server, char ret[PATH_MAX])
 
 struct cgroup *cgroup_open(pid_t server)
 {
-    struct cgroup *c = malloc(sizeof(*c));
+    struct cgroup *c = log_needed(malloc(sizeof(*c)));
     errno = ENOENT;
     if (!c || !name_path(server, c->path) || mkdir(c->path, 0755) < 0) {
         free(c);

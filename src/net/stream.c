@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "net/stream.h"
 
+#include "base/log.h"
 #include "base/pool.h"
 #include "net/tls_stream.h"
 
@@ -99,12 +100,16 @@ static const struct stream_ops nobody = {.on_recv = nobody_recv, .on_end = nobod
 /* Takes over `fd` and `tls`. */
 static struct stream *stream_make(struct loop *loop, int fd, struct tls *tls)
 {
-    struct stream *s = pool_take(&streams);
+    struct stream *s = log_needed(pool_take(&streams));
     if (!s)
         goto fail;
     *s = (struct stream){.ops = &nobody, .tls = tls};
-    if (io_open(loop, &s->io, fd, tls ? &secure_ops : &plain_ops, tls && tls_has_input(tls)) < 0)
+    int error =
+        io_open(loop, &s->io, fd, tls ? &secure_ops : &plain_ops, tls && tls_has_input(tls));
+    if (error < 0) {
+        log_lack("open a connection", error);
         goto fail;
+    }
     if (tls)
         tls_stream_start(s);
     return s;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "net/tls_stream.h"
 
+#include "base/log.h"
 #include "net/tls.h"
 
 #include <errno.h>
@@ -110,7 +111,7 @@ static struct tls_context *wrap(SSL_CTX *ssl, char *why, size_t size)
 {
     if (!ssl)
         return NULL;
-    struct tls_context *c = calloc(1, sizeof(*c));
+    struct tls_context *c = log_needed(calloc(1, sizeof(*c)));
     if (!c) {
         SSL_CTX_free(ssl);
         snprintf(why, size, "no memory");

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "net/tls_queue.h"
 
+#include "base/log.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -21,7 +23,7 @@ static bool is_elsewhere(const struct item *item)
 
 static int add_item(struct tls_queue *q, struct item what, struct item **ret)
 {
-    struct item *item = malloc(sizeof(*item) + (is_elsewhere(&what) ? 0 : what.len));
+    struct item *item = log_needed(malloc(sizeof(*item) + (is_elsewhere(&what) ? 0 : what.len)));
     if (!item)
         return -ENOMEM;
     *item = what;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "net/tls_stream.h"
 
+#include "base/log.h"
 #include "net/tls.h"
 
 #include <arpa/inet.h>
@@ -63,7 +64,7 @@ static struct tls *tls_new(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, make_bio_method);
-    struct tls *tls = calloc(1, sizeof(*tls));
+    struct tls *tls = log_needed(calloc(1, sizeof(*tls)));
     if (!tls)
         return NULL;
     tls_queue_init(&tls->queue);

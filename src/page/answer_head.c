@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "page/answer_head.h"
 
+#include "base/log.h"
+
 #include <stdlib.h>
 
 bool page_answer_make(struct page *p)
 {
-    p->answer = calloc(1, sizeof(*p->answer));
+    p->answer = log_needed(calloc(1, sizeof(*p->answer)));
     return p->answer != NULL;
 }
 
@@ -28,7 +30,7 @@ bool page_answer_gather(struct page_answer *answer, struct slice data)
 {
     if (answer->size - answer->len < data.len) {
         size_t size = answer->len + data.len;
-        char *head = realloc(answer->head, size);
+        char *head = log_needed(realloc(answer->head, size));
         if (!head)
             return false;
         answer->head = head;

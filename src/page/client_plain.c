@@ -33,9 +33,13 @@ static void send_json(struct page *p, struct slice json)
 {
     if (json.len == 0)
         json = SLICE_LITERAL("null");
-    char *text = malloc(json.len);
+    char *text = log_needed(malloc(json.len));
     size_t len;
-    if (text && json_unquote(json, text, &len))
+    if (!text) {
+        page_fault(p);
+        return;
+    }
+    if (json_unquote(json, text, &len))
         json = slice_make(text, len);
     send_body(p, WS_OP_TEXT, json);
     free(text);

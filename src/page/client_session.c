@@ -30,7 +30,7 @@ static bool fits(const struct page *p, const struct message *m)
  * bytes: as such the client may have sent it. */
 static void send_text(struct page *p, struct message m)
 {
-    char *json = malloc(JSON_QUOTED_MAX(m.body.len));
+    char *json = log_needed(malloc(JSON_QUOTED_MAX(m.body.len)));
     struct slice line = m.body;
     if (!json) {
         page_end(p, CLOSE_TRY_AGAIN_LATER, SLICE_LITERAL("overload"));

@@ -101,9 +101,7 @@ static struct slice quote(struct slice text, char out[6 * QUOTED_MAX + 2])
 static void tell_program(struct page *p, struct text *line)
 {
     text_put(line, SLICE_LITERAL("}\n"));
-    if (!line->failed)
-        page_write_line(p, text_slice(line));
-    text_done(line);
+    page_write_text(p, line);
 }
 
 static void tell_watcher(struct page *p, enum page_event event, struct slice text)

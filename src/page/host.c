@@ -2,6 +2,7 @@
 /* host.c - all pages of one worker: from the first to the drain. */
 #include "page/host.h"
 
+#include "base/log.h"
 #include "page/answer.h"
 #include "page/answer_head.h"
 #include "page/grant.h"
@@ -44,7 +45,7 @@ static void request_again(struct page_host *host, struct exchange *x,
 
 struct page_host *page_host_new(const struct page_host_spec *spec)
 {
-    struct page_host *host = calloc(1, sizeof(*host));
+    struct page_host *host = log_needed(calloc(1, sizeof(*host)));
     if (!host)
         return NULL;
     host->spec = *spec;

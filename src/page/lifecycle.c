@@ -30,7 +30,7 @@ static struct slice keep(char **at, struct slice s)
 
 static bool keep_texts(struct page *p, const struct page_spec *spec)
 {
-    char *at = p->text = malloc(spec->file.len + spec->origin.len + spec->key.len + 3);
+    char *at = p->text = log_needed(malloc(spec->file.len + spec->origin.len + spec->key.len + 3));
     if (!at)
         return false;
     p->file = keep(&at, spec->file);
@@ -124,7 +124,7 @@ static void on_leave(struct timer *timer)
 
 struct page *page_new(const struct page_spec *spec)
 {
-    struct page *p = calloc(1, sizeof(*p));
+    struct page *p = log_needed(calloc(1, sizeof(*p)));
     if (!p || !keep_texts(p, spec)) {
         free(p);
         return NULL;
@@ -223,6 +223,17 @@ void page_fault(struct page *p)
 {
     page_end(p, CLOSE_INTERNAL_ERROR, SLICE_LITERAL("server-failed"));
     page_let_go(p);
+}
+
+void page_write_text(struct page *p, struct text *line)
+{
+    if (!line->failed) {
+        page_write_line(p, text_slice(line));
+    } else {
+        log_needed(NULL);
+        page_fault(p);
+    }
+    text_done(line);
 }
 
 void page_breach(struct page *p, const char *why, struct slice line)

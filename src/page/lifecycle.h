@@ -198,6 +198,9 @@ static inline void page_write_line(struct page *p, struct slice line)
 {
     p->seat->ops->write(p->seat, &line, 1);
 }
+/* The same, and frees the text. Without memory for it the page ends: a program that misses a line
+ * would wait for it. */
+void page_write_text(struct page *p, struct text *line);
 static inline void page_send_program(struct page *p, const struct message *m)
 {
     p->seat->ops->send(p->seat, m);

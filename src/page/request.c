@@ -131,8 +131,10 @@ static int begin(struct page *p)
         error = describe(p, &request);
     if (error == -ENOTCONN) /* nobody has failed */
         log_debug("program.not_wanted", log_slice("program", p->file));
-    if (error)
+    if (error) {
+        log_lack("begin a page", error);
         return error;
+    }
     if (watcher)
         watcher->ops->on_begin(watcher, p);
     int body = p->spool;

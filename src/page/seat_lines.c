@@ -28,9 +28,13 @@ static void write_line(struct seat *s, struct slice line)
 /* A string is its text, any other JSON is itself, nothing at all is an empty line. */
 static void write_json(struct seat *s, struct slice json)
 {
-    char *text = malloc(json.len + 1);
+    char *text = log_needed(malloc(json.len + 1));
     size_t len;
-    if (text && json_unquote(json, text, &len))
+    if (!text) {
+        page_fault(s->page);
+        return;
+    }
+    if (json_unquote(json, text, &len))
         json = slice_make(text, len);
     write_line(s, json);
     free(text);

@@ -2,6 +2,7 @@
 /* seat_message.c - a message for a program, as a line of descriptor 3. */
 #include "page/lifecycle.h"
 
+#include "base/log.h"
 #include "proto/close_code.h"
 
 #include <stdlib.h>
@@ -25,7 +26,7 @@ static void write_line(struct seat *s, const struct message *m)
 
 static void write_text(struct seat *s, struct message m)
 {
-    char *json = malloc(JSON_QUOTED_MAX(m.body.len));
+    char *json = log_needed(malloc(JSON_QUOTED_MAX(m.body.len)));
     if (!json) {
         page_stop(s->page, CLOSE_INTERNAL_ERROR, SLICE_LITERAL("out of memory"));
         return;

@@ -23,7 +23,7 @@ struct seat *seat_program_new(struct page_host *host, const struct seat_wish *wi
         .command = wish->command,
         .client = wish->client,
     };
-    struct program_seat *s = calloc(1, sizeof(*s));
+    struct program_seat *s = log_needed(calloc(1, sizeof(*s)));
     if (!s)
         return NULL;
     s->seat.ops = ops;

@@ -274,7 +274,7 @@ static void feed(struct shared_seat *s, struct slice data)
 
 static void feed_string(struct shared_seat *s, const struct message *m)
 {
-    char *text = malloc(m->body.len);
+    char *text = log_needed(malloc(m->body.len));
     size_t len;
     if (!text)
         page_answer_fail(s->seat.page, 503, "out of memory");
@@ -417,8 +417,10 @@ static int begin(struct seat *s, const struct program_request *request, int spoo
         write_pieces(s, &(struct slice){line.ptr, line.len}, 1);
     bool joined = !line.failed;
     text_done(&line);
-    if (!joined)
+    if (!joined) {
+        log_needed(NULL);
         return -ENOMEM;
+    }
     own->pid = (int)program_of(s)->pid;
     log_info("program.joined", page_cause(p), log_slice("program", p->file),
              log_int("pid", own->pid), log_text("session", p->mark),
@@ -459,7 +461,7 @@ struct seat *seat_shared_new(struct page_host *host, const struct seat_wish *wis
                              struct shared_process *process)
 {
     struct slice client = net_client_slice(&wish->client);
-    struct shared_seat *s = calloc(1, sizeof(*s));
+    struct shared_seat *s = log_needed(calloc(1, sizeof(*s)));
     if (!s)
         return NULL;
     *s = (struct shared_seat){

@@ -2,6 +2,7 @@
 /* splice.c - see splice.h. */
 #include "page/splice.h"
 
+#include "base/log.h"
 #include "proto/cgi_head.h"
 
 #include <stdlib.h>
@@ -16,7 +17,7 @@ static void put_some(void (*put)(void *, struct slice), void *arg, struct slice 
 static bool hold(struct page_splice *splice, struct slice *piece)
 {
     if (!splice->held)
-        splice->held = malloc(SPLICE_HELD_MAX);
+        splice->held = log_needed(malloc(SPLICE_HELD_MAX));
     if (!splice->held)
         return false;
     struct slice fits = slice_first(*piece, SPLICE_HELD_MAX - splice->len);

@@ -13,6 +13,7 @@
  */
 #include "page/streams.h"
 
+#include "base/log.h"
 #include "page/host.h"
 
 #include <jansson.h>
@@ -159,7 +160,7 @@ static bool hold(struct page_stream *s, struct slice data)
 {
     if (data.len == 0)
         return true;
-    char *held = realloc(s->held, s->held_len + data.len);
+    char *held = log_needed(realloc(s->held, s->held_len + data.len));
     if (!held)
         return false;
     s->page->streams.held += !s->held;
@@ -358,7 +359,7 @@ static json_t *announcement(const struct json_t *wish, uint32_t number)
 void page_stream_open(struct page *p, struct channel *c, const struct json_t *wish)
 {
     json_t *object = announcement(wish, channel_number(c));
-    struct page_stream *s = object ? malloc(sizeof(*s)) : NULL;
+    struct page_stream *s = object ? log_needed(malloc(sizeof(*s))) : NULL;
     if (!s || p->seat->ops->only_messages || !page_program_open(p)) {
         channel_reset(c, object && !s ? SLICE_LITERAL("{\"reason\":\"overload\"}")
                          : object     ? SLICE_LITERAL("{\"reason\":\"stream-unsupported\"}")

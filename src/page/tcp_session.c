@@ -9,6 +9,7 @@
  */
 #include "page/tcp_session.h"
 
+#include "base/log.h"
 #include "page/retry.h"
 #include "page/streams.h"
 #include "proto/close_code.h"
@@ -159,7 +160,7 @@ static bool start_session(struct tcp_session *t, struct slice path)
 
 struct tcp_session *tcp_session_new(struct page_host *host, struct exchange *x, struct slice origin)
 {
-    struct tcp_session *t = calloc(1, sizeof(*t) + origin.len);
+    struct tcp_session *t = log_needed(calloc(1, sizeof(*t) + origin.len));
     if (!t)
         return NULL;
     t->host = host;

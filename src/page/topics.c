@@ -19,9 +19,7 @@ static struct page *page_of(struct hub_client *c)
 
 static void tell(struct page *p, struct text *line)
 {
-    if (!line->failed)
-        page_write_line(p, text_slice(line));
-    text_done(line);
+    page_write_text(p, line);
 }
 
 static void tell_problem(struct page *p, const char *command, struct slice topic,

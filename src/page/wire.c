@@ -334,7 +334,7 @@ static struct page_wire *open_wire(struct page_host *host, struct exchange *x,
                                    const struct cgi_head *head, struct bytes *rest)
 {
     struct page_welcome welcome = {SLICE_LITERAL("httpsocket.v1"), head};
-    struct page_wire *wire = calloc(1, sizeof(*wire));
+    struct page_wire *wire = log_needed(calloc(1, sizeof(*wire)));
     if (!wire) {
         log_error("page.upgrade_failed", log_errno("error", ENOMEM));
         exchange_answer(x, 503, SLICE_LITERAL("out of memory"), NULL, 0);

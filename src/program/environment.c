@@ -2,6 +2,7 @@
 /* environment.c - see environment.h: one buffer that grows, and pointers into it at the end. */
 #include "program/environment.h"
 
+#include "base/log.h"
 #include "proto/ws_handshake.h"
 
 #include <errno.h>
@@ -15,7 +16,7 @@ static void append(struct environment *env, struct slice s)
         return;
     if (env->size - env->len < s.len) {
         size_t size = (env->len + s.len) * 2;
-        char *text = realloc(env->text, size);
+        char *text = log_needed(realloc(env->text, size));
         if (!text) {
             env->failed = true;
             return;
@@ -290,7 +291,7 @@ static void add_inherited(struct environment *env)
 
 static bool list_up(struct environment *env)
 {
-    env->list = malloc((env->count + 1) * sizeof(env->list[0]));
+    env->list = log_needed(malloc((env->count + 1) * sizeof(env->list[0])));
     if (!env->list)
         return false;
     char *at = env->text;

@@ -2,6 +2,7 @@
 /* host.c - all programs of one worker: from the first to the drain. */
 #include "program/parts.h"
 
+#include "base/log.h"
 #include "program/shared.h"
 
 #include <errno.h>
@@ -11,7 +12,7 @@
 
 struct program_host *program_host_new(const struct program_host_spec *spec)
 {
-    struct program_host *host = calloc(1, sizeof(*host));
+    struct program_host *host = log_needed(calloc(1, sizeof(*host)));
     if (!host)
         return NULL;
     host->spec = *spec;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "program/kinds.h"
 
+#include "base/log.h"
 #include "program/worker_map.h"
 #include "proto/http_head.h"
 
@@ -38,7 +39,7 @@ struct program_kinds {
 
 struct program_kinds *program_kinds_new(void)
 {
-    return calloc(1, sizeof(struct program_kinds));
+    return log_needed(calloc(1, sizeof(struct program_kinds)));
 }
 
 static void free_words(char **argv)
@@ -99,9 +100,9 @@ static const char *words_error(int code)
 
 static char **copy_words(const wordexp_t *words)
 {
-    char **argv = calloc(words->we_wordc + 1, sizeof(*argv));
+    char **argv = log_needed(calloc(words->we_wordc + 1, sizeof(*argv)));
     for (size_t i = 0; argv && i < words->we_wordc; i++) {
-        argv[i] = strdup(words->we_wordv[i]);
+        argv[i] = log_needed(strdup(words->we_wordv[i]));
         if (!argv[i]) {
             free_words(argv);
             return NULL;
@@ -168,7 +169,7 @@ static char *find_file(const char *name, struct text *why)
  * changed. */
 static void *grow(void **items, size_t count, size_t size)
 {
-    void *grown = realloc(*items, (count + 1) * size);
+    void *grown = log_needed(realloc(*items, (count + 1) * size));
     if (!grown)
         return NULL;
     *items = grown;
@@ -193,7 +194,7 @@ static struct slice cut_path(const char **text)
 bool program_kinds_add_stdio(struct program_kinds *programs, const char *text, struct text *why)
 {
     struct program_command command = {.path = cut_path(&text)};
-    command.path.ptr = strndup(command.path.ptr, command.path.len);
+    command.path.ptr = log_needed(strndup(command.path.ptr, command.path.len));
     command.argv = split_words(text, why);
     command.file = command.argv ? find_file(command.argv[0], why) : NULL;
     void *place = command.file && command.path.ptr
@@ -219,8 +220,8 @@ bool program_kinds_add_subprotocol(struct program_kinds *programs, const char *t
                     text);
         return false;
     }
-    s.path.ptr = strndup(s.path.ptr, s.path.len);
-    s.name.ptr = strndup(s.name.ptr, s.name.len);
+    s.path.ptr = log_needed(strndup(s.path.ptr, s.path.len));
+    s.name.ptr = log_needed(strndup(s.name.ptr, s.name.len));
     void *place = s.path.ptr && s.name.ptr ? grow((void **)&programs->subprotocols,
                                                   programs->subprotocol_count, sizeof(s))
                                            : NULL;
@@ -245,7 +246,7 @@ static bool add_pattern(struct pattern **patterns, size_t *count, const char *na
         return false;
     }
     void *place = grow((void **)patterns, *count, sizeof(pattern));
-    pattern.text = place ? strndup(text.ptr, text.len) : NULL;
+    pattern.text = place ? log_needed(strndup(text.ptr, text.len)) : NULL;
     if (!pattern.text) {
         text_printf(why, "out of memory");
         return false;

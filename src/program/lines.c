@@ -6,6 +6,8 @@
  */
 #include "program/parts.h"
 
+#include "base/log.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -158,7 +160,7 @@ static bool keep(struct program *p, struct slice more)
 {
     if (p->line_size - p->line_len < more.len) {
         size_t size = (p->line_len + more.len) * 2;
-        char *line = realloc(p->line, size);
+        char *line = log_needed(realloc(p->line, size));
         if (!line)
             return false;
         p->line = line;

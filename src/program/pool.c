@@ -36,7 +36,7 @@ static struct shared_pool *make_pool(struct program_host *host, const char *file
     size_t len = strlen(file) + 1;
     if (pool)
         return pool;
-    pool = calloc(1, sizeof(*pool) + len);
+    pool = log_needed(calloc(1, sizeof(*pool) + len));
     if (!pool)
         return NULL;
     memcpy(pool->file, file, len);

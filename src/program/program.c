@@ -33,8 +33,8 @@ struct program *program_new(const struct program_spec *spec, const struct progra
                             void *owner)
 {
     struct program_host *host = spec->host;
-    struct program *p = calloc(1, sizeof(*p));
-    char *file = strdup(spec->command ? spec->command->file : spec->file);
+    struct program *p = log_needed(calloc(1, sizeof(*p)));
+    char *file = log_needed(strdup(spec->command ? spec->command->file : spec->file));
     if (!p || !file || !count_in(host, spec)) {
         free(file);
         free(p);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "program/rights.h"
 
+#include "base/log.h"
+
 #include <fnmatch.h>
 #include <grp.h>
 #include <pwd.h>
@@ -26,7 +28,7 @@ struct program_rights {
 
 struct program_rights *program_rights_new(bool may_gain)
 {
-    struct program_rights *rights = calloc(1, sizeof(*rights));
+    struct program_rights *rights = log_needed(calloc(1, sizeof(*rights)));
     if (!rights)
         return NULL;
     rights->all.limits = rights->limits;
@@ -97,17 +99,17 @@ static bool find_user(struct process_identity *id, const char *name, const char 
 
 bool program_rights_user(struct program_rights *rights, const char *text, struct text *why)
 {
-    struct user *user = calloc(1, sizeof(*user));
-    char *words = strdup(text), *name = words, *group = NULL;
+    struct user *user = log_needed(calloc(1, sizeof(*user)));
+    char *words = log_needed(strdup(text)), *name = words, *group = NULL;
     char *mark = words && words[0] == '/' ? strchr(words, '=') : NULL;
     bool good = user && words;
     if (good && mark) {
         *mark = '\0';
         name = mark + 1;
-        good = (user->pattern = strdup(words));
+        good = (user->pattern = log_needed(strdup(words)));
     }
     if (good)
-        good = (user->identity.groups = calloc(GROUPS_MAX, sizeof(gid_t)));
+        good = (user->identity.groups = log_needed(calloc(GROUPS_MAX, sizeof(gid_t))));
     if (good && (group = strchr(name, ':')))
         *group++ = '\0';
     if (good && !find_user(&user->identity, name, group)) {

@@ -52,7 +52,8 @@ static void unlink_member(struct shared_process *s, struct shared_member *m)
 /* Without memory the table only gets slower. */
 static void grow(struct shared_process *s)
 {
-    struct shared_member **buckets = calloc((size_t)s->bucket_count * 2, sizeof(*buckets));
+    struct shared_member **buckets =
+        log_needed(calloc((size_t)s->bucket_count * 2, sizeof(*buckets)));
     if (!buckets)
         return;
     free(s->buckets);
@@ -489,8 +490,8 @@ const struct program_ops shared_program_ops = {
 
 struct shared_process *shared_process_new(void (*over)(struct shared_process *s))
 {
-    struct shared_process *s = calloc(1, sizeof(*s));
-    struct shared_member **buckets = calloc(BUCKETS_FIRST, sizeof(*buckets));
+    struct shared_process *s = log_needed(calloc(1, sizeof(*s)));
+    struct shared_member **buckets = log_needed(calloc(BUCKETS_FIRST, sizeof(*buckets)));
     if (!s || !buckets) {
         free(buckets);
         free(s);

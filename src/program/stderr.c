@@ -69,7 +69,7 @@ static void keep(struct program *p, struct slice rest)
         return;
     }
     if (!p->err_line)
-        p->err_line = malloc(2 * STDERR_LINE_MAX);
+        p->err_line = log_needed(malloc(2 * STDERR_LINE_MAX));
     if (!p->err_line) {
         log_line(p, rest);
         return;

@@ -2,6 +2,7 @@
 #include "program/worker_map.h"
 
 #include "base/list.h"
+#include "base/log.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -24,7 +25,7 @@ struct worker_map {
 
 struct worker_map *worker_map_new(void)
 {
-    struct worker_map *map = calloc(1, sizeof(*map));
+    struct worker_map *map = log_needed(calloc(1, sizeof(*map)));
     if (!map)
         return NULL;
     pthread_mutex_init(&map->lock, NULL);
@@ -83,7 +84,7 @@ bool worker_map_find(struct worker_map *map, const char *file, uint64_t now_ms,
 static struct entry *add(struct worker_map *map, const char *file, const struct worker_span *span)
 {
     size_t len = strlen(file) + 1;
-    struct entry *e = malloc(sizeof(*e) + len);
+    struct entry *e = log_needed(malloc(sizeof(*e) + len));
     if (!e)
         return NULL;
     *e = (struct entry){.span = *span};

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "session/channels_parts.h"
 
+#include "base/log.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -76,7 +78,7 @@ static bool keep_frame(struct channel *c, enum channel_frame_type type, struct s
     channel_frame_head(&(struct channel_frame){.type = type, .channel = c->number}, head);
     forget_frame(c);
     c->frame_len = CHANNEL_HEAD_SIZE + json.len;
-    c->frame = malloc(c->frame_len);
+    c->frame = log_needed(malloc(c->frame_len));
     if (!c->frame)
         return false;
     c->set->frames += c->frame_len;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "session/channel_out.h"
 
+#include "base/log.h"
 #include "base/pool.h"
 
 #include <assert.h>
@@ -28,7 +29,7 @@ static uint64_t end_of(const struct piece *p)
 /* Takes the caller's reference, on success only. */
 static struct piece *append(struct channel_out *out, struct shared_bytes *shared, size_t at)
 {
-    struct piece *p = pool_take(&pieces);
+    struct piece *p = log_needed(pool_take(&pieces));
     if (!p)
         return NULL;
     *p = (struct piece){.shared = shared, .begin = out->written, .at = (uint32_t)at};

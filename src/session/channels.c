@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "session/channels_parts.h"
 
+#include "base/log.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -9,7 +11,7 @@
 struct channels *channels_new(const struct channels_config *config, struct channels_counts *counts,
                               const struct channels_ops *ops, void *owner)
 {
-    struct channels *cs = calloc(1, sizeof(*cs));
+    struct channels *cs = log_needed(calloc(1, sizeof(*cs)));
     if (!cs)
         return NULL;
     *cs = (struct channels){.config = config, .counts = counts, .ops = ops, .owner = owner};
@@ -103,7 +105,7 @@ static bool make_room(struct channels *cs)
     if (cs->count < cs->room)
         return true;
     uint32_t room = cs->room ? cs->room * 2 : ROOM_FIRST;
-    struct channel **grown = realloc(cs->by_number, room * sizeof(struct channel *));
+    struct channel **grown = log_needed(realloc(cs->by_number, room * sizeof(struct channel *)));
     if (!grown)
         return false;
     cs->by_number = grown;
@@ -114,7 +116,7 @@ static bool make_room(struct channels *cs)
 struct channel *channels_add(struct channels *cs, uint32_t number)
 {
     assert(number > cs->last);
-    struct channel *c = make_room(cs) ? calloc(1, sizeof(*c)) : NULL;
+    struct channel *c = make_room(cs) ? log_needed(calloc(1, sizeof(*c))) : NULL;
     if (!c)
         return NULL;
     c->set = cs;

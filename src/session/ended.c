@@ -2,6 +2,7 @@
 #include "session/ended.h"
 
 #include "base/hash.h"
+#include "base/log.h"
 
 #include <stdlib.h>
 
@@ -28,7 +29,7 @@ uint64_t ended_note(struct ended *e, const struct entry *session, unsigned code,
     if (session->key_len == 0)
         return 0;
     if (!e->ring)
-        e->ring = calloc(ENDED_MAX, sizeof(*e->ring));
+        e->ring = log_needed(calloc(ENDED_MAX, sizeof(*e->ring)));
     if (!e->ring)
         return 0;
     reason = slice_first(reason, ENDED_REASON_MAX);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "session/inbox.h"
 
+#include "base/log.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -15,7 +17,7 @@ static uint32_t waiting(const struct inbox *in)
 static bool grow(struct inbox *in)
 {
     uint32_t room = in->room ? in->room * 2 : ROOM_FIRST;
-    uint32_t *sizes = malloc(room * sizeof(*sizes));
+    uint32_t *sizes = log_needed(malloc(room * sizeof(*sizes)));
     if (!sizes)
         return false;
     for (uint32_t i = 0; i < waiting(in); i++)

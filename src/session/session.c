@@ -55,7 +55,7 @@ void session_set_state(struct session *s, enum session_state next)
 
 struct session *session_new(struct loop *loop, const struct session_spec *spec)
 {
-    struct session *s = calloc(1, sizeof(*s));
+    struct session *s = log_needed(calloc(1, sizeof(*s)));
     if (!s)
         return NULL;
     *s = (struct session){
@@ -68,12 +68,14 @@ struct session *session_new(struct loop *loop, const struct session_spec *spec)
         .window = spec->config->window,
         .streams_config = {.window = spec->config->stream_window,
                            .channels_max = spec->config->streams_max},
-        .text = malloc(spec->origin.len + spec->path.len + 1),
+        .text = log_needed(malloc(spec->origin.len + spec->path.len + 1)),
         .origin_len = (uint16_t)spec->origin.len,
         .path_len = (uint16_t)spec->path.len,
     };
     int error = s->text ? entry_add(spec->table, &s->entry) : -ENOMEM;
     if (error < 0) {
+        if (error != -ENOSPC) /* sessions-max */
+            log_lack("begin a session", error);
         free(s->text);
         free(s);
         errno = -error;

@@ -6,6 +6,7 @@
 #include "session/parts.h"
 
 #include "base/bucket.h"
+#include "base/log.h"
 #include "base/utf8.h"
 #include "proto/close_code.h"
 #include "proto/json_text.h"
@@ -112,7 +113,7 @@ static const struct channels_ops channels_ops = {
 
 static struct session_streams *make(struct session *s)
 {
-    struct session_streams *streams = calloc(1, sizeof(*streams));
+    struct session_streams *streams = log_needed(calloc(1, sizeof(*streams)));
     if (!streams)
         return NULL;
     streams->channels = channels_new(&s->streams_config, &s->counts->streams, &channels_ops, s);

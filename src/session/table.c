@@ -3,6 +3,7 @@
 
 #include "base/base64url.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "session/ended.h"
 
 #include <assert.h>
@@ -54,8 +55,8 @@ static void link_key(struct session_table *t, struct entry *e)
 static void grow(struct session_table *t)
 {
     struct session_table old = *t;
-    struct entry **by_id = calloc(old.buckets * 2, sizeof(struct entry *));
-    struct entry **by_key = calloc(old.buckets * 2, sizeof(struct entry *));
+    struct entry **by_id = log_needed(calloc(old.buckets * 2, sizeof(struct entry *)));
+    struct entry **by_key = log_needed(calloc(old.buckets * 2, sizeof(struct entry *)));
     if (!by_id || !by_key) {
         free(by_id);
         free(by_key);
@@ -80,12 +81,12 @@ static void grow(struct session_table *t)
 
 struct session_table *session_table_new(uint16_t worker, uint32_t sessions_max)
 {
-    struct session_table *t = calloc(1, sizeof(*t));
+    struct session_table *t = log_needed(calloc(1, sizeof(*t)));
     if (!t)
         return NULL;
     *t = (struct session_table){
-        .by_id = calloc(BUCKETS_FIRST, sizeof(struct entry *)),
-        .by_key = calloc(BUCKETS_FIRST, sizeof(struct entry *)),
+        .by_id = log_needed(calloc(BUCKETS_FIRST, sizeof(struct entry *))),
+        .by_key = log_needed(calloc(BUCKETS_FIRST, sizeof(struct entry *))),
         .buckets = BUCKETS_FIRST,
         .count_max = sessions_max,
         .worker = worker,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ws/parts.h"
 
+#include "base/log.h"
 #include "base/pool.h"
 #include "proto/close_code.h"
 
@@ -113,7 +114,7 @@ static const struct stream_ops stream_ops = {
 struct ws_peer *ws_peer_new(struct stream *stream, const struct ws_config *config,
                             struct ws_counts *counts, const struct ws_peer_ops *ops, void *owner)
 {
-    struct ws_peer *p = pool_take(&peers);
+    struct ws_peer *p = log_needed(pool_take(&peers));
     if (!p) {
         stream_close(stream);
         return NULL;
