@@ -20,6 +20,7 @@ IP_BIND_ADDRESS_NO_PORT = 24
 HOW = ("reset", "reset", "close", "half-close", "black-hole", "goodbye")
 STALLED_SECONDS = 60
 STORM_SECONDS = 2
+NOTICED_SECONDS = 0.1
 
 
 class Link:
@@ -102,7 +103,8 @@ class Crowd:
             self._at(self.chance.random() * self.chance.choice((0.05, 0.5, 2)), self._end, sock)
         else:
             sock.close()
-        self._come_back(link.page)
+        # That a connection is dead without a word nobody knows at once.
+        self._come_back(link.page, NOTICED_SECONDS if how == "black-hole" else 0)
 
     def _end(self, sock):
         if self.chance.random() < 0.5:
@@ -114,9 +116,9 @@ class Crowd:
         del self.links[link.fd]
         link.page.link = None
 
-    def _come_back(self, page):
+    def _come_back(self, page, least):
         dice = self.chance.random()
-        delay = 0 if dice < 0.6 else self.chance.random() * (0.05 if dice < 0.95 else 1)
+        delay = least if dice < 0.6 else least + self.chance.random() * (0.05 if dice < 0.95 else 1)
         self._at(delay, self._reconnect, page)
 
     def _reconnect(self, page):

@@ -12,7 +12,7 @@ import os
 import struct
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
-MORE, LAST_TEXT = 8, 9  # of a message in parts
+MORE, LAST_TEXT = 16, 17  # of a message in parts
 WANTED_MAX = 60  # numbers of the program under way
 ORIGIN, HOST = "http://a.test:8000", "a.test:8000"
 TEMPORARY = {1001, 1005, 1006, 1011, 1013, 4504}
@@ -209,7 +209,7 @@ class Page:
             self._reported(json.loads(data[3:]))
             return
         else:
-            raise Fault(f"heard {data[:60]!r}")
+            raise Fault(f"heard {data[:60]!r} … {data[-20:]!r}, {len(data)} bytes, op {op}")
         if int(number) != self.heard:
             raise Fault(f"number {self.heard} was due, and {number} came")
         if not self.fills or fill != self.fills.popleft():

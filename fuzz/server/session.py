@@ -9,7 +9,7 @@ from websocket import BINARY, TEXT, Messages, frame, handshake
 
 ORIGIN = "http://a.test:8000"
 HOST = "a.test:8000"
-PARTS = (b"\x08", b"\x09", b"\x0a")  # more follow; the last, text; the last, binary
+PARTS = (b"\x10", b"\x11", b"\x12")  # more follow; the last, text; the last, binary
 COMMANDS = (".dom ", ".listen ", ".unlisten ")
 
 
@@ -60,9 +60,9 @@ class Attached:
                 return not control, True, data
             elif data[:1] in PARTS:
                 self.parts.append(data[1:])
-                if data[:1] != b"\x08":
+                if data[:1] != PARTS[0]:
                     whole, self.parts = b"".join(self.parts), []
-                    return True, data[:1] == b"\x09", whole
+                    return True, data[:1] == PARTS[1], whole
             else:
                 return data[:1] >= b" ", False, data
 
