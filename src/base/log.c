@@ -277,6 +277,11 @@ void log_stop(void)
     log_sink_close(sink, STOP_MS);
 }
 
+bool log_is_crowded(void)
+{
+    return log_sink && log_sink_is_crowded(log_sink);
+}
+
 uint64_t log_lost(void)
 {
     return log_sink ? log_sink_lost(log_sink) : 0;

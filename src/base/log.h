@@ -93,6 +93,8 @@ void log_never_wait(void);
 void log_start(void);
 /* Writes what waits, within a second: a stderr that stalls does not keep the process. */
 void log_stop(void);
+/* Whether stderr takes lines more slowly than they come: see log_sink_is_crowded(). */
+bool log_is_crowded(void);
 /* How many lines were lost since log_start(). */
 uint64_t log_lost(void);
 

@@ -9,7 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NS_PER_S 1000000000L
+#define NS_PER_S   1000000000L
+#define STALLED_MS 1000
 
 struct log_sink {
     pthread_mutex_t mutex;
@@ -21,9 +22,17 @@ struct log_sink {
     bool retired;   /* that one is no longer the sink's: the thread closes it after the write */
     bool idle, closing, over, abandoned;
     uint64_t lost, lost_unsaid;
+    uint64_t moved_ms; /* when the descriptor took lines last */
     size_t begin, len; /* of the lines in `ring` */
     char ring[];
 };
+
+static uint64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
 
 /* ---- the ring, under the mutex ---- */
 
@@ -114,6 +123,7 @@ static void write_some(struct log_sink *s)
         close(fd);
     s->writing_fd = -1;
     s->retired = false;
+    s->moved_ms = now_ms();
     if (!taken)
         lose(s, count_lines(lines));
     else if (s->len == 0)
@@ -213,6 +223,14 @@ void log_sink_use(struct log_sink *s, int fd)
     s->spec.fd = fd;
     s->spec.owns_fd = true;
     pthread_mutex_unlock(&s->mutex);
+}
+
+bool log_sink_is_crowded(struct log_sink *s)
+{
+    pthread_mutex_lock(&s->mutex);
+    bool crowded = s->len > s->spec.room / 2 && now_ms() - s->moved_ms < STALLED_MS;
+    pthread_mutex_unlock(&s->mutex);
+    return crowded;
 }
 
 uint64_t log_sink_lost(struct log_sink *s)

@@ -39,6 +39,10 @@ bool log_sink_put(struct log_sink *sink, struct slice line);
 /* Lines that are put from now on go to `fd`, which the sink owns from here on. What waits for the
  * descriptor before goes there too: a file that was renamed is written no longer. */
 void log_sink_use(struct log_sink *sink, int fd);
+/* Whether more than half of the room is taken although the descriptor takes lines: whoever can put
+ * lines later should. False once the descriptor has stalled for a second: there is no use in
+ * waiting. */
+bool log_sink_is_crowded(struct log_sink *sink);
 /* How many lines were lost so far. */
 uint64_t log_sink_lost(struct log_sink *sink);
 /* Writes what waits, for `patience_ms` at most, and ends the thread. A thread that its descriptor

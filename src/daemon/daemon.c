@@ -271,10 +271,10 @@ int daemon_run(struct config *config, int argc, char *const *argv, struct servin
                          .config = config,
                          .serving = serving,
                          .worker_count = config_workers(config)};
+    log_start();
     reload_apply(config);
     process_limits_close_memory(config->core_dumps);
     prepare_for_programs(d);
-    log_start();
     process_limits_raise_descriptors();
     if (!serving)
         notify_init();

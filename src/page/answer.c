@@ -78,8 +78,7 @@ static void log_fault(const struct page *p, const struct fault *f)
         fields[count++] = log_slice("line", f->line);
     if (f->hint)
         fields[count++] = log_text("hint", f->hint);
-    if (LOG_ERROR >= log_threshold)
-        log_write(LOG_ERROR, "program.answer_failed", fields);
+    log_write(LOG_ERROR, "program.answer_failed", fields);
 }
 
 static void show_watcher(struct page *p, const char *label, struct slice text)

@@ -2,7 +2,7 @@
 /* stderr.c - what the program writes on stderr, line by line to the log.
  *
  * A long line becomes several, cut between characters. A program that floods its stderr waits: so
- * many bytes a second are read.
+ * many bytes a second are read, and none while the log is crowded.
  */
 #include "program/parts.h"
 
@@ -12,6 +12,7 @@
 
 #define STDERR_LINE_MAX   240 /* what a value in the log can be (base/log.c) */
 #define STDERR_PER_SECOND (256 * 1024)
+#define CROWDED_MS        20
 
 static struct program *program_of(struct io *io)
 {
@@ -100,6 +101,10 @@ static void spend(struct program *p, size_t bytes)
         timer_start(p->host->spec.loop, &p->err_timer, 1000);
     }
     p->err_budget -= bytes < p->err_budget ? bytes : p->err_budget;
+    if (log_is_crowded()) {
+        p->err_budget = 0;
+        timer_start(p->host->spec.loop, &p->err_timer, CROWDED_MS);
+    }
     if (p->err_budget == 0 && p->state != PROGRAM_GONE && pipe_is_open(&p->err))
         io_pause(&p->err.io);
 }

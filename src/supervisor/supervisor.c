@@ -411,17 +411,20 @@ int supervisor_run(const struct supervisor_spec *spec)
     static struct supervisor supervisor;
     struct supervisor *s = &supervisor;
     *s = (struct supervisor){.spec = spec, .start_at_ms = 1};
+    log_start();
     prepare(s);
     int error = take_signals(s);
     if (!error)
         error = activation_take(&s->listeners);
     if (error) {
         log_error("server.failed", log_errno("error", error));
+        log_stop();
         return 1;
     }
     for (do_what_is_due(s); !s->over; do_what_is_due(s))
         turn(s);
     leftovers_kill(&s->leftovers);
     listeners_done(&s->listeners);
+    log_stop();
     return s->status;
 }

@@ -31,6 +31,7 @@ after(() => files.remove());
 describe('a stderr that stalls', () => {
   /** A pipe that takes PIPE_BYTES and then blocks whoever writes; `read()` takes what is there. */
   function stalledPipe() {
+    fs.rmSync(file('stalled'), { force: true });
     execFileSync('mkfifo', [file('stalled')]);
     const fd = fs.openSync(file('stalled'), fs.constants.O_RDWR);
     const reader = fs.openSync(file('stalled'), fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
@@ -57,6 +58,17 @@ describe('a stderr that stalls', () => {
     await until(() => /log\.lost lines=\d+ /.test((text += pipe.read())));
     assert.match(text, /program\.stderr .*line="1 /);
     assert.deepEqual(await server.stop(), { code: 0, signal: null });
+  });
+
+  test('does not keep a server that has crashed from starting again', async () => {
+    const pipe = stalledPipe();
+    fs.writeSync(pipe.fd, Buffer.alloc(PIPE_BYTES, '\n'));
+    const server = await startServer({ root: files.root, stderr: pipe.fd });
+    const crashed = server.pid;
+    process.kill(crashed, 'SIGKILL');
+    await until(() => server.pid !== crashed && server.pid !== server.child.pid);
+    assert.equal((await request(server.at('hello.txt'))).body, 'hello\n');
+    assert.deepEqual(await server.stop(), { code: 1, signal: null });
   });
 });
 

@@ -134,6 +134,23 @@ static void a_terminal_that_is_held_costs_lines_and_says_how_many(void **state)
     close(slave);
 }
 
+static void a_sink_that_is_half_full_is_crowded_until_it_stalls(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    struct log_sink *s = sink_to(ends[1]);
+    assert_false(log_sink_is_crowded(s));
+    put_lines(s, MANY);
+    while (log_sink_is_crowded(s))
+        usleep(10000);
+    assert_true(log_sink_lost(s) > 0);
+    hear(ends[0], MANY);
+    log_sink_close(s, PATIENCE);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void a_stalled_descriptor_does_not_keep_who_closes(void **state)
 {
     (void)state;
@@ -213,6 +230,7 @@ int main(void)
         cmocka_unit_test(every_line_arrives_in_order),
         cmocka_unit_test(a_pipe_that_nobody_reads_costs_lines_and_says_how_many),
         cmocka_unit_test(a_terminal_that_is_held_costs_lines_and_says_how_many),
+        cmocka_unit_test(a_sink_that_is_half_full_is_crowded_until_it_stalls),
         cmocka_unit_test(a_stalled_descriptor_does_not_keep_who_closes),
         cmocka_unit_test(lines_go_to_the_descriptor_that_is_used_last),
         cmocka_unit_test(a_full_disk_costs_lines_and_nothing_else),
