@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""talk.py - what a hostile client says on one connection of a session, from `.welcome` on: mostly by
-the rules, so that the server listens.
+"""talk.py - what a hostile client says on one connection of a session, from `.welcome` on: mostly
+by the rules, so that the server listens.
 """
 import asyncio
 import json

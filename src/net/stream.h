@@ -111,8 +111,8 @@ bool stream_peer_gone(const struct stream *s);
 /* The same of a break alone: a peer that has only ended its side may still take what is written. */
 bool stream_broken(const struct stream *s);
 
-/* When the peer's last bytes came to this machine, read or not, in milliseconds of a clock that only
- * these times are compared by. A Unix peer's: now. */
+/* When the peer's last bytes came to this machine, read or not, in milliseconds of a clock that
+ * only these times are compared by. A Unix peer's: now. */
 uint64_t stream_arrived_ms(const struct stream *s);
 
 /* Moves a stream to another worker: detach here (the stream object is gone), post the parcel, adopt

@@ -364,6 +364,8 @@ static void child(void)
     if (pid)
         return;
     if (chance(30))
+        setpgid(0, 0);
+    if (chance(30))
         signal(SIGTERM, SIG_IGN);
     if (chance(30)) {
         close(3);
