@@ -232,9 +232,8 @@ export const SCENARIOS = {
     if (/refused/.test(server.lines(/config\.(reloaded|refused)/).at(-1))) told('refused');
   },
   async drain(server) {
-    const client = await connects(server, 'direct');
+    const client = await connects(server, 'direct').finally(() => server.child.kill('SIGTERM'));
     client.send('e 1');
-    server.child.kill('SIGTERM');
     const { code, reason } = await client.closed;
     if (code !== 1012) told(`${code} ${reason}`);
   },
