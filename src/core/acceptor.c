@@ -103,6 +103,8 @@ bool acceptor_failed(struct acceptor *acceptor, int error)
         log_error("accept.paused", log_int("fd", acceptor->fd), log_errno("error", error));
     acceptor->starved = true;
     loop->backend->accept_stop(acceptor);
+    if (acceptor->on_starved)
+        acceptor->on_starved(acceptor);
     timer_start(loop, &acceptor->retry, RETRY_MS);
     return false;
 }

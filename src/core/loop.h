@@ -114,6 +114,9 @@ struct acceptor {
     bool starved;       /* the pause was logged; until all waiting connections are accepted */
     /* `fd` is the callee's; non-blocking and close-on-exec. */
     void (*accepted)(struct acceptor *acceptor, int fd);
+    /* There are no descriptors or no memory for the next one: the time to let something go. May be
+     * NULL; stops no acceptor. Set after acceptor_start(). */
+    void (*on_starved)(struct acceptor *acceptor);
 };
 /* Negative errno on failure: then the descriptor is still the caller's. */
 int acceptor_start(struct loop *loop, struct acceptor *acceptor, int fd,

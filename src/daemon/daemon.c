@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/log_share.h"
 #include "daemon/admin_server.h"
+#include "daemon/descriptors.h"
 #include "daemon/keeper.h"
 #include "daemon/orders.h"
 #include "daemon/process_limits.h"
@@ -186,8 +187,8 @@ static int start(struct control *c)
     d->sdk = sdk_find(d->config->sdk);
     d->loop = loop_new();
     d->workers = log_needed(calloc(d->worker_count, sizeof(*d->workers)));
-    d->limits = program_limits_new((uint32_t)d->config->programs_max,
-                                   (uint32_t)d->config->programs_per_client);
+    d->limits = program_limits_new(descriptors_programs(d->config),
+                                   descriptors_programs_of_client(d->config));
     d->tables = (struct script_access_tables){bans_new(d->config->bans_max),
                                               rates_new(d->config->rates_max)};
     d->quota = quota_new();

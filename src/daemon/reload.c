@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "daemon/arguments.h"
+#include "daemon/descriptors.h"
 #include "daemon/sockets.h"
 
 #define WHY_SIZE 256
@@ -117,7 +118,7 @@ static void use_config(struct daemon *d, struct admin_server *s, struct config *
         log_warn("config.needs_restart", log_slice("settings", text_slice(&fixed)));
     text_done(&fixed);
     reload_apply(now);
-    program_limits_set(d->limits, (uint32_t)now->programs_max, (uint32_t)now->programs_per_client);
+    program_limits_set(d->limits, descriptors_programs(now), descriptors_programs_of_client(now));
     struct memory_limits memory = worker_memory_limits(now);
     memory_set(d->memory, &memory);
     admin_server_use_config(s, d->config, now);

@@ -5,6 +5,7 @@
 #include "daemon/access_settings.h"
 #include "daemon/client_grant.h"
 #include "daemon/daemon.h"
+#include "daemon/descriptors.h"
 #include "daemon/handshake.h"
 #include "daemon/wiring.h"
 #include "dev/dev.h"
@@ -62,7 +63,9 @@ static struct http_limits http_limits_of(const struct worker *w, const struct co
         .write_timeout_ms = (uint32_t)c->write_timeout,
         .least_rate = c->least_rate,
         .departed_timeout_ms = (uint32_t)c->goodbye_timeout,
-        .connections_max = share(w, c->connections_max),
+        .connections_max = share(w, descriptors_connections(c, w->daemon->worker_count)),
+        .connections_per_client = (uint32_t)c->connections_per_client,
+        .quota = w->daemon->quota,
         .trusts = c->trusted_proxy.count ? proxies_trust : NULL,
         .proxies = &c->proxies,
         .base = http_base_of(slice_of(c->base_path)),
@@ -173,6 +176,12 @@ static void on_stream(struct listener *listener, struct stream *stream)
     http_accept(&w->http, stream);
 }
 
+static void on_starved(struct acceptor *acceptor)
+{
+    struct worker *w = container_of(acceptor, struct listener, acceptor)->owner;
+    http_make_room(&w->http);
+}
+
 static void stop_listener(struct worker_listener *l)
 {
     list_remove(&l->node);
@@ -189,11 +198,13 @@ static int start_listener(struct worker *w, struct listening_place *place, size_
     l->index = index;
     int error = listener_start(w->loop, &l->listener, listening_take(place, index), w->daemon->tls,
                                on_stream, w);
-    if (error)
+    if (error) {
         free(l);
-    else
-        list_append(&w->listeners, &l->node);
-    return error;
+        return error;
+    }
+    l->listener.acceptor.on_starved = on_starved;
+    list_append(&w->listeners, &l->node);
+    return 0;
 }
 
 static bool listens_already(const struct worker *w, uint32_t id, size_t index)

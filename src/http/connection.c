@@ -111,6 +111,7 @@ static void leave(struct connection *c)
     c->in = (struct bytes){0};
     c->stream = NULL;
     list_remove(&c->node);
+    quota_release(c->server->limits->quota, &c->of_client);
     c->server->counts.connections_now--;
     c->server->refusing -= c->refusing;
     loop_reap(c->server->loop, &c->reap, connection_reap);

@@ -26,6 +26,7 @@
 
 #include "http/server.h"
 #include "limits/pace.h"
+#include "limits/quota.h"
 #include "proto/authority.h"
 #include "proto/http_chunked.h"
 
@@ -71,11 +72,13 @@ struct connection {
     struct stream *stream;      /* owned; NULL in GONE */
     struct http_exchange *exchange;
     struct held *held;
-    struct bytes in;    /* input not yet taken: in `held`, or in the loop's buffer while running */
-    size_t head_seen;   /* bytes at the beginning of `in` that the head parser knows */
-    struct timer timer; /* of the state */
-    struct timer kick;  /* processes held input, outside the caller's stack */
-    uint64_t written;   /* bytes given to the stream, */
+    struct bytes in;  /* input not yet taken: in `held`, or in the loop's buffer while running */
+    size_t head_seen; /* bytes at the beginning of `in` that the head parser knows */
+    struct net_client_key client;
+    struct quota_hold of_client; /* among the client's connections */
+    struct timer timer;          /* of the state */
+    struct timer kick;           /* processes held input, outside the caller's stack */
+    uint64_t written;            /* bytes given to the stream, */
     uint64_t sent_seen; /* and how many had left when the timer last looked; UINT64_MAX: never */
     struct request_body body;
     struct memory_account account;
@@ -269,6 +272,15 @@ struct slice response_head(struct http_server *server, const struct response *r,
                            struct response_room *room);
 /* The reason phrase that the RFCs give the status, or an empty slice. */
 struct slice response_reason(int status);
+
+/* ---- crowd.c ---- */
+
+/* Counts the connection among its client's, of which the oldest idle one may be closed for it.
+ * False: there are too many, and none is idle. */
+bool crowd_count(struct connection *c);
+/* One connection more than there is room for has come, from this client: closes an idle one of the
+ * client that has most of them. False: that would be this client. */
+bool crowd_make_room(struct http_server *server, const struct net_client_key *client);
 
 /* ---- server.c ---- */
 

@@ -5,6 +5,10 @@
 
 #include <stdlib.h>
 
+enum {
+    ROOM_MADE = 16 /* connections at a time */
+};
+
 void http_server_init(struct http_server *server, struct loop *loop,
                       const struct http_limits *limits,
                       void (*on_request)(struct http_server *, struct exchange *), void *owner)
@@ -26,24 +30,35 @@ void server_count_status(struct http_server *server, int status)
 }
 
 /* A connection beyond the limit still gets an answer, unless there are many such connections. */
-static void refuse_connection(struct http_server *server, struct stream *stream)
+static void refuse_connection(struct connection *c)
 {
+    struct http_server *server = c->server;
     server->counts.refused++;
-    if (server->refusing >= HTTP_REFUSING_MAX) {
-        stream_close(stream);
-        return;
-    }
-    struct connection *c = connection_open(server, stream);
-    if (c != NULL)
+    if (server->refusing >= HTTP_REFUSING_MAX)
+        connection_close(c);
+    else
         connection_refuse_full(c);
+}
+
+static bool is_full(const struct http_server *server)
+{
+    return server->counts.connections_now - server->refusing > server->limits->connections_max;
 }
 
 void http_accept(struct http_server *server, struct stream *stream)
 {
-    if (server->counts.connections_now - server->refusing >= server->limits->connections_max)
-        refuse_connection(server, stream);
-    else
-        connection_open(server, stream);
+    struct connection *c = connection_open(server, stream);
+    if (c == NULL)
+        return;
+    if (!crowd_count(c) || (is_full(server) && !crowd_make_room(server, &c->client)))
+        refuse_connection(c);
+}
+
+void http_make_room(struct http_server *server)
+{
+    static const struct net_client_key nobody;
+    for (int i = 0; i < ROOM_MADE && crowd_make_room(server, &nobody); i++)
+        ;
 }
 
 void http_adopt(struct http_server *server, struct http_parcel *parcel)

@@ -26,7 +26,9 @@ struct http_limits {
     /* Bytes a second of a body, over each body_timeout, and of an answer that waits, over each
      * write_timeout. */
     uint64_t least_rate;
-    uint32_t connections_max; /* of this worker: beyond, 503 with Retry-After and close */
+    uint32_t connections_max;        /* of this worker: beyond, 503 with Retry-After and close */
+    uint32_t connections_per_client; /* of all workers; of those that are WebSockets now, none */
+    struct quota *quota;             /* borrowed; NULL: clients are not counted */
     /* Whether the address is a trusted proxy's, whose X-Forwarded-For is believed. NULL: no proxy
      * is trusted. */
     bool (*trusts)(const void *proxies, const struct net_address *address);
@@ -59,6 +61,8 @@ void http_server_init(struct http_server *server, struct loop *loop,
                       void (*on_request)(struct http_server *, struct exchange *), void *owner);
 /* Takes the stream. */
 void http_accept(struct http_server *server, struct stream *stream);
+/* No descriptor is left for the next connection: closes idle ones of the client that has most. */
+void http_make_room(struct http_server *server);
 /* Takes the parcel. */
 void http_adopt(struct http_server *server, struct http_parcel *parcel);
 void http_parcel_drop(struct http_parcel *parcel);

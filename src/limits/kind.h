@@ -15,6 +15,7 @@ enum limit_kind {
     LIMIT_STARTS,    /* rate-programs; by client */
     LIMIT_PUBLISHED, /* rate-publish; all together */
     /* How many at a time: quota.h. */
+    LIMIT_CONNECTIONS,        /* connections-per-client, of HTTP */
     LIMIT_TCP_OF_CLIENT,      /* tcp-per-client */
     LIMIT_TCP_OF_ORIGIN,      /* tcp-per-origin */
     LIMIT_TCP_OF_TARGET,      /* tcp-per-target */
@@ -22,6 +23,7 @@ enum limit_kind {
     LIMIT_SHARED_PAGES,       /* shared-per-client */
     LIMIT_PROGRAMS,           /* programs-max; all together */
     LIMIT_PROGRAMS_OF_CLIENT, /* programs-per-client */
+    LIMIT_PROGRAMS_OF_NET,    /* four times that; by IPv6 /48 */
 };
 
 #endif

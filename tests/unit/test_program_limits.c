@@ -35,6 +35,28 @@ static void a_client_and_all_together_have_their_bounds(void **state)
     program_limits_free(limits);
 }
 
+static struct net_client_key household(uint8_t net, uint8_t of_it)
+{
+    return (struct net_client_key){{0x20, 1, 0x0d, 0xb8, 0, net, 0, of_it}};
+}
+
+static void the_nets_of_one_household_have_four_shares(void **state)
+{
+    (void)state;
+    struct program_limits *limits = program_limits_new(100, 2);
+    struct net_client_key neighbour = household(2, 0);
+    for (uint8_t i = 0; i < 8; i++) {
+        struct net_client_key key = household(1, i / 2);
+        assert_true(program_limits_take(limits, &key));
+    }
+    struct net_client_key fresh = household(1, 77), one = household(1, 0);
+    assert_false(program_limits_take(limits, &fresh));
+    assert_true(program_limits_take(limits, &neighbour));
+    program_limits_release(limits, &one);
+    assert_true(program_limits_take(limits, &fresh));
+    program_limits_free(limits);
+}
+
 /* Against a count by client: entries come and go, so that runs of the table are closed again. */
 static void random_clients_against_a_plain_count(void **state)
 {
@@ -99,6 +121,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_client_and_all_together_have_their_bounds),
+        cmocka_unit_test(the_nets_of_one_household_have_four_shares),
         cmocka_unit_test(random_clients_against_a_plain_count),
         cmocka_unit_test(workers_share_it),
     };

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* descriptors.h - limits that are no larger than the limit of open files allows.
+ *
+ * Connections have three quarters of the descriptors at most, programs two thirds: neither can take
+ * all. Where they still meet, idle connections are closed (http/crowd.c).
+ *
+ * Threads  Any.
+ */
+#ifndef DAEMON_DESCRIPTORS_H
+#define DAEMON_DESCRIPTORS_H
+
+#include "daemon/config.h"
+
+/* connections-max, of all workers. */
+uint64_t descriptors_connections(const struct config *c, unsigned workers);
+/* programs-max. */
+uint32_t descriptors_programs(const struct config *c);
+/* programs-per-client: where descriptors are short, a quarter of them. */
+uint32_t descriptors_programs_of_client(const struct config *c);
+
+#endif
