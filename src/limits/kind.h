@@ -24,6 +24,7 @@ enum limit_kind {
     LIMIT_PROGRAMS,           /* programs-max; all together */
     LIMIT_PROGRAMS_OF_CLIENT, /* programs-per-client */
     LIMIT_PROGRAMS_OF_NET,    /* four times that; by IPv6 /48 */
+    LIMIT_GOING,              /* gave way, and end; by limit: room.h */
 };
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "limits/programs.h"
 
-#include "limits/quota.h"
+#include "base/log.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -11,17 +11,17 @@ enum {
 };
 
 struct program_limits {
-    struct quota *quota;
+    struct room *room;
     atomic_uint programs_max, per_client_max;
 };
 
 struct program_limits *program_limits_new(uint32_t programs_max, uint32_t programs_per_client_max)
 {
-    struct program_limits *limits = calloc(1, sizeof(*limits));
+    struct program_limits *limits = log_needed(calloc(1, sizeof(*limits)));
     if (!limits)
         return NULL;
-    limits->quota = quota_new();
-    if (!limits->quota) {
+    limits->room = room_new();
+    if (!limits->room) {
         free(limits);
         return NULL;
     }
@@ -40,47 +40,37 @@ void program_limits_free(struct program_limits *limits)
 {
     if (!limits)
         return;
-    quota_free(limits->quota);
+    room_free(limits->room);
     free(limits);
 }
 
-static void release(struct program_limits *limits, enum limit_kind kind, struct slice key)
+struct room *program_limits_room(struct program_limits *limits)
 {
-    struct quota_hold hold = quota_hold_of(kind, key);
-    quota_release(limits->quota, &hold);
+    return limits->room;
 }
 
 /* A household has an IPv6 net of many /64: all together they have a larger share, and no more. */
-static bool take_of_client(struct program_limits *limits, const struct net_client_key *key)
+static uint32_t of_net(uint32_t max)
 {
-    struct net_client_key wide = net_client_key_wide(key);
-    struct quota_hold hold;
+    return max > UINT32_MAX / NET_SHARES ? UINT32_MAX : max * NET_SHARES;
+}
+
+bool program_limits_take(struct program_limits *limits, struct room_desk *desk,
+                         const struct net_client_key *client, struct room_place *place)
+{
+    struct net_client_key wide = net_client_key_wide(client);
     uint32_t max = limits->per_client_max;
-    uint32_t wide_max = max > UINT32_MAX / NET_SHARES ? UINT32_MAX : max * NET_SHARES;
-    if (!quota_take(limits->quota, LIMIT_PROGRAMS_OF_CLIENT, net_client_slice(key), max, &hold))
-        return false;
-    if (quota_take(limits->quota, LIMIT_PROGRAMS_OF_NET, net_client_slice(&wide), wide_max, &hold))
-        return true;
-    release(limits, LIMIT_PROGRAMS_OF_CLIENT, net_client_slice(key));
-    return false;
+    struct room_limit all[] = {
+        {LIMIT_PROGRAMS_OF_CLIENT, net_client_slice(client), max},
+        {LIMIT_PROGRAMS_OF_NET, net_client_slice(&wide), of_net(max)},
+        {LIMIT_PROGRAMS, SLICE_LITERAL(""), limits->programs_max},
+    };
+    return room_take(desk, all, 3, place);
 }
 
-bool program_limits_take(struct program_limits *limits, const struct net_client_key *key)
+bool program_limits_take_shared(struct room_desk *desk, const struct net_client_key *client,
+                                uint32_t per_client_max, struct room_place *place)
 {
-    struct quota_hold hold;
-    if (!quota_take(limits->quota, LIMIT_PROGRAMS, SLICE_LITERAL(""), limits->programs_max, &hold))
-        return false;
-    if (!take_of_client(limits, key)) {
-        release(limits, LIMIT_PROGRAMS, SLICE_LITERAL(""));
-        return false;
-    }
-    return true;
-}
-
-void program_limits_release(struct program_limits *limits, const struct net_client_key *key)
-{
-    struct net_client_key wide = net_client_key_wide(key);
-    release(limits, LIMIT_PROGRAMS_OF_NET, net_client_slice(&wide));
-    release(limits, LIMIT_PROGRAMS_OF_CLIENT, net_client_slice(key));
-    release(limits, LIMIT_PROGRAMS, SLICE_LITERAL(""));
+    struct room_limit of_client = {LIMIT_SHARED_PAGES, net_client_slice(client), per_client_max};
+    return room_take(desk, &of_client, 1, place);
 }

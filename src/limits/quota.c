@@ -111,16 +111,30 @@ struct quota_hold quota_hold_of(enum limit_kind kind, struct slice key)
     return (struct quota_hold){hash + (hash == 0)}; /* 0 is none */
 }
 
+bool quota_take_hold(struct quota *q, const struct quota_hold *hold, uint32_t max)
+{
+    pthread_mutex_lock(&q->lock);
+    bool taken = count_in(q, hold->hash, max);
+    pthread_mutex_unlock(&q->lock);
+    return taken;
+}
+
 bool quota_take(struct quota *q, enum limit_kind kind, struct slice key, uint32_t max,
                 struct quota_hold *ret)
 {
     struct quota_hold hold = quota_hold_of(kind, key);
-    pthread_mutex_lock(&q->lock);
-    bool taken = count_in(q, hold.hash, max);
-    pthread_mutex_unlock(&q->lock);
+    bool taken = quota_take_hold(q, &hold, max);
     if (taken)
         *ret = hold;
     return taken;
+}
+
+uint32_t quota_count(struct quota *q, const struct quota_hold *hold)
+{
+    pthread_mutex_lock(&q->lock);
+    uint32_t count = q->entries[find(q, hold->hash)].count;
+    pthread_mutex_unlock(&q->lock);
+    return count;
 }
 
 void quota_release(struct quota *q, struct quota_hold *hold)

@@ -28,6 +28,10 @@ void quota_free(struct quota *q);
  * one more key. */
 bool quota_take(struct quota *q, enum limit_kind kind, struct slice key, uint32_t max,
                 struct quota_hold *ret);
+/* As quota_take(), for a hold of quota_hold_of(). */
+bool quota_take_hold(struct quota *q, const struct quota_hold *hold, uint32_t max);
+/* How many there are of this kind and key. */
+uint32_t quota_count(struct quota *q, const struct quota_hold *hold);
 /* No effect if `hold` is none. */
 void quota_release(struct quota *q, struct quota_hold *hold);
 /* For a caller that has kept the key instead of the hold. */

@@ -150,11 +150,13 @@ static void on_grown(struct session *s)
 
 static void on_attach(struct session *s, bool resumed)
 {
+    page_note_claim(session_owner(s));
     page_client_attached(session_owner(s), resumed);
 }
 
 static void on_detach(struct session *s, struct slice reason)
 {
+    page_note_claim(session_owner(s));
     page_client_detached(session_owner(s), reason);
 }
 
@@ -196,6 +198,21 @@ static void on_open(struct session *s, struct channel *c, struct slice json)
     page_channel_open(p->host, c, json, &opener, p);
 }
 
+static bool may_go(const struct session *s)
+{
+    const struct page *p = session_owner(s);
+    return p->claim != PAGE_CLAIMED || p->state == PAGE_ENDED;
+}
+
+static void on_given_up(struct session *s)
+{
+    struct page *p = session_owner(s);
+    if (p->state < PAGE_ENDED)
+        page_give_up(p);
+    else
+        session_give_up(s);
+}
+
 static const struct session_ops session_ops = {
     .on_message = on_message,
     .on_attach = on_attach,
@@ -206,6 +223,8 @@ static const struct session_ops session_ops = {
     .on_greeted = on_greeted,
     .on_grown = on_grown,
     .on_open = on_open,
+    .may_go = may_go,
+    .on_given_up = on_given_up,
 };
 
 /* ---- made ---- */

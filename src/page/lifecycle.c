@@ -149,6 +149,47 @@ struct page *page_new(const struct page_spec *spec)
     return p;
 }
 
+/* ---- its place ---- */
+
+void page_give_up(struct page *p)
+{
+    log_info("session.given_up", log_slice("program", p->file), log_int("pid", page_pid(p)),
+             log_text("session", p->mark), log_text("client", p->address),
+             log_text("why", p->claim == PAGE_LEFT ? "its page is gone" : "its page did nothing"));
+    p->host->counts.sessions.given_up++;
+    page_answer_drop(p);
+    page_abort(p, CLOSE_SESSION_GONE, SLICE_LITERAL("given-up"));
+    page_let_go(p);
+    page_settle(p);
+}
+
+static void give_up(void *owner)
+{
+    page_give_up(owner);
+}
+
+static enum page_claim claim_of(const struct page *p)
+{
+    bool may_come = !p->x && (page_answered(p) || page_waits(p));
+    if (!p->session || p->state >= PAGE_ENDED || !may_come || session_attached(p->session))
+        return PAGE_CLAIMED;
+    return session_was_used(p->session) ? PAGE_LEFT : PAGE_UNUSED;
+}
+
+void page_note_claim(struct page *p)
+{
+    struct room_place *place = p->seat->ops->place ? p->seat->ops->place(p->seat) : NULL;
+    enum page_claim now = claim_of(p);
+    if (now == p->claim)
+        return;
+    p->claim = now;
+    if (!place)
+        return;
+    room_busy(place);
+    if (now != PAGE_CLAIMED)
+        room_idle(place, now == PAGE_LEFT ? ROOM_USED : ROOM_UNUSED, give_up, p);
+}
+
 /* ---- its states ---- */
 
 void page_set_state(struct page *p, enum page_state state)
@@ -165,6 +206,7 @@ void page_set_state(struct page *p, enum page_state state)
     log_debug("page.state", log_slice("program", p->file), log_text("session", p->mark),
               log_text("state", names[state]));
     p->state = state;
+    page_note_claim(p);
 }
 
 static void leave_topics(struct page *p)
@@ -310,6 +352,7 @@ void page_settle(struct page *p)
     struct slice reason;
     if (p->state == PAGE_OVER)
         return;
+    page_note_claim(p);
     p->seat->ops->settle(p->seat, page_answered(p));
     if (p->state < PAGE_ENDED && page_answered(p) &&
         p->seat->ops->ended(p->seat, &code, text, &reason))

@@ -63,6 +63,13 @@ enum page_heard {
     PAGE_HEARD_MESSAGE
 };
 
+/* Whether its place may be given to others (limits/room.h). */
+enum page_claim {
+    PAGE_CLAIMED, /* its client is there, or it ends */
+    PAGE_UNUSED,
+    PAGE_LEFT /* after its client had said something */
+};
+
 struct page_answer;
 
 struct page {
@@ -73,6 +80,7 @@ struct page {
     enum page_state state;
     enum page_kind kind;
     enum page_heard heard;
+    enum page_claim claim;
     struct seat *seat;                 /* owned */
     char mark[SESSION_LOG_ID_LEN + 1]; /* of the session, for log lines; empty: none */
     void *watched;                     /* the watcher's own */
@@ -184,6 +192,10 @@ void page_refuse_command(struct page *p, const struct message *m, const char *wh
 /* page_settle() stands in watcher.h. Whoever changed a page calls page_settle() last: the function
  * draws the conclusions, and frees the page in the end. */
 
+/* Its client has come or gone. */
+void page_note_claim(struct page *p);
+/* Its place is given to others, who need it: the session ends. */
+void page_give_up(struct page *p);
 /* To be called when the page may hold more or less memory. */
 void page_count(struct page *p);
 /* Has the program so much to read that its client should wait? */

@@ -65,7 +65,7 @@ struct page_host_spec {
     struct session_table *sessions;
     struct hub *hub;
     struct memory_desk *memory;   /* NULL: nothing is counted */
-    struct quota *quota;          /* of sessions without a program, and of pages of shared ones */
+    struct quota *quota;          /* of sessions without a program */
     struct rates *rates;          /* NULL: none are kept */
     struct page_watcher *watcher; /* NULL: nobody watches */
     struct seat_source *seats;    /* seat.h; NULL: the programs of this machine */

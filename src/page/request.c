@@ -253,6 +253,7 @@ static void on_abort(struct exchange *x)
     page_grant_end(&p->grant);
     if (!list_empty(&p->waiting)) { /* the program's word is for the next connection */
         wait_for_client(p, x);
+        page_note_claim(p);
         return;
     }
     bool may_come = p->kind == PAGE_ORDINARY && p->session && p->state < PAGE_ENDED && p->answer &&

@@ -96,6 +96,8 @@ struct seat_ops {
     /* Nothing of it calls the page any more. */
     bool (*gone)(const struct seat *s);
     int (*pid)(const struct seat *s);
+    /* Where it is counted; NULL: nowhere. */
+    struct room_place *(*place)(struct seat *s);
     void (*free)(struct seat *s);
 };
 

@@ -135,6 +135,11 @@ int seat_program_pid(const struct seat *s)
     return seat_program(s) ? (int)seat_program(s)->pid : 0;
 }
 
+struct room_place *seat_program_place(struct seat *s)
+{
+    return seat_program(s) ? &seat_program(s)->place : NULL;
+}
+
 void seat_program_free(struct seat *s)
 {
     free((struct program_seat *)s);

@@ -56,6 +56,7 @@ bool seat_program_ended(const struct seat *s, unsigned *ret_code, char text[64],
                         struct slice *ret_reason);
 bool seat_program_gone(const struct seat *s);
 int seat_program_pid(const struct seat *s);
+struct room_place *seat_program_place(struct seat *s);
 void seat_program_free(struct seat *s);
 #define SEAT_PROGRAM_OPS                                                                           \
     .held = seat_program_held, .speaking = seat_program_speaking, .begin = seat_program_begin,     \
@@ -66,7 +67,7 @@ void seat_program_free(struct seat *s);
     .note_reason = seat_program_note_reason, .let_go = seat_program_let_go,                        \
     .kill = seat_program_kill, .settle = seat_program_settle, .alive = seat_program_alive,         \
     .silent = seat_program_silent, .ended = seat_program_ended, .gone = seat_program_gone,         \
-    .pid = seat_program_pid, .free = seat_program_free
+    .pid = seat_program_pid, .place = seat_program_place, .free = seat_program_free
 
 /* Operations of the program's owner. */
 enum program_reading seat_program_reading(const struct program *p);

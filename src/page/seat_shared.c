@@ -33,8 +33,7 @@ struct shared_seat {
     struct seat seat;
     struct shared_member member;
     struct shared_process *process; /* borrowed until begin: nothing comes in between */
-    struct quota *quota;            /* borrowed */
-    struct quota_hold hold;
+    struct room_place place;        /* among the pages of its client */
     int pid;
     bool let_go;
     bool full; /* the program was told so */
@@ -189,7 +188,7 @@ static void leave(struct shared_seat *s)
                                        SLICE_LITERAL("}\n")},
                       3);
     shared_leave(&s->member);
-    quota_release(s->quota, &s->hold);
+    room_release(&s->place);
 }
 
 /* The first one counts. */
@@ -256,9 +255,14 @@ static int pid(const struct seat *s)
     return shared(s)->pid;
 }
 
+static struct room_place *place(struct seat *s)
+{
+    return &((struct shared_seat *)s)->place;
+}
+
 static void free_seat(struct seat *s)
 {
-    quota_release(shared(s)->quota, &((struct shared_seat *)s)->hold);
+    room_release(&((struct shared_seat *)s)->place);
     free((struct shared_seat *)s);
 }
 
@@ -454,22 +458,22 @@ static const struct seat_ops seat_ops = {
     .ended = ended,
     .gone = has_left,
     .pid = pid,
+    .place = place,
     .free = free_seat,
 };
 
 struct seat *seat_shared_new(struct page_host *host, const struct seat_wish *wish,
                              struct shared_process *process)
 {
-    struct slice client = net_client_slice(&wish->client);
     struct shared_seat *s = log_needed(calloc(1, sizeof(*s)));
     if (!s)
         return NULL;
-    *s = (struct shared_seat){
-        .seat = {.ops = &seat_ops}, .process = process, .quota = host->spec.quota};
-    if (quota_take(s->quota, LIMIT_SHARED_PAGES, client, host->spec.config->shared_per_client,
-                   &s->hold))
+    s->seat.ops = &seat_ops;
+    s->process = process;
+    if (program_limits_take_shared(program_host_room(host->spec.programs), &wish->client,
+                                   host->spec.config->shared_per_client, &s->place))
         return &s->seat;
-    log_warn("program.refused", log_cause(client),
+    log_warn("program.refused", log_cause(net_client_slice(&wish->client)),
              log_slice("program", slice_of(wish->found->file)),
              log_text("reason", "too many pages"));
     program_host_counts(host->spec.programs)->refused_limit++;

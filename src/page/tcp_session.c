@@ -132,14 +132,34 @@ void tcp_session_name_client(struct tcp_session *t, struct exchange *x)
     t->address[net_address_print_host(&peer, t->address)] = '\0';
 }
 
-static bool count_in(struct tcp_session *t)
+static bool take(struct tcp_session *t)
 {
     struct page_host *host = t->host;
-    struct slice client = slice_make(t->client.bytes, sizeof(t->client.bytes));
-    if (quota_take(host->spec.quota, LIMIT_TCP_SESSIONS, client,
-                   host->spec.config->tcp_sessions_per_client, &t->hold))
+    return quota_take(host->spec.quota, LIMIT_TCP_SESSIONS, net_client_slice(&t->client),
+                      host->spec.config->tcp_sessions_per_client, &t->hold);
+}
+
+/* One of the same client, which is away, gives way to a new one. */
+static bool make_room(const struct tcp_session *newcomer)
+{
+    struct list *all = &newcomer->host->tcp_sessions;
+    for (struct list *node = all->next; node != all; node = node->next) {
+        struct tcp_session *t = container_of(node, struct tcp_session, node);
+        bool is_same = !memcmp(&t->client, &newcomer->client, sizeof(t->client));
+        if (!is_same || !t->hold.hash || session_attached(t->session))
+            continue;
+        quota_release(t->host->spec.quota, &t->hold);
+        session_give_up(t->session);
         return true;
-    host->counts.refused_lobbies++;
+    }
+    return false;
+}
+
+static bool count_in(struct tcp_session *t)
+{
+    if (take(t) || (make_room(t) && take(t)))
+        return true;
+    t->host->counts.refused_lobbies++;
     return false;
 }
 

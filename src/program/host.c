@@ -18,6 +18,7 @@ struct program_host *program_host_new(const struct program_host_spec *spec)
     host->spec = *spec;
     list_init(&host->programs);
     list_init(&host->pools);
+    room_desk_init(&host->room, program_limits_room(spec->limits), spec->loop);
     host->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (host->null_fd >= 0)
         return host;
@@ -44,6 +45,11 @@ const struct program_config *program_host_config(const struct program_host *host
 struct program_counts *program_host_counts(struct program_host *host)
 {
     return &host->counts;
+}
+
+struct room_desk *program_host_room(struct program_host *host)
+{
+    return &host->room;
 }
 
 struct loop *program_host_loop(const struct program_host *host)

@@ -67,6 +67,8 @@ void program_host_free(struct program_host *host);
 
 const struct program_config *program_host_config(const struct program_host *host);
 struct program_counts *program_host_counts(struct program_host *host);
+/* Where its programs, and pages of shared ones, are counted. */
+struct room_desk *program_host_room(struct program_host *host);
 struct loop *program_host_loop(const struct program_host *host);
 /* The folder that is served is another one from now on. `root` is borrowed. */
 void program_host_set_root(struct program_host *host, struct slice root);

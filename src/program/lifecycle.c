@@ -52,7 +52,7 @@ static void release(struct program *p)
     timer_stop(&p->end_timer);
     timer_stop(&p->poll_timer);
     timer_stop(&p->err_timer);
-    program_limits_release(p->host->spec.limits, &p->client);
+    room_release(&p->place);
     list_remove(&p->node);
     p->host->counts.now--;
     p->ops = NULL;

@@ -22,8 +22,9 @@ struct program_host {
     struct program_counts counts;
     struct list programs;
     struct list pools; /* pool.c */
-    uint64_t dealt;    /* requests for shared programs that were given to workers */
-    int null_fd;       /* stdin of programs whose request has no body */
+    struct room_desk room;
+    uint64_t dealt; /* requests for shared programs that were given to workers */
+    int null_fd;    /* stdin of programs whose request has no body */
     bool draining;
 };
 

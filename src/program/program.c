@@ -17,11 +17,12 @@
 
 /* ---- made ---- */
 
-static bool count_in(struct program_host *host, const struct program_spec *spec)
+static bool count_in(struct program_host *host, const struct program_spec *spec,
+                     struct room_place *place)
 {
     if (host->draining)
         return false;
-    if (program_limits_take(host->spec.limits, &spec->client))
+    if (program_limits_take(host->spec.limits, &host->room, &spec->client, place))
         return true;
     host->counts.refused_limit++;
     log_warn("program.refused", log_cause(net_client_slice(&spec->client)),
@@ -35,7 +36,7 @@ struct program *program_new(const struct program_spec *spec, const struct progra
     struct program_host *host = spec->host;
     struct program *p = log_needed(calloc(1, sizeof(*p)));
     char *file = log_needed(strdup(spec->command ? spec->command->file : spec->file));
-    if (!p || !file || !count_in(host, spec)) {
+    if (!p || !file || !count_in(host, spec, &p->place)) {
         free(file);
         free(p);
         return NULL;
@@ -46,7 +47,6 @@ struct program *program_new(const struct program_spec *spec, const struct progra
     p->kind = spec->kind;
     p->file = slice_of(file);
     p->command = spec->command;
-    p->client = spec->client;
     p->answering = spec->kind == PROGRAM_PAGE;
     program_ending_init(p);
     program_stderr_init(p);

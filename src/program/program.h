@@ -106,7 +106,7 @@ struct program {
     struct slice file;                     /* owned, NUL-terminated */
     const struct program_command *command; /* borrowed until program_start(); NULL: a file */
     char mark[PROGRAM_MARK_MAX];           /* of its session, for the log; empty: none */
-    struct net_client_key client;          /* the client that the program is counted for */
+    struct room_place place;               /* among the programs of its client, and of all */
     pid_t pid;                             /* 0: not started */
     void *watched;                         /* the watcher's own */
 

@@ -63,10 +63,11 @@ static void send_close(struct session *s)
 
 void session_say_end(struct session *s)
 {
+    uint64_t number = entry_note_end(s->table, &s->entry, s->end_code, slice_of(end_reason(s)),
+                                     loop_now_ms(s->loop));
     if (s->wire) {
         send_close(s);
-        s->wire->end_number = entry_note_end(s->table, &s->entry, s->end_code,
-                                             slice_of(end_reason(s)), loop_now_ms(s->loop));
+        s->wire->end_number = number;
         session_drop_wire(s, s->end_code, end_reason(s));
     }
     session_finish(s);

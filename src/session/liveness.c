@@ -10,6 +10,7 @@
 
 static void start_grace(struct session *s)
 {
+    s->gone_ms = loop_now_ms(s->loop);
     timer_start(s->loop, &s->timer,
                 s->goodbye ? s->config->goodbye_timeout_ms : s->config->detach_timeout_ms);
 }
@@ -109,6 +110,7 @@ void session_liveness_init(struct session *s)
 {
     timer_init(&s->timer, on_timer);
     timer_init(&s->ack_timer, on_ack_timer);
+    s->gone_ms = loop_now_ms(s->loop);
     timer_start(s->loop, &s->timer, s->config->attach_timeout_ms);
 }
 

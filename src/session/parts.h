@@ -66,6 +66,7 @@ struct session {
     size_t answers;   /* bytes of them, since the wire was empty */
     char *end_reason; /* NULL: none, or no memory for it */
     uint64_t ended_ms;
+    uint64_t gone_ms; /* when its client was lost, or the session made */
 };
 
 _Static_assert(sizeof(struct session) <= 600 - 64, "600 B while idle, with its texts");

@@ -53,6 +53,47 @@ void session_set_state(struct session *s, enum session_state next)
     s->state = next;
 }
 
+/* ---- a full table ---- */
+
+struct search {
+    struct session *chosen;
+};
+
+/* Less claim has who never did anything, and then who is gone for longest. */
+static bool goes_before(const struct session *a, const struct session *b)
+{
+    if (session_was_used(a) != session_was_used(b))
+        return session_was_used(b);
+    return a->gone_ms < b->gone_ms;
+}
+
+static void consider(struct session *s, void *arg)
+{
+    struct search *search = arg;
+    bool is_away = !s->wire && s->state != SESSION_LEAVING && s->state != SESSION_OVER;
+    if (is_away && (!s->ops->may_go || s->ops->may_go(s)) &&
+        (!search->chosen || goes_before(s, search->chosen)))
+        search->chosen = s;
+}
+
+static bool make_room(struct session_table *t)
+{
+    struct search search = {0};
+    session_table_each(t, consider, &search);
+    struct session *s = search.chosen;
+    if (s && s->ops->on_given_up)
+        s->ops->on_given_up(s);
+    else if (s)
+        session_give_up(s);
+    return s;
+}
+
+static int add_to_table(struct session *s)
+{
+    int error = entry_add(s->table, &s->entry);
+    return error == -ENOSPC && make_room(s->table) ? entry_add(s->table, &s->entry) : error;
+}
+
 struct session *session_new(struct loop *loop, const struct session_spec *spec)
 {
     struct session *s = log_needed(calloc(1, sizeof(*s)));
@@ -72,7 +113,7 @@ struct session *session_new(struct loop *loop, const struct session_spec *spec)
         .origin_len = (uint16_t)spec->origin.len,
         .path_len = (uint16_t)spec->path.len,
     };
-    int error = s->text ? entry_add(spec->table, &s->entry) : -ENOMEM;
+    int error = s->text ? add_to_table(s) : -ENOMEM;
     if (error < 0) {
         if (error != -ENOSPC) /* sessions-max */
             log_lack("begin a session", error);
@@ -124,6 +165,11 @@ struct shared_bytes *session_arriving(const struct session *s)
 bool session_attached(const struct session *s)
 {
     return s->wire;
+}
+
+bool session_was_used(const struct session *s)
+{
+    return s->inbox.received > 0 || s->streams;
 }
 
 static void describe_text(struct text *out, const char *key, struct slice value)
@@ -291,4 +337,10 @@ void session_abort(struct session *s, unsigned code, struct slice reason)
     session_set_end(s, code, reason);
     session_say_end(s);
     session_streams_end(s, reason);
+}
+
+void session_give_up(struct session *s)
+{
+    s->counts->given_up++;
+    session_abort(s, CLOSE_SESSION_GONE, SLICE_LITERAL("given-up"));
 }

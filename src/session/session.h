@@ -105,6 +105,11 @@ struct session_ops {
     /* The client wants a byte stream: as channels_ops.on_open. NULL: refused with
      * `stream-unsupported`. */
     void (*on_open)(struct session *s, struct channel *c, struct slice json);
+    /* The table is full. May this one, whose client is not there, be given up for a new one? NULL:
+     * yes. */
+    bool (*may_go)(const struct session *s);
+    /* Ends the session, now. NULL: session_give_up() is called. */
+    void (*on_given_up)(struct session *s);
     /* session_held() has grown, by bytes of streams. May be NULL. */
     void (*on_grown)(struct session *s);
 };
@@ -123,7 +128,7 @@ struct session_config {
 
 struct session_counts {
     uint64_t started, now, attached_now, attaches, resumes, replayed, messages_in, messages_out,
-        ended_by_grace, breaches, dead_peers;
+        ended_by_grace, given_up, breaches, dead_peers;
     struct channels_counts streams;
 };
 
@@ -140,13 +145,15 @@ struct session_spec {
 };
 
 /* With an id of 128 random bits and the worker's index. NULL without memory, or -ENOSPC in errno
- * when the table is full. */
+ * when the table is full, and no client is away (session_ops.may_go). */
 struct session *session_new(struct loop *loop, const struct session_spec *spec);
 struct slice session_id(const struct session *s);
 void *session_owner(const struct session *s);
 /* Sets the owner that is called back from now on. */
 void session_own(struct session *s, const struct session_ops *ops, void *owner);
 bool session_attached(const struct session *s);
+/* Its client has sent a message or opened a stream, ever. */
+bool session_was_used(const struct session *s);
 /* Bytes of messages that the client has not acknowledged. */
 size_t session_unacknowledged(const struct session *s);
 /* Bytes of memory that the session holds: messages that are not acknowledged, bytes of streams that
@@ -203,5 +210,7 @@ void session_end(struct session *s, unsigned code, struct slice reason);
 /* Ends the session at once, without waiting for acknowledgements. on_over follows at the end of the
  * turn. */
 void session_abort(struct session *s, unsigned code, struct slice reason);
+/* session_abort() with 4410 `given-up`: others need its room. */
+void session_give_up(struct session *s);
 
 #endif

@@ -86,8 +86,9 @@ static inline void make_programs(void)
 static inline void limits_are_as_before(void)
 {
     program_limits_set(program_limits, 1, 1);
-    assert_true(program_limits_take(program_limits, &nobody));
-    program_limits_release(program_limits, &nobody);
+    struct room_place place = {0};
+    assert_true(program_limits_take(program_limits, program_host_room(programs), &nobody, &place));
+    room_release(&place);
 }
 
 static inline void remove_folder(void)
