@@ -12,6 +12,7 @@ import { makeDispatch } from './dispatch.mjs';
 import { parseMarkup } from './markup.mjs';
 import { changeText, morphInside, morphInto } from './morph.mjs';
 import { rowKey, rowsIn } from './rows.mjs';
+import { styleOf } from './style-value.mjs';
 import { isBoolean, isMap, isString, isText } from './json-types.mjs';
 import { checkForeignAttribute, checkForeignProperty } from './foreign.mjs';
 import { hasTypedValue, typing } from './typing.mjs';
@@ -231,9 +232,7 @@ function checkProperty(element, name) {
 function setStyle({ style }, styles) {
   each(styles, (name, value) => {
     if (value === null) return style.removeProperty(name);
-    const [, text, important] = /** @type {any} */ (
-      /^([^]*?)\s*(?:!\s*(important))?$/.exec(String(value))
-    );
+    const [text, important] = styleOf(String(value));
     if (!name.startsWith('--') && !CSS.supports(name, text))
       throw new DomProblem(`no such style: ${name}: ${value}`);
     style.setProperty(name, text, important);
