@@ -19,6 +19,8 @@ struct session *session_of_entry(struct entry *e);
 int entry_add(struct session_table *t, struct entry *e);
 /* To be called once. */
 void entry_bind_key(struct session_table *t, struct entry *e, struct slice key);
+/* Whether `key` is the one that is bound, in a time that tells nothing about it. */
+bool entry_has_key(const struct entry *e, struct slice key);
 void entry_remove(struct session_table *t, struct entry *e);
 /* For clients that come back without having heard of the end; its number, or 0. */
 uint64_t entry_note_end(struct session_table *t, const struct entry *e, unsigned code,

@@ -204,7 +204,7 @@ unsigned session_admits(const struct session *s, struct slice path, struct slice
         return CLOSE_FORBIDDEN;
     if (!slice_equal(path, slice_make(s->text + s->origin_len, s->path_len)))
         return CLOSE_SESSION_GONE;
-    if (s->entry.key_len && !slice_equal(key, slice_make(s->entry.key, s->entry.key_len)))
+    if (s->entry.key_len && !entry_has_key(&s->entry, key))
         return CLOSE_SESSION_TAKEN;
     return outbox_serves(&s->outbox, received) ? 0 : CLOSE_SESSION_GONE;
 }
