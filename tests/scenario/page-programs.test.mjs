@@ -96,6 +96,24 @@ describe('what a program is given', () => {
     assert.equal(rest.arguments.length, 0);
   });
 
+  test('a query without `=` is no argument (as it was for php-cgi), nor anything but QUERY_STRING', async () => {
+    const query = '-s+-d+allow_url_include%3D1';
+    const { env, ...rest } = await told(`environment?${query}`);
+    assert.deepEqual(rest.arguments, []);
+    assert.equal(env.QUERY_STRING, query);
+    const names = Object.keys(env).filter((name) => env[name].includes('allow_url'));
+    assert.deepEqual(names.sort(), ['QUERY_STRING', 'REQUEST_URI']);
+  });
+
+  test('headers named as the loader, the shell or an interpreter read theirs do not reach it', async () => {
+    const names = ['LD-Preload', 'LD-Library-Path', 'Path', 'Pythonpath', 'Node-Options', 'IFS'];
+    const headers = Object.fromEntries(names.map((name) => [name, '/tmp/evil']));
+    const { env } = await told('environment', { headers });
+    const reached = Object.keys(env).filter((name) => env[name].includes('/tmp/evil'));
+    const expected = names.map((name) => `HTTP_${name.toUpperCase().replaceAll('-', '_')}`);
+    assert.deepEqual(reached.sort(), expected.sort());
+  });
+
   test('never HTTP_PROXY, no name that could stand for another, no key of a session; a repeated header as one', async () => {
     const headers = {
       Proxy: 'http://evil.example',
