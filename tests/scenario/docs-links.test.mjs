@@ -69,6 +69,31 @@ test('every page of docs/ can be reached from README.md', () => {
   );
 });
 
+const TESTS = {
+  unit: (name) => `tests/unit/${name}.c`,
+  scenario: (name) => `tests/scenario/${name}.test.mjs`,
+  browser: (name) => `tests/browser/${name}.test.mjs`,
+  js: (name) => `js/test/${name}.test.mjs`,
+};
+
+test('every test that docs/security.md names exists', () => {
+  const missing = [];
+  let named = 0;
+  for (const row of read('docs/security.md').match(/^\|.*\|$/gm)) {
+    let file;
+    const words = row.split('|').at(-2);
+    const NAMES = /`(unit|scenario|browser|js)\/([\w-]+)`|\*([^*]+)\*/g;
+    for (const [, kind, name, title] of words.matchAll(NAMES)) {
+      if (kind) file = TESTS[kind](name);
+      const there = file && fs.existsSync(path.join(REPO, file));
+      if (!there || (title && !read(file).includes(title))) missing.push(`${file}: ${title}`);
+      named++;
+    }
+  }
+  assert.deepEqual(missing, []);
+  assert.ok(named > 100, `${named} names`);
+});
+
 const settings = new Set(
   [...read('src/daemon/options.def').matchAll(/^[A-Z]+\(\w+, "([a-z-]+)"/gm)].map(
     ([, name]) => name,
