@@ -3,7 +3,11 @@
  * what it offers, how it takes what breaks the rules, and that it may be freed at any moment. */
 #include "played_server.h"
 
+#include "client/parts.h"
+#include "core/backend.h"
+
 #include <errno.h>
+#include <time.h>
 
 #include "random.h"
 
@@ -76,6 +80,103 @@ static void what_breaks_the_rules_ends_the_session_with_4400(void **state)
         if (i + 1 < COUNT_OF(first) + COUNT_OF(later))
             tear_down(NULL);
     }
+}
+
+/* The end that a hostile server comes to. */
+static const struct httpsocket_end *end_of_hostility(void)
+{
+    TURN_UNTIL(httpsocket_ended(client) || strstr(events, "lost"));
+    return httpsocket_ended(client);
+}
+
+static void say_bytes(const void *bytes, size_t size)
+{
+    size_t at = 0;
+    while (at < size && !httpsocket_ended(client)) {
+        ssize_t n = send(server, (const char *)bytes + at, size - at, MSG_NOSIGNAL | MSG_DONTWAIT);
+        at += n > 0 ? (size_t)n : 0;
+        turn();
+    }
+}
+
+static void parts_that_it_did_not_offer_break_the_rules(void **state)
+{
+    (void)state;
+    static const char parts[][3] = {"\x10"
+                                    "a",
+                                    "\x11"
+                                    "a",
+                                    "\x12"
+                                    "a"};
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        if (i > 0) {
+            tear_down(NULL);
+            assert_int_equal(set_up(NULL), 0);
+        }
+        greet();
+        assert_null(strstr(offer, "parts"));
+        say_message(WS_OP_BINARY, parts[i], 2);
+        assert_int_equal(end_of_hostility()->code, 4400);
+    }
+}
+
+/* Lengths that are announced, in ten bytes each. */
+static void a_length_beyond_what_it_takes_is_refused_before_the_message_comes(void **state)
+{
+    (void)state;
+    static const char lengths[][11] = {
+        "\x82\x7f\x00\x00\x00\x00\x7f\xff\xff\xff",
+        "\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xff",
+        "\x82\x7f\xff\xff\xff\xff\xff\xff\xff\xff",
+        "\x82\x7f\x00\x00\x00\x00\x00\x00\x00\x01",
+        "\x82\x7e\x00\x01xxxxxx",
+    };
+    for (size_t i = 0; i < COUNT_OF(lengths); i++) {
+        if (i > 0) {
+            tear_down(NULL);
+            assert_int_equal(set_up(NULL), 0);
+        }
+        greet();
+        say_bytes(lengths[i], 10);
+        const struct httpsocket_end *end = end_of_hostility();
+        assert_true(i >= 2 || (end && end->code == 1009)); /* the others are no frames: lost */
+    }
+}
+
+static void fragments_that_never_end_are_refused_at_the_limit(void **state)
+{
+    (void)state;
+    enum {
+        PIECE = 60000
+    };
+    char *fragment = malloc(4 + PIECE);
+    greet();
+    say_bytes("\x02\x01"
+              "a",
+              3);
+    memcpy(fragment, (char[]){0, 126, (char)(PIECE >> 8), (char)(PIECE & 255)}, 4);
+    memset(fragment + 4, 'x', PIECE);
+    for (int i = 0; i < 1000 && !httpsocket_ended(client); i++)
+        say_bytes(fragment, 4 + PIECE);
+    free(fragment);
+    assert_int_equal(end_of_hostility()->code, 1009);
+}
+
+static void empty_fragments_without_end_cost_nothing_and_pings_go_on(void **state)
+{
+    (void)state;
+    greet();
+    say_bytes("\x01\x00", 2);
+    for (int i = 0; i < 200; i++)
+        say_bytes("\x00\x00\x89\x01!", 5);
+    for (int i = 0; i < 200; i++)
+        assert_string_equal(hear(), "!");
+    assert_null(httpsocket_ended(client));
+    say_bytes("\x80\x03"
+              "a 1",
+              5);
+    assert_string_equal(hear(), ".ack 1");
+    assert_string_equal(events, "open|a 1|");
 }
 
 static void another_session_is_not_taken_for_ours(void **state)
@@ -239,6 +340,61 @@ static void close_waits_for_what_is_queued_and_then_says_so(void **state)
     assert_string_equal(events, "open|close 1000 done \"x\"|");
 }
 
+static uint64_t later_ms; /* than it is */
+
+static uint64_t late_clock(void *arg)
+{
+    struct timespec t;
+    (void)arg;
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000 + later_ms;
+}
+
+/* In steps, so that it is no pause of the process. */
+static void seconds_pass(unsigned seconds)
+{
+    for (unsigned i = 0; i < seconds * 4; i++) {
+        later_ms += 250;
+        assert_true(httpsocket_process(client, 0) >= 0);
+    }
+}
+
+/* Has said `.close`; the answer waits behind a message of 60 bytes, which comes slowly. */
+static void leaves_behind_a_slow_message(void)
+{
+    later_ms = 0;
+    loop_set_clock(client->loop, late_clock, NULL);
+    greet();
+    assert_int_equal(httpsocket_close(client, "done", 0), 0);
+    assert_string_equal(hear(), ".close {\"reason\":\"done\"}");
+    say_bytes("\x81\x3c"
+              "a ",
+              4);
+    for (int i = 0; i < 6; i++) {
+        seconds_pass(5);
+        assert_int_equal(send(server, "11111111", 8, MSG_NOSIGNAL), 8);
+        turn();
+        assert_string_equal(events, "open|");
+    }
+}
+
+static void the_answer_to_close_is_waited_for_while_bytes_move(void **state)
+{
+    (void)state;
+    leaves_behind_a_slow_message();
+    assert_int_equal(send(server, "\x88\x02\x03\xe8", 4, MSG_NOSIGNAL), 4);
+    TURN_UNTIL(httpsocket_ended(client));
+    assert_non_null(strstr(events, "close 1000 done|"));
+}
+
+static void a_server_that_falls_silent_before_it_has_answered_close_is_left(void **state)
+{
+    (void)state;
+    leaves_behind_a_slow_message();
+    seconds_pass(25);
+    take_request(); /* it comes again, to hear how it ended */
+}
+
 static void answered(struct httpsocket *c, const struct httpsocket_message *m, void *arg)
 {
     (void)c;
@@ -322,6 +478,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         session_test(after_a_drop_it_says_what_it_has_and_sends_the_rest_again),
         session_test(what_breaks_the_rules_ends_the_session_with_4400),
+        session_test(parts_that_it_did_not_offer_break_the_rules),
+        session_test(a_length_beyond_what_it_takes_is_refused_before_the_message_comes),
+        session_test(fragments_that_never_end_are_refused_at_the_limit),
+        session_test(empty_fragments_without_end_cost_nothing_and_pings_go_on),
         session_test(another_session_is_not_taken_for_ours),
         session_test(another_id_is_not_taken_for_ours),
         session_test(controls_are_answered_or_ignored),
@@ -332,6 +492,8 @@ int main(void)
         session_test(paused_it_hears_nothing_until_resumed),
         session_test(an_announced_end_is_the_end_though_the_close_frame_is_lost),
         session_test(close_waits_for_what_is_queued_and_then_says_so),
+        session_test(the_answer_to_close_is_waited_for_while_bytes_move),
+        session_test(a_server_that_falls_silent_before_it_has_answered_close_is_left),
         session_test(calls_get_their_own_answers_or_time_out),
         session_test(it_may_be_freed_at_any_moment),
         cmocka_unit_test(wrong_options_are_refused),
