@@ -10,6 +10,7 @@
 #include "daemon/wiring.h"
 #include "dev/dev.h"
 #include "http/forwarded.h"
+#include "proto/channel_frame.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -126,10 +127,15 @@ static struct session_config session_config_of(const struct config *c)
     };
 }
 
+/* A session without a program takes no messages, only frames of byte streams: 64 KiB of one. */
+#define TCP_MESSAGE_MAX (65536 + CHANNEL_HEAD_SIZE)
+
 static struct ws_config ws_config_of(const struct config *c)
 {
     return (struct ws_config){
         .message_max = c->message_max,
+        .message_window_ms = (uint32_t)c->body_timeout,
+        .least_rate = c->least_rate,
         .ping_interval_ms = (uint32_t)c->ping_interval,
         .pong_timeout_ms = (uint32_t)c->ping_interval + 5000,
         .close_timeout_ms = 5000,
@@ -159,6 +165,12 @@ static void use_config(struct worker *w, const struct config *c)
     worker_hub_config(c, &w->hub_config);
     w->session_config = session_config_of(c);
     w->ws_config = ws_config_of(c);
+    w->tcp_session_config = w->session_config;
+    w->tcp_ws_config = w->ws_config;
+    if (c->message_max > TCP_MESSAGE_MAX) {
+        w->tcp_session_config.message_max = TCP_MESSAGE_MAX;
+        w->tcp_ws_config.message_max = TCP_MESSAGE_MAX;
+    }
 }
 
 /* ---- listeners ---- */
@@ -324,6 +336,8 @@ static struct page_host *make_pages(struct worker *w)
         .config = &w->page_config,
         .session_config = &w->session_config,
         .ws_config = &w->ws_config,
+        .tcp_session_config = &w->tcp_session_config,
+        .tcp_ws_config = &w->tcp_ws_config,
         .programs = w->programs,
         .sessions = w->sessions,
         .hub = &w->hub,

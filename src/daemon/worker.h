@@ -54,8 +54,8 @@ struct worker {
     struct http_limits http_limits;
     struct program_config program_config;
     struct page_config page_config;
-    struct session_config session_config;
-    struct ws_config ws_config;
+    struct session_config session_config, tcp_session_config;
+    struct ws_config ws_config, tcp_ws_config;
     struct hub_config hub_config;
     struct hub hub;
     struct session_table *sessions;

@@ -175,7 +175,7 @@ void page_plain_open(struct page *p, const struct cgi_head *head)
     struct exchange *x = p->x;
     struct page_welcome welcome = {choose_subprotocol(p, head), head};
     p->x = NULL;
-    p->plain = page_upgrade(p->host, x, &welcome, &peer_ops, p, &rest);
+    p->plain = page_upgrade(p->host, x, p->host->spec.ws_config, &welcome, &peer_ops, p, &rest);
     if (!p->plain) {
         page_grant_end(&p->grant);
         page_stop(p, CLOSE_NORMAL, SLICE_LITERAL("left"));

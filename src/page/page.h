@@ -61,6 +61,8 @@ struct page_host_spec {
     const struct page_config *config;
     const struct session_config *session_config;
     const struct ws_config *ws_config;
+    const struct session_config *tcp_session_config; /* of sessions without a program */
+    const struct ws_config *tcp_ws_config;
     struct program_host *programs;
     struct session_table *sessions;
     struct hub *hub;

@@ -2,7 +2,8 @@
 /* tcp_session.c - a session without a program, for the TCPConnections of a page that has none
  * (`/.httpsocket/connect`).
  *
- * It carries channels and no messages: one that is sequenced ends it with 4400.
+ * It carries channels and no messages: one that is sequenced ends it with 4400, and one of more
+ * than 64 KiB with 1009 when it begins.
  *
  * Lifetime  From tcp_session_new() until its session is over.
  * Limits    config->tcp_sessions_per_client by client address; sessions-max in all.
@@ -62,6 +63,14 @@ static void on_message(struct session *s, const struct message *m)
     session_abort(s, CLOSE_WIRE_PROTOCOL, SLICE_LITERAL("wire-protocol: there is no program here"));
 }
 
+/* Nobody here wants a message; this one is not even read. */
+static void on_too_long(struct session *s)
+{
+    struct tcp_session *t = session_owner(s);
+    t->host->counts.sessions.breaches++;
+    session_abort(s, CLOSE_TOO_BIG, SLICE_LITERAL("more than maxMessage"));
+}
+
 static void on_attach(struct session *s, bool resumed)
 {
     (void)s, (void)resumed;
@@ -118,6 +127,7 @@ static const struct session_ops tcp_session_ops = {
     .on_close = on_close,
     .on_over = on_over,
     .on_open = on_open,
+    .on_too_long = on_too_long,
 };
 
 /* ---- from outside ---- */
@@ -167,7 +177,7 @@ static bool start_session(struct tcp_session *t, struct slice path)
 {
     struct page_host *host = t->host;
     t->session = session_new(host->spec.loop, &(struct session_spec){
-                                                  .config = host->spec.session_config,
+                                                  .config = host->spec.tcp_session_config,
                                                   .counts = &host->counts.sessions,
                                                   .table = host->spec.sessions,
                                                   .ops = &tcp_session_ops,

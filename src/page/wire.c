@@ -302,8 +302,8 @@ static bool goes_along(struct slice name)
 }
 
 struct ws_peer *page_upgrade(struct page_host *host, struct exchange *x,
-                             const struct page_welcome *welcome, const struct ws_peer_ops *ops,
-                             void *owner, struct bytes *rest)
+                             const struct ws_config *config, const struct page_welcome *welcome,
+                             const struct ws_peer_ops *ops, void *owner, struct bytes *rest)
 {
     struct http_header headers[HTTP_HEADERS_MAX + OWN_HEADERS];
     size_t count = 0;
@@ -323,15 +323,15 @@ struct ws_peer *page_upgrade(struct page_host *host, struct exchange *x,
     struct stream *stream = exchange_upgrade(x, headers, count, rest);
     if (!stream)
         return NULL;
-    struct ws_peer *peer =
-        ws_peer_new(stream, host->spec.ws_config, &host->counts.websockets, ops, owner);
+    struct ws_peer *peer = ws_peer_new(stream, config, &host->counts.websockets, ops, owner);
     if (!peer)
         log_error("page.upgrade_failed", log_errno("error", ENOMEM));
     return peer;
 }
 
 static struct page_wire *open_wire(struct page_host *host, struct exchange *x,
-                                   const struct cgi_head *head, struct bytes *rest)
+                                   const struct ws_config *config, const struct cgi_head *head,
+                                   struct bytes *rest)
 {
     struct page_welcome welcome = {SLICE_LITERAL("httpsocket.v1"), head};
     struct page_wire *wire = log_needed(calloc(1, sizeof(*wire)));
@@ -343,7 +343,7 @@ static struct page_wire *open_wire(struct page_host *host, struct exchange *x,
     wire->wire.ops = &wire_ops;
     wire->loop = host->spec.loop;
     wire->sessions = host->spec.sessions;
-    wire->peer = page_upgrade(host, x, &welcome, &peer_ops, wire, rest);
+    wire->peer = page_upgrade(host, x, config, &welcome, &peer_ops, wire, rest);
     if (!wire->peer) {
         free(wire);
         return NULL;
@@ -379,7 +379,8 @@ void page_wire_attach(struct page_host *host, struct exchange *x, struct session
     }
     struct bytes rest = {0};
     uint64_t arrived_ms = exchange_arrived_ms(x);
-    struct page_wire *wire = open_wire(host, x, head, &rest);
+    const struct ws_config *config = p ? host->spec.ws_config : host->spec.tcp_ws_config;
+    struct page_wire *wire = open_wire(host, x, config, head, &rest);
     if (!wire) {
         page_grant_end(&grant);
         return;
@@ -406,7 +407,7 @@ void page_wire_refuse(struct page_host *host, struct exchange *x, unsigned code,
     exchange_log_refusal(x, close_code_status(code), reason);
 
     struct bytes rest = {0};
-    struct page_wire *wire = open_wire(host, x, NULL, &rest);
+    struct page_wire *wire = open_wire(host, x, host->spec.ws_config, NULL, &rest);
     if (!wire)
         return;
     ws_peer_close(wire->peer, code, slice_make(text, reason.len));

@@ -33,7 +33,7 @@ struct page_welcome {
 };
 /* NULL and the exchange answered if that is not possible. */
 struct ws_peer *page_upgrade(struct page_host *host, struct exchange *x,
-                             const struct page_welcome *welcome, const struct ws_peer_ops *ops,
-                             void *owner, struct bytes *rest);
+                             const struct ws_config *config, const struct page_welcome *welcome,
+                             const struct ws_peer_ops *ops, void *owner, struct bytes *rest);
 
 #endif

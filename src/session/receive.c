@@ -133,6 +133,9 @@ void session_receive(struct session_wire *wire, bool binary, struct bytes data)
 
 void session_receive_too_long(struct session_wire *wire)
 {
-    if (wire->session)
-        session_breach(wire->session, "more than maxMessage");
+    struct session *s = wire->session;
+    if (s && s->ops->on_too_long)
+        s->ops->on_too_long(s);
+    else if (s)
+        session_breach(s, "more than maxMessage");
 }

@@ -112,6 +112,8 @@ struct session_ops {
     void (*on_given_up)(struct session *s);
     /* session_held() has grown, by bytes of streams. May be NULL. */
     void (*on_grown)(struct session *s);
+    /* A message above message_max has begun: to end the session. NULL: it is a breach. */
+    void (*on_too_long)(struct session *s);
 };
 
 struct session_config {

@@ -3,6 +3,8 @@
 
 #include "proto/close_code.h"
 
+#define TOO_SLOW SLICE_LITERAL("too-slow")
+
 /* Nothing here runs per message: a message stores the time, and the timer compares when it fires.
  */
 
@@ -16,9 +18,31 @@ static bool watches(const struct ws_peer *p)
     return p->state == PEER_OPEN && p->config->ping_interval_ms > 0;
 }
 
+/* Whether the pace of a message is judged now. */
+static bool watches_pace(const struct ws_peer *p)
+{
+    return p->state == PEER_OPEN && !p->paused && p->config->message_window_ms > 0 &&
+           reader_is_under_way(&p->reader);
+}
+
+static uint64_t pace_due(const struct ws_peer *p)
+{
+    return p->pace.began_ms + p->config->message_window_ms;
+}
+
 static bool has_work(const struct ws_peer *p)
 {
     return p->overfull || (p->held && !p->paused);
+}
+
+static uint64_t ping_due(const struct ws_peer *p, uint64_t now)
+{
+    if (!watches(p))
+        return UINT64_MAX;
+    if (p->paused)
+        return now + p->config->ping_interval_ms;
+    return ping_is_out(p) ? p->pinged_ms + p->config->pong_timeout_ms
+                          : p->received_ms + p->config->ping_interval_ms;
 }
 
 static uint64_t next_due(const struct ws_peer *p, uint64_t now)
@@ -27,19 +51,39 @@ static uint64_t next_due(const struct ws_peer *p, uint64_t now)
         return now;
     if (p->state == PEER_CLOSING)
         return p->close_due_ms;
-    if (p->paused)
-        return now + p->config->ping_interval_ms;
-    return ping_is_out(p) ? p->pinged_ms + p->config->pong_timeout_ms
-                          : p->received_ms + p->config->ping_interval_ms;
+    uint64_t due = ping_due(p, now);
+    return watches_pace(p) && pace_due(p) < due ? pace_due(p) : due;
 }
 
 void liveness_arm(struct ws_peer *p)
 {
-    if (!has_work(p) && p->state != PEER_CLOSING && !watches(p))
-        return;
     struct loop *loop = stream_loop(p->stream);
     uint64_t now = loop_now_ms(loop), due = next_due(p, now);
-    timer_start(loop, &p->timer, due > now ? due - now : 0);
+    if (due != UINT64_MAX)
+        timer_start(loop, &p->timer, due > now ? due - now : 0);
+}
+
+void liveness_begin_pace(struct ws_peer *p)
+{
+    pace_begin(&p->pace, loop_now_ms(stream_loop(p->stream)));
+}
+
+void liveness_watch_pace(struct ws_peer *p)
+{
+    if (watches_pace(p) && (!timer_active(&p->timer) || p->timer.due_ms > pace_due(p)))
+        liveness_arm(p);
+}
+
+static void look_at_pace(struct ws_peer *p, uint64_t now)
+{
+    const struct ws_config *config = p->config;
+    bool silent = p->pace.moved == 0;
+    if (now < pace_due(p) ||
+        (pace_keep(&p->pace, config->least_rate, config->message_window_ms, now, 0) && !silent))
+        return;
+    p->counts->slow_peers++;
+    sender_close(p, CLOSE_POLICY_VIOLATION, TOO_SLOW);
+    peer_end(p, CLOSE_POLICY_VIOLATION, TOO_SLOW);
 }
 
 /* The pong waits behind what is on its way to the peer: that it moves is a sign of life too. */
@@ -90,12 +134,16 @@ static void fire(struct timer *timer)
 {
     struct ws_peer *p = container_of(timer, struct ws_peer, timer);
     uint64_t now = loop_now_ms(stream_loop(p->stream));
-    if (now - timer->due_ms >= LOOP_PAUSE_MS)
+    if (now - timer->due_ms >= LOOP_PAUSE_MS) {
         p->received_ms = now;
+        liveness_begin_pace(p);
+    }
     if (p->overfull)
         look_at_queue(p);
     if (p->state != PEER_GONE && p->held && !p->paused)
         reader_release(p);
+    if (watches_pace(p))
+        look_at_pace(p, now);
     if (p->state == PEER_CLOSING && now >= p->close_due_ms)
         peer_end(p, p->close_code, SLICE_NONE);
     else if (watches(p) && p->paused)

@@ -16,6 +16,7 @@
 #include "ws/peer.h"
 
 #include "base/utf8.h"
+#include "limits/pace.h"
 #include "net/progress.h"
 
 enum peer_state {
@@ -53,6 +54,7 @@ struct ws_peer {
         uint64_t close_due_ms; /* while closing */
     };
     uint64_t alive_ms;              /* ws_peer_alive_ms() */
+    struct pace pace;               /* of the message that is under way */
     struct net_progress pinged;     /* before that ping */
     struct net_progress watched;    /* at the last ws_peer_alive_ms() */
     struct shared_bytes *held;      /* input behind the frame at which the owner paused */
@@ -89,6 +91,8 @@ void peer_settle(struct ws_peer *p);
 void reader_take(struct ws_peer *p, struct bytes in);
 /* Goes on with the held bytes. */
 void reader_release(struct ws_peer *p);
+/* A message or a header has begun and is not whole. */
+bool reader_is_under_way(const struct ws_reader *r);
 /* Frees the part of an unfinished message that has come. */
 void reader_forget(struct ws_reader *r);
 /* Says to the account what is held. */
@@ -109,5 +113,9 @@ void sender_pong(struct ws_peer *p, struct slice data);
 void liveness_init(struct ws_peer *p);
 /* Sets the timer for the next event that is due. */
 void liveness_arm(struct ws_peer *p);
+/* A message is under way: the timer fires in time to judge its pace. */
+void liveness_watch_pace(struct ws_peer *p);
+/* The pace counts from now on. */
+void liveness_begin_pace(struct ws_peer *p);
 
 #endif

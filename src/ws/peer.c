@@ -232,6 +232,8 @@ void ws_peer_resume(struct ws_peer *p)
         return;
     p->paused = false;
     p->received_ms = loop_now_ms(stream_loop(p->stream));
+    liveness_begin_pace(p);
+    liveness_watch_pace(p);
     if (p->held)
         liveness_arm(p); /* the timer delivers the rest of the input */
     else

@@ -6,7 +6,7 @@
  *
  * Checks everything: masking, reserved bits, opcodes, fragmentation, control frames, UTF-8 as it
  * comes (it fails fast, also inside a frame), close codes and reasons, length limits as early as a
- * header tells. Pings a silent peer and drops a dead one.
+ * header tells. Pings a silent peer and drops a dead one, and closes one whose message trickles.
  *
  * Lifetime  ws_peer_new() takes the stream. After on_end, the last callback, the pointer is dead;
  *           what was queued before it still leaves. ws_peer_drop() ends it without on_end, at
@@ -41,7 +41,12 @@ struct ws_peer_ops {
 };
 
 struct ws_config {
-    uint64_t message_max;      /* bytes; above: on_too_long */
+    uint64_t message_max; /* bytes; above: on_too_long */
+    /* A message, or a header, that is under way brings `least_rate` bytes a second over each
+     * window, and something in any case; else the peer is closed with 1008. Control frames do not
+     * count, nor does the time while the owner pauses. 0 ms: a message may take for ever. */
+    uint32_t message_window_ms;
+    uint64_t least_rate;
     uint32_t ping_interval_ms; /* without anything received: a ping; 0: never */
     uint32_t pong_timeout_ms;  /* after that ping without anything received: dropped as dead */
     uint32_t close_timeout_ms; /* for the peer's close frame */
@@ -54,7 +59,8 @@ struct ws_config {
 
 /* bytes: as on the stream, with headers. */
 struct ws_counts {
-    uint64_t peers_now, messages_in, messages_out, bytes_in, bytes_out, protocol_errors, dead_peers;
+    uint64_t peers_now, messages_in, messages_out, bytes_in, bytes_out, protocol_errors, dead_peers,
+        slow_peers;
 };
 
 /* `config` and `counts` are borrowed: they outlive the peer. NULL without memory: then the stream

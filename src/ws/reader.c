@@ -46,6 +46,8 @@ static void begin_frame(struct ws_peer *p, const struct ws_head *head)
     r->op = (uint8_t)head->op;
     r->left = head->length;
     memcpy(r->mask, head->mask, sizeof(r->mask));
+    if (!r->message_op)
+        liveness_begin_pace(p);
     if (head->op >= WS_OP_CLOSE)
         return;
     if (head->op != WS_OP_CONTINUATION) {
@@ -76,6 +78,8 @@ static size_t read_head(struct ws_peer *p, struct slice in)
     if (status == PARSE_MORE) {
         if (!had)
             memcpy(r->head, in.ptr, in.len);
+        if (!had && !r->message_op)
+            liveness_begin_pace(p);
         r->head_len = (uint8_t)in.len;
         return in.len - had;
     }
@@ -225,8 +229,10 @@ static size_t read_payload(struct ws_peer *p, struct bytes in)
         turn_mask(r->mask, part.len);
     else
         r->in_frame = false;
-    if (r->op < WS_OP_CLOSE)
+    if (r->op < WS_OP_CLOSE) {
         p->alive_ms = loop_now_ms(stream_loop(p->stream));
+        p->pace.moved += part.len;
+    }
     if (r->op >= WS_OP_CLOSE)
         take_control(p, slice_from_bytes(part));
     else if (p->state == PEER_OPEN)
@@ -265,6 +271,13 @@ void reader_take(struct ws_peer *p, struct bytes in)
         peer_fail(p, CLOSE_INTERNAL_ERROR, "out of memory");
     if (rest.len)
         reader_count(p);
+    if (reader_is_under_way(&p->reader))
+        liveness_watch_pace(p);
+}
+
+bool reader_is_under_way(const struct ws_reader *r)
+{
+    return r->message_op || r->in_frame || r->head_len;
 }
 
 void reader_count(struct ws_peer *p)

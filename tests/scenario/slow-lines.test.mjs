@@ -65,7 +65,7 @@ test('a large message on a slow line arrives, both ways: the browser side', asyn
   assert.deepEqual(suspended, []);
 });
 
-test('events of the program behind a large one come after it, and a call is answered', async (t) => {
+test('events behind a large one come after it, and a call is answered', async (t) => {
   const page = pageOf(server.url);
   t.after(() => page.close());
   const sizes = [];

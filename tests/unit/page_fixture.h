@@ -272,6 +272,8 @@ static inline void make_pages(void)
         .config = &page_config,
         .session_config = &session_config,
         .ws_config = &ws_config,
+        .tcp_session_config = &session_config,
+        .tcp_ws_config = &ws_config,
         .programs = programs,
         .sessions = sessions,
         .hub = &hub,

@@ -424,6 +424,158 @@ static void many_fragments_are_gathered_by_doubling(void **state)
     assert_in_range(grown, 5, 15); /* of 3000 */
 }
 
+/* ---- messages that trickle ---- */
+
+/* 100 bytes in 100 ms are enough. */
+static void begin_paced(void)
+{
+    begin(nothing);
+    h.keep_open = true;
+    h.config.message_window_ms = 100;
+    h.config.least_rate = 1000;
+    h.config.message_max = 10000;
+}
+
+static void says_at(struct harness *harness, uint64_t ms, const struct frame *frame)
+{
+    if (harness->now_ms == ms)
+        client_says((struct frame[]){*frame, {0}});
+}
+
+static void leaves_at(struct harness *harness, uint64_t ms)
+{
+    if (harness->now_ms == ms)
+        shutdown(harness->fd, SHUT_WR);
+}
+
+static void assert_too_slow(uint64_t from_ms, uint64_t to_ms)
+{
+    harness_run(&h);
+    assert_string_equal(h.events.bytes, "end 1008 too-slow|");
+    assert_non_null(strstr(h.answers.bytes, "close 1008 too-slow|"));
+    assert_int_equal(h.counts.slow_peers, 1);
+    assert_in_range(h.now_ms, from_ms, to_ms);
+}
+
+static void trickle(struct harness *harness)
+{
+    says_at(harness, 1002,
+            &(struct frame)RAW("\x82\xfe\x10\x00"
+                               "abcd"
+                               "x"));
+    if (harness->now_ms > 1002 && harness->now_ms % 10 == 0)
+        client_says((struct frame[]){RAW("x"), {0}});
+}
+
+static void a_message_that_trickles_is_closed(void **state)
+{
+    (void)state;
+    begin_paced();
+    h.each_turn = trickle;
+    assert_too_slow(1100, 1112);
+}
+
+static void trickle_in_fragments(struct harness *harness)
+{
+    says_at(harness, 1002, &(struct frame)F(0x02, "x"));
+    if (harness->now_ms > 1002 && harness->now_ms % 3 == 0)
+        client_says((struct frame[]){F(0x00, ""), F(0x89, "0123456789"), F(0x8a, ""), {0}});
+}
+
+static void empty_fragments_and_control_frames_do_not_keep_a_message_alive(void **state)
+{
+    (void)state;
+    begin_paced();
+    h.each_turn = trickle_in_fragments;
+    assert_too_slow(1100, 1112);
+}
+
+static void begin_header(struct harness *harness)
+{
+    says_at(harness, 1002, &(struct frame)RAW("\x82"));
+    says_at(harness, 1050, &(struct frame)RAW("\xff"));
+}
+
+static void a_header_that_does_not_become_whole_is_closed(void **state)
+{
+    (void)state;
+    begin_paced();
+    h.each_turn = begin_header;
+    assert_too_slow(1100, 1112);
+}
+
+static void begin_control(struct harness *harness)
+{
+    says_at(harness, 1002,
+            &(struct frame)RAW("\x89\x8a"
+                               "abcd"
+                               "x"));
+    if (harness->now_ms > 1002 && harness->now_ms % 40 == 0)
+        client_says((struct frame[]){RAW("x"), {0}});
+}
+
+static void a_control_frame_that_trickles_is_closed(void **state)
+{
+    (void)state;
+    begin_paced();
+    h.each_turn = begin_control;
+    assert_too_slow(1100, 1112);
+}
+
+static void silence(struct harness *harness)
+{
+    says_at(harness, 1002, &(struct frame)F(0x02, "x"));
+}
+
+static void at_any_rate_a_message_brings_something(void **state)
+{
+    (void)state;
+    begin_paced();
+    h.config.least_rate = 0;
+    h.each_turn = silence;
+    assert_too_slow(1200, 1215); /* the first window had its byte */
+}
+
+static void steady(struct harness *harness)
+{
+    says_at(harness, 1002, &(struct frame)F(0x02, "0123456789"));
+    if (harness->now_ms > 1002 && harness->now_ms < 1900 && harness->now_ms % 4 == 0)
+        client_says((struct frame[]){F(0x00, "0123456789"), {0}});
+    says_at(harness, 1900, &(struct frame)F(0x80, "end"));
+    leaves_at(harness, 2300); /* nothing is under way any more */
+}
+
+static void a_message_that_comes_steadily_may_take_many_windows(void **state)
+{
+    (void)state;
+    begin_paced();
+    h.each_turn = steady;
+    harness_run(&h);
+    assert_int_equal(h.counts.messages_in, 1);
+    assert_int_equal(h.counts.slow_peers, 0);
+    assert_in_range(h.now_ms, 2300, 2310);
+}
+
+static void pause_in_the_middle(struct harness *harness)
+{
+    says_at(harness, 1002, &(struct frame)F(0x02, "x"));
+    if (harness->now_ms == 1010)
+        ws_peer_pause(harness->peer);
+    if (harness->now_ms == 1500)
+        ws_peer_resume(harness->peer);
+    says_at(harness, 1590, &(struct frame)F(0x80, "y"));
+    leaves_at(harness, 1800);
+}
+
+static void while_nobody_reads_no_time_passes_for_a_message(void **state)
+{
+    (void)state;
+    begin_paced();
+    h.each_turn = pause_in_the_middle;
+    harness_run(&h);
+    assert_string_equal(h.events.bytes, "binary xy|end 1006 end of stream without a close frame|");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -432,6 +584,13 @@ int main(void)
         cmocka_unit_test(a_peer_that_talks_is_never_pinged),
         cmocka_unit_test(a_paused_peer_is_never_taken_for_dead),
         cmocka_unit_test(a_client_that_vanishes_while_nobody_reads_is_noticed),
+        cmocka_unit_test(a_message_that_trickles_is_closed),
+        cmocka_unit_test(empty_fragments_and_control_frames_do_not_keep_a_message_alive),
+        cmocka_unit_test(a_header_that_does_not_become_whole_is_closed),
+        cmocka_unit_test(a_control_frame_that_trickles_is_closed),
+        cmocka_unit_test(at_any_rate_a_message_brings_something),
+        cmocka_unit_test(a_message_that_comes_steadily_may_take_many_windows),
+        cmocka_unit_test(while_nobody_reads_no_time_passes_for_a_message),
         cmocka_unit_test(rfc6455_7_1_4_a_close_is_clean_when_both_have_sent_one),
         cmocka_unit_test(rfc6455_5_5_1_after_our_close_data_is_ignored_and_pings_are_answered),
         cmocka_unit_test(a_peer_that_never_answers_a_close_is_let_go),
