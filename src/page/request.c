@@ -131,10 +131,13 @@ static int begin(struct page *p)
         error = describe(p, &request);
     if (error == -ENOTCONN) /* nobody has failed */
         log_debug("program.not_wanted", log_slice("program", p->file));
-    if (error) {
+    if (error == -ENOSPC) /* sessions-max */
+        log_warn("session.refused", page_cause(p), log_slice("program", p->file),
+                 log_text("client", p->address), log_text("reason", "too many sessions"));
+    else if (error)
         log_lack("begin a page", error);
+    if (error)
         return error;
-    }
     if (watcher)
         watcher->ops->on_begin(watcher, p);
     int body = p->spool;

@@ -104,3 +104,12 @@ test('whoever has said nothing gives way first, and hears why when he comes back
   await looker.isRefused({ code: 4410, reason: 'given-up' });
   await user.comesBack();
 });
+
+test('a limit of sessions that was reached is no failure of the server', async () => {
+  const server = await start('--sessions-max', '1', '--threads', '1');
+  const there = await connects(server, '127.0.0.2');
+  assert.equal((await connects(server, '127.0.0.3')).code, 1013);
+  await server.logged(/ warn session\.refused .*client=127\.0\.0\.3/);
+  assert.equal(server.lines(/resource\.failed/).length, 0);
+  there.socket.destroy();
+});
