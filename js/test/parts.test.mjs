@@ -76,7 +76,7 @@ function sendParts(socket, messages, left, { anew = false, resumed = true } = {}
 }
 
 for (const anew of [false, true])
-  test(`wherever it is cut, a message comes once, from ${anew ? 'its beginning' : 'there'} on`, () => {
+  test(`cut wherever, a message comes once, from ${anew ? 'its start' : 'there'} on`, () => {
     const messages = ['a "one of some length"', 'a 2', 'a [3,"three"]'];
     for (let first = 0; first < 8; first++)
       for (let second = 0; second < 8; second++) {

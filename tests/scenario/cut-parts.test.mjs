@@ -52,7 +52,7 @@ test('messages larger than what passes between two cuts arrive, once and in orde
   assert.ok(proxy.cuts > 5);
 });
 
-test('a message goes on at a connection that takes over while the old one still sends', async (t) => {
+test('a message goes on at a connection that takes over from one that still sends', async (t) => {
   const proxy = await cutLine(t, () => ({ rate: 300_000 }));
   const page = pageOf(proxy.url);
   t.after(() => page.close());

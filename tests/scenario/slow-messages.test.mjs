@@ -22,7 +22,9 @@ async function opens(where, form) {
   const raw = await RawWebSocket.connect(server.port);
   const offer = form === 'session' && `httpsocket.v1, key.${newKey()}`;
   const headers = { Origin: server.url, ...(offer && { 'Sec-WebSocket-Protocol': offer }) };
-  raw.socket.write(handshake({ Host: `127.0.0.1:${server.port}`, ...headers }, { line: `GET /${where} HTTP/1.1` }));
+  raw.socket.write(
+    handshake({ Host: `127.0.0.1:${server.port}`, ...headers }, { line: `GET /${where} HTTP/1.1` }),
+  );
   assert.equal((await readHead(raw)).status, 101);
   return raw;
 }
@@ -31,7 +33,7 @@ async function opens(where, form) {
 async function isClosed(raw, first, again) {
   raw.socket.write(first);
   const often = again && setInterval(() => raw.socket.write(again), 100);
-  for (let got; ; ) {
+  for (let got; ;) {
     got = await raw.next();
     if (got.op !== OP.CLOSE) continue;
     clearInterval(often);
@@ -46,7 +48,11 @@ const openFrame = Buffer.concat([Buffer.from([3, 0, 0, 0, 1]), Buffer.from('x')]
 for (const form of ['session', 'plain'])
   for (const [what, first, again] of [
     ['a message', begun, 'x'],
-    ['fragments without bytes', frame(OP.TEXT, 'a', { fin: false }), frame(OP.CONTINUATION, '', { fin: false })],
+    [
+      'fragments without bytes',
+      frame(OP.TEXT, 'a', { fin: false }),
+      frame(OP.CONTINUATION, '', { fin: false }),
+    ],
     ['a message between pings', begun.subarray(0, 20), null],
     ['half a header', begun.subarray(0, 3), null],
     ['a frame of a stream', frame(OP.BINARY, openFrame, { length: 60_000 }), 'x'],

@@ -382,6 +382,7 @@ static void the_answer_to_close_is_waited_for_while_bytes_move(void **state)
 {
     (void)state;
     leaves_behind_a_slow_message();
+    say_bytes("1111111111", 10);
     assert_int_equal(send(server, "\x88\x02\x03\xe8", 4, MSG_NOSIGNAL), 4);
     TURN_UNTIL(httpsocket_ended(client));
     assert_non_null(strstr(events, "close 1000 done|"));
