@@ -3,8 +3,8 @@
 /**
  * One WebSocket of a session, from its handshake to its end (docs/protocol.md, sections 2 to 4):
  * takes the `.welcome`, sends what the window allows, acknowledges, and notices a dead peer. The
- * inbox, the outbox and the parts live longer, as long as the session. close() removes the handlers of the
- * WebSocket first, so a closed socket tells its owner nothing more.
+ * inbox, the outbox and the parts live longer, as long as the session. close() removes the handlers
+ * of the WebSocket first, so a closed socket tells its owner nothing more.
  */
 import { Timer } from '../base/clock.mjs';
 import { isFrame } from '../proto/channel-frame.mjs';
