@@ -232,6 +232,21 @@ static void keys_may_be_updated(void **state)
     wait_for(raw_got(&f->raw, "hello again!"));
 }
 
+/* Who pays for what a stream holds lets it go beyond its share. */
+static void answers_to_key_updates_that_nobody_reads_count_as_held(void **state)
+{
+    struct fixture *f = *state;
+    check_accepted(f);
+    assert_int_equal(stream_held(f->server.stream), 0);
+    stream_pause(f->raw.wire.stream);
+    for (int i = 0; i < 40000; i++) {
+        SSL_key_update(f->raw.ssl, SSL_KEY_UPDATE_REQUESTED);
+        SSL_do_handshake(f->raw.ssl);
+    }
+    raw_flush(&f->raw);
+    wait_for(stream_held(f->server.stream) > 65536);
+}
+
 static void renegotiation_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -531,6 +546,7 @@ int main(void)
         TEST(http_1_1_is_chosen_and_nothing_else),
         TEST(a_ticket_saves_the_second_handshake),
         TEST(keys_may_be_updated),
+        TEST(answers_to_key_updates_that_nobody_reads_count_as_held),
         TEST(renegotiation_is_refused),
         TEST(what_is_not_tls_is_refused),
         TEST(random_bytes_never_get_through),
