@@ -69,8 +69,9 @@ const zones = zonesOf({
   'broken.test': { records: `@ A ${HERE}\n_script-access TXT "v=sa1; alow=*"` },
   'both.test': { records: `@ A ${HERE}\n@ A ${THERE}\n_script-access TXT ${ALLOW}` },
   '0.0.127.in-addr.arpa': {
-    records: ['b', 'both'].map((name) => `2 PTR ${name}.test.\n3 PTR ${name}.test.`).join('\n'),
+    records: ['b', 'both', 'moves'].map((name) => `2 PTR ${name}.test.\n3 PTR ${name}.test.`).join('\n'),
   },
+  'moves.test': { records: `@ 0 A ${HERE}\n_script-access TXT ${ALLOW}` },
   'nowhere.test': { records: `_script-access TXT ${ALLOW}` },
 });
 
@@ -275,6 +276,16 @@ print(s.getsockname()[1], flush=True); sys.stdin.read()`;
     client.ws.close();
     child.stdin.end();
     await once(child, 'exit');
+  });
+
+  test('is connected to where it was checked: an address that holds for no second is asked once', async () => {
+    gateway.dns.relay.take();
+    const { client, streams } = await gateway.page();
+    const stream = await streams.connect('moves.test', target.port);
+    assert.equal((await stream.opened).remoteAddress, HERE);
+    assert.equal(gateway.dns.relay.take()['A moves.test'], 1);
+    stream.reset();
+    client.ws.close();
   });
 
   test('is looked for at all its addresses', async () => {
