@@ -293,7 +293,10 @@ describe('SIGHUP', () => {
       await page.hears(/^echo/);
       await until(() => server.lines(/config\.reloaded/).length === i);
       await page.cuts();
-      assert.equal((await page.connect()).window, (64 + i) * 1024);
+      assert.equal((await page.connect()).window, 64 * 1024, 'a session keeps its window');
+      const fresh = await Page.loads(server, 'talk');
+      assert.equal((await fresh.connect()).window, (64 + i) * 1024);
+      await fresh.closes();
     }
     await server.ends();
   });

@@ -602,13 +602,13 @@ describe('odd programs', () => {
     await nothingIsLeft();
   });
 
-  test('leaves a grandchild of another group: nothing waits for it', async () => {
+  test('leaves a grandchild of another group: nothing waits for it, and it ends too', async () => {
     const began = Date.now();
     const answer = await asks('odd?escaped');
     assert.equal(answer.status, 200);
     assert.ok(Date.now() - began < 20_000, 'within the 30 s of the grandchild');
-    process.kill(Number(/\d+$/.exec(answer.body)));
     await nothingIsLeft();
+    await until(() => !alive(Number(/\d+$/.exec(answer.body)[0])));
   });
 
   test('ignores SIGTERM: SIGKILL', async () => {
