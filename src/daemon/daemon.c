@@ -181,10 +181,18 @@ static void say_ready(const struct daemon *d)
     notify_say("READY=1");
 }
 
+static void find_lines(struct daemon *d)
+{
+    d->lines = sdk_find_lines();
+    if (!d->lines && (d->config->stdio.count || d->config->stdio_files.count))
+        log_warn("stdio.buffered", log_text("why", "lib/httpsocket/lines.so is not beside us"));
+}
+
 static int start(struct control *c)
 {
     struct daemon *d = &c->daemon;
     d->sdk = sdk_find(d->config->sdk);
+    find_lines(d);
     d->loop = loop_new();
     d->workers = log_needed(calloc(d->worker_count, sizeof(*d->workers)));
     d->limits = program_limits_new(descriptors_programs(d->config),
@@ -258,6 +266,7 @@ static void end(struct control *c)
     rates_free(d->tables.rates);
     tls_context_unref(d->tls);
     free(d->sdk);
+    free(d->lines);
     tls_context_unref(d->targets_trust);
     config_free(d->config);
     config_free(d->config_old);

@@ -26,6 +26,7 @@ struct daemon {
     struct cgroup *cgroup;         /* of programs; NULL: none */
     struct worker_map *worker_map; /* of shared programs */
     char *sdk;                     /* NULL: no helpers for programs */
+    char *lines;                   /* what has stdio programs write lines; NULL: nothing */
     struct quota *quota;
     struct memory *memory;
     struct script_access_tables tables;

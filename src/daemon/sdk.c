@@ -7,19 +7,20 @@
 #include <string.h>
 #include <unistd.h>
 
+static bool has(const char *folder, const char *name)
+{
+    char file[PATH_MAX];
+    int len = snprintf(file, sizeof(file), "%s/%s", folder, name);
+    return len > 0 && (size_t)len < sizeof(file) && access(file, R_OK) == 0;
+}
+
 bool sdk_is(const char *folder)
 {
-    char package[PATH_MAX];
-    int len = snprintf(package, sizeof(package), "%s/python/httpsocket/__init__.py", folder);
-    return len > 0 && (size_t)len < sizeof(package) && access(package, R_OK) == 0;
+    return has(folder, "python/httpsocket/__init__.py");
 }
 
-static char *absolute(const char *folder)
-{
-    return sdk_is(folder) ? realpath(folder, NULL) : NULL;
-}
-
-static char *beside_the_server(const char *where)
+/* The folder, if this file is in it. */
+static char *beside_the_server(const char *where, const char *file)
 {
     char server[PATH_MAX], folder[PATH_MAX];
     ssize_t len = readlink("/proc/self/exe", server, sizeof(server) - 1);
@@ -28,7 +29,9 @@ static char *beside_the_server(const char *where)
     server[len] = '\0';
     *strrchr(server, '/') = '\0';
     int printed = snprintf(folder, sizeof(folder), "%s/%s", server, where);
-    return printed > 0 && (size_t)printed < sizeof(folder) ? absolute(folder) : NULL;
+    return printed > 0 && (size_t)printed < sizeof(folder) && has(folder, file)
+               ? realpath(folder, NULL)
+               : NULL;
 }
 
 char *sdk_find(const char *setting)
@@ -36,7 +39,20 @@ char *sdk_find(const char *setting)
     if (!strcmp(setting, "none"))
         return NULL;
     if (*setting)
-        return absolute(setting);
-    char *installed = beside_the_server("../share/httpsocket/sdk");
-    return installed ? installed : beside_the_server("../sdk");
+        return sdk_is(setting) ? realpath(setting, NULL) : NULL;
+    static const char file[] = "python/httpsocket/__init__.py";
+    char *installed = beside_the_server("../share/httpsocket/sdk", file);
+    return installed ? installed : beside_the_server("../sdk", file);
+}
+
+char *sdk_find_lines(void)
+{
+    char *found = beside_the_server("../lib/httpsocket", "lines.so");
+    if (!found)
+        found = beside_the_server("share/lines", "lines.so");
+    if (found && strpbrk(found, ": \t\n$")) {
+        free(found);
+        return NULL;
+    }
+    return found;
 }

@@ -79,7 +79,7 @@ static struct program_config program_config_of(const struct config *c)
         .eof_grace_ms = (uint32_t)c->eof_grace,
         .term_grace_ms = (uint32_t)c->term_grace,
         .line_max = (uint32_t)c->message_max,
-        .stdio_pipe = !strcmp(c->stdio_output, "pipe"),
+        .stdio_terminal = !strcmp(c->stdio_output, "terminal"),
         .kinds = c->programs,
         .rights = c->rights,
         .shared_idle_ms = (uint32_t)c->shared_idle,
@@ -324,6 +324,7 @@ static struct program_host *make_programs(struct worker *w)
         .server_name = SLICE_LITERAL("httpsocket/" HTTPSOCKET_VERSION),
         .root = slice_of(site_root(w->site)),
         .cgroup = daemon->cgroup,
+        .lines = daemon->lines ? slice_of(daemon->lines) : SLICE_NONE,
         .sdk = daemon->sdk ? slice_of(daemon->sdk) : SLICE_NONE,
         .watcher = w->dev ? dev_program_watcher(w->dev) : NULL,
     });

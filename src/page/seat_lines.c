@@ -4,8 +4,8 @@
  *
  *   the client's message ──> stdin, and LF          a line of stdout, without its LF ──> a message
  *
- * Such programs know of no descriptor 3, no page and no session. Stdout is a terminal unless the
- * operator wants a pipe (docs/decisions/stdio-terminal.md), in raw mode; stdin is a pipe. A line
+ * Such programs know of no descriptor 3, no page and no session. Stdout is a pipe unless the
+ * operator wants a terminal (docs/decisions/stdio-pipe.md), in raw mode; stdin is a pipe. A line
  * that is no UTF-8 is bytes, in both forms of the wire.
  */
 #include "page/seat_program.h"

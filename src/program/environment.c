@@ -3,6 +3,7 @@
 #include "program/environment.h"
 
 #include "base/log.h"
+#include "program/stdio_variables.h"
 #include "proto/ws_handshake.h"
 
 #include <errno.h>
@@ -248,10 +249,21 @@ static void add_headers(struct environment *env, const struct program_request *r
         add_header(env, r, i);
 }
 
-static void add_kind(struct environment *env, bool stdio)
+static void add_stdio(struct environment *env, const struct environment_place *place)
 {
-    if (stdio)
-        add(env, "TERM", SLICE_LITERAL("dumb")); /* a terminal's colours are no part of a line */
+    struct text variables = {0};
+    env->count += place->terminal
+                      ? stdio_variables_for_terminal(&variables)
+                      : stdio_variables_for_pipe(&variables, place->lines, place->file.ptr);
+    append(env, text_slice(&variables));
+    env->failed |= variables.failed;
+    text_done(&variables);
+}
+
+static void add_kind(struct environment *env, const struct environment_place *place)
+{
+    if (place->stdio)
+        add_stdio(env, place);
     else
         add(env, "HTTPSOCKET_FD", SLICE_LITERAL("3"));
 }
@@ -322,7 +334,7 @@ int environment_build(struct environment *env, const struct environment_place *p
     } else {
         add(env, "HTTPSOCKET_SHARED", SLICE_LITERAL("1"));
     }
-    add_kind(env, place->stdio);
+    add_kind(env, place);
     add_sdk(env, place->sdk);
     return env->failed || !list_up(env) ? -ENOMEM : 0;
 }

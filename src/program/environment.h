@@ -17,6 +17,8 @@
  *
  * Where there are helpers for programs, HTTPSOCKET_SDK says so, and PYTHONPATH leads to Python's.
  *
+ * What a stdio program gets beside these is in stdio_variables.h.
+ *
  * Of the server's own environment a program gets PATH, HOME, USER, LANG, LC_ALL, LC_CTYPE, TZ and
  * TMPDIR.
  *
@@ -34,6 +36,8 @@ struct environment_place {
     struct slice software; /* SERVER_SOFTWARE */
     struct slice sdk;      /* folder of the helpers; may be empty */
     bool stdio;            /* no descriptor 3 */
+    bool terminal;         /* its stdout is one */
+    struct slice lines;    /* stdio_variables.h; may be empty */
     struct slice mark;     /* NAME=VALUE, net/mark.h */
 };
 

@@ -21,7 +21,7 @@ struct program_config {
     uint32_t eof_grace_ms;  /* from end of file on descriptor 3 to SIGTERM */
     uint32_t term_grace_ms; /* from SIGTERM to SIGKILL */
     uint32_t line_max;      /* bytes of one message on descriptor 3 */
-    bool stdio_pipe;        /* the stdout of PROGRAM_LINES is a pipe, not a terminal */
+    bool stdio_terminal;    /* the stdout of PROGRAM_LINES, unless its kind says which */
     bool dev;               /* a shared process whose file has changed takes no more pages */
     /* Borrowed: changes with the settings, and is asked only while something is started. */
     const struct program_kinds *kinds;
@@ -56,6 +56,7 @@ struct program_host_spec {
     struct slice server_name;              /* SERVER_SOFTWARE */
     struct slice root;                     /* DOCUMENT_ROOT; absolute */
     struct slice sdk;                      /* HTTPSOCKET_SDK; may be empty */
+    struct slice lines;                    /* stdio_variables.h; may be empty */
     struct cgroup *cgroup;                 /* for programs; NULL: none */
     const struct program_watcher *watcher; /* NULL: nobody watches */
 };

@@ -16,7 +16,7 @@
 
 struct pattern {
     char *text;
-    uint32_t number; /* of processes */
+    uint32_t number; /* of processes, or an enum program_stdout */
 };
 
 struct subprotocol {
@@ -176,6 +176,23 @@ static void *grow(void **items, size_t count, size_t size)
     return (char *)grown + count * size;
 }
 
+/* Cuts `OUTPUT:` off *text. */
+static enum program_stdout cut_output(const char **text)
+{
+    static const struct {
+        const char *prefix;
+        enum program_stdout out;
+    } all[] = {{"pipe:", PROGRAM_STDOUT_PIPE}, {"terminal:", PROGRAM_STDOUT_TERMINAL}};
+    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+        size_t len = strlen(all[i].prefix);
+        if (strncmp(*text, all[i].prefix, len) != 0)
+            continue;
+        *text += len;
+        return all[i].out;
+    }
+    return PROGRAM_STDOUT_AS_SET;
+}
+
 /* Cuts `PATH=` off *text. */
 static struct slice cut_path(const char **text)
 {
@@ -193,7 +210,8 @@ static struct slice cut_path(const char **text)
 
 bool program_kinds_add_stdio(struct program_kinds *programs, const char *text, struct text *why)
 {
-    struct program_command command = {.path = cut_path(&text)};
+    struct program_command command = {.out = cut_output(&text)};
+    command.path = cut_path(&text);
     command.path.ptr = log_needed(strndup(command.path.ptr, command.path.len));
     command.argv = split_words(text, why);
     command.file = command.argv ? find_file(command.argv[0], why) : NULL;
@@ -259,8 +277,9 @@ static bool add_pattern(struct pattern **patterns, size_t *count, const char *na
 bool program_kinds_add_stdio_files(struct program_kinds *programs, const char *pattern,
                                    struct text *why)
 {
+    enum program_stdout out = cut_output(&pattern);
     return add_pattern(&programs->stdio_files, &programs->stdio_file_count, "stdio-files",
-                       slice_of(pattern), 0, why);
+                       slice_of(pattern), out, why);
 }
 
 /* Cuts `=N` off *text. */
@@ -346,4 +365,11 @@ uint32_t program_kinds_shared(const struct program_kinds *programs, const char *
 bool program_kinds_is_stdio_file(const struct program_kinds *programs, const char *file)
 {
     return match(programs->stdio_files, programs->stdio_file_count, file);
+}
+
+enum program_stdout program_kinds_file_stdout(const struct program_kinds *programs,
+                                              const char *file)
+{
+    const struct pattern *found = match(programs->stdio_files, programs->stdio_file_count, file);
+    return found ? (enum program_stdout)found->number : PROGRAM_STDOUT_AS_SET;
 }

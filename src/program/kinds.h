@@ -18,25 +18,34 @@
 
 struct program_kinds;
 
+/* What the stdout of a stdio program is. */
+enum program_stdout {
+    PROGRAM_STDOUT_AS_SET, /* as of the setting for all */
+    PROGRAM_STDOUT_PIPE,
+    PROGRAM_STDOUT_TERMINAL,
+};
+
 /* A command that is a stdio program, for WebSockets to `path` and below. */
 struct program_command {
     struct slice path; /* without a slash at its end: the root is empty */
     char **argv;       /* NULL-terminated */
     char *file;        /* absolute */
+    enum program_stdout out;
 };
 
 /* NULL without memory. */
 struct program_kinds *program_kinds_new(void);
 void program_kinds_free(struct program_kinds *programs);
 
-/* `[PATH=]COMMAND`: the words as a shell sees them, with quotes and variables, but no more of it.
- * PATH begins with a slash and ends at the first `=` before any space. */
+/* `[OUTPUT:][PATH=]COMMAND`: the words as a shell sees them, with quotes and variables, but no more
+ * of it. OUTPUT is `pipe` or `terminal`. PATH begins with a slash and ends at the first `=` before
+ * any space. */
 bool program_kinds_add_stdio(struct program_kinds *programs, const char *text, struct text *why);
 /* `[PATH=]NAME`: a subprotocol of WebSocket that stdio programs at PATH and below speak. */
 bool program_kinds_add_subprotocol(struct program_kinds *programs, const char *text,
                                    struct text *why);
-/* A pattern for the path of a file below the root, such as `/feeds/x-*`: `*` and `?` match no
- * slash; what matches a folder stands for all in it. */
+/* `[OUTPUT:]PATTERN`, a pattern for the path of a file below the root, such as `/feeds/x-*`: `*`
+ * and `?` match no slash; what matches a folder stands for all in it. */
 bool program_kinds_add_stdio_files(struct program_kinds *programs, const char *pattern,
                                    struct text *why);
 
@@ -52,6 +61,8 @@ bool program_kinds_speaks(const struct program_kinds *programs, struct slice pat
                           struct slice subprotocol);
 /* `file`: its path below the root, with its slash. */
 bool program_kinds_is_stdio_file(const struct program_kinds *programs, const char *file);
+enum program_stdout program_kinds_file_stdout(const struct program_kinds *programs,
+                                              const char *file);
 bool program_kinds_any_shared(const struct program_kinds *programs);
 /* How many processes this file has together; 0: it is not shared. */
 uint32_t program_kinds_shared(const struct program_kinds *programs, const char *file);

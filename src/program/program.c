@@ -152,12 +152,21 @@ static int make_pair(int *child, int *ours)
     return fcntl(*ours, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 }
 
+static bool wants_terminal(const struct program *p)
+{
+    const struct program_config *config = p->host->spec.config;
+    enum program_stdout out =
+        p->command ? p->command->out
+                   : program_kinds_file_stdout(config->kinds, below_root(p->host, p->file.ptr));
+    return out == PROGRAM_STDOUT_AS_SET ? config->stdio_terminal : out == PROGRAM_STDOUT_TERMINAL;
+}
+
 static int make_lines(const struct program *p, struct ends *ends)
 {
     if (p->kind != PROGRAM_LINES)
         return make_pair(&ends->child[3], &ends->ours[3]);
-    return p->host->spec.config->stdio_pipe ? make_pipe(&ends->child[1], &ends->ours[1], 0)
-                                            : pty_open(&ends->ours[1], &ends->child[1]);
+    return wants_terminal(p) ? pty_open(&ends->ours[1], &ends->child[1])
+                             : make_pipe(&ends->child[1], &ends->ours[1], 0);
 }
 
 /* /dev/null, which all programs share, unless there is something to read. */
@@ -249,7 +258,9 @@ static int start(struct program *p, const struct program_request *request, int b
         .root = host->root,
         .software = host->server_name,
         .sdk = host->sdk,
+        .lines = host->lines,
         .stdio = p->kind == PROGRAM_LINES,
+        .terminal = p->kind == PROGRAM_LINES && wants_terminal(p),
         .mark = slice_of(mark.text),
     };
     int error = make_ends(p, request, body, ends);

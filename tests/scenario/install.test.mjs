@@ -7,6 +7,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { openPlain } from '../lib/plain-client.mjs';
 import { BUILD, REPO, makeRoot, startProgram } from '../lib/server.mjs';
 
 const destination = fs.mkdtempSync(path.join(os.tmpdir(), 'httpsocket-install-'));
@@ -102,6 +103,21 @@ test('the installed server serves the installed examples', async () => {
     assert.equal(answer.status, 200);
     assert.ok(answer.headers.get('session-id'));
     assert.equal((await fetch(`${server.url}/.httpsocket/client.mjs`)).status, 200);
+  } finally {
+    await server.stop();
+  }
+});
+
+test('stdio programs of the installed server write each line at once', async () => {
+  const server = await startProgram(installed('bin/httpsocketd'), [
+    ...['-l', '127.0.0.1:0', '--stdio', 'tr a-z A-Z'],
+    installed('share/doc/httpsocket/examples'),
+  ]);
+  try {
+    const client = await openPlain(`${server.url}/tr`);
+    assert.equal(await client.asks('one'), 'ONE');
+    await client.closes();
+    assert.deepEqual(server.lines(/stdio\.buffered/), []);
   } finally {
     await server.stop();
   }

@@ -10,7 +10,16 @@ import path from 'node:path';
 import { openPlain } from '../lib/plain-client.mjs';
 import { alive, sleeps } from '../lib/program.mjs';
 import { random } from '../lib/proxy.mjs';
-import { BUILD, program, PROGRAMS, REPO, resources, startServer, stopAll } from '../lib/server.mjs';
+import {
+  BUILD,
+  makeRoot,
+  program,
+  PROGRAMS,
+  REPO,
+  resources,
+  startServer,
+  stopAll,
+} from '../lib/server.mjs';
 import { SessionClient } from '../lib/session-client.mjs';
 import { after, before, describe, test } from '../lib/test.mjs';
 import { until } from '../lib/until.mjs';
@@ -69,7 +78,7 @@ describe('files of ROOT', () => {
     await client.closes();
   });
 
-  test('what it is given: the environment of CGI, a terminal to write to, its own folder, no other descriptor', async () => {
+  test('what it is given: the environment of CGI, its own folder, no other descriptor, no terminal', async () => {
     const client = await open('odd.py/more?a=b');
     const environment = {
       REQUEST_METHOD: 'GET',
@@ -84,8 +93,7 @@ describe('files of ROOT', () => {
     };
     for (const [name, value] of Object.entries(environment))
       assert.equal(await client.asks(`env ${name}`), value, name);
-    for (const [fd, isTerminal] of ['False', 'True', 'False'].entries())
-      assert.equal(await client.asks(`isatty ${fd}`), isTerminal);
+    for (const fd of [0, 1, 2]) assert.equal(await client.asks(`isatty ${fd}`), 'False');
     assert.equal(await client.asks('fds'), '[0, 1, 2]');
     assert.equal(await client.asks('cwd'), fs.realpathSync(path.join(PROGRAMS, 'stdio')));
     client.send('stderr not a message');
@@ -334,13 +342,88 @@ describe('commands', () => {
     }
   }
 
-  test('--stdio-output pipe: a program that looks is told the truth', async () => {
-    const server = await start('--stdio', './stdio/odd.py', '--stdio-output', 'pipe');
+  for (const [command, line, answer] of [
+    ['jq -c .', '{"a": [1]}', '{"a":[1]}'],
+    ['grep --color=auto a', 'a', 'a'],
+    ["perl -pe '$_ = uc'", 'a', 'A'],
+    ['python3 -c "import sys; [print(x.upper(), end=str()) for x in sys.stdin]"', 'a', 'A'],
+    [`sh -c "grep -v x | tr a-z A-Z"`, 'a', 'A'],
+  ])
+    test(`the lines of ${command} come one by one, without colours`, async () => {
+      const server = await start('--stdio', command);
+      const client = await openPlain(server.url);
+      for (let i = 0; i < 3; i++) assert.equal(await client.asks(line), answer);
+      await client.closes();
+      await server.ends();
+    });
+
+  test('git log says its lines as in a pipe, without a pager', async () => {
+    const root = makeRoot({ file: 'x' });
+    const git = (...args) =>
+      execFileSync('git', ['-C', root.root, '-c', 'user.name=A', '-c', 'user.email=a@a', ...args], {
+        encoding: 'utf8',
+      });
+    git('init', '-q');
+    for (const subject of ['one', 'two']) git('commit', '-q', '--allow-empty', '-m', subject);
+    const expected = git('log', '--oneline', '-3').trim().split('\n');
+    const server = await start('--stdio', `git -C ${root.root} log --oneline -3`);
     const client = await openPlain(server.url);
-    client.send('isatty 1');
-    client.send('exit 0');
-    assert.equal((await client.next()).text, 'False');
-    assert.equal((await client.closed).code, 1000);
+    for (const line of expected) assert.equal((await client.next()).text, line);
+    await client.isClosed(1000, 'program-exit');
+    await server.ends();
+    root.remove();
+  });
+
+  test('a terminal where asked: for all, for one command, for files of a folder', async () => {
+    const odd = './stdio/odd.py';
+    const commands = [`/a=${odd}`, `pipe:/b=${odd}`, `terminal:/c=${odd}`];
+    const isTerminal = async (server, place) => {
+      const client = await openPlain(server.at(place));
+      const answer = await client.asks('isatty 1');
+      await client.closes();
+      return answer;
+    };
+    for (const [output, expected] of [
+      ['terminal', 'True'],
+      ['pipe', 'False'],
+    ]) {
+      const stdio = commands.flatMap((command) => ['--stdio', command]);
+      const server = await start(...stdio, '--stdio-output', output);
+      assert.equal(await isTerminal(server, 'a'), expected);
+      assert.equal(await isTerminal(server, 'b'), 'False');
+      assert.equal(await isTerminal(server, 'c'), 'True');
+      await server.ends();
+    }
+    const files = await startServer({ args: [...QUICK, '--stdio-files', 'terminal:/stdio'] });
+    assert.equal(await isTerminal(files, 'stdio/odd.py'), 'True');
+    await files.ends();
+  });
+
+  test('what a program starts keeps its lines in time; what it sends to a file is not disturbed', async () => {
+    const script =
+      'while read x; do echo $x | tr a-z A-Z; env tr a-z A-Z </dev/null >/dev/null; done';
+    const server = await start('--stdio', `sh -c '${script}'`);
+    const client = await openPlain(server.url);
+    for (const word of ['one', 'two']) assert.equal(await client.asks(word), word.toUpperCase());
+    await client.closes();
+    assert.deepEqual(server.lines(/program\.stderr/), []);
     await server.ends();
   });
+
+  for (const [what, ...flags] of [
+    ['built with AddressSanitizer', '-fsanitize=address'],
+    ['linked statically', '-static'],
+  ])
+    test(`a program ${what} runs, and nothing on stderr complains`, async () => {
+      const folder = makeRoot({});
+      const file = path.join(folder.root, 'upper');
+      execFileSync('cc', [...flags, '-o', file, path.join(PROGRAMS, 'stdio/upper.c')]);
+      const server = await start('--stdio', `${what.includes('static') ? 'terminal:' : ''}${file}`);
+      const client = await openPlain(server.url);
+      for (const word of ['one', 'two']) assert.equal(await client.asks(word), word.toUpperCase());
+      await client.closes();
+      assert.deepEqual(server.lines(/program\.stderr/), []);
+      await server.ends();
+      folder.remove();
+    });
 });

@@ -62,7 +62,6 @@ static inline void make_programs(void)
         .eof_grace_ms = 20000,
         .term_grace_ms = 20000,
         .line_max = 65536,
-        .stdio_pipe = true,
         .kinds = program_kinds = program_kinds_new(),
         .shared_idle_ms = 60000,
         .shared_page_max = 100000,

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -143,12 +144,75 @@ static void nothing_of_the_servers_own_but_the_list(void **state)
     environment_done(&env);
 }
 
+static void build_stdio(struct setting *s, const char *file, bool terminal, struct environment *env)
+{
+    build(s, "GET /a HTTP/1.1\r\nHost: a.example\r\n\r\n", env);
+    environment_done(env);
+    s->place.file = slice_of(file);
+    s->place.stdio = true;
+    s->place.terminal = terminal;
+    s->place.lines = SLICE_LITERAL("/lib/x");
+    assert_int_equal(environment_build(env, &s->place, &s->request), 0);
+    expect(env, "TERM", "dumb");
+    expect(env, "PAGER", "cat");
+    assert_null(value_of(env, "HTTPSOCKET_FD"));
+}
+
+static void a_stdio_program_is_told_to_write_lines_unless_its_stdout_is_a_terminal(void **state)
+{
+    (void)state;
+    struct setting s;
+    struct environment env;
+    build_stdio(&s, "/bin/sh", false, &env);
+    expect(&env, "LD_PRELOAD", "/lib/x/lines.so");
+    expect(&env, "RUBYOPT", "-r/lib/x/lines.rb");
+    expect(&env, "PYTHONUNBUFFERED", "1");
+    environment_done(&env);
+    build_stdio(&s, "/bin/sh", true, &env);
+    static const char *const none[] = {"LD_PRELOAD", "RUBYOPT", "PYTHONUNBUFFERED", "PERL5OPT"};
+    for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++)
+        assert_null(value_of(&env, none[i]));
+    environment_done(&env);
+}
+
+/* A copy of this program whose head differs in one byte. */
+static void write_other(const char *name, size_t at)
+{
+    char head[64];
+    FILE *self = fopen("/proc/self/exe", "rb"), *other = fopen(name, "wb");
+    assert_int_equal(fread(head, 1, sizeof(head), self), sizeof(head));
+    if (at > 0)
+        head[at] ^= 3;
+    assert_int_equal(fwrite(head, 1, sizeof(head), other), sizeof(head));
+    fclose(self);
+    fclose(other);
+}
+
+static void the_loader_of_another_machine_gets_nothing_to_complain_of(void **state)
+{
+    (void)state;
+    static const size_t differ[] = {0, 4, 5, 18}; /* not at all, class, order of bytes, machine */
+    char name[] = "/tmp/test-environment-XXXXXX";
+    close(mkstemp(name));
+    for (size_t i = 0; i < sizeof(differ) / sizeof(*differ); i++) {
+        struct setting s;
+        struct environment env;
+        write_other(name, differ[i]);
+        build_stdio(&s, name, false, &env);
+        assert_int_equal(value_of(&env, "LD_PRELOAD") == NULL, differ[i] > 0);
+        environment_done(&env);
+    }
+    unlink(name);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_meta_variables_of_rfc_3875_4_1),
         cmocka_unit_test(headers_that_would_lie_or_tell_secrets_are_left_out),
         cmocka_unit_test(nothing_of_the_servers_own_but_the_list),
+        cmocka_unit_test(a_stdio_program_is_told_to_write_lines_unless_its_stdout_is_a_terminal),
+        cmocka_unit_test(the_loader_of_another_machine_gets_nothing_to_complain_of),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -373,7 +373,7 @@ static void lines_of_a_program_that_knows_nothing_of_us(void **state)
 static void the_same_over_a_terminal(void **state)
 {
     (void)state;
-    program_config.stdio_pipe = false;
+    program_config.stdio_terminal = true;
     struct program *p = run_kind(PROGRAM_LINES, "test -t 1 && echo tty; read -r a; echo \"$a\"");
     hears("line tty");
     say(p, "hello\n");

@@ -103,6 +103,27 @@ static void what_is_no_command_is_refused(void **state)
     assert_null(find("/a"));
 }
 
+static void before_a_command_or_a_pattern_is_said_what_its_stdout_is(void **state)
+{
+    (void)state;
+    add("/a=cat");
+    add("pipe:/b=cat");
+    add("terminal:/c=cat x");
+    add("terminal:cat");
+    assert_int_equal(find("/a")->out, PROGRAM_STDOUT_AS_SET);
+    assert_int_equal(find("/b")->out, PROGRAM_STDOUT_PIPE);
+    assert_int_equal(find("/c")->out, PROGRAM_STDOUT_TERMINAL);
+    assert_string_equal(find("/c")->argv[1], "x");
+    assert_int_equal(find("/d")->out, PROGRAM_STDOUT_TERMINAL);
+    assert_false(program_kinds_add_stdio(programs, "tty:/e=cat", &why));
+    assert_true(program_kinds_add_stdio_files(programs, "terminal:/feeds/*.sh", &why));
+    assert_true(program_kinds_add_stdio_files(programs, "/old", &why));
+    assert_true(program_kinds_is_stdio_file(programs, "/feeds/a.sh"));
+    assert_int_equal(program_kinds_file_stdout(programs, "/feeds/a.sh"), PROGRAM_STDOUT_TERMINAL);
+    assert_int_equal(program_kinds_file_stdout(programs, "/old/a"), PROGRAM_STDOUT_AS_SET);
+    assert_false(program_kinds_add_stdio_files(programs, "pipe:feeds", &why));
+}
+
 static bool is_stdio(const char *file)
 {
     return program_kinds_is_stdio_file(programs, file);
@@ -145,6 +166,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_longest_path_that_covers_wins, make, drop),
         cmocka_unit_test_setup_teardown(an_argument_with_an_equals_sign_is_no_path, make, drop),
         cmocka_unit_test_setup_teardown(what_is_no_command_is_refused, make, drop),
+        cmocka_unit_test_setup_teardown(before_a_command_or_a_pattern_is_said_what_its_stdout_is,
+                                        make, drop),
         cmocka_unit_test_setup_teardown(files_are_told_by_patterns, make, drop),
         cmocka_unit_test_setup_teardown(shared_files_have_a_number_of_processes, make, drop),
     };
