@@ -69,7 +69,9 @@ const zones = zonesOf({
   'broken.test': { records: `@ A ${HERE}\n_script-access TXT "v=sa1; alow=*"` },
   'both.test': { records: `@ A ${HERE}\n@ A ${THERE}\n_script-access TXT ${ALLOW}` },
   '0.0.127.in-addr.arpa': {
-    records: ['b', 'both', 'moves'].map((name) => `2 PTR ${name}.test.\n3 PTR ${name}.test.`).join('\n'),
+    records: ['b', 'both', 'moves']
+      .map((name) => `2 PTR ${name}.test.\n3 PTR ${name}.test.`)
+      .join('\n'),
   },
   'moves.test': { records: `@ 0 A ${HERE}\n_script-access TXT ${ALLOW}` },
   'nowhere.test': { records: `_script-access TXT ${ALLOW}` },
