@@ -9,15 +9,15 @@
  * A place is one counted thing: a page with its program. It is idle while its client is gone. At a
  * limit the idle place with the least claim gives way, one for each newcomer: first those whose
  * client never did anything, and of equal ones the one that is idle for longest. Only a place that
- * is counted under the very limit that is reached: at a limit by client one of the same client. At a
- * limit of all, only a place of a client that has more than the newcomer's.
+ * is counted under the very limit that is reached: at a limit by client one of the same client. At
+ * a limit of all, only a place of a client that has more than the newcomer's.
  *
- * What gives way is counted no more, so that the newcomer has its room at once. It takes its time to
- * end: an eighth of each limit, and one, may be ending so. Beyond that nobody gives way.
+ * What gives way is counted no more, so that the newcomer has its room at once. It takes its time
+ * to end: an eighth of each limit, and one, may be ending so. Beyond that nobody gives way.
  *
  * Cost     A limit that is reached: a look at the idle places, until one fits. Otherwise one lock.
- * Threads  Room: any. A place belongs to its desk's loop, where give_up is called, never from inside
- *          of another call.
+ * Threads  Room: any. A place belongs to its desk's loop, where give_up is called, never from
+ *          inside of another call.
  * Lifetime room_new() before all desks, room_free() after. A place is embedded: zeroed, or from
  *          room_take() to room_release().
  */

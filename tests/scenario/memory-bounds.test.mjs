@@ -2,12 +2,11 @@
 // memory-bounds.test.mjs - one client tries to make the server hold more than its share, in one
 // state after the other; meanwhile another client is served.
 import assert from 'node:assert/strict';
-import { after, afterEach, describe, test as testOf } from 'node:test';
+import { after, afterEach, describe, test } from '../lib/test.mjs';
 import { startServer, stopAll } from '../lib/server.mjs';
 import { until } from '../lib/until.mjs';
 import { OP, RawSocket, frame, handshake, readHead } from '../lib/ws-raw.mjs';
 
-const test = (name, run, seconds = 60) => testOf(name, { timeout: seconds * 1000 }, run);
 const MIB = 1 << 20;
 const SHARE = 16 * MIB;
 
