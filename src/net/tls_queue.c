@@ -21,15 +21,17 @@ static bool is_elsewhere(const struct item *item)
     return item->file >= 0 || item->shared;
 }
 
-static int add_item(struct tls_queue *q, struct item what, struct item **ret)
+/* A copy of `what`, with room for its bytes. */
+static int add_item(struct tls_queue *q, const struct item *what, struct item **ret)
 {
-    struct item *item = log_needed(malloc(sizeof(*item) + (is_elsewhere(&what) ? 0 : what.len)));
+    size_t room = is_elsewhere(what) ? 0 : what->len;
+    struct item *item = log_needed(malloc(sizeof(*item) + room));
     if (!item)
         return -ENOMEM;
-    *item = what;
+    *item = *what;
     list_append(&q->items, &item->node);
-    q->bytes += what.len;
-    q->elsewhere += is_elsewhere(item) ? what.len : 0;
+    q->bytes += what->len;
+    q->elsewhere += what->len - room;
     *ret = item;
     return 0;
 }
@@ -65,7 +67,7 @@ int tls_queue_add(struct tls_queue *q, const struct iovec *pieces, int count)
     if (len == 0)
         return 0;
     struct item *item;
-    int error = add_item(q, (struct item){.file = -1, .len = len}, &item);
+    int error = add_item(q, &(struct item){.file = -1, .len = len}, &item);
     if (error)
         return error;
     char *to = item->bytes;
@@ -80,7 +82,7 @@ int tls_queue_add(struct tls_queue *q, const struct iovec *pieces, int count)
 int tls_queue_add_shared(struct tls_queue *q, struct shared_bytes *shared, size_t at, size_t len)
 {
     struct item *item, what = {.file = -1, .shared = shared, .offset = (off_t)at, .len = len};
-    int error = add_item(q, what, &item);
+    int error = add_item(q, &what, &item);
     if (error == 0)
         shared->refs++;
     return error;
@@ -89,7 +91,7 @@ int tls_queue_add_shared(struct tls_queue *q, struct shared_bytes *shared, size_
 int tls_queue_add_file(struct tls_queue *q, int file, off_t offset, size_t len)
 {
     struct item *item, what = {.file = file, .offset = offset, .len = len};
-    int error = len > 0 ? add_item(q, what, &item) : 0;
+    int error = len > 0 ? add_item(q, &what, &item) : 0;
     if (error || len == 0)
         close(file);
     return error;
