@@ -37,8 +37,7 @@ static void process_gone(struct program *p)
         pipe_set_last(&p->lines);
     program_lines_deliver(p);
     program_lines_judge(p);
-    if (pipe_is_open(&p->err))
-        io_resume(&p->err.io);
+    program_stderr_hurry(p);
     if (pipe_at_end(&p->output))
         program_output_end(p);
     if (pipe_at_end(&p->err))

@@ -41,6 +41,7 @@ static void free_memory(struct reap *reap)
     free((char *)p->file.ptr);
     free(p->line);
     free(p->err_line);
+    text_done(&p->err_rest);
     free(p);
 }
 

@@ -24,6 +24,7 @@
 #ifndef PROGRAM_PROGRAM_H
 #define PROGRAM_PROGRAM_H
 
+#include "base/text.h"
 #include "core/chunk.h"
 #include "core/io.h"
 #include "net/process.h"
@@ -132,6 +133,7 @@ struct program {
     /* stderr.c */
     char *err_line; /* owned: as above */
     size_t err_len;
+    struct text err_rest; /* what waits until the log is less crowded; then nothing is read */
     size_t err_budget; /* bytes that may still be logged in this second */
     struct timer err_timer;
 };

@@ -13,6 +13,7 @@
 #define STDERR_LINE_MAX   240 /* what a value in the log can be (base/log.c) */
 #define STDERR_PER_SECOND (256 * 1024)
 #define CROWDED_MS        20
+#define CROWDED_LOOK      32 /* lines from one look at the log to the next */
 
 static struct program *program_of(struct io *io)
 {
@@ -40,11 +41,13 @@ static size_t cut_length(struct slice text)
     return at > STDERR_LINE_MAX - 4 ? at : STDERR_LINE_MAX;
 }
 
-/* Logs the whole lines. Returns their length. */
-static size_t take_lines(struct program *p, struct slice text)
+/* Logs the whole lines, as long as the log is not crowded if `may_stop`. Returns their length. */
+static size_t take_lines(struct program *p, struct slice text, bool may_stop)
 {
     size_t at = 0;
-    for (;;) {
+    for (unsigned lines = 1;; lines++) {
+        if (may_stop && lines % CROWDED_LOOK == 0 && log_is_crowded())
+            return at;
         struct slice rest = slice_skip(text, at);
         size_t end = slice_find(rest, '\n');
         if (end > STDERR_LINE_MAX && rest.len > STDERR_LINE_MAX) {
@@ -89,9 +92,16 @@ static struct slice finish_kept(struct program *p, struct slice data)
         memcpy(p->err_line + p->err_len, more.ptr, more.len);
         data = slice_skip(data, more.len);
         struct slice line = slice_make(p->err_line, p->err_len + more.len);
-        keep(p, slice_skip(line, take_lines(p, line)));
+        keep(p, slice_skip(line, take_lines(p, line, false)));
     }
     return data;
+}
+
+static void pause_for(struct program *p, uint64_t ms)
+{
+    timer_start(p->host->spec.loop, &p->err_timer, ms);
+    if (p->state != PROGRAM_GONE && pipe_is_open(&p->err))
+        io_pause(&p->err.io);
 }
 
 static void spend(struct program *p, size_t bytes)
@@ -101,24 +111,56 @@ static void spend(struct program *p, size_t bytes)
         timer_start(p->host->spec.loop, &p->err_timer, 1000);
     }
     p->err_budget -= bytes < p->err_budget ? bytes : p->err_budget;
-    if (log_is_crowded()) {
-        p->err_budget = 0;
-        timer_start(p->host->spec.loop, &p->err_timer, CROWDED_MS);
-    }
     if (p->err_budget == 0 && p->state != PROGRAM_GONE && pipe_is_open(&p->err))
         io_pause(&p->err.io);
 }
 
-static void on_second(struct timer *timer)
+/* Logs what it can now, and remembers the rest. A program that has ended has nobody to wait. */
+static void take(struct program *p, struct slice data, bool may_stop)
+{
+    data = finish_kept(p, data);
+    data = slice_skip(data, take_lines(p, data, may_stop));
+    if (data.len <= STDERR_LINE_MAX && slice_find(data, '\n') == data.len) {
+        if (data.len > 0)
+            keep(p, data);
+        return;
+    }
+    text_put(&p->err_rest, data);
+    if (p->err_rest.failed) {
+        text_done(&p->err_rest);
+        take(p, data, false);
+        return;
+    }
+    pause_for(p, CROWDED_MS);
+}
+
+static void take_rest(struct program *p, bool may_stop)
+{
+    struct text rest = p->err_rest;
+    p->err_rest = (struct text){0};
+    if (rest.len > 0)
+        take(p, text_slice(&rest), may_stop);
+    text_done(&rest);
+}
+
+static void on_time(struct timer *timer)
 {
     struct program *p = container_of(timer, struct program, err_timer);
+    take_rest(p, true);
+    if (p->err_rest.len == 0 && pipe_is_open(&p->err))
+        io_resume(&p->err.io);
+}
+
+void program_stderr_hurry(struct program *p)
+{
+    take_rest(p, false);
     if (pipe_is_open(&p->err))
         io_resume(&p->err.io);
 }
 
 void program_stderr_init(struct program *p)
 {
-    timer_init(&p->err_timer, on_second);
+    timer_init(&p->err_timer, on_time);
 }
 
 static void on_recv(struct io *io, struct bytes bytes)
@@ -126,9 +168,8 @@ static void on_recv(struct io *io, struct bytes bytes)
     struct program *p = program_of(io);
     struct slice data = pipe_take(&p->err, bytes);
     spend(p, data.len);
-    data = finish_kept(p, data);
-    if (data.len > 0)
-        keep(p, slice_skip(data, take_lines(p, data)));
+    take_rest(p, false); /* it was paused too late for these bytes */
+    take(p, data, p->state != PROGRAM_GONE);
     if (pipe_at_end(&p->err))
         program_stderr_end(p);
     program_settle(p);
@@ -139,6 +180,7 @@ void program_stderr_end(struct program *p)
     if (!pipe_is_open(&p->err))
         return;
     pipe_close(&p->err);
+    take_rest(p, false);
     if (p->err_len > 0)
         log_line(p, slice_make(p->err_line, p->err_len));
     keep(p, SLICE_NONE);
