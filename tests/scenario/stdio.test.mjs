@@ -17,6 +17,7 @@ import {
   PROGRAMS,
   REPO,
   resources,
+  startProgram,
   startServer,
   stopAll,
 } from '../lib/server.mjs';
@@ -409,6 +410,28 @@ describe('commands', () => {
     assert.deepEqual(server.lines(/program\.stderr/), []);
     await server.ends();
   });
+
+  for (const [what, folder, lines] of [
+    ['its library', 'bin', false],
+    ['a library whose path can be preloaded', 'two words', true],
+  ])
+    test(`a server without ${what} says so, and its programs run`, async () => {
+      const place = makeRoot({ [`${folder}/site/index.html`]: '' });
+      const file = path.join(place.root, folder, 'httpsocketd');
+      fs.copyFileSync(path.join(BUILD, 'httpsocketd'), file);
+      const share = path.join(place.root, folder, 'share/lines');
+      if (lines) fs.cpSync(path.join(BUILD, 'share/lines'), share, { recursive: true });
+      const python = `python3 -c 'import sys; [print(x.upper(), end="") for x in sys.stdin]'`;
+      const site = path.join(place.root, folder, 'site');
+      const server = await startProgram(file, ['-l', '127.0.0.1:0', '--stdio', python, site]);
+      await server.logged(/stdio\.buffered/);
+      const client = await openPlain(server.url);
+      for (const word of ['one', 'two']) assert.equal(await client.asks(word), word.toUpperCase());
+      await client.closes();
+      assert.deepEqual(server.lines(/program\.stderr/), []);
+      await server.ends();
+      place.remove();
+    });
 
   for (const [what, ...flags] of [
     ['built with AddressSanitizer', '-fsanitize=address'],
