@@ -8,7 +8,7 @@
 enum {
     OURS = 64,      /* loops, listeners, the log, folders */
     OF_PROGRAM = 4, /* descriptor 3, stderr, the process, and the WebSocket of its client */
-    CLIENTS = 4     /* that share programs where those are few */
+    CLIENTS = 2     /* that share programs where those are few */
 };
 
 /* For connections and programs. */

@@ -15,7 +15,7 @@
 uint64_t descriptors_connections(const struct config *c, unsigned workers);
 /* programs-max. */
 uint32_t descriptors_programs(const struct config *c);
-/* programs-per-client: where descriptors are short, a quarter of them. */
+/* programs-per-client: where descriptors are short, at most half of them. */
 uint32_t descriptors_programs_of_client(const struct config *c);
 
 #endif
