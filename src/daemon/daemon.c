@@ -186,8 +186,8 @@ static void find_lines(struct daemon *d)
     d->lines = sdk_find_lines();
     if (!d->lines && (d->config->stdio.count || d->config->stdio_files.count))
         log_warn("stdio.buffered",
-                 log_text("why", "there is no ../lib/httpsocket/lines.so from here, or a space or a "
-                                 "colon in its path"));
+                 log_text("why", "there is no ../lib/httpsocket/lines.so from here, or a space or "
+                                 "a colon in its path"));
 }
 
 static int start(struct control *c)

@@ -134,7 +134,7 @@ struct program {
     char *err_line; /* owned: as above */
     size_t err_len;
     struct text err_rest; /* what waits until the log is less crowded; then nothing is read */
-    size_t err_budget; /* bytes that may still be logged in this second */
+    size_t err_budget;    /* bytes that may still be logged in this second */
     struct timer err_timer;
 };
 
