@@ -70,6 +70,17 @@ static bool let_wire_go(struct page *p)
     return true;
 }
 
+/* A close frame would wait behind all that this client does not read. */
+static void let_plain_go(struct page *p)
+{
+    if (!p->plain)
+        return;
+    if (ws_peer_held(p->plain) > MEMORY_GRANULE)
+        p->client->drop(p);
+    else
+        ws_peer_close(p->plain, CLOSE_MEMORY, SLICE_LITERAL("memory"));
+}
+
 static void let_go_of_memory(struct memory_account *a, enum memory_cause cause)
 {
     struct page *p = container_of(a, struct page, account);
@@ -84,8 +95,7 @@ static void let_go_of_memory(struct memory_account *a, enum memory_cause cause)
     page_grant_end(&p->grant);
     page_answer_drop(p);
     page_abort(p, CLOSE_MEMORY, SLICE_LITERAL("memory"));
-    if (p->plain)
-        ws_peer_close(p->plain, CLOSE_MEMORY, SLICE_LITERAL("memory"));
+    let_plain_go(p);
     page_let_go(p);
     p->seat->ops->kill(p->seat);
     page_count(p);

@@ -34,6 +34,11 @@ while True:
     fd.sendall(b"tell " + b"1" * 1000000 + b"\\n")
 `,
 };
+/** Sends a client of the plain form 8 MB. */
+const REPORTER = {
+  mode: 0o755,
+  text: TALKER.text.replace('tell', 'message').replace('1000000', '8000000'),
+};
 /** Sends back each message as it comes. */
 const ECHO = {
   mode: 0o755,
@@ -48,7 +53,7 @@ for line in fd.makefile("rb"):
 `,
 };
 
-const files = { deaf: DEAF, talker: TALKER, echo: ECHO, 'hello.txt': 'hello' };
+const files = { deaf: DEAF, talker: TALKER, reporter: REPORTER, echo: ECHO, 'hello.txt': 'hello' };
 /** Clients that have left are noticed soon. */
 const GRACES = ['--detach-timeout', '100ms', '--eof-grace', '100ms', '--term-grace', '100ms'];
 GRACES.push('--ping-interval', '500ms');
@@ -166,6 +171,16 @@ describe('one client', () => {
     for (let i = 0; i < 24; i++) (await session('talker')).socket.pause();
     await server.logged(/memory\.let_go .*client=127\.0\.0\.1/);
     await keepsToItsShare();
+  });
+
+  test('that is let go in the plain form leaves nothing behind that waits for it', async () => {
+    await start(['--memory-per-client', '1M']);
+    const raw = await opens('reporter');
+    raw.socket.pause();
+    await server.logged(/memory\.let_go what=page client=127\.0\.0\.1/);
+    raw.socket.resume();
+    await assert.rejects(new RawReader(raw).message(), /ended before all came/);
+    await othersAreServed();
   });
 
   test('that asks for answers and does not read them is not read', async () => {
