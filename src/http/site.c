@@ -114,7 +114,7 @@ static void look_at_file(const struct site *site, const char *path, struct entry
     else if (withheld_is_script(s))
         refuse_file(e, ENTRY_SCRIPT, "a script without its run bit: chmod +x");
     else if (withheld_is_marked_script(s))
-        refuse_file(e, ENTRY_SCRIPT, "a script with a byte order mark before its #!");
+        refuse_file(e, ENTRY_SCRIPT, "a script with a byte order mark or blank lines before #!");
     else if ((why = withheld_why(slice_of(strrchr(path, '/') + 1), s, runs)) != NULL)
         refuse_file(e, ENTRY_WITHHELD, why);
     if (e->why && is_served(site, path))
@@ -399,11 +399,19 @@ static int open_root(struct site *site)
     return 0;
 }
 
-bool site_follow(struct site *site, int *error)
+/* Is this path the folder that is served? Otherwise errno, or 0. */
+static bool is_at(const struct site *site, const char *path)
 {
     struct stat now;
-    *error = stat(site->name, &now) == 0 ? 0 : -errno;
-    if (*error == 0 && now.st_dev == site->device && now.st_ino == site->inode)
+    errno = 0;
+    return stat(path, &now) == 0 && now.st_dev == site->device && now.st_ino == site->inode;
+}
+
+bool site_follow(struct site *site, int *error)
+{
+    bool is_same = is_at(site, site->name);
+    *error = -errno;
+    if (is_same && is_at(site, site->root))
         return false;
     if (*error == 0)
         *error = open_root(site);

@@ -11,7 +11,7 @@
  *
  * A program is a regular file with a run bit that begins with `#!` or is an ELF binary. Of several
  * x.* the first in byte order answers; of more than 64, the first 64 are looked at. A script
- * without its run bit, or with a byte order mark before its `#!`, is SITE_FORBIDDEN, under its own
+ * without its run bit, or with something before its `#!`, is SITE_FORBIDDEN, under its own
  * name and where it alone would have answered as x.*, so that its source does not leak and its
  * writer sees why it does not run. So are files that are not meant for browsers (withheld.h), under
  * their own names, unless the settings name them. A file with a trailing slash is not found.
@@ -71,8 +71,8 @@ size_t site_index_bytes(const struct site *site);
 void site_use(struct site *site, const struct site_config *config);
 
 /* Looks whether `root` of site_new() is another folder by now, such as a symlink that was switched,
- * and goes there. True: it has. If it is no folder now, the site stays where it was; *error is then
- * a negative errno, otherwise 0. Costs a stat. */
+ * or the same one at another place, and goes there. True: it has. If it is no folder now, the site
+ * stays where it was; *error is then a negative errno, otherwise 0. Costs two stats. */
 bool site_follow(struct site *site, int *error);
 
 /* `path` as of http_path_decode. */

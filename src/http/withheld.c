@@ -3,6 +3,8 @@
 
 #include "http/static.h"
 
+#include <ctype.h>
+
 struct endings {
     const char *why;
     const char *list; /* separated and enclosed by spaces */
@@ -14,24 +16,35 @@ static const struct endings kinds[] = {
      " py pyc pyo pyw pyi php php3 php4 php5 php7 php8 phps pht phtml phar inc pl pm pod t cgi "
      "fcgi rb erb rake gemspec sh bash zsh fish ksh csh tcl lua awk sed r jl exs ex erl clj scm "
      "lisp "
-     "hs ml mli c h cc cpp cxx hh hpp hxx m mm rs go java kt kts scala groovy gradle cs vb fs "
-     "swift d "
-     "nim zig pas asm s asp aspx ashx jsp jspx cfm ps1 psm1 bat cmd tf tfvars nix "},
+     "hs ml mli c h cc cpp cxx hh hpp hxx m mm rs go java class kt kts scala groovy gradle cs vb "
+     "fs swift d cr nim zig pas bas asm s el pyx pyd ipynb psgi ru asp aspx ashx jsp jspx war ear "
+     "cfm ps1 psm1 bat cmd mk cmake tf tfvars tfstate nix "},
     {"a database",
-     " db db3 sqlite sqlite3 sqlite2 sdb mdb accdb dbf frm ibd myd myi rdb aof ldb kdb "
-     "kdbx sql psql dump dmp "},
+     " db db3 s3db sqlite sqlite3 sqlite2 sdb mdb accdb dbf frm ibd myd myi rdb aof ldb kdb "
+     "kdbx lmdb duckdb realm bson sql psql pgsql mysql pgdump dump dmp wal journal pickle pkl "},
     {"settings", " env ini conf cfg cnf config toml yaml yml properties rc netrc htpasswd htaccess "
-                 "htgroup passwd shadow "},
-    {"a key", " key pem p12 pfx p8 jks keystore ppk "},
+                 "htgroup passwd shadow service kubeconfig ovpn "},
+    {"a key", " key pem p12 pfx p8 jks keystore ppk keytab "},
     {"a log", " log pid lock out err "},
     {"a copy or a rest",
      " bak backup old orig save saved copy tmp temp swp swo swn rej dpkg-old dpkg-dist "
      "dpkg-new rpmsave rpmnew ucf-old ucf-dist part crdownload "},
 };
 
-static const char *const names[] = {"makefile",    "gnumakefile", "dockerfile", "containerfile",
-                                    "procfile",    "gemfile",     "rakefile",   "vagrantfile",
-                                    "jenkinsfile", "id_rsa",      "id_ed25519", "id_ecdsa"};
+/* Whole names, also with such an ending as browsers don't know: Dockerfile.test. */
+static const struct endings names[] = {
+    {"settings", " makefile gnumakefile dockerfile containerfile procfile gemfile rakefile "
+                 "vagrantfile jenkinsfile pipfile env htpasswd htaccess "},
+    {"a key", " id_rsa id_dsa id_ecdsa id_ed25519 authorized_keys known_hosts "},
+    {"a log", " access_log error_log core "},
+};
+
+/* What is appended to the name of a file whose kind it does not change: config.php.txt. */
+static const char hiding[] = " txt new dist example sample template tmpl tpl default local "
+                             "production prod development dev staging test ci gz bz2 xz zst lz4 "
+                             "br zip 7z rar ";
+
+static const char archives[] = " tar tgz tbz tbz2 txz tzst gz bz2 xz zst lz4 zip 7z rar ";
 
 static bool is_digits(struct slice s)
 {
@@ -50,16 +63,6 @@ static struct slice last_ending(struct slice name)
     return SLICE_LITERAL("");
 }
 
-static struct slice ending_of(struct slice name)
-{
-    struct slice ending = last_ending(name);
-    while (is_digits(ending)) {
-        name.len -= ending.len + 1;
-        ending = last_ending(name);
-    }
-    return ending;
-}
-
 static bool lists(const char *list, struct slice word)
 {
     for (struct slice rest = slice_skip(slice_of(list), 1); rest.len > 0;) {
@@ -71,17 +74,35 @@ static bool lists(const char *list, struct slice word)
     return false;
 }
 
-/* SQLite's journal lies beside its database: todo.db-wal. */
-static struct slice without_journal(struct slice ending)
+/* The name without what does not change the kind: digits, nothing, or such a word behind a dot. */
+static struct slice bare_name(struct slice name)
 {
-    static const char *const tails[] = {"-wal", "-shm", "-journal"};
-    for (size_t i = 0; i < sizeof(tails) / sizeof(*tails); i++) {
-        struct slice tail = slice_of(tails[i]);
-        if (ending.len > tail.len && slice_ends_with(ending, tail))
-            return slice_first(ending, ending.len - tail.len);
+    for (;;) {
+        struct slice ending = last_ending(name);
+        bool is_empty = ending.len == 0 && slice_ends_with(name, SLICE_LITERAL("."));
+        if (!is_empty && !is_digits(ending) && !lists(hiding, ending))
+            return name;
+        name.len -= ending.len + 1;
     }
-    return ending;
 }
+
+/* The letters and digits that it begins with: of `db-wal`, `php_old`, `py,v`. */
+static struct slice first_word(struct slice ending)
+{
+    size_t len = 0;
+    while (len < ending.len && isalnum((unsigned char)ending.ptr[len]))
+        len++;
+    return slice_first(ending, len);
+}
+
+static const char *why_of(const struct endings *kind, size_t count, struct slice word)
+{
+    for (size_t i = 0; word.len > 0 && i < count; i++)
+        if (lists(kind[i].list, word))
+            return kind[i].why;
+    return NULL;
+}
+#define WHY_OF(kinds, word) why_of((kinds), sizeof(kinds) / sizeof(*(kinds)), (word))
 
 /* Of Emacs and others: `x~`, `x.~1~`, `#x#`. */
 static bool is_editors(struct slice name)
@@ -90,18 +111,34 @@ static bool is_editors(struct slice name)
            (name.len > 1 && name.ptr[0] == '#' && name.ptr[name.len - 1] == '#');
 }
 
+static bool has_word(struct slice name, const char *word)
+{
+    size_t len = strlen(word);
+    for (size_t i = 0; i + len <= name.len; i++)
+        if (slice_equal_nocase(slice_first(slice_skip(name, i), len), slice_of(word)))
+            return true;
+    return false;
+}
+
+static bool is_backup(struct slice name)
+{
+    return lists(archives, last_ending(name)) &&
+           (has_word(name, "backup") || has_word(name, "dump"));
+}
+
 static const char *by_name(struct slice name)
 {
-    struct slice ending = without_journal(ending_of(name));
+    struct slice bare = bare_name(name), ending = last_ending(bare);
+    const char *why;
     if (is_editors(name))
         return "a copy of an editor";
-    for (size_t i = 0; ending.len > 0 && i < sizeof(kinds) / sizeof(*kinds); i++)
-        if (lists(kinds[i].list, ending))
-            return kinds[i].why;
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-        if (slice_equal_nocase(name, slice_of(names[i])))
-            return "settings";
-    return NULL;
+    if (is_backup(name))
+        return "a backup";
+    if ((why = WHY_OF(kinds, ending)) || (why = WHY_OF(kinds, first_word(ending))))
+        return why;
+    if ((why = WHY_OF(names, bare)) || static_type_known(name))
+        return why;
+    return WHY_OF(names, slice_first(bare, slice_find(bare, '.')));
 }
 
 static bool begins(struct slice begin, const char *text, size_t len)
@@ -110,14 +147,42 @@ static bool begins(struct slice begin, const char *text, size_t len)
 }
 #define BEGINS(begin, literal) begins((begin), (literal), sizeof(literal) - 1)
 
+/* Without a byte order mark and white space, which interpreters and openssl pass over too. */
+static struct slice after_blanks(struct slice begin)
+{
+    if (BEGINS(begin, "\xef\xbb\xbf"))
+        begin = slice_skip(begin, 3);
+    while (begin.len > 0 && strchr(" \t\r\n", *begin.ptr) && *begin.ptr)
+        begin = slice_skip(begin, 1);
+    return begin;
+}
+
+/* `<?php` in either case, `<?=`, `<? `; not `<?xml`. */
+static bool is_php(struct slice begin)
+{
+    if (!BEGINS(begin, "<?") || begin.len == 2)
+        return false;
+    return (begin.ptr[2] && strchr("= \t\r\n", begin.ptr[2])) ||
+           slice_equal_nocase(slice_first(slice_skip(begin, 2), 3), SLICE_LITERAL("php"));
+}
+
+static bool holds(struct slice begin, struct slice text)
+{
+    return memmem(begin.ptr, begin.len, text.ptr, text.len) != NULL;
+}
+
 static const char *by_content(struct slice begin)
 {
     static const char sqlite[] = "SQLite format 3"; /* and NUL */
-    if (begins(begin, sqlite, sizeof(sqlite)))
+    struct slice text = after_blanks(begin);
+    if (begins(begin, sqlite, sizeof(sqlite)) || BEGINS(begin, "PGDMP") ||
+        BEGINS(begin, "REDIS0") || BEGINS(text, "-- MySQL dump") ||
+        BEGINS(text, "-- MariaDB dump") || BEGINS(text, "--\n-- PostgreSQL database"))
         return "a database";
-    if (BEGINS(begin, "<?php"))
+    if (is_php(text))
         return "a source";
-    if (BEGINS(begin, "-----BEGIN ") && memmem(begin.ptr, begin.len, "PRIVATE KEY", 11))
+    if (BEGINS(text, "PuTTY-User-Key-File") ||
+        (holds(begin, SLICE_LITERAL("-----BEGIN ")) && holds(begin, SLICE_LITERAL("PRIVATE KEY"))))
         return "a key";
     return NULL;
 }
@@ -129,7 +194,7 @@ bool withheld_is_script(struct slice begin)
 
 bool withheld_is_marked_script(struct slice begin)
 {
-    return BEGINS(begin, "\xef\xbb\xbf#!") || BEGINS(begin, "\xff\xfe#\0!\0") ||
+    return withheld_is_script(after_blanks(begin)) || BEGINS(begin, "\xff\xfe#\0!\0") ||
            BEGINS(begin, "\xfe\xff\0#\0!");
 }
 

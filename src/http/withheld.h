@@ -2,8 +2,9 @@
 /* withheld.h - which files lie in a site without being meant for browsers: sources, databases,
  * settings, keys, logs, and what editors leave behind (docs/http.md).
  *
- * By the ending of the name, whatever its case; by the first bytes where these tell more. Digits
- * behind the last dot don't count: `config.php.1` is `config.php`.
+ * By the ending of the name, whatever its case; by the first bytes where these tell more. What is
+ * appended to a name does not count: `config.php.1`, `config.php-old` and `config.php.txt` are
+ * `config.php`.
  *
  * Pure.
  */
@@ -19,7 +20,7 @@
  * no program. */
 const char *withheld_why(struct slice name, struct slice begin, bool runs);
 
-/* Does the file begin with `#!`, or would it but for a byte order mark? */
+/* Does the file begin with `#!`, or would it but for a byte order mark or blank lines? */
 bool withheld_is_script(struct slice begin);
 bool withheld_is_marked_script(struct slice begin);
 

@@ -16,6 +16,9 @@ const WITHHELD = [
   ...['todo.db', 'todo.sqlite3', 'todo.db-wal', 'dump.sql', 'app.env', 'app.ini', 'app.conf'],
   ...['app.toml', 'app.yaml', 'app.yml', 'server.key', 'server.pem', 'app.log', 'Makefile'],
   ...['page.html~', 'page.html.bak', 'page.swp', 'page.html.orig', '%23page.html%23', 'x.php.1'],
+  ...['x.php.txt', 'x.php.dist', 'x.php_', 'x.php-old', 'x.py.', 'x.py,v', 'x.py(1)', 'x.py.new'],
+  ...['x.sql.gz', 'x.duckdb', 'x.s3db', 'site-Backup.tar.gz', 'dump.zip', 'x.env.local', 'env'],
+  ...['Dockerfile.test', 'htpasswd', 'authorized_keys', 'access_log', 'app.log.1.gz', 'core.17'],
 ];
 const SERVED = [
   'a.html',
@@ -28,6 +31,8 @@ const SERVED = [
   'a.md',
   'a.wasm',
   'LICENSE',
+  ...['a.min.js', 'a.d.ts', 'a.pl.json', 'a.config.js', 'a.1.txt', 'a.tar.gz', 'a.zip', 'env.js'],
+  ...['a.json.gz', 'makefile.html', 'a.v1.2.css'],
 ];
 const HELLO = program("#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nhello'\n");
 
@@ -43,6 +48,10 @@ before(async () => {
       ...Object.fromEntries(SERVED.map((name) => [name, { text: 'open', mode: 0o755 }])),
       LICENSE: 'open',
       'a.ts': 'open',
+      'a.d.ts': 'open',
+      'a.tar.gz': 'open',
+      'a.zip': 'open',
+      'a.json.gz': 'open',
       'marked.sh': { text: '\ufeff#!/bin/sh\nSECRET', mode: 0o755 },
       marked: '\ufeff#!/bin/sh\nSECRET',
       forgotten: { text: 'echo SECRET', mode: 0o755 },
@@ -50,6 +59,11 @@ before(async () => {
       'template.html': '<?php SECRET ?>',
       data: 'SQLite format 3\0SECRET',
       identity: '-----BEGIN OPENSSH PRIVATE KEY-----\nSECRET',
+      'marked.html': '\ufeff\n<?PHP SECRET ?>',
+      'blank.txt': '\n#!/bin/sh\nSECRET',
+      bag: 'Bag Attributes\n-----BEGIN PRIVATE KEY-----\nSECRET',
+      'dump.txt': '-- MySQL dump 10\nSECRET',
+      'a.svg': '<?xml version="1.0"?><svg/>',
       'open/dump.sql': 'open',
       'install.sh': '#!/bin/sh\nopen',
       'chat.py': HELLO,
@@ -59,6 +73,26 @@ before(async () => {
   });
 });
 after(() => server.ends());
+
+// First, since one client's lines have a rate.
+test('a byte order mark before #!, a forgotten #!, and what its first bytes betray', async () => {
+  for (const name of [
+    'marked.sh',
+    'marked',
+    'forgotten',
+    'wide.html',
+    'template.html',
+    'data',
+    'identity',
+    'marked.html',
+    'blank.txt',
+    'bag',
+    'dump.txt',
+  ])
+    assert.equal(await status(`/${name}`), 403, name);
+  await server.logged(/path=\/marked\.sh.*byte order mark/);
+  await server.logged(/path=\/forgotten.*neither a script with #! nor/);
+});
 
 test('sources, databases, settings, keys, logs and what editors leave are not handed out', async () => {
   for (const name of [...WITHHELD, 'tool.php']) {
@@ -70,22 +104,8 @@ test('sources, databases, settings, keys, logs and what editors leave are not ha
 
 test('what browsers need is handed out, with a run bit or without', async () => {
   for (const name of SERVED) assert.equal(await body(`/${name}`), 'open', name);
+  assert.equal(await status('/a.svg'), 200);
   assert.equal(await body('/chat'), 'hello');
-});
-
-test('a byte order mark before #!, a forgotten #!, and what its first bytes betray', async () => {
-  for (const name of [
-    'marked.sh',
-    'marked',
-    'forgotten',
-    'wide.html',
-    'template.html',
-    'data',
-    'identity',
-  ])
-    assert.equal(await status(`/${name}`), 403, name);
-  await server.logged(/path=\/marked\.sh.*byte order mark/);
-  await server.logged(/path=\/forgotten.*neither a script with #! nor/);
 });
 
 test('`serve` hands out what it names', async () => {
@@ -134,6 +154,25 @@ test('a root that is a switched link is followed, and what runs goes on', async 
   page.says('say 1');
   await page.hears(/^echo/);
   await page.closes();
+  await other.ends();
+  files.remove();
+});
+
+test('a release that was renamed starts its programs at its new place', async () => {
+  const files = releases();
+  const other = await startServer({ root: files.root });
+  files.switches();
+  await until(
+    async () => (await body('/new', other)) === 'hello',
+    () => 'the new release',
+  );
+  fs.renameSync(path.join(files.folder, '2'), path.join(files.folder, '3'));
+  fs.unlinkSync(files.root);
+  fs.symlinkSync('3', files.root);
+  await until(
+    async () => (await body('/new', other)) === 'hello',
+    () => 'the program of the release that was renamed',
+  );
   await other.ends();
   files.remove();
 });
