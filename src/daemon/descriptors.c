@@ -3,13 +3,25 @@
 
 #include "http/connection.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 enum {
     OURS = 64,      /* loops, listeners, the log, folders */
     OF_PROGRAM = 4, /* descriptor 3, stderr, the process, and the WebSocket of its client */
     CLIENTS = 2     /* that share programs where those are few */
 };
+
+void descriptors_open_first(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR); /* the lowest that is free */
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
 
 /* For connections and programs. */
 static uint64_t descriptors(void)

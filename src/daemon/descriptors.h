@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* descriptors.h - limits that are no larger than the limit of open files allows.
+/* descriptors.h - the first three, and limits that are no larger than the limit of open files
+ * allows.
  *
  * Connections have three quarters of the descriptors at most, programs two thirds: neither can take
  * all. Where they still meet, idle connections are closed (http/crowd.c).
@@ -11,6 +12,9 @@
 
 #include "daemon/config.h"
 
+/* Puts /dev/null in the place of each of stdin, stdout and stderr that is closed, so that none of
+ * the server's own descriptors is taken for one of them. */
+void descriptors_open_first(void);
 /* connections-max, of all workers. */
 uint64_t descriptors_connections(const struct config *c, unsigned workers);
 /* programs-max. */

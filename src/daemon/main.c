@@ -3,6 +3,7 @@
  * them again and serves; with --no-supervisor it serves. */
 #include "daemon/arguments.h"
 #include "daemon/daemon.h"
+#include "daemon/descriptors.h"
 #include "daemon/reload.h"
 #include "daemon/sockets.h"
 #include "supervisor/supervisor.h"
@@ -187,6 +188,7 @@ static int complain_of_usage(struct text *why, struct serving *serving)
 
 int main(int argc, char **argv)
 {
+    descriptors_open_first();
     struct serving side, *serving = serving_begin(&side) ? &side : NULL;
     struct text why = {0};
     enum command command;

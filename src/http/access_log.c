@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,7 +37,13 @@ static int open_file(const struct access_log *log)
 {
     if (is_stdout(log))
         return STDOUT_FILENO;
-    int fd = open(log->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+    /* A FIFO is opened for reading too: so it needs no reader, and outlives each. */
+    struct stat status;
+    bool is_fifo = stat(log->path, &status) == 0 && S_ISFIFO(status.st_mode);
+    int fd =
+        open(log->path,
+             (is_fifo ? O_RDWR | O_NONBLOCK : O_WRONLY) | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY,
+             0640);
     return fd < 0 ? -errno : fd;
 }
 

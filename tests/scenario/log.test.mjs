@@ -3,6 +3,7 @@
 // the service up.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
@@ -98,6 +99,19 @@ describe('the access log', () => {
       'one\\x5Ctwo',
     ]);
     assert.deepEqual(second.slice(1, 3), ['POST /nothing HTTP/1.1', '404']);
+    await server.ends();
+  });
+
+  test('into a FIFO that nobody reads holds up neither the start nor a reload', async () => {
+    execFileSync('mkfifo', [file('pipe.log')]);
+    const server = await start('pipe.log');
+    server.child.kill('SIGHUP');
+    await server.logged(/config\.reloaded/);
+    assert.equal((await request(server.at('hello.txt'))).status, 200);
+    const reader = fs.createReadStream(file('pipe.log'), 'utf8');
+    const [line] = await once(reader, 'data');
+    assert.match(line, /GET \/hello\.txt/);
+    reader.destroy();
     await server.ends();
   });
 

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
+import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
 import readline from 'node:readline';
@@ -228,6 +229,21 @@ describe('the terminal', () => {
     await until(() => /config\.reloaded/.test(fs.readFileSync(log, 'utf8')));
     await until(() => !alive(pid)); // the terminal is closed then
   });
+});
+
+test('a server without stdin, stdout and stderr serves', async () => {
+  const socketPath = file('bare.sock');
+  const closed = ['-c', 'exec "$@" <&- >&- 2>&-', 'sh', DAEMON, '--listen', `unix:${socketPath}`];
+  const child = spawn('/bin/sh', [...closed, files.root]);
+  const status = () =>
+    new Promise((resolve) => {
+      const ask = http.get({ socketPath, path: '/', headers: { host: 'localhost' } });
+      ask.on('response', (answer) => resolve(answer.resume().statusCode));
+      ask.on('error', () => resolve(0));
+    });
+  await until(async () => (await status()) > 0);
+  child.kill('SIGTERM');
+  assert.deepEqual(await once(child, 'exit'), [0, null]);
 });
 
 /** A certificate that is never there: the serving process waits for it, and is not ready. */
