@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unbound.h>
 #include <unistd.h>
 
@@ -240,6 +241,13 @@ static bool set_stubs(struct ub_ctx *ctx, const char *stubs)
     return true;
 }
 
+/* libunbound reads a folder without end, and waits for the writer of a FIFO. */
+static bool is_file(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISREG(status.st_mode);
+}
+
 static const char *system_anchor(void)
 {
     static const char *const files[] = {"/var/lib/unbound/root.key", "/usr/share/dns/root.key"};
@@ -257,7 +265,7 @@ static const char *set_up(struct dns *d, const struct dns_options *o)
         return "the resolver's config file can't be read";
     bool none = o->anchor && strcmp(o->anchor, "none") == 0;
     d->anchor = none ? NULL : o->anchor ? o->anchor : system_anchor();
-    if (d->anchor && ub_ctx_add_ta_file(ctx, d->anchor) != 0)
+    if (d->anchor && (!is_file(d->anchor) || ub_ctx_add_ta_file(ctx, d->anchor) != 0))
         return "the DNSSEC trust anchor can't be read";
     if (ub_ctx_set_option(ctx, "do-not-query-localhost:", "no") != 0 || ub_ctx_async(ctx, 1) != 0)
         return "libunbound refuses an option";

@@ -120,6 +120,7 @@ test('a wrong value is refused at the start, with what was expected', () => {
     [['--consent', 'perhaps'], /consent: expected one of: strict veto off/],
     [['--dns', 'nowhere'], /dns: /],
     [['--dns-anchor', '/nonexistent'], /dns: /],
+    [['--dns-anchor', '/'], /dns: /],
     [['--vouch', 'b.example'], /vouch: expected HOST:PORT/],
   ]) {
     const { status, stderr } = run(...args);
