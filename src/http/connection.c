@@ -169,9 +169,14 @@ void connection_linger(struct connection *c)
 
 /* ---- from one request to the next ---- */
 
+bool connection_is_last(const struct connection *c)
+{
+    return c->eof && c->in.len == 0;
+}
+
 static void next_request(struct connection *c)
 {
-    if (c->closing || c->eof || c->server->draining)
+    if (c->closing || connection_is_last(c) || c->server->draining)
         connection_linger(c);
     else if (stream_queued(c->stream) > HTTP_QUEUE_HIGH)
         set_state(c, CONNECTION_FLUSH);
@@ -307,6 +312,28 @@ void connection_update_reading(struct connection *c)
         departure_watch(c->exchange);
 }
 
+/* A client may end its side after its requests and wait for the answers (RFC 9112, 9.6); one that
+ * wants another protocol has nothing to speak it with. */
+static bool may_end_its_side(const struct connection *c)
+{
+    if (c->state == CONNECTION_EXCHANGE)
+        return request_body_whole(&c->body) && !c->exchange->head.upgrade;
+    return c->state == CONNECTION_FLUSH;
+}
+
+/* The client's side has ended: what it has sent whole before is answered. */
+static void settle_end(struct connection *c)
+{
+    if (may_end_its_side(c)) {
+        if (c->exchange != NULL)
+            departure_begin(c->exchange);
+    } else if (stream_queued(c->stream) == 0 || c->exchange != NULL) {
+        connection_close(c);
+    } else if (c->state != CONNECTION_LINGER) {
+        connection_linger(c);
+    }
+}
+
 static void run(struct connection *c)
 {
     c->running = true;
@@ -319,6 +346,8 @@ static void run(struct connection *c)
     if (c->state == CONNECTION_GONE)
         return;
     connection_count(c);
+    if (c->eof)
+        settle_end(c);
     connection_update_reading(c);
 }
 
@@ -340,30 +369,14 @@ static void on_recv(struct stream *s, struct bytes data)
     connection_feed(s->owner, data);
 }
 
-/* A client may end its side after its request and wait for the answer (RFC 9112, 9.6); one that
- * wants another protocol has nothing to speak it with. */
-static bool may_end_its_side(const struct connection *c)
-{
-    if (c->state == CONNECTION_EXCHANGE)
-        return request_body_whole(&c->body) && !c->exchange->head.upgrade;
-    return c->state == CONNECTION_FLUSH;
-}
-
 static void on_end(struct stream *s, int error)
 {
     struct connection *c = s->owner;
     c->eof = true;
-    if (error == 0 && may_end_its_side(c)) {
-        if (c->exchange != NULL)
-            departure_begin(c->exchange);
-        return;
-    }
-    if (error == 0 && stream_queued(s) > 0 && c->exchange == NULL) {
-        if (c->state != CONNECTION_LINGER)
-            connection_linger(c);
-        return;
-    }
-    connection_close(c);
+    if (error == 0)
+        settle_end(c);
+    else
+        connection_close(c);
 }
 
 static void on_drain(struct stream *s)

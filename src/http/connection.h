@@ -158,6 +158,8 @@ void connection_drain(struct connection *c);
 struct stream *connection_release(struct connection *c, struct bytes *rest);
 /* Gives up the stream to another worker, without the input. Negative errno: nothing has changed. */
 int connection_detach(struct connection *c, struct stream_parcel *ret);
+/* Whether the client has ended its side and nothing that it has sent is left. */
+bool connection_is_last(const struct connection *c);
 /* Whether the connection can be kept although the rest of the current body is not wanted. */
 bool connection_outlives_body(const struct connection *c);
 /* The exchange wants more of its body now. */

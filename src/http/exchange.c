@@ -190,7 +190,7 @@ static enum framing choose_framing(const struct http_exchange *hx, int status, u
 static void decide_closing(struct http_exchange *hx)
 {
     struct connection *c = hx->connection;
-    c->closing |= hx->framing == FRAMING_CLOSE || c->eof || c->server->draining ||
+    c->closing |= hx->framing == FRAMING_CLOSE || connection_is_last(c) || c->server->draining ||
                   (hx->expects_continue && !request_body_whole(&c->body));
 }
 

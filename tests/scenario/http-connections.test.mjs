@@ -208,6 +208,15 @@ test('HEAD and OPTIONS leave the connection in step', async () => {
   client.destroy();
 });
 
+test('a client that ends its side gets the answers of all that it has asked', async () => {
+  const client = await RawHttp.connect(server.port);
+  const paths = ['/echo.sh', '/slurp.sh', '/a.txt'];
+  await client.send(paths.map((path) => get(path)).join(''));
+  client.end();
+  for (const path of paths) assert.equal((await client.answer()).status, 200, path);
+  await client.closed;
+});
+
 test('a client that waits for 100 Continue gets it, and sends its body', async () => {
   const client = await RawHttp.connect(server.port);
   const go = await client.ask(
