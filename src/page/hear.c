@@ -69,6 +69,7 @@ void page_seat_drained(struct page *p)
 
 void page_body_drained(struct page *p)
 {
+    page_count(p);
     if (p->x)
         exchange_resume(p->x);
 }

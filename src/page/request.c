@@ -213,6 +213,7 @@ static void on_body(struct exchange *x, struct slice data)
         page_answer_prolong(p); /* a slow upload is not the program's fault */
         if (!p->seat->ops->body(p->seat, data))
             exchange_pause(x);
+        page_count(p);
     }
     page_settle(p);
 }

@@ -183,6 +183,18 @@ describe('one client', () => {
     await othersAreServed();
   });
 
+  test('that sends bodies which no program reads has them counted', async () => {
+    await start();
+    const raw = await RawSocket.connect(server.port);
+    sockets.push(raw);
+    const head = 'POST /deaf HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9000000\r\n\r\n';
+    raw.socket.write(head + 'x'.repeat(200000));
+    await until(
+      async () => (await held()) > 0,
+      () => 'something is counted',
+    );
+  });
+
   test('that asks for answers and does not read them is not read', async () => {
     await start();
     const raw = await session('deaf');
