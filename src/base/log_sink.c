@@ -81,11 +81,13 @@ static void lose(struct log_sink *s, size_t lines)
     s->lost_unsaid += lines;
 }
 
-/* Room for the note is never taken by a line: log_sink_put leaves it. */
+/* Not before a quarter of the room is free: a descriptor that is a little too slow costs some lines
+ * in a row and one note, not a line and a note in turn. */
 static void say_lost(struct log_sink *s)
 {
     char line[LOG_SINK_LINE_MAX];
-    if (s->lost_unsaid == 0 || s->spec.room - s->len < sizeof(line))
+    size_t free_room = s->spec.room - s->len;
+    if (s->lost_unsaid == 0 || free_room < sizeof(line) || free_room < s->spec.room / 4)
         return;
     ring_put(s, slice_make(line, s->spec.say_lost(line, s->lost_unsaid)));
     s->lost_unsaid = 0;

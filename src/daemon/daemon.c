@@ -136,14 +136,20 @@ static struct cgroup *open_cgroup(const struct config *c, pid_t server)
     return NULL;
 }
 
-/* What programs leave behind falls to us. Says how it is found. */
-static void prepare_for_programs(struct daemon *d)
+/* What programs leave behind falls to us. Before there is a second thread, since the keeper is
+ * forked. Returns 0, or the negative errno of the keeper's start. */
+static int prepare_for_programs(struct daemon *d)
 {
     d->cgroup = open_cgroup(d->config, d->serving ? d->serving->supervisor : getpid());
     int error = keeper_start(d->cgroup);
-    if (error)
-        log_warn("server.no_keeper", log_errno("error", error));
     process_tree_adopt();
+    return error;
+}
+
+static void say_how_programs_end(const struct daemon *d, int keeper_error)
+{
+    if (keeper_error)
+        log_warn("server.no_keeper", log_errno("error", keeper_error));
     log_info("server.programs", log_text("ended_by", d->cgroup ? "cgroup" : "search"));
 }
 
@@ -283,10 +289,11 @@ int daemon_run(struct config *config, int argc, char *const *argv, struct servin
                          .config = config,
                          .serving = serving,
                          .worker_count = config_workers(config)};
+    process_limits_close_memory(config->core_dumps);
+    int keeper_error = prepare_for_programs(d);
     log_start();
     reload_apply(config);
-    process_limits_close_memory(config->core_dumps);
-    prepare_for_programs(d);
+    say_how_programs_end(d, keeper_error);
     process_limits_raise_descriptors();
     if (!serving)
         notify_init();
