@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* answer_failure.h - a program gave no answer, or a wrong one: the server's answer in its place, and
- * what is said to who wrote the program. page_answer_fail() of answer.h is the short form. */
+/* answer_failure.h - a program gave no answer, or a wrong one: the answer in its place, and what is
+ * said to who wrote the program. page_answer_fail() of answer.h is the short form. */
 #ifndef PAGE_ANSWER_FAILURE_H
 #define PAGE_ANSWER_FAILURE_H
 
