@@ -227,7 +227,9 @@ class HonestPage:
             await at.text('.close {"reason":"done"}')
 
     def _fits(self):
-        return sum(len(message) for _, message in self.outbox) < self.window / 2
+        """Whether the next message, however long, keeps within the window (docs/protocol.md, 3)."""
+        under_way = sum(len(message) for _, message in self.outbox)
+        return under_way == 0 or under_way + FILL_MAX + 64 <= self.window
 
     def _number(self):
         wanted = self.chance.pick(0, 1, 1, 3, self.chance.below(40))
