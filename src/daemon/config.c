@@ -150,6 +150,17 @@ static bool set_flag(const struct option_row *row, bool *field, const char *valu
     return true;
 }
 
+/* An empty text is most often a variable of a script that is not set: what would be left open is
+ * said, and not done. */
+static bool lacks_text(const struct option_row *row, const char *value, struct text *why)
+{
+    bool lacks = !*value && (row->kind == KIND_TEXT || row->kind == KIND_LIST);
+    if (lacks)
+        text_printf(why, "%s: expected %s, and not nothing; its default is had by leaving it out",
+                    row->name, row->arg);
+    return lacks;
+}
+
 bool config_set(struct config *c, const char *name, const char *value, bool fresh, struct text *why)
 {
     const struct option_row *row = find_row(name);
@@ -157,6 +168,8 @@ bool config_set(struct config *c, const char *name, const char *value, bool fres
         text_printf(why, "no setting is called `%s`", name);
         return false;
     }
+    if (lacks_text(row, value, why))
+        return false;
     bool kept = true;
     switch (row->kind) {
     case KIND_LIST:

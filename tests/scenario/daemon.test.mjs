@@ -70,6 +70,11 @@ describe('the command line', () => {
     'a listener that is none': [['--listen', 'nowhere'], /listen: `nowhere`: /],
     'a port that is none': [['--listen', '127.0.0.1:65536'], /listen: `127.0.0.1:65536`: /],
     'two folders': [['.', '..'], /one folder/],
+    'a user that is nothing': [['--user', ''], /user: expected USER, and not nothing/],
+    'a certificate that is nothing': [
+      ['--tls-cert', ''],
+      /tls-cert: expected FILE, and not nothing/,
+    ],
     'a number that is none': [
       ['--threads', 'many'],
       /threads: expected a whole number from 0 to 256, not `many`/,
