@@ -210,9 +210,9 @@ class HonestPage:
         for op, message in list(self.outbox):
             await at.line.send(frame(op, message))
         while self.sent < self.total:
-            if self.wanted - self.heard < OUTSTANDING_MAX and self._fits():
+            if self.wanted - self.heard < OUTSTANDING_MAX:
                 for _ in range(self.chance.pick(1, 1, 5, 20)):
-                    if self.sent < self.total:
+                    if self.sent < self.total and self._fits():
                         await self._send(at, *self._number())
             await asyncio.sleep(self.chance.random() * self.chance.pick(0, 0, 0.02, 0.2))
             if self.chance.percent(1):
