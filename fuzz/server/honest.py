@@ -177,6 +177,8 @@ class HonestPage:
             self.on_welcome(self.id, self.path)
         self.window = welcome["window"]
         self.most = welcome["maxMessage"]
+        if self.stream and not welcome["streams"]:
+            self.stream = None  # a session that began while streams-max was 0 has none
         self._forget(welcome["received"])
 
     def _forget(self, count):

@@ -17,9 +17,9 @@
  *           another io), in the flush phase of the turn. Output that takes the queue above
  *           IO_BATCH_MAX leaves during io_write without being copied, except for bytes that the
  *           kernel does not take: up to that size a copy is cheaper than one more system call.
- * Bounds    None here: a sender that cares looks at io_queued() and, if it is above a limit of at
- *           least IO_CORKED_MAX, waits for on_drain. (Below that it may be corked only, and then no
- *           on_drain is owed.)
+ * Bounds    None here: a sender that cares looks at io_queued() and, if io_is_crowded() says so,
+ *           waits for on_drain. (At IO_CORKED_MAX or below the output may be corked only, and then
+ *           no on_drain is owed.)
  * Errors    By on_end. When a send fails because the peer is gone, the queue is lost (on_drain
  *           comes, if it was owed), and input that the peer had sent before is still received:
  *           on_end with the error comes after that.
@@ -119,6 +119,13 @@ void io_write_file(struct io *io, int file, off_t offset, size_t len);
 static inline size_t io_queued(const struct io *io)
 {
     return io->out.bytes;
+}
+
+/* Whether a sender whose own limit is `max` has to wait for on_drain, with so much `queued`. Never
+ * at IO_CORKED_MAX or below, where no on_drain is owed. */
+static inline bool io_is_crowded(size_t queued, size_t max)
+{
+    return queued > (max > IO_CORKED_MAX ? max : IO_CORKED_MAX);
 }
 
 /* Of them, those that take memory of ours which nobody else counts: no files, no shared bytes. */

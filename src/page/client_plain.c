@@ -70,7 +70,7 @@ static size_t backlog(const struct page *p)
 
 static bool writable(const struct page *p)
 {
-    return backlog(p) < p->host->spec.session_config->buffer_max;
+    return !io_is_crowded(backlog(p), p->host->spec.session_config->buffer_max);
 }
 
 static bool present(const struct page *p)

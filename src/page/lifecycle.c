@@ -315,10 +315,9 @@ void page_refuse_command(struct page *p, const struct message *m, const char *wh
 
 bool page_crowded(const struct page *p)
 {
-    size_t max = p->host->spec.config->out_max;
     if (p->seat->ops->speaking && p->seat->ops->speaking(p->seat))
         return true;
-    return p->seat->ops->queued(p->seat) > (max > IO_CORKED_MAX ? max : IO_CORKED_MAX);
+    return io_is_crowded(p->seat->ops->queued(p->seat), p->host->spec.config->out_max);
 }
 
 /* ---- its end ---- */

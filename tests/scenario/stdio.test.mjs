@@ -196,6 +196,22 @@ describe('files of ROOT', () => {
     await client.closes();
   });
 
+  test('with a buffer smaller than a burst of lines, all of them arrive', async () => {
+    const burst = program(
+      '#!/usr/bin/python3\nimport os, sys\nfor _ in sys.stdin:\n' +
+        '    os.write(1, b"".join(b"%03d %s\\n" % (i, b"x" * 55) for i in range(100)))\n',
+    );
+    const args = [...QUICK, '--stdio-files', '/*', '--buffer-max', '4096'];
+    const own = await startServer({ files: { burst }, args });
+    const client = await openPlain(own.at('burst'));
+    for (let round = 0; round < 3; round++) {
+      client.send('go');
+      for (let i = 0; i < 100; i++) assert.equal(parseInt((await client.next()).text), i);
+    }
+    await client.closes();
+    await own.ends();
+  });
+
   test('a program that does not read makes the client wait', async () => {
     const client = await open('odd.py');
     const pid = Number((await client.asks('asleep')).split(' ')[1]);
