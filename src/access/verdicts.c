@@ -36,8 +36,9 @@ struct verdict {
     struct origin origin;
     struct target target;
     enum access_via via;
-    struct net_client_key client; /* whose look-up it is */
+    struct net_client_key client; /* who asked: pays for looking it up again */
     struct slot *slot;            /* NULL: no look-up runs */
+    struct share share;           /* while one does, and is not decided */
     struct list waits, leases;
     bool known;
     uint64_t expires_ms;
@@ -72,7 +73,6 @@ static struct verdict *find(struct verdicts *v, const struct verdict_question *q
 static void take_out(struct verdict *d)
 {
     d->owner->idle_count -= d->place == PLACE_IDLE;
-    d->owner->running_count -= d->place == PLACE_RUNNING;
     list_remove(&d->in_list);
     d->place = PLACE_NOWHERE;
 }
@@ -83,7 +83,6 @@ static void place(struct verdict *d)
     take_out(d);
     if (d->slot) {
         d->place = PLACE_RUNNING;
-        v->running_count++;
         list_append(&v->running, &d->in_list);
     } else if (!list_empty(&d->leases)) {
         d->place = PLACE_LEASED;
@@ -117,6 +116,7 @@ static struct verdict *add(struct verdicts *v, const struct verdict_question *q)
     d->target = *q->target;
     d->via = q->via;
     list_init(&d->in_list);
+    list_init(&d->share.node);
     list_init(&d->waits);
     list_init(&d->leases);
     list_append(bucket_of(v, q), &d->in_bucket);
@@ -137,12 +137,19 @@ static struct slot *take_slot(struct verdicts *v)
     return slot;
 }
 
-static void tell_waits(struct verdict *d, struct list *waits)
+static void free_slot(struct verdict *d)
+{
+    shares_leave(&d->owner->shares, &d->share);
+    list_append(&d->owner->spare, &d->slot->spare);
+    d->slot = NULL;
+}
+
+static void tell_waits(struct list *waits, const struct lookup_outcome *outcome)
 {
     for (struct list *node; (node = list_pop(waits));) {
         struct verdict_wait *wait = container_of(node, struct verdict_wait, node);
         wait->verdict = NULL;
-        wait->known(wait, &d->outcome);
+        wait->known(wait, outcome);
     }
 }
 
@@ -160,9 +167,9 @@ static void revoke(struct verdict *d, struct list *leases)
  * fresh ones. The verdict can't be dropped during the callbacks, since its place is RUNNING. */
 static void decided(struct lookup *lookup, const struct lookup_outcome *outcome)
 {
-    struct slot *slot = container_of(lookup, struct slot, lookup);
-    struct verdict *d = slot->verdict;
+    struct verdict *d = container_of(lookup, struct slot, lookup)->verdict;
     struct list waits, leases;
+    shares_leave(&d->owner->shares, &d->share); /* what is decided does not give way */
     list_init(&waits);
     list_init(&leases);
     list_splice(&waits, &d->waits);
@@ -171,10 +178,9 @@ static void decided(struct lookup *lookup, const struct lookup_outcome *outcome)
     d->expires_ms = d->owner->now_ms + outcome->ttl_s * 1000ull;
     if (access_reason_row(outcome->reason)->verdict == ACCESS_DENY)
         list_splice(&leases, &d->leases);
-    tell_waits(d, &waits);
+    tell_waits(&waits, &d->outcome);
     revoke(d, &leases);
-    list_append(&d->owner->spare, &slot->spare);
-    d->slot = NULL;
+    free_slot(d);
     place(d);
 }
 
@@ -189,42 +195,74 @@ static bool start(struct verdict *d)
     slot->lookup.decided = decided;
     d->slot = slot;
     place(d);
+    shares_join(&v->shares, &d->share, &d->client, &d->origin);
     lookup_start(&slot->lookup, v->config, v->resolver, &d->origin, d->via, &d->target, &v->now_ms);
     return true;
 }
 
-static bool same_client(const struct net_client_key *a, const struct net_client_key *b)
+/* ---- too many ---- */
+
+/* Its waits end, its leases are looked up again a little later. */
+static void give_way(struct verdict *d)
 {
-    return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+    const struct lookup_outcome overload = {
+        .reason = ACCESS_OVERLOAD,
+        .retry_s = access_reason_row(ACCESS_OVERLOAD)->retry_s,
+    };
+    struct list waits;
+    list_init(&waits);
+    list_splice(&waits, &d->waits);
+    lookup_cancel(&d->slot->lookup);
+    free_slot(d);
+    if (d->known || !list_empty(&d->leases)) {
+        d->expires_ms = d->owner->now_ms + (list_empty(&d->leases) ? 0 : RECHECK_DELAY_MS);
+        place(d);
+    } else {
+        drop(d);
+    }
+    tell_waits(&waits, &overload);
 }
 
-/* Whether the client or the origin has used up its share of the running look-ups. */
-static bool has_its_share(const struct verdicts *v, const struct verdict_question *q)
+/* VERDICTS_WAIT: one more look-up may start, once *ret_gives_way (NULL: none) has given way. */
+static enum verdicts_status find_room(const struct verdicts *v, const struct verdict_question *q,
+                                      struct share **ret_gives_way)
 {
-    uint32_t of_client = 0, of_origin = 0;
-    for (const struct list *node = v->running.next; node != &v->running; node = node->next) {
-        const struct verdict *d = container_of(node, struct verdict, in_list);
-        of_client += same_client(&d->client, q->client);
-        of_origin += origin_equal(&d->origin, q->origin);
+    const struct access_config *config = v->config;
+    uint32_t of_client = shares_of_client(&v->shares, q->client);
+    bool full = v->shares.count >= config->pending_max;
+    struct share *s = NULL;
+    if (of_client >= config->pending_client_max)
+        return full ? VERDICTS_FULL : VERDICTS_RATE_LIMITED;
+    if (shares_of_origin(&v->shares, q->origin) >= config->pending_origin_max) {
+        s = shares_greediest(&v->shares, q->client, q->origin);
+        if (!s && of_client > 0)
+            return VERDICTS_RATE_LIMITED;
     }
-    return of_client >= v->config->pending_client_max || of_origin >= v->config->pending_origin_max;
+    if (!s && full) {
+        s = shares_greediest(&v->shares, q->client, NULL);
+        if (!s)
+            return VERDICTS_FULL;
+    }
+    *ret_gives_way = s;
+    return VERDICTS_WAIT;
 }
 
 static enum verdicts_status may_start(struct verdicts *v, const struct verdict_question *q,
                                       uint32_t *ret_wait_s)
 {
-    if (v->running_count >= v->config->pending_max)
-        return VERDICTS_FULL;
-    uint32_t wait_s = 0;
-    if (has_its_share(v, q))
-        wait_s = SHARE_WAIT_S;
-    else if (v->rates)
+    struct share *gives_way = NULL;
+    enum verdicts_status status = find_room(v, q, &gives_way);
+    uint32_t wait_s = status == VERDICTS_RATE_LIMITED ? SHARE_WAIT_S : 0;
+    if (status == VERDICTS_WAIT && v->rates)
         wait_s = rates_take(v->rates, &v->config->rate_lookups, LIMIT_LOOKUPS,
                             net_client_slice(q->client), v->now_ms);
-    if (!wait_s)
-        return VERDICTS_WAIT;
-    *ret_wait_s = wait_s;
-    return VERDICTS_RATE_LIMITED;
+    if (wait_s) {
+        *ret_wait_s = wait_s;
+        return VERDICTS_RATE_LIMITED;
+    }
+    if (gives_way)
+        give_way(container_of(gives_way, struct verdict, share));
+    return status;
 }
 
 enum verdicts_status verdicts_get(struct verdicts *v, const struct verdict_question *q,
@@ -249,6 +287,8 @@ enum verdicts_status verdicts_get(struct verdicts *v, const struct verdict_quest
         if (!start(d))
             return VERDICTS_FULL;
         v->counts->misses++;
+    } else {
+        shares_wait(&v->shares, &d->share, q->client);
     }
     wait->verdict = d;
     list_append(&d->waits, &wait->node);
@@ -257,6 +297,7 @@ enum verdicts_status verdicts_get(struct verdicts *v, const struct verdict_quest
 
 void verdict_wait_cancel(struct verdicts *v, struct verdict_wait *wait)
 {
+    (void)v;
     struct verdict *d = wait->verdict;
     if (!d)
         return;
@@ -266,8 +307,7 @@ void verdict_wait_cancel(struct verdicts *v, struct verdict_wait *wait)
         return;
     /* No wait or lease needs the result any more. */
     lookup_cancel(&d->slot->lookup);
-    list_append(&v->spare, &d->slot->spare);
-    d->slot = NULL;
+    free_slot(d);
     drop(d);
 }
 
@@ -307,14 +347,14 @@ static bool may_recheck(struct verdicts *v, const struct verdict *d)
 {
     const struct rate *rate = &v->config->rate_lookups;
     struct rate half = {(rate->per_minute + 1) / 2, (rate->burst + 1) / 2};
-    return v->running_count < v->config->pending_max &&
+    return v->shares.count < v->config->pending_max &&
            (d->via == ACCESS_VIA_WEB || !v->rates ||
             !rates_take(v->rates, &half, LIMIT_RECHECKS, net_client_slice(&d->client), v->now_ms));
 }
 
 static bool recheck(struct verdict *d)
 {
-    bool started = d->owner->running_count < d->owner->config->pending_max && start(d);
+    bool started = d->owner->shares.count < d->owner->config->pending_max && start(d);
     d->owner->counts->rechecks += started;
     return started;
 }
@@ -365,6 +405,7 @@ void verdicts_init(struct verdicts *v, const struct access_config *config,
         list_init(&v->buckets[i]);
     list_init(&v->idle);
     list_init(&v->running);
+    shares_init(&v->shares);
     list_init(&v->leased);
     list_init(&v->spare);
 }
@@ -375,8 +416,7 @@ void verdicts_done(struct verdicts *v)
     while (!list_empty(&v->running)) {
         struct verdict *d = container_of(v->running.next, struct verdict, in_list);
         lookup_cancel(&d->slot->lookup);
-        list_append(&v->spare, &d->slot->spare);
-        d->slot = NULL;
+        free_slot(d);
         drop(d);
     }
     while (!list_empty(&v->idle))

@@ -8,7 +8,11 @@
  * refusal revokes them. A temporary failure revokes nothing.
  *
  * Limits   config->pending_max look-ups run at once, of these a few for one client and one origin;
- *          a check that joins a running look-up does not count. At most config->cache_max verdicts
+ *          a check that joins a running look-up does not count. At the limit of the origin or of
+ *          all a look-up of the client that has most gives way to a client that has at least two
+ *          fewer; its waits get `overload`. So a client without a look-up is refused only where all
+ *          look-ups are of as many clients: an origin's limit does not hold for it. At most
+ *          config->cache_max verdicts
  *          are kept without a lease; the least recently used goes first. Verdicts with a lease are
  *          looked up again within half of config->rate_lookups for each client, and those on one
  *          name together; where that is not enough a verdict holds longer.
@@ -19,7 +23,7 @@
 #define ACCESS_VERDICTS_H
 
 #include "access/lookup.h"
-#include "net/address.h"
+#include "access/shares.h"
 
 enum {
     VERDICTS_BUCKETS = 1024
@@ -39,8 +43,9 @@ struct verdicts {
     struct list buckets[VERDICTS_BUCKETS];
     struct list idle; /* without lease or look-up, the least recently used first */
     struct list running, leased;
-    struct list spare; /* look-ups' memory, to be used again */
-    size_t idle_count, running_count;
+    struct shares shares; /* of those in `running` that are not decided */
+    struct list spare;    /* look-ups' memory, to be used again */
+    size_t idle_count;
     uint64_t now_ms;                /* set by the owner before anything happens */
     uint64_t leased_due_ms;         /* no lease is due before */
     struct verdicts_counts *counts; /* borrowed */
@@ -72,7 +77,7 @@ struct verdict_question {
 enum verdicts_status {
     VERDICTS_KNOWN,        /* *ret is set */
     VERDICTS_WAIT,         /* wait->known will be called, never from inside */
-    VERDICTS_FULL,         /* too many look-ups run */
+    VERDICTS_FULL,         /* too many look-ups run, and none gives way */
     VERDICTS_RATE_LIMITED, /* too many for this client or origin; *ret_wait_s says how long */
 };
 

@@ -281,44 +281,182 @@ static void a_silent_aaaa_costs_one_second(void **state)
     close_world(w);
 }
 
+enum {
+    CROWD = 300
+};
+
+/* Callers of clients of their own, each with a target of its own that DNS does not answer for. */
+struct crowd {
+    struct world *w;
+    int count;
+    struct caller callers[CROWD];
+    char targets[CROWD][32];
+};
+
+static struct crowd *open_crowd(void)
+{
+    struct crowd *crowd = calloc(1, sizeof(*crowd));
+    crowd->w = open_world("-");
+    set(crowd->w, "origin", "https://c.example");
+    return crowd;
+}
+
+static void close_crowd(struct crowd *crowd)
+{
+    settle(crowd->w);
+    close_world(crowd->w);
+    free(crowd);
+}
+
+static struct caller *one_of(struct crowd *crowd, int client, const char *page, const char *target)
+{
+    struct caller *c = &crowd->callers[crowd->count];
+    char *own = crowd->targets[crowd->count];
+    snprintf(own, sizeof(crowd->targets[0]), "h%d.test:1", crowd->count++);
+    c->check.request.client.bytes[0] = (uint8_t)client;
+    c->check.request.client.bytes[1] = (uint8_t)(client >> 8);
+    begin(crowd->w, c, page, target ? target : own);
+    access_run(&crowd->w->access, crowd->w->now_ms);
+    return c;
+}
+
+static void join(struct crowd *crowd, int client, int lookups)
+{
+    for (int i = 0; i < lookups; i++)
+        assert_int_equal(one_of(crowd, client, "https://a.example", NULL)->verdicts, 0);
+}
+
+static int refused(const struct crowd *crowd)
+{
+    int count = 0;
+    for (int i = 0; i < crowd->count; i++)
+        count += crowd->callers[i].verdicts;
+    return count;
+}
+
+static void assert_refused(const struct caller *c, const char *token)
+{
+    assert_int_equal(c->verdicts, 1);
+    assert_string_equal(reason(c), token);
+}
+
 static void lookups_are_limited_by_client_origin_and_in_all(void **state)
 {
     (void)state;
-    struct world *w = open_world("-");
-    struct caller c[12] = {0};
-    char target[12][32];
+    struct crowd *crowd = open_crowd();
+    struct world *w = crowd->w;
     w->config.pending_max = 10;
     w->config.pending_client_max = 3;
-    w->config.pending_origin_max = 9;
-    set(w, "origin", "https://c.example");
-    for (int i = 0; i < 12; i++) {
-        snprintf(target[i], sizeof(target[i]), "h%d.test:1", i);
-        c[i].check.request.client.bytes[0] = (uint8_t)(i / 4); /* the 4th of each is one too many */
-        begin(w, &c[i], "https://a.example", target[i]);
+    w->config.pending_origin_max = 6;
+    for (int client = 1; client <= 2; client++) {
+        join(crowd, client, 3);
+        struct caller *fourth = one_of(crowd, client, "https://a.example", NULL);
+        assert_refused(fourth, "rate-limited");
+        assert_int_equal(fourth->result.retry_s, 1);
     }
-    access_run(&w->access, w->now_ms);
-    for (int i = 0; i < 12; i++) {
-        assert_int_equal(c[i].verdicts, i % 4 == 3);
-        if (!c[i].verdicts)
-            continue;
-        assert_string_equal(reason(&c[i]), "rate-limited");
-        assert_int_equal(c[i].result.retry_s, 1);
-    }
-    struct caller more[4] = {0};
-    for (int i = 0; i < 4; i++)
-        more[i].check.request.client.bytes[0] = (uint8_t)(10 + i);
-    begin(w, &more[0], "https://a.example", "m.test:1");  /* the origin has nine */
-    begin(w, &more[1], "https://a.example", "h0.test:1"); /* joins: counts for nothing */
-    begin(w, &more[2], "https://c.example", "m.test:1");
-    begin(w, &more[3], "https://c.example", "n.test:1"); /* all ten run */
-    access_run(&w->access, w->now_ms);
-    assert_string_equal(reason(&more[0]), "rate-limited");
-    assert_int_equal(more[1].verdicts, 0);
-    assert_int_equal(more[2].verdicts, 0);
-    assert_string_equal(reason(&more[3]), "overload");
+    struct caller *joins = one_of(crowd, 9, "https://a.example", "h0.test:1");
+    assert_int_equal(joins->verdicts, 0); /* counts for nothing */
+    assert_int_equal(w->access.verdicts.counts->misses, 6);
+    for (int client = 10; client <= 15; client++) /* each with one, all ten run */
+        one_of(crowd, client, "https://c.example", NULL);
+    assert_int_equal(w->access.verdicts.shares.count, 10);
     settle(w);
-    assert_string_equal(reason(&more[1]), "no-record");
-    close_world(w);
+    assert_string_equal(reason(joins), "no-record");
+    close_crowd(crowd);
+}
+
+static void four_clients_with_slow_names_keep_nobody_of_their_origin_out(void **state)
+{
+    (void)state;
+    struct crowd *crowd = open_crowd();
+    for (int client = 1; client <= 4; client++)
+        join(crowd, client, 8);
+    for (int client = 10; client < 30; client++)
+        join(crowd, client, 1);
+    join(crowd, 50, 2);
+    assert_int_equal(crowd->w->access.verdicts.shares.count, 32);
+    assert_int_equal(refused(crowd), 22); /* of the four: one for each newcomer's */
+    assert_string_equal(reason(&crowd->callers[0]), "overload");
+    assert_int_equal(crowd->callers[0].result.retry_s, 10);
+    close_crowd(crowd);
+}
+
+static void an_origin_has_more_than_its_share_when_many_clients_have_one_each(void **state)
+{
+    (void)state;
+    struct crowd *crowd = open_crowd();
+    for (int client = 1; client <= 200; client++)
+        join(crowd, client, 1);
+    assert_int_equal(refused(crowd), 0);
+    assert_refused(one_of(crowd, 1, "https://a.example", NULL), "rate-limited");
+    close_crowd(crowd);
+}
+
+static void where_all_lookups_run_the_greediest_gives_way_and_no_newcomer(void **state)
+{
+    (void)state;
+    struct crowd *crowd = open_crowd();
+    crowd->w->config.pending_origin_max = 256;
+    for (int client = 1; client <= 32; client++)
+        join(crowd, client, 8);
+    assert_int_equal(refused(crowd), 0);
+    for (int client = 100; client < 140; client++)
+        join(crowd, client, 1);
+    assert_int_equal(refused(crowd), 40);
+    assert_int_equal(crowd->w->access.verdicts.shares.count, 256);
+    close_crowd(crowd);
+}
+
+static void where_each_client_has_one_lookup_none_gives_way(void **state)
+{
+    (void)state;
+    struct crowd *crowd = open_crowd();
+    crowd->w->config.pending_max = 20;
+    for (int client = 1; client <= 20; client++)
+        join(crowd, client, 1);
+    assert_refused(one_of(crowd, 30, "https://a.example", NULL), "overload");
+    assert_int_equal(refused(crowd), 1);
+    close_crowd(crowd);
+}
+
+static void a_lookup_that_two_wait_for_is_charged_to_the_one_with_fewer(void **state)
+{
+    (void)state;
+    struct crowd *crowd = open_crowd();
+    crowd->w->config.pending_max = 8;
+    join(crowd, 1, 8);
+    struct caller *joins = one_of(crowd, 2, "https://a.example", "h0.test:1");
+    for (int client = 3; client <= 8; client++)
+        join(crowd, client, 1);
+    assert_int_equal(joins->verdicts, 0); /* six others of the first client's have given way */
+    assert_int_equal(crowd->callers[0].verdicts, 0);
+    assert_int_equal(refused(crowd), 6);
+    close_crowd(crowd);
+}
+
+static void an_open_connections_lookup_that_gives_way_comes_again(void **state)
+{
+    (void)state;
+    struct crowd *crowd = open_crowd();
+    struct world *w = crowd->w;
+    struct caller *open = &crowd->callers[0];
+    record(w, RECORD " | _script-access.b.test TXT@2 \"v=sa1; deny=a.example\" | " ADDRESS);
+    open->take_lease = true;
+    one_of(crowd, 1, "https://a.example", "b.test:7000");
+    settle(w);
+    assert_string_equal(reason(open), "ok-record");
+    w->config.pending_max = 3;
+    w->now_ms += 61000; /* the verdict is over: it is looked up again */
+    access_run(&w->access, w->now_ms);
+    join(crowd, 1, 2);
+    join(crowd, 2, 1);
+    assert_int_equal(refused(crowd), 1); /* the verdict above */
+    assert_int_equal(open->revoked, 0);
+    w->now_ms += 1000;
+    settle(w);
+    assert_int_equal(open->revoked, 1);
+    assert_int_equal(w->access.verdicts.counts->rechecks, 2);
+    close_crowd(crowd);
 }
 
 static void the_rate_of_lookups_is_limited_by_client(void **state)
@@ -606,6 +744,12 @@ int main(void)
         cmocka_unit_test(everything_ends_after_three_seconds),
         cmocka_unit_test(a_silent_aaaa_costs_one_second),
         cmocka_unit_test(lookups_are_limited_by_client_origin_and_in_all),
+        cmocka_unit_test(four_clients_with_slow_names_keep_nobody_of_their_origin_out),
+        cmocka_unit_test(an_origin_has_more_than_its_share_when_many_clients_have_one_each),
+        cmocka_unit_test(where_all_lookups_run_the_greediest_gives_way_and_no_newcomer),
+        cmocka_unit_test(where_each_client_has_one_lookup_none_gives_way),
+        cmocka_unit_test(a_lookup_that_two_wait_for_is_charged_to_the_one_with_fewer),
+        cmocka_unit_test(an_open_connections_lookup_that_gives_way_comes_again),
         cmocka_unit_test(the_rate_of_lookups_is_limited_by_client),
         cmocka_unit_test(forgotten_verdicts_bound_the_cache),
         cmocka_unit_test(a_withdrawn_record_revokes_within_its_ttl),
