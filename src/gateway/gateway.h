@@ -31,7 +31,8 @@ struct gateway_config {
     uint32_t connect_timeout_ms; /* from the verdict to the end of the TLS handshake */
     uint32_t idle_timeout_ms;    /* without a byte either way */
     uint32_t answer_timeout_ms;  /* for the program that is asked */
-    uint32_t per_client, per_origin, per_target;
+    uint32_t per_client;
+    uint32_t per_origin, per_target; /* shared by clients: quota_take_share() */
 };
 
 enum gateway_state {

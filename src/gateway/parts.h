@@ -43,7 +43,8 @@ struct relay {
     uint64_t began_ms, moved_ms;
     uint64_t to_page, to_target; /* bytes */
     size_t untaken;              /* bytes that the target's socket has not taken */
-    struct quota_hold holds[GATEWAY_LIMITS];
+    struct quota_hold of_client;
+    struct quota_share of_origin, of_target;
     struct memory_account account; /* of the client: pays for what waits for the target */
     size_t counted;
     struct reap reap;

@@ -113,8 +113,9 @@ void relay_end(struct relay *r, const struct tcp_ending *ending)
     relay_start_cancel(r);
     timer_stop(&r->timer);
     grant_end(&r->grant);
-    for (int i = 0; i < GATEWAY_LIMITS; i++)
-        quota_release(g->quota, &r->holds[i]);
+    quota_release(g->quota, &r->of_client);
+    quota_release_share(g->quota, &r->of_origin);
+    quota_release_share(g->quota, &r->of_target);
     memory_close(&r->account);
     let_target_go(r, ending->end);
     list_remove(&r->node);

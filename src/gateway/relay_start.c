@@ -16,25 +16,45 @@
 /* ---- the limits ---- */
 
 /* False: it is over. */
-static bool count_in(struct relay *r, enum gateway_limit limit, struct slice key, uint32_t max)
+static bool pass(struct relay *r, enum gateway_limit limit, bool taken)
 {
-    static const struct {
-        enum limit_kind kind;
-        const char *message;
-    } limits[] = {
-        [GATEWAY_PER_CLIENT] = {LIMIT_TCP_OF_CLIENT,
-                                "too many connections of this client (tcp-per-client)"},
-        [GATEWAY_PER_ORIGIN] = {LIMIT_TCP_OF_ORIGIN,
-                                "too many connections of this origin (tcp-per-origin)"},
-        [GATEWAY_PER_TARGET] = {LIMIT_TCP_OF_TARGET,
-                                "too many connections to this target (tcp-per-target)"},
+    static const char *const messages[] = {
+        [GATEWAY_PER_CLIENT] = "too many connections of this client (tcp-per-client)",
+        [GATEWAY_PER_ORIGIN] = "too many connections of this origin (tcp-per-origin)",
+        [GATEWAY_PER_TARGET] = "too many connections to this target (tcp-per-target)",
     };
-    struct gateway *g = r->gateway;
-    if (quota_take(g->quota, limits[limit].kind, key, max, &r->holds[limit]))
+    if (taken)
         return true;
-    g->counts.limited[limit]++;
-    relay_end_as(r, TCP_END_OVERLOAD, limits[limit].message);
+    r->gateway->counts.limited[limit]++;
+    relay_end_as(r, TCP_END_OVERLOAD, messages[limit]);
     return false;
+}
+
+static bool count_client_in(struct relay *r)
+{
+    struct gateway *g = r->gateway;
+    return pass(r, GATEWAY_PER_CLIENT,
+                quota_take(g->quota, LIMIT_TCP_OF_CLIENT, net_client_slice(&r->client_key),
+                           g->config->per_client, &r->of_client));
+}
+
+static bool count_origin_in(struct relay *r)
+{
+    struct gateway *g = r->gateway;
+    return pass(r, GATEWAY_PER_ORIGIN,
+                quota_take_share(g->quota, LIMIT_TCP_OF_ORIGIN, r->origin,
+                                 net_client_slice(&r->client_key), g->config->per_origin,
+                                 &r->of_origin));
+}
+
+static bool count_target_in(struct relay *r)
+{
+    struct gateway *g = r->gateway;
+    char text[TARGET_TEXT_SIZE];
+    return pass(
+        r, GATEWAY_PER_TARGET,
+        quota_take_share(g->quota, LIMIT_TCP_OF_TARGET, target_write(&r->setup->target, text),
+                         net_client_slice(&r->client_key), g->config->per_target, &r->of_target));
 }
 
 /* ---- open ---- */
@@ -197,7 +217,6 @@ static void on_verdict(struct access_check *check, const struct access_result *r
     struct relay_setup *setup = container_of(check, struct relay_setup, check);
     struct relay *r = setup->relay;
     struct gateway *g = r->gateway;
-    char target[TARGET_TEXT_SIZE];
     setup->checking = false;
     timer_stop(&r->timer);
     if (access_reason_row(result->reason)->verdict != ACCESS_ALLOW) {
@@ -208,8 +227,7 @@ static void on_verdict(struct access_check *check, const struct access_result *r
     r->grant.revoked = on_revoked;
     grant_start(&r->grant, g->access, setup->access, check, &check->request);
     setup->access = NULL;
-    if (count_in(r, GATEWAY_PER_TARGET, target_write(&setup->target, target),
-                 g->config->per_target))
+    if (count_target_in(r))
         connect_to(r, result);
 }
 
@@ -259,10 +277,8 @@ void relay_start(struct relay *r, const struct gateway_page *page)
 {
     struct gateway *g = r->gateway;
     struct relay_setup *setup = r->setup;
-    struct slice client = net_client_slice(&page->client);
     timer_init(&r->timer, on_answer_timeout);
-    if (!count_in(r, GATEWAY_PER_CLIENT, client, g->config->per_client) ||
-        !count_in(r, GATEWAY_PER_ORIGIN, r->origin, g->config->per_origin))
+    if (!count_client_in(r) || !count_origin_in(r))
         return;
     channel_own(r->channel, &relay_channel_ops, r);
     setup->access = g->access->get(g->access);

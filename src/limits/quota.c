@@ -137,19 +137,89 @@ uint32_t quota_count(struct quota *q, const struct quota_hold *hold)
     return count;
 }
 
-void quota_release(struct quota *q, struct quota_hold *hold)
+static void count_out(struct quota *q, uint64_t hash)
 {
-    if (!hold->hash)
-        return;
-    pthread_mutex_lock(&q->lock);
-    size_t i = find(q, hold->hash);
+    size_t i = find(q, hash);
     assert(q->entries[i].count > 0);
     if (--q->entries[i].count == 0) {
         q->used--;
         close_hole(q, i);
     }
+}
+
+void quota_release(struct quota *q, struct quota_hold *hold)
+{
+    if (!hold->hash)
+        return;
+    pthread_mutex_lock(&q->lock);
+    count_out(q, hold->hash);
     pthread_mutex_unlock(&q->lock);
     hold->hash = 0;
+}
+
+/* ---- shares ---- */
+
+static uint32_t count_of(const struct quota *q, struct quota_hold hold)
+{
+    return q->entries[find(q, hold.hash)].count;
+}
+
+static struct quota_share share_of(enum limit_kind kind, struct slice key, struct slice client)
+{
+    struct quota_hold all = quota_hold_of(kind, key);
+    uint64_t parts[2] = {all.hash, hash_bytes(client)};
+    return (struct quota_share){
+        .all = all,
+        .client = quota_hold_of(LIMIT_SHARE, slice_make((const char *)parts, sizeof(parts))),
+        .clients =
+            quota_hold_of(LIMIT_SHARERS, slice_make((const char *)&all.hash, sizeof(all.hash))),
+    };
+}
+
+static bool may_have_more(const struct quota *q, const struct quota_share *share, uint32_t max)
+{
+    uint32_t all = count_of(q, share->all), own = count_of(q, share->client);
+    return own ? all < max && own <= max - all : count_of(q, share->clients) < max;
+}
+
+/* The sharers are counted once for each client: with its first share, and until its last. */
+static bool count_share_in(struct quota *q, const struct quota_share *share)
+{
+    bool first = count_of(q, share->client) == 0;
+    if (!count_in(q, share->all.hash, UINT32_MAX))
+        return false;
+    if (count_in(q, share->client.hash, UINT32_MAX)) {
+        if (!first || count_in(q, share->clients.hash, UINT32_MAX))
+            return true;
+        count_out(q, share->client.hash);
+    }
+    count_out(q, share->all.hash);
+    return false;
+}
+
+bool quota_take_share(struct quota *q, enum limit_kind kind, struct slice key, struct slice client,
+                      uint32_t max, struct quota_share *ret)
+{
+    struct quota_share share = share_of(kind, key, client);
+    pthread_mutex_lock(&q->lock);
+    bool taken = may_have_more(q, &share, max) && count_share_in(q, &share);
+    pthread_mutex_unlock(&q->lock);
+    if (taken)
+        *ret = share;
+    return taken;
+}
+
+void quota_release_share(struct quota *q, struct quota_share *share)
+{
+    if (!share->all.hash)
+        return;
+    pthread_mutex_lock(&q->lock);
+    count_out(q, share->all.hash);
+    count_out(q, share->client.hash);
+    if (count_of(q, share->client) == 0)
+        count_out(q, share->clients.hash);
+    pthread_mutex_unlock(&q->lock);
+    *share = (struct quota_share){0};
 }
 
 size_t quota_keys(struct quota *q)

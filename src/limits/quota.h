@@ -34,6 +34,20 @@ bool quota_take_hold(struct quota *q, const struct quota_hold *hold, uint32_t ma
 uint32_t quota_count(struct quota *q, const struct quota_hold *hold);
 /* No effect if `hold` is none. */
 void quota_release(struct quota *q, struct quota_hold *hold);
+/* One of a thing that many clients share, such as a target. Zeroed: none. */
+struct quota_share {
+    struct quota_hold all, client, clients;
+};
+
+/* Counts one more of `kind` under `key`, for `client`. A client that has none gets one while fewer
+ * than `max` clients have one. Whoever has some gets one more up to what is left of `max`: alone a
+ * client has half of it, and N greedy ones leave as much free as each of them has. So there are
+ * fewer than twice `max` in all, and more than `max` only while clients with one each stand beside
+ * others with more. False: no more for this client, or no memory for more keys. */
+bool quota_take_share(struct quota *q, enum limit_kind kind, struct slice key, struct slice client,
+                      uint32_t max, struct quota_share *ret);
+/* No effect if `share` is none. */
+void quota_release_share(struct quota *q, struct quota_share *share);
 /* For a caller that has kept the key instead of the hold. */
 struct quota_hold quota_hold_of(enum limit_kind kind, struct slice key);
 /* How many keys hold something. */

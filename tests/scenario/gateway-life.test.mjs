@@ -65,6 +65,22 @@ describe('limits', { concurrency: true }, () => {
       again.reset();
     });
 
+  for (const limit of ['origin', 'target'])
+    test(`tcp-per-${limit}: a few clients that take all they get keep no other out`, async () => {
+      const gateway = await start([`--tcp-per-${limit}`, '8', '--trusted-proxy', '127.0.0.1']);
+      const page = (n) =>
+        gateway.page({ headers: { Host: 'a.test:8000', 'X-Forwarded-For': `192.0.2.${n}` } });
+      const held = [];
+      for (const n of [1, 2, 3, 4]) {
+        const { streams } = await page(n);
+        for (let i = 0; i < 8; i++)
+          held.push(streams.open({ kind: 'tcp', host: 'b.test', port: target.port }));
+        assert.equal(await refusal(held.at(-1)), 'overload 10');
+      }
+      for (const n of [5, 6, 7, 8]) await (await page(n)).streams.connect('b.test', target.port);
+      assert.equal(await ask((await page(9)).streams), 'overload 10'); // eight clients have one
+    });
+
   test('the rate of checks', async () => {
     const gateway = await start(['--rate-client', '1,3']);
     const { streams } = await gateway.page();

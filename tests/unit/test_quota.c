@@ -92,12 +92,108 @@ static void threads_count_together(void **state)
     quota_free(q);
 }
 
+/* ---- shares ---- */
+
+enum {
+    SHARERS = 40,
+    SHARED_MAX = 24
+};
+
+static uint32_t take_all(struct quota *q, int client, uint32_t max, struct quota_share *ret)
+{
+    char text[16];
+    uint32_t taken = 0;
+    while (quota_take_share(q, 0, SLICE_LITERAL("target"), key_of(client, text), max, &ret[taken]))
+        taken++;
+    return taken;
+}
+
+static void greedy_clients_leave_as_much_as_each_of_them_has(void **state)
+{
+    (void)state;
+    struct quota *q = quota_new();
+    static struct quota_share shares[5][1024];
+    static const uint32_t alone = 1024 / 2 + 1;
+    uint32_t all = 0;
+    for (int client = 0; client < 5; client++) {
+        uint32_t taken = take_all(q, client, 1024, shares[client]);
+        assert_in_range(taken, client == 0 ? alone : 1, alone);
+        assert_in_range(1024 - all - taken, taken - 2, taken + 1); /* free are as many */
+        all += taken;
+    }
+    for (int client = 0; client < 5; client++)
+        for (int i = 0; i < 1024; i++)
+            quota_release_share(q, &shares[client][i]);
+    assert_int_equal(quota_keys(q), 0);
+    quota_free(q);
+}
+
+static void a_client_without_a_share_gets_one_while_others_have_more(void **state)
+{
+    (void)state;
+    struct quota *q = quota_new();
+    struct quota_share shares[8][8] = {0};
+    assert_int_equal(take_all(q, 0, 4, shares[0]), 3);
+    for (int client = 1; client < 4; client++)
+        assert_int_equal(take_all(q, client, 4, shares[client]), 1);
+    assert_int_equal(take_all(q, 4, 4, shares[4]), 0); /* four clients have one at least */
+    quota_release_share(q, &shares[0][0]);
+    quota_release_share(q, &shares[0][1]);
+    assert_int_equal(take_all(q, 4, 4, shares[4]), 0);
+    quota_release_share(q, &shares[0][2]);
+    assert_int_equal(take_all(q, 4, 4, shares[4]), 1);
+    for (int client = 0; client < 8; client++)
+        for (int i = 0; i < 8; i++)
+            quota_release_share(q, &shares[client][i]);
+    assert_int_equal(quota_keys(q), 0);
+    quota_free(q);
+}
+
+static void random_shares_are_those_of_a_naive_count(void **state)
+{
+    (void)state;
+    struct quota *q = quota_new();
+    static struct quota_share shares[SHARERS][SHARED_MAX + 1];
+    static uint32_t counts[SHARERS];
+    uint32_t all = 0, sharers = 0;
+    uint64_t seed = 20261129;
+    char text[16];
+    for (int step = 0; step < STEPS; step++) {
+        uint64_t r = next_random(&seed);
+        int i = (int)(r % SHARERS);
+        uint32_t *count = &counts[i];
+        if (r >> 40 & 1) {
+            bool may =
+                *count ? all < SHARED_MAX && *count <= SHARED_MAX - all : sharers < SHARED_MAX;
+            assert_int_equal(quota_take_share(q, 0, SLICE_LITERAL("origin"), key_of(i, text),
+                                              SHARED_MAX, &shares[i][*count]),
+                             may);
+            sharers += may && *count == 0;
+            *count += may;
+            all += may;
+            assert_true(all < 2 * SHARED_MAX);
+        } else if (*count > 0) {
+            quota_release_share(q, &shares[i][--*count]);
+            sharers -= *count == 0;
+            all--;
+        }
+    }
+    for (int i = 0; i < SHARERS; i++)
+        while (counts[i] > 0)
+            quota_release_share(q, &shares[i][--counts[i]]);
+    assert_int_equal(quota_keys(q), 0);
+    quota_free(q);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_holds_are_those_of_a_naive_count),
         cmocka_unit_test(releasing_nothing_has_no_effect),
         cmocka_unit_test(threads_count_together),
+        cmocka_unit_test(greedy_clients_leave_as_much_as_each_of_them_has),
+        cmocka_unit_test(a_client_without_a_share_gets_one_while_others_have_more),
+        cmocka_unit_test(random_shares_are_those_of_a_naive_count),
     };
     return cmocka_run_group_tests_name("quota", tests, NULL, NULL);
 }
