@@ -41,6 +41,46 @@ static void request_again(struct page_host *host, struct exchange *x,
     }
 }
 
+/* ---- all of them ---- */
+
+/* `each` may unlink the page that it is given, and no other. */
+static void each_page(struct page_host *host, void (*each)(struct page *p))
+{
+    struct list *next;
+    for (struct list *node = host->pages.next; node != &host->pages; node = next) {
+        next = node->next;
+        each(container_of(node, struct page, node));
+    }
+}
+
+/* ---- the goodbye of a drain ---- */
+
+static void begin_goodbye(struct page_host *host)
+{
+    timer_start(host->spec.loop, &host->goodbye_timer,
+                host->spec.session_config->goodbye_timeout_ms);
+}
+
+static void give_up_client(struct page *p)
+{
+    if (p->client)
+        p->client->drop(p);
+    page_settle(p);
+}
+
+/* Whoever has not acknowledged the last messages by now, or not answered the close frame, is not
+ * waited for. While the process stood still nobody could. */
+static void on_goodbye_over(struct timer *timer)
+{
+    struct page_host *host = container_of(timer, struct page_host, goodbye_timer);
+    if (loop_now_ms(host->spec.loop) - timer->due_ms >= LOOP_PAUSE_MS) {
+        begin_goodbye(host);
+        return;
+    }
+    each_page(host, give_up_client);
+    page_wires_finish(host);
+}
+
 /* ---- its life ---- */
 
 struct page_host *page_host_new(const struct page_host_spec *spec)
@@ -54,11 +94,14 @@ struct page_host *page_host_new(const struct page_host_spec *spec)
     list_init(&host->waiting);
     list_init(&host->wires);
     list_init(&host->tcp_sessions);
+    timer_init(&host->goodbye_timer, on_goodbye_over);
     return host;
 }
 
 void page_host_free(struct page_host *host)
 {
+    if (host)
+        timer_stop(&host->goodbye_timer);
     free(host);
 }
 
@@ -70,16 +113,6 @@ const struct page_counts *page_host_counts(const struct page_host *host)
 bool page_host_empty(const struct page_host *host)
 {
     return list_empty(&host->pages) && list_empty(&host->wires);
-}
-
-/* `each` may unlink the page that it is given, and no other. */
-static void each_page(struct page_host *host, void (*each)(struct page *p))
-{
-    struct list *next;
-    for (struct list *node = host->pages.next; node != &host->pages; node = next) {
-        next = node->next;
-        each(container_of(node, struct page, node));
-    }
 }
 
 /* ---- the drain ---- */
@@ -116,6 +149,7 @@ void page_host_drain(struct page_host *host, uint32_t retry_s)
     host->retry_s = retry_s;
     tcp_sessions_drain(host);
     each_page(host, drain);
+    begin_goodbye(host);
 }
 
 static void stop(struct page *p)

@@ -148,7 +148,8 @@ struct slice page_connect_session(struct exchange *x);
 struct slice page_connect_key(struct exchange *x);
 
 /* No new pages (503 / 1012); every session is ended with 1012 `draining retry=N`, its program gets
- * end of file. N is at least `retry_s`, and not the same for all. */
+ * end of file. N is at least `retry_s`, and not the same for all. Clients have goodbye_timeout to
+ * take what they have not acknowledged; then their connections end. */
 void page_host_drain(struct page_host *host, uint32_t retry_s);
 /* No page is left, and no connection of one. */
 bool page_host_empty(const struct page_host *host);

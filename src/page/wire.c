@@ -414,17 +414,27 @@ void page_wire_refuse(struct page_host *host, struct exchange *x, unsigned code,
     ws_peer_begin(wire->peer, rest);
 }
 
-void page_wires_drop(struct page_host *host)
+static void let_go_of_all(struct page_host *host, void (*let_go)(struct ws_peer *))
 {
     struct list *node;
     while ((node = list_pop(&host->wires)) != NULL) {
         struct page_wire *wire = container_of(node, struct page_wire, node);
         drop_filter(wire);
-        ws_peer_drop(wire->peer);
+        let_go(wire->peer);
         if (wire->wire.session)
             session_detach(&wire->wire, SLICE_LITERAL("stopped"));
         page_grant_end(&wire->grant);
         memory_close(&wire->account);
         loop_reap(wire->loop, &wire->reap, free_memory);
     }
+}
+
+void page_wires_drop(struct page_host *host)
+{
+    let_go_of_all(host, ws_peer_drop);
+}
+
+void page_wires_finish(struct page_host *host)
+{
+    let_go_of_all(host, ws_peer_finish);
 }

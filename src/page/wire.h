@@ -25,6 +25,8 @@ size_t page_wire_held(const struct page_wire *wire);
 /* Closes with 1013 `overload`, and gives back what has come of a message. The session stays. */
 void page_wire_let_go(struct page_wire *wire);
 void page_wires_drop(struct page_host *host);
+/* As page_wires_drop(), but whoever still reads gets what is queued. */
+void page_wires_finish(struct page_host *host);
 /* What a 101 says beside the handshake. */
 struct page_welcome {
     struct slice subprotocol; /* empty: none */

@@ -260,6 +260,12 @@ bool ws_peer_close_answered(const struct ws_peer *p)
     return p->answered;
 }
 
+void ws_peer_finish(struct ws_peer *p)
+{
+    if (p->state != PEER_GONE)
+        stream_finish(let_go(p), p->config->close_timeout_ms);
+}
+
 void ws_peer_drop(struct ws_peer *p)
 {
     if (p->state != PEER_GONE)

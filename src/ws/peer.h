@@ -113,6 +113,9 @@ void ws_peer_resume(struct ws_peer *peer);
 void ws_peer_close(struct ws_peer *peer, unsigned code, struct slice reason);
 /* In on_end: the other side has answered our close frame, so it has got all that came before. */
 bool ws_peer_close_answered(const struct ws_peer *peer);
+/* Ends the connection once the peer has taken what is queued, or after close_timeout; no callback
+ * after this. */
+void ws_peer_finish(struct ws_peer *peer);
 /* Closes the connection now; no callback after this. */
 void ws_peer_drop(struct ws_peer *peer);
 

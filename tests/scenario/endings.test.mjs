@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { afterEach, describe, test as testOf } from 'node:test';
 import { RawHttp } from '../lib/http-raw.mjs';
+import { openPlain } from '../lib/plain-client.mjs';
 import { request } from '../lib/request.mjs';
 import { startServer } from '../lib/server.mjs';
 import { openPage, SessionClient } from '../lib/session-client.mjs';
@@ -143,6 +144,43 @@ describe('a drain', () => {
     const ended = server.ends();
     assert.match((await client.answer()).body.toString(), /halfwhole$/);
     await ended;
+  });
+
+  const SAYS = `echo; exec >&-; echo 'hello 1' >&3; exec cat <&3 >/dev/null`;
+  const FLOODS = `echo; exec >&-; exec yes 'message "${'x'.repeat(1000)}"' >&3`;
+  const talking = (text) => start({ 'page.sh': program(text) }, LONG);
+
+  test('waits for goodbye-timeout for a page that acknowledges nothing', async () => {
+    await talking(SAYS);
+    const page = await SessionClient.connects(server, 'page', { acknowledge: false });
+    await page.hears('hello 1');
+    await server.ends();
+    await page.isClosed(1012, 'draining retry=5');
+  });
+
+  test('waits no longer for a page that does not read', async () => {
+    await talking(FLOODS);
+    const page = await SessionClient.connects(server, 'page');
+    page.ws.pause();
+    await server.ends();
+  });
+
+  test('nor for a plain client that does not read', async () => {
+    await talking(FLOODS);
+    const client = await openPlain(server.at('page'));
+    client.pause();
+    await server.ends();
+  });
+
+  test('and says its last messages to a page that acknowledges in that time', async () => {
+    await start({ 'page.sh': program(SAYS) }, [...LONG, '--goodbye-timeout', '30s']);
+    const page = await SessionClient.connects(server, 'page', { acknowledge: false });
+    await page.hears('hello 1');
+    server.child.kill('SIGTERM');
+    await server.logged(/server\.draining/);
+    page.says('.ack 1');
+    await page.isClosed(1012, 'draining retry=5');
+    await server.ends();
   });
 
   test('does not wait for an answer of a shared program that stands still', async () => {
