@@ -85,6 +85,16 @@ static void add_server(struct environment *env, const struct environment_place *
         add(env, "DOCUMENT_ROOT", place->root);
 }
 
+static void add_uri(struct environment *env, const struct program_request *r)
+{
+    struct slice parts[ENVIRONMENT_URI_PARTS];
+    environment_uri(r, parts);
+    begin(env, SLICE_LITERAL("REQUEST_URI"));
+    for (int i = 0; i < ENVIRONMENT_URI_PARTS; i++)
+        append(env, parts[i]);
+    finish(env);
+}
+
 static void add_request(struct environment *env, const struct program_request *r)
 {
     const struct http_head *request = r->head;
@@ -97,10 +107,7 @@ static void add_request(struct environment *env, const struct program_request *r
     if (r->secure)
         add(env, "HTTPS", SLICE_LITERAL("on"));
     add(env, "REQUEST_METHOD", request->method);
-    begin(env, SLICE_LITERAL("REQUEST_URI"));
-    append(env, environment_base(r));
-    append(env, request->target);
-    finish(env);
+    add_uri(env, r);
     add(env, "QUERY_STRING", r->query);
 }
 
@@ -144,10 +151,10 @@ struct slice environment_host(const struct program_request *r)
     return r->host.ptr ? r->host : r->head->host;
 }
 
-/* An absolute-form target is whole as it is. */
-struct slice environment_base(const struct program_request *r)
+void environment_uri(const struct program_request *r, struct slice ret[ENVIRONMENT_URI_PARTS])
 {
-    return r->base_cut && *r->head->target.ptr == '/' ? r->base : SLICE_NONE;
+    ret[0] = r->base_cut ? r->base : SLICE_NONE;
+    ret[2] = http_target_origin(r->head->target, &ret[1]);
 }
 
 /* The client of a session offers its id and key. */

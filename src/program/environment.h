@@ -51,8 +51,11 @@ struct environment {
 /* Is the header of this index one that a program gets? Then all values of its name as one (RFC
  * 9110, 5.3) are appended to *ret; of Host, the one that the browser sees. */
 bool environment_header(const struct program_request *r, size_t index, struct text *ret);
-/* The target as the browser sees it, in two parts. */
-struct slice environment_base(const struct program_request *r);
+enum {
+    ENVIRONMENT_URI_PARTS = 3
+};
+/* The target as the browser sees it, in origin form (`/path?query`), in so many parts. */
+void environment_uri(const struct program_request *r, struct slice ret[ENVIRONMENT_URI_PARTS]);
 struct slice environment_host(const struct program_request *r);
 
 /* `request` NULL: of a process for many pages. 0 or -ENOMEM; environment_done() in both cases. */

@@ -15,11 +15,11 @@ static void put(struct text *out, const char *name, struct slice value)
         text_put(out, SLICE_LITERAL("null"));
 }
 
-static void put_joined(struct text *out, const char *name, struct slice first, struct slice second)
+static void put_joined(struct text *out, const char *name, const struct slice *parts, int count)
 {
     struct text whole = {0};
-    text_put(&whole, first);
-    text_put(&whole, second);
+    for (int i = 0; i < count; i++)
+        text_put(&whole, parts[i]);
     put(out, name, text_slice(&whole));
     out->failed |= whole.failed;
     text_done(&whole);
@@ -62,11 +62,14 @@ static void put_body(struct text *out, const struct http_head *request)
 
 void program_request_json(const struct program_request *r, struct text *out)
 {
+    struct slice uri[ENVIRONMENT_URI_PARTS];
+    struct slice script[] = {r->base, slice_first(r->path, r->script_len)};
+    environment_uri(r, uri);
     text_printf(out, "{\"page\":%s,\"session\":%s", r->connect ? "false" : "true",
                 r->session.ptr ? "true" : "false");
     put(out, "method", r->head->method);
-    put_joined(out, "uri", environment_base(r), r->head->target);
-    put_joined(out, "script", r->base, slice_first(r->path, r->script_len));
+    put_joined(out, "uri", uri, ENVIRONMENT_URI_PARTS);
+    put_joined(out, "script", script, 2);
     put(out, "pathInfo", slice_skip(r->path, r->script_len));
     put(out, "query", r->query.ptr ? r->query : SLICE_LITERAL(""));
     put(out, "scheme", r->secure ? SLICE_LITERAL("https") : SLICE_LITERAL("http"));

@@ -76,6 +76,10 @@ bool http_is_token(struct slice s); /* RFC 9110, 5.6.2 */
  * without `?`, and SLICE_NONE (ptr NULL) if there is none. */
 bool http_target_split(struct slice target, struct slice *path, struct slice *query);
 
+/* The target in origin form, as CGI knows it: without the scheme and authority of an absolute-form
+ * target, in two parts: `/`, where the path is empty, and the rest. Other forms are the rest. */
+struct slice http_target_origin(struct slice target, struct slice *ret_slash);
+
 /* Percent-decodes and normalises a path into `out` (at least path.len bytes): must begin with '/',
  * dot segments are removed (RFC 3986, 5.2.4), double slashes are kept as one. False for a bad
  * escape, %00, %2F (it would make one segment two), a backslash, or a path that climbs above the

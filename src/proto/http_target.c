@@ -32,6 +32,14 @@ bool http_target_split(struct slice target, struct slice *path, struct slice *qu
     return true;
 }
 
+struct slice http_target_origin(struct slice target, struct slice *ret_slash)
+{
+    bool cut = target.len > 0 && target.ptr[0] != '/' && skip_authority(&target);
+    bool has_path = slice_starts_with(target, SLICE_LITERAL("/"));
+    *ret_slash = cut && !has_path ? SLICE_LITERAL("/") : SLICE_LITERAL("");
+    return target;
+}
+
 /* One byte of a segment, decoded. False for what a segment can't hold: NUL, slashes of both kinds
  * however they are written. */
 static bool decode_byte(struct slice *rest, char *ret)

@@ -101,6 +101,40 @@ static void the_meta_variables_of_rfc_3875_4_1(void **state)
     environment_done(&env);
 }
 
+static void request_uri_of_an_absolute_form_target_is_in_origin_form(void **state)
+{
+    (void)state;
+    static const char *const rows[][3] = {
+        {"/x?y=1", "/x?y=1", "/app/x?y=1"},
+        {"http://a.example/x?y=http://b/", "/x?y=http://b/", "/app/x?y=http://b/"},
+        {"HTTPS://a.example:8443/%2e?", "/%2e?", "/app/%2e?"},
+        {"http://a.example", "/", "/app/"},
+        {"http://a.example?y=1", "/?y=1", "/app/?y=1"},
+        {"//a.example/x", "//a.example/x", "/app//a.example/x"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char request[128];
+        struct setting s;
+        struct environment env;
+        struct text json = {0};
+        snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: a.example\r\n\r\n",
+                 rows[i][0]);
+        build(&s, request, &env);
+        expect(&env, "REQUEST_URI", rows[i][1]);
+        environment_done(&env);
+        s.request.base = SLICE_LITERAL("/app");
+        s.request.base_cut = true;
+        assert_int_equal(environment_build(&env, &s.place, &s.request), 0);
+        expect(&env, "REQUEST_URI", rows[i][2]);
+        environment_done(&env);
+        program_request_json(&s.request, &json);
+        text_put(&json, SLICE_LITERAL("\0"));
+        snprintf(request, sizeof(request), "\"uri\":\"%s\"", rows[i][2]);
+        assert_non_null(strstr(json.ptr, request));
+        text_done(&json);
+    }
+}
+
 static void headers_that_would_lie_or_tell_secrets_are_left_out(void **state)
 {
     (void)state;
@@ -209,6 +243,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_meta_variables_of_rfc_3875_4_1),
+        cmocka_unit_test(request_uri_of_an_absolute_form_target_is_in_origin_form),
         cmocka_unit_test(headers_that_would_lie_or_tell_secrets_are_left_out),
         cmocka_unit_test(nothing_of_the_servers_own_but_the_list),
         cmocka_unit_test(a_stdio_program_is_told_to_write_lines_unless_its_stdout_is_a_terminal),
