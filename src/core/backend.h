@@ -100,6 +100,7 @@ struct loop {
     struct acceptor *accepting; /* likewise */
     struct list dirty;          /* io with something to do in the flush phase */
     struct list dead;           /* io that are closed */
+    struct loop_urgent *urgent; /* borrowed; NULL: none */
     struct reap *reaps;
     struct chunk_pool pool;
     struct loop_counts counts;
@@ -122,6 +123,19 @@ static inline struct bytes io_room(struct io *io)
 static inline void loop_count(uint64_t *counter, uint64_t n)
 {
     __atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+/* A plain load: who sets it in another thread rings the mailbox, too. */
+static inline bool loop_is_urgent(const struct loop *loop)
+{
+    return loop->urgent && atomic_load_explicit(&loop->urgent->due, memory_order_relaxed);
+}
+
+/* A backend calls this between two completions of a turn. */
+static inline void loop_do_urgent(struct loop *loop)
+{
+    if (loop_is_urgent(loop))
+        loop->urgent->run(loop->urgent);
 }
 
 /* ---- what a backend reports ---- */

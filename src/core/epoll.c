@@ -309,8 +309,10 @@ static int epoll_backend_wait(struct loop *loop, int timeout_ms)
         return -errno;
     loop_woke(loop);
     e->count = count;
-    for (e->next = 0; e->next < e->count;)
+    for (e->next = 0; e->next < e->count;) {
         dispatch(&e->events[e->next++]);
+        loop_do_urgent(loop);
+    }
     e->next = e->count = 0;
     return 0;
 }

@@ -234,6 +234,11 @@ void loop_trim(struct loop *loop)
     chunk_pool_done(&loop->pool);
 }
 
+void loop_set_urgent(struct loop *loop, struct loop_urgent *urgent)
+{
+    loop->urgent = urgent;
+}
+
 void timer_start(struct loop *loop, struct timer *timer, uint64_t delay_ms)
 {
     timer_stop(timer);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* loop.h - one thread's event loop: input, timers, mail, output, freeing.
  *
- * A turn: wait; dispatch completions (each io's output leaves right after its own dispatch); fire
- * due timers; read the mailbox; flush the io that others wrote to; free what was given to
- * loop_reap(). Nothing is freed inside its own callback: loop_reap() frees at the end of the turn.
+ * A turn: wait; dispatch completions (each io's output leaves right after its own dispatch; what is
+ * urgent is done between them); fire due timers; read the mailbox; flush the io that others wrote
+ * to; free what was given to loop_reap(). Nothing is freed inside its own callback: loop_reap() frees at the end of the turn.
  *
  * The interface is completion-shaped: callers get bytes, not readiness, so that another backend
  * (io_uring) is one more file behind struct loop_backend (core/backend.h).
@@ -17,6 +17,8 @@
 
 #include "base/list.h"
 #include "base/slice.h"
+
+#include <stdatomic.h>
 
 struct loop;
 
@@ -69,6 +71,17 @@ void loop_reap(struct loop *loop, struct reap *reap, void (*free)(struct reap *)
 
 /* Frees what the loop keeps for the next output and does not use now. */
 void loop_trim(struct loop *loop);
+
+/* ---- what can't wait for the end of the turn ---- */
+
+/* While `due` is set, `run` is called before the next completion of the turn is dispatched, outside
+ * of any callback, and until then an io is not read on. `run` clears `due`. */
+struct loop_urgent {
+    void (*run)(struct loop_urgent *urgent);
+    atomic_bool due; /* may be set from any thread, which does not wake the loop */
+};
+/* One for each loop; NULL: none. Borrowed. */
+void loop_set_urgent(struct loop *loop, struct loop_urgent *urgent);
 
 /* ---- timers ---- */
 

@@ -32,6 +32,7 @@ struct memory_limits worker_memory_limits(const struct config *c)
     return (struct memory_limits){
         .max = c->memory_max ? c->memory_max : memory_of_machine() / 2,
         .per_client = c->memory_per_client,
+        .spared_ms = c->message_timeout,
     };
 }
 
@@ -119,6 +120,7 @@ static struct ws_config ws_config_of(const struct config *c)
     return (struct ws_config){
         .message_max = c->message_max,
         .message_window_ms = (uint32_t)c->body_timeout,
+        .message_timeout_ms = (uint32_t)c->message_timeout,
         .least_rate = c->least_rate,
         .ping_interval_ms = (uint32_t)c->ping_interval,
         .pong_timeout_ms = (uint32_t)c->ping_interval + 5000,

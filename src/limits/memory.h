@@ -26,15 +26,16 @@
  *
  * Bounds   A client that holds more than `per_client` has its largest account let go (of equal ones
  *          the oldest), until it is below. One account is spared while it *moves*: the largest of
- *          those of which 64 KiB came or went in the last 5 s, up to 4 times `per_client`. So a
- *          large message passes, and nothing above `per_client` lasts that stands still. All
- *          clients of one IPv6 /48 together may hold 4 times `per_client`.
+ *          those of which 64 KiB came or went in the last 5 s, up to 4 times `per_client`, and
+ *          for `spared_ms` at most. So a large message passes, and nothing above `per_client`
+ *          lasts. All clients of one IPv6 /48 together may hold 4 times `per_client`.
  *          When all together hold more than `max`, the largest account of the client that holds
  *          most is let go; clients above their own share first.
  * Counts   In granules of 16 KiB, taken and given back by the account; up to 4 KiB are free. An
  *          account that holds nothing costs nothing, here and in its client.
  * Cost     memory_hold(): two additions and two comparisons. Once for some 16 KiB of growth, a
- *          lock.
+ *          lock. A bound that was passed is looked at before anything more is read (loop_urgent):
+ *          the accounts of the client, and one of them is recounted.
  * Threads  struct memory: any. An account belongs to its desk's loop. Accounts of one client may
  *          belong to several desks: each desk lets go only its own, in a turn of its loop, never
  *          from inside memory_hold().
@@ -65,8 +66,9 @@ struct memory_account;
 struct memory_client;
 
 struct memory_limits {
-    size_t max;        /* all together */
-    size_t per_client; /* one client */
+    size_t max;         /* all together */
+    size_t per_client;  /* one client */
+    uint64_t spared_ms; /* so long an account that moves may be above `per_client`; 0: for ever */
 };
 
 enum memory_cause {
@@ -92,7 +94,8 @@ struct memory_desk {
     struct list node;      /* memory.desks */
     struct timer timer;    /* the next recount */
     struct mail mail;
-    atomic_bool rung; /* the mail is under way */
+    atomic_bool rung;          /* the mail is under way */
+    struct loop_urgent urgent; /* a bound was passed */
     uint64_t log_second_ms;
     uint32_t log_count;
     uint64_t let_go[MEMORY_CAUSES]; /* how many, for metrics */
@@ -110,6 +113,7 @@ struct memory_account {
     size_t moved_seen;
     uint64_t moved_ms;   /* when it was last seen to move */
     uint64_t leaving_ms; /* let_go was called; 0: not */
+    uint64_t spared_ms;  /* since then it is spared; 0: not */
     uint64_t age;        /* older accounts have smaller ones */
     bool has_key;
     struct net_client_key key;

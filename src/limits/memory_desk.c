@@ -41,15 +41,24 @@ static struct memory_account *next_of(const struct memory_client *c, struct list
     return NULL;
 }
 
+static bool may_be_spared(const struct memory *m, const struct memory_account *a, uint64_t now)
+{
+    bool moves = now < a->moved_ms + MEMORY_REST_MS;
+    bool long_enough =
+        a->spared_ms && m->limits.spared_ms && now >= a->spared_ms + m->limits.spared_ms;
+    return moves && !long_enough && a->reserved <= m->limits.per_client * MEMORY_SPARED;
+}
+
 /* The account that may stay although its client holds too much: the largest of those that move. */
 static struct memory_account *find_spared(const struct memory *m, const struct memory_client *c,
                                           uint64_t now)
 {
-    size_t most = m->limits.per_client * MEMORY_SPARED;
     struct memory_account *spared = NULL, *a;
     for (struct list *at = NULL; (a = next_of(c, &at, now));)
-        if (now < a->moved_ms + MEMORY_REST_MS && a->reserved <= most && is_larger(a, spared))
+        if (may_be_spared(m, a, now) && is_larger(a, spared))
             spared = a;
+    if (spared && !spared->spared_ms)
+        spared->spared_ms = now;
     return spared;
 }
 
@@ -164,34 +173,56 @@ static struct memory_account *choose_own(struct memory_desk *desk, uint64_t now,
         memory_ring(a->desk);
         a = NULL;
     }
-    if (a)
-        a->leaving_ms = now + (now == 0);
     pthread_mutex_unlock(&m->lock);
     return a;
 }
 
+static void mark_leaving(struct memory_account *a, uint64_t now)
+{
+    pthread_mutex_lock(&a->desk->memory->lock);
+    a->leaving_ms = now + (now == 0);
+    pthread_mutex_unlock(&a->desk->memory->lock);
+}
+
 /* ---- a look ---- */
+
+static bool is_over(const struct memory_account *a)
+{
+    const struct memory_client *c = a->client;
+    return !list_empty(&c->over) || (c->prefix && !list_empty(&c->prefix->over));
+}
 
 static void see_moves(struct memory_account *a, uint64_t now)
 {
-    if (a->moved - a->moved_seen < MEMORY_MOVES)
+    bool moves = a->moved - a->moved_seen >= MEMORY_MOVES;
+    if (!moves && !a->spared_ms)
         return;
     pthread_mutex_lock(&a->desk->memory->lock);
-    a->moved_seen = a->moved;
-    a->moved_ms = now;
+    if (moves) {
+        a->moved_seen = a->moved;
+        a->moved_ms = now;
+    }
+    if (!is_over(a))
+        a->spared_ms = 0;
     pthread_mutex_unlock(&a->desk->memory->lock);
+}
+
+/* Closes nothing, but may take the account out of the lists: it holds nothing. */
+static void recount(struct memory_account *a, uint64_t now)
+{
+    if (a->ops->recount)
+        a->ops->recount(a);
+    if (a->client)
+        see_moves(a, now);
+    memory_settle(a);
 }
 
 static void recount_all(struct memory_desk *desk, uint64_t now)
 {
     struct list *next;
     for (struct list *node = desk->accounts.next; node != &desk->accounts; node = next) {
-        struct memory_account *a = container_of(node, struct memory_account, of_desk);
         next = node->next; /* a recount changes this account alone */
-        if (a->ops->recount)
-            a->ops->recount(a);
-        see_moves(a, now);
-        memory_settle(a);
+        recount(container_of(node, struct memory_account, of_desk), now);
     }
 }
 
@@ -207,20 +238,27 @@ static bool gives_back(struct memory *m)
     return much;
 }
 
-static void look(struct memory_desk *desk)
+/* Who is to go is recounted before: it may hold less by now. */
+static void let_go_who_must(struct memory_desk *desk, uint64_t now)
 {
     struct memory_account *a;
     enum memory_cause cause;
-    uint64_t now = loop_now_ms(desk->loop);
-    recount_all(desk, now);
-    while ((a = choose_own(desk, now, &cause)))
+    while ((a = choose_own(desk, now, &cause))) {
+        size_t reserved = a->reserved;
+        recount(a, now);
+        if (a->reserved < reserved)
+            continue;
+        mark_leaving(a, now);
         let_go(desk, a, cause, now);
+    }
 }
 
 static void on_timer(struct timer *timer)
 {
     struct memory_desk *desk = container_of(timer, struct memory_desk, timer);
-    look(desk);
+    uint64_t now = loop_now_ms(desk->loop);
+    recount_all(desk, now);
+    let_go_who_must(desk, now);
     bool idle = list_empty(&desk->accounts);
     if (idle)
         loop_trim(desk->loop);
@@ -230,15 +268,24 @@ static void on_timer(struct timer *timer)
         timer_start(desk->loop, timer, LOOK_MS);
 }
 
+static void on_urgent(struct loop_urgent *urgent)
+{
+    struct memory_desk *desk = container_of(urgent, struct memory_desk, urgent);
+    if (atomic_exchange(&urgent->due, false))
+        let_go_who_must(desk, loop_now_ms(desk->loop));
+}
+
+/* For a loop that had nothing else to do. */
 static void on_ring(struct mail *mail)
 {
     struct memory_desk *desk = container_of(mail, struct memory_desk, mail);
     atomic_store(&desk->rung, false);
-    look(desk);
+    on_urgent(&desk->urgent);
 }
 
 void memory_ring(struct memory_desk *desk)
 {
+    atomic_store(&desk->urgent.due, true);
     if (!atomic_exchange(&desk->rung, true))
         loop_post(desk->loop, &desk->mail, on_ring);
 }
@@ -248,9 +295,13 @@ void memory_desk_init(struct memory_desk *desk, struct memory *memory, struct lo
     *desk = (struct memory_desk){.memory = memory, .loop = loop};
     list_init(&desk->accounts);
     timer_init(&desk->timer, on_timer);
+    desk->urgent.run = on_urgent;
+    loop_set_urgent(loop, &desk->urgent);
 }
 
 void memory_desk_done(struct memory_desk *desk)
 {
     timer_stop(&desk->timer);
+    if (desk->loop)
+        loop_set_urgent(desk->loop, NULL);
 }

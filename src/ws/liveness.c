@@ -21,13 +21,25 @@ static bool watches(const struct ws_peer *p)
 /* Whether the pace of a message is judged now. */
 static bool watches_pace(const struct ws_peer *p)
 {
-    return p->state == PEER_OPEN && !p->paused && p->config->message_window_ms > 0 &&
-           reader_is_under_way(&p->reader);
+    bool bounded = p->config->message_window_ms > 0 || p->config->message_timeout_ms > 0;
+    return p->state == PEER_OPEN && !p->paused && bounded && reader_is_under_way(&p->reader);
+}
+
+static uint64_t window_due(const struct ws_peer *p)
+{
+    uint32_t window = p->config->message_window_ms;
+    return window > 0 ? p->pace.began_ms + window : UINT64_MAX;
+}
+
+static uint64_t message_due(const struct ws_peer *p)
+{
+    return p->config->message_timeout_ms > 0 ? p->pace.began_ms + p->message_left_ms : UINT64_MAX;
 }
 
 static uint64_t pace_due(const struct ws_peer *p)
 {
-    return p->pace.began_ms + p->config->message_window_ms;
+    uint64_t window = window_due(p), message = message_due(p);
+    return window < message ? window : message;
 }
 
 static bool has_work(const struct ws_peer *p)
@@ -63,7 +75,25 @@ void liveness_arm(struct ws_peer *p)
         timer_start(loop, &p->timer, due > now ? due - now : 0);
 }
 
-void liveness_begin_pace(struct ws_peer *p)
+/* So much time has passed for the message since pace.began_ms. */
+static void spend_time(struct ws_peer *p, uint64_t now)
+{
+    uint64_t spent = now - p->pace.began_ms;
+    p->message_left_ms -= spent < p->message_left_ms ? (uint32_t)spent : p->message_left_ms;
+}
+
+void liveness_begin_message(struct ws_peer *p)
+{
+    p->message_left_ms = p->config->message_timeout_ms;
+    liveness_resume_pace(p);
+}
+
+void liveness_stop_pace(struct ws_peer *p)
+{
+    spend_time(p, loop_now_ms(stream_loop(p->stream)));
+}
+
+void liveness_resume_pace(struct ws_peer *p)
 {
     pace_begin(&p->pace, loop_now_ms(stream_loop(p->stream)));
 }
@@ -74,12 +104,18 @@ void liveness_watch_pace(struct ws_peer *p)
         liveness_arm(p);
 }
 
-static void look_at_pace(struct ws_peer *p, uint64_t now)
+/* A window has ended; the next one begins. */
+static bool window_was_kept(struct ws_peer *p, uint64_t now)
 {
     const struct ws_config *config = p->config;
     bool silent = p->pace.moved == 0;
-    if (now < pace_due(p) ||
-        (pace_keep(&p->pace, config->least_rate, config->message_window_ms, now, 0) && !silent))
+    spend_time(p, now);
+    return pace_keep(&p->pace, config->least_rate, config->message_window_ms, now, 0) && !silent;
+}
+
+static void look_at_pace(struct ws_peer *p, uint64_t now)
+{
+    if (now < message_due(p) && (now < window_due(p) || window_was_kept(p, now)))
         return;
     p->counts->slow_peers++;
     sender_close(p, CLOSE_POLICY_VIOLATION, TOO_SLOW);
@@ -136,7 +172,7 @@ static void fire(struct timer *timer)
     uint64_t now = loop_now_ms(stream_loop(p->stream));
     if (now - timer->due_ms >= LOOP_PAUSE_MS) {
         p->received_ms = now;
-        liveness_begin_pace(p);
+        liveness_resume_pace(p);
     }
     if (p->overfull)
         look_at_queue(p);

@@ -55,6 +55,7 @@ struct ws_peer {
     };
     uint64_t alive_ms;              /* ws_peer_alive_ms() */
     struct pace pace;               /* of the message that is under way */
+    uint32_t message_left_ms;       /* at pace.began_ms: until it has to be whole */
     struct net_progress pinged;     /* before that ping */
     struct net_progress watched;    /* at the last ws_peer_alive_ms() */
     struct shared_bytes *held;      /* input behind the frame at which the owner paused */
@@ -115,7 +116,10 @@ void liveness_init(struct ws_peer *p);
 void liveness_arm(struct ws_peer *p);
 /* A message is under way: the timer fires in time to judge its pace. */
 void liveness_watch_pace(struct ws_peer *p);
-/* The pace counts from now on. */
-void liveness_begin_pace(struct ws_peer *p);
+/* A message begins: its pace and its time count from now on. */
+void liveness_begin_message(struct ws_peer *p);
+/* The owner pauses: until it resumes no time passes for the message. */
+void liveness_stop_pace(struct ws_peer *p);
+void liveness_resume_pace(struct ws_peer *p);
 
 #endif

@@ -220,8 +220,10 @@ void ws_peer_pause(struct ws_peer *p)
 {
     if (p->state != PEER_OPEN)
         return;
-    if (!p->paused)
+    if (!p->paused) {
         p->received_ms = loop_now_ms(stream_loop(p->stream));
+        liveness_stop_pace(p);
+    }
     p->paused = true;
     peer_settle(p);
 }
@@ -232,7 +234,7 @@ void ws_peer_resume(struct ws_peer *p)
         return;
     p->paused = false;
     p->received_ms = loop_now_ms(stream_loop(p->stream));
-    liveness_begin_pace(p);
+    liveness_resume_pace(p);
     liveness_watch_pace(p);
     if (p->held)
         liveness_arm(p); /* the timer delivers the rest of the input */

@@ -44,8 +44,10 @@ struct ws_config {
     uint64_t message_max; /* bytes; above: on_too_long */
     /* A message, or a header, that is under way brings `least_rate` bytes a second over each
      * window, and something in any case; else the peer is closed with 1008. Control frames do not
-     * count, nor does the time while the owner pauses. 0 ms: a message may take for ever. */
+     * count, nor does the time while the owner pauses. 0 ms: it may come as slowly as it likes. */
     uint32_t message_window_ms;
+    /* And it is whole within this time, the owner's pauses aside; else likewise. 0: for ever. */
+    uint32_t message_timeout_ms;
     uint64_t least_rate;
     uint32_t ping_interval_ms; /* without anything received: a ping; 0: never */
     uint32_t pong_timeout_ms;  /* after that ping without anything received: dropped as dead */

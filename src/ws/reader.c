@@ -47,7 +47,7 @@ static void begin_frame(struct ws_peer *p, const struct ws_head *head)
     r->left = head->length;
     memcpy(r->mask, head->mask, sizeof(r->mask));
     if (!r->message_op)
-        liveness_begin_pace(p);
+        liveness_begin_message(p);
     if (head->op >= WS_OP_CLOSE)
         return;
     if (head->op != WS_OP_CONTINUATION) {
@@ -79,7 +79,7 @@ static size_t read_head(struct ws_peer *p, struct slice in)
         if (!had)
             memcpy(r->head, in.ptr, in.len);
         if (!had && !r->message_op)
-            liveness_begin_pace(p);
+            liveness_begin_message(p);
         r->head_len = (uint8_t)in.len;
         return in.len - had;
     }

@@ -64,6 +64,18 @@ for (const form of ['session', 'plain'])
       assert.ok((await server.metric('websocket_slow_peers_total')) > before);
     });
 
+test('a message that comes just above the least rate has to be whole in its time', async () => {
+  const patient = server;
+  server = await startServer({
+    args: ['--message-timeout', '2s', '--admin', '127.0.0.1:0', '--rate-client', 'off'],
+  });
+  const raw = await opens('talk', 'session');
+  assert.equal(await isClosed(raw, begun, Buffer.alloc(4096)), '1008 too-slow');
+  await server.hasMetric('websocket_slow_peers_total', 1);
+  await server.ends();
+  server = patient;
+});
+
 test('where no messages are wanted a large one is refused when it begins', async () => {
   const raw = await opens('.httpsocket/connect', 'session');
   assert.equal(await isClosed(raw, begun), '1009 more than maxMessage');

@@ -8,6 +8,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -244,6 +246,19 @@ static void one_that_moves_may_be_above_the_share(void **state)
     assert_int_equal(h->let_go, 1); /* now it stands still */
 }
 
+static void what_moves_is_above_the_share_for_a_time_and_no_longer(void **state)
+{
+    (void)state;
+    memory_set(memory, &(struct memory_limits){100 * M, 16 * M, .spared_ms = 10000});
+    struct holder *h = holds(0, "1.2.3.4:1", 30 * M);
+    for (int i = 0; i < 25; i++) {
+        size_t above = i < 8 || i > 10 ? 30 * M : 1 * M; /* below it, its time begins anew */
+        memory_hold(&h->account, &h->parts[0], above + (i % 2) * 64 * K);
+        seconds_pass(1);
+        assert_int_equal(h->let_go, i > 20);
+    }
+}
+
 static void a_trickle_is_no_move(void **state)
 {
     (void)state;
@@ -333,6 +348,42 @@ static void what_cannot_be_let_go_is_passed_over(void **state)
     assert_int_equal(fixed->let_go + client->let_go, 0);
 }
 
+/* ---- when ---- */
+
+static struct io flooded[2];
+
+/* What comes makes its client hold far too much. */
+static void on_flood(struct io *io, struct bytes data)
+{
+    (void)data;
+    holds((int)(io - flooded), "1.2.3.4:1", 70 * M);
+    assert_true(memory_bytes(memory) < 71 * M);
+}
+
+static void on_flood_end(struct io *io, int error)
+{
+    (void)io, (void)error;
+}
+
+static const struct io_ops flood_ops = {.on_recv = on_flood, .on_end = on_flood_end};
+
+static void nothing_more_is_read_before_a_bound_is_kept_again(void **state)
+{
+    (void)state;
+    int ends[2][2];
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends[i]), 0);
+        assert_int_equal(send(ends[i][1], "x", 1, 0), 1);
+        assert_int_equal(io_open(desks[0].loop, &flooded[i], ends[i][0], &flood_ops, false), 0);
+    }
+    turn();
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(holders[i].let_go, 1);
+        io_close(&flooded[i]);
+        close(ends[i][1]);
+    }
+}
+
 /* ---- who acts ---- */
 
 static void each_desk_lets_go_its_own(void **state)
@@ -392,6 +443,7 @@ int main(void)
         TEST(above_its_share_a_client_loses_what_is_largest),
         TEST(of_equal_ones_the_oldest_goes),
         TEST(one_that_moves_may_be_above_the_share),
+        TEST(what_moves_is_above_the_share_for_a_time_and_no_longer),
         TEST(a_trickle_is_no_move),
         TEST(only_one_is_spared),
         TEST(what_moves_and_is_far_too_large_goes_at_once),
@@ -399,6 +451,7 @@ int main(void)
         TEST(at_the_whole_the_client_that_holds_most_pays),
         TEST(what_is_nobodys_is_bounded_by_the_whole_alone),
         TEST(what_cannot_be_let_go_is_passed_over),
+        TEST(nothing_more_is_read_before_a_bound_is_kept_again),
         TEST(each_desk_lets_go_its_own),
         TEST(who_is_told_to_go_and_stays_is_told_again_and_nobody_else_meanwhile),
         TEST(a_lower_share_holds_from_the_reload_on),

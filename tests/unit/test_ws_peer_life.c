@@ -556,6 +556,25 @@ static void a_message_that_comes_steadily_may_take_many_windows(void **state)
     assert_in_range(h.now_ms, 2300, 2310);
 }
 
+static void a_message_that_comes_steadily_is_whole_in_its_time(void **state)
+{
+    (void)state;
+    begin_paced();
+    h.config.message_timeout_ms = 450;
+    h.each_turn = steady;
+    assert_too_slow(1452, 1460);
+}
+
+static void without_a_least_rate_a_message_has_its_time_too(void **state)
+{
+    (void)state;
+    begin_paced();
+    h.config.message_window_ms = 0;
+    h.config.message_timeout_ms = 450;
+    h.each_turn = silence;
+    assert_too_slow(1452, 1460);
+}
+
 static void pause_in_the_middle(struct harness *harness)
 {
     says_at(harness, 1002, &(struct frame)F(0x02, "x"));
@@ -571,6 +590,7 @@ static void while_nobody_reads_no_time_passes_for_a_message(void **state)
 {
     (void)state;
     begin_paced();
+    h.config.message_timeout_ms = 110;
     h.each_turn = pause_in_the_middle;
     harness_run(&h);
     assert_string_equal(h.events.bytes, "binary xy|end 1006 end of stream without a close frame|");
@@ -590,6 +610,8 @@ int main(void)
         cmocka_unit_test(a_control_frame_that_trickles_is_closed),
         cmocka_unit_test(at_any_rate_a_message_brings_something),
         cmocka_unit_test(a_message_that_comes_steadily_may_take_many_windows),
+        cmocka_unit_test(a_message_that_comes_steadily_is_whole_in_its_time),
+        cmocka_unit_test(without_a_least_rate_a_message_has_its_time_too),
         cmocka_unit_test(while_nobody_reads_no_time_passes_for_a_message),
         cmocka_unit_test(rfc6455_7_1_4_a_close_is_clean_when_both_have_sent_one),
         cmocka_unit_test(rfc6455_5_5_1_after_our_close_data_is_ignored_and_pings_are_answered),
