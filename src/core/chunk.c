@@ -71,13 +71,18 @@ void chunk_pool_done(struct chunk_pool *pool)
     *pool = (struct chunk_pool){0};
 }
 
+static size_t chunk_size(enum chunk_kind kind)
+{
+    return sizeof(struct chunk) + (kind == CHUNK_BYTES ? CHUNK_CAPACITY : 0);
+}
+
 static struct chunk *chunk_new(struct chunk_pool *pool, enum chunk_kind kind)
 {
     struct chunk *c = kind == CHUNK_BYTES
-                          ? take(&pool->whole, &pool->whole_count, sizeof(*c) + CHUNK_CAPACITY)
-                          : take(&pool->headers, &pool->header_count, sizeof(*c));
+                          ? take(&pool->whole, &pool->whole_count, chunk_size(kind))
+                          : take(&pool->headers, &pool->header_count, chunk_size(kind));
     if (c)
-        *c = (struct chunk){.kind = kind, .file = -1};
+        *c = (struct chunk){.kind = kind, .file = -1, .held = chunk_size(kind)};
     return c;
 }
 
@@ -102,7 +107,7 @@ static void append(struct chunk_queue *q, struct chunk *c)
         q->first = c;
     q->last = c;
     q->bytes += (size_t)(c->end - c->begin);
-    q->elsewhere += c->elsewhere ? (size_t)(c->end - c->begin) : 0;
+    q->held += c->held;
 }
 
 static size_t room(const struct chunk_queue *q)
@@ -151,7 +156,7 @@ bool chunk_queue_share(struct chunk_queue *q, struct chunk_pool *pool, struct sh
     if (!c)
         return false;
     c->shared = shared;
-    c->elsewhere = elsewhere;
+    c->held += elsewhere ? 0 : len;
     c->begin = (off_t)at;
     c->end = (off_t)(at + len);
     shared->refs++;
@@ -166,7 +171,6 @@ bool chunk_queue_file(struct chunk_queue *q, struct chunk_pool *pool, int file, 
     if (!c)
         return false;
     c->file = file;
-    c->elsewhere = true;
     c->begin = offset;
     c->end = offset + (off_t)len;
     append(q, c);
@@ -198,6 +202,7 @@ static void drop_first(struct chunk_queue *q, struct chunk_pool *pool)
     q->first = c->next;
     if (!q->first)
         q->last = NULL;
+    q->held -= c->held;
     chunk_free(pool, c);
 }
 
@@ -206,8 +211,6 @@ void chunk_queue_advance(struct chunk_queue *q, struct chunk_pool *pool, size_t 
     q->bytes -= n;
     while (n) {
         size_t left = (size_t)(q->first->end - q->first->begin);
-        size_t now = n < left ? n : left;
-        q->elsewhere -= q->first->elsewhere ? now : 0;
         if (n < left) {
             q->first->begin += (off_t)n;
             return;
@@ -221,5 +224,5 @@ void chunk_queue_clear(struct chunk_queue *q, struct chunk_pool *pool)
 {
     while (q->first)
         drop_first(q, pool);
-    q->bytes = q->elsewhere = 0;
+    q->bytes = 0;
 }

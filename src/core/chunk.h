@@ -38,9 +38,9 @@ void shared_unref(struct shared_bytes *shared);
 struct chunk {
     struct chunk *next;
     enum chunk_kind kind;
-    bool elsewhere; /* the bytes lie in a file, or in memory that somebody else counts */
-    int file;       /* CHUNK_FILE: owned */
+    int file;                    /* CHUNK_FILE: owned */
     struct shared_bytes *shared; /* CHUNK_SHARED: one reference */
+    size_t held;                 /* by it, until it is wholly sent */
     off_t begin, end;            /* what is left, counted in bytes[], shared->bytes or the file */
     char bytes[];
 };
@@ -54,7 +54,7 @@ void chunk_pool_done(struct chunk_pool *pool);
 struct chunk_queue {
     struct chunk *first, *last;
     size_t bytes;
-    size_t elsewhere; /* of them, those that cost no memory here */
+    size_t held; /* memory: chunks, whole, and what they refer to that nobody else counts */
 };
 
 /* Appends the pieces without their first `skip` bytes. False without memory: then a part may have
@@ -68,12 +68,6 @@ bool chunk_queue_share(struct chunk_queue *q, struct chunk_pool *pool, struct sh
 /* Takes over the descriptor, on success only. */
 bool chunk_queue_file(struct chunk_queue *q, struct chunk_pool *pool, int file, off_t offset,
                       size_t len);
-
-/* How many bytes of the queue lie in memory that is counted here. */
-static inline size_t chunk_queue_held(const struct chunk_queue *q)
-{
-    return q->bytes - q->elsewhere;
-}
 
 /* The rest of a chunk of bytes or of shared bytes. */
 struct iovec chunk_bytes(const struct chunk *c);

@@ -131,7 +131,7 @@ static inline bool io_is_crowded(size_t queued, size_t max)
 /* Of them, those that take memory of ours which nobody else counts: no files, no shared bytes. */
 static inline size_t io_held(const struct io *io)
 {
-    return chunk_queue_held(&io->out);
+    return io->out.held;
 }
 
 /* Ends our side once the queue has been sent (shutdown SHUT_WR; a pipe is closed). Receiving goes

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* main.c - httpsocketd: reads its settings, then supervises a process of the same file that reads
  * them again and serves; with --no-supervisor it serves. */
+#include "base/heap.h"
 #include "daemon/arguments.h"
 #include "daemon/daemon.h"
 #include "daemon/descriptors.h"
@@ -84,13 +85,9 @@ static int check(struct config *c)
     return good ? 0 : 2;
 }
 
-/* Such blocks come from the system and go back to it at once. By default glibc raises this to 32
- * MiB after the first large block, and keeps what is freed. */
-#define HEAP_BLOCK_MAX (1024 * 1024)
-
 static int serve(struct config *c, int argc, char **argv, struct serving *serving)
 {
-    mallopt(M_MMAP_THRESHOLD, HEAP_BLOCK_MAX);
+    mallopt(M_MMAP_THRESHOLD, HEAP_MAPPED_MIN);
     if (check_files(c))
         return daemon_run(c, argc, argv, serving);
     config_free(c);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "page/seat_text.h"
 
+#include "base/heap.h"
 #include "proto/json.h"
 
 #define PIECE      8192
@@ -109,5 +110,6 @@ void seat_text_drop(struct seat_text *t)
 
 size_t seat_text_held(const struct seat_text *t)
 {
-    return (t->text ? t->end - t->at : 0) + t->later.len;
+    return (t->text ? heap_cost(t->text->room, t->end) : 0) +
+           heap_cost(t->later.room, t->later.len);
 }

@@ -6,6 +6,7 @@
  */
 #include "program/parts.h"
 
+#include "base/heap.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -67,7 +68,7 @@ static size_t held_in(const struct program_pipe *pipe)
 
 size_t program_held(const struct program *p)
 {
-    return held_in(&p->body) + held_in(&p->lines) + p->line_len;
+    return held_in(&p->body) + held_in(&p->lines) + heap_cost(p->line_size, p->line_len);
 }
 
 bool program_open(const struct program *p)

@@ -8,6 +8,7 @@
 #define SESSION_INBOX_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct inbox {
@@ -27,6 +28,12 @@ bool inbox_receive(struct inbox *in, uint32_t size);
 
 /* The oldest has been taken; returns its size. There must be one. */
 uint32_t inbox_take(struct inbox *in);
+
+/* Memory that it takes. */
+static inline size_t inbox_held(const struct inbox *in)
+{
+    return in->room * sizeof(*in->sizes);
+}
 
 void inbox_clear(struct inbox *in);
 

@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "session/outbox.h"
 
+#include "base/heap.h"
+
 #include <assert.h>
 #include <stddef.h>
 
 static_assert(offsetof(struct shared_bytes, bytes) % _Alignof(max_align_t) == 0,
               "a message begins where the bytes do");
+
+/* With what the heap adds to each block. */
+static size_t size_of(const struct outbox_message *m)
+{
+    return sizeof(struct shared_bytes) + sizeof(*m) + m->len + HEAP_HEAD;
+}
 
 const struct outbox_message *outbox_push(struct outbox *o, bool binary, const struct slice *pieces,
                                          size_t count)
@@ -34,6 +42,7 @@ const struct outbox_message *outbox_push(struct outbox *o, bool binary, const st
     o->last = m;
     o->sent++;
     o->bytes += len;
+    o->held += size_of(m);
     return m;
 }
 
@@ -49,6 +58,7 @@ static void drop_first(struct outbox *o)
     if (!o->first)
         o->last = NULL;
     o->bytes -= m->len;
+    o->held -= size_of(m);
     o->acked++;
     shared_unref(outbox_shared(m));
 }

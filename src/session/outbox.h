@@ -24,6 +24,7 @@ struct outbox {
     uint64_t acked; /* the number of the first message that is kept */
     uint64_t sent;  /* the number of the next one */
     size_t bytes;   /* of all that is kept */
+    size_t held;    /* what that takes from the heap */
 };
 
 static inline struct shared_bytes *outbox_shared(const struct outbox_message *m)

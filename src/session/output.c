@@ -187,7 +187,7 @@ void session_replay(struct session *s)
 
 void session_unblock(struct session *s)
 {
-    if (!s->blocked || s->outbox.bytes > s->config->buffer_max / 2)
+    if (!s->blocked || session_holds(s, s->config->buffer_max / 2))
         return;
     s->blocked = false;
     if (s->state <= SESSION_DETACHED)

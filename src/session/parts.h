@@ -76,6 +76,9 @@ _Static_assert(sizeof(struct session) <= 600 - 64, "600 B while idle, with its t
 const char *session_state_name(const struct session *s);
 void session_set_state(struct session *s, enum session_state next);
 
+/* More than so many bytes are not acknowledged, or their memory is more than twice that. */
+bool session_holds(const struct session *s, size_t bytes);
+
 /* ---- output.c: what goes out ---- */
 
 void session_put(struct session *s, bool binary, const struct slice *pieces, size_t count);

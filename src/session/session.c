@@ -12,6 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum {
+    OVERHEAD_MIN = 65536 /* of messages in the outbox, that is not looked at */
+};
+
 /* What two times of arrival may be wrong by. Nobody takes a connection for dead sooner. */
 enum {
     ARRIVED_PRECISION_MS = 50
@@ -154,7 +158,7 @@ size_t session_unacknowledged(const struct session *s)
 size_t session_held(const struct session *s)
 {
     size_t in_wire = s->wire && s->wire->ops->held ? s->wire->ops->held(s->wire) : 0;
-    return s->outbox.bytes + session_streams_held(s) + in_wire;
+    return s->outbox.held + inbox_held(&s->inbox) + session_streams_held(s) + in_wire;
 }
 
 struct shared_bytes *session_arriving(const struct session *s)
@@ -279,9 +283,16 @@ void session_detach(struct session_wire *wire, struct slice reason)
 
 /* ---- the owner's calls ---- */
 
+/* Small messages take more of memory than they are long. */
+bool session_holds(const struct session *s, size_t bytes)
+{
+    size_t overhead = bytes > OVERHEAD_MIN ? bytes : OVERHEAD_MIN;
+    return s->outbox.bytes > bytes || s->outbox.held > bytes + overhead;
+}
+
 bool session_writable(struct session *s)
 {
-    bool is_writable = s->state > SESSION_DETACHED || s->outbox.bytes < s->config->buffer_max;
+    bool is_writable = s->state > SESSION_DETACHED || !session_holds(s, s->config->buffer_max - 1);
     if (!is_writable)
         s->blocked = true;
     return is_writable;

@@ -8,11 +8,17 @@
 #ifndef WS_BUFFER_H
 #define WS_BUFFER_H
 
+#include "base/heap.h"
 #include "core/chunk.h"
 
 static inline size_t buffer_len(const struct shared_bytes *b)
 {
     return b ? b->len : 0;
+}
+
+static inline size_t buffer_cost(const struct shared_bytes *b)
+{
+    return b ? sizeof(*b) + heap_cost(b->room, b->len) : 0;
 }
 
 /* Appends; at most `expected` more bytes will follow. Nobody else has a reference. False without

@@ -284,7 +284,7 @@ void reader_count(struct ws_peer *p)
 {
     const struct ws_reader *r = &p->reader;
     if (p->account)
-        memory_hold(p->account, &p->counted, buffer_len(r->message) + buffer_len(p->held));
+        memory_hold(p->account, &p->counted, buffer_cost(r->message) + buffer_cost(p->held));
 }
 
 void reader_release(struct ws_peer *p)

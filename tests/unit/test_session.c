@@ -506,6 +506,17 @@ static void an_owner_that_waits_since_the_bound_was_lowered_is_told_to_go_on(voi
     cut(w);
 }
 
+static void messages_of_a_few_bytes_are_counted_with_what_each_of_them_takes(void **state)
+{
+    (void)state;
+    config.buffer_max = 1 << 20;
+    uint64_t said = 0;
+    for (; session_writable(f.session); said++)
+        say("n");
+    assert_true(session_held(f.session) > said * 40);
+    assert_true(session_held(f.session) < 3 * config.buffer_max); /* the owner waits */
+}
+
 static void
 a_lost_page_is_waited_for_ten_minutes_and_one_that_said_goodbye_for_seconds(void **state)
 {
@@ -940,6 +951,7 @@ int main(void)
         T(the_owner_waits_at_the_buffers_bound),
         T(a_connection_that_was_given_up_before_the_attached_one_was_made_is_overtaken),
         T(an_owner_that_waits_since_the_bound_was_lowered_is_told_to_go_on),
+        T(messages_of_a_few_bytes_are_counted_with_what_each_of_them_takes),
         T(a_lost_page_is_waited_for_ten_minutes_and_one_that_said_goodbye_for_seconds),
         T(a_page_that_never_attaches_is_given_up),
         T(the_clients_close_ends_it),
