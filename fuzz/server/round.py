@@ -41,6 +41,7 @@ BASE = {
     "rate-client": "off",
     "rate-origin": "off",
     "rate-lookups": "off",
+    "rate-handshakes": "off",
     "attach-timeout": "8s",
     "detach-timeout": "8s",
     "goodbye-timeout": "1s",

@@ -337,12 +337,18 @@ static bool check_access(const struct config *c, struct text *why)
     return good;
 }
 
+static bool read_rate(const char *name, const char *value, struct rate *ret, struct text *why)
+{
+    if (rate_parse(slice_of(value), ret))
+        return true;
+    text_printf(why, "%s: expected " RATE_EXPECTED ", not `%s`", name, value);
+    return false;
+}
+
 static bool check_publish(struct config *c, struct text *why)
 {
-    if (!rate_parse(slice_of(c->rate_publish), &c->publish_rate)) {
-        text_printf(why, "rate-publish: expected " RATE_EXPECTED ", not `%s`", c->rate_publish);
+    if (!read_rate("rate-publish", c->rate_publish, &c->publish_rate, why))
         return false;
-    }
     if (!*c->publish_token)
         return true;
     if (!*c->admin) {
@@ -358,7 +364,8 @@ bool config_check(struct config *c, struct text *why)
     if (!check_addresses(c, why) || !check_origins(c, why) || !check_base(c, why) ||
         !check_programs(c, why) || !(c->rights = program_limits_read(c, why)) ||
         !proxies_read(c->trusted_proxy.items, c->trusted_proxy.count, &c->proxies, why) ||
-        !check_access(c, why) || !check_publish(c, why)) {
+        !check_access(c, why) || !check_publish(c, why) ||
+        !read_rate("rate-handshakes", c->rate_handshakes, &c->handshake_rate, why)) {
         if (!why->len)
             text_printf(why, "out of memory");
         return false;

@@ -46,7 +46,7 @@ struct config {
     struct program_rights *rights;
     struct net_address admin_address;
     struct tokens *tokens; /* of publish-token; NULL: none */
-    struct rate publish_rate;
+    struct rate publish_rate, handshake_rate;
     struct proxies proxies;
 };
 

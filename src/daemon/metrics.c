@@ -67,15 +67,16 @@ static void add_limited(const struct access_counts *counts, uint64_t sums[3])
 
 static void write_limited(const struct daemon *daemon, struct text *out)
 {
-    static const char *const names[] = {"client", "origin", "lookups", "programs"};
-    uint64_t sums[4] = {0};
+    static const char *const names[] = {"client", "origin", "lookups", "programs", "handshakes"};
+    uint64_t sums[5] = {0};
     add_limited(&daemon->access_counts, sums);
     for (uint16_t i = 0; i < daemon->worker_count; i++) {
         add_limited(&daemon->workers[i].access_counts, sums);
         sums[3] += page_host_counts(daemon->workers[i].pages)->refused_rate;
+        sums[4] += daemon->workers[i].http.counts.handshakes_refused;
     }
     write_family(out, "rate_limited_total", "counter", "what was refused by a rate, by which one");
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < 5; i++)
         text_printf(out, "httpsocket_rate_limited_total{rate=\"%s\"} %llu\n", names[i],
                     (unsigned long long)sums[i]);
 }

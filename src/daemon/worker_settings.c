@@ -55,6 +55,8 @@ static struct http_limits http_limits_of(const struct worker *w, const struct co
         .connections_max = worker_share(w, descriptors_connections(c, w->daemon->worker_count)),
         .connections_per_client = (uint32_t)c->connections_per_client,
         .quota = w->daemon->quota,
+        .handshakes = c->handshake_rate,
+        .rates = w->daemon->tables.rates,
         .trusts = c->trusted_proxy.count ? proxies_trust : NULL,
         .proxies = &c->proxies,
         .base = http_base_of(slice_of(c->base_path)),

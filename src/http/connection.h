@@ -280,6 +280,8 @@ struct slice response_reason(int status);
 /* Counts the connection among its client's, of which the oldest idle one may be closed for it.
  * False: there are too many, and none is idle. */
 bool crowd_count(struct connection *c);
+/* False: this client has begun too many TLS handshakes lately. */
+bool crowd_may_shake_hands(const struct http_server *server, const struct net_address *peer);
 /* One connection more than there is room for has come, from this client: closes an idle one of the
  * client that has most of them. False: that would be this client. */
 bool crowd_make_room(struct http_server *server, const struct net_client_key *client);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* crowd.c - whose connections stay when there are too many: those of one client give way to other
- * clients'.
+ * clients'. And how often one client may begin a TLS handshake, which costs us a signature.
  *
  * Cost  crowd_make_room() looks at the CROWD_SEEN oldest connections.
  */
@@ -21,6 +21,16 @@ static bool is_one_client(const struct http_limits *limits, const struct net_add
 {
     return peer->any.sa_family != AF_UNIX &&
            !(limits->trusts && limits->trusts(limits->proxies, peer));
+}
+
+bool crowd_may_shake_hands(const struct http_server *server, const struct net_address *peer)
+{
+    const struct http_limits *limits = server->limits;
+    if (!limits->rates || !is_one_client(limits, peer))
+        return true;
+    struct net_client_key client = net_client_key_of(peer);
+    return rates_take(limits->rates, &limits->handshakes, LIMIT_HANDSHAKES,
+                      net_client_slice(&client), loop_now_ms(server->loop)) == 0;
 }
 
 static bool is_known(const struct net_client_key *client)

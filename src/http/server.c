@@ -45,8 +45,27 @@ static bool is_full(const struct http_server *server)
     return server->counts.connections_now - server->refusing > server->limits->connections_max;
 }
 
+/* Nothing of TLS has been done yet, so the client can't be told why. */
+static void refuse_handshake(struct http_server *server, struct stream *stream,
+                             const struct net_address *peer)
+{
+    char text[NET_ADDRESS_TEXT_MAX];
+    struct net_client_key client = net_client_key_of(peer);
+    server->counts.handshakes_refused++;
+    log_info("http.refused", log_cause(net_client_slice(&client)),
+             log_slice("address", slice_make(text, net_address_print(peer, text))),
+             log_text("reason", "too many TLS handshakes (rate-handshakes)"));
+    stream_close(stream);
+}
+
 void http_accept(struct http_server *server, struct stream *stream)
 {
+    struct net_address peer;
+    if (stream_shakes_hands(stream) && stream_peer(stream, &peer) == 0 &&
+        !crowd_may_shake_hands(server, &peer)) {
+        refuse_handshake(server, stream, &peer);
+        return;
+    }
     struct connection *c = connection_open(server, stream);
     if (c == NULL)
         return;

@@ -17,6 +17,7 @@
 #include "http/access_log.h"
 #include "http/exchange.h"
 #include "limits/memory.h"
+#include "limits/rates.h"
 
 struct http_limits {
     size_t head_max;   /* bytes of a request head */
@@ -29,6 +30,8 @@ struct http_limits {
     uint32_t connections_max;        /* of this worker: beyond, 503 with Retry-After and close */
     uint32_t connections_per_client; /* of all workers; of those that are WebSockets now, none */
     struct quota *quota;             /* borrowed; NULL: clients are not counted */
+    struct rate handshakes; /* of TLS, begun by one client: beyond, the connection closes */
+    struct rates *rates;    /* borrowed; NULL: handshakes are not counted */
     /* Whether the address is a trusted proxy's, whose X-Forwarded-For is believed. NULL: no proxy
      * is trusted. */
     bool (*trusts)(const void *proxies, const struct net_address *address);
@@ -38,7 +41,7 @@ struct http_limits {
 
 struct http_counts {
     uint64_t connections, connections_now, requests, status[6] /* [2]: 2xx ... */, bad_requests,
-        timeouts, refused;
+        timeouts, refused, handshakes_refused;
 };
 
 struct http_server {

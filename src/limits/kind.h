@@ -11,9 +11,10 @@ enum limit_kind {
     LIMIT_FOREIGN_CHECKS_OF_CLIENT, /* the same, for other sites' pages until they are allowed */
     LIMIT_CHECKS_OF_ORIGIN,         /* rate-origin */
     LIMIT_LOOKUPS,                  /* rate-lookups; by client */
-    LIMIT_RECHECKS,  /* half of rate-lookups, for connections that are open; by client */
-    LIMIT_STARTS,    /* rate-programs; by client */
-    LIMIT_PUBLISHED, /* rate-publish; all together */
+    LIMIT_RECHECKS,   /* half of rate-lookups, for connections that are open; by client */
+    LIMIT_STARTS,     /* rate-programs; by client */
+    LIMIT_PUBLISHED,  /* rate-publish; all together */
+    LIMIT_HANDSHAKES, /* rate-handshakes; by client */
     /* How many at a time: quota.h. */
     LIMIT_CONNECTIONS,        /* connections-per-client, of HTTP */
     LIMIT_TCP_OF_CLIENT,      /* tcp-per-client */

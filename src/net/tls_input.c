@@ -30,9 +30,40 @@ static void fail(struct stream *s)
     tls_end(s, -EPROTO);
 }
 
+/* ---- messages beside data ---- */
+
+/* The rest of the input is taken away, since the SSL would read all that is there. */
+void tls_on_message(int sent, int version, int type, const void *message, size_t len, SSL *ssl,
+                    void *arg)
+{
+    struct tls *tls = arg;
+    (void)version, (void)message, (void)len, (void)ssl;
+    if (sent || type != SSL3_RT_HANDSHAKE || tls->handshaking)
+        return;
+    tls->chats |= ++tls->asides > TLS_ASIDES_MAX;
+    if (tls->chats)
+        tls->in = SLICE_NONE;
+}
+
+static void make_good(struct tls *tls, size_t data)
+{
+    if (tls->asides == 0)
+        return;
+    tls->between += (uint32_t)data;
+    for (; tls->between >= TLS_ASIDE_DATA && tls->asides > 0; tls->asides--)
+        tls->between -= TLS_ASIDE_DATA;
+    if (tls->asides == 0)
+        tls->between = 0;
+}
+
 /* False if the SSL takes no more: it wants more bytes, or the end has come. */
 static bool stopped(struct stream *s, int result)
 {
+    if (s->tls->chats) {
+        s->tls->why = "too many handshake messages beside data";
+        tls_end(s, -EPROTO);
+        return true;
+    }
     switch (SSL_get_error(s->tls->ssl, result)) {
     case SSL_ERROR_NONE:
         return false;
@@ -73,6 +104,7 @@ static bool read_record(struct stream *s)
     int n = SSL_read(s->tls->ssl, into.ptr, (int)into.len);
     if (stopped(s, n))
         return false;
+    make_good(s->tls, (size_t)n);
     s->ops->on_recv(s, (struct bytes){into.ptr, (size_t)n});
     return true;
 }

@@ -85,6 +85,8 @@ bool tls_make_ssl(struct tls *tls, struct tls_context *c)
     BIO_set_data(bio, tls);
     BIO_set_init(bio, 1);
     SSL_set_bio(tls->ssl, bio, bio);
+    SSL_set_msg_callback(tls->ssl, tls_on_message);
+    SSL_set_msg_callback_arg(tls->ssl, tls);
     return true;
 }
 

@@ -28,7 +28,11 @@
 #include <openssl/ssl.h>
 
 enum {
-    TLS_RECORD_MAX = 16384 /* RFC 8446, 5.1 */
+    TLS_RECORD_MAX = 16384, /* RFC 8446, 5.1 */
+    /* KeyUpdate (RFC 8446, 4.6.3) costs us new keys, an attempt to renegotiate an alert, and
+     * neither is needed often: so many at once, and one more for so much data. */
+    TLS_ASIDES_MAX = 32,
+    TLS_ASIDE_DATA = 65536
 };
 
 enum tls_input {
@@ -60,12 +64,15 @@ struct tls {
     int error;       /* to be told by `later` */
     enum tls_input input;
     enum tls_output output;
+    uint32_t asides;  /* handshake messages after the handshake, beside data */
+    uint32_t between; /* bytes of data since the last of them was made good */
     bool handshaking;
     bool paused;
     bool io_ended; /* while something was kept */
     bool closing;  /* the owner is gone */
     bool alerted;  /* the SSL failed: its alert may be on the way */
     bool owes_drain;
+    bool chats; /* too many asides: the peer only keeps us busy */
 };
 
 /* A new SSL with what the context holds now. NULL without memory. */
@@ -109,6 +116,9 @@ void tls_stream_close(struct stream *s);
 
 /* ---- between the files: tls_stream.c, tls_input.c, tls_output.c ---- */
 
+/* OpenSSL calls it with each message. */
+void tls_on_message(int sent, int version, int type, const void *message, size_t len, SSL *ssl,
+                    void *tls);
 /* False without memory. */
 bool tls_make_ssl(struct tls *tls, struct tls_context *c);
 

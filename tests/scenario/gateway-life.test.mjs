@@ -73,9 +73,10 @@ describe('limits', { concurrency: true }, () => {
       const held = [];
       for (const n of [1, 2, 3, 4]) {
         const { streams } = await page(n);
-        for (let i = 0; i < 8; i++)
+        for (let i = 0; i < 8; i++) {
           held.push(streams.open({ kind: 'tcp', host: 'b.test', port: target.port }));
-        assert.equal(await refusal(held.at(-1)), 'overload 10');
+          await held.at(-1).opened.catch(() => {}); // opened or refused
+        }
       }
       for (const n of [5, 6, 7, 8]) await (await page(n)).streams.connect('b.test', target.port);
       assert.equal(await ask((await page(9)).streams), 'overload 10'); // eight clients have one

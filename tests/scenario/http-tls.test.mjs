@@ -63,8 +63,14 @@ after(async () => {
   assert.equal(code, 0);
 });
 
-async function connect() {
-  const socket = tls.connect({ port: server.port, host: '127.0.0.1', servername: 'localhost', ca });
+async function connect({ to = server, from } = {}) {
+  const socket = tls.connect({
+    port: to.port,
+    host: '127.0.0.1',
+    servername: 'localhost',
+    ca,
+    localAddress: from,
+  });
   await once(socket, 'secureConnect');
   return new RawHttp(socket);
 }
@@ -119,6 +125,28 @@ test('plain HTTP on the TLS port is told nothing, and closed', { timeout: 10000 
   await client.send(get('/a.txt'));
   assert.doesNotMatch((await client.rest()).toString('latin1'), /HTTP\/1\.1 200|file a/);
   client.destroy();
+});
+
+test('a client that begins one handshake after the other is cut off, and nobody else', async () => {
+  const [cert, key] = ['cert.pem', 'key.pem'].map((name) => path.join(keys.root, name));
+  const strict = await startServer({
+    root: files.root,
+    args: ['--tls-cert', cert, '--tls-key', key, '--rate-handshakes', '1,3'].concat([
+      '--admin',
+      '127.0.0.1:0',
+      '--trusted-proxy',
+      '127.0.0.9',
+    ]),
+  });
+  const shakesHands = async (from) => (await connect({ to: strict, from })).destroy();
+  for (let i = 0; i < 3; i++) await shakesHands('127.0.0.2');
+  await assert.rejects(shakesHands('127.0.0.2'), { code: 'ECONNRESET' });
+  await strict.logged(/http\.refused .*address=127\.0\.0\.2:.*rate-handshakes/);
+  await shakesHands('127.0.0.3');
+  for (let i = 0; i < 5; i++) await shakesHands('127.0.0.9'); // speaks for many
+  const cut = (await strict.metrics())['httpsocket_rate_limited_total{rate="handshakes"}'];
+  assert.equal(cut, 1);
+  await strict.ends();
 });
 
 test('downloads that are broken off leave nothing open', async () => {

@@ -232,19 +232,61 @@ static void keys_may_be_updated(void **state)
     wait_for(raw_got(&f->raw, "hello again!"));
 }
 
+static void update_keys(struct raw *r, int times)
+{
+    for (int i = 0; i < times; i++) {
+        SSL_key_update(r->ssl, SSL_KEY_UPDATE_REQUESTED);
+        SSL_do_handshake(r->ssl);
+    }
+    raw_flush(r);
+}
+
+static void keys_may_be_updated_as_long_as_data_comes_between(void **state)
+{
+    struct fixture *f = *state;
+    static char data[TLS_RECORD_MAX];
+    check_accepted(f);
+    f->server.echo = false;
+    for (int i = 0; i < 3 * TLS_ASIDES_MAX; i++) {
+        size_t had = f->server.len;
+        update_keys(&f->raw, 1);
+        for (int n = 0; n < TLS_ASIDE_DATA / TLS_RECORD_MAX; n++)
+            SSL_write(f->raw.ssl, data, sizeof(data));
+        raw_flush(&f->raw);
+        wait_for(f->server.ends || f->server.len == had + TLS_ASIDE_DATA);
+        assert_int_equal(f->server.ends, 0);
+    }
+}
+
+static void a_flood_of_key_updates_ends_the_connection(void **state)
+{
+    struct fixture *f = *state;
+    check_accepted(f);
+    update_keys(&f->raw, TLS_ASIDES_MAX);
+    raw_say(&f->raw, "!");
+    wait_for(raw_got(&f->raw, "hello!"));
+    update_keys(&f->raw, 40000);
+    wait_for(f->server.ends);
+    assert_int_equal(f->server.end, -EPROTO);
+    assert_non_null(strstr(stream_tls_error(f->server.stream), "handshake messages"));
+}
+
 /* Who pays for what a stream holds lets it go beyond its share. */
 static void answers_to_key_updates_that_nobody_reads_count_as_held(void **state)
 {
     struct fixture *f = *state;
+    static char data[TLS_RECORD_MAX];
     check_accepted(f);
     assert_int_equal(stream_held(f->server.stream), 0);
     stream_pause(f->raw.wire.stream);
-    for (int i = 0; i < 40000; i++) {
-        SSL_key_update(f->raw.ssl, SSL_KEY_UPDATE_REQUESTED);
-        SSL_do_handshake(f->raw.ssl);
-    }
+    for (int i = 0; i < 64; i++)
+        SSL_write(f->raw.ssl, data, sizeof(data));
     raw_flush(&f->raw);
-    wait_for(stream_held(f->server.stream) > 65536);
+    wait_for(f->server.len == strlen("hello") + 64 * sizeof(data));
+    size_t echoed = stream_held(f->server.stream);
+    assert_true(echoed > 65536);
+    update_keys(&f->raw, TLS_ASIDES_MAX);
+    wait_for(stream_held(f->server.stream) > echoed + TLS_ASIDES_MAX * 20);
 }
 
 static void renegotiation_is_refused(void **state)
@@ -546,6 +588,8 @@ int main(void)
         TEST(http_1_1_is_chosen_and_nothing_else),
         TEST(a_ticket_saves_the_second_handshake),
         TEST(keys_may_be_updated),
+        TEST(keys_may_be_updated_as_long_as_data_comes_between),
+        TEST(a_flood_of_key_updates_ends_the_connection),
         TEST(answers_to_key_updates_that_nobody_reads_count_as_held),
         TEST(renegotiation_is_refused),
         TEST(what_is_not_tls_is_refused),
