@@ -12,6 +12,7 @@ import ssl
 import struct
 
 READ_BYTES = 65536
+DRIBBLED_MAX = 100000  # bytes; an honest page that dribbled on would take minutes
 IP_BIND_ADDRESS_NO_PORT = 24
 HOW = ("reset", "close", "half-close", "silence", "garbage")
 
@@ -129,7 +130,8 @@ class Line(asyncio.Protocol):
                 data = await self._write_some(data)
 
     async def _write_some(self, data):
-        piece = data[: 1 + self.chance.size(200)] if self.plan.dribble else data
+        dribbles = self.plan.dribble and self.up < DRIBBLED_MAX
+        piece = data[: 1 + self.chance.size(200)] if dribbles else data
         if self.plan.up is not None:
             piece = piece[: self.plan.up - self.up]
         if self.over:
@@ -141,7 +143,7 @@ class Line(asyncio.Protocol):
             raise Broken(f"cut after {self.up} bytes up")
         if self.room:
             await asyncio.shield(self.room)
-        if self.plan.dribble:
+        if dribbles:
             await asyncio.sleep(self.chance.random() * 0.01)
         return data[len(piece) :]
 

@@ -3,7 +3,7 @@
  *
  * A turn: wait; dispatch completions (each io's output leaves right after its own dispatch; what is
  * urgent is done between them); fire due timers; read the mailbox; flush the io that others wrote
- * to; free what was given to loop_reap(). Nothing is freed inside its own callback: loop_reap() frees at the end of the turn.
+ * to; free what was given to loop_reap(), since nothing is freed inside its own callback.
  *
  * The interface is completion-shaped: callers get bytes, not readiness, so that another backend
  * (io_uring) is one more file behind struct loop_backend (core/backend.h).
