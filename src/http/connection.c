@@ -133,6 +133,13 @@ void connection_break(struct connection *c)
     leave(c);
 }
 
+void connection_reset(struct connection *c)
+{
+    io_flush(&c->stream->io);
+    stream_reset(c->stream);
+    leave(c);
+}
+
 struct stream *connection_release(struct connection *c, struct bytes *rest)
 {
     struct stream *stream = c->stream;

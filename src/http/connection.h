@@ -147,6 +147,9 @@ void connection_answered(struct connection *c);
 void connection_linger(struct connection *c);
 /* Sends what is queued, and closes so that the client sees that the answer is incomplete. */
 void connection_break(struct connection *c);
+/* Likewise, where the end of the stream is the end of an answer: what the client has not been sent
+ * yet is tried once, then the connection is reset (under TLS without close_notify). */
+void connection_reset(struct connection *c);
 /* Closes now. An exchange is aborted. */
 void connection_close(struct connection *c);
 /* Closes an idle connection now, any other after the current answer. A connection that has only

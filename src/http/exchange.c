@@ -334,14 +334,6 @@ void exchange_end(struct exchange *x)
         connection_answered(c);
 }
 
-/* Without a length or chunks a proper end of the stream would look like the end of the answer: a
- * reset does not. */
-static void reset_at_close(struct stream *s)
-{
-    struct linger now = {.l_onoff = 1, .l_linger = 0};
-    setsockopt(s->io.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-}
-
 void exchange_fail(struct exchange *x)
 {
     struct http_exchange *hx = exchange_of(x);
@@ -349,8 +341,9 @@ void exchange_fail(struct exchange *x)
     log_access(hx);
     exchange_release(hx);
     if (hx->framing == FRAMING_CLOSE && hx->responded)
-        reset_at_close(c->stream);
-    connection_break(c);
+        connection_reset(c);
+    else
+        connection_break(c);
 }
 
 void exchange_answer(struct exchange *x, int status, struct slice text,

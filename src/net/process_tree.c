@@ -33,14 +33,14 @@ struct walk {
 struct process_stat {
     char state;
     pid_t parent, group, session;
+    unsigned flags;
     long threads;
 };
 
 /* proc(5): behind the name, which may have brackets and spaces in it. */
-static bool read_stat(pid_t pid, struct process_stat *ret)
+static bool read_stat_file(const char *path, struct process_stat *ret)
 {
-    char path[32], text[512];
-    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    char text[512];
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
@@ -51,14 +51,49 @@ static bool read_stat(pid_t pid, struct process_stat *ret)
     text[n] = '\0';
     const char *rest = strrchr(text, ')');
     return rest &&
-           sscanf(rest + 1, " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld",
-                  &ret->state, &ret->parent, &ret->group, &ret->session, &ret->threads) == 5;
+           sscanf(rest + 1, " %c %d %d %d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld",
+                  &ret->state, &ret->parent, &ret->group, &ret->session, &ret->flags,
+                  &ret->threads) == 6;
+}
+
+static bool read_stat(pid_t pid, struct process_stat *ret)
+{
+    char path[32];
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    return read_stat_file(path, ret);
 }
 
 /* The first thread may end before the others. */
 static bool has_ended(const struct process_stat *stat)
 {
     return (stat->state == 'Z' || stat->state == 'X') && stat->threads <= 1;
+}
+
+/* ---- on its way out ---- */
+
+#define FLAG_EXITING 4 /* PF_EXITING of the kernel: set before its descriptors are closed */
+
+static bool has_running_thread(pid_t pid)
+{
+    char path[64];
+    struct process_stat stat;
+    bool runs = false;
+    snprintf(path, sizeof(path), "/proc/%d/task", pid);
+    DIR *tasks = opendir(path);
+    for (struct dirent *entry; tasks && !runs && (entry = readdir(tasks));) {
+        snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", pid, atoi(entry->d_name));
+        runs = read_stat_file(path, &stat) && !(stat.flags & FLAG_EXITING);
+    }
+    if (tasks)
+        closedir(tasks);
+    return runs;
+}
+
+bool process_is_exiting(pid_t pid)
+{
+    struct process_stat stat;
+    return read_stat(pid, &stat) && stat.flags & FLAG_EXITING &&
+           (stat.threads <= 1 || !has_running_thread(pid));
 }
 
 /* ---- its children ---- */

@@ -34,6 +34,10 @@ size_t process_tree_signal(const struct process_tree *tree, int signal);
  * of all processes of the machine. */
 size_t process_tree_kill_all(void);
 
+/* Is the process, all threads of it, about to end? Then it tells so in a moment, and what it had
+ * open is closed by its end, not by its will. Not to be asked of one that is reaped. */
+bool process_is_exiting(pid_t pid);
+
 /* From now on the orphans of our children are ours, as those of process 1 are. Negative errno. */
 int process_tree_adopt(void);
 /* Orphans that have ended are reaped. To be called by the main thread after SIGCHLD: orphans are

@@ -4,7 +4,7 @@
  *
  *   HEAD ──header block──> BODY ──end of stdout, or Content-Length reached──> no answer any more: what
  *    │                      │                                                  still comes is dropped
- *    │                      └── page_answer_fail: the exchange breaks off
+ *    │                      └── page_answer_fail, or the program is killed: the exchange breaks off
  *    └── time-out, bad block, end without one: page_answer_fail, the server's own answer
  *
  * An HTML page gets one element more, which names its session to scripts (docs/protocol.md, section
@@ -116,12 +116,16 @@ static struct slice header_of(const struct cgi_head *head, struct slice name)
     return SLICE_NONE;
 }
 
+static struct slice essence_of(struct slice type)
+{
+    return slice_trim(slice_first(type, slice_find(type, ';')));
+}
+
 /* HTML in a coding whose ASCII is ASCII. */
 static bool takes_element(const struct cgi_head *head)
 {
     struct slice type = header_of(head, SLICE_LITERAL("content-type"));
-    struct slice essence = slice_trim(slice_first(type, slice_find(type, ';')));
-    if (!slice_equal_nocase(essence, SLICE_LITERAL("text/html")))
+    if (!slice_equal_nocase(essence_of(type), SLICE_LITERAL("text/html")))
         return false;
     for (size_t i = 0; i + 4 <= type.len; i++) {
         struct slice part = slice_make(type.ptr + i, 4);
@@ -233,12 +237,24 @@ static void put(void *arg, struct slice data)
         p->seat->ops->pause_answer(p->seat, true);
 }
 
-static void finish(struct page *p, bool whole)
+static void finish(struct page *p)
 {
-    if (!whole)
+    const struct page_answer *answer = p->answer;
+    if (p->kind != PAGE_HEAD && answer->has_length && answer->left > 0)
         log_warn("program.answer_short", page_cause(p), log_slice("program", p->file),
-                 log_text("session", p->mark), log_int("missing", p->answer->left));
+                 log_text("session", p->mark), log_int("missing", answer->left));
     exchange_end(page_take_exchange(p));
+    page_answer_drop(p);
+}
+
+/* What has come of it goes out. That it breaks off tells the client and caches that it is not whole
+ * (RFC 9112, 8). */
+static void break_off(struct page *p)
+{
+    log_warn("program.answer_short", page_cause(p), log_slice("program", p->file),
+             log_text("session", p->mark), log_text("why", "the program was killed"));
+    p->host->counts.failed_answer++;
+    exchange_fail(page_take_exchange(p));
     page_answer_drop(p);
 }
 
@@ -264,12 +280,42 @@ static void pass_body(struct page *p, struct slice data, bool last)
     }
     page_splice_feed(&answer->splice, data, last, slice_of(answer->element), put, p);
     if (p->x && last)
-        finish(p, !answer->has_length || answer->left == 0);
+        finish(p);
     else
         page_answer_hurry(p);
 }
 
+/* Stdout is at its end: closed by the program, or by the program's end. One that was killed has not
+ * said that its answer is whole. A status other than 0 says nothing of it: that of a shell script
+ * is its last command's. */
+static void end_body(struct page *p)
+{
+    struct page_answer *answer = p->answer;
+    bool tells = !answer->any_end && !answer->has_length && p->seat->ops->fate;
+    switch (tells ? p->seat->ops->fate(p->seat) : PROGRAM_WILLING) {
+    case PROGRAM_WILLING:
+        pass_body(p, SLICE_LITERAL(""), true);
+        return;
+    case PROGRAM_DYING:
+        return;
+    case PROGRAM_KILLED:
+        page_splice_feed(&answer->splice, SLICE_LITERAL(""), true, slice_of(answer->element), put,
+                         p);
+        if (p->x)
+            break_off(p);
+        return;
+    }
+}
+
 /* ---- both ---- */
+
+/* There is no body; or it is a stream of events, which has no end (its client comes back). */
+static bool is_any_end(const struct cgi_head *head)
+{
+    struct slice type = header_of(head, SLICE_LITERAL("content-type"));
+    return head->status == 204 || head->status == 304 ||
+           slice_equal_nocase(essence_of(type), SLICE_LITERAL("text/event-stream"));
+}
 
 static void begin_body(struct page *p, const struct cgi_head *head)
 {
@@ -278,6 +324,7 @@ static void begin_body(struct page *p, const struct cgi_head *head)
     answer->part = ANSWER_BODY;
     answer->has_length = head->has_length;
     answer->left = head->content_length;
+    answer->any_end = is_any_end(head);
     answer->splice.placed = !resembles_page(p, head) || !takes_element(head);
     if (page)
         snprintf(answer->element, sizeof(answer->element), ELEMENT,
@@ -338,7 +385,7 @@ static void head_done(struct page *p, const struct cgi_head *head)
     }
     begin_body(p, head);
     if (p->kind == PAGE_HEAD)
-        finish(p, true);
+        finish(p);
     else if (p->x && (rest.len > 0 || (answer->has_length && answer->left == 0)))
         pass_body(p, rest, false);
     if (p->answer) {
@@ -417,7 +464,7 @@ void page_answer_settle(struct page *p)
     if (!p->answer || !p->answer->ended)
         return;
     if (p->answer->part == ANSWER_BODY)
-        pass_body(p, SLICE_LITERAL(""), true);
+        end_body(p);
     else if (!awaits_last_words(p))
         fail_unanswered(p);
 }

@@ -22,6 +22,7 @@ struct page_answer {
     char element[64 + SESSION_ID_LEN];
     bool has_length;
     uint64_t left; /* of the program's Content-Length */
+    bool any_end;  /* it is whole wherever it ends */
 };
 
 /* False without memory. */

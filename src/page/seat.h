@@ -22,6 +22,7 @@
 
 #include "core/chunk.h"
 #include "page/page.h"
+#include "program/program.h"
 #include "program/request.h"
 #include "proto/message.h"
 
@@ -90,6 +91,8 @@ struct seat_ops {
     bool (*alive)(const struct seat *s);
     /* All that the program has to say is known, also on stderr. */
     bool (*silent)(const struct seat *s);
+    /* Has its answer ended by the program's will? NULL: it says so itself. */
+    enum program_fate (*fate)(struct seat *s);
     /* The program has ended by itself: with which close code, and `text` or a static reason. */
     bool (*ended)(const struct seat *s, unsigned *ret_code, char text[64],
                   struct slice *ret_reason);

@@ -113,6 +113,11 @@ bool seat_program_silent(const struct seat *s)
     return !seat_program(s) || program_is_silent(seat_program(s));
 }
 
+enum program_fate seat_program_fate(struct seat *s)
+{
+    return seat_program(s) ? program_fate(seat_program(s)) : PROGRAM_WILLING;
+}
+
 bool seat_program_ended(const struct seat *s, unsigned *ret_code, char text[64],
                         struct slice *ret_reason)
 {

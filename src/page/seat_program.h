@@ -52,6 +52,7 @@ void seat_program_kill(struct seat *s);
 void seat_program_settle(struct seat *s, bool answered);
 bool seat_program_alive(const struct seat *s);
 bool seat_program_silent(const struct seat *s);
+enum program_fate seat_program_fate(struct seat *s);
 bool seat_program_ended(const struct seat *s, unsigned *ret_code, char text[64],
                         struct slice *ret_reason);
 bool seat_program_gone(const struct seat *s);
@@ -66,8 +67,9 @@ void seat_program_free(struct seat *s);
     .pause_answer = seat_program_pause_answer, .shut = seat_program_shut,                          \
     .note_reason = seat_program_note_reason, .let_go = seat_program_let_go,                        \
     .kill = seat_program_kill, .settle = seat_program_settle, .alive = seat_program_alive,         \
-    .silent = seat_program_silent, .ended = seat_program_ended, .gone = seat_program_gone,         \
-    .pid = seat_program_pid, .place = seat_program_place, .free = seat_program_free
+    .silent = seat_program_silent, .fate = seat_program_fate, .ended = seat_program_ended,         \
+    .gone = seat_program_gone, .pid = seat_program_pid, .place = seat_program_place,               \
+    .free = seat_program_free
 
 /* Operations of the program's owner. */
 enum program_reading seat_program_reading(const struct program *p);

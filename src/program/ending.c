@@ -9,6 +9,7 @@
 #include "program/parts.h"
 
 #include "base/log.h"
+#include "net/process_tree.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -162,6 +163,14 @@ bool program_has_ended(const struct program *p)
 {
     return !pipe_is_open(&p->lines) &&
            (program_is_silent(p) || (p->state >= PROGRAM_TERM_SENT && p->state != PROGRAM_GONE));
+}
+
+enum program_fate program_fate(struct program *p)
+{
+    if (p->exited)
+        return WIFSIGNALED(p->status) ? PROGRAM_KILLED : PROGRAM_WILLING;
+    p->dying = p->dying || process_is_exiting(p->pid);
+    return p->dying ? PROGRAM_DYING : PROGRAM_WILLING;
 }
 
 struct slice program_end_reason(const struct program *p, char text[64])

@@ -115,6 +115,7 @@ struct program {
     struct process process;
     int status;  /* of the first process, when `exited` */
     bool exited; /* the first process is reaped */
+    bool dying;  /* it was seen to be about to end */
     bool let_go;
     bool answering;          /* its answer may be finished before the end goes on */
     struct timer end_timer;  /* the next step */
@@ -205,6 +206,13 @@ bool program_is_over(const struct program *p);
 bool program_is_silent(const struct program *p);
 /* Its lines are at their end, and its fate is known or matters no more. */
 bool program_has_ended(const struct program *p);
+/* Whether its output has ended by its own will: to be asked when stdout is at its end. */
+enum program_fate {
+    PROGRAM_WILLING,
+    PROGRAM_DYING, /* how is known in a moment: on_settle comes */
+    PROGRAM_KILLED /* by a signal */
+};
+enum program_fate program_fate(struct program *p);
 /* We can't go on with it, and the log says why. */
 void program_log_fault(const struct program *p, int error);
 /* The reason that a page is told for its end: `program-failed status=N`, `program-failed signal=N`,

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // endings.test.mjs - what has ended leaves nothing behind, and how it ended is told.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import { afterEach, describe, test as testOf } from 'node:test';
+import { promisify } from 'node:util';
 import { RawHttp } from '../lib/http-raw.mjs';
 import { openPlain } from '../lib/plain-client.mjs';
 import { request } from '../lib/request.mjs';
@@ -76,6 +78,99 @@ kill -9 $$`;
       client.connect().then(() => client.closed.then((end) => Promise.reject(end))),
       { code: 4500, reason: 'program-failed signal=9' },
     );
+    await server.ends();
+  });
+});
+
+/** The last bytes of an answer, and how its stream ends. Node takes a reset for an end. */
+async function endOf(asked) {
+  const client = `import socket, sys
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+s.sendall(sys.argv[2].encode())
+got, how = b"", "end"
+try:
+    while part := s.recv(65536):
+        got += part
+except OSError as error:
+    how = error.strerror
+print(got[-4:].decode() + ", " + how)`;
+  const told = promisify(execFile)('python3', ['-c', client, String(server.port), asked]);
+  return (await told).stdout;
+}
+
+describe('an answer whose program is killed before its end', () => {
+  const HEAD = "printf 'Content-Type: text/plain\\n\\nhalf'";
+  const THREADS = `import os, signal, sys, threading, time
+sys.stdout.write("Content-Type: text/plain\\n\\nhalf")
+sys.stdout.flush()
+for i in range(8):
+    threading.Thread(target=time.sleep, args=(600,)).start()
+os.kill(os.getpid(), signal.SIGKILL)
+`;
+  const files = {
+    'page.sh': program(`${HEAD}; kill -9 $$`),
+    'threads.py': { mode: 0o755, text: `#!/usr/bin/env python3\n${THREADS}` },
+    'fails.sh': program(`${HEAD}; exit 7`),
+    'events.sh': program(`${HEAD.replace('plain', 'event-stream')}; kill -9 $$`),
+    'empty.sh': program(`printf 'Status: 204\\n\\n'; kill -9 $$`),
+    'length.sh': program(`${HEAD.replace('Con', 'Content-Length: 4\\nCon')}; kill -9 $$`),
+    'closes.sh': program(`${HEAD}; exec >&-; read line <&3; kill -9 $$`),
+  };
+  const asks = async (line) => {
+    const client = await RawHttp.connect(server.port);
+    await client.send(`${line}\r\nHost: 127.0.0.1:${server.port}\r\n\r\n`);
+    return client;
+  };
+  const isCut = async (where) => {
+    for (let i = 0; i < 10; i++)
+      await assert.rejects((await asks(`GET /${where} HTTP/1.1`)).answer(), /no chunk size/);
+  };
+
+  test('has no last chunk', async () => {
+    await start(files);
+    await isCut('page');
+    await isCut('threads');
+    assert.match(await server.logged(/answer_short/), /why="the program was killed"/);
+    await server.hasMetric('programs_answer_failures_total', 20);
+    await server.ends();
+  });
+
+  test('is reset in HTTP/1.0', async () => {
+    await start(files);
+    for (let i = 0; i < 10; i++)
+      assert.equal(await endOf(`GET /page HTTP/1.0\r\n\r\n`), 'half, Connection reset by peer\n');
+    await server.ends();
+  });
+
+  const whole = { fails: 'half', events: 'half', empty: '', length: 'half', closes: 'half' };
+  for (const [name, body] of Object.entries(whole))
+    test(`is whole nevertheless: ${name}`, async () => {
+      await start(files);
+      const client = await asks(`GET /${name} HTTP/1.1`);
+      assert.equal((await client.answer()).body.toString(), body);
+      await server.hasMetric('programs_answer_failures_total', 0);
+      await server.ends();
+    });
+
+  test('is whole nevertheless: of a HEAD', async () => {
+    await start(files);
+    const client = await asks('HEAD /page HTTP/1.1');
+    await client.answer({ head: true });
+    await client.send('GET /fails HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+    assert.equal((await client.answer()).body.toString(), 'half');
+    await server.ends();
+  });
+
+  test('is told to its page as the end of the program', async () => {
+    const page = "printf 'Content-Type: text/html\\n\\n<title>page'";
+    await start({ 'page.sh': program(`${page}; read attach <&3; read line <&3; kill -9 $$`) });
+    const client = await asks('GET /page HTTP/1.1');
+    const { headers } = await client.answer({ head: true });
+    const session = new SessionClient(server.at('page'), { session: headers['session-id'] });
+    await session.connect();
+    session.says('die');
+    await session.isClosed(4500, 'program-failed signal=9');
+    assert.doesNotMatch((await client.rest()).toString(), /\r\n0\r\n/);
     await server.ends();
   });
 });
