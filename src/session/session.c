@@ -63,9 +63,21 @@ struct search {
     struct session *chosen;
 };
 
-/* Less claim has who never did anything, and then who is gone for longest. */
+/* Its program has ended, and its client is there but does not acknowledge the last messages: no
+ * limit of programs counts it any more. */
+static bool dawdles(const struct session *s)
+{
+    return s->wire && s->state == SESSION_ENDING &&
+           loop_now_ms(s->loop) - s->ended_ms >= s->config->goodbye_timeout_ms;
+}
+
+/* Less claim has who never did anything, then who is gone, and of these who is gone for longest. */
 static bool goes_before(const struct session *a, const struct session *b)
 {
+    if (!a->wire != !b->wire)
+        return !a->wire;
+    if (a->wire)
+        return a->ended_ms < b->ended_ms;
     if (session_was_used(a) != session_was_used(b))
         return session_was_used(b);
     return a->gone_ms < b->gone_ms;
@@ -75,7 +87,7 @@ static void consider(struct session *s, void *arg)
 {
     struct search *search = arg;
     bool is_away = !s->wire && s->state != SESSION_LEAVING && s->state != SESSION_OVER;
-    if (is_away && (!s->ops->may_go || s->ops->may_go(s)) &&
+    if ((is_away || dawdles(s)) && (!s->ops->may_go || s->ops->may_go(s)) &&
         (!search->chosen || goes_before(s, search->chosen)))
         search->chosen = s;
 }

@@ -147,7 +147,8 @@ struct session_spec {
 };
 
 /* With an id of 128 random bits and the worker's index. NULL without memory, or -ENOSPC in errno
- * when the table is full, and no client is away (session_ops.may_go). */
+ * when the table is full, no client is away (session_ops.may_go), and each of those whose program
+ * has ended acknowledges the rest. */
 struct session *session_new(struct loop *loop, const struct session_spec *spec);
 struct slice session_id(const struct session *s);
 void *session_owner(const struct session *s);

@@ -13,9 +13,11 @@ const page = program(
   "#!/bin/sh\nprintf 'Content-Type: text/html\\n\\n<p>'\nexec >&-\nexec cat <&3 >/dev/null\n",
 );
 
+const leaves = program("#!/bin/sh\nprintf '\\n'\nexec >&-\necho 'farewell 1' >&3\n");
+
 const servers = [];
 async function start(...args) {
-  const files = { listens, page, shared: program('shared.py') };
+  const files = { listens, page, leaves, shared: program('shared.py') };
   const server = await startServer({ files, args: ['--admin', '127.0.0.1:0', ...args] });
   servers.push(server);
   return server;
@@ -81,6 +83,27 @@ test('sessions that nobody uses do not keep a newcomer out', async () => {
   for (let i = 0; i < 6; i++) await looksIn(server, `127.0.1.${1 + (i % 3)}`);
   await nobodyIsThere(server);
   assert.ok((await connects(server, '127.0.0.9')).welcome);
+});
+
+test('who stays without acknowledging the last words of a program that ended gives way', async () => {
+  const server = await start(
+    ...['--sessions-max', '4', '--threads', '1', '--goodbye-timeout', '100ms'],
+  );
+  const options = { acknowledge: false };
+  const stays = [];
+  for (let i = 0; i < 4; i++) {
+    stays.push(await SessionClient.connects(server, 'leaves', options));
+    await stays.at(-1).hears('farewell 1');
+  }
+  await until(
+    async () => (await metric(server, 'programs')) === 0,
+    () => 'a program',
+  );
+  await until(
+    async () => (await connects(server, '127.0.0.9')).welcome,
+    () => 'no newcomer',
+  );
+  assert.equal((await stays[0].closed).code, 1000);
 });
 
 test('who is there does not give way', async () => {
