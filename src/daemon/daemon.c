@@ -30,6 +30,7 @@ struct control {
     struct orders orders;
     struct timer log_timer; /* lines of the log that were left out are told now and then */
     struct admin_server admin_server;
+    struct keeper keeper;
 };
 
 static struct control *control_of(struct daemon *d)
@@ -46,6 +47,7 @@ static void on_worker_ended(struct mail *mail)
         return;
     admin_server_close(&control_of(d)->admin_server);
     orders_stop(&control_of(d)->orders);
+    keeper_stop(&control_of(d)->keeper);
     timer_stop(&control_of(d)->log_timer);
     loop_stop(d->loop);
 }
@@ -141,7 +143,7 @@ static struct cgroup *open_cgroup(const struct config *c, pid_t server)
 static int prepare_for_programs(struct daemon *d)
 {
     d->cgroup = open_cgroup(d->config, d->serving ? d->serving->supervisor : getpid());
-    int error = keeper_start(d->cgroup);
+    int error = keeper_start(&control_of(d)->keeper, d->cgroup);
     process_tree_adopt();
     return error;
 }
@@ -303,6 +305,7 @@ int daemon_run(struct config *config, int argc, char *const *argv, struct servin
     }
     say_ready(d);
     orders_begin(&control.orders);
+    keeper_watch(&control.keeper, d->loop);
     timer_init(&control.log_timer, tell_left_out);
     timer_start(d->loop, &control.log_timer, LOG_TELL_MS);
     int error = loop_run(d->loop);

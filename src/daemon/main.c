@@ -5,6 +5,7 @@
 #include "daemon/arguments.h"
 #include "daemon/daemon.h"
 #include "daemon/descriptors.h"
+#include "daemon/keeper.h"
 #include "daemon/reload.h"
 #include "daemon/sockets.h"
 #include "supervisor/supervisor.h"
@@ -185,6 +186,7 @@ static int complain_of_usage(struct text *why, struct serving *serving)
 
 int main(int argc, char **argv)
 {
+    keeper_live(argv);
     descriptors_open_first();
     struct serving side, *serving = serving_begin(&side) ? &side : NULL;
     struct text why = {0};

@@ -114,6 +114,21 @@ bool cgroup_give(struct cgroup *cgroup, uid_t user, gid_t group)
            fchownat(cgroup->fd, OURSELVES "/cgroup.procs", user, group, 0) == 0;
 }
 
+const char *cgroup_path(const struct cgroup *cgroup)
+{
+    return cgroup->path;
+}
+
+struct cgroup *cgroup_of(const char *path)
+{
+    struct cgroup *c = strlen(path) < PATH_MAX ? log_needed(malloc(sizeof(*c))) : NULL;
+    if (!c)
+        return NULL;
+    c->fd = -1;
+    strcpy(c->path, path);
+    return c;
+}
+
 void cgroup_reopen(struct cgroup *cgroup)
 {
     cgroup->fd = open(cgroup->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

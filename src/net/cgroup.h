@@ -26,6 +26,10 @@ void cgroup_sweep(pid_t server);
 /* To another user, whose rights we are about to take: we go into a cgroup in there, since who has
  * no rights outside of it puts children into it only from inside. False: it can't be used. */
 bool cgroup_give(struct cgroup *cgroup, uid_t user, gid_t group);
+/* Its folder; and the same cgroup in another process, which still has to reopen it. NULL without
+ * memory. */
+const char *cgroup_path(const struct cgroup *cgroup);
+struct cgroup *cgroup_of(const char *path);
 /* Its descriptor was closed: another one. */
 void cgroup_reopen(struct cgroup *cgroup);
 /* Removes it, and all in it that are empty. Accepts NULL. */

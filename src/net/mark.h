@@ -22,6 +22,9 @@ struct mark {
 
 /* Chooses SERVER now; a process that is forked later has the same. */
 void mark_begin(void);
+/* SERVER; and the same in another process of this server, which has not begun yet. */
+uint64_t mark_server(void);
+void mark_begin_as(uint64_t server);
 /* Another one with each call. */
 void mark_make(struct mark *ret);
 

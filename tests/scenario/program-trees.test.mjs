@@ -6,8 +6,8 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { openPlain } from '../lib/plain-client.mjs';
-import { running } from '../lib/program.mjs';
-import { program, PROGRAMS, startServer, stopAll } from '../lib/server.mjs';
+import { alive, running } from '../lib/program.mjs';
+import { program, PROGRAMS, resources, startServer, stopAll } from '../lib/server.mjs';
 import { after, describe, test } from '../lib/test.mjs';
 import { until } from '../lib/until.mjs';
 import { visitor } from '../lib/visitor.mjs';
@@ -71,6 +71,27 @@ for (const cgroups of ['auto', 'off'])
       const { server } = await family();
       await server.stop('SIGKILL');
       await allEnd(server);
+    });
+
+    test('and when the server is killed, whose keeper was killed before', async () => {
+      const { server } = await family();
+      for (let i = 1; i <= 3; i++) {
+        process.kill(await keeperOf(server), 'SIGKILL');
+        await until(() => server.lines(/server\.keeper_lost/).length === i);
+        await until(() => server.lines(/server\.keeper_started/).length === i);
+      }
+      await keeperOf(server);
+      await server.stop('SIGKILL');
+      await allEnd(server);
+    });
+
+    test('and the keeper, when the server ends', async () => {
+      const { server } = await family();
+      process.kill(await keeperOf(server), 'SIGKILL');
+      await server.logged(/server\.keeper_started/);
+      const keeper = await keeperOf(server);
+      await server.ends();
+      await until(() => !alive(keeper));
     });
 
     test('and when the program exits by itself', async () => {
@@ -141,6 +162,15 @@ if (canBePid1)
     await until(async () => (await zombies()) === null);
     await server.stop('SIGKILL');
   });
+
+/** The process that ends programs when the server is killed: its child, or its parent's. */
+const keeperOf = (server) =>
+  until(() =>
+    [server.child.pid, server.pid]
+      .flatMap((pid) => resources(pid).children)
+      .find((pid) => alive(pid) && comm(pid) === 'httpsocketd-end'),
+  );
+const comm = (pid) => fs.readFileSync(`/proc/${pid}/comm`, 'latin1').trim();
 
 /** Does the process descend from that one? */
 function descends(pid, from) {
