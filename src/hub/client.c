@@ -51,7 +51,7 @@ static void set_shown(struct subscription *s, bool shown)
 static void sync_presence(struct subscription *s)
 {
     bool show = s->client->shown && s->presence;
-    if (!s->active || s == s->client->joining || show == s->shown)
+    if (!s->active || s->client->left || s == s->client->joining || show == s->shown)
         return;
     struct hub_request *r =
         about(s, show ? HUB_SHOW : HUB_HIDE, show ? presence_of(s) : SLICE_NONE);
@@ -69,6 +69,8 @@ void client_look(struct subscription *s)
         send_request(r);
 }
 
+/* ---- leaving ---- */
+
 /* Leaves the topic for good. */
 static void part(struct subscription *s)
 {
@@ -77,6 +79,42 @@ static void part(struct subscription *s)
     farewell->watch = s->watch;
     subscription_free(s);
     send_request(farewell);
+}
+
+void client_free(struct hub_client *c)
+{
+    while (!list_empty(&c->subscriptions))
+        subscription_free(subscription_of(c->subscriptions.next));
+    list_remove(&c->node);
+    free(c);
+}
+
+/* The request that is still to come back has the subscription that is joining. */
+static void part_all(struct hub_client *c)
+{
+    struct list *next;
+    for (struct list *node = c->subscriptions.next; node != &c->subscriptions; node = next) {
+        struct subscription *s = subscription_of(node);
+        next = node->next;
+        if (s != c->joining)
+            part(s);
+    }
+}
+
+void client_enter(struct hub_client *c)
+{
+    c->entered++;
+}
+
+bool client_exit(struct hub_client *c)
+{
+    bool left = c->left;
+    if (left && c->entered == 1)
+        part_all(c);
+    c->entered--;
+    if (left && !c->entered && !c->under_way)
+        client_free(c);
+    return !left;
 }
 
 /* ---- answers ---- */
@@ -107,11 +145,9 @@ static void joined(struct hub_client *c, struct hub_request *r)
         set_shown(s, r->show && r->answer == HUB_DONE);
     }
     tell_answer(c, r);
-    if (c->left && (good || s->active))
-        part(s);
-    else if (!good && !s->active)
+    if (!good && !s->active)
         subscription_free(s);
-    else if (good)
+    else if (good && !c->left)
         begin_hearing(s, r);
 }
 
@@ -152,30 +188,16 @@ static void take_answer(struct hub_client *c, struct hub_request *r)
     }
 }
 
-void client_free(struct hub_client *c)
-{
-    while (!list_empty(&c->subscriptions))
-        subscription_free(subscription_of(c->subscriptions.next));
-    list_remove(&c->node);
-    free(c);
-}
-
 void client_request_back(struct hub_request *r)
 {
     struct hub_client *c = r->client;
     c->hub->counts.refused[r->answer] += r->answer != HUB_DONE;
     c->under_way--;
     c->ahead -= r->cost;
-    c->entered++;
+    client_enter(c);
     take_answer(c, r);
-    c->entered--;
     hub_request_drop(r);
-    if (c->left) {
-        if (!c->under_way && !c->entered)
-            client_free(c);
-        return;
-    }
-    if (!c->was_busy || hub_client_busy(c))
+    if (!client_exit(c) || !c->was_busy || hub_client_busy(c))
         return;
     c->was_busy = false;
     if (!c->entered && c->ops->on_room)
@@ -187,10 +209,10 @@ void client_request_back(struct hub_request *r)
 static void show_all(struct hub_client *c, bool shown)
 {
     c->shown = shown;
-    c->entered++;
+    client_enter(c);
     for (struct list *node = c->subscriptions.next; node != &c->subscriptions; node = node->next)
         sync_presence(subscription_of(node));
-    c->entered--;
+    client_exit(c);
 }
 
 static void on_grace_over(struct timer *timer)
@@ -230,21 +252,12 @@ void hub_client_leave(struct hub_client *c)
 {
     if (!c)
         return;
+    client_enter(c);
     c->left = true;
-    c->entered++;
     timer_stop(&c->grace_timer);
-    struct list *next;
-    for (struct list *node = c->subscriptions.next; node != &c->subscriptions; node = next) {
-        next = node->next;
-        struct subscription *s = subscription_of(node);
-        if (s == c->joining)
-            list_remove(&s->of_topic); /* its request comes back first; it hears no more */
-        else
-            part(s);
-    }
-    c->entered--;
-    if (!c->under_way && !c->entered)
-        client_free(c);
+    for (struct list *node = c->subscriptions.next; node != &c->subscriptions; node = node->next)
+        list_remove(&subscription_of(node)->of_topic);
+    client_exit(c);
 }
 
 void *hub_client_owner(const struct hub_client *c)
@@ -311,9 +324,9 @@ enum hub_answer hub_subscribe(struct hub_client *c, const struct topic_subscript
         return refuse(c, HUB_NO_MEMORY);
     }
     c->joining = s;
-    c->entered++;
+    client_enter(c);
     send_request(r);
-    c->entered--;
+    client_exit(c);
     return HUB_DONE;
 }
 
@@ -323,9 +336,9 @@ enum hub_answer hub_unsubscribe(struct hub_client *c, struct slice topic)
     assert(!c->joining);
     if (!s)
         return refuse(c, HUB_NOT_SUBSCRIBED);
-    c->entered++;
+    client_enter(c);
     part(s);
-    c->entered--;
+    client_exit(c);
     return HUB_DONE;
 }
 
@@ -343,8 +356,8 @@ enum hub_answer hub_publish(struct hub_client *c, const struct topic_publication
     r->keep = what->keep;
     r->anonymous = anonymous;
     r->tag = tag;
-    c->entered++;
+    client_enter(c);
     send_request(r);
-    c->entered--;
+    client_exit(c);
     return HUB_DONE;
 }

@@ -10,13 +10,13 @@ struct hub_client {
     struct hub *hub;  /* borrowed */
     const struct hub_client_ops *ops;
     void *owner;
-    bool left; /* it lives on until its requests are back */
+    bool left; /* it lives on until its requests are back and its last call is out */
     bool connected;
     bool shown;    /* connected, or within the grace after */
     bool was_busy; /* on_room is owed */
     char id[HUB_ID_LEN];
     struct subscription *joining; /* the one subscription that is on its way */
-    unsigned entered;   /* calls of this client that are under way: no on_room from inside them */
+    unsigned entered;   /* client_enter(): no on_room from inside */
     uint32_t under_way; /* requests */
     size_t ahead;       /* their bytes */
     uint32_t subscription_count;
@@ -63,6 +63,11 @@ static inline struct subscription *subscription_of(struct list *of_client)
 void client_look(struct subscription *s);
 /* The request is back. Takes it. */
 void client_request_back(struct hub_request *r);
+/* Around whatever calls out to the client or walks its subscriptions. A client that leaves in there
+ * hears no more, and keeps its subscriptions and itself until the last exit. */
+void client_enter(struct hub_client *c);
+/* False: the client has left, and may be freed. */
+bool client_exit(struct hub_client *c);
 void client_free(struct hub_client *c);
 
 /* ---- delivery.c: what it hears ---- */

@@ -23,16 +23,18 @@ static void deliver(struct subscription *s, const struct hub_event *event, struc
                     struct shared_bytes *whole)
 {
     struct hub_client *c = s->client;
+    client_enter(c);
     if (!takes(s)) {
         s->lost++;
         c->hub->counts.lost++;
-        return;
+    } else {
+        c->hub->counts.delivered++;
+        if (s->to_page)
+            c->ops->on_page_event(c, event->name, event->data);
+        else
+            c->ops->on_line(c, begin, hub_event_rest(event), whole);
     }
-    c->hub->counts.delivered++;
-    if (s->to_page)
-        c->ops->on_page_event(c, event->name, event->data);
-    else
-        c->ops->on_line(c, begin, hub_event_rest(event), whole);
+    client_exit(c);
 }
 
 static bool is_own(const struct subscription *s, const struct hub_event *event)
@@ -57,10 +59,12 @@ static void deliver_presence(struct subscription *s, struct slice line, struct s
     struct hub_client *c = s->client;
     if (!s->watch)
         return;
+    client_enter(c);
     if (client_takes(c, false))
         c->ops->on_line(c, line, SLICE_NONE, whole);
     else
         s->stale = true;
+    client_exit(c);
 }
 
 static struct shared_bytes *share(struct slice line)
@@ -97,7 +101,7 @@ void delivery_answer(struct subscription *s, const struct hub_request *r)
         deliver_presence(s, text_slice(&r->here), NULL);
     else
         s->stale |= s->watch;
-    for (size_t i = 0; i < r->past_count; i++)
+    for (size_t i = 0; i < r->past_count && !s->client->left; i++)
         if (!s->without_self || !is_own(s, r->past[i]))
             deliver(s, r->past[i], HUB_LINE_PAST, NULL);
 }
@@ -118,13 +122,14 @@ static void tell_lost(struct subscription *s)
 
 void hub_client_drained(struct hub_client *c)
 {
-    c->entered++;
-    for (struct list *node = c->subscriptions.next; node != &c->subscriptions; node = node->next) {
+    client_enter(c);
+    for (struct list *node = c->subscriptions.next; node != &c->subscriptions && !c->left;
+         node = node->next) {
         struct subscription *s = subscription_of(node);
         if (s->losing && client_takes(c, s->to_page) && client_takes(c, false))
             tell_lost(s);
-        if (s->stale && s->active && client_takes(c, false))
+        if (s->stale && s->active && !c->left && client_takes(c, false))
             client_look(s);
     }
-    c->entered--;
+    client_exit(c);
 }

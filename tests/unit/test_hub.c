@@ -27,6 +27,7 @@ struct person {
     bool takes;
     char *heard[HEARD_MAX];
     size_t count, rooms, losses;
+    unsigned calls_left; /* until it leaves, from inside the call; 0: it stays */
     enum hub_answer refused;
     uint64_t subscribers; /* of its last publication */
 };
@@ -46,6 +47,23 @@ static uint64_t clock_ms(void *arg)
 
 /* ---- what a person hears ---- */
 
+/* As a page whose program can't be written to any more. */
+static void may_leave(struct person *p)
+{
+    if (p->calls_left == 0 || --p->calls_left > 0)
+        return;
+    hub_client_leave(p->client);
+    p->client = NULL;
+}
+
+/* Nobody calls out to a client that has left. */
+static struct person *person_of(struct hub_client *c)
+{
+    struct person *p = hub_client_owner(c);
+    assert_ptr_equal(p->client, c);
+    return p;
+}
+
 static void keep_line(struct person *p, struct slice lead, struct slice a, struct slice b)
 {
     char *line;
@@ -60,8 +78,7 @@ static void keep_line(struct person *p, struct slice lead, struct slice a, struc
 static bool takes(struct hub_client *c, bool to_page)
 {
     (void)to_page;
-    struct person *p = hub_client_owner(c);
-    return p->takes;
+    return person_of(c)->takes;
 }
 
 static void on_line(struct hub_client *c, struct slice begin, struct slice rest,
@@ -71,17 +88,21 @@ static void on_line(struct hub_client *c, struct slice begin, struct slice rest,
         assert_int_equal(whole->len, begin.len + rest.len);
         assert_memory_equal(whole->bytes + begin.len, rest.ptr, rest.len);
     }
-    keep_line(hub_client_owner(c), begin, rest, SLICE_NONE);
+    struct person *p = person_of(c);
+    keep_line(p, begin, rest, SLICE_NONE);
+    may_leave(p);
 }
 
 static void on_page_event(struct hub_client *c, struct slice name, struct slice data)
 {
-    keep_line(hub_client_owner(c), SLICE_LITERAL("page "), name, data);
+    struct person *p = person_of(c);
+    keep_line(p, SLICE_LITERAL("page "), name, data);
+    may_leave(p);
 }
 
 static void on_answer(struct hub_client *c, const struct hub_request *r)
 {
-    struct person *p = hub_client_owner(c);
+    struct person *p = person_of(c);
     p->refused = r->answer;
     if (r->kind == HUB_PUBLISH)
         p->subscribers = r->subscribers;
@@ -90,20 +111,23 @@ static void on_answer(struct hub_client *c, const struct hub_request *r)
         int len = snprintf(seq, sizeof(seq), " %llu", (unsigned long long)r->seq);
         keep_line(p, SLICE_LITERAL(".subscribed "), r->topic, slice_make(seq, (size_t)len));
     }
+    may_leave(p);
 }
 
 static void on_room(struct hub_client *c)
 {
-    struct person *p = hub_client_owner(c);
+    struct person *p = person_of(c);
     assert_false(hub_client_busy(c));
     p->rooms++;
+    may_leave(p);
 }
 
 static void on_loss(struct hub_client *c, struct slice topic)
 {
     (void)topic;
-    struct person *p = hub_client_owner(c);
+    struct person *p = person_of(c);
     p->losses++;
+    may_leave(p);
 }
 
 static const struct hub_client_ops ops = {takes,     on_line, on_page_event,
@@ -368,6 +392,34 @@ static void a_client_may_leave_with_requests_under_way(void **state)
     assert_int_equal(COUNT_ALL(topics), 0);
     for (size_t i = 0; i < HUBS; i++)
         assert_true(list_empty(&hubs[i].clients));
+}
+
+/* Whatever it is told, in whatever call. */
+static void a_client_may_leave_while_it_is_told_something(void **state)
+{
+    for (unsigned calls = 1; calls <= 40; calls++) {
+        struct person *p = &people[calls % PEOPLE];
+        uint64_t random = calls;
+        struct topic_subscription s = wanted("t0");
+        s.watch = true;
+        s.history = 4;
+        p->calls_left = calls;
+        for (unsigned n = 1; n <= 400 && p->client; n++) {
+            p->takes = random_below(&random, 4) > 0;
+            if (!hub_client_busy(p->client))
+                hub_subscribe(p->client, &s);
+            if (p->client)
+                show(&people[(calls + 1) % PEOPLE], "t0", n % 2 ? "1" : "2");
+            publish(&people[(calls + 2) % PEOPLE], "t0", "3", TOPIC_KEEP_AS_IT_IS);
+            if (p->client && p->takes)
+                hub_client_drained(p->client);
+            pass(100);
+        }
+        assert_null(p->client);
+        pass(2000);
+        end(state);
+        begin(state);
+    }
 }
 
 static void who_leaves_while_it_subscribes_anew_hears_no_more(void **state)
@@ -663,6 +715,7 @@ int main(void)
         TEST(all_see_one_order_however_the_loops_turn),
         TEST(an_end_in_the_middle_frees_everything),
         TEST(a_client_may_leave_with_requests_under_way),
+        TEST(a_client_may_leave_while_it_is_told_something),
         TEST(who_leaves_while_it_subscribes_anew_hears_no_more),
         TEST(a_publisher_ahead_of_the_server_waits_until_all_have_it),
         TEST(who_takes_no_more_is_told_how_many_it_missed),
