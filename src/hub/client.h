@@ -16,9 +16,9 @@ struct hub_client {
     bool was_busy; /* on_room is owed */
     char id[HUB_ID_LEN];
     struct subscription *joining; /* the one subscription that is on its way */
-    unsigned entered;   /* client_enter(): no on_room from inside */
-    uint32_t under_way; /* requests */
-    size_t ahead;       /* their bytes */
+    unsigned entered;             /* client_enter(): no on_room from inside */
+    uint32_t under_way;           /* requests */
+    size_t ahead;                 /* their bytes */
     uint32_t subscription_count;
     struct list subscriptions;
     struct timer grace_timer;

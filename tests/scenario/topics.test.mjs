@@ -3,7 +3,7 @@
 // one order, with who is there, a past, and bounds.
 import assert from 'node:assert/strict';
 import { openPlain } from '../lib/plain-client.mjs';
-import { startServer, stopAll } from '../lib/server.mjs';
+import { program, startServer, stopAll } from '../lib/server.mjs';
 import { Page, SessionClient } from '../lib/session-client.mjs';
 import { Subscriber } from '../lib/subscriber.mjs';
 import { after, afterEach, before, describe, test } from '../lib/test.mjs';
@@ -144,6 +144,32 @@ describe('to the page', () => {
     assert.ok(lost > 0 && got > 0);
     assert.equal(got + lost, sent);
     await endAll([slow, other]);
+  });
+});
+
+describe('a plain client whose program has the past of a topic sent to it', () => {
+  const says = (line) =>
+    program(
+      `#!/usr/bin/python3\nimport os, socket\nos.write(1, b"\\n")\n` +
+        `fd = socket.socket(fileno=3)\n${line}\nwhile fd.recv(100): pass\n`,
+    );
+
+  test('loses its program by an event above message-max, and the server goes on', async () => {
+    const files = {
+      speaks: says(
+        `for i in range(5): fd.sendall(b'.publish {"topic":"t","event":"message","data":"' + ` +
+          `b'x' * 1500 + b'"}\\n')\nfd.sendall(b'message "published"\\n')`,
+      ),
+      hears: says(`fd.sendall(b'.subscribe {"topic":"t","to":"page","history":5}\\n')`),
+    };
+    const args = '--message-max 1024 --topic-message-max 4000 --topic-history 5'.split(' ');
+    const own = await startServer({ files, args, threads: 1 });
+    const speaker = await openPlain(own.at('speaks'));
+    assert.equal((await speaker.next()).text, 'published');
+    const hearer = await openPlain(own.at('hears'));
+    await hearer.isClosed(4500, 'program-failed reason=protocol');
+    await speaker.closes();
+    await own.ends();
   });
 });
 
