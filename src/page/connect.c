@@ -175,7 +175,8 @@ static void start_program(const struct handshake *h)
     enum seat_refusal refusal;
     uint32_t wait_s = page_rate_wait_s(h->host, h->x);
     if (wait_s > 0) {
-        turn_away(h, CLOSE_RATE_LIMITED, SLICE_LITERAL("rate-limited"), wait_s);
+        turn_away(h, CLOSE_RATE_LIMITED, SLICE_LITERAL("rate-limited"),
+                  page_retry_spread_s(h->host, wait_s));
         return;
     }
     struct seat_wish wish = {

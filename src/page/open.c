@@ -3,19 +3,7 @@
 #include "page/host.h"
 #include "page/lines_page.h"
 #include "page/request.h"
-
-#include <stdio.h>
-
-static void answer_too_often(struct exchange *x, uint32_t wait_s)
-{
-    char text[16];
-    int len = snprintf(text, sizeof(text), "%u", wait_s);
-    struct http_header headers[] = {
-        {SLICE_LITERAL("Retry-After"), slice_make(text, (size_t)len)},
-        {SLICE_LITERAL("Script-Access-Reason"), SLICE_LITERAL("rate-limited")},
-    };
-    exchange_answer(x, 429, SLICE_LITERAL("too many pages in a short time"), headers, 2);
-}
+#include "page/retry.h"
 
 static void open_on(struct page_host *host, struct exchange *x, const struct site_found *found,
                     struct slice origin, struct seat *seat)
@@ -55,7 +43,8 @@ void page_open(struct page_host *host, struct exchange *x, const struct site_fou
     }
     wait_s = page_rate_wait_s(host, x);
     if (wait_s > 0) {
-        answer_too_often(x, wait_s);
+        page_answer_later(x, 429, SLICE_LITERAL("too many pages in a short time"),
+                          page_retry_spread_s(host, wait_s));
         return;
     }
     struct seat_wish wish = {.found = found, .client = page_client_key(x)};

@@ -44,12 +44,24 @@ uint32_t page_rate_wait_s(struct page_host *host, struct exchange *x)
 
 /* ---- what can't be answered ---- */
 
+void page_answer_later(struct exchange *x, int status, struct slice text, uint32_t wait_s)
+{
+    char buffer[16];
+    struct slice seconds =
+        slice_make(buffer, (size_t)snprintf(buffer, sizeof(buffer), "%u", wait_s));
+    struct http_header headers[3] = {{SLICE_LITERAL("Retry-After"), seconds}};
+    size_t count = 1;
+    if (slice_equal(x->request->method, SLICE_LITERAL("GET")))
+        headers[count++] = (struct http_header){SLICE_LITERAL("Refresh"), seconds};
+    if (status == 429)
+        headers[count++] = (struct http_header){SLICE_LITERAL("Script-Access-Reason"),
+                                                SLICE_LITERAL("rate-limited")};
+    exchange_answer(x, status, text, headers, count);
+}
+
 static void answer_later(struct exchange *x, struct slice text, uint32_t wait_s)
 {
-    char seconds[16];
-    int len = snprintf(seconds, sizeof(seconds), "%u", wait_s);
-    struct http_header retry = {SLICE_LITERAL("Retry-After"), slice_make(seconds, (size_t)len)};
-    exchange_answer(x, 503, text, &retry, 1);
+    page_answer_later(x, 503, text, wait_s);
 }
 
 void page_answer_refused(struct page_host *host, struct exchange *x, enum seat_refusal refusal,

@@ -19,6 +19,9 @@ uint32_t page_rate_wait_s(struct page_host *host, struct exchange *x);
 /* The client of `x`, or zeros if it has gone. */
 struct net_client_key page_client_key(struct exchange *x);
 
+/* Sends a client away for `wait_s` seconds, by 429 or 503: Retry-After, and for the browser of
+ * somebody who looks at the answer Refresh. Takes the exchange. */
+void page_answer_later(struct exchange *x, int status, struct slice text, uint32_t wait_s);
 /* Answer a client whose request can't be answered by its program. Both take the exchange. */
 void page_answer_refused(struct page_host *host, struct exchange *x, enum seat_refusal refusal,
                          uint32_t wait_s);

@@ -71,6 +71,19 @@ test('pages that nobody connected do not keep their own client out', async () =>
   }
 });
 
+test('a crowd behind one address that loads its pages at once is asked back at different times', async () => {
+  const server = await start('--rate-programs', '6,4', '--programs-per-client', '4');
+  const loads = Array.from({ length: 44 }, () => visitor.asks(server.at('page')));
+  const refused = (await Promise.all(loads)).filter(({ status }) => status !== 200);
+  assert.ok(refused.length >= 40);
+  const times = refused.map(({ headers }) => headers['retry-after']);
+  assert.ok(new Set(times).size >= 4, `${times}`);
+  for (const { status, headers } of refused) {
+    assert.ok(status === 429 || status === 503);
+    assert.equal(headers.refresh, headers['retry-after']); // the browser loads the page again
+  }
+});
+
 test('pages of a shared program whose client left give way to his next', async () => {
   const server = await start('--shared-per-client', '3');
   for (let i = 0; i < 3; i++) await looksIn(server, '127.0.0.2', 'shared');
