@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "net/process.h"
+#include "net/process_tree.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -54,6 +55,38 @@ static void no_child_is_left(void)
     siginfo_t info;
     assert_int_equal(waitid(P_ALL, 0, &info, WEXITED | WNOHANG), -1);
     assert_int_equal(errno, ECHILD);
+}
+
+static pid_t fork_with_pipe(int *ret_end)
+{
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (;;)
+            pause();
+    }
+    close(ends[1]);
+    *ret_end = ends[0];
+    return pid;
+}
+
+/* Its end is not known yet, or just so: what it had open is closed in either case. */
+static void who_is_killed_is_exiting_when_its_descriptors_close(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 50; i++) {
+        char byte;
+        int end;
+        pid_t pid = fork_with_pipe(&end);
+        assert_false(process_is_exiting(pid));
+        kill(pid, SIGKILL);
+        assert_int_equal(read(end, &byte, 1), 0);
+        assert_true(process_is_exiting(pid));
+        waitpid(pid, NULL, 0);
+        close(end);
+    }
 }
 
 /* What the child wrote to a file that it had as a descriptor. */
@@ -569,6 +602,7 @@ int main(int argc, char **argv)
         net_test(its_descriptors_are_those_given_and_no_others),
         net_test(descriptors_may_stand_in_each_others_place),
         net_test(what_cannot_run_is_told_at_once),
+        net_test(who_is_killed_is_exiting_when_its_descriptors_close),
         net_test(without_a_descriptor_for_it_no_child_stays),
         net_test(a_grandchild_keeps_the_group_alive),
         net_test(on_exit_may_start_the_next),
