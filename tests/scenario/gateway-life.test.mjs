@@ -82,6 +82,26 @@ describe('limits', { concurrency: true }, () => {
       assert.equal(await ask((await page(9)).streams), 'overload 10'); // eight clients have one
     });
 
+  test('four clients whose targets have slow DNS keep no other visitor of the page out', async () => {
+    const gateway = await start(['--trusted-proxy', '127.0.0.1', '--threads', '1']);
+    const { relay } = gateway.dns;
+    const page = (n) =>
+      gateway.page({ headers: { Host: 'a.test:8000', 'X-Forwarded-For': `192.0.2.${n}` } });
+    const pages = [await page(1), await page(2), await page(3), await page(4)];
+    const fifth = await page(5);
+    relay.silent = true;
+    pages.forEach(({ streams }, n) => {
+      for (let i = 0; i < 8; i++)
+        streams.open({ kind: 'tcp', host: `slow-${n}-${i}.test`, port: target.port });
+    });
+    await until(
+      () => new Set(relay.questions.map(({ question }) => question)).size >= 32,
+      () => `${relay.questions.length} questions`,
+    );
+    relay.silent = false;
+    await fifth.streams.connect('b.test', target.port);
+  });
+
   test('the rate of checks', async () => {
     const gateway = await start(['--rate-client', '1,3']);
     const { streams } = await gateway.page();
