@@ -102,6 +102,7 @@ struct loop {
     struct list dead;           /* io that are closed */
     struct loop_urgent *urgent; /* borrowed; NULL: none */
     struct reap *reaps;
+    unsigned reap_count;
     struct chunk_pool pool;
     struct loop_counts counts;
     struct timer_wheel wheel;
@@ -131,11 +132,20 @@ static inline bool loop_is_urgent(const struct loop *loop)
     return loop->urgent && atomic_load_explicit(&loop->urgent->due, memory_order_relaxed);
 }
 
-/* A backend calls this between two completions of a turn. */
-static inline void loop_do_urgent(struct loop *loop)
+/* Frees what was given to loop_reap() and what is dead, outside of any callback. */
+void loop_reap_now(struct loop *loop);
+
+enum {
+    LOOP_REAPS_MAX = 64 /* objects that wait to be freed; a request is one, of 4 KiB */
+};
+
+/* To be called between two callbacks of a turn, by a backend between two completions. */
+static inline void loop_between(struct loop *loop)
 {
     if (loop_is_urgent(loop))
         loop->urgent->run(loop->urgent);
+    if (loop->reap_count >= LOOP_REAPS_MAX)
+        loop_reap_now(loop);
 }
 
 /* ---- what a backend reports ---- */

@@ -311,7 +311,7 @@ static int epoll_backend_wait(struct loop *loop, int timeout_ms)
     e->count = count;
     for (e->next = 0; e->next < e->count;) {
         dispatch(&e->events[e->next++]);
-        loop_do_urgent(loop);
+        loop_between(loop);
     }
     e->next = e->count = 0;
     return 0;

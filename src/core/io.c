@@ -209,8 +209,10 @@ void io_flush_all(struct loop *loop)
     struct list todo;
     list_init(&todo);
     list_splice(&todo, &loop->dirty);
-    for (struct list *node; (node = list_pop(&todo));)
+    for (struct list *node; (node = list_pop(&todo));) {
         flush(container_of(node, struct io, dirty));
+        loop_between(loop);
+    }
 }
 
 void io_reap_all(struct loop *loop)

@@ -67,7 +67,7 @@ struct loop *loop_new(void)
     return NULL;
 }
 
-static void reap_all(struct loop *loop)
+void loop_reap_now(struct loop *loop)
 {
     for (;;) {
         io_reap_all(loop);
@@ -75,6 +75,7 @@ static void reap_all(struct loop *loop)
         if (!reap)
             return;
         loop->reaps = NULL;
+        loop->reap_count = 0;
         while (reap) {
             struct reap *next = reap->next;
             reap->free(reap);
@@ -101,7 +102,7 @@ void loop_free(struct loop *loop)
     if (!loop)
         return;
     close_lingering(loop);
-    reap_all(loop);
+    loop_reap_now(loop);
     watch_stop(&loop->bell);
     if (loop->state)
         loop->backend->done(loop);
@@ -152,6 +153,7 @@ static void fire_timers(struct loop *loop)
         struct timer *timer = container_of(node, struct timer, node);
         loop_count(&loop->counts.timers_fired, 1);
         timer->fire(timer);
+        loop_between(loop);
     }
 }
 
@@ -193,7 +195,7 @@ int loop_turn(struct loop *loop, int max_wait_ms)
     fire_timers(loop);
     deliver_mail(loop);
     io_flush_all(loop);
-    reap_all(loop);
+    loop_reap_now(loop);
     return 0;
 }
 
@@ -227,6 +229,7 @@ void loop_reap(struct loop *loop, struct reap *reap, void (*free_it)(struct reap
     reap->free = free_it;
     reap->next = loop->reaps;
     loop->reaps = reap;
+    loop->reap_count++;
 }
 
 void loop_trim(struct loop *loop)

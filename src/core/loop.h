@@ -60,7 +60,7 @@ struct loop_counts {
 };
 const struct loop_counts *loop_counts(const struct loop *loop);
 
-/* ---- freeing at the end of the turn ---- */
+/* ---- freeing at the end of the turn, or between two of its callbacks if much waits ---- */
 
 struct reap {
     struct reap *next;

@@ -134,6 +134,10 @@ static void write_memory(const struct daemon *daemon, struct text *out)
     text_printf(out, "httpsocket_memory_bytes %zu\n", memory_bytes(daemon->memory));
     write_family(out, "memory_clients", "gauge", "clients for whom some is held");
     text_printf(out, "httpsocket_memory_clients %zu\n", memory_clients(daemon->memory));
+    write_family(out, "memory_given_back_total", "counter",
+                 "how often the heap gave back to the system what was freed");
+    text_printf(out, "httpsocket_memory_given_back_total %llu\n",
+                (unsigned long long)memory_given_back(daemon->memory));
     write_family(out, "memory_let_go_total", "counter",
                  "what was let go for want of memory, by whose bound");
     write_array(daemon, out, "memory_let_go_total", "bound", causes, MEMORY_CAUSES,

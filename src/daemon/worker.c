@@ -238,6 +238,7 @@ int worker_open(struct worker *w, struct daemon *daemon, uint16_t index)
         .index = index,
         .loop = w->loop,
         .config = &w->hub_config,
+        .memory = &w->memory,
     };
     hub_init(&w->hub);
     hub_threads_add(daemon->topics, index, &w->hub);

@@ -269,6 +269,7 @@ static bool step_head(struct connection *c)
     }
     c->in = (struct bytes){c->in.ptr + head.size, c->in.len - head.size};
     c->head_seen = 0;
+    c->in_a_row++;
     set_state(c, CONNECTION_EXCHANGE);
     request_begin(c, &head, slice_first(in, head.size));
     return true;
@@ -305,7 +306,8 @@ void connection_update_reading(struct connection *c)
     if (c->state == CONNECTION_GONE)
         return;
     bool unwanted = c->exchange != NULL && c->exchange->paused && !request_body_whole(&c->body);
-    bool waits = c->state == CONNECTION_EXCHANGE || c->state == CONNECTION_FLUSH;
+    bool waits =
+        c->state == CONNECTION_EXCHANGE || c->state == CONNECTION_FLUSH || timer_active(&c->kick);
     bool pause = unwanted || (waits && c->in.len >= HTTP_HELD_MAX);
     if (pause == c->paused)
         return;
@@ -331,6 +333,8 @@ static bool may_end_its_side(const struct connection *c)
 /* The client's side has ended: what it has sent whole before is answered. */
 static void settle_end(struct connection *c)
 {
+    if (timer_active(&c->kick))
+        return; /* there is more to answer first */
     if (may_end_its_side(c)) {
         if (c->exchange != NULL)
             departure_begin(c->exchange);
@@ -341,10 +345,14 @@ static void settle_end(struct connection *c)
     }
 }
 
+/* A request takes 4 KiB until the run is over, and thousands may come at once. */
+#define IN_A_ROW_MAX 64
+
 static void run(struct connection *c)
 {
     c->running = true;
-    while (step(c))
+    c->in_a_row = 0;
+    while (c->in_a_row < IN_A_ROW_MAX && step(c))
         ;
     c->running = false;
     if (c->state == CONNECTION_GONE)
@@ -352,6 +360,8 @@ static void run(struct connection *c)
     input_keep_rest(c);
     if (c->state == CONNECTION_GONE)
         return;
+    if (c->in_a_row == IN_A_ROW_MAX)
+        timer_start(c->server->loop, &c->kick, 0);
     connection_count(c);
     if (c->eof)
         settle_end(c);

@@ -86,13 +86,14 @@ struct connection {
     struct reap reap;
     uint64_t opened_ms;
     enum connection_state state;
-    bool used;       /* it has carried a request */
-    bool running;    /* connection_run is on the stack */
-    bool paused;     /* the stream is */
-    bool closing;    /* after this answer */
-    bool eof;        /* the client has ended its side */
-    bool peer_known; /* the account is the peer's; or nobody's, if that is a trusted proxy */
-    bool refusing;   /* beyond the limit of connections */
+    uint16_t in_a_row; /* requests since connection_run began */
+    bool used;         /* it has carried a request */
+    bool running;      /* connection_run is on the stack */
+    bool paused;       /* the stream is */
+    bool closing;      /* after this answer */
+    bool eof;          /* the client has ended its side */
+    bool peer_known;   /* the account is the peer's; or nobody's, if that is a trusted proxy */
+    bool refusing;     /* beyond the limit of connections */
 };
 
 /* How the client finds the end of the answer's body. */

@@ -47,14 +47,17 @@ void connection_count(struct connection *c)
     memory_hold(&c->account, &c->counted, bytes);
 }
 
-/* An answer that has begun can't become another one. */
+/* An answer that has begun can't become another one, and one behind others that are not read would
+ * keep those. */
 static void let_go(struct memory_account *a, enum memory_cause cause)
 {
     struct connection *c = container_of(a, struct connection, account);
     bool may_answer =
         c->state == CONNECTION_HEAD || (c->state == CONNECTION_EXCHANGE && !c->exchange->responded);
     (void)cause;
-    if (may_answer && stream_held(c->stream) <= MUCH)
+    input_drop(c);
+    c->in = (struct bytes){0};
+    if (may_answer && stream_queued(c->stream) == 0)
         connection_refuse(c, 503, "this client holds too much of the server's memory");
     else
         connection_close(c);

@@ -36,12 +36,24 @@ static const struct hub_config *config_of(const struct hub_home *home)
 
 /* ---- topics ---- */
 
+static void count_past(struct hub_home *home, size_t before, size_t after)
+{
+    home->past_held += after - before;
+    memory_hold(&home->account, &home->counted, home->past_held);
+}
+
+static void forget_past(struct hub_home *home, struct topic *t)
+{
+    count_past(home, past_held(&t->past), 0);
+    past_clear(&t->past);
+}
+
 static void forget(struct hub_home *home, struct topic *t)
 {
     name_table_remove(&home->topics, &t->entry);
     list_remove(&t->idle);
     list_remove(&t->changed);
-    past_clear(&t->past);
+    forget_past(home, t);
     presence_clear(&t->presence);
     atomic_fetch_sub_explicit(&home->threads->topics, 1, memory_order_relaxed);
     home->hub->counts.topics--;
@@ -309,7 +321,9 @@ static void publish(struct hub_home *home, struct hub_request *r)
     r->seq = ++t->seq;
     r->subscribers = t->subscribers;
     home->hub->counts.published++;
+    size_t before = past_held(&t->past);
     past_add(&t->past, event, r->keep, config->history_max, config->history_bytes_max);
+    count_past(home, before, past_held(&t->past));
     spread(home, t, event, r);
     settle(home, t);
     hub_event_unref(event);
@@ -343,6 +357,36 @@ void hub_home_handle(struct hub_home *home, struct hub_request *r)
     hub_request_return(home->hub, r);
 }
 
+/* ---- memory is short ---- */
+
+static struct topic *largest(const struct hub_home *home)
+{
+    struct topic *largest = NULL;
+    for (uint32_t i = 0; i < home->topics.bucket_count; i++) {
+        for (struct name_entry *e = home->topics.buckets[i]; e; e = e->next) {
+            struct topic *t = topic_of(e);
+            if (!largest || past_held(&t->past) > past_held(&largest->past))
+                largest = t;
+        }
+    }
+    return largest;
+}
+
+/* The subscribers stay. Whoever comes later finds no past, as of a topic that was forgotten. */
+static void let_go(struct memory_account *a, enum memory_cause cause)
+{
+    struct hub_home *home = container_of(a, struct hub_home, account);
+    struct topic *t = largest(home);
+    (void)cause;
+    if (!t)
+        return;
+    home->hub->counts.forgotten++;
+    forget_past(home, t);
+    settle(home, t);
+}
+
+static const struct memory_ops memory_ops = {.what = "topic", .let_go = let_go, .stays = true};
+
 /* ---- made and freed ---- */
 
 void hub_home_init(struct hub_home *home, struct hub_threads *threads, struct hub *hub)
@@ -352,6 +396,7 @@ void hub_home_init(struct hub_home *home, struct hub_threads *threads, struct hu
     list_init(&home->changed);
     timer_init(&home->linger_timer, on_linger);
     timer_init(&home->changed_timer, on_changed);
+    memory_open(&home->account, hub->memory, &memory_ops, NULL);
 }
 
 void hub_home_done(struct hub_home *home)
@@ -362,4 +407,5 @@ void hub_home_done(struct hub_home *home)
     while ((entry = name_table_any(&home->topics)))
         forget(home, topic_of(entry));
     name_table_done(&home->topics);
+    memory_close(&home->account);
 }

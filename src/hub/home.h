@@ -9,6 +9,8 @@
  * A topic lives while somebody is subscribed; one with a past lives on for `linger_ms`, unless its
  * room is needed for other topics.
  *
+ * Memory   What is past is counted for the whole alone: no single client is to blame for it. At
+ *          memory-max the largest past of this home gives way, if no client holds more.
  * Threads  The worker's.
  */
 #ifndef HUB_HOME_H
@@ -16,6 +18,7 @@
 
 #include "hub/name_table.h"
 #include "hub/request.h"
+#include "limits/memory.h"
 
 struct hub;
 struct hub_threads;
@@ -24,10 +27,12 @@ struct hub_home {
     struct hub *hub;             /* borrowed: of the same worker */
     struct hub_threads *threads; /* borrowed */
     struct name_table topics;
-    struct list idle;           /* topics without subscribers, the longest so first */
-    struct list changed;        /* topics with something to tell of who is there */
-    struct timer linger_timer;  /* for the first of `idle` */
-    struct timer changed_timer; /* for all of `changed` */
+    struct list idle;              /* topics without subscribers, the longest so first */
+    struct list changed;           /* topics with something to tell of who is there */
+    struct timer linger_timer;     /* for the first of `idle` */
+    struct timer changed_timer;    /* for all of `changed` */
+    struct memory_account account; /* pays for what is past; nobody's */
+    size_t past_held, counted;
 };
 
 /* The subscriptions of one topic in one worker. */

@@ -59,6 +59,7 @@ struct hub {
     bool stopped;
     struct loop *loop;               /* borrowed */
     const struct hub_config *config; /* borrowed */
+    struct memory_desk *memory;      /* borrowed; NULL: nothing is counted */
     struct hub_counts counts;
     struct name_table topics; /* with a subscriber here */
     struct list clients;

@@ -14,6 +14,13 @@ static void drop_oldest(struct past *past)
     hub_event_unref(oldest);
 }
 
+size_t past_held(const struct past *past)
+{
+    const struct hub_event *kept = past->kept;
+    bool also = kept && (!past->first || kept->seq < past->first->seq);
+    return past->bytes + (also ? hub_event_cost(kept) : 0);
+}
+
 static void keep_event(struct past *past, struct hub_event *event, enum topic_keep keep)
 {
     if (keep == TOPIC_KEEP_AS_IT_IS)

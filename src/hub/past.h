@@ -23,6 +23,9 @@ void past_add(struct past *past, struct hub_event *event, enum topic_keep keep, 
 bool past_get(const struct past *past, uint32_t history, bool last, struct hub_event ***ret,
               size_t *ret_count);
 
+/* What it holds of memory. */
+size_t past_held(const struct past *past);
+
 static inline bool past_empty(const struct past *past)
 {
     return !past->count && !past->kept;

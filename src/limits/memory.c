@@ -135,7 +135,6 @@ static bool add(struct memory *m, struct memory_client *c, size_t bytes)
 {
     size_t all = atomic_fetch_add_explicit(&m->bytes, bytes, memory_order_relaxed) + bytes;
     bool over = all > m->limits.max;
-    m->peak = all > m->peak ? all : m->peak;
     for (; c; c = c->prefix) {
         c->bytes += bytes;
         over |= note_over(m, c);
@@ -146,6 +145,7 @@ static bool add(struct memory *m, struct memory_client *c, size_t bytes)
 static void subtract(struct memory *m, struct memory_client *c, size_t bytes)
 {
     atomic_fetch_sub_explicit(&m->bytes, bytes, memory_order_relaxed);
+    m->freed += bytes;
     for (; c; c = c->prefix) {
         c->bytes -= bytes;
         note_over(m, c);
@@ -304,6 +304,14 @@ size_t memory_clients(struct memory *m)
 {
     pthread_mutex_lock(&m->lock);
     size_t count = m->client_count;
+    pthread_mutex_unlock(&m->lock);
+    return count;
+}
+
+uint64_t memory_given_back(struct memory *m)
+{
+    pthread_mutex_lock(&m->lock);
+    uint64_t count = m->given_back;
     pthread_mutex_unlock(&m->lock);
     return count;
 }

@@ -15,6 +15,8 @@
  *   a TCPConnection      struct relay           bytes for the target                `overload`
  *   a shared program     struct shared_process  the lines of all its pages, up to   never
  *                                               SHARED_QUEUE_MAX
+ *   the topics of a home struct hub_home        their pasts; nobody's               one past after
+ *                                                                                   the other
  *
  *   account ──of──> client (an address; of IPv6 a /64) ──of──> the client's /48 ──of──> the whole
  *
@@ -84,6 +86,9 @@ struct memory_ops {
     void (*let_go)(struct memory_account *a, enum memory_cause cause);
     /* Says the sizes of all parts again. May be NULL. Closes nothing. */
     void (*recount)(struct memory_account *a);
+    /* let_go() gives back a part, and never closes the account: it is called on, for as long as
+     * that helps. */
+    bool stays;
 };
 
 /* One worker's end: its accounts. */
@@ -129,6 +134,8 @@ void memory_free(struct memory *m);
 /* What is counted now; how many clients hold something. */
 size_t memory_bytes(struct memory *m);
 size_t memory_clients(struct memory *m);
+/* How often the heap has given back to the system what was freed. */
+uint64_t memory_given_back(struct memory *m);
 /* Less than an eighth of `max` is left: whoever comes new should come later. */
 bool memory_is_short(struct memory *m);
 /* What this process may use: the least of the machine's memory and its cgroup's limits (v1, v2). */

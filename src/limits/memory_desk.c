@@ -226,14 +226,15 @@ static void recount_all(struct memory_desk *desk, uint64_t now)
     }
 }
 
-/* Much was held, and is held no more: the heap gives it back to the system. */
+/* Much was freed: the heap, which keeps it, gives it back to the system. */
 static bool gives_back(struct memory *m)
 {
     pthread_mutex_lock(&m->lock);
-    size_t now = memory_bytes(m);
-    bool much = m->peak - now >= GIVEN_BACK_AT_LEAST && now <= m->peak / 2;
-    if (much)
-        m->peak = now;
+    bool much = m->freed >= GIVEN_BACK_AT_LEAST;
+    if (much) {
+        m->freed = 0;
+        m->given_back++;
+    }
     pthread_mutex_unlock(&m->lock);
     return much;
 }
@@ -248,8 +249,14 @@ static void let_go_who_must(struct memory_desk *desk, uint64_t now)
         recount(a, now);
         if (a->reserved < reserved)
             continue;
-        mark_leaving(a, now);
+        bool stays = a->ops->stays;
+        if (!stays)
+            mark_leaving(a, now);
         let_go(desk, a, cause, now);
+        if (stays)
+            memory_settle(a);
+        if (stays && a->reserved >= reserved)
+            mark_leaving(a, now);
     }
 }
 

@@ -33,7 +33,8 @@ struct memory {
     struct memory_client **buckets;
     size_t bucket_count, client_count; /* the first a power of two */
     uint64_t ages;
-    size_t peak; /* of `bytes`, since memory was last given back */
+    size_t freed; /* since the heap last gave back to the system */
+    uint64_t given_back;
     atomic_size_t bytes, max;
 };
 

@@ -87,8 +87,7 @@ void tls_free(struct tls *tls); /* accepts NULL */
  * paused. */
 bool tls_has_input(const struct tls *tls);
 size_t tls_queued(const struct tls *tls);
-/* Memory beside the io's queue; of the SSL itself only while it shakes hands, when a stranger can
- * make it last. */
+/* Memory beside the io's queue, with that of the SSL. */
 size_t tls_held(const struct tls *tls);
 bool tls_shakes_hands(const struct tls *tls);
 const char *tls_error(const struct tls *tls);

@@ -302,6 +302,7 @@ void seat_program_on_body_drain(struct program *p)
 void seat_program_on_settle(struct program *p)
 {
     struct page *page = page_of_program(p);
+    page_count(page); /* its stderr, for one */
     page_answer_settle(page);
     page_settle(page);
 }

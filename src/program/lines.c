@@ -68,7 +68,8 @@ static size_t held_in(const struct program_pipe *pipe)
 
 size_t program_held(const struct program *p)
 {
-    return held_in(&p->body) + held_in(&p->lines) + heap_cost(p->line_size, p->line_len);
+    return held_in(&p->body) + held_in(&p->lines) + heap_cost(p->line_size, p->line_len) +
+           p->err_rest.room;
 }
 
 bool program_open(const struct program *p)

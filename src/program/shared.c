@@ -462,6 +462,7 @@ static void on_settle(struct program *p)
 {
     struct shared_process *s = p->owner;
     char text[64];
+    count_queue(s);
     if (program_has_ended(p))
         end(s, p->status == 0 ? CLOSE_NORMAL : CLOSE_PROGRAM_FAILED, program_end_reason(p, text));
 }

@@ -137,6 +137,12 @@ class Server {
     return Number(/VmRSS:\s+(\d+)/.exec(status)[1]) * 1024;
   }
 
+  /** The most that it has ever had. */
+  get residentPeak() {
+    const status = fs.readFileSync(`/proc/${this.pid}/status`, 'utf8');
+    return Number(/VmHWM:\s+(\d+)/.exec(status)[1]) * 1024;
+  }
+
   /** Waits until no child and no more descriptors are left than when this was called first. */
   async isAtRest() {
     this.descriptorsAtRest ??= (await this.hasChildren(0), resources(this.pid).descriptors);

@@ -2,9 +2,11 @@
 // memory-bounds.test.mjs - one client tries to make the server hold more than its share, in one
 // state after the other; meanwhile another client is served.
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { after, afterEach, describe, test } from '../lib/test.mjs';
-import { startServer, stopAll } from '../lib/server.mjs';
+import { adminOf, makeRoot, startServer, stopAll } from '../lib/server.mjs';
 import { until } from '../lib/until.mjs';
+import { visitor } from '../lib/visitor.mjs';
 import { OP, RawSocket, frame, handshake, readHead } from '../lib/ws-raw.mjs';
 
 const MIB = 1 << 20;
@@ -53,15 +55,45 @@ for line in fd.makefile("rb"):
 `,
 };
 
-const files = { deaf: DEAF, talker: TALKER, reporter: REPORTER, echo: ECHO, 'hello.txt': 'hello' };
+/** The same, begun in no time. */
+const SILENT = { mode: 0o755, text: '#!/bin/sh\necho\nexec >&-\nexec sleep 600\n' };
+
+const files = {
+  deaf: DEAF,
+  silent: SILENT,
+  talker: TALKER,
+  reporter: REPORTER,
+  echo: ECHO,
+  'hello.txt': 'hello',
+};
 /** Clients that have left are noticed soon. */
 const GRACES = ['--detach-timeout', '100ms', '--eof-grace', '100ms', '--term-grace', '100ms'];
 GRACES.push('--ping-interval', '500ms');
-let server, sockets;
+/** They are tried elsewhere. */
+const RATES = ['--rate-client', 'off', '--rate-programs', 'off'];
+let server, sockets, atRest, topicsStay, folder;
+/** The sanitizer keeps what was freed, which is not what is measured here. */
+const LEAN = {
+  ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ''}:quarantine_size_mb=1:thread_local_quarantine_size_kb=64`,
+};
+/** And it has bytes of its own for each of ours. */
+const SANITIZERS = 4;
 
 async function start(args = []) {
   sockets = [];
-  server = await startServer({ files, args: [...GRACES, '--admin', '127.0.0.1:0', ...args] });
+  server = await startServer({
+    files,
+    args: [...GRACES, ...RATES, '--admin', '127.0.0.1:0', '--no-supervisor', ...args],
+    env: LEAN,
+  });
+  await othersAreServed();
+  atRest = { now: server.resident, peak: server.residentPeak };
+}
+
+/** The server's real memory has grown by no more than this, now or ever: `what` is now or peak. */
+function hasGrownBy(what, most) {
+  const grown = (what === 'now' ? server.resident : server.residentPeak) - atRest[what];
+  assert.ok(grown <= most, `${Math.round(grown / MIB)} MiB of real memory`);
 }
 
 async function opens(where, protocol) {
@@ -86,19 +118,22 @@ async function othersAreServed() {
   other.destroy();
 }
 
-/** The server reads no more from this client, which would send more. */
-async function stalls(raw) {
+/** Waits until this metric stays as it is, and something holds. */
+async function comesToRest(name, holds = () => true) {
   let before = -1;
   await until(
     async () => {
-      const now = await server.metric('received_bytes_total');
-      const same = now === before && raw.socket.writableLength > 0;
+      const now = await server.metric(name);
+      const same = now === before && holds();
       before = now;
       return same;
     },
-    () => `received ${before}, to be sent ${raw.socket.writableLength}`,
+    () => `${name} ${before}`,
   );
 }
+
+/** The server reads no more from this client, which would send more. */
+const stalls = (raw) => comesToRest('received_bytes_total', () => raw.socket.writableLength > 0);
 
 const held = () => server.metric('memory_bytes');
 
@@ -114,10 +149,25 @@ async function keepsToItsShare(most = SHARE) {
 
 afterEach(async () => {
   for (const raw of sockets) raw.destroy();
-  await server.hasMetric('memory_bytes', 0);
+  if (!topicsStay) await server.hasMetric('memory_bytes', 0);
   await server.ends();
 });
-after(stopAll);
+after(() => (folder?.remove(), stopAll()));
+
+/** A file with this token. */
+function tokenFile(token) {
+  folder = makeRoot({ token });
+  return path.join(folder.root, 'token');
+}
+
+async function publishes(token, topic, text) {
+  const { status } = await visitor.asks(`${await adminOf(server)}/publish`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` },
+    body: JSON.stringify({ topic, event: 'said', data: text }),
+  });
+  assert.equal(status, 200);
+}
 
 describe('one client', () => {
   test('that opens and resets streams waits for a program that does not read', async () => {
@@ -195,6 +245,31 @@ describe('one client', () => {
     );
   });
 
+  test('that floods from many connections at once passes its share by what one of them brings', async () => {
+    await start();
+    const all = [];
+    for (let i = 0; i < 100; i++) all.push(await session('silent'));
+    for (const raw of all)
+      raw.socket.write(frame(OP.TEXT, Buffer.alloc(2 * MIB, 97), { length: 3 * MIB }));
+    await server.logged(/memory\.let_go .*client=127\.0\.0\.1/);
+    await keepsToItsShare(SHARE + 3 * MIB);
+    hasGrownBy('peak', SANITIZERS * SHARE);
+  });
+
+  test('that sends many requests in a row and reads no answer makes the server hold little', async () => {
+    await start();
+    const asked = Buffer.from('GET /x HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'.repeat(2500));
+    for (let i = 0; i < 100; i++) {
+      const raw = await RawSocket.connect(server.port);
+      sockets.push(raw);
+      raw.socket.pause();
+      raw.socket.write(asked);
+    }
+    await comesToRest('http_requests_total');
+    await keepsToItsShare();
+    hasGrownBy('peak', SANITIZERS * SHARE);
+  });
+
   test('that asks for answers and does not read them is not read', async () => {
     await start();
     const raw = await session('deaf');
@@ -211,6 +286,70 @@ describe('one client', () => {
     const echoed = await new RawReader(raw).message();
     assert.equal(echoed, 16 * MIB);
     assert.deepEqual(server.lines(/memory\.let_go/), []);
+  });
+});
+
+describe('a shared program that does not read', () => {
+  test('has a thousand requests refused when it is crowded, and its lines given back (M6)', async () => {
+    await start(['--shared', '/deaf', '--shared-idle', '100ms', '--answer-timeout', '60s']);
+    const head = `GET /deaf HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ${'x'.repeat(12000)}\r\n\r\n`;
+    const refused = [];
+    for (let i = 0; i < 1000; i++) {
+      const raw = await RawSocket.connect(server.port);
+      sockets.push(raw);
+      raw.socket.write(head);
+      raw.socket.on('data', (data) => refused.push(String(data).split(' ')[1]));
+      if (refused.length > 100) break;
+    }
+    await until(
+      () => refused.length > 100,
+      () => `${refused.length} are refused`,
+    );
+    assert.deepEqual([...new Set(refused)], ['503']);
+    assert.ok((await server.metric('shared_crowded_total')) > 100);
+    await keepsToItsShare(4 * MIB);
+  });
+});
+
+describe('memory', () => {
+  test('that large messages took for a while is given back to the system in seconds (M7)', async () => {
+    await start();
+    const large = frame(OP.TEXT, Buffer.alloc(700_000, 97), { length: MIB });
+    for (let round = 1; round <= 3; round++) {
+      const all = [];
+      for (let i = 0; i < 16; i++) all.push(await session('deaf'));
+      for (const raw of all) raw.socket.write(large);
+      await until(
+        async () => (await held()) > 8 * MIB,
+        () => 'they are held',
+      );
+      for (const raw of all) raw.destroy();
+      await server.hasMetric('memory_bytes', 0);
+    }
+    await until(
+      async () => (await server.metric('memory_given_back_total')) > 0,
+      () => 'given back',
+    );
+    await until(
+      () => server.resident - atRest.now < 16 * MIB,
+      () => `${server.resident - atRest.now} bytes more than at rest`,
+    );
+  });
+
+  test('of topics is counted, and the largest past gives way when all is full', async () => {
+    const token = 'a-token-of-this-test-0123456789';
+    await start(['--memory-max', '1M', '--publish-token', tokenFile(token)]);
+    for (let i = 0; i < 40; i++)
+      await publishes(token, `topic-${i}`, 'x'.repeat(i === 7 ? 60000 : 40000));
+    await server.logged(/memory\.let_go what=topic client="" /);
+    await until(
+      async () => (await held()) <= MIB,
+      async () => `${await held()} bytes`,
+    );
+    assert.ok((await held()) > MIB / 2, 'the others stay');
+    assert.ok((await server.metric('topics_forgotten_total')) < 30);
+    await othersAreServed();
+    topicsStay = true;
   });
 });
 

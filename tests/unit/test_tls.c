@@ -277,7 +277,8 @@ static void answers_to_key_updates_that_nobody_reads_count_as_held(void **state)
     struct fixture *f = *state;
     static char data[TLS_RECORD_MAX];
     check_accepted(f);
-    assert_int_equal(stream_held(f->server.stream), 0);
+    size_t begun = stream_held(f->server.stream);
+    assert_in_range(begun, 8192, 32768); /* the SSL itself */
     stream_pause(f->raw.wire.stream);
     for (int i = 0; i < 64; i++)
         SSL_write(f->raw.ssl, data, sizeof(data));
