@@ -411,10 +411,16 @@ static void on_drain(struct stream *s)
     }
 }
 
+static void on_grown(struct stream *s)
+{
+    connection_count(s->owner);
+}
+
 /* The TLS handshake has to come in the time of a head. From here on the client may think. */
 static void on_secure(struct stream *s)
 {
     struct connection *c = s->owner;
+    connection_count(c);
     if (c->state == CONNECTION_IDLE)
         timer_start(c->server->loop, &c->timer, c->server->limits->idle_timeout_ms);
 }
@@ -424,6 +430,7 @@ static const struct stream_ops stream_ops = {
     .on_end = on_end,
     .on_drain = on_drain,
     .on_secure = on_secure,
+    .on_grown = on_grown,
 };
 
 static void time_out(struct connection *c)

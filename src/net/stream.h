@@ -37,6 +37,9 @@ struct stream_ops {
     struct bytes (*lend)(struct stream *s);
     /* The TLS handshake is done: the peer is who it should be. May be NULL. */
     void (*on_secure)(struct stream *s);
+    /* stream_held() has grown though the owner did nothing: a TLS handshake has begun. Nothing may
+     * be closed inside of it. May be NULL. */
+    void (*on_grown)(struct stream *s);
 };
 
 struct stream {

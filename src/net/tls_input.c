@@ -188,6 +188,8 @@ static void begin(struct stream *s, struct slice first)
         return;
     }
     SSL_set_accept_state(tls->ssl);
+    if (s->ops->on_grown)
+        s->ops->on_grown(s);
     tls_decrypt(s, first);
 }
 

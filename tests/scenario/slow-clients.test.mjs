@@ -4,6 +4,8 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
+import { Duplex } from 'node:stream';
+import tls from 'node:tls';
 import { request } from '../lib/request.mjs';
 import { makeRoot, program, startServer, stopAll } from '../lib/server.mjs';
 import { after, afterEach, before, test } from '../lib/test.mjs';
@@ -46,10 +48,27 @@ const start = (...args) =>
   });
 
 test('half a TLS handshake is given up in the time of a head', async () => {
-  const tls = ['--tls-cert', file('.cert.pem'), '--tls-key', file('.key.pem')];
-  const server = await start(...tls, '--head-timeout', '300ms');
+  const secure = ['--tls-cert', file('.cert.pem'), '--tls-key', file('.key.pem')];
+  const server = await start(...secure, '--head-timeout', '300ms');
   await isGivenUp(server, '');
   await isGivenUp(server, HALF_HELLO);
+  await server.ends();
+});
+
+/** What a client says first. */
+const clientHello = () =>
+  new Promise((resolve) => {
+    const write = (chunk, encoding, done) => (resolve(chunk), done());
+    tls.connect({ socket: new Duplex({ read() {}, write }) }).on('error', () => {});
+  });
+
+test('a TLS handshake whose client does not go on is in the memory of its client', async () => {
+  const server = await start('--tls-cert', file('.cert.pem'), '--tls-key', file('.key.pem'));
+  const socket = net.connect(server.port, '127.0.0.1');
+  socket.write(await clientHello());
+  await until(async () => (await server.metric('memory_bytes')) >= 48 << 10);
+  socket.destroy();
+  await server.hasMetric('memory_bytes', 0);
   await server.ends();
 });
 
