@@ -179,7 +179,9 @@ static struct quota_share share_of(enum limit_kind kind, struct slice key, struc
 static bool may_have_more(const struct quota *q, const struct quota_share *share, uint32_t max)
 {
     uint32_t all = count_of(q, share->all), own = count_of(q, share->client);
-    return own ? all < max && own <= max - all : count_of(q, share->clients) < max;
+    if (own == 0)
+        return count_of(q, share->clients) < max;
+    return all < max && (own == all || own <= max - all);
 }
 
 /* The sharers are counted once for each client: with its first share, and until its last. */
