@@ -231,13 +231,16 @@ class HonestPage:
     def _fits(self):
         """Whether the next message, however long, keeps within the window (docs/protocol.md, 3)."""
         under_way = sum(len(message) for _, message in self.outbox)
-        return under_way == 0 or under_way + FILL_MAX + 64 <= self.window
+        return under_way == 0 or under_way + self._fill_max() + 64 <= self.window
+
+    def _fill_max(self):
+        return min(FILL_MAX, self.most // 4, self.window // 4)
 
     def _number(self):
         wanted = self.chance.pick(0, 1, 1, 3, self.chance.below(40))
         letter = chr(97 + self.sent % 26)
         size = self.chance.size(200 if wanted > 3 else self.chance.pick(20, 3000, 3000, FILL_MAX))
-        fill = letter * min(size, self.most // 4)
+        fill = letter * min(size, self._fill_max())
         if self.chance.percent(15):
             message = BINARY, f"b\n{self.sent} {wanted} {fill}".encode()
         else:

@@ -40,8 +40,8 @@ struct quota_share {
 };
 
 /* Counts one more of `kind` under `key`, for `client`. A client that has none gets one while fewer
- * than `max` clients have one. Whoever has some gets one more up to what is left of `max`, so that N
- * greedy ones leave as much free as each of them has; alone a client has all. So there are fewer
+ * than `max` clients have one. Whoever has some gets one more up to what is left of `max`, so that
+ * N greedy ones leave as much free as each of them has; alone a client has all. So there are fewer
  * than twice `max` in all, and more than `max` only while clients with one each stand beside others
  * with more. False: no more for this client, or no memory for more keys. */
 bool quota_take_share(struct quota *q, enum limit_kind kind, struct slice key, struct slice client,
