@@ -85,7 +85,7 @@ struct seat_ops {
     /* As let_go, but at once: the server stops. */
     void (*kill)(struct seat *s);
     /* Part of page_settle(): takes the steps that can be taken by now. `answered`: the request's
-     * answer is complete, or nobody wants it any more. Calls nothing of the page. */
+     * answer is complete, or nobody wants it any more. Calls nothing of any page. */
     void (*settle)(struct seat *s, bool answered);
     /* May it still read what is sent? */
     bool (*alive)(const struct seat *s);

@@ -222,6 +222,8 @@ static void settle(struct seat *s, bool answered)
     struct shared_seat *own = (struct shared_seat *)s;
     if (own->let_go && answered)
         leave(own);
+    else if (own->let_go && own->member.process) /* its topics are left: it is busy no more */
+        shared_resume_later(own->member.process);
 }
 
 static bool has_joined(const struct seat *s)

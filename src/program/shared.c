@@ -99,6 +99,18 @@ static void look_if_idle(struct shared_process *s)
     program_settle(p);
 }
 
+/* The next lines may end any member, so they are not read before the next turn. */
+static void read_on(struct shared_process *s)
+{
+    s->busy = NULL;
+    timer_start(s->program->host->spec.loop, &s->resume_timer, 0);
+}
+
+static void on_resume(struct timer *timer)
+{
+    program_resume(container_of(timer, struct shared_process, resume_timer)->program);
+}
+
 void shared_leave(struct shared_member *m)
 {
     struct shared_process *s = m->process;
@@ -111,10 +123,8 @@ void shared_leave(struct shared_member *m)
     list_remove(&m->waiting);
     s->count--;
     s->program->host->counts.shared_pages_now--;
-    if (s->busy == m) {
-        s->busy = NULL;
-        program_resume(s->program);
-    }
+    if (s->busy == m)
+        read_on(s);
     look_if_idle(s);
 }
 
@@ -208,6 +218,12 @@ void shared_resume(struct shared_process *s)
         return;
     s->busy = NULL;
     program_resume(s->program);
+}
+
+void shared_resume_later(struct shared_process *s)
+{
+    if (s->busy && !s->busy->ops->busy(s->busy))
+        read_on(s);
 }
 
 /* ---- its end ---- */
@@ -505,12 +521,14 @@ struct shared_process *shared_process_new(void (*over)(struct shared_process *s)
     list_init(&s->members);
     list_init(&s->waiting);
     timer_init(&s->idle_timer, on_idle);
+    timer_init(&s->resume_timer, on_resume);
     return s;
 }
 
 void shared_process_free(struct shared_process *s)
 {
     timer_stop(&s->idle_timer);
+    timer_stop(&s->resume_timer);
     memory_close(&s->account);
     free(s->buckets);
     free(s);

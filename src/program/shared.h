@@ -10,6 +10,8 @@
  *           lines more, and then with their members, who pay for them. Meanwhile nobody joins.
  *           The process is never made to wait for one member, since all others would wait too. When
  *           all members together have not taken shared_max bytes, the one with most of them ends.
+ * Calls     Inside of a call of its ops a member may leave, and no other one. shared_leave() and
+ *           the writing functions call nobody.
  * Lifetime  A member is embedded by its owner and is the process's from shared_join() until it has
  *           left. A process lives as long as its program.
  * Threads   Loop thread only; struct worker_map is shared by all workers.
@@ -100,8 +102,11 @@ bool shared_has_taken(const struct shared_member *m);
 bool shared_crowded(const struct shared_process *s);
 /* A member that was told to wait has gone on writing: it is told to end, and leaves. */
 void shared_overflow(struct shared_member *m);
-/* To be called when the answer of ops->busy may have changed. */
+/* To be called when the answer of ops->busy may have changed. May deliver lines: any member may
+ * have left then. */
 void shared_resume(struct shared_process *s);
+/* As shared_resume(), but nothing is delivered before the next turn. */
+void shared_resume_later(struct shared_process *s);
 /* The process takes no more pages, and is let go when it has none. */
 void shared_retire(struct shared_process *s);
 struct program *shared_program(struct shared_process *s);

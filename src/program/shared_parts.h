@@ -27,6 +27,7 @@ struct shared_process {
     uint32_t bucket_count, count;
     uint64_t started_ms;
     struct timer idle_timer;
+    struct timer resume_timer;     /* reads on: outside of the call by which nobody is busy */
     struct memory_account account; /* nobody's: pays for the queue that all members share */
     size_t counted;
     size_t backlog;                            /* of all members when that was last counted */
