@@ -101,7 +101,7 @@ void program_kill(struct program *p)
     p->poll_ms = POLL_FIRST_MS;
     send_signal(p, SIGKILL, "KILL");
     if (p->exited)
-        poll_rest(p);
+        timer_start(p->host->spec.loop, &p->poll_timer, 0);
 }
 
 static void on_end_timer(struct timer *timer)

@@ -198,7 +198,7 @@ void program_answered(struct program *p);
 
 /* ---- ending.c ---- */
 
-/* SIGKILL now, if it has been started. */
+/* SIGKILL now, if it has been started. Calls nobody: what comes of it comes later. */
 void program_kill(struct program *p);
 /* Nothing more comes from it, nothing is written to it. */
 bool program_is_over(const struct program *p);

@@ -5,6 +5,7 @@
 #include "program_fixture.h"
 
 #include <sys/mman.h>
+#include <sys/prctl.h>
 
 /* ---- the owner ---- */
 
@@ -613,6 +614,22 @@ static void all_that_run_are_killed_at_a_stop(void **state)
     assert_int_equal(program_host_counts(programs)->killed, 1);
 }
 
+/* Its descriptors were closed long ago: nothing else would tell that it is over. */
+static void one_that_is_killed_when_nothing_of_it_is_left_is_over(void **state)
+{
+    (void)state;
+    int rest = 0;
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    struct program *p = run("(exec <&- >&- 2>&- 3>&-; exec sleep 60) & echo $! >&3; exit 0");
+    TURN_UNTIL(p->exited && !p->body.state && !p->output.state && !p->lines.state && !p->err.state);
+    assert_int_equal(sscanf(owner.notes, "line %d|", &rest), 1);
+    assert_int_equal(kill(rest, SIGKILL), 0);
+    assert_int_equal(waitpid(rest, NULL, 0), rest);
+    program_kill(p);
+    is_over();
+    prctl(PR_SET_CHILD_SUBREAPER, 0);
+}
+
 /* ---- nobody's ---- */
 
 static void one_that_never_started_may_be_dropped(void **state)
@@ -761,6 +778,7 @@ int main(void)
         program_test(what_is_left_of_its_group_goes_the_same_way),
         program_test(one_that_left_its_group_holds_up_nothing),
         program_test(all_that_run_are_killed_at_a_stop),
+        program_test(one_that_is_killed_when_nothing_of_it_is_left_is_over),
         program_test(one_that_never_started_may_be_dropped),
         program_test(one_that_runs_ends_by_itself_once_dropped),
         program_test(one_that_was_made_to_wait_ends_once_dropped),
