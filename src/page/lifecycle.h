@@ -200,7 +200,8 @@ void page_give_up(struct page *p);
 void page_count(struct page *p);
 /* Has the program so much to read that its client should wait? */
 bool page_crowded(const struct page *p);
-/* To be called when the answer of page_reading() may have changed. */
+/* To be called when the answer of page_reading() may have changed. Not from inside of page_hear(),
+ * so not from what a session may call while a message is sent. */
 static inline void page_resume(struct page *p)
 {
     p->seat->ops->resume(p->seat);

@@ -128,7 +128,7 @@ static void on_over(struct channel *c, struct slice json)
     json_decref(said);
     bool held = s->held;
     free_stream(s);
-    if (held && p->state < PAGE_ENDED) /* else nothing is read for it any more */
+    if (held && p->session && !session_ends(p->session)) /* else nothing is read for it any more */
         page_resume(p);
 }
 

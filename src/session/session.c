@@ -183,6 +183,11 @@ bool session_attached(const struct session *s)
     return s->wire;
 }
 
+bool session_ends(const struct session *s)
+{
+    return s->state > SESSION_DETACHED;
+}
+
 bool session_was_used(const struct session *s)
 {
     return s->inbox.received > 0 || s->streams;

@@ -155,6 +155,9 @@ void *session_owner(const struct session *s);
 /* Sets the owner that is called back from now on. */
 void session_own(struct session *s, const struct session_ops *ops, void *owner);
 bool session_attached(const struct session *s);
+/* It is LEAVING or later: what the owner sends reaches nobody. Its streams are told of their end
+ * after that, from inside of the call that ends it. */
+bool session_ends(const struct session *s);
 /* Its client has sent a message or opened a stream, ever. */
 bool session_was_used(const struct session *s);
 /* Bytes of messages that the client has not acknowledged. */

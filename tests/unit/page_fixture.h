@@ -22,7 +22,7 @@
 
 struct told {
     char notes[4096];
-    int begins, let_gos, kills, frees;
+    int begins, let_gos, kills, frees, resumes;
 };
 
 struct fake_seat {
@@ -100,6 +100,11 @@ static inline bool fake_has_taken(const struct seat *s)
 static inline void fake_nothing(struct seat *s)
 {
     (void)s;
+}
+
+static inline void fake_resume(struct seat *s)
+{
+    fake(s)->told->resumes++;
 }
 
 static inline bool fake_body(struct seat *s, struct slice data)
@@ -192,7 +197,7 @@ static inline void fake_free(struct seat *s)
     .begin = fake_begin, .send = fake_send, .write = fake_write,                                   \
     .write_shared = fake_write_shared, .open = fake_open, .queued = fake_queued,                   \
     .has_taken = fake_has_taken, .flush = fake_nothing, .body = fake_body,                         \
-    .body_end = fake_body_end, .body_stop = fake_nothing, .resume = fake_nothing,                  \
+    .body_end = fake_body_end, .body_stop = fake_nothing, .resume = fake_resume,                   \
     .pause_answer = fake_pause_answer, .shut = fake_shut, .note_reason = fake_note_reason,         \
     .let_go = fake_let_go, .kill = fake_kill, .settle = fake_settle, .alive = fake_alive,          \
     .silent = fake_silent, .ended = fake_ended, .gone = fake_gone, .pid = fake_pid,                \
@@ -379,18 +384,22 @@ static inline const char *hears(struct client *c)
     return notes;
 }
 
-static inline void sends(struct client *c, int first, const char *text)
+static inline void sends_bytes(struct client *c, int first, struct slice bytes)
 {
     static const uint8_t mask[4] = {1, 2, 3, 4};
     char frame[200];
-    struct ws_head h = {
-        .fin = true, .op = (enum ws_op)first, .masked = true, .length = strlen(text)};
+    struct ws_head h = {.fin = true, .op = (enum ws_op)first, .masked = true, .length = bytes.len};
     memcpy(h.mask, mask, 4);
     size_t len = ws_head_write_full(frame, &h);
-    memcpy(frame + len, text, strlen(text));
-    ws_mask_plain(frame + len, strlen(text), mask, 0);
-    send(c->fd, frame, len + strlen(text), MSG_NOSIGNAL);
+    memcpy(frame + len, bytes.ptr, bytes.len);
+    ws_mask_plain(frame + len, bytes.len, mask, 0);
+    send(c->fd, frame, len + bytes.len, MSG_NOSIGNAL);
     turn_while_busy();
+}
+
+static inline void sends(struct client *c, int first, const char *text)
+{
+    sends_bytes(c, first, slice_of(text));
 }
 
 /* A client on a TCP connection of its own: one that can be reset. */

@@ -398,6 +398,28 @@ static void a_program_that_reads_lines_takes_every_client(void **state)
     assert_string_equal(hears(client), "close 1000 program-exit|");
 }
 
+/* A session without memory ends while the program's line is heard: no other line may be heard
+ * inside of that. */
+static void a_session_that_ends_by_itself_has_no_line_read_inside_of_its_end(void **state)
+{
+    (void)state;
+    session_config.streams_max = 4;
+    session_config.stream_window = 10;
+    opens_a_page();
+    sends_bytes(second, WS_OP_BINARY,
+                SLICE_LITERAL("\x01\0\0\0\1{\"kind\":\"stream\",\"name\":\"s\"}"));
+    says(seats[0], ".accept {\"id\":1}\n");
+    says(seats[0], ".stream/1 @20\n01234567890123456789\n");
+    assert_int_equal(page_reading(seats[0]->seat.page), PROGRAM_WAIT);
+    int resumes = told[0].resumes;
+    session_abort(seats[0]->seat.page->session, CLOSE_TRY_AGAIN_LATER, SLICE_LITERAL("overload"));
+    assert_int_equal(told[0].resumes, resumes);
+    assert_int_equal(page_reading(seats[0]->seat.page), PROGRAM_READ);
+    turn_while_busy();
+    assert_true(told[0].let_gos > 0);
+    ends(seats[0], CLOSE_NORMAL, "program-exit");
+}
+
 /* ---- every end in every situation ---- */
 
 static void spooling(void)
@@ -638,6 +660,7 @@ int main(void)
         page_test(a_plain_client_talks_without_a_session),
         page_test(a_plain_client_that_breaks_off_does_not_come_again),
         page_test(a_program_that_reads_lines_takes_every_client),
+        page_test(a_session_that_ends_by_itself_has_no_line_read_inside_of_its_end),
         page_test(whatever_ends_a_page_in_whatever_situation),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
