@@ -111,7 +111,7 @@ static bool is_finished(const struct program *p)
 /* Reads on, or not, as the owner wants it. */
 static void steer(struct program *p)
 {
-    if (!pipe_is_open(&p->lines))
+    if (!pipe_is_open(&p->lines) || p->taking)
         return;
     if (reading(p) == PROGRAM_DROP && is_finished(p))
         program_lines_end(p);
@@ -137,7 +137,7 @@ void program_let_go(struct program *p)
 }
 
 /* Takes whole lines off `in` while the owner takes them. Returns how much was used. */
-static size_t take_lines(struct program *p, struct slice in)
+static size_t hand_over(struct program *p, struct slice in)
 {
     size_t at = 0;
     while (at < in.len && reading(p) == PROGRAM_READ) {
@@ -156,6 +156,16 @@ static size_t take_lines(struct program *p, struct slice in)
         }
     }
     return reading(p) == PROGRAM_DROP ? in.len : at;
+}
+
+/* The owner may do anything in between: let go, resume, kill. What follows from that is done by
+ * whoever takes the lines, afterwards: until then they stay where they are. */
+static size_t take_lines(struct program *p, struct slice in)
+{
+    p->taking = true;
+    size_t used = hand_over(p, in);
+    p->taking = false;
+    return used;
 }
 
 static bool keep(struct program *p, struct slice more)
@@ -208,7 +218,7 @@ static void take(struct program *p, struct slice data)
 
 void program_lines_deliver(struct program *p)
 {
-    if (!pipe_is_open(&p->lines))
+    if (!pipe_is_open(&p->lines) || p->taking)
         return;
     if (p->line_len > 0)
         forget(p, take_lines(p, kept(p)));
@@ -218,7 +228,7 @@ void program_lines_deliver(struct program *p)
 void program_resume(struct program *p)
 {
     program_lines_deliver(p);
-    if (is_finished(p))
+    if (is_finished(p) && !p->taking)
         program_lines_end(p);
 }
 

@@ -129,7 +129,8 @@ struct program {
     /* lines.c */
     char *line; /* owned: the beginning of a line whose end has not come */
     size_t line_len, line_size, line_seen;
-    bool shut; /* end of file has been sent */
+    bool taking; /* the owner is in on_line: what has come stays where it is */
+    bool shut;   /* end of file has been sent */
 
     /* stderr.c */
     char *err_line; /* owned: as above */

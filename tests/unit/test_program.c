@@ -21,6 +21,8 @@ struct owner {
     size_t seen;
     char reason[64];
     struct owner *heir; /* gets the program at the next line */
+    int act_at;         /* the line in which it does the following to the program; 0: none */
+    void (*act)(struct owner *o);
 };
 
 #define NOTE(o, ...) note((o)->notes, sizeof((o)->notes), __VA_ARGS__)
@@ -63,6 +65,8 @@ static enum parse_status on_line(struct program *p, struct slice in, size_t seen
         NOTE(o, "line %.*s|", (int)end, in.ptr);
     if (o->heir)
         give_away(o);
+    if (o->lines == o->act_at)
+        o->act(o);
     return PARSE_OK;
 }
 
@@ -315,6 +319,73 @@ static void what_waited_at_its_end_is_delivered(void **state)
     program_resume(p);
     is_over();
     assert_string_equal(owner.notes, "line a|output-end|line b|line c|last d|over|");
+}
+
+static void act_resume(struct owner *o)
+{
+    program_resume(o->program);
+}
+
+static void act_let_go(struct owner *o)
+{
+    program_let_go(o->program);
+    program_resume(o->program);
+}
+
+static void act_kill(struct owner *o)
+{
+    program_kill(o->program);
+    program_resume(o->program);
+}
+
+static void act_drop(struct owner *o)
+{
+    o->reading = PROGRAM_DROP;
+    program_let_go(o->program);
+    program_resume(o->program);
+}
+
+static void act_wait(struct owner *o)
+{
+    o->wait_after = o->lines;
+    program_resume(o->program);
+}
+
+static void act_disown(struct owner *o)
+{
+    program_disown(o->program);
+    o->program = NULL;
+}
+
+/* Whether the program still runs or is gone, and for each line. */
+static void its_owner_may_do_anything_while_it_takes_a_line(void **state)
+{
+    (void)state;
+    static void (*const acts[])(struct owner *) = {act_resume, act_let_go, act_kill,
+                                                   act_drop,   act_wait,   act_disown};
+    for (unsigned n = 0; n < 2 * 5 * sizeof(acts) / sizeof(*acts); n++) {
+        bool runs = n % 2;
+        owner = (struct owner){.reading = PROGRAM_READ, .wait_after = 1, .act_at = 2 + n / 2 % 4};
+        owner.act = acts[n / 10];
+        struct program *p = run(runs ? "printf '1\\n2\\n3\\n4\\n5\\n' >&3; read -r x <&3"
+                                     : "printf '1\\n2\\n3\\n4\\n5\\nhalf' >&3");
+        TURN_UNTIL(runs ? owner.lines == 1 : p->state == PROGRAM_GONE);
+        owner.wait_after = 0;
+        program_resume(p);
+        if (owner.program && owner.wait_after) {
+            owner.wait_after = 0;
+            program_resume(p);
+        }
+        if (owner.program)
+            program_let_go(p);
+        TURN_UNTIL(program_host_empty(programs));
+        bool ends = owner.act == act_drop || owner.act == act_disown;
+        assert_in_range(owner.lines, owner.act_at, ends ? owner.act_at : 5);
+        if (!ends && (!runs || owner.act != act_kill)) {
+            assert_int_equal(owner.lines, 5);
+            assert_non_null(strstr(owner.notes, "line 2|line 3|line 4|line 5|"));
+        }
+    }
 }
 
 static void what_it_does_not_read_is_queued_and_drains(void **state)
@@ -759,6 +830,7 @@ int main(void)
         program_test(a_line_that_nobody_understands_ends_the_reading),
         program_test(while_its_owner_waits_its_write_blocks),
         program_test(what_waited_at_its_end_is_delivered),
+        program_test(its_owner_may_do_anything_while_it_takes_a_line),
         program_test(what_it_does_not_read_is_queued_and_drains),
         program_test(its_owner_may_change_between_two_lines),
         program_test(lines_of_a_program_that_knows_nothing_of_us),
