@@ -154,12 +154,22 @@ class Daemon:
                 pass
         return count
 
-    async def metrics(self):
+    async def _administers(self, path):
         def ask():
-            url = f"http://127.0.0.1:{self.admin_port}/metrics"
+            url = f"http://127.0.0.1:{self.admin_port}{path}"
             return urllib.request.urlopen(url, timeout=20).read().decode()
 
-        text = await asyncio.to_thread(ask)
+        return await asyncio.to_thread(ask)
+
+    async def sessions(self):
+        """A line each, for a finding; HOLD=1 leaves the server running for a debugger."""
+        if "HOLD" in os.environ:
+            print(f"held: process {self.pid}", flush=True)
+            await asyncio.sleep(3600)
+        return await self._administers("/sessions")
+
+    async def metrics(self):
+        text = await self._administers("/metrics")
         rows = (line.rsplit(" ", 1) for line in text.splitlines() if line[:1] not in ("#", ""))
         return {name.removeprefix("httpsocket_"): float(value) for name, value in rows}
 

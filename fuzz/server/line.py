@@ -7,6 +7,7 @@ handshake is broken off as anywhere else.
 """
 import asyncio
 import collections
+import contextlib
 import socket
 import ssl
 import struct
@@ -225,7 +226,8 @@ class Line(asyncio.Protocol):
         if how == "garbage":
             self.transport.write(self.chance.bytes(self.chance.size(3000)))
         if how == "half-close":
-            self.transport.write_eof()
+            with contextlib.suppress(OSError):  # the server was faster
+                self.transport.write_eof()
         if how in ("half-close", "silence"):
             self.transport.pause_reading()
             seconds = self.chance.random() * self.chance.pick(0.1, 0.5, 3)

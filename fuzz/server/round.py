@@ -294,7 +294,8 @@ class Round:
         if late:
             names = sorted(task.get_name() for task in late)
             stories = [page.describe() for page in self.pages.values()]
-            raise Finding("\n".join([f"clients are not over: {names}", *stories]))
+            sessions = await self.server.sessions()
+            raise Finding("\n".join([f"clients are not over: {names}", *stories, sessions]))
         await self._counts_are_zero()
         took = await self.server.drain(DRAIN_SECONDS * self.patience)
         if took > 30 * self.patience:
@@ -316,7 +317,8 @@ class Round:
             if not left:
                 return
             if time.monotonic() > end:
-                raise Finding(f"after {SETTLE_SECONDS} s without a client there are {left}")
+                sessions = await self.server.sessions()
+                raise Finding(f"after {SETTLE_SECONDS} s without a client: {left}\n{sessions}")
             await asyncio.sleep(0.2)
 
     def _leaves_nothing(self):
