@@ -82,7 +82,8 @@ void session_leave(struct session *s, const char *reason)
     s->sending = (struct sending){0};
     outbox_clear(&s->outbox);
     session_streams_end(s, slice_of(reason));
-    s->ops->on_close(s, slice_of(reason));
+    if (s->state == SESSION_LEAVING) /* still: the owner of a stream may have ended it */
+        s->ops->on_close(s, slice_of(reason));
 }
 
 void session_breach(struct session *s, const char *why)

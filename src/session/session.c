@@ -272,9 +272,11 @@ void session_attach(struct session *s, struct session_wire *wire, struct slice k
         session_steer(s);
     outbox_ack(&s->outbox, received);
     session_say_welcome(s);
+    s->attached_before = true;
     if (s->ops->on_greeted)
         s->ops->on_greeted(s);
-    s->attached_before = true;
+    if (s->wire != wire) /* the owner has ended it */
+        return;
     session_replay(s);
     if (s->state == SESSION_ENDING) {
         if (!s->outbox.first)

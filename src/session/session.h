@@ -25,6 +25,8 @@
  *           owner then takes no more from its program. Incoming: the client may have `window` bytes
  *           that the owner has not yet session_taken(); more is a breach of the protocol. `window`
  *           is that of the session's beginning: the client may have filled it before a reload.
+ * Calls     Inside of any of its calls the owner may do anything here, also end the session: then
+ *           only on_over follows, those of its streams, and on_greeted for clients that come.
  * Lifetime  session_new() to on_over; the table (table.h) finds it by id. The owner's pointer dies
  *           with on_over.
  * Threads   Loop thread only.
