@@ -81,8 +81,8 @@ enum access_check_state {
 
 struct access_check {
     struct access_request request;
-    /* Asks the program; access_program_answer() follows, at once or later. NULL: there is no
-     * program to ask. */
+    /* Asks the program; access_program_answer() follows, at once or later. Nothing may be cancelled
+     * inside of it. NULL: there is no program to ask. */
     void (*ask_program)(struct access_check *check);
     void (*on_verdict)(struct access_check *check, const struct access_result *result);
     /* Private from here on. */
