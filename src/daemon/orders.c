@@ -77,6 +77,8 @@ static int take_signals(struct orders *o)
     sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGCHLD);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file at its limit: the write fails, as on a full disk */
+    signal(SIGTTOU, SIG_IGN); /* a log on a terminal that stops who writes in the background */
     signal(SIGCHLD, SIG_DFL); /* who ignores it is not told how children end */
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);

@@ -341,6 +341,8 @@ static int take_signals(struct supervisor *s)
     sigaddset(&set, SIGCHLD);
     signal(SIGCHLD, SIG_DFL); /* whatever we were started with: an ignored one is not reported */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a log at its limit of size loses lines */
+    signal(SIGTTOU, SIG_IGN); /* a terminal that stops who writes in the background */
     sigprocmask(SIG_BLOCK, &set, &s->start.mask);
     s->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     return s->signals < 0 ? -errno : 0;

@@ -22,6 +22,32 @@ while [ $((i += 1)) -le 3000 ]; do printf '%-200s\\n' "$i" >&2; done
 printf 'Content-Type: text/plain\\n\\nsaid\\n'
 `;
 
+/** Starts the server in the background of a terminal that stops who writes there, its stderr. */
+const IN_THE_BACKGROUND = `
+import os, pty, signal, sys, termios, threading
+ours, theirs = pty.openpty()
+def passes_on(child):
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+shell = os.fork()
+if shell > 0:
+    reads = lambda: [0 for _ in iter(lambda: os.read(ours, 4096), b'')]
+    threading.Thread(target=reads, daemon=True).start()
+    passes_on(shell)
+os.setsid()
+os.close(os.open(os.ttyname(theirs), os.O_RDWR))
+settings = termios.tcgetattr(theirs)
+settings[3] |= termios.TOSTOP
+termios.tcsetattr(theirs, termios.TCSANOW, settings)
+server = os.fork()
+if server > 0:
+    passes_on(server)
+os.setpgid(0, 0)
+os.dup2(theirs, 2)
+os.execv(sys.argv[1], sys.argv[1:])
+`;
+
 let files;
 const file = (name) => `${files.root}/${name}`;
 
@@ -70,6 +96,41 @@ describe('a stderr that stalls', () => {
     await until(() => server.pid !== crashed && server.pid !== server.child.pid);
     assert.equal((await request(server.at('hello.txt'))).body, 'hello\n');
     assert.deepEqual(await server.stop(), { code: 1, signal: null });
+  });
+});
+
+describe('a log that can take no more', () => {
+  const spool = '#!/bin/sh\nprintf "Content-Type: text/plain\\n\\n"\nwc -c\n';
+  const chunked = (length) => ({
+    method: 'POST',
+    headers: { 'Transfer-Encoding': 'chunked' },
+    body: Buffer.alloc(length, 'x'),
+  });
+
+  test('and a body that can not, at the limit of size of files, end nothing', async () => {
+    const server = await startServer({
+      files: { 'hello.txt': 'hello\n', spool: program(spool) },
+      args: ['--access-log', file('limited')],
+      by: ['prlimit', '--fsize=20000'],
+    });
+    const serving = server.pid;
+    const long = server.at(`hello.txt?${'x'.repeat(8000)}`);
+    for (let i = 0; i < 12; i++) assert.equal((await request(long)).status, 200);
+    await server.logged(/log\.access_lost/);
+    assert.equal((await request(server.at('spool'), chunked(40000))).status, 507);
+    assert.equal((await request(server.at('spool'), chunked(10000))).body, '10000\n');
+    assert.equal(server.pid, serving);
+    await server.ends();
+  });
+
+  test('a terminal that stops those who write in the background stops no server', async () => {
+    const server = await startServer({
+      root: files.root,
+      args: ['--log-level', 'debug'],
+      by: ['python3', '-c', IN_THE_BACKGROUND],
+    });
+    assert.equal((await request(server.at('hello.txt'))).body, 'hello\n');
+    assert.deepEqual(await server.stop(), { code: 0, signal: null });
   });
 });
 
