@@ -7,7 +7,7 @@
  *   stderr.c, output.c, body.c, lines.c     the descriptors
  *   ending.c                                the end of the process
  *   program.c                               makes, starts, disowns
- *   shared.c, pool.c                        one process for many pages: shared.h
+ *   shared*.c, pool.c                       one process for many pages: shared.h
  *   host.c                                  all programs of a worker
  */
 #ifndef PROGRAM_PARTS_H

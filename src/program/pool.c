@@ -167,7 +167,7 @@ static struct shared_process *find_best(const struct shared_pool *pool, uint32_t
         if (!is_open(s))
             continue;
         ++*ret_running;
-        if (!best || s->count < best->count)
+        if (!best || s->members.count < best->members.count)
             best = s;
     }
     return best;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* shared.c - a process that has many pages: its members, the bytes that they have not taken, and
- * the member that each line is for. */
+/* shared.c - a process that has many pages: who joins and leaves, which member gets each line, and
+ * the bytes that members have not taken. */
 #include "program/shared_parts.h"
 
 #include "base/base64url.h"
-#include "base/hash.h"
 #include "base/log.h"
 #include "program/command.h"
 #include "proto/close_code.h"
@@ -12,56 +11,7 @@
 
 #include <stdlib.h>
 
-#define BUCKETS_FIRST 16 /* a power of two */
-
 /* ---- its members ---- */
-
-static uint32_t bucket_of(const struct shared_process *s, struct slice id)
-{
-    return (uint32_t)hash_bytes(id) & (s->bucket_count - 1);
-}
-
-static struct slice id_of(const struct shared_member *m)
-{
-    return slice_make(m->id, SHARED_ID_LEN);
-}
-
-static struct shared_member *find(const struct shared_process *s, struct slice id)
-{
-    struct shared_member *m = s->buckets[bucket_of(s, id)];
-    while (m && !slice_equal(id_of(m), id))
-        m = m->next;
-    return m;
-}
-
-static void link_member(struct shared_process *s, struct shared_member *m)
-{
-    struct shared_member **head = &s->buckets[bucket_of(s, id_of(m))];
-    m->next = *head;
-    *head = m;
-}
-
-static void unlink_member(struct shared_process *s, struct shared_member *m)
-{
-    struct shared_member **at = &s->buckets[bucket_of(s, id_of(m))];
-    while (*at != m)
-        at = &(*at)->next;
-    *at = m->next;
-}
-
-/* Without memory the table only gets slower. */
-static void grow(struct shared_process *s)
-{
-    struct shared_member **buckets =
-        log_needed(calloc((size_t)s->bucket_count * 2, sizeof(*buckets)));
-    if (!buckets)
-        return;
-    free(s->buckets);
-    s->buckets = buckets;
-    s->bucket_count *= 2;
-    for (struct list *node = s->members.next; node != &s->members; node = node->next)
-        link_member(s, container_of(node, struct shared_member, node));
-}
 
 bool shared_join(struct shared_process *s, struct shared_member *m,
                  const struct shared_member_ops *ops, struct slice id)
@@ -75,11 +25,7 @@ bool shared_join(struct shared_process *s, struct shared_member *m,
         m->process = NULL;
         return false;
     }
-    if (s->count >= s->bucket_count)
-        grow(s);
-    link_member(s, m);
-    list_append(&s->members, &m->node);
-    s->count++;
+    shared_members_add(&s->members, m);
     s->program->host->counts.shared_pages_now++;
     timer_stop(&s->idle_timer);
     return true;
@@ -89,7 +35,7 @@ bool shared_join(struct shared_process *s, struct shared_member *m,
 static void look_if_idle(struct shared_process *s)
 {
     struct program *p = s->program;
-    if (s->count > 0 || p->let_go)
+    if (s->members.count > 0 || p->let_go)
         return;
     if (!s->retiring) {
         timer_start(p->host->spec.loop, &s->idle_timer, p->host->spec.config->shared_idle_ms);
@@ -118,97 +64,12 @@ void shared_leave(struct shared_member *m)
         return;
     m->process = NULL;
     text_done(&m->pending);
-    unlink_member(s, m);
-    list_remove(&m->node);
+    shared_members_remove(&s->members, m);
     list_remove(&m->waiting);
-    s->count--;
     s->program->host->counts.shared_pages_now--;
     if (s->busy == m)
         read_on(s);
     look_if_idle(s);
-}
-
-/* ---- lines to it ---- */
-
-#define LED_MAX 12
-
-static void count_queue(struct shared_process *s)
-{
-    memory_hold(&s->account, &s->counted, program_held(s->program));
-}
-
-static void recount(struct memory_account *a)
-{
-    count_queue(container_of(a, struct shared_process, account));
-}
-
-static const struct memory_ops memory_ops = {"shared", NULL, recount};
-
-static int lead(const struct shared_member *m, const struct slice *pieces, int count,
-                struct slice ret[LED_MAX])
-{
-    ret[0] = SLICE_LITERAL("@");
-    ret[1] = id_of(m);
-    ret[2] = SLICE_LITERAL(" ");
-    memcpy(ret + 3, pieces, (size_t)count * sizeof(*ret));
-    return count + 3;
-}
-
-bool shared_crowded(const struct shared_process *s)
-{
-    return program_queued(s->program) > SHARED_QUEUE_MAX;
-}
-
-/* What waited with the member goes to the process. */
-static void release_pending(struct shared_member *m)
-{
-    struct slice lines = text_slice(&m->pending);
-    program_write(m->process->program, &lines, 1);
-    text_done(&m->pending);
-}
-
-void shared_write(struct shared_member *m, const struct slice *pieces, int count)
-{
-    struct slice led[LED_MAX];
-    struct shared_process *s = m->process;
-    if (!s)
-        return;
-    count = lead(m, pieces, count, led);
-    if (m->pending.len == 0 && !shared_crowded(s)) {
-        program_write(s->program, led, count);
-        count_queue(s);
-    } else {
-        for (int i = 0; i < count; i++)
-            text_put(&m->pending, led[i]);
-    }
-    bool behind =
-        m->pending.len > 0 || m->pending.failed || program_queued(s->program) > IO_CORKED_MAX;
-    if (behind && list_empty(&m->waiting))
-        list_append(&s->waiting, &m->waiting);
-}
-
-/* A member that leaves while far too much waits takes its last lines with it. */
-void shared_write_last(struct shared_member *m, const struct slice *pieces, int count)
-{
-    struct slice led[LED_MAX];
-    struct shared_process *s = m->process;
-    if (!s)
-        return;
-    if (m->pending.len > 0 && program_queued(s->program) <= 4 * (size_t)SHARED_QUEUE_MAX)
-        release_pending(m);
-    program_write(s->program, led, lead(m, pieces, count, led));
-    count_queue(s);
-}
-
-void shared_forget_pending(struct shared_member *m)
-{
-    text_done(&m->pending);
-}
-
-bool shared_has_taken(const struct shared_member *m)
-{
-    return m->process && m->pending.len == 0 && !m->pending.failed &&
-           program_has_taken(m->process->program);
 }
 
 /* No effect unless reading had stopped: else this may be called from the midst of reading. */
@@ -234,8 +95,8 @@ static void end(struct shared_process *s, unsigned code, struct slice reason)
         return;
     s->ended = true;
     s->busy = NULL;
-    while (!list_empty(&s->members)) {
-        struct shared_member *m = container_of(s->members.next, struct shared_member, node);
+    while (!list_empty(&s->members.list)) {
+        struct shared_member *m = container_of(s->members.list.next, struct shared_member, node);
         m->ops->on_end(m, code, reason);
         shared_leave(m);
     }
@@ -252,7 +113,7 @@ void shared_retire(struct shared_process *s)
     struct program *p = s->program;
     if (!s->retiring)
         log_info("program.retired", log_slice("program", p->file), log_int("pid", p->pid),
-                 log_int("pages", s->count));
+                 log_int("pages", s->members.count));
     s->retiring = true;
     look_if_idle(s);
 }
@@ -269,7 +130,7 @@ static struct shared_member *count_backlog(struct shared_process *s)
     struct shared_member *most = NULL;
     size_t most_bytes = 0;
     s->backlog = s->since = 0;
-    for (struct list *node = s->members.next; node != &s->members; node = node->next) {
+    for (struct list *node = s->members.list.next; node != &s->members.list; node = node->next) {
         struct shared_member *m = container_of(node, struct shared_member, node);
         size_t bytes = m->ops->backlog(m);
         s->backlog += bytes;
@@ -358,14 +219,14 @@ static void deliver(struct shared_process *s, const struct message *m, struct sh
 static void take_member_line(struct shared_process *s, const struct shared_line *line, size_t len,
                              struct slice text, bool good)
 {
-    struct shared_member *m = find(s, line->session);
+    struct shared_member *m = shared_members_find(&s->members, line->session);
     if (!m)
         s->program->host->counts.shared_late_lines++;
     else if (good)
         deliver(s, &line->m, m, len);
     else
         m->ops->on_bad_line(m, line->m.why, without_id(text));
-    m = find(s, line->session);
+    m = shared_members_find(&s->members, line->session);
     if (m && m->ops->busy(m))
         s->busy = m;
 }
@@ -378,7 +239,7 @@ static enum parse_status parse(const struct shared_process *s, struct slice in, 
     enum parse_status status = shared_line_parse(in, seen, max, used, &want, ret);
     if (status != PARSE_BAD || ret->session.len == 0)
         return status;
-    const struct shared_member *m = find(s, ret->session);
+    const struct shared_member *m = shared_members_find(&s->members, ret->session);
     return m && m->ops->plain(m) ? shared_line_parse_escaped(in, seen, max, used, &want, ret)
                                  : PARSE_BAD;
 }
@@ -444,7 +305,7 @@ static void on_stderr(struct program *p, struct slice line)
 {
     struct shared_process *s = p->owner;
     struct list *next;
-    for (struct list *node = s->members.next; node != &s->members; node = next) {
+    for (struct list *node = s->members.list.next; node != &s->members.list; node = next) {
         struct shared_member *m = container_of(node, struct shared_member, node);
         next = node->next; /* the member may leave, and no other one */
         m->ops->on_stderr(m, line);
@@ -465,20 +326,20 @@ static void on_drain(struct program *p)
             continue;
         }
         if (m->pending.len > 0 && !shared_crowded(s))
-            release_pending(m);
+            shared_release_pending(m);
         if (m->pending.len > 0 || program_queued(p) > IO_CORKED_MAX)
             list_append(&s->waiting, &m->waiting);
         else
             m->ops->on_drain(m);
     }
-    count_queue(s);
+    shared_count_queue(s);
 }
 
 static void on_settle(struct program *p)
 {
     struct shared_process *s = p->owner;
     char text[64];
-    count_queue(s);
+    shared_count_queue(s);
     if (program_has_ended(p))
         end(s, p->status == 0 ? CLOSE_NORMAL : CLOSE_PROGRAM_FAILED, program_end_reason(p, text));
 }
@@ -505,20 +366,22 @@ const struct program_ops shared_program_ops = {
 
 /* ---- its life ---- */
 
+static void recount(struct memory_account *a)
+{
+    shared_count_queue(container_of(a, struct shared_process, account));
+}
+
+static const struct memory_ops memory_ops = {"shared", NULL, recount};
+
 struct shared_process *shared_process_new(void (*over)(struct shared_process *s))
 {
     struct shared_process *s = log_needed(calloc(1, sizeof(*s)));
-    struct shared_member **buckets = log_needed(calloc(BUCKETS_FIRST, sizeof(*buckets)));
-    if (!s || !buckets) {
-        free(buckets);
+    if (!s || !shared_members_init(&s->members)) {
         free(s);
         return NULL;
     }
-    s->buckets = buckets;
-    s->bucket_count = BUCKETS_FIRST;
     s->on_over = over;
     list_init(&s->node);
-    list_init(&s->members);
     list_init(&s->waiting);
     timer_init(&s->idle_timer, on_idle);
     timer_init(&s->resume_timer, on_resume);
@@ -530,7 +393,7 @@ void shared_process_free(struct shared_process *s)
     timer_stop(&s->idle_timer);
     timer_stop(&s->resume_timer);
     memory_close(&s->account);
-    free(s->buckets);
+    shared_members_done(&s->members);
     free(s);
 }
 

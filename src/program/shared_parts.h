@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* shared_parts.h - struct shared_process and the pools: what shared.c and pool.c share. pool.c
- * calls shared.c; shared.c calls the pool by `on_over`.
+/* shared_parts.h - struct shared_process and the pools: what their files share. pool.c calls
+ * shared.c, which calls the pool by `on_over`; both call shared_input.c and shared_members.c.
  */
 #ifndef PROGRAM_SHARED_PARTS_H
 #define PROGRAM_SHARED_PARTS_H
 
 #include "program/parts.h"
-#include "program/shared.h"
+#include "program/shared_members.h"
 
 /* The processes of one file in one worker. */
 struct shared_pool {
@@ -22,9 +22,8 @@ struct shared_process {
     struct list node; /* shared_pool.processes */
     struct shared_pool *pool;
     struct program *program; /* owned by itself: outlives us by nothing */
-    struct list members, waiting;
-    struct shared_member **buckets; /* by id */
-    uint32_t bucket_count, count;
+    struct shared_members members;
+    struct list waiting; /* members with lines that the process has not taken */
     uint64_t started_ms;
     struct timer idle_timer;
     struct timer resume_timer;     /* reads on: outside of the call by which nobody is busy */
@@ -46,5 +45,12 @@ void shared_process_free(struct shared_process *s);
 /* The program is this process's from now on. */
 void shared_process_own(struct shared_process *s, struct program *p);
 extern const struct program_ops shared_program_ops;
+
+/* ---- shared_input.c ---- */
+
+/* Says to the account what the queue holds. */
+void shared_count_queue(struct shared_process *s);
+/* What waited with the member goes to the process. */
+void shared_release_pending(struct shared_member *m);
 
 #endif
