@@ -92,10 +92,10 @@ static void chunk_free(struct chunk_pool *pool, struct chunk *c)
         give(&pool->whole, &pool->whole_count, WHOLE_KEPT, c);
         return;
     }
-    if (c->kind == CHUNK_SHARED)
-        shared_unref(c->shared);
-    else
+    if (c->kind == CHUNK_FILE)
         close(c->file);
+    else
+        shared_unref(c->shared);
     give(&pool->headers, &pool->header_count, HEADERS_KEPT, c);
 }
 
@@ -152,7 +152,7 @@ bool chunk_queue_share(struct chunk_queue *q, struct chunk_pool *pool, struct sh
 {
     if (len <= SHARED_COPIED && len <= room(q))
         return copy_piece(q, pool, shared->bytes + at, len);
-    struct chunk *c = chunk_new(pool, CHUNK_SHARED);
+    struct chunk *c = chunk_new(pool, elsewhere ? CHUNK_REFERRED : CHUNK_SHARED);
     if (!c)
         return false;
     c->shared = shared;
@@ -194,6 +194,14 @@ int chunk_queue_pieces(const struct chunk_queue *q, struct iovec *pieces, int ma
     }
     *ret_bytes = bytes;
     return count;
+}
+
+size_t chunk_queue_referred(const struct chunk_queue *q)
+{
+    size_t bytes = 0;
+    for (const struct chunk *c = q->first; c; c = c->next)
+        bytes += c->kind == CHUNK_REFERRED ? c->shared->room : 0;
+    return bytes;
 }
 
 static void drop_first(struct chunk_queue *q, struct chunk_pool *pool)

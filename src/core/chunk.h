@@ -21,6 +21,7 @@ enum {
 enum chunk_kind {
     CHUNK_BYTES,
     CHUNK_SHARED,
+    CHUNK_REFERRED, /* shared, and another holder counts them */
     CHUNK_FILE
 };
 
@@ -39,7 +40,7 @@ struct chunk {
     struct chunk *next;
     enum chunk_kind kind;
     int file;                    /* CHUNK_FILE: owned */
-    struct shared_bytes *shared; /* CHUNK_SHARED: one reference */
+    struct shared_bytes *shared; /* CHUNK_SHARED, CHUNK_REFERRED: one reference */
     size_t held;                 /* by it, until it is wholly sent */
     off_t begin, end;            /* what is left, counted in bytes[], shared->bytes or the file */
     char bytes[];
@@ -76,6 +77,10 @@ struct iovec chunk_bytes(const struct chunk *c);
  * and the sum of their lengths. */
 int chunk_queue_pieces(const struct chunk_queue *q, struct iovec *pieces, int max,
                        size_t *ret_bytes);
+
+/* Memory of shared bytes that another holder counts, for as long as there is one. Cost: a look at
+ * each chunk. */
+size_t chunk_queue_referred(const struct chunk_queue *q);
 
 /* `n` bytes have left. */
 void chunk_queue_advance(struct chunk_queue *q, struct chunk_pool *pool, size_t n);

@@ -133,6 +133,12 @@ static inline size_t io_held(const struct io *io)
 {
     return io->out.held;
 }
+/* The same with shared bytes that another holder counts: for when that one has let go of them.
+ * Cost: a look at each piece of the queue. */
+static inline size_t io_held_in_all(const struct io *io)
+{
+    return io->out.held + chunk_queue_referred(&io->out);
+}
 
 /* Ends our side once the queue has been sent (shutdown SHUT_WR; a pipe is closed). Receiving goes
  * on. */

@@ -105,6 +105,7 @@ struct memory_desk {
     uint32_t log_count;
     uint64_t let_go[MEMORY_CAUSES]; /* how many, for metrics */
     uint64_t let_go_bytes;
+    uint64_t given_back; /* memory_given_back() when it last gave back what it keeps itself */
 };
 
 struct memory_account {

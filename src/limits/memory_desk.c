@@ -226,17 +226,20 @@ static void recount_all(struct memory_desk *desk, uint64_t now)
     }
 }
 
-/* Much was freed: the heap, which keeps it, gives it back to the system. */
-static bool gives_back(struct memory *m)
+/* Much was freed, by any desk: each drops its pools, and the heap gives back to the system what it
+ * has kept. */
+static bool gives_back(struct memory_desk *desk)
 {
+    struct memory *m = desk->memory;
     pthread_mutex_lock(&m->lock);
-    bool much = m->freed >= GIVEN_BACK_AT_LEAST;
-    if (much) {
+    if (m->freed >= GIVEN_BACK_AT_LEAST) {
         m->freed = 0;
         m->given_back++;
     }
+    bool due = desk->given_back != m->given_back;
+    desk->given_back = m->given_back;
     pthread_mutex_unlock(&m->lock);
-    return much;
+    return due;
 }
 
 /* Who is to go is recounted before: it may hold less by now. */
@@ -266,10 +269,10 @@ static void on_timer(struct timer *timer)
     uint64_t now = loop_now_ms(desk->loop);
     recount_all(desk, now);
     let_go_who_must(desk, now);
-    bool idle = list_empty(&desk->accounts);
-    if (idle)
+    bool idle = list_empty(&desk->accounts), much = gives_back(desk);
+    if (idle || much)
         loop_trim(desk->loop);
-    if (gives_back(desk->memory))
+    if (much)
         malloc_trim(0);
     if (!idle)
         timer_start(desk->loop, timer, LOOK_MS);

@@ -185,6 +185,11 @@ size_t stream_held(const struct stream *s)
     return io_held(&s->io) + (s->tls ? tls_held(s->tls) : 0);
 }
 
+size_t stream_held_in_all(const struct stream *s)
+{
+    return io_held_in_all(&s->io) + (s->tls ? tls_held(s->tls) + s->tls->queue.referred : 0);
+}
+
 void stream_keep_shallow(struct stream *s, unsigned bytes)
 {
     setsockopt(s->io.fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof(bytes));

@@ -78,6 +78,8 @@ void stream_write_file(struct stream *s, int file, off_t offset, size_t len);
 size_t stream_queued(const struct stream *s);
 /* How much memory the stream holds that nobody else counts: not of files, not of shared bytes. */
 size_t stream_held(const struct stream *s);
+/* The same with shared bytes that another holder counts: for when that one has let go of them. */
+size_t stream_held_in_all(const struct stream *s);
 /* From now on the kernel holds at most about `bytes` that it has not yet sent, so that later output
  * waits behind no more (TCP_NOTSENT_LOWAT; no effect on a Unix socket). */
 void stream_keep_shallow(struct stream *s, unsigned bytes);

@@ -36,27 +36,29 @@ static int add_item(struct tls_queue *q, const struct item *what, struct item **
     return 0;
 }
 
-static void remove_item(struct item *item)
+static void remove_item(struct tls_queue *q, struct item *item)
 {
     list_remove(&item->node);
     if (item->file >= 0)
         close(item->file);
-    if (item->shared)
+    if (item->shared) {
+        q->referred -= item->shared->room;
         shared_unref(item->shared);
+    }
     free(item);
 }
 
 void tls_queue_init(struct tls_queue *q)
 {
     list_init(&q->items);
-    q->bytes = q->elsewhere = 0;
+    q->bytes = q->elsewhere = q->referred = 0;
 }
 
 void tls_queue_done(struct tls_queue *q)
 {
     while (!list_empty(&q->items))
-        remove_item(container_of(q->items.next, struct item, node));
-    q->bytes = q->elsewhere = 0;
+        remove_item(q, container_of(q->items.next, struct item, node));
+    q->bytes = q->elsewhere = q->referred = 0;
 }
 
 int tls_queue_add(struct tls_queue *q, const struct iovec *pieces, int count)
@@ -83,9 +85,11 @@ int tls_queue_add_shared(struct tls_queue *q, struct shared_bytes *shared, size_
 {
     struct item *item, what = {.file = -1, .shared = shared, .offset = (off_t)at, .len = len};
     int error = add_item(q, &what, &item);
-    if (error == 0)
-        shared->refs++;
-    return error;
+    if (error)
+        return error;
+    shared->refs++;
+    q->referred += shared->room;
+    return 0;
 }
 
 int tls_queue_add_file(struct tls_queue *q, int file, off_t offset, size_t len)
@@ -125,7 +129,7 @@ ssize_t tls_queue_take(struct tls_queue *q, char *out, size_t size)
         item->offset += n;
         item->len -= (size_t)n;
         if (item->len == 0)
-            remove_item(item);
+            remove_item(q, item);
     }
     return (ssize_t)taken;
 }

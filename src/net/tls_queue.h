@@ -19,6 +19,7 @@ struct tls_queue {
     struct list items;
     size_t bytes;     /* of all items */
     size_t elsewhere; /* of files and shared bytes */
+    size_t referred;  /* memory of shared bytes, which another holder counts */
 };
 
 void tls_queue_init(struct tls_queue *q);

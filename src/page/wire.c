@@ -73,7 +73,7 @@ size_t page_wire_held(const struct page_wire *wire)
 static void count(struct page_wire *wire)
 {
     bool alone = !wire->wire.session;
-    memory_hold(&wire->account, &wire->counted, alone ? ws_peer_held(wire->peer) : 0);
+    memory_hold(&wire->account, &wire->counted, alone ? ws_peer_held_in_all(wire->peer) : 0);
 }
 
 static void pay_itself(struct page_wire *wire)
@@ -131,6 +131,11 @@ static void close_wire(struct session_wire *sw, unsigned code, struct slice reas
     if (wire->filter)
         wire->filter->hurry(wire->filter);
     pay_itself(wire);
+    if (code == CLOSE_MEMORY && wire->account.used > MEMORY_GRANULE) {
+        ws_peer_drop(wire->peer); /* the close frame would wait behind all that is not read */
+        release(wire);
+        return;
+    }
     ws_peer_close(wire->peer, code, reason);
 }
 

@@ -68,7 +68,7 @@ static size_t held_in(const struct program_pipe *pipe)
 
 size_t program_held(const struct program *p)
 {
-    return held_in(&p->body) + held_in(&p->lines) + heap_cost(p->line_size, p->line_len) +
+    return held_in(&p->body) + held_in(&p->lines) + heap_cost(p->line_size, p->line_most) +
            p->err_rest.room;
 }
 
@@ -180,7 +180,21 @@ static bool keep(struct program *p, struct slice more)
     }
     memcpy(p->line + p->line_len, more.ptr, more.len);
     p->line_len += more.len;
+    if (p->line_most < p->line_len)
+        p->line_most = p->line_len;
     return true;
+}
+
+/* Nothing more is read for now: what is left takes no more room than it needs. */
+static void shrink(struct program *p)
+{
+    char *line = p->line_len < p->line_size / 2 ? malloc(p->line_len) : NULL;
+    if (!line)
+        return;
+    memcpy(line, p->line, p->line_len);
+    free(p->line);
+    p->line = line;
+    p->line_size = p->line_most = p->line_len;
 }
 
 static void forget(struct program *p, size_t used)
@@ -188,11 +202,13 @@ static void forget(struct program *p, size_t used)
     p->line_len -= used;
     if (p->line_len > 0) {
         memmove(p->line, p->line + used, p->line_len);
+        if (reading(p) == PROGRAM_WAIT)
+            shrink(p);
         return;
     }
     free(p->line);
     p->line = NULL;
-    p->line_size = 0;
+    p->line_size = p->line_most = 0;
 }
 
 static struct slice kept(const struct program *p)

@@ -129,8 +129,9 @@ struct program {
     /* lines.c */
     char *line; /* owned: the beginning of a line whose end has not come */
     size_t line_len, line_size, line_seen;
-    bool taking; /* the owner is in on_line: what has come stays where it is */
-    bool shut;   /* end of file has been sent */
+    size_t line_most; /* ever in `line`: so much of it is real memory */
+    bool taking;      /* the owner is in on_line: what has come stays where it is */
+    bool shut;        /* end of file has been sent */
 
     /* stderr.c */
     char *err_line; /* owned: as above */

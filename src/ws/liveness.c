@@ -166,6 +166,20 @@ static void look_at_queue(struct ws_peer *p)
         peer_cut(p, CLOSE_TRY_AGAIN_LATER, "it does not read what it is sent");
 }
 
+/* Their close frame has not come. Who has still to read what went before ours gets as long
+ * again. */
+static void end_waiting(struct ws_peer *p, uint64_t now)
+{
+    bool waits = stream_queued(p->stream) > 0;
+    if (waits && p->waited)
+        peer_cut(p, p->close_code, "");
+    else if (waits)
+        p->close_due_ms = now + p->config->close_timeout_ms;
+    else
+        peer_end(p, p->close_code, SLICE_NONE);
+    p->waited = true;
+}
+
 static void fire(struct timer *timer)
 {
     struct ws_peer *p = container_of(timer, struct ws_peer, timer);
@@ -181,7 +195,7 @@ static void fire(struct timer *timer)
     if (watches_pace(p))
         look_at_pace(p, now);
     if (p->state == PEER_CLOSING && now >= p->close_due_ms)
-        peer_end(p, p->close_code, SLICE_NONE);
+        end_waiting(p, now);
     else if (watches(p) && p->paused)
         look_for_end(p, now);
     else if (watches(p))

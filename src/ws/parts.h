@@ -70,6 +70,7 @@ struct ws_peer {
     bool choked : 1;   /* by pongs that the other side does not read */
     bool stopped : 1;  /* what the stream was told last */
     bool overfull : 1; /* queue_max was passed; the timer looks whether it still is */
+    bool waited : 1;   /* once more for what the other side had still to read */
 };
 
 _Static_assert(sizeof(struct ws_peer) + sizeof(struct stream) <= 400,

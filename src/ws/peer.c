@@ -162,6 +162,11 @@ size_t ws_peer_held(const struct ws_peer *p)
     return p->stream ? stream_held(p->stream) : 0;
 }
 
+size_t ws_peer_held_in_all(const struct ws_peer *p)
+{
+    return p->stream ? stream_held_in_all(p->stream) : 0;
+}
+
 struct shared_bytes *ws_peer_arriving(const struct ws_peer *p)
 {
     return p->arriving;

@@ -41,6 +41,11 @@ const REPORTER = {
   mode: 0o755,
   text: TALKER.text.replace('tell', 'message').replace('1000000', '8000000'),
 };
+/** The same for a session, and ends. */
+const LAST_WORDS = {
+  mode: 0o755,
+  text: TALKER.text.replace('while True', 'if True').replace('1000000', '8000000'),
+};
 /** Sends back each message as it comes. */
 const ECHO = {
   mode: 0o755,
@@ -63,6 +68,7 @@ const files = {
   silent: SILENT,
   talker: TALKER,
   reporter: REPORTER,
+  'last-words': LAST_WORDS,
   echo: ECHO,
   'hello.txt': 'hello',
 };
@@ -221,6 +227,21 @@ describe('one client', () => {
     for (let i = 0; i < 24; i++) (await session('talker')).socket.pause();
     await server.logged(/memory\.let_go .*client=127\.0\.0\.1/);
     await keepsToItsShare();
+    await comesToRest('memory_let_go_total{bound="client"}');
+    hasGrownBy('now', 2 * SHARE);
+  });
+
+  test('that reads nothing of a session which is over has it counted until it leaves', async () => {
+    await start();
+    (await session('last-words')).socket.pause();
+    let now;
+    await until(
+      async () => {
+        now = await server.metrics();
+        return now.httpsocket_sessions === 0 && now.httpsocket_memory_bytes > 7 * MIB;
+      },
+      () => `${now.httpsocket_sessions} sessions, ${now.httpsocket_memory_bytes} bytes`,
+    );
   });
 
   test('that is let go in the plain form leaves nothing behind that waits for it', async () => {
