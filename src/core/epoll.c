@@ -305,6 +305,8 @@ static int epoll_backend_wait(struct loop *loop, int timeout_ms)
 {
     struct epoll_state *e = loop->state;
     int count = epoll_wait(e->fd, e->events, EVENTS_MAX, timeout_ms);
+    if (count < 0 && errno == EINTR) /* the process was stopped: what came meanwhile is there */
+        count = epoll_wait(e->fd, e->events, EVENTS_MAX, 0);
     if (count < 0 && errno != EINTR)
         return -errno;
     loop_woke(loop);

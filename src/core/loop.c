@@ -8,6 +8,10 @@
 #include <stdlib.h>
 #include <time.h>
 
+enum {
+    CATCH_UP_ROUNDS = 64
+};
+
 const struct loop_backend *const loop_backends[] = {&epoll_backend, NULL};
 
 static uint64_t boot_clock(void *arg)
@@ -186,9 +190,35 @@ int loop_wait_ms(struct loop *loop)
     return wait_time(loop, -1);
 }
 
+/* Whether the process did not run, as a timer says that is long due. `before_ms` spares a loop that
+ * never waits for so long the look at the wheel. */
+static bool was_paused(struct loop *loop, uint64_t before_ms)
+{
+    uint64_t next;
+    return loop->now_ms - before_ms >= LOOP_PAUSE_MS && timer_wheel_next(&loop->wheel, &next) &&
+           next + LOOP_PAUSE_MS <= loop->now_ms;
+}
+
+/* What came during a pause is read before a timer judges that nothing came. The first wait after it
+ * may have been interrupted, or have had more to report than it can at a time. */
+static int catch_up(struct loop *loop)
+{
+    const struct loop_counts *counts = &loop->counts;
+    for (int round = 0; round < CATCH_UP_ROUNDS; round++) {
+        uint64_t before = counts->receives + counts->accepts;
+        int error = loop->backend->wait(loop, 0);
+        if (error || counts->receives + counts->accepts == before)
+            return error;
+    }
+    return 0;
+}
+
 int loop_turn(struct loop *loop, int max_wait_ms)
 {
+    uint64_t before_ms = loop->now_ms;
     int error = loop->backend->wait(loop, wait_time(loop, max_wait_ms));
+    if (!error && was_paused(loop, before_ms))
+        error = catch_up(loop);
     if (error)
         return error;
     loop_count(&loop->counts.turns, 1);

@@ -49,7 +49,8 @@ void loop_refresh(struct loop *loop);
  * after waiting. */
 uint64_t loop_now_ms(const struct loop *loop);
 /* A timer that fires so much after its due_ms says that the process did not run (SIGSTOP, a machine
- * that was paused). Whoever judges others by their silence then listens first. */
+ * that was paused). The loop reads what has come before it fires such a timer. Whoever judges
+ * others by their silence then listens for a while: an answer takes its time, too. */
 #define LOOP_PAUSE_MS 1000
 
 /* Totals since the start, for metrics and benchmarks. Read by other threads without a lock

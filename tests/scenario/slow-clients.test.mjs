@@ -2,6 +2,7 @@
 // slow-clients.test.mjs - clients that keep what they hold by moving next to nothing.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
 import { Duplex } from 'node:stream';
@@ -84,5 +85,44 @@ test('a body that trickles is given up', async () => {
   const server = await start('--body-timeout', '1s');
   const post = 'POST /reads HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n';
   await isGivenUp(server, post, (socket) => socket.write('x'));
+  await server.ends();
+});
+
+/** What a client sends before the server stands still, and after that. */
+const HALVES = {
+  'a head': ['GET /reads HTTP/1.1\r\nHost: localhost\r\n', '\r\n'],
+  'a body': [
+    'POST /reads HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000\r\n\r\n',
+    'x'.repeat(200000),
+  ],
+  'a body in chunks': [
+    'POST /reads HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n30d40\r\n',
+    `${'x'.repeat(200000)}\r\n0\r\n\r\n`,
+  ],
+  'a request on a connection that had none': ['', 'GET /reads HTTP/1.1\r\nHost: localhost\r\n\r\n'],
+};
+
+test('what came while the server stood still is not too late', async () => {
+  const short = ['--head-timeout', '1s', '--body-timeout', '1s', '--idle-timeout', '1s'];
+  const server = await startServer({
+    files: { reads: program('#!/bin/sh\ncat >/dev/null\nprintf "Status: 200\\n\\n"\n') },
+    args: short,
+    threads: 1,
+  });
+  const sockets = Object.values(HALVES).map(([first]) => {
+    const socket = net.connect(server.port, '127.0.0.1');
+    socket.write(first);
+    return socket;
+  });
+  await request(server.at('reads')); // what came before it was accepted before
+  process.kill(server.pid, 'SIGSTOP');
+  for (const [i, [, rest]] of Object.values(HALVES).entries()) sockets[i].write(rest);
+  await new Promise((resolve) => setTimeout(resolve, 3500));
+  process.kill(server.pid, 'SIGCONT');
+  for (const [i, what] of Object.keys(HALVES).entries()) {
+    const [answer] = await once(sockets[i], 'data');
+    assert.equal(`${what}: ${answer.subarray(9, 12)}`, `${what}: 200`);
+    sockets[i].destroy();
+  }
   await server.ends();
 });
