@@ -346,7 +346,7 @@ static void mail_posted_while_mail_is_read_comes_in_the_next_turn(void **state)
 
 /* ---- acceptors ---- */
 
-static int accepted_fds[64], accepted_count;
+static int accepted_fds[128], accepted_count;
 static bool stop_when_accepted;
 
 static void accepted(struct acceptor *acceptor, int fd)
@@ -373,7 +373,7 @@ static int listening(struct sockaddr_in *address)
     *address = (struct sockaddr_in){.sin_family = AF_INET};
     address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     assert_int_equal(bind(fd, (struct sockaddr *)address, len), 0);
-    assert_int_equal(listen(fd, 64), 0);
+    assert_int_equal(listen(fd, 128), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)address, &len), 0);
     return fd;
 }
@@ -398,6 +398,37 @@ static void every_connection_is_accepted(void **state)
     TURN_UNTIL(accepted_count == 20);
     assert_int_equal(loop_counts(loop)->accepts, 20);
     for (int i = 0; i < 20; i++)
+        close(clients[i]);
+    drop_accepted();
+    acceptor_stop(&a);
+}
+
+static int accepted_by_then;
+
+static void note_accepted(struct timer *timer)
+{
+    (void)timer;
+    accepted_by_then = accepted_count;
+}
+
+/* More of it than one wait reports. */
+static void what_came_in_a_pause_is_seen_before_a_timer_fires(void **state)
+{
+    (void)state;
+    struct sockaddr_in address;
+    struct acceptor a;
+    struct timer timer;
+    int clients[100];
+    stop_when_accepted = false;
+    timer_init(&timer, note_accepted);
+    timer_start(loop, &timer, 10);
+    assert_int_equal(acceptor_start(loop, &a, listening(&address), accepted), 0);
+    for (int i = 0; i < 100; i++)
+        clients[i] = connected(&address);
+    fake_ms += 5000;
+    loop_turn(loop, 0);
+    assert_int_equal(accepted_by_then, 100);
+    for (int i = 0; i < 100; i++)
         close(clients[i]);
     drop_accepted();
     acceptor_stop(&a);
@@ -569,6 +600,7 @@ int main(void)
         loop_test(mail_wakes_a_loop_that_sleeps),
         loop_test(mail_posted_while_mail_is_read_comes_in_the_next_turn),
         loop_test(every_connection_is_accepted),
+        loop_test(what_came_in_a_pause_is_seen_before_a_timer_fires),
         loop_test(an_acceptor_dies_in_its_callback_though_more_is_waiting),
         loop_test(a_descriptor_that_does_not_listen_is_told),
         loop_test(without_descriptors_accepting_pauses_and_goes_on),
