@@ -208,7 +208,7 @@ class HonestPage:
 
     async def _write(self, at):
         if self.stream and not self.stream.over:
-            await at.binary(self.stream.attached())
+            await at.binary(self.stream.attached(at.welcome["streamWindow"]))
         for op, message in list(self.outbox):
             await at.line.send(frame(op, message))
         while self.sent < self.total:

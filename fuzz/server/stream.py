@@ -38,9 +38,12 @@ class Stream:
     def _frame(self, kind, rest=b""):
         return struct.pack("!BI", kind, self.number) + rest
 
-    def attached(self):
-        """The frame that this stream begins a connection with."""
+    def attached(self, kept):
+        """The frame that this stream begins a connection with, to a server that keeps so many bytes
+        until a STATE says that they have come.
+        """
         self.at = None
+        self.told_after = min(WINDOW, kept) // 4
         if self.opened:
             return self._state()
         return self._frame(OPEN, json.dumps(self.request).encode())
@@ -108,7 +111,7 @@ class Stream:
         if self.heard + len(data) > self.granted:
             raise Finding(f"{len(data)} bytes above what was granted; {self.describe()}")
         self.heard += len(data)
-        return [self._state()] if self.heard - self.told >= WINDOW // 4 else []
+        return [self._state()] if self.heard - self.told >= self.told_after else []
 
     def _conclude(self):
         whole = len(self.bytes) + 1
