@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "admin/tokens.h"
 
+#include "base/input_file.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,9 +85,10 @@ static bool read_lines(struct tokens *tokens, FILE *in, const char *file, struct
 
 struct tokens *tokens_read(const char *file, struct text *why)
 {
-    FILE *in = fopen(file, "re");
+    bool waits = input_file_waits(file);
+    FILE *in = waits ? NULL : fopen(file, "re");
     if (!in) {
-        text_printf(why, "%s: %s", file, strerror(errno));
+        text_printf(why, "%s: %s", file, waits ? INPUT_FILE_WAITS : strerror(errno));
         return NULL;
     }
     struct tokens *tokens = calloc(1, sizeof(*tokens));

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/settings_file.h"
 
+#include "base/input_file.h"
+
 #include <confuse.h>
 #include <errno.h>
 #include <stdio.h>
@@ -109,7 +111,10 @@ static char *read_whole(const char *path)
 {
     char *data = NULL;
     size_t size = 0;
-    FILE *file = fopen(path, "re");
+    bool waits = input_file_waits(path);
+    FILE *file = waits ? NULL : fopen(path, "re");
+    if (waits)
+        errno = ENXIO;
     if (!file)
         return NULL;
     errno = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "net/tls_stream.h"
 
+#include "base/input_file.h"
 #include "base/log.h"
 #include "net/tls.h"
 
@@ -58,6 +59,14 @@ static bool set_common(SSL_CTX *ssl)
            SSL_CTX_set_cipher_list(ssl, "ECDHE+AESGCM:ECDHE+CHACHA20");
 }
 
+static bool waits(const char *what, const char *file, char *why, size_t size)
+{
+    bool it_does = input_file_waits(file);
+    if (it_does)
+        snprintf(why, size, "%s %s: " INPUT_FILE_WAITS, what, file);
+    return it_does;
+}
+
 static SSL_CTX *make_server(const char *cert_file, const char *key_file, char *why, size_t size)
 {
     ERR_clear_error();
@@ -66,6 +75,8 @@ static SSL_CTX *make_server(const char *cert_file, const char *key_file, char *w
         explain(why, size, "TLS", NULL);
         goto fail;
     }
+    if (waits("certificate", cert_file, why, size) || waits("key", key_file, why, size))
+        goto fail;
     if (SSL_CTX_use_certificate_chain_file(ssl, cert_file) != 1) {
         explain(why, size, "certificate", cert_file);
         goto fail;
@@ -92,6 +103,8 @@ static SSL_CTX *make_client(const char *ca_file, bool http, char *why, size_t si
         explain(why, size, "TLS", NULL);
         goto fail;
     }
+    if (ca_file && waits("trusted certificates", ca_file, why, size))
+        goto fail;
     int trusted =
         ca_file ? SSL_CTX_load_verify_file(ssl, ca_file) : SSL_CTX_set_default_verify_paths(ssl);
     if (trusted != 1) {

@@ -307,15 +307,39 @@ describe('SIGHUP', () => {
   });
 });
 
-describe('TLS', () => {
-  const CERTIFICATE =
-    'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 ' +
-    '-addext subjectAltName=DNS:localhost,IP:127.0.0.1';
-  const certify = (name) => {
-    const more = ['-subj', `/CN=${name}`, '-keyout', file('key.pem'), '-out', file('cert.pem')];
-    execFileSync('openssl', [...CERTIFICATE.split(' '), ...more], { stdio: 'ignore' });
-  };
+const CERTIFICATE =
+  'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 ' +
+  '-addext subjectAltName=DNS:localhost,IP:127.0.0.1';
 
+const certify = (name) => {
+  const more = ['-subj', `/CN=${name}`, '-keyout', file('key.pem'), '-out', file('cert.pem')];
+  execFileSync('openssl', [...CERTIFICATE.split(' '), ...more], { stdio: 'ignore' });
+};
+
+const CERTIFIED = ['--tls-cert', 'cert.pem', '--tls-key', 'key.pem'];
+
+for (const [what, name, ...options] of [
+  ['a config file', 'fifo.conf', '--config', 'fifo.conf'],
+  ['a certificate', 'cert.pem', ...CERTIFIED],
+  ['a key', 'key.pem', ...CERTIFIED],
+  ['trusted certificates', 'cert.pem', '--tcp-ca', 'cert.pem'],
+  ['the tokens of publishers', 'tokens', ...ADMIN, '--publish-token', 'tokens'],
+])
+  test(`${what} that has become a FIFO: SIGHUP refuses it, SIGTERM still ends the server`, async () => {
+    certify('first');
+    fs.writeFileSync(file('fifo.conf'), 'threads = 2\n');
+    fs.writeFileSync(file('tokens'), 'a-token-that-is-long-enough-to-be-one\n');
+    const args = options.map((o) => (/\.(conf|pem)$|^tokens$/.test(o) ? file(o) : o));
+    const server = await start(args);
+    fs.rmSync(file(name));
+    execFileSync('mkfifo', [file(name)]);
+    server.child.kill('SIGHUP');
+    await server.logged(/config\.refused .*(FIFO|No such device)/);
+    await server.ends();
+    fs.rmSync(file(name));
+  });
+
+describe('TLS', () => {
   async function peerName(port) {
     const socket = tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false });
     await once(socket, 'secureConnect');
