@@ -106,8 +106,9 @@ static int line_of(const char *data, const char *at)
     return line;
 }
 
-/* The file, ended by NUL; the caller frees it. NULL: errno says why. */
-static char *read_whole(const char *path)
+/* The file up to its end, or its first NUL, which *ret_len counts too; the caller frees it. NULL:
+ * errno says why. */
+static char *read_whole(const char *path, size_t *ret_len)
 {
     char *data = NULL;
     size_t size = 0;
@@ -126,14 +127,22 @@ static char *read_whole(const char *path)
         errno = error;
         return NULL;
     }
+    *ret_len = len > 0 ? (size_t)len : 0;
     return len > 0 ? data : (free(data), strdup(""));
 }
 
 static bool parse(cfg_t *cfg, const char *path)
 {
-    char *data = read_whole(path);
+    size_t len;
+    char *data = read_whole(path, &len);
     if (!data) {
         text_printf(reading_why, "%s: %s", path, strerror(errno));
+        return false;
+    }
+    if (strlen(data) < len) { /* a crash of the machine leaves such files */
+        text_printf(reading_why, "%s:%d: a NUL byte, which no text has", path,
+                    line_of(data, data + len));
+        free(data);
         return false;
     }
     const char *open_comment = blank_comments(data, strlen(data));

@@ -124,6 +124,8 @@ describe('the command line', () => {
         /bad\.conf:9: window/,
       ],
       ['threads = {\n', /bad\.conf:\d+: /],
+      ['threads = 2\n\0\0\0', /bad\.conf:2: a NUL byte/],
+      ['\0'.repeat(4096), /bad\.conf:1: a NUL byte/],
     ]) {
       fs.writeFileSync(conf, text);
       const { status, stderr } = run('--config', conf);
