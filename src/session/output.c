@@ -103,7 +103,8 @@ void session_say_welcome(struct session *s)
     json_text_flag(&t, "resumed", s->attached_before);
     json_text_number(&t, "received", (int64_t)s->inbox.received);
     json_text_number(&t, "window", s->window);
-    json_text_number(&t, "maxMessage", s->config->message_max);
+    s->message_max_told = s->config->message_max;
+    json_text_number(&t, "maxMessage", s->message_max_told);
     json_text_number(&t, "ping", s->config->ping_ms);
     json_text_number(&t, "grace", s->config->detach_timeout_ms);
     json_text_number(&t, "streamWindow", s->streams_config.window);

@@ -51,6 +51,7 @@ struct session {
     uint64_t unacknowledged_bytes;
     uint32_t window;                       /* as it was when the session began; the client knows */
     struct channels_config streams_config; /* likewise */
+    uint32_t message_max_told;             /* by the last `.welcome` */
     struct session_streams *streams;       /* owned; NULL: the client has opened none */
     uint64_t heard_ms, said_ms;            /* when something last came and went */
     char *text;                            /* origin, then path */

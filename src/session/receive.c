@@ -99,6 +99,16 @@ static void receive_control(struct session *s, const struct message *m)
         receive_close(s);
 }
 
+/* A reload may have lowered what the client was told, which is not its fault. */
+static void refuse_long(struct session *s)
+{
+    static const char why[] = "more than maxMessage";
+    if (s->message_max_told > s->config->message_max)
+        session_abort(s, CLOSE_TOO_BIG, slice_of(why));
+    else
+        session_breach(s, why);
+}
+
 static void receive(struct session *s, bool binary, struct slice data)
 {
     struct message m;
@@ -107,7 +117,7 @@ static void receive(struct session *s, bool binary, struct slice data)
     if (status != PARSE_OK)
         session_breach(s, m.why);
     else if (data.len > s->config->message_max)
-        session_breach(s, "more than maxMessage");
+        refuse_long(s);
     else if (m.kind == MESSAGE_COMMAND && !message_is_problem(&m))
         session_breach(s, "a command of the server, from the client");
     else if (m.kind == MESSAGE_CONTROL)
@@ -137,5 +147,5 @@ void session_receive_too_long(struct session_wire *wire)
     if (s && s->ops->on_too_long)
         s->ops->on_too_long(s);
     else if (s)
-        session_breach(s, "more than maxMessage");
+        refuse_long(s);
 }

@@ -189,6 +189,20 @@ describe('a limit is lowered by a reload', () => {
     await livesOn();
   });
 
+  test('below what a session was told and has sent of a message: 1009, and no breach', async () => {
+    await start(['--shared', '/shared.py']);
+    const { client } = await openPage(`${server.url}/shared?whole`);
+    await client.connect();
+    client.ws.send(`echo "${'x'.repeat(4000)}`, { fin: false });
+    client.ws.ping();
+    await once(client.ws, 'pong'); // the server has read what came before
+    await server.set('message-max = 2000\n');
+    client.ws.send('x', { fin: false });
+    await client.isClosed(1009, 'more than maxMessage');
+    assert.equal(server.lines(/session\.breach/).length, 0);
+    await livesOn();
+  });
+
   test('below the length of a frame that has begun: 1009 once more than that has come', async () => {
     await start();
     const socket = await openPlain();
