@@ -41,7 +41,7 @@ class Daemon:
 
     async def start(self, args, tls):
         self.tls = tls
-        self.write_config(self.base)
+        self.write_config(settings.text(settings.known(self.base)))
         env = dict(os.environ)
         env.setdefault("ASAN_OPTIONS", "abort_on_error=1:detect_leaks=1:quarantine_size_mb=32")
         env.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
@@ -114,15 +114,16 @@ class Daemon:
 
     # ---- settings
 
-    def write_config(self, values):
+    def write_config(self, text):
+        """In one step: a server that reads half of it would have defaults, for minutes."""
         temporary = self.config.with_suffix(".new")
-        temporary.write_text(settings.text(settings.known(values)))
+        temporary.write_text(text)
         temporary.rename(self.config)
 
     def reload(self, values, wild):
         self.is_wild = wild
         self.disturbed_until = time.monotonic()
-        self.write_config(values)
+        self.write_config(settings.text(settings.known(values)))
         if self.alive:
             self.process.send_signal(signal.SIGHUP)
 

@@ -213,7 +213,7 @@ class Round:
                 chance.note(f"reload {settings.text(changed)!r}"[:600])
                 self.server.reload(values, wild=True)
                 if chance.percent(10):
-                    self.server.config.write_text("nonsense = {")
+                    self.server.write_config("nonsense = {")
                 await self._sleep(chance.random() * chance.pick(0.05, 0.5, 2))
             self.server.reload(BASE, wild=False)
             await self._sleep(chance.random() * 2)

@@ -31,7 +31,13 @@ static bool grow(struct inbox *in)
 
 bool inbox_admits(const struct inbox *in, uint64_t size, uint32_t window)
 {
-    return in->bytes == 0 || in->bytes + size <= window;
+    uint64_t of_window = in->bytes - in->carried;
+    return of_window == 0 || of_window + size <= window;
+}
+
+void inbox_welcome(struct inbox *in)
+{
+    in->carried = in->bytes;
 }
 
 bool inbox_receive(struct inbox *in, uint32_t size)
@@ -51,6 +57,8 @@ uint32_t inbox_take(struct inbox *in)
     in->first = (in->first + 1) % in->room;
     in->taken++;
     in->bytes -= size;
+    if (in->carried > 0) /* the oldest are taken first */
+        in->carried -= size;
     if (in->taken == in->received && in->room > ROOM_IDLE) {
         free(in->sizes);
         in->sizes = NULL;

@@ -2,7 +2,10 @@
 /* inbox.h - the messages that the client has sent and the program has not yet taken: their counts
  * and sizes, not the messages themselves.
  *
- * The window bounds the sum of the sizes; `.ack` and `.welcome` carry the counts.
+ * The window bounds the sum of the sizes; `.ack` and `.welcome` carry the counts. A `.welcome`
+ * acknowledges all that was received, also what the program has not yet taken: so the window of the
+ * new connection is for what comes on it. What connections after connections leave untaken is the
+ * program's queue, which its client pays for (limits/memory.h).
  */
 #ifndef SESSION_INBOX_H
 #define SESSION_INBOX_H
@@ -15,6 +18,7 @@ struct inbox {
     uint64_t received; /* messages in all */
     uint64_t taken;    /* how many of them the program has */
     uint64_t bytes;    /* of those between */
+    uint64_t carried;  /* of them, those from before this connection: outside of its window */
     uint32_t *sizes;   /* a ring: of those between, oldest first */
     uint32_t first, room;
 };
@@ -22,6 +26,9 @@ struct inbox {
 /* May a message of `size` bytes come on top, with a window of `window`? One message alone always
  * may. */
 bool inbox_admits(const struct inbox *in, uint64_t size, uint32_t window);
+
+/* `.welcome` says that all have been received. */
+void inbox_welcome(struct inbox *in);
 
 /* False without memory, and nothing has changed. */
 bool inbox_receive(struct inbox *in, uint32_t size);

@@ -22,8 +22,7 @@ void session_lose_wire(struct session *s, const char *reason)
     s->sending = (struct sending){0};
     s->wire = NULL;
     timer_stop(&s->ack_timer);
-    s->acknowledged = s->inbox.taken; /* the next `.welcome` says it */
-    s->unacknowledged_bytes = 0;
+    s->unacknowledged_bytes = 0; /* the next `.welcome` says what has been received */
     start_grace(s);
     if (s->state == SESSION_ENDING)
         return;

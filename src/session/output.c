@@ -119,7 +119,7 @@ void session_say_welcome(struct session *s)
 void session_say_ack(struct session *s)
 {
     timer_stop(&s->ack_timer);
-    if (!s->wire || s->acknowledged == s->inbox.taken)
+    if (!s->wire || s->inbox.taken <= s->acknowledged)
         return;
     char text[32];
     int len = snprintf(text, sizeof(text), ".ack %llu", (unsigned long long)s->inbox.taken);

@@ -264,8 +264,9 @@ void session_attach(struct session *s, struct session_wire *wire, struct slice k
     s->wire = wire;
     wire->session = s;
     session_liveness_attached(s);
-    s->acknowledged = s->inbox.taken;
+    s->acknowledged = s->inbox.received; /* as `.welcome` says */
     s->unacknowledged_bytes = 0;
+    inbox_welcome(&s->inbox);
     s->unread = false;
     s->answers = 0;
     if (s->held_off)
@@ -336,7 +337,10 @@ void session_send(struct session *s, const struct message *m)
 
 void session_taken(struct session *s)
 {
-    s->unacknowledged_bytes += inbox_take(&s->inbox);
+    uint32_t size = inbox_take(&s->inbox);
+    if (s->inbox.taken <= s->acknowledged)
+        return; /* it came before this connection */
+    s->unacknowledged_bytes += size;
     session_ack_soon(s);
 }
 

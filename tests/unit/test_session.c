@@ -400,6 +400,51 @@ static void more_than_the_window_is_a_breach(void **state)
     wire_free(w);
 }
 
+/* `.welcome` acknowledges what has been received, so the client has its whole window again. */
+static void what_a_program_has_not_taken_before_a_cut_is_outside_of_the_next_window(void **state)
+{
+    (void)state;
+    char line[420] = "n \"";
+    memset(line + 3, 'x', 400);
+    strcpy(line + 403, "\"");
+    f.taking = false;
+    struct wire *w = attach(0);
+    hear(w, line);
+    hear(w, line);
+    cut(w);
+    w = attach(0);
+    assert_non_null(strstr(w->sent[0], "\"received\":2"));
+    hear(w, line);
+    hear(w, line);
+    assert_int_equal(w->close_code, 0);
+    session_taken(f.session);
+    hear(w, line);
+    assert_int_equal(w->close_code, 4400);
+    assert_int_equal(f.got_count, 4);
+    wire_free(w);
+}
+
+static void what_is_acknowledged_never_decreases_over_a_cut(void **state)
+{
+    (void)state;
+    f.taking = false;
+    struct wire *w = attach(0);
+    for (int i = 0; i < 3; i++)
+        hear(w, "n 1");
+    cut(w);
+    w = attach(0);
+    assert_non_null(strstr(w->sent[0], "\"received\":3"));
+    hear(w, "n 1");
+    for (int i = 0; i < 3; i++)
+        session_taken(f.session);
+    pass(5000);
+    assert_int_equal(w->sent_count, 1);
+    session_taken(f.session);
+    pass(1000);
+    assert_true(has_sent(w, ".ack 4"));
+    cut(w);
+}
+
 static void a_page_that_filled_its_window_before_a_reload_lowered_it_breaks_no_rule(void **state)
 {
     (void)state;
@@ -944,6 +989,8 @@ int main(void)
         T(rubbish_is_a_breach),
         T(a_command_of_the_server_is_a_breach_and_a_problem_is_a_message),
         T(more_than_the_window_is_a_breach),
+        T(what_a_program_has_not_taken_before_a_cut_is_outside_of_the_next_window),
+        T(what_is_acknowledged_never_decreases_over_a_cut),
         T(a_page_that_filled_its_window_before_a_reload_lowered_it_breaks_no_rule),
         T(acknowledges_within_a_second_and_after_64_messages_at_once),
         T(acknowledges_at_once_after_a_quarter_of_the_window),
