@@ -383,12 +383,19 @@ static void a_command_of_the_server_is_a_breach_and_a_problem_is_a_message(void 
     wire_free(w);
 }
 
+/* Two fit in the window, three do not. */
+static const char *line_of_400(void)
+{
+    static char line[420] = "n \"";
+    memset(line + 3, 'x', 400);
+    strcpy(line + 403, "\"");
+    return line;
+}
+
 static void more_than_the_window_is_a_breach(void **state)
 {
     (void)state;
-    char line[420] = "n \"";
-    memset(line + 3, 'x', 400);
-    strcpy(line + 403, "\"");
+    const char *line = line_of_400();
     f.taking = false;
     struct wire *w = attach(0);
     hear(w, line);
@@ -404,9 +411,7 @@ static void more_than_the_window_is_a_breach(void **state)
 static void what_a_program_has_not_taken_before_a_cut_is_outside_of_the_next_window(void **state)
 {
     (void)state;
-    char line[420] = "n \"";
-    memset(line + 3, 'x', 400);
-    strcpy(line + 403, "\"");
+    const char *line = line_of_400();
     f.taking = false;
     struct wire *w = attach(0);
     hear(w, line);
@@ -448,9 +453,7 @@ static void what_is_acknowledged_never_decreases_over_a_cut(void **state)
 static void a_page_that_filled_its_window_before_a_reload_lowered_it_breaks_no_rule(void **state)
 {
     (void)state;
-    char line[420] = "n \"";
-    memset(line + 3, 'x', 400);
-    strcpy(line + 403, "\"");
+    const char *line = line_of_400();
     f.taking = false;
     struct wire *w = attach(0);
     hear(w, line);
