@@ -159,6 +159,12 @@ static bool is_asked(const struct http_head *head)
     return head->minor > 0 && any_lists(head, SLICE_LITERAL("upgrade"), SLICE_LITERAL("websocket"));
 }
 
+/* RFC 6455, 4.3: a byte, without a zero before it. */
+static bool is_version(struct slice text, uint64_t *ret)
+{
+    return slice_to_uint(text, 255, ret) && (text.len == 1 || text.ptr[0] != '0');
+}
+
 static enum ws_handshake_status check_version(const struct http_head *head,
                                               struct ws_handshake *ret)
 {
@@ -166,7 +172,7 @@ static enum ws_handshake_status check_version(const struct http_head *head,
     uint64_t number;
     if (!is_once(head, SLICE_LITERAL("sec-websocket-version"), &version))
         return bad(ret, "Sec-WebSocket-Version is missing or doubled");
-    if (!slice_to_uint(version, 255, &number))
+    if (!is_version(version, &number))
         return bad(ret, "Sec-WebSocket-Version is no number");
     ret->why = "a WebSocket version other than 13";
     return number == 13 ? WS_HANDSHAKE_OK : WS_HANDSHAKE_BAD_VERSION;

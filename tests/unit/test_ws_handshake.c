@@ -82,6 +82,8 @@ static void rfc6455_4_2_1_what_is_a_handshake_and_what_is_wrong_with_it(void **s
          WS_HANDSHAKE_BAD},
         {"version beyond a byte", "GET / HTTP/1.1", SWITCH KEY "Sec-WebSocket-Version: 269\r\n",
          WS_HANDSHAKE_BAD},
+        {"version with a zero before it", "GET / HTTP/1.1",
+         SWITCH KEY "Sec-WebSocket-Version: 013\r\n", WS_HANDSHAKE_BAD},
         {"version 8", "GET / HTTP/1.1", SWITCH KEY "Sec-WebSocket-Version: 8\r\n",
          WS_HANDSHAKE_BAD_VERSION},
         {"version 14", "GET / HTTP/1.1", SWITCH KEY "Sec-WebSocket-Version: 14\r\n",
