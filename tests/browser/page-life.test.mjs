@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { browserNames, launch } from '../lib/browsers.mjs';
 import { makeRoot, startServer } from '../lib/server.mjs';
+import { until } from '../lib/until.mjs';
 
 /** A program that echoes, tells its pid, and logs what the server tells it. */
 const PROGRAM = `#!/usr/bin/python3
@@ -53,8 +54,21 @@ const MODULE = `<script type="module">
   window.ServerConnectionOfModule = ServerConnection;
 </script>`;
 
-// A page that no browser keeps as it was, and whose session has never been.
-const GONE = `<meta name="httpsocket-session" content="abcdefghijklmnopqrstuvwx">${CLASSIC}<script>addEventListener('unload', () => {});</script>`;
+// A page that no browser keeps as it was. It connects when the test says so: its program has ended
+// by then, and its session with it.
+const GONE = `<script>
+  addEventListener('unload', () => {});
+  function begin() {
+    const client = document.createElement('script');
+    client.src = '/.httpsocket/client.js';
+    client.onload = () => {
+      const life = document.createElement('script');
+      life.textContent = ${JSON.stringify(LIFE.replace(/<\/?script>/g, ''))};
+      document.head.append(life);
+    };
+    document.head.append(client);
+  }
+</script>`;
 
 const SITE = {
   'classic.py': { text: PROGRAM.replace('%s', page(CLASSIC)).replaceAll('%%', '%'), mode: 0o755 },
@@ -219,21 +233,33 @@ for (const name of browserNames) {
     });
 
     test('a page out of the history whose session is gone for good is loaded again once, and then told so', async () => {
-      await open('gone.sh');
+      const ended = () => server.lines(/program\.exited .*gone\.sh/).length;
+      let programs = ended();
+      const begins = async (type) => {
+        await tab.waitForFunction(
+          (type) => window.begin && performance.getEntriesByType('navigation')[0].type === type,
+          {},
+          type,
+        );
+        programs++;
+        await until(() => ended() >= programs);
+        await tab.evaluate(() => begin());
+      };
       const told = [['close', 4410, 'session-gone']];
-      const closed = () => tab.waitForFunction(() => window.states?.length > 0);
-      await closed();
-      assert.deepEqual(await tab.evaluate(() => states), told);
+      const isTold = async () => {
+        await tab.waitForFunction(() => window.states?.length > 0);
+        assert.deepEqual(await tab.evaluate(() => states), told);
+      };
+      await open('gone.sh');
+      await begins('navigate');
+      await isTold();
       assert.equal(await navigation(tab), 'navigate', 'a fresh page is not loaded again');
       await tab.goto(`${server.url}/other.html`);
       const loads = loadsOf(tab);
       await tab.evaluate(() => history.back());
-      await tab.waitForFunction(
-        () =>
-          performance.getEntriesByType('navigation')[0].type === 'reload' &&
-          window.states?.length > 0,
-      );
-      assert.deepEqual(await tab.evaluate(() => states), told);
+      await begins('back_forward');
+      await begins('reload');
+      await isTold();
       assert.ok(loads.length <= 2, `${loads.length} loads`);
       await tab.close();
     });
