@@ -192,6 +192,7 @@ class HonestPage:
             self.forgotten += 1
 
     async def _talk(self, at):
+        self.acknowledged = self.received  # the handshake has said it
         writer = asyncio.create_task(self._write(at))
         reader = asyncio.create_task(self._read(at))
         clock = asyncio.create_task(self._acknowledge(at))
@@ -290,7 +291,6 @@ class HonestPage:
         await at.text(f".ack {self.received}")
 
     async def _acknowledge(self, at):
-        self.acknowledged = self.received  # the handshake has said it
         while True:
             await asyncio.sleep(0.5)
             if self.acknowledged != self.received:
