@@ -67,9 +67,9 @@ void program_settle(struct program *p);
 extern const struct io_ops program_stderr_io_ops, program_output_io_ops, program_body_io_ops,
     program_lines_io_ops;
 void program_stderr_init(struct program *p);
-/* They are at their end. */
 /* Logs what waits for the log, and reads on: the program has ended. */
 void program_stderr_hurry(struct program *p);
+/* They are at their end. */
 void program_stderr_end(struct program *p);
 void program_output_end(struct program *p);
 void program_lines_end(struct program *p);

@@ -47,7 +47,7 @@ struct session {
     struct outbox outbox;
     struct inbox inbox;
     struct sending sending;
-    uint64_t acknowledged; /* how many messages the client knows to be taken */
+    uint64_t acknowledged; /* what the client was told last, by `.welcome` or `.ack` */
     uint64_t unacknowledged_bytes;
     uint32_t window;                       /* as it was when the session began; the client knows */
     struct channels_config streams_config; /* likewise */
