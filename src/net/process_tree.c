@@ -11,10 +11,12 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define END_ROUNDS   100
 #define END_ROUND_US 10000
+#define LOOK_US      20000 /* in one call, for processes that fork as fast as they are looked at */
 
 /* A process that was found as a child of `parent`. */
 struct descendant {
@@ -25,6 +27,7 @@ struct walk {
     const struct process_tree *tree;
     int signal;
     size_t count, alive;
+    uint64_t ended; /* the sum of the numbers that were listed and had ended when looked at */
     struct descendant found[PROCESS_TREE_MAX];
 };
 
@@ -167,8 +170,11 @@ static void keep_own(struct walk *w)
     struct process_stat stat;
     for (size_t i = 0; i < w->count; i++) {
         pid_t pid = w->found[i].pid;
-        if (pid != w->tree->leader && read_stat(pid, &stat) && !has_ended(&stat) &&
-            is_of(w->tree, pid, &stat))
+        if (pid == w->tree->leader)
+            continue;
+        if (!read_stat(pid, &stat) || has_ended(&stat))
+            w->ended += (uint64_t)pid;
+        else if (is_of(w->tree, pid, &stat))
             w->found[kept++] = w->found[i];
     }
     w->count = kept;
@@ -182,36 +188,58 @@ static void visit(struct walk *w, const struct descendant *d)
 {
     struct process_stat stat;
     int fd = pidfd_open(d->pid, 0);
-    if (fd < 0)
-        return;
-    bool known = read_stat(d->pid, &stat) && !has_ended(&stat) && stat.parent == d->parent;
-    if (known && d->parent == getpid())
-        known = is_of(w->tree, d->pid, &stat);
-    if (known) {
+    bool known =
+        fd >= 0 && read_stat(d->pid, &stat) && !has_ended(&stat) && stat.parent == d->parent;
+    if (!known) {
+        w->ended += (uint64_t)d->pid;
+    } else if (d->parent != getpid() || is_of(w->tree, d->pid, &stat)) {
         w->alive++;
         add_children(w, d->pid, stat.threads);
         if (w->signal && stat.group != w->tree->leader)
             pidfd_send_signal(fd, w->signal, NULL, 0);
     }
-    close(fd);
+    if (fd >= 0)
+        close(fd);
 }
 
+static void walk_once(struct walk *w)
+{
+    struct process_stat stat;
+    w->count = w->alive = 0;
+    w->ended = 0;
+    add_children_of_thread(w, getpid(), getpid());
+    keep_own(w);
+    if (!w->tree->leader_reaped && read_stat(w->tree->leader, &stat))
+        add_children(w, w->tree->leader, stat.threads);
+    for (size_t i = 0; i < w->count && (w->signal || w->alive == 0); i++) {
+        struct descendant d = w->found[i];
+        visit(w, &d);
+    }
+}
+
+static uint64_t now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* Who ended between the list and the look may have forked in between, and the child is not in the
+ * list: so it is looked again, until two looks meet the same ended ones. */
 size_t process_tree_signal(const struct process_tree *tree, int signal)
 {
+    bool again = signal == 0 || signal == SIGKILL; /* the others are told once */
+    uint64_t before = 0, until = now_us() + LOOK_US;
     struct walk w;
-    struct process_stat stat;
     w.tree = tree;
     w.signal = signal;
-    w.count = w.alive = 0;
-    add_children_of_thread(&w, getpid(), getpid());
-    keep_own(&w);
-    if (!tree->leader_reaped && read_stat(tree->leader, &stat))
-        add_children(&w, tree->leader, stat.threads);
-    for (size_t i = 0; i < w.count && (signal || w.alive == 0); i++) {
-        struct descendant d = w.found[i];
-        visit(&w, &d);
-    }
-    return w.alive;
+    do {
+        walk_once(&w);
+        if (!again || w.ended == before || (w.alive > 0 && !signal))
+            return w.alive;
+        before = w.ended;
+    } while (now_us() < until);
+    return w.alive ? w.alive : 1;
 }
 
 static bool kill_marked(pid_t pid)

@@ -9,7 +9,8 @@
  *
  * Threads  Any; process_tree_adopt and _reap are the main thread's.
  * Cost     A file of /proc for each orphan that we have and three for each descendant;
- *          PROCESS_TREE_MAX of these in one call.
+ *          PROCESS_TREE_MAX of these in one look. Where processes end meanwhile it is looked again,
+ *          for 20 ms at most.
  */
 #ifndef NET_PROCESS_TREE_H
 #define NET_PROCESS_TREE_H
@@ -27,8 +28,9 @@ struct process_tree {
 };
 
 /* Sends the signal to each descendant of the leader that is not in the leader's own group. Returns
- * how many descendants live, also of that group. A zombie does not. `signal` 0: only looks, and
- * stops at the first. */
+ * how many descendants live, also of that group. A zombie does not. Where they fork as fast as they
+ * are looked at, 1 may be returned for one that was not seen. `signal` 0: only looks, and stops at
+ * the first. */
 size_t process_tree_signal(const struct process_tree *tree, int signal);
 /* Kills whoever has a mark of this server, and returns how many that were. Reads the environment
  * of all processes of the machine. */

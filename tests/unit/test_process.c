@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -571,6 +572,41 @@ static void two_hundred_at_once(void **state)
     free(children);
 }
 
+/* Each one starts the next, in a session of its own, and ends; until it is told to stop. */
+static void fork_until(const atomic_bool *stop)
+{
+    while (!*stop) {
+        if (fork() != 0)
+            _exit(0);
+        setsid();
+    }
+    _exit(0);
+}
+
+static void who_forks_as_fast_as_it_is_looked_at_is_not_taken_for_gone(void **state)
+{
+    (void)state;
+    const struct process_tree ours = {.leader_reaped = true};
+    atomic_bool *stop =
+        mmap(NULL, sizeof(*stop), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(stop != MAP_FAILED);
+    assert_int_equal(process_tree_adopt(), 0);
+    if (fork() == 0)
+        fork_until(stop);
+
+    int missed = 0;
+    for (int look = 0; look < 300; look++) {
+        missed += process_tree_signal(&ours, 0) == 0;
+        process_tree_reap();
+    }
+    *stop = true;
+    process_tree_end();
+    no_child_is_left();
+    assert_int_equal(missed, 0);
+    prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
+    munmap(stop, sizeof(*stop));
+}
+
 static int be_child(const char *what)
 {
     if (strcmp(what, "fds") == 0) {
@@ -605,6 +641,7 @@ int main(int argc, char **argv)
         net_test(who_is_killed_is_exiting_when_its_descriptors_close),
         net_test(without_a_descriptor_for_it_no_child_stays),
         net_test(a_grandchild_keeps_the_group_alive),
+        net_test(who_forks_as_fast_as_it_is_looked_at_is_not_taken_for_gone),
         net_test(on_exit_may_start_the_next),
         net_test(two_hundred_at_once),
     };
