@@ -5,7 +5,7 @@ The page has no script.
 import hashlib
 import time
 
-from httpsocket import escape, page
+from httpsocket import StreamReset, escape, page
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -48,15 +48,19 @@ def chosen(event):
 def take(stream):
     row, size = f"#file-{stream.data['upload']}", stream.data["size"]
     digest, taken, shown = hashlib.sha256(), 0, 0.0
-    for piece in stream:
-        digest.update(piece)
-        taken += len(piece)
-        if time.monotonic() - shown >= SHOWN_EVERY:
-            shown = time.monotonic()
-            page.dom(
-                {"select": f"{row} progress", "properties": {"value": taken}},
-                {"select": f"{row} span", "text": f"{taken} of {size} bytes"},
-            )
+    try:
+        for piece in stream:
+            digest.update(piece)
+            taken += len(piece)
+            if time.monotonic() - shown >= SHOWN_EVERY:
+                shown = time.monotonic()
+                page.dom(
+                    {"select": f"{row} progress", "properties": {"value": taken}},
+                    {"select": f"{row} span", "text": f"{taken} of {size} bytes"},
+                )
+    except StreamReset as why:  # such as a file that was cut meanwhile
+        page.dom(select=f"{row} span", text=f"broke off: {why}")
+        return
     page.dom(
         {"select": f"{row} progress", "remove": True},
         {

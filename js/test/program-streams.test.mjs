@@ -119,6 +119,55 @@ test('a refusal, a signal, and a file that can not be read each have their error
   const unread = failure(c.upload('x', broken));
   await settle();
   assert.match((await unread).message, /gone from the disk/);
+  assert.deepEqual(
+    [(await unread).code, (await unread).data.reason],
+    ['stream-failed', 'file-unreadable'],
+  );
+});
+
+test('a file that was cut, has grown, or was written to while it was read fails at both ends', async () => {
+  const pieces = (...all) =>
+    new ReadableStream({
+      start: (controller) => {
+        for (const size of all) controller.enqueue(new Uint8Array(size));
+        controller.close();
+      },
+    });
+  const written = () =>
+    Promise.reject(Object.assign(new Error('the time differs'), { name: 'NotReadableError' }));
+  const cases = [
+    [pieces(500, 200), /only 700 of 1000 bytes/],
+    [pieces(), /only 0 of 1000 bytes/],
+    [pieces(900, 200), /more than its 1000 bytes/],
+    [pieces(1000), /written to meanwhile/, { arrayBuffer: written }],
+  ];
+  for (const [read, message, tail] of cases) {
+    const { c, settle, stream } = makeWorld();
+    const file = new File([new Uint8Array(1000)], 'a.bin');
+    file.stream = () => read;
+    if (tail) file.slice = () => tail;
+    const steps = [];
+    const failed = failure(c.upload('x', file, { progress: (sent) => steps.push(sent) }));
+    await settle();
+    const { code, data } = await failed;
+    assert.deepEqual([code, data.reason], ['stream-failed', 'file-changed']);
+    assert.match(data.message, message);
+    assert.deepEqual([stream().gotEnd, stream().resetBy], [false, data]);
+    assert.ok(!steps.includes(1000) || tail, `${steps}`);
+  }
+});
+
+test('a file that was deleted after it was read to its end has come whole', async () => {
+  const { c, settle, stream } = makeWorld();
+  const file = new File(['abc'], 'a.txt');
+  const gone = Object.assign(new Error('not found'), { name: 'NotFoundError' });
+  file.slice = () => ({ arrayBuffer: () => Promise.reject(gone) });
+  const sent = c.upload('x', file);
+  await settle();
+  stream().end();
+  await settle();
+  await sent;
+  assert.equal(String(stream().got), 'abc');
 });
 
 test('files of a listener go one after the other, whatever becomes of each, and none after the end', async () => {

@@ -702,7 +702,8 @@ hs_commandf(struct hs_page *page, const char *command, const char *format, ...)
 }
 
 /* The next bytes of a byte stream, whose lines come to the functions of ".stream", ".stream/",
- * ".end" and ".reset"; hs_commandf(page, ".accept", "{\"id\":%d}", id) lets it begin. */
+ * ".end" (it is whole) and ".reset" (it has broken off). It begins by
+ * hs_commandf(page, ".accept", "{\"id\":%d}", id). */
 HS_STATIC int hs_stream_write(struct hs_page *page, uint64_t id, const void *data, size_t size)
 {
     char head[32];

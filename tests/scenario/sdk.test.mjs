@@ -258,6 +258,21 @@ for (const file of LANGUAGES) {
       await client.closes();
     });
 
+    test('a byte stream that the page gives up does not look complete to its reader', async () => {
+      const client = await Page.loads(server, file);
+      const streams = new Streams(client, { window: 65536 });
+      await client.connect();
+      const stream = streams.open({ kind: 'stream', name: 'upload', data: { size: 100_000 } });
+      await stream.opened;
+      await stream.write(randomBytes(40_000));
+      await stream.read(40_000);
+      stream.reset('file-changed');
+      await client.hears('broken "file-changed"');
+      client.says('echo 1');
+      await client.hears(/^echo 1/);
+      await client.closes();
+    });
+
     test('thousands of numbered events each way, while the connection is cut at random', async () => {
       const proxy = await Proxy.start(server.port);
       try {

@@ -181,9 +181,13 @@ export class DomListeners {
   }
 }
 
-/** Whether the program knows of the stream that has failed. @param {any} error */
+/**
+ * Whether the program has ended the stream itself, or has seen its end. It is told of a file that
+ * can't be read in any case.
+ * @param {any} error
+ */
 function isKnownToProgram({ code, data }) {
-  return code === 'stream-failed' && !data.reason.startsWith('streams-');
+  return code === 'stream-failed' && !/^(?:streams|file)-/.test(data.reason);
 }
 
 /** @param {import('./listen-options.mjs').ListenOptions} options */

@@ -36,6 +36,8 @@ import { Timer } from '../base/clock.mjs';
 const PIECE = 65_536;
 const LINGER_MS = 30_000;
 
+const GIVEN_UP = Object.freeze({ reason: 'aborted', message: 'the page has given it up' });
+
 export class Duplex {
   /** @type {ReadableStream<Uint8Array<ArrayBuffer>>} */
   readable;
@@ -93,10 +95,14 @@ export class Duplex {
     return this.#written - this.#channel.received;
   }
 
-  /** Gives up both directions. @param {unknown} [cause] */
-  abort(cause) {
+  /**
+   * Gives up both directions.
+   * @param {unknown} [cause] @param {Reset} [told] what the other side is told
+   */
+  abort(cause, told) {
     if (this.#over) return;
-    const reset = { reason: 'aborted', message: 'the page has given it up' };
+    const { reason, message } = told ?? GIVEN_UP;
+    const reset = { reason, message };
     this.#channel.reset(reset);
     this.#fail(reset, cause);
   }

@@ -104,10 +104,14 @@ export class ProgramStream {
     return this.#duplex.held;
   }
 
-  /** Gives up both directions. @param {unknown} [reason] becomes the `cause` of the errors */
-  abort(reason) {
+  /**
+   * Gives up both directions.
+   * @param {unknown} [reason] becomes the `cause` of the errors
+   * @param {import('../proto/channel-frame.mjs').Reset} [told] what the program is told
+   */
+  abort(reason, told) {
     this.#stopListening();
-    this.#duplex.abort(reason);
+    this.#duplex.abort(reason, told);
   }
 }
 

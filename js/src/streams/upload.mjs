@@ -2,6 +2,7 @@
 // @ts-check
 /** Sends a file, or another Blob, to the program. */
 import { describeFile } from '../base/file-info.mjs';
+import { FileError, piecesOf } from './file-pieces.mjs';
 import { ProgramStream } from './program-stream.mjs';
 
 /**
@@ -17,7 +18,7 @@ import { ProgramStream } from './program-stream.mjs';
  * @param {import('./program-stream.mjs').StreamHost} host of the session that carries it
  * @param {string} name @param {Blob} blob @param {UploadOptions} options
  * @returns {Promise<any>} the data that the program accepted it with; fulfilled when all bytes have
- *   arrived and the program has ended its side
+ *   arrived and the program has ended its side; rejected if the file can't be read, or has changed
  */
 export async function upload(host, name, blob, { data = describeFile(blob), signal, progress }) {
   const stream = new ProgramStream(host, name, { data, signal });
@@ -27,36 +28,26 @@ export async function upload(host, name, blob, { data = describeFile(blob), sign
   return told;
 }
 
-/** @param {ProgramStream} stream @param {Blob} blob @param {UploadOptions['progress']} progress */
+/**
+ * A file that does not come whole fails at both ends.
+ * @param {ProgramStream} stream @param {Blob} blob @param {UploadOptions['progress']} progress
+ */
 async function send(stream, blob, progress) {
   const writer = stream.writable.getWriter();
   let sent = 0;
   try {
-    for await (const piece of pieces(blob)) {
+    for await (const piece of piecesOf(blob)) {
       await writer.write(piece);
       sent += piece.length;
       progress?.(sent - stream.bufferedAmount, blob.size);
     }
   } catch (error) {
-    stream.abort(error); // the file can't be read, or the stream has failed
-    throw error;
+    stream.abort(error, error instanceof FileError ? error : undefined);
+    return stream.closed; // which says why
   }
   await writer.close();
   progress?.(blob.size, blob.size);
 }
-
-/**
- * The pieces of a Blob. Each is small, although Firefox reads megabytes at once.
- * @param {Blob} blob
- */
-async function* pieces(blob) {
-  const reader = blob.stream().getReader();
-  for (let next; !(next = await reader.read()).done;)
-    for (let at = 0; at < next.value.length; at += PIECE_BYTES)
-      yield next.value.subarray(at, at + PIECE_BYTES);
-}
-
-const PIECE_BYTES = 256 * 1024;
 
 /**
  * The files that listeners have heard of, sent one after the other: a program that reads one at a

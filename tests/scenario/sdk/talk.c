@@ -238,6 +238,14 @@ static void end_stream(struct hs_page *page, const struct hs_message *m, void *a
     hs_command(page, ".end", m->data);
 }
 
+static void broken(struct hs_page *page, const struct hs_message *m, void *arg)
+{
+    (void)arg;
+    json_t *end = json_loads(m->data, 0, NULL);
+    hs_sendf(page, "broken", "\"%s\"", json_string_value(json_object_get(end, "reason")));
+    json_decref(end);
+}
+
 static void leave(struct hs_page *page, const struct hs_message *m, void *arg)
 {
     (void)arg;
@@ -297,6 +305,7 @@ int main(void)
                   {".stream", begin_stream},
                   {".stream/", pass_back},
                   {".end", end_stream},
+                  {".reset", broken},
                   {"join", join},
                   {"part", part},
                   {".topic", heard},

@@ -79,7 +79,11 @@ page
   .on('part', (topic) => page.unsubscribe(topic))
   .onStream('upload', async (stream) => {
     if (stream.data.size > 10_000_000) return stream.reset('too-large');
-    for await (const piece of stream) await stream.write(piece);
+    try {
+      for await (const piece of stream) await stream.write(piece);
+    } catch (error) {
+      page.send('broken', error.data.reason);
+    }
   })
   .on('leave', (reason) => page.close(reason))
   .attached(({ resumed }) => page.send('told', ['attach', resumed]))

@@ -3,7 +3,7 @@
 // The conversation of sdk.test.mjs, by the PHP helper.
 require getenv('HTTPSOCKET_SDK') . '/php/httpsocket.php';
 
-use HttpSocket\{CallError, CallTimeout, Failure, Page};
+use HttpSocket\{CallError, CallTimeout, Failure, Page, StreamReset};
 use function HttpSocket\{escape, script_json};
 
 $page = new Page();
@@ -72,13 +72,17 @@ $page->on('join', function ($topic) use ($page) {
     $page->publish($topic, 'stroke', ['x' => 1]);
 });
 $page->on('part', fn ($topic) => $page->unsubscribe($topic));
-$page->onStream('upload', function ($stream) {
+$page->onStream('upload', function ($stream) use ($page) {
     if ($stream->data->size > 10_000_000) {
         $stream->reset('too-large');
         return;
     }
-    foreach ($stream->pieces() as $piece) {
-        $stream->write($piece);
+    try {
+        foreach ($stream->pieces() as $piece) {
+            $stream->write($piece);
+        }
+    } catch (StreamReset $end) {
+        $page->send('broken', $end->reason);
     }
 });
 $page->on('leave', fn ($reason) => $page->close($reason));

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from httpsocket import CallError, Failure, page, escape, script_json
+from httpsocket import CallError, Failure, StreamReset, page, escape, script_json
 
 request = page.request
 if request.query.get("refuse"):
@@ -132,8 +132,11 @@ def upload(stream):
     if stream.data["size"] > 10_000_000:
         stream.reset("too-large")
         return
-    for piece in stream:
-        stream.write(piece)
+    try:
+        for piece in stream:
+            stream.write(piece)
+    except StreamReset as end:
+        page.send("broken", end.reason)
 
 
 @page.on("leave")

@@ -102,6 +102,7 @@ while page_next; do
         ;;
     .stream/*) page_stream_write "${event#.stream/}" "$bytes" ;;
     .end) page_stream_end "$(page_get id)" ;;
+    .reset) page_send broken "\"$(page_get reason)\"" ;;
     leave) page_close "$(page_get '')" ;;
     .attach) page_send told "[\"attach\",$(page_get resumed)]" ;;
     .*) ;;

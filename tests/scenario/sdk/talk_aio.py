@@ -5,7 +5,7 @@ import os
 import sys
 
 from httpsocket import escape, script_json
-from httpsocket.aio import CallError, Failure, page
+from httpsocket.aio import CallError, Failure, StreamReset, page
 
 request = page.request
 if request.query.get("refuse"):
@@ -138,8 +138,11 @@ async def upload(stream):
     if stream.data["size"] > 10_000_000:
         await stream.reset("too-large")
         return
-    async for piece in stream:
-        await stream.write(piece)
+    try:
+        async for piece in stream:
+            await stream.write(piece)
+    except StreamReset as end:
+        await page.send("broken", end.reason)
 
 
 @page.on("leave")
