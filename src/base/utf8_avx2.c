@@ -84,6 +84,25 @@ AVX2 static inline __m256i block_faults(__m256i v, __m256i last)
     return _mm256_xor_si256(pair_faults(v, BEFORE(v, last, 1)), due);
 }
 
+/* Of less than 32 bytes. */
+AVX2 static inline bool ends_in_ascii(struct slice text)
+{
+    uint64_t first = 0, last = 0;
+    if (text.len >= 16) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)text.ptr);
+        __m128i w = _mm_loadu_si128((const __m128i *)(const void *)(text.ptr + text.len - 16));
+        return _mm_movemask_epi8(_mm_or_si128(v, w)) == 0;
+    }
+    if (text.len >= 8) {
+        memcpy(&first, text.ptr, 8);
+        memcpy(&last, text.ptr + text.len - 8, 8);
+    } else {
+        for (size_t i = 0; i < text.len; i++)
+            first |= (uint8_t)text.ptr[i];
+    }
+    return ((first | last) & UINT64_C(0x8080808080808080)) == 0;
+}
+
 AVX2 bool utf8_valid_avx2(struct slice text)
 {
     __m256i faults = _mm256_setzero_si256(), last = _mm256_setzero_si256();
@@ -96,6 +115,8 @@ AVX2 bool utf8_valid_avx2(struct slice text)
         last = v;
         last_high = high;
     }
+    if (!last_high && ends_in_ascii(text))
+        return _mm256_testz_si256(faults, faults);
     /* The rest, filled up with NUL, which no character that is still open can be followed by. */
     char rest[32] = {0};
     memcpy(rest, text.ptr, text.len);
