@@ -23,6 +23,7 @@ static void check_quote(struct slice in)
     FUZZ_CHECK(json_valid(json, 0) && !memchr(quoted, '\n', len));
     FUZZ_CHECK(json_unquote(json, text, &text_len));
     FUZZ_CHECK(slice_equal(in, slice_make(text, text_len)));
+    FUZZ_CHECK(json_is_plain(in) == (len == in.len + 2));
     free(quoted);
     free(text);
 }
@@ -39,6 +40,9 @@ static void check_unquote(struct slice in)
         FUZZ_CHECK(len <= in.len && utf8_valid(slice_make(text, len)));
         check_quote(slice_make(text, len));
     }
+    struct slice plain;
+    if (json_valid(in, JSON_DEPTH_MAX) && json_plain_text(in, &plain))
+        FUZZ_CHECK(good && slice_equal(plain, slice_make(text, len)));
     free(text);
 }
 

@@ -31,15 +31,20 @@ static void send_body(struct page *p, enum ws_op op, struct slice body)
 
 static void send_json(struct page *p, struct slice json)
 {
+    struct slice plain;
     if (json.len == 0)
         json = SLICE_LITERAL("null");
+    if (json_plain_text(json, &plain)) {
+        send_body(p, WS_OP_TEXT, plain);
+        return;
+    }
     char *text = log_needed(malloc(json.len));
     size_t len;
     if (!text) {
         page_fault(p);
         return;
     }
-    if (json_unquote(json, text, &len))
+    if (json_unquote_valid(json, text, &len))
         json = slice_make(text, len);
     send_body(p, WS_OP_TEXT, json);
     free(text);

@@ -28,13 +28,18 @@ static void write_line(struct seat *s, struct slice line)
 /* A string is its text, any other JSON is itself, nothing at all is an empty line. */
 static void write_json(struct seat *s, struct slice json)
 {
+    struct slice plain;
+    if (json_plain_text(json, &plain)) {
+        write_line(s, plain);
+        return;
+    }
     char *text = log_needed(malloc(json.len + 1));
     size_t len;
     if (!text) {
         page_fault(s->page);
         return;
     }
-    if (json_unquote(json, text, &len))
+    if (json_unquote_valid(json, text, &len))
         json = slice_make(text, len);
     write_line(s, json);
     free(text);

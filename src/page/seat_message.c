@@ -24,8 +24,19 @@ static void write_line(struct seat *s, const struct message *m)
     s->ops->write(s, pieces, 3);
 }
 
+/* Nothing in it has to be escaped, as in most texts. */
+static void write_plain_text(struct seat *s, const struct message *m)
+{
+    struct slice pieces[] = {m->head, SLICE_LITERAL(" \""), m->body, SLICE_LITERAL("\"\n")};
+    s->ops->write(s, pieces, 4);
+}
+
 static void write_text(struct seat *s, struct message m)
 {
+    if (json_is_plain(m.body)) {
+        write_plain_text(s, &m);
+        return;
+    }
     char *json = log_needed(malloc(JSON_QUOTED_MAX(m.body.len)));
     if (!json) {
         page_stop(s->page, CLOSE_INTERNAL_ERROR, SLICE_LITERAL("out of memory"));

@@ -284,7 +284,7 @@ static void feed_string(struct shared_seat *s, const struct message *m)
     size_t len;
     if (!text)
         page_answer_fail(s->seat.page, 503, "out of memory");
-    else if (json_unquote(m->body, text, &len))
+    else if (json_unquote_valid(m->body, text, &len))
         feed(s, slice_make(text, len));
     else
         page_refuse_command(s->seat.page, m, "expected .answer with a string or bytes");

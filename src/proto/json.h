@@ -22,8 +22,17 @@ bool json_valid(struct slice text, unsigned depth_max);
  * on one line. */
 size_t json_quote(struct slice text, char *out);
 
+/* Whether `text` stands for itself between the quotes of a JSON string: json_quote() would only
+ * copy it. */
+bool json_is_plain(struct slice text);
+
 /* The text of a JSON string value (unescaped, as UTF-8) into `out` of at least json.len bytes.
  * False if it is no valid JSON string. Lone surrogates become U+FFFD. */
 bool json_unquote(struct slice json, char *out, size_t *ret_len);
+/* The same, of a value that json_valid() has accepted: without a second look. */
+bool json_unquote_valid(struct slice json, char *out, size_t *ret_len);
+/* The text of a string that json_valid() has accepted, as a part of `json`. False if it has
+ * escapes, or is no string. */
+bool json_plain_text(struct slice json, struct slice *ret);
 
 #endif

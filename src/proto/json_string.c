@@ -57,6 +57,12 @@ size_t json_quote(struct slice text, char *out)
     return (size_t)(end - out);
 }
 
+bool json_is_plain(struct slice text)
+{
+    const char *end = text.ptr + text.len;
+    return json_skip_plain(text.ptr, end) == end;
+}
+
 static char *put_utf8(char *out, uint32_t code)
 {
     if (code < 0x80) {
@@ -122,7 +128,14 @@ static char unescaped(char letter)
 bool json_unquote(struct slice json, char *out, size_t *ret_len)
 {
     json = slice_trim(json);
-    if (json.len == 0 || json.ptr[0] != '"' || !json_valid(json, 0))
+    bool is_string = json.len > 0 && json.ptr[0] == '"';
+    return is_string && json_valid(json, 0) && json_unquote_valid(json, out, ret_len);
+}
+
+bool json_unquote_valid(struct slice json, char *out, size_t *ret_len)
+{
+    json = slice_trim(json);
+    if (json.len == 0 || json.ptr[0] != '"')
         return false;
     char *end = out;
     const char *at = json.ptr + 1, *last = json.ptr + json.len - 1; /* the closing quote */
@@ -138,5 +151,17 @@ bool json_unquote(struct slice json, char *out, size_t *ret_len)
             *end++ = unescaped(*at++);
     }
     *ret_len = (size_t)(end - out);
+    return true;
+}
+
+bool json_plain_text(struct slice json, struct slice *ret)
+{
+    json = slice_trim(json);
+    if (json.len == 0 || json.ptr[0] != '"')
+        return false;
+    struct slice inside = slice_make(json.ptr + 1, json.len - 2);
+    if (slice_find(inside, '\\') < inside.len)
+        return false;
+    *ret = inside;
     return true;
 }

@@ -276,6 +276,7 @@ static void assert_quoted(struct slice text, const char *wanted)
         fail_msg("%.*s", (int)n, out);
     assert_true(json_unquote(slice_make(out, n), back, &len));
     assert_true(slice_equal(slice_make(back, len), text));
+    assert_int_equal(json_is_plain(text), n == text.len + 2);
 }
 
 static void rfc8259_7_quoting(void **state)
@@ -333,6 +334,11 @@ static void rfc8259_7_unquoting(void **state)
             fail_msg("%s", rows[i].json);
         if (good_one)
             assert_true(slice_equal(slice_make(out, len), slice_of(rows[i].text)));
+        struct slice plain;
+        if (json_valid(json, 1) && json_plain_text(json, &plain))
+            assert_true(slice_equal(plain, slice_of(rows[i].text)));
+        else
+            assert_true(!good_one || strchr(rows[i].json, '\\'));
         free(out);
     }
 }
