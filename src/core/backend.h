@@ -100,6 +100,7 @@ struct loop {
     struct acceptor *accepting; /* likewise */
     struct list dirty;          /* io with something to do in the flush phase */
     struct list dead;           /* io that are closed */
+    struct list afters;         /* loop_after */
     struct loop_urgent *urgent; /* borrowed; NULL: none */
     struct reap *reaps;
     unsigned reap_count;
@@ -132,6 +133,15 @@ static inline bool loop_is_urgent(const struct loop *loop)
     return loop->urgent && atomic_load_explicit(&loop->urgent->due, memory_order_relaxed);
 }
 
+/* Runs what was given to loop_after(). */
+static inline void loop_run_afters(struct loop *loop)
+{
+    for (struct list *node; (node = list_pop(&loop->afters));) {
+        struct loop_after *after = container_of(node, struct loop_after, node);
+        after->run(after);
+    }
+}
+
 /* Frees what was given to loop_reap() and what is dead, outside of any callback. */
 void loop_reap_now(struct loop *loop);
 
@@ -142,6 +152,7 @@ enum {
 /* To be called between two callbacks of a turn, by a backend between two completions. */
 static inline void loop_between(struct loop *loop)
 {
+    loop_run_afters(loop);
     if (loop_is_urgent(loop))
         loop->urgent->run(loop->urgent);
     if (loop->reap_count >= LOOP_REAPS_MAX)

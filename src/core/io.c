@@ -134,7 +134,9 @@ bool io_received(struct io *io, struct bytes data)
         return true;
     loop->dispatching = io;
     io->ops->on_recv(io, data);
-    return dispatched(loop, io) && io_receives(io) && !loop_is_urgent(loop);
+    bool goes_on = dispatched(loop, io) && io_receives(io);
+    loop_run_afters(loop);
+    return goes_on && !loop_is_urgent(loop);
 }
 
 void io_ended(struct io *io, int error)

@@ -51,6 +51,7 @@ struct loop *loop_new_with(const struct loop_backend *backend)
     loop->now_ms = boot_clock(NULL);
     list_init(&loop->dirty);
     list_init(&loop->dead);
+    list_init(&loop->afters);
     timer_wheel_init(&loop->wheel, loop->now_ms);
     watch_init(&loop->bell, bell_rang);
     int error = set_up(loop);
@@ -170,6 +171,7 @@ static void deliver_mail(struct loop *loop)
         struct mail *next = mail->next;
         loop_count(&loop->counts.mails, 1);
         mail->deliver(mail);
+        loop_run_afters(loop);
         mail = next;
     }
 }
@@ -226,6 +228,7 @@ int loop_turn(struct loop *loop, int max_wait_ms)
     deliver_mail(loop);
     io_flush_all(loop);
     loop_reap_now(loop);
+    loop_run_afters(loop);
     return 0;
 }
 
@@ -260,6 +263,18 @@ void loop_reap(struct loop *loop, struct reap *reap, void (*free_it)(struct reap
     reap->next = loop->reaps;
     loop->reaps = reap;
     loop->reap_count++;
+}
+
+void loop_after_init(struct loop_after *after, struct loop *loop,
+                     void (*run)(struct loop_after *after))
+{
+    *after = (struct loop_after){.loop = loop, .run = run};
+    list_init(&after->node);
+}
+
+void loop_after_append(struct loop_after *after)
+{
+    list_append(&after->loop->afters, &after->node);
 }
 
 void loop_trim(struct loop *loop)

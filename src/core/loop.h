@@ -84,6 +84,30 @@ struct loop_urgent {
 /* One for each loop; NULL: none. Borrowed. */
 void loop_set_urgent(struct loop *loop, struct loop_urgent *urgent);
 
+/* ---- once, when a callback has returned ---- */
+
+/* What has to be done once after a callback, however often the callback asks for it, such as to
+ * count what it has changed: when it has returned and its output is on its way, before the loop
+ * looks whether anything is urgent. `run` closes nothing. Embedded by its owner. */
+struct loop_after {
+    struct list node;
+    struct loop *loop; /* borrowed */
+    void (*run)(struct loop_after *after);
+};
+void loop_after_init(struct loop_after *after, struct loop *loop,
+                     void (*run)(struct loop_after *after));
+void loop_after_append(struct loop_after *after);
+static inline void loop_after(struct loop_after *after)
+{
+    if (list_empty(&after->node))
+        loop_after_append(after);
+}
+/* It does not run any more. Allowed at any time. */
+static inline void loop_after_stop(struct loop_after *after)
+{
+    list_remove(&after->node);
+}
+
 /* ---- timers ---- */
 
 struct timer {

@@ -52,11 +52,16 @@ static size_t held_for_program(const struct page *p)
     return bytes + p->streams.held_bytes;
 }
 
-void page_count(struct page *p)
+static void count_now(struct page *p)
 {
     size_t answer = p->answer ? p->answer->len : 0;
     memory_hold(&p->account, &p->counted,
                 held_for_client(p) + held_for_program(p) + answer + p->spooled_in_memory);
+}
+
+static void count_after(struct loop_after *after)
+{
+    count_now(container_of(after, struct page, count));
 }
 
 /* The WebSocket has most of it: without that the session may go on. A plain client has none. */
@@ -66,7 +71,7 @@ static bool let_wire_go(struct page *p)
     if (!wire || page_wire_held(wire) < p->account.used / 2)
         return false;
     page_wire_let_go(wire);
-    page_count(p);
+    count_now(p);
     return true;
 }
 
@@ -98,13 +103,13 @@ static void let_go_of_memory(struct memory_account *a, enum memory_cause cause)
     let_plain_go(p);
     page_let_go(p);
     p->seat->ops->kill(p->seat);
-    page_count(p);
+    count_now(p);
     page_settle(p);
 }
 
 static void recount(struct memory_account *a)
 {
-    page_count(container_of(a, struct page, account));
+    count_now(container_of(a, struct page, account));
 }
 
 static const struct memory_ops memory_ops = {"page", let_go_of_memory, recount};
@@ -150,6 +155,7 @@ struct page *page_new(const struct page_spec *spec)
     list_init(&p->tcp.questions);
     list_init(&p->streams.all);
     list_init(&p->waiting);
+    loop_after_init(&p->count, p->host->spec.loop, count_after);
     list_append(&p->host->pages, &p->node);
     p->x = spec->x;
     p->x->owner = p;
@@ -342,6 +348,7 @@ static void release(struct page *p)
     page_answer_free(p);
     page_grant_end(&p->grant);
     memory_close(&p->account);
+    loop_after_stop(&p->count);
     if (watcher)
         watcher->ops->on_over(watcher, p);
     if (p->spool >= 0)

@@ -137,7 +137,8 @@ struct page {
 
     struct memory_account account; /* of the client: pays for all that this page holds */
     size_t counted;
-    bool spools_in_memory; /* the spool is on a tmpfs, or has no file system */
+    struct loop_after count; /* what it holds may have changed */
+    bool spools_in_memory;   /* the spool is on a tmpfs, or has no file system */
     uint64_t spooled_in_memory;
 };
 
@@ -196,8 +197,13 @@ void page_refuse_command(struct page *p, const struct message *m, const char *wh
 void page_note_claim(struct page *p);
 /* Its place is given to others, who need it: the session ends. */
 void page_give_up(struct page *p);
-/* To be called when the page may hold more or less memory. */
-void page_count(struct page *p);
+/* To be called when the page may hold more or less memory: that is counted once, when the callback
+ * that runs has returned. */
+static inline void page_count(struct page *p)
+{
+    if (p->state != PAGE_OVER)
+        loop_after(&p->count);
+}
 /* Has the program so much to read that its client should wait? */
 bool page_crowded(const struct page *p);
 /* To be called when the answer of page_reading() may have changed. Not from inside of page_hear(),

@@ -13,6 +13,69 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* ---- once after a callback ---- */
+
+struct counted {
+    struct loop_after after;
+    struct timer timer;
+    struct mail mail;
+    int asked, ran, ran_inside;
+};
+
+static void note_ran(struct loop_after *after)
+{
+    struct counted *c = container_of(after, struct counted, after);
+    c->ran++;
+}
+
+static void ask_twice(struct counted *c)
+{
+    int before = c->ran;
+    loop_after(&c->after);
+    loop_after(&c->after);
+    c->asked++;
+    c->ran_inside += c->ran - before;
+}
+
+static void asks_when_it_fires(struct timer *timer)
+{
+    ask_twice(container_of(timer, struct counted, timer));
+}
+
+static void asks_when_it_comes(struct mail *mail)
+{
+    ask_twice(container_of(mail, struct counted, mail));
+}
+
+static void what_is_asked_for_after_a_callback_runs_once_after_each(void **state)
+{
+    (void)state;
+    struct counted c = {0};
+    loop_after_init(&c.after, loop, note_ran);
+    timer_init(&c.timer, asks_when_it_fires);
+    timer_start(loop, &c.timer, 0);
+    loop_post(loop, &c.mail, asks_when_it_comes);
+    loop_turn(loop, 0);
+    assert_int_equal(c.asked, 2);
+    assert_int_equal(c.ran, 2);
+    assert_int_equal(c.ran_inside, 0);
+}
+
+static void what_was_stopped_does_not_run_after_the_callback(void **state)
+{
+    (void)state;
+    struct counted c = {0};
+    loop_after_init(&c.after, loop, note_ran);
+    loop_after(&c.after);
+    loop_after_stop(&c.after);
+    loop_after_stop(&c.after);
+    loop_turn(loop, 0);
+    assert_int_equal(c.ran, 0);
+    loop_after(&c.after);
+    loop_turn(loop, 0);
+    assert_int_equal(c.ran, 1);
+}
+
 /* ---- timers in the loop ---- */
 
 struct ring {
@@ -586,6 +649,8 @@ static void inside_another_loop_its_descriptor_and_wait_say_when_to_turn(void **
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        loop_test(what_is_asked_for_after_a_callback_runs_once_after_each),
+        loop_test(what_was_stopped_does_not_run_after_the_callback),
         loop_test(a_timer_fires_once_when_it_is_due),
         loop_test(a_timer_without_delay_that_restarts_itself_fires_once_a_turn),
         loop_test(a_timer_stops_another_one_due_in_the_same_turn),
