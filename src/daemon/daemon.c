@@ -12,6 +12,7 @@
 #include "daemon/rights.h"
 #include "daemon/sdk.h"
 #include "daemon/sockets.h"
+#include "daemon/state_key.h"
 #include "net/process_tree.h"
 #include "supervisor/activation.h"
 #include "supervisor/notify.h"
@@ -155,6 +156,17 @@ static void say_how_programs_end(const struct daemon *d, int keeper_error)
     log_info("server.programs", log_text("ended_by", d->cgroup ? "cgroup" : "search"));
 }
 
+/* By the rights that the server began with. */
+static bool open_state_keys(struct daemon *d)
+{
+    struct text why = {0};
+    d->state_keys = state_key_open(d->config, &why);
+    if (!d->state_keys)
+        log_error("state.key_refused", log_slice("why", text_slice(&why)));
+    text_done(&why);
+    return d->state_keys;
+}
+
 static bool drop_rights(struct daemon *d)
 {
     struct text why = {0};
@@ -278,6 +290,7 @@ static void end(struct control *c)
     free(d->sdk);
     free(d->lines);
     tls_context_unref(d->targets_trust);
+    seal_keys_unref(d->state_keys);
     config_free(d->config);
     config_free(d->config_old);
 }
@@ -299,7 +312,8 @@ int daemon_run(struct config *config, int argc, char *const *argv, struct servin
     process_limits_raise_descriptors();
     if (!serving)
         notify_init();
-    if (!take_sockets(d) || !drop_rights(d) || !open_files(d) || start(&control) < 0) {
+    if (!take_sockets(d) || !open_state_keys(d) || !drop_rights(d) || !open_files(d) ||
+        start(&control) < 0) {
         log_stop();
         return 1; /* the process ends, and with it what was begun */
     }

@@ -22,6 +22,7 @@ struct daemon {
     struct loop *loop;                 /* of the control thread */
     struct tls_context *tls;           /* NULL: plain */
     struct tls_context *targets_trust; /* of TCPConnections' targets */
+    struct seal_keys *state_keys;      /* of states of programs */
     struct program_limits *limits;
     struct cgroup *cgroup;         /* of programs; NULL: none */
     struct worker_map *worker_map; /* of shared programs */

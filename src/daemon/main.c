@@ -8,6 +8,7 @@
 #include "daemon/keeper.h"
 #include "daemon/reload.h"
 #include "daemon/sockets.h"
+#include "daemon/state_key.h"
 #include "supervisor/supervisor.h"
 
 #include <errno.h>
@@ -69,12 +70,23 @@ static bool check_script_access(const struct config *c)
     return good;
 }
 
+static bool check_state_key(const struct config *c)
+{
+    struct text fault = {0};
+    bool good = state_key_check(c, &fault);
+    if (!good)
+        fprintf(stderr, "httpsocketd: state-key: %.*s\n", SLICE_ARG(text_slice(&fault)));
+    text_done(&fault);
+    return good;
+}
+
 /* Checks folders and files, which config_check() does not see. Prints all that is wrong with them.
  */
 static bool check_files(const struct config *c)
 {
     bool root = check_root(c), certificate = check_certificate(c), trust = check_trust(c);
-    return check_script_access(c) && root && certificate && trust;
+    bool state_key = check_state_key(c);
+    return check_script_access(c) && root && certificate && trust && state_key;
 }
 
 static int check(struct config *c)

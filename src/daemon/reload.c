@@ -5,6 +5,7 @@
 #include "daemon/arguments.h"
 #include "daemon/descriptors.h"
 #include "daemon/sockets.h"
+#include "daemon/state_key.h"
 
 #define WHY_SIZE 256
 
@@ -48,6 +49,22 @@ static bool reload_certificates(struct daemon *d, const struct config *now)
     }
     tls_context_unref(d->targets_trust);
     d->targets_trust = trust;
+    return true;
+}
+
+/* As above. False: the new file is refused. */
+static bool reload_state_keys(struct daemon *d, const struct config *now)
+{
+    struct text why = {0};
+    struct seal_keys *keys = state_key_again(now, &why);
+    bool refused = why.len > 0;
+    if (refused)
+        log_error("config.refused", log_slice("why", text_slice(&why)));
+    text_done(&why);
+    if (!keys)
+        return !refused;
+    seal_keys_unref(d->state_keys);
+    d->state_keys = keys;
     return true;
 }
 
@@ -161,7 +178,8 @@ void reload(struct daemon *d, struct admin_server *s)
     else if (!program_rights_can(now->rights, &why) || !script_access_try(now, &why) ||
              !offer_sockets(d, now, &why))
         refuse_config(now, &why);
-    else if (!reload_certificates(d, now) || !replace_access_log(d, now)) {
+    else if (!reload_certificates(d, now) || !reload_state_keys(d, now) ||
+             !replace_access_log(d, now)) {
         sockets_refuse(d);
         refuse_config(now, &why);
     } else

@@ -251,7 +251,8 @@ int worker_open(struct worker *w, struct daemon *daemon, uint16_t index)
     };
     gateway_init(&w->gateway);
     gateway_trust(&w->gateway, daemon->targets_trust);
-    return make_hosts(w);
+    int error = sealer_use(&w->sealer, daemon->state_keys);
+    return error ? error : make_hosts(w);
 }
 
 int worker_run(struct worker *w)
@@ -279,6 +280,7 @@ void worker_free(struct worker *w)
     hub_done(&w->hub);
     gateway_done(&w->gateway);
     memory_desk_done(&w->memory);
+    sealer_done(&w->sealer);
     free_parts(w);
 }
 
@@ -342,6 +344,9 @@ void worker_use_config(struct worker *w, const struct config *config)
     follow_root(w);
     w->http.access_log = w->daemon->access_log;
     gateway_trust(&w->gateway, w->daemon->targets_trust);
+    if (sealer_use(&w->sealer, w->daemon->state_keys) < 0)
+        log_error("state.key_refused", log_int("worker", w->index),
+                  log_text("note", "the old keys stay"));
 }
 
 /* ---- its name ---- */

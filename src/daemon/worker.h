@@ -17,6 +17,7 @@
 #include "hub/threads.h"
 #include "limits/memory.h"
 #include "net/listener.h"
+#include "net/seal.h"
 #include "page/page.h"
 #include "program/host.h"
 #include "supervisor/listening_set.h"
@@ -55,6 +56,7 @@ struct worker {
     struct program_config program_config;
     struct page_config page_config;
     struct session_config session_config, tcp_session_config;
+    struct sealer sealer; /* of states of programs */
     struct ws_config ws_config, tcp_ws_config;
     struct hub_config hub_config;
     struct hub hub;

@@ -78,6 +78,13 @@ static struct program_config program_config_of(const struct config *c)
     };
 }
 
+/* With its seal and its head it is a message too. */
+static size_t state_max(const struct config *c)
+{
+    size_t most = c->message_max - 256;
+    return c->state_max < most ? c->state_max : most;
+}
+
 static struct page_config page_config_of(const struct worker *w, const struct config *c)
 {
     return (struct page_config){
@@ -87,6 +94,7 @@ static struct page_config page_config_of(const struct worker *w, const struct co
         .rate_programs = w->script_access->config.rate_programs,
         .tcp_sessions_per_client = (uint32_t)c->programs_per_client,
         .shared_per_client = (uint32_t)c->shared_per_client,
+        .state_max = state_max(c),
     };
 }
 
@@ -102,7 +110,7 @@ static struct gateway_config gateway_config_of(const struct config *c)
     };
 }
 
-static struct session_config session_config_of(const struct config *c)
+static struct session_config session_config_of(struct worker *w, const struct config *c)
 {
     return (struct session_config){
         .buffer_max = (uint32_t)c->buffer_max,
@@ -114,6 +122,8 @@ static struct session_config session_config_of(const struct config *c)
         .detach_timeout_ms = (uint32_t)c->detach_timeout,
         .goodbye_timeout_ms = (uint32_t)c->goodbye_timeout,
         .ping_ms = (uint32_t)c->ping_interval,
+        .sealer = &w->sealer,
+        .state_age_ms = c->state_age,
     };
 }
 
@@ -151,9 +161,10 @@ void worker_settings_use(struct worker *w, const struct config *c)
     w->page_config = page_config_of(w, c);
     w->gateway_config = gateway_config_of(c);
     worker_hub_config(c, &w->hub_config);
-    w->session_config = session_config_of(c);
+    w->session_config = session_config_of(w, c);
     w->ws_config = ws_config_of(c);
     w->tcp_session_config = w->session_config;
+    w->tcp_session_config.sealer = NULL; /* there is no program */
     w->tcp_ws_config = w->ws_config;
     if (c->message_max > TCP_MESSAGE_MAX) {
         w->tcp_session_config.message_max = TCP_MESSAGE_MAX;

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "page/hear.h"
 #include "page/host.h"
+#include "page/state.h"
 #include "page/streams.h"
 #include "page/topics.h"
 #include "proto/close_code.h"
@@ -150,8 +151,11 @@ static void on_grown(struct session *s)
 
 static void on_attach(struct session *s, bool resumed)
 {
-    page_note_claim(session_owner(s));
-    page_client_attached(session_owner(s), resumed);
+    struct page *p = session_owner(s);
+    page_note_claim(p);
+    page_client_attached(p, resumed);
+    if (p->restores && !resumed)
+        page_resume(p); /* its lines waited for the state */
 }
 
 static void on_detach(struct session *s, struct slice reason)
@@ -187,8 +191,15 @@ static void on_greeted(struct session *s)
 {
     struct page *p = session_owner(s);
     struct page_watcher *watcher = p->host->spec.watcher;
+    p->told = true;
     if (watcher)
         watcher->ops->on_event(watcher, p, PAGE_GREETED, SLICE_NONE);
+}
+
+static void on_restore(struct session *s, const struct session_restored *restored)
+{
+    struct page *p = session_owner(s);
+    page_state_restored(p, restored);
 }
 
 static void on_open(struct session *s, struct channel *c, struct slice json)
@@ -225,6 +236,7 @@ static const struct session_ops session_ops = {
     .on_open = on_open,
     .may_go = may_go,
     .on_given_up = on_given_up,
+    .on_restore = on_restore,
 };
 
 /* ---- made ---- */
@@ -242,6 +254,7 @@ int page_make_session(struct page *p)
         .owner = p,
         .origin = p->origin.ptr ? p->origin : SLICE_LITERAL(""),
         .path = p->x->path,
+        .restores = p->restores,
     };
     errno = ENOMEM;
     p->session = session_new(host->spec.loop, &spec);

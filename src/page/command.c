@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "page/host.h"
+#include "page/state.h"
 #include "page/streams.h"
 #include "page/topics.h"
 #include "program/command.h"
@@ -78,11 +79,13 @@ static const struct command commands[] = {
     {"accept", .run = page_stream_accept},
     {"answer", .bytes = true, .run = refuse_answer},
     {"close", .run = close_session},
+    {"confirm", .run = page_state_confirm},
     {"dom", .run = pass_to_page},
     {"end", .run = page_stream_end},
     {"listen", .run = pass_to_page},
     {"publish", .run = publish},
     {"reset", .run = page_stream_reset},
+    {"save", .bytes = true, .run = page_state_save},
     {"shared", .run = refuse_shared},
     {"stream/", .bytes = true, .run = page_stream_bytes},
     {"subscribe", .run = subscribe},

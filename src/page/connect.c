@@ -6,6 +6,7 @@
  * accepts; another status refuses, with its headers where the client can see them. The client waits
  * meanwhile (waiting.h).
  */
+#include "net/seal.h"
 #include "page/grant.h"
 #include "page/host.h"
 #include "page/request.h"
@@ -139,6 +140,28 @@ static void refuse_unbegun(struct page *p, int error)
     page_turn_away(p, seat_error_is_broken(error) ? &broken : &busy);
 }
 
+/* ---- with a state ---- */
+
+static bool gives_states(const struct page_host *host)
+{
+    const struct sealer *sealer = host->spec.session_config->sealer;
+    return sealer && sealer->keys;
+}
+
+/* Where no states are given, `.welcome` does not ask for one. */
+static bool restores(const struct handshake *h)
+{
+    return h->subprotocol.session_protocol && h->subprotocol.restore && h->subprotocol.state &&
+           gives_states(h->host);
+}
+
+/* A program that only has messages never gave a state: another program was here. */
+static bool refuses_state(const struct handshake *h)
+{
+    bool stdio = h->command || (h->found && seat_reads_lines(h->host, h->found));
+    return restores(h) && stdio;
+}
+
 static void connect_on(const struct handshake *h, struct seat *seat)
 {
     bool in_place = h->command != NULL;
@@ -152,6 +175,7 @@ static void connect_on(const struct handshake *h, struct seat *seat)
         .script_len = in_place ? h->command->path.len : h->found->script_len,
         .origin = h->origin,
         .key = h->subprotocol.key,
+        .restores = restores(h),
     });
     if (!p) {
         seat->ops->let_go(seat);
@@ -224,6 +248,8 @@ static void connect_new(const struct handshake *h)
         start_tcp_session(h);
     else if (!finds_program(h))
         turn_away(h, CLOSE_NO_PROGRAM, SLICE_LITERAL("no-program"), 0);
+    else if (refuses_state(h))
+        turn_away(h, CLOSE_STATE_REFUSED, SLICE_LITERAL("state-refused"), 0);
     else
         start_program(h);
 }

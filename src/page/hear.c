@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "page/host.h"
+#include "page/state.h"
 #include "page/streams.h"
 #include "page/topics.h"
 
@@ -19,7 +20,7 @@ enum program_reading page_reading(const struct page *p)
         return PROGRAM_DROP;
     if (page_waits(p))
         return p->heard == PAGE_HEARD_NOTHING ? PROGRAM_READ : PROGRAM_WAIT;
-    if (page_topics_busy(p))
+    if (page_topics_busy(p) || (p->restores && page_restoring(p)))
         return PROGRAM_WAIT;
     if (!p->seat->ops->alive(p->seat)) /* what it had written is bounded */
         return PROGRAM_READ;
@@ -36,6 +37,7 @@ static void note(struct page *p, bool from_program, const struct message *m)
 void page_hear(struct page *p, const struct message *m)
 {
     note(p, true, m);
+    page_state_busy(p);
     if (m->kind == MESSAGE_CONTROL) {
         page_command(p, m);
         if (p->heard < PAGE_HEARD_COMMAND)
@@ -89,6 +91,7 @@ bool page_hear_client(struct page *p, const struct message *m)
         return false;
     note(p, false, m);
     page_send_program(p, m);
+    page_state_heard(p, m);
     return true;
 }
 
@@ -122,6 +125,8 @@ void page_client_attached(struct page *p, bool resumed)
     text_put(&line, quote(p->origin, quoted));
     text_put(&line, SLICE_LITERAL(",\"address\":"));
     text_put(&line, quote(slice_of(p->address), quoted));
+    if (p->restores && !resumed)
+        text_put(&line, SLICE_LITERAL(",\"restored\":true"));
     tell_program(p, &line);
     page_topics_connected(p, true);
     page_count(p);

@@ -149,6 +149,8 @@ struct page *page_new(const struct page_spec *spec)
     p->seat = spec->seat;
     p->seat->page = p;
     p->script_len = spec->script_len;
+    p->restores = spec->restores;
+    p->excess = spec->restores; /* its page is there already: what the program prints is no fault */
     p->spool = -1;
     timer_init(&p->answer_timer, NULL); /* answer.c */
     timer_init(&p->leave_timer, on_leave);
@@ -336,6 +338,14 @@ static void free_memory(struct reap *reap)
     free(p);
 }
 
+static void drop_saving(struct page *p)
+{
+    if (p->saving)
+        timer_stop(&p->saving->quiet);
+    free(p->saving);
+    p->saving = NULL;
+}
+
 static void release(struct page *p)
 {
     struct page_watcher *watcher = p->host->spec.watcher;
@@ -346,6 +356,7 @@ static void release(struct page *p)
     timer_stop(&p->answer_timer);
     timer_stop(&p->leave_timer);
     page_answer_free(p);
+    drop_saving(p);
     page_grant_end(&p->grant);
     memory_close(&p->account);
     loop_after_stop(&p->count);

@@ -18,11 +18,12 @@
  * by the tables of seat.h, client.h, watcher.h and page_host.request_again.
  *
  *   subprotocol.c, splice.c, grant.c, answer_head.c, answer_cache.c   what knows nothing of others
+ *   coverage.c                              likewise
  *   wire.c                                  WebSockets of sessions
  *   refusal.c                               how a refused handshake is told
  *   lifecycle.c                             the functions of this header
  *   seat_message.c                          a message becomes a line
- *   streams.c, tcp.c, channel.c, topics.c   what a page has beside its messages
+ *   streams.c, tcp.c, channel.c, topics.c, state.c   what a page has beside its messages
  *   command.c, hear.c                       what passes between program and client
  *   client_session.c, client_plain.c        the two kinds of client
  *   waiting.c                               a client whose handshake waits for the program
@@ -36,6 +37,7 @@
 #include "hub/hub.h"
 #include "limits/memory.h"
 #include "page/client.h"
+#include "page/coverage.h"
 #include "page/page.h"
 #include "page/seat.h"
 #include "page/watcher.h"
@@ -71,6 +73,17 @@ enum page_claim {
 };
 
 struct page_answer;
+/* state.c: what the program saves. */
+struct page_saving {
+    struct page *page; /* borrowed: owns us */
+    struct timer quiet;
+    uint64_t active_ms; /* when something last passed between program and client */
+    struct coverage coverage;
+    bool exact; /* the program confirms, itself */
+    bool saves; /* it has saved */
+    unsigned too_large;
+    uint64_t owed; /* states that were too large, since the last one that was not */
+};
 
 struct page {
     struct list node;    /* page_host.pages */
@@ -106,11 +119,14 @@ struct page {
     const struct page_client_ops *client; /* NULL: there is none yet, or none any more */
     struct session *session;              /* until its on_over */
     struct ws_peer *plain;                /* until its on_end */
-    struct timer leave_timer; /* for the first connection of a client that broke off before it */
-    bool attached;            /* a client has been connected */
-    bool told;                /* a client may know the session's id */
-    uint32_t untaken;         /* messages of the session that the program has not taken yet */
-    uint32_t problems;        /* of the client with what the program wanted of it, so far */
+    struct timer leave_timer;   /* for the first connection of a client that broke off before it */
+    bool attached;              /* a client has been connected */
+    bool told;                  /* a client may know the session's id */
+    bool restores;              /* it begins with a state that its client brings */
+    uint32_t untaken;           /* messages of the session that the program has not taken yet */
+    uint64_t heard_by_program;  /* events, calls and answers of the client, so far */
+    struct page_saving *saving; /* owned; state.c; NULL: not needed yet */
+    uint32_t problems;          /* of the client with what the program wanted of it, so far */
 
     struct hub_client
         *topics; /* owned; NULL: the program has said nothing of topics, or has ended */
@@ -152,6 +168,7 @@ struct page_spec {
     struct slice file;              /* of the program */
     size_t script_len;
     struct slice origin, key;
+    bool restores;
 };
 /* A field of the log for lines that the page's client can cause. */
 #define page_cause(p) log_cause(net_client_slice(&(p)->client_key))

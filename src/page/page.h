@@ -30,10 +30,12 @@ struct page_config {
     struct rate rate_programs;  /* started by one client */
     uint32_t tcp_sessions_per_client;
     uint32_t shared_per_client; /* pages of shared programs */
+    size_t state_max;           /* bytes of a program's state */
 };
 
 struct page_counts {
     uint64_t refused_rate, failed_answer, problems, refused_lobbies;
+    uint64_t saves, saves_too_large;
     struct session_counts sessions;
     struct ws_counts websockets;
 };

@@ -127,6 +127,7 @@ static int describe(struct page *p, struct program_request *ret)
         .origin = p->origin,
         .address = slice_of(p->address),
         .connect = page_waits(p),
+        .restore = p->restores,
     };
     int error = exchange_peer(x, &ret->peer);
     return error < 0 ? error : exchange_local(x, &ret->local);

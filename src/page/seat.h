@@ -65,6 +65,8 @@ struct seat_ops {
     bool (*speaking)(const struct seat *s);
     /* Has it taken all but what one send makes? */
     bool (*has_taken)(const struct seat *s);
+    /* Has the program itself read all that was sent? NULL: that can't be known. */
+    bool (*has_read)(const struct seat *s);
     /* Sends what it would take at once. */
     void (*flush)(struct seat *s);
     /* False: more should wait for page_body_drained(). */

@@ -126,6 +126,12 @@ static bool has_taken(const struct seat *s)
     return shared_has_taken(&shared(s)->member);
 }
 
+static bool has_read(const struct seat *s)
+{
+    const struct shared_member *m = &shared(s)->member;
+    return program_of(s) && m->pending.len == 0 && program_has_read(program_of(s));
+}
+
 static void flush(struct seat *s)
 {
     if (program_of(s))
@@ -444,6 +450,7 @@ static const struct seat_ops seat_ops = {
     .queued = queued,
     .held = held,
     .has_taken = has_taken,
+    .has_read = has_read,
     .flush = flush,
     .body = body,
     .body_end = body_end,

@@ -70,6 +70,10 @@ bool page_subprotocol_read(const struct http_head *request, struct page_subproto
             ret->session_protocol = true;
         else if (slice_equal(token, SLICE_LITERAL("parts")))
             ret->parts = true;
+        else if (slice_equal(token, SLICE_LITERAL("state")))
+            ret->state = true;
+        else if (slice_equal(token, SLICE_LITERAL("restore")))
+            ret->restore = true;
         else if (!take(token, fields, sizeof(fields) / sizeof(fields[0])))
             once = false;
     }

@@ -17,6 +17,8 @@ struct page_subprotocol {
     uint64_t received;
     bool parts;           /* it takes large messages in parts, */
     uint64_t has_of_next; /* and has so many bytes of the message behind `received` */
+    bool state;           /* it keeps its program's state, */
+    bool restore;         /* and brings one to a new session */
     const char *why;
 };
 

@@ -41,7 +41,8 @@ static void admit_session(struct page *p, const struct cgi_head *head)
     page_subprotocol_read(x->request, &subprotocol);
     p->grant = NULL;
     page_wire_attach(p->host, x, p->session, p, &p->account, &subprotocol, grant, head);
-    if (!p->attached) /* the upgrade has failed; who comes again asks a new program */
+    /* The upgrade has failed; who comes again asks a new program. */
+    if (!p->attached && !session_attached(p->session))
         page_stop(p, CLOSE_NORMAL, SLICE_LITERAL("page-left"));
     page_resume(p);
 }

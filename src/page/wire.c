@@ -394,6 +394,7 @@ void page_wire_attach(struct page_host *host, struct exchange *x, struct session
         watcher->ops->on_wire(watcher, p, wire);
     hold_grant(wire, grant);
     wire->wire.parts = subprotocol->parts;
+    wire->wire.state = subprotocol->state;
     wire->wire.arrived_ms = arrived_ms;
     wire->wire.has_of_next = subprotocol->has_of_next;
     if (account->has_key)

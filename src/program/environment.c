@@ -281,6 +281,8 @@ static void add_session(struct environment *env, const struct program_request *r
         add(env, "HTTPSOCKET_SESSION", r->session);
     if (r->connect)
         add(env, "HTTPSOCKET_CONNECT", SLICE_LITERAL("1"));
+    if (r->restore)
+        add(env, "HTTPSOCKET_RESTORE", SLICE_LITERAL("1"));
 }
 
 /* Only Python has a variable that adds to where it looks for libraries and takes nothing away. */

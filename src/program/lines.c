@@ -10,7 +10,9 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define PIECES_MAX 16
@@ -86,6 +88,14 @@ bool program_has_taken(const struct program *p)
 {
     bool reads = pipe_is_open(pipe_in(p)) || p->kind == PROGRAM_LINES; /* which may close stdin */
     return reads && program_queued(p) <= IO_CORKED_MAX;
+}
+
+/* What a socket has not given to its reader is counted where it was written. */
+bool program_has_read(const struct program *p)
+{
+    int unread = 0;
+    return pipe_is_open(&p->lines) && program_queued(p) == 0 &&
+           ioctl(p->lines.io.fd, SIOCOUTQ, &unread) == 0 && unread == 0;
 }
 
 void program_flush(struct program *p)

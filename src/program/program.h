@@ -176,6 +176,8 @@ size_t program_queued(const struct program *p);
 size_t program_held(const struct program *p);
 /* Has it taken all but what one send makes? */
 bool program_has_taken(const struct program *p);
+/* Has it read all that was written, itself? A system call. */
+bool program_has_read(const struct program *p);
 /* Sends what it would take at once. */
 void program_flush(struct program *p);
 /* To be called when the answer of ops->reading may have changed. May deliver lines. Not from

@@ -26,6 +26,7 @@ struct program_request {
     struct slice origin;  /* of the page; may be SLICE_NONE */
     struct slice address; /* of the client */
     bool connect;         /* no page is wanted */
+    bool restore;         /* the client brings a state (docs/page-programs/state.md) */
 };
 
 /* The object of `.join` (docs/page-programs/shared.md). */

@@ -67,6 +67,8 @@ void program_request_json(const struct program_request *r, struct text *out)
     environment_uri(r, uri);
     text_printf(out, "{\"page\":%s,\"session\":%s", r->connect ? "false" : "true",
                 r->session.ptr ? "true" : "false");
+    if (r->restore)
+        text_put(out, SLICE_LITERAL(",\"restore\":true"));
     put(out, "method", r->head->method);
     put_joined(out, "uri", uri, ENVIRONMENT_URI_PARTS);
     put_joined(out, "script", script, 2);

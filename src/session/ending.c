@@ -6,6 +6,7 @@
 #include "base/utf8.h"
 #include "proto/close_code.h"
 #include "proto/json_text.h"
+#include "session/state.h"
 #include "session/table.h"
 
 #include <assert.h>
@@ -18,6 +19,7 @@ static void free_session(struct reap *reap)
     s->ops->on_over(s);
     outbox_clear(&s->outbox);
     inbox_clear(&s->inbox);
+    session_state_free(s);
     free(s->end_reason);
     free(s->text);
     free(s);
@@ -66,6 +68,8 @@ void session_say_end(struct session *s)
     uint64_t number = entry_note_end(s->table, &s->entry, s->end_code, slice_of(end_reason(s)),
                                      loop_now_ms(s->loop));
     if (s->wire) {
+        if (s->end_code != CLOSE_MEMORY)
+            session_state_flush(s);
         send_close(s);
         s->wire->end_number = number;
         session_drop_wire(s, s->end_code, end_reason(s));

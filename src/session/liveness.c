@@ -4,6 +4,7 @@
 #include "session/parts.h"
 
 #include "proto/close_code.h"
+#include "session/state.h"
 
 #define ACK_MESSAGES 64  /* acknowledge at once after so many */
 #define ACK_DELAY_MS 200 /* and otherwise after this time */
@@ -12,13 +13,16 @@ static void start_grace(struct session *s)
 {
     s->gone_ms = loop_now_ms(s->loop);
     timer_start(s->loop, &s->timer,
-                s->goodbye ? s->config->goodbye_timeout_ms : s->config->detach_timeout_ms);
+                s->goodbye     ? s->config->goodbye_timeout_ms
+                : s->restoring ? s->config->attach_timeout_ms
+                               : s->config->detach_timeout_ms);
 }
 
 void session_lose_wire(struct session *s, const char *reason)
 {
     s->counts->attached_now--;
     session_streams_detach(s);
+    session_state_detached(s);
     s->sending = (struct sending){0};
     s->wire = NULL;
     timer_stop(&s->ack_timer);
@@ -27,7 +31,8 @@ void session_lose_wire(struct session *s, const char *reason)
     if (s->state == SESSION_ENDING)
         return;
     session_set_state(s, SESSION_DETACHED);
-    s->ops->on_detach(s, slice_of(reason));
+    if (!s->restoring)
+        s->ops->on_detach(s, slice_of(reason));
 }
 
 /* Nobody listened while the process did not run. */
@@ -51,6 +56,13 @@ static uint64_t silence_ms(struct session *s)
     return now - s->heard_ms;
 }
 
+static void start_beat(struct session *s)
+{
+    uint64_t ms = s->config->ping_ms / 2 + 1;
+    bool soon = s->restoring && s->config->attach_timeout_ms < ms;
+    timer_start(s->loop, &s->timer, soon ? s->config->attach_timeout_ms : ms);
+}
+
 static void beat(struct session *s)
 {
     uint64_t now = loop_now_ms(s->loop);
@@ -68,10 +80,14 @@ static void beat(struct session *s)
         session_say_end(s); /* it is there, but acknowledges nothing */
         return;
     }
+    if (session_state_is_late(s)) {
+        session_breach(s, "no .restore in time");
+        return;
+    }
     if (now - s->said_ms >= s->config->ping_ms)
         session_say_ping(s);
     if (s->wire)
-        timer_start(s->loop, &s->timer, s->config->ping_ms / 2 + 1);
+        start_beat(s);
 }
 
 static void on_timer(struct timer *timer)
@@ -117,5 +133,5 @@ void session_liveness_attached(struct session *s)
 {
     s->goodbye = false;
     s->heard_ms = loop_now_ms(s->loop);
-    timer_start(s->loop, &s->timer, s->config->ping_ms / 2 + 1);
+    start_beat(s);
 }

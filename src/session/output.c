@@ -2,7 +2,9 @@
 /* output.c - the messages of a session to its client. */
 #include "session/parts.h"
 
+#include "net/seal.h"
 #include "proto/json_text.h"
+#include "session/state.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -51,6 +53,7 @@ void session_hold_off(struct session *s, bool held_off)
 void session_say_ping(struct session *s)
 {
     session_streams_pinged(s);
+    s->pings++;
     session_say(s, ".ping", 5);
 }
 
@@ -67,6 +70,7 @@ void session_drop_wire(struct session *s, unsigned code, const char *reason)
     if (!wire)
         return;
     session_streams_detach(s);
+    session_state_detached(s);
     s->sending = (struct sending){0};
     s->wire = NULL;
     wire->session = NULL;
@@ -111,6 +115,10 @@ void session_say_welcome(struct session *s)
     json_text_number(&t, "streams", s->streams_config.channels_max);
     if (goes_on_at(s))
         json_text_number(&t, "parts", (int64_t)goes_on_at(s));
+    if (s->wire->state && s->config->sealer && s->config->sealer->keys)
+        json_text_flag(&t, "state", true);
+    if (s->restoring)
+        json_text_flag(&t, "restore", true);
     json_text_end(&t);
     assert(!t.failed);
     session_say(s, t.ptr, (int)t.len);
@@ -158,6 +166,8 @@ void session_pump(struct session *s)
             continue;
         *sending = (struct sending){.next = m->next, .number = sending->number + 1};
     }
+    if (s->saved)
+        session_state_pump(s);
 }
 
 static void send_from(struct session *s, const struct outbox_message *m, uint64_t number, size_t at)

@@ -23,6 +23,7 @@ enum session_state {
 };
 
 struct session_streams;
+struct state_slot;
 
 /* The first message of the outbox that the wire has not wholly got. Messages that are sent in parts
  * leave as the wire takes them, and those behind them wait. */
@@ -53,6 +54,8 @@ struct session {
     struct channels_config streams_config; /* likewise */
     uint32_t message_max_told;             /* by the last `.welcome` */
     struct session_streams *streams;       /* owned; NULL: the client has opened none */
+    struct state_slot *saved;              /* owned; NULL: the program has saved nothing */
+    uint32_t pings, pongs;                 /* on this wire */
     uint64_t heard_ms, said_ms;            /* when something last came and went */
     char *text;                            /* origin, then path */
     uint16_t origin_len;
@@ -62,6 +65,8 @@ struct session {
     bool attached_before;
     bool blocked; /* on_writable is owed */
     bool goodbye;
+    bool takes_state; /* its client, when it was there last */
+    bool restoring;   /* the client's state has not come */
     bool held_off;    /* by the owner */
     bool unread;      /* answers wait in the wire: nothing is read before they have left */
     size_t answers;   /* bytes of them, since the wire was empty */

@@ -4,6 +4,8 @@
 
 #include "proto/channel_frame.h"
 #include "proto/close_code.h"
+#include "proto/state_message.h"
+#include "session/state.h"
 
 /* ---- answers that are not read ---- */
 
@@ -85,6 +87,14 @@ static void say_pong(struct session *s)
     count_answers(s, before);
 }
 
+static void take_pong(struct session *s)
+{
+    if (s->pongs < s->pings)
+        s->pongs++;
+    session_streams_ponged(s);
+    session_state_ponged(s);
+}
+
 static void receive_control(struct session *s, const struct message *m)
 {
     if (slice_equal(m->name, SLICE_LITERAL("ack")))
@@ -92,7 +102,9 @@ static void receive_control(struct session *s, const struct message *m)
     else if (slice_equal(m->name, SLICE_LITERAL("ping")))
         say_pong(s);
     else if (slice_equal(m->name, SLICE_LITERAL("pong")))
-        session_streams_ponged(s);
+        take_pong(s);
+    else if (slice_equal(m->name, SLICE_LITERAL("stored")))
+        session_state_stored(s, m->body);
     else if (slice_equal(m->name, SLICE_LITERAL("bye")))
         s->goodbye = true;
     else if (slice_equal(m->name, SLICE_LITERAL("close")))
@@ -122,6 +134,8 @@ static void receive(struct session *s, bool binary, struct slice data)
         session_breach(s, "a command of the server, from the client");
     else if (m.kind == MESSAGE_CONTROL)
         receive_control(s, &m);
+    else if (s->restoring)
+        session_breach(s, "a message before .restore");
     else
         receive_message(s, &m, data.len);
 }
@@ -132,7 +146,11 @@ void session_receive(struct session_wire *wire, bool binary, struct bytes data)
     if (!s)
         return;
     s->heard_ms = loop_now_ms(s->loop);
-    if (binary && channel_frame_is(slice_from_bytes(data))) {
+    if (binary && state_is_restore(slice_from_bytes(data))) {
+        session_state_restore(s, slice_from_bytes(data));
+    } else if (binary && s->restoring) {
+        session_breach(s, "a message before .restore");
+    } else if (binary && channel_frame_is(slice_from_bytes(data))) {
         size_t before = queued(s);
         session_streams_receive(s, data);
         count_answers(s, before);

@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 #include "proto/close_code.h"
 #include "proto/json_text.h"
+#include "session/state.h"
 #include "session/table.h"
 
 #include <assert.h>
@@ -129,10 +130,12 @@ struct session *session_new(struct loop *loop, const struct session_spec *spec)
         .origin_len = (uint16_t)spec->origin.len,
         .path_len = (uint16_t)spec->path.len,
     };
-    int error = s->text ? add_to_table(s) : -ENOMEM;
+    bool good = s->text && (!spec->restores || session_state_await(s));
+    int error = good ? add_to_table(s) : -ENOMEM;
     if (error < 0) {
         if (error != -ENOSPC) /* sessions-max */
             log_lack("begin a session", error);
+        session_state_free(s);
         free(s->text);
         free(s);
         errno = -error;
@@ -170,7 +173,8 @@ size_t session_unacknowledged(const struct session *s)
 size_t session_held(const struct session *s)
 {
     size_t in_wire = s->wire && s->wire->ops->held ? s->wire->ops->held(s->wire) : 0;
-    return s->outbox.held + inbox_held(&s->inbox) + session_streams_held(s) + in_wire;
+    return s->outbox.held + inbox_held(&s->inbox) + session_streams_held(s) +
+           session_state_held(s) + in_wire;
 }
 
 struct shared_bytes *session_arriving(const struct session *s)
@@ -188,9 +192,14 @@ bool session_ends(const struct session *s)
     return s->state > SESSION_DETACHED;
 }
 
+bool session_restoring(const struct session *s)
+{
+    return s->restoring;
+}
+
 bool session_was_used(const struct session *s)
 {
-    return s->inbox.received > 0 || s->streams;
+    return s->inbox.received > 0 || s->streams || (s->saved && !s->restoring);
 }
 
 static void describe_text(struct text *out, const char *key, struct slice value)
@@ -249,7 +258,8 @@ void session_attach(struct session *s, struct session_wire *wire, struct slice k
     session_drop_wire(s, CLOSE_REPLACED, "replaced");
     if (taken_over && s->state == SESSION_ATTACHED) {
         session_set_state(s, SESSION_DETACHED);
-        s->ops->on_detach(s, SLICE_LITERAL("replaced"));
+        if (!s->restoring)
+            s->ops->on_detach(s, SLICE_LITERAL("replaced"));
         if (s->state != SESSION_DETACHED) { /* the owner has ended it */
             wire->ops->close(wire, CLOSE_SESSION_GONE, SLICE_LITERAL("session-gone"));
             return;
@@ -269,6 +279,8 @@ void session_attach(struct session *s, struct session_wire *wire, struct slice k
     inbox_welcome(&s->inbox);
     s->unread = false;
     s->answers = 0;
+    s->pings = s->pongs = 0;
+    s->takes_state = wire->state;
     if (s->held_off)
         session_steer(s);
     outbox_ack(&s->outbox, received);
@@ -286,7 +298,9 @@ void session_attach(struct session *s, struct session_wire *wire, struct slice k
     }
     session_set_state(s, SESSION_ATTACHED);
     session_streams_attach(s);
-    s->ops->on_attach(s, resumed);
+    session_state_attached(s);
+    if (!s->restoring)
+        s->ops->on_attach(s, resumed);
     session_unblock(s);
 }
 

@@ -38,6 +38,7 @@
 #include "base/text.h"
 #include "core/loop.h"
 #include "proto/message.h"
+#include "proto/state_message.h"
 #include "session/channels.h"
 #include "session/outbox.h"
 
@@ -46,6 +47,7 @@
 #define SESSION_KEY_MAX 64
 
 struct channel;
+struct sealer;
 struct session;
 struct session_wire;
 
@@ -83,8 +85,17 @@ struct session_wire {
     bool parts;           /* the client takes messages in parts, */
     uint64_t has_of_next; /* and has so many bytes of the one behind `received`. More: none */
     uint64_t arrived_ms;  /* when its handshake came, by any one clock */
+    bool state;           /* the client keeps the state of its program */
     /* While session_receive() runs: holds the bytes, to be kept by a reference; NULL: none does. */
     struct shared_bytes *arriving;
+};
+
+/* What a session goes on from. */
+struct session_restored {
+    enum state_why why;
+    uint64_t resent; /* how many of the first messages may have been seen before */
+    bool binary;     /* the state is bytes, not JSON */
+    struct slice state;
 };
 
 struct session_ops {
@@ -116,6 +127,9 @@ struct session_ops {
     void (*on_grown)(struct session *s);
     /* A message above message_max has begun: to end the session. NULL: it is a breach. */
     void (*on_too_long)(struct session *s);
+    /* Of a session that `restores`: the client has brought this state. on_attach follows, and
+     * nothing of the client comes before this. May be NULL for all others. */
+    void (*on_restore)(struct session *s, const struct session_restored *restored);
 };
 
 struct session_config {
@@ -128,11 +142,13 @@ struct session_config {
     uint32_t detach_timeout_ms;  /* for the next one, after a lost connection */
     uint32_t goodbye_timeout_ms; /* for the next one, after `.bye` */
     uint32_t ping_ms;
+    struct sealer *sealer; /* borrowed; NULL: no states are given or taken */
+    uint64_t state_age_ms; /* older states are refused */
 };
 
 struct session_counts {
     uint64_t started, now, attached_now, attaches, resumes, replayed, messages_in, messages_out,
-        ended_by_grace, given_up, breaches, dead_peers;
+        ended_by_grace, given_up, breaches, dead_peers, states_out, restores, restores_refused;
     struct channels_counts streams;
 };
 
@@ -146,6 +162,7 @@ struct session_spec {
     void *owner;
     struct slice origin; /* of the page; copied. A session attaches only with the same one. */
     struct slice path;   /* of the program's URL; copied */
+    bool restores;       /* its client brings a state first; needs a sealer */
 };
 
 /* With an id of 128 random bits and the worker's index. NULL without memory, or -ENOSPC in errno
@@ -211,6 +228,18 @@ bool session_tell(struct session *s, struct slice text);
 void session_hold_off(struct session *s, bool held_off);
 /* The owner's program has taken one more message, in order. */
 void session_taken(struct session *s);
+
+/* ---- the program's state, state.c ---- */
+
+/* The state of the program is this now: it goes to the client, if the client keeps states. Copied;
+ * false without memory: the state before stays. */
+bool session_save(struct session *s, bool binary, struct slice state);
+/* The state that was saved last covers the first `count` messages of the client. */
+void session_cover(struct session *s, uint64_t count);
+/* Its client has a state to begin a new session with, or will have with this one's end. */
+bool session_keeps_state(const struct session *s);
+/* It waits for the state of its client. */
+bool session_restoring(const struct session *s);
 
 /* The owner sends no more. When all queued messages have been acknowledged, the client gets
  * `.close` and the WebSocket close code. */

@@ -33,6 +33,7 @@ export class SessionClient extends EventEmitter {
   ) {
     super();
     Object.assign(this, { url, session, key, origin, headers, acknowledge });
+    this.answersPings = true;
     this.received = 0;
     this.messages = [];
     this.control = [];
@@ -54,7 +55,7 @@ export class SessionClient extends EventEmitter {
    */
   async connect() {
     const options = { headers: this.headers, ...(this.origin && { origin: this.origin }) };
-    const ws = (this.ws = new WebSocket(this.url.replace(/^http/, 'ws'), this.#offered, options));
+    const ws = (this.ws = new WebSocket(this.url.replace(/^http/, 'ws'), this.offered, options));
     this.closed = new Promise((resolve) => {
       ws.on('close', (code, reason) => resolve({ code, reason: reason.toString() }));
     });
@@ -80,14 +81,21 @@ export class SessionClient extends EventEmitter {
     });
   }
 
-  get #offered() {
+  /** What each handshake offers. */
+  get offered() {
     const offered = ['httpsocket.v1', `key.${this.key}`];
     if (this.session) offered.push(`session.${this.session}`, `received.${this.received}`);
     return offered;
   }
 
+  /** True: a message that is not counted, and is dealt with. For those who know more of them. */
+  takes() {
+    return false;
+  }
+
   #receive(data, binary, welcomed) {
     const text = binary ? null : data.toString();
+    if (this.takes(data, binary)) return;
     if (text?.startsWith('.') && !COMMAND.test(text)) {
       this.control.push(text);
       if (text.startsWith('.welcome ')) {
@@ -95,7 +103,7 @@ export class SessionClient extends EventEmitter {
         this.session = welcome.session;
         welcomed(welcome);
       }
-      if (text === '.ping') this.ws.send('.pong');
+      if (text === '.ping' && this.answersPings) this.ws.send('.pong');
       this.emit('control', text);
       return;
     }
