@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
+import { domCall, domGet } from './base/dom-property.mjs';
+
 /**
  * What a server in dev mode tells the page's developer (docs/protocol.md, section 4): the program's
  * stderr and its failure, which are shown in a panel over the page, and that the page has to load
@@ -38,18 +40,18 @@ pre:empty { display: none }
  */
 class DevPanel {
   #host;
-  #header = document.createElement('header');
-  #title = document.createElement('b');
-  #lines = document.createElement('pre');
+  #header = domCall(document, 'createElement', 'header');
+  #title = domCall(document, 'createElement', 'b');
+  #lines = domCall(document, 'createElement', 'pre');
   #closed = false;
 
   constructor() {
-    const host = (this.#host = document.createElement('httpsocket-dev'));
+    const host = (this.#host = domCall(document, 'createElement', 'httpsocket-dev'));
     const root = host.attachShadow({ mode: 'open' });
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(STYLE);
     root.adoptedStyleSheets = [sheet];
-    const button = document.createElement('button');
+    const button = domCall(document, 'createElement', 'button');
     button.textContent = 'Close';
     button.onclick = () => this.#close();
     this.#title.textContent = 'The program says';
@@ -81,7 +83,7 @@ class DevPanel {
   #show() {
     const host = this.#host;
     if (host.isConnected) return;
-    document.documentElement.append(host);
+    domGet(document, 'documentElement').append(host);
     if (typeof host.showPopover !== 'function') return;
     host.popover = 'manual';
     host.showPopover();

@@ -5,6 +5,8 @@
  * a script first uses the property, or else when the document has been parsed.
  */
 import { ServerConnection } from './connection.mjs';
+import { domCall, domGet } from './base/dom-property.mjs';
+import { watchScrolling } from './dom/places.mjs';
 import { typing } from './dom/typing.mjs';
 import { isSession } from './proto/welcome.mjs';
 import { CLOSE } from './proto/close-codes.mjs';
@@ -12,14 +14,21 @@ import { CLOSE } from './proto/close-codes.mjs';
 const RELOADED = 'httpsocket-reloaded';
 
 /**
+ * Where the document has the function that returns its connection. Unlike `serverConnection` this
+ * is no name that an image or a form of the page can have.
+ */
+const PAGE_CONNECTION = Symbol.for('httpsocket.connection');
+
+/**
  * @param {any} document
  * @returns {void}
  */
 export function installServerConnection(document) {
-  if ('serverConnection' in document) return; // this script was loaded twice
+  if (document[PAGE_CONNECTION]) return; // this script was loaded twice
   typing.watch(document);
+  watchScrolling(document);
   const url = document.location.href; // read now, as scripts may change it
-  const declared = document.currentScript?.dataset?.session;
+  const declared = domGet(document, 'currentScript')?.dataset?.session;
   /** @type {ServerConnection | undefined} */
   let connection;
   const touch = () => {
@@ -31,15 +40,19 @@ export function installServerConnection(document) {
     connection.addEventListener('open', forgetReload);
     return connection;
   };
-  Object.defineProperty(document, 'serverConnection', {
-    get: touch,
-    enumerable: true,
-    configurable: true,
-  });
+  document[PAGE_CONNECTION] = touch;
+  const property = { get: touch, enumerable: true, configurable: true };
+  if (!Reflect.defineProperty(document, 'serverConnection', property))
+    Reflect.defineProperty(Object.getPrototypeOf(document), 'serverConnection', property);
   const parsed = () => void (findSession(document, declared) && touch());
-  if (document.readyState === 'loading')
-    document.addEventListener('DOMContentLoaded', parsed, { once: true });
+  if (domGet(document, 'readyState') === 'loading')
+    domCall(document, 'addEventListener', 'DOMContentLoaded', parsed, { once: true });
   else parsed();
+}
+
+/** The connection of the page. @returns {ServerConnection} */
+export function connectionOfPage() {
+  return /** @type {any} */ (document)[PAGE_CONNECTION]();
 }
 
 /**
@@ -52,8 +65,8 @@ export function installServerConnection(document) {
  */
 export function findSession(document, declared) {
   const candidates = [
-    () => declared ?? document.querySelector('script[data-session]')?.dataset.session,
-    () => document.querySelector('meta[name="httpsocket-session"]')?.content,
+    () => declared ?? findIn(document, 'script[data-session]')?.dataset.session,
+    () => findIn(document, 'meta[name="httpsocket-session"]')?.content,
     () =>
       navigation()?.serverTiming?.find((/** @type {any} */ entry) => entry.name === 'session')
         ?.description,
@@ -63,6 +76,11 @@ export function findSession(document, declared) {
     if (isSession(found)) return found;
   }
   return null;
+}
+
+/** @param {any} document @param {string} selector */
+function findIn(document, selector) {
+  return domCall(document, 'querySelector', selector);
 }
 
 /**

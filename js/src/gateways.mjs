@@ -7,7 +7,7 @@
  */
 import { Timer, systemClock } from './base/clock.mjs';
 import { internalsOf, ServerConnection } from './connection.mjs';
-import { findSession } from './document.mjs';
+import { connectionOfPage, findSession } from './document.mjs';
 import { webSocketUrl } from './connection-options.mjs';
 
 const IDLE_MS = 60_000;
@@ -60,7 +60,7 @@ function pageGateway() {
   const { document, location } = globalThis;
   if (!location) throw new TypeError('via: there is no page here whose server could be meant');
   if (document && findSession(document, undefined))
-    return { connection: /** @type {any} */ (document).serverConnection, release: () => {} };
+    return { connection: connectionOfPage(), release: () => {} };
   return shareGateway(webSocketUrl(new URL(COMMON_PATH, location.href)));
 }
 

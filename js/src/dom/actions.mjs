@@ -6,7 +6,9 @@
  * layout, or let its scripts run, are `late`: they are done when all operations of the batch have
  * made their changes.
  */
+import { domCall, domGet, domSet } from '../base/dom-property.mjs';
 import { moveNode } from './arrange.mjs';
+import { keepingChoice, selectAround } from './choice.mjs';
 import { DomProblem } from './problem.mjs';
 import { makeDispatch } from './dispatch.mjs';
 import { parseMarkup } from './markup.mjs';
@@ -15,7 +17,8 @@ import { rowKey, rowsIn } from './rows.mjs';
 import { styleOf } from './style-value.mjs';
 import { isBoolean, isMap, isString, isText } from './json-types.mjs';
 import { checkForeignAttribute, checkForeignProperty } from './foreign.mjs';
-import { hasTypedValue, typing } from './typing.mjs';
+import { hasTypedValue } from './fields.mjs';
+import { typing } from './typing.mjs';
 
 /**
  * How an operation is done.
@@ -45,12 +48,13 @@ const TABLE = {
   before: { ...markup, run: (element, html, how) => insert(parentOf(element), html, element, how) },
   prepend: {
     ...markup,
-    run: (element, html, how) => insert(element, html, element.firstChild, how),
+    run: (element, html, how) => insert(element, html, domGet(element, 'firstChild'), how),
   },
   append: { ...markup, run: (element, html, how) => insert(element, html, null, how) },
   after: {
     ...markup,
-    run: (element, html, how) => insert(parentOf(element), html, element.nextSibling, how),
+    run: (element, html, how) =>
+      insert(parentOf(element), html, domGet(element, 'nextSibling'), how),
   },
   attributes: {
     wants: '{name: string, number, true, or false or null to remove it}',
@@ -61,7 +65,9 @@ const TABLE = {
     wants: '{name: true, false or "toggle"}',
     takes: isMapOf((value) => isBoolean(value) || value === 'toggle'),
     run: (element, classes) =>
-      each(classes, (name, on) => element.classList.toggle(name, ...(on === 'toggle' ? [] : [on]))),
+      each(classes, (name, on) =>
+        domGet(element, 'classList').toggle(name, ...(on === 'toggle' ? [] : [on])),
+      ),
   },
   properties: { wants: '{name: value}', takes: isMap, run: setProperties },
   style: {
@@ -80,14 +86,14 @@ const TABLE = {
       value === 'first' || value === 'last' || isText(value?.before) !== isText(value?.after),
     run: moveRow,
   },
-  remove: { wants: 'true', takes: isTrue, run: (element) => element.remove() },
+  remove: { wants: 'true', takes: isTrue, run: (element) => domCall(element, 'remove') },
   focus: {
     wants: 'true',
     takes: isTrue,
     late: true,
-    run: (element) => element.focus({ preventScroll: true }),
+    run: (element) => domCall(element, 'focus', { preventScroll: true }),
   },
-  blur: { wants: 'true', takes: isTrue, late: true, run: (element) => element.blur() },
+  blur: { wants: 'true', takes: isTrue, late: true, run: (element) => domCall(element, 'blur') },
   selection: {
     wants: '"all", "end" or [from, to]',
     takes: (value) =>
@@ -109,7 +115,8 @@ const TABLE = {
     takes: (value) => isString(value) || isString(value?.type),
     late: true,
     anywhere: true,
-    run: (target, event, { foreign }) => target.dispatchEvent(makeDispatch(event, foreign)),
+    run: (target, event, { foreign }) =>
+      domCall(target, 'dispatchEvent', makeDispatch(event, foreign)),
   },
 };
 
@@ -134,7 +141,7 @@ function each(map, run) {
 /** @param {any} element @param {string | number} text @param {How} how */
 function setText(element, text, { force }) {
   const said = String(text);
-  if (element.localName !== 'textarea')
+  if (domGet(element, 'localName') !== 'textarea')
     return typing.change(element, force, () => writeText(element, said));
   typing.setMarkupValue(element, element.defaultValue, said, force);
   if (!typing.edits(element)) element.defaultValue = said;
@@ -142,15 +149,16 @@ function setText(element, text, { force }) {
 
 /** @param {Element} element @param {string} text */
 function writeText(element, text) {
-  const { firstChild, lastChild } = element;
-  if (firstChild?.nodeType === 3 && firstChild === lastChild) changeText(firstChild, text);
-  else element.textContent = text;
+  const firstChild = domGet(element, 'firstChild');
+  const isOne = firstChild && firstChild === domGet(element, 'lastChild');
+  if (isOne && domGet(firstChild, 'nodeType') === 3) changeText(firstChild, text);
+  else domSet(element, 'textContent', text);
 }
 
 /** @param {any} element @param {string} html @param {How} how */
 function setHtml(element, html, how) {
   const parsed = parseMarkup(html, element, how.foreign);
-  if (element.localName === 'textarea') setText(element, parsed.textContent ?? '', how);
+  if (domGet(element, 'localName') === 'textarea') setText(element, parsed.textContent ?? '', how);
   else typing.change(element, how.force, () => morphInside(element, parsed, how.force));
 }
 
@@ -170,22 +178,26 @@ function setOuter(element, html, { force, foreign }) {
  * @param {Node | null} anchor @param {How} how
  */
 function insert(parent, html, anchor, { force, foreign }) {
-  for (const node of [...parseMarkup(html, parent, foreign).childNodes]) {
-    const key = rowKey(node);
-    const twin = key === null ? undefined : rowsIn(parent).get(key);
-    if (!twin) {
-      parent.insertBefore(node, anchor);
-      continue;
+  const nodes = [...parseMarkup(html, parent, foreign).childNodes];
+  keepingChoice(selectAround(parent), force, () => {
+    for (const node of nodes) {
+      const key = rowKey(node);
+      const twin = key === null ? undefined : rowsIn(parent).get(key);
+      if (!twin) {
+        domCall(parent, 'insertBefore', node, anchor);
+        continue;
+      }
+      const row = morphInto(twin, /** @type {Element} */ (node), force);
+      if (anchor === twin || anchor === row) anchor = domGet(row, 'nextSibling');
+      else moveNode(parent, row, anchor);
     }
-    const row = morphInto(twin, /** @type {Element} */ (node), force);
-    if (anchor === twin || anchor === row) anchor = row.nextSibling;
-    else moveNode(parent, row, anchor);
-  }
+  });
 }
 
 /** @param {any} element */
-function parentOf({ parentElement }) {
-  if (!parentElement || parentElement === document.documentElement)
+function parentOf(element) {
+  const parentElement = domGet(element, 'parentElement');
+  if (!parentElement || parentElement === domGet(document, 'documentElement'))
     throw new DomProblem('this element has no siblings');
   return parentElement;
 }
@@ -194,8 +206,10 @@ function parentOf({ parentElement }) {
 function setAttributes(element, attributes, { foreign }) {
   each(attributes, (name, value) => {
     if (foreign) checkForeignAttribute(name, value);
-    if (value === null || value === false) element.removeAttribute(name);
-    else element.setAttribute(name, value === true ? '' : value);
+    if (value !== null && value !== false)
+      domCall(element, 'setAttribute', name, value === true ? '' : value);
+    else if (isOpenDialog(element, name)) element.close();
+    else domCall(element, 'removeAttribute', name);
   });
 }
 
@@ -206,8 +220,18 @@ function setProperties(element, properties, { was, force, foreign }) {
     checkProperty(element, name);
     if (name === 'value' && hasTypedValue(element))
       typing.setValue(element, String(value ?? ''), { was, force });
-    else element[name] = value;
+    else if (!value && isOpenDialog(element, name)) element.close();
+    else domSet(element, name, value);
   });
+}
+
+/**
+ * Whether it is the attribute or property `open` of a dialog that is open. A modal one has to be
+ * closed: without the attribute it is not seen, but all else in the page stays inert.
+ * @param {any} element @param {string} name
+ */
+function isOpenDialog(element, name) {
+  return name.toLowerCase() === 'open' && domGet(element, 'localName') === 'dialog' && element.open;
 }
 
 /**
@@ -216,20 +240,20 @@ function setProperties(element, properties, { was, force, foreign }) {
  * @param {any} element @param {string} name
  */
 function checkProperty(element, name) {
-  for (
-    let owner = element;
-    owner && owner !== Object.prototype;
-    owner = Object.getPrototypeOf(owner)
-  ) {
+  const own = domGet(element, 'localName') === 'form' ? Object.getPrototypeOf(element) : element;
+  for (let owner = own; owner && owner !== Object.prototype; owner = Object.getPrototypeOf(owner)) {
     const found = Object.getOwnPropertyDescriptor(owner, name);
     if (found?.set || (found?.writable && typeof found.value !== 'function')) return;
     if (found) break;
   }
-  throw new DomProblem(`a <${element.localName}> has no property '${name}' that can be set`);
+  throw new DomProblem(
+    `a <${domGet(element, 'localName')}> has no property '${name}' that can be set`,
+  );
 }
 
 /** @param {any} element @param {Record<string, string | number | null>} styles */
-function setStyle({ style }, styles) {
+function setStyle(element, styles) {
+  const style = domGet(element, 'style');
   each(styles, (name, value) => {
     if (value === null) return style.removeProperty(name);
     const [text, important] = styleOf(String(value));
@@ -243,7 +267,9 @@ function setStyle({ style }, styles) {
 function orderRows(list, keys) {
   const rows = rowsIn(list);
   const found = keys.map((key) => rows.get(String(key)));
-  rows.order(/** @type {Element[]} */ (found.filter(Boolean)));
+  keepingChoice(selectAround(list), false, () =>
+    rows.order(/** @type {Element[]} */ (found.filter(Boolean))),
+  );
   const missing = keys.filter((key, i) => !found[i]);
   if (missing.length)
     throw new DomProblem(`no row ${missing.slice(0, 5).join(', ')} (${missing.length} in all)`);
@@ -252,17 +278,23 @@ function orderRows(list, keys) {
 /** @param {Element} row @param {any} where */
 function moveRow(row, where) {
   const list = parentOf(row);
-  if (where === 'first') return moveNode(list, row, list.firstElementChild);
-  if (where === 'last') return moveNode(list, row, null);
+  const before = anchorFor(list, where);
+  if (before !== row) keepingChoice(selectAround(list), false, () => moveNode(list, row, before));
+}
+
+/** The row before which a row goes, or null: the end. @param {any} list @param {any} where */
+function anchorFor(list, where) {
+  if (where === 'first') return domGet(list, 'firstElementChild');
+  if (where === 'last') return null;
   const key = String(where.before ?? where.after);
   const other = rowsIn(list).get(key);
   if (!other) throw new DomProblem(`no row ${key}`);
-  if (other !== row) moveNode(list, row, where.before === undefined ? other.nextSibling : other);
+  return where.before === undefined ? domGet(other, 'nextSibling') : other;
 }
 
 /** @param {any} element @param {'all' | 'end' | number[]} what */
 function select(element, what) {
-  if (typeof element.setSelectionRange !== 'function')
+  if (typeof domGet(element, 'setSelectionRange') !== 'function')
     return void getSelection()?.selectAllChildren(element);
   const { length } = element.value;
   const [from, to] = what === 'all' ? [0, length] : what === 'end' ? [length, length] : what;
@@ -281,9 +313,11 @@ function isScroll(value) {
 
 /** @param {any} target @param {any} how */
 function scroll(target, how) {
-  const element = target === document || target === window ? document.scrollingElement : target;
-  if (typeof how === 'string') return element.scrollIntoView({ block: how, inline: 'nearest' });
-  const top = how.top === 'end' ? element.scrollHeight : how.top;
-  const left = how.left === 'end' ? element.scrollWidth : how.left;
-  element[how.by ? 'scrollBy' : 'scrollTo']({ top, left, behavior: how.behavior });
+  const isPage = target === document || target === window;
+  const element = isPage ? domGet(document, 'scrollingElement') : target;
+  if (typeof how === 'string')
+    return domCall(element, 'scrollIntoView', { block: how, inline: 'nearest' });
+  const top = how.top === 'end' ? domGet(element, 'scrollHeight') : how.top;
+  const left = how.left === 'end' ? domGet(element, 'scrollWidth') : how.left;
+  domCall(element, how.by ? 'scrollBy' : 'scrollTo', { top, left, behavior: how.behavior });
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /** Puts nodes into order with the fewest moves, so that the nodes keep their state. */
+import { domCall, domGet } from '../base/dom-property.mjs';
+import { keepingPlaces } from './places.mjs';
 
 /**
  * Puts `nodes` one after the other before `anchor`.
@@ -12,34 +14,42 @@
 export function arrange(parent, nodes, places, anchor) {
   const stay = longestIncreasingSubsequence(
     places,
-    canMove(parent) ? -1 : nodes.findIndex(hasFocus),
+    canMove(parent) ? -1 : nodes.findIndex(hasFocusInside),
   );
-  let next = anchor;
-  for (let i = nodes.length - 1; i >= 0; i--) {
-    if (!stay.has(i)) moveNode(parent, nodes[i], next);
-    next = nodes[i];
-  }
+  const moved = nodes.filter((node, i) => !stay.has(i));
+  keepingPlaces(moved, !canMove(parent), () => {
+    let next = anchor;
+    for (let i = nodes.length - 1; i >= 0; i--) {
+      if (!stay.has(i)) put(parent, nodes[i], next);
+      next = nodes[i];
+    }
+  });
 }
 
 /**
- * Moves a node. Where the browser can (moveBefore), the node keeps its focus, its scroll position,
- * what it plays, and the document of its frame.
+ * Moves a node. Where the browser can (moveBefore), the node keeps its focus, what it plays, and
+ * the document of its frame.
  * @param {Node} parent @param {Node} node in the document or new @param {Node | null} before
  */
 export function moveNode(parent, node, before) {
-  if (node.isConnected && parent.isConnected && canMove(parent))
-    /** @type {any} */ (parent).moveBefore(node, before);
-  else parent.insertBefore(node, before);
+  keepingPlaces([node], !canMove(parent), () => put(parent, node, before));
+}
+
+/** @param {Node} parent @param {Node} node @param {Node | null} before */
+function put(parent, node, before) {
+  const moves = canMove(parent) && domGet(node, 'isConnected') && domGet(parent, 'isConnected');
+  domCall(parent, moves ? 'moveBefore' : 'insertBefore', node, before);
 }
 
 /** @param {Node} parent */
 function canMove(parent) {
-  return typeof (/** @type {any} */ (parent).moveBefore) === 'function';
+  return typeof domGet(parent, 'moveBefore') === 'function';
 }
 
 /** @param {Node} node */
-function hasFocus(node) {
-  return node.contains(document.activeElement) && document.activeElement !== document.body;
+function hasFocusInside(node) {
+  const active = domGet(document, 'activeElement');
+  return active !== domGet(document, 'body') && domCall(node, 'contains', active);
 }
 
 /**

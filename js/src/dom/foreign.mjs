@@ -5,6 +5,7 @@
  * anything that could run a script of its own. (Its markup is sanitized by the browser, see
  * markup.mjs.)
  */
+import { domGet, isElement } from '../base/dom-property.mjs';
 import { DomProblem } from './problem.mjs';
 
 /** Elements that load or run something, or make others do that. */
@@ -22,7 +23,7 @@ const ALLOWED_PROPERTIES = new Set([
 
 /** @param {any} target */
 export function checkForeignTarget(target) {
-  const name = target.localName?.toLowerCase();
+  const name = isElement(target) ? domGet(target, 'localName').toLowerCase() : '';
   if (REFUSED_ELEMENTS.has(name)) throw foreignProblem(`changes no <${name}>`);
 }
 

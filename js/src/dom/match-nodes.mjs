@@ -2,11 +2,15 @@
 // @ts-check
 /**
  * Finds the node of the page that a node of new markup stands for. A node with a *key* (an `id`, a
- * `data-key`, or the name of a form's field) matches the node with that key, wherever the node is.
- * A node without a key matches a node that contains one of the keys which it contains itself, or
- * else the next sibling of its kind. A node matches no node of another kind and none with another
- * key.
+ * `data-key`, the name of a form's field, the value of an option) matches the node with that key.
+ * Ids and names match wherever the node is, the others among siblings. Of fields that have the name
+ * in common each matches the one in its place, see namesakes.mjs. A node without a key matches a
+ * node that contains one of the keys which it contains itself, or else the next sibling of its
+ * kind. A node matches no node of another kind and none with another key.
  */
+import { domCall, domGet, isElement } from '../base/dom-property.mjs';
+import { pairNamesakes } from './namesakes.mjs';
+import { hasTypedValue } from './fields.mjs';
 
 /** The attribute of an element that markup leaves alone. */
 const IGNORED = 'data-hs-ignore';
@@ -17,16 +21,19 @@ const CHOICES = new Set(['checkbox', 'radio', 'submit']);
 
 /** @param {any} node */
 export function isIgnored(node) {
-  return node.nodeType === 1 && node.hasAttribute(IGNORED);
+  return isElement(node) && domCall(node, 'hasAttribute', IGNORED);
 }
 
 /** @param {any} node @returns {string | null} */
 export function nodeKey(node) {
-  if (node.nodeType !== 1) return null;
-  if (node.id) return `#${node.id}`;
-  const key = node.getAttribute('data-key');
+  if (!isElement(node)) return null;
+  const id = domCall(node, 'getAttribute', 'id');
+  if (id) return `#${id}`;
+  const key = domCall(node, 'getAttribute', 'data-key');
   if (key !== null) return `=${key}`;
-  const name = NAMED.has(node.localName) && node.getAttribute('name');
+  const tag = domGet(node, 'localName');
+  if (tag === 'option') return `>${node.value}`;
+  const name = NAMED.has(tag) && node.getAttribute('name');
   return name ? `@${name} ${CHOICES.has(node.type) ? node.value : ''}` : null;
 }
 
@@ -35,17 +42,21 @@ export function sameKind(a, b) {
   return kindOf(a) === kindOf(b);
 }
 
-/** @param {any} node */
-function kindOf({ nodeName, namespaceURI, type }) {
-  return nodeName === 'INPUT' ? `input ${type}` : `${nodeName} ${namespaceURI}`;
+/** Fields that hold a typed text become one another, and keep it. @param {any} node */
+function kindOf(node) {
+  const name = domGet(node, 'nodeName');
+  if (name === 'INPUT') return `input ${hasTypedValue(node) ? '' : node.type}`;
+  return `${name} ${domGet(node, 'namespaceURI')}`;
 }
 
 export class NodeMatcher {
-  /** Elements of the page whose keys the markup has too. @type {Map<string, Element>} */
-  #known = new Map();
+  /** The node of the page for a node of the markup, by their keys. @type {Map<Node, Node>} */
+  #partners = new Map();
+  /** The nodes of the page that have a partner. @type {Set<Node>} */
+  #partnered = new Set();
   /**
-   * The known keys that a node contains, in the page and in the markup.
-   * @type {Map<Node, Set<string>>}
+   * The nodes of the page with a partner that a node contains, in the page and in the markup.
+   * @type {Map<Node, Set<Node>>}
    */
   #held = new Map();
   /** Nodes of the page that have been matched. @type {Set<Node>} */
@@ -53,13 +64,11 @@ export class NodeMatcher {
 
   /** @param {ParentNode & Node} page @param {ParentNode & Node} markup */
   constructor(page, markup) {
-    const said = uniqueKeys(markup);
-    for (const [key, element] of uniqueKeys(page)) {
-      const other = said.get(key);
-      if (!other || !sameKind(element, other)) continue;
-      this.#known.set(key, element);
-      this.#addHeldKey(key, element, page);
-      this.#addHeldKey(key, other, markup);
+    for (const [old, node] of partnersIn(page, markup)) {
+      this.#partners.set(node, old);
+      this.#partnered.add(old);
+      this.#addHeld(old, old, page);
+      this.#addHeld(old, node, markup);
     }
   }
 
@@ -81,9 +90,7 @@ export class NodeMatcher {
    * @param {Node} old @param {Node} node
    */
   pair(old, node) {
-    if (this.#taken.has(old) || !sameKind(old, node) || nodeKey(old) !== nodeKey(node))
-      return false;
-    if (nodeKey(node) === null && !this.#holdSameKeys(old, node)) return false;
+    if (this.#taken.has(old) || !sameKind(old, node) || !this.#haveSameKey(old, node)) return false;
     this.#taken.add(old);
     return true;
   }
@@ -95,14 +102,19 @@ export class NodeMatcher {
    */
   match(olds, news) {
     const free = olds.filter((old) => !this.#taken.has(old));
-    const own = new Map(free.map((old) => /** @type {const} */ ([nodeKey(old), old])).reverse());
-    const byHeld = /** @type {Map<string, Node>} */ (new Map());
-    for (const old of free)
-      if (nodeKey(old) === null) for (const key of this.#held.get(old) ?? []) byHeld.set(key, old);
+    const siblings = /** @type {Map<string, Node[]>} */ (new Map());
+    const byHeld = /** @type {Map<Node, Node>} */ (new Map());
+    for (const old of free) {
+      const key = nodeKey(old);
+      if (key === null) for (const held of this.#held.get(old) ?? []) byHeld.set(held, old);
+      else if (!this.#partnered.has(old) && !siblings.get(key)?.push(old)) siblings.set(key, [old]);
+    }
     /** @param {Node} node @returns {Node | null} */
     const byKey = (node) => {
+      const partner = this.#partners.get(node);
+      if (partner) return this.#take(partner, node);
       const key = nodeKey(node);
-      if (key !== null) return this.#take(own.get(key) ?? this.#known.get(key), node);
+      if (key !== null) return this.#take(siblings.get(key)?.shift(), node);
       for (const held of this.#held.get(node) ?? []) {
         const old = this.#take(byHeld.get(held), node);
         if (old) return old;
@@ -135,39 +147,65 @@ export class NodeMatcher {
     return old;
   }
 
-  /** @param {string} key @param {Node} node @param {Node} root */
-  #addHeldKey(key, node, root) {
-    for (let holder = node.parentNode; holder && holder !== root; holder = holder.parentNode) {
-      const held = this.#held.get(holder);
-      if (held) held.add(key);
-      else this.#held.set(holder, new Set([key]));
+  /** @param {Node} held @param {Node} node @param {Node} root */
+  #addHeld(held, node, root) {
+    for (
+      let holder = domGet(node, 'parentNode');
+      holder && holder !== root;
+      holder = domGet(holder, 'parentNode')
+    ) {
+      const all = this.#held.get(holder);
+      if (all) all.add(held);
+      else this.#held.set(holder, new Set([held]));
     }
   }
 
+  /** @param {Node} old @param {Node} node */
+  #haveSameKey(old, node) {
+    const partner = this.#partners.get(node);
+    if (partner || this.#partnered.has(old)) return partner === old;
+    const key = nodeKey(node);
+    return nodeKey(old) === key && (key !== null || this.#holdTheSame(old, node));
+  }
+
   /**
-   * Whether they contain a known key in common, or no known key at all.
+   * Whether they contain a partner in common, or none at all.
    * @param {Node} old @param {Node} node
    */
-  #holdSameKeys(old, node) {
+  #holdTheSame(old, node) {
     const a = this.#held.get(old);
     const b = this.#held.get(node);
     if (!a || !b) return a === b;
-    for (const key of b) if (a.has(key)) return true;
+    for (const held of b) if (a.has(held)) return true;
     return false;
   }
 }
 
 /**
- * The elements inside by key, as far as the key is unique.
- * @param {ParentNode} root @returns {Map<string, Element>}
+ * Elements of the page and of the markup that are the same by their ids, names and keys.
+ * @param {ParentNode} page @param {ParentNode} markup
+ * @returns {[old: Element, node: Element][]}
  */
-function uniqueKeys(root) {
-  const found = /** @type {Map<string, Element | null>} */ (new Map());
-  for (const element of root.querySelectorAll(KEYED)) {
-    const key = /** @type {string} */ (nodeKey(element));
-    found.set(key, found.has(key) ? null : element);
+function partnersIn(page, markup) {
+  const said = elementsByKey(markup);
+  const pairs = /** @type {[Element, Element][]} */ ([]);
+  for (const [key, olds] of elementsByKey(page)) {
+    const news = said.get(key) ?? [];
+    if (olds.length === 1 && news.length === 1) pairs.push([olds[0], news[0]]);
+    else if (!key.startsWith('=')) pairs.push(...pairNamesakes(olds, page, news, markup));
   }
-  for (const [key, element] of found)
-    if (!element || element.closest(`[${IGNORED}]`) !== null) found.delete(key);
-  return /** @type {Map<string, Element>} */ (found);
+  return pairs.filter(([old, node]) => sameKind(old, node));
+}
+
+/** @param {ParentNode} root @returns {Map<string, Element[]>} */
+function elementsByKey(root) {
+  const all = domCall(root, 'querySelectorAll', KEYED);
+  const ignored = domCall(root, 'querySelector', `[${IGNORED}]`) !== null;
+  const found = /** @type {Map<string, Element[]>} */ (new Map());
+  for (const element of all) {
+    if (ignored && domCall(element, 'closest', `[${IGNORED}]`) !== null) continue;
+    const key = /** @type {string} */ (nodeKey(element));
+    if (!found.get(key)?.push(element)) found.set(key, [element]);
+  }
+  return found;
 }

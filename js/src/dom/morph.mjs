@@ -10,15 +10,18 @@
  * Cost: proportional to the size of the part, small for what is equal, and with the fewest moves.
  * No layout is read.
  */
+import { domCall, domGet, isElement } from '../base/dom-property.mjs';
 import { arrange } from './arrange.mjs';
+import { keepingChoice, selectAround } from './choice.mjs';
+import { hasTypedValue } from './fields.mjs';
+import { attachShadowOf, hiddenParts, sameTemplate } from './hidden-parts.mjs';
 import { isIgnored, NodeMatcher, sameKind } from './match-nodes.mjs';
+import { rememberFocus } from './remember-focus.mjs';
 import { spliceOf } from './splice.mjs';
-import { hasTypedValue, typing } from './typing.mjs';
+import { typing } from './typing.mjs';
 
-/**
- * Replaced as a whole: the contents of a template are no children, and a changed script would run.
- */
-const REPLACED_WHOLE = new Set(['script', 'template']);
+/** The attribute that names attributes which markup leaves alone. */
+const KEEPS_ATTRIBUTES = 'data-hs-keep';
 
 /**
  * The contents of the element become those of the markup.
@@ -27,7 +30,10 @@ const REPLACED_WHOLE = new Set(['script', 'template']);
  * @throws {Error} for what the page's policy did not allow to be set; all else is done
  */
 export function morphInside(element, markup, force) {
-  new Morph(element, markup, force).run((morph) => morph.contents(element, markup));
+  const morph = new Morph(element, markup, force);
+  keepingChoice(selectAround(element), force, () =>
+    morph.run(() => morph.contents(element, markup)),
+  );
 }
 
 /**
@@ -38,9 +44,12 @@ export function morphInside(element, markup, force) {
  */
 export function morphInto(element, markup, force) {
   const morph = new Morph(element, markup, force);
-  if (!sameKind(element, markup)) return morph.run(() => morph.replace(element, markup));
-  morph.run(() => morph.node(element, markup));
-  return element;
+  const change = () =>
+    morph.run(() =>
+      sameKind(element, markup) ? morph.node(element, markup) : morph.replace(element, markup),
+    );
+  const select = selectAround(element);
+  return keepingChoice(select === element ? null : select, force, change);
 }
 
 /**
@@ -56,6 +65,8 @@ export function changeText(node, said) {
 class Morph {
   #matcher;
   #force;
+  /** Nodes of the markup that contain what isEqualNode() does not see. @type {Set<Node>} */
+  #hidden;
   /**
    * Nodes of the page that the markup lacks. They are removed last, as a node inside of them may
    * still be needed.
@@ -69,35 +80,43 @@ class Morph {
   constructor(page, markup, force) {
     this.#matcher = new NodeMatcher(page, markup);
     this.#force = force;
+    this.#hidden = hiddenParts(markup);
   }
 
-  /** @template T @param {(morph: Morph) => T} change @returns {T} */
+  /** @template T @param {() => T} change @returns {T} */
   run(change) {
     const restoreFocus = rememberFocus();
-    const result = change(this);
-    for (const node of this.#leftOver)
-      if (!this.#matcher.isTaken(node)) /** @type {ChildNode} */ (node).remove();
+    const result = change();
+    this.#remove(this.#leftOver);
     restoreFocus();
     if (this.#failure) throw this.#failure;
     return result;
   }
 
-  /** @param {any} old @param {any} fresh of the same kind */
+  /**
+   * @param {any} old @param {any} fresh of the same kind
+   * @returns {any} the node that is there now
+   */
   node(old, fresh) {
-    if (old.nodeType !== 1) return changeText(old, fresh.data);
-    if (isIgnored(old) || old.isEqualNode(fresh)) return;
-    if (REPLACED_WHOLE.has(old.localName)) return old.replaceWith(fresh);
+    if (!isElement(old)) return (changeText(old, fresh.data), old);
+    if (isIgnored(old) || (!this.#force && this.#isEqual(old, fresh))) return old;
+    const tag = domGet(old, 'localName');
+    if (tag === 'script') return (old.replaceWith(fresh), fresh);
     const before = stateOf(old);
-    this.#attributes(old, fresh);
-    if (old.localName !== 'textarea' && !typing.protects(old, this.#force))
-      this.contents(old, fresh);
+    keepingChoice(tag === 'select' ? old : null, this.#force, () => {
+      this.#attributes(old, fresh);
+      if (tag === 'template') this.#template(old, fresh);
+      else if (tag !== 'textarea' && !typing.protects(old, this.#force)) this.contents(old, fresh);
+    });
+    this.#try(() => this.#shadow(old, fresh));
     this.#state(old, before, stateOf(fresh));
+    return old;
   }
 
   /** @param {Element} old @param {Element} fresh of another kind @returns {Element} */
   replace(old, fresh) {
-    const shell = /** @type {Element} */ (fresh.cloneNode(false));
-    old.before(shell);
+    const shell = this.#shell(fresh);
+    domCall(old, 'before', shell);
     this.contents(shell, fresh);
     this.#leftOver.push(old);
     return shell;
@@ -105,14 +124,14 @@ class Morph {
 
   /** @param {Node} parent @param {Node} markup */
   contents(parent, markup) {
-    const olds = [...parent.childNodes];
-    const news = [...markup.childNodes];
+    const olds = [...domGet(parent, 'childNodes')];
+    const news = [...domGet(markup, 'childNodes')];
     const [head, tail] = this.#ends(olds, news);
     const free = olds.slice(head, olds.length - tail);
     const middle = news.slice(head, news.length - tail);
     const found = this.#matcher.match(free, middle);
     const shells = middle.map(
-      (node, i) => !found[i] && this.#matcher.holds(node) && node.cloneNode(false),
+      (node, i) => !found[i] && this.#matcher.holds(node) && this.#shell(node),
     );
     const places = new Map(free.map((old, i) => [old, i]));
     arrange(
@@ -121,7 +140,9 @@ class Morph {
       found.map((old) => places.get(/** @type {any} */ (old)) ?? -1),
       olds[olds.length - tail] ?? null,
     );
-    this.#leftOver.push(...free);
+    if (selectAround(parent))
+      this.#remove(free); // or an old option would be chosen
+    else this.#leftOver.push(...free);
     for (let i = 0; i < head; i++) this.node(olds[i], news[i]);
     middle.forEach((node, i) => {
       if (found[i]) this.node(found[i], node);
@@ -147,17 +168,49 @@ class Morph {
     return [head, tail];
   }
 
-  /** @param {Element} old @param {Element} fresh */
+  /** @param {any} old @param {any} fresh */
+  #isEqual(old, fresh) {
+    return !this.#hidden.has(fresh) && domCall(old, 'isEqualNode', fresh);
+  }
+
+  /** An empty copy, for contents that are in the page already. @param {any} fresh */
+  #shell(fresh) {
+    const shell = domCall(fresh, 'cloneNode', domGet(fresh, 'localName') === 'template');
+    this.#try(() => this.#shadow(shell, fresh));
+    return shell;
+  }
+
+  /** @param {any[]} nodes that the markup may lack */
+  #remove(nodes) {
+    for (const node of nodes) if (!this.#matcher.isTaken(node)) domCall(node, 'remove');
+  }
+
+  /** @param {HTMLTemplateElement} old @param {HTMLTemplateElement} fresh */
+  #template(old, fresh) {
+    if (!sameTemplate(old, fresh)) old.content.replaceChildren(...fresh.content.childNodes);
+  }
+
+  /** @param {any} old @param {any} fresh */
+  #shadow(old, fresh) {
+    const said = this.#hidden.has(fresh) ? domGet(fresh, 'shadowRoot') : null;
+    const root = said && domGet(old, 'shadowRoot');
+    if (root) this.contents(root, said);
+    else if (said) attachShadowOf(old, said);
+  }
+
+  /** @param {any} old @param {any} fresh */
   #attributes(old, fresh) {
-    for (const attribute of fresh.attributes)
+    const kept = keptBy(old, fresh);
+    const leaves = (/** @type {string} */ name) => kept.has(name) || isState(old, name);
+    for (const attribute of domGet(fresh, 'attributes'))
       if (
-        old.getAttributeNode(attribute.name)?.value !== attribute.value &&
-        !isState(old, attribute.name)
+        domCall(old, 'getAttributeNode', attribute.name)?.value !== attribute.value &&
+        !leaves(attribute.name)
       )
-        this.#try(() => old.setAttributeNode(/** @type {Attr} */ (attribute.cloneNode())));
-    for (const attribute of [...old.attributes])
-      if (!fresh.hasAttribute(attribute.name) && !isState(old, attribute.name))
-        old.removeAttributeNode(attribute);
+        this.#try(() => domCall(old, 'setAttributeNode', attribute.cloneNode()));
+    for (const attribute of [...domGet(old, 'attributes')])
+      if (!domCall(fresh, 'hasAttribute', attribute.name) && !leaves(attribute.name))
+        domCall(old, 'removeAttributeNode', attribute);
   }
 
   /**
@@ -170,8 +223,9 @@ class Morph {
     if (typeof said === 'string') {
       typing.setMarkupValue(field, before, said, this.#force);
       if (!typing.edits(field) && before !== said) field.defaultValue = said;
-    } else if (said !== before) {
-      field[field.localName === 'option' ? 'selected' : 'checked'] = said;
+    } else if (said !== before || (this.#force && said !== null)) {
+      field.checked = said;
+      field.indeterminate = false;
     }
   }
 
@@ -189,61 +243,32 @@ class Morph {
 }
 
 /**
- * The state that the markup gives a field: its text, whether it is chosen, or null for an element
- * without state.
+ * The state that the markup gives a field: its text, whether it is ticked, or null for an element
+ * without such state.
  * @param {any} element
  */
 function stateOf(element) {
   if (hasTypedValue(element)) return element.defaultValue;
-  if (element.localName === 'input') return element.defaultChecked;
-  return element.localName === 'option' ? element.defaultSelected : null;
+  return domGet(element, 'localName') === 'input' ? element.defaultChecked : null;
 }
 
 /**
  * Attributes that hold state, which markup does not change later.
- * @param {Element} element @param {string} name
+ * @param {any} element @param {string} name
  */
 function isState(element, name) {
   if (name === 'value') return hasTypedValue(element);
-  return name === 'open' && (element.localName === 'details' || element.localName === 'dialog');
+  const tag = domGet(element, 'localName');
+  return name === 'open' && (tag === 'details' || tag === 'dialog');
 }
 
 /**
- * A browser loses the selection of a node that is moved, and some browsers lose the focus.
- * @returns {() => void} restores both
+ * The names of the attributes that markup leaves alone.
+ * @param {any} old @param {any} fresh @returns {Set<string>}
  */
-function rememberFocus() {
-  const active = /** @type {any} */ (document.activeElement);
-  const { selectionStart, selectionEnd, selectionDirection } = active ?? {};
-  const restoreSelection = rememberSelection();
-  return () => {
-    if (active?.isConnected && document.activeElement !== active) {
-      typing.keepEditing(() => active.focus({ preventScroll: true }));
-      if (typeof selectionStart === 'number')
-        active.setSelectionRange(selectionStart, selectionEnd, selectionDirection);
-    }
-    restoreSelection?.();
-  };
-}
-
-/** @returns {(() => void) | null} */
-function rememberSelection() {
-  const selection = typing.selects ? getSelection() : null;
-  const { anchorNode, anchorOffset, focusNode, focusOffset } = selection ?? {};
-  if (!selection || !anchorNode || !focusNode) return null;
-  return () => {
-    if (selection.anchorNode === anchorNode || !anchorNode.isConnected || !focusNode.isConnected)
-      return;
-    selection.setBaseAndExtent(
-      anchorNode,
-      within(anchorNode, anchorOffset),
-      focusNode,
-      within(focusNode, focusOffset),
-    );
-  };
-}
-
-/** @param {any} node @param {number | undefined} offset */
-function within(node, offset = 0) {
-  return Math.min(offset, node.data?.length ?? node.childNodes.length);
+function keptBy(old, fresh) {
+  const names = [old, fresh].map(
+    (element) => domCall(element, 'getAttribute', KEEPS_ATTRIBUTES) ?? '',
+  );
+  return new Set(names.join(' ').toLowerCase().split(/\s+/));
 }

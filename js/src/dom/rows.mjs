@@ -5,6 +5,7 @@
  * the same in a list of ten and of ten thousand, because keys are read once, and later only of
  * children that come or go.
  */
+import { domCall, domGet, isElement } from '../base/dom-property.mjs';
 import { arrange } from './arrange.mjs';
 
 /** @type {WeakMap<Element, Rows>} */
@@ -21,7 +22,7 @@ export function rowsIn(list) {
 
 /** @param {any} node @returns {string | null} */
 export function rowKey(node) {
-  return node.nodeType === 1 ? node.getAttribute('data-key') : null;
+  return isElement(node) ? domCall(node, 'getAttribute', 'data-key') : null;
 }
 
 class Rows {
@@ -54,7 +55,7 @@ class Rows {
    */
   order(first) {
     const wanted = new Set(first);
-    const all = [...this.#list.children];
+    const all = [...domGet(this.#list, 'children')];
     const places = new Map(all.map((row, i) => [row, i]));
     const rows = [...wanted, ...all.filter((row) => !wanted.has(row))];
     arrange(
@@ -67,14 +68,14 @@ class Rows {
 
   #read() {
     this.#byKey.clear();
-    for (const row of this.#list.children) this.#add(row);
+    for (const row of domGet(this.#list, 'children')) this.#add(row);
   }
 
   /** @param {MutationRecord[]} records */
   #changed(records) {
     for (const { addedNodes, removedNodes } of records) {
       for (const node of removedNodes) this.#forget(node);
-      for (const node of addedNodes) if (node.parentNode === this.#list) this.#add(node);
+      for (const node of addedNodes) if (domGet(node, 'parentNode') === this.#list) this.#add(node);
     }
   }
 
@@ -87,7 +88,7 @@ class Rows {
   /** @param {Node} node */
   #forget(node) {
     const key = rowKey(node);
-    if (key !== null && this.#byKey.get(key) === node && node.parentNode !== this.#list)
+    if (key !== null && this.#byKey.get(key) === node && domGet(node, 'parentNode') !== this.#list)
       this.#byKey.delete(key);
   }
 }

@@ -3,32 +3,41 @@
 /**
  * Protects what the user is typing from the program. The rules (docs/page-programs/moving.md):
  *
- * - A field is *being edited* while it has the focus and was typed into since it got the focus, or
- *   while an input method composes in it. Such a field is changed only by a value that says what it
- *   is an answer to (`was`), or by force.
+ * - A field is *being edited* while it has the focus and was typed into since it got the focus and
+ *   since the user last finished (by Enter), or while an input method composes in it. Such a field
+ *   is changed only by a value that says what it is an answer to (`was`), or by force.
  * - A value that is an answer is merged with what was typed meanwhile. The caret stays at its
  *   characters.
  * - A composition is never disturbed: changes wait for its end.
  * - Markup changes the value of a field only if it says a new value: not the value of the previous
  *   markup, and no value that the user has typed and gone beyond.
+ * - A program that has read the text which the field has now, and renders another, has not rendered
+ *   an older text. Its value is shown, in a field that is being edited when the user has paused.
  */
-import { mergeTexts, shiftCaret, spliceOf } from './splice.mjs';
-
-/** Types of <input> that are neither typed into nor dragged. */
-const INPUTS_WITHOUT_TEXT = new Set([
-  'button',
-  'checkbox',
-  'file',
-  'hidden',
-  'image',
-  'radio',
-  'reset',
-  'submit',
-]);
+import { domCall, domGet } from '../base/dom-property.mjs';
+import { choiceIn, fieldOf, hasFocus, hasTypedValue, sanitized, writeValue } from './fields.mjs';
+import { mergeTexts } from './splice.mjs';
 
 /** How many values of a field are remembered, and how many characters in all. */
 const MAX_TYPED_VALUES = 64;
 const MAX_TYPED_CHARACTERS = 65_536;
+
+/** How many fields are remembered that wait to be told to the program. */
+const MAX_UNTOLD = 64;
+
+/** How long the user types nothing before a value of the program is shown. */
+const PAUSE_MS = 1000;
+
+/** Inputs whose `change` does not say that the user has finished. */
+const CHANGE_IN_PARTS = new Set([
+  'color',
+  'date',
+  'datetime-local',
+  'month',
+  'range',
+  'time',
+  'week',
+]);
 
 class Typing {
   /** The field that was typed into since it got the focus. @type {Element | null} */
@@ -49,20 +58,42 @@ class Typing {
    * @type {WeakMap<Element, string>}
    */
   #answered = new WeakMap();
+  /** Fields whose text no message to the program has had yet. @type {Set<any>} */
+  #untold = new Set();
+  /** The text of a field, as far as the program has read it. @type {WeakMap<Element, string>} */
+  #informed = new WeakMap();
+  /**
+   * What is shown when the user pauses, by field.
+   * @type {Map<any, ReturnType<typeof setTimeout>>}
+   */
+  #late = new Map();
+  /** Selects in which the user has chosen. @type {WeakSet<Element>} */
+  #chosen = new WeakSet();
 
   /** Starts watching. Call it once, before the user types. @param {Document} document */
   watch(document) {
     /** @param {string} type @param {(field: any) => void} hear */
     const on = (type, hear) =>
-      document.addEventListener(type, (event) => hear(fieldOf(event)), {
-        capture: true,
-        passive: true,
-      });
+      domCall(
+        document,
+        'addEventListener',
+        type,
+        (/** @type {Event} */ event) => hear(fieldOf(event)),
+        { capture: true, passive: true },
+      );
     on('input', (field) => this.#typed(field));
+    on('change', (field) => this.#changed(field));
     on('focusout', () => (this.#field = null));
+    on('submit', (form) => this.#isOf(form) && (this.#field = null));
+    on('reset', (form) => this.forgetForm(form));
     on('compositionstart', (field) => (this.#composing = field));
     on('compositionend', () => this.#composed());
-    document.addEventListener('selectionchange', () => (this.#selects = isSelecting(document)));
+    domCall(
+      document,
+      'addEventListener',
+      'selectionchange',
+      () => (this.#selects = isSelecting(document)),
+    );
   }
 
   /**
@@ -75,7 +106,13 @@ class Typing {
 
   /** Whether the element is being edited, or is a part of what is. @param {Element} element */
   edits(element) {
-    return Boolean(this.#field?.contains(element)) || this.#composes(element);
+    const field = this.edited;
+    return Boolean(field && domCall(field, 'contains', element)) || this.#composes(element);
+  }
+
+  /** The field that is being edited, or null. @returns {any} */
+  get edited() {
+    return this.#field && hasFocus(this.#field) ? this.#field : null;
   }
 
   /**
@@ -116,7 +153,7 @@ class Typing {
       this.#waiting.push(() => this.setValue(field, value, { was, force }));
     } else if (was !== undefined) {
       this.#answer(field, was, value);
-    } else if (force || field !== this.#field) {
+    } else if (force || field !== this.edited) {
       writeValue(field, value);
     }
   }
@@ -142,31 +179,129 @@ class Typing {
    * @param {string} said the value in the new markup @param {boolean} force
    */
   setMarkupValue(field, before, said, force) {
-    const values = this.#typedValues.get(field);
-    if (said === field.value)
-      this.#typedValues.delete(field); // the program knows the latest
-    else if (force || (said !== before && !values?.includes(said)))
-      this.setValue(field, said, { force });
+    const value = sanitized(field, said);
+    this.#dropLate(field);
+    if (value === field.value) return this.forget(field); // the program knows the latest
+    if (force) return this.setValue(field, said, { force });
+    if (said === before) return;
+    if (!this.edits(field) && !this.#typedValues.get(field)?.includes(value))
+      return this.setValue(field, said, { force });
+    if (this.#isInformed(field)) this.#showLate(field, said);
+  }
+
+  /**
+   * Whether a select takes the choice that the markup says.
+   * @param {any} select @param {string} now the choice that it has
+   * @param {string} before the choice of the previous markup @param {string} said
+   * @param {boolean} force
+   */
+  takesChoice(select, now, before, said, force) {
+    if (said !== now && !force) {
+      if (said === before) return false;
+      if (this.#typedValues.get(select)?.includes(said) && !this.#isInformed(select)) return false;
+    }
+    const isNew = force || said !== before;
+    if (isNew) this.forget(select);
+    return isNew;
+  }
+
+  /** Whether the user has chosen in the select. @param {Element} select */
+  hasChosen(select) {
+    return this.#chosen.has(select);
+  }
+
+  /**
+   * What the user has typed or chosen is not remembered any longer.
+   * @param {Element} field
+   */
+  forget(field) {
+    this.#typedValues.delete(field);
+    this.#chosen.delete(field);
+  }
+
+  /** @param {any} form that is reset */
+  forgetForm(form) {
+    for (const field of domGet(form, 'elements') ?? []) this.forget(field);
+  }
+
+  /**
+   * A message goes to the program. If it has the text of a field, and the program has read it, the
+   * program knows the text.
+   * @param {unknown} payload
+   * @returns {(() => void) | undefined} call it when the program has read the message
+   */
+  tell(payload) {
+    if (!this.#untold.size || typeof payload !== 'string') return undefined;
+    const told = [...this.#untold]
+      .map((field) => ({ field, value: field.value }))
+      .filter(({ value }) => payload.includes(JSON.stringify(value)));
+    for (const { field } of told) this.#untold.delete(field);
+    return told.length
+      ? () => told.forEach(({ field, value }) => this.#informed.set(field, value))
+      : undefined;
+  }
+
+  /** @param {any} field */
+  #isInformed(field) {
+    return this.#informed.get(field) === field.value;
+  }
+
+  /** Shows the value when the user has paused. @param {any} field @param {string} said */
+  #showLate(field, said) {
+    const show = () => {
+      this.#late.delete(field);
+      if (!this.#isInformed(field) || this.#composes(field)) return;
+      writeValue(field, said);
+      this.forget(field);
+    };
+    this.#late.set(field, setTimeout(show, PAUSE_MS));
+  }
+
+  /** @param {any} field */
+  #dropLate(field) {
+    clearTimeout(this.#late.get(field));
+    this.#late.delete(field);
   }
 
   /** @param {Element} element */
   #composes(element) {
-    return Boolean(this.#composing?.contains(element));
+    return Boolean(this.#composing && domCall(this.#composing, 'contains', element));
+  }
+
+  /** @param {any} form whether what is edited belongs to it */
+  #isOf(form) {
+    return this.#field && domGet(this.#field, 'form') === form;
   }
 
   /** @param {any} field */
   #typed(field) {
-    this.#field = field;
-    if (!hasTypedValue(field)) return;
-    const values = this.#typedValues.get(field) ?? [];
-    values.push(field.value);
+    const isChoice = domGet(field, 'localName') === 'select';
+    if (isChoice) this.#chosen.add(field);
+    else if (hasFocus(field)) this.#field = field; // what fills in a field does not edit it
+    if (!isChoice && !hasTypedValue(field)) return;
+    this.#dropLate(field);
+    this.#remember(field, isChoice ? choiceIn(field) : field.value);
     this.#answered.delete(field);
+    this.#informed.delete(field);
+    if (this.#untold.size >= MAX_UNTOLD) this.#untold.clear();
+    this.#untold.add(field);
+  }
+
+  /** @param {Element} field @param {string} value */
+  #remember(field, value) {
+    const values = this.#typedValues.get(field) ?? [];
+    values.push(value);
     for (
       let sum = values.join('').length;
       values.length > MAX_TYPED_VALUES || sum > MAX_TYPED_CHARACTERS;
     )
       sum -= /** @type {string} */ (values.shift()).length;
     this.#typedValues.set(field, values);
+  }
+
+  /** The user has finished, by Enter or by leaving the field. @param {any} field */
+  #changed(field) {
+    if (field === this.#field && !CHANGE_IN_PARTS.has(field.type)) this.#field = null;
   }
 
   #composed() {
@@ -179,42 +314,9 @@ class Typing {
 
 export const typing = new Typing();
 
-/** Whether the element is a field whose value is typed, or dragged. @param {any} element */
-export function hasTypedValue(element) {
-  const { localName } = element;
-  return (
-    localName === 'textarea' || (localName === 'input' && !INPUTS_WITHOUT_TEXT.has(element.type))
-  );
-}
-
 /** @param {any} document */
-function isSelecting({ activeElement }) {
-  if (typeof activeElement?.selectionStart === 'number') return false;
-  return getSelection()?.type === 'Range' || Boolean(activeElement?.isContentEditable);
-}
-
-/** @param {Event} event @returns {Element} the field, or the outermost editable element */
-function fieldOf(event) {
-  let element = /** @type {any} */ (event.composedPath()[0]);
-  while (element.isContentEditable && element.parentElement?.isContentEditable)
-    element = element.parentElement;
-  return element;
-}
-
-/**
- * Sets the value. The caret and the selection stay at their characters.
- * @param {any} field @param {string} value
- */
-function writeValue(field, value) {
-  const before = field.value;
-  if (before === value) return;
-  const { selectionStart, selectionEnd, selectionDirection } = field;
-  field.value = value;
-  if (typeof selectionStart !== 'number' || field.getRootNode().activeElement !== field) return;
-  const splice = spliceOf(before, field.value);
-  field.setSelectionRange(
-    shiftCaret(selectionStart, splice),
-    shiftCaret(selectionEnd, splice),
-    selectionDirection,
-  );
+function isSelecting(document) {
+  const active = domGet(document, 'activeElement');
+  if (typeof active?.selectionStart === 'number') return false;
+  return getSelection()?.type === 'Range' || Boolean(active && domGet(active, 'isContentEditable'));
 }

@@ -7,6 +7,7 @@
  * page's scripts run come after all changes. An operation that fails is reported by `.problem` with
  * its number, and does not stop the others.
  */
+import { domCall, domGet, domSet, isElement } from '../base/dom-property.mjs';
 import { actions } from './actions.mjs';
 import { DomProblem } from './problem.mjs';
 import { rowsIn } from './rows.mjs';
@@ -90,7 +91,7 @@ function perform(operation, foreign, late) {
   const { was, force = false } = operation;
   for (const target of targetsOf(operation))
     for (const [name, action] of wanted) {
-      if (!target.localName && !action.anywhere)
+      if (!isElement(target) && !action.anywhere)
         throw new DomProblem(`${name}: not on the ${operation.target}`);
       checkTarget(target, name, foreign);
       action.run(target, operation[name], { was, force, foreign });
@@ -99,14 +100,14 @@ function perform(operation, foreign, late) {
 
 /** @param {any} operation */
 function setAddress({ title, url }) {
-  if (title !== undefined) document.title = title;
+  if (title !== undefined) domSet(document, 'title', title);
   if (url?.push !== undefined) history.pushState(url.state ?? null, '', url.push);
   if (url?.replace !== undefined) history.replaceState(url.state ?? null, '', url.replace);
 }
 
 /** @param {any} target @param {string} action @param {boolean} foreign */
 function checkTarget(target, action, foreign) {
-  if (target.localName === 'script' && action !== 'remove')
+  if (isElement(target) && domGet(target, 'localName') === 'script' && action !== 'remove')
     throw new DomProblem('a <script> can be removed, no more');
   if (foreign) checkForeignTarget(target);
 }
@@ -128,7 +129,9 @@ function targetsOf({ select, target, key, find, all = false, optional = false })
  * @returns {Element[]}
  */
 function found(root, selector, all, optional) {
-  const elements = all ? [...root.querySelectorAll(selector)] : [root.querySelector(selector)];
+  const elements = all
+    ? [...domCall(root, 'querySelectorAll', selector)]
+    : [domCall(root, 'querySelector', selector)];
   if (elements[0]) return /** @type {Element[]} */ (elements);
   if (optional) return [];
   throw new DomProblem(`nothing matches ${selector}`);

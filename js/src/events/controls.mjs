@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /** Reads the values of a form's controls. */
+import { domCall, domGet, isElement } from '../base/dom-property.mjs';
 import { describeFile } from '../base/file-info.mjs';
 
 const CONTROLS =
@@ -14,32 +15,35 @@ const CONTROLS =
 export function controlOf(path) {
   return (
     path.find(
-      (node) => node.nodeType === 1 && (node.matches(CONTROLS) || isFormAssociated(node)),
+      (node) => isElement(node) && (domCall(node, 'matches', CONTROLS) || isFormAssociated(node)),
     ) ?? null
   );
 }
 
 /** @param {any} element a custom element that has a value */
 function isFormAssociated(element) {
-  return element.localName.includes('-') && typeof element.value === 'string';
+  return domGet(element, 'localName').includes('-') && typeof element.value === 'string';
 }
 
 /** @param {any} control @returns {string | number | undefined} */
 export function valueOf(control) {
   if (!control) return undefined;
-  return control.isContentEditable ? control.textContent : control.value;
+  return domGet(control, 'isContentEditable')
+    ? domGet(control, 'textContent')
+    : domGet(control, 'value');
 }
 
 /** @param {any} control @returns {boolean | undefined} of a checkbox or a radio button */
 export function checkedOf(control) {
-  return control?.type === 'checkbox' || control?.type === 'radio' ? control.checked : undefined;
+  const type = control && domGet(control, 'type');
+  return type === 'checkbox' || type === 'radio' ? control.checked : undefined;
 }
 
 /**
  * @param {any} control @returns {string[] | undefined} the values of a select's selected options
  */
 export function selectedOf(control) {
-  const options = control?.selectedOptions;
+  const options = control && domGet(control, 'selectedOptions');
   return options && Array.from(options, (option) => option.value);
 }
 
@@ -61,7 +65,7 @@ export function entriesOf(form, submitter, isLeftOut) {
 /** @param {any} form @param {(control: any) => boolean} which @returns {Set<string>} */
 export function namesOf(form, which) {
   return new Set(
-    Array.from(form?.elements ?? [])
+    Array.from((form && domGet(form, 'elements')) ?? [])
       .filter(which)
       .map((control) => /** @type {any} */ (control).name),
   );

@@ -4,6 +4,7 @@
  * Describes the target of an event in JSON, so that a program knows which element or object it is.
  * Pure.
  */
+import { domCall, domGet, isElement } from '../base/dom-property.mjs';
 
 /**
  * @param {any} target
@@ -11,10 +12,16 @@
  *   (its `type`), `classes`, `dataset`, `path` (a selector); of anything else `object`
  */
 export function describeTarget(target) {
-  if (target?.nodeType !== 1) return { object: nameOf(target) };
-  const { localName: tag, id, classList, dataset } = target;
-  const name = target.getAttribute('name');
-  const kind = typeof target.type === 'string' ? target.type : '';
+  if (!isElement(target)) return { object: nameOf(target) };
+  const [tag, id, classList, dataset, type] = [
+    'localName',
+    'id',
+    'classList',
+    'dataset',
+    'type',
+  ].map((property) => domGet(target, property));
+  const name = domCall(target, 'getAttribute', 'name');
+  const kind = typeof type === 'string' ? type : '';
   return {
     tag,
     ...(id && { id }),
@@ -29,7 +36,7 @@ export function describeTarget(target) {
 /** @param {any} target `window`, `document`, `MediaQueryList`, … */
 function nameOf(target) {
   if (target === globalThis) return 'window';
-  if (target?.nodeType === 9) return 'document';
+  if (target && domGet(target, 'nodeType') === 9) return 'document';
   return Object.prototype.toString.call(target).slice(8, -1);
 }
 
@@ -40,7 +47,7 @@ function nameOf(target) {
  */
 function pathOf(element) {
   const steps = [];
-  for (let at = /** @type {Element | null} */ (element); at; at = at.parentElement) {
+  for (let at = /** @type {Element | null} */ (element); at; at = domGet(at, 'parentElement')) {
     const step = stepOf(at);
     steps.unshift(step);
     if (step.startsWith('#')) break;
@@ -50,13 +57,16 @@ function pathOf(element) {
 
 /** @param {Element} element */
 function stepOf(element) {
-  const root = /** @type {any} */ (element.getRootNode());
-  if (element.id && root.getElementById?.(element.id) === element)
-    return `#${CSS.escape(element.id)}`;
-  const tag = CSS.escape(element.localName);
-  if (element === document.documentElement || element === document.body) return tag;
+  const root = domCall(element, 'getRootNode');
+  const id = domGet(element, 'id');
+  if (id && domGet(root, 'getElementById') && domCall(root, 'getElementById', id) === element)
+    return `#${CSS.escape(id)}`;
+  const name = domGet(element, 'localName');
+  const tag = CSS.escape(name);
+  if (element === domGet(document, 'documentElement') || element === domGet(document, 'body'))
+    return tag;
   let place = 1;
-  for (let at = element.previousElementSibling; at; at = at.previousElementSibling)
-    if (at.localName === element.localName) place++;
+  const before = (/** @type {Element} */ at) => domGet(at, 'previousElementSibling');
+  for (let at = before(element); at; at = before(at)) if (domGet(at, 'localName') === name) place++;
   return `${tag}:nth-of-type(${place})`;
 }

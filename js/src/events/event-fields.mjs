@@ -13,6 +13,7 @@ import {
   selectedOf,
   valueOf,
 } from './controls.mjs';
+import { domCall, domGet, isElement } from '../base/dom-property.mjs';
 import { describeTarget } from './describe-target.mjs';
 import { writesText, modifiersOf } from './key-combos.mjs';
 import { toJsonValue } from './json-value.mjs';
@@ -36,12 +37,13 @@ const FIELDS = {
   time: ({ event }) => timeOf(event),
   target: ({ element }) => describeTarget(element),
   source: ({ source }) => describeTarget(source),
-  name: ({ control, element }) => textOf(control?.name ?? element.name),
+  name: ({ control, element }) =>
+    textOf(propertyOf(control, 'name') ?? propertyOf(element, 'name')),
   value: ({ control }) => valueOf(control),
   checked: ({ control }) => checkedOf(control),
   selected: ({ control }) => selectedOf(control),
   files: ({ event, control }) => filesOf(fileListOf(event, control)),
-  validation: ({ control }) => control?.validationMessage,
+  validation: ({ control }) => propertyOf(control, 'validationMessage'),
   form: formEntries,
   submitter: ({ event }) => event.submitter && describeTarget(event.submitter),
   modifiers: ({ event }) => modifiersOf(event),
@@ -53,12 +55,13 @@ const FIELDS = {
   text: ({ event }) => transferOf(event)?.getData('text/plain'),
   html: ({ event }) => transferOf(event)?.getData('text/html'),
   selection: ({ control }) => selectionOf(control),
-  scrollLeft: ({ element }) => scrolled(element)?.scrollLeft,
-  scrollTop: ({ element }) => scrolled(element)?.scrollTop,
-  visibility: () => document.visibilityState,
+  scrollLeft: ({ element }) => propertyOf(scrolled(element), 'scrollLeft'),
+  scrollTop: ({ element }) => propertyOf(scrolled(element), 'scrollTop'),
+  visibility: () => domGet(document, 'visibilityState'),
   url: ({ event }) => event.url ?? location.href,
-  returnValue: ({ event, element }) => textOf(element.returnValue) ?? event.returnValue,
-  orientation: ({ element }) => textOf(element.type),
+  returnValue: ({ event, element }) =>
+    textOf(propertyOf(element, 'returnValue')) ?? event.returnValue,
+  orientation: ({ element }) => textOf(propertyOf(element, 'type')),
 };
 
 /** Fields of a secret control that are told only to a listener that names them. */
@@ -108,8 +111,9 @@ function isHidden(name, event) {
 function read(name, heard) {
   const { event, element } = heard;
   if (name in FIELDS) return FIELDS[name](heard);
-  if (name.startsWith('@')) return element.getAttribute?.(name.slice(1));
-  return toJsonValue(name in event ? event[name] : element[name]);
+  if (name.startsWith('@'))
+    return isElement(element) ? domCall(element, 'getAttribute', name.slice(1)) : undefined;
+  return toJsonValue(name in event ? event[name] : domGet(element, name));
 }
 
 /**
@@ -123,12 +127,20 @@ function timeOf({ timeStamp }) {
 
 /** The entries of the form, without secrets that no `form.NAME` asks for. @param {Heard} heard */
 function formEntries({ event, element, source, fields, secrets }) {
-  const form = source?.form ?? source?.closest?.('form') ?? element.form;
+  const form =
+    propertyOf(source, 'form') ??
+    (isElement(source) ? domCall(source, 'closest', 'form') : null) ??
+    propertyOf(element, 'form');
   if (!form) return undefined;
   const isSecret = (/** @type {any} */ control) =>
     secrets.has(control) && !fields.includes(`form.${control.name}`);
   if (event.formData) return grouped(event.formData, namesOf(form, isSecret));
   return entriesOf(form, event.submitter ?? null, isSecret);
+}
+
+/** @param {any} object or null @param {string} name */
+function propertyOf(object, name) {
+  return object ? domGet(object, name) : undefined;
 }
 
 /** @param {any} value */
@@ -141,8 +153,8 @@ function textOf(value) {
  * @param {any} event @param {any} element
  */
 function offsetOf({ clientX, clientY }, element) {
-  if (typeof clientX !== 'number' || !element.getBoundingClientRect) return undefined;
-  const { left, top, width, height } = element.getBoundingClientRect();
+  if (typeof clientX !== 'number' || !isElement(element)) return undefined;
+  const { left, top, width, height } = domCall(element, 'getBoundingClientRect');
   return { x: clientX - left, y: clientY - top, width, height };
 }
 
@@ -164,7 +176,7 @@ function touchesOf(list) {
  * @param {any} event @param {any} control @returns {any} a FileList
  */
 export function fileListOf(event, control) {
-  return control?.files ?? transferOf(event)?.files;
+  return propertyOf(control, 'files') ?? transferOf(event)?.files;
 }
 
 /** @param {any} event @returns {any} a DataTransfer */
@@ -177,12 +189,12 @@ function selectionOf(control) {
   const { value, selectionStart, selectionEnd } = control ?? {};
   return typeof selectionStart === 'number'
     ? value.slice(selectionStart, selectionEnd)
-    : String(document.getSelection());
+    : String(getSelection());
 }
 
 /** @param {any} element */
 function scrolled(element) {
-  return element.nodeType === 1 ? element : document.scrollingElement;
+  return isElement(element) ? element : domGet(document, 'scrollingElement');
 }
 
 /** @type {Set<string> | undefined} */

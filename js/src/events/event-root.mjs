@@ -6,6 +6,7 @@
  * object outside of the document. The event then meets the listeners in the order in which the
  * document would call them: inwards the capturing ones, then outwards the others.
  */
+import { domCall } from '../base/dom-property.mjs';
 import { isCausedByUs } from './controls.mjs';
 
 /** @typedef {import('./listener.mjs').DomListener} DomListener */
@@ -72,11 +73,13 @@ export class EventRoot {
     const { signal } = this.#listening;
     for (const object of this.#objects)
       for (const capture of this.#isWindow ? [true, false] : [true])
-        object.addEventListener(this.#type, (event) => this.#caught(object, event, capture), {
-          capture,
-          passive,
-          signal,
-        });
+        domCall(
+          object,
+          'addEventListener',
+          this.#type,
+          (/** @type {Event} */ event) => this.#caught(object, event, capture),
+          { capture, passive, signal },
+        );
   }
 
   /** @param {EventTarget} object @param {Event} event @param {boolean} inwards */

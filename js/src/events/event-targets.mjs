@@ -3,6 +3,7 @@
 /**
  * Objects other than elements that have events, by the names that a listener gives as its `target`.
  */
+import { domGet, isElement } from '../base/dom-property.mjs';
 import { DomProblem } from '../dom/problem.mjs';
 
 /** @type {Record<string, () => any>} */
@@ -14,7 +15,7 @@ const TARGETS = {
   visualViewport: () => window.visualViewport,
   screen: () => window.screen,
   'screen.orientation': () => window.screen.orientation,
-  'document.fonts': () => document.fonts,
+  'document.fonts': () => domGet(document, 'fonts'),
   navigation: () => ofWindow('navigation'),
   cookieStore: () => ofWindow('cookieStore'),
   speechSynthesis: () => ofWindow('speechSynthesis'),
@@ -39,7 +40,8 @@ export function targetNamed(name) {
       `no such target: ${name.slice(0, 40)} (${Object.keys(TARGETS).join(', ')}, media:QUERY)`,
     );
   const target = find();
-  if (typeof target?.addEventListener !== 'function')
+  // An element with such an id is a property of the window, where that has none of this name.
+  if (!target || isElement(target) || typeof domGet(target, 'addEventListener') !== 'function')
     throw new DomProblem(`this browser has no ${name} with events`);
   return target;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /** Checks the options of `.listen` and `.unlisten` (docs/page-programs/hearing.md). */
+import { domCall } from '../base/dom-property.mjs';
 import { DomProblem } from '../dom/problem.mjs';
 import { isField } from './event-fields.mjs';
 import { targetNamed } from './event-targets.mjs';
@@ -107,7 +108,7 @@ function nameFor(on, as = on) {
 function requireSelector(select) {
   try {
     if (typeof select !== 'string') throw new TypeError();
-    document.createDocumentFragment().querySelector(select);
+    domCall(document, 'createDocumentFragment').querySelector(select);
   } catch {
     throw new DomProblem(`no selector: ${String(select).slice(0, 80)}`);
   }

@@ -4,6 +4,7 @@
  * One listener of the program: chooses the events that it hears, prevents or stops them, and sends
  * their fields.
  */
+import { domCall, isElement } from '../base/dom-property.mjs';
 import { controlOf } from './controls.mjs';
 import { fieldsOf } from './event-classes.mjs';
 import { fileListOf, readFields } from './event-fields.mjs';
@@ -52,7 +53,7 @@ export class DomListener {
     const { select, target, object, capture } = this.options;
     const reached = event.bubbles || capture ? path : path.slice(0, 1);
     if (select !== null)
-      return reached.findIndex((node) => node.nodeType === 1 && node.matches(select));
+      return reached.findIndex((node) => isElement(node) && domCall(node, 'matches', select));
     if (object) return reached.indexOf(object);
     if (target !== null) return reached.indexOf(target === 'window' ? window : document);
     return reached.length > 1 || path[0] === window || path[0] === document ? path.length - 1 : -1;

@@ -5,6 +5,8 @@
  * element with `data-hs-secret`. A password field stays a secret while the page shows it as text.
  */
 
+import { domCall, domGet, isElement } from '../base/dom-property.mjs';
+
 const AUTOCOMPLETE = /(?:^|\s)(?:cc-[a-z-]+|one-time-code|new-password|current-password)(?:\s|$)/i;
 
 export class Secrets {
@@ -26,10 +28,10 @@ export class Secrets {
 
   /** @param {any} element a control, or the source of an event */
   has(element) {
-    if (element.nodeType !== 1) return false;
+    if (!isElement(element)) return false;
     this.#remember(this.#observer.takeRecords());
-    if (element.type === 'password') this.#passwords.add(element);
-    const told = element.getAttribute('autocomplete') ?? '';
+    if (domGet(element, 'type') === 'password') this.#passwords.add(element);
+    const told = domCall(element, 'getAttribute', 'autocomplete') ?? '';
     return this.#passwords.has(element) || AUTOCOMPLETE.test(told) || isInSecret(element);
   }
 
@@ -47,7 +49,11 @@ export class Secrets {
 
 /** Also looks outside of a shadow tree. @param {any} element */
 function isInSecret(element) {
-  for (let at = element; at; at = at.parentElement ?? at.getRootNode().host)
-    if (at.hasAttribute('data-hs-secret')) return true;
+  for (
+    let at = element;
+    at;
+    at = domGet(at, 'parentElement') ?? domGet(domCall(at, 'getRootNode'), 'host')
+  )
+    if (domCall(at, 'hasAttribute', 'data-hs-secret')) return true;
   return false;
 }

@@ -5,6 +5,7 @@
  * freezes or restores the page, or the user leaves it. In Node there is no page, and nothing
  * happens.
  */
+import { domCall, domGet } from '../base/dom-property.mjs';
 
 /**
  * The part of a Link that is used here.
@@ -31,7 +32,7 @@ export function followPageLifecycle(link, scope) {
     /** @type {EventTarget} */ target,
     /** @type {string} */ name,
     /** @type {(event: any) => void} */ run,
-  ) => target.addEventListener(name, run, { signal });
+  ) => domCall(target, 'addEventListener', name, run, { signal });
 
   on(scope, 'online', () => {
     link.retryNow();
@@ -44,7 +45,11 @@ export function followPageLifecycle(link, scope) {
   on(scope, 'pageshow', () => link.thaw());
   const { document } = scope;
   if (document) {
-    on(document, 'visibilitychange', () => document.visibilityState === 'visible' && link.probe());
+    on(
+      document,
+      'visibilitychange',
+      () => domGet(document, 'visibilityState') === 'visible' && link.probe(),
+    );
     on(document, 'resume', () => link.probe()); // the socket may be dead
   }
   return () => following.abort();
