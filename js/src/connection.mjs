@@ -180,7 +180,7 @@ export class ServerConnection extends HandlerTarget {
       }),
       owner: { ...this.#linkOwner(), control: (word, data) => handleDevMessage(word, data, whole) },
     });
-    this.#unfollow = followPageLifecycle(this.#link, scope);
+    this.#unfollow = followPageLifecycle(this.#link, scope, () => this.#listeners.flush());
     if (session === null)
       this.#link.end({ code: CLOSE.NO_PROGRAM, reason: 'no-session', retryAfter: null });
     else this.#link.connect();
@@ -301,6 +301,7 @@ export class ServerConnection extends HandlerTarget {
    */
   close(reason = 'closed') {
     if (this.#closing) return;
+    this.#listeners.flush();
     this.#closing = true;
     this.#handlers.close();
     this.#listeners.close();

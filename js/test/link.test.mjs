@@ -461,6 +461,19 @@ test('a page that is left says goodbye and closes', () => {
   assert.deepEqual(names(), ['open'], 'nothing is fired at a page that goes');
 });
 
+test('a page that is left closes after the last of its listeners, which have come later', () => {
+  const { c, made, scope } = opened();
+  scope.document.onvisibilitychange = null; // as a browser's document has it
+  scope.addEventListener('pagehide', () => c.send('last', 'words'));
+  scope.addEventListener('visibilitychange', () => c.send('hidden'));
+  scope.fire('pagehide', { persisted: false });
+  assert.ok(!made[0].closedWith);
+  scope.document.visibilityState = 'hidden';
+  scope.fire('visibilitychange');
+  assert.deepEqual(made[0].take(), ['last "words"', 'hidden', '.bye {"reason":"left"}']);
+  assert.ok(made[0].closedWith);
+});
+
 test('a page in the history closes without a goodbye, and is back when it is shown', () => {
   const { c, made, last, scope, names, clock } = opened();
   c.send('a');

@@ -375,7 +375,11 @@ describe('a restore', () => {
   for (const [what, say, why] of [
     ['an event', (c) => c.send('note 1'), 'a message before .restore'],
     ['bytes', (c) => c.sendBytes('note', 'x'), 'a message before .restore'],
-    ['a stream', (c) => c.ws.send(Buffer.from([1, 0, 0, 0, 1, 123, 125])), 'a message before .restore'],
+    [
+      'a stream',
+      (c) => c.ws.send(Buffer.from([1, 0, 0, 0, 1, 123, 125])),
+      'a message before .restore',
+    ],
     ['a wrong .restore', (c) => c.sendBytes('.restore {"why":"x"}', 'x'), '.restore whose why'],
   ])
     test(`before which ${what} comes is against the protocol`, async () => {

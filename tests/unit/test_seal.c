@@ -35,8 +35,7 @@ static struct sealer sealer_of(const char *letters)
 
 static struct shared_bytes *make(struct sealer *s, struct slice state, bool binary)
 {
-    struct shared_bytes *sealed =
-        sealed_make(s, &here, &(struct sealed_state){binary, state, NOW});
+    struct shared_bytes *sealed = sealed_make(s, &here, &(struct sealed_state){binary, state, NOW});
     assert_non_null(sealed);
     return sealed;
 }
@@ -161,8 +160,7 @@ static void it_grows_too_old(void **state)
 static void keys_are_rotated(void **state)
 {
     (void)state;
-    struct sealer old = sealer_of("a"), both = sealer_of("ba"), now = sealer_of("b"),
-                  none = {0};
+    struct sealer old = sealer_of("a"), both = sealer_of("ba"), now = sealer_of("b"), none = {0};
     struct shared_bytes *by_old = make(&old, SLICE_LITERAL("1"), false);
     struct shared_bytes *by_both = make(&both, SLICE_LITERAL("2"), false);
     opens_as(&both, bytes_of(by_old), SLICE_LITERAL("1"), false);

@@ -59,6 +59,11 @@ export class DomListeners {
       if (isMeant(listener.options)) this.#remove(listener);
   }
 
+  /** Sends what throttles hold back: the user leaves the page. */
+  flush() {
+    this.#flush(() => true);
+  }
+
   /** The session is over. */
   close() {
     for (const listener of [...this.#listeners.values()]) this.#remove(listener);
@@ -80,7 +85,10 @@ export class DomListeners {
       problem: (listener, error) => this.#problem(listener, error),
     });
     const older = this.#listeners.get(identityOf(options));
-    if (older) this.#remove(older);
+    if (older) {
+      older.flush(() => true);
+      this.#remove(older);
+    }
     this.#listeners.set(identityOf(options), listener);
     this.#rootOf(options).add(listener);
   }
@@ -110,7 +118,7 @@ export class DomListeners {
 
   /**
    * Makes ready for the first listener. What a throttle holds back is sent before the user leaves
-   * the control, submits its form, or leaves the page.
+   * the control or submits its form.
    */
   #start() {
     this.#secrets = new Secrets(document);
@@ -125,7 +133,6 @@ export class DomListeners {
       });
     before('focusout', (subject, event) => event.composedPath().includes(subject));
     before('submit', (subject, event) => subject.form === event.target || subject === event.target);
-    before('pagehide', () => true);
   }
 
   /** @param {(subject: any) => boolean} which */

@@ -22,9 +22,10 @@ import { domCall, domGet } from '../base/dom-property.mjs';
 /**
  * @param {LifecycleLink} link
  * @param {Scope | null} scope
+ * @param {() => void} [lastWords] sends what is held back: the page is hidden or left
  * @returns {() => void} stops
  */
-export function followPageLifecycle(link, scope) {
+export function followPageLifecycle(link, scope, lastWords = () => {}) {
   if (!scope) return () => {};
   const following = new AbortController();
   const { signal } = following;
@@ -41,18 +42,39 @@ export function followPageLifecycle(link, scope) {
   on(scope, 'offline', () => link.probe());
   // A page that may come back from the history keeps its session. Its socket is closed, because a
   // page with an open socket is not kept in the history.
-  on(scope, 'pagehide', (event) => (event.persisted ? link.freeze() : link.freeze('left')));
+  on(scope, 'beforeunload', lastWords); // Firefox closes the socket between this and pagehide
+  on(scope, 'pagehide', ({ persisted }) => {
+    lastWords();
+    afterLastListener(scope, signal, () => (persisted ? link.freeze() : link.freeze('left')));
+  });
   on(scope, 'pageshow', () => link.thaw());
   const { document } = scope;
   if (document) {
-    on(
-      document,
-      'visibilitychange',
-      () => domGet(document, 'visibilityState') === 'visible' && link.probe(),
-    );
+    on(document, 'visibilitychange', () => {
+      if (domGet(document, 'visibilityState') === 'visible') link.probe();
+      else lastWords(); // a phone may end a hidden page without another event
+    });
     on(document, 'resume', () => link.probe()); // the socket may be dead
   }
   return () => following.abort();
+}
+
+/**
+ * Runs something when the others who hear of the page's end have said what they have to say. They
+ * may have come later than this listener, and Chromium calls listeners of the window in that order,
+ * capturing or not. A visible page is told that it is hidden after all `pagehide` listeners, in the
+ * same task.
+ * @param {Scope} scope @param {AbortSignal} signal @param {() => void} run
+ */
+function afterLastListener(scope, signal, run) {
+  const { document } = scope;
+  if (
+    document &&
+    'onvisibilitychange' in document &&
+    domGet(document, 'visibilityState') === 'visible'
+  )
+    scope.addEventListener('visibilitychange', run, { once: true, signal });
+  else run();
 }
 
 /** The window or worker around, or null in Node. @returns {Scope | null} */

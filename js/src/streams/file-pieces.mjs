@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * Reads a file, or another Blob, whole or not at all: no browser tells by itself that a file was cut
- * short while it was read, and Firefox reads on in one that has grown.
+ * Reads a file, or another Blob, whole or not at all: no browser tells by itself that a file was
+ * cut short while it was read, and Firefox reads on in one that has grown.
  */
 
 /** Why a file did not come whole. `reason` is a token for the other side. */
