@@ -224,10 +224,12 @@ static int start(struct control *c)
     d->quota = quota_new();
     struct memory_limits memory = worker_memory_limits(d->config);
     d->memory = memory_new(&memory);
+    struct spool_limits spool = worker_spool_limits(d->config);
+    d->spool = spool_new(&spool);
     d->worker_map = worker_map_new();
     d->topics = hub_threads_new(d->worker_count);
     int error = -ENOMEM;
-    if (d->loop && d->workers && d->limits && d->quota && d->memory && d->worker_map &&
+    if (d->loop && d->workers && d->limits && d->quota && d->memory && d->spool && d->worker_map &&
         d->tables.bans && d->tables.rates && d->topics)
         error = orders_start(&c->orders, d, &c->admin_server);
     if (error == 0)
@@ -278,6 +280,7 @@ static void end(struct control *c)
     program_limits_free(d->limits);
     quota_free(d->quota);
     memory_free(d->memory);
+    spool_free(d->spool);
     hub_threads_free(d->topics);
     process_tree_end();
     cgroup_close(d->cgroup);

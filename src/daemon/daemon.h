@@ -30,6 +30,7 @@ struct daemon {
     char *lines;                   /* what has stdio programs write lines; NULL: nothing */
     struct quota *quota;
     struct memory *memory;
+    struct spool *spool;
     struct script_access_tables tables;
     struct hub_threads *topics;
     struct access_log *access_log;      /* NULL: none */

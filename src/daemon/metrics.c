@@ -147,6 +147,23 @@ static void write_memory(const struct daemon *daemon, struct text *out)
                 (unsigned long long)sum_at(daemon, offsetof(struct worker, memory.let_go_bytes)));
 }
 
+static void write_spool(const struct daemon *daemon, struct text *out)
+{
+    static const char *const bounds[] = {"client", "whole"};
+    uint64_t sums[SPOOL_BOUNDS] = {0};
+    for (uint16_t i = 0; i < daemon->worker_count; i++)
+        for (unsigned bound = 0; bound < SPOOL_BOUNDS; bound++)
+            sums[bound] += page_host_counts(daemon->workers[i].pages)->refused_spool[bound];
+    write_family(out, "spooled_bytes", "gauge", "request bodies that are kept in files now");
+    text_printf(out, "httpsocket_spooled_bytes %llu\n",
+                (unsigned long long)spool_bytes(daemon->spool));
+    write_family(out, "spool_refused_total", "counter",
+                 "request bodies for which no more is kept, by whose bound");
+    for (unsigned bound = 0; bound < SPOOL_BOUNDS; bound++)
+        text_printf(out, "httpsocket_spool_refused_total{bound=\"%s\"} %llu\n", bounds[bound],
+                    (unsigned long long)sums[bound]);
+}
+
 /* The workers' and, for POST /publish, the control thread's. */
 static void write_refused_topics(const struct daemon *daemon, const struct admin_server *server,
                                  struct text *out)
@@ -199,6 +216,7 @@ void metrics_write(const struct daemon *daemon, const struct admin_server *serve
     write_tcp(daemon, out);
     write_tables(daemon, out);
     write_memory(daemon, out);
+    write_spool(daemon, out);
     write_refused_topics(daemon, server, out);
     write_publish(&server->publish, out);
     write_logs(daemon, out);

@@ -138,6 +138,8 @@ static void use_config(struct daemon *d, struct admin_server *s, struct config *
     program_limits_set(d->limits, descriptors_programs(now), descriptors_programs_of_client(now));
     struct memory_limits memory = worker_memory_limits(now);
     memory_set(d->memory, &memory);
+    struct spool_limits spool = worker_spool_limits(now);
+    spool_set(d->spool, &spool);
     admin_server_use_config(s, d->config, now);
     d->config_old = d->config;
     d->config = now;

@@ -188,6 +188,7 @@ static struct page_host *make_pages(struct worker *w)
         .sessions = w->sessions,
         .hub = &w->hub,
         .memory = &w->memory,
+        .spool = w->daemon->spool,
         .quota = w->daemon->quota,
         .rates = w->daemon->tables.rates,
         .watcher = w->dev ? dev_page_watcher(w->dev) : NULL,

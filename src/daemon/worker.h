@@ -92,6 +92,7 @@ void worker_free(struct worker *w);
 
 /* The budget for memory in `c`. */
 struct memory_limits worker_memory_limits(const struct config *c);
+struct spool_limits worker_spool_limits(const struct config *c);
 /* The settings of topics in `c`. */
 void worker_hub_config(const struct config *c, struct hub_config *ret);
 

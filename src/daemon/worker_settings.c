@@ -36,6 +36,17 @@ struct memory_limits worker_memory_limits(const struct config *c)
     };
 }
 
+/* One body may always be as long as `body-max`. */
+struct spool_limits worker_spool_limits(const struct config *c)
+{
+    uint64_t max = c->spool_max ? c->spool_max : spool_room() / 4;
+    uint64_t per_client = c->spool_per_client ? c->spool_per_client : 4 * c->body_max;
+    return (struct spool_limits){
+        .max = max > c->body_max ? max : c->body_max,
+        .per_client = per_client > c->body_max ? per_client : c->body_max,
+    };
+}
+
 uint32_t worker_share(const struct worker *w, uint64_t all)
 {
     return (uint32_t)((all + w->daemon->worker_count - 1) / w->daemon->worker_count);

@@ -25,6 +25,9 @@ enum limit_kind {
     LIMIT_PROGRAMS,           /* programs-max; all together */
     LIMIT_PROGRAMS_OF_CLIENT, /* programs-per-client */
     LIMIT_PROGRAMS_OF_NET,    /* four times that; by IPv6 /48 */
+    LIMIT_SPOOLED,            /* spool-max, in pieces; all together */
+    LIMIT_SPOOLED_OF_CLIENT,  /* spool-per-client */
+    LIMIT_SPOOLED_OF_NET,     /* four times that; by IPv6 /48 */
     LIMIT_GOING,              /* gave way, and end; by limit: room.h */
     LIMIT_SHARE,              /* one client's part of a limit: quota_take_share() */
     LIMIT_SHARERS,            /* clients that have a part; by limit */

@@ -89,10 +89,10 @@ static bool make_room(struct quota *q)
     return true;
 }
 
-static bool count_in(struct quota *q, uint64_t hash, uint32_t max)
+static bool add(struct quota *q, uint64_t hash, uint32_t n, uint32_t max)
 {
     struct entry *e = &q->entries[find(q, hash)];
-    if (e->count >= max)
+    if (e->count >= max || n > max - e->count)
         return false;
     if (e->count == 0) {
         if (!make_room(q))
@@ -101,8 +101,13 @@ static bool count_in(struct quota *q, uint64_t hash, uint32_t max)
         e->hash = hash;
         q->used++;
     }
-    e->count++;
+    e->count += n;
     return true;
+}
+
+static bool count_in(struct quota *q, uint64_t hash, uint32_t max)
+{
+    return add(q, hash, 1, max);
 }
 
 struct quota_hold quota_hold_of(enum limit_kind kind, struct slice key)
@@ -111,12 +116,17 @@ struct quota_hold quota_hold_of(enum limit_kind kind, struct slice key)
     return (struct quota_hold){hash + (hash == 0)}; /* 0 is none */
 }
 
-bool quota_take_hold(struct quota *q, const struct quota_hold *hold, uint32_t max)
+bool quota_take_many(struct quota *q, const struct quota_hold *hold, uint32_t n, uint32_t max)
 {
     pthread_mutex_lock(&q->lock);
-    bool taken = count_in(q, hold->hash, max);
+    bool taken = add(q, hold->hash, n, max);
     pthread_mutex_unlock(&q->lock);
     return taken;
+}
+
+bool quota_take_hold(struct quota *q, const struct quota_hold *hold, uint32_t max)
+{
+    return quota_take_many(q, hold, 1, max);
 }
 
 bool quota_take(struct quota *q, enum limit_kind kind, struct slice key, uint32_t max,
@@ -137,14 +147,27 @@ uint32_t quota_count(struct quota *q, const struct quota_hold *hold)
     return count;
 }
 
-static void count_out(struct quota *q, uint64_t hash)
+static void subtract(struct quota *q, uint64_t hash, uint32_t n)
 {
     size_t i = find(q, hash);
-    assert(q->entries[i].count > 0);
-    if (--q->entries[i].count == 0) {
+    assert(q->entries[i].count >= n);
+    q->entries[i].count -= n;
+    if (q->entries[i].count == 0) {
         q->used--;
         close_hole(q, i);
     }
+}
+
+static void count_out(struct quota *q, uint64_t hash)
+{
+    subtract(q, hash, 1);
+}
+
+void quota_release_many(struct quota *q, const struct quota_hold *hold, uint32_t n)
+{
+    pthread_mutex_lock(&q->lock);
+    subtract(q, hold->hash, n);
+    pthread_mutex_unlock(&q->lock);
 }
 
 void quota_release(struct quota *q, struct quota_hold *hold)

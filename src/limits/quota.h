@@ -30,6 +30,10 @@ bool quota_take(struct quota *q, enum limit_kind kind, struct slice key, uint32_
                 struct quota_hold *ret);
 /* As quota_take(), for a hold of quota_hold_of(). */
 bool quota_take_hold(struct quota *q, const struct quota_hold *hold, uint32_t max);
+/* So many at once, or none. */
+bool quota_take_many(struct quota *q, const struct quota_hold *hold, uint32_t n, uint32_t max);
+/* `n` of those that were taken. */
+void quota_release_many(struct quota *q, const struct quota_hold *hold, uint32_t n);
 /* How many there are of this kind and key. */
 uint32_t quota_count(struct quota *q, const struct quota_hold *hold);
 /* No effect if `hold` is none. */

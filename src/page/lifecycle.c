@@ -364,12 +364,20 @@ static void release(struct page *p)
         watcher->ops->on_over(watcher, p);
     if (p->spool >= 0)
         close(p->spool);
+    spool_close(p->host->spec.spool, &p->in_file);
     loop_reap(p->host->spec.loop, &p->reap, free_memory);
 }
 
 static bool held(const struct page *p)
 {
     return p->x || p->session || p->plain || !p->seat->ops->gone(p->seat);
+}
+
+/* The program that had the body as its stdin has ended. */
+static void note_gone(struct page *p)
+{
+    if (p->in_file.pieces > 0 && p->state > PAGE_SPOOLING && p->seat->ops->gone(p->seat))
+        spool_close(p->host->spec.spool, &p->in_file);
 }
 
 void page_settle(struct page *p)
@@ -384,6 +392,7 @@ void page_settle(struct page *p)
     if (p->state < PAGE_ENDED && page_answered(p) &&
         p->seat->ops->ended(p->seat, &code, text, &reason))
         page_end(p, code, reason);
+    note_gone(p);
     if (p->state == PAGE_ENDED && !held(p))
         release(p);
 }

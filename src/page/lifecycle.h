@@ -115,6 +115,7 @@ struct page {
     bool excess;                /* it was logged that the answer goes on after its end */
     int spool;                  /* SPOOLING: the body so far; -1 */
     uint64_t spooled;
+    struct spool_account in_file; /* the same, and until the program has ended */
 
     const struct page_client_ops *client; /* NULL: there is none yet, or none any more */
     struct session *session;              /* until its on_over */

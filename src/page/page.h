@@ -18,6 +18,7 @@
 #include "limits/memory.h"
 #include "limits/quota.h"
 #include "limits/rates.h"
+#include "limits/spool.h"
 #include "program/host.h"
 #include "session/channels.h"
 #include "session/table.h"
@@ -36,6 +37,7 @@ struct page_config {
 struct page_counts {
     uint64_t refused_rate, failed_answer, problems, refused_lobbies;
     uint64_t saves, saves_too_large;
+    uint64_t refused_spool[SPOOL_BOUNDS];
     struct session_counts sessions;
     struct ws_counts websockets;
 };
@@ -69,6 +71,7 @@ struct page_host_spec {
     struct session_table *sessions;
     struct hub *hub;
     struct memory_desk *memory;   /* NULL: nothing is counted */
+    struct spool *spool;          /* NULL: nothing is counted */
     struct quota *quota;          /* of sessions without a program */
     struct rates *rates;          /* NULL: none are kept */
     struct page_watcher *watcher; /* NULL: nobody watches */

@@ -178,8 +178,7 @@ int page_begin(struct page *p)
 
 int page_begin_spooling(struct page *p)
 {
-    const char *folder = getenv("TMPDIR");
-    p->spool = open(folder ? folder : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    p->spool = open(spool_folder(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (p->spool < 0)
         p->spool = memfd_create("body", MFD_CLOEXEC);
     if (p->spool >= 0) {
@@ -199,8 +198,33 @@ static void fail_spooling(struct page *p, int error)
     page_stop(p, CLOSE_PROGRAM_FAILED, SLICE_LITERAL("program-failed"));
 }
 
+static void refuse_spooling(struct page *p, enum spool_bound bound)
+{
+    static const struct slice texts[] = {
+        [SPOOL_CLIENT] =
+            SLICE_LITERAL("too much of bodies without Content-Length is kept for your address: "
+                          "send it with Content-Length, or try again later"),
+        [SPOOL_WHOLE] = SLICE_LITERAL("too much of bodies without Content-Length is kept: send it "
+                                      "with Content-Length, or try again later"),
+    };
+    log_warn("page.spool_refused", page_cause(p), log_slice("program", p->file),
+             log_text("client", p->address), log_int("bytes", p->spooled),
+             log_text("why", bound == SPOOL_CLIENT ? "its client is above spool-per-client"
+                                                   : "all together are above spool-max"));
+    p->host->counts.refused_spool[bound]++;
+    answer_later(page_take_exchange(p), texts[bound], page_retry_s(p->host));
+    page_stop(p, CLOSE_TRY_AGAIN_LATER, SLICE_LITERAL("overload"));
+}
+
 static void spool(struct page *p, struct slice data)
 {
+    struct spool *all = p->host->spec.spool;
+    enum spool_bound bound =
+        all ? spool_grow(all, &p->in_file, &p->client_key, p->spooled + data.len) : SPOOL_FITS;
+    if (bound != SPOOL_FITS) {
+        refuse_spooling(p, bound);
+        return;
+    }
     while (data.len > 0) {
         ssize_t n = write(p->spool, data.ptr, data.len);
         if (n < 0 && errno == EINTR)

@@ -190,6 +190,24 @@ static void random_shares_are_those_of_a_naive_count(void **state)
     quota_free(q);
 }
 
+static void many_are_taken_all_or_none(void **state)
+{
+    (void)state;
+    struct quota *q = quota_new();
+    struct quota_hold hold = quota_hold_of(0, SLICE_LITERAL("bytes"));
+    assert_true(quota_take_many(q, &hold, 60, 100));
+    assert_false(quota_take_many(q, &hold, 41, 100));
+    assert_false(quota_take_many(q, &hold, UINT32_MAX, UINT32_MAX));
+    assert_true(quota_take_many(q, &hold, 40, 100));
+    assert_false(quota_take_many(q, &hold, 1, 50));
+    assert_int_equal(quota_count(q, &hold), 100);
+    quota_release_many(q, &hold, 99);
+    assert_int_equal(quota_keys(q), 1);
+    quota_release_many(q, &hold, 1);
+    assert_int_equal(quota_keys(q), 0);
+    quota_free(q);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +217,7 @@ int main(void)
         cmocka_unit_test(greedy_clients_leave_as_much_as_each_of_them_has),
         cmocka_unit_test(a_client_without_a_share_gets_one_while_others_have_more),
         cmocka_unit_test(random_shares_are_those_of_a_naive_count),
+        cmocka_unit_test(many_are_taken_all_or_none),
     };
     return cmocka_run_group_tests_name("quota", tests, NULL, NULL);
 }
