@@ -30,6 +30,8 @@ import { isSession } from './proto/welcome.mjs';
  * @property {(end: import('./proto/close-codes.mjs').End) => boolean} [recover] called when the
  *   session ends before it was ever open; true: the caller has recovered (by a reload of the page),
  *   so no `close` is fired
+ * @property {(manner: import('./page/page-life.mjs').EndManner) => void} [ends] called before that
+ * @property {(type: string) => void} [listens] called when the program listens to such events
  */
 
 /** @type {ReadonlyArray<'buffer' | 'streamBuffer' | 'closeTimeout'>} */

@@ -10,7 +10,7 @@ import { handleDevMessage } from './dev.mjs';
 import { DomCommands } from './dom/commands.mjs';
 import { ServerConnectionError } from './base/errors.mjs';
 import { Handlers } from './session/handlers.mjs';
-import { followPageLifecycle, globalScope } from './session/page-lifecycle.mjs';
+import { followPageLifecycle, globalScope, whenShown } from './session/page-lifecycle.mjs';
 import { Link } from './session/link.mjs';
 import { DomListeners } from './events/listeners.mjs';
 import {
@@ -111,7 +111,8 @@ export class ServerLifecycleEvent extends ServerEvent {
  *   code, reason, retryAfter }`.
  * - `resume`: the connection is back, and nothing is lost. Data: `{ session }`.
  * - `close`: the session is over; once, and the last event. Data: `{ code, reason, retryAfter,
- *   undelivered }`.
+ *   undelivered }`. Of `document.serverConnection` it may be prevented: then the page does nothing
+ *   by itself.
  * - `error`: something has gone wrong, and no caller is there to be told; the session goes on.
  *   Data: a {@link ServerConnectionError}.
  */
@@ -183,7 +184,7 @@ export class ServerConnection extends HandlerTarget {
     this.#unfollow = followPageLifecycle(this.#link, scope, () => this.#listeners.flush());
     if (session === null)
       this.#link.end({ code: CLOSE.NO_PROGRAM, reason: 'no-session', retryAfter: null });
-    else this.#link.connect();
+    else whenShown(scope?.document, () => this.#link.connect());
   }
 
   /**
@@ -356,7 +357,9 @@ export class ServerConnection extends HandlerTarget {
     this.#handlers.close();
     this.#listeners.close();
     this.#calls.close(closedError(end));
-    if (!this.#link?.welcome && this.#options.recover?.(end)) return;
+    const opened = Boolean(this.#link?.welcome);
+    this.#options.ends?.({ opened, byPage: this.#closing, restoring: false });
+    if (!opened && this.#options.recover?.(end)) return;
     // Not at once: the maker of this object has had no time to listen yet.
     queueMicrotask(() => this.#fire('close', { ...end, undelivered: this.#outbox.undelivered }));
   }
@@ -397,6 +400,7 @@ export class ServerConnection extends HandlerTarget {
       whenRoom: () => this.#outbox.whenRoom(PROBLEM_SIZE),
       problem: (command, error) => this.#domCommands.problem(command, error),
       upload: (name, file, data) => this.upload(name, file, { data }),
+      listens: this.#options.listens,
     });
   }
 
@@ -427,7 +431,8 @@ export class ServerConnection extends HandlerTarget {
 
   /** @param {string} name @param {any} detail */
   #fire(name, detail) {
-    this.dispatchEvent(new ServerLifecycleEvent(name, Object.freeze(detail)));
+    const init = { cancelable: name === 'close' };
+    this.dispatchEvent(new ServerLifecycleEvent(name, Object.freeze(detail), init));
   }
 }
 

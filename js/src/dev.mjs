@@ -11,6 +11,7 @@ import { domCall, domGet } from './base/dom-property.mjs';
  * The panel works under a strict Content-Security-Policy: its styles are a constructed style sheet,
  * and its contents are text.
  */
+import { leaveToPanel, loadForDeveloper } from './page/page-life.mjs';
 
 const MAX_LINES = 500;
 /** How often to ask whether the file has changed, when the server is away. */
@@ -107,11 +108,12 @@ const devFailed = new Set();
 export function handleDevMessage(word, data, url) {
   if (word !== 'stderr' && word !== 'failed' && word !== 'reload') return;
   if (typeof document === 'undefined' || new URL(url).host !== location.host) return;
-  if (word === 'reload') return location.reload();
+  if (word === 'reload') return loadForDeveloper();
   devPanel ??= new DevPanel();
   if (word === 'stderr') return devPanel.add(String(data?.text));
   devPanel.fail(String(data?.reason));
   const page = url.replace(/^ws/, 'http');
+  leaveToPanel(page);
   if (!devFailed.has(page)) reloadWhenChanged(page, String(data?.version));
   devFailed.add(page);
 }
@@ -124,7 +126,7 @@ async function reloadWhenChanged(page, version) {
   const headers = { Accept: 'application/httpsocket-change', 'If-None-Match': version };
   for (;;) {
     const answer = await fetch(page, { headers, cache: 'no-store' }).catch(() => null);
-    if (answer?.ok) return location.reload();
+    if (answer?.ok) return loadForDeveloper();
     if (answer?.status === 502) return; // the server has left dev mode
     await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
   }

@@ -4,10 +4,13 @@
  * `document.serverConnection`: the connection to the program that made this page. It connects when
  * a script first uses the property, or else when the document has been parsed.
  */
+import { systemClock } from './base/clock.mjs';
 import { ServerConnection } from './connection.mjs';
 import { domCall, domGet } from './base/dom-property.mjs';
 import { watchScrolling } from './dom/places.mjs';
 import { typing } from './dom/typing.mjs';
+import { isOldCopy, navigation } from './page/loads.mjs';
+import { PageLife } from './page/page-life.mjs';
 import { isSession } from './proto/welcome.mjs';
 import { CLOSE } from './proto/close-codes.mjs';
 
@@ -28,23 +31,38 @@ export function installServerConnection(document) {
   typing.watch(document);
   watchScrolling(document);
   const url = document.location.href; // read now, as scripts may change it
-  const declared = domGet(document, 'currentScript')?.dataset?.session;
+  const script = domGet(document, 'currentScript');
+  const declared = script?.dataset?.session;
+  const marked = script ?? domCall(document, 'querySelector', 'script[data-sign]');
+  const life = new PageLife(document, {
+    clock: systemClock,
+    url: url.replace(/#.*/, ''),
+    sign: marked?.dataset?.sign !== 'off',
+    probe: clientUrl(script?.src, url),
+  });
   /** @type {ServerConnection | undefined} */
   let connection;
   const touch = () => {
     if (connection) return connection;
+    const session = findSession(document, declared);
     connection = new ServerConnection(url, {
-      session: findSession(document, declared),
-      recover: reloadStalePage,
+      session,
+      ends: (manner) => life.endsBy(manner),
+      listens: (type) => life.listens(type),
+      recover: (end) => reloadStalePage(end, life),
     });
     connection.addEventListener('open', forgetReload);
+    if (session !== null) life.follow(connection);
     return connection;
   };
   document[PAGE_CONNECTION] = touch;
   const property = { get: touch, enumerable: true, configurable: true };
   if (!Reflect.defineProperty(document, 'serverConnection', property))
     Reflect.defineProperty(Object.getPrototypeOf(document), 'serverConnection', property);
-  const parsed = () => void (findSession(document, declared) && touch());
+  const parsed = () => {
+    life.parsed();
+    if (findSession(document, declared)) touch();
+  };
   if (domGet(document, 'readyState') === 'loading')
     domCall(document, 'addEventListener', 'DOMContentLoaded', parsed, { once: true });
   else parsed();
@@ -87,20 +105,18 @@ function findIn(document, selector) {
  * A page from the history, from a cache or in a duplicated tab has a session that is over, or that
  * another page uses. Such a page is loaded again, but only once, and only where the browser can
  * remember that.
- * @param {import('./proto/close-codes.mjs').End} end
+ * @param {import('./proto/close-codes.mjs').End} end @param {PageLife} life
  * @returns {boolean} whether the page is being loaded again
  */
-function reloadStalePage({ code }) {
-  if ((code !== CLOSE.SESSION_TAKEN && code !== CLOSE.SESSION_GONE) || !isOldCopy(navigation()))
-    return false;
+function reloadStalePage({ code }, life) {
+  if (code !== CLOSE.SESSION_TAKEN && !(code === CLOSE.SESSION_GONE && isOldCopy())) return false;
   try {
     if (sessionStorage.getItem(RELOADED) === location.href) return false;
     sessionStorage.setItem(RELOADED, location.href);
   } catch {
     return false; // sessionStorage is forbidden
   }
-  location.reload();
-  return true;
+  return life.load();
 }
 
 /** The page has its session, so a later copy of it may be loaded again. */
@@ -113,16 +129,11 @@ function forgetReload() {
 }
 
 /**
- * @param {any} entry the navigation's performance entry
- * @returns {boolean} whether this page came from the history or from a cache
+ * Where the server has the client: a cheap address to ask whether the server is there.
+ * @param {string | undefined} src of the script element @param {string} page
  */
-export function isOldCopy(entry) {
-  return (
-    entry?.type === 'back_forward' || entry?.deliveryType === 'cache' || entry?.transferSize === 0
-  );
-}
-
-/** @returns {any} */
-function navigation() {
-  return performance.getEntriesByType('navigation')[0];
+function clientUrl(src, page) {
+  const own = src && new URL(src, page);
+  if (own && own.origin === location.origin && own.pathname.includes('/.httpsocket/')) return src;
+  return '/.httpsocket/client.js';
 }

@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import vm from 'node:vm';
-import { fakeScope, fakeWebSockets, SESSION } from './fakes.mjs';
+import { FakeObserver, fakeScope, fakeWebSockets, SESSION } from './fakes.mjs';
 
 const js = fileURLToPath(new URL('..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'httpsocket-js-'));
@@ -41,6 +41,7 @@ function page({
   const window = fakeScope();
   const elements = {
     'script[data-session]': onElement && { dataset: { session: onElement } },
+    'script[data-sign]': { dataset: { sign: 'off' } },
     'meta[name="httpsocket-session"]': meta && { content: meta },
   };
   const reloads = [];
@@ -52,8 +53,11 @@ function page({
     location,
     baseURI: location.href,
     readyState: state,
-    currentScript: declared ? { dataset: { session: declared } } : null,
+    currentScript: declared ? { dataset: { session: declared, sign: 'off' } } : null,
+    documentElement: { dataset: {} },
+    defaultView: Object.assign(window, { location }),
     querySelector: (selector) => elements[selector] ?? null,
+    querySelectorAll: () => [],
   });
   const entry = {
     type: 'navigate',
@@ -74,13 +78,14 @@ function page({
     performance: { now: () => performance.now(), getEntriesByType: () => [entry] },
     addEventListener: window.addEventListener.bind(window),
     dispatchEvent: window.dispatchEvent.bind(window),
-    setTimeout,
+    setTimeout: (run, ms) => setTimeout(run, ms).unref(),
     clearTimeout,
     queueMicrotask,
     EventTarget,
     Event,
     URL,
     AbortController,
+    MutationObserver: FakeObserver,
     crypto,
     btoa,
     console,
@@ -253,6 +258,7 @@ test('nothing else becomes a global', () => {
     'Event',
     'URL',
     'AbortController',
+    'MutationObserver',
     'crypto',
     'btoa',
     'console',

@@ -116,6 +116,13 @@ export function fakeScope() {
   return scope;
 }
 
+/** A MutationObserver that never has anything to tell. */
+export class FakeObserver {
+  observe() {}
+  disconnect() {}
+  takeRecords = () => [];
+}
+
 /** A ServerConnection on fakes, and the list of lifecycle events that it has fired. */
 export function fakeConnection(ServerConnection, options = {}) {
   const sockets = fakeWebSockets();

@@ -9,7 +9,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FakeStreams } from './fake-streams.mjs';
-import { fakeScope, fakeWebSockets, FakeClock, SESSION, welcomeFields } from './fakes.mjs';
+import {
+  FakeObserver,
+  fakeScope,
+  fakeWebSockets,
+  FakeClock,
+  SESSION,
+  welcomeFields,
+} from './fakes.mjs';
 
 const js = fileURLToPath(new URL('..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'httpsocket-gateways-'));
@@ -38,6 +45,8 @@ function page({ session } = {}) {
     baseURI: href,
     location: new URL(href),
     currentScript: null,
+    documentElement: { dataset: {} },
+    defaultView: Object.assign(scope, { location: new URL(href) }),
     querySelector: (selector) => (selector.startsWith('meta') ? meta : null),
   });
   const { setTimeout, clearTimeout } = clock;
@@ -54,6 +63,7 @@ function page({ session } = {}) {
       queueMicrotask,
       EventTarget,
       Event,
+      MutationObserver: FakeObserver,
       URL,
       AbortController,
       crypto,

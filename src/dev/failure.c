@@ -24,6 +24,8 @@ static const char *const answer_head =
     "<style>body { font: 16px/1.5 system-ui, sans-serif; margin: 2em }\n"
     "pre { background: #1d2127; color: #f1f1ee; padding: 1em; white-space: pre-wrap }</style>\n";
 
+static const char *const answer_waits = "\n<p>This page loads again when the file changes.\n";
+
 /* Asks until the file has changed: wait.c. */
 static const char *const answer_script =
     "\n<script>\n"
@@ -35,8 +37,12 @@ static const char *const answer_script =
     "again();\n"
     "</script>\n";
 
+/* Loading it again would post the form again. */
+static const char *const answer_posted =
+    "\n<p>It was the answer to a form: send that again when the file is mended.\n";
+
 static void put_page(struct page *p, const struct dev_page *d, const char *why, struct slice end,
-                     struct text *out)
+                     bool posted, struct text *out)
 {
     text_put(out, slice_of(answer_head));
     text_printf(out, "<h1>%s</h1>\n<p><code>", why);
@@ -46,13 +52,15 @@ static void put_page(struct page *p, const struct dev_page *d, const char *why, 
         text_put(out, SLICE_LITERAL(": "));
         put_html(out, end);
     }
-    text_put(out, SLICE_LITERAL("\n<p>This page loads again when the file changes.\n<pre>"));
+    text_put(out, posted ? slice_of(answer_posted) : slice_of(answer_waits));
+    text_put(out, SLICE_LITERAL("<pre>"));
     for (uint64_t i = d ? dev_first_line(d) : 0; d && i < d->lines; i++) {
         put_html(out, dev_line_at(d, i));
         text_put(out, SLICE_LITERAL("\n"));
     }
     text_put(out, SLICE_LITERAL("</pre>"));
-    text_printf(out, answer_script, d ? d->version : "");
+    if (!posted)
+        text_printf(out, answer_script, d ? d->version : "");
 }
 
 void dev_answer_failure(struct page *p, const struct dev_page *d, struct exchange *x, int status,
@@ -63,7 +71,8 @@ void dev_answer_failure(struct page *p, const struct dev_page *d, struct exchang
         {SLICE_LITERAL("Content-Type"), SLICE_LITERAL("text/html; charset=utf-8")},
         {SLICE_LITERAL("Cache-Control"), SLICE_LITERAL("no-store")},
     };
-    put_page(p, d, why, end, &page);
+    bool posted = slice_equal(x->request->method, SLICE_LITERAL("POST"));
+    put_page(p, d, why, end, posted, &page);
     if (page.failed) {
         exchange_answer(x, status, slice_of(why), NULL, 0);
     } else {

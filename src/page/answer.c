@@ -156,8 +156,19 @@ static bool resembles_page(const struct page *p, const struct cgi_head *head)
 }
 
 #define OWN_HEADERS 3
-#define ELEMENT     "<meta name=\"httpsocket-session\" content=\"%.*s\">"
-#define ELEMENT_LEN (sizeof(ELEMENT) - 1 - strlen("%.*s") + SESSION_ID_LEN)
+#define ELEMENT     "<meta name=\"httpsocket-session\" content=\"%.*s\"%s>"
+#define ELEMENT_LEN (sizeof(ELEMENT) - 1 - strlen("%.*s%s") + SESSION_ID_LEN)
+
+/* A page that answers a POST says so: its browser side must not have it posted again. */
+static bool is_posted(const struct page *p)
+{
+    return slice_equal(p->x->request->method, SLICE_LITERAL("POST"));
+}
+
+static const char *element_more(const struct page *p)
+{
+    return is_posted(p) ? " data-method=\"POST\"" : "";
+}
 
 static size_t copy_headers(const struct cgi_head *head, struct http_header *out)
 {
@@ -174,7 +185,9 @@ static uint64_t length_of(const struct page *p, const struct cgi_head *head)
 {
     if (!head->has_length)
         return EXCHANGE_LENGTH_UNKNOWN;
-    return head->content_length + (p->answer->splice.placed ? 0 : ELEMENT_LEN);
+    if (p->answer->splice.placed)
+        return head->content_length;
+    return head->content_length + ELEMENT_LEN + strlen(element_more(p));
 }
 
 /* A path is one of this server's (RFC 3875, 6.2.2), which the browser sees below the base; unless
@@ -209,11 +222,12 @@ static void respond(struct page *p, const struct cgi_head *head, bool page)
     struct http_header headers[HTTP_HEADERS_MAX + OWN_HEADERS];
     size_t count = copy_headers(head, headers);
     struct text location = {0};
-    char timing[32 + SESSION_ID_LEN];
+    char timing[64 + SESSION_ID_LEN];
     if (page) {
         struct slice id = session_id(p->session);
         p->told = true;
-        int len = snprintf(timing, sizeof(timing), "session;desc=\"%.*s\"", SLICE_ARG(id));
+        int len = snprintf(timing, sizeof(timing), "session;desc=\"%.*s\"%s", SLICE_ARG(id),
+                           is_posted(p) ? ", method;desc=\"POST\"" : "");
         headers[count++] = (struct http_header){SLICE_LITERAL("Session-ID"), id};
         headers[count++] =
             (struct http_header){SLICE_LITERAL("Server-Timing"), slice_make(timing, (size_t)len)};
@@ -328,7 +342,7 @@ static void begin_body(struct page *p, const struct cgi_head *head)
     answer->splice.placed = !resembles_page(p, head) || !takes_element(head);
     if (page)
         snprintf(answer->element, sizeof(answer->element), ELEMENT,
-                 SLICE_ARG(session_id(p->session)));
+                 SLICE_ARG(session_id(p->session)), element_more(p));
     respond(p, head, page);
     if (page)
         return;

@@ -19,7 +19,7 @@ struct page_answer {
     char *head; /* owned; what has come of the header block */
     size_t len, size, seen;
     struct page_splice splice;
-    char element[64 + SESSION_ID_LEN];
+    char element[96 + SESSION_ID_LEN];
     bool has_length;
     uint64_t left; /* of the program's Content-Length */
     bool any_end;  /* it is whole wherever it ends */

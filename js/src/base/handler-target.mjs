@@ -12,9 +12,9 @@
 export class ServerEvent extends Event {
   #data;
 
-  /** @param {string} type @param {any} data */
-  constructor(type, data) {
-    super(type);
+  /** @param {string} type @param {any} data @param {EventInit} [init] */
+  constructor(type, data, init) {
+    super(type, init);
     this.#data = data;
   }
 

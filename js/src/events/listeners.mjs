@@ -18,6 +18,7 @@ import { Uploads } from '../streams/upload.mjs';
  * @property {() => Promise<void>} whenRoom fulfilled when send() may find room again
  * @property {(command: string, error: any) => void} problem
  * @property {(name: string, file: File, data: object) => Promise<any>} upload
+ * @property {(type: string) => void} [listens] the program listens to events of this type now
  */
 
 export class DomListeners {
@@ -91,6 +92,7 @@ export class DomListeners {
     }
     this.#listeners.set(identityOf(options), listener);
     this.#rootOf(options).add(listener);
+    this.#owner.listens?.(options.on);
   }
 
   /** @param {DomListener} listener */

@@ -77,6 +77,16 @@ function afterLastListener(scope, signal, run) {
   else run();
 }
 
+/**
+ * Runs at once, or when the page is shown that the browser has prepared before anybody wanted it.
+ * @param {any} document or none @param {() => void} run
+ */
+export function whenShown(document, run) {
+  if (document && domGet(document, 'prerendering'))
+    domCall(document, 'addEventListener', 'prerenderingchange', run, { once: true });
+  else run();
+}
+
 /** The window or worker around, or null in Node. @returns {Scope | null} */
 export function globalScope() {
   return typeof globalThis.addEventListener === 'function' ? /** @type {any} */ (globalThis) : null;
