@@ -90,6 +90,7 @@ bool page_hear_client(struct page *p, const struct message *m)
     if (!page_program_open(p))
         return false;
     note(p, false, m);
+    page_state_telling(p);
     page_send_program(p, m);
     page_state_heard(p, m);
     return true;

@@ -126,6 +126,7 @@ struct page {
     bool restores;              /* it begins with a state that its client brings */
     uint32_t untaken;           /* messages of the session that the program has not taken yet */
     uint64_t heard_by_program;  /* events, calls and answers of the client, so far */
+    uint64_t done_by_program;   /* of these, when it was last seen to wait for more; state.c */
     struct page_saving *saving; /* owned; state.c; NULL: not needed yet */
     uint32_t problems;          /* of the client with what the program wanted of it, so far */
 

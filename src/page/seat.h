@@ -67,6 +67,8 @@ struct seat_ops {
     bool (*has_taken)(const struct seat *s);
     /* Has the program itself read all that was sent? NULL: that can't be known. */
     bool (*has_read)(const struct seat *s);
+    /* Is it seen to wait for the next message, done with all that was sent? NULL: never. */
+    bool (*is_waiting)(const struct seat *s);
     /* Sends what it would take at once. */
     void (*flush)(struct seat *s);
     /* False: more should wait for page_body_drained(). */

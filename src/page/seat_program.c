@@ -222,6 +222,11 @@ bool seat_program_has_read(const struct seat *s)
     return seat_program(s) && !seat_program_speaking(s) && program_has_read(seat_program(s));
 }
 
+bool seat_program_is_waiting(const struct seat *s)
+{
+    return seat_program(s) && !seat_program_speaking(s) && program_is_waiting(seat_program(s));
+}
+
 void seat_program_flush(struct seat *s)
 {
     if (seat_program(s))

@@ -40,6 +40,7 @@ bool seat_program_open(const struct seat *s);
 size_t seat_program_queued(const struct seat *s);
 bool seat_program_has_taken(const struct seat *s);
 bool seat_program_has_read(const struct seat *s);
+bool seat_program_is_waiting(const struct seat *s);
 void seat_program_flush(struct seat *s);
 bool seat_program_body(struct seat *s, struct slice data);
 void seat_program_body_end(struct seat *s);
@@ -70,7 +71,8 @@ void seat_program_free(struct seat *s);
     .kill = seat_program_kill, .settle = seat_program_settle, .alive = seat_program_alive,         \
     .silent = seat_program_silent, .fate = seat_program_fate, .ended = seat_program_ended,         \
     .gone = seat_program_gone, .pid = seat_program_pid, .place = seat_program_place,               \
-    .free = seat_program_free, .has_read = seat_program_has_read
+    .free = seat_program_free, .has_read = seat_program_has_read,                                  \
+    .is_waiting = seat_program_is_waiting
 
 /* Operations of the program's owner. */
 enum program_reading seat_program_reading(const struct program *p);

@@ -132,6 +132,12 @@ static bool has_read(const struct seat *s)
     return program_of(s) && m->pending.len == 0 && program_has_read(program_of(s));
 }
 
+static bool is_waiting(const struct seat *s)
+{
+    const struct shared_member *m = &shared(s)->member;
+    return program_of(s) && m->pending.len == 0 && program_is_waiting(program_of(s));
+}
+
 static void flush(struct seat *s)
 {
     if (program_of(s))
@@ -451,6 +457,7 @@ static const struct seat_ops seat_ops = {
     .held = held,
     .has_taken = has_taken,
     .has_read = has_read,
+    .is_waiting = is_waiting,
     .flush = flush,
     .body = body,
     .body_end = body_end,

@@ -22,11 +22,24 @@ static void confirm(struct page *p, uint64_t count)
         session_cover(p->session, coverage_count(&s->coverage));
 }
 
+/* ---- what it is done with ---- */
+
+void page_state_look(struct page *p)
+{
+    const struct seat_ops *ops = p->seat->ops;
+    if (p->done_by_program == p->heard_by_program || !ops->is_waiting || !ops->is_waiting(p->seat))
+        return;
+    p->done_by_program = p->heard_by_program;
+    if (p->saving)
+        p->saving->owed = 0;
+}
+
 /* ---- quiet ---- */
 
 static bool is_behind(const struct page_saving *s)
 {
-    return s->saves && !s->exact && s->coverage.confirmed < s->page->heard_by_program;
+    return s->saves && !s->exact && s->page->done_by_program == 0 &&
+           s->coverage.confirmed < s->page->heard_by_program;
 }
 
 static void await_quiet(struct page_saving *s, uint64_t ms)
@@ -84,10 +97,11 @@ static void tell_too_large(struct page *p, size_t bytes, size_t max)
 {
     char why[200];
     struct text line = {0};
-    int len = snprintf(why, sizeof(why),
-                       "a state of %zu bytes is not saved: state-max lets in %zu; keep large things "
-                       "elsewhere, and their names in the state",
-                       bytes, max);
+    int len =
+        snprintf(why, sizeof(why),
+                 "a state of %zu bytes is not saved: state-max lets in %zu; keep large things "
+                 "elsewhere, and their names in the state",
+                 bytes, max);
     struct slice message = slice_make(why, (size_t)len);
     p->host->counts.saves_too_large++;
     if (p->saving->too_large++ < LOGGED_MAX)
@@ -103,13 +117,19 @@ static void tell_too_large(struct page *p, size_t bytes, size_t max)
     page_write_text(p, &line);
 }
 
-/* One message more, if there is one; and one for each state that would not go. */
+/* All that it was done with before, and one message more, if there is one; and one for each state
+ * that would not go. */
 static void infer(struct page *p)
 {
     struct page_saving *s = p->saving;
-    uint64_t left = p->heard_by_program - s->coverage.confirmed, more = 1 + s->owed;
+    uint64_t count = s->coverage.confirmed;
+    if (!s->exact) {
+        if (count < p->done_by_program)
+            count = p->done_by_program;
+        count += 1 + s->owed;
+    }
     s->owed = 0;
-    confirm(p, s->coverage.confirmed + (s->exact ? 0 : more < left ? more : left));
+    confirm(p, count < p->heard_by_program ? count : p->heard_by_program);
     await_quiet(s, QUIET_MS);
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/heap.h"
 #include "base/log.h"
+#include "net/process_look.h"
 
 #include <errno.h>
 #include <linux/sockios.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #define PIECES_MAX 16
+#define LINES_FD   3 /* in the program */
 /* More than the kernel keeps for a terminal. Who still writes when the program is gone has left its
  * group, and is not waited for. */
 #define LAST_MAX (1024 * 1024)
@@ -96,6 +98,14 @@ bool program_has_read(const struct program *p)
     int unread = 0;
     return pipe_is_open(&p->lines) && program_queued(p) == 0 &&
            ioctl(p->lines.io.fd, SIOCOUTQ, &unread) == 0 && unread == 0;
+}
+
+bool program_is_waiting(const struct program *p)
+{
+    int unread = 0;
+    return p->kind != PROGRAM_LINES && program_has_read(p) && p->line_len == 0 &&
+           ioctl(p->lines.io.fd, FIONREAD, &unread) == 0 && unread == 0 &&
+           process_is_reading(p->pid, LINES_FD);
 }
 
 void program_flush(struct program *p)

@@ -178,6 +178,10 @@ size_t program_held(const struct program *p);
 bool program_has_taken(const struct program *p);
 /* Has it read all that was written, itself? A system call. */
 bool program_has_read(const struct program *p);
+/* Does it wait for its next line, having read all, and is all read that it has written? Then it is
+ * done with what it was told. False also where that can't be seen: it polls, or has threads. Some
+ * system calls; one if it is false. */
+bool program_is_waiting(const struct program *p);
 /* Sends what it would take at once. */
 void program_flush(struct program *p);
 /* To be called when the answer of ops->reading may have changed. May deliver lines. Not from

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { sleeps } from '../lib/program.mjs';
 import { program, startServer, stopAll } from '../lib/server.mjs';
 import { Page, SessionClient } from '../lib/session-client.mjs';
 import { StatefulPage } from '../lib/stateful-page.mjs';
@@ -124,6 +125,25 @@ for (const threads of [1, 4])
       await page.closes();
     });
 
+    test('killed while idle, a program that saves when told to is told what came after', async () => {
+      const page = await StatefulPage.opens(server, 'ledger?never');
+      const process = await page.program();
+      for (const n of [1, 2, 3, 4]) {
+        page.says(`note ${n}`);
+        await page.hears(`noted ${n}`);
+        await sleeps(process.pid);
+        if (n === 2) {
+          page.says('save');
+          await page.isSaved();
+          await sleeps(process.pid);
+        }
+      }
+      await dies(page, process);
+      assert.equal((await page.goesOn('crash')).resent, 2);
+      assert.deepEqual(await notesOf(page), [1, 2, 3, 4]);
+      await page.closes();
+    });
+
     test('a state goes on through sessions that save nothing', async () => {
       const page = await StatefulPage.opens(server, 'ledger');
       let process = await page.program();
@@ -230,7 +250,7 @@ describe('a state on its way', () => {
     page.stores = true;
     page.send(`.stored ${page.saved[0]}`);
     await page.isSaved();
-    assert.equal(page.saved.length, 2);
+    assert.ok(page.saved.length <= 3, `${page.saved}`); // the last .save may come after .stored
     await page.closes();
   });
 

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "net/process.h"
+#include "net/process_look.h"
 #include "net/process_tree.h"
 
 #include <errno.h>
@@ -572,6 +573,36 @@ static void two_hundred_at_once(void **state)
     free(children);
 }
 
+static bool reads(const char *script)
+{
+    struct child c;
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    assert_int_equal(start_shell(&c, script, (int[]){0, 1, 2, pair[1]}, 4), 0);
+    close(pair[1]);
+    char ready;
+    assert_int_equal(read(pair[0], &ready, 1), 1);
+    bool seen = false;
+    for (int look = 0; look < 100 && !seen; look++) {
+        seen = process_is_reading(c.process.pid, 3);
+        usleep(1000);
+    }
+    process_signal(&c.process, SIGKILL);
+    wait_for(c.exits);
+    close(pair[0]);
+    return seen;
+}
+
+static void who_sleeps_in_a_read_of_its_lines_is_seen_to(void **state)
+{
+    (void)state;
+    assert_true(reads("echo >&3; read x <&3"));
+    assert_true(reads("exec 7<&3; echo >&3; read x <&7"));
+    assert_false(reads("echo >&3; sleep 60"));
+    assert_false(reads("echo >&3; while :; do :; done"));
+    assert_false(process_is_reading(getpid(), 0));
+}
+
 /* Each one starts the next, in a session of its own, and ends; until it is told to stop. */
 static void fork_until(const atomic_bool *stop)
 {
@@ -641,6 +672,7 @@ int main(int argc, char **argv)
         net_test(who_is_killed_is_exiting_when_its_descriptors_close),
         net_test(without_a_descriptor_for_it_no_child_stays),
         net_test(a_grandchild_keeps_the_group_alive),
+        net_test(who_sleeps_in_a_read_of_its_lines_is_seen_to),
         net_test(who_forks_as_fast_as_it_is_looked_at_is_not_taken_for_gone),
         net_test(on_exit_may_start_the_next),
         net_test(two_hundred_at_once),

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Notes what it is told, in order, and saves that: after each message by hand, `?exact` with
-`.confirm`, `?rare` after each fifth one, `?never`; `?bytes` as bytes."""
+`.confirm`, `?rare` after each fifth one, `?never` unless told to; `?bytes` as bytes."""
 import json
 import os
 import socket
@@ -75,5 +75,5 @@ for raw in page:
             page.read(1)
     if mode == "exact":
         save(f".confirm {counted}\n")
-    elif mode in ("", "bytes") or (mode == "rare" and counted % 5 == 0):
+    elif mode in ("", "bytes") or (mode == "rare" and counted % 5 == 0) or name == "save":
         save()
