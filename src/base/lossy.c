@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/lossy.h"
+#include "base/pack.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -58,4 +59,28 @@ uint64_t lossy_find(struct lossy *t, uint64_t hash)
     uint64_t value = hold.entry->hash == hash ? hold.entry->value : 0;
     lossy_release(hold);
     return value;
+}
+
+void lossy_pack(const struct lossy *t, uint32_t tag, struct pack *p)
+{
+    struct text all = {0};
+    size_t count = lossy_bytes(t) / sizeof(*t->entries);
+    for (size_t i = 0; i < count; i++)
+        if (t->entries[i].hash)
+            text_put(&all, slice_make((const char *)&t->entries[i], sizeof(*t->entries)));
+    p->failed |= all.failed;
+    pack_slice(p, tag, text_slice(&all));
+    text_done(&all);
+}
+
+void lossy_unpack(struct lossy *t, struct slice entries)
+{
+    struct lossy_entry entry;
+    for (; entries.len >= sizeof(entry); entries = slice_skip(entries, sizeof(entry))) {
+        memcpy(&entry, entries.ptr, sizeof(entry));
+        struct lossy_hold hold = lossy_claim(t, entry.hash ? entry.hash : 1);
+        if (hold.entry->hash == entry.hash || hold.entry->value < entry.value)
+            *hold.entry = entry;
+        lossy_release(hold);
+    }
 }

@@ -12,10 +12,14 @@
 #ifndef BASE_LOSSY_H
 #define BASE_LOSSY_H
 
+#include "base/slice.h"
+
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+struct pack;
 
 enum {
     LOSSY_LOCKS = 64
@@ -49,6 +53,9 @@ uint64_t lossy_find(struct lossy *t, uint64_t hash);
 /* The entry of `hash` (never 0), or else the smallest entry of its set. That one holds another
  * hash, and the caller overwrites it or leaves it. */
 struct lossy_hold lossy_claim(struct lossy *t, uint64_t hash);
+/* For the process that takes over, while no other thread looks: all entries, each 16 bytes. */
+void lossy_pack(const struct lossy *t, uint32_t tag, struct pack *p);
+void lossy_unpack(struct lossy *t, struct slice entries);
 static inline void lossy_release(struct lossy_hold hold)
 {
     pthread_mutex_unlock(hold.lock);

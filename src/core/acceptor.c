@@ -13,11 +13,29 @@
 #define RETRY_MS    100
 #define WAITING_MAX 65536 /* above any backlog: who comes meanwhile is not waited for */
 
-static void resume(struct timer *timer)
+static void start(struct acceptor *acceptor)
 {
-    struct acceptor *acceptor = container_of(timer, struct acceptor, retry);
     if (acceptor->loop->backend->accept_start(acceptor))
         timer_start(acceptor->loop, &acceptor->retry, RETRY_MS);
+}
+
+static void resume(struct timer *timer)
+{
+    start(container_of(timer, struct acceptor, retry));
+}
+
+void acceptor_pause(struct acceptor *acceptor, bool paused)
+{
+    if (paused == acceptor->paused)
+        return;
+    acceptor->paused = paused;
+    if (!paused) {
+        start(acceptor);
+        return;
+    }
+    if (!timer_active(&acceptor->retry))
+        acceptor->loop->backend->accept_stop(acceptor);
+    timer_stop(&acceptor->retry);
 }
 
 int acceptor_start(struct loop *loop, struct acceptor *acceptor, int fd,
@@ -34,7 +52,7 @@ int acceptor_start(struct loop *loop, struct acceptor *acceptor, int fd,
 void acceptor_stop(struct acceptor *acceptor)
 {
     struct loop *loop = acceptor->loop;
-    if (!timer_active(&acceptor->retry))
+    if (!timer_active(&acceptor->retry) && !acceptor->paused)
         loop->backend->accept_stop(acceptor);
     timer_stop(&acceptor->retry);
     if (loop->accepting == acceptor)

@@ -36,6 +36,8 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+struct pack;
+
 struct io;
 
 enum {
@@ -157,5 +159,18 @@ void io_flush(struct io *io);
  * caller's at once, also inside a callback of the io. Only with an empty queue and before io_finish
  * (-EBUSY otherwise). Returns the descriptor. */
 int io_release(struct io *io);
+
+/* ---- io_pack.c: for the process that takes over ---- */
+
+/* Fields of an io that is not closed; nothing changes here. */
+void io_pack(const struct io *io, struct pack *p);
+/* As of a socket's io that waits for nothing. */
+void io_pack_socket(int fd, struct pack *p);
+/* The io of these fields goes on, in place of io_open(). On failure (negative errno) the descriptor
+ * is closed, and there is no io. */
+int io_unpack(struct loop *loop, struct io *io, struct slice in, const struct io_ops *ops);
+/* Each io that lingers after io_finish(). */
+void loop_each_lingering(const struct loop *loop, void (*each)(void *arg, const struct io *io),
+                         void *arg);
 
 #endif

@@ -176,6 +176,15 @@ static void deliver_mail(struct loop *loop)
     }
 }
 
+bool loop_deliver(struct loop *loop)
+{
+    bool had = !mailbox_empty(&loop->mailbox);
+    deliver_mail(loop);
+    loop_run_afters(loop);
+    loop_reap_now(loop);
+    return had;
+}
+
 int loop_fd(const struct loop *loop)
 {
     return loop->backend->fd(loop);
@@ -292,6 +301,12 @@ void timer_start(struct loop *loop, struct timer *timer, uint64_t delay_ms)
     timer_stop(timer);
     timer->due_ms = delay_ms < UINT64_MAX - loop->now_ms ? loop->now_ms + delay_ms : UINT64_MAX;
     timer_wheel_add(&loop->wheel, timer);
+}
+
+void timer_start_at(struct loop *loop, struct timer *timer, uint64_t due_ms)
+{
+    if (due_ms)
+        timer_start(loop, timer, due_ms > loop->now_ms ? due_ms - loop->now_ms : 0);
 }
 
 void loop_post(struct loop *loop, struct mail *mail, void (*deliver)(struct mail *))

@@ -122,6 +122,14 @@ void timer_start(struct loop *loop, struct timer *timer, uint64_t delay_ms);
 /* Allowed at any time, also when not started. */
 void timer_stop(struct timer *timer);
 bool timer_active(const struct timer *timer);
+/* When it fires; 0: it is not started. The clock is the machine's: a process that takes over has
+ * the same. */
+static inline uint64_t timer_due_ms(const struct timer *timer)
+{
+    return timer_active(timer) ? timer->due_ms : 0;
+}
+/* Starts it for that time, or soon if it has passed. 0: not at all. */
+void timer_start_at(struct loop *loop, struct timer *timer, uint64_t due_ms);
 
 /* ---- readiness of foreign descriptors: pidfd, signalfd, libunbound ---- */
 
@@ -150,6 +158,7 @@ struct acceptor {
     int fd;             /* owned from acceptor_start() on */
     struct timer retry; /* after EMFILE and the like: accepting pauses, and goes on */
     bool starved;       /* the pause was logged; until all waiting connections are accepted */
+    bool paused;        /* acceptor_pause() */
     /* `fd` is the callee's; non-blocking and close-on-exec. */
     void (*accepted)(struct acceptor *acceptor, int fd);
     /* There are no descriptors or no memory for the next one: the time to let something go. May be
@@ -161,6 +170,8 @@ int acceptor_start(struct loop *loop, struct acceptor *acceptor, int fd,
                    void (*accepted)(struct acceptor *, int fd));
 /* Closes the descriptor; no callback after this, and the memory is the owner's. Call it once. */
 void acceptor_stop(struct acceptor *acceptor);
+/* Accepts no more, until `false`: connections wait in the kernel. */
+void acceptor_pause(struct acceptor *acceptor, bool paused);
 /* Accepts what has been waiting, now: for one that is about to be stopped. */
 void acceptor_take_waiting(struct acceptor *acceptor);
 
@@ -173,5 +184,8 @@ struct mail {
 /* May be called from any thread; the loop must outlive the call. The order is kept per sender.
  * Lock-free. */
 void loop_post(struct loop *loop, struct mail *mail, void (*deliver)(struct mail *));
+/* For whoever has all threads at rest: delivers the mail that has come, and frees what is to be
+ * freed. False: there was none. */
+bool loop_deliver(struct loop *loop);
 
 #endif

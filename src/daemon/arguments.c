@@ -12,11 +12,12 @@ enum {
     VALUE_HELP = 256,
     VALUE_VERSION,
     VALUE_CHECK,
+    VALUE_CHECK_TAKEOVER,
     VALUE_FIRST_SETTING
 };
 
 struct option_list {
-    struct option items[CONFIG_SETTINGS + 5];
+    struct option items[CONFIG_SETTINGS + 6];
     size_t count;
     char letters[64];
 };
@@ -61,6 +62,8 @@ static struct option_list known_options(void)
     config_each(add_option, &list);
     list.items[list.count++] = (struct option){"config", required_argument, NULL, VALUE_CONFIG};
     list.items[list.count++] = (struct option){"check-config", no_argument, NULL, VALUE_CHECK};
+    list.items[list.count++] =
+        (struct option){"check-takeover", no_argument, NULL, VALUE_CHECK_TAKEOVER};
     list.items[list.count++] = (struct option){"help", no_argument, NULL, VALUE_HELP};
     list.items[list.count++] = (struct option){"version", no_argument, NULL, VALUE_VERSION};
     return list;
@@ -96,8 +99,10 @@ static bool read_options(int argc, char *const *argv, const struct option_list *
             *command = COMMAND_VERSION;
         else if (value == VALUE_CHECK)
             *command = COMMAND_CHECK;
+        else if (value == VALUE_CHECK_TAKEOVER)
+            *command = COMMAND_CHECK_TAKEOVER;
         if (value == VALUE_CONFIG || value == VALUE_HELP || value == VALUE_VERSION ||
-            value == VALUE_CHECK)
+            value == VALUE_CHECK || value == VALUE_CHECK_TAKEOVER)
             continue;
         const char *name = setting_name(list, value);
         size_t index = 0;

@@ -8,6 +8,7 @@
 enum command {
     COMMAND_SERVE,
     COMMAND_CHECK,
+    COMMAND_CHECK_TAKEOVER, /* a process of an older or newer version asks (takeover.h) */
     COMMAND_HELP,
     COMMAND_VERSION
 };

@@ -13,6 +13,7 @@
 #include "daemon/sdk.h"
 #include "daemon/sockets.h"
 #include "daemon/state_key.h"
+#include "daemon/takeover.h"
 #include "net/process_tree.h"
 #include "supervisor/activation.h"
 #include "supervisor/notify.h"
@@ -32,11 +33,17 @@ struct control {
     struct timer log_timer; /* lines of the log that were left out are told now and then */
     struct admin_server admin_server;
     struct keeper keeper;
+    struct takeover takeover;
 };
 
 static struct control *control_of(struct daemon *d)
 {
     return container_of(d, struct control, daemon);
+}
+
+struct takeover *daemon_takeover(struct daemon *d)
+{
+    return &control_of(d)->takeover;
 }
 
 /* ---- the end ---- */
@@ -60,6 +67,7 @@ void daemon_worker_ended(struct worker *w)
 
 void daemon_drain(struct daemon *d)
 {
+    takeover_cancel(daemon_takeover(d));
     log_info("server.draining", log_int("at_once", d->draining));
     listeners_close(&d->listeners);
     if (!d->serving)
@@ -103,7 +111,7 @@ static int open_workers(struct daemon *d)
 static bool take_sockets(struct daemon *d)
 {
     char failed[IPC_NAME_MAX];
-    if (!d->serving && activation_take(&d->listeners) < 0)
+    if (!d->serving && !d->listeners.count && activation_take(&d->listeners) < 0)
         return false;
     int error = sockets_offer(d, d->config, failed);
     if (error < 0)
@@ -141,11 +149,21 @@ static struct cgroup *open_cgroup(const struct config *c, pid_t server)
 
 /* What programs leave behind falls to us. Before there is a second thread, since the keeper is
  * forked. Returns 0, or the negative errno of the keeper's start. */
-static int prepare_for_programs(struct daemon *d)
+static int prepare_for_programs(struct daemon *d, struct handover *before)
 {
-    d->cgroup = open_cgroup(d->config, d->serving ? d->serving->supervisor : getpid());
-    int error = keeper_start(&control_of(d)->keeper, d->cgroup);
+    struct keeper *keeper = &control_of(d)->keeper;
+    int pipe, error = 0;
+    if (before) {
+        rights_carry(false);
+        takeover_unpack_process(before->body, &d->cgroup, &pipe);
+        keeper_take_over(keeper, d->cgroup, pipe);
+    } else {
+        d->cgroup = open_cgroup(d->config, d->serving ? d->serving->supervisor : getpid());
+        error = keeper_start(keeper, d->cgroup);
+    }
     process_tree_adopt();
+    if (!error)
+        process_outlive_threads();
     return error;
 }
 
@@ -157,10 +175,12 @@ static void say_how_programs_end(const struct daemon *d, int keeper_error)
 }
 
 /* By the rights that the server began with. */
-static bool open_state_keys(struct daemon *d)
+static bool open_state_keys(struct daemon *d, const struct handover *before)
 {
     struct text why = {0};
-    d->state_keys = state_key_open(d->config, &why);
+    d->state_keys = before ? takeover_state_keys(before->body, d->config) : NULL;
+    if (!d->state_keys)
+        d->state_keys = state_key_open(d->config, &why);
     if (!d->state_keys)
         log_error("state.key_refused", log_slice("why", text_slice(&why)));
     text_done(&why);
@@ -191,13 +211,14 @@ static int run_workers(struct daemon *d)
     return 0;
 }
 
-static void say_ready(const struct daemon *d)
+static void say_ready(const struct daemon *d, const struct handover *before)
 {
     if (d->serving) {
         serving_say(d->serving, IPC_READY, d->tls != NULL);
         return;
     }
-    sockets_print(&d->listeners, d->tls);
+    if (!before)
+        sockets_print(&d->listeners, d->tls);
     notify_say("READY=1");
 }
 
@@ -210,7 +231,7 @@ static void find_lines(struct daemon *d)
                                  "a colon in its path"));
 }
 
-static int start(struct control *c)
+static int start(struct control *c, const struct handover *before)
 {
     struct daemon *d = &c->daemon;
     d->sdk = sdk_find(d->config->sdk);
@@ -234,6 +255,8 @@ static int start(struct control *c)
         error = orders_start(&c->orders, d, &c->admin_server);
     if (error == 0)
         error = open_all(c);
+    if (error == 0 && before)
+        takeover_unpack_server(before->body, d);
     if (error == 0)
         error = run_workers(d);
     return error;
@@ -291,6 +314,7 @@ static void end(struct control *c)
     rates_free(d->tables.rates);
     tls_context_unref(d->tls);
     free(d->sdk);
+    free(d->metrics_before);
     free(d->lines);
     tls_context_unref(d->targets_trust);
     seal_keys_unref(d->state_keys);
@@ -298,7 +322,18 @@ static void end(struct control *c)
     config_free(d->config_old);
 }
 
-int daemon_run(struct config *config, int argc, char *const *argv, struct serving *serving)
+/* What settings can't change while the server runs, a take-over can't either. */
+static uint16_t count_workers(const struct config *config, const struct handover *before)
+{
+    uint16_t wanted = config_workers(config);
+    uint16_t count = before ? takeover_workers(before->body) : wanted;
+    if (count != wanted)
+        log_warn("config.needs_restart", log_text("settings", "threads"));
+    return count;
+}
+
+int daemon_run(struct config *config, int argc, char *const *argv, struct serving *serving,
+               struct handover *before)
 {
     static struct control control;
     struct daemon *d = &control.daemon;
@@ -306,21 +341,27 @@ int daemon_run(struct config *config, int argc, char *const *argv, struct servin
                          .argv = argv,
                          .config = config,
                          .serving = serving,
-                         .worker_count = config_workers(config)};
+                         .worker_count = count_workers(config, before)};
+    takeover_init(&control.takeover, d, &control.admin_server, &control.keeper);
     process_limits_close_memory(config->core_dumps);
-    int keeper_error = prepare_for_programs(d);
+    int keeper_error = prepare_for_programs(d, before);
     log_start();
     reload_apply(config);
     say_how_programs_end(d, keeper_error);
     process_limits_raise_descriptors();
     if (!serving)
         notify_init();
-    if (!take_sockets(d) || !open_state_keys(d) || !drop_rights(d) || !open_files(d) ||
-        start(&control) < 0) {
+    if ((before && !takeover_unpack_listeners(before->body, d)) || !take_sockets(d) ||
+        !open_state_keys(d, before) || !drop_rights(d) || !open_files(d) ||
+        start(&control, before) < 0) {
         log_stop();
         return 1; /* the process ends, and with it what was begun */
     }
-    say_ready(d);
+    say_ready(d, before);
+    if (before)
+        takeover_say_done(before->body, before, d);
+    if (before)
+        handover_done(before);
     orders_begin(&control.orders);
     keeper_watch(&control.keeper, d->loop);
     timer_init(&control.log_timer, tell_left_out);

@@ -7,6 +7,7 @@
 #include "daemon/worker.h"
 #include "net/cgroup.h"
 #include "net/tls.h"
+#include "supervisor/handover.h"
 #include "supervisor/serving.h"
 
 struct daemon {
@@ -39,8 +40,12 @@ struct daemon {
     struct worker *workers;
     uint16_t worker_count;
     uint16_t workers_running;
+    char *metrics_before; /* of the process that this one has taken over from; NULL: none */
     bool draining;
 };
+
+struct takeover;
+struct takeover *daemon_takeover(struct daemon *d);
 
 /* From a worker's thread: its loop has ended. */
 void daemon_worker_ended(struct worker *w);
@@ -49,7 +54,8 @@ void daemon_worker_ended(struct worker *w);
 void daemon_drain(struct daemon *d);
 
 /* The exit status. `config` becomes the daemon's. `serving`: the side of the channel to the
- * supervisor; NULL: there is none. */
-int daemon_run(struct config *config, int argc, char *const *argv, struct serving *serving);
+ * supervisor; NULL: there is none. `before`: what this process takes over; NULL: it starts. */
+int daemon_run(struct config *config, int argc, char *const *argv, struct serving *serving,
+               struct handover *before);
 
 #endif

@@ -249,6 +249,14 @@ int keeper_start(struct keeper *k, struct cgroup *cgroup)
     return error;
 }
 
+/* It waits for the end of this process id, which is ours now. */
+void keeper_take_over(struct keeper *k, struct cgroup *cgroup, int pipe)
+{
+    *k = (struct keeper){.cgroup = cgroup, .pipe = pipe};
+    watch_init(&k->watch, on_pipe);
+    timer_init(&k->timer, on_timer);
+}
+
 void keeper_watch(struct keeper *k, struct loop *loop)
 {
     k->loop = loop;

@@ -34,6 +34,8 @@ struct keeper {
  * other threads, and before process_tree_adopt(). Negative errno. Process 1 needs no keeper: nobody
  * outlives it. */
 int keeper_start(struct keeper *k, struct cgroup *cgroup);
+/* The keeper of the process that this one has taken over from: our end of its pipe, or -1. */
+void keeper_take_over(struct keeper *k, struct cgroup *cgroup, int pipe);
 /* From now on it is followed by another when it ends. Without effect if there is none. */
 void keeper_watch(struct keeper *k, struct loop *loop);
 /* It is not followed any more. Before the loop is freed. */

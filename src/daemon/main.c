@@ -2,6 +2,7 @@
 /* main.c - httpsocketd: reads its settings, then supervises a process of the same file that reads
  * them again and serves; with --no-supervisor it serves. */
 #include "base/heap.h"
+#include "base/pack_kinds.h"
 #include "daemon/arguments.h"
 #include "daemon/daemon.h"
 #include "daemon/descriptors.h"
@@ -9,6 +10,7 @@
 #include "daemon/reload.h"
 #include "daemon/sockets.h"
 #include "daemon/state_key.h"
+#include "daemon/takeover.h"
 #include "supervisor/supervisor.h"
 
 #include <errno.h>
@@ -98,11 +100,27 @@ static int check(struct config *c)
     return good ? 0 : 2;
 }
 
+/* Settings and files are good; prints what this version reads of others. */
+static int check_takeover(struct config *c)
+{
+    struct text kinds = {0};
+    bool good = check_files(c);
+    config_free(c);
+    pack_kinds_print(&kinds);
+    if (good && !kinds.failed)
+        printf("%.*s", SLICE_ARG(text_slice(&kinds)));
+    good = good && !kinds.failed;
+    text_done(&kinds);
+    return good ? 0 : 2;
+}
+
 static int serve(struct config *c, int argc, char **argv, struct serving *serving)
 {
+    struct handover before;
+    bool failed, takes_over = takeover_take(&before, &failed);
     mallopt(M_MMAP_THRESHOLD, HEAP_MAPPED_MIN);
-    if (check_files(c))
-        return daemon_run(c, argc, argv, serving);
+    if (!failed && check_files(c))
+        return daemon_run(c, argc, argv, serving, takes_over ? &before : NULL);
     config_free(c);
     return 2;
 }
@@ -199,6 +217,7 @@ static int complain_of_usage(struct text *why, struct serving *serving)
 int main(int argc, char **argv)
 {
     keeper_live(argv);
+    handover_file_init();
     descriptors_open_first();
     struct serving side, *serving = serving_begin(&side) ? &side : NULL;
     struct text why = {0};
@@ -213,12 +232,14 @@ int main(int argc, char **argv)
         return serve_or_supervise(c, argc, argv, serving);
     case COMMAND_CHECK:
         return check(c);
+    case COMMAND_CHECK_TAKEOVER:
+        return check_takeover(c);
     case COMMAND_HELP:
         config_free(c);
         return print_help();
     case COMMAND_VERSION:
         config_free(c);
-        printf("httpsocketd " HTTPSOCKET_VERSION "\n");
+        printf("httpsocketd %s\n", pack_version());
         return 0;
     }
 }

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/log_share.h"
+#include "daemon/metrics_before.h"
 
 struct metric {
     const char *name, *type, *help;
@@ -200,7 +201,8 @@ static void write_logs(const struct daemon *daemon, struct text *out)
                 (unsigned long long)log_share_left_out());
 }
 
-void metrics_write(const struct daemon *daemon, const struct admin_server *server, struct text *out)
+static void write_own(const struct daemon *daemon, const struct admin_server *server,
+                      struct text *out)
 {
     for (size_t row = 0; row < sizeof(metrics) / sizeof(*metrics); row++) {
         const struct metric *m = &metrics[row];
@@ -220,4 +222,17 @@ void metrics_write(const struct daemon *daemon, const struct admin_server *serve
     write_refused_topics(daemon, server, out);
     write_publish(&server->publish, out);
     write_logs(daemon, out);
+}
+
+void metrics_write(const struct daemon *daemon, const struct admin_server *server, struct text *out)
+{
+    struct text own = {0};
+    if (!daemon->metrics_before) {
+        write_own(daemon, server, out);
+        return;
+    }
+    write_own(daemon, server, &own);
+    metrics_add_before(text_slice(&own), slice_of(daemon->metrics_before), out);
+    out->failed |= own.failed;
+    text_done(&own);
 }

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "daemon/reload.h"
+#include "daemon/takeover.h"
 #include "net/process_tree.h"
 #include "supervisor/notify.h"
 
@@ -61,6 +62,8 @@ static void on_signal(struct watch *watch, unsigned events)
         pass_over(o->daemon, &info);
     else if (info.ssi_signo == SIGHUP)
         hang_up(o, &info);
+    else if (info.ssi_signo == SIGUSR2)
+        takeover_begin(daemon_takeover(o->daemon));
     else
         daemon_drain(o->daemon);
 }
@@ -75,6 +78,7 @@ static int take_signals(struct orders *o)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR2);
     sigaddset(&set, SIGCHLD);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file at its limit: the write fails, as on a full disk */
@@ -108,6 +112,9 @@ static void obey(struct orders *o)
             break;
         case SERVING_RELOAD:
             reload_now(o);
+            break;
+        case SERVING_UPGRADE:
+            takeover_begin(daemon_takeover(o->daemon));
             break;
         case SERVING_ALONE:
             be_alone(o);

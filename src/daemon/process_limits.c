@@ -7,10 +7,17 @@
 
 #define SESSION_NEEDS "each connected page takes about 4"
 
+static struct rlimit found;
+static bool known;
+
+void process_limits_found(uint64_t now, uint64_t max)
+{
+    found = (struct rlimit){now, max};
+    known = true;
+}
+
 const struct rlimit *process_limits_found_descriptors(void)
 {
-    static struct rlimit found;
-    static bool known;
     if (!known && getrlimit(RLIMIT_NOFILE, &found) < 0)
         found = (struct rlimit){1024, 1024};
     known = true;

@@ -7,10 +7,13 @@
 #define DAEMON_PROCESS_LIMITS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/resource.h>
 
 /* The limit of descriptors as the server found it, which programs get. */
 const struct rlimit *process_limits_found_descriptors(void);
+/* It was found by the process that this one has taken over from. */
+void process_limits_found(uint64_t now, uint64_t max);
 /* As many descriptors as the host allows; says how many that is, because it bounds everything
  * else. */
 void process_limits_raise_descriptors(void);

@@ -138,3 +138,25 @@ bool rights_drop(const struct config *c, bool keep_for_programs, struct text *wh
     prctl(PR_SET_DUMPABLE, c->core_dumps); /* the kernel has changed that with the user */
     return can_read_all(c, why);
 }
+
+/* ---- over an execve ---- */
+
+void rights_carry(bool carries)
+{
+    static const int all[] = {CAP_SETUID, CAP_SETGID, CAP_KILL};
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2];
+    if (geteuid() == 0 || syscall(SYS_capget, &head, data) < 0)
+        return;
+    for (size_t i = 0; !carries && i < sizeof(all) / sizeof(*all); i++)
+        prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_LOWER, all[i], 0, 0);
+    if (carries)
+        data[0].inheritable |= data[0].permitted & for_programs;
+    else
+        data[0].inheritable &= ~for_programs;
+    if (syscall(SYS_capset, &head, data) < 0)
+        return;
+    for (size_t i = 0; carries && i < sizeof(all) / sizeof(*all); i++)
+        if (data[0].permitted & 1U << all[i])
+            prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, all[i], 0, 0);
+}

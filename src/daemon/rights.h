@@ -27,4 +27,8 @@ bool rights_check(const struct config *c, struct text *why);
  * process over then has them too. False with `why`: the file and the user that may not read it. */
 bool rights_drop(const struct config *c, bool keep_for_programs, struct text *why);
 
+/* The capabilities that stay for programs stay in a file that is executed in our place (ambient).
+ * False: not any more; also to be said there. */
+void rights_carry(bool carries);
+
 #endif

@@ -33,9 +33,9 @@ static bool decode(struct slice text, unsigned char ret[SEAL_KEY_SIZE])
     memcpy(padded, text.ptr, text.len);
     if (text.len < BASE64_LEN)
         padded[text.len] = '=';
-    bool good = padded[BASE64_LEN - 1] == '=' && padded[BASE64_LEN - 2] != '=' &&
-                EVP_DecodeBlock(bytes, (const unsigned char *)padded, BASE64_LEN) ==
-                    SEAL_KEY_SIZE + 1;
+    bool good =
+        padded[BASE64_LEN - 1] == '=' && padded[BASE64_LEN - 2] != '=' &&
+        EVP_DecodeBlock(bytes, (const unsigned char *)padded, BASE64_LEN) == SEAL_KEY_SIZE + 1;
     if (good)
         memcpy(ret, bytes, SEAL_KEY_SIZE);
     explicit_bzero(bytes, sizeof(bytes));
@@ -160,8 +160,9 @@ static bool make_folders(char *path)
 
 static bool write_key(int fd)
 {
-    static const char note[] = "# Seals the states that programs keep in their pages. The first key "
-                               "seals, all open.\n";
+    static const char note[] =
+        "# Seals the states that programs keep in their pages. The first key "
+        "seals, all open.\n";
     unsigned char key[SEAL_KEY_SIZE];
     char line[BASE64_LEN + 2];
     if (getrandom(key, sizeof(key), 0) != sizeof(key))
@@ -201,8 +202,8 @@ static int make_key(char *folder, const char *file, const struct config *c)
     if (fd < 0)
         return -errno;
     errno = EIO;
-    bool good = write_key(fd) && give_away(fd, new_folder ? folder : NULL, c) &&
-                link(draft, file) == 0;
+    bool good =
+        write_key(fd) && give_away(fd, new_folder ? folder : NULL, c) && link(draft, file) == 0;
     error = good ? 0 : -errno;
     unlink(draft);
     close(fd);

@@ -5,6 +5,7 @@
 #include "daemon/access_settings.h"
 #include "daemon/client_grant.h"
 #include "daemon/daemon.h"
+#include "daemon/halt.h"
 #include "daemon/handshake.h"
 #include "daemon/wiring.h"
 #include "daemon/worker_settings.h"
@@ -60,6 +61,7 @@ static int start_listener(struct worker *w, struct listening_place *place, size_
         return error;
     }
     l->listener.acceptor.on_starved = on_starved;
+    acceptor_pause(&l->listener.acceptor, w->resting);
     list_append(&w->listeners, &l->node);
     return 0;
 }
@@ -87,6 +89,12 @@ static void stop_others(struct worker *w, const struct listening_set *set)
     }
 }
 
+void worker_pause_listener(struct list *node, bool paused)
+{
+    struct worker_listener *l = container_of(node, struct worker_listener, node);
+    acceptor_pause(&l->listener.acceptor, paused);
+}
+
 int worker_use_listeners(struct worker *w, struct listening_set *set)
 {
     int error = 0;
@@ -109,6 +117,12 @@ static void *run_thread(void *arg)
 {
     struct worker *w = arg;
     int error = loop_run(w->loop);
+    while (error == 0 && w->halt) { /* not the end */
+        struct halt *halt = w->halt;
+        w->halt = NULL;
+        halt_stand(halt);
+        error = loop_run(w->loop);
+    }
     if (error < 0)
         log_error("worker.failed", log_int("worker", w->index), log_errno("error", error));
     w->ended = true;
@@ -221,6 +235,7 @@ int worker_open(struct worker *w, struct daemon *daemon, uint16_t index)
     *w = (struct worker){.daemon = daemon, .index = index};
     list_init(&w->grants);
     list_init(&w->listeners);
+    list_init(&w->parcels);
     w->config = daemon->config;
     if (!make_parts(w) || !make_script_access(w)) {
         int error = errno ? -errno : -ENOMEM;
@@ -421,6 +436,7 @@ void worker_drain(struct worker *w, bool at_once)
 {
     if (!w->draining) {
         w->draining = true;
+        worker_rest(w, false);
         stop_listeners(w);
         timer_init(&w->drain_timer, look_whether_empty);
         w->drain_deadline_ms = loop_now_ms(w->loop) + w->config->drain_timeout;

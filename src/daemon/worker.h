@@ -26,6 +26,7 @@
 
 struct daemon;
 struct dev;
+struct halt;
 
 /* The mail that has to arrive also without memory. */
 struct worker_letters {
@@ -36,6 +37,11 @@ struct worker_letters {
     struct listening_set *new_listeners;
     void (*config_done)(struct daemon *daemon);
     bool drain_posted, drain_at_once_posted; /* the control thread's */
+    struct mail rest, rested, rest_end;      /* of one take-over at a time */
+    struct mail halt;
+    struct halt *halt_at;
+    uint32_t rest_ms;
+    void (*rest_done)(struct daemon *daemon);
 };
 
 struct worker {
@@ -71,6 +77,11 @@ struct worker {
     struct list listeners;
     struct timer drain_timer;
     uint64_t drain_deadline_ms;
+    struct timer rest_timer;
+    uint64_t rest_deadline_ms;
+    bool resting;
+    struct halt *halt;   /* where the thread is to stand still; NULL: nowhere */
+    struct list parcels; /* requests of other workers, that came while this one rests */
     bool draining, killed;
     bool ended; /* the loop does not run any more */
     struct worker_letters letters;
@@ -105,6 +116,21 @@ bool worker_is_ours(struct worker *w, struct exchange *x, struct origin *ret);
 /* To be called in the worker's own thread: does what the mail of the same name asks. */
 void worker_use_config(struct worker *w, const struct config *config);
 void worker_drain(struct worker *w, bool at_once);
+void worker_rest(struct worker *w, bool rests);
+
+/* Of worker.listeners. */
+void worker_pause_listener(struct list *node, bool paused);
+/* Requests of other workers that wait for the end of the rest. */
+void worker_each_parcel(const struct worker *w, void (*each)(void *arg, const struct http_parcel *),
+                        void *arg);
+
+/* ---- worker_pack.c: for the process that takes over; its thread stands still ---- */
+
+void worker_pack(struct worker *w, struct pack *p);
+/* Before worker_run(): the topics of all, then the rest of all, then worker_go_on() for each. */
+void worker_unpack_topics(struct worker *w, struct slice in);
+void worker_unpack(struct worker *w, struct slice in);
+void worker_go_on(struct worker *w);
 
 /* A new config, which the worker uses from then on, with its share of the listeners (borrowed);
  * `done` runs in the control loop's thread after that. */
@@ -114,6 +140,13 @@ void worker_post_config(struct worker *w, const struct config *config, struct li
 void worker_post_ping(struct worker *w, void (*done)(void *arg), void *arg);
 /* No new sessions; ends when all have ended or the time is over. `at_once`: kill and end. */
 void worker_post_drain(struct worker *w, bool at_once);
+/* No request and no connection begins any more; `done` runs in the control loop's thread when none
+ * is under way, or what was has been cut after `timeout_ms`. worker_rest() ends it. */
+void worker_post_rest(struct worker *w, uint32_t timeout_ms, void (*done)(struct daemon *daemon));
+/* The end of it. */
+void worker_post_rest_end(struct worker *w);
+/* What can't be taken over is told so; then the thread stands still there (halt.h). */
+void worker_post_halt(struct worker *w, struct halt *halt);
 /* Another worker's request, whose session lives here. Takes the parcel. */
 void worker_post_request(struct worker *w, const struct http_parcel *parcel);
 /* Appends the worker's sessions as JSON objects, each followed by a comma; `done` runs in the

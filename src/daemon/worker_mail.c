@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "daemon/daemon.h"
+#include "page/pack.h"
 
 #include <stdlib.h>
 
@@ -91,10 +92,81 @@ void worker_post_ping(struct worker *w, void (*done)(void *arg), void *arg)
     loop_post(w->loop, &m->mail, deliver_ping);
 }
 
+/* ---- rest ---- */
+
+enum {
+    REST_LOOK_MS = 10
+};
+
+static void deliver_rested(struct mail *mail)
+{
+    struct worker *w = container_of(mail, struct worker, letters.rested);
+    w->letters.rest_done(w->daemon);
+}
+
+static void look_whether_at_rest(struct timer *timer)
+{
+    struct worker *w = container_of(timer, struct worker, rest_timer);
+    if (!w->resting)
+        return;
+    bool busy = http_server_busy(&w->http), late = loop_now_ms(w->loop) >= w->rest_deadline_ms;
+    if (busy && late)
+        http_server_cut(&w->http);
+    if (busy && !late)
+        timer_start(w->loop, timer, REST_LOOK_MS);
+    else
+        loop_post(w->daemon->loop, &w->letters.rested, deliver_rested);
+}
+
+static void deliver_rest(struct mail *mail)
+{
+    struct worker *w = container_of(mail, struct worker, letters.rest);
+    timer_init(&w->rest_timer, look_whether_at_rest);
+    w->rest_deadline_ms = loop_now_ms(w->loop) + w->letters.rest_ms;
+    worker_rest(w, true);
+    look_whether_at_rest(&w->rest_timer);
+}
+
+void worker_post_rest(struct worker *w, uint32_t timeout_ms, void (*done)(struct daemon *daemon))
+{
+    w->letters.rest_ms = timeout_ms;
+    w->letters.rest_done = done;
+    loop_post(w->loop, &w->letters.rest, deliver_rest);
+}
+
+static void deliver_rest_end(struct mail *mail)
+{
+    struct worker *w = container_of(mail, struct worker, letters.rest_end);
+    if (!w->draining)
+        worker_rest(w, false);
+}
+
+void worker_post_rest_end(struct worker *w)
+{
+    loop_post(w->loop, &w->letters.rest_end, deliver_rest_end);
+}
+
+/* The turn is finished first: what is said to those that stay behind leaves. */
+static void deliver_halt(struct mail *mail)
+{
+    struct worker *w = container_of(mail, struct worker, letters.halt);
+    http_server_part(&w->http);
+    page_host_part(w->pages);
+    w->halt = w->letters.halt_at;
+    loop_stop(w->loop);
+}
+
+void worker_post_halt(struct worker *w, struct halt *halt)
+{
+    w->letters.halt_at = halt;
+    loop_post(w->loop, &w->letters.halt, deliver_halt);
+}
+
 /* ---- requests of other workers ---- */
 
 struct request_mail {
     struct mail mail;
+    struct list node; /* worker.parcels */
     struct worker *worker;
     struct http_parcel parcel;
 };
@@ -102,11 +174,32 @@ struct request_mail {
 static void deliver_request(struct mail *mail)
 {
     struct request_mail *m = container_of(mail, struct request_mail, mail);
+    if (m->worker->resting) {
+        list_append(&m->worker->parcels, &m->node);
+        return;
+    }
     if (m->worker->killed || m->worker->ended)
         http_parcel_drop(&m->parcel);
     else
         http_adopt(&m->worker->http, &m->parcel);
     free(m);
+}
+
+void worker_rest(struct worker *w, bool rests)
+{
+    w->resting = rests;
+    for (struct list *node = w->listeners.next; node != &w->listeners; node = node->next)
+        worker_pause_listener(node, rests);
+    http_server_rest(&w->http, rests);
+    for (struct list *node; !rests && (node = list_pop(&w->parcels));)
+        deliver_request(&container_of(node, struct request_mail, node)->mail);
+}
+
+void worker_each_parcel(const struct worker *w, void (*each)(void *arg, const struct http_parcel *),
+                        void *arg)
+{
+    for (const struct list *node = w->parcels.next; node != &w->parcels; node = node->next)
+        each(arg, &container_of(node, const struct request_mail, node)->parcel);
 }
 
 void worker_post_request(struct worker *w, const struct http_parcel *parcel)
@@ -119,6 +212,7 @@ void worker_post_request(struct worker *w, const struct http_parcel *parcel)
         return;
     }
     *m = (struct request_mail){.worker = w, .parcel = *parcel};
+    list_init(&m->node);
     loop_post(w->loop, &m->mail, deliver_request);
 }
 

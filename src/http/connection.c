@@ -278,6 +278,8 @@ static bool step_head(struct connection *c)
 /* False: nothing more can be done with the present input. */
 static bool step(struct connection *c)
 {
+    if (connection_rests(c))
+        return false;
     switch (c->state) {
     case CONNECTION_IDLE:
         if (c->in.len > 0)
@@ -308,7 +310,7 @@ void connection_update_reading(struct connection *c)
     bool unwanted = c->exchange != NULL && c->exchange->paused && !request_body_whole(&c->body);
     bool waits =
         c->state == CONNECTION_EXCHANGE || c->state == CONNECTION_FLUSH || timer_active(&c->kick);
-    bool pause = unwanted || (waits && c->in.len >= HTTP_HELD_MAX);
+    bool pause = unwanted || (waits && c->in.len >= HTTP_HELD_MAX) || connection_rests(c);
     if (pause == c->paused)
         return;
     c->paused = pause;
@@ -366,6 +368,16 @@ static void run(struct connection *c)
     if (c->eof)
         settle_end(c);
     connection_update_reading(c);
+}
+
+/* By a timer: the loop does not run yet. */
+void connection_take_over(struct connection *c, struct slice input)
+{
+    if (input.len && !input_hold(c, input)) {
+        connection_close(c);
+        return;
+    }
+    timer_start(c->server->loop, &c->kick, 0);
 }
 
 void connection_feed(struct connection *c, struct bytes data)

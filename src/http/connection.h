@@ -139,6 +139,8 @@ struct http_exchange {
 struct connection *connection_open(struct http_server *server, struct stream *stream);
 /* Takes input as if it had been received now. */
 void connection_feed(struct connection *c, struct bytes data);
+/* Goes on with what had come in another process: `input`, or the end of the client's side. */
+void connection_take_over(struct connection *c, struct slice input);
 void connection_write(struct connection *c, const struct iovec *pieces, int count);
 void connection_write_file(struct connection *c, int file, off_t offset, size_t len);
 /* The exchange has been answered and is gone: reads what is left of its body, then the next
@@ -172,6 +174,12 @@ void connection_go_on(struct connection *c);
 void connection_update_reading(struct connection *c);
 /* There may be output: watches its progress. */
 void connection_watch_output(struct connection *c);
+
+/* Its next request waits: http_server_rest(). */
+static inline bool connection_rests(const struct connection *c)
+{
+    return c->server->resting && (c->state == CONNECTION_IDLE || c->state == CONNECTION_HEAD);
+}
 
 /* ---- memory.c ---- */
 

@@ -19,6 +19,8 @@
 #include "limits/memory.h"
 #include "limits/rates.h"
 
+struct pack;
+
 struct http_limits {
     size_t head_max;   /* bytes of a request head */
     uint64_t body_max; /* bytes of a request body: 413 above */
@@ -55,6 +57,7 @@ struct http_server {
     struct list connections;
     uint32_t refusing; /* of them, those beyond connections_max: they get their 503 and linger */
     bool draining;
+    bool resting;         /* no request begins: http_server_rest() */
     int64_t date_seconds; /* of `date`, which is written once a second */
     char date[32];
 };
@@ -73,5 +76,22 @@ void http_parcel_drop(struct http_parcel *parcel);
 void http_server_drain(struct http_server *server);
 /* Closes everything; exchanges are aborted. */
 void http_server_stop(struct http_server *server);
+
+/* ---- rest.c: for the process that takes over ---- */
+
+/* No connection begins another request, until it is called with `false`: the bytes wait. */
+void http_server_rest(struct http_server *server, bool rests);
+/* A request is under way, or an answer that can't be taken over has not left. */
+bool http_server_busy(const struct http_server *server);
+/* What is under way is not waited for: 503, or an answer that breaks off. */
+void http_server_cut(struct http_server *server);
+/* Connections that can't be taken over are closed. */
+void http_server_part(struct http_server *server);
+/* Between requests. Those with TLS can't be taken over. */
+void http_server_pack(const struct http_server *server, struct pack *p);
+/* One that is on its way to another worker. */
+void http_parcel_pack(const struct http_parcel *parcel, struct pack *p);
+/* Accepts them again, with what had come of their next request. */
+void http_server_unpack(struct http_server *server, struct slice in);
 
 #endif

@@ -232,13 +232,11 @@ void hub_client_connected(struct hub_client *c, bool connected)
         timer_start(c->hub->loop, &c->grace_timer, c->hub->config->presence_grace_ms);
 }
 
-struct hub_client *hub_client_new(struct hub *hub, const struct hub_client_ops *ops, void *owner)
+struct hub_client *client_make(struct hub *hub, const struct hub_client_ops *ops, void *owner)
 {
     struct hub_client *c = log_needed(calloc(1, sizeof(*c)));
-    if (!c || base64url_draw(c->id, sizeof(c->id)) != 0) {
-        free(c);
+    if (!c)
         return NULL;
-    }
     c->hub = hub;
     c->ops = ops;
     c->owner = owner;
@@ -246,6 +244,15 @@ struct hub_client *hub_client_new(struct hub *hub, const struct hub_client_ops *
     list_append(&hub->clients, &c->node);
     timer_init(&c->grace_timer, on_grace_over);
     return c;
+}
+
+struct hub_client *hub_client_new(struct hub *hub, const struct hub_client_ops *ops, void *owner)
+{
+    struct hub_client *c = client_make(hub, ops, owner);
+    if (!c || base64url_draw(c->id, sizeof(c->id)) == 0)
+        return c;
+    client_free(c);
+    return NULL;
 }
 
 void hub_client_leave(struct hub_client *c)

@@ -69,6 +69,8 @@ void client_enter(struct hub_client *c);
 /* False: the client has left, and may be freed. */
 bool client_exit(struct hub_client *c);
 void client_free(struct hub_client *c);
+/* Without an id, in no list. NULL without memory. */
+struct hub_client *client_make(struct hub *hub, const struct hub_client_ops *ops, void *owner);
 
 /* ---- delivery.c: what it hears ---- */
 

@@ -2,6 +2,7 @@
 #include "hub/event.h"
 
 #include "base/log.h"
+#include "base/pack.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,4 +95,66 @@ size_t hub_event_cost(const struct hub_event *event)
 struct slice hub_event_rest(const struct hub_event *event)
 {
     return slice_skip(event->line, HUB_LINE_BEGIN.len);
+}
+
+/* ---- for the process that takes over ---- */
+
+enum {
+    SEQ = 1,
+    FROM,
+    LINE,
+    TOPIC_AT, /* in LINE */
+    TOPIC_LEN,
+    NAME_AT,
+    NAME_LEN,
+    DATA_AT,
+    DATA_LEN,
+};
+
+static void pack_part(const struct hub_event *e, struct slice part, uint32_t tag, struct pack *p)
+{
+    pack_number(p, tag, (uint64_t)(part.ptr - e->line.ptr));
+    pack_number(p, tag + 1, part.len);
+}
+
+void hub_event_pack(const struct hub_event *e, struct pack *p)
+{
+    pack_number(p, SEQ, e->seq);
+    pack_slice(p, FROM, slice_make(e->from, HUB_ID_LEN));
+    pack_slice(p, LINE, e->line);
+    pack_part(e, e->topic, TOPIC_AT, p);
+    pack_part(e, e->name, NAME_AT, p);
+    pack_part(e, e->data, DATA_AT, p);
+}
+
+static bool unpack_part(struct slice line, struct slice in, uint32_t tag, struct slice *ret)
+{
+    uint64_t at = packed_number(in, tag), len = packed_number(in, tag + 1);
+    if (at > line.len || len > line.len - at)
+        return false;
+    *ret = slice_make(line.ptr + at, (size_t)len);
+    return true;
+}
+
+struct hub_event *hub_event_unpack(struct slice in, uint64_t hash)
+{
+    struct slice line = packed_slice(in, LINE), from = packed_slice(in, FROM);
+    struct hub_event *e = log_needed(malloc(sizeof(*e) + line.len));
+    if (!e)
+        return NULL;
+    *e = (struct hub_event){.kind = HUB_PUBLISHED,
+                            .hash = hash,
+                            .seq = packed_number(in, SEQ),
+                            .copies = (struct hub_copy *)(e + 1)};
+    atomic_init(&e->refs, 1);
+    atomic_init(&e->undelivered, 1);
+    if (from.len == HUB_ID_LEN)
+        memcpy(e->from, from.ptr, HUB_ID_LEN);
+    char *at = (char *)(e + 1);
+    e->line = put_kept(&at, line);
+    if (unpack_part(e->line, in, TOPIC_AT, &e->topic) &&
+        unpack_part(e->line, in, NAME_AT, &e->name) && unpack_part(e->line, in, DATA_AT, &e->data))
+        return e;
+    free(e);
+    return NULL;
 }

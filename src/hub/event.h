@@ -13,6 +13,8 @@
 
 #include <stdatomic.h>
 
+struct pack;
+
 #define HUB_ID_LEN 12
 
 struct hub;
@@ -57,6 +59,10 @@ struct hub_event_spec {
 
 /* One reference. NULL without memory. */
 struct hub_event *hub_event_new(const struct hub_event_spec *spec);
+/* For the process that takes over: a published one, as it was framed. NULL: it can't be read, or
+ * there is no memory. `copies` as of hub_event_spec. */
+void hub_event_pack(const struct hub_event *event, struct pack *p);
+struct hub_event *hub_event_unpack(struct slice in, uint64_t hash);
 void hub_event_ref(struct hub_event *event);
 /* Accepts NULL. */
 void hub_event_unref(struct hub_event *event);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "hub/home.h"
 
+#include "base/hash.h"
 #include "base/log.h"
+#include "base/pack.h"
 #include "hub/past.h"
 #include "hub/presence.h"
 #include "hub/threads.h"
@@ -408,4 +410,129 @@ void hub_home_done(struct hub_home *home)
         forget(home, topic_of(entry));
     name_table_done(&home->topics);
     memory_close(&home->account);
+}
+
+/* ---- for the process that takes over ---- */
+
+enum {
+    TOPIC = 1,
+    NAME = 1,
+    SEQ,
+    IDLE_SINCE_MS,
+    EVENT, /* the oldest first */
+    KEPT,
+    PRESENCE,
+};
+
+static void pack_event(const struct hub_event *event, uint32_t tag, struct pack *p)
+{
+    size_t field = pack_begin(p, tag);
+    hub_event_pack(event, p);
+    pack_end(p, field);
+}
+
+static void pack_topic(const struct topic *t, struct pack *p)
+{
+    pack_slice(p, NAME, t->entry.name);
+    pack_number(p, SEQ, t->seq);
+    pack_number(p, IDLE_SINCE_MS, t->idle_since_ms);
+    for (const struct hub_event *event = t->past.first; event; event = event->next)
+        pack_event(event, EVENT, p);
+    if (t->past.kept)
+        pack_event(t->past.kept, KEPT, p);
+    size_t presence = pack_begin(p, PRESENCE);
+    presence_pack(&t->presence, p);
+    pack_end(p, presence);
+}
+
+void hub_home_pack(const struct hub_home *home, struct pack *p)
+{
+    for (uint32_t i = 0; i < home->topics.bucket_count; i++) {
+        for (struct name_entry *e = home->topics.buckets[i]; e; e = e->next) {
+            size_t field = pack_begin(p, TOPIC);
+            pack_topic(topic_of(e), p);
+            pack_end(p, field);
+        }
+    }
+}
+
+/* A topic of this name, whatever the limit of topics says: there was room for it. */
+static struct topic *make_again(struct hub_home *home, struct slice name, uint64_t hash)
+{
+    struct topic *t = topic_of(name_table_find(&home->topics, name, hash));
+    if (t || !name.len)
+        return t;
+    t = topic_new(home, name, hash);
+    if (!t)
+        return NULL;
+    atomic_fetch_add_explicit(&home->threads->topics, 1, memory_order_relaxed);
+    home->hub->counts.topics++;
+    return t;
+}
+
+static void unpack_past(struct hub_home *home, struct topic *t, struct slice in)
+{
+    const struct hub_config *config = config_of(home);
+    struct slice kept = packed_slice(in, KEPT);
+    size_t before = past_held(&t->past);
+    if (kept.len)
+        t->past.kept = hub_event_unpack(kept, t->entry.hash);
+    for (struct packed field; packed_next(&in, &field);) {
+        struct hub_event *event =
+            field.tag == EVENT ? hub_event_unpack(field.value, t->entry.hash) : NULL;
+        if (!event)
+            continue;
+        past_add(&t->past, event, TOPIC_KEEP_AS_IT_IS, config->history_max,
+                 config->history_bytes_max);
+        hub_event_unref(event);
+    }
+    count_past(home, before, past_held(&t->past));
+}
+
+static void unpack_topic(struct hub_home *home, struct slice in)
+{
+    struct slice name = packed_slice(in, NAME);
+    struct topic *t = make_again(home, name, hash_bytes(name));
+    if (!t)
+        return;
+    t->seq = packed_number(in, SEQ);
+    t->idle_since_ms = packed_number(in, IDLE_SINCE_MS);
+    unpack_past(home, t, in);
+    if (presence_unpack(&t->presence, packed_slice(in, PRESENCE)))
+        note_change(home, t, PRESENCE_CHANGED);
+}
+
+void hub_home_unpack(struct hub_home *home, struct slice in)
+{
+    for (struct packed field; packed_next(&in, &field);)
+        if (field.tag == TOPIC)
+            unpack_topic(home, field.value);
+}
+
+bool hub_home_count(struct hub_home *home, uint16_t worker, struct slice name, uint64_t hash,
+                    bool watches)
+{
+    struct topic *t = make_again(home, name, hash);
+    if (!t)
+        return false;
+    t->audience[worker].subscribers++;
+    t->audience[worker].watchers += watches;
+    t->subscribers++;
+    return true;
+}
+
+/* The next one of the table is found before a topic is forgotten. */
+void hub_home_go_on(struct hub_home *home)
+{
+    for (uint32_t i = 0; i < home->topics.bucket_count; i++) {
+        for (struct name_entry *e = home->topics.buckets[i], *next; e; e = next) {
+            struct topic *t = topic_of(e);
+            uint64_t since = t->idle_since_ms;
+            next = e->next;
+            bool stays = t->subscribers || !past_empty(&t->past);
+            settle(home, t);
+            if (stays && !t->subscribers && since)
+                t->idle_since_ms = since;
+        }
+    }
 }

@@ -48,4 +48,15 @@ void hub_home_done(struct hub_home *home);
 /* Does what the request asks; from here it goes back to its hub. */
 void hub_home_handle(struct hub_home *home, struct hub_request *request);
 
+/* ---- for the process that takes over: no request is under way ---- */
+
+void hub_home_pack(const struct hub_home *home, struct pack *p);
+/* Its topics, without subscribers: those are counted as their clients come. */
+void hub_home_unpack(struct hub_home *home, struct slice in);
+/* One more subscription of this worker. False without memory. */
+bool hub_home_count(struct hub_home *home, uint16_t worker, struct slice name, uint64_t hash,
+                    bool watches);
+/* All have come. */
+void hub_home_go_on(struct hub_home *home);
+
 #endif

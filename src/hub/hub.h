@@ -28,6 +28,8 @@
 #include "hub/name_table.h"
 #include "hub/request.h"
 
+struct pack;
+
 struct hub_config {
     uint32_t topics_max;        /* in all */
     uint32_t subscriptions_max; /* of one client */
@@ -102,6 +104,11 @@ struct hub_client *hub_client_new(struct hub *hub, const struct hub_client_ops *
 void hub_client_leave(struct hub_client *c);
 void *hub_client_owner(const struct hub_client *c);
 struct slice hub_client_id(const struct hub_client *c);
+/* For the process that takes over: a client with its subscriptions, whose topics' homes have been
+ * there before (hub_home_unpack). NULL: it can't be read, or there is no memory. */
+void hub_client_pack(const struct hub_client *c, struct pack *p);
+struct hub_client *hub_client_unpack(struct hub *hub, struct slice in,
+                                     const struct hub_client_ops *ops, void *owner);
 /* Whether the client is too far ahead: the owner then takes nothing more from the program before
  * on_room. */
 bool hub_client_busy(const struct hub_client *c);

@@ -2,6 +2,7 @@
 #include "hub/presence.h"
 
 #include "base/log.h"
+#include "base/pack.h"
 
 #include <stdlib.h>
 
@@ -171,4 +172,45 @@ void presence_told(struct presence *presence)
         else
             member_of(node)->state = MEMBER_TOLD;
     }
+}
+
+/* ---- for the process that takes over ---- */
+
+enum {
+    MEMBER = 1,
+    STATE = 1,
+    ID,
+    DATA,
+};
+
+void presence_pack(const struct presence *presence, struct pack *p)
+{
+    const struct list *members = &presence->members;
+    for (struct list *node = members->next; node != members; node = node->next) {
+        const struct member *m = member_of(node);
+        size_t field = pack_begin(p, MEMBER);
+        pack_number(p, STATE, m->state);
+        pack_slice(p, ID, slice_make(m->id, HUB_ID_LEN));
+        pack_slice(p, DATA, slice_make(m->data, m->len));
+        pack_end(p, field);
+    }
+}
+
+bool presence_unpack(struct presence *presence, struct slice in)
+{
+    bool changed = false;
+    for (struct packed field; packed_next(&in, &field);) {
+        struct slice id = packed_slice(field.value, ID), data = packed_slice(field.value, DATA);
+        uint64_t state = packed_number(field.value, STATE);
+        if (field.tag != MEMBER || id.len != HUB_ID_LEN || !data.len || state > MEMBER_GONE)
+            continue;
+        struct member *m = member_new(id.ptr, data);
+        if (!m)
+            continue;
+        m->state = state;
+        presence->count += state != MEMBER_GONE;
+        changed |= state != MEMBER_TOLD;
+        list_append(&presence->members, &m->node);
+    }
+    return changed;
 }

@@ -48,4 +48,8 @@ void presence_changes(const struct presence *presence, struct slice topic, struc
 /* The changes have been told. */
 void presence_told(struct presence *presence);
 
+/* For the process that takes over. presence_unpack() is true if there is something to tell. */
+void presence_pack(const struct presence *presence, struct pack *p);
+bool presence_unpack(struct presence *presence, struct slice in);
+
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "base/lossy.h"
+#include "base/pack.h"
 
 #include <stdlib.h>
 
@@ -157,4 +158,14 @@ uint32_t bans_check(struct bans *b, const struct ban_key *key, uint64_t now_ms,
     if (ret_policy)
         *ret_policy = policy;
     return until > now_ms ? (uint32_t)((until - now_ms + 999) / 1000) : 0;
+}
+
+void bans_pack(const struct bans *b, uint32_t tag, struct pack *p)
+{
+    lossy_pack(&b->table, tag, p);
+}
+
+void bans_unpack(struct bans *b, struct slice entries)
+{
+    lossy_unpack(&b->table, entries);
 }

@@ -18,6 +18,8 @@
 
 #include "base/slice.h"
 
+struct pack;
+
 #define BAN_SECONDS      60
 #define BAN_SECONDS_MAX  86400
 #define BAN_SEGMENTS_MAX 16 /* a deeper Policy-Path bans the one path only */
@@ -28,6 +30,9 @@ struct bans;
 struct bans *bans_new(size_t entries);
 void bans_free(struct bans *bans);
 size_t bans_bytes(const struct bans *bans);
+/* For the process that takes over, which has the same key of hashes. */
+void bans_pack(const struct bans *bans, uint32_t tag, struct pack *p);
+void bans_unpack(struct bans *bans, struct slice entries);
 
 struct ban_key {
     struct slice client; /* the bytes of a net_client_key */

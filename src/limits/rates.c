@@ -4,6 +4,7 @@
 #include "base/bucket.h"
 #include "base/hash.h"
 #include "base/lossy.h"
+#include "base/pack.h"
 
 #include <stdlib.h>
 
@@ -72,4 +73,14 @@ uint32_t rates_take(struct rates *r, const struct rate *rate, enum limit_kind ki
     uint32_t wait_s = take(&hold.entry->value, rate, now_ms * 1000);
     lossy_release(hold);
     return wait_s;
+}
+
+void rates_pack(const struct rates *r, uint32_t tag, struct pack *p)
+{
+    lossy_pack(&r->table, tag, p);
+}
+
+void rates_unpack(struct rates *r, struct slice entries)
+{
+    lossy_unpack(&r->table, entries);
 }

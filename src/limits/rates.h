@@ -15,6 +15,8 @@
 #include "base/slice.h"
 #include "limits/kind.h"
 
+struct pack;
+
 struct rates;
 
 struct rate {
@@ -29,6 +31,9 @@ bool rate_parse(struct slice text, struct rate *ret);
 struct rates *rates_new(size_t entries);
 void rates_free(struct rates *rates);
 size_t rates_bytes(const struct rates *rates);
+/* For the process that takes over, which has the same key of hashes. */
+void rates_pack(const struct rates *rates, uint32_t tag, struct pack *p);
+void rates_unpack(struct rates *rates, struct slice entries);
 
 /* Takes a token of the bucket of `kind` and `key`. Returns 0, or the seconds, rounded up, until an
  * empty bucket has a token again. */

@@ -2,6 +2,7 @@
 #include "limits/room.h"
 
 #include "base/log.h"
+#include "base/pack.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -270,4 +271,55 @@ void room_release(struct room_place *place)
     release_all(room, place->going);
     pthread_mutex_unlock(&room->lock);
     *place = (struct room_place){0};
+}
+
+/* ---- for the process that takes over ---- */
+
+enum {
+    HOLD = 1, /* one after the other, also those that are none */
+    GOING,
+    IS_GOING,
+};
+
+static void pack_hold(struct pack *p, uint32_t tag, const struct quota_hold *hold)
+{
+    pack_slice(p, tag, slice_make((const char *)&hold->hash, sizeof(hold->hash)));
+}
+
+void room_pack(const struct room_place *place, struct pack *p)
+{
+    if (!place->desk)
+        return;
+    pack_number(p, IS_GOING, place->state == PLACE_GOING || place->state == PLACE_CHOSEN);
+    for (int i = 0; i < ROOM_LIMITS; i++)
+        pack_hold(p, HOLD, &place->holds[i]);
+    for (int i = 0; i < ROOM_LIMITS; i++)
+        pack_hold(p, GOING, &place->going[i]);
+}
+
+static void take_again(struct room *room, struct quota_hold holds[ROOM_LIMITS], struct slice in,
+                       uint32_t tag, bool counted)
+{
+    int i = 0;
+    for (struct packed field; i < ROOM_LIMITS && packed_next(&in, &field);) {
+        if (field.tag != tag)
+            continue;
+        struct quota_hold hold = {packed_value(field.value)};
+        if (hold.hash && (!counted || quota_take_hold(room->quota, &hold, UINT32_MAX)))
+            holds[i] = hold;
+        i++;
+    }
+}
+
+void room_unpack(struct room_desk *desk, struct room_place *place, struct slice in)
+{
+    bool going = packed_number(in, IS_GOING);
+    *place = (struct room_place){0};
+    if (!in.len)
+        return;
+    place->desk = desk;
+    place->state = going ? PLACE_GOING : PLACE_COUNTED;
+    list_init(&place->node);
+    take_again(desk->room, place->holds, in, HOLD, !going);
+    take_again(desk->room, place->going, in, GOING, going);
 }

@@ -29,6 +29,8 @@
 
 #include <stdatomic.h>
 
+struct pack;
+
 enum {
     ROOM_LIMITS = 3, /* under which one thing is counted, at most */
     ROOM_GOING = 8   /* so many-th part of a limit may be ending, having given way */
@@ -89,5 +91,10 @@ void room_idle(struct room_place *place, enum room_claim claim, void (*give_up)(
  * effect on a place that is not counted. */
 void room_busy(struct room_place *place);
 void room_release(struct room_place *place);
+
+/* For the process that takes over, which has the same key of hashes (hash_begin_with). A place that
+ * is idle has to be said so again. */
+void room_pack(const struct room_place *place, struct pack *p);
+void room_unpack(struct room_desk *desk, struct room_place *place, struct slice in);
 
 #endif

@@ -25,6 +25,9 @@ void mark_begin(void);
 /* SERVER; and the same in another process of this server, which has not begun yet. */
 uint64_t mark_server(void);
 void mark_begin_as(uint64_t server);
+/* The last number that was given; and in the process that takes over, where numbers go on. */
+uint64_t mark_last(void);
+void mark_go_on(uint64_t number);
 /* Another one with each call. */
 void mark_make(struct mark *ret);
 

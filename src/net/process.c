@@ -2,6 +2,7 @@
 #include "net/process.h"
 
 #include "base/log.h"
+#include "base/pack.h"
 #include "net/process_tree.h"
 
 #include <assert.h>
@@ -91,11 +92,23 @@ static int set_limits(const struct process_rights *rights)
     return 0;
 }
 
+static bool outlives_threads;
+
+void process_outlive_threads(void)
+{
+    outlives_threads = true;
+}
+
+bool process_children_outlive_threads(void)
+{
+    return outlives_threads;
+}
+
 /* By its parent's end it is killed. A change of the user would take that back, so this comes last;
  * and the parent may have ended before. */
 static int die_with(pid_t parent)
 {
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
+    if (!outlives_threads && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
         return -errno;
     return getppid() == parent ? 0 : -ESRCH;
 }
@@ -322,6 +335,7 @@ static void ended(struct watch *watch, unsigned events)
         status = status_of(&info);
     watch_stop(watch);
     close(fd);
+    process_tree_forget(p->pid);
     p->reaped = true;
     p->on_exit(p, status);
 }
@@ -427,4 +441,53 @@ void process_done(struct process *p)
     if (p->cgroup)
         cgroup_remove(p->cgroup, p->mark.number);
     p->cgroup = NULL;
+}
+
+/* ---- for the process that takes over ---- */
+
+enum {
+    PID = 1,
+    PIDFD,
+    GROUP_EMPTY,
+    REAPED,
+    MARK_NUMBER,
+    MARK_TEXT,
+    HAS_CGROUP,
+};
+
+void process_pack(const struct process *p, struct pack *pack)
+{
+    pack_number(pack, PID, (uint64_t)p->pid);
+    pack_fd(pack, PIDFD, p->watch.fd);
+    pack_number(pack, GROUP_EMPTY, p->group_empty);
+    pack_number(pack, REAPED, p->reaped);
+    pack_number(pack, MARK_NUMBER, p->mark.number);
+    pack_slice(pack, MARK_TEXT, slice_of(p->mark.text));
+    pack_number(pack, HAS_CGROUP, p->cgroup != NULL);
+}
+
+int process_unpack(struct loop *loop, struct process *p, struct slice in, struct cgroup *cgroup,
+                   void (*on_exit)(struct process *p, int status))
+{
+    struct slice mark = packed_slice(in, MARK_TEXT);
+    int fd = packed_fd(in, PIDFD);
+    *p = (struct process){
+        .pid = (pid_t)packed_number(in, PID),
+        .group_empty = packed_number(in, GROUP_EMPTY),
+        .reaped = packed_number(in, REAPED),
+        .mark = {.number = packed_number(in, MARK_NUMBER)},
+        .cgroup = packed_number(in, HAS_CGROUP) ? cgroup : NULL,
+        .on_exit = on_exit,
+    };
+    watch_init(&p->watch, ended);
+    if (mark.len >= sizeof(p->mark.text) || p->pid <= 0)
+        return -EINVAL;
+    memcpy(p->mark.text, mark.ptr ? mark.ptr : "", mark.len);
+    if (p->reaped)
+        return 0;
+    process_tree_spare(p->pid);
+    int error = fd < 0 ? -EBADF : watch_start(loop, &p->watch, fd, WATCH_READ);
+    if (error && fd >= 0)
+        close(fd);
+    return error;
 }

@@ -10,14 +10,15 @@
  * left the group is looked for (process_tree.h), and a cgroup, where there is one, kills even who
  * forks for ever meanwhile.
  *
- * The child is a stranger: it has no terminal of ours, gains no rights by files that are setuid,
- * keeps none of our capabilities, and is killed when the thread that started it ends, so also when
- * we are killed.
+ * The child is a stranger: it has no terminal of ours, gains no rights by setuid files, and
+ * keeps none of our capabilities. It is killed when the thread that started it ends, so also when
+ * we are killed; unless somebody else sees to that (process_outlive_threads).
  *
  * Lifetime  The caller embeds struct process; it is ours from process_start() until on_exit has
  *           run. No other code of this process may wait for children of this thread, or ignore
  *           SIGCHLD.
- * Threads   Loop thread only. The thread that starts a child outlives it, or kills it by its end.
+ * Threads   Loop thread only. The thread that starts a child outlives it, or kills it by its end,
+ *           or see process_outlive_threads().
  */
 #ifndef NET_PROCESS_H
 #define NET_PROCESS_H
@@ -28,6 +29,8 @@
 
 #include <sys/resource.h>
 #include <sys/types.h>
+
+struct pack;
 
 /* Another user, whose groups these are, `gid` aside. */
 struct process_identity {
@@ -76,6 +79,12 @@ struct process {
 /* Somebody else has reaped the child: it has ended, and nobody knows how. Reads as exit(255). */
 #define PROCESS_STATUS_LOST (255 << 8)
 
+/* Children that are started from now on outlive the thread that has started them: so a process that
+ * is executed in our place has them still. What becomes of them when we are killed is then somebody
+ * else's business, such as that of daemon/keeper.h. To be called before other threads. */
+void process_outlive_threads(void);
+bool process_children_outlive_threads(void);
+
 /* Can we start children as other users, and signal them? */
 bool process_may_change_user(void);
 
@@ -94,5 +103,11 @@ bool process_alive(struct process *p);
 bool process_kill_rest(struct process *p);
 /* They are done with: gives up the cgroup. Once, after on_exit. */
 void process_done(struct process *p);
+
+/* For the process that takes over. `cgroup`: in which it has one of its own, if it had. Negative
+ * errno: it can't be watched. */
+void process_pack(const struct process *p, struct pack *pack);
+int process_unpack(struct loop *loop, struct process *p, struct slice in, struct cgroup *cgroup,
+                   void (*on_exit)(struct process *p, int status));
 
 #endif

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "net/process_tree.h"
 
+#include "base/log.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -276,12 +279,79 @@ int process_tree_adopt(void)
     return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ? -errno : 0;
 }
 
-void process_tree_reap(void)
+/* ---- children that somebody waits for ---- */
+
+static struct {
+    pthread_mutex_t lock;
+    pid_t *pids; /* owned */
+    size_t count, room;
+} spared = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+void process_tree_spare(pid_t child)
+{
+    pthread_mutex_lock(&spared.lock);
+    if (spared.count == spared.room) {
+        size_t room = spared.room ? spared.room * 2 : 64;
+        pid_t *pids = log_needed(realloc(spared.pids, room * sizeof(*pids)));
+        if (pids) {
+            spared.pids = pids;
+            spared.room = room;
+        }
+    }
+    if (spared.count < spared.room)
+        spared.pids[spared.count++] = child;
+    pthread_mutex_unlock(&spared.lock);
+}
+
+void process_tree_forget(pid_t child)
+{
+    pthread_mutex_lock(&spared.lock);
+    for (size_t i = 0; i < spared.count; i++) {
+        if (spared.pids[i] != child)
+            continue;
+        spared.pids[i] = spared.pids[--spared.count];
+        break;
+    }
+    pthread_mutex_unlock(&spared.lock);
+}
+
+static bool is_spared(pid_t child)
+{
+    bool found = false;
+    for (size_t i = 0; i < spared.count && !found; i++)
+        found = spared.pids[i] == child;
+    return found;
+}
+
+/* ---- reaped ---- */
+
+static void reap_all(void)
 {
     siginfo_t info;
     do
         info.si_pid = 0;
     while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | __WNOTHREAD) == 0 && info.si_pid != 0);
+}
+
+/* One after the other: a call for all would take those away that are waited for. */
+static void reap_others(void)
+{
+    static struct walk w; /* the main thread's */
+    w.count = 0;
+    add_children_of_thread(&w, getpid(), getpid());
+    for (size_t i = 0; i < w.count; i++)
+        if (!is_spared(w.found[i].pid))
+            waitpid(w.found[i].pid, NULL, WNOHANG | __WNOTHREAD);
+}
+
+void process_tree_reap(void)
+{
+    pthread_mutex_lock(&spared.lock);
+    if (spared.count > 0)
+        reap_others();
+    else
+        reap_all();
+    pthread_mutex_unlock(&spared.lock);
 }
 
 void process_tree_end(void)

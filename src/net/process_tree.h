@@ -7,7 +7,7 @@
  * is not found who has left its session, lost its parent, and wiped its environment: a cgroup finds
  * that too (cgroup.h).
  *
- * Threads  Any; process_tree_adopt and _reap are the main thread's.
+ * Threads  Any; process_tree_adopt, _reap and _end are the main thread's.
  * Cost     A file of /proc for each orphan that we have and three for each descendant;
  *          PROCESS_TREE_MAX of these in one look. Where processes end meanwhile it is looked again,
  *          for 20 ms at most.
@@ -45,6 +45,11 @@ int process_tree_adopt(void);
 /* Orphans that have ended are reaped. To be called by the main thread after SIGCHLD: orphans are
  * that thread's children. Children that other threads have started are left alone. */
 void process_tree_reap(void);
+/* A child of the process that we have taken over from: all of those are children of the main
+ * thread, as orphans are, but somebody waits for this one. Until process_tree_forget(), for which
+ * any number will do. Any thread. */
+void process_tree_spare(pid_t child);
+void process_tree_forget(pid_t child);
 /* At our end: kills and reaps all orphans, for some seconds at most. The main thread's. */
 void process_tree_end(void);
 

@@ -2,6 +2,7 @@
 #include "net/seal.h"
 
 #include "base/log.h"
+#include "base/pack.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -65,6 +66,21 @@ bool seal_keys_add(struct seal_keys *keys, const unsigned char key[SEAL_KEY_SIZE
         keys->first = k;
     keys->last = k;
     return true;
+}
+
+void seal_keys_pack(const struct seal_keys *keys, uint32_t tag, struct pack *p)
+{
+    for (const struct seal_key *k = keys->first; k; k = k->next)
+        pack_slice(p, tag, slice_make((const char *)k->key, SEAL_KEY_SIZE));
+}
+
+bool seal_keys_unpack(struct seal_keys *keys, uint32_t tag, struct slice in)
+{
+    bool good = true;
+    for (struct packed field; good && packed_next(&in, &field);)
+        if (field.tag == tag && field.value.len == SEAL_KEY_SIZE)
+            good = seal_keys_add(keys, (const unsigned char *)field.value.ptr);
+    return good;
 }
 
 size_t seal_keys_count(const struct seal_keys *keys)
@@ -183,8 +199,7 @@ static enum seal_verdict open_with(const unsigned char *key, struct slice contex
     enum seal_verdict verdict = SEAL_NO_MEMORY;
     if (c && begin(c, key, in + AT_NONCE, in, context, 0) && update(c, body, out) &&
         EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, SEAL_TAG_SIZE, tag) == 1)
-        verdict =
-            EVP_CipherFinal_ex(c, out + body.len, &len) == 1 ? SEAL_OPENED : SEAL_FORGED;
+        verdict = EVP_CipherFinal_ex(c, out + body.len, &len) == 1 ? SEAL_OPENED : SEAL_FORGED;
     EVP_CIPHER_CTX_free(c);
     return verdict;
 }

@@ -27,12 +27,16 @@ enum {
     SEAL_OVERHEAD = SEAL_HEAD_SIZE + SEAL_TAG_SIZE
 };
 
+struct pack;
 struct seal_keys;
 
 /* None yet; NULL without memory. */
 struct seal_keys *seal_keys_new(void);
 /* The first one seals, all open. False without memory. */
 bool seal_keys_add(struct seal_keys *keys, const unsigned char key[SEAL_KEY_SIZE]);
+/* For the process that takes over: the keys, one after the other. False without memory. */
+void seal_keys_pack(const struct seal_keys *keys, uint32_t tag, struct pack *p);
+bool seal_keys_unpack(struct seal_keys *keys, uint32_t tag, struct slice in);
 size_t seal_keys_count(const struct seal_keys *keys);
 struct seal_keys *seal_keys_ref(struct seal_keys *keys);
 void seal_keys_unref(struct seal_keys *keys); /* accepts NULL */

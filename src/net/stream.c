@@ -2,6 +2,7 @@
 #include "net/stream.h"
 
 #include "base/log.h"
+#include "base/pack.h"
 #include "base/pool.h"
 #include "net/tls_stream.h"
 
@@ -326,4 +327,51 @@ void stream_parcel_drop(struct stream_parcel *parcel)
 {
     tls_free(parcel->tls);
     close(parcel->fd);
+}
+
+/* ---- for the process that takes over ---- */
+
+void stream_pack(const struct stream *s, struct pack *p)
+{
+    io_pack(&s->io, p);
+}
+
+void stream_pack_fd(int fd, struct pack *p)
+{
+    io_pack_socket(fd, p);
+}
+
+struct stream *stream_unpack(struct loop *loop, struct slice in)
+{
+    struct stream *s = log_needed(pool_take(&streams));
+    if (!s)
+        return NULL; /* the descriptor stays open as long as this process: there is no memory */
+    *s = (struct stream){.ops = &nobody};
+    int error = io_unpack(loop, &s->io, in, &plain_ops);
+    if (!error)
+        return s;
+    log_lack("take over a connection", error);
+    pool_give(&streams, s);
+    return NULL;
+}
+
+struct lingering {
+    struct pack *p;
+    uint32_t tag;
+};
+
+static void pack_lingering(void *arg, const struct io *io)
+{
+    const struct lingering *l = arg;
+    if (io->ops != &plain_ops)
+        return;
+    size_t field = pack_begin(l->p, l->tag);
+    io_pack(io, l->p);
+    pack_end(l->p, field);
+}
+
+void streams_pack_lingering(const struct loop *loop, uint32_t tag, struct pack *p)
+{
+    struct lingering l = {p, tag};
+    loop_each_lingering(loop, pack_lingering, &l);
 }

@@ -133,4 +133,17 @@ struct stream *stream_adopt(struct loop *loop, struct stream_parcel *parcel);
 /* For a parcel that can't be delivered. */
 void stream_parcel_drop(struct stream_parcel *parcel);
 
+/* For the process that takes over. TLS can't be taken over. */
+static inline bool stream_may_pack(const struct stream *s)
+{
+    return !s->tls;
+}
+void stream_pack(const struct stream *s, struct pack *p);
+/* A socket that was one's, with nothing queued. */
+void stream_pack_fd(int fd, struct pack *p);
+/* NULL without memory, or if the loop refuses: the descriptor is closed. */
+struct stream *stream_unpack(struct loop *loop, struct slice in);
+/* Those that nobody owns any more, after stream_finish(): each a field of this tag. */
+void streams_pack_lingering(const struct loop *loop, uint32_t tag, struct pack *p);
+
 #endif

@@ -40,9 +40,14 @@ extern const struct page_client_ops page_session_client, page_plain_client;
  * errno. */
 int page_make_session(struct page *p);
 
+/* The session of these fields, in place of page_make_session(). */
+bool page_unpack_session(struct page *p, struct slice in);
+
 /* ---- client_plain.c ---- */
 
 /* The waiting client is let in. `head`: what the program has printed for it; NULL: nothing. */
 void page_plain_open(struct page *p, const struct cgi_head *head);
+/* The WebSocket of these fields, in place of page_plain_open(): its program knows of the client. */
+bool page_unpack_plain(struct page *p, struct slice in);
 
 #endif

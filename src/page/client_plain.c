@@ -192,3 +192,15 @@ void page_plain_open(struct page *p, const struct cgi_head *head)
     ws_peer_begin(p->plain, rest);
     page_resume(p);
 }
+
+bool page_unpack_plain(struct page *p, struct slice in)
+{
+    struct page_host *host = p->host;
+    p->plain = ws_peer_unpack(host->spec.loop, in, host->spec.ws_config, &host->counts.websockets,
+                              &peer_ops, p);
+    if (!p->plain)
+        return false;
+    p->client = &page_plain_client;
+    ws_peer_pay(p->plain, &p->account);
+    return true;
+}

@@ -10,6 +10,7 @@
 #include "page/streams.h"
 #include "page/topics.h"
 #include "proto/close_code.h"
+#include "session/pack.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -241,23 +242,39 @@ static const struct session_ops session_ops = {
 
 /* ---- made ---- */
 
-int page_make_session(struct page *p)
+static struct session_spec spec_of(struct page *p)
 {
-    if (p->kind != PAGE_ORDINARY && p->kind != PAGE_DIRECT)
-        return 0;
     struct page_host *host = p->host;
-    struct session_spec spec = {
+    return (struct session_spec){
         .config = host->spec.session_config,
         .counts = &host->counts.sessions,
         .table = host->spec.sessions,
         .ops = &session_ops,
         .owner = p,
-        .origin = p->origin.ptr ? p->origin : SLICE_LITERAL(""),
-        .path = p->x->path,
         .restores = p->restores,
     };
+}
+
+bool page_unpack_session(struct page *p, struct slice in)
+{
+    struct session_spec spec = spec_of(p);
+    p->session = session_unpack(p->host->spec.loop, &spec, in);
+    if (!p->session)
+        return false;
+    p->client = &page_session_client;
+    session_log_id(p->session, p->mark);
+    return true;
+}
+
+int page_make_session(struct page *p)
+{
+    if (p->kind != PAGE_ORDINARY && p->kind != PAGE_DIRECT)
+        return 0;
+    struct session_spec spec = spec_of(p);
+    spec.origin = p->origin.ptr ? p->origin : SLICE_LITERAL("");
+    spec.path = p->x->path;
     errno = ENOMEM;
-    p->session = session_new(host->spec.loop, &spec);
+    p->session = session_new(p->host->spec.loop, &spec);
     if (!p->session)
         return -errno;
     p->client = &page_session_client;

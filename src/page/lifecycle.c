@@ -137,7 +137,7 @@ static void on_leave(struct timer *timer)
     page_settle(p);
 }
 
-struct page *page_new(const struct page_spec *spec)
+struct page *page_make(const struct page_spec *spec)
 {
     struct page *p = log_needed(calloc(1, sizeof(*p)));
     if (!p || !keep_texts(p, spec)) {
@@ -159,10 +159,18 @@ struct page *page_new(const struct page_spec *spec)
     list_init(&p->waiting);
     loop_after_init(&p->count, p->host->spec.loop, count_after);
     list_append(&p->host->pages, &p->node);
+    memory_open(&p->account, p->host->spec.memory, &memory_ops, NULL);
+    return p;
+}
+
+struct page *page_new(const struct page_spec *spec)
+{
+    struct page *p = page_make(spec);
+    if (!p)
+        return NULL;
     p->x = spec->x;
     p->x->owner = p;
     p->x->ops = spec->ops;
-    memory_open(&p->account, p->host->spec.memory, &memory_ops, NULL);
     page_name_client(p, p->x);
     return p;
 }

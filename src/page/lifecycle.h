@@ -30,6 +30,7 @@
  *   answer.c                                the answer of the request
  *   seat_text.c, seat_program.c, seat_process.c, seat_lines.c, seat_shared.c, seats.c
  *   tcp_session.c, request.c, lines_page.c, open.c, connect.c, host.c     what comes from outside
+ *   pack.c                                  for the process that takes over
  */
 #ifndef PAGE_LIFECYCLE_H
 #define PAGE_LIFECYCLE_H
@@ -73,6 +74,8 @@ enum page_claim {
 };
 
 struct page_answer;
+struct pack;
+
 /* state.c: what the program saves. */
 struct page_saving {
     struct page *page; /* borrowed: owns us */
@@ -176,6 +179,8 @@ struct page_spec {
 #define page_cause(p) log_cause(net_client_slice(&(p)->client_key))
 /* NULL without memory: then the exchange and the seat are still the caller's. */
 struct page *page_new(const struct page_spec *spec);
+/* As page_new(), without an exchange; `spec->x` and `spec->ops` are not looked at. */
+struct page *page_make(const struct page_spec *spec);
 /* `x` is its client's connection now. */
 void page_name_client(struct page *p, struct exchange *x);
 void page_set_state(struct page *p, enum page_state state);

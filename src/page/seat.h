@@ -29,6 +29,16 @@
 struct page;
 struct seat;
 
+struct pack;
+
+/* Of seat_ops.pack; the numbers stay what they are. */
+enum seat_kind {
+    SEAT_NONE,
+    SEAT_PROCESS,
+    SEAT_LINES,
+    SEAT_SHARED
+};
+
 struct seat_ops {
     /* The program knows of nothing but events `message`: no streams, no commands. */
     bool only_messages;
@@ -106,6 +116,9 @@ struct seat_ops {
     /* Where it is counted; NULL: nowhere. */
     struct room_place *(*place)(struct seat *s);
     void (*free)(struct seat *s);
+    /* For the process that takes over: which kind of seat it is, and its fields (seat_unpack).
+     * NULL: it can't be taken over. */
+    enum seat_kind (*pack)(const struct seat *s, struct pack *p);
 };
 
 struct seat {
@@ -158,5 +171,12 @@ struct seat *seat_process_new(struct page_host *host, const struct seat_wish *wi
 struct seat *seat_lines_new(struct page_host *host, const struct seat_wish *wish);
 struct seat *seat_shared_new(struct page_host *host, const struct seat_wish *wish,
                              struct shared_process *process);
+
+/* The seat of these fields, in place of seat_find() and begin(); it has no page yet. NULL: it can't
+ * be read, or there is no memory. */
+struct seat *seat_unpack(struct page_host *host, enum seat_kind kind, struct slice in);
+struct seat *seat_process_unpack(struct page_host *host, struct slice in);
+struct seat *seat_lines_unpack(struct page_host *host, struct slice in);
+struct seat *seat_shared_unpack(struct page_host *host, struct slice in);
 
 #endif

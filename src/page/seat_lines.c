@@ -11,6 +11,7 @@
 #include "page/seat_program.h"
 
 #include "base/log.h"
+#include "base/pack.h"
 #include "base/utf8.h"
 #include "page/hear.h"
 #include "page/host.h"
@@ -132,15 +133,23 @@ static const struct program_ops program_ops = {
     .on_last_line = on_last_line,
 };
 
+static enum seat_kind pack(const struct seat *s, struct pack *p)
+{
+    seat_program_pack(s, p);
+    return SEAT_LINES;
+}
+
 static const struct seat_ops seat_ops = {
-    SEAT_PROGRAM_OPS,
-    .only_messages = true,
-    .send = send_message,
-    .write = write_nothing,
-    .write_shared = write_nothing_shared,
+    SEAT_PROGRAM_OPS,     .pack = pack,           .only_messages = true,
+    .send = send_message, .write = write_nothing, .write_shared = write_nothing_shared,
 };
 
 struct seat *seat_lines_new(struct page_host *host, const struct seat_wish *wish)
 {
     return seat_program_new(host, wish, PROGRAM_LINES, &seat_ops, &program_ops);
+}
+
+struct seat *seat_lines_unpack(struct page_host *host, struct slice in)
+{
+    return seat_program_unpack(host, in, &seat_ops, &program_ops);
 }

@@ -7,6 +7,7 @@
 #include "page/seat_program.h"
 
 #include "base/log.h"
+#include "base/pack.h"
 #include "page/answer.h"
 #include "page/answer_head.h"
 #include "page/hear.h"
@@ -121,8 +122,15 @@ static const struct program_ops program_ops = {
     .on_last_line = on_last_line,
 };
 
+static enum seat_kind pack(const struct seat *s, struct pack *p)
+{
+    seat_program_pack(s, p);
+    return SEAT_PROCESS;
+}
+
 static const struct seat_ops seat_ops = {
     SEAT_PROGRAM_OPS,
+    .pack = pack,
     .whole_body = true, /* CGI */
     .send = seat_send_message,
     .write = seat_program_write,
@@ -134,4 +142,9 @@ static const struct seat_ops seat_ops = {
 struct seat *seat_process_new(struct page_host *host, const struct seat_wish *wish)
 {
     return seat_program_new(host, wish, PROGRAM_PAGE, &seat_ops, &program_ops);
+}
+
+struct seat *seat_process_unpack(struct page_host *host, struct slice in)
+{
+    return seat_program_unpack(host, in, &seat_ops, &program_ops);
 }

@@ -2,6 +2,7 @@
 #include "page/seat_program.h"
 
 #include "base/log.h"
+#include "base/pack.h"
 #include "page/answer.h"
 #include "page/hear.h"
 #include "page/host.h"
@@ -323,4 +324,43 @@ void seat_program_on_over(struct program *p)
     s->program = NULL;
     seat_text_drop(&s->text);
     page_settle(s->seat.page);
+}
+
+/* ---- for the process that takes over ---- */
+
+enum {
+    PROGRAM = 1,
+    TEXT,
+};
+
+void seat_program_pack(const struct seat *s, struct pack *p)
+{
+    const struct program *program = seat_program(s);
+    if (program) {
+        size_t field = pack_begin(p, PROGRAM);
+        program_pack(program, p);
+        pack_end(p, field);
+    }
+    size_t text = pack_begin(p, TEXT);
+    seat_text_pack(&((const struct program_seat *)s)->text, p);
+    pack_end(p, text);
+}
+
+struct seat *seat_program_unpack(struct page_host *host, struct slice in,
+                                 const struct seat_ops *ops, const struct program_ops *program_ops)
+{
+    struct slice program = packed_slice(in, PROGRAM);
+    struct program_seat *s = log_needed(calloc(1, sizeof(*s)));
+    if (!s)
+        return NULL;
+    s->seat.ops = ops;
+    if (program.len)
+        s->program = program_unpack(host->spec.programs, program, program_ops, s);
+    if ((program.len && !s->program) ||
+        !seat_text_unpack(&s->text, packed_slice(in, TEXT), s->program, on_late)) {
+        forget(&s->seat);
+        free(s);
+        return NULL;
+    }
+    return &s->seat;
 }

@@ -18,6 +18,11 @@ struct seat *seat_program_new(struct page_host *host, const struct seat_wish *wi
                               enum program_kind kind, const struct seat_ops *ops,
                               const struct program_ops *program_ops);
 
+/* For the process that takes over. */
+void seat_program_pack(const struct seat *s, struct pack *p);
+struct seat *seat_program_unpack(struct page_host *host, struct slice in,
+                                 const struct seat_ops *ops, const struct program_ops *program_ops);
+
 static inline struct program *seat_program(const struct seat *s)
 {
     return ((const struct program_seat *)s)->program;

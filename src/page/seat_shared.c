@@ -11,6 +11,7 @@
 #include "page/seat.h"
 
 #include "base/log.h"
+#include "base/pack.h"
 #include "base/utf8.h"
 #include "page/answer.h"
 #include "page/answer_head.h"
@@ -446,8 +447,42 @@ static int begin(struct seat *s, const struct program_request *request, int spoo
     return 0;
 }
 
+/* ---- for the process that takes over ---- */
+
+enum {
+    PID = 1,
+    JOINED,
+    ID,
+    PENDING,
+    PLACE,
+    LET_GO,
+    FULL,
+    ANSWER_BEHIND,
+    ANSWER_BYTES,
+    REASON,
+};
+
+static enum seat_kind pack(const struct seat *seat, struct pack *p)
+{
+    const struct shared_seat *s = shared(seat);
+    pack_number(p, PID, (uint64_t)s->pid);
+    pack_number(p, JOINED, has_joined(seat));
+    pack_slice(p, ID, slice_make(s->member.id, SHARED_ID_LEN));
+    pack_slice(p, PENDING, text_slice(&s->member.pending));
+    size_t place_field = pack_begin(p, PLACE);
+    room_pack(&s->place, p);
+    pack_end(p, place_field);
+    pack_number(p, LET_GO, s->let_go);
+    pack_number(p, FULL, s->full);
+    pack_number(p, ANSWER_BEHIND, s->answer_behind);
+    pack_number(p, ANSWER_BYTES, s->answer_bytes);
+    pack_slice(p, REASON, slice_of(s->reason));
+    return SEAT_SHARED;
+}
+
 static const struct seat_ops seat_ops = {
     .knows_no_drain = true,
+    .pack = pack,
     .begin = begin,
     .send = seat_send_message,
     .write = write_line,
@@ -495,4 +530,38 @@ struct seat *seat_shared_new(struct page_host *host, const struct seat_wish *wis
     program_host_counts(host->spec.programs)->refused_limit++;
     free(s);
     return NULL;
+}
+
+static bool join_again(struct page_host *host, struct shared_seat *s, struct slice in)
+{
+    struct slice id = packed_slice(in, ID);
+    struct shared_process *process = shared_find(host->spec.programs, (pid_t)s->pid);
+    if (!packed_number(in, JOINED))
+        return true;
+    if (!process || id.len != SHARED_ID_LEN || !shared_join(process, &s->member, &member_ops, id))
+        return false;
+    shared_restore_pending(&s->member, packed_slice(in, PENDING));
+    return true;
+}
+
+struct seat *seat_shared_unpack(struct page_host *host, struct slice in)
+{
+    struct shared_seat *s = log_needed(calloc(1, sizeof(*s)));
+    struct slice reason = slice_first(packed_slice(in, REASON), REASON_MAX);
+    if (!s)
+        return NULL;
+    s->seat.ops = &seat_ops;
+    s->pid = (int)packed_number(in, PID);
+    s->let_go = packed_number(in, LET_GO);
+    s->full = packed_number(in, FULL);
+    s->answer_behind = packed_number(in, ANSWER_BEHIND);
+    s->answer_bytes = (size_t)packed_number(in, ANSWER_BYTES);
+    if (reason.len)
+        memcpy(s->reason, reason.ptr, reason.len);
+    if (!join_again(host, s, in)) {
+        free(s);
+        return NULL;
+    }
+    room_unpack(program_host_room(host->spec.programs), &s->place, packed_slice(in, PLACE));
+    return &s->seat;
 }

@@ -2,6 +2,7 @@
 #include "page/seat_text.h"
 
 #include "base/heap.h"
+#include "base/pack.h"
 #include "proto/json.h"
 
 #define PIECE      8192
@@ -112,4 +113,38 @@ size_t seat_text_held(const struct seat_text *t)
 {
     return (t->text ? heap_cost(t->text->room, t->end) : 0) +
            heap_cost(t->later.room, t->later.len);
+}
+
+/* ---- for the process that takes over ---- */
+
+enum {
+    REST = 1,
+    LATER,
+    LET_GO,
+};
+
+void seat_text_pack(const struct seat_text *t, struct pack *p)
+{
+    if (!t->text)
+        return;
+    pack_slice(p, REST, slice_make(t->text->bytes + t->at, t->end - t->at));
+    pack_slice(p, LATER, text_slice(&t->later));
+    pack_number(p, LET_GO, t->let_go);
+}
+
+bool seat_text_unpack(struct seat_text *t, struct slice in, struct program *p,
+                      void (*late)(struct timer *timer))
+{
+    struct slice rest = packed_slice(in, REST);
+    if (!rest.len || !p)
+        return true;
+    t->text = shared_new(rest.len);
+    if (!t->text)
+        return false;
+    memcpy(t->text->bytes, rest.ptr, rest.len);
+    t->end = rest.len;
+    text_put(&t->later, packed_slice(in, LATER));
+    if (packed_number(in, LET_GO))
+        seat_text_let_go(t, p, late);
+    return !t->later.failed;
 }

@@ -38,5 +38,9 @@ void seat_text_let_go(struct seat_text *t, struct program *p, void (*late)(struc
 /* Nothing more is written. */
 void seat_text_drop(struct seat_text *t);
 size_t seat_text_held(const struct seat_text *t);
+/* For the process that takes over. False without memory. `late` as of seat_text_let_go(). */
+void seat_text_pack(const struct seat_text *t, struct pack *p);
+bool seat_text_unpack(struct seat_text *t, struct slice in, struct program *p,
+                      void (*late)(struct timer *timer));
 
 #endif

@@ -60,3 +60,18 @@ struct seat *seat_find(struct page_host *host, const struct seat_wish *wish,
         return find_shared(host, wish, share, ret_refusal, ret_wait_s);
     return seat_process_new(host, wish);
 }
+
+struct seat *seat_unpack(struct page_host *host, enum seat_kind kind, struct slice in)
+{
+    switch (kind) {
+    case SEAT_PROCESS:
+        return seat_process_unpack(host, in);
+    case SEAT_LINES:
+        return seat_lines_unpack(host, in);
+    case SEAT_SHARED:
+        return seat_shared_unpack(host, in);
+    case SEAT_NONE:
+        break;
+    }
+    return NULL;
+}

@@ -2,6 +2,7 @@
 #include "page/state.h"
 
 #include "base/log.h"
+#include "base/pack.h"
 #include "page/host.h"
 #include "proto/json_text.h"
 
@@ -214,4 +215,58 @@ void page_state_restored(struct page *p, const struct session_restored *r)
     text_put(&line, r->state);
     text_put(&line, SLICE_LITERAL("\n"));
     page_write_text(p, &line);
+}
+
+/* ---- for the process that takes over ---- */
+
+enum {
+    ACTIVE_MS = 1,
+    QUIET_AT_MS,
+    CONFIRMED,
+    PASSED,
+    GAP, /* two numbers, in order */
+    EXACT,
+    SAVES,
+    TOO_LARGE,
+    OWED,
+};
+
+void page_state_pack(const struct page *p, struct pack *out)
+{
+    const struct page_saving *s = p->saving;
+    if (!s)
+        return;
+    pack_number(out, ACTIVE_MS, s->active_ms);
+    pack_number(out, QUIET_AT_MS, timer_due_ms(&s->quiet));
+    pack_number(out, CONFIRMED, s->coverage.confirmed);
+    pack_number(out, PASSED, s->coverage.passed);
+    for (uint32_t i = 0; i < s->coverage.gap_count; i++)
+        pack_slice(out, GAP, slice_make((const char *)&s->coverage.gaps[i], 16));
+    pack_number(out, EXACT, s->exact);
+    pack_number(out, SAVES, s->saves);
+    pack_number(out, TOO_LARGE, s->too_large);
+    pack_number(out, OWED, s->owed);
+}
+
+_Static_assert(sizeof(struct coverage_gap) == 16, "a gap is packed as two numbers");
+
+bool page_state_unpack(struct page *p, struct slice in)
+{
+    if (!in.len)
+        return true;
+    struct page_saving *s = saving_of(p);
+    if (!s)
+        return false;
+    s->active_ms = packed_number(in, ACTIVE_MS);
+    timer_start_at(p->host->spec.loop, &s->quiet, packed_number(in, QUIET_AT_MS));
+    s->coverage.confirmed = packed_number(in, CONFIRMED);
+    s->coverage.passed = packed_number(in, PASSED);
+    s->exact = packed_number(in, EXACT);
+    s->saves = packed_number(in, SAVES);
+    s->too_large = (unsigned)packed_number(in, TOO_LARGE);
+    s->owed = packed_number(in, OWED);
+    for (struct packed field; packed_next(&in, &field);)
+        if (field.tag == GAP && field.value.len == 16 && s->coverage.gap_count < COVERAGE_GAPS)
+            memcpy(&s->coverage.gaps[s->coverage.gap_count++], field.value.ptr, 16);
+    return true;
 }

@@ -35,6 +35,10 @@ static inline bool page_restoring(const struct page *p)
     return p->session && session_restoring(p->session);
 }
 
+/* For the process that takes over; `in` may be empty. False without memory. */
+void page_state_pack(const struct page *p, struct pack *out);
+bool page_state_unpack(struct page *p, struct slice in);
+
 /* Looks whether the program is done with what it was told. Some system calls. */
 void page_state_look(struct page *p);
 /* The program is about to be told a message. The first of them are looked at before anybody knows
@@ -45,6 +49,7 @@ static inline void page_state_telling(struct page *p)
                                       : p->session && p->heard_by_program < PAGE_EARLY_LOOKS)
         page_state_look(p);
 }
+
 /* Something passes between program and client. */
 void page_state_note_activity(struct page *p);
 void page_state_note_problem(struct page *p);

@@ -14,7 +14,9 @@
 #include "page/streams.h"
 
 #include "base/log.h"
+#include "base/pack.h"
 #include "page/host.h"
+#include "session/pack.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -376,4 +378,75 @@ void page_stream_open(struct page *p, struct channel *c, const struct json_t *wi
     p->streams.last = channel_number(c);
     tell(p, ".stream", object);
     page_streams_taken(p);
+}
+
+/* ---- for the process that takes over ---- */
+
+enum {
+    LAST = 1,
+    TOLD,
+    STREAM,
+    /* of a stream */
+    NUMBER = 1,
+    DUE_MS,
+    ACCEPTED,
+    ENDED,
+    UNTAKEN,
+    HELD,
+};
+
+static void pack_stream(const struct page_stream *s, struct pack *p)
+{
+    pack_number(p, NUMBER, channel_number(s->channel));
+    pack_number(p, DUE_MS, timer_due_ms(&s->timer));
+    pack_number(p, ACCEPTED, s->accepted);
+    pack_number(p, ENDED, s->ended);
+    pack_number(p, UNTAKEN, s->untaken);
+    if (s->held)
+        pack_slice(p, HELD, slice_make(s->held + s->held_at, s->held_len - s->held_at));
+}
+
+void page_streams_pack(const struct page *page, struct pack *p)
+{
+    pack_number(p, LAST, page->streams.last);
+    pack_number(p, TOLD, page->streams.told);
+    const struct list *all = &page->streams.all;
+    for (const struct list *node = all->next; node != all; node = node->next) {
+        size_t field = pack_begin(p, STREAM);
+        pack_stream(container_of(node, const struct page_stream, node), p);
+        pack_end(p, field);
+    }
+}
+
+static void unpack_stream(struct page *page, struct slice in)
+{
+    struct page_stream *s = log_needed(malloc(sizeof(*s)));
+    struct channel *c =
+        s ? session_reclaim(page->session, (uint32_t)packed_number(in, NUMBER), &channel_ops, s)
+          : NULL;
+    if (!c) { /* it is reset, since nobody has reclaimed it */
+        free(s);
+        return;
+    }
+    *s = (struct page_stream){
+        .page = page,
+        .channel = c,
+        .accepted = packed_number(in, ACCEPTED),
+        .ended = packed_number(in, ENDED),
+        .untaken = (size_t)packed_number(in, UNTAKEN),
+    };
+    timer_init(&s->timer, on_timeout);
+    timer_start_at(page->host->spec.loop, &s->timer, packed_number(in, DUE_MS));
+    list_append(&page->streams.all, &s->node);
+    if (!hold(s, packed_slice(in, HELD)))
+        reset(s, "overload", NULL);
+}
+
+void page_streams_unpack(struct page *page, struct slice in)
+{
+    page->streams.last = (uint32_t)packed_number(in, LAST);
+    page->streams.told = (size_t)packed_number(in, TOLD);
+    for (struct packed field; page->session && packed_next(&in, &field);)
+        if (field.tag == STREAM)
+            unpack_stream(page, field.value);
 }

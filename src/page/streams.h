@@ -28,6 +28,10 @@ void page_stream_bytes(struct page *p, const struct message *m);
 void page_stream_end(struct page *p, const struct message *m);
 void page_stream_reset(struct page *p, const struct message *m);
 
+/* For the process that takes over; the page's session has come before. */
+void page_streams_pack(const struct page *page, struct pack *p);
+void page_streams_unpack(struct page *page, struct slice in);
+
 /* ---- tcp.c: TCPConnections ---- */
 
 /* A `.tcp` line of the program. */

@@ -11,9 +11,12 @@
 #include "page/tcp_session.h"
 
 #include "base/log.h"
+#include "base/pack.h"
 #include "page/retry.h"
 #include "page/streams.h"
+#include "page/wire.h"
 #include "proto/close_code.h"
+#include "session/pack.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -173,22 +176,28 @@ static bool count_in(struct tcp_session *t)
     return false;
 }
 
-static bool start_session(struct tcp_session *t, struct slice path)
+static struct session_spec spec_of(struct tcp_session *t)
 {
     struct page_host *host = t->host;
-    t->session = session_new(host->spec.loop, &(struct session_spec){
-                                                  .config = host->spec.tcp_session_config,
-                                                  .counts = &host->counts.sessions,
-                                                  .table = host->spec.sessions,
-                                                  .ops = &tcp_session_ops,
-                                                  .owner = t,
-                                                  .origin = slice_make(t->origin, t->origin_len),
-                                                  .path = path,
-                                              });
+    return (struct session_spec){
+        .config = host->spec.tcp_session_config,
+        .counts = &host->counts.sessions,
+        .table = host->spec.sessions,
+        .ops = &tcp_session_ops,
+        .owner = t,
+        .origin = slice_make(t->origin, t->origin_len),
+    };
+}
+
+static bool start_session(struct tcp_session *t, struct slice path)
+{
+    struct session_spec spec = spec_of(t);
+    spec.path = path;
+    t->session = session_new(t->host->spec.loop, &spec);
     return t->session;
 }
 
-struct tcp_session *tcp_session_new(struct page_host *host, struct exchange *x, struct slice origin)
+static struct tcp_session *make(struct page_host *host, struct slice origin)
 {
     struct tcp_session *t = log_needed(calloc(1, sizeof(*t) + origin.len));
     if (!t)
@@ -196,7 +205,16 @@ struct tcp_session *tcp_session_new(struct page_host *host, struct exchange *x, 
     t->host = host;
     memory_open(&t->account, host->spec.memory, &memory_ops, NULL);
     t->origin_len = origin.len;
-    memcpy(t->origin, origin.ptr, origin.len);
+    if (origin.len)
+        memcpy(t->origin, origin.ptr, origin.len);
+    return t;
+}
+
+struct tcp_session *tcp_session_new(struct page_host *host, struct exchange *x, struct slice origin)
+{
+    struct tcp_session *t = make(host, origin);
+    if (!t)
+        return NULL;
     tcp_session_name_client(t, x);
     if (!count_in(t) || !start_session(t, x->path)) {
         quota_release(host->spec.quota, &t->hold);
@@ -241,4 +259,90 @@ void tcp_sessions_drain(struct page_host *host)
 void tcp_sessions_stop(struct page_host *host)
 {
     each_session(host, stop);
+}
+
+/* ---- for the process that takes over ---- */
+
+enum {
+    SESSION = 1,
+    WIRE,
+    ORIGIN,
+    CLIENT,
+    ADDRESS,
+};
+
+static void pack_one(const struct tcp_session *t, struct pack *p)
+{
+    size_t session = pack_begin(p, SESSION);
+    session_pack(t->session, p);
+    pack_end(p, session);
+    page_wire_pack(t->session, WIRE, p);
+    pack_slice(p, ORIGIN, slice_make(t->origin, t->origin_len));
+    pack_slice(p, CLIENT, slice_make(t->client.bytes, sizeof(t->client.bytes)));
+    pack_slice(p, ADDRESS, slice_of(t->address));
+}
+
+void tcp_sessions_pack(const struct page_host *host, uint32_t tag, struct pack *p)
+{
+    const struct list *all = &host->tcp_sessions;
+    for (struct list *node = all->next; node != all; node = node->next) {
+        size_t field = pack_begin(p, tag);
+        pack_one(container_of(node, struct tcp_session, node), p);
+        pack_end(p, field);
+    }
+}
+
+static void unpack_client(struct tcp_session *t, struct slice in)
+{
+    struct slice client = packed_slice(in, CLIENT);
+    struct slice address = slice_first(packed_slice(in, ADDRESS), sizeof(t->address) - 1);
+    if (address.len)
+        memcpy(t->address, address.ptr, address.len);
+    if (client.len != sizeof(t->client.bytes))
+        return;
+    memcpy(t->client.bytes, client.ptr, client.len);
+    memory_move(&t->account, &t->client);
+    quota_take(t->host->spec.quota, LIMIT_TCP_SESSIONS, net_client_slice(&t->client), UINT32_MAX,
+               &t->hold);
+}
+
+void tcp_session_unpack(struct page_host *host, struct slice in)
+{
+    struct tcp_session *t = make(host, packed_slice(in, ORIGIN));
+    if (!t)
+        return;
+    struct session_spec spec = spec_of(t);
+    t->session = session_unpack(host->spec.loop, &spec, packed_slice(in, SESSION));
+    if (!t->session) {
+        memory_close(&t->account);
+        free(t);
+        return;
+    }
+    unpack_client(t, in);
+    list_append(&host->tcp_sessions, &t->node);
+    page_wire_unpack(host, t->session, host->spec.tcp_ws_config, &t->account,
+                     packed_slice(in, WIRE));
+}
+
+static void part(struct page_host *host, struct session *s)
+{
+    (void)host;
+    page_wire_part(s);
+}
+
+void tcp_sessions_part(struct page_host *host)
+{
+    each_session(host, part);
+}
+
+static void go_on(struct page_host *host, struct session *s)
+{
+    (void)host;
+    session_reset_unclaimed(s, PAGE_REPLACED);
+    session_miss_wire(s, "server-replaced");
+}
+
+void tcp_sessions_go_on(struct page_host *host)
+{
+    each_session(host, go_on);
 }

@@ -7,6 +7,7 @@
 #include "page/topics.h"
 
 #include "base/log.h"
+#include "base/pack.h"
 #include "page/host.h"
 #include "proto/topic.h"
 
@@ -191,4 +192,18 @@ void page_topics_drained(struct page *p)
 {
     if (p->topics)
         hub_client_drained(p->topics);
+}
+
+/* ---- for the process that takes over ---- */
+
+void page_topics_pack(const struct page *page, struct pack *p)
+{
+    if (page->topics)
+        hub_client_pack(page->topics, p);
+}
+
+void page_topics_unpack(struct page *page, struct slice in)
+{
+    if (in.len)
+        page->topics = hub_client_unpack(page->host->spec.hub, in, &client_ops, page);
 }

@@ -15,5 +15,8 @@ bool page_topics_busy(const struct page *p);
 void page_topics_connected(struct page *p, bool connected);
 /* The program, or the page, may take more again. */
 void page_topics_drained(struct page *p);
+/* For the process that takes over; `in` may be empty. */
+void page_topics_pack(const struct page *page, struct pack *p);
+void page_topics_unpack(struct page *page, struct slice in);
 
 #endif

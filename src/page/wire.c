@@ -8,11 +8,13 @@
 #include "page/wire.h"
 
 #include "base/log.h"
+#include "base/pack.h"
 #include "page/grant.h"
 #include "page/lifecycle.h"
 #include "proto/cgi_head.h"
 #include "proto/close_code.h"
 #include "proto/ws_handshake.h"
+#include "session/pack.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -443,4 +445,116 @@ void page_wires_drop(struct page_host *host)
 void page_wires_finish(struct page_host *host)
 {
     let_go_of_all(host, ws_peer_finish);
+}
+
+/* ---- for the process that takes over ---- */
+
+enum {
+    PEER = 1,
+    END_NUMBER,
+    PARTS,
+    HAS_OF_NEXT,
+    ARRIVED_MS,
+    TAKES_STATE,
+    WIRE = 1, /* of page_wires_pack() */
+};
+
+/* A grant belongs to the script access of this process: its client comes again, and is asked again.
+ */
+static bool may_pack(const struct page_wire *wire)
+{
+    return wire->peer && !wire->grant && ws_peer_may_pack(wire->peer);
+}
+
+void page_wire_part(struct session *s)
+{
+    struct session_wire *sw = session_wire_of(s);
+    struct page_wire *wire = sw ? container_of(sw, struct page_wire, wire) : NULL;
+    if (!wire || may_pack(wire))
+        return;
+    session_detach(sw, SLICE_LITERAL("server-replaced"));
+    pay_itself(wire);
+    ws_peer_close(wire->peer, CLOSE_GOING_AWAY, SLICE_LITERAL("server-replaced"));
+}
+
+static void pack_fields(const struct page_wire *wire, struct pack *p)
+{
+    size_t peer = pack_begin(p, PEER);
+    ws_peer_pack(wire->peer, p);
+    pack_end(p, peer);
+    pack_number(p, END_NUMBER, wire->wire.end_number);
+    pack_number(p, PARTS, wire->wire.parts);
+    pack_number(p, HAS_OF_NEXT, wire->wire.has_of_next);
+    pack_number(p, ARRIVED_MS, wire->wire.arrived_ms);
+    pack_number(p, TAKES_STATE, wire->wire.state);
+}
+
+void page_wire_pack(const struct session *s, uint32_t tag, struct pack *p)
+{
+    const struct session_wire *sw = session_wire_of(s);
+    const struct page_wire *wire = sw ? container_of(sw, const struct page_wire, wire) : NULL;
+    if (!wire || !may_pack(wire))
+        return;
+    size_t field = pack_begin(p, tag);
+    pack_fields(wire, p);
+    pack_end(p, field);
+}
+
+void page_wires_pack(const struct page_host *host, struct pack *p)
+{
+    for (struct list *node = host->wires.next; node != &host->wires; node = node->next) {
+        const struct page_wire *wire = container_of(node, struct page_wire, node);
+        if (wire->wire.session || !may_pack(wire))
+            continue;
+        size_t field = pack_begin(p, WIRE);
+        pack_fields(wire, p);
+        pack_end(p, field);
+    }
+}
+
+static struct page_wire *unpack(struct page_host *host, const struct ws_config *config,
+                                struct slice in)
+{
+    struct page_wire *wire = log_needed(calloc(1, sizeof(*wire)));
+    if (!wire)
+        return NULL;
+    wire->wire.ops = &wire_ops;
+    wire->wire.end_number = packed_number(in, END_NUMBER);
+    wire->wire.parts = packed_number(in, PARTS);
+    wire->wire.has_of_next = packed_number(in, HAS_OF_NEXT);
+    wire->wire.arrived_ms = packed_number(in, ARRIVED_MS);
+    wire->wire.state = packed_number(in, TAKES_STATE);
+    wire->loop = host->spec.loop;
+    wire->sessions = host->spec.sessions;
+    wire->peer = ws_peer_unpack(host->spec.loop, packed_slice(in, PEER), config,
+                                &host->counts.websockets, &peer_ops, wire);
+    if (!wire->peer) {
+        free(wire);
+        return NULL;
+    }
+    memory_open(&wire->account, host->spec.memory, &memory_ops, NULL);
+    list_append(&host->wires, &wire->node);
+    return wire;
+}
+
+void page_wire_unpack(struct page_host *host, struct session *s, const struct ws_config *config,
+                      struct memory_account *account, struct slice in)
+{
+    struct page_wire *wire = in.len ? unpack(host, config, in) : NULL;
+    if (!wire)
+        return;
+    if (account->has_key)
+        memory_move(&wire->account, &account->key);
+    ws_peer_pay(wire->peer, account);
+    session_go_on(s, &wire->wire);
+}
+
+void page_wires_unpack(struct page_host *host, struct slice in)
+{
+    for (struct packed field; packed_next(&in, &field);) {
+        struct page_wire *wire =
+            field.tag == WIRE ? unpack(host, host->spec.ws_config, field.value) : NULL;
+        if (wire)
+            ws_peer_pay(wire->peer, &wire->account);
+    }
 }

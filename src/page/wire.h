@@ -27,6 +27,21 @@ void page_wire_let_go(struct page_wire *wire);
 void page_wires_drop(struct page_host *host);
 /* As page_wires_drop(), but whoever still reads gets what is queued. */
 void page_wires_finish(struct page_host *host);
+
+/* ---- for the process that takes over ---- */
+
+struct pack;
+/* If its WebSocket can't be taken over, the session loses it: the client comes again. */
+void page_wire_part(struct session *s);
+/* A field with the WebSocket of this session, if it has one that can be taken over. */
+void page_wire_pack(const struct session *s, uint32_t tag, struct pack *p);
+/* Attaches it again; `in` may be empty. */
+void page_wire_unpack(struct page_host *host, struct session *s, const struct ws_config *config,
+                      struct memory_account *account, struct slice in);
+/* Those without a session. */
+void page_wires_pack(const struct page_host *host, struct pack *p);
+void page_wires_unpack(struct page_host *host, struct slice in);
+
 /* What a 101 says beside the handshake. */
 struct page_welcome {
     struct slice subprotocol; /* empty: none */

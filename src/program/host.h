@@ -84,4 +84,13 @@ bool program_host_empty(const struct program_host *host);
 /* Kills what is still there. The loop must go on running until the processes are reaped. */
 void program_host_stop(struct program_host *host);
 
+/* ---- pool.c: for the process that takes over ---- */
+
+struct pack;
+/* Shared processes; all others are the business of their owners. */
+void program_host_pack(const struct program_host *host, struct pack *p);
+void program_host_unpack(struct program_host *host, struct slice in);
+/* Once their pages are there. */
+void program_host_go_on(struct program_host *host);
+
 #endif

@@ -7,6 +7,7 @@
  *   stderr.c, output.c, body.c, lines.c     the descriptors
  *   ending.c                                the end of the process
  *   program.c                               makes, starts, disowns
+ *   pack.c                                  for the process that takes over
  *   shared*.c, pool.c                       one process for many pages: shared.h
  *   host.c                                  all programs of a worker
  */
@@ -62,11 +63,19 @@ void program_set_state(struct program *p, enum program_state state);
  * the owner, and frees what is over. */
 void program_settle(struct program *p);
 
+/* ---- program.c ---- */
+
+/* As program_new(), but counted nowhere. */
+struct program *program_make(struct program_host *host, enum program_kind kind, struct slice file,
+                             const struct program_ops *ops, void *owner);
+
 /* ---- stderr.c, output.c, body.c, lines.c ---- */
 
 extern const struct io_ops program_stderr_io_ops, program_output_io_ops, program_body_io_ops,
     program_lines_io_ops;
 void program_stderr_init(struct program *p);
+/* The beginning of a line that has come. */
+void program_stderr_keep(struct program *p, struct slice begin);
 /* Logs what waits for the log, and reads on: the program has ended. */
 void program_stderr_hurry(struct program *p);
 /* They are at their end. */

@@ -9,6 +9,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/pack.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -268,4 +269,132 @@ bool shared_worker(struct program_host *host, const char *file, struct slice key
     else
         *ret = worker_span_at(&span, host->dealt++, spec->workers);
     return true;
+}
+
+/* ---- for the process that takes over ---- */
+
+enum {
+    POOL = 1,
+    FILE_NAME = 1,
+    FAILURES,
+    NOT_BEFORE_MS,
+    PROCESS,
+    /* of a process */
+    PROGRAM = 1,
+    STARTED_MS,
+    PLACED,
+    HOME,
+    PROCESSES,
+    RETIRING,
+    ENDED,
+    EXCESS,
+};
+
+static void pack_process(const struct shared_process *s, struct pack *p)
+{
+    struct worker_span span = {0};
+    const struct program_host *host = s->program->host;
+    if (s->placed)
+        worker_map_find(host->spec.worker_map, s->pool->file, loop_now_ms(host->spec.loop), &span);
+    size_t program = pack_begin(p, PROGRAM);
+    program_pack(s->program, p);
+    pack_end(p, program);
+    pack_number(p, STARTED_MS, s->started_ms);
+    pack_number(p, PLACED, s->placed);
+    pack_number(p, HOME, span.home);
+    pack_number(p, PROCESSES, span.processes);
+    pack_number(p, RETIRING, s->retiring);
+    pack_number(p, ENDED, s->ended);
+    pack_number(p, EXCESS, s->excess);
+}
+
+static void pack_pool(const struct shared_pool *pool, struct pack *p)
+{
+    pack_slice(p, FILE_NAME, slice_of(pool->file));
+    pack_number(p, FAILURES, pool->failures);
+    pack_number(p, NOT_BEFORE_MS, pool->not_before_ms);
+    for (struct list *node = pool->processes.next; node != &pool->processes; node = node->next) {
+        size_t field = pack_begin(p, PROCESS);
+        pack_process(container_of(node, struct shared_process, node), p);
+        pack_end(p, field);
+    }
+}
+
+void program_host_pack(const struct program_host *host, struct pack *p)
+{
+    for (struct list *at = host->pools.next; at != &host->pools; at = at->next) {
+        size_t field = pack_begin(p, POOL);
+        pack_pool(container_of(at, struct shared_pool, node), p);
+        pack_end(p, field);
+    }
+}
+
+static void unpack_process(struct program_host *host, struct shared_pool *pool, struct slice in)
+{
+    struct worker_span span = {.home = (uint32_t)packed_number(in, HOME),
+                               .processes = (uint32_t)packed_number(in, PROCESSES)};
+    struct shared_process *s = shared_process_new(on_over);
+    struct program *program =
+        s ? program_unpack(host, packed_slice(in, PROGRAM), &shared_program_ops, s) : NULL;
+    if (!program) {
+        if (s)
+            shared_process_free(s);
+        return;
+    }
+    add(pool, s, program);
+    s->started_ms = packed_number(in, STARTED_MS);
+    s->placed = packed_number(in, PLACED) && span.processes > 0 &&
+                worker_map_enter(host->spec.worker_map, pool->file, &span, &span);
+    s->retiring = packed_number(in, RETIRING);
+    s->ended = packed_number(in, ENDED);
+    s->excess = packed_number(in, EXCESS);
+}
+
+static void unpack_pool(struct program_host *host, struct slice in)
+{
+    char *file = log_needed(slice_to_string(packed_slice(in, FILE_NAME)));
+    struct shared_pool *pool = file ? make_pool(host, file) : NULL;
+    free(file);
+    if (!pool)
+        return;
+    pool->failures = (uint32_t)packed_number(in, FAILURES);
+    pool->not_before_ms = packed_number(in, NOT_BEFORE_MS);
+    for (struct packed field; packed_next(&in, &field);)
+        if (field.tag == PROCESS)
+            unpack_process(host, pool, field.value);
+    free_if_empty(pool, loop_now_ms(host->spec.loop));
+}
+
+void program_host_unpack(struct program_host *host, struct slice in)
+{
+    for (struct packed field; packed_next(&in, &field);)
+        if (field.tag == POOL)
+            unpack_pool(host, field.value);
+}
+
+static void each_process(struct program_host *host, void (*each)(struct shared_process *s))
+{
+    for (struct list *at = host->pools.next; at != &host->pools; at = at->next) {
+        struct list *all = &container_of(at, struct shared_pool, node)->processes;
+        for (struct list *node = all->next; node != all; node = node->next)
+            each(container_of(node, struct shared_process, node));
+    }
+}
+
+void program_host_go_on(struct program_host *host)
+{
+    each_process(host, shared_process_go_on);
+}
+
+struct shared_process *shared_find(const struct program_host *host, pid_t pid)
+{
+    for (struct list *at = host->pools.next; at != &host->pools; at = at->next) {
+        struct list *all = &container_of(at, struct shared_pool, node)->processes;
+        for (struct list *node = all->next; node != all; node = node->next) {
+            struct shared_process *s = container_of(node, struct shared_process, node);
+            if (s->program->pid == pid)
+                return s;
+        }
+    }
+    return NULL;
 }

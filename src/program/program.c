@@ -30,28 +30,44 @@ static bool count_in(struct program_host *host, const struct program_spec *spec,
     return false;
 }
 
-struct program *program_new(const struct program_spec *spec, const struct program_ops *ops,
-                            void *owner)
+struct program *program_make(struct program_host *host, enum program_kind kind, struct slice file,
+                             const struct program_ops *ops, void *owner)
 {
-    struct program_host *host = spec->host;
     struct program *p = log_needed(calloc(1, sizeof(*p)));
-    char *file = log_needed(strdup(spec->command ? spec->command->file : spec->file));
-    if (!p || !file || !count_in(host, spec, &p->place)) {
-        free(file);
+    char *copy = log_needed(slice_to_string(file));
+    if (!p || !copy) {
+        free(copy);
         free(p);
         return NULL;
     }
     p->host = host;
     p->ops = ops;
     p->owner = owner;
-    p->kind = spec->kind;
-    p->file = slice_of(file);
-    p->command = spec->command;
-    p->answering = spec->kind == PROGRAM_PAGE;
+    p->kind = kind;
+    p->file = slice_of(copy);
     program_ending_init(p);
     program_stderr_init(p);
     list_append(&host->programs, &p->node);
     host->counts.now++;
+    return p;
+}
+
+struct program *program_new(const struct program_spec *spec, const struct program_ops *ops,
+                            void *owner)
+{
+    struct room_place place = {0};
+    const char *file = spec->command ? spec->command->file : spec->file;
+    if (!count_in(spec->host, spec, &place))
+        return NULL;
+    struct program *p = program_make(spec->host, spec->kind, slice_of(file), ops, owner);
+    if (!p) {
+        room_release(&place);
+        return NULL;
+    }
+    p->place = place;
+    list_init(&p->place.node);
+    p->command = spec->command;
+    p->answering = spec->kind == PROGRAM_PAGE;
     return p;
 }
 

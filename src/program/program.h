@@ -227,4 +227,13 @@ void program_log_fault(const struct program *p, int error);
  * or `program-exit` for status 0. */
 struct slice program_end_reason(const struct program *p, char text[64]);
 
+/* ---- pack.c: for the process that takes over ---- */
+
+/* Fields of a program that has been started; nothing changes here. */
+void program_pack(const struct program *program, struct pack *p);
+/* The program of these fields, in place of program_new() and program_start(). NULL: it can't be
+ * read, or there is no memory; its process is let go. */
+struct program *program_unpack(struct program_host *host, struct slice in,
+                               const struct program_ops *ops, void *owner);
+
 #endif

@@ -409,6 +409,14 @@ void shared_process_own(struct shared_process *s, struct program *p)
     look_if_idle(s); /* its first page may never come */
 }
 
+/* What its pages have not read goes on by the timer: each of them may end by that. */
+void shared_process_go_on(struct shared_process *s)
+{
+    read_on(s);
+    look_if_idle(s);
+    shared_count_queue(s);
+}
+
 struct program *shared_program(struct shared_process *s)
 {
     return s->program;

@@ -81,6 +81,8 @@ struct shared_process *shared_pick(struct program_host *host, const char *file, 
 /* `.shared`: a program that was started for one page takes many, if there are not enough processes
  * yet. False: it is one too many, or there is no memory; the program is as it was. */
 bool shared_adopt(struct program *p, uint32_t processes);
+/* The process with this id, of those that were taken over; or NULL. */
+struct shared_process *shared_find(const struct program_host *host, pid_t pid);
 
 /* ---- shared.c: a process and its members ---- */
 
@@ -96,6 +98,8 @@ void shared_write(struct shared_member *m, const struct slice *pieces, int count
 void shared_write_last(struct shared_member *m, const struct slice *pieces, int count);
 /* The lines that wait with the member are lost. */
 void shared_forget_pending(struct shared_member *m);
+/* Lines waited with the member when it was taken over, after shared_join(). */
+void shared_restore_pending(struct shared_member *m, struct slice lines);
 /* Has the process taken all of the member's lines but what one send makes? */
 bool shared_has_taken(const struct shared_member *m);
 /* So much waits for the process that nobody should join now. */

@@ -75,3 +75,12 @@ bool shared_has_taken(const struct shared_member *m)
     return m->process && m->pending.len == 0 && !m->pending.failed &&
            program_has_taken(m->process->program);
 }
+
+void shared_restore_pending(struct shared_member *m, struct slice lines)
+{
+    struct shared_process *s = m->process;
+    text_put(&m->pending, lines);
+    bool behind = m->pending.len > 0 || program_queued(s->program) > IO_CORKED_MAX;
+    if (behind && list_empty(&m->waiting))
+        list_append(&s->waiting, &m->waiting);
+}

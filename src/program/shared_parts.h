@@ -44,6 +44,8 @@ struct shared_process *shared_process_new(void (*over)(struct shared_process *s)
 void shared_process_free(struct shared_process *s);
 /* The program is this process's from now on. */
 void shared_process_own(struct shared_process *s, struct program *p);
+/* It was taken over from another process. */
+void shared_process_go_on(struct shared_process *s);
 extern const struct program_ops shared_program_ops;
 
 /* ---- shared_input.c ---- */

@@ -158,6 +158,11 @@ void program_stderr_hurry(struct program *p)
         io_resume(&p->err.io);
 }
 
+void program_stderr_keep(struct program *p, struct slice begin)
+{
+    keep(p, slice_first(begin, 2 * STDERR_LINE_MAX));
+}
+
 void program_stderr_init(struct program *p)
 {
     timer_init(&p->err_timer, on_time);

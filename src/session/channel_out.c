@@ -2,6 +2,7 @@
 #include "session/channel_out.h"
 
 #include "base/log.h"
+#include "base/pack.h"
 #include "base/pool.h"
 
 #include <assert.h>
@@ -190,4 +191,48 @@ void channel_out_advance(struct channel_out *out, size_t n)
         out->sent = out->next;
     if (out->at && end_of(out->at) <= out->next)
         out->at = out->at->next;
+}
+
+/* ---- for the process that takes over ---- */
+
+enum {
+    OUT_ACKED = 1,
+    OUT_NEXT,
+    OUT_SENT,
+    OUT_LIMIT,
+    OUT_ENDED,
+    OUT_FROM,  /* where OUT_BYTES begin */
+    OUT_BYTES, /* one after the other */
+};
+
+void channel_out_pack(const struct channel_out *out, struct pack *p)
+{
+    pack_number(p, OUT_ACKED, out->acked);
+    pack_number(p, OUT_NEXT, out->next);
+    pack_number(p, OUT_SENT, out->sent);
+    pack_number(p, OUT_LIMIT, out->limit);
+    pack_number(p, OUT_ENDED, out->ended);
+    /* `acked` counts the END, too */
+    pack_number(p, OUT_FROM, out->acked < out->written ? out->acked : out->written);
+    for (const struct piece *piece = out->first; piece; piece = piece->next) {
+        struct slice bytes = slice_make(piece->shared->bytes + piece->at, piece->len);
+        size_t known = piece->begin < out->acked ? (size_t)(out->acked - piece->begin) : 0;
+        pack_slice(p, OUT_BYTES, slice_skip(bytes, known));
+    }
+}
+
+bool channel_out_unpack(struct channel_out *out, struct slice in)
+{
+    struct slice rest = in;
+    *out = (struct channel_out){.acked = packed_number(in, OUT_ACKED)};
+    out->written = packed_number(in, OUT_FROM);
+    for (struct packed field; packed_next(&rest, &field);)
+        if (field.tag == OUT_BYTES && !channel_out_copy(out, field.value))
+            return false;
+    out->next = packed_number(in, OUT_NEXT);
+    out->sent = packed_number(in, OUT_SENT);
+    out->limit = packed_number(in, OUT_LIMIT);
+    out->ended = packed_number(in, OUT_ENDED);
+    seek(out);
+    return true;
 }

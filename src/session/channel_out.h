@@ -16,6 +16,8 @@
 
 #include "core/chunk.h"
 
+struct pack;
+
 struct piece;
 
 struct channel_out {
@@ -60,5 +62,9 @@ struct channel_part channel_out_part(const struct channel_out *out, size_t max);
 bool channel_out_end_due(const struct channel_out *out);
 /* `n` more have been sent: bytes, or the END. */
 void channel_out_advance(struct channel_out *out, size_t n);
+
+/* For the process that takes over. False without memory. */
+void channel_out_pack(const struct channel_out *out, struct pack *p);
+bool channel_out_unpack(struct channel_out *out, struct slice in);
 
 #endif

@@ -33,6 +33,8 @@
 #include "base/slice.h"
 #include "core/chunk.h"
 
+struct pack;
+
 enum {
     CHANNEL_QUANTUM = 16384,
     CHANNELS_WINDOWS = 4,
@@ -140,5 +142,18 @@ void channel_consumed(struct channel *c, size_t n);
 /* Ends both directions; bytes that have not been sent are lost; `json` is an object with "reason".
  * No callback after this. */
 void channel_reset(struct channel *c, struct slice json);
+
+/* ---- channel_pack.c: for the process that takes over ---- */
+
+void channels_pack(const struct channels *cs, struct pack *p);
+/* Into an empty set, without a wire. False: it can't be read, or there is no memory. */
+bool channels_unpack(struct channels *cs, struct slice in);
+/* The owner of a channel has it again. NULL: there is none of this number. */
+struct channel *channels_reclaim(struct channels *cs, uint32_t number,
+                                 const struct channel_ops *ops, void *owner);
+/* Resets those that nobody has reclaimed. */
+void channels_reset_unclaimed(struct channels *cs, struct slice json);
+/* The wire has come over, too, in place of channels_attach(). */
+void channels_go_on(struct channels *cs);
 
 #endif

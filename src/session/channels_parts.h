@@ -5,6 +5,7 @@
  *   channel.c           one channel: its states, what its owner calls
  *   channel_frames.c    what comes
  *   channel_turns.c     what goes: whose bytes are next
+ *   channel_pack.c      for the process that takes over
  *
  * channels.h has the diagram of the states.
  */

@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/pack.h"
 
 #include <stdlib.h>
 
@@ -15,6 +16,16 @@ struct ended_session {
     char id[SESSION_ID_LEN];
     char key[SESSION_KEY_MAX];
     char reason[ENDED_REASON_MAX];
+};
+
+/* Of one end that is packed. */
+enum {
+    END = 1, /* the field of each, the oldest first */
+    END_ID = 1,
+    END_KEY,
+    END_CODE,
+    END_REASON,
+    END_UNTIL_MS,
 };
 
 void ended_done(struct ended *e)
@@ -74,4 +85,43 @@ unsigned ended_find(const struct ended *e, struct slice id, struct slice key, ui
         return s->code;
     }
     return 0;
+}
+
+/* ---- for the process that takes over ---- */
+
+static void pack_end_of(const struct ended_session *s, struct pack *p)
+{
+    size_t begun = pack_begin(p, END);
+    pack_slice(p, END_ID, slice_make(s->id, SESSION_ID_LEN));
+    pack_slice(p, END_KEY, slice_make(s->key, s->key_len));
+    pack_number(p, END_CODE, s->code);
+    pack_slice(p, END_REASON, slice_make(s->reason, s->reason_len));
+    pack_number(p, END_UNTIL_MS, s->until_ms);
+    pack_end(p, begun);
+}
+
+void ended_pack(const struct ended *e, struct pack *p)
+{
+    for (uint64_t i = 1; e->ring && i <= ENDED_MAX; i++) {
+        const struct ended_session *s = &e->ring[(e->last + i) % ENDED_MAX];
+        if (s->until_ms > 0)
+            pack_end_of(s, p);
+    }
+}
+
+void ended_unpack(struct ended *e, struct slice in)
+{
+    for (struct packed field; packed_next(&in, &field);) {
+        struct slice id = packed_slice(field.value, END_ID);
+        struct slice key = packed_slice(field.value, END_KEY);
+        uint64_t until_ms = packed_number(field.value, END_UNTIL_MS);
+        if (field.tag != END || id.len != SESSION_ID_LEN || key.len > SESSION_KEY_MAX)
+            continue;
+        struct entry entry = {.key_hash = hash_bytes(key), .key_len = (uint8_t)key.len};
+        memcpy(entry.id, id.ptr, id.len);
+        memcpy(entry.key, key.ptr, key.len);
+        ended_note(e, &entry, (unsigned)packed_number(field.value, END_CODE),
+                   packed_slice(field.value, END_REASON),
+                   until_ms > ENDED_MS ? until_ms - ENDED_MS : 0);
+    }
 }

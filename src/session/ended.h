@@ -13,6 +13,8 @@
 
 #include "session/entry.h"
 
+struct pack;
+
 #define ENDED_MAX        512
 #define ENDED_MS         120000
 #define ENDED_REASON_MAX 120
@@ -35,5 +37,9 @@ void ended_forget(struct ended *e, uint64_t number);
  * key is another one. `reason` is valid until the next session ends. */
 unsigned ended_find(const struct ended *e, struct slice id, struct slice key, uint64_t now_ms,
                     struct slice *reason);
+
+/* For the process that takes over. */
+void ended_pack(const struct ended *e, struct pack *p);
+void ended_unpack(struct ended *e, struct slice in);
 
 #endif

@@ -5,6 +5,8 @@
 
 #include "session/session.h"
 
+struct ended;
+
 struct entry {
     struct entry *next_by_id, *next_by_key;
     uint64_t id_hash, key_hash;
@@ -17,6 +19,8 @@ struct session *session_of_entry(struct entry *e);
 
 /* Draws the id. -ENOSPC if the table is full. */
 int entry_add(struct session_table *t, struct entry *e);
+/* The same with an id that it had already; there is always room. */
+void entry_put(struct session_table *t, struct entry *e, struct slice id);
 /* To be called once. */
 void entry_bind_key(struct session_table *t, struct entry *e, struct slice key);
 /* Whether `key` is the one that is bound, in a time that tells nothing about it. */
@@ -25,5 +29,8 @@ void entry_remove(struct session_table *t, struct entry *e);
 /* For clients that come back without having heard of the end; its number, or 0. */
 uint64_t entry_note_end(struct session_table *t, const struct entry *e, unsigned code,
                         struct slice reason, uint64_t now_ms);
+
+/* For pack.c. */
+struct ended *session_table_ends(const struct session_table *t);
 
 #endif

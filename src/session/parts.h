@@ -10,6 +10,8 @@
 #include "session/inbox.h"
 #include "session/session.h"
 
+struct pack;
+
 #define SESSION_REASON_MAX 120 /* bytes: a close frame has room for 123 */
 
 /* The order matters: up to DETACHED the owner may send and end. */
@@ -67,6 +69,7 @@ struct session {
     bool goodbye;
     bool takes_state; /* its client, when it was there last */
     bool restoring;   /* the client's state has not come */
+    bool wire_missed; /* taken over from another process, without the wire that it had */
     bool held_off;    /* by the owner */
     bool unread;      /* answers wait in the wire: nothing is read before they have left */
     size_t answers;   /* bytes of them, since the wire was empty */
@@ -78,6 +81,9 @@ struct session {
 _Static_assert(sizeof(struct session) <= 600 - 64, "600 B while idle, with its texts");
 
 /* ---- session.c ---- */
+
+/* As session_new(), but in no table: it has no id. */
+struct session *session_make(struct loop *loop, const struct session_spec *spec);
 
 const char *session_state_name(const struct session *s);
 void session_set_state(struct session *s, enum session_state next);
@@ -141,6 +147,11 @@ uint32_t session_streams_count(const struct session *s);
 size_t session_streams_held(const struct session *s);
 /* How many bytes of streams the client has not received. */
 size_t session_streams_kept(const struct session *s);
+/* For the process that takes over: pack.c. */
+void session_streams_pack(const struct session *s, struct pack *p);
+bool session_streams_unpack(struct session *s, struct slice in);
+void session_streams_go_on(struct session *s);
+void session_streams_reset_unclaimed(struct session *s, struct slice json);
 
 /* ---- liveness.c: grace, pings, delayed acknowledgement ---- */
 

@@ -111,11 +111,15 @@ static int add_to_table(struct session *s)
     return error == -ENOSPC && make_room(s->table) ? entry_add(s->table, &s->entry) : error;
 }
 
-struct session *session_new(struct loop *loop, const struct session_spec *spec)
+struct session *session_make(struct loop *loop, const struct session_spec *spec)
 {
     struct session *s = log_needed(calloc(1, sizeof(*s)));
-    if (!s)
+    char *text = log_needed(malloc(spec->origin.len + spec->path.len + 1));
+    if (!s || !text) {
+        free(s);
+        free(text);
         return NULL;
+    }
     *s = (struct session){
         .loop = loop,
         .config = spec->config,
@@ -126,27 +130,37 @@ struct session *session_new(struct loop *loop, const struct session_spec *spec)
         .window = spec->config->window,
         .streams_config = {.window = spec->config->stream_window,
                            .channels_max = spec->config->streams_max},
-        .text = log_needed(malloc(spec->origin.len + spec->path.len + 1)),
+        .text = text,
         .origin_len = (uint16_t)spec->origin.len,
         .path_len = (uint16_t)spec->path.len,
     };
-    bool good = s->text && (!spec->restores || session_state_await(s));
-    int error = good ? add_to_table(s) : -ENOMEM;
-    if (error < 0) {
-        if (error != -ENOSPC) /* sessions-max */
-            log_lack("begin a session", error);
-        session_state_free(s);
-        free(s->text);
-        free(s);
-        errno = -error;
-        return NULL;
-    }
-    memcpy(s->text, spec->origin.ptr, spec->origin.len);
-    memcpy(s->text + spec->origin.len, spec->path.ptr, spec->path.len);
+    slice_copy(&text, spec->origin);
+    slice_copy(&text, spec->path);
     session_liveness_init(s);
-    s->counts->started++;
     s->counts->now++;
     return s;
+}
+
+struct session *session_new(struct loop *loop, const struct session_spec *spec)
+{
+    struct session *s = session_make(loop, spec);
+    bool good = s && (!spec->restores || session_state_await(s));
+    int error = good ? add_to_table(s) : -ENOMEM;
+    if (!error) {
+        s->counts->started++;
+        return s;
+    }
+    if (error != -ENOSPC) /* sessions-max */
+        log_lack("begin a session", error);
+    if (s) {
+        timer_stop(&s->timer);
+        s->counts->now--;
+        session_state_free(s);
+        free(s->text);
+    }
+    free(s);
+    errno = -error;
+    return NULL;
 }
 
 struct slice session_id(const struct session *s)

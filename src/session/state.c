@@ -3,6 +3,7 @@
 
 #include "base/heap.h"
 #include "base/log.h"
+#include "base/pack.h"
 #include "proto/close_code.h"
 #include "proto/state_message.h"
 #include "session/sealed.h"
@@ -108,8 +109,8 @@ static void seal_plain(struct session *s, struct state_slot *slot)
 static void say_saved(struct session *s, struct state_slot *slot, bool binary, uint64_t covers)
 {
     char head[STATE_SAVED_MAX];
-    struct slice pieces[] = {slice_make(head, state_saved_write(covers, head)),
-                             SLICE_LITERAL("\n"), SLICE_NONE};
+    struct slice pieces[] = {slice_make(head, state_saved_write(covers, head)), SLICE_LITERAL("\n"),
+                             SLICE_NONE};
     if (binary) {
         pieces[2] = slice_make(slot->sealed->bytes + slot->at, slot->sealed->len - slot->at);
         slot->at = slot->sealed->len;
@@ -326,4 +327,81 @@ void session_state_restore(struct session *s, struct slice message)
     free(bytes);
     if (s->wire && s->state == SESSION_ATTACHED)
         s->ops->on_attach(s, false);
+}
+
+/* ---- for the process that takes over ---- */
+
+enum {
+    PLAIN = 1,
+    HAS_PLAIN,
+    BINARY,
+    ASKED,
+    GIVEN,
+    SEALED,
+    SEALED_AT,
+    SEALED_COVERS,
+    COVERS,
+    SAID,
+    STORED,
+    PONG,
+    RESTORE_DUE_MS,
+};
+
+void session_state_pack(const struct session *s, struct pack *p)
+{
+    const struct state_slot *slot = s->saved;
+    pack_number(p, HAS_PLAIN, slot->plain != NULL);
+    pack_slice(p, PLAIN, slice_make(slot->plain, slot->plain_len));
+    pack_number(p, BINARY, slot->binary);
+    pack_number(p, ASKED, slot->asked);
+    pack_number(p, GIVEN, slot->given);
+    if (slot->sealed)
+        pack_slice(p, SEALED, slice_make(slot->sealed->bytes, slot->sealed->len));
+    pack_number(p, SEALED_AT, slot->at);
+    pack_number(p, SEALED_COVERS, slot->sealed_covers);
+    pack_number(p, COVERS, slot->covers);
+    pack_number(p, SAID, slot->said);
+    pack_number(p, STORED, slot->stored);
+    pack_number(p, PONG, slot->pong);
+    pack_number(p, RESTORE_DUE_MS, slot->restore_due_ms);
+}
+
+static bool unpack_bytes(struct state_slot *slot, struct slice in)
+{
+    struct slice plain = packed_slice(in, PLAIN), sealed = packed_slice(in, SEALED);
+    if (packed_number(in, HAS_PLAIN)) {
+        slot->plain = log_needed(malloc(plain.len + 1));
+        if (!slot->plain)
+            return false;
+        memcpy(slot->plain, plain.ptr ? plain.ptr : "", plain.len);
+        slot->plain_len = plain.len;
+    }
+    slot->sealed = sealed.len ? shared_new(sealed.len) : NULL;
+    if (slot->sealed)
+        memcpy(slot->sealed->bytes, sealed.ptr, sealed.len);
+    slot->at = (size_t)packed_number(in, SEALED_AT);
+    return (slot->sealed || !sealed.len) && slot->at <= sealed.len;
+}
+
+bool session_state_unpack(struct session *s, struct slice in)
+{
+    struct state_slot *slot = slot_of(s);
+    if (!slot)
+        return false;
+    slot->binary = packed_number(in, BINARY);
+    slot->asked = packed_number(in, ASKED);
+    slot->given = packed_number(in, GIVEN);
+    slot->sealed_covers = packed_number(in, SEALED_COVERS);
+    slot->covers = packed_number(in, COVERS);
+    slot->said = packed_number(in, SAID);
+    slot->stored = packed_number(in, STORED);
+    slot->pong = (uint32_t)packed_number(in, PONG);
+    slot->restore_due_ms = packed_number(in, RESTORE_DUE_MS);
+    return unpack_bytes(slot, in);
+}
+
+void session_state_go_on(struct session *s)
+{
+    if (s->saved)
+        timer_start(s->loop, &s->saved->timer, 0);
 }

@@ -35,6 +35,10 @@ void session_state_restore(struct session *s, struct slice message);
 /* The client has not sent its `.restore` in time. */
 bool session_state_is_late(const struct session *s);
 size_t session_state_held(const struct session *s);
+/* For the process that takes over. False without memory. */
+void session_state_pack(const struct session *s, struct pack *p);
+bool session_state_unpack(struct session *s, struct slice in);
+void session_state_go_on(struct session *s);
 void session_state_free(struct session *s);
 
 #endif

@@ -7,10 +7,12 @@
 
 #include "base/bucket.h"
 #include "base/log.h"
+#include "base/pack.h"
 #include "base/utf8.h"
 #include "proto/close_code.h"
 #include "proto/json_text.h"
 #include "session/flight.h"
+#include "session/pack.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -221,4 +223,38 @@ size_t session_streams_held(const struct session *s)
 size_t session_streams_kept(const struct session *s)
 {
     return s->streams ? channels_kept(s->streams->channels) : 0;
+}
+
+/* ---- for the process that takes over ---- */
+
+void session_streams_pack(const struct session *s, struct pack *p)
+{
+    channels_pack(s->streams->channels, p);
+}
+
+bool session_streams_unpack(struct session *s, struct slice in)
+{
+    s->streams = make(s);
+    return s->streams && channels_unpack(s->streams->channels, in);
+}
+
+/* The flight begins anew: a `.pong` for a mark of the process before makes it a little generous. */
+void session_streams_go_on(struct session *s)
+{
+    if (!s->streams)
+        return;
+    flight_begin(&s->streams->flight, loop_now_ms(s->loop));
+    channels_go_on(s->streams->channels);
+}
+
+struct channel *session_reclaim(struct session *s, uint32_t number, const struct channel_ops *ops,
+                                void *owner)
+{
+    return s->streams ? channels_reclaim(s->streams->channels, number, ops, owner) : NULL;
+}
+
+void session_streams_reset_unclaimed(struct session *s, struct slice json)
+{
+    if (s->streams)
+        channels_reset_unclaimed(s->streams->channels, json);
 }

@@ -109,6 +109,21 @@ void session_table_free(struct session_table *t)
     free(t);
 }
 
+void entry_put(struct session_table *t, struct entry *e, struct slice id)
+{
+    memcpy(e->id, id.ptr, SESSION_ID_LEN);
+    e->id_hash = hash_bytes(id);
+    if (t->count >= t->buckets)
+        grow(t);
+    link_id(t, e);
+    t->count++;
+}
+
+struct ended *session_table_ends(const struct session_table *t)
+{
+    return (struct ended *)&t->ended;
+}
+
 int entry_add(struct session_table *t, struct entry *e)
 {
     if (t->count >= t->count_max)
@@ -118,12 +133,9 @@ int entry_add(struct session_table *t, struct entry *e)
         return -EAGAIN;
     raw[16] = (unsigned char)(t->worker >> 8);
     raw[17] = (unsigned char)t->worker;
-    base64url_write(raw, sizeof(raw), e->id);
-    e->id_hash = hash_bytes(slice_make(e->id, SESSION_ID_LEN));
-    if (t->count >= t->buckets)
-        grow(t);
-    link_id(t, e);
-    t->count++;
+    char id[SESSION_ID_LEN];
+    base64url_write(raw, sizeof(raw), id);
+    entry_put(t, e, slice_make(id, sizeof(id)));
     return 0;
 }
 

@@ -2,14 +2,16 @@
 /* ipc.h - the messages between the supervisor and the serving process.
  *
  * A pair of SOCK_SEQPACKET sockets: a message arrives whole, in order, with its descriptors. Both
- * ends run the same program file, so a message is a struct as it lies in memory. Neither side waits
- * for the other without a time limit.
+ * ends run the same program file, so a message is a struct as it lies in memory; for a moment of a
+ * take-over one end is of another version, whose messages are the same (`ipc` in pack_kinds.def).
+ * Neither side waits for the other without a time limit.
  */
 #ifndef SUPERVISOR_IPC_H
 #define SUPERVISOR_IPC_H
 
 #include "net/address.h"
 
+/* The numbers stay what they are. */
 enum ipc_kind {
     /* from the supervisor */
     IPC_DRAIN,     /* as SIGTERM; a second one: at once */
@@ -23,7 +25,11 @@ enum ipc_kind {
     IPC_REFUSED, /* the answer is not used: the sockets stay as they were */
     IPC_READY,   /* every listener is being accepted from; `number`: whether by TLS */
     IPC_BEAT,    /* all its threads are alive */
-    IPC_ENDS     /* it is about to exit by itself, with the status `number` */
+    IPC_ENDS,    /* it is about to exit by itself, with the status `number` */
+    /* from the supervisor */
+    IPC_UPGRADE, /* as SIGUSR2 */
+    /* from the serving process */
+    IPC_HANDOVER /* it executes the new program file in its place: so should the supervisor */
 };
 
 enum {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "supervisor/listeners.h"
 
+#include "base/pack.h"
+
 #include "net/listener.h"
 
 #include <errno.h>
@@ -236,4 +238,75 @@ void listeners_done(struct listeners *l)
     }
     free(l->items);
     *l = (struct listeners){0};
+}
+
+/* ---- for the process that takes over ---- */
+
+enum {
+    LAST_ID = 1,
+    ITEM,
+    /* of one of them */
+    ROLE = 1,
+    ID,
+    NAME,
+    ADDRESS,
+    PASSED,
+    FD, /* one after the other */
+};
+
+static void pack_item(const struct listening *item, struct pack *p)
+{
+    pack_number(p, ROLE, item->role);
+    pack_number(p, ID, item->id);
+    pack_slice(p, NAME, slice_of(item->name));
+    pack_slice(p, ADDRESS, slice_make((const char *)&item->address.un, item->address.len));
+    pack_number(p, PASSED, item->passed);
+    for (size_t i = 0; i < item->fd_count; i++)
+        pack_fd(p, FD, item->fds[i]);
+}
+
+void listeners_pack(const struct listeners *l, struct pack *p)
+{
+    pack_number(p, LAST_ID, l->last_id);
+    for (size_t i = 0; i < l->count; i++) {
+        size_t field = pack_begin(p, ITEM);
+        pack_item(l->items[i], p);
+        pack_end(p, field);
+    }
+}
+
+static bool unpack_item(struct listeners *l, struct slice in)
+{
+    char name[IPC_NAME_MAX];
+    struct slice address = packed_slice(in, ADDRESS), rest = in;
+    size_t room = 0;
+    snprintf(name, sizeof(name), "%.*s", SLICE_ARG(packed_slice(in, NAME)));
+    for (struct packed field; packed_next(&rest, &field);)
+        room += field.tag == FD;
+    struct listening *item =
+        new_item(l, (enum listening_role)packed_number(in, ROLE), name, room + 1);
+    if (!item)
+        return false;
+    item->id = (uint32_t)packed_number(in, ID);
+    item->passed = packed_number(in, PASSED);
+    item->wanted = true;
+    if (address.len <= sizeof(item->address.un)) {
+        memcpy(&item->address.un, address.ptr ? address.ptr : "", address.len);
+        item->address.len = (socklen_t)address.len;
+    }
+    for (struct packed field; packed_next(&in, &field);)
+        if (field.tag == FD)
+            item->fds[item->fd_count++] = (int)packed_value(field.value);
+    add(l, item);
+    return true;
+}
+
+bool listeners_unpack(struct listeners *l, struct slice in)
+{
+    struct slice rest = in;
+    for (struct packed field; packed_next(&rest, &field);)
+        if (field.tag == ITEM && !unpack_item(l, field.value))
+            return false;
+    l->last_id = (uint32_t)packed_number(in, LAST_ID);
+    return true;
 }

@@ -21,6 +21,8 @@
 
 #include <sys/types.h>
 
+struct pack;
+
 struct listening {
     enum listening_role role;
     uint32_t id; /* another one for each socket, for ever */
@@ -60,6 +62,11 @@ int listeners_offer(struct listeners *l, const struct listening_wish *wishes, si
                     bool at_start, const struct listening_wish **ret_failed);
 void listeners_keep(struct listeners *l);
 void listeners_undo(struct listeners *l);
+
+/* For the process that takes over. */
+void listeners_pack(const struct listeners *l, struct pack *p);
+/* False without memory. */
+bool listeners_unpack(struct listeners *l, struct slice in);
 
 /* Closes the descriptors: from then on nobody can connect, once the serving process has closed its
  * own. */

@@ -42,6 +42,13 @@ static void read_address(const char *name)
     manager_len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
 }
 
+void notify_take_back(void)
+{
+    unsetenv("NOTIFY_SOCKET");
+    unsetenv("WATCHDOG_USEC");
+    unsetenv("WATCHDOG_PID");
+}
+
 void notify_init(void)
 {
     const char *name = getenv("NOTIFY_SOCKET");
@@ -49,9 +56,21 @@ void notify_init(void)
         read_address(name);
         read_watchdog();
     }
-    unsetenv("NOTIFY_SOCKET");
-    unsetenv("WATCHDOG_USEC");
-    unsetenv("WATCHDOG_PID");
+    notify_take_back();
+}
+
+void notify_give_back(void)
+{
+    char name[sizeof(manager.sun_path) + 1], number[32];
+    if (!manager_len)
+        return;
+    size_t len = manager_len - offsetof(struct sockaddr_un, sun_path);
+    snprintf(name, sizeof(name), "%c%.*s", manager.sun_path[0] ? manager.sun_path[0] : '@',
+             (int)len - 1, manager.sun_path + 1);
+    setenv("NOTIFY_SOCKET", name, 1);
+    snprintf(number, sizeof(number), "%llu", (unsigned long long)watchdog_ms * 1000);
+    if (watchdog_ms)
+        setenv("WATCHDOG_USEC", number, 1);
 }
 
 void notify_say(const char *lines)

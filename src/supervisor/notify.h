@@ -12,6 +12,9 @@
 
 /* Takes the variables out of the environment, so that no program speaks in our name. */
 void notify_init(void);
+/* Puts them back, for a program that is executed in our place; and away again. */
+void notify_give_back(void);
+void notify_take_back(void);
 /* Lines as of sd_notify(3). A manager that does not read misses them. */
 void notify_say(const char *lines);
 /* RELOADING=1 with the time, as Type=notify-reload wants it. READY=1 ends it. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "supervisor/serving.h"
 
+#include "base/pack.h"
+
 #include "supervisor/start.h"
 
 #include <errno.h>
@@ -50,6 +52,8 @@ static void note_order(struct serving *s, const struct ipc_message *m)
         s->drains++;
     else if (m->kind == IPC_RELOAD)
         s->reload = true;
+    else if (m->kind == IPC_UPGRADE)
+        s->upgrade = true;
 }
 
 /* An order, or an answer that came too late. */
@@ -117,9 +121,13 @@ static enum serving_order noted_order(struct serving *s)
         s->drains--;
         return SERVING_DRAIN;
     }
-    bool reload = s->reload;
-    s->reload = false;
-    return reload ? SERVING_RELOAD : SERVING_NOTHING;
+    if (s->reload) {
+        s->reload = false;
+        return SERVING_RELOAD;
+    }
+    bool upgrade = s->upgrade;
+    s->upgrade = false;
+    return upgrade ? SERVING_UPGRADE : SERVING_NOTHING;
 }
 
 enum serving_order serving_next(struct serving *s)
@@ -134,4 +142,47 @@ enum serving_order serving_next(struct serving *s)
             return error == -EAGAIN ? SERVING_NOTHING : SERVING_ALONE;
         take_other(s, &m);
     }
+}
+
+/* ---- for the process that takes over ---- */
+
+enum {
+    CHANNEL = 1,
+    TICKET,
+    DRAINS,
+    RELOAD,
+    UPGRADE,
+};
+
+void serving_pack(struct serving *s, struct pack *p)
+{
+    struct ipc_message m;
+    while (ipc_receive(s->channel, &m) == 0)
+        take_other(s, &m);
+    pack_fd(p, CHANNEL, s->channel);
+    pack_number(p, TICKET, s->ticket);
+    pack_number(p, DRAINS, s->drains);
+    pack_number(p, RELOAD, s->reload);
+    pack_number(p, UPGRADE, s->upgrade);
+}
+
+/* An order to reload is obeyed by reading the settings, as has just been done. */
+void serving_unpack(struct serving *s, struct slice in)
+{
+    s->ticket = (uint32_t)packed_number(in, TICKET);
+    s->drains = (unsigned)packed_number(in, DRAINS);
+    s->upgrade = packed_number(in, UPGRADE);
+}
+
+int serving_name(const struct serving *s)
+{
+    char value[64];
+    snprintf(value, sizeof(value), "%d:%d:%llu", (int)getpid(), s->channel,
+             (unsigned long long)s->beat_ms);
+    return setenv(START_VARIABLE, value, 1) ? -ENOMEM : 0;
+}
+
+void serving_unname(void)
+{
+    unsetenv(START_VARIABLE);
 }

@@ -16,13 +16,14 @@ struct serving {
     uint32_t ticket;  /* of the last question */
     /* Orders that came while an answer was waited for. */
     unsigned drains;
-    bool reload;
+    bool reload, upgrade;
 };
 
 enum serving_order {
     SERVING_NOTHING,
     SERVING_DRAIN,
     SERVING_RELOAD,
+    SERVING_UPGRADE,
     SERVING_ALONE /* the supervisor is gone */
 };
 
@@ -38,6 +39,13 @@ void serving_say(const struct serving *s, enum ipc_kind kind, int number);
 
 /* The next order that has arrived. */
 enum serving_order serving_next(struct serving *s);
+/* For the process that takes over from this one: what has been ordered and not been done. */
+void serving_pack(struct serving *s, struct pack *p);
+void serving_unpack(struct serving *s, struct slice in);
+/* What it needs to know that it is a serving process, in the environment, for handover_execute():
+ * serving_begin() finds it. Negative errno. */
+int serving_name(const struct serving *s);
+void serving_unname(void);
 /* To be called after this process has changed its user: the kernel forgets then that it is to die
  * with the supervisor. */
 void serving_bind(const struct serving *s);

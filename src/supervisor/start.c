@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "supervisor/start.h"
 
+#include "supervisor/handover.h"
 #include "supervisor/ipc.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,22 +21,25 @@ enum {
 /* The environment of the child, made before the fork: between fork and exec nothing is allocated,
  * since another thread (the log's) may hold the allocator's lock at the fork. */
 struct start_environment {
-    char **list; /* owned; its strings are ours, but for the last one */
+    char **list; /* owned; its strings are ours, but for the last two */
     char value[sizeof(START_VARIABLE) + 64];
+    char file[sizeof(HANDOVER_FILE) + PATH_MAX];
 };
 
 static bool environment_prepare(struct start_environment *e)
 {
     size_t count = 0, kept = 0;
+    snprintf(e->file, sizeof(e->file), HANDOVER_FILE "=%s", handover_file());
     while (environ[count])
         count++;
-    e->list = malloc((count + 2) * sizeof(*e->list));
+    e->list = malloc((count + 3) * sizeof(*e->list));
     if (!e->list)
         return false;
     for (size_t i = 0; i < count; i++)
         if (strncmp(environ[i], START_VARIABLE "=", sizeof(START_VARIABLE)) != 0)
             e->list[kept++] = environ[i];
     e->list[kept++] = e->value;
+    e->list[kept++] = e->file;
     e->list[kept] = NULL;
     return true;
 }

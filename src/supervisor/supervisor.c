@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "supervisor/activation.h"
 #include "supervisor/answer.h"
+#include "supervisor/handover.h"
 #include "supervisor/leftovers.h"
 #include "supervisor/notify.h"
 #include "supervisor/start.h"
@@ -47,7 +48,9 @@ struct supervisor {
     bool told_end; /* the serving process has said that it ends by itself */
     /* Orders that the serving process has not been sent yet. */
     unsigned drains;
-    bool reload;
+    bool reload, upgrade;
+    bool taken_over; /* the serving process has, and is not ready yet */
+    bool upgrading;  /* somebody has asked for it: only then does this process follow */
     bool ending;
     uint64_t stuck_at_ms; /* 0: not told to end at once */
     bool over;
@@ -78,6 +81,10 @@ static void send_orders(struct supervisor *s)
         s->drains--;
     if (s->reload && s->state == SERVING && send_order(s, IPC_RELOAD))
         s->reload = false;
+    if (s->upgrade && s->state == SERVING && send_order(s, IPC_UPGRADE)) {
+        s->upgrade = false;
+        s->upgrading = true;
+    }
 }
 
 static void end(struct supervisor *s)
@@ -110,6 +117,128 @@ static void hang_up(struct supervisor *s, const struct signalfd_siginfo *info)
     }
     s->reload = true;
     send_orders(s);
+}
+
+/* ---- another program file in our place ---- */
+
+enum {
+    PID = 1,
+    CHANNEL,
+    STARTED_MS,
+    CRASHES,
+    WAS_READY,
+    HAS_CRASHED,
+    DRAINS,
+    RELOAD,
+    UPGRADE,
+    ENDING,
+    STUCK_MS_AT,
+    LISTENERS,
+    SIGNAL_MASK,
+    DESCRIPTORS_NOW,
+    DESCRIPTORS_MAX,
+    FIRST_TICKS,
+    LAST_TICKS,
+    KILL_MS,
+    LEFT_DUE_MS,
+    TERMINAL_HAD,
+    TERMINAL_IGNORED,
+    TERMINAL_LEADER,
+};
+
+static void pack(const struct supervisor *s, struct pack *p)
+{
+    pack_number(p, PID, (uint64_t)s->pid);
+    pack_fd(p, CHANNEL, s->channel);
+    pack_number(p, STARTED_MS, s->started_ms);
+    pack_number(p, CRASHES, s->crashes);
+    pack_number(p, WAS_READY, s->was_ready);
+    pack_number(p, HAS_CRASHED, s->has_crashed);
+    pack_number(p, DRAINS, s->drains);
+    pack_number(p, RELOAD, s->reload);
+    pack_number(p, UPGRADE, s->upgrade);
+    pack_number(p, ENDING, s->ending);
+    pack_number(p, STUCK_MS_AT, s->stuck_at_ms);
+    size_t listeners = pack_begin(p, LISTENERS);
+    listeners_pack(&s->listeners, p);
+    pack_end(p, listeners);
+    pack_slice(p, SIGNAL_MASK, slice_make((const char *)&s->start.mask, sizeof(s->start.mask)));
+    pack_number(p, DESCRIPTORS_NOW, s->start.descriptors.rlim_cur);
+    pack_number(p, DESCRIPTORS_MAX, s->start.descriptors.rlim_max);
+    pack_number(p, FIRST_TICKS, s->leftovers.first_ticks);
+    pack_number(p, LAST_TICKS, s->leftovers.last_ticks);
+    pack_number(p, KILL_MS, s->leftovers.kill_ms);
+    pack_number(p, LEFT_DUE_MS, s->leftovers.due_ms);
+    pack_number(p, TERMINAL_HAD, s->terminal.had);
+    pack_number(p, TERMINAL_IGNORED, s->terminal.ignored);
+    pack_number(p, TERMINAL_LEADER, (uint64_t)s->terminal.leader);
+}
+
+static void unpack(struct supervisor *s, struct slice in)
+{
+    struct slice mask = packed_slice(in, SIGNAL_MASK);
+    s->pid = (pid_t)packed_number(in, PID);
+    s->channel = packed_fd(in, CHANNEL);
+    s->started_ms = packed_number(in, STARTED_MS);
+    s->crashes = (unsigned)packed_number(in, CRASHES);
+    s->was_ready = packed_number(in, WAS_READY);
+    s->has_crashed = packed_number(in, HAS_CRASHED);
+    s->drains = (unsigned)packed_number(in, DRAINS);
+    s->reload = packed_number(in, RELOAD);
+    s->upgrade = packed_number(in, UPGRADE);
+    s->ending = packed_number(in, ENDING);
+    s->stuck_at_ms = packed_number(in, STUCK_MS_AT);
+    if (mask.len == sizeof(s->start.mask))
+        memcpy(&s->start.mask, mask.ptr, mask.len);
+    s->start.descriptors.rlim_cur = packed_number(in, DESCRIPTORS_NOW);
+    s->start.descriptors.rlim_max = packed_number(in, DESCRIPTORS_MAX);
+    s->leftovers = (struct leftovers){
+        .first_ticks = packed_number(in, FIRST_TICKS),
+        .last_ticks = packed_number(in, LAST_TICKS),
+        .serving = s->pid,
+        .kill_ms = packed_number(in, KILL_MS),
+        .due_ms = packed_number(in, LEFT_DUE_MS),
+    };
+    s->terminal =
+        (struct terminal){packed_number(in, TERMINAL_HAD), packed_number(in, TERMINAL_IGNORED),
+                          (pid_t)packed_number(in, TERMINAL_LEADER)};
+    s->state = STARTING; /* the serving process says when it is ready again */
+    s->taken_over = true;
+}
+
+/* As the serving process does at this moment. If it fails, this one goes on: both speak alike. */
+static void replace_self(struct supervisor *s)
+{
+    struct pack p = {0};
+    s->state = STARTING;
+    s->taken_over = true;
+    pack(s, &p);
+    log_stop();
+    notify_give_back();
+    int error = handover_execute(handover_file(), s->spec->argv, HANDOVER_SUPERVISES, &p);
+    notify_take_back();
+    log_start();
+    log_error("takeover.supervisor_failed", log_errno("error", error),
+              log_text("note", "the supervisor stays as it was"));
+    pack_done(&p);
+}
+
+/* Is this process in the place of another one? Then it goes on with what that had. Negative errno.
+ */
+static int take_over(struct supervisor *s)
+{
+    struct handover h;
+    struct text why = {0};
+    int error = handover_take(HANDOVER_SUPERVISES, &h, &why);
+    if (!error) {
+        unpack(s, h.body);
+        error = listeners_unpack(&s->listeners, packed_slice(h.body, LISTENERS)) ? 0 : -ENOMEM;
+        handover_done(&h);
+    } else if (error != -ENOENT) {
+        log_error("takeover.failed", log_slice("why", text_slice(&why)));
+    }
+    text_done(&why);
+    return error == -ENOENT ? 0 : error;
 }
 
 /* ---- starts ---- */
@@ -153,7 +282,7 @@ static void start(struct supervisor *s)
         return;
     }
     s->state = STARTING;
-    s->told_end = false;
+    s->told_end = s->taken_over = false;
     s->started_ms = now_ms();
     leftovers_begin(&s->leftovers, s->pid);
 }
@@ -178,9 +307,10 @@ static void become_ready(struct supervisor *s, bool secure)
     notify_say("READY=1");
     if (!s->was_ready)
         s->spec->ready(s->spec->arg, &s->listeners, secure);
-    else
+    else if (!s->taken_over)
         log_info("server.restarted", log_int("pid", s->pid));
     s->was_ready = true;
+    s->taken_over = false;
     send_orders(s);
 }
 
@@ -207,6 +337,13 @@ static void take_message(struct supervisor *s, const struct ipc_message *m)
     case IPC_ENDS:
         s->told_end = true;
         return;
+    case IPC_HANDOVER:
+        if (s->upgrading && !s->ending) {
+            notify_reloading();
+            replace_self(s);
+        }
+        return;
+    case IPC_UPGRADE:
     case IPC_DRAIN:
     case IPC_RELOAD:
     case IPC_LISTENERS:
@@ -315,6 +452,13 @@ static void stop_both(struct supervisor *s)
         kill(s->pid, SIGCONT);
 }
 
+/* One that is starting is asked later. */
+static void upgrade(struct supervisor *s)
+{
+    s->upgrade = !s->ending;
+    send_orders(s);
+}
+
 static void read_signals(struct supervisor *s)
 {
     struct signalfd_siginfo info;
@@ -325,6 +469,8 @@ static void read_signals(struct supervisor *s)
             hang_up(s, &info);
         else if (info.ssi_signo == SIGTSTP)
             stop_both(s);
+        else if (info.ssi_signo == SIGUSR2)
+            upgrade(s);
         else
             end(s);
     }
@@ -338,12 +484,16 @@ static int take_signals(struct supervisor *s)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGTSTP);
+    sigaddset(&set, SIGUSR2);
     sigaddset(&set, SIGCHLD);
     signal(SIGCHLD, SIG_DFL); /* whatever we were started with: an ignored one is not reported */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a log at its limit of size loses lines */
     signal(SIGTTOU, SIG_IGN); /* a terminal that stops who writes in the background */
-    sigprocmask(SIG_BLOCK, &set, &s->start.mask);
+    sigset_t found;
+    sigprocmask(SIG_BLOCK, &set, &found);
+    if (!s->taken_over) /* else all of them are blocked already */
+        s->start.mask = found;
     s->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     return s->signals < 0 ? -errno : 0;
 }
@@ -381,7 +531,7 @@ static void do_what_is_due(struct supervisor *s)
 
 static void turn(struct supervisor *s)
 {
-    bool owes = s->drains > 0 || (s->reload && s->state == SERVING);
+    bool owes = s->drains > 0 || ((s->reload || s->upgrade) && s->state == SERVING);
     struct pollfd waits[] = {
         {.fd = s->signals, .events = POLLIN},
         {.fd = s->pid ? s->channel : -1, .events = (short)(POLLIN | (owes ? POLLOUT : 0))},
@@ -398,11 +548,13 @@ static void turn(struct supervisor *s)
 static void prepare(struct supervisor *s)
 {
     notify_init();
-    terminal_init(&s->terminal);
+    if (!s->taken_over)
+        terminal_init(&s->terminal);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     s->start.argv = s->spec->argv;
     s->start.beat_ms = notify_watchdog_ms() / 3;
-    getrlimit(RLIMIT_NOFILE, &s->start.descriptors);
+    if (!s->taken_over)
+        getrlimit(RLIMIT_NOFILE, &s->start.descriptors);
     struct rlimit all = s->start.descriptors;
     all.rlim_cur = all.rlim_max;
     setrlimit(RLIMIT_NOFILE, &all);
@@ -414,9 +566,11 @@ int supervisor_run(const struct supervisor_spec *spec)
     struct supervisor *s = &supervisor;
     *s = (struct supervisor){.spec = spec, .start_at_ms = 1};
     log_start();
+    int error = take_over(s);
     prepare(s);
-    int error = take_signals(s);
     if (!error)
+        error = take_signals(s);
+    if (!error && !s->taken_over)
         error = activation_take(&s->listeners);
     if (error) {
         log_error("server.failed", log_errno("error", error));

@@ -4,6 +4,7 @@
  *   peer.c      the states, the stream's events, the public calls
  *   reader.c    bytes to messages: every rule of RFC 6455 about what comes in
  *   sender.c    messages to frames
+ *   pack.c      for the process that takes over
  *   liveness.c  the one timer: pings, dead peers, the closing time-out, work put off
  *
  * A function that calls the owner back may leave the peer PEER_GONE; the memory stays until the end

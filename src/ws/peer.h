@@ -123,4 +123,15 @@ void ws_peer_finish(struct ws_peer *peer);
 /* Closes the connection now; no callback after this. */
 void ws_peer_drop(struct ws_peer *peer);
 
+/* ---- pack.c: for the process that takes over ---- */
+
+/* Not one with TLS. */
+bool ws_peer_may_pack(const struct ws_peer *peer);
+void ws_peer_pack(const struct ws_peer *peer, struct pack *p);
+/* In place of ws_peer_new() and _begin(). NULL: it can't be read, or there is no memory; the
+ * connection is closed. */
+struct ws_peer *ws_peer_unpack(struct loop *loop, struct slice in, const struct ws_config *config,
+                               struct ws_counts *counts, const struct ws_peer_ops *ops,
+                               void *owner);
+
 #endif

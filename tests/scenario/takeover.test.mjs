@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+// takeover.test.mjs - SIGUSR2: the program file is replaced, and nothing ends
+// (docs/decisions/takeover.md).
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { openPlain } from '../lib/plain-client.mjs';
+import { request } from '../lib/request.mjs';
+import { makeRoot, program, stopAll } from '../lib/server.mjs';
+import { Page, SessionClient } from '../lib/session-client.mjs';
+import { Streams } from '../lib/streams.mjs';
+import { Subscriber } from '../lib/subscriber.mjs';
+import { after, test } from '../lib/test.mjs';
+import { startUpgradable } from '../lib/upgrades.mjs';
+
+const SLOW = `#!/bin/sh
+printf 'Content-Type: text/plain\\n\\n'; sleep 1; echo slow
+`;
+
+after(async () => (SessionClient.dropAll(), stopAll()));
+
+test('a page goes on with its program and its connection', async () => {
+  const server = await startUpgradable();
+  const page = await Page.opens(server, 'talk.py');
+  const talk = await page.program();
+  page.says('a 1');
+  await page.hears('echo ["a", 1]');
+  server.installs('next');
+  assert.match(await server.upgrades(), /from=0\.1\.0 to=next pages=1/);
+  page.says('b 2');
+  await page.hears('echo ["b", 2]');
+  assert.equal(page.ws.readyState, page.ws.OPEN);
+  talk.says('told 3');
+  await page.hears('told 3');
+  talk.kill('SIGKILL');
+  await page.isClosed(4500, 'program-failed signal=9');
+  await server.ends();
+});
+
+test('a page that is not connected finds its session, and what was said meanwhile', async () => {
+  const server = await startUpgradable();
+  const page = await Page.opens(server, 'talk.py');
+  const talk = await page.program();
+  page.says('a 1');
+  await page.hears('echo ["a", 1]');
+  await page.cuts();
+  await server.upgrades();
+  await server.upgrades();
+  await page.comesBack();
+  page.says('b 2');
+  await page.hears(/^told \[".detach"/, /^told \[".attach"/, 'echo ["b", 2]');
+  assert.ok(talk.isAlive);
+  page.says('exit 3');
+  await page.isClosed(4500, 'program-failed status=3');
+  await server.ends();
+});
+
+test('a shared program keeps its pages', async () => {
+  const server = await startUpgradable({ args: ['--shared', '/shared.py'] });
+  const [a, b] = [await Page.opens(server, 'shared.py'), await Page.opens(server, 'shared.py')];
+  a.says('me');
+  const { pid } = await a.hearsOf('you');
+  await b.cuts();
+  a.says('all 1');
+  await a.hears('said 1');
+  await server.upgrades();
+  await b.comesBack();
+  await b.hears('said 1');
+  b.says('all 2');
+  await Promise.all([a.hears('said 2'), b.hears('said 2')]);
+  b.says('me');
+  const you = await b.hearsOf('you');
+  assert.deepEqual([you.pid, you.pages], [pid, 2]);
+  const c = await Page.opens(server, 'shared.py');
+  c.says('me');
+  assert.equal((await c.hearsOf('you')).pid, pid);
+  await server.ends();
+});
+
+test('a plain WebSocket goes on in the midst of a frame, with its stdio program', async () => {
+  const server = await startUpgradable({ args: ['--stdio', '/cat=cat'] });
+  const plain = await openPlain(server.at('cat'));
+  assert.equal(await plain.asks('one'), 'one');
+  const big = 'x'.repeat(300_000);
+  plain.send(big);
+  await server.upgrades();
+  assert.equal((await plain.next()).text, big);
+  assert.equal(await plain.asks('two'), 'two');
+  await plain.closes();
+  await server.ends();
+});
+
+test('topics keep their numbers, their past, and who is there', async () => {
+  const server = await startUpgradable({ args: ['--topic-history', '5'] });
+  const [a, b] = await Subscriber.opensMany(server, 2);
+  await a.subscribes('t', { presence: { name: 'a' } });
+  a.publishes('t', 'n', 1);
+  assert.deepEqual(await a.data(1), [1]);
+  await server.upgrades();
+  const { seq } = await b.subscribes('t', { history: 5, presence: { name: 'b' } });
+  assert.equal(seq, 1);
+  const [{ past, data }] = await b.events(1);
+  assert.deepEqual([past, data], [true, 1]);
+  b.publishes('t', 'n', 2);
+  assert.deepEqual(await a.data(1), [2]);
+  await server.upgrades();
+  a.publishes('t', 'n', 3);
+  assert.deepEqual(await b.data(2), [2, 3]);
+  await a.closes();
+  await b.isTold('presence');
+  await server.ends();
+});
+
+test('a byte stream of a program goes on', async () => {
+  const server = await startUpgradable();
+  const page = await Page.opens(server, 'streams.py');
+  const streams = new Streams(page);
+  const stream = streams.open({ kind: 'stream', name: 'echo' });
+  await stream.opened;
+  stream.write(Buffer.alloc(100_000, 'a'));
+  await server.upgrades();
+  stream.write(Buffer.alloc(100_000, 'b'));
+  stream.finish();
+  const all = await stream.readAll();
+  assert.equal(all.length, 200_000);
+  assert.equal(all.subarray(99_999, 100_001).toString(), 'ab');
+  await server.ends();
+});
+
+test('a file that does not run, or reads other formats, is refused before', async () => {
+  const server = await startUpgradable();
+  const page = await Page.opens(server, 'talk.py');
+  server.installs('foreign');
+  await server.refuses(/it reads ipc of version 2 to 2, not 1/);
+  server.installs('#!/bin/sh\necho some words >&2; exit 7\n');
+  await server.refuses(/it ended with status 7: some words/);
+  server.installs('#!/nowhere\n');
+  await server.refuses(/No such file or directory/);
+  page.says('a 1');
+  await page.hears('echo ["a", 1]');
+  server.installs('');
+  await server.upgrades();
+  await server.ends();
+});
+
+test('settings that are wrong are refused before', async () => {
+  const { root, remove } = makeRoot({ conf: '' });
+  const file = `${root}/conf`;
+  const server = await startUpgradable({ args: ['--config', file] });
+  fs.writeFileSync(file, 'message-max = nonsense\n');
+  await server.refuses(/message-max/);
+  fs.writeFileSync(file, 'message-max = 2M\n');
+  await server.upgrades();
+  const page = await Page.opens(server, 'talk.py');
+  assert.equal(page.welcome.maxMessage, 2 * 1024 * 1024);
+  await server.ends();
+  remove();
+});
+
+test('a request that is under way is answered first, and new ones wait', async () => {
+  const server = await startUpgradable({
+    root: makeRoot({ 'slow.sh': program(SLOW), 'a.txt': 'static' }).root,
+  });
+  const slow = request(server.at('slow.sh'));
+  await server.logged(/program\.started/);
+  const upgraded = server.upgrades();
+  await server.logged(/takeover\.rests/);
+  const waiting = request(server.at('a.txt'));
+  assert.equal((await slow).body, 'slow\n');
+  await upgraded;
+  assert.equal((await waiting).body, 'static');
+  await server.ends();
+});
+
+test('without a supervisor it is the same', async () => {
+  const server = await startUpgradable({ args: ['--no-supervisor'] });
+  const page = await Page.opens(server, 'talk.py');
+  await server.upgrades();
+  page.says('b 2');
+  await page.hears('echo ["b", 2]');
+  await Page.opens(server, 'talk.py');
+  await server.ends();
+});
