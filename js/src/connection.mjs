@@ -8,6 +8,7 @@ import { Channels } from './streams/channels.mjs';
 import { systemClock } from './base/clock.mjs';
 import { handleDevMessage } from './dev.mjs';
 import { DomCommands } from './dom/commands.mjs';
+import { ParseWait } from './dom/parse-wait.mjs';
 import { ServerConnectionError } from './base/errors.mjs';
 import { Handlers } from './session/handlers.mjs';
 import { followPageLifecycle, globalScope, whenShown } from './session/page-lifecycle.mjs';
@@ -129,6 +130,8 @@ export class ServerConnection extends HandlerTarget {
   #handlers;
   #listeners;
   #domCommands;
+  /** What waits while the page's document is being parsed. */
+  #parsing = new ParseWait();
   #options;
   #closing = false;
   #unfollow;
@@ -328,7 +331,7 @@ export class ServerConnection extends HandlerTarget {
       welcomed: (welcome, first) => this.#welcomed(welcome, first),
       lost: (end, wasOpen) => this.#lost(end, wasOpen),
       ended: (end) => this.#ended(end),
-      message: (message, size) => this.#take(message, size),
+      message: (message, size) => this.#parsing.take(size, () => this.#take(message, size)),
     };
   }
 
@@ -353,6 +356,7 @@ export class ServerConnection extends HandlerTarget {
 
   /** @param {import('./proto/close-codes.mjs').End} end */
   #ended(end) {
+    this.#parsing.finish();
     this.#unfollow?.();
     this.#handlers.close();
     this.#listeners.close();
@@ -386,7 +390,12 @@ export class ServerConnection extends HandlerTarget {
     /** @type {Record<string, import('./dom/commands.mjs').Command>} */
     const commands = Object.create(null);
     commands.dom = (data) =>
-      updatePage(data, foreign, (problem) => this.#domCommands.problem('dom', problem));
+      updatePage(
+        data,
+        foreign,
+        (problem) => this.#domCommands.problem('dom', problem),
+        this.#parsing,
+      );
     commands.listen = (data) => this.#listeners.listen(data);
     commands.unlisten = (data) => this.#listeners.unlisten(data);
     return commands;

@@ -166,6 +166,56 @@ for (const name of browserNames)
         }
       });
 
+      test('the text as the program has trimmed it is shown when the user pauses, leaves, or says Enter', async () => {
+        const field = (v) => `<form><input name="a" value="${v}"></form><input name="b">`;
+        const typed = async () => {
+          await open(field(''));
+          await page.evaluate(() => (document.querySelector('form').onsubmit = () => false));
+          await page.type('[name=a]', 'abc ');
+        };
+        await typed();
+        await html(field('abc'));
+        assert.equal(await value('[name=a]'), 'abc ');
+        await page.waitForFunction(() => document.activeElement.value === 'abc');
+        await page.keyboard.type(' d ');
+        await html(field('abc d'));
+        await page.focus('[name=b]');
+        assert.equal(await value('[name=a]'), 'abc d');
+        await typed();
+        await page.keyboard.press('Enter');
+        await html(field('abc'));
+        assert.equal(await value('[name=a]'), 'abc');
+      });
+
+      test('a text that the program has trimmed breaks no typing that goes on', async () => {
+        const field = (v) => `<input name="a" value="${v}">`;
+        await open(field(''));
+        await page.evaluate(() => {
+          const { setTimeout } = window;
+          window.pauses = [];
+          window.setTimeout = (run, ms) =>
+            ms === 2000 ? window.pauses.push(run) : setTimeout(run, ms);
+        });
+        await page.type('[name=a]', 'abc ');
+        for (const v of ['a', 'abc', 'abc']) await html(field(v));
+        assert.equal(await page.evaluate(() => window.pauses.length), 1);
+        await page.keyboard.type('d');
+        for (const v of ['abc', 'ABC', 'x']) await html(field(v));
+        assert.equal(await value('[name=a]'), 'abc d');
+        assert.equal(await page.evaluate(() => window.pauses.length), 1);
+      });
+
+      test('a choice that the program refuses goes back to what it says', async () => {
+        const list = (v) => select('abc').replace(`value="${v}"`, '$& selected');
+        await open(list('a'));
+        await choose('b');
+        await choose('c');
+        await html(list('b'));
+        assert.deepEqual(await chosen(), ['c'], 'an older choice, for all that the page knows');
+        await html(list('b'));
+        await page.waitForFunction(() => document.querySelector('select').value === 'b');
+      });
+
       test('radios that move stay chosen, and new markup ends what was undecided', async () => {
         const radio = (v, more = '') => `<input type="radio" name="r" value="${v}" ${more}>`;
         const box = (more = '') => `<input type="checkbox" name="c" ${more}>`;

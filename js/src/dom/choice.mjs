@@ -38,8 +38,16 @@ export function keepingChoice(select, force, change) {
   const now = choiceIn(select);
   const chosen = isChoice(select) ? chosenIn(select) : null;
   const result = change();
-  const takes = typing.takesChoice(select, now, before, saidIn(select), force);
-  if (takes || !had || !chosen || !restore(select, chosen)) chooseDefault(select);
+  const said = saidIn(select);
+  const isOlder = !force && said !== now && typing.wentOnFrom(select, said);
+  if (force || (said !== before && !isOlder)) {
+    typing.forget(select);
+    chooseDefault(select);
+  } else {
+    if (!had || !chosen || !restore(select, chosen)) chooseDefault(select);
+    // If that is the last word, the program has refused what the user went on to.
+    if (said !== before) typing.later(select, said, () => chooseDefault(select));
+  }
   return result;
 }
 

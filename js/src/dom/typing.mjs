@@ -11,8 +11,9 @@
  * - A composition is never disturbed: changes wait for its end.
  * - Markup changes the value of a field only if it says a new value: not the value of the previous
  *   markup, and no value that the user has typed and gone beyond.
- * - A program that has read the text which the field has now, and renders another, has not rendered
- *   an older text. Its value is shown, in a field that is being edited when the user has paused.
+ * - Markup that says the same words, in other cases or with other spaces, is no older text, but what
+ *   the program has made of this one. It is shown, in a field that is being edited when the user
+ *   pauses or leaves.
  */
 import { domCall, domGet } from '../base/dom-property.mjs';
 import { choiceIn, fieldOf, hasFocus, hasTypedValue, sanitized, writeValue } from './fields.mjs';
@@ -22,11 +23,8 @@ import { mergeTexts } from './splice.mjs';
 const MAX_TYPED_VALUES = 64;
 const MAX_TYPED_CHARACTERS = 65_536;
 
-/** How many fields are remembered that wait to be told to the program. */
-const MAX_UNTOLD = 64;
-
 /** How long the user types nothing before a value of the program is shown. */
-const PAUSE_MS = 1000;
+const PAUSE_MS = 2000;
 
 /** Inputs whose `change` does not say that the user has finished. */
 const CHANGE_IN_PARTS = new Set([
@@ -58,13 +56,9 @@ class Typing {
    * @type {WeakMap<Element, string>}
    */
   #answered = new WeakMap();
-  /** Fields whose text no message to the program has had yet. @type {Set<any>} */
-  #untold = new Set();
-  /** The text of a field, as far as the program has read it. @type {WeakMap<Element, string>} */
-  #informed = new WeakMap();
   /**
-   * What is shown when the user pauses, by field.
-   * @type {Map<any, ReturnType<typeof setTimeout>>}
+   * What is shown when the user pauses, or leaves the field.
+   * @type {Map<any, { said: string, timer: ReturnType<typeof setTimeout>, show: () => void }>}
    */
   #late = new Map();
   /** Selects in which the user has chosen. @type {WeakSet<Element>} */
@@ -83,7 +77,7 @@ class Typing {
       );
     on('input', (field) => this.#typed(field));
     on('change', (field) => this.#changed(field));
-    on('focusout', () => (this.#field = null));
+    on('focusout', (field) => this.#left(field));
     on('submit', (form) => this.#isOf(form) && (this.#field = null));
     on('reset', (form) => this.forgetForm(form));
     on('compositionstart', (field) => (this.#composing = field));
@@ -180,29 +174,25 @@ class Typing {
    */
   setMarkupValue(field, before, said, force) {
     const value = sanitized(field, said);
+    if (this.#late.get(field)?.said === said && !force) return; // it waits already
     this.#dropLate(field);
     if (value === field.value) return this.forget(field); // the program knows the latest
     if (force) return this.setValue(field, said, { force });
     if (said === before) return;
-    if (!this.edits(field) && !this.#typedValues.get(field)?.includes(value))
-      return this.setValue(field, said, { force });
-    if (this.#isInformed(field)) this.#showLate(field, said);
+    const isSame = wordsOf(value) === wordsOf(field.value);
+    if (this.edits(field)) {
+      if (isSame) this.later(field, said, () => writeValue(field, said));
+    } else if (isSame || !this.#typedValues.get(field)?.includes(value)) {
+      this.setValue(field, said, { force });
+    }
   }
 
   /**
-   * Whether a select takes the choice that the markup says.
-   * @param {any} select @param {string} now the choice that it has
-   * @param {string} before the choice of the previous markup @param {string} said
-   * @param {boolean} force
+   * Whether the markup says a choice that the user has made and gone on from.
+   * @param {any} select @param {string} choice
    */
-  takesChoice(select, now, before, said, force) {
-    if (said !== now && !force) {
-      if (said === before) return false;
-      if (this.#typedValues.get(select)?.includes(said) && !this.#isInformed(select)) return false;
-    }
-    const isNew = force || said !== before;
-    if (isNew) this.forget(select);
-    return isNew;
+  wentOnFrom(select, choice) {
+    return Boolean(this.#typedValues.get(select)?.includes(choice));
   }
 
   /** Whether the user has chosen in the select. @param {Element} select */
@@ -217,6 +207,7 @@ class Typing {
   forget(field) {
     this.#typedValues.delete(field);
     this.#chosen.delete(field);
+    this.#dropLate(field);
   }
 
   /** @param {any} form that is reset */
@@ -225,42 +216,30 @@ class Typing {
   }
 
   /**
-   * A message goes to the program. If it has the text of a field, and the program has read it, the
-   * program knows the text.
-   * @param {unknown} payload
-   * @returns {(() => void) | undefined} call it when the program has read the message
+   * Shows what a program has said when the user has paused, unless it says another thing by then.
+   * @param {any} field @param {string} said @param {() => void} change
    */
-  tell(payload) {
-    if (!this.#untold.size || typeof payload !== 'string') return undefined;
-    const told = [...this.#untold]
-      .map((field) => ({ field, value: field.value }))
-      .filter(({ value }) => payload.includes(JSON.stringify(value)));
-    for (const { field } of told) this.#untold.delete(field);
-    return told.length
-      ? () => told.forEach(({ field, value }) => this.#informed.set(field, value))
-      : undefined;
-  }
-
-  /** @param {any} field */
-  #isInformed(field) {
-    return this.#informed.get(field) === field.value;
-  }
-
-  /** Shows the value when the user has paused. @param {any} field @param {string} said */
-  #showLate(field, said) {
+  later(field, said, change) {
+    this.#dropLate(field);
     const show = () => {
-      this.#late.delete(field);
-      if (!this.#isInformed(field) || this.#composes(field)) return;
-      writeValue(field, said);
+      this.#dropLate(field);
+      if (this.#composes(field)) return;
+      change();
       this.forget(field);
     };
-    this.#late.set(field, setTimeout(show, PAUSE_MS));
+    this.#late.set(field, { said, timer: setTimeout(show, PAUSE_MS), show });
+  }
+
+  /** What was said before counts no longer. @param {any} field */
+  #dropLate(field) {
+    clearTimeout(this.#late.get(field)?.timer);
+    this.#late.delete(field);
   }
 
   /** @param {any} field */
-  #dropLate(field) {
-    clearTimeout(this.#late.get(field));
-    this.#late.delete(field);
+  #left(field) {
+    this.#field = null;
+    if (hasTypedValue(field)) this.#late.get(field)?.show();
   }
 
   /** @param {Element} element */
@@ -282,9 +261,6 @@ class Typing {
     this.#dropLate(field);
     this.#remember(field, isChoice ? choiceIn(field) : field.value);
     this.#answered.delete(field);
-    this.#informed.delete(field);
-    if (this.#untold.size >= MAX_UNTOLD) this.#untold.clear();
-    this.#untold.add(field);
   }
 
   /** @param {Element} field @param {string} value */
@@ -301,7 +277,7 @@ class Typing {
 
   /** The user has finished, by Enter or by leaving the field. @param {any} field */
   #changed(field) {
-    if (field === this.#field && !CHANGE_IN_PARTS.has(field.type)) this.#field = null;
+    if (field === this.#field && !CHANGE_IN_PARTS.has(field.type)) this.#left(field);
   }
 
   #composed() {
@@ -319,4 +295,9 @@ function isSelecting(document) {
   const active = domGet(document, 'activeElement');
   if (typeof active?.selectionStart === 'number') return false;
   return getSelection()?.type === 'Range' || Boolean(active && domGet(active, 'isContentEditable'));
+}
+
+/** What a text says, whatever its cases and spaces are. @param {string} text */
+function wordsOf(text) {
+  return text.replace(/\s+/g, '').toLowerCase();
 }

@@ -5,7 +5,8 @@
  * once: before the browser paints, and before the page hears any later event of the program.
  * Changes come first; actions that need their result (scrolling, giving the focus) or let the
  * page's scripts run come after all changes. An operation that fails is reported by `.problem` with
- * its number, and does not stop the others.
+ * its number, and does not stop the others. While the document is being parsed, an operation waits
+ * for its element (parse-wait.mjs).
  */
 import { domCall, domGet, domSet, isElement } from '../base/dom-property.mjs';
 import { actions } from './actions.mjs';
@@ -37,26 +38,84 @@ const WORDS = new Map(
  * @param {any} data an operation, or a list of them
  * @param {boolean} foreign whether the program is of another origin
  * @param {(problem: DomProblem) => void} tell
+ * @param {import('./parse-wait.mjs').ParseWait} parsing
  */
-export function updatePage(data, foreign, tell) {
-  const operations = Array.isArray(data) ? data : [data];
-  const failed = /** @type {Map<number, string>} */ (new Map());
-  for (const late of [false, true])
-    operations.forEach((operation, i) => {
-      if (failed.has(i)) return;
-      try {
-        if (!late) checkOperation(operation);
-        perform(operation, foreign, late);
-      } catch (error) {
-        failed.set(i, String(/** @type {any} */ (error)?.message ?? error));
-      }
-    });
-  const told = [...failed].sort(([a], [b]) => a - b);
-  for (const [op, message] of told.slice(0, MOST_TOLD)) tell(new DomProblem(message, { op }));
-  const more = told.length - MOST_TOLD;
-  if (more > 0)
-    tell(new DomProblem(`${more} more operations could not be done`, { op: told[MOST_TOLD][0] }));
+export function updatePage(data, foreign, tell, parsing) {
+  const update = new PageUpdate(Array.isArray(data) ? data : [data], foreign, tell);
+  if (!update.run(!parsing.isParsing)) parsing.wait((isLast) => update.run(isLast));
 }
+
+class PageUpdate {
+  #operations;
+  #foreign;
+  #tell;
+  /** The next step: first the changes of all operations, and then their late actions. */
+  #next = 0;
+  /** How many operations have begun. */
+  #begun = 0;
+  /** @type {Map<number, string>} */
+  #failed = new Map();
+
+  /**
+   * @param {any[]} operations @param {boolean} foreign
+   * @param {(problem: DomProblem) => void} tell
+   */
+  constructor(operations, foreign, tell) {
+    this.#operations = operations;
+    this.#foreign = foreign;
+    this.#tell = tell;
+  }
+
+  /**
+   * Goes on until all is done.
+   * @param {boolean} isLast false: stops at an operation whose element may still be parsed
+   * @returns {boolean} whether all is done
+   */
+  run(isLast) {
+    const { length } = this.#operations;
+    for (; this.#next < 2 * length; this.#next++)
+      if (!this.#do(this.#next % length, this.#next >= length, isLast)) return false;
+    this.#report();
+    return true;
+  }
+
+  /** @param {number} i @param {boolean} late @param {boolean} isLast */
+  #do(i, late, isLast) {
+    if (this.#failed.has(i)) return true;
+    const operation = this.#operations[i];
+    const failed = (/** @type {any} */ error) =>
+      void this.#failed.set(i, String(error?.message ?? error));
+    try {
+      if (!late && this.#begun <= i) this.#begin(operation, i);
+      perform(operation, this.#foreign, late);
+    } catch (error) {
+      if (error instanceof NothingFound && !isLast) return false;
+      failed(error);
+    }
+    return true;
+  }
+
+  /** Does what needs no element, once. @param {any} operation @param {number} i */
+  #begin(operation, i) {
+    this.#begun = i + 1;
+    checkOperation(operation);
+    setAddress(operation);
+  }
+
+  #report() {
+    const told = [...this.#failed].sort(([a], [b]) => a - b);
+    for (const [op, message] of told.slice(0, MOST_TOLD))
+      this.#tell(new DomProblem(message, { op }));
+    const more = told.length - MOST_TOLD;
+    if (more > 0)
+      this.#tell(
+        new DomProblem(`${more} more operations could not be done`, { op: told[MOST_TOLD][0] }),
+      );
+  }
+}
+
+/** The operation's element is not there. */
+class NothingFound extends DomProblem {}
 
 /** @param {any} operation @throws {DomProblem} */
 function checkOperation(operation) {
@@ -83,7 +142,6 @@ function checkOperation(operation) {
  * @param {boolean} late whether to do the late actions or the others
  */
 function perform(operation, foreign, late) {
-  if (!late) setAddress(operation);
   const wanted = [...actions].filter(
     ([name, action]) => name in operation && Boolean(action.late) === late,
   );
@@ -121,7 +179,7 @@ function targetsOf({ select, target, key, find, all = false, optional = false })
   const row = list && rowsIn(list).get(String(key));
   if (row) return find === undefined ? [row] : found(row, find, all, optional);
   if (optional) return [];
-  throw new DomProblem(`no row ${key} in ${select}`);
+  throw new NothingFound(`no row ${key} in ${select}`);
 }
 
 /**
@@ -134,5 +192,5 @@ function found(root, selector, all, optional) {
     : [domCall(root, 'querySelector', selector)];
   if (elements[0]) return /** @type {Element[]} */ (elements);
   if (optional) return [];
-  throw new DomProblem(`nothing matches ${selector}`);
+  throw new NothingFound(`nothing matches ${selector}`);
 }
