@@ -15,6 +15,7 @@ Setting = collections.namedtuple("Setting", "kind name initial least most choice
 OURS = {
     *("listen", "origin", "root", "threads", "admin", "tls-cert", "tls-key", "dns", "dns-anchor"),
     *("log-level", "log-format", "publish-token", "tcp-ca", "sdk", "access-log", "user", "group"),
+    "state-key",
     *("run-as", "config"),
 }
 DRAIN_MS_MAX = 10000  # a drain lasts that long, whatever else was set

@@ -53,17 +53,60 @@ static const struct exchange_ops query_ops = {
     .on_abort = on_abort,
 };
 
-static void answer_sessions(struct admin *admin, struct exchange *x)
+/* NULL: it is answered. */
+static struct admin_query *make_query(struct exchange *x)
 {
     struct admin_query *query = malloc(sizeof(*query));
     if (!query) {
         exchange_answer(x, 503, SLICE_LITERAL("out of memory"), NULL, 0);
-        return;
+        return NULL;
     }
     query->exchange = x;
     x->ops = &query_ops;
     x->owner = query;
-    admin->ops->sessions(admin->owner, query);
+    return query;
+}
+
+static void answer_sessions(struct admin *admin, struct exchange *x)
+{
+    struct admin_query *query = make_query(x);
+    if (query)
+        admin->ops->sessions(admin->owner, query);
+}
+
+/* ---- POST /restart?path=PATH ---- */
+
+#define PATH_FIELD SLICE_LITERAL("path=")
+
+static bool read_path(const struct exchange *x, char *out, size_t size, size_t *ret_len)
+{
+    struct slice path = slice_skip(x->query, PATH_FIELD.len);
+    if (!x->query.ptr || !slice_starts_with(x->query, PATH_FIELD) || path.len > size)
+        return false;
+    if (!slice_equal(path, SLICE_LITERAL("*")))
+        return http_path_decode(path, out, ret_len);
+    *out = '*';
+    *ret_len = 1;
+    return true;
+}
+
+static void restart(struct admin *admin, struct exchange *x)
+{
+    static const struct http_header allow = {SLICE_LITERAL("Allow"), SLICE_LITERAL("POST")};
+    char path[4096];
+    size_t len;
+    if (!slice_equal(x->request->method, SLICE_LITERAL("POST"))) {
+        exchange_answer(x, 405, SLICE_LITERAL("only POST"), &allow, 1);
+        return;
+    }
+    if (!read_path(x, path, sizeof(path), &len)) {
+        exchange_answer(x, 400, SLICE_LITERAL("expected /restart?path=/PATH, of a program"), NULL,
+                        0);
+        return;
+    }
+    struct admin_query *query = make_query(x);
+    if (query)
+        admin->ops->restart(admin->owner, slice_make(path, len), query);
 }
 
 void admin_answer(struct admin_query *query, struct slice json)
@@ -101,6 +144,8 @@ static void answer(struct admin *admin, struct exchange *x)
     struct http_header allow = {SLICE_LITERAL("Allow"), SLICE_LITERAL("GET, HEAD")};
     if (slice_equal(x->path, SLICE_LITERAL("/publish")))
         admin->ops->publish(admin->owner, x);
+    else if (slice_equal(x->path, SLICE_LITERAL("/restart")))
+        restart(admin, x);
     else if (!slice_equal(method, SLICE_LITERAL("GET")) &&
              !slice_equal(method, SLICE_LITERAL("HEAD")))
         exchange_answer(x, 405, SLICE_LITERAL("only GET and HEAD"), &allow, 1);
@@ -115,8 +160,8 @@ static void answer(struct admin *admin, struct exchange *x)
     else
         exchange_answer(
             x, 404,
-            SLICE_LITERAL(
-                "here are /healthz, /metrics, /sessions, /publish and /.httpsocket/authorize"),
+            SLICE_LITERAL("here are /healthz, /metrics, /sessions, /publish, /restart and "
+                          "/.httpsocket/authorize"),
             NULL, 0);
 }
 

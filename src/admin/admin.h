@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* admin.h - the requests of the admin listener: GET /healthz, /metrics (Prometheus text), /sessions
- * (JSON); and /.httpsocket/authorize, by which other web servers ask about their requests; POST
+ * (JSON); POST /restart?path=PATH; and /.httpsocket/authorize, by which other web servers ask about their requests; POST
  * /publish (publish.h).
  *
  * Knows HTTP and nothing of the server: the owner gives the contents. Answers only on its own
@@ -28,6 +28,9 @@ struct admin_ops {
     /* Collects a JSON array of the live sessions and hands it to admin_answer(), now or later,
      * exactly once. */
     void (*sessions)(void *owner, struct admin_query *query);
+    /* Lets the programs of this path go, and hands an object about it to admin_answer(), now or
+     * later, exactly once. `path` is valid during the call. */
+    void (*restart)(void *owner, struct slice path, struct admin_query *query);
     /* Takes the exchange: decides about the request that its headers describe. */
     void (*authorize)(void *owner, struct exchange *x);
     /* Takes the exchange: publishes what it holds. */

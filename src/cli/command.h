@@ -20,6 +20,7 @@ int emit_command(int argc, char **argv);
 int call_command(int argc, char **argv);
 int tcp_command(int argc, char **argv);
 int policy_command(int argc, char **argv);
+int restart_command(int argc, char **argv);
 int policy_test_command(int argc, char **argv);
 int policy_record_command(int argc, char **argv);
 

@@ -13,6 +13,7 @@ static const struct command {
     {"emit", "send a program one event", emit_command},
     {"call", "call a program, print its answers", call_command},
     {"tcp", "a TCP connection by way of a server, on stdin and stdout", tcp_command},
+    {"restart", "let the programs of a path go; their pages go on in new ones", restart_command},
     {"policy", "explain, test and write script-access policies", policy_command},
 };
 enum {

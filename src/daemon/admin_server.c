@@ -8,6 +8,7 @@
 #include "hub/threads.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static struct http_limits limits_of(const struct config *config)
@@ -119,6 +120,39 @@ static void gather_sessions(void *owner, struct admin_query *query)
     gathered(g);
 }
 
+struct restart {
+    struct admin_query *query;
+    size_t pages;
+    uint16_t waits;
+};
+
+static void on_restarted(void *arg, size_t pages)
+{
+    struct restart *r = arg;
+    char json[64];
+    r->pages += pages;
+    if (--r->waits > 0)
+        return;
+    int len = snprintf(json, sizeof(json), "{\"pages\":%zu}\n", r->pages);
+    admin_answer(r->query, slice_make(json, (size_t)len));
+    free(r);
+}
+
+static void restart(void *owner, struct slice path, struct admin_query *query)
+{
+    struct admin_server *s = owner;
+    struct restart *r = log_needed(calloc(1, sizeof(*r)));
+    if (!r) {
+        admin_answer(query, SLICE_LITERAL("{\"pages\":0}\n"));
+        return;
+    }
+    *r = (struct restart){query, 0, (uint16_t)(s->daemon->worker_count + 1)};
+    log_info("server.restarts", log_slice("path", path));
+    for (uint16_t i = 0; i < s->daemon->worker_count; i++)
+        worker_post_restart(&s->daemon->workers[i], path, on_restarted, r);
+    on_restarted(r, 0);
+}
+
 static void authorize(void *owner, struct exchange *x)
 {
     struct admin_server *s = owner;
@@ -138,6 +172,7 @@ static const struct admin_ops admin_ops = {
     .healthy = healthy,
     .metrics = write_metrics,
     .sessions = gather_sessions,
+    .restart = restart,
     .authorize = authorize,
     .publish = publish,
 };

@@ -353,6 +353,13 @@ static void replace_script_access(struct worker *w, const struct config *config)
     text_done(&why);
 }
 
+static void say_restarts(const struct worker *w, size_t pages)
+{
+    if (pages > 0)
+        log_info("server.restarts", log_int("worker", w->index), log_int("pages", pages),
+                 log_text("why", "the file has changed"));
+}
+
 void worker_use_config(struct worker *w, const struct config *config)
 {
     replace_script_access(w, config);
@@ -363,6 +370,8 @@ void worker_use_config(struct worker *w, const struct config *config)
     if (sealer_use(&w->sealer, w->daemon->state_keys) < 0)
         log_error("state.key_refused", log_int("worker", w->index),
                   log_text("note", "the old keys stay"));
+    if (config->restart_changed)
+        say_restarts(w, page_host_restart_changed(w->pages));
 }
 
 /* ---- its name ---- */

@@ -149,6 +149,10 @@ void worker_post_rest_end(struct worker *w);
 void worker_post_halt(struct worker *w, struct halt *halt);
 /* Another worker's request, whose session lives here. Takes the parcel. */
 void worker_post_request(struct worker *w, const struct http_parcel *parcel);
+/* Lets programs go: page_host_restart(). `done` runs in the control loop's thread, with how many
+ * pages that is. The path is copied. */
+void worker_post_restart(struct worker *w, struct slice path, void (*done)(void *arg, size_t pages),
+                         void *arg);
 /* Appends the worker's sessions as JSON objects, each followed by a comma; `done` runs in the
  * control loop's thread with the text, which is the callee's. */
 void worker_post_describe(struct worker *w, void (*done)(void *arg, struct text *text), void *arg);

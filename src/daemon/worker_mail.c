@@ -216,6 +216,45 @@ void worker_post_request(struct worker *w, const struct http_parcel *parcel)
     loop_post(w->loop, &m->mail, deliver_request);
 }
 
+/* ---- restarts ---- */
+
+struct restart_mail {
+    struct mail mail;
+    struct worker *worker;
+    void (*done)(void *arg, size_t pages);
+    void *arg;
+    size_t pages, path_len;
+    char path[];
+};
+
+static void deliver_restarted(struct mail *mail)
+{
+    struct restart_mail *m = container_of(mail, struct restart_mail, mail);
+    m->done(m->arg, m->pages);
+    free(m);
+}
+
+static void deliver_restart(struct mail *mail)
+{
+    struct restart_mail *m = container_of(mail, struct restart_mail, mail);
+    if (!m->worker->ended)
+        m->pages = page_host_restart(m->worker->pages, slice_make(m->path, m->path_len));
+    loop_post(m->worker->daemon->loop, &m->mail, deliver_restarted);
+}
+
+void worker_post_restart(struct worker *w, struct slice path, void (*done)(void *arg, size_t pages),
+                         void *arg)
+{
+    struct restart_mail *m = log_needed(malloc(sizeof(*m) + path.len));
+    if (!m) {
+        done(arg, 0);
+        return;
+    }
+    *m = (struct restart_mail){.worker = w, .done = done, .arg = arg, .path_len = path.len};
+    memcpy(m->path, path.ptr, path.len);
+    loop_post(w->loop, &m->mail, deliver_restart);
+}
+
 /* ---- descriptions ---- */
 
 struct describe_mail {

@@ -106,6 +106,7 @@ static struct page_config page_config_of(const struct worker *w, const struct co
         .tcp_sessions_per_client = (uint32_t)c->programs_per_client,
         .shared_per_client = (uint32_t)c->shared_per_client,
         .state_max = state_max(c),
+        .restart_every_ms = (uint32_t)(1000 * w->daemon->worker_count / c->restart_rate),
     };
 }
 

@@ -165,6 +165,7 @@ static bool refuses_state(const struct handshake *h)
 static void connect_on(const struct handshake *h, struct seat *seat)
 {
     bool in_place = h->command != NULL;
+    size_t script_len = in_place ? h->command->path.len : h->found->script_len;
     struct page *p = page_new(&(struct page_spec){
         .host = h->host,
         .kind = h->subprotocol.session_protocol ? PAGE_DIRECT : PAGE_PLAIN,
@@ -172,7 +173,8 @@ static void connect_on(const struct handshake *h, struct seat *seat)
         .ops = &page_exchange_ops,
         .seat = seat,
         .file = slice_of(in_place ? h->command->file : h->found->file),
-        .script_len = in_place ? h->command->path.len : h->found->script_len,
+        .script = slice_first(h->x->path, script_len),
+        .script_len = script_len,
         .origin = h->origin,
         .key = h->subprotocol.key,
         .restores = restores(h),

@@ -7,6 +7,7 @@
 #include "page/answer_head.h"
 #include "page/grant.h"
 #include "page/request.h"
+#include "page/restart.h"
 #include "page/retry.h"
 #include "page/tcp_session.h"
 #include "page/waiting.h"
@@ -95,6 +96,7 @@ struct page_host *page_host_new(const struct page_host_spec *spec)
     list_init(&host->wires);
     list_init(&host->tcp_sessions);
     timer_init(&host->goodbye_timer, on_goodbye_over);
+    page_restarts_init(host);
     return host;
 }
 
@@ -102,6 +104,8 @@ void page_host_free(struct page_host *host)
 {
     if (host)
         timer_stop(&host->goodbye_timer);
+    if (host)
+        page_restarts_stop(host);
     free(host);
 }
 
@@ -145,6 +149,7 @@ static void drain(struct page *p)
 
 void page_host_drain(struct page_host *host, uint32_t retry_s)
 {
+    page_restarts_stop(host);
     host->draining = true;
     host->retry_s = retry_s;
     tcp_sessions_drain(host);

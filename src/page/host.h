@@ -13,9 +13,11 @@ struct page_host {
     struct list wires;        /* WebSockets of sessions, and refused ones that still close */
     struct list tcp_sessions; /* sessions without a program */
     bool draining;
-    uint32_t retry_s;           /* while draining; 0: as at other times */
-    uint64_t sent_away_second;  /* in which clients were told to come back */
-    uint32_t sent_away;         /* how many in that second */
+    uint32_t retry_s;          /* while draining; 0: as at other times */
+    uint64_t sent_away_second; /* in which clients were told to come back */
+    uint32_t sent_away;        /* how many in that second */
+    struct list restarting;    /* pages whose programs are let go, the next one first */
+    struct timer restart_timer;
     struct timer goodbye_timer; /* of the drain: who is there then is not waited for */
     /* A program has said `.shared`: the request that it was started for is answered as if it came
      * only now. Takes the exchange and the grant. A pointer, since seats are below requests. */

@@ -7,6 +7,7 @@
 #include "page/answer_head.h"
 #include "page/grant.h"
 #include "page/host.h"
+#include "page/retry.h"
 #include "page/wire.h"
 #include "proto/close_code.h"
 
@@ -30,10 +31,12 @@ static struct slice keep(char **at, struct slice s)
 
 static bool keep_texts(struct page *p, const struct page_spec *spec)
 {
-    char *at = p->text = log_needed(malloc(spec->file.len + spec->origin.len + spec->key.len + 3));
+    size_t len = spec->file.len + spec->script.len + spec->origin.len + spec->key.len + 4;
+    char *at = p->text = log_needed(malloc(len));
     if (!at)
         return false;
     p->file = keep(&at, spec->file);
+    p->script = keep(&at, spec->script);
     p->origin = keep(&at, spec->origin);
     p->key = keep(&at, spec->key);
     return true;
@@ -157,6 +160,7 @@ struct page *page_make(const struct page_spec *spec)
     list_init(&p->tcp.questions);
     list_init(&p->streams.all);
     list_init(&p->waiting);
+    list_init(&p->restarting);
     loop_after_init(&p->count, p->host->spec.loop, count_after);
     list_append(&p->host->pages, &p->node);
     memory_open(&p->account, p->host->spec.memory, &memory_ops, NULL);
@@ -262,9 +266,22 @@ void page_end(struct page *p, unsigned code, struct slice reason)
     leave_topics(p);
     page_set_state(p, PAGE_ENDED);
     list_remove(&p->waiting);
+    list_remove(&p->restarting);
     p->seat->ops->note_reason(p->seat, reason);
     if (p->client)
         p->client->end(p, code, reason, end_matters(p, code));
+}
+
+void page_end_restarted(struct page *p)
+{
+    char reason[32];
+    p->host->counts.restarts++;
+    if (p->session && session_keeps_state(p->session)) {
+        page_end(p, CLOSE_NORMAL, SLICE_LITERAL("restart"));
+        return;
+    }
+    int len = snprintf(reason, sizeof(reason), "restart retry=%u", page_retry_s(p->host));
+    page_end(p, CLOSE_SERVICE_RESTART, slice_make(reason, (size_t)len));
 }
 
 void page_abort(struct page *p, unsigned code, struct slice reason)
@@ -359,6 +376,7 @@ static void release(struct page *p)
     struct page_watcher *watcher = p->host->spec.watcher;
     page_set_state(p, PAGE_OVER);
     leave_topics(p);
+    list_remove(&p->restarting);
     list_remove(&p->node);
     list_remove(&p->waiting);
     timer_stop(&p->answer_timer);
@@ -398,8 +416,12 @@ void page_settle(struct page *p)
     page_note_claim(p);
     p->seat->ops->settle(p->seat, page_answered(p));
     if (p->state < PAGE_ENDED && page_answered(p) &&
-        p->seat->ops->ended(p->seat, &code, text, &reason))
-        page_end(p, code, reason);
+        p->seat->ops->ended(p->seat, &code, text, &reason)) {
+        if (p->restarts)
+            page_end_restarted(p);
+        else
+            page_end(p, code, reason);
+    }
     note_gone(p);
     if (p->state == PAGE_ENDED && !held(p))
         release(p);

@@ -24,6 +24,7 @@
  *   lifecycle.c                             the functions of this header
  *   seat_message.c                          a message becomes a line
  *   streams.c, tcp.c, channel.c, topics.c, state.c   what a page has beside its messages
+ *   restart.c                               programs that are let go for others
  *   command.c, hear.c                       what passes between program and client
  *   client_session.c, client_plain.c        the two kinds of client
  *   waiting.c                               a client whose handshake waits for the program
@@ -89,8 +90,9 @@ struct page_saving {
 };
 
 struct page {
-    struct list node;    /* page_host.pages */
-    struct list waiting; /* page_host.waiting: a direct client is not let in, there or not */
+    struct list node;       /* page_host.pages */
+    struct list waiting;    /* page_host.waiting: a direct client is not let in, there or not */
+    struct list restarting; /* page_host.restarting: its program is let go soon */
     struct page_host *host;
     struct reap reap;
     enum page_state state;
@@ -101,8 +103,9 @@ struct page {
     char mark[SESSION_LOG_ID_LEN + 1]; /* of the session, for log lines; empty: none */
     void *watched;                     /* the watcher's own */
 
-    char *text;        /* owned: the strings below are parts of it */
-    struct slice file; /* also NUL-terminated */
+    char *text;          /* owned: the strings below are parts of it */
+    struct slice file;   /* also NUL-terminated */
+    struct slice script; /* SCRIPT_NAME */
     struct slice origin;
     struct slice key;                   /* of PAGE_DIRECT */
     char address[NET_ADDRESS_TEXT_MAX]; /* of the last client */
@@ -127,6 +130,7 @@ struct page {
     bool attached;              /* a client has been connected */
     bool told;                  /* a client may know the session's id */
     bool restores;              /* it begins with a state that its client brings */
+    bool restarts;              /* its program was let go for another one: restart.h */
     uint32_t untaken;           /* messages of the session that the program has not taken yet */
     uint64_t heard_by_program;  /* events, calls and answers of the client, so far */
     uint64_t done_by_program;   /* of these, when it was last seen to wait for more; state.c */
@@ -172,7 +176,7 @@ struct page_spec {
     struct seat *seat;              /* taken, if a page is made of it */
     struct slice file;              /* of the program */
     size_t script_len;
-    struct slice origin, key;
+    struct slice script, origin, key;
     bool restores;
 };
 /* A field of the log for lines that the page's client can cause. */
@@ -202,6 +206,9 @@ static inline bool page_unheard(const struct page *p)
 
 /* Tells the client how the conversation ends. Once; no effect after that. */
 void page_end(struct page *p, unsigned code, struct slice reason);
+/* As page_end(), for a program that `restarts`: its client goes on from its state in a new session,
+ * or begins anew if it has none. */
+void page_end_restarted(struct page *p);
 /* As page_end(), but at once: what the client has not got is given up. */
 void page_abort(struct page *p, unsigned code, struct slice reason);
 /* End of file for the program; SIGTERM and SIGKILL follow once the answer is complete. */

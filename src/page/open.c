@@ -16,6 +16,7 @@ static void open_on(struct page_host *host, struct exchange *x, const struct sit
         .ops = &page_exchange_ops,
         .seat = seat,
         .file = slice_of(found->file),
+        .script = slice_first(x->path, found->script_len),
         .script_len = found->script_len,
         .origin = origin,
     });

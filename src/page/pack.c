@@ -6,6 +6,7 @@
 #include "page/answer.h"
 #include "page/answer_head.h"
 #include "page/host.h"
+#include "page/restart.h"
 #include "page/state.h"
 #include "page/streams.h"
 #include "page/tcp_session.h"
@@ -55,6 +56,9 @@ enum {
     HEARD_BY_PROGRAM,
     SAVING,
     DONE_BY_PROGRAM,
+    SCRIPT,
+    RESTARTS,
+    RESTARTING,
 };
 
 /* ---- before ---- */
@@ -85,6 +89,7 @@ static void pack_texts(const struct page *page, struct pack *p)
 {
     pack_slice(p, MARK, slice_of(page->mark));
     pack_slice(p, FILE_NAME, page->file);
+    pack_slice(p, SCRIPT, page->script);
     pack_slice(p, ORIGIN, page->origin);
     pack_slice(p, KEY, page->key);
     pack_slice(p, ADDRESS, slice_of(page->address));
@@ -105,6 +110,8 @@ static void pack_numbers(const struct page *page, struct pack *p)
     pack_number(p, UNTAKEN, page->untaken);
     pack_number(p, PROBLEMS, page->problems);
     pack_number(p, RESTORES, page->restores);
+    pack_number(p, RESTARTS, page->restarts);
+    pack_number(p, RESTARTING, !list_empty(&page->restarting));
     pack_number(p, HEARD_BY_PROGRAM, page->heard_by_program);
     pack_number(p, DONE_BY_PROGRAM, page->done_by_program);
     pack_number(p, LEAVE_MS, timer_due_ms(&page->leave_timer));
@@ -187,6 +194,9 @@ static void unpack_numbers(struct page *page, struct slice in)
     page->same_origin = packed_number(in, SAME_ORIGIN);
     page->excess = packed_number(in, EXCESS);
     page->restores = packed_number(in, RESTORES);
+    page->restarts = packed_number(in, RESTARTS);
+    if (packed_number(in, RESTARTING))
+        list_append(&page->host->restarting, &page->restarting);
     page->heard_by_program = packed_number(in, HEARD_BY_PROGRAM);
     page->done_by_program = packed_number(in, DONE_BY_PROGRAM);
     page->attached = packed_number(in, ATTACHED);
@@ -256,6 +266,7 @@ static struct page *make(struct page_host *host, struct seat *seat, struct slice
         .kind = (enum page_kind)packed_number(in, KIND),
         .seat = seat,
         .file = packed_slice(in, FILE_NAME),
+        .script = packed_slice(in, SCRIPT),
         .script_len = (size_t)packed_number(in, SCRIPT_LEN),
         .origin = origin.len ? origin : none,
         .key = key.len ? key : none,
@@ -327,6 +338,7 @@ void page_host_go_on(struct page_host *host)
         go_on(container_of(node, struct page, node));
     }
     tcp_sessions_go_on(host);
+    page_restarts_go_on(host);
 }
 
 size_t page_host_count(const struct page_host *host)

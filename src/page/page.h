@@ -32,11 +32,12 @@ struct page_config {
     uint32_t tcp_sessions_per_client;
     uint32_t shared_per_client; /* pages of shared programs */
     size_t state_max;           /* bytes of a program's state */
+    uint32_t restart_every_ms;  /* programs are let go so fast, for page_host_restart() */
 };
 
 struct page_counts {
     uint64_t refused_rate, failed_answer, problems, refused_lobbies;
-    uint64_t saves, saves_too_large;
+    uint64_t saves, saves_too_large, restarts;
     uint64_t refused_spool[SPOOL_BOUNDS];
     struct session_counts sessions;
     struct ws_counts websockets;
@@ -156,6 +157,13 @@ struct slice page_connect_key(struct exchange *x);
  * end of file. N is at least `retry_s`, and not the same for all. Clients have goodbye_timeout to
  * take what they have not acknowledged; then their connections end. */
 void page_host_drain(struct page_host *host, uint32_t retry_s);
+/* Lets the programs go whose SCRIPT_NAME, or file below the root, is `path` (a `*` at its end:
+ * begins so), some at a time. Their sessions end so that clients go on from their states in new
+ * ones. Returns how many pages that is. */
+size_t page_host_restart(struct page_host *host, struct slice path);
+/* The same for those whose file has changed since they were started. */
+size_t page_host_restart_changed(struct page_host *host);
+
 /* No page is left, and no connection of one. */
 bool page_host_empty(const struct page_host *host);
 /* Drops all connections and kills the programs of all pages. The loop must go on running until the

@@ -113,6 +113,10 @@ struct seat_ops {
     /* Nothing of it calls the page any more. */
     bool (*gone)(const struct seat *s);
     int (*pid)(const struct seat *s);
+    /* Has the file of its program changed since that was started? NULL: that can't be known. */
+    bool (*file_changed)(const struct seat *s);
+    /* Its process, which has other pages too, takes no more. NULL: it is the page's own. */
+    void (*retire)(struct seat *s);
     /* Where it is counted; NULL: nowhere. */
     struct room_place *(*place)(struct seat *s);
     void (*free)(struct seat *s);

@@ -228,6 +228,11 @@ bool seat_program_is_waiting(const struct seat *s)
     return seat_program(s) && !seat_program_speaking(s) && program_is_waiting(seat_program(s));
 }
 
+bool seat_program_file_changed(const struct seat *s)
+{
+    return seat_program(s) && program_file_changed(seat_program(s));
+}
+
 void seat_program_flush(struct seat *s)
 {
     if (seat_program(s))

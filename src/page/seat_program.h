@@ -46,6 +46,7 @@ size_t seat_program_queued(const struct seat *s);
 bool seat_program_has_taken(const struct seat *s);
 bool seat_program_has_read(const struct seat *s);
 bool seat_program_is_waiting(const struct seat *s);
+bool seat_program_file_changed(const struct seat *s);
 void seat_program_flush(struct seat *s);
 bool seat_program_body(struct seat *s, struct slice data);
 void seat_program_body_end(struct seat *s);
@@ -77,7 +78,7 @@ void seat_program_free(struct seat *s);
     .silent = seat_program_silent, .fate = seat_program_fate, .ended = seat_program_ended,         \
     .gone = seat_program_gone, .pid = seat_program_pid, .place = seat_program_place,               \
     .free = seat_program_free, .has_read = seat_program_has_read,                                  \
-    .is_waiting = seat_program_is_waiting
+    .is_waiting = seat_program_is_waiting, .file_changed = seat_program_file_changed
 
 /* Operations of the program's owner. */
 enum program_reading seat_program_reading(const struct program *p);

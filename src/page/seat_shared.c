@@ -139,6 +139,17 @@ static bool is_waiting(const struct seat *s)
     return program_of(s) && m->pending.len == 0 && program_is_waiting(program_of(s));
 }
 
+static bool file_changed(const struct seat *s)
+{
+    return program_of(s) && program_file_changed(program_of(s));
+}
+
+static void retire(struct seat *s)
+{
+    if (shared(s)->member.process)
+        shared_retire(shared(s)->member.process);
+}
+
 static void flush(struct seat *s)
 {
     if (program_of(s))
@@ -493,6 +504,8 @@ static const struct seat_ops seat_ops = {
     .has_taken = has_taken,
     .has_read = has_read,
     .is_waiting = is_waiting,
+    .file_changed = file_changed,
+    .retire = retire,
     .flush = flush,
     .body = body,
     .body_end = body_end,

@@ -36,6 +36,7 @@ enum {
     ERR_REST,
     ERR_DUE_MS,
     ERR_BUDGET,
+    VERSION,
     /* of a descriptor */
     PIPE_IO = 1,
     PIPE_LAST,
@@ -97,6 +98,7 @@ void program_pack(const struct program *program, struct pack *p)
     pack_pipe(&program->lines, LINES, p);
     pack_pipe(&program->err, ERR, p);
     pack_read(program, p);
+    pack_slice(p, VERSION, slice_make((const char *)&program->version, sizeof(program->version)));
 }
 
 /* ---- read ---- */
@@ -161,6 +163,9 @@ static void unpack_end(struct program *program, struct slice in)
     program->answering = packed_number(in, ANSWERING);
     program->poll_ms = (uint32_t)packed_number(in, POLL_MS);
     program->kills = (int)packed_number(in, KILLS);
+    struct slice version = packed_slice(in, VERSION); /* of its file */
+    if (version.len == sizeof(program->version))
+        memcpy(&program->version, version.ptr, version.len);
     timer_start_at(loop, &program->end_timer, packed_number(in, END_DUE_MS));
     timer_start_at(loop, &program->poll_timer, packed_number(in, POLL_DUE_MS));
     timer_start_at(loop, &program->err_timer, packed_number(in, ERR_DUE_MS));

@@ -11,8 +11,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- made ---- */
@@ -301,12 +303,47 @@ static void log_failed_start(const struct program *p, int error)
               log_slice("hint", text_slice(&hint)));
 }
 
+/* ---- its file ---- */
+
+static bool look_at(const char *path, struct program_version *ret)
+{
+    struct stat st;
+    if (stat(path, &st) < 0)
+        return false;
+    ret->device = st.st_dev;
+    ret->inode = st.st_ino;
+    ret->size = (uint64_t)st.st_size;
+    ret->changed_s = st.st_mtim.tv_sec;
+    ret->changed_ns = (uint32_t)st.st_mtim.tv_nsec;
+    return true;
+}
+
+static void note_version(struct program *p)
+{
+    size_t below = strlen(below_root(p->host, p->file.ptr));
+    p->version = (struct program_version){.root_len = (uint32_t)(p->file.len - below)};
+    look_at(p->file.ptr, &p->version);
+}
+
+bool program_file_changed(const struct program *p)
+{
+    char path[PATH_MAX];
+    const struct program_version *then = &p->version;
+    struct program_version now = {.root_len = then->root_len};
+    struct slice root = then->root_len ? p->host->spec.root : SLICE_NONE;
+    int len = snprintf(path, sizeof(path), "%.*s%s", SLICE_ARG(root), p->file.ptr + then->root_len);
+    return len > 0 && len < (int)sizeof(path) && look_at(path, &now) &&
+           (now.device != then->device || now.inode != then->inode || now.size != then->size ||
+            now.changed_s != then->changed_s || now.changed_ns != then->changed_ns);
+}
+
 int program_start(struct program *p, const struct program_request *request, int body)
 {
     struct ends ends;
     const struct program_watcher *watcher = p->host->spec.watcher;
     if (watcher)
         watcher->on_start(watcher, p);
+    note_version(p);
     int error = start(p, request, body, &ends);
     p->command = NULL;
     close_all(ends.child);

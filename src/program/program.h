@@ -81,6 +81,14 @@ struct program_ops {
 
 #define PROGRAM_MARK_MAX 16
 
+/* Of a file: two that are alike are the same. Zeros: there was none. */
+struct program_version {
+    uint64_t device, inode, size;
+    int64_t changed_s;
+    uint32_t changed_ns;
+    uint32_t root_len; /* how much of its path was the folder that is served */
+};
+
 /* Our end of one of its descriptors: parts.h. */
 struct program_pipe {
     struct io io;
@@ -110,6 +118,7 @@ struct program {
     struct room_place place;               /* among the programs of its client, and of all */
     pid_t pid;                             /* 0: not started */
     void *watched;                         /* the watcher's own */
+    struct program_version version;        /* of the file, when it was started */
 
     /* ending.c */
     struct process process;
@@ -160,6 +169,10 @@ void program_disown(struct program *p);
  * the request's whole body, which is taken in any case, or -1. 0, or a negative
  * errno: then it is to be disowned. */
 int program_start(struct program *p, const struct program_request *request, int body);
+
+/* Is the file another one than it was when the program was started? Where the folder that is served
+ * has moved since, the file of the same name in the new one counts. False if there is no file. */
+bool program_file_changed(const struct program *p);
 
 /* ---- lines.c: to the program and from it ---- */
 

@@ -19,6 +19,8 @@ export class StatefulPage extends SessionClient {
   pieces = [];
   sent = 0;
   restoring = null;
+  /** Its origin stays when it goes to another server. */
+  keepsOrigin = false;
   /** `.stored` is said at once, or by the test. */
   stores = true;
 
@@ -80,12 +82,12 @@ export class StatefulPage extends SessionClient {
 
   /** Asks for a new session with the state; resolves with its `.welcome`. */
   async asksAnew(url = this.url) {
-    const { kept } = this;
     Object.assign(this, { url, session: undefined, key: newKey(), received: 0, restoring: {} });
-    Object.assign(this, { pieces: [], covers: 0, kept: [], sent: 0 });
-    this.origin = new URL(url).origin;
+    if (!this.keepsOrigin) this.origin = new URL(url).origin;
     const welcome = await this.connect();
     assert.equal(welcome.restore, true);
+    const { kept } = this;
+    Object.assign(this, { pieces: [], covers: 0, kept: [], sent: 0 });
     return { welcome, kept };
   }
 

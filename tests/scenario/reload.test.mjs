@@ -40,6 +40,7 @@ const TEXTS = {
   shared: ['/talk.sh', '/shared.sh=3'],
   'tcp-ca': ['/etc/ssl/certs/ca-certificates.crt'],
   'publish-token': [],
+  'state-key': [],
   dns: ['127.0.0.1:9', '[::1]:9'],
   'dns-anchor': ['none'],
   rules: ['deny <*>', 'allow <*> exclude <b.example>'],

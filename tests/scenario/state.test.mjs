@@ -16,6 +16,8 @@ const TIMES =
   '--rate-programs off --goodbye-timeout 200ms --eof-grace 200ms --term-grace 200ms ' +
   '--attach-timeout 20s --detach-timeout 20s --admin 127.0.0.1:0';
 const PROGRAMS = ['ledger.py', 'talk.py', 'tally.py'];
+/** Of a byte stream, as small as it can be. */
+const OPEN = Buffer.from([1, 0, 0, 0, 1, 123, 125]);
 const KILLED = { code: 4500, reason: 'program-failed signal=9' };
 
 /** A state folder of its own for each server, unless a test shares it. */

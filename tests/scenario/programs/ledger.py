@@ -13,7 +13,7 @@ os.close(1)
 mode = os.environ.get("QUERY_STRING", "")
 connection = socket.socket(fileno=3)
 page = connection.makefile("rb")
-notes, pad, told, counted = [], "", [], 0
+notes, pad, counted, at_end = [], "", 0, False
 
 
 def write(text):
@@ -70,10 +70,14 @@ for raw in page:
         sys.exit(3)
     elif name == "exit":
         sys.exit(json.loads(rest))
-    elif name == "hang":
-        while True:
-            page.read(1)
+    elif name == "savesAtEnd":
+        at_end = True
+    elif name == "hang" and "HTTPSOCKET_RESTORE" not in os.environ:
+        page.read()
+        break
     if mode == "exact":
         save(f".confirm {counted}\n")
     elif mode in ("", "bytes") or (mode == "rare" and counted % 5 == 0) or name == "save":
         save()
+if at_end:
+    save()
