@@ -83,8 +83,9 @@ struct page_saving {
     struct timer quiet;
     uint64_t active_ms; /* when something last passed between program and client */
     struct coverage coverage;
-    bool exact; /* the program confirms, itself */
-    bool saves; /* it has saved */
+    bool exact;   /* the program confirms, itself */
+    bool saves;   /* it has saved */
+    bool refused; /* its newest state was too large: the client's is older, and covers no more */
     unsigned too_large;
     uint64_t owed; /* states that were too large, since the last one that was not */
 };

@@ -19,7 +19,7 @@ static void confirm(struct page *p, uint64_t count)
     struct page_saving *s = p->saving;
     if (count > s->coverage.confirmed)
         coverage_confirm(&s->coverage, count);
-    if (p->session)
+    if (p->session && !s->refused)
         session_cover(p->session, coverage_count(&s->coverage));
 }
 
@@ -148,6 +148,7 @@ void page_state_save(struct page *p, const struct message *m)
     }
     if (m->body.len > max) { /* what the client has is older: it covers no more than it did */
         s->owed++;
+        s->refused = true;
         tell_too_large(p, m->body.len, max);
         return;
     }
@@ -157,6 +158,7 @@ void page_state_save(struct page *p, const struct message *m)
     }
     p->host->counts.saves++;
     s->saves = true;
+    s->refused = false;
     infer(p);
     page_count(p);
 }
@@ -229,6 +231,7 @@ enum {
     SAVES,
     TOO_LARGE,
     OWED,
+    REFUSED,
 };
 
 void page_state_pack(const struct page *p, struct pack *out)
@@ -246,6 +249,7 @@ void page_state_pack(const struct page *p, struct pack *out)
     pack_number(out, SAVES, s->saves);
     pack_number(out, TOO_LARGE, s->too_large);
     pack_number(out, OWED, s->owed);
+    pack_number(out, REFUSED, s->refused);
 }
 
 _Static_assert(sizeof(struct coverage_gap) == 16, "a gap is packed as two numbers");
@@ -265,6 +269,7 @@ bool page_state_unpack(struct page *p, struct slice in)
     s->saves = packed_number(in, SAVES);
     s->too_large = (unsigned)packed_number(in, TOO_LARGE);
     s->owed = packed_number(in, OWED);
+    s->refused = packed_number(in, REFUSED);
     for (struct packed field; packed_next(&in, &field);)
         if (field.tag == GAP && field.value.len == 16 && s->coverage.gap_count < COVERAGE_GAPS)
             memcpy(&s->coverage.gaps[s->coverage.gap_count++], field.value.ptr, 16);

@@ -315,6 +315,24 @@ describe('a state on its way', () => {
     await page.closes();
   });
 
+  test('too large lets no .confirm cover what only it has', async () => {
+    const page = await StatefulPage.opens(server, 'ledger?exact');
+    const process = await page.program();
+    page.says('note 1');
+    await page.isSaved();
+    page.says('pad 300000', 'note 2');
+    await page.hears(/^noted 2/);
+    await page.isRead();
+    assert.equal(page.covers, 1);
+    await dies(page, process);
+    assert.equal((await page.goesOn()).resent, 2);
+    await page.hears(/^noted 2/);
+    page.says('pad 0');
+    await page.isSaved();
+    assert.deepEqual(await notesOf(page), [1, 2]);
+    await page.closes();
+  });
+
   test('arrives with the end of its program', async () => {
     const page = await StatefulPage.opens(server, 'ledger?never');
     const process = await page.program();
