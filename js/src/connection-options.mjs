@@ -27,11 +27,12 @@ import { isSession } from './proto/welcome.mjs';
  * @property {import('./base/clock.mjs').Clock} [clock] time and chance, for tests
  * @property {import('./session/page-lifecycle.mjs').Scope | null} [scope] the window or worker
  *   whose events it follows, for tests
+ * @property {import('./events/early-page.mjs').EarlyPage} [early] knows what has happened in the
+ *   page so far, if the program is the page's own
  * @property {(end: import('./proto/close-codes.mjs').End) => boolean} [recover] called when the
  *   session ends before it was ever open; true: the caller has recovered (by a reload of the page),
  *   so no `close` is fired
  * @property {(manner: import('./page/page-life.mjs').EndManner) => void} [ends] called before that
- * @property {(type: string) => void} [listens] called when the program listens to such events
  */
 
 /** @type {ReadonlyArray<'buffer' | 'streamBuffer' | 'closeTimeout'>} */

@@ -156,6 +156,7 @@ export class ServerConnection extends HandlerTarget {
     this.#handlers = new Handlers(this.#outbox, push);
     const whole = webSocketUrl(url);
     this.#listeners = this.#makeListeners(clock);
+    if (checked.early) checked.early.submits.onnotsent = () => this.#reportNotSent();
     this.#domCommands = new DomCommands(
       this.#makeCommands(isForeign(whole)),
       domRefusal(checked, whole),
@@ -342,6 +343,7 @@ export class ServerConnection extends HandlerTarget {
       if (refused) refused(error);
       else this.#report(error);
     }
+    if (first) this.#options.early?.opened();
     if (first) this.#fire('open', { session: welcome.session, resumed: welcome.resumed });
     else if (!this.#closing) this.#fire('resume', { session: welcome.session });
   }
@@ -409,7 +411,7 @@ export class ServerConnection extends HandlerTarget {
       whenRoom: () => this.#outbox.whenRoom(PROBLEM_SIZE),
       problem: (command, error) => this.#domCommands.problem(command, error),
       upload: (name, file, data) => this.upload(name, file, { data }),
-      listens: this.#options.listens,
+      early: this.#options.early ?? null,
     });
   }
 
@@ -423,6 +425,12 @@ export class ServerConnection extends HandlerTarget {
     } catch (error) {
       this.#report(/** @type {ServerConnectionError} */ (error));
     }
+  }
+
+  /** A form was submitted that only the program could have heard. */
+  #reportNotSent() {
+    const why = "a form was not sent: no program hears it, and its fields don't belong into a URL";
+    this.#report(new ServerConnectionError('not-sent', why));
   }
 
   /** @param {string} name @param {any} data */

@@ -8,6 +8,7 @@ import { systemClock } from './base/clock.mjs';
 import { ServerConnection } from './connection.mjs';
 import { domCall, domGet } from './base/dom-property.mjs';
 import { watchScrolling } from './dom/places.mjs';
+import { EarlyPage } from './events/early-page.mjs';
 import { typing } from './dom/typing.mjs';
 import { isOldCopy, navigation } from './page/loads.mjs';
 import { PageLife } from './page/page-life.mjs';
@@ -30,6 +31,8 @@ export function installServerConnection(document) {
   if (document[PAGE_CONNECTION]) return; // this script was loaded twice
   typing.watch(document);
   watchScrolling(document);
+  // From now on nothing is lost that happens before the program listens.
+  const early = domGet(document, 'defaultView') ? new EarlyPage(document, systemClock) : undefined;
   const url = document.location.href; // read now, as scripts may change it
   const script = domGet(document, 'currentScript');
   const declared = script?.dataset?.session;
@@ -45,10 +48,11 @@ export function installServerConnection(document) {
   const touch = () => {
     if (connection) return connection;
     const session = findSession(document, declared);
+    if (session === null) early?.stop();
     connection = new ServerConnection(url, {
       session,
+      early,
       ends: (manner) => life.endsBy(manner),
-      listens: (type) => life.listens(type),
       recover: (end) => reloadStalePage(end, life),
     });
     connection.addEventListener('open', forgetReload);
@@ -62,6 +66,7 @@ export function installServerConnection(document) {
   const parsed = () => {
     life.parsed();
     if (findSession(document, declared)) touch();
+    else early?.stop();
   };
   if (domGet(document, 'readyState') === 'loading')
     domCall(document, 'addEventListener', 'DOMContentLoaded', parsed, { once: true });

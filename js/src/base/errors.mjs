@@ -22,7 +22,8 @@
  *
  * Some codes are only reported, by the event `error`: `connect-failed` (another attempt follows),
  * `reserved-name` (the program sent an event with the name of a lifecycle event), `unknown-call`
- * (the program answered a call that was never made) and `too-large`.
+ * (the program answered a call that was never made), `too-large`, and `not-sent` (the user has
+ * submitted a form that only the program could have heard; also after `close`).
  */
 export class ServerConnectionError extends Error {
   /**

@@ -53,6 +53,37 @@ export function filesOf(list) {
 }
 
 /**
+ * What a control and its form had when an event happened. `entries` is of a submit, of `form`.
+ * @typedef {object} Snapshot
+ * @property {any} control or null
+ * @property {string | number} [value]
+ * @property {boolean} [checked]
+ * @property {string[]} [selected]
+ * @property {any[]} [files]
+ * @property {any} [form]
+ * @property {Array<[string, any]>} [entries]
+ * @property {number} size of the texts, in characters
+ */
+
+/** @param {any} event @param {any} control or null @returns {Snapshot} */
+export function snapshotOf(event, control) {
+  const value = valueOf(control);
+  const files = control && domGet(control, 'files');
+  const form = event.type === 'submit' ? event.target : null;
+  const entries = form ? [...formDataOf(form, event.submitter ?? null)] : [];
+  const texts = [value, ...entries.flat()].filter((one) => typeof one === 'string');
+  return {
+    control,
+    value,
+    checked: checkedOf(control),
+    selected: selectedOf(control),
+    ...(files && { files: [...files] }),
+    ...(form && { form, entries }),
+    size: texts.reduce((sum, one) => sum + one.length, 0),
+  };
+}
+
+/**
  * What the form would submit: a string or a file for each name, or a list of them.
  * @param {any} form @param {any} submitter the button, or null
  * @param {(control: any) => boolean} isLeftOut

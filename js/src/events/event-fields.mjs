@@ -27,6 +27,8 @@ import { toJsonValue } from './json-value.mjs';
  * @property {any} control the control around the source, or null
  * @property {readonly string[]} fields to read, named by the listener or by the class of the event
  * @property {import('./secrets.mjs').Secrets} secrets
+ * @property {import('./controls.mjs').Snapshot | null} then what there was when the event happened,
+ *   if it happened earlier
  */
 
 /** @type {Record<string, (heard: Heard) => any>} */
@@ -39,10 +41,10 @@ const FIELDS = {
   source: ({ source }) => describeTarget(source),
   name: ({ control, element }) =>
     textOf(propertyOf(control, 'name') ?? propertyOf(element, 'name')),
-  value: ({ control }) => valueOf(control),
-  checked: ({ control }) => checkedOf(control),
-  selected: ({ control }) => selectedOf(control),
-  files: ({ event, control }) => filesOf(fileListOf(event, control)),
+  value: (heard) => (hasThen(heard) ? heard.then?.value : valueOf(heard.control)),
+  checked: (heard) => (hasThen(heard) ? heard.then?.checked : checkedOf(heard.control)),
+  selected: (heard) => (hasThen(heard) ? heard.then?.selected : selectedOf(heard.control)),
+  files: (heard) => filesOf(fileListOf(heard)),
   validation: ({ control }) => propertyOf(control, 'validationMessage'),
   form: formEntries,
   submitter: ({ event }) => event.submitter && describeTarget(event.submitter),
@@ -126,7 +128,7 @@ function timeOf({ timeStamp }) {
 }
 
 /** The entries of the form, without secrets that no `form.NAME` asks for. @param {Heard} heard */
-function formEntries({ event, element, source, fields, secrets }) {
+function formEntries({ event, element, source, fields, secrets, then }) {
   const form =
     propertyOf(source, 'form') ??
     (isElement(source) ? domCall(source, 'closest', 'form') : null) ??
@@ -134,6 +136,7 @@ function formEntries({ event, element, source, fields, secrets }) {
   if (!form) return undefined;
   const isSecret = (/** @type {any} */ control) =>
     secrets.has(control) && !fields.includes(`form.${control.name}`);
+  if (then?.entries && then.form === form) return grouped(then.entries, namesOf(form, isSecret));
   if (event.formData) return grouped(event.formData, namesOf(form, isSecret));
   return entriesOf(form, event.submitter ?? null, isSecret);
 }
@@ -173,10 +176,16 @@ function touchesOf(list) {
 
 /**
  * The files that were chosen, dropped or pasted.
- * @param {any} event @param {any} control @returns {any} a FileList
+ * @param {Pick<Heard, 'event' | 'control' | 'then'>} heard @returns {any} a FileList
  */
-export function fileListOf(event, control) {
+export function fileListOf({ event, control, then }) {
+  if (then?.files && then.control === control) return then.files;
   return propertyOf(control, 'files') ?? transferOf(event)?.files;
+}
+
+/** Whether it is known what the control had when the event happened. @param {Heard} heard */
+function hasThen({ control, then }) {
+  return Boolean(then && control && then.control === control);
 }
 
 /** @param {any} event @returns {any} a DataTransfer */

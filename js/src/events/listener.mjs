@@ -9,6 +9,7 @@ import { controlOf } from './controls.mjs';
 import { fieldsOf } from './event-classes.mjs';
 import { fileListOf, readFields } from './event-fields.mjs';
 import { isOneOf, writesText } from './key-combos.mjs';
+import { isRestoredEvent } from './restored-fields.mjs';
 import { Throttle } from './throttle.mjs';
 
 /** @typedef {import('./listen-options.mjs').ListenOptions} ListenOptions */
@@ -20,6 +21,8 @@ import { Throttle } from './throttle.mjs';
  * @property {(listener: DomListener, data: any, more: { subject?: object, expires?: number }) =>
  *   void} send
  * @property {(listener: DomListener, error: any) => void} problem
+ * @property {(event: any, control: any) => void} told a listener has heard the event; `control` is
+ *   the control around it, or null
  * @property {(listener: DomListener, file: File) => number} upload sends a file, and returns the
  *   number of the upload
  */
@@ -63,9 +66,11 @@ export class DomListener {
    * An event has happened.
    * @param {any} event @param {any[]} path
    * @param {number} index in the path, where the event meets this listener
+   * @param {import('./controls.mjs').Snapshot | null} [then] what there was when the event
+   *   happened, if it happened before this listener came
    * @returns {boolean} whether this listener is for such an event
    */
-  hear(event, path, index) {
+  hear(event, path, index, then = null) {
     const { fields, files, keys, prevent, select, target } = this.options;
     const { secrets } = this.#owner;
     const source = path[0];
@@ -75,12 +80,14 @@ export class DomListener {
     if (prevent) event.preventDefault();
     const element = select === null && target === null ? source : path[index];
     const all = fields ?? [...fieldsOf(event, element), ...(files ? ['files'] : [])];
-    const heard = { event, element, source, control, secrets, fields: all };
+    const heard = { event, element, source, control, secrets, fields: all, then };
     const data = readFields(heard, fields !== null, (field, error) =>
       this.#owner.problem(this, problemOf(field, error)),
     );
+    if (isRestoredEvent(event)) data.restored = true;
+    this.#owner.told(event, control);
     // Read now: the files of a drop are gone after its event.
-    const sent = files && data.files ? [...(fileListOf(event, control) ?? [])] : [];
+    const sent = files && data.files ? [...(fileListOf(heard) ?? [])] : [];
     this.#throttle.push(control ?? element, { data, sent });
     return true;
   }

@@ -4,6 +4,7 @@
  * The listeners of the program in this page: carries out `.listen` and `.unlisten`, and sends the
  * events that were heard.
  */
+import { CatchUp } from './catch-up.mjs';
 import { EventRoot } from './event-root.mjs';
 import { parseListen, parseUnlisten } from './listen-options.mjs';
 import { DomListener } from './listener.mjs';
@@ -18,7 +19,8 @@ import { Uploads } from '../streams/upload.mjs';
  * @property {() => Promise<void>} whenRoom fulfilled when send() may find room again
  * @property {(command: string, error: any) => void} problem
  * @property {(name: string, file: File, data: object) => Promise<any>} upload
- * @property {(type: string) => void} [listens] the program listens to events of this type now
+ * @property {import('./early-page.mjs').EarlyPage | null} early knows what has happened in the page
+ *   before; null: the page is not this program's
  */
 
 export class DomListeners {
@@ -41,11 +43,21 @@ export class DomListeners {
   #dropped = 0;
   #ended = new AbortController();
   #uploads;
+  /** Null: the page is not this program's. @type {CatchUp | null} */
+  #catchUp = null;
 
   /** @param {ListenersOwner} owner */
   constructor(owner) {
     this.#owner = owner;
     this.#uploads = new Uploads(owner.upload);
+    const { clock, early } = owner;
+    if (early)
+      this.#catchUp = new CatchUp(early, {
+        clock,
+        listeners: () => [...this.#listeners.values()],
+        lost: (count) =>
+          owner.problem('listen', new Error(`${count} events before the first .listen are lost`)),
+      });
   }
 
   /** @param {any} data of a `.listen` @throws {import('../dom/problem.mjs').DomProblem} */
@@ -56,19 +68,24 @@ export class DomListeners {
   /** @param {any} data of an `.unlisten` @throws {import('../dom/problem.mjs').DomProblem} */
   unlisten(data) {
     const isMeant = named(data, () => parseUnlisten(data));
-    for (const listener of [...this.#listeners.values()])
-      if (isMeant(listener.options)) this.#remove(listener);
+    for (const [identity, listener] of [...this.#listeners]) {
+      if (!isMeant(listener.options)) continue;
+      this.#remove(listener);
+      this.#catchUp?.left(identity);
+    }
   }
 
-  /** Sends what throttles hold back: the user leaves the page. */
+  /** Sends what is held back: the user leaves the page. */
   flush() {
     this.#flush(() => true);
+    this.#catchUp?.release();
   }
 
   /** The session is over. */
   close() {
     for (const listener of [...this.#listeners.values()]) this.#remove(listener);
-    this.#secrets?.close();
+    this.#catchUp?.close();
+    if (!this.#catchUp) this.#secrets?.close();
     this.#uploads.close();
     this.#ended.abort();
   }
@@ -84,15 +101,18 @@ export class DomListeners {
       send: (listener, heard, more) => this.#send(listener, heard, more),
       upload: (listener, file) => this.#upload(listener, file),
       problem: (listener, error) => this.#problem(listener, error),
+      told: (event, control) => this.#catchUp?.heard(listener, event, control),
     });
-    const older = this.#listeners.get(identityOf(options));
+    const identity = identityOf(options);
+    const older = this.#listeners.get(identity);
     if (older) {
       older.flush(() => true);
       this.#remove(older);
     }
-    this.#listeners.set(identityOf(options), listener);
+    this.#listeners.set(identity, listener);
     this.#rootOf(options).add(listener);
-    this.#owner.listens?.(options.on);
+    const isThere = () => this.#listeners.get(identity) === listener;
+    this.#catchUp?.came(listener, identity, isThere);
   }
 
   /** @param {DomListener} listener */
@@ -123,7 +143,7 @@ export class DomListeners {
    * the control or submits its form.
    */
   #start() {
-    this.#secrets = new Secrets(document);
+    this.#secrets = this.#owner.early?.secrets ?? new Secrets(document);
     const before = (
       /** @type {string} */ type,
       /** @type {(subject: any, event: any) => boolean} */ which,
@@ -148,6 +168,16 @@ export class DomListeners {
    */
   #send(listener, data, more) {
     if (listener.options.once) this.#remove(listener);
+    const send = () => this.#sendNow(listener, data, more);
+    if (this.#catchUp) this.#catchUp.send(data.time, send);
+    else send();
+  }
+
+  /**
+   * @param {DomListener} listener @param {any} data
+   * @param {{ subject?: object, expires?: number }} more
+   */
+  #sendNow(listener, data, more) {
     try {
       this.#owner.send(listener.options.as, data, more);
     } catch (error) {

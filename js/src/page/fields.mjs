@@ -7,6 +7,7 @@
  */
 import { domCall, domGet } from '../base/dom-property.mjs';
 import { typing } from '../dom/typing.mjs';
+import { restoredEvent } from '../events/restored-fields.mjs';
 
 const KEPT_FIELDS = 'input, textarea, select';
 const TICKED = Object.freeze(['checkbox', 'radio']);
@@ -114,7 +115,7 @@ function chooseIn(select, values) {
  * @param {any} field @param {string} type
  */
 export function tellOf(field, type) {
-  const tell = () => field.dispatchEvent(new Event(type, { bubbles: true }));
+  const tell = () => field.dispatchEvent(restoredEvent(type));
   if (domGet(field.ownerDocument, 'activeElement') === field) tell();
   else typing.keepEditing(tell);
 }

@@ -19,6 +19,8 @@ const PATIENCE_MS = 15_000;
 /** How many characters are kept in all; and of each text, if the storage is full. */
 const KEPT_MOST = 1_000_000;
 const KEPT_SHORT = 10_000;
+/** The events that tell of a field, also a program that listens later (early-events.mjs). */
+const TELLING = Object.freeze(['input', 'change']);
 
 /**
  * @typedef {object} Kept
@@ -38,15 +40,6 @@ export class Keeping {
   #secrets;
   /** The fields that the user has changed. @type {WeakSet<object>} */
   #touched = new WeakSet();
-  /**
-   * The types of the events that tell of a field, each with the fields whose program has not heard
-   * of them: its listeners come later than the page's scripts.
-   * @type {Map<string, any[]>}
-   */
-  #untold = new Map([
-    ['input', []],
-    ['change', []],
-  ]);
   /** What is to be put back. @type {Kept | null} */
   #kept = null;
   #observer;
@@ -69,7 +62,7 @@ export class Keeping {
     this.#observer = new MutationObserver(() => {
       if (!this.#soon.isSet) this.#soon.set(50, () => this.#putBack());
     });
-    for (const type of this.#untold.keys())
+    for (const type of TELLING)
       this.#window.addEventListener(type, (/** @type {Event} */ event) => this.#hear(event), true);
     for (const type of ['wheel', 'touchmove', 'keydown', 'pointerdown'])
       this.#window.addEventListener(type, () => (this.#acted = true), {
@@ -100,14 +93,6 @@ export class Keeping {
     this.#observer.observe(this.#document, { childList: true, subtree: true });
     this.#patience.set(PATIENCE_MS, () => this.#done());
     this.#putBack();
-  }
-
-  /** Tells the program, which listens to such events now. @param {string} type */
-  tell(type) {
-    const untold = this.#untold.get(type);
-    // Not at once: a program may say several listeners in one message.
-    if (untold?.length)
-      queueMicrotask(() => untold.splice(0).forEach((field) => tellOf(field, type)));
   }
 
   /** @param {any} event */
@@ -151,11 +136,7 @@ export class Keeping {
     }
     this.#kept.fields = fields.filter(([key]) => !this.#touched.has(there.get(key)));
     if (focus && !this.#acted) this.#focus(there.get(focus.field), focus.selection);
-    for (const [type, untold] of this.#untold)
-      for (const field of changed) {
-        tellOf(field, type);
-        untold.push(field);
-      }
+    for (const type of TELLING) for (const field of changed) tellOf(field, type);
     const { scrollX, scrollY } = this.#window;
     if (!this.#acted && (scrollX !== scroll[0] || scrollY !== scroll[1]))
       this.#window.scrollTo({ left: scroll[0], top: scroll[1], behavior: 'instant' });

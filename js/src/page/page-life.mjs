@@ -131,11 +131,6 @@ export class PageLife {
     whenShown(this.#document, () => this.#showSoon(FIRST_SIGN_MS));
   }
 
-  /** The program listens to such events now. @param {string} type */
-  listens(type) {
-    this.#keeping.tell(type);
-  }
-
   /**
    * Loads the page again, unless it answered a POST.
    * @returns {boolean} whether it does

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A page with a form whose program writes on its stderr whatever it hears, with its pid: `heard PID
 NAME JSON`. ?late=SECONDS listens so much later than its page; ?listens=[{…},…] are its listeners,
-?body= is what its page has. It answers the calls `pid` and `tell` (lines to write)."""
+?body= is what its page has. It answers the calls `pid`, `heard` ([[name, data]]) and `tell` (lines
+to write)."""
 import json
 import os
 import sys
@@ -30,6 +31,7 @@ def say(line):
     os.write(3, f"{line}\n".encode())
 
 
+heard = []
 with open(3, "rb", closefd=False) as events:
     for line in events:
         head, _, body = line.decode().rstrip("\n").partition(" ")
@@ -41,7 +43,10 @@ with open(3, "rb", closefd=False) as events:
             say("listens")
         elif name == "pid":
             say(f"={call} {os.getpid()}")
+        elif name == "heard":
+            say(f"={call} {json.dumps(heard)}")
         elif name == "tell":
             os.write(3, ("".join(f"{line}\n" for line in json.loads(body)) + f"={call}\n").encode())
         else:
+            heard.append([name, json.loads(body or "null")])
             print("heard", os.getpid(), line.decode().strip(), file=sys.stderr, flush=True)
