@@ -19,6 +19,7 @@ int connect_command(int argc, char **argv);
 int emit_command(int argc, char **argv);
 int call_command(int argc, char **argv);
 int tcp_command(int argc, char **argv);
+int upgrade_command(int argc, char **argv);
 int policy_command(int argc, char **argv);
 int restart_command(int argc, char **argv);
 int policy_test_command(int argc, char **argv);

@@ -14,6 +14,7 @@ static const struct command {
     {"call", "call a program, print its answers", call_command},
     {"tcp", "a TCP connection by way of a server, on stdin and stdout", tcp_command},
     {"restart", "let the programs of a path go; their pages go on in new ones", restart_command},
+    {"upgrade", "have a server replace its program file, and end nothing", upgrade_command},
     {"policy", "explain, test and write script-access policies", policy_command},
 };
 enum {

@@ -119,7 +119,7 @@ static int serve(struct config *c, int argc, char **argv, struct serving *servin
     struct handover before;
     bool failed, takes_over = takeover_take(&before, &failed);
     mallopt(M_MMAP_THRESHOLD, HEAP_MAPPED_MIN);
-    if (!failed && check_files(c))
+    if (!failed && (takes_over || check_files(c))) /* a moment ago it was good */
         return daemon_run(c, argc, argv, serving, takes_over ? &before : NULL);
     config_free(c);
     return 2;

@@ -127,6 +127,8 @@ static int execute(struct takeover *t)
 static void replace(struct takeover *t)
 {
     struct daemon *d = t->daemon;
+    loop_refresh(d->loop);
+    t->stood_ms = loop_now_ms(d->loop);
     for (uint16_t i = 0; i < d->worker_count; i++)
         worker_post_halt(&d->workers[i], &t->halt);
     halt_wait(&t->halt, d->worker_count);

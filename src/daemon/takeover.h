@@ -33,7 +33,7 @@ struct takeover {
         TAKEOVER_RESTING
     } state;
     bool wanted; /* by somebody, meanwhile */
-    uint64_t began_ms;
+    uint64_t began_ms, stood_ms; /* when it was wanted; when the threads stood still */
     struct timer timer; /* of the state */
     struct halt halt;
     uint16_t waits; /* workers that are not at rest */

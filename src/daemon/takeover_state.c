@@ -32,6 +32,7 @@ enum {
     RATES,
     METRICS,
     STATE_KEY,
+    STOOD_MS,
     WORKER,
 };
 
@@ -76,6 +77,7 @@ void takeover_pack(struct takeover *t, struct pack *p)
     struct daemon *d = t->daemon;
     pack_number(p, WORKERS, d->worker_count);
     pack_number(p, BEGAN_MS, t->began_ms);
+    pack_number(p, STOOD_MS, t->stood_ms);
     pack_process(t, p);
     pack_server(d, p);
     pack_metrics(t, p);
@@ -158,9 +160,11 @@ void takeover_unpack_server(struct slice in, struct daemon *d)
 void takeover_say_done(struct slice in, const struct handover *h, const struct daemon *d)
 {
     size_t pages = 0;
+    loop_refresh(d->loop);
     for (uint16_t i = 0; i < d->worker_count; i++)
         pages += page_host_count(d->workers[i].pages);
     log_info("takeover.done", log_slice("from", h->version), log_text("to", pack_version()),
              log_int("pages", pages), log_int("bytes", h->whole.len),
-             log_int("ms", loop_now_ms(d->loop) - packed_number(in, BEGAN_MS)));
+             log_int("ms", loop_now_ms(d->loop) - packed_number(in, BEGAN_MS)),
+             log_int("pause_ms", loop_now_ms(d->loop) - packed_number(in, STOOD_MS)));
 }

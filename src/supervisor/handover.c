@@ -136,6 +136,7 @@ int handover_execute(const char *file, char *const *argv, const char *variable,
     if (!error)
         error = name_file(variable, fd);
     if (!error) {
+        close_range(STDERR_FILENO + 1, UINT_MAX, CLOSE_RANGE_CLOEXEC); /* of libraries, too */
         set_close_on_exec(p, fd, 0);
         execv(file, argv);
         error = -errno;

@@ -2,7 +2,11 @@
 // takeover.test.mjs - SIGUSR2: the program file is replaced, and nothing ends
 // (docs/decisions/takeover.md).
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
+import net from 'node:net';
+import { Command } from '../lib/command.mjs';
 import { openPlain } from '../lib/plain-client.mjs';
 import { request } from '../lib/request.mjs';
 import { makeRoot, program, stopAll } from '../lib/server.mjs';
@@ -10,11 +14,36 @@ import { Page, SessionClient } from '../lib/session-client.mjs';
 import { Streams } from '../lib/streams.mjs';
 import { Subscriber } from '../lib/subscriber.mjs';
 import { after, test } from '../lib/test.mjs';
+import { until } from '../lib/until.mjs';
 import { startUpgradable } from '../lib/upgrades.mjs';
 
 const SLOW = `#!/bin/sh
 printf 'Content-Type: text/plain\\n\\n'; sleep 1; echo slow
 `;
+
+const STUBBORN = `#!/usr/bin/python3
+import os, sys, signal, socket, time
+print("Content-Type: text/plain\\n\\nhello", flush=True)
+os.close(1)
+page = socket.socket(fileno=3)
+page.sendall(b'started {"pid":%d}\\n' % os.getpid())
+while page.recv(4096):
+    pass
+print("end of file", file=sys.stderr, flush=True)
+time.sleep(1000)
+`;
+
+/** A connection that sends what it likes. */
+async function openRaw(port) {
+  const socket = net.connect(port, '127.0.0.1');
+  socket.on('error', () => {});
+  await once(socket, 'connect');
+  return socket;
+}
+
+/** How many descriptors the serving process may have; those that it has already stay. */
+const limitsDescriptors = (server, count) =>
+  spawnSync('prlimit', ['--pid', String(server.pid), `--nofile=${count}:`]);
 
 after(async () => (SessionClient.dropAll(), stopAll()));
 
@@ -178,5 +207,135 @@ test('without a supervisor it is the same', async () => {
   page.says('b 2');
   await page.hears('echo ["b", 2]');
   await Page.opens(server, 'talk.py');
+  await server.ends();
+});
+
+test('`httpsocket upgrade PID` asks for it', async () => {
+  const server = await startUpgradable();
+  assert.equal((await Command.runs(['upgrade', server.child.pid])).status, 0);
+  await server.logged(/takeover\.done/);
+  const { status, err } = await Command.runs(['upgrade', process.pid]);
+  assert.equal(status, 1);
+  assert.match(err, /is no httpsocketd/);
+  await server.ends();
+});
+
+test('it may be wanted twice, and while a reload is under way', async () => {
+  const server = await startUpgradable({ args: ['--config', '/dev/null'] });
+  const page = await Page.opens(server, 'talk.py');
+  for (const signal of ['SIGUSR2', 'SIGHUP', 'SIGUSR2', 'SIGHUP', 'SIGUSR2'])
+    server.child.kill(signal);
+  await server.logged(/takeover\.done/);
+  await server.upgrades();
+  page.says('a 1');
+  await page.hears('echo ["a", 1]');
+  await server.ends();
+});
+
+test('a server that is asked to end does so, whatever comes of the take-over', async () => {
+  const server = await startUpgradable();
+  const page = await Page.opens(server, 'talk.py');
+  server.child.kill('SIGUSR2');
+  server.child.kill('SIGTERM');
+  await page.isClosed(1012, 'draining retry=5');
+  assert.deepEqual(await server.exited, { code: 0, signal: null });
+});
+
+test('programs end in the order of their end, also those whose end had begun', async () => {
+  const server = await startUpgradable({
+    args: ['--eof-grace', '2s', '--goodbye-timeout', '100ms', '--detach-timeout', '100ms'],
+    root: makeRoot({ stubborn: program(STUBBORN) }).root,
+  });
+  const page = await Page.opens(server, 'stubborn');
+  const { pid } = await page.hearsOf('started');
+  await page.leaves();
+  await server.logged(/end of file/);
+  await server.upgrades();
+  await server.logged(new RegExp(`program\\.signalled.*pid=${pid} .*TERM`));
+  await server.logged(new RegExp(`program\\.exited.*pid=${pid} .*signal=15`));
+  await server.ends();
+});
+
+test('a server that is killed after a take-over leaves no program behind', async () => {
+  const server = await startUpgradable();
+  server.mayCrash = true;
+  const page = await Page.opens(server, 'talk.py');
+  const talk = await page.program();
+  await server.upgrades();
+  process.kill(server.pid, 'SIGKILL');
+  await talk.ends();
+  await server.logged(/server\.restarted/);
+  await page.isRefused({ code: 4410 });
+  await server.upgrades();
+  assert.deepEqual(await server.stop(), { code: 1, signal: null });
+});
+
+test('where descriptors are refused the old version goes on', async () => {
+  const server = await startUpgradable();
+  const page = await Page.opens(server, 'talk.py');
+  limitsDescriptors(server, 10);
+  assert.match(await server.isAsked(), /takeover\.refused.*Too many open files/);
+  page.says('a 1');
+  await page.hears('echo ["a", 1]');
+  limitsDescriptors(server, 1000);
+  await server.upgrades();
+  page.says('b 2');
+  await page.hears('echo ["b", 2]');
+  await server.ends();
+});
+
+test('a file that disappears after its check changes nothing', async () => {
+  const server = await startUpgradable({
+    args: ['--takeover-timeout', '10s'],
+    root: makeRoot({ 'slow.sh': program(SLOW), 'talk.py': program('talk.py') }).root,
+  });
+  const page = await Page.opens(server, 'talk.py');
+  const slow = request(server.at('slow.sh'));
+  await server.logged(/program\.started.*slow/);
+  const asked = server.isAsked();
+  await server.logged(/takeover\.rests/);
+  server.installs('#!/nowhere\n');
+  assert.match(await asked, /takeover\.failed.*No such file/);
+  assert.equal((await slow).body, 'slow\n');
+  page.says('a 1');
+  await page.hears('echo ["a", 1]');
+  assert.equal((await request(server.at('slow.sh'))).status, 200);
+  server.installs('');
+  await server.upgrades();
+  await server.ends();
+});
+
+test('an upload that is under way breaks off in the end, and the program learns it', async () => {
+  const server = await startUpgradable({
+    args: ['--takeover-timeout', '300ms'],
+    root: makeRoot({ 'sink.sh': program('#!/bin/sh\ncat > /dev/null\n') }).root,
+  });
+  const upload = await openRaw(server.port);
+  upload.write(
+    `POST /sink.sh HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nContent-Length: 1000\r\n\r\nabc`,
+  );
+  await server.logged(/program\.started/);
+  const [answer] = await Promise.all([once(upload, 'data'), server.upgrades()]);
+  assert.match(answer.toString(), /^HTTP\/1\.1 503 /);
+  await server.logged(/program\.exited/);
+  await server.hasChildren(0);
+  upload.destroy();
+  await server.ends();
+});
+
+test('a download goes on', async () => {
+  const size = 40 << 20;
+  const server = await startUpgradable({
+    root: makeRoot({ 'large.bin': 'x'.repeat(size) }).root,
+  });
+  const reader = await openRaw(server.port);
+  reader.write(
+    `GET /large.bin HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nConnection: close\r\n\r\n`,
+  );
+  await once(reader, 'readable');
+  let got = 0;
+  await server.upgrades();
+  for await (const piece of reader) got += piece.length;
+  assert.ok(got > size, `${got} of ${size}`);
   await server.ends();
 });
