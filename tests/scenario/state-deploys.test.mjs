@@ -341,6 +341,24 @@ describe('the key file', () => {
     await server.ends();
   });
 
+  describe('of root', { skip: process.getuid() > 0 && 'needs root' }, () => {
+    test('belongs to the user that the server becomes, who reads it again', async () => {
+      const state = folder();
+      fs.chmodSync(state, 0o755);
+      const server = await start(['--user', 'nobody'], { state, mode: 0o755 });
+      const { uid, mode } = fs.statSync(keyOf(state));
+      assert.deepEqual([uid, mode & 0o777], [65534, 0o600]);
+      server.child.kill('SIGHUP');
+      await server.logged(/config\.reloaded/);
+      const page = await noted(server);
+      await restarts(server, '*');
+      await page.isClosed(...RESTARTED);
+      await page.goesOn('changed');
+      assert.deepEqual(await notesOf(page), [1]);
+      await server.ends();
+    });
+  });
+
   test('that can be made nowhere is a key for this run', async () => {
     const server = await start([], { state: '/proc/nowhere' });
     await server.logged(/state\.key_of_this_run/);
