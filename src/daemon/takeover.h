@@ -32,9 +32,9 @@ struct takeover {
         TAKEOVER_CHECKING,
         TAKEOVER_RESTING
     } state;
-    bool wanted; /* by somebody, meanwhile */
+    bool wanted;                 /* by somebody, meanwhile */
     uint64_t began_ms, stood_ms; /* when it was wanted; when the threads stood still */
-    struct timer timer; /* of the state */
+    struct timer timer;          /* of the state */
     struct halt halt;
     uint16_t waits; /* workers that are not at rest */
     struct process check;
