@@ -162,6 +162,29 @@ for (const name of browserNames) {
       await page.close();
     });
 
+    test('says so if nothing hears a form that has data-hs', async () => {
+      await opens('<form data-hs><input name="q"><button>go</button></form>', [
+        { on: 'click', select: '#nothing' },
+      ]);
+      const before = page.url();
+      for (const count of [1, 2]) {
+        await page.click('button');
+        await until(() =>
+          page.evaluate((n) => errors.filter((code) => code === 'not-sent').length >= n, count),
+        );
+      }
+      assert.equal(page.url(), before);
+      await page.close();
+    });
+
+    test('keeps no form for long whose program listens to nothing', async () => {
+      await opens('<form action="/tcp.html"><input name="q"><button>go</button></form>', []);
+      await page.click('button');
+      await until(() => new URL(page.url()).pathname === '/tcp.html');
+      assert.match(page.url(), /tcp\.html\?q=$/);
+      await page.close();
+    });
+
     test('sends no password in an address, also when the session is over and none has listened', async () => {
       await opens(LOGIN, []);
       const before = page.url();

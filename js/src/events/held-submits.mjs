@@ -7,8 +7,9 @@
  * A form is *known* to be the program's if it has `data-hs`, or if a listener with `prevent` was
  * there for it. A known form is never sent natively. Another one of the page's own origin waits
  * until the program has said its first listeners, and goes out natively if none of them wants it;
- * or after UNHEARD_MS, if the program is there and says none, or UNREACHED_MS, if it is not. Once
- * the session is over it goes out at once. A form whose secrets would stand in the address stays.
+ * or UNHEARD_MS after the program was reached, if it says none; or UNREACHED_MS after the page has
+ * begun, if it is not reached. From then on, and once the session is over, such forms go out at
+ * once. A form whose secrets would stand in the address stays.
  */
 import { domCall, domGet } from '../base/dom-property.mjs';
 import { Timer } from '../base/clock.mjs';
@@ -24,7 +25,8 @@ export class HeldSubmits {
    * @type {'WAITING' | 'HEARD' | 'OVER' | 'STOPPED'}
    */
   #state = 'WAITING';
-  #reached = false;
+  /** Whether forms wait that may be the program's. */
+  #isPatient = true;
   #secrets;
   #timer;
   /** The latest that is held. @type {HeldSubmit | null} */
@@ -47,6 +49,7 @@ export class HeldSubmits {
   constructor(window, clock, secrets) {
     this.#secrets = secrets;
     this.#timer = new Timer(clock);
+    this.#waitFor(UNREACHED_MS);
     window.addEventListener(
       'submit',
       (/** @type {any} */ event) => {
@@ -70,8 +73,7 @@ export class HeldSubmits {
 
   /** The program is reached. */
   opened() {
-    this.#reached = true;
-    if (this.#held) this.#timer.set(UNHEARD_MS, () => this.#decide());
+    if (this.#state === 'WAITING') this.#waitFor(UNHEARD_MS);
   }
 
   /** A listener has heard the submit, and prevents it. @param {any} event */
@@ -83,6 +85,7 @@ export class HeldSubmits {
   settled() {
     if (this.#state !== 'WAITING') return;
     this.#state = 'HEARD';
+    this.#timer.clear();
     this.#decide();
   }
 
@@ -90,6 +93,7 @@ export class HeldSubmits {
   over() {
     if (this.#state === 'STOPPED') return;
     this.#state = 'OVER';
+    this.#timer.clear();
     this.#decide();
   }
 
@@ -103,35 +107,44 @@ export class HeldSubmits {
   /** @param {any} event */
   #submitted(event) {
     const { target: form, submitter = null, defaultPrevented } = event;
-    if (defaultPrevented || this.#state === 'HEARD' || this.#state === 'STOPPED') return;
+    if (defaultPrevented || this.#state === 'STOPPED') return;
+    if (this.#state === 'HEARD' && !isMarked(form)) return;
     if (methodOf(form, submitter) === 'dialog') return;
     const known = this.#knows(event);
-    if (this.#state === 'OVER') {
+    if (this.#state === 'OVER' || !(known || this.#isPatient)) {
       if (known || this.#leaks(form, submitter)) this.#refuse(event, form);
       return;
     }
     if (!known && !isOwn(form, submitter)) return;
     event.preventDefault();
     this.#held = { event, form, submitter, known };
-    this.#timer.set(this.#reached ? UNHEARD_MS : UNREACHED_MS, () => this.#decide());
+    if (this.#state === 'HEARD') this.#timer.set(0, () => this.#decide()); // if no listener hears it
   }
 
   /** @param {any} event */
   #knows(event) {
-    if (domCall(event.target, 'hasAttribute', 'data-hs')) return true;
+    if (isMarked(event.target)) return true;
     const path = event.composedPath();
     return [...this.#known.values()].some((listener) => listener.pathIndexOf(event, path) >= 0);
   }
 
+  /** @param {number} ms from now on forms wait so long */
+  #waitFor(ms) {
+    this.#isPatient = true;
+    this.#timer.set(ms, () => {
+      this.#isPatient = false;
+      this.#decide();
+    });
+  }
+
   /** Sends what is held, or says that it is not sent. */
   #decide() {
-    this.#timer.clear();
     const held = this.#held;
     if (!held) return;
     const { form, submitter, known } = held;
     if (known && this.#state === 'WAITING') return; // the program will come
     this.#held = null;
-    if ((known && this.#state === 'OVER') || this.#leaks(form, submitter)) this.onnotsent(form);
+    if (known || this.#leaks(form, submitter)) this.onnotsent(form);
     else if (domGet(form, 'isConnected')) this.#pass(form, submitter);
   }
 
@@ -160,6 +173,11 @@ export class HeldSubmits {
         control.name && control.value && !control.disabled && this.#secrets.has(control),
     );
   }
+}
+
+/** Whether the page says that its program hears the form. @param {any} form */
+function isMarked(form) {
+  return domCall(form, 'hasAttribute', 'data-hs');
 }
 
 /** @param {any} form @param {any} submitter @returns {string} */
