@@ -12,7 +12,6 @@ import { ParseWait } from './dom/parse-wait.mjs';
 import { ServerConnectionError } from './base/errors.mjs';
 import { Handlers } from './session/handlers.mjs';
 import { followPageLifecycle, globalScope, whenShown } from './session/page-lifecycle.mjs';
-import { Link } from './session/link.mjs';
 import { DomListeners } from './events/listeners.mjs';
 import {
   checkedOptions,
@@ -24,6 +23,7 @@ import {
 } from './connection-options.mjs';
 import { pageStore } from './access/expiring-store.mjs';
 import { Outbox } from './session/outbox.mjs';
+import { RestoringLink } from './session/restoring-link.mjs';
 import { ProgramStream } from './streams/program-stream.mjs';
 import { HandlerTarget, ServerEvent } from './base/handler-target.mjs';
 import { updatePage } from './dom/updates.mjs';
@@ -59,7 +59,7 @@ export function internalsOf(connection) {
 }
 
 /** Events of the connection itself, which no program can send. */
-const LIFECYCLE = new Set(['open', 'suspend', 'resume', 'close', 'error']);
+const LIFECYCLE = new Set(['open', 'suspend', 'resume', 'restore', 'close', 'error']);
 
 /**
  * An event of the connection itself. The fields of `data` are fields of the event too, so that
@@ -109,8 +109,10 @@ export class ServerLifecycleEvent extends ServerEvent {
  *
  * - `open`: the program is reached; once in a session. Data: `{ session, resumed }`.
  * - `suspend`: the connection is lost, and reconnects by itself; messages wait meanwhile. Data: `{
- *   code, reason, retryAfter }`.
+ *   code, reason, retryAfter }`; with `restoring: true` the session is over, and another process of
+ *   the program is to go on from the state that it has saved.
  * - `resume`: the connection is back, and nothing is lost. Data: `{ session }`.
+ * - `restore`: another process has gone on from the state. Data: `{ session, why, resent }`.
  * - `close`: the session is over; once, and the last event. Data: `{ code, reason, retryAfter,
  *   undelivered }`. Of `document.serverConnection` it may be prevented: then the page does nothing
  *   by itself.
@@ -166,9 +168,9 @@ export class ServerConnection extends HandlerTarget {
     const store = checked.store ?? pageStore;
     const channels = new Channels(clock);
     internals.set(this, { channels, url: whole, origin, store, clock });
-    this.#link = new Link({
+    this.#link = new RestoringLink({
       url: whole,
-      key: makeKey(),
+      makeKey,
       session: session ?? undefined,
       WebSocket: checked.WebSocket,
       webSocketOptions: checked.webSocketOptions,
@@ -197,10 +199,9 @@ export class ServerConnection extends HandlerTarget {
    * @returns {number}
    */
   get readyState() {
-    const { state } = this.#link;
-    if (state === 'ENDED') return ServerConnection.CLOSED;
+    if (this.#link.isOver) return ServerConnection.CLOSED;
     if (this.#closing) return ServerConnection.CLOSING;
-    if (state === 'OPEN') return ServerConnection.OPEN;
+    if (this.#link.isOpen) return ServerConnection.OPEN;
     return this.#link.welcome ? ServerConnection.SUSPENDED : ServerConnection.CONNECTING;
   }
 
@@ -286,7 +287,7 @@ export class ServerConnection extends HandlerTarget {
 
   /**
    * Sends a file or another Blob to the program, as fast as the program reads. The upload survives
-   * dropped connections.
+   * dropped connections, and begins again if another process takes the place of the program's.
    * @param {string} name of the stream
    * @param {Blob} blob
    * @param {import('./streams/upload.mjs').UploadOptions} [options] `data`, `signal`, `progress`
@@ -295,8 +296,16 @@ export class ServerConnection extends HandlerTarget {
    *   whatever openStream() throws
    */
   async upload(name, blob, options = {}) {
-    this.#checkOpen();
-    return upload(internalsOf(this), name, blob, options);
+    for (;;) {
+      this.#checkOpen();
+      const { sessionId } = this;
+      try {
+        return await upload(internalsOf(this), name, blob, options);
+      } catch (error) {
+        const isOver = this.#link.isRestoring || sessionId !== this.sessionId;
+        if (!isOver || /** @type {any} */ (error).code !== 'stream-failed') throw error;
+      }
+    }
   }
 
   /**
@@ -314,7 +323,7 @@ export class ServerConnection extends HandlerTarget {
   }
 
   #checkOpen() {
-    if (this.#closing || this.#link.state === 'ENDED') throw closedError();
+    if (this.#closing || this.#link.isOver) throw closedError();
   }
 
   /** @param {import('./session/outbox.mjs').Entry} message */
@@ -326,23 +335,33 @@ export class ServerConnection extends HandlerTarget {
     this.#link.flush();
   }
 
-  /** What the link tells this connection. @returns {import('./session/link.mjs').Owner} */
+  /**
+   * What the link tells this connection.
+   * @returns {import('./session/restoring-link.mjs').RestoringOwner}
+   */
   #linkOwner() {
     return {
       welcomed: (welcome, first) => this.#welcomed(welcome, first),
       lost: (end, wasOpen) => this.#lost(end, wasOpen),
-      ended: (end) => this.#ended(end),
+      limited: (welcome) => this.#limited(welcome),
+      restoring: (end) => this.#restoring(end),
+      restored: (restoration) => this.#restored(restoration),
+      ended: (end, wasRestoring) => this.#ended(end, wasRestoring),
       message: (message, size) => this.#parsing.take(size, () => this.#take(message, size)),
     };
   }
 
-  /** @param {import('./proto/welcome.mjs').Welcome} welcome @param {boolean} first */
-  #welcomed(welcome, first) {
+  /** @param {import('./proto/welcome.mjs').Welcome} welcome */
+  #limited(welcome) {
     for (const { size, refused } of this.#outbox.removeLargerThan(welcome.maxMessage)) {
       const error = tooLarge(size, welcome.maxMessage);
       if (refused) refused(error);
       else this.#report(error);
     }
+  }
+
+  /** @param {import('./proto/welcome.mjs').Welcome} welcome @param {boolean} first */
+  #welcomed(welcome, first) {
     if (first) this.#options.early?.opened();
     if (first) this.#fire('open', { session: welcome.session, resumed: welcome.resumed });
     else if (!this.#closing) this.#fire('resume', { session: welcome.session });
@@ -356,15 +375,34 @@ export class ServerConnection extends HandlerTarget {
     this.#report(new ServerConnectionError('connect-failed', what, { data: end }));
   }
 
-  /** @param {import('./proto/close-codes.mjs').End} end */
-  #ended(end) {
+  /**
+   * Another process takes the place of the program's: it knows nothing of what that one asked, and
+   * listens anew.
+   * @param {import('./proto/close-codes.mjs').End} end
+   */
+  #restoring(end) {
+    this.#parsing.finish();
+    this.#handlers.beginAgain();
+    this.#calls.beginAgain(closedError(end));
+    this.#listeners.beginAgain();
+    this.#fire('suspend', { ...end, restoring: true });
+  }
+
+  /** @param {import('./session/restoring-link.mjs').Restoration} restoration */
+  #restored({ why, resent }) {
+    this.#listeners.begun();
+    this.#fire('restore', { session: this.sessionId, why, resent });
+  }
+
+  /** @param {import('./proto/close-codes.mjs').End} end @param {boolean} wasRestoring */
+  #ended(end, wasRestoring) {
     this.#parsing.finish();
     this.#unfollow?.();
     this.#handlers.close();
     this.#listeners.close();
     this.#calls.close(closedError(end));
     const opened = Boolean(this.#link?.welcome);
-    this.#options.ends?.({ opened, byPage: this.#closing, restoring: false });
+    this.#options.ends?.({ opened, byPage: this.#closing, restoring: wasRestoring });
     if (!opened && this.#options.recover?.(end)) return;
     // Not at once: the maker of this object has had no time to listen yet.
     queueMicrotask(() => this.#fire('close', { ...end, undelivered: this.#outbox.undelivered }));
@@ -421,7 +459,7 @@ export class ServerConnection extends HandlerTarget {
    */
   #reportProblem(problem) {
     try {
-      this.#push(formatProblem(problem));
+      this.#push({ ...formatProblem(problem), mortal: true });
     } catch (error) {
       this.#report(/** @type {ServerConnectionError} */ (error));
     }

@@ -19,7 +19,7 @@ test('the handshake offers the subprotocol and a key of at least 128 random bits
   const [protocol, key, ...more] = last().protocols;
   assert.equal(protocol, 'httpsocket.v1');
   assert.match(key, /^key\.[\w-]{22,64}$/);
-  assert.deepEqual(more, ['parts']);
+  assert.deepEqual(more, ['parts', 'state']);
   assert.notEqual(fake().last().protocols[1], key);
 });
 

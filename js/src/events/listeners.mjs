@@ -4,6 +4,7 @@
  * The listeners of the program in this page: carries out `.listen` and `.unlisten`, and sends the
  * events that were heard.
  */
+import { Timer } from '../base/clock.mjs';
 import { CatchUp } from './catch-up.mjs';
 import { EventRoot } from './event-root.mjs';
 import { parseListen, parseUnlisten } from './listen-options.mjs';
@@ -23,6 +24,13 @@ import { Uploads } from '../streams/upload.mjs';
  *   before; null: the page is not this program's
  */
 
+/**
+ * How long the listeners of a process that is gone stay: from the first listener of the one that
+ * takes its place, and if that one listens to nothing.
+ */
+const OLD_HEARD_MS = 5_000;
+const OLD_UNHEARD_MS = 60_000;
+
 export class DomListeners {
   #owner;
   /**
@@ -39,6 +47,9 @@ export class DomListeners {
    * @type {WeakMap<DomListener, Set<string>>}
    */
   #reported = new WeakMap();
+  /** Those of a process that is gone, while another takes its place. @type {Set<DomListener>} */
+  #old = new Set();
+  #oldTimer;
   /** How many events found no room. */
   #dropped = 0;
   #ended = new AbortController();
@@ -49,6 +60,7 @@ export class DomListeners {
   /** @param {ListenersOwner} owner */
   constructor(owner) {
     this.#owner = owner;
+    this.#oldTimer = new Timer(owner.clock);
     this.#uploads = new Uploads(owner.upload);
     const { clock, early } = owner;
     if (early)
@@ -81,8 +93,33 @@ export class DomListeners {
     this.#catchUp?.release();
   }
 
+  /**
+   * Another process takes the place of the program's. Until that one listens, the listeners of the
+   * old one hear for it: no form is submitted by the browser meanwhile.
+   */
+  beginAgain() {
+    this.#old = new Set(this.#listeners.values());
+    this.#oldTimer.clear();
+  }
+
+  /** The other process has begun. */
+  begun() {
+    this.#oldTimer.set(OLD_UNHEARD_MS, () => this.#removeOld());
+  }
+
+  #removeOld() {
+    for (const listener of this.#listeners.values())
+      if (this.#old.has(listener)) {
+        listener.flush(() => true);
+        this.#remove(listener);
+        this.#catchUp?.left(identityOf(listener.options));
+      }
+    this.#old.clear();
+  }
+
   /** The session is over. */
   close() {
+    this.#oldTimer.clear();
     for (const listener of [...this.#listeners.values()]) this.#remove(listener);
     this.#catchUp?.close();
     if (!this.#catchUp) this.#secrets?.close();
@@ -111,6 +148,8 @@ export class DomListeners {
     }
     this.#listeners.set(identity, listener);
     this.#rootOf(options).add(listener);
+    if (this.#old.size && this.#oldTimer.isSet)
+      this.#oldTimer.set(OLD_HEARD_MS, () => this.#removeOld());
     const isThere = () => this.#listeners.get(identity) === listener;
     this.#catchUp?.came(listener, identity, isThere);
   }

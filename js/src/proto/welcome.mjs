@@ -15,6 +15,8 @@ import { WireError } from './message.mjs';
  * @property {number} [streams] how many byte streams there may be at a time; absent: none
  * @property {number} [streamWindow] bytes of each stream that the server keeps until they are
  *   reported
+ * @property {boolean} [state] whether the server gives the state of its program to us
+ * @property {boolean} [restore] whether the server waits for `.restore`
  * @property {number} [parts] how much of the first message the server leaves out, since we have it
  */
 

@@ -13,9 +13,10 @@ import { formatCall } from '../proto/message.mjs';
 /** @typedef {{ timeout?: number, signal?: AbortSignal }} CallOptions */
 
 /**
- * Waits for the answers to one call. `take` returns whether that was the last answer.
+ * Waits for the answers to one call. `take` returns whether that was the last answer; `hasBegun`:
+ * whether some have come, and would come again from another process.
  * @typedef {{ take: (message: AnswerMessage, size: number) => boolean, fail: (error:
- *   ServerConnectionError) => void }} Waiter
+ *   ServerConnectionError) => void, hasBegun?: boolean }} Waiter
  */
 
 export class Calls {
@@ -91,6 +92,15 @@ export class Calls {
     return true;
   }
 
+  /**
+   * Another process takes the place of the program's. It is asked again for what has no answer yet.
+   * @param {ServerConnectionError} error
+   */
+  beginAgain(error) {
+    for (const [number, { hasBegun }] of [...this.#waiters])
+      if (hasBegun) this.#giveUp(number, error);
+  }
+
   /** The session is over: rejects every call. @param {ServerConnectionError} error */
   close(error) {
     const waiters = [...this.#waiters.values()];
@@ -102,7 +112,11 @@ export class Calls {
   #make(name, data, waiter) {
     const number = this.#made;
     const message = formatCall(name, number, data);
-    this.#send({ ...message, refused: (error) => this.#giveUp(number, error) });
+    this.#send({
+      ...message,
+      refused: (error) => this.#giveUp(number, error),
+      isWaiting: () => this.#waiters.has(number),
+    });
     this.#made++;
     this.#waiters.set(number, waiter);
     return number;
@@ -177,6 +191,8 @@ export class AnswerStream {
    */
   #readers = [];
   #over = false;
+  /** Whether an answer has come. */
+  hasBegun = false;
   /** @type {ServerConnectionError | null} */
   #error = null;
   #limit;
@@ -227,6 +243,7 @@ export class AnswerStream {
   take(message, size) {
     if (message.kind === 'failure') return this.#finish(remoteError(message.data));
     const last = message.kind === 'answer';
+    this.hasBegun = true;
     if (!(last && message.bare)) this.#add(message.data, size);
     if (last || this.#over) return this.#finish(null);
     this.#deadline.restart();

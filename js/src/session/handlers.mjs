@@ -40,15 +40,16 @@ export class Handlers {
    * @param {import('../proto/message.mjs').CallMessage} message
    */
   async serve({ name, call, data }) {
+    const { signal } = this.#ended;
     try {
       const handler = this.#handlers.get(name);
       if (!handler) throw new Error(`no handler for ${name}`);
-      const result = await handler(data, { name, signal: this.#ended.signal });
-      const last = isAsyncIterable(result) ? await this.#parts(call, result) : result;
-      await this.#queue(formatAnswer(call, last));
+      const result = await handler(data, { name, signal });
+      const last = isAsyncIterable(result) ? await this.#parts(call, result, signal) : result;
+      await this.#queue(formatAnswer(call, last), signal);
     } catch (error) {
       // Fails only when the session is over, and then nobody is left to tell.
-      await this.#queue(formatFailure(call, messageOf(error))).catch(() => {});
+      await this.#queue(formatFailure(call, messageOf(error)), signal).catch(() => {});
     }
   }
 
@@ -57,35 +58,40 @@ export class Handlers {
     this.#ended.abort();
   }
 
+  /** Another process takes the place of the program's, and has asked for none of this. */
+  beginAgain() {
+    this.#ended.abort();
+    this.#ended = new AbortController();
+  }
+
   /**
-   * @param {number} call @param {AsyncIterable<any>} result
+   * @param {number} call @param {AsyncIterable<any>} result @param {AbortSignal} signal
    * @returns {Promise<any>} what the generator returned
    */
-  async #parts(call, result) {
+  async #parts(call, result, signal) {
     const parts = result[Symbol.asyncIterator]();
     const stop = () => void parts.return?.()?.catch(() => {});
-    this.#ended.signal.addEventListener('abort', stop);
+    signal.addEventListener('abort', stop);
     try {
       for (;;) {
         const { value, done } = await parts.next();
-        if (done || this.#ended.signal.aborted) return value;
-        await this.#queue(formatPart(call, value));
+        if (done || signal.aborted) return value;
+        await this.#queue(formatPart(call, value), signal);
       }
     } catch (error) {
       stop();
       throw error;
     } finally {
-      this.#ended.signal.removeEventListener('abort', stop);
+      signal.removeEventListener('abort', stop);
     }
   }
 
-  /** @param {import('../proto/message.mjs').Outgoing} message */
-  async #queue(message) {
+  /** @param {import('../proto/message.mjs').Outgoing} message @param {AbortSignal} signal */
+  async #queue(message, signal) {
     for (;;) {
-      if (this.#ended.signal.aborted)
-        throw new ServerConnectionError('closed', 'the session is over');
+      if (signal.aborted) throw new ServerConnectionError('closed', 'the session is over');
       try {
-        return this.#send(message);
+        return this.#send({ ...message, mortal: true });
       } catch (error) {
         if (/** @type {any} */ (error).code !== 'buffer-full') throw error;
       }

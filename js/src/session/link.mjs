@@ -53,6 +53,9 @@ const NEXT = Object.freeze({
  * @property {(message: import('../proto/message.mjs').SequencedMessage, size: number) => void}
  *   message
  * @property {(word: string, data: any) => void} [control] a control message has arrived
+ * @property {(saved: import('../proto/state-message.mjs').SavedMessage) => void} saved the program
+ *   has saved its state; may throw a WireError
+ * @property {() => void} [restored] the program goes on from the state that it was given
  */
 
 /**
@@ -67,6 +70,8 @@ const NEXT = Object.freeze({
  * @property {import('../streams/channels.mjs').Channels} channels the session's byte streams
  * @property {import('../access/access.mjs').Access} access knows the bans
  * @property {Owner} owner
+ * @property {() => import('../proto/channel-frame.mjs').Bytes} [restore] the message `.restore`, if
+ *   the session is to go on from a state
  */
 
 /**
@@ -102,6 +107,8 @@ export class Link {
   /** The reason that finish() was given. @type {string | null} */
   #finish = null;
   #saidClose = false;
+  /** Whether the program is still to be given its state. */
+  #restoring;
   /** Aborted when the link no longer waits for the reason of a refusal. */
   #fetching = new AbortController();
   /** @type {Record<'attempt' | 'retry' | 'finish', Timer>} */
@@ -116,6 +123,7 @@ export class Link {
     this.#access = options.access;
     this.#channels = options.channels;
     this.#session = options.session ?? null;
+    this.#restoring = options.restore !== undefined;
     const timer = () => new Timer(this.#clock);
     this.#timers = { attempt: timer(), retry: timer(), finish: timer() };
   }
@@ -254,7 +262,8 @@ export class Link {
     if (this.#session) subprotocols.push(`session.${this.#session}`);
     subprotocols.push(`key.${this.#options.key}`);
     if (this.#welcome) subprotocols.push(`received.${this.#inbox.received}`);
-    subprotocols.push(this.#parts.offer);
+    subprotocols.push(this.#parts.offer, 'state');
+    if (this.#options.restore && !this.#welcome) subprotocols.push('restore');
     return subprotocols;
   }
 
@@ -274,6 +283,7 @@ export class Link {
         this.#channels.receive(frame);
       },
       partCame: () => this.#backoff.worked(),
+      saved: (saved) => this.#owner.saved(saved),
       acknowledged: () => {
         this.#backoff.worked();
         this.flush();
@@ -282,7 +292,7 @@ export class Link {
         this.#announced = end;
         this.#access.record(end);
       },
-      control: (word, data) => this.#owner.control?.(word, data),
+      control: (word, data) => this.#control(word, data),
       closed: (end, opened) => this.#closed(end, opened),
       dead: (why) => this.#drop(why),
       broken: (problem) => this.#fail(problem),
@@ -295,6 +305,8 @@ export class Link {
     if (this.#session && welcome.session !== this.#session)
       throw new WireError('another session than asked for');
     if (!first && !welcome.resumed) throw new WireError('a new session in the place of ours');
+    if (this.#restoring && first && !welcome.restore) return this.#endUnrestored();
+    if (welcome.restore && !this.#restoring) throw new WireError('a state is asked for in vain');
     this.#outbox.rewind(welcome.received);
     this.#inbox.acknowledge(); // by `received.N` of the handshake
     this.#welcome = welcome;
@@ -302,10 +314,34 @@ export class Link {
     this.#backoff.opened(this.#clock.now());
     this.#access.opened();
     this.#enter('OPEN');
+    if (welcome.restore) this.#restore();
     this.#owner.welcomed(welcome, first);
+    if (!welcome.restore && this.#restoring) this.#restored();
     this.flush();
     if (this.#state === 'OPEN')
       this.#channels.attach(/** @type {SessionSocket} */ (this.#socket), welcome);
+  }
+
+  /** Gives the state to the program, before anything else. */
+  #restore() {
+    this.#socket?.send(/** @type {any} */ (this.#options).restore());
+  }
+
+  #restored() {
+    this.#restoring = false;
+    this.#owner.restored?.();
+  }
+
+  /** The server knows no states: it has begun a session that nobody wants. */
+  #endUnrestored() {
+    this.#socket?.say('close', { reason: 'no-restore' });
+    this.#end({ code: CLOSE.STATE_REFUSED, reason: 'no-restore', retryAfter: null });
+  }
+
+  /** @param {string} word @param {any} data */
+  #control(word, data) {
+    if (word === 'restored' && this.#restoring) this.#restored();
+    this.#owner.control?.(word, data);
   }
 
   /** Sends what the window allows, and `.close` after the last message if finish() was called. */

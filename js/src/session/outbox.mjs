@@ -13,6 +13,7 @@
  */
 import { ServerConnectionError } from '../base/errors.mjs';
 import { Fifo } from '../base/fifo.mjs';
+import { Kept } from './kept.mjs';
 import { WireError } from '../proto/message.mjs';
 
 /**
@@ -21,7 +22,11 @@ import { WireError } from '../proto/message.mjs';
  *   subject?: object,
  *   expires?: number,
  *   dropped?: boolean,
- * }} Entry
+ *   wasSent?: boolean,
+ *   isWaiting?: () => boolean,
+ *   mortal?: boolean,
+ * }} Entry  `isWaiting`: of a call, whether its answer is still to come; `mortal`: it is for this
+ *   process only, and not for one that takes its place
  */
 
 /**
@@ -43,6 +48,8 @@ export class Outbox {
   #latest = new Map();
   /** How many messages were acknowledged since the session began. */
   #acknowledged = 0;
+  /** What a new process would need again; null: nothing is kept. @type {Kept | null} */
+  #kept = null;
   #held = 0;
   #inFlight = 0;
   #subjectsSent = 0;
@@ -118,6 +125,7 @@ export class Outbox {
     this.#queue.shift();
     this.#forgetSubject(entry);
     this.#sent.push(entry);
+    entry.wasSent = true;
     this.#inFlight += entry.size;
     if (entry.subject) this.#subjectsSent++;
     return entry;
@@ -135,6 +143,38 @@ export class Outbox {
       );
     for (; this.#acknowledged < count; this.#acknowledged++) this.#forgetFirstSent();
     this.#serveWaiting();
+  }
+
+  /** From the session's beginning on: keeps what the program's state does not cover. */
+  keep() {
+    this.#kept ??= new Kept();
+  }
+
+  /** The program's state covers the first messages. @param {number} count @throws {WireError} */
+  cover(count) {
+    this.#kept?.cover(count, this.#acknowledged + this.#sent.length);
+  }
+
+  /**
+   * A new session is about to go on from the state: what it does not cover is sent again, first.
+   * @returns {number} how many of the first messages the old process may have seen
+   */
+  beginAgain() {
+    const kept = this.#kept ?? new Kept();
+    const sent = this.#sent
+      .all()
+      .filter((entry, i) => kept.needs(entry, this.#acknowledged + i + 1));
+    const queued = this.#queue.all().filter(({ dropped, mortal }) => !dropped && !mortal);
+    const again = [...kept.all(), ...sent, ...queued];
+    for (const fifo of [this.#sent, this.#queue]) fifo.replace([]);
+    this.#acknowledged = this.#inFlight = this.#subjectsSent = this.#dropped = this.#held = 0;
+    this.#latest.clear();
+    this.#kept = new Kept();
+    const seen = again.filter(({ wasSent }) => wasSent).length;
+    // What was sent gives way to nothing, so that their number stays.
+    for (const { subject, expires, ...entry } of again)
+      this.#enqueue(entry.wasSent ? entry : { ...entry, subject, expires });
+    return seen;
   }
 
   /** The other side has received all that was sent on this connection. */
@@ -237,7 +277,9 @@ export class Outbox {
 
   /** The first of the sent messages was received. */
   #forgetFirstSent() {
-    const { size, subject } = /** @type {Entry} */ (this.#sent.shift());
+    const entry = /** @type {Entry} */ (this.#sent.shift());
+    const { size, subject } = entry;
+    this.#kept?.add(entry, this.#acknowledged + 1);
     this.#inFlight -= size;
     this.#held -= size;
     if (subject) this.#subjectsSent--;

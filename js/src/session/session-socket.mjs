@@ -13,6 +13,12 @@ import { Liveness } from './liveness.mjs';
 import { isPart } from '../proto/parts.mjs';
 import { parseWelcome } from '../proto/welcome.mjs';
 import {
+  isStatePiece,
+  parseSavedBytes,
+  parseSavedText,
+  StatePieces,
+} from '../proto/state-message.mjs';
+import {
   formatControl,
   parseBinary,
   parseText,
@@ -33,7 +39,9 @@ import {
  *   message
  * @property {(frame: import('../proto/channel-frame.mjs').Bytes) => void} frame a frame of a byte
  *   stream has arrived; throws a WireError if it is wrong
- * @property {() => void} partCame a part of a message has arrived
+ * @property {() => void} partCame a part of a message, or a piece of a state, has arrived
+ * @property {(saved: import('../proto/state-message.mjs').SavedMessage) => void} saved the program
+ *   has saved its state; throws a WireError if it covers what it can't
  * @property {() => void} acknowledged the other side has received messages: there may be room for
  *   more
  * @property {(end: End) => void} announced `.close` says what the end will be, even if no close
@@ -70,6 +78,7 @@ export class SessionSocket {
   #liveness;
   #clock;
   #parts;
+  #statePieces = new StatePieces();
   /** When a `.pong` last said that parts arrive. */
   #saidAt = 0;
   #opened = false;
@@ -181,7 +190,7 @@ export class SessionSocket {
   #messageCame(data) {
     this.#liveness.heard();
     try {
-      if (typeof data === 'string') this.#receive(parseText(data), data);
+      if (typeof data === 'string') this.#receiveText(data);
       else this.#receiveBytes(new Uint8Array(data), data);
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
@@ -195,9 +204,39 @@ export class SessionSocket {
    */
   #receiveBytes(bytes, data) {
     if (isPart(bytes)) return this.#receivePart(bytes);
+    if (isStatePiece(bytes)) return this.#receivePiece(bytes);
+    const saved = parseSavedBytes(bytes);
+    if (saved)
+      return this.#saved(saved.count, this.#statePieces.end(saved.rest, this.#mostState()));
     if (!isFrame(bytes)) return this.#receive(parseBinary(bytes), data);
     if (!this.#welcome) throw new WireError('no .welcome first');
     this.#owner.frame(bytes);
+  }
+
+  /** @param {string} text */
+  #receiveText(text) {
+    const covered = parseSavedText(text);
+    if (covered === null) this.#receive(parseText(text), text);
+    else this.#saved(covered, null);
+  }
+
+  /** @param {number} count @param {import('../proto/channel-frame.mjs').Bytes | null} state */
+  #saved(count, state) {
+    this.#mostState();
+    this.#owner.saved({ count, state });
+    this.#webSocket.send(`.stored ${count}`);
+  }
+
+  /** @param {import('../proto/channel-frame.mjs').Bytes} piece */
+  #receivePiece(piece) {
+    this.#statePieces.add(piece, this.#mostState());
+    this.#owner.partCame();
+  }
+
+  /** @returns {number} bytes of the largest state @throws {WireError} */
+  #mostState() {
+    if (!this.#welcome?.state) throw new WireError('a state that was not asked for');
+    return this.#welcome.maxMessage;
   }
 
   /** @param {import('../proto/channel-frame.mjs').Bytes} part */

@@ -120,6 +120,12 @@ export class Channels {
     for (const channel of [...this.#channels.values()]) channel.fail(why);
   }
 
+  /** Another session takes the place of the one that is over. Its numbers go on from there. */
+  begin() {
+    this.#ended = null;
+    this.#maxChannels = Infinity;
+  }
+
   /** What a channel needs of this set. @returns {import('./channel.mjs').ChannelSet} */
   #channelSet() {
     return {
