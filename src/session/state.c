@@ -22,7 +22,7 @@ struct state_slot {
     size_t plain_len;
     bool binary;                 /* of `plain` */
     bool asked;                  /* a `.saved` is not answered on this wire */
-    bool given;                  /* the client has a state */
+    bool given;                  /* the client has a state, and no newer one is lost */
     struct shared_bytes *sealed; /* under way, or not answered; NULL: none */
     size_t at;                   /* so much of it is in the wire */
     uint64_t sealed_covers;
@@ -94,7 +94,14 @@ static struct sealed_place place_of(const struct session *s)
                                  slice_make(s->text + s->origin_len, s->path_len)};
 }
 
-/* Without memory, or without keys by now, the client keeps the state that it has. */
+/* Nothing covers more than it did, before there is another one. */
+static void lose_newest(struct state_slot *slot)
+{
+    drop_plain(slot);
+    drop_sealed(slot);
+    slot->given = false;
+}
+
 static void seal_plain(struct session *s, struct state_slot *slot)
 {
     struct sealed_place place = place_of(s);
@@ -104,6 +111,8 @@ static void seal_plain(struct session *s, struct state_slot *slot)
     slot->sealed = sealed_make(s->config->sealer, &place, &state);
     slot->sealed_covers = slot->covers;
     drop_plain(slot);
+    if (!slot->sealed)
+        lose_newest(slot);
 }
 
 static void say_saved(struct session *s, struct state_slot *slot, bool binary, uint64_t covers)
@@ -175,10 +184,8 @@ void session_state_flush(struct session *s)
 void session_state_attached(struct session *s)
 {
     struct state_slot *slot = s->saved;
-    if (slot && !s->wire->state) { /* it keeps none */
-        drop_plain(slot);
-        drop_sealed(slot);
-    }
+    if (slot && !s->wire->state && (slot->plain || slot->sealed)) /* it keeps none */
+        lose_newest(slot);
     session_state_pump(s);
 }
 
@@ -238,8 +245,11 @@ static bool is_wanted(const struct session *s)
 
 bool session_save(struct session *s, bool binary, struct slice state)
 {
-    if (!is_wanted(s))
+    if (!is_wanted(s)) {
+        if (s->saved && s->state <= SESSION_DETACHED)
+            lose_newest(s->saved);
         return true;
+    }
     struct state_slot *slot = slot_of(s);
     char *plain = log_needed(malloc(state.len + 1));
     if (!slot || !plain) {
