@@ -118,7 +118,8 @@ export class HeldSubmits {
     if (!known && !isOwn(form, submitter)) return;
     event.preventDefault();
     this.#held = { event, form, submitter, known };
-    if (this.#state === 'HEARD') this.#timer.set(0, () => this.#decide()); // if no listener hears it
+    // Listeners hear it after this one.
+    if (this.#state === 'HEARD') this.#timer.set(0, () => this.#decide());
   }
 
   /** @param {any} event */
