@@ -8,7 +8,7 @@ DEV := build-dev
 WERROR ?= false
 export DEPS
 
-.PHONY: run run-tcp build dev test check-one bench fuzz torture cuts format install clean
+.PHONY: run run-tcp build dev test check-one bench fuzz torture cuts upgrades format install clean
 
 run: build
 	$(BUILD)/httpsocketd --dev --stdio-files /lines examples
@@ -65,6 +65,11 @@ CUTS ?= 20000
 cuts: build
 	@meson compile -C $(BUILD) fuzz_program_counter >/dev/null
 	@fuzz/cuts/run --cuts $(CUTS) --seconds $(SECONDS)
+
+# Replaces the program file of the optimized server under 2000 sessions, every 10 s, for SECONDS.
+upgrades: build
+	@meson compile -C $(BUILD) fuzz_program_counter >/dev/null
+	@fuzz/upgrades/run --seconds $(SECONDS)
 
 format:
 	@tools/install-deps format

@@ -41,8 +41,21 @@ void grant_start(struct grant *g, struct access_source *source, struct access *a
     g->access = access;
     g->review = NULL;
     g->request = *request;
+    g->unconfirmed = false;
     g->lease.revoked = on_revoked;
     access_lease_start(access, check, &g->lease);
+}
+
+void grant_resume(struct grant *g, struct access_source *source,
+                  const struct access_request *request)
+{
+    g->source = source;
+    g->access = source->get(source);
+    g->review = NULL;
+    g->request = *request;
+    g->lease = (struct verdict_lease){.revoked = on_revoked};
+    list_init(&g->lease.node);
+    g->unconfirmed = true;
 }
 
 /* A reason that only says `not now` is not definite. */
@@ -66,10 +79,13 @@ static void on_reviewed(struct access_check *check, const struct access_result *
 {
     struct grant_review *r = container_of(check, struct grant_review, check);
     struct grant *g = r->grant;
-    if (access_reason_row(result->reason)->verdict != ACCESS_DENY)
+    bool allowed = access_reason_row(result->reason)->verdict != ACCESS_DENY;
+    bool confirmed = !g->unconfirmed || allowed;
+    if (allowed)
         renew(g, r);
+    g->unconfirmed &= !allowed;
     end_review(g);
-    if (is_definite(result->reason))
+    if (!confirmed || is_definite(result->reason))
         g->revoked(g, result->reason);
 }
 

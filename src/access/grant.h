@@ -33,12 +33,17 @@ struct grant {
     struct grant_review *review; /* NULL: none is under way */
     struct access_request request;
     void (*revoked)(struct grant *grant, enum access_reason because);
+    bool unconfirmed; /* grant_resume(): nobody has looked again */
 };
 
 /* In the callback of the verdict that allowed `check`. Takes the caller's reference of the
  * evaluation. `grant->revoked` is set. */
 void grant_start(struct grant *grant, struct access_source *source, struct access *access,
                  const struct access_check *check, const struct access_request *request);
+/* It was allowed in the process that this one has taken over from. grant_review() follows, and if
+ * that can't confirm it, for whatever reason, it is revoked. */
+void grant_resume(struct grant *grant, struct access_source *source,
+                  const struct access_request *request);
 /* The settings have changed: decides again. Without memory the grant stays under the old settings.
  */
 void grant_review(struct grant *grant);

@@ -14,6 +14,7 @@ enum {
     PAGES,
     HTTP,
     TOPICS,
+    GATEWAY,
     PARCEL, /* a connection on its way from another worker, as one of HTTP */
 };
 
@@ -41,6 +42,9 @@ void worker_pack(struct worker *w, struct pack *p)
     size_t pages = pack_begin(p, PAGES);
     page_host_pack(w->pages, p);
     pack_end(p, pages);
+    size_t gateway = pack_begin(p, GATEWAY);
+    gateway_pack(&w->gateway, p);
+    pack_end(p, gateway);
     size_t http = pack_begin(p, HTTP);
     http_server_pack(&w->http, p);
     pack_end(p, http);
@@ -57,6 +61,7 @@ void worker_unpack(struct worker *w, struct slice in)
     session_table_unpack(w->sessions, packed_slice(in, ENDED_SESSIONS));
     program_host_unpack(w->programs, packed_slice(in, PROGRAMS));
     page_host_unpack(w->pages, packed_slice(in, PAGES));
+    gateway_unpack(&w->gateway, w->sessions, packed_slice(in, GATEWAY));
     http_server_unpack(&w->http, packed_slice(in, HTTP));
     for (struct packed field; packed_next(&in, &field);)
         if (field.tag == PARCEL)
@@ -68,4 +73,5 @@ void worker_go_on(struct worker *w)
     hub_home_go_on(&w->daemon->topics->homes[w->index]);
     page_host_go_on(w->pages);
     program_host_go_on(w->programs);
+    gateway_review(&w->gateway);
 }

@@ -27,6 +27,9 @@
 #include "net/tls.h"
 #include "session/channels.h"
 
+struct pack;
+struct session_table;
+
 struct gateway_config {
     uint32_t connect_timeout_ms; /* from the verdict to the end of the TLS handshake */
     uint32_t idle_timeout_ms;    /* without a byte either way */
@@ -98,6 +101,10 @@ void gateway_open(struct gateway *g, struct channel *c, struct slice json,
 
 /* The settings of script access have changed: decides about all connections again. */
 void gateway_review(struct gateway *g);
+/* For the process that takes over: connections that are open, and without TLS. gateway_unpack()
+ * comes before the channels of sessions that nobody reclaims are reset; then gateway_review(). */
+void gateway_pack(const struct gateway *g, struct pack *p);
+void gateway_unpack(struct gateway *g, struct session_table *sessions, struct slice in);
 /* Resets all connections with `draining`, and every one that is opened from now on. */
 void gateway_drain(struct gateway *g);
 

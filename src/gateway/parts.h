@@ -59,6 +59,9 @@ struct relay {
 /* NULL without memory. */
 struct relay *relay_new(struct gateway *g, struct channel *c, const struct tcp_request *request,
                         const struct gateway_page *page);
+/* As relay_new(), of one that is open, without a channel. */
+struct relay *relay_make(struct gateway *g, struct slice origin, struct slice client,
+                         struct slice target, const struct net_client_key *key);
 void relay_set_state(struct relay *r, enum gateway_state state);
 /* Ends the relay, for this reason. */
 void relay_end(struct relay *r, const struct tcp_ending *ending);
@@ -69,6 +72,8 @@ void relay_count(struct relay *r);
 /* ---- relay_start.c: from the request to OPENED ---- */
 
 void relay_start(struct relay *r, const struct gateway_page *page);
+/* It was let in by the process before this one: gateway_review() decides again. */
+void relay_let_in_again(struct relay *r, const struct access_request *request);
 /* Cancels whatever is under way. */
 void relay_start_cancel(struct relay *r);
 
@@ -78,5 +83,7 @@ extern const struct channel_ops relay_channel_ops;
 extern const struct stream_ops relay_stream_ops;
 /* The page may be told, and bytes may flow. */
 void relay_flow(struct relay *r);
+/* As relay_flow(), for one that was taken over; something last moved then. */
+void relay_go_on(struct relay *r, uint64_t moved_ms);
 
 #endif

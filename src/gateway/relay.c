@@ -31,36 +31,44 @@ static void recount(struct memory_account *a)
 
 static const struct memory_ops relay_memory_ops = {"tcp", let_go, recount};
 
+struct relay *relay_make(struct gateway *g, struct slice origin, struct slice client,
+                         struct slice target, const struct net_client_key *key)
+{
+    struct relay *r = log_needed(calloc(1, sizeof(*r) + origin.len + client.len + target.len));
+    if (!r)
+        return NULL;
+    char *at = r->text;
+    r->gateway = g;
+    r->began_ms = loop_now_ms(g->loop);
+    r->origin = slice_copy(&at, origin);
+    r->client = slice_copy(&at, client);
+    r->client_key = *key;
+    r->target = slice_copy(&at, target);
+    memory_open(&r->account, g->memory, &relay_memory_ops, key);
+    r->state = GATEWAY_CHECKING;
+    g->counts.now[r->state]++;
+    list_append(&g->relays, &r->node);
+    return r;
+}
+
 struct relay *relay_new(struct gateway *g, struct channel *c, const struct tcp_request *request,
                         const struct gateway_page *page)
 {
-    struct slice target = slice_of(request->target);
-    struct relay *r =
-        log_needed(calloc(1, sizeof(*r) + page->origin.len + page->address.len + target.len));
     struct relay_setup *setup = log_needed(calloc(1, sizeof(*setup)));
-    if (!r || !setup) {
-        free(r);
+    struct relay *r =
+        setup ? relay_make(g, page->origin, page->address, slice_of(request->target), &page->client)
+              : NULL;
+    if (!r) {
         free(setup);
         return NULL;
     }
-    char *at = r->text;
-    r->gateway = g;
     r->channel = c;
     r->setup = setup;
-    r->began_ms = loop_now_ms(g->loop);
-    r->origin = slice_copy(&at, page->origin);
-    r->client = slice_copy(&at, page->address);
-    r->client_key = page->client;
-    r->target = slice_copy(&at, target);
     setup->relay = r;
     setup->request = *request;
     setup->ask_program = page->ask;
     setup->program = page->owner;
     program_question_init(&setup->question);
-    memory_open(&r->account, g->memory, &relay_memory_ops, &page->client);
-    r->state = GATEWAY_CHECKING;
-    g->counts.now[r->state]++;
-    list_append(&g->relays, &r->node);
     return r;
 }
 

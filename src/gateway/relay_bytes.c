@@ -144,6 +144,17 @@ const struct channel_ops relay_channel_ops = {
 const struct stream_ops relay_stream_ops = {
     .on_recv = on_recv, .on_end = on_target_end, .on_drain = on_drain, .lend = lend};
 
+void relay_go_on(struct relay *r, uint64_t moved_ms)
+{
+    r->moved_ms = moved_ms;
+    timer_init(&r->timer, on_timer);
+    timer_start_at(r->gateway->loop, &r->timer, moved_ms + r->gateway->config->idle_timeout_ms);
+    stream_own(r->stream, &relay_stream_ops, r);
+    take(r);
+    if (channel_writable(r->channel) > 0)
+        stream_resume(r->stream);
+}
+
 void relay_flow(struct relay *r)
 {
     struct gateway *g = r->gateway;

@@ -206,6 +206,12 @@ static void on_revoked(struct grant *grant, enum access_reason because)
     relay_end_as(r, TCP_END_REVOKED, access_reason_row(because)->text);
 }
 
+void relay_let_in_again(struct relay *r, const struct access_request *request)
+{
+    r->grant.revoked = on_revoked;
+    grant_resume(&r->grant, r->gateway->access, request);
+}
+
 static void refuse(struct relay *r, const struct access_result *result)
 {
     const struct access_reason_row *row = access_reason_row(result->reason);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// fuzz.test.mjs - the whole-server fuzzer and the cut test for a minute; `make fuzz`, `make cuts`
-// run them for longer. A seed that failed is repeated by `SEED=N fuzz/server/run`.
+// fuzz.test.mjs - the whole-server fuzzer, the cut test and the upgrade test for a minute; `make
+// fuzz`, `make cuts`, `make upgrades` run them for longer. A seed that failed is repeated by `SEED=N fuzz/server/run`.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import path from 'node:path';
@@ -31,5 +31,11 @@ test(
 test(
   'sessions whose connections are cut at every byte and all at once lose, double and reorder nothing',
   (t) => runs(t, 'cuts/run', '--cuts', '4000', '--sessions', '120', '--seconds', '30'),
+  SECONDS_MAX,
+);
+
+test(
+  'sessions, topics, streams and requests lose nothing while the program file is replaced again and again',
+  (t) => runs(t, 'upgrades/run', '--sessions', '60', '--seconds', '20', '--every', '3'),
   SECONDS_MAX,
 );

@@ -6,7 +6,9 @@ import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
+import { startZones } from '../lib/access.mjs';
 import { Command } from '../lib/command.mjs';
+import { echo, PAGE, startTarget, zonesOf } from '../lib/gateway.mjs';
 import { openPlain } from '../lib/plain-client.mjs';
 import { request } from '../lib/request.mjs';
 import { makeRoot, program, stopAll } from '../lib/server.mjs';
@@ -16,6 +18,8 @@ import { Subscriber } from '../lib/subscriber.mjs';
 import { after, test } from '../lib/test.mjs';
 import { until } from '../lib/until.mjs';
 import { startUpgradable } from '../lib/upgrades.mjs';
+
+const GUARDED = ['--origin', PAGE, '--dns-anchor', 'none', '--private', '127.0.0.0/8'];
 
 const SLOW = `#!/bin/sh
 printf 'Content-Type: text/plain\\n\\n'; sleep 1; echo slow
@@ -153,6 +157,33 @@ test('a byte stream of a program goes on', async () => {
   assert.equal(all.length, 200_000);
   assert.equal(all.subarray(99_999, 100_001).toString(), 'ab');
   await server.ends();
+});
+
+test('a TCPConnection goes on, unless the new settings refuse it', async () => {
+  const { root, remove } = makeRoot({ conf: '' });
+  const file = `${root}/conf`;
+  const dns = await startZones(zonesOf());
+  const target = await startTarget(echo);
+  const server = await startUpgradable({
+    args: [...GUARDED, '--config', file, '--dns', `127.0.0.1:${dns.relay.port}`],
+  });
+  const page = new SessionClient(server.at('.httpsocket/connect'), {
+    origin: PAGE,
+    headers: { Host: 'a.test:8000' },
+  });
+  const streams = new Streams(page);
+  await page.connect();
+  const stream = await streams.connect('b.test', target.port);
+  await stream.write('hello');
+  await server.upgrades();
+  await stream.write(', world');
+  assert.equal((await stream.read(12)).toString(), 'hello, world');
+  fs.writeFileSync(file, 'block = {"b.test"}\n');
+  await server.upgrades();
+  assert.equal((await stream.closed).reason, 'revoked');
+  await server.ends();
+  await Promise.all([target.stop(), dns.stop()]);
+  remove();
 });
 
 test('a file that does not run, or reads other formats, is refused before', async () => {
@@ -338,4 +369,33 @@ test('a download goes on', async () => {
   for await (const piece of reader) got += piece.length;
   assert.ok(got > size, `${got} of ${size}`);
   await server.ends();
+});
+
+test('with TLS a page is told to come again, and finds its session; a plain client is told that it is over', async () => {
+  const { root, remove } = makeRoot({});
+  const [cert, key] = ['cert.pem', 'key.pem'].map((name) => `${root}/${name}`);
+  spawnSync('openssl', [
+    ...'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=x'.split(
+      ' ',
+    ),
+    ...['-addext', 'subjectAltName=IP:127.0.0.1', '-out', cert, '-keyout', key],
+  ]);
+  process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
+  const server = await startUpgradable({
+    args: ['--tls-cert', cert, '--tls-key', key, '--stdio', '/cat=cat'],
+  });
+  const page = await SessionClient.connects(server, 'talk.py');
+  const plain = await openPlain(server.at('cat'));
+  await plain.asks('one');
+  page.says('a 1');
+  await page.hears('echo ["a", 1]');
+  await server.upgrades();
+  await page.isClosed(1001, 'server-replaced');
+  await plain.isClosed(1012, 'server-replaced');
+  await page.comesBack();
+  page.says('b 2');
+  await page.hears(/^told \[".detach"/, 'echo ["b", 2]');
+  await server.ends();
+  delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
+  remove();
 });
