@@ -177,6 +177,21 @@ test('httpsocket restart lets no more go at a time than restart-rate', async () 
   await server.ends();
 });
 
+test('a restart goes on when the server is replaced in its midst', async () => {
+  const server = await start(['--restart-rate', '1'], { threads: 1 });
+  const [first, second] = [await noted(server), await noted(server, 'ledger', 2)];
+  await restarts(server, '/ledger');
+  await Promise.race([first.closed, second.closed]);
+  server.child.kill('SIGUSR2');
+  await server.logged(/takeover\.done/);
+  for (const [i, page] of [first, second].entries()) {
+    await page.isClosed(...RESTARTED);
+    await page.goesOn('changed');
+    assert.deepEqual(await notesOf(page), [i + 1]);
+  }
+  await server.ends();
+});
+
 test('on SIGHUP, restart-changed lets the programs go whose file has changed', async () => {
   const server = await start(['--restart-changed']);
   const file = path.join(server.root, 'ledger.py');
