@@ -53,7 +53,7 @@ fuzz: dev
 	@tools/fuzz $(SECONDS)
 	@fuzz/server/run $(SECONDS)
 
-# Each allocation and each system call of ten small scenarios fails once (some minutes), or those of
+# Each allocation and each system call of eleven small scenarios fails once (some minutes), or those of
 # one: make torture SCENARIO=page.
 SCENARIO ?=
 torture: dev

@@ -15,6 +15,7 @@ import { HERE, zonesOf } from './gateway.mjs';
 import { request } from './request.mjs';
 import { adminOf, BUILD, makeRoot, startProgram } from './server.mjs';
 import { newKey, SessionClient } from './session-client.mjs';
+import { StatefulPage } from './stateful-page.mjs';
 import { Streams } from './streams.mjs';
 import { until } from './until.mjs';
 
@@ -85,6 +86,15 @@ const FILES = {
   .join) printf '%s .answer "Content-Type: text/html\\\\n\\\\n<title>shared"\\n%s .answer\\n' \\
       "$session" "$session" >&3 ;;
   e) echo "$session e $rest" >&3 ;;
+  esac
+done
+`),
+  'saver.sh': program(`echo
+exec >&-
+while read -r line <&3; do
+  case $line in
+  s\\ *) echo ".save \${line#s }" >&3 ;;
+  .restore*) echo "has \${line#.restore }" >&3 ;;
   esac
 done
 `),
@@ -182,6 +192,21 @@ export const SCENARIOS = {
       await client.closed;
     } finally {
       client.ws.terminate();
+    }
+  },
+  async state(server) {
+    const page = new StatefulPage(server.at('saver'));
+    try {
+      await page.connect();
+      page.says(`s "${'kept '.repeat(8000)}"`);
+      await orEnd(page, page.isSaved(0));
+      await page.closes();
+      await page.asksAnew();
+      page.ws.send(page.restore('gone', 0));
+      await orEnd(page, page.hears(/^has .*kept kept/));
+      await page.closes();
+    } finally {
+      page.ws.terminate();
     }
   },
   async stdio(server) {
