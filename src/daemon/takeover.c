@@ -127,6 +127,11 @@ static int execute(struct takeover *t)
 static void replace(struct takeover *t)
 {
     struct daemon *d = t->daemon;
+    if (d->workers_running < d->worker_count) { /* one would not come to stand */
+        stop_resting(t);
+        refuse(t, SLICE_LITERAL("a worker has failed"));
+        return;
+    }
     loop_refresh(d->loop);
     t->stood_ms = loop_now_ms(d->loop);
     for (uint16_t i = 0; i < d->worker_count; i++)

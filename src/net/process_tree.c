@@ -28,6 +28,7 @@ struct descendant {
 
 struct walk {
     const struct process_tree *tree;
+    pid_t self;
     int signal;
     size_t count, alive;
     uint64_t ended; /* the sum of the numbers that were listed and had ended when looked at */
@@ -102,10 +103,85 @@ bool process_is_exiting(pid_t pid)
            (stat.threads <= 1 || !has_running_thread(pid));
 }
 
+/* ---- children that somebody waits for ---- */
+
+static struct {
+    pthread_mutex_t lock;
+    pid_t *pids; /* owned; rising */
+    size_t count, room;
+} spared = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* The index of the first one from `child` on. */
+static size_t find_spared(pid_t child)
+{
+    size_t low = 0, high = spared.count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (spared.pids[middle] < child)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static bool is_spared(pid_t child)
+{
+    size_t at = find_spared(child);
+    return at < spared.count && spared.pids[at] == child;
+}
+
+static bool make_room_for_spared(void)
+{
+    if (spared.count < spared.room)
+        return true;
+    size_t room = spared.room ? spared.room * 2 : 64;
+    pid_t *pids = log_needed(realloc(spared.pids, room * sizeof(*pids)));
+    if (!pids)
+        return false;
+    spared.pids = pids;
+    spared.room = room;
+    return true;
+}
+
+void process_tree_spare(pid_t child)
+{
+    pthread_mutex_lock(&spared.lock);
+    if (!is_spared(child) && make_room_for_spared()) {
+        size_t at = find_spared(child);
+        memmove(spared.pids + at + 1, spared.pids + at, (spared.count - at) * sizeof(pid_t));
+        spared.pids[at] = child;
+        spared.count++;
+    }
+    pthread_mutex_unlock(&spared.lock);
+}
+
+void process_tree_forget(pid_t child)
+{
+    pthread_mutex_lock(&spared.lock);
+    if (is_spared(child)) {
+        size_t at = find_spared(child);
+        spared.count--;
+        memmove(spared.pids + at, spared.pids + at + 1, (spared.count - at) * sizeof(pid_t));
+    }
+    pthread_mutex_unlock(&spared.lock);
+}
+
+/* Those are other programs: with thousands of them each look would be a look at all. */
+static bool is_another_program(pid_t child)
+{
+    pthread_mutex_lock(&spared.lock);
+    bool spares = is_spared(child);
+    pthread_mutex_unlock(&spared.lock);
+    return spares;
+}
+
 /* ---- its children ---- */
 
 static void add(struct walk *w, pid_t pid, pid_t parent)
 {
+    if (parent == w->self && is_another_program(pid))
+        return;
     if (w->count < PROCESS_TREE_MAX)
         w->found[w->count++] = (struct descendant){pid, parent};
 }
@@ -235,6 +311,7 @@ size_t process_tree_signal(const struct process_tree *tree, int signal)
     uint64_t before = 0, until = now_us() + LOOK_US;
     struct walk w;
     w.tree = tree;
+    w.self = getpid();
     w.signal = signal;
     do {
         walk_once(&w);
@@ -279,78 +356,52 @@ int process_tree_adopt(void)
     return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ? -errno : 0;
 }
 
-/* ---- children that somebody waits for ---- */
-
-static struct {
-    pthread_mutex_t lock;
-    pid_t *pids; /* owned */
-    size_t count, room;
-} spared = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
-void process_tree_spare(pid_t child)
-{
-    pthread_mutex_lock(&spared.lock);
-    if (spared.count == spared.room) {
-        size_t room = spared.room ? spared.room * 2 : 64;
-        pid_t *pids = log_needed(realloc(spared.pids, room * sizeof(*pids)));
-        if (pids) {
-            spared.pids = pids;
-            spared.room = room;
-        }
-    }
-    if (spared.count < spared.room)
-        spared.pids[spared.count++] = child;
-    pthread_mutex_unlock(&spared.lock);
-}
-
-void process_tree_forget(pid_t child)
-{
-    pthread_mutex_lock(&spared.lock);
-    for (size_t i = 0; i < spared.count; i++) {
-        if (spared.pids[i] != child)
-            continue;
-        spared.pids[i] = spared.pids[--spared.count];
-        break;
-    }
-    pthread_mutex_unlock(&spared.lock);
-}
-
-static bool is_spared(pid_t child)
-{
-    bool found = false;
-    for (size_t i = 0; i < spared.count && !found; i++)
-        found = spared.pids[i] == child;
-    return found;
-}
-
 /* ---- reaped ---- */
 
-static void reap_all(void)
+static void reap_if_not_spared(pid_t child)
 {
-    siginfo_t info;
-    do
-        info.si_pid = 0;
-    while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | __WNOTHREAD) == 0 && info.si_pid != 0);
+    if (!is_spared(child))
+        waitpid(child, NULL, WNOHANG | __WNOTHREAD);
 }
 
-/* One after the other: a call for all would take those away that are waited for. */
+/* One that is spared stands before the others: all are looked at. */
 static void reap_others(void)
 {
-    static struct walk w; /* the main thread's */
-    w.count = 0;
-    add_children_of_thread(&w, getpid(), getpid());
-    for (size_t i = 0; i < w.count; i++)
-        if (!is_spared(w.found[i].pid))
-            waitpid(w.found[i].pid, NULL, WNOHANG | __WNOTHREAD);
+    char path[64], text[4096];
+    pid_t number = 0;
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", getpid(), getpid());
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    for (ssize_t n; (n = read(fd, text, sizeof(text))) > 0;) {
+        for (ssize_t i = 0; i < n; i++) {
+            if (text[i] >= '0' && text[i] <= '9') {
+                number = number * 10 + (text[i] - '0');
+            } else if (number > 0) {
+                reap_if_not_spared(number);
+                number = 0;
+            }
+        }
+    }
+    close(fd);
+}
+
+/* The next one that has ended; it is not reaped yet. 0: there is none. */
+static pid_t next_ended(void)
+{
+    siginfo_t info = {0};
+    return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WNOTHREAD) == 0 ? info.si_pid
+                                                                                   : 0;
 }
 
 void process_tree_reap(void)
 {
     pthread_mutex_lock(&spared.lock);
-    if (spared.count > 0)
+    pid_t pid;
+    while ((pid = next_ended()) > 0 && !is_spared(pid))
+        waitpid(pid, NULL, WNOHANG | __WNOTHREAD);
+    if (pid > 0)
         reap_others();
-    else
-        reap_all();
     pthread_mutex_unlock(&spared.lock);
 }
 

@@ -212,6 +212,7 @@ static void replace_self(struct supervisor *s)
     struct pack p = {0};
     s->state = STARTING;
     s->taken_over = true;
+    s->upgrading = false;
     pack(s, &p);
     log_stop();
     notify_give_back();
