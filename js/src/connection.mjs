@@ -410,6 +410,7 @@ export class ServerConnection extends HandlerTarget {
 
   /** @param {import('./proto/message.mjs').SequencedMessage} message @param {number} size */
   #take(message, size) {
+    this.#listeners.heard();
     if (message.kind === 'event') this.#event(message.name, message.data);
     else if (message.kind === 'command') this.#domCommands.run(message);
     else if (message.kind === 'call') this.#handlers.serve(message);
@@ -430,11 +431,13 @@ export class ServerConnection extends HandlerTarget {
     /** @type {Record<string, import('./dom/commands.mjs').Command>} */
     const commands = Object.create(null);
     commands.dom = (data) =>
-      updatePage(
-        data,
-        foreign,
-        (problem) => this.#domCommands.problem('dom', problem),
-        this.#parsing,
+      this.#listeners.changing(() =>
+        updatePage(
+          data,
+          foreign,
+          (problem) => this.#domCommands.problem('dom', problem),
+          this.#parsing,
+        ),
       );
     commands.listen = (data) => this.#listeners.listen(data);
     commands.unlisten = (data) => this.#listeners.unlisten(data);

@@ -187,10 +187,12 @@ for (const name of browserNames) {
             append:
               '<style>body { display: none }</style><base href="//x.example"><link rel="stylesheet" href="x"><meta http-equiv="refresh" content="0">',
           },
+          { cookie: { name: 'a', value: 'b' } },
+          { go: '/counter.py' },
         ]);
         assert.deepEqual(
           (await site.problems()).map(([op]) => op),
-          [0, 1, 2, 3, 4, 5, 6, 7],
+          [0, 1, 2, 3, 4, 5, 6, 7, 9, 10],
         );
         assert.deepEqual(await ran(), []);
         assert.deepEqual(

@@ -9,6 +9,7 @@
 import { domCall, domGet, domSet } from '../base/dom-property.mjs';
 import { moveNode } from './arrange.mjs';
 import { keepingChoice, selectAround } from './choice.mjs';
+import { closeElement, play, resetForm, showModal } from './element-methods.mjs';
 import { DomProblem } from './problem.mjs';
 import { makeDispatch } from './dispatch.mjs';
 import { parseMarkup } from './markup.mjs';
@@ -27,7 +28,7 @@ import { typing } from './typing.mjs';
  * @typedef {object} Action
  * @property {string} wants which values the action takes, in words
  * @property {(value: any) => boolean} takes
- * @property {(target: any, value: any, how: How) => void} run
+ * @property {(target: any, value: any, how: How) => any} run may return a promise
  * @property {boolean} [late]
  * @property {boolean} [anywhere] also possible on the document and the window
  */
@@ -87,6 +88,20 @@ const TABLE = {
     run: moveRow,
   },
   remove: { wants: 'true', takes: isTrue, run: (element) => domCall(element, 'remove') },
+  showModal: { wants: 'true', takes: isTrue, late: true, run: showModal },
+  close: {
+    wants: 'true, or what the dialog returns',
+    takes: (value) => isTrue(value) || isString(value),
+    late: true,
+    run: closeElement,
+  },
+  reset: {
+    wants: 'true',
+    takes: isTrue,
+    late: true,
+    run: (form, _, { force }) => resetForm(form, force),
+  },
+  play: { wants: 'true, or false to pause', takes: isBoolean, late: true, run: play },
   focus: {
     wants: 'true',
     takes: isTrue,

@@ -10,6 +10,7 @@
  */
 import { domCall, domGet, domSet, isElement } from '../base/dom-property.mjs';
 import { actions } from './actions.mjs';
+import { go, isGo, setCookie } from './page-actions.mjs';
 import { DomProblem } from './problem.mjs';
 import { rowsIn } from './rows.mjs';
 import { isBoolean, isMap, isString, isText } from './json-types.mjs';
@@ -31,8 +32,13 @@ const WORDS = new Map(
     was: isString,
     title: isString,
     url: (/** @type {any} */ value) => isString(value?.push) !== isString(value?.replace),
+    cookie: isMap,
+    go: isGo,
   }),
 );
+
+/** The actions that need no element. */
+const OF_PAGE = new Set(['title', 'url', 'cookie', 'go']);
 
 /**
  * @param {any} data an operation, or a list of them
@@ -49,7 +55,7 @@ class PageUpdate {
   #operations;
   #foreign;
   #tell;
-  /** The next step: first the changes of all operations, and then their late actions. */
+  /** The next step: the changes of all operations, then their late actions, then where they go. */
   #next = 0;
   /** How many operations have begun. */
   #begun = 0;
@@ -73,21 +79,24 @@ class PageUpdate {
    */
   run(isLast) {
     const { length } = this.#operations;
-    for (; this.#next < 2 * length; this.#next++)
-      if (!this.#do(this.#next % length, this.#next >= length, isLast)) return false;
+    for (; this.#next < 3 * length; this.#next++)
+      if (!this.#do(this.#next % length, Math.floor(this.#next / length), isLast)) return false;
     this.#report();
     return true;
   }
 
-  /** @param {number} i @param {boolean} late @param {boolean} isLast */
-  #do(i, late, isLast) {
+  /** @param {number} i @param {number} phase @param {boolean} isLast */
+  #do(i, phase, isLast) {
     if (this.#failed.has(i)) return true;
     const operation = this.#operations[i];
     const failed = (/** @type {any} */ error) =>
       void this.#failed.set(i, String(error?.message ?? error));
     try {
-      if (!late && this.#begun <= i) this.#begin(operation, i);
-      perform(operation, this.#foreign, late);
+      if (this.#begun <= i) this.#begin(operation, i);
+      if (phase === 2) this.#go(operation);
+      else
+        for (const later of perform(operation, this.#foreign, phase === 1))
+          later.catch((error) => this.#tell(new DomProblem(String(error), { op: i })));
     } catch (error) {
       if (error instanceof NothingFound && !isLast) return false;
       failed(error);
@@ -100,6 +109,12 @@ class PageUpdate {
     this.#begun = i + 1;
     checkOperation(operation);
     setAddress(operation);
+    if ('cookie' in operation) setCookie(operation.cookie, this.#foreign);
+  }
+
+  /** @param {any} operation */
+  #go(operation) {
+    if ('go' in operation) go(operation.go, this.#foreign);
   }
 
   #report() {
@@ -128,7 +143,7 @@ function checkOperation(operation) {
       throw new DomProblem(
         WORDS.has(name) ? `${name}: not like that` : `there is no '${name}' in an operation`,
       );
-    if (action || name === 'title' || name === 'url') acts++;
+    if (action || OF_PAGE.has(name)) acts++;
   }
   if (!acts) throw new DomProblem('the operation does nothing');
   if ('find' in operation && !('key' in operation))
@@ -140,20 +155,24 @@ function checkOperation(operation) {
 /**
  * @param {any} operation @param {boolean} foreign
  * @param {boolean} late whether to do the late actions or the others
+ * @returns {Promise<any>[]} what may still fail
  */
 function perform(operation, foreign, late) {
   const wanted = [...actions].filter(
     ([name, action]) => name in operation && Boolean(action.late) === late,
   );
-  if (!wanted.length) return;
+  if (!wanted.length) return [];
+  const running = [];
   const { was, force = false } = operation;
   for (const target of targetsOf(operation))
     for (const [name, action] of wanted) {
       if (!isElement(target) && !action.anywhere)
         throw new DomProblem(`${name}: not on the ${operation.target}`);
       checkTarget(target, name, foreign);
-      action.run(target, operation[name], { was, force, foreign });
+      const ran = action.run(target, operation[name], { was, force, foreign });
+      if (ran instanceof Promise) running.push(ran);
     }
+  return running;
 }
 
 /** @param {any} operation */

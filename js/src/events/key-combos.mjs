@@ -21,6 +21,18 @@ export function parseCombo(text) {
 }
 
 /**
+ * @param {string} text such as `Shift+Ctrl`; empty: none
+ * @returns {string} as modifiersOf() has it
+ * @throws {DomProblem}
+ */
+export function parseModifiers(text) {
+  const names = text === '' ? [] : text.split('+');
+  if (!names.every((name) => MODIFIERS.includes(name)))
+    throw new DomProblem(`no modifiers: ${text.slice(0, 40)} (${MODIFIERS.join(', ')})`);
+  return MODIFIERS.filter((name) => names.includes(name)).join('+');
+}
+
+/**
  * Whether the event is one of these combinations. A key that goes to an input method never is.
  * @param {any} event @param {Combo[]} combos
  */

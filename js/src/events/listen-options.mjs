@@ -5,7 +5,8 @@ import { domCall } from '../base/dom-property.mjs';
 import { DomProblem } from '../dom/problem.mjs';
 import { isField } from './event-fields.mjs';
 import { targetNamed } from './event-targets.mjs';
-import { parseCombo } from './key-combos.mjs';
+import { parseCombo, parseModifiers } from './key-combos.mjs';
+import { isViewType, parseView } from './view-watcher.mjs';
 import { isName } from '../proto/message.mjs';
 
 /**
@@ -17,6 +18,8 @@ import { isName } from '../proto/message.mjs';
  * @property {EventTarget | null} object the target, if it is neither window nor document
  * @property {readonly string[] | null} fields
  * @property {import('./key-combos.mjs').Combo[] | null} keys
+ * @property {'any' | readonly string[] | null} modifiers which may be held; null: as usual
+ * @property {import('./view-watcher.mjs').View | null} view when an element counts as in view
  * @property {boolean} files whether files are sent, and not only named
  * @property {boolean} prevent
  * @property {boolean} stop
@@ -24,15 +27,34 @@ import { isName } from '../proto/message.mjs';
  * @property {boolean} passive
  * @property {boolean} capture
  * @property {boolean} coalesce
+ * @property {boolean} busy whether the element is marked until the program has answered
  * @property {number | null} throttle milliseconds, like the next two
  * @property {number | null} debounce
  * @property {number | null} maxAge
  */
 
-const FLAGS = /** @type {const} */ (['prevent', 'stop', 'once', 'passive', 'capture', 'coalesce']);
+const FLAGS = /** @type {const} */ ([
+  'prevent',
+  'stop',
+  'once',
+  'passive',
+  'capture',
+  'coalesce',
+  'busy',
+]);
 const TIMES = /** @type {const} */ (['throttle', 'debounce', 'maxAge']);
 const SELECTION = Object.freeze(['on', 'as', 'select', 'target']);
-const OPTIONS = Object.freeze([...SELECTION, 'fields', 'files', 'keys', ...FLAGS, ...TIMES]);
+const OPTIONS = Object.freeze([
+  ...SELECTION,
+  'fields',
+  'files',
+  'keys',
+  'modifiers',
+  'margin',
+  'threshold',
+  ...FLAGS,
+  ...TIMES,
+]);
 /** A day. */
 const LONGEST_WAIT_MS = 86_400_000;
 const KEYBOARD = Object.freeze(['keydown', 'keyup', 'keypress']);
@@ -61,6 +83,8 @@ export function parseListen(data) {
     on,
     as: nameFor(on, data.as),
     keys: keysAsked(on, data.keys),
+    modifiers: modifiersAsked(on, data.modifiers),
+    view: viewAsked(on, data),
     ...shared,
   }));
 }
@@ -140,6 +164,25 @@ function keysAsked(on, keys = null) {
   if (!combos.length || !combos.every((key) => typeof key === 'string'))
     throw new DomProblem('keys: a key, or a list of keys');
   return combos.map(parseCombo);
+}
+
+/** @param {string} on @param {any} modifiers @returns {'any' | string[] | null} */
+function modifiersAsked(on, modifiers = null) {
+  if (modifiers === null || modifiers === 'any') return modifiers;
+  if (KEYBOARD.includes(on)) throw new DomProblem('modifiers: not for keys, which name their own');
+  if (!Array.isArray(modifiers) || !modifiers.every((held) => typeof held === 'string'))
+    throw new DomProblem('modifiers: "any", or a list such as ["", "Ctrl", "Ctrl+Shift"]');
+  return modifiers.map(parseModifiers);
+}
+
+/** @param {string} on @param {any} data */
+function viewAsked(on, { select = null, margin, threshold }) {
+  if (!isViewType(on)) {
+    if (margin === undefined && threshold === undefined) return null;
+    throw new DomProblem('margin, threshold: for enterview and leaveview');
+  }
+  if (select === null) throw new DomProblem(`${on}: select, the elements, is wanted`);
+  return parseView(margin, threshold);
 }
 
 /** @param {any} data @returns {Record<typeof FLAGS[number], boolean>} */

@@ -5,21 +5,25 @@
  * their fields.
  */
 import { domCall, isElement } from '../base/dom-property.mjs';
+import { busyElements } from './busy.mjs';
 import { controlOf } from './controls.mjs';
 import { fieldsOf } from './event-classes.mjs';
 import { fileListOf, readFields } from './event-fields.mjs';
 import { isOneOf, writesText } from './key-combos.mjs';
+import { isForModifiers } from './modified-clicks.mjs';
 import { isRestoredEvent } from './restored-fields.mjs';
 import { Throttle } from './throttle.mjs';
 
 /** @typedef {import('./listen-options.mjs').ListenOptions} ListenOptions */
 
 /**
+ * @typedef {{ subject?: object, expires?: number } & Partial<import('./busy.mjs').Delivery>} More
  * @typedef {object} ListenerOwner
  * @property {import('../base/clock.mjs').Clock} clock
  * @property {import('./secrets.mjs').Secrets} secrets
- * @property {(listener: DomListener, data: any, more: { subject?: object, expires?: number }) =>
- *   void} send
+ * @property {(listener: DomListener, data: any, more: More) => void} send
+ * @property {(elements: any[]) => import('./busy.mjs').Delivery} busy marks them until the event
+ *   has been answered
  * @property {(listener: DomListener, error: any) => void} problem
  * @property {(event: any, control: any) => void} told a listener has heard the event; `control` is
  *   the control around it, or null
@@ -77,6 +81,7 @@ export class DomListener {
     const control = controlOf(path.slice(0, index + 1));
     if (keys && ((secrets.has(control ?? source) && writesText(event)) || !isOneOf(event, keys)))
       return false;
+    if (!isForModifiers(event, path, this.options)) return false;
     if (prevent) event.preventDefault();
     const element = select === null && target === null ? source : path[index];
     const all = fields ?? [...fieldsOf(event, element), ...(files ? ['files'] : [])];
@@ -88,7 +93,8 @@ export class DomListener {
     this.#owner.told(event, control);
     // Read now: the files of a drop are gone after its event.
     const sent = files && data.files ? [...(fileListOf(heard) ?? [])] : [];
-    this.#throttle.push(control ?? element, { data, sent });
+    const busy = busyElements(event, element, control, this.options.busy);
+    this.#throttle.push(control ?? element, { data, sent, busy });
     return true;
   }
 
@@ -101,13 +107,14 @@ export class DomListener {
     this.#throttle.close();
   }
 
-  /** @param {{ data: any, sent: File[] }} what @param {object} subject */
-  #send({ data, sent }, subject) {
+  /** @param {{ data: any, sent: File[], busy: any[] }} what @param {object} subject */
+  #send({ data, sent, busy }, subject) {
     for (const [i, file] of sent.entries()) data.files[i].upload = this.#owner.upload(this, file);
     const { coalesce, maxAge } = this.options;
     this.#owner.send(this, data, {
       ...(coalesce && { subject: this.#subjectKeyFor(subject) }),
       ...(maxAge !== null && { expires: data.time + maxAge }),
+      ...(busy.length && this.#owner.busy(busy)),
     });
   }
 

@@ -5,17 +5,19 @@
  * events that were heard.
  */
 import { Timer } from '../base/clock.mjs';
+import { Busy } from './busy.mjs';
 import { CatchUp } from './catch-up.mjs';
 import { EventRoot } from './event-root.mjs';
 import { parseListen, parseUnlisten } from './listen-options.mjs';
 import { DomListener } from './listener.mjs';
 import { Secrets } from './secrets.mjs';
+import { ViewWatcher } from './view-watcher.mjs';
 import { Uploads } from '../streams/upload.mjs';
 
 /**
  * @typedef {object} ListenersOwner
  * @property {import('../base/clock.mjs').Clock} clock
- * @property {(name: string, data: any, more: { subject?: object, expires?: number }) => void} send
+ * @property {(name: string, data: any, more: import('./listener.mjs').More) => void} send
  *   throws if the event can't be queued
  * @property {() => Promise<void>} whenRoom fulfilled when send() may find room again
  * @property {(command: string, error: any) => void} problem
@@ -54,6 +56,9 @@ export class DomListeners {
   #dropped = 0;
   #ended = new AbortController();
   #uploads;
+  #busy;
+  /** Of the listeners for elements in view. @type {Map<DomListener, ViewWatcher>} */
+  #views = new Map();
   /** Null: the page is not this program's. @type {CatchUp | null} */
   #catchUp = null;
 
@@ -62,6 +67,7 @@ export class DomListeners {
     this.#owner = owner;
     this.#oldTimer = new Timer(owner.clock);
     this.#uploads = new Uploads(owner.upload);
+    this.#busy = new Busy(owner.clock);
     const { clock, early } = owner;
     if (early)
       this.#catchUp = new CatchUp(early, {
@@ -117,6 +123,16 @@ export class DomListeners {
     this.#old.clear();
   }
 
+  /** The program has said something. */
+  heard() {
+    this.#busy.end();
+  }
+
+  /** Runs what the program does to the page. @param {() => void} change */
+  changing(change) {
+    this.#busy.without(change);
+  }
+
   /** The session is over. */
   close() {
     this.#oldTimer.clear();
@@ -124,6 +140,7 @@ export class DomListeners {
     this.#catchUp?.close();
     if (!this.#catchUp) this.#secrets?.close();
     this.#uploads.close();
+    this.#busy.end();
     this.#ended.abort();
   }
 
@@ -136,6 +153,7 @@ export class DomListeners {
       clock,
       secrets,
       send: (listener, heard, more) => this.#send(listener, heard, more),
+      busy: (elements) => this.#busy.begin(elements),
       upload: (listener, file) => this.#upload(listener, file),
       problem: (listener, error) => this.#problem(listener, error),
       told: (event, control) => this.#catchUp?.heard(listener, event, control),
@@ -147,7 +165,12 @@ export class DomListeners {
       this.#remove(older);
     }
     this.#listeners.set(identity, listener);
-    this.#rootOf(options).add(listener);
+    if (options.view)
+      this.#views.set(
+        listener,
+        new ViewWatcher(options, (event, element) => void listener.hear(event, [element], 0)),
+      );
+    else this.#rootOf(options).add(listener);
     if (this.#old.size && this.#oldTimer.isSet)
       this.#oldTimer.set(OLD_HEARD_MS, () => this.#removeOld());
     const isThere = () => this.#listeners.get(identity) === listener;
@@ -157,10 +180,12 @@ export class DomListeners {
   /** @param {DomListener} listener */
   #remove(listener) {
     const { options } = listener;
-    const root = this.#rootOf(options);
     listener.close();
-    root.delete(listener);
     this.#listeners.delete(identityOf(options));
+    this.#views.get(listener)?.close();
+    if (this.#views.delete(listener)) return;
+    const root = this.#rootOf(options);
+    root.delete(listener);
     if (!root.isIdle) return;
     const at = options.object ?? window;
     const roots = this.#roots.get(at);
@@ -203,7 +228,7 @@ export class DomListeners {
 
   /**
    * @param {DomListener} listener @param {any} data
-   * @param {{ subject?: object, expires?: number }} more
+   * @param {import('./listener.mjs').More} more
    */
   #send(listener, data, more) {
     if (listener.options.once) this.#remove(listener);
@@ -214,12 +239,13 @@ export class DomListeners {
 
   /**
    * @param {DomListener} listener @param {any} data
-   * @param {{ subject?: object, expires?: number }} more
+   * @param {import('./listener.mjs').More} more
    */
   #sendNow(listener, data, more) {
     try {
       this.#owner.send(listener.options.as, data, more);
     } catch (error) {
+      more.gone?.();
       if (/** @type {any} */ (error).code === 'buffer-full') this.#countDropped(listener);
       else this.#problem(listener, error);
     }

@@ -22,6 +22,8 @@ import { WireError } from '../proto/message.mjs';
  *   subject?: object,
  *   expires?: number,
  *   dropped?: boolean,
+ *   taken?: () => void,
+ *   gone?: () => void,
  *   wasSent?: boolean,
  *   isWaiting?: () => boolean,
  *   mortal?: boolean,
@@ -240,6 +242,7 @@ export class Outbox {
   /** @param {Entry} entry in the queue */
   #dropEntry(entry) {
     entry.dropped = true;
+    entry.gone?.();
     this.#forgetSubject(entry);
     this.#dropped++;
     this.#held -= entry.size;
@@ -278,10 +281,11 @@ export class Outbox {
   /** The first of the sent messages was received. */
   #forgetFirstSent() {
     const entry = /** @type {Entry} */ (this.#sent.shift());
-    const { size, subject } = entry;
+    const { size, subject, taken } = entry;
     this.#kept?.add(entry, this.#acknowledged + 1);
     this.#inFlight -= size;
     this.#held -= size;
     if (subject) this.#subjectsSent--;
+    taken?.();
   }
 }

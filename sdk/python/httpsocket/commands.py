@@ -55,12 +55,16 @@ class Commands(TopicCommands):
         fields: Iterable[str] | None = None,
         files: str | None = None,
         keys: str | Iterable[str] | None = None,
+        modifiers: str | Iterable[str] | None = None,
+        margin: str | None = None,
+        threshold: float | None = None,
         prevent: bool = False,
         stop: bool = False,
         once: bool = False,
         passive: bool = False,
         capture: bool = False,
         coalesce: bool = False,
+        busy: bool = False,
         throttle: int | None = None,
         debounce: int | None = None,
         max_age: int | None = None,
@@ -84,6 +88,11 @@ class Commands(TopicCommands):
             "fields": fields and list(fields),
             "files": files,
             "keys": keys if keys is None or isinstance(keys, str) else list(keys),
+            "modifiers": (
+                modifiers if modifiers is None or isinstance(modifiers, str) else list(modifiers)
+            ),
+            "margin": margin,
+            "threshold": threshold,
             "throttle": throttle,
             "debounce": debounce,
             "maxAge": max_age,
@@ -93,6 +102,7 @@ class Commands(TopicCommands):
             "passive": passive,
             "capture": capture,
             "coalesce": coalesce,
+            "busy": busy,
         }
         self._post(
             ".listen",

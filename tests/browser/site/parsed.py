@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""A page of which the second half comes when the page asks for it by `rest`. By then the program has
-moved elements of both halves, and sent an event. The page keeps what it is told in window.told."""
+"""A page of which the second half comes when the page asks for it by `rest`. By then the program
+has moved elements of both halves, and sent an event. The page keeps what it is told in
+window.told."""
 import os
 
 HEAD = """Content-Type: text/html; charset=utf-8
@@ -13,12 +14,15 @@ HEAD = """Content-Type: text/html; charset=utf-8
 <script>
   window.told = [];
   for (const name of ['moved', 'problem'])
-    document.serverConnection.addEventListener(name, ({ data }) =>
-      window.told.push([name, data?.message ?? '', document.querySelector('#late')?.textContent ?? '']));
+    document.serverConnection.addEventListener(name, ({ data }) => {
+      const late = document.querySelector('#late');
+      window.told.push([name, data?.message ?? '', late?.textContent ?? '']);
+    });
 </script>
 <p id="early">early</p>
 """
-LINES = """.dom [{"title":"waits"},{"select":"#late","text":"moved"},{"select":"#early","text":"after"}]
+LINES = """.dom [{"title":"waits"},{"select":"#late","text":"moved"}]
+.dom {"select":"#early","text":"after"}
 .dom {"select":"#late","append":"<b>again</b>"}
 moved
 .dom {"select":"#never","text":"x"}

@@ -6,7 +6,8 @@
  * @typedef {{ as?: string, select?: string, target?: string, fields?: string[],
  *   keys?: string | string[], prevent?: boolean, stop?: boolean, once?: boolean, files?: 'stream',
  *   passive?: boolean, capture?: boolean, coalesce?: boolean, throttle?: number,
- *   debounce?: number, maxAge?: number }} ListenOptions
+ *   debounce?: number, maxAge?: number, busy?: boolean, modifiers?: 'any' | string[],
+ *   margin?: string, threshold?: number }} ListenOptions
  * @typedef {{ history?: number, last?: boolean, presence?: unknown, watch?: boolean,
  *   self?: boolean, to?: 'page' }} SubscribeOptions
  * @typedef {(event: string, data?: unknown, options?: { keep?: boolean }) => Room} Publish
@@ -143,6 +144,10 @@ export type ListenOptions = {
     throttle?: number;
     debounce?: number;
     maxAge?: number;
+    busy?: boolean;
+    modifiers?: "any" | string[];
+    margin?: string;
+    threshold?: number;
 };
 export type SubscribeOptions = {
     history?: number;
