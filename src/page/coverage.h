@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* coverage.h - how many messages of a client its program is done with, counted as the session counts
- * them.
+/* coverage.h - how many messages of a client its program is done with, as the session counts them.
  *
  * A program counts the events, calls and answers that it is told; the session counts these and each
  * `.problem` of the client. The gaps between the two are few: GAPS of them are kept, and of more

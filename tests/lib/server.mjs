@@ -17,6 +17,8 @@ export const REPO = path.resolve(
 export const PROGRAMS = path.join(REPO, 'tests/scenario/programs');
 export const BUILD = path.resolve(process.env.HTTPSOCKET_BUILD ?? path.join(REPO, 'build-dev'));
 
+/** Where servers under test have their keys, for those who are not started by tools/test. */
+const STATE = path.join(os.tmpdir(), 'httpsocket-test-state');
 const OK = { code: 0, signal: null };
 const running = new Set();
 
@@ -182,7 +184,7 @@ export async function startProgram(
   const command = [...by, file, ...args];
   const child = spawn(command[0], command.slice(1), {
     cwd,
-    env: { ...process.env, ...env },
+    env: { XDG_STATE_HOME: STATE, ...process.env, ...env },
     stdio: ['ignore', 'pipe', stderr],
   });
   const server = new Server(child);

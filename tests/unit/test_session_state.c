@@ -407,8 +407,7 @@ int main(void)
             a_client_that_kept_nothing_for_a_while_is_not_told_that_more_is_covered, setup,
             teardown),
         cmocka_unit_test_setup_teardown(the_last_state_arrives_with_the_end, setup, teardown),
-        cmocka_unit_test_setup_teardown(whatever_happens_the_client_has_what_fits, setup,
-                                        teardown),
+        cmocka_unit_test_setup_teardown(whatever_happens_the_client_has_what_fits, setup, teardown),
     };
     return cmocka_run_group_tests_name("session_state", tests, NULL, NULL);
 }
