@@ -145,7 +145,7 @@ static bool begin(EVP_CIPHER_CTX *c, const unsigned char *key, const unsigned ch
                1;
 }
 
-/* Without an address to write to, OpenSSL takes the bytes for associated data: none may be empty. */
+/* Without an address to write to, OpenSSL takes bytes for associated data: `out` is never NULL. */
 static bool update(EVP_CIPHER_CTX *c, struct slice in, unsigned char *out)
 {
     int len;
