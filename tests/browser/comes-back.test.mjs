@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { browserNames, launch, picture } from '../lib/browsers.mjs';
 import { LivingPage, Succession } from '../lib/living-page.mjs';
+import { Proxy } from '../lib/proxy.mjs';
 import { BUILD } from '../lib/server.mjs';
 import { until } from '../lib/until.mjs';
 
@@ -127,6 +128,46 @@ for (const name of browserNames) {
       await servers.starts();
       await page.comesBack();
       await page.shows(() => document.querySelector('#late')?.value === 'typed');
+      await page.tab.close();
+    });
+
+    test('behind a proxy that says 502 it waits, and does not become the page of the proxy', async () => {
+      const proxy = await Proxy.start(servers.port);
+      const page = await LivingPage.opens(browser, `${proxy.url}/form.py`);
+      await page.tab.type('textarea', 'abc');
+      await page.marks();
+      const refused = new Promise((resolve) => {
+        let count = 0;
+        proxy.on('refused', () => ++count === 3 && resolve());
+      });
+      proxy.refuse('HTTP/1.1 502 Bad Gateway\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbad');
+      proxy.cut((link) => !link.websocket); // kept open for the next request
+      await page.says('crash');
+      await refused;
+      await page.is('restoring');
+      await page.isStillTheSame();
+      proxy.refuse(false);
+      await page.comesBack();
+      assert.equal((await page.asks(filled)).text, 'abc');
+      await page.tab.close();
+      await proxy.stop();
+    });
+
+    test('other connections of the page have no say: neither their end nor their being open', async () => {
+      const page = await opens();
+      await page.marks();
+      const closed = await page.asks(
+        () =>
+          new Promise((resolve) => {
+            const other = new ServerConnection('form.py');
+            other.onopen = () => other.send('crash');
+            other.onclose = ({ code }) => resolve(code);
+          }),
+      );
+      assert.equal(closed, 4500);
+      await page.is('open');
+      await page.isStillTheSame();
+      assert.equal(await page.hasSign(), false);
       await page.tab.close();
     });
 

@@ -110,6 +110,19 @@ for (const name of browserNames) {
       await page.tab.close();
     });
 
+    test('goes on after a minute without a server', async (t) => {
+      const page = await begins();
+      await servers.ends();
+      await page.is('restoring');
+      await page.shownSign(/^No connection/);
+      await new Promise((resolve) => setTimeout(resolve, 60_000));
+      const from = performance.now();
+      await servers.starts();
+      await hasGoneOn(page, 'deploy');
+      t.diagnostic(`went on ${since(from)} after the start`);
+      await page.tab.close();
+    });
+
     test('goes on when its program is killed, and each event counts once', async (t) => {
       const page = await begins();
       const { pid } = await page.call('tell');

@@ -12,20 +12,12 @@
 /** @type {Readonly<Record<string, readonly string[]>>} */
 const SIGN_WORDS = Object.freeze({
   en: ['No connection. Trying again…', 'This page is not connected any more.', 'Load it again'],
-  ar: ['لا يوجد اتصال. تجري المحاولة من جديد…', 'لم تعد هذه الصفحة متصلة.', 'إعادة تحميلها'],
-  cs: ['Bez spojení. Zkouší se znovu…', 'Tato stránka už není spojena.', 'Načíst znovu'],
   da: ['Ingen forbindelse. Prøver igen…', 'Denne side er ikke længere forbundet.', 'Indlæs igen'],
   de: ['Keine Verbindung. Neuer Versuch…', 'Diese Seite ist nicht mehr verbunden.', 'Neu laden'],
   es: ['Sin conexión. Reintentando…', 'Esta página ya no está conectada.', 'Volver a cargarla'],
-  fi: ['Ei yhteyttä. Yritetään uudelleen…', 'Tämä sivu ei ole enää yhteydessä.', 'Lataa uudelleen'],
   fr: ['Pas de connexion. Nouvel essai…', 'Cette page n’est plus connectée.', 'La recharger'],
   it: ['Nessuna connessione. Nuovo tentativo…', 'Questa pagina non è più connessa.', 'Ricaricala'],
   ja: ['接続がありません。再試行しています…', 'このページは接続されていません。', '再読み込み'],
-  ko: [
-    '연결이 없습니다. 다시 시도하는 중…',
-    '이 페이지는 더 이상 연결되어 있지 않습니다.',
-    '새로 고침',
-  ],
   nl: ['Geen verbinding. Nieuwe poging…', 'Deze pagina is niet meer verbonden.', 'Opnieuw laden'],
   no: [
     'Ingen forbindelse. Prøver igjen…',
@@ -34,10 +26,7 @@ const SIGN_WORDS = Object.freeze({
   ],
   pl: ['Brak połączenia. Kolejna próba…', 'Ta strona nie jest już połączona.', 'Wczytaj ponownie'],
   pt: ['Sem conexão. Tentando de novo…', 'Esta página não está mais conectada.', 'Recarregar'],
-  ru: ['Нет соединения. Новая попытка…', 'Эта страница больше не подключена.', 'Загрузить снова'],
   sv: ['Ingen anslutning. Försöker igen…', 'Den här sidan är inte längre ansluten.', 'Ladda om'],
-  tr: ['Bağlantı yok. Yeniden deneniyor…', 'Bu sayfa artık bağlı değil.', 'Yeniden yükle'],
-  uk: ['Немає з’єднання. Нова спроба…', 'Ця сторінка більше не під’єднана.', 'Завантажити знову'],
   zh: ['没有连接。正在重试…', '此页面已断开连接。', '重新加载'],
 });
 
