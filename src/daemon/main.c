@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -216,6 +217,7 @@ static int complain_of_usage(struct text *why, struct serving *serving)
 
 int main(int argc, char **argv)
 {
+    signal(SIGUSR2, SIG_IGN); /* until somebody reads it: by itself it would end the process */
     keeper_live(argv);
     handover_file_init();
     descriptors_open_first();
