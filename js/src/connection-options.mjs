@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /** The options, the URL and the key of a ServerConnection. Pure, except for the key. */
+import { domGet } from './base/dom-property.mjs';
 import { ServerConnectionError } from './base/errors.mjs';
 import { isSession } from './proto/welcome.mjs';
 
@@ -91,7 +92,7 @@ const SCHEMES = new Map([
  * @throws {ServerConnectionError} `bad-url`
  */
 export function webSocketUrl(url) {
-  const base = globalThis.document?.baseURI ?? globalThis.location?.href;
+  const base = (globalThis.document && domGet(document, 'baseURI')) ?? globalThis.location?.href;
   let whole;
   try {
     whole = new URL(url, base);

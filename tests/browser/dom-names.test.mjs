@@ -93,6 +93,13 @@ for (const name of browserNames)
       assert.equal(all.submit.form.elements, 'v');
     });
 
+    test('images and forms with such names before the client keep it from nothing', async () => {
+      await page.goto(`${site.urls[0]}/named.py`);
+      await page.waitForFunction(
+        () => Document.prototype.getElementById.call(document, 'p').textContent === 'new',
+      );
+    });
+
     test('images and forms with the names of the document are in no way', async () => {
       await listening.open('<p id="p">p</p><input id="i"><div id="d"></div>');
       await page.evaluate((all) => {

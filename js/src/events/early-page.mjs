@@ -5,6 +5,7 @@
  * is to hear of. Made once for a document, as early as possible, and lives as long as that.
  */
 import { EarlyEvents } from './early-events.mjs';
+import { domGet } from '../base/dom-property.mjs';
 import { HeldSubmits } from './held-submits.mjs';
 import { RestoredFields } from './restored-fields.mjs';
 import { Secrets } from './secrets.mjs';
@@ -12,7 +13,7 @@ import { Secrets } from './secrets.mjs';
 export class EarlyPage {
   /** @param {any} document @param {import('../base/clock.mjs').Clock} clock */
   constructor(document, clock) {
-    const window = document.defaultView;
+    const window = domGet(document, 'defaultView');
     this.secrets = new Secrets(document);
     this.submits = new HeldSubmits(window, clock, this.secrets);
     this.events = new EarlyEvents(window, this.secrets);
