@@ -53,8 +53,8 @@ fuzz: dev
 	@tools/fuzz $(SECONDS)
 	@fuzz/server/run $(SECONDS)
 
-# Each allocation and each system call of eleven small scenarios fails once (some minutes), or those of
-# one: make torture SCENARIO=page.
+# Each allocation and each system call of eleven small scenarios fails once (some minutes), or those
+# of one: make torture SCENARIO=page.
 SCENARIO ?=
 torture: dev
 	@tests/torture/run $(SCENARIO)
