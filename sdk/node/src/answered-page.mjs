@@ -7,7 +7,8 @@ import { Conversation } from './conversation.mjs';
  * @typedef {import('./answer.mjs').AnswerOptions} AnswerOptions
  * @typedef {import('./request.mjs').Request} Request
  * @typedef {import('./answer.mjs').Answer} Answer
- * @typedef {{ request: Request, direct: boolean, session: string, answer: Answer }} PageSetup
+ * @typedef {{ request: Request, direct: boolean, isRestored: boolean, session: string,
+ *   answer: Answer }} PageSetup
  */
 
 export class AnsweredPage extends Conversation {
@@ -15,6 +16,11 @@ export class AnsweredPage extends Conversation {
   request;
   /** A script or a device connects straight to the program: no page is wanted. */
   direct;
+  /**
+   * The program was started to go on for one that is gone: the page is there already, and what
+   * show() says is not wanted.
+   */
+  isRestored;
   /** The session's id; empty where there is none. */
   session;
   /** For the helper's own use. */
@@ -26,8 +32,9 @@ export class AnsweredPage extends Conversation {
    * @param {string} lead
    * @param {PageSetup} making
    */
-  constructor(connection, functions, lead, { request, direct, session, answer }) {
-    super(connection, functions, lead);
+  constructor(connection, functions, lead, { request, direct, isRestored, session, answer }) {
+    super(connection, functions, lead, isRestored);
+    this.isRestored = isRestored;
     this.request = request;
     this.direct = direct;
     this.session = session;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /** Descriptor 3: lines in, lines out, and who waits when one side is slower. */
+import fs from 'node:fs';
 import net from 'node:net';
 import { PageError } from './errors.mjs';
 import { line, Reader } from './wire.mjs';
@@ -51,14 +52,32 @@ export class Connection {
 
   /** @param {string} head @param {unknown} data */
   post(head, data) {
-    const whole = line(head, data);
+    this.write(line(head, data));
+  }
+
+  /** Whole lines, maybe none. @param {Buffer} whole */
+  write(whole) {
     const socket = this.connect();
     if (socket.writableLength > OUT_MAX)
       throw new PageError(
         'buffer-full',
         `${OUT_MAX} bytes wait for the page: await what send() gives`,
       );
-    if (!this.over) socket.write(whole);
+    if (!this.over && whole.length) socket.write(whole);
+  }
+
+  /** The process is about to end, and waits for nothing. @param {Buffer} whole */
+  writeLast(whole) {
+    try {
+      if (!this.over && whole.length) fs.writeSync(this.#fd, whole);
+    } catch {
+      // The server is slower, or gone.
+    }
+  }
+
+  /** The server has not taken all yet. */
+  get isBehind() {
+    return this.#socket?.writableNeedDrain ?? false;
   }
 
   /** Resolves when the server has taken enough; rejects with `ended`. */

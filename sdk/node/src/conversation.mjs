@@ -4,6 +4,7 @@
 import { PageError } from './errors.mjs';
 import { Handlers } from './handlers.mjs';
 import { Queue, Room } from './queue.mjs';
+import { State } from './state.mjs';
 import { streamOf } from './stream.mjs';
 import { checked } from './wire.mjs';
 
@@ -30,6 +31,8 @@ export class Conversation extends Handlers {
   over = false;
   /** Streams whose function runs. @type {Map<number, import('./stream.mjs').PageStream>} */
   streams = new Map();
+  /** For the helper's own use. @type {State} */
+  saving;
   #connection;
   #lead;
   #numbers = 0;
@@ -40,11 +43,38 @@ export class Conversation extends Handlers {
    * @param {import('./connection.mjs').Connection} connection
    * @param {import('./functions.mjs').Functions} functions
    * @param {string} [lead] of each line
+   * @param {boolean} [restoring] it goes on from a state, which is to come
    */
-  constructor(connection, functions, lead = '') {
+  constructor(connection, functions, lead = '', restoring = false) {
     super(functions);
+    this.saving = new State(connection, lead, restoring);
     this.#connection = connection;
     this.#lead = lead;
+  }
+
+  // -- the state --
+
+  /**
+   * What outlives the process: JSON, at first `{}`. It is saved when it has changed, after each
+   * function, and is there again before the functions of the next process run.
+   * @returns {any}
+   */
+  get state() {
+    return this.saving.value;
+  }
+
+  set state(value) {
+    this.saving.value = value;
+  }
+
+  /** What is being heard may have been seen by a process before this one. @returns {boolean} */
+  get resent() {
+    return this.saving.resent;
+  }
+
+  /** Saves the state now, if it has changed: in the midst of a long function. */
+  save() {
+    this.saving.save();
   }
 
   // -- what it says --
@@ -224,6 +254,7 @@ export class Conversation extends Handlers {
   /** A line. @param {string} head @param {unknown} [data] @returns {Room} */
   post(head, data) {
     if (!this.over) this.#connection.post(this.#lead + head, data);
+    this.saving.saveSoon();
     return new Room(() => this.room());
   }
 
@@ -244,6 +275,7 @@ export class Conversation extends Handlers {
    * @returns {boolean}
    */
   take(message) {
+    this.saving.number(message);
     if (message.kind === 'answer' || message.kind === 'part' || message.kind === 'failure') {
       this.#waiting.get(message.call)?.push(message); // one that was given up is passed over
       return true;
@@ -260,6 +292,7 @@ export class Conversation extends Handlers {
   /** The session is over: whoever waits hears it. */
   endConversation() {
     this.over = true;
+    this.saving.end();
     for (const answers of this.#waiting.values()) answers.push(null);
     for (const stream of this.streams.values()) stream.take(null);
   }

@@ -83,16 +83,42 @@ export class Functions {
    * @returns {unknown} awaited before the next one is heard
    */
   dispatch(conversation, message, ...lead) {
+    const heard = conversation.saving.hears(message, () => this.#hear(conversation, message, lead));
+    return message.kind === 'call' ? undefined : heard;
+  }
+
+  /**
+   * @param {Conversation} conversation
+   * @param {Message} message
+   * @param {unknown[]} lead
+   */
+  #hear(conversation, message, lead) {
+    if (message.name === '.problem') conversation.saving.noteProblem(message);
     if (message.problem) return this.#refuseUnreadable(conversation, message);
     if (message.kind === 'call')
-      return void this.guarded(() => this.#serve(conversation, message, lead));
-    if (message.name === '.stream')
-      return void this.guarded(() => this.#takeStream(conversation, message.data, lead));
+      return this.guarded(() => this.#serve(conversation, message, lead));
+    if (message.name === '.stream') {
+      const taken = this.guarded(() => this.#takeStream(conversation, message.data, lead));
+      return void taken.then(() => conversation.saving.save());
+    }
+    if (message.name === '.restore' || message.name === '.state')
+      return this.#goOn(conversation, message, lead);
     const handler = this.#handlers[message.kind === 'system' ? 'system' : 'event'].get(
       message.name,
     );
     if (handler) return this.guarded(() => handler(...lead, message.data));
     if (message.kind === 'event') this.#complainUnheard('event', message.name);
+  }
+
+  /**
+   * @param {Conversation} conversation
+   * @param {Message} message
+   * @param {unknown[]} lead
+   */
+  #goOn(conversation, message, lead) {
+    const told = conversation.saving.restore(message);
+    const handler = this.hook('.restore');
+    if (told && handler) return this.guarded(() => handler(...lead, told));
   }
 
   /** @param {Handler} work */

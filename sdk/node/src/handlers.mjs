@@ -63,6 +63,17 @@ export class Handlers {
   }
 
   /**
+   * Hears, before everything else, that this process goes on for one that is gone: `page.state` is
+   * what that one had. {why: 'deploy', 'crash', 'gone' or 'changed', resent: how many of the next
+   * messages it may have seen}.
+   * @param {Handler} handler
+   * @returns {this}
+   */
+  restored(handler) {
+    return this.keep('system', '.restore', handler);
+  }
+
+  /**
    * Is called last: the session is over (of a shared program: the process is
    * to end), and some seconds are left.
    * @param {() => any} handler

@@ -19,8 +19,14 @@ export class PageEvent {
   #post;
   #number;
 
-  /** @param {(head: string, data: unknown) => Room} post @param {Message} message */
-  constructor(post, message) {
+  /**
+   * @param {(head: string, data: unknown) => Room} post
+   * @param {Message} message
+   * @param {boolean} [resent]
+   */
+  constructor(post, message, resent = false) {
+    /** A process before this one may have seen it. */
+    this.resent = resent;
     this.#post = post;
     this.#number = message.call;
     this.name = message.name;
@@ -62,6 +68,7 @@ export class Page extends AnsweredPage {
     super(connection, new Functions(), '', {
       request: new Request(environment),
       direct,
+      isRestored: environment.HTTPSOCKET_RESTORE === '1',
       session: environment.HTTPSOCKET_SESSION ?? '',
       answer: new Answer(direct, putOnStdout, leadStdoutToLog),
     });
@@ -119,7 +126,20 @@ export class Page extends AnsweredPage {
     for await (const message of this.#messages()) {
       if (message.kind === 'system' || message.problem || this.functions.knows(message))
         await this.functions.dispatch(this, message);
-      else yield new PageEvent((head, data) => this.post(head, data), message);
+      else yield* this.#read(message);
+    }
+  }
+
+  /** @param {Message} message @returns {Generator<PageEvent, void, void>} */
+  *#read(message) {
+    const resent = this.saving.isResent(message);
+    let asked = false;
+    this.saving.reads(message);
+    try {
+      yield new PageEvent((head, data) => this.post(head, data), message, resent);
+      asked = true;
+    } finally {
+      this.saving.hasRead(message, asked);
     }
   }
 

@@ -49,6 +49,7 @@ export class SharedPage extends AnsweredPage {
     super(connection, new Functions(), `@${id} `, {
       request: new Request(environmentOf(joined), body),
       direct: !joined.page,
+      isRestored: joined.restore === true,
       session: joined.session ? id : '',
       answer,
     });

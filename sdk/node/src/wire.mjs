@@ -24,10 +24,11 @@ const ANSWERS = { '=': 'answer', '+': 'part', '!': 'failure' };
 /**
  * One message. `bare`: there was no data, it counts as null; `problem` says why its
  * JSON can't be had, and is empty otherwise; `session`: which page of a shared
- * program; `size`: of its line and its bytes.
+ * program; `size`: of its line and its bytes; `number`: among the events, calls and answers of its
+ * page, 0 for the server's own lines.
  * @typedef {'event' | 'call' | 'answer' | 'part' | 'failure' | 'system'} Kind
  * @typedef {{ kind: Kind, name: string, call: number, data: any, bare: boolean, problem: string,
- *   size: number, session: string }} Message
+ *   size: number, session: string, number: number }} Message
  */
 
 /** Bytes in, messages out; keeps what is not whole yet. Pure. */
@@ -113,6 +114,7 @@ function made([, session = '', sign, answered, word, name, call], data, problem,
     problem,
     size,
     session,
+    number: 0,
   };
 }
 

@@ -62,6 +62,13 @@ class Handlers:
         """Decorates what hears that the connection is gone and may come back: {"reason"}."""
         return _keeper(self._hooks, ".detach")(function)
 
+    def restored(self, function: Function) -> Function:
+        """Decorates what hears, before everything else, that this process goes on for one that is
+        gone: `page.state` is what that one had. {"why": "deploy", "crash", "gone" or "changed",
+        "resent": how many of the next messages it may have seen}.
+        """
+        return _keeper(self._hooks, ".restore")(function)
+
     def ended(self, function: Function) -> Function:
         """Decorates what is called last, without arguments: the session is
         over, and some seconds are left.

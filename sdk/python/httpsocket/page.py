@@ -4,6 +4,7 @@ httpsocket.aio has the same for asyncio.
 """
 from __future__ import annotations
 
+import atexit
 import collections
 import os
 import select
@@ -20,10 +21,12 @@ from .answer import HTML, Answer, lead_stdout_to_log, put_on_stdout
 from .commands import Commands
 from .handlers import Failure, Handlers
 from .request import Request
+from .state import State
 from .streams import OpenStream, StreamReset, stream_of
 from .wire import NOTHING, Message, Reader, checked_name, line
 
 CALL_SECONDS = 30.0
+LOOK_SECONDS = 1.0  # how often a program with threads looks whether its state has changed
 QUEUE_MAX = 16 * 1024 * 1024  # bytes that are read ahead while something else is waited for
 
 
@@ -47,14 +50,14 @@ class CallError(Exception):
 
 class Event:
     """What the page sent, where the program reads it itself: `for event in
-    page`. A call wants answer(), or fail().
+    page`. A call wants answer(), or fail(). `resent`: a process before this one may have seen it.
     """
 
-    __slots__ = ("_page", "_number", "name", "data", "call")
+    __slots__ = ("_page", "_number", "name", "data", "call", "resent")
     __match_args__ = ("name", "data")
 
-    def __init__(self, page: Commands, message: Message) -> None:
-        self._page, self._number = page, message.call
+    def __init__(self, page: Commands, message: Message, resent: bool = False) -> None:
+        self._page, self._number, self.resent = page, message.call, resent
         self.name, self.data, self.call = message.name, message.data, message.kind == "call"
 
     def answer(self, data: Any = NOTHING) -> Any:
@@ -98,6 +101,9 @@ class AnsweredPage:
         self.request = Request(environment)
         #: A script or a device connects straight to the program: no page is wanted.
         self.direct = environment.get("HTTPSOCKET_CONNECT") == "1"
+        #: The program was started to go on for one that is gone: the page is there already, and
+        #: what show() says is not wanted.
+        self.is_restored = environment.get("HTTPSOCKET_RESTORE") == "1"
         #: The session's id; empty where there is none.
         self.session = environment.get("HTTPSOCKET_SESSION", "")
         self._answer = Answer(self.direct, put_on_stdout, lead_stdout_to_log)
@@ -167,9 +173,62 @@ class Page(AnsweredPage, Handlers, Commands):
         self._waiting: dict[int, collections.deque[Message]] = {}
         self._open_streams: dict[int, collections.deque[Message]] = {}
         self._reading, self._writing = threading.Lock(), threading.RLock()
+        self._state = State(self.is_restored)
+        self._heard = 0  # the number of the message that is being heard
+        self._saves_at_exit = False
 
     def _functions(self) -> Handlers:
         return self
+
+    # ---- the state ----
+
+    @property
+    def state(self) -> Any:
+        """What outlives this program: JSON, at first `{}`. It is saved when it has changed, after
+        each function, and is there again before the functions of the next process run.
+        """
+        self._use_state()
+        return self._state.value
+
+    @state.setter
+    def state(self, value: Any) -> None:
+        self._state.replace(value)
+        self._use_state()
+
+    @property
+    def resent(self) -> bool:
+        """What is being heard may have been seen by a process before this one."""
+        return self._state.is_resent(self._heard)
+
+    def save(self) -> None:
+        """Saves the state now, if it has changed: in the midst of a long function, or in a thread
+        of the program's own.
+        """
+        with self._writing:
+            if lines := self._state.lines():
+                self._write(lines)
+
+    def _use_state(self) -> None:
+        self._state.used = True
+        if not self._saves_at_exit:
+            self._saves_at_exit = True
+            atexit.register(self._save_last)
+
+    def _save_last(self) -> None:
+        """At the program's end, unless it failed: then the message that it failed of comes again."""
+        if self._fd >= 0 and not hasattr(sys, "last_type"):
+            self._end_turn()
+
+    def _end_turn(self) -> None:
+        """What was heard is done, and the state is as it leaves it."""
+        if self._heard:
+            self._state.done(self._heard)
+            self._heard = 0
+        if self._state.used and not self._at_end:
+            try:
+                self.save()
+            except Ended:
+                pass  # what has been read is heard, all the same
 
     # ---- what comes ----
 
@@ -189,7 +248,7 @@ class Page(AnsweredPage, Handlers, Commands):
                         due[i] = max(due[i] + seconds, now)
                         self._guarded(function)
         except Ended:
-            pass
+            self._state.closed = True
         self._finish()
 
     def __iter__(self) -> Iterator[Event]:
@@ -206,7 +265,7 @@ class Page(AnsweredPage, Handlers, Commands):
         while (message := self._next(deadline)) is not None:
             known = self._calls if message.kind == "call" else self._events
             if message.kind != "system" and message.name not in known and not message.problem:
-                return Event(self, message)
+                return Event(self, message, self.resent)
             self._dispatch(message)
         return None
 
@@ -268,8 +327,12 @@ class Page(AnsweredPage, Handlers, Commands):
     # ---- one message ----
 
     def _dispatch(self, message: Message) -> None:
+        if message.name == ".problem":
+            self._state.note_problem(message)
         if message.problem:
             self._refuse_unreadable(message)
+        elif message.name in (".restore", ".state"):
+            self._go_on(message)
         elif message.kind == "call":
             self._guarded(self._serve, message)
         elif message.name == ".stream":
@@ -280,6 +343,12 @@ class Page(AnsweredPage, Handlers, Commands):
             self._guarded(function, message.data)
         elif message.kind == "event":
             self._complain_unheard("event", message.name)
+
+    def _go_on(self, message: Message) -> None:
+        told = self._state.restored(message)
+        self._use_state()
+        if told and (function := self._hooks.get(".restore")):
+            self._guarded(function, told)
 
     def _refuse_unreadable(self, message: Message) -> None:
         if message.kind == "call":
@@ -349,17 +418,30 @@ class Page(AnsweredPage, Handlers, Commands):
                         "httpsocket: there is no page to talk with: this program is to be started by httpsocketd"
                     )
                 self._socket = socket.socket(fileno=self._fd)
-                end_on_sigterm()
+                end_on_sigterm(self._state)
             return self._socket
 
     def _next(self, deadline: float | None) -> Message | None:
+        self._end_turn()
         while not self._queue:
-            if self._at_end or not self._wait_readable(deadline):
+            if self._at_end or not self._wait_for_more(deadline):
                 return None
             self._read()
         message = self._queue.popleft()
         self._queued -= message.size
+        self._heard = message.number
         return message
+
+    def _wait_for_more(self, deadline: float | None) -> bool:
+        """The same, with an eye on a state that threads of the program change meanwhile."""
+        while self._state.used and threading.active_count() > 1:
+            soon = time.monotonic() + LOOK_SECONDS
+            if deadline is not None and deadline <= soon:
+                break
+            if self._wait_readable(soon):
+                return True
+            self._end_turn()
+        return self._wait_readable(deadline)
 
     def _wait_readable(self, deadline: float | None) -> bool:
         return self._poll(select.POLLIN, deadline) != 0
@@ -386,6 +468,7 @@ class Page(AnsweredPage, Handlers, Commands):
             self._sort(message)
 
     def _sort(self, message: Message) -> None:
+        message = self._state.numbered(message)
         if message.kind in ("answer", "part", "failure"):
             if (answers := self._waiting.get(message.call)) is not None:
                 answers.append(message)  # one that was given up is passed over
@@ -398,7 +481,10 @@ class Page(AnsweredPage, Handlers, Commands):
         self._queued += message.size
 
     def _post(self, head: str, data: Any = NOTHING) -> None:
-        rest = memoryview(line(head, data))
+        self._write(line(head, data))
+
+    def _write(self, lines: bytes) -> None:
+        rest = memoryview(lines)
         with self._writing:
             while rest:
                 try:
@@ -434,12 +520,13 @@ def only_answer(name: str, message: Message) -> Any:
     return message.data
 
 
-def end_on_sigterm() -> None:
+def end_on_sigterm(state: State) -> None:
     """SIGTERM follows the end of a session that the program has not seen: it ends as by exit(),
-    with its `finally` blocks.
+    with its `finally` blocks. A state that a function was changing is not saved.
     """
 
     def end(_signal: int, _frame: Any) -> NoReturn:
+        state.closed = True
         raise Ended
 
     if (

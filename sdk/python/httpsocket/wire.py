@@ -43,6 +43,7 @@ class Message(NamedTuple):
     session: str = ""  # which page of a shared program
     problem: str = ""
     size: int = 0  # of its line and its bytes
+    number: int = 0  # among the events, calls and answers of its page; 0: it is the server's
 
 
 def checked_name(name: str) -> str:

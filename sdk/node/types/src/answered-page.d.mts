@@ -2,7 +2,8 @@
  * @typedef {import('./answer.mjs').AnswerOptions} AnswerOptions
  * @typedef {import('./request.mjs').Request} Request
  * @typedef {import('./answer.mjs').Answer} Answer
- * @typedef {{ request: Request, direct: boolean, session: string, answer: Answer }} PageSetup
+ * @typedef {{ request: Request, direct: boolean, isRestored: boolean, session: string,
+ *   answer: Answer }} PageSetup
  */
 export class AnsweredPage extends Conversation {
     /**
@@ -11,11 +12,16 @@ export class AnsweredPage extends Conversation {
      * @param {string} lead
      * @param {PageSetup} making
      */
-    constructor(connection: import("./connection.mjs").Connection, functions: import("./functions.mjs").Functions, lead: string, { request, direct, session, answer }: PageSetup);
+    constructor(connection: import("./connection.mjs").Connection, functions: import("./functions.mjs").Functions, lead: string, { request, direct, isRestored, session, answer }: PageSetup);
     /** The request that it answers. */
     request: import("./request.mjs").Request;
     /** A script or a device connects straight to the program: no page is wanted. */
     direct: boolean;
+    /**
+     * The program was started to go on for one that is gone: the page is there already, and what
+     * show() says is not wanted.
+     */
+    isRestored: boolean;
     /** The session's id; empty where there is none. */
     session: string;
     /** For the helper's own use. */
@@ -43,6 +49,7 @@ export type Answer = import("./answer.mjs").Answer;
 export type PageSetup = {
     request: Request;
     direct: boolean;
+    isRestored: boolean;
     session: string;
     answer: Answer;
 };

@@ -10,6 +10,12 @@ export class Connection {
     connect(): net.Socket;
     /** @param {string} head @param {unknown} data */
     post(head: string, data: unknown): void;
+    /** Whole lines, maybe none. @param {Buffer} whole */
+    write(whole: Buffer): void;
+    /** The process is about to end, and waits for nothing. @param {Buffer} whole */
+    writeLast(whole: Buffer): void;
+    /** The server has not taken all yet. */
+    get isBehind(): boolean;
     /** Resolves when the server has taken enough; rejects with `ended`. */
     drain(): Promise<void>;
     /**

@@ -19,11 +19,25 @@ export class Conversation extends Handlers {
      * @param {import('./connection.mjs').Connection} connection
      * @param {import('./functions.mjs').Functions} functions
      * @param {string} [lead] of each line
+     * @param {boolean} [restoring] it goes on from a state, which is to come
      */
-    constructor(connection: import("./connection.mjs").Connection, functions: import("./functions.mjs").Functions, lead?: string);
+    constructor(connection: import("./connection.mjs").Connection, functions: import("./functions.mjs").Functions, lead?: string, restoring?: boolean);
     over: boolean;
     /** Streams whose function runs. @type {Map<number, import('./stream.mjs').PageStream>} */
     streams: Map<number, import("./stream.mjs").PageStream>;
+    /** For the helper's own use. @type {State} */
+    saving: State;
+    set state(value: any);
+    /**
+     * What outlives the process: JSON, at first `{}`. It is saved when it has changed, after each
+     * function, and is there again before the functions of the next process run.
+     * @returns {any}
+     */
+    get state(): any;
+    /** What is being heard may have been seen by a process before this one. @returns {boolean} */
+    get resent(): boolean;
+    /** Saves the state now, if it has changed: in the midst of a long function. */
+    save(): void;
     /**
      * An event for the page: JSON, or bytes as bytes. It is queued at once; `await page.send(…)`
      * waits while the page is slower than the program. After the end of the session nothing is sent,
@@ -168,4 +182,5 @@ export type Topic = {
     stop: () => Room;
 };
 import { Handlers } from './handlers.mjs';
+import { State } from './state.mjs';
 import { Room } from './queue.mjs';

@@ -40,6 +40,14 @@ export class Handlers {
      */
     detached(handler: Handler): this;
     /**
+     * Hears, before everything else, that this process goes on for one that is gone: `page.state` is
+     * what that one had. {why: 'deploy', 'crash', 'gone' or 'changed', resent: how many of the next
+     * messages it may have seen}.
+     * @param {Handler} handler
+     * @returns {this}
+     */
+    restored(handler: Handler): this;
+    /**
      * Is called last: the session is over (of a shared program: the process is
      * to end), and some seconds are left.
      * @param {() => any} handler

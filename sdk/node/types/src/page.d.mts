@@ -5,8 +5,14 @@
  */
 /** What the page sent, where the program reads it itself. A call wants answer(), or fail(). */
 export class PageEvent {
-    /** @param {(head: string, data: unknown) => Room} post @param {Message} message */
-    constructor(post: (head: string, data: unknown) => Room, message: Message);
+    /**
+     * @param {(head: string, data: unknown) => Room} post
+     * @param {Message} message
+     * @param {boolean} [resent]
+     */
+    constructor(post: (head: string, data: unknown) => Room, message: Message, resent?: boolean);
+    /** A process before this one may have seen it. */
+    resent: boolean;
     name: string;
     data: any;
     call: boolean;

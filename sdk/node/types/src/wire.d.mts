@@ -10,10 +10,11 @@ export function line(head: string, data: unknown): Buffer;
 /**
  * One message. `bare`: there was no data, it counts as null; `problem` says why its
  * JSON can't be had, and is empty otherwise; `session`: which page of a shared
- * program; `size`: of its line and its bytes.
+ * program; `size`: of its line and its bytes; `number`: among the events, calls and answers of its
+ * page, 0 for the server's own lines.
  * @typedef {'event' | 'call' | 'answer' | 'part' | 'failure' | 'system'} Kind
  * @typedef {{ kind: Kind, name: string, call: number, data: any, bare: boolean, problem: string,
- *   size: number, session: string }} Message
+ *   size: number, session: string, number: number }} Message
  */
 /** Bytes in, messages out; keeps what is not whole yet. Pure. */
 export class Reader {
@@ -24,13 +25,15 @@ export class Reader {
 /**
  * One message. `bare`: there was no data, it counts as null; `problem` says why its
  * JSON can't be had, and is empty otherwise; `session`: which page of a shared
- * program; `size`: of its line and its bytes.
+ * program; `size`: of its line and its bytes; `number`: among the events, calls and answers of its
+ * page, 0 for the server's own lines.
  */
 export type Kind = "event" | "call" | "answer" | "part" | "failure" | "system";
 /**
  * One message. `bare`: there was no data, it counts as null; `problem` says why its
  * JSON can't be had, and is empty otherwise; `session`: which page of a shared
- * program; `size`: of its line and its bytes.
+ * program; `size`: of its line and its bytes; `number`: among the events, calls and answers of its
+ * page, 0 for the server's own lines.
  */
 export type Message = {
     kind: Kind;
@@ -41,4 +44,5 @@ export type Message = {
     problem: string;
     size: number;
     session: string;
+    number: number;
 };

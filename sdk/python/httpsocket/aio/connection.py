@@ -64,6 +64,10 @@ class Connection:
         else:
             self._writer.write(line)
 
+    def is_behind(self) -> bool:
+        """The server has not taken all yet."""
+        return self._writer is not None and self._writer.transport.get_write_buffer_size() > 0
+
     async def drain(self) -> None:
         await self.connect()
         if self.at_end:

@@ -13,6 +13,7 @@ from ..page import CALL_SECONDS, CallError, only_answer
 from ..wire import NOTHING, Message, checked_name, line
 from ..streams import OpenStream, stream_of
 from .connection import Connection, Ended, Inbox
+from .saving import Saving
 
 
 class Stream(OpenStream):
@@ -45,10 +46,10 @@ class Room:
         return self._conversation._wait_for_room().__await__()
 
 
-class Conversation(Commands):
-    def __init__(self, connection: Connection, lead: str = "") -> None:
+class Conversation(Commands, Saving):
+    def __init__(self, connection: Connection, lead: str = "", restoring: bool = False) -> None:
         Commands.__init__(self)
-        self._connection, self._lead = connection, lead
+        Saving.__init__(self, connection, lead, restoring)
         self._over = False
         self._waiting: dict[int, asyncio.Queue[Message | None]] = {}
         self._open_streams: dict[int, Stream] = {}
@@ -122,6 +123,7 @@ class Conversation(Commands):
         whole = line(self._lead + head, data)
         if not self._over:
             self._connection.post(whole)
+            self._save_soon()
         return Room(self)
 
     async def _wait_for_room(self) -> None:

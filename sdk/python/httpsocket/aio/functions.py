@@ -14,6 +14,7 @@ from ..streams import StreamReset
 from ..wire import NOTHING, Message
 from .connection import Ended
 from .conversation import Stream, Conversation
+from .saving import HEARD
 
 CALLS_MAX = 1000  # answered side by side
 
@@ -47,13 +48,28 @@ class Functions(Handlers):
         return message.name in maps.get(message.kind, self._hooks)
 
     async def _dispatch(self, conversation: Conversation, message: Message, *lead: Any) -> None:
+        HEARD.set(message.number)
+        if message.kind == "call" and not message.problem:
+            await self._wait_for_turn()
+            task = self.spawn(self._serve(conversation, message, *lead))
+            task.add_done_callback(lambda task: self._note_served(task, conversation, message))
+            return
+        try:
+            await self._hear(conversation, message, *lead)
+        except SystemExit:
+            conversation._done_with(message)
+            raise
+        conversation._done_with(message)
+
+    async def _hear(self, conversation: Conversation, message: Message, *lead: Any) -> None:
+        if message.name == ".problem":
+            conversation._state.note_problem(message)
         if message.problem:
             self._refuse_unreadable(conversation, message)
-        elif message.kind == "call":
-            await self._wait_for_turn()
-            self.spawn(self._serve(conversation, message, *lead)).add_done_callback(
-                self._note_served
-            )
+        elif message.name in (".restore", ".state"):
+            told = conversation._state.restored(message)
+            if told and (function := self._hooks.get(".restore")):
+                await reported(awaited(function, *lead, told))
         elif message.name == ".stream":
             self._begin_stream(conversation, message.data, *lead)
         elif function := (self._hooks if message.kind == "system" else self._events).get(
@@ -94,7 +110,11 @@ class Functions(Handlers):
             await self._served.wait()
         self._serving += 1
 
-    def _note_served(self, _task: asyncio.Task[Any]) -> None:
+    def _note_served(
+        self, task: asyncio.Task[Any], conversation: Conversation, message: Message
+    ) -> None:
+        if not task.cancelled():
+            conversation._done_with(message)
         self._serving -= 1
         if self._served:
             self._served.set()

@@ -47,7 +47,8 @@ class SharedPage(AnsweredPage, Conversation):
     def __init__(
         self, connection: Connection, joined: dict[str, Any], body: bytes, id: str
     ) -> None:
-        Conversation.__init__(self, connection, f"@{id} ")
+        self.is_restored = bool(joined.get("restore"))
+        Conversation.__init__(self, connection, f"@{id} ", self.is_restored)
         self.id = id
         self.request = Request(_environment(joined), body)
         self.direct = not joined["page"]
@@ -164,6 +165,7 @@ class Pages(Functions):
         self.spawn(self._live(page))
 
     def _sort_for(self, page: SharedPage, message: Message) -> None:
+        message = page._state.numbered(message)
         if message.name == ".leave":
             self._leave(page)
         elif message.name == ".full":
