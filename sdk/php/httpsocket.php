@@ -192,6 +192,7 @@ final class Message
         public readonly string $problem, // why its JSON can't be had in PHP
         public readonly int $size,
         public readonly string $session, // which page of a shared program
+        public int $number = 0, // among the events, calls and answers; 0: it is the server's
     ) {
     }
 }
@@ -295,8 +296,13 @@ final class Event
     /** It wants an answer. */
     public readonly bool $call;
 
-    /** @param \Closure(string, mixed, bool=): void $post @internal */
-    public function __construct(private readonly \Closure $post, private readonly Message $message)
+    /**
+     * @param \Closure(string, mixed, bool=): void $post
+     * @param bool $resent a process before this one may have seen it
+     * @internal
+     */
+    public function __construct(private readonly \Closure $post, private readonly Message $message,
+        public readonly bool $resent = false)
     {
         [$this->name, $this->data] = [$message->name, $message->data];
         $this->call = $message->kind === 'call';
@@ -415,8 +421,167 @@ final class Stream
 }
 
 /**
+ * A page's state that outlives its program (docs/page-programs/state.md): when it is saved, and
+ * which messages it covers. @internal
+ */
+final class State
+{
+    private const REFUSALS_MAX = 16; // the log is told of so many
+    private const JSON = JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE
+        | JSON_PRESERVE_ZERO_FRACTION | JSON_THROW_ON_ERROR;
+
+    public mixed $value = [];
+    public bool $used = false;
+    /** Nothing is saved any more. */
+    public bool $closed = false;
+    private ?\stdClass $restored = null;
+    private bool $begun = false;
+    private string $saved = ''; // nothing is, yet
+    private int $told = 0;
+    private int $done = 0;
+    private int $confirmed = 0;
+    /** @var array<int, true> done before one that was told before them */
+    private array $early = [];
+    private string $complaint = '';
+    private int $refusals = 0;
+
+    /** @param bool $restoring what the page has is still to come: nothing is saved before */
+    public function __construct(private bool $restoring)
+    {
+    }
+
+    public function replace(mixed $value): void
+    {
+        $this->value = self::loaded(self::form($value), $value);
+    }
+
+    public function number(Message $message): void
+    {
+        if ($message->kind === 'system') {
+            return;
+        }
+        $message->number = ++$this->told;
+        if (!in_array($message->kind, ['event', 'call'], true)) {
+            $this->done($message->number);
+        }
+    }
+
+    public function isResent(int $number): bool
+    {
+        return $number > 0 && $number <= ($this->restored->resent ?? 0);
+    }
+
+    public function done(int $number): void
+    {
+        $this->early[$number] = true;
+        while (isset($this->early[$this->done + 1])) {
+            unset($this->early[++$this->done]);
+        }
+    }
+
+    /** Takes a line of the server's. Gives what the program is told when the state is whole. */
+    public function restore(Message $message): ?\stdClass
+    {
+        if ($message->name === '.restore') {
+            $this->restored = (object) ['why' => $message->data->why,
+                'resent' => $message->data->resent];
+            if ($message->data->bytes ?? false) {
+                return null; // .state is next
+            }
+            $this->saved = self::form($message->data->state);
+            $this->value = self::loaded($this->saved, $message->data->state);
+        } else {
+            $this->saved = self::form($message->data);
+            $this->value = $message->data;
+        }
+        [$this->restoring, $this->used] = [false, true];
+        return $this->restored;
+    }
+
+    /** Says what to do with a state that the server has refused. */
+    public function noteProblem(mixed $told): void
+    {
+        if ($told instanceof \stdClass && ($told->command ?? '') === 'save'
+            && $this->refusals++ < self::REFUSALS_MAX) {
+            fwrite(STDERR, "httpsocket: page->state: $told->message\n");
+        }
+    }
+
+    /** What is to be written now, all in one write; empty: nothing. */
+    public function lines(): string
+    {
+        if (!$this->used || $this->restoring || $this->closed) {
+            return '';
+        }
+        try {
+            $new = self::form($this->value);
+        } catch (\JsonException $error) {
+            $this->complain($error->getMessage());
+            return ''; // nor is confirmed what only this state has
+        }
+        $this->complaint = '';
+        $lines = $this->begun ? '' : ".confirm 0\n";
+        if ($new !== $this->saved) {
+            $lines .= $new;
+            // What a function reads is what it would read in a process that goes on.
+            $this->value = self::loaded($new, $this->value);
+        }
+        if ($this->done !== $this->confirmed) {
+            $lines .= ".confirm $this->done\n";
+        }
+        [$this->begun, $this->saved, $this->confirmed] = [true, $new, $this->done];
+        return $lines;
+    }
+
+    private function complain(string $why): void
+    {
+        if ($why !== $this->complaint) {
+            fwrite(STDERR, "httpsocket: $why; the state before it stays\n");
+        }
+        $this->complaint = $why;
+    }
+
+    private static function form(mixed $value): string
+    {
+        if ($value instanceof Bytes) {
+            return '.save @' . strlen($value->bytes) . "\n$value->bytes\n";
+        }
+        try {
+            self::check($value);
+            return '.save ' . json_encode($value, self::JSON, 513) . "\n";
+        } catch (\JsonException $error) {
+            throw new \JsonException("page->state is not JSON: {$error->getMessage()}");
+        }
+    }
+
+    private static function loaded(string $form, mixed $value): mixed
+    {
+        return $value instanceof Bytes ? $value : json_decode(substr($form, 6), true, 513);
+    }
+
+    /** What JSON would change without a word, such as a closure to {}, is refused. */
+    private static function check(mixed $value): void
+    {
+        if (is_object($value) && !$value instanceof \stdClass
+            && !$value instanceof \JsonSerializable) {
+            throw new \JsonException('a ' . $value::class);
+        }
+        if (is_array($value) || $value instanceof \stdClass) {
+            foreach ($value as $member) {
+                self::check($member);
+            }
+        }
+    }
+}
+
+/**
  * The page that this script has made. Writing to a page that is gone for good ends the script, as
  * PHP does when a visitor leaves.
+ *
+ * @property mixed $state what outlives this program: JSON, at first `[]`; objects of it are arrays.
+ *     It is saved when it has changed, after each function, and is there again before the functions
+ *     of the next process run.
+ * @property-read bool $resent what is being heard may have been seen by a process before this one
  */
 final class Page
 {
@@ -434,7 +599,15 @@ final class Page
     /** The session's id; empty where there is none. */
     public readonly string $session;
 
+    /**
+     * The script was started to go on for one that is gone: the page is there already, and what
+     * show() says is not wanted.
+     */
+    public readonly bool $isRestored;
+
     private readonly int $fd;
+    private readonly State $saving;
+    private int $heard = 0; // the number of the message that is being heard
     /** @var resource|null */
     private $socket = null;
     private bool $begun = false;
@@ -466,8 +639,75 @@ final class Page
         $this->request = new Request($environment);
         $this->direct = ($environment['HTTPSOCKET_CONNECT'] ?? '') === '1';
         $this->session = $environment['HTTPSOCKET_SESSION'] ?? '';
+        $this->isRestored = ($environment['HTTPSOCKET_RESTORE'] ?? '') === '1';
+        $this->saving = new State($this->isRestored);
         $this->reader = new Reader();
         $this->queue = new \SplQueue();
+    }
+
+    // ---- the state ----
+
+    public function &__get(string $name): mixed
+    {
+        if ($name === 'state') {
+            $this->useState();
+            return $this->saving->value;
+        }
+        if ($name !== 'resent') {
+            throw new \LogicException("a page has no $name");
+        }
+        $resent = $this->saving->isResent($this->heard);
+        return $resent;
+    }
+
+    public function __set(string $name, mixed $value): void
+    {
+        if ($name !== 'state') {
+            throw new \LogicException("a page has no $name that can be set");
+        }
+        $this->saving->replace($value);
+        $this->useState();
+    }
+
+    public function __isset(string $name): bool
+    {
+        return $name === 'resent' || ($name === 'state' && $this->saving->value !== null);
+    }
+
+    /** Saves the state now, if it has changed: in the midst of a long function. */
+    public function save(): void
+    {
+        $this->write($this->saving->lines());
+    }
+
+    private function useState(): void
+    {
+        if (!$this->saving->used) {
+            register_shutdown_function($this->saveLast(...));
+        }
+        $this->saving->used = true;
+    }
+
+    /** Unless the script failed: then the message that it failed of comes again. */
+    private function saveLast(): void
+    {
+        $fatal = E_ERROR | E_PARSE | E_CORE_ERROR | E_COMPILE_ERROR | E_USER_ERROR
+            | E_RECOVERABLE_ERROR;
+        if ($this->fd >= 0 && !((error_get_last()['type'] ?? 0) & $fatal)) {
+            $this->endTurn();
+        }
+    }
+
+    /** What was heard is done, and the state is as it leaves it. */
+    private function endTurn(): void
+    {
+        if ($this->heard > 0) {
+            $this->saving->done($this->heard);
+            $this->heard = 0;
+        }
+        if ($this->saving->used && !$this->atEnd) {
+            $this->save();
+        }
     }
 
     // ---- the answer ----
@@ -588,6 +828,16 @@ final class Page
     public function detached(callable $function): static
     {
         return $this->keep('system', '.detach', $function);
+    }
+
+    /**
+     * Hears, before everything else, that this process goes on for one that is gone: `$page->state`
+     * is what that one had. An object with why (deploy, crash, gone, changed) and resent: how many
+     * of the next messages it may have seen.
+     */
+    public function onRestored(callable $function): static
+    {
+        return $this->keep('system', '.restore', $function);
     }
 
     /** Is called last: the session is over, and some seconds are left. */
@@ -837,7 +1087,8 @@ final class Page
                 || isset($this->functions[$message->kind][$message->name])) {
                 $this->dispatch($message);
             } else {
-                yield new Event($this->post(...), $message);
+                yield new Event($this->post(...), $message,
+                    $this->saving->isResent($message->number));
             }
         }
     }
@@ -846,6 +1097,7 @@ final class Page
     private function messages(): \Generator
     {
         while (true) {
+            $this->endTurn();
             $due = $this->timers ? min(array_column($this->timers, 1)) : null;
             if ($this->queue->isEmpty() && !$this->atEnd && $this->wait(true, false, $due)) {
                 $this->read();
@@ -853,7 +1105,9 @@ final class Page
             if (!$this->queue->isEmpty()) {
                 $message = $this->queue->dequeue();
                 $this->queued -= $message->size;
+                $this->heard = $message->number;
                 yield $message;
+                $this->endTurn();
             } elseif ($this->atEnd) {
                 break;
             }
@@ -875,8 +1129,13 @@ final class Page
 
     private function dispatch(Message $message): void
     {
+        if ($message->name === '.problem') {
+            $this->saving->noteProblem($message->data);
+        }
         if ($message->problem !== '') {
             $this->refuseUnreadable($message);
+        } elseif ($message->name === '.restore' || $message->name === '.state') {
+            $this->goOn($message);
         } elseif ($message->kind === 'call') {
             $this->guarded(fn () => $this->serve($message));
         } elseif ($message->name === '.stream') {
@@ -885,6 +1144,16 @@ final class Page
             $this->guarded(fn () => $function($message->data));
         } elseif ($message->kind === 'event') {
             $this->complainUnheard('event', $message->name);
+        }
+    }
+
+    private function goOn(Message $message): void
+    {
+        $this->useState();
+        $told = $this->saving->restore($message);
+        $function = $this->functions['system']['.restore'] ?? null;
+        if ($told && $function) {
+            $this->guarded(fn () => $function($told));
         }
     }
 
@@ -1004,7 +1273,10 @@ final class Page
         if (function_exists('pcntl_async_signals')
             && pcntl_signal_get_handler(SIGTERM) === SIG_DFL) {
             pcntl_async_signals(true);
-            pcntl_signal(SIGTERM, static fn () => exit(0));
+            pcntl_signal(SIGTERM, function (): never {
+                $this->saving->closed = true; // a function may be changing it
+                exit(0);
+            });
         }
     }
 
@@ -1035,6 +1307,7 @@ final class Page
 
     private function sort(Message $message): void
     {
+        $this->saving->number($message);
         if (in_array($message->kind, ['answer', 'part', 'failure'], true)) {
             if (isset($this->waiting[$message->call])) {
                 $this->waiting[$message->call][] = $message; // one that was given up is passed over
@@ -1067,7 +1340,11 @@ final class Page
      */
     private function post(string $head, mixed $data, bool $null = false): void
     {
-        $rest = self::line($head, $data, $null);
+        $this->write(self::line($head, $data, $null));
+    }
+
+    private function write(string $rest): void
+    {
         while ($rest !== '') {
             $written = @fwrite($this->connection(), $rest);
             if ($written === false || $this->atEnd) {

@@ -23,6 +23,7 @@ const PROGRAMS = [
   { file: 'state.py', thread: true },
   { file: 'state_aio.py', async: true },
   { file: 'state_shared.py', source: 'state_aio.py', async: true, shared: true },
+  { file: 'state.php' },
   { file: 'state.mjs', async: true },
   { file: 'state_shared.mjs', source: 'state.mjs', async: true, shared: true },
 ];
@@ -63,7 +64,9 @@ const isStartable = (page) =>
 
 const fresh = (...notes) => notes.map((n) => [n, false]);
 
-for (const { file, shared, async, thread } of PROGRAMS.filter(({ file }) => !process.env.ONLY || file.match(process.env.ONLY)))
+for (const { file, shared, async, thread } of PROGRAMS.filter(
+  ({ file }) => !process.env.ONLY || file.match(process.env.ONLY),
+))
   describe(file, () => {
     const names = copies(file);
     let name = file;
@@ -150,7 +153,7 @@ for (const { file, shared, async, thread } of PROGRAMS.filter(({ file }) => !pro
       page.says('pad 200000', 'note 2');
       assert.equal(await page.hearsOf('told'), 'save');
       assert.equal(page.covers, 1);
-      await server.logged(/page.state: a state of 200\d\d\d bytes is not saved.*elsewhere/);
+      await server.logged(/page(\.|->)state: a state of 200\d\d\d bytes is not saved.*elsewhere/);
       page.says('pad 1', 'note 3');
       await page.isSaved();
       await dies(page, process);
@@ -173,7 +176,10 @@ for (const { file, shared, async, thread } of PROGRAMS.filter(({ file }) => !pro
         page.says('note 1');
         await page.isSaved();
         page.says('bad', 'note 2');
-        assert.match(await page.hearsOf('refused'), /page.state is not JSON|page->state is not JSON/);
+        assert.match(
+          await page.hearsOf('refused'),
+          /page.state is not JSON|page->state is not JSON/,
+        );
         await server.logged(/state is not JSON.*the state before it stays/);
         page.says('pad 1');
         await page.isSaved();

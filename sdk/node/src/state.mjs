@@ -91,7 +91,7 @@ export class State {
   }
 
   /** @param {Message} message */
-  isResent({ number }) {
+  isResent({ number = 0 }) {
     return number > 0 && number <= (this.#restored?.resent ?? 0);
   }
 
@@ -101,7 +101,7 @@ export class State {
    * @param {() => unknown} work
    */
   async hears(message, work) {
-    if (message.kind === 'event') this.#event = message.number;
+    if (message.kind === 'event') this.#event = message.number ?? 0;
     this.#running++;
     try {
       await (this.isResent(message) ? RESENT.run(this, work) : work());
@@ -113,7 +113,7 @@ export class State {
 
   /** The program reads it itself, and asks for the next one when it is done. @param {Message} message */
   reads(message) {
-    this.#event = message.number;
+    this.#event = message.number ?? 0;
     this.#running++;
   }
 
@@ -129,7 +129,7 @@ export class State {
   }
 
   /** @param {Message} message */
-  done({ number }) {
+  done({ number = 0 }) {
     if (number) this.#finish(number);
     if (this.#event === number) this.#event = 0;
     this.save();
@@ -137,7 +137,7 @@ export class State {
 
   /** @param {number} number */
   #finish(number) {
-    for (this.#early.add(number); this.#early.delete(this.#done + 1); ) this.#done++;
+    for (this.#early.add(number); this.#early.delete(this.#done + 1);) this.#done++;
   }
 
   // -- what comes back --

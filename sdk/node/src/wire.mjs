@@ -25,10 +25,10 @@ const ANSWERS = { '=': 'answer', '+': 'part', '!': 'failure' };
  * One message. `bare`: there was no data, it counts as null; `problem` says why its
  * JSON can't be had, and is empty otherwise; `session`: which page of a shared
  * program; `size`: of its line and its bytes; `number`: among the events, calls and answers of its
- * page, 0 for the server's own lines.
+ * page, once it has been told (state.mjs).
  * @typedef {'event' | 'call' | 'answer' | 'part' | 'failure' | 'system'} Kind
  * @typedef {{ kind: Kind, name: string, call: number, data: any, bare: boolean, problem: string,
- *   size: number, session: string, number: number }} Message
+ *   size: number, session: string, number?: number }} Message
  */
 
 /** Bytes in, messages out; keeps what is not whole yet. Pure. */
@@ -114,7 +114,6 @@ function made([, session = '', sign, answered, word, name, call], data, problem,
     problem,
     size,
     session,
-    number: 0,
   };
 }
 
