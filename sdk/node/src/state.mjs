@@ -111,7 +111,10 @@ export class State {
     }
   }
 
-  /** The program reads it itself, and asks for the next one when it is done. @param {Message} message */
+  /**
+   * The program reads it itself, and asks for the next one when it is done.
+   * @param {Message} message
+   */
   reads(message) {
     this.#event = message.number ?? 0;
     this.#running++;

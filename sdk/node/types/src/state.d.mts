@@ -19,7 +19,10 @@ export class State {
      * @param {() => unknown} work
      */
     hears(message: Message, work: () => unknown): Promise<void>;
-    /** The program reads it itself, and asks for the next one when it is done. @param {Message} message */
+    /**
+     * The program reads it itself, and asks for the next one when it is done.
+     * @param {Message} message
+     */
     reads(message: Message): void;
     /**
      * It has asked, or has left its loop: then it may be about to fail.
