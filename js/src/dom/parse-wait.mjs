@@ -26,7 +26,10 @@ export class ParseWait {
     return domGet(document, 'readyState') === 'loading';
   }
 
-  /** Runs what a message asks for, now or in its turn. @param {number} size @param {() => void} run */
+  /**
+   * Runs what a message asks for, now or in its turn.
+   * @param {number} size @param {() => void} run
+   */
   take(size, run) {
     if (!this.#step) return run();
     this.#queue.push({ size, run });

@@ -11,9 +11,9 @@
  * - A composition is never disturbed: changes wait for its end.
  * - Markup changes the value of a field only if it says a new value: not the value of the previous
  *   markup, and no value that the user has typed and gone beyond.
- * - Markup that says the same words, in other cases or with other spaces, is no older text, but what
- *   the program has made of this one. It is shown, in a field that is being edited when the user
- *   pauses or leaves.
+ * - Markup that says the same words, in other cases or with other spaces, is no older text, but
+ *   what the program has made of this one. It is shown, in a field that is being edited when the
+ *   user pauses or leaves.
  */
 import { domCall, domGet } from '../base/dom-property.mjs';
 import { choiceIn, fieldOf, hasFocus, hasTypedValue, sanitized, writeValue } from './fields.mjs';

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * Marks the elements whose event is on its way to the program (docs/page-programs/hearing.md, "While
- * an event is on its way"): `aria-busy`, `data-hs-busy`, and for buttons `data-hs-disable-with`. An
- * event is on its way until the program says anything, or has had it for some seconds. The marks are taken off while the program's markup is compared with the page.
+ * Marks the elements whose event is on its way to the program (docs/page-programs/hearing.md,
+ * "While an event is on its way"): `aria-busy`, `data-hs-busy`, and for buttons
+ * `data-hs-disable-with`. An event is on its way until the program says anything, or has had it for
+ * some seconds. The marks are taken off while the program's markup is compared with the page.
  */
 import { domCall, domGet, isElement } from '../base/dom-property.mjs';
 import { Timer } from '../base/clock.mjs';

@@ -3,8 +3,8 @@
 program says at once what it has to say."""
 import os
 
-NAMES = """activeElement addEventListener baseURI body cookie createElement currentScript defaultView
-documentElement head querySelector querySelectorAll readyState serverConnection title
+NAMES = """activeElement addEventListener baseURI body cookie createElement currentScript
+defaultView documentElement head querySelector querySelectorAll readyState serverConnection title
 visibilityState""".split()
 PAGE = f"""Content-Type: text/html; charset=utf-8
 
