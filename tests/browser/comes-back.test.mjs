@@ -4,10 +4,12 @@
 // again.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import fs from 'node:fs';
+import path from 'node:path';
 import { browserNames, launch, picture } from '../lib/browsers.mjs';
 import { LivingPage, Succession } from '../lib/living-page.mjs';
 import { Proxy } from '../lib/proxy.mjs';
-import { BUILD } from '../lib/server.mjs';
+import { BUILD, program, REPO, startServer } from '../lib/server.mjs';
 import { until } from '../lib/until.mjs';
 
 const filled = () => {
@@ -226,6 +228,23 @@ for (const name of browserNames) {
       });
       assert.equal(posts(), before + 2);
       await page.tab.close();
+    });
+
+    test('an answer to a POST is not posted again by --dev, when its program is saved', async () => {
+      const form = fs.readFileSync(path.join(REPO, 'tests/browser/site/form.py'), 'utf8');
+      const own = await startServer({ files: { 'form.py': program(form) }, args: ['--dev'] });
+      const page = await LivingPage.opens(browser, `${own.url}/form.py`);
+      await page.marks();
+      await page.tab.click('button');
+      await page.comesBack();
+      await page.marks();
+      fs.writeFileSync(path.join(own.root, 'form.py'), `${form}\n`);
+      await page.is('closed');
+      await page.shownSign(/not connected any more/);
+      await page.isStillTheSame();
+      assert.equal(own.lines(/asked by POST/).length, 1);
+      await page.tab.close();
+      await own.stop();
     });
 
     test('the sign is in the language of the page, or its own element, or off', async () => {
