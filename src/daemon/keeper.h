@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* keeper.h - a process that sees to it that no program outlives the server, however the server
- * ended: each program's first process is killed with the server by the kernel, and the keeper finds
- * what descends from it.
+ * ended: the keeper finds the programs and what descends from them, and kills them all. (The kernel
+ * could do so with the programs themselves when the thread ends that has started one; but threads
+ * end also when the server is replaced, takeover.h.)
  *
  * It sleeps in a poll(2) on the server's pidfd, and holds no other descriptor of the server's but
  * one end of a pipe: by the other end the server notices that the keeper is gone. Then another one
