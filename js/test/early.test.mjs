@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What happens before the first listeners: what is kept of it, and who hears it, in which order. */
+/** What happens before the first listeners: what is kept, and who hears it, in which order. */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { CatchUp } from '../src/events/catch-up.mjs';

@@ -17,7 +17,7 @@ static bool has_one_thread(pid_t pid)
     return stat(path, &info) == 0 && info.st_nlink == 3;
 }
 
-/* The number of the system call, and its first argument. A process that runs has `running` there. */
+/* The number of the system call, and its first argument. The file of one that runs says so. */
 static bool read_call(pid_t pid, long *ret_call, unsigned long *ret_first)
 {
     char path[40], text[256];

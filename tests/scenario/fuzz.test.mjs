@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // fuzz.test.mjs - the whole-server fuzzer, the cut test and the upgrade test for a minute; `make
-// fuzz`, `make cuts`, `make upgrades` run them for longer. A seed that failed is repeated by `SEED=N fuzz/server/run`.
+// fuzz`, `make cuts`, `make upgrades` run them for longer. A seed that failed is repeated by
+// `SEED=N fuzz/server/run`.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import path from 'node:path';
