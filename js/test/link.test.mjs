@@ -474,6 +474,15 @@ test('a page that is left closes after the last of its listeners, which have com
   assert.ok(made[0].closedWith);
 });
 
+test('a page that is shown again before it was hidden keeps its connection', () => {
+  const { made, scope } = opened();
+  scope.document.onvisibilitychange = null;
+  for (let n = 0; n < 2; n++) scope.fire('pagehide', { persisted: false });
+  scope.fire('pageshow', { persisted: false });
+  scope.fire('visibilitychange');
+  assert.ok(!made[0].closedWith);
+});
+
 test('a page in the history closes without a goodbye, and is back when it is shown', () => {
   const { c, made, last, scope, names, clock } = opened();
   c.send('a');

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /** Reads the values of a form's controls. */
-import { domCall, domGet, isElement } from '../base/dom-property.mjs';
+import { domCall, domGet, isElement, isHtml } from '../base/dom-property.mjs';
 import { describeFile } from '../base/file-info.mjs';
 
 const CONTROLS =
@@ -69,7 +69,8 @@ export function filesOf(list) {
 export function snapshotOf(event, control) {
   const value = valueOf(control);
   const files = control && domGet(control, 'files');
-  const form = event.type === 'submit' ? event.target : null;
+  const isForm = isElement(event.target) && isHtml(event.target, 'form');
+  const form = event.type === 'submit' && isForm ? event.target : null;
   const entries = form ? [...formDataOf(form, event.submitter ?? null)] : [];
   const texts = [value, ...entries.flat()].filter((one) => typeof one === 'string');
   return {

@@ -11,7 +11,7 @@
  * begun, if it is not reached. From then on, and once the session is over, such forms go out at
  * once. A form whose secrets would stand in the address stays.
  */
-import { domCall, domGet } from '../base/dom-property.mjs';
+import { domCall, domGet, isElement, isHtml } from '../base/dom-property.mjs';
 import { Timer } from '../base/clock.mjs';
 
 const UNHEARD_MS = 3000;
@@ -107,7 +107,8 @@ export class HeldSubmits {
   /** @param {any} event */
   #submitted(event) {
     const { target: form, submitter = null, defaultPrevented } = event;
-    if (defaultPrevented || this.#state === 'STOPPED') return;
+    if (defaultPrevented || this.#state === 'STOPPED' || !isElement(form)) return;
+    if (!isHtml(form, 'form')) return; // a script may fire such an event anywhere
     if (this.#state === 'HEARD' && !isMarked(form)) return;
     if (methodOf(form, submitter) === 'dialog') return;
     const known = this.#knows(event);

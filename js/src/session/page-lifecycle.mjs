@@ -43,11 +43,18 @@ export function followPageLifecycle(link, scope, lastWords = () => {}) {
   // A page that may come back from the history keeps its session. Its socket is closed, because a
   // page with an open socket is not kept in the history.
   on(scope, 'beforeunload', lastWords); // Firefox closes the socket between this and pagehide
+  let hiding = new AbortController();
   on(scope, 'pagehide', ({ persisted }) => {
     lastWords();
-    afterLastListener(scope, signal, () => (persisted ? link.freeze() : link.freeze('left')));
+    hiding.abort();
+    hiding = new AbortController();
+    const both = AbortSignal.any?.([signal, hiding.signal]) ?? hiding.signal;
+    afterLastListener(scope, both, () => (persisted ? link.freeze() : link.freeze('left')));
   });
-  on(scope, 'pageshow', () => link.thaw());
+  on(scope, 'pageshow', () => {
+    hiding.abort();
+    link.thaw();
+  });
   const { document } = scope;
   if (document) {
     on(document, 'visibilitychange', () => {
