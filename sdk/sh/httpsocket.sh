@@ -26,6 +26,17 @@ page_timer=   # a `sleep` whose end is the end of waiting
 page_last=yes # no more answers are expected
 page_lf='
 '
+page_state=       # JSON that outlives the script: page_save, .restore
+page_saves=       # yes: it is in use
+page_saved=       # what the server has of it
+page_told=0       # events, calls and answers that have come
+page_heard=0      # of which page_next has given this one last, or some before it
+page_seen=0       # so many of the first a process before this one may have seen
+page_confirmed=   # so many are said to be done; empty: nothing has been said
+page_resent=      # yes: what page_next has given is one of them
+page_restoring=   # yes: the state is still to come, and nothing is saved before
+page_is_restored= # yes: the script goes on for one that is gone, and its page is there already
+[ "${HTTPSOCKET_RESTORE:-}" != 1 ] || page_is_restored=yes page_restoring=yes
 
 # ---- the answer ----
 
@@ -191,6 +202,59 @@ page_get() {
         END { at = 1; value(""); if (!found) exit 1; print result }'
 }
 
+# ---- the state ----
+
+# page_save JSON: the state that outlives the script (docs/page-programs/state.md), whole. It is
+# saved by the next page_next, if it has changed, with the message at hand, which is then done; so
+# say it whenever the state may have changed, at first before the first page_next. The process that
+# goes on for this one reads the event .restore before all others; then page_state is the state, and
+# data says why. page_resent is `yes` for each message that a process before may have seen.
+page_save() {
+    case $1 in
+    '' | @* | *"$page_lf"*)
+        echo "httpsocket: page_save: a state is JSON on one line" >&2
+        return 1
+        ;;
+    esac
+    page_state=$1 page_saves=yes
+}
+
+# What was heard is done, and the state is as it leaves it: both in one write. An answer is done when
+# it has come, for whoever asked is in the midst of another message.
+page_end_turn() {
+    [ -n "$page_saves" ] && [ -z "$page_restoring" ] || return 0
+    page_done=$page_told
+    if [ -n "$page_queue" ]; then
+        page_done=${page_queue%% *}
+        case ${page_queue#* } in
+        .*) ;;
+        *) page_done=$((page_done - 1)) ;;
+        esac
+    fi
+    page_lines=
+    [ -n "$page_confirmed" ] || page_lines=".confirm 0$page_lf" page_confirmed=0
+    [ "$page_state" = "$page_saved" ] || page_lines="$page_lines.save $page_state$page_lf"
+    [ "$page_done" = "$page_confirmed" ] || page_lines="$page_lines.confirm $page_done$page_lf"
+    page_saved=$page_state page_confirmed=$page_done
+    [ -z "$page_lines" ] || { printf '%s' "$page_lines" >&3; } 2>/dev/null || page_saves=
+}
+
+# A line of the server's about the state.
+page_take_system() {
+    case $event in
+    .restore)
+        page_state=$(page_get state) || page_state=null
+        page_seen=$(page_get resent) || page_seen=0
+        case $data in '{"state":"'*) page_state=$(page_string "$page_state") ;; esac
+        page_saved=$page_state page_saves=yes page_restoring=
+        ;;
+    .problem)
+        [ "$(page_get command)" != save ] ||
+            printf 'httpsocket: page_save: %s\n' "$(page_get message)" >&2
+        ;;
+    esac
+}
+
 # ---- what comes ----
 
 # page_next [SECONDS]: the next message. Sets event (its name; `.attach` and the like are the
@@ -198,10 +262,12 @@ page_get() {
 # empty for an event) and bytes (a file that has them until the next page_next; data is empty then).
 # 0: there is one; 1: the session is over; 2: the time is.
 page_next() {
+    page_end_turn
     [ -z "${bytes:-}" ] || rm -f "$bytes"
     bytes='' event='' data='' call=''
     if [ -n "$page_queue" ]; then
         page_line=${page_queue%%"$page_lf"*}
+        page_heard=${page_line%% *} page_line=${page_line#* }
         page_queue=${page_queue#*"$page_lf"}
     else
         page_timer_start "${1:-}"
@@ -212,6 +278,7 @@ page_next() {
         done
         page_timer_stop
         [ "$page_status" = 0 ] || return "$page_status"
+        page_heard=$page_told
     fi
     page_split
     # shellcheck disable=SC2034 # these are for who includes this file
@@ -221,6 +288,12 @@ page_next() {
     case $page_rest in
     @*) bytes=${page_rest#@} ;;
     *) data=${page_rest:-null} ;;
+    esac
+    # shellcheck disable=SC2034
+    page_resent=
+    case $event in
+    .*) page_take_system ;;
+    *) [ "$page_heard" -gt "$page_seen" ] || page_resent=yes ;;
     esac
 }
 
@@ -263,7 +336,7 @@ page_await() {
             [ "${page_head#?}" != "$page_calls" ] || break
             page_forget
         else
-            page_queue=$page_queue$page_line$page_lf
+            page_queue="$page_queue$page_told $page_line$page_lf"
         fi
     done
     page_timer_stop
@@ -441,6 +514,7 @@ page_read() {
     page_half=
     page_split
     page_head_ok || page_broken
+    case $page_head in .*) ;; *) page_told=$((page_told + 1)) ;; esac
     case $page_rest in @*) page_read_bytes ;; esac
 }
 
@@ -520,9 +594,11 @@ page_new_file() {
     page_file=$(mktemp "$page_folder/bytes.XXXXXX")
 }
 
+# Also saves the state of a script that ends well; of one that fails the message comes again.
 page_clean() {
+    [ $? != 0 ] || page_end_turn
     [ -z "$page_folder" ] || rm -rf "$page_folder"
 }
 
 trap page_clean EXIT
-trap 'exit 0' TERM PIPE # both follow the end of a session
+trap 'page_saves= && exit 0' TERM PIPE # both follow the end of a session

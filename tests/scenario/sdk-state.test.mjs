@@ -24,6 +24,7 @@ const PROGRAMS = [
   { file: 'state_aio.py', async: true },
   { file: 'state_shared.py', source: 'state_aio.py', async: true, shared: true },
   { file: 'state.php' },
+  { file: 'state.sh' },
   { file: 'state.mjs', async: true },
   { file: 'state_shared.mjs', source: 'state.mjs', async: true, shared: true },
 ];
@@ -64,9 +65,7 @@ const isStartable = (page) =>
 
 const fresh = (...notes) => notes.map((n) => [n, false]);
 
-for (const { file, shared, async, thread } of PROGRAMS.filter(
-  ({ file }) => !process.env.ONLY || file.match(process.env.ONLY),
-))
+for (const { file, shared, async, thread } of PROGRAMS)
   describe(file, () => {
     const names = copies(file);
     let name = file;
@@ -153,7 +152,9 @@ for (const { file, shared, async, thread } of PROGRAMS.filter(
       page.says('pad 200000', 'note 2');
       assert.equal(await page.hearsOf('told'), 'save');
       assert.equal(page.covers, 1);
-      await server.logged(/page(\.|->)state: a state of 200\d\d\d bytes is not saved.*elsewhere/);
+      await server.logged(
+        /page(\.|->|_)(state|save): a state of 200\d\d\d bytes is not saved.*elsewhere/,
+      );
       page.says('pad 1', 'note 3');
       await page.isSaved();
       await dies(page, process);
