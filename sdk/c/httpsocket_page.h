@@ -62,6 +62,7 @@
 #define HS_NUMBER_MAX  9007199254740991u  /* of a call: above it JSON rounds */
 #define HS_CALL_MS     30000              /* a good patience for a call */
 #define HS_AHEAD_MAX   (16 * 1024 * 1024) /* bytes read while something else is waited for */
+#define HS_SAVINGS     256                /* buckets of the pages of a shared program */
 #define HS_HTML        "text/html; charset=utf-8"
 #define HS_STATIC      __attribute__((unused)) static
 
@@ -78,6 +79,7 @@ struct hs_message {
     enum hs_kind kind;
     bool bytes;          /* data is bytes; otherwise JSON */
     bool bare;           /* there was no data; it counts as null */
+    bool resent;         /* a process before this one may have seen it */
     const char *name;    /* NUL-terminated; of HS_SERVER with its dot */
     const char *session; /* of a shared program: which page it is of; otherwise "" */
     uint64_t call;       /* of HS_CALL and of answers */
@@ -92,6 +94,7 @@ typedef void hs_function(struct hs_page *page, const struct hs_message *m, void 
 struct hs_item {
     struct hs_item *next;
     struct hs_message message;
+    uint64_t number; /* among the events, calls and answers of its page; 0: it is the server's */
     size_t size;
     char text[];
 };
@@ -104,9 +107,23 @@ struct hs_listener {
     char name[HS_NAME_MAX + 2];
 };
 
+/* The state of one page, and which messages it covers. */
+struct hs_saving {
+    struct hs_saving *next;
+    bool used, begun, restoring;
+    uint64_t told, done, confirmed, resent;
+    size_t queued; /* events and calls that wait */
+    char *save;    /* the whole line `.save ...`, until it is written; NULL: nothing has changed */
+    size_t save_len;
+    char *saved; /* the one that was written last */
+    size_t saved_len;
+    char session[HS_SESSION_MAX + 1];
+};
+
 struct hs_page {
     const char *session; /* its id; "" where there is none */
-    bool direct; /* a script or a device connects straight to the program: no page is wanted */
+    bool direct;      /* a script or a device connects straight to the program: no page is wanted */
+    bool is_restored; /* it goes on for a process that is gone, and its page is there already */
     int fd;
     char lead[HS_SESSION_MAX + 3]; /* of what is written: `@SESSION ` */
     bool begun, complete, at_end;
@@ -120,6 +137,9 @@ struct hs_page {
     bool asking;
     char *form;
     struct hs_listener *listeners;
+    struct hs_saving saving;               /* of a program of its own */
+    struct hs_saving *savings[HS_SAVINGS]; /* of a shared one, by session */
+    unsigned refused;
 };
 
 /* ---- the page's making ---- */
@@ -132,6 +152,8 @@ HS_STATIC void hs_init(struct hs_page *page)
     page->fd = fd ? atoi(fd) : -1;
     page->session = session ? session : "";
     page->direct = direct && !strcmp(direct, "1");
+    const char *restored = getenv("HTTPSOCKET_RESTORE");
+    page->is_restored = page->saving.restoring = restored && !strcmp(restored, "1");
     page->last = &page->first;
     page->answers_last = &page->answers;
     if (page->fd < 0)
@@ -400,6 +422,7 @@ HS_STATIC int hs_parse(const char *line, size_t len, const char *bytes, size_t s
     memcpy(name, session, session_len);
     name[session_len] = '\0';
     item->next = NULL;
+    item->number = 0;
     item->size = head_len + size;
     item->message = (struct hs_message){.session = name,
                                         .bytes = bytes,
@@ -414,10 +437,65 @@ HS_STATIC int hs_parse(const char *line, size_t len, const char *bytes, size_t s
     return -EPROTO;
 }
 
+/* ---- the state: whose it is ---- */
+
+HS_STATIC struct hs_saving **hs_saving_at(struct hs_page *page, const char *session)
+{
+    uint32_t hash = 2166136261u;
+    for (const char *c = session; *c; c++)
+        hash = (hash ^ (unsigned char)*c) * 16777619u;
+    struct hs_saving **at = &page->savings[hash % HS_SAVINGS];
+    while (*at && strcmp((*at)->session, session) != 0)
+        at = &(*at)->next;
+    return at;
+}
+
+/* NULL: there is no such page. */
+HS_STATIC struct hs_saving *hs_saving_of(struct hs_page *page, const char *session)
+{
+    return *session ? *hs_saving_at(page, session) : &page->saving;
+}
+
+HS_STATIC void hs_saving_forget(struct hs_page *page, const char *session)
+{
+    struct hs_saving **at = hs_saving_at(page, session), *s = *at;
+    if (!s)
+        return;
+    *at = s->next;
+    free(s->save);
+    free(s->saved);
+    free(s);
+}
+
+/* Without memory the page has no state. */
+HS_STATIC void hs_saving_join(struct hs_page *page, const struct hs_message *m)
+{
+    hs_saving_forget(page, m->session);
+    struct hs_saving *s = *hs_saving_at(page, m->session) = calloc(1, sizeof(*s));
+    if (!s)
+        return;
+    snprintf(s->session, sizeof(s->session), "%s", m->session);
+    s->restoring = strstr(m->data, "\"restore\":true") != NULL;
+}
+
+/* A message has come. An answer is done at once: whoever asked is in the midst of another one. */
+HS_STATIC void hs_note_told(struct hs_page *page, struct hs_item *item)
+{
+    const struct hs_message *m = &item->message;
+    if (*m->session && !strcmp(m->name, ".join"))
+        hs_saving_join(page, m);
+    struct hs_saving *s = m->kind == HS_SERVER ? NULL : hs_saving_of(page, m->session);
+    if (!s)
+        return;
+    item->number = ++s->told;
+    s->queued += m->kind < HS_ANSWER;
+}
+
 /* ---- descriptor 3 ---- */
 
 HS_STATIC void hs_sort(struct hs_page *page, struct hs_item *item)
 {
+    hs_note_told(page, item);
     if (item->message.kind < HS_ANSWER) {
         *page->last = item;
         page->last = &item->next;
@@ -711,6 +789,158 @@ HS_STATIC int hs_stream_write(struct hs_page *page, uint64_t id, const void *dat
     return hs_post_bytes(page, head, data, size);
 }
 
+/* ---- the state that outlives the program (docs/page-programs/state.md) ---- */
+
+/* Writes what is to be saved, and what is done, at one go. */
+HS_STATIC int hs_save_write(struct hs_page *page, struct hs_saving *s)
+{
+    char *out = NULL, lead[HS_SESSION_MAX + 3], line[HS_SESSION_MAX + 40];
+    size_t len = 0;
+    if (!s || !s->used || s->restoring || page->at_end)
+        return 0;
+    snprintf(lead, sizeof(lead), *s->session ? "@%s " : "%s", s->session);
+    if (!s->begun) {
+        snprintf(line, sizeof(line), "%s.confirm 0\n", lead);
+        hs_append(&out, &len, line, strlen(line));
+    }
+    if (s->save) {
+        hs_append(&out, &len, lead, strlen(lead));
+        hs_append(&out, &len, s->save, s->save_len);
+        free(s->saved);
+        s->saved = s->save;
+        s->saved_len = s->save_len;
+        s->save = NULL;
+    }
+    if (s->done != s->confirmed) {
+        snprintf(line, sizeof(line), "%s.confirm %llu\n", lead, (unsigned long long)s->done);
+        hs_append(&out, &len, line, strlen(line));
+    }
+    s->begun = true;
+    s->confirmed = s->done;
+    int error = out ? hs_write(page, out, len) : 0;
+    free(out);
+    return error;
+}
+
+/* What hs_next() gave is done, and the state is as it leaves it. */
+HS_STATIC void hs_end_turn(struct hs_page *page)
+{
+    struct hs_item *item = page->taken;
+    const char *session = item ? item->message.session : "";
+    struct hs_saving *s = hs_saving_of(page, session);
+    if (s && item && item->number)
+        s->done = s->queued ? item->number : s->told;
+    hs_save_write(page, s); /* an error comes again when something is read */
+    if (item && *session && !strcmp(item->message.name, ".leave"))
+        hs_saving_forget(page, session);
+    free(page->taken);
+    page->taken = NULL;
+}
+
+HS_STATIC int hs_save_line(struct hs_page *page, char *line, size_t len)
+{
+    char session[HS_SESSION_MAX + 1] = "";
+    if (*page->lead)
+        snprintf(session, sizeof(session), "%.*s", (int)strlen(page->lead) - 2, page->lead + 1);
+    struct hs_saving *s = hs_saving_of(page, session);
+    if (!s) {
+        free(line);
+        return -EPIPE;
+    }
+    free(s->save);
+    s->save = line;
+    s->save_len = len;
+    s->used = true;
+    if (s->saved && s->saved_len == len && !memcmp(s->saved, line, len)) {
+        free(s->save);
+        s->save = NULL;
+    }
+    bool at_hand = page->taken && !strcmp(page->taken->message.session, session);
+    return at_hand || !*session ? 0 : hs_save_write(page, s);
+}
+
+/* The state that outlives the program, whole: JSON on one line. It is saved, if it has changed,
+ * when the message at hand is done, which is when hs_next() is called again, and by hs_done(): so
+ * call that before exit(). Of a program that fails before, the message comes again. Say it whenever
+ * the state may have changed, at first before hs_run(); of a shared program for the page of
+ * hs_to().
+ * A state that is too large is told by ".problem", and in the log.
+ *
+ * The process that goes on for this one reads ".restore" before all else: hs_restored_state(). */
+HS_STATIC int hs_save(struct hs_page *page, const char *json)
+{
+    char *line = NULL;
+    if (!*json || *json == '@' || strchr(json, '\n'))
+        return -EINVAL;
+    int len = asprintf(&line, ".save %s\n", json);
+    return len < 0 ? -ENOMEM : hs_save_line(page, line, (size_t)len);
+}
+
+/* The same with JSON by printf; texts in it are for hs_string(). */
+__attribute__((format(printf, 2, 3))) HS_STATIC int hs_savef(struct hs_page *page,
+                                                             const char *format, ...)
+{
+    char *json = NULL;
+    va_list list;
+    va_start(list, format);
+    int len = vasprintf(&json, format, list);
+    va_end(list);
+    if (len < 0)
+        return -ENOMEM;
+    int error = hs_save(page, json);
+    free(json);
+    return error;
+}
+
+/* The same of bytes, which come back in the line `.state` behind `.restore`. */
+HS_STATIC int hs_save_bytes(struct hs_page *page, const void *data, size_t size)
+{
+    char head[40], *line = NULL;
+    size_t len = 0;
+    snprintf(head, sizeof(head), ".save @%zu\n", size);
+    hs_append(&line, &len, head, strlen(head));
+    hs_append(&line, &len, data, size);
+    hs_append(&line, &len, "\n", 1);
+    return hs_save_line(page, line, len);
+}
+
+/* Behind the state, whose texts may say anything. */
+HS_STATIC const char *hs_restore_tail(const struct hs_message *m)
+{
+    const char *found = NULL, *at = m->data;
+    while ((at = strstr(at, "\"why\":")) != NULL)
+        found = at++;
+    return found;
+}
+
+/* The state in a line `.restore`, as JSON; to be freed. NULL: it is of bytes. */
+HS_STATIC char *hs_restored_state(const struct hs_message *m)
+{
+    const char *tail = hs_restore_tail(m), head[] = "{\"state\":";
+    size_t len = sizeof(head) - 1;
+    bool has = tail && !strncmp(m->data, head, len) && tail > m->data + len;
+    return has ? strndup(m->data + len, (size_t)(tail - m->data) - len - 1) : NULL;
+}
+
+/* A line of the server's about the state. */
+HS_STATIC void hs_note_system(struct hs_page *page, const struct hs_message *m)
+{
+    struct hs_saving *s = hs_saving_of(page, m->session);
+    if (s && !strcmp(m->name, ".restore")) {
+        const char *tail = hs_restore_tail(m);
+        const char *resent = tail ? strstr(tail, "\"resent\":") : NULL;
+        s->resent = resent ? strtoull(resent + 9, NULL, 10) : 0;
+        s->restoring = false;
+        s->used = true;
+        free(s->save); /* of the process before it knew */
+        s->save = NULL;
+    } else if (!strcmp(m->name, ".problem") && strstr(m->data, "\"command\":\"save\"") &&
+               page->refused++ < 16) {
+        const char *why = strstr(m->data, "\"message\":\"");
+        fprintf(stderr, "httpsocket: hs_save: %s\n", why ? why + 11 : m->data);
+    }
+}
+
 /* ---- one process for many pages ---- */
 
 /* Declares the program a shared one (docs/page-programs/shared.md). Call it before anything else,
@@ -754,8 +984,7 @@ HS_STATIC int hs_fd(const struct hs_page *page)
 HS_STATIC int hs_next(struct hs_page *page, int timeout_ms, struct hs_message *ret)
 {
     int64_t deadline = hs_deadline(timeout_ms);
-    free(page->taken);
-    page->taken = NULL;
+    hs_end_turn(page);
     while (!page->first) {
         if (page->at_end)
             return 0;
@@ -770,6 +999,14 @@ HS_STATIC int hs_next(struct hs_page *page, int timeout_ms, struct hs_message *r
     if (!page->first)
         page->last = &page->first;
     page->ahead -= item->size;
+    struct hs_saving *s = hs_saving_of(page, item->message.session);
+    if (s && item->number) {
+        s->queued--;
+        s->done = item->number - 1;
+        item->message.resent = item->number <= s->resent;
+    } else if (!item->number) {
+        hs_note_system(page, &item->message);
+    }
     *ret = item->message;
     return 1;
 }
@@ -898,11 +1135,17 @@ HS_STATIC void hs_dispatch(struct hs_page *page, const struct hs_message *m)
         fprintf(stderr, "httpsocket: nothing hears the event %s\n", m->name);
 }
 
-/* Frees what the page holds, and closes its descriptor. */
+/* Saves the state, frees what the page holds, and closes its descriptor. */
 HS_STATIC void hs_done(struct hs_page *page)
 {
+    hs_end_turn(page);
     hs_forget_answers(page);
-    free(page->taken);
+    free(page->saving.save);
+    free(page->saving.saved);
+    page->saving.save = page->saving.saved = NULL;
+    for (size_t i = 0; i < HS_SAVINGS; i++)
+        while (page->savings[i])
+            hs_saving_forget(page, page->savings[i]->session);
     while (page->first) {
         struct hs_item *item = page->first;
         page->first = item->next;

@@ -19,6 +19,7 @@
 
 page_fd3=${HTTPSOCKET_FD:-}
 page_queue=   # lines that came while an answer was waited for
+page_numbers= # of those: how many messages had come then
 page_half=    # of a line that a timer interrupted
 page_calls=0  # made so far
 page_folder=  # for bytes
@@ -26,16 +27,19 @@ page_timer=   # a `sleep` whose end is the end of waiting
 page_last=yes # no more answers are expected
 page_lf='
 '
-page_state=       # JSON that outlives the script: page_save, .restore
-page_saves=       # yes: it is in use
-page_saved=       # what the server has of it
-page_told=0       # events, calls and answers that have come
-page_heard=0      # of which page_next has given this one last, or some before it
-page_seen=0       # so many of the first a process before this one may have seen
-page_confirmed=   # so many are said to be done; empty: nothing has been said
-page_resent=      # yes: what page_next has given is one of them
-page_restoring=   # yes: the state is still to come, and nothing is saved before
-page_is_restored= # yes: the script goes on for one that is gone, and its page is there already
+page_state=     # JSON that outlives the script: page_save, .restore
+page_saves=     # yes: it is in use
+page_saved=     # what the server has of it
+page_told=0     # events, calls and answers that have come
+page_heard=0    # of which page_next has given this one last, or some before it
+page_seen=0     # so many of the first a process before this one may have seen
+page_confirmed= # so many are said to be done; empty: nothing has been said
+page_resent=    # yes: what page_next has given is one of them
+page_restoring= # yes: the state is still to come, and nothing is saved before
+# yes: the script goes on for one that is gone, and its page is there already
+# shellcheck disable=SC2034 # it is for who includes this file
+page_is_restored=
+# shellcheck disable=SC2034
 [ "${HTTPSOCKET_RESTORE:-}" != 1 ] || page_is_restored=yes page_restoring=yes
 
 # ---- the answer ----
@@ -219,14 +223,14 @@ page_save() {
     page_state=$1 page_saves=yes
 }
 
-# What was heard is done, and the state is as it leaves it: both in one write. An answer is done when
-# it has come, for whoever asked is in the midst of another message.
+# What was heard is done, and the state is as it leaves it: both in one write. An answer is done
+# when it has come, for whoever asked is in the midst of another message.
 page_end_turn() {
     [ -n "$page_saves" ] && [ -z "$page_restoring" ] || return 0
     page_done=$page_told
     if [ -n "$page_queue" ]; then
-        page_done=${page_queue%% *}
-        case ${page_queue#* } in
+        page_done=${page_numbers%% *}
+        case $page_queue in
         .*) ;;
         *) page_done=$((page_done - 1)) ;;
         esac
@@ -267,7 +271,8 @@ page_next() {
     bytes='' event='' data='' call=''
     if [ -n "$page_queue" ]; then
         page_line=${page_queue%%"$page_lf"*}
-        page_heard=${page_line%% *} page_line=${page_line#* }
+        page_heard=${page_numbers%% *}
+        page_numbers=${page_numbers#* }
         page_queue=${page_queue#*"$page_lf"}
     else
         page_timer_start "${1:-}"
@@ -289,11 +294,11 @@ page_next() {
     @*) bytes=${page_rest#@} ;;
     *) data=${page_rest:-null} ;;
     esac
-    # shellcheck disable=SC2034
     page_resent=
+    # shellcheck disable=SC2034
     case $event in
     .*) page_take_system ;;
-    *) [ "$page_heard" -gt "$page_seen" ] || page_resent=yes ;;
+    *) [ "${page_heard:-1}" -gt "$page_seen" ] || page_resent=yes ;;
     esac
 }
 
@@ -336,7 +341,8 @@ page_await() {
             [ "${page_head#?}" != "$page_calls" ] || break
             page_forget
         else
-            page_queue="$page_queue$page_told $page_line$page_lf"
+            page_queue=$page_queue$page_line$page_lf
+            page_numbers="$page_numbers$page_told "
         fi
     done
     page_timer_stop

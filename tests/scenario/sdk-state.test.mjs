@@ -25,6 +25,7 @@ const PROGRAMS = [
   { file: 'state_shared.py', source: 'state_aio.py', async: true, shared: true },
   { file: 'state.php' },
   { file: 'state.sh' },
+  { file: 'state' },
   { file: 'state.mjs', async: true },
   { file: 'state_shared.mjs', source: 'state.mjs', async: true, shared: true },
 ];
@@ -265,3 +266,36 @@ for (const { file, shared, async, thread } of PROGRAMS)
         await page.closes();
       });
   });
+
+test('the counter of the examples goes on when its program is killed, and its server', async () => {
+  const text = fs.readFileSync(path.join(REPO, 'examples/counter-kept.py'));
+  const start = (port) =>
+    startServer({
+      files: { 'counter-kept.py': { text, mode: 0o755 } },
+      args: ['--listen', `127.0.0.1:${port}`, '--rate-programs', 'off'],
+      env: { XDG_STATE_HOME: folder, STATE_DIRECTORY: '' },
+    });
+  /** The process that shows this count. */
+  const shows = async (page, count) => {
+    const dom = await page.next(new RegExp(`"text":"${count}"\\}.*"process \\d+"`));
+    return Number(/process (\d+)/.exec(dom)[1]);
+  };
+  const first = await start(0);
+  const page = await StatefulPage.opens(first, 'counter-kept.py');
+  page.says('more {}', 'more {}');
+  await page.isSaved();
+  process.kill(await shows(page, 2), 'SIGKILL');
+  await page.isClosed(...KILLED);
+  await page.goesOn('crash');
+  await shows(page, 2);
+  page.says('more {}');
+  await page.isSaved();
+  await first.stop('SIGKILL');
+  await page.closed;
+  const second = await until(() => start(first.port).catch(() => null));
+  await page.goesOn('deploy', second);
+  await shows(page, 3);
+  page.says('more {}');
+  await shows(page, 4);
+  await page.closes();
+});

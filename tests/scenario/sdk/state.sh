@@ -15,7 +15,7 @@ if page_query unused >/dev/null; then
     exit
 fi
 
-notes= pad=
+notes='' pad=''
 save() {
     page_save "{\"notes\":[$notes],\"pad\":\"$pad\"}"
 }
