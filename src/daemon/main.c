@@ -2,6 +2,7 @@
 /* main.c - httpsocketd: reads its settings, then supervises a process of the same file that reads
  * them again and serves; with --no-supervisor it serves. */
 #include "base/heap.h"
+#include "base/log.h"
 #include "base/pack_kinds.h"
 #include "daemon/arguments.h"
 #include "daemon/daemon.h"
@@ -11,6 +12,7 @@
 #include "daemon/sockets.h"
 #include "daemon/state_key.h"
 #include "daemon/takeover.h"
+#include "supervisor/handover.h"
 #include "supervisor/supervisor.h"
 
 #include <errno.h>
@@ -18,6 +20,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -215,6 +218,22 @@ static int complain_of_usage(struct text *why, struct serving *serving)
     return 2;
 }
 
+/* In the place of another process: that has had the settings checked, but the file has become wrong
+ * since. What was checked is good. */
+static struct config *read_as_checked(int argc, char **argv, enum command *ret_command,
+                                      struct text *why)
+{
+    char path[32];
+    int fd = handover_settings();
+    if (fd < 0)
+        return NULL;
+    log_error("config.refused", log_slice("why", text_slice(why)),
+              log_text("note", "the settings that the take-over was checked with stay"));
+    text_done(why);
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    return arguments_read_instead(argc, argv, path, ret_command, why);
+}
+
 int main(int argc, char **argv)
 {
     signal(SIGUSR2, SIG_IGN); /* until somebody reads it: by itself it would end the process */
@@ -225,6 +244,8 @@ int main(int argc, char **argv)
     struct text why = {0};
     enum command command;
     struct config *c = arguments_read(argc, argv, &command, &why);
+    if (!c && command == COMMAND_SERVE)
+        c = read_as_checked(argc, argv, &command, &why);
     if (!c && command == COMMAND_HELP)
         return print_help();
     if (!c)

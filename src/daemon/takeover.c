@@ -32,10 +32,18 @@ static void let_go_of_check(struct takeover *t)
         io_close(&t->said);
 }
 
+static void forget_settings(struct takeover *t)
+{
+    if (t->settings >= 0)
+        close(t->settings);
+    t->settings = -1;
+}
+
 static void be_idle(struct takeover *t)
 {
     t->state = TAKEOVER_IDLE;
     text_done(&t->text);
+    forget_settings(t);
     if (t->wanted)
         timer_start(t->daemon->loop, &t->timer, AGAIN_MS);
 }
@@ -109,12 +117,12 @@ static int execute(struct takeover *t)
         error = serving_name(d->serving);
     if (!error) {
         if (d->serving)
-            serving_say(d->serving, IPC_HANDOVER, 0);
+            serving_hand_over(d->serving, t->settings);
         log_info("takeover.begins", log_text("file", handover_file()), log_int("bytes", p.out.len),
                  log_int("descriptors", p.fd_count));
         log_stop();
         rights_carry(true);
-        error = handover_execute(handover_file(), d->argv, HANDOVER_SERVES, &p);
+        error = handover_execute(handover_file(), d->argv, HANDOVER_SERVES, t->settings, &p);
         rights_carry(false);
         log_start();
     }
@@ -300,6 +308,7 @@ void takeover_begin(struct takeover *t)
     }
     t->state = TAKEOVER_CHECKING;
     timer_start(t->daemon->loop, &t->timer, CHECK_MS);
+    t->settings = handover_copy_settings(t->daemon->config->file);
     int error = start_check(t);
     if (error)
         refuse(t, slice_of(strerror(-error)));
@@ -324,7 +333,7 @@ static void on_timer(struct timer *timer)
 void takeover_init(struct takeover *t, struct daemon *d, struct admin_server *admin,
                    struct keeper *keeper)
 {
-    *t = (struct takeover){.daemon = d, .admin = admin, .keeper = keeper};
+    *t = (struct takeover){.daemon = d, .admin = admin, .keeper = keeper, .settings = -1};
     timer_init(&t->timer, on_timer);
     halt_init(&t->halt);
 }

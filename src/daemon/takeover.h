@@ -43,6 +43,7 @@ struct takeover {
     struct io said; /* what the check prints */
     bool said_open;
     struct text text;
+    int settings; /* a copy of their file from before the check, or -1 */
 };
 
 void takeover_init(struct takeover *t, struct daemon *d, struct admin_server *admin,

@@ -28,6 +28,8 @@ void page_answer_free(struct page *p)
 
 bool page_answer_gather(struct page_answer *answer, struct slice data)
 {
+    if (data.len == 0)
+        return true; /* there may be no head yet, nor anything to copy from */
     if (answer->size - answer->len < data.len) {
         size_t size = answer->len + data.len;
         char *head = log_needed(realloc(answer->head, size));

@@ -18,6 +18,7 @@ enum {
     VERSION,
     DESCRIPTORS, /* 32 bits each */
     BODY,
+    SETTINGS, /* a descriptor */
 };
 
 /* ---- which file ---- */
@@ -82,7 +83,32 @@ static int write_all(int fd, struct slice s)
     return 0;
 }
 
-static bool make_head(const struct pack *p, struct pack *head)
+static int copy_all(int from, int to)
+{
+    char bytes[4096];
+    ssize_t n;
+    int error = 0;
+    while (!error && (n = read(from, bytes, sizeof(bytes))) > 0)
+        error = write_all(to, slice_make(bytes, (size_t)n));
+    return error ? error : n < 0 ? -errno : 0;
+}
+
+int handover_copy_settings(const char *file)
+{
+    struct stat info;
+    int from = file ? open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1, copy = -1;
+    if (from >= 0 && fstat(from, &info) == 0 && S_ISREG(info.st_mode))
+        copy = memfd_create("httpsocketd-settings", MFD_CLOEXEC);
+    if (copy >= 0 && copy_all(from, copy) < 0) {
+        close(copy);
+        copy = -1;
+    }
+    if (from >= 0)
+        close(from);
+    return copy;
+}
+
+static bool make_head(int settings, const struct pack *p, struct pack *head)
 {
     struct text kinds = {0}, fds = {0};
     pack_kinds_written(&kinds);
@@ -91,6 +117,8 @@ static bool make_head(const struct pack *p, struct pack *head)
     pack_slice(head, KINDS, text_slice(&kinds));
     pack_slice(head, VERSION, slice_of(pack_version()));
     pack_slice(head, DESCRIPTORS, text_slice(&fds));
+    if (settings >= 0)
+        pack_number(head, SETTINGS, (uint64_t)settings);
     head->failed |= kinds.failed || fds.failed;
     text_done(&kinds);
     text_done(&fds);
@@ -98,10 +126,10 @@ static bool make_head(const struct pack *p, struct pack *head)
 }
 
 /* The body is written from where it is: it may be as large as all that the server holds. */
-static int write_file(int fd, const struct pack *p)
+static int write_file(int fd, int settings, const struct pack *p)
 {
     struct pack head = {0};
-    int error = make_head(p, &head) ? write_all(fd, text_slice(&head.out)) : -ENOMEM;
+    int error = make_head(settings, p, &head) ? write_all(fd, text_slice(&head.out)) : -ENOMEM;
     pack_done(&head);
     char body[PACK_HEAD_LEN];
     pack_head(BODY, p->out.len, body);
@@ -110,10 +138,12 @@ static int write_file(int fd, const struct pack *p)
     return error ? error : write_all(fd, text_slice(&p->out));
 }
 
-static void set_close_on_exec(const struct pack *p, int fd, int flag)
+static void set_close_on_exec(const struct pack *p, int settings, int fd, int flag)
 {
     for (size_t i = 0; i < p->fd_count; i++)
         fcntl(p->fds[i], F_SETFD, flag);
+    if (settings >= 0)
+        fcntl(settings, F_SETFD, flag);
     fcntl(fd, F_SETFD, flag);
 }
 
@@ -124,7 +154,7 @@ static int name_file(const char *variable, int fd)
     return setenv(variable, value, 1) || setenv(HANDOVER_FILE, file_path, 1) ? -ENOMEM : 0;
 }
 
-int handover_execute(const char *file, char *const *argv, const char *variable,
+int handover_execute(const char *file, char *const *argv, const char *variable, int settings,
                      const struct pack *p)
 {
     if (p->failed)
@@ -132,15 +162,15 @@ int handover_execute(const char *file, char *const *argv, const char *variable,
     int fd = memfd_create("httpsocketd-takeover", MFD_CLOEXEC);
     if (fd < 0)
         return -errno;
-    int error = write_file(fd, p);
+    int error = write_file(fd, settings, p);
     if (!error)
         error = name_file(variable, fd);
     if (!error) {
         close_range(STDERR_FILENO + 1, UINT_MAX, CLOSE_RANGE_CLOEXEC); /* of libraries, too */
-        set_close_on_exec(p, fd, 0);
+        set_close_on_exec(p, settings, fd, 0);
         execv(file, argv);
         error = -errno;
-        set_close_on_exec(p, fd, FD_CLOEXEC);
+        set_close_on_exec(p, settings, fd, FD_CLOEXEC);
     }
     unsetenv(variable);
     unsetenv(HANDOVER_FILE);
@@ -155,7 +185,6 @@ static int find_file(const char *variable)
     int pid, fd;
     const char *value = getenv(variable);
     bool ours = value && sscanf(value, "%d:%d", &pid, &fd) == 2 && pid == getpid();
-    unsetenv(variable);
     return ours ? fd : -ENOENT;
 }
 
@@ -173,6 +202,25 @@ static int map_file(int fd, struct slice *ret)
     return 0;
 }
 
+static int settings_of(struct slice whole)
+{
+    int settings = (int)packed_number(whole, SETTINGS); /* 0 is none of ours */
+    return settings > STDERR_FILENO ? settings : -1;
+}
+
+int handover_settings(void)
+{
+    struct slice whole;
+    int fd = find_file(HANDOVER_SERVES);
+    if (fd < 0)
+        fd = find_file(HANDOVER_SUPERVISES);
+    if (fd < 0 || map_file(fd, &whole) < 0)
+        return -1;
+    int settings = settings_of(whole);
+    munmap((void *)whole.ptr, whole.len);
+    return settings;
+}
+
 static void keep_descriptors(struct slice fds)
 {
     for (; fds.len >= sizeof(int); fds = slice_skip(fds, sizeof(int))) {
@@ -185,6 +233,7 @@ static void keep_descriptors(struct slice fds)
 int handover_take(const char *variable, struct handover *ret, struct text *ret_why)
 {
     int fd = find_file(variable);
+    unsetenv(variable);
     if (fd < 0)
         return fd;
     struct slice whole;
@@ -195,6 +244,9 @@ int handover_take(const char *variable, struct handover *ret, struct text *ret_w
         return error;
     }
     keep_descriptors(packed_slice(whole, DESCRIPTORS));
+    int settings = settings_of(whole);
+    if (settings >= 0)
+        close(settings);
     *ret = (struct handover){whole, packed_slice(whole, BODY), packed_slice(whole, VERSION)};
     if (pack_kinds_read(packed_slice(whole, KINDS), ret_why))
         return 0;

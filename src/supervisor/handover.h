@@ -25,9 +25,16 @@
 void handover_file_init(void);
 const char *handover_file(void);
 
-/* Returns only on failure: a negative errno. */
-int handover_execute(const char *file, char *const *argv, const char *variable,
+/* A descriptor of a copy of the settings' file, taken before the new program file checks it: when
+ * that is executed the file may be another one, or half of one. -1: it is no ordinary file. */
+int handover_copy_settings(const char *file);
+
+/* `settings`: such a copy, or -1. Returns only on failure: a negative errno. */
+int handover_execute(const char *file, char *const *argv, const char *variable, int settings,
                      const struct pack *p);
+
+/* In the process that was executed: that copy, or -1. It is open until handover_take(). */
+int handover_settings(void);
 
 struct handover {
     struct slice whole; /* mapped */

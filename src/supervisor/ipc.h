@@ -29,7 +29,8 @@ enum ipc_kind {
     /* from the supervisor */
     IPC_UPGRADE, /* as SIGUSR2 */
     /* from the serving process */
-    IPC_HANDOVER /* it executes the new program file in its place: so should the supervisor */
+    IPC_HANDOVER /* it executes the new program file in its place: so should the supervisor,
+                     with these settings if theirs have become wrong; at most one descriptor */
 };
 
 enum {

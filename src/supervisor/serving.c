@@ -46,6 +46,16 @@ void serving_say(const struct serving *s, enum ipc_kind kind, int number)
     ipc_send(s->channel, &m);
 }
 
+void serving_hand_over(const struct serving *s, int settings)
+{
+    struct ipc_message m = {
+        .kind = IPC_HANDOVER,
+        .fd_count = settings >= 0,
+        .fds = {settings},
+    };
+    ipc_send(s->channel, &m);
+}
+
 static void note_order(struct serving *s, const struct ipc_message *m)
 {
     if (m->kind == IPC_DRAIN)

@@ -207,7 +207,7 @@ static void unpack(struct supervisor *s, struct slice in)
 }
 
 /* As the serving process does at this moment. If it fails, this one goes on: both speak alike. */
-static void replace_self(struct supervisor *s)
+static void replace_self(struct supervisor *s, int settings)
 {
     struct pack p = {0};
     s->state = STARTING;
@@ -216,7 +216,7 @@ static void replace_self(struct supervisor *s)
     pack(s, &p);
     log_stop();
     notify_give_back();
-    int error = handover_execute(handover_file(), s->spec->argv, HANDOVER_SUPERVISES, &p);
+    int error = handover_execute(handover_file(), s->spec->argv, HANDOVER_SUPERVISES, settings, &p);
     notify_take_back();
     log_start();
     log_error("takeover.supervisor_failed", log_errno("error", error),
@@ -341,7 +341,7 @@ static void take_message(struct supervisor *s, const struct ipc_message *m)
     case IPC_HANDOVER:
         if (s->upgrading && !s->ending) {
             notify_reloading();
-            replace_self(s);
+            replace_self(s, m->fd_count > 0 ? m->fds[0] : -1);
         }
         return;
     case IPC_UPGRADE:
@@ -368,9 +368,9 @@ static void read_channel(struct supervisor *s)
     struct ipc_message m;
     int error = -EAGAIN;
     while (s->channel >= 0 && (error = ipc_receive(s->channel, &m)) == 0) {
-        for (int i = 0; i < m.fd_count; i++)
-            close(m.fds[i]); /* none is expected */
         take_message(s, &m);
+        for (int i = 0; i < m.fd_count; i++)
+            close(m.fds[i]);
     }
     if (error != -EAGAIN)
         close_channel(s);

@@ -25,6 +25,14 @@ const SLOW = `#!/bin/sh
 printf 'Content-Type: text/plain\\n\\n'; sleep 1; echo slow
 `;
 
+/** Lets its client in when somebody has written to the FIFO `go`. */
+const LATE = `#!/bin/sh
+read -r go < go
+printf '\\n'
+exec 1>&-
+while read -r line <&3; do echo heard >&3; done
+`;
+
 const STUBBORN = `#!/usr/bin/python3
 import os, sys, signal, socket, time
 print("Content-Type: text/plain\\n\\nhello", flush=True)
@@ -214,6 +222,51 @@ test('settings that are wrong are refused before', async () => {
   assert.equal(page.welcome.maxMessage, 2 * 1024 * 1024);
   await server.ends();
   remove();
+});
+
+test('settings that become wrong after their check end nothing: those that were checked stay', async () => {
+  const { root, remove } = makeRoot({
+    conf: 'message-max = 2M\n',
+    'slow.sh': program(SLOW),
+    'talk.py': program('talk.py'),
+  });
+  const server = await startUpgradable({ args: ['--config', `${root}/conf`], root });
+  const page = await Page.opens(server, 'talk.py');
+  const slow = request(server.at('slow.sh'));
+  await server.logged(/program\.started.*slow/);
+  const asked = server.isAsked();
+  await server.logged(/takeover\.rests/);
+  fs.writeFileSync(`${root}/conf`, 'message-max = {\n');
+  assert.match(await asked, /takeover\.done/);
+  await server.logged(/config\.refused.*conf/);
+  await slow;
+  page.says('a 1');
+  await page.hears('echo ["a", 1]');
+  await server.refuses(/conf/);
+  assert.equal((await Page.opens(server, 'talk.py')).welcome.maxMessage, 2 * 1024 * 1024);
+  await server.ends();
+  remove();
+});
+
+test('a client whose handshake broke off finds the program that it has started', async () => {
+  const { root } = makeRoot({ 'late.sh': program(LATE) });
+  spawnSync('mkfifo', [`${root}/go`]);
+  const server = await startUpgradable({
+    args: ['--takeover-timeout', '100ms', '--goodbye-timeout', '10min'],
+    root,
+  });
+  const client = new SessionClient(server.at('late.sh'));
+  const refused = assert.rejects(client.connect());
+  await server.logged(/program\.started.*late/);
+  await server.upgrades();
+  await refused;
+  const welcome = client.connect();
+  fs.writeFileSync(`${root}/go`, 'go\n');
+  await welcome;
+  client.send('more');
+  await client.next(/^heard/);
+  assert.equal(server.lines(/program\.started.*late/).length, 1);
+  await server.ends();
 });
 
 test('a request that is under way is answered first, and new ones wait', async () => {
