@@ -19,6 +19,7 @@ LOG_KEPT = 4000
 FAULTS = re.compile(
     r"ERROR: \w+Sanitizer|runtime error:|Assertion .* failed"
     r"|Z error server\.(crashed|failed|stuck|gave_up|start_failed)"
+    r"|Z (error|warning) takeover\.(failed|supervisor_failed|page_lost)"
 )
 REPORT_LINES = 70
 
@@ -35,6 +36,8 @@ class Daemon:
         self.ending = False
         self.disturbed_until = 0
         self.is_wild = False
+        self.takeovers = 0  # that are over, those that were refused as well
+        self.refused = 0
         self.port = self.admin_port = None
 
     # ---- start and end
@@ -71,8 +74,15 @@ class Daemon:
             self.log.append(shown)
             if found := re.search(r"admin\.listening.*address=\S+:(\d+)", shown):
                 self.admin_port = int(found[1])
-            if "program.stderr" not in shown and FAULTS.search(shown):
+            if "program.stderr" in shown:
+                continue
+            if FAULTS.search(shown):
                 self.faults.append(shown)
+            if found := re.search(r"Z \w+ takeover\.(done|refused)", shown):
+                self.takeovers += 1
+                self.refused += found[1] == "refused"
+                if found[1] == "refused" and self.was_calm(time.monotonic() - 20):
+                    self.faults.append(shown)
 
     @property
     def alive(self):
@@ -127,6 +137,11 @@ class Daemon:
         if self.alive:
             self.process.send_signal(signal.SIGHUP)
 
+    def upgrade(self):
+        """SIGUSR2: the program file is executed anew, in the place of this one."""
+        if self.alive:
+            self.process.send_signal(signal.SIGUSR2)
+
     def was_calm(self, since):
         """Whether nothing but the base settings was in force since then."""
         return not self.is_wild and self.disturbed_until < since and not self.ending
@@ -154,6 +169,16 @@ class Daemon:
             except OSError:
                 pass
         return count
+
+    def open_files(self):
+        files = collections.Counter()
+        for pid in self.processes():
+            for one in pathlib.Path(f"/proc/{pid}/fd").glob("*"):
+                try:
+                    files[re.sub(r"\d{2,}", "N", os.readlink(one))] += 1
+                except OSError:
+                    pass
+        return dict(files)
 
     async def _administers(self, path):
         def ask():

@@ -29,6 +29,8 @@ class Over(Exception):
 
 
 class HonestPage:
+    offered = ()
+
     def __init__(self, server, chance, path, total, source="127.0.0.200", cuts=True):
         self.server, self.chance, self.path, self.source = server, chance, path, source
         self.key, self.id = new_key(), None
@@ -97,6 +99,7 @@ class HonestPage:
                 self.id,
                 self.received,
                 self.source,
+                also=self.offered,
             )
             self._welcomed(at.welcome)
             await self._talk(at)
@@ -267,8 +270,13 @@ class HonestPage:
                     await at.text('.close {"reason":"done"}')
             elif is_text and data.startswith(b".ack "):
                 self._forget(int(data[5:]))
+            elif await self._hear_unsequenced(at, is_text, data):
+                pass
             elif not is_text:
                 await self._hear_frame(at, data)
+
+    async def _hear_unsequenced(self, at, is_text, data):
+        return False
 
     async def _hear_frame(self, at, data):
         kind, channel = struct.unpack("!BI", data[:5])
@@ -284,6 +292,8 @@ class HonestPage:
     def _must_last(self, stream):
         """A target may be refused, since look-ups have bounds that others use up."""
         is_tcp = stream.request["kind"] == "tcp"
+        if is_tcp and stream.reset in ("server-replaced", "revoked") and self.server.takeovers:
+            return False  # what a take-over can't carry, or can't look up again
         return self.server.was_calm(self.began) and (stream.opened or not is_tcp)
 
     async def _say_received(self, at):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """round.py - one server, from its start to its end, and all who work on it meanwhile."""
 import asyncio
+import base64
 import os
 import pathlib
 import shutil
@@ -16,14 +17,22 @@ from hostile import Guests, Hostile
 from line import Broken, Line
 from names import Names
 from session import HOST
+from stateful import StatefulPage
 from targets import Targets, certificate
 
 HOSTILE_CLIENTS = 60
 HONEST_PAGES = 10
 HONEST_PATHS = ("/counter", "/counter", "/many")
+STATEFUL_PAGES = 6
+STATEFUL_PATHS = (
+    *(f"/keeper?{how}" for how in ("", "k", "lk", "c", "ck", "bk", "cblk")),
+    "/keepers",
+)
 PROBE_SECONDS = 30  # for a fresh client to be answered, at any time
 LONGEST_MS = 8000  # a setting, if counts are to go to 0 at the end
 REPORT_SECONDS = 4  # that a sanitizer takes to tell all
+TAKEOVER_SECONDS = 90  # from the signal to its outcome: takeover-timeout, and a start
+DESCRIPTORS_MORE = 12  # than at the beginning, when all have left
 SETTLE_SECONDS = 60  # from the last client until all counts are 0
 DRAIN_SECONDS = 60
 ABSENCE_SECONDS = 6  # after which a page's session may be gone
@@ -59,8 +68,9 @@ BASE = {
     "tcp-idle-timeout": "8s",
     "topic-linger": "1s",
     "presence-grace": "500ms",
+    "takeover-timeout": "1s",
     "private": '{"127.0.0.0/8"}',
-    "shared": '{"/named", "/many"}',
+    "shared": '{"/named", "/many", "/keepers"}',
     "stdio-files": '{"/stdio"}',
     "stdio": '{"/echo=cat"}',
     "policy": "dns",
@@ -77,8 +87,8 @@ class Round:
         self.calm_only = calm_only
         self.over = False
         self.lives = self.cuts = self.expired = 0
-        self.answers = 0
-        self.longest_answer = 0.0
+        self.answers = self.restores = self.repeats = 0
+        self.longest_answer = self.longest_takeover = 0.0
 
     # ---- set-up
 
@@ -86,7 +96,7 @@ class Round:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="httpsocket-fuzz-"))
         root = self.folder / "root"
         root.mkdir()
-        for name in ("counter", "many"):
+        for name in ("counter", "many", "keeper", "keepers"):
             shutil.copy(self.build / "fuzz/fuzz_program_counter", root / name)
         for name in ("hostile", "named", "declares", "stdio"):
             shutil.copy(self.build / "fuzz/fuzz_program_hostile", root / name)
@@ -113,10 +123,14 @@ class Round:
         if self.chance.percent(15):
             args.append("--dev")
         self.args = args
+        (self.folder / "state.key").write_text(base64.b64encode(bytes(32)).decode() + "\n")
+        (self.folder / "state.key").chmod(0o600)
+        args += ["--state-key", str(self.folder / "state.key")]
         self.drains_at_work = self.chance.percent(40)
         self.server = Daemon(self.build, self.root, self.folder / "conf", BASE)
         self.server.absence_seconds = ABSENCE_SECONDS
         await self.server.start(args, tls)
+        self.descriptors = self.descriptors_left = self.server.descriptors()
         self.chance.note(f"started {' '.join(args)}")
 
     # ---- who works on it
@@ -147,6 +161,28 @@ class Round:
             finally:
                 del self.pages[number]
                 self.cuts += max(0, page.connections - 1)
+            await asyncio.sleep(chance.random() * 0.3)
+
+    async def _stateful(self, number):
+        source = f"127.0.0.{220 + number}"
+        for life in range(1 << 30):
+            if self.over or self.server.ending:
+                return
+            chance = self.chance.child(f"stateful{number}.{life}")
+            path = chance.pick(*STATEFUL_PATHS)
+            total = 20 + chance.size(500)
+            page = self.pages[f"s{number}"] = StatefulPage(self.server, chance, path, total, source)
+            page.on_welcome = self.guests.see_honest
+            try:
+                await page.live()
+                self.lives += 1
+            except Over as why:
+                chance.history.ends[f"stateful: {why}"[:70]] += 1
+                self.expired += 1
+            finally:
+                del self.pages[f"s{number}"]
+                self.restores += page.restores
+                self.repeats += (page.report or {}).get("repeats", 0)
             await asyncio.sleep(chance.random() * 0.3)
 
     def _stream_request(self, chance):
@@ -195,6 +231,8 @@ class Round:
             except (Broken, asyncio.TimeoutError) as error:
                 why = repr(error)
                 self.server.check()
+                if "Errno 111" in why and not self.server.ending:
+                    raise Finding("a connection was refused") from None
                 await asyncio.sleep(0.2)
         if not self.server.ending:
             raise Finding(f"a fresh client is not answered: {why}")
@@ -217,6 +255,26 @@ class Round:
                 await self._sleep(chance.random() * chance.pick(0.05, 0.5, 2))
             self.server.reload(BASE, wild=False)
             await self._sleep(chance.random() * 2)
+
+    async def _upgrade(self):
+        """SIGUSR2 in the midst of everything, now and then twice, or with a reload."""
+        chance = self.chance.child("upgrade")
+        while not self.over and not self.server.ending:
+            await self._sleep(chance.random() * chance.pick(0.5, 3, 6))
+            if self.over or self.server.ending:
+                return
+            chance.note("upgrade")
+            began, before = time.monotonic(), self.server.takeovers
+            self.server.upgrade()
+            if chance.percent(15):
+                await self._sleep(chance.random() * chance.pick(0.1, 1))
+                self.server.upgrade()
+            end = began + TAKEOVER_SECONDS * self.patience
+            while self.server.takeovers == before and not self.server.ending:
+                if time.monotonic() > end:
+                    raise Finding(f"a take-over was not over in {time.monotonic() - began:.0f} s")
+                await asyncio.sleep(0.1)
+            self.longest_takeover = max(self.longest_takeover, time.monotonic() - began)
 
     async def _touch(self):
         chance = self.chance.child("touch")
@@ -246,12 +304,18 @@ class Round:
         tasks += [
             asyncio.create_task(self._honest(n), name=f"honest{n}") for n in range(HONEST_PAGES)
         ]
+        tasks += [
+            asyncio.create_task(self._stateful(n), name=f"stateful{n}")
+            for n in range(STATEFUL_PAGES)
+        ]
         tasks += [asyncio.create_task(self._probe()), asyncio.create_task(self._watch())]
         tasks.append(asyncio.create_task(self._echo(), name="echo"))
         if not self.calm_only:
             tasks.append(asyncio.create_task(self._reload()))
         if "--dev" in self.args:
             tasks.append(asyncio.create_task(self._touch()))
+        elif not self.calm_only:
+            tasks.append(asyncio.create_task(self._upgrade(), name="upgrade"))
         try:
             done, _ = await asyncio.wait(
                 tasks, timeout=self.seconds, return_when=asyncio.FIRST_EXCEPTION
@@ -297,6 +361,7 @@ class Round:
             sessions = await self.server.sessions()
             raise Finding("\n".join([f"clients are not over: {names}", *stories, sessions]))
         await self._counts_are_zero()
+        await self._descriptors_are_few()
         took = await self.server.drain(DRAIN_SECONDS * self.patience)
         if took > 30 * self.patience:
             raise Finding(f"a drain without sessions took {took:.1f} s")
@@ -320,6 +385,18 @@ class Round:
                 sessions = await self.server.sessions()
                 raise Finding(f"after {SETTLE_SECONDS} s without a client: {left}\n{sessions}")
             await asyncio.sleep(0.2)
+
+    async def _descriptors_are_few(self):
+        most = self.descriptors + DESCRIPTORS_MORE
+        end = time.monotonic() + SETTLE_SECONDS * self.patience
+        while (now := self.server.descriptors()) > most:
+            if time.monotonic() > end:
+                raise Finding(
+                    f"{now} descriptors, {self.descriptors} at the beginning, after"
+                    f" {self.server.takeovers} take-overs: {self.server.open_files()}"
+                )
+            await asyncio.sleep(0.2)
+        self.descriptors_left = now
 
     def _leaves_nothing(self):
         left = []

@@ -11,6 +11,7 @@ ORIGIN = "http://a.test:8000"
 HOST = "a.test:8000"
 PARTS = (b"\x10", b"\x11", b"\x12")  # more follow; the last, text; the last, binary
 COMMANDS = (".dom ", ".listen ", ".unlisten ")
+COMMANDS_OF_STATE = (b".saved?", b".restored")
 
 
 class Refused(Exception):
@@ -64,11 +65,11 @@ class Attached:
                     whole, self.parts = b"".join(self.parts), []
                     return True, data[:1] == PARTS[1], whole
             else:
-                return data[:1] >= b" ", False, data
+                return data[:1] >= b" " and not data.startswith(COMMANDS_OF_STATE), False, data
 
 
 async def attach(
-    server, path, chance, plan, key, session=None, received=0, source=None, origin=ORIGIN
+    server, path, chance, plan, key, session=None, received=0, source=None, origin=ORIGIN, also=()
 ):
     """Opens a line by `plan`, connects the session, and waits for `.welcome`.
 
@@ -76,7 +77,7 @@ async def attach(
     """
     line = await Line.open(server, chance, plan, source)
     try:
-        offered = ["httpsocket.v1", f"key.{key}"]
+        offered = ["httpsocket.v1", f"key.{key}", *also]
         if chance.percent(50):
             offered.append("parts")
         if session:

@@ -6,12 +6,22 @@
  *     n [M,"fill"]     program: number M; after a `b` it is `m @LEN` with "M fill"
  *     report?ID        is answered by {"received":…,"sent":…,"faults":…,"pid":…}
  *
+ * A *keeper* (its name begins so) saves after each message what it has counted, and goes on from it
+ * as another process; its query, or a shared one's session, says how:
+ *
+ *     c   it says `.confirm N` behind each save; without it the server infers what is covered
+ *     b   the state is bytes          l   it is large now and then
+ *     k   it dies now and then, between two messages: before it writes, or after
+ *
+ * A message that comes again after a restore is a `repeat`, one that is missing is a `fault`.
+ *
  * A byte stream of the page is accepted and echoed. It is a program with one page, or a shared
  * one if HTTPSOCKET_SHARED says so. It is small and quick to start: a test runs a thousand.
  */
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,20 +30,24 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define FILL_MAX (1 << 17)
-#define SEATS    16384 /* a power of two, far above the pages of a test */
+#define FILL_MAX  (1 << 17)
+#define STATE_MAX (200 << 10)
+#define FLUSH_AT  (1 << 18)
+#define SEATS     16384 /* a power of two, far above the pages of a test */
 
 struct seat {
     char name[32];
     bool used;
-    uint64_t received, sent, faults;
+    uint64_t received, sent, faults, repeats;
+    uint64_t told; /* messages, to this process */
+    bool confirms, as_bytes, is_large;
 };
 
 static struct seat *seats;
-static bool shared;
+static bool shared, keeper, mortal;
 static char *in; /* what was read, from in_at to in_len */
 static size_t in_at, in_len, in_room;
-static char out[2 * FILL_MAX];
+static char out[1 << 20];
 static size_t out_len;
 
 static void flush_out(void)
@@ -60,7 +74,7 @@ static void put(const void *bytes, size_t len)
 __attribute__((format(printf, 2, 3))) static void say(const struct seat *seat, const char *form,
                                                       ...)
 {
-    static char text[FILL_MAX + 1024];
+    static char text[STATE_MAX + 1024];
     va_list args;
     va_start(args, form);
     int n = vsnprintf(text, sizeof(text), form, args);
@@ -99,6 +113,10 @@ static struct seat *seat_of(const char *name)
 
 static void count(struct seat *seat, uint64_t number, uint64_t wanted, const char *fill, bool bytes)
 {
+    if (keeper && number < seat->received) {
+        seat->repeats++;
+        return;
+    }
     if (number != seat->received) {
         seat->faults++;
         say(seat, "fault [%" PRIu64 ",%" PRIu64 "]", number, seat->received);
@@ -115,6 +133,48 @@ static void count(struct seat *seat, uint64_t number, uint64_t wanted, const cha
             say(seat, "n [%" PRIu64 ",\"%.*s\"]", seat->sent, len, fill);
         }
     }
+}
+
+/* ---- the state ---- */
+
+static void choose(struct seat *seat, const char *how)
+{
+    seat->confirms = strchr(how, 'c');
+    seat->as_bytes = strchr(how, 'b');
+    seat->is_large = strchr(how, 'l');
+    if (seat->confirms)
+        say(seat, ".confirm 0");
+}
+
+/* All in one write, unless the buffer is full: no process dies between a save and its confirm. */
+static void save(struct seat *seat)
+{
+    static char zeros[STATE_MAX];
+    static char text[STATE_MAX + 256];
+    int fill = seat->is_large && rand() % 8 == 0 ? rand() % STATE_MAX : rand() % 100;
+    memset(zeros, '0', sizeof(zeros));
+    int len =
+        snprintf(text, sizeof(text), "[%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",\"%.*s\"]",
+                 seat->received, seat->sent, seat->faults, seat->repeats, fill, zeros);
+    if (seat->as_bytes)
+        say(seat, ".save @%d\n%s", len, text);
+    else
+        say(seat, ".save %s", text);
+    if (seat->confirms)
+        say(seat, ".confirm %" PRIu64, seat->told);
+    if (mortal && rand() % 60 == 0)
+        _exit(1);
+    if (out_len > FLUSH_AT || rand() % 4 == 0)
+        flush_out();
+    if (mortal && rand() % 60 == 0)
+        kill(getpid(), rand() % 2 ? SIGKILL : SIGSEGV);
+}
+
+static void restore(struct seat *seat, const char *state)
+{
+    if (sscanf(state, "[%" SCNu64 ",%" SCNu64 ",%" SCNu64 ",%" SCNu64, &seat->received, &seat->sent,
+               &seat->faults, &seat->repeats) != 4)
+        say(seat, "fault \"the state\"");
 }
 
 static void hear_number(struct seat *seat, char *text, bool bytes)
@@ -139,8 +199,10 @@ static void echo(const struct seat *seat, const char *word, const char *bytes, s
     put("\n", 1);
 }
 
-static void joins(const struct seat *seat, const char *rest)
+static void joins(struct seat *seat, const char *rest)
 {
+    if (keeper)
+        choose(seat, seat->name[0] & 1 ? "c" : seat->name[1] & 1 ? "l" : "cbl");
     if (strstr(rest, "\"page\":true"))
         say(seat, ".answer \"Content-Type: text/html\\n\\n<title>counter</title>\"");
     say(seat, ".answer");
@@ -150,6 +212,10 @@ static void hear(struct seat *seat, char *word, char *rest, char *bytes, size_t 
 {
     if (!strcmp(word, ".join"))
         joins(seat, rest);
+    else if (!strcmp(word, ".restore") && strstr(rest, "\"state\":"))
+        restore(seat, strstr(rest, "\"state\":") + 8);
+    else if (!strcmp(word, ".state") && bytes)
+        restore(seat, bytes);
     else if (!strcmp(word, ".leave"))
         *seat = (struct seat){.name = "-"};
     else if (!strcmp(word, "c") && *rest == '[')
@@ -158,8 +224,9 @@ static void hear(struct seat *seat, char *word, char *rest, char *bytes, size_t 
         hear_number(seat, bytes, true);
     else if (!strncmp(word, "report?", 7))
         say(seat,
-            "=%s {\"received\":%" PRIu64 ",\"sent\":%" PRIu64 ",\"faults\":%" PRIu64 ",\"pid\":%d}",
-            word + 7, seat->received, seat->sent, seat->faults, (int)getpid());
+            "=%s {\"received\":%" PRIu64 ",\"sent\":%" PRIu64 ",\"faults\":%" PRIu64
+            ",\"repeats\":%" PRIu64 ",\"pid\":%d}",
+            word + 7, seat->received, seat->sent, seat->faults, seat->repeats, (int)getpid());
     else if (!strcmp(word, ".stream"))
         say(seat, ".accept {\"id\":%lu}", strtoul(strchr(rest, ':') + 1, NULL, 10));
     else if (!strncmp(word, ".stream/", 8))
@@ -231,6 +298,10 @@ static void hear_line(void)
     if (rest)
         *rest++ = 0;
     hear(seat, word, rest ? rest : "", bytes, bytes ? (size_t)len : 0);
+    if (keeper && *word != '.') {
+        seat->told++;
+        save(seat);
+    }
 }
 
 static void answer(void)
@@ -241,15 +312,23 @@ static void answer(void)
     close(1);
 }
 
-int main(void)
+int main(int count_of_args, char **args)
 {
+    (void)count_of_args;
     const char *is_shared = getenv("HTTPSOCKET_SHARED");
     shared = is_shared && *is_shared;
     seats = calloc(shared ? SEATS : 1, sizeof(*seats));
     if (!seats)
         return 1;
+    keeper = strstr(args[0], "keeper");
+    srand((unsigned)getpid());
     if (!shared)
         answer();
+    const char *query = getenv("QUERY_STRING");
+    if (keeper && !shared && query) {
+        mortal = strchr(query, 'k');
+        choose(&seats[0], query);
+    }
     for (;;)
         hear_line();
 }
