@@ -201,11 +201,22 @@ static int supervise(struct config *c, int argc, char **argv)
     return status;
 }
 
+/* Who takes over is what the process before was, whatever the settings say now. */
+static bool serves_alone(const struct config *c)
+{
+    bool alone = c->no_supervisor;
+    if (handover_is(HANDOVER_SERVES) || handover_is(HANDOVER_SUPERVISES))
+        alone = handover_is(HANDOVER_SERVES);
+    if (alone != c->no_supervisor)
+        log_warn("config.needs_restart", log_text("settings", "no-supervisor"));
+    return alone;
+}
+
 static int serve_or_supervise(struct config *c, int argc, char **argv, struct serving *serving)
 {
     if (serving)
         return serve_supervised(c, argc, argv, serving);
-    return c->no_supervisor ? serve(c, argc, argv, NULL) : supervise(c, argc, argv);
+    return serves_alone(c) ? serve(c, argc, argv, NULL) : supervise(c, argc, argv);
 }
 
 static int complain_of_usage(struct text *why, struct serving *serving)

@@ -188,6 +188,11 @@ static int find_file(const char *variable)
     return ours ? fd : -ENOENT;
 }
 
+bool handover_is(const char *variable)
+{
+    return find_file(variable) >= 0;
+}
+
 static int map_file(int fd, struct slice *ret)
 {
     struct stat info;

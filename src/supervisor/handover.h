@@ -33,7 +33,9 @@ int handover_copy_settings(const char *file);
 int handover_execute(const char *file, char *const *argv, const char *variable, int settings,
                      const struct pack *p);
 
-/* In the process that was executed: that copy, or -1. It is open until handover_take(). */
+/* In the process that was executed, before handover_take(): is it in the place of such a one? */
+bool handover_is(const char *variable);
+/* The same: that copy, or -1. It is open until then. */
 int handover_settings(void);
 
 struct handover {

@@ -248,6 +248,27 @@ test('settings that become wrong after their check end nothing: those that were 
   remove();
 });
 
+for (const [before, now] of [
+  ['false', 'true'],
+  ['true', 'false'],
+])
+  test(`no-supervisor = ${before} that has become ${now} changes nothing until a restart`, async () => {
+    const { root, remove } = makeRoot({
+      conf: `no-supervisor = ${before}\n`,
+      'talk.py': program('talk.py'),
+    });
+    const server = await startUpgradable({ args: ['--config', `${root}/conf`], root });
+    const page = await Page.opens(server, 'talk.py');
+    fs.writeFileSync(`${root}/conf`, `no-supervisor = ${now}\n`);
+    await server.upgrades();
+    await server.logged(/config\.needs_restart.*no-supervisor/);
+    await server.upgrades();
+    page.says('a 1');
+    await page.hears('echo ["a", 1]');
+    await server.ends();
+    remove();
+  });
+
 test('a client whose handshake broke off finds the program that it has started', async () => {
   const { root } = makeRoot({ 'late.sh': program(LATE) });
   spawnSync('mkfifo', [`${root}/go`]);
