@@ -164,9 +164,10 @@ class HonestPage:
 
     def _is_blamed(self, why):
         """Whether it is said to have broken the rules; no settings make that so, but a lower
-        message-max.
+        message-max or attach-timeout.
         """
-        return "wire-protocol" in why and "maxMessage" not in why
+        by_settings = ("maxMessage", "no .restore in time")
+        return "wire-protocol" in why and not any(words in why for words in by_settings)
 
     # ---- one connection
 

@@ -8,13 +8,19 @@ import re
 
 from daemon import Finding
 from line import Broken, Line, plan_of
+from seals import Seals
 from session import HOST, ORIGIN, Refused, attach, new_key, switch
 from talk import Talk
 from websocket import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Closed, close_frame, frame
 
 PATHS = (
     *("/hostile", "/hostile", "/named", "/named", "/declares"),
-    *("/many", "/many", "/counter", "/counter", "/stdio"),
+    *("/many", "/many", "/counter", "/counter", "/stdio", "/keeper", "/keepers"),
+)
+# Never those of honest pages that have no state.
+RESTARTED = (
+    *("/hostile", "/named", "/declares", "/keeper", "/keepers", "/h*", "/keep*", "/x", "/nowhere"),
+    *("", "hostile", "%2fkeeper", "/keeper&path=/hostile", "/" + "x" * 3000),
 )
 KEYS = [new_key() for _ in range(12)]
 NUMBER = re.compile(r"(?<=after )\d+")
@@ -25,11 +31,16 @@ class Guests:
 
     def __init__(self):
         self.known = []
+        self.seals = []  # (state, path)
         self.honest = []  # (id, path): their keys are known to nobody
 
     def meet(self, session, key, path):
         self.known.append((session, key, path))
         del self.known[:-25]
+
+    def keep(self, state, path):
+        self.seals.append((state, path))
+        del self.seals[:-25]
 
     def see_honest(self, session, path):
         self.honest.append((session, path))
@@ -64,7 +75,8 @@ class Hostile:
         path = self.chance.pick(*PATHS)
         if self.chance.percent(10):
             path += self.chance.pick("/x/y", "/", "//", "/%2e%2e", "/" + "z" * 900)
-        return f"{path}?{self.chance.below(10**6)}"
+        how = self.chance.pick("", "", "k", "ck", "lb")
+        return f"{path}?{how}{self.chance.below(10**6)}"
 
     def origin(self):
         return self.chance.pick(
@@ -254,10 +266,11 @@ class Hostile:
             session,
             chance.pick(*[0] * 7, chance.below(20), chance.below(20), 2**53),
             origin=self.origin() if chance.percent(10) else ORIGIN,
+            also=chance.pick((), ("state",), ("state",), ("state", "restore")),
         )
         try:
             self.guests.meet(at.welcome["session"], key, path)
-            await Talk(self, at).go()
+            await Talk(self, at, path=path).go()
         finally:
             self.leaves(at.line)
 
@@ -299,12 +312,16 @@ class Hostile:
         finally:
             self.leaves(at.line)
 
+    async def brings_state(self):
+        """A state, of this page or of another, as it was or not, to a new process."""
+        await Seals(self).brings()
+
     # ---- the operator's listener
 
     async def administers(self):
         line = await Line.open(_Admin(self.server), self.chance, plan_of(self.chance))
         try:
-            what = self.chance.below(6)
+            what = self.chance.below(8)
             if what == 0:
                 target = self.chance.pick("good.test", "b.test", "a.test", "x")
                 path = f"/.httpsocket/authorize?{self.chance.below(9)}"
@@ -312,6 +329,10 @@ class Hostile:
                 await line.send(self.head("GET", *fields, path=path))
             elif what < 3:
                 await self.publishes(line)
+            elif what < 5:
+                path = self.chance.pick(*RESTARTED)
+                method = self.chance.pick("POST", "POST", "POST", "GET")
+                await line.send(self.head(method, path=f"/restart?path={path}"))
             else:
                 path = self.chance.pick("/metrics", "/sessions", "/healthz", "/x")
                 await line.send(self.head("GET", path=path))
@@ -367,8 +388,8 @@ STORIES = [
     (name, getattr(Hostile, name))
     for name, weight in (
         *(("asks", 3), ("posts", 3), ("babbles", 1), ("sits", 1), ("visits_plain", 4)),
-        *(("visits", 9), ("relays", 4), ("administers", 1), ("is_foreign", 2)),
-        ("steals", 1),
+        *(("visits", 9), ("relays", 4), ("administers", 2), ("is_foreign", 2)),
+        *(("steals", 1), ("brings_state", 3)),
     )
     for _ in range(weight)
 ]

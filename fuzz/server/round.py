@@ -38,7 +38,7 @@ DRAIN_SECONDS = 60
 ABSENCE_SECONDS = 6  # after which a page's session may be gone
 GAUGES = (
     *("connections", "programs", "sessions", "websockets", "shared_pages", "streams"),
-    *("session_unacknowledged_bytes", "topic_subscriptions"),
+    *("session_unacknowledged_bytes", "topic_subscriptions", "memory_bytes", "spooled_bytes"),
 )
 
 # Calm: an honest page is disturbed by none of these. Timeouts are short, so that what was left
@@ -260,7 +260,7 @@ class Round:
         """SIGUSR2 in the midst of everything, now and then twice, or with a reload."""
         chance = self.chance.child("upgrade")
         while not self.over and not self.server.ending:
-            await self._sleep(chance.random() * chance.pick(0.5, 3, 6))
+            await self._sleep(chance.random() * chance.pick(0.2, 1, 4))
             if self.over or self.server.ending:
                 return
             chance.note("upgrade")
@@ -280,7 +280,7 @@ class Round:
         chance = self.chance.child("touch")
         while not self.over:
             await self._sleep(1 + chance.random() * 4)
-            os.utime(self.root / chance.pick("hostile", "named", "declares", "stdio"))
+            os.utime(self.root / chance.pick("hostile", "named", "keeper", "keepers", "stdio"))
 
     async def _sleep(self, seconds):
         end = time.monotonic() + seconds
@@ -312,9 +312,9 @@ class Round:
         tasks.append(asyncio.create_task(self._echo(), name="echo"))
         if not self.calm_only:
             tasks.append(asyncio.create_task(self._reload()))
-        if "--dev" in self.args:
+        if "--dev" in self.args or not self.calm_only:
             tasks.append(asyncio.create_task(self._touch()))
-        elif not self.calm_only:
+        if "--dev" not in self.args and not self.calm_only:
             tasks.append(asyncio.create_task(self._upgrade(), name="upgrade"))
         try:
             done, _ = await asyncio.wait(
@@ -341,6 +341,10 @@ class Round:
 
     async def _drains(self, tasks):
         """SIGTERM while all are at work."""
+        if self.chance.percent(40):
+            self.chance.note("upgrade before the drain")
+            self.server.upgrade()
+            await asyncio.sleep(self.chance.random() * self.chance.pick(0, 0.1, 2))
         self.chance.note("drain under load")
         await self.server.drain(DRAIN_SECONDS * self.patience)
         self.over = True

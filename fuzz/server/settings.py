@@ -15,8 +15,8 @@ Setting = collections.namedtuple("Setting", "kind name initial least most choice
 OURS = {
     *("listen", "origin", "root", "threads", "admin", "tls-cert", "tls-key", "dns", "dns-anchor"),
     *("log-level", "log-format", "publish-token", "tcp-ca", "sdk", "access-log", "user", "group"),
-    "state-key",
-    *("run-as", "config"),
+    *("run-as", "config", "state-key"),
+    "dev",  # a take-over would switch it on, and be the last one
 }
 DRAIN_MS_MAX = 10000  # a drain lasts that long, whatever else was set
 RATES = ("off", "1,1", "60,5", "600,300", "60000,10000", "off", "off")

@@ -12,9 +12,11 @@ from stream import DATA, END, GONE, OPEN, OPENED, RESET, STATE
 class Talk:
     """One connection of a session, from `.welcome` on: mostly by the rules."""
 
-    def __init__(self, hostile, at, streams=False):
+    def __init__(self, hostile, at, streams=False, path=None):
+        self.path = path
         self.hostile, self.at, self.chance, self.streams = hostile, at, hostile.chance, streams
         self.received = 0
+        self.pieces = []
         self.channel = self.chance.below(1000)
 
     async def go(self):
@@ -34,13 +36,29 @@ class Talk:
         if self.chance.percent(10):
             await asyncio.sleep(5)
         while True:
-            sequenced, _, data = await self.at.next()
-            if sequenced:
+            sequenced, is_text, data = await self.at.next()
+            if not sequenced and data.startswith(b".saved?"):
+                await self.keeps(is_text, data)
+            elif sequenced:
                 self.received += 1
                 if self.chance.percent(30):
                     await self.at.text(f".ack {self.received}")
+            elif data[:1] == b"\x13":
+                self.pieces.append(data[1:])
             elif data[:1] and data[0] < 32 and self.chance.percent(50):
                 await self.answers_frame(data)
+
+    async def keeps(self, is_text, data):
+        """A state: it is stored or not, and kept for those who bring it back."""
+        head, _, rest = data.partition(b"\n")
+        count = int(head[len(b".saved?") :])
+        if not is_text:
+            self.hostile.guests.keep(b"".join([*self.pieces, rest]), self.path)
+            self.pieces = []
+        if self.chance.percent(85):
+            await self.at.text(f".stored {count}")
+        if self.chance.percent(2):
+            await self.at.text(f".stored {self.chance.pick(count, count + 1, 2**53, 'x')}")
 
     async def act(self):
         if self.streams or self.chance.percent(15):
@@ -57,7 +75,17 @@ class Talk:
         chance = self.chance
         if chance.percent(3):
             return chance.pick(
-                "", " ", "!", "=x", ".ack -1", ".ack 99999", "a b", "x 01", ".listen 1"
+                "",
+                " ",
+                "!",
+                "=x",
+                ".ack -1",
+                ".ack 99999",
+                "a b",
+                "x 01",
+                ".listen 1",
+                ".stored 7",
+                ".restore {}",
             )
         return chance.pick(
             f"hello {chance.below(9)}",

@@ -190,6 +190,12 @@ static void command(void)
         ".reset {\"id\":2,\"reason\":\"x\",\"message\":\"y\"}",
         ".stream/1 @5\nhello",
         ".stream/2 @5\nhello",
+        ".save [1]",
+        ".save {\"a\":\"0123456789\"}",
+        ".save @5\nhello",
+        ".confirm 0",
+        ".confirm 1",
+        ".save 1\n.confirm 2",
         ".tcp {\"ask\":true}",
         ".tcp {\"allow\":false}",
         ".tcp {\"allow\":true}",
@@ -203,7 +209,8 @@ static void command(void)
     } else {
         say("%s ", PICK(".listen", ".unlisten", ".dom", ".subscribe", ".unsubscribe", ".publish",
                         ".accept", ".end", ".reset", ".tcp", ".stream/1", ".stream/99", ".close",
-                        ".shared", ".answer", ".join", ".leave", ".attach", ".body", "."));
+                        ".shared", ".answer", ".join", ".leave", ".attach", ".body", ".save",
+                        ".confirm", ".confirm 99", ".confirm -1", ".restore", ".state", "."));
         json(0);
         say("\n");
     }
@@ -214,7 +221,8 @@ static void bytes_event(void)
     static const char zeros[9000];
     uint32_t len = below(chance(80) ? 200 : (uint32_t)sizeof(zeros));
     uint32_t told = chance(90) ? len : below(20000);
-    say("%s @%u\n", PICK("photo", "message", ".stream/1", ".answer", "photo?3", "=1", "!1"), told);
+    say("%s @%u\n",
+        PICK("photo", "message", ".save", ".stream/1", ".answer", "photo?3", "=1", "!1"), told);
     put(zeros, len);
     say("\n");
 }
@@ -411,9 +419,29 @@ static void flood(void)
     }
 }
 
+/* Larger than what is one piece, or than what may be. */
+static void save_large(void)
+{
+    static const char zeros[300000];
+    uint32_t len = below((uint32_t)sizeof(zeros));
+    if (shared && names_seen)
+        say("@%s ", names[(names_seen - 1) % NAMES]);
+    else if (shared)
+        return;
+    say(".save @%u\n", len);
+    write_all(line_fd, said, said_len);
+    write_all(line_fd, zeros, chance(90) ? len : below(len));
+    said_len = 0;
+    say("\n");
+}
+
 static void act(void)
 {
-    switch (below(24)) {
+    switch (below(26)) {
+    case 24:
+    case 25:
+        save_large();
+        break;
     case 0:
         shutdown(3, (int)below(3));
         break;
