@@ -2,6 +2,7 @@
 #include "access/dns.h"
 
 #include "access/ip.h"
+#include "base/input_file.h"
 #include "base/log.h"
 #include "proto/authority.h"
 
@@ -257,15 +258,13 @@ static const char *system_anchor(void)
     return NULL;
 }
 
-/* NULL, or what was wrong. */
-static const char *set_up(struct dns *d, const struct dns_options *o)
+/* NULL, or what was wrong. libunbound opens `anchor` at the end only. */
+static const char *set_up(struct dns *d, const struct dns_options *o, const char *anchor)
 {
     struct ub_ctx *ctx = d->ctx;
     if (o->config && ub_ctx_config(ctx, o->config) != 0)
         return "the resolver's config file can't be read";
-    bool none = o->anchor && strcmp(o->anchor, "none") == 0;
-    d->anchor = none ? NULL : o->anchor ? o->anchor : system_anchor();
-    if (d->anchor && (!is_file(d->anchor) || ub_ctx_add_ta_file(ctx, d->anchor) != 0))
+    if (anchor && (!is_file(anchor) || ub_ctx_add_ta_file(ctx, anchor) != 0))
         return "the DNSSEC trust anchor can't be read";
     if (ub_ctx_set_option(ctx, "do-not-query-localhost:", "no") != 0 || ub_ctx_async(ctx, 1) != 0)
         return "libunbound refuses an option";
@@ -280,6 +279,19 @@ static const char *set_up(struct dns *d, const struct dns_options *o)
     return NULL;
 }
 
+static const char *set_up_with_anchor(struct dns *d, const struct dns_options *o)
+{
+    bool none = o->anchor && strcmp(o->anchor, "none") == 0;
+    d->anchor = none ? NULL : o->anchor ? o->anchor : system_anchor();
+    if (!d->anchor)
+        return set_up(d, o, NULL);
+    struct input_file found;
+    input_file_find(&found, d->anchor);
+    const char *fault = set_up(d, o, found.path);
+    input_file_done(&found);
+    return fault;
+}
+
 int dns_new(const struct dns_options *options, struct dns **ret, const char **why)
 {
     struct dns *d = log_needed(calloc(1, sizeof(*d)));
@@ -292,7 +304,7 @@ int dns_new(const struct dns_options *options, struct dns **ret, const char **wh
         free(d);
         return -ENOMEM;
     }
-    const char *fault = set_up(d, options);
+    const char *fault = set_up_with_anchor(d, options);
     if (fault) {
         *why = fault;
         dns_free(d);

@@ -112,10 +112,13 @@ static char *read_whole(const char *path, size_t *ret_len)
 {
     char *data = NULL;
     size_t size = 0;
+    struct input_file found;
     bool waits = input_file_waits(path);
-    FILE *file = waits ? NULL : fopen(path, "re");
-    if (waits)
-        errno = ENXIO;
+    input_file_find(&found, path);
+    FILE *file = waits ? NULL : fopen(found.path, "re");
+    int why = waits ? ENXIO : errno;
+    input_file_done(&found);
+    errno = why;
     if (!file)
         return NULL;
     errno = 0;

@@ -127,8 +127,8 @@ static bool read_root(int argc, char *const *argv, struct config *c, struct text
     return config_set(c, "root", argv[optind], true, why);
 }
 
-struct config *arguments_read_instead(int argc, char *const *argv, const char *instead,
-                                      enum command *ret_command, struct text *why)
+struct config *arguments_read(int argc, char *const *argv, enum command *ret_command,
+                              struct text *why)
 {
     struct option_list list = known_options();
     struct config *c = config_new();
@@ -139,7 +139,7 @@ struct config *arguments_read_instead(int argc, char *const *argv, const char *i
     }
     opterr = 0;
     const char *file = find_config_file(argc, argv, &list);
-    bool ok = (!file || config_read_file(c, instead ? instead : file, why)) &&
+    bool ok = (!file || config_read_file(c, file, why)) &&
               read_options(argc, argv, &list, c, ret_command, why) &&
               read_root(argc, argv, c, why) && config_check(c, why);
     if (ok && file)
@@ -148,12 +148,6 @@ struct config *arguments_read_instead(int argc, char *const *argv, const char *i
         return c;
     config_free(c);
     return NULL;
-}
-
-struct config *arguments_read(int argc, char *const *argv, enum command *ret_command,
-                              struct text *why)
-{
-    return arguments_read_instead(argc, argv, NULL, ret_command, why);
 }
 
 void arguments_help(struct text *out)

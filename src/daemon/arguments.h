@@ -18,10 +18,6 @@ enum command {
 struct config *arguments_read(int argc, char *const *argv, enum command *ret_command,
                               struct text *why);
 
-/* The same, but the config file is read from the place `instead`. */
-struct config *arguments_read_instead(int argc, char *const *argv, const char *instead,
-                                      enum command *ret_command, struct text *why);
-
 void arguments_help(struct text *out);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/daemon.h"
 
+#include "base/input_file.h"
 #include "base/log.h"
 #include "base/log_share.h"
 #include "daemon/admin_server.h"
@@ -108,7 +109,7 @@ static int open_workers(struct daemon *d)
     return 0;
 }
 
-static bool take_sockets(struct daemon *d)
+static bool take_sockets(struct daemon *d, const struct handover *before)
 {
     char failed[IPC_NAME_MAX];
     if (!d->serving && !d->listeners.count && activation_take(&d->listeners) < 0)
@@ -116,6 +117,10 @@ static bool take_sockets(struct daemon *d)
     int error = sockets_offer(d, d->config, failed);
     if (error < 0)
         log_error("listen.failed", log_text("address", failed), log_errno("error", error));
+    if (error < 0 && before && !d->serving) { /* the supervisor does so too */
+        error = listening_copy(&d->offered, &d->listeners);
+        error = error ? error : listening_spread(&d->offered, d->worker_count);
+    }
     return error == 0;
 }
 
@@ -187,17 +192,17 @@ static bool open_state_keys(struct daemon *d, const struct handover *before)
     return d->state_keys;
 }
 
-static bool drop_rights(struct daemon *d)
+static bool drop_rights(struct daemon *d, const struct handover *before)
 {
     struct text why = {0};
-    bool dropped = rights_drop(d->config, d->config->run_as.count > 0, &why) &&
-                   program_rights_can(d->config->rights, &why);
-    if (!dropped)
+    bool dropped = rights_drop(d->config, d->config->run_as.count > 0, &why);
+    bool can = dropped && program_rights_can(d->config->rights, &why);
+    if (!can)
         log_error("rights.failed", log_slice("why", text_slice(&why)));
     text_done(&why);
     if (d->serving)
         serving_bind(d->serving);
-    return dropped;
+    return can || (dropped && before); /* then those programs fail, and not all pages */
 }
 
 static int run_workers(struct daemon *d)
@@ -279,9 +284,10 @@ static bool open_tls(struct daemon *d)
 }
 
 /* By the rights that they will be opened with again. */
-static bool open_files(struct daemon *d)
+static bool open_files(struct daemon *d, const struct handover *before)
 {
-    return reload_open_access_log(d->config, &d->access_log) && open_tls(d);
+    bool logs = reload_open_access_log(d->config, &d->access_log);
+    return (logs || before) && open_tls(d); /* a full disk ends no page */
 }
 
 static void end(struct control *c)
@@ -351,17 +357,19 @@ int daemon_run(struct config *config, int argc, char *const *argv, struct servin
     process_limits_raise_descriptors();
     if (!serving)
         notify_init();
-    if ((before && !takeover_unpack_listeners(before->body, d)) || !take_sockets(d) ||
-        !open_state_keys(d, before) || !drop_rights(d) || !open_files(d) ||
+    if ((before && !takeover_unpack_listeners(before->body, d)) || !take_sockets(d, before) ||
+        !open_state_keys(d, before) || !drop_rights(d, before) || !open_files(d, before) ||
         start(&control, before) < 0) {
         log_stop();
         return 1; /* the process ends, and with it what was begun */
     }
+    input_copies_done();
     say_ready(d, before);
-    if (before)
+    if (before) {
         takeover_say_done(before->body, before, d);
-    if (before)
+        reload_try(argc, argv);
         handover_done(before);
+    }
     orders_begin(&control.orders);
     keeper_watch(&control.keeper, d->loop);
     timer_init(&control.log_timer, tell_left_out);

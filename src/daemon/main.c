@@ -2,25 +2,25 @@
 /* main.c - httpsocketd: reads its settings, then supervises a process of the same file that reads
  * them again and serves; with --no-supervisor it serves. */
 #include "base/heap.h"
-#include "base/log.h"
+#include "base/input_file.h"
 #include "base/pack_kinds.h"
 #include "daemon/arguments.h"
 #include "daemon/daemon.h"
 #include "daemon/descriptors.h"
 #include "daemon/keeper.h"
 #include "daemon/reload.h"
+#include "daemon/rights.h"
 #include "daemon/sockets.h"
 #include "daemon/state_key.h"
 #include "daemon/takeover.h"
-#include "supervisor/handover.h"
 #include "supervisor/supervisor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -104,11 +104,35 @@ static int check(struct config *c)
     return good ? 0 : 2;
 }
 
+static bool check_access_log(const struct config *c)
+{
+    struct access_log *log;
+    bool good = reload_open_access_log(c, &log);
+    access_log_close(log);
+    return good;
+}
+
+/* Tried for real: this process ends in a moment. */
+static bool check_rights(const struct config *c)
+{
+    struct text why = {0};
+    bool good = rights_drop(c, false, &why);
+    if (!good)
+        fprintf(stderr, "httpsocketd: %.*s\n", SLICE_ARG(text_slice(&why)));
+    text_done(&why);
+    return good;
+}
+
+static bool check_copies(void)
+{
+    return input_copies_whole() || complain("the files can't be copied: no memory");
+}
+
 /* Settings and files are good; prints what this version reads of others. */
 static int check_takeover(struct config *c)
 {
     struct text kinds = {0};
-    bool good = check_files(c);
+    bool good = check_files(c) && check_rights(c) && check_access_log(c) && check_copies();
     config_free(c);
     pack_kinds_print(&kinds);
     if (good && !kinds.failed)
@@ -116,6 +140,16 @@ static int check_takeover(struct config *c)
     good = good && !kinds.failed;
     text_done(&kinds);
     return good ? 0 : 2;
+}
+
+/* The check of a take-over writes down what it reads; who takes over reads that. */
+static void find_inputs(int argc, char **argv)
+{
+    bool checks = argc > 1 && !strcmp(argv[1], "--check-takeover");
+    if (!checks)
+        input_copies_use(handover_inputs());
+    else if (fcntl(TAKEOVER_CHECK_INPUTS, F_GET_SEALS) >= 0) /* not by hand */
+        input_copies_write(TAKEOVER_CHECK_INPUTS);
 }
 
 static int serve(struct config *c, int argc, char **argv, struct serving *serving)
@@ -186,6 +220,7 @@ static void say_ready(void *arg, const struct listeners *l, bool secure)
 static int supervise(struct config *c, int argc, char **argv)
 {
     struct supervised s = {.argc = argc, .argv = argv, .config = c, .fresh = true};
+    input_copies_done();
     reload_apply_log(c);
     log_never_wait();
     prctl(PR_SET_DUMPABLE, c->core_dumps); /* there are tokens in the settings */
@@ -229,34 +264,17 @@ static int complain_of_usage(struct text *why, struct serving *serving)
     return 2;
 }
 
-/* In the place of another process: that has had the settings checked, but the file has become wrong
- * since. What was checked is good. */
-static struct config *read_as_checked(int argc, char **argv, enum command *ret_command,
-                                      struct text *why)
-{
-    char path[32];
-    int fd = handover_settings();
-    if (fd < 0)
-        return NULL;
-    log_error("config.refused", log_slice("why", text_slice(why)),
-              log_text("note", "the settings that the take-over was checked with stay"));
-    text_done(why);
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    return arguments_read_instead(argc, argv, path, ret_command, why);
-}
-
 int main(int argc, char **argv)
 {
     signal(SIGUSR2, SIG_IGN); /* until somebody reads it: by itself it would end the process */
     keeper_live(argv);
     handover_file_init();
     descriptors_open_first();
+    find_inputs(argc, argv);
     struct serving side, *serving = serving_begin(&side) ? &side : NULL;
     struct text why = {0};
     enum command command;
     struct config *c = arguments_read(argc, argv, &command, &why);
-    if (!c && command == COMMAND_SERVE)
-        c = read_as_checked(argc, argv, &command, &why);
     if (!c && command == COMMAND_HELP)
         return print_help();
     if (!c)

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,18 +33,13 @@ static void let_go_of_check(struct takeover *t)
         io_close(&t->said);
 }
 
-static void forget_settings(struct takeover *t)
-{
-    if (t->settings >= 0)
-        close(t->settings);
-    t->settings = -1;
-}
-
 static void be_idle(struct takeover *t)
 {
+    if (t->inputs >= 0)
+        close(t->inputs);
+    t->inputs = -1;
     t->state = TAKEOVER_IDLE;
     text_done(&t->text);
-    forget_settings(t);
     if (t->wanted)
         timer_start(t->daemon->loop, &t->timer, AGAIN_MS);
 }
@@ -117,12 +113,12 @@ static int execute(struct takeover *t)
         error = serving_name(d->serving);
     if (!error) {
         if (d->serving)
-            serving_hand_over(d->serving, t->settings);
+            serving_hand_over(d->serving, t->inputs);
         log_info("takeover.begins", log_text("file", handover_file()), log_int("bytes", p.out.len),
                  log_int("descriptors", p.fd_count));
         log_stop();
         rights_carry(true);
-        error = handover_execute(handover_file(), d->argv, HANDOVER_SERVES, t->settings, &p);
+        error = handover_execute(handover_file(), d->argv, HANDOVER_SERVES, t->inputs, &p);
         rights_carry(false);
         log_start();
     }
@@ -247,8 +243,8 @@ static int run_check(struct takeover *t, int null, int out)
         .argv = argv,
         .envp = environ,
         .directory = ".",
-        .fds = (const int[]){null, out, out},
-        .fd_count = 3,
+        .fds = (const int[]){null, out, out, t->inputs},
+        .fd_count = TAKEOVER_CHECK_INPUTS + 1,
         .rights = &rights,
     };
     int error = process_start(t->daemon->loop, &t->check, &spec, on_check_exit);
@@ -263,7 +259,8 @@ static int run_check(struct takeover *t, int null, int out)
 static int start_check(struct takeover *t)
 {
     int ends[2], null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    int error = null < 0 || pipe2(ends, O_CLOEXEC) < 0 ? -errno : 0;
+    t->inputs = memfd_create("httpsocketd-inputs", MFD_CLOEXEC);
+    int error = null < 0 || t->inputs < 0 || pipe2(ends, O_CLOEXEC) < 0 ? -errno : 0;
     if (!error) {
         error = io_open(t->daemon->loop, &t->said, ends[0], &said_ops, false);
         t->said_open = !error;
@@ -308,7 +305,6 @@ void takeover_begin(struct takeover *t)
     }
     t->state = TAKEOVER_CHECKING;
     timer_start(t->daemon->loop, &t->timer, CHECK_MS);
-    t->settings = handover_copy_settings(t->daemon->config->file);
     int error = start_check(t);
     if (error)
         refuse(t, slice_of(strerror(-error)));
@@ -333,7 +329,7 @@ static void on_timer(struct timer *timer)
 void takeover_init(struct takeover *t, struct daemon *d, struct admin_server *admin,
                    struct keeper *keeper)
 {
-    *t = (struct takeover){.daemon = d, .admin = admin, .keeper = keeper, .settings = -1};
+    *t = (struct takeover){.daemon = d, .admin = admin, .keeper = keeper, .inputs = -1};
     timer_init(&t->timer, on_timer);
     halt_init(&t->halt);
 }

@@ -23,6 +23,10 @@
 #include "net/process.h"
 #include "supervisor/handover.h"
 
+enum {
+    TAKEOVER_CHECK_INPUTS = 3 /* the descriptor that the check copies to what it reads */
+};
+
 struct takeover {
     struct daemon *daemon;      /* borrowed */
     struct admin_server *admin; /* borrowed */
@@ -40,10 +44,10 @@ struct takeover {
     struct process check;
     bool check_runs;
     int check_status;
+    int inputs;     /* what the check has read (base/input_file.h), or -1 */
     struct io said; /* what the check prints */
     bool said_open;
     struct text text;
-    int settings; /* a copy of their file from before the check, or -1 */
 };
 
 void takeover_init(struct takeover *t, struct daemon *d, struct admin_server *admin,

@@ -67,6 +67,34 @@ static bool waits(const char *what, const char *file, char *why, size_t size)
     return it_does;
 }
 
+static bool use_certificate(SSL_CTX *ssl, const char *file)
+{
+    struct input_file found;
+    input_file_find(&found, file);
+    bool used = SSL_CTX_use_certificate_chain_file(ssl, found.path) == 1;
+    input_file_done(&found);
+    return used;
+}
+
+static bool use_key(SSL_CTX *ssl, const char *file)
+{
+    struct input_file found;
+    input_file_find(&found, file);
+    bool used = SSL_CTX_use_PrivateKey_file(ssl, found.path, SSL_FILETYPE_PEM) == 1 &&
+                SSL_CTX_check_private_key(ssl) == 1;
+    input_file_done(&found);
+    return used;
+}
+
+static bool trust_file(SSL_CTX *ssl, const char *file)
+{
+    struct input_file found;
+    input_file_find(&found, file);
+    bool used = SSL_CTX_load_verify_file(ssl, found.path) == 1;
+    input_file_done(&found);
+    return used;
+}
+
 static SSL_CTX *make_server(const char *cert_file, const char *key_file, char *why, size_t size)
 {
     ERR_clear_error();
@@ -77,12 +105,11 @@ static SSL_CTX *make_server(const char *cert_file, const char *key_file, char *w
     }
     if (waits("certificate", cert_file, why, size) || waits("key", key_file, why, size))
         goto fail;
-    if (SSL_CTX_use_certificate_chain_file(ssl, cert_file) != 1) {
+    if (!use_certificate(ssl, cert_file)) {
         explain(why, size, "certificate", cert_file);
         goto fail;
     }
-    if (SSL_CTX_use_PrivateKey_file(ssl, key_file, SSL_FILETYPE_PEM) != 1 ||
-        SSL_CTX_check_private_key(ssl) != 1) {
+    if (!use_key(ssl, key_file)) {
         explain(why, size, "key", key_file);
         goto fail;
     }
@@ -105,9 +132,8 @@ static SSL_CTX *make_client(const char *ca_file, bool http, char *why, size_t si
     }
     if (ca_file && waits("trusted certificates", ca_file, why, size))
         goto fail;
-    int trusted =
-        ca_file ? SSL_CTX_load_verify_file(ssl, ca_file) : SSL_CTX_set_default_verify_paths(ssl);
-    if (trusted != 1) {
+    bool trusted = ca_file ? trust_file(ssl, ca_file) : SSL_CTX_set_default_verify_paths(ssl) == 1;
+    if (!trusted) {
         explain(why, size, "trusted certificates", ca_file ? ca_file : "of the system");
         goto fail;
     }

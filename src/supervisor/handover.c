@@ -18,7 +18,7 @@ enum {
     VERSION,
     DESCRIPTORS, /* 32 bits each */
     BODY,
-    SETTINGS, /* a descriptor */
+    INPUTS, /* a descriptor */
 };
 
 /* ---- which file ---- */
@@ -83,32 +83,7 @@ static int write_all(int fd, struct slice s)
     return 0;
 }
 
-static int copy_all(int from, int to)
-{
-    char bytes[4096];
-    ssize_t n;
-    int error = 0;
-    while (!error && (n = read(from, bytes, sizeof(bytes))) > 0)
-        error = write_all(to, slice_make(bytes, (size_t)n));
-    return error ? error : n < 0 ? -errno : 0;
-}
-
-int handover_copy_settings(const char *file)
-{
-    struct stat info;
-    int from = file ? open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1, copy = -1;
-    if (from >= 0 && fstat(from, &info) == 0 && S_ISREG(info.st_mode))
-        copy = memfd_create("httpsocketd-settings", MFD_CLOEXEC);
-    if (copy >= 0 && copy_all(from, copy) < 0) {
-        close(copy);
-        copy = -1;
-    }
-    if (from >= 0)
-        close(from);
-    return copy;
-}
-
-static bool make_head(int settings, const struct pack *p, struct pack *head)
+static bool make_head(int inputs, const struct pack *p, struct pack *head)
 {
     struct text kinds = {0}, fds = {0};
     pack_kinds_written(&kinds);
@@ -117,8 +92,8 @@ static bool make_head(int settings, const struct pack *p, struct pack *head)
     pack_slice(head, KINDS, text_slice(&kinds));
     pack_slice(head, VERSION, slice_of(pack_version()));
     pack_slice(head, DESCRIPTORS, text_slice(&fds));
-    if (settings >= 0)
-        pack_number(head, SETTINGS, (uint64_t)settings);
+    if (inputs >= 0)
+        pack_number(head, INPUTS, (uint64_t)inputs);
     head->failed |= kinds.failed || fds.failed;
     text_done(&kinds);
     text_done(&fds);
@@ -126,10 +101,10 @@ static bool make_head(int settings, const struct pack *p, struct pack *head)
 }
 
 /* The body is written from where it is: it may be as large as all that the server holds. */
-static int write_file(int fd, int settings, const struct pack *p)
+static int write_file(int fd, int inputs, const struct pack *p)
 {
     struct pack head = {0};
-    int error = make_head(settings, p, &head) ? write_all(fd, text_slice(&head.out)) : -ENOMEM;
+    int error = make_head(inputs, p, &head) ? write_all(fd, text_slice(&head.out)) : -ENOMEM;
     pack_done(&head);
     char body[PACK_HEAD_LEN];
     pack_head(BODY, p->out.len, body);
@@ -138,12 +113,12 @@ static int write_file(int fd, int settings, const struct pack *p)
     return error ? error : write_all(fd, text_slice(&p->out));
 }
 
-static void set_close_on_exec(const struct pack *p, int settings, int fd, int flag)
+static void set_close_on_exec(const struct pack *p, int inputs, int fd, int flag)
 {
     for (size_t i = 0; i < p->fd_count; i++)
         fcntl(p->fds[i], F_SETFD, flag);
-    if (settings >= 0)
-        fcntl(settings, F_SETFD, flag);
+    if (inputs >= 0)
+        fcntl(inputs, F_SETFD, flag);
     fcntl(fd, F_SETFD, flag);
 }
 
@@ -154,7 +129,7 @@ static int name_file(const char *variable, int fd)
     return setenv(variable, value, 1) || setenv(HANDOVER_FILE, file_path, 1) ? -ENOMEM : 0;
 }
 
-int handover_execute(const char *file, char *const *argv, const char *variable, int settings,
+int handover_execute(const char *file, char *const *argv, const char *variable, int inputs,
                      const struct pack *p)
 {
     if (p->failed)
@@ -162,15 +137,15 @@ int handover_execute(const char *file, char *const *argv, const char *variable, 
     int fd = memfd_create("httpsocketd-takeover", MFD_CLOEXEC);
     if (fd < 0)
         return -errno;
-    int error = write_file(fd, settings, p);
+    int error = write_file(fd, inputs, p);
     if (!error)
         error = name_file(variable, fd);
     if (!error) {
         close_range(STDERR_FILENO + 1, UINT_MAX, CLOSE_RANGE_CLOEXEC); /* of libraries, too */
-        set_close_on_exec(p, settings, fd, 0);
+        set_close_on_exec(p, inputs, fd, 0);
         execv(file, argv);
         error = -errno;
-        set_close_on_exec(p, settings, fd, FD_CLOEXEC);
+        set_close_on_exec(p, inputs, fd, FD_CLOEXEC);
     }
     unsetenv(variable);
     unsetenv(HANDOVER_FILE);
@@ -207,13 +182,13 @@ static int map_file(int fd, struct slice *ret)
     return 0;
 }
 
-static int settings_of(struct slice whole)
+static int inputs_of(struct slice whole)
 {
-    int settings = (int)packed_number(whole, SETTINGS); /* 0 is none of ours */
-    return settings > STDERR_FILENO ? settings : -1;
+    int inputs = (int)packed_number(whole, INPUTS); /* 0 is none of ours */
+    return inputs > STDERR_FILENO ? inputs : -1;
 }
 
-int handover_settings(void)
+int handover_inputs(void)
 {
     struct slice whole;
     int fd = find_file(HANDOVER_SERVES);
@@ -221,9 +196,9 @@ int handover_settings(void)
         fd = find_file(HANDOVER_SUPERVISES);
     if (fd < 0 || map_file(fd, &whole) < 0)
         return -1;
-    int settings = settings_of(whole);
+    int inputs = inputs_of(whole);
     munmap((void *)whole.ptr, whole.len);
-    return settings;
+    return inputs;
 }
 
 static void keep_descriptors(struct slice fds)
@@ -249,9 +224,9 @@ int handover_take(const char *variable, struct handover *ret, struct text *ret_w
         return error;
     }
     keep_descriptors(packed_slice(whole, DESCRIPTORS));
-    int settings = settings_of(whole);
-    if (settings >= 0)
-        close(settings);
+    int inputs = inputs_of(whole);
+    if (inputs >= 0)
+        close(inputs);
     *ret = (struct handover){whole, packed_slice(whole, BODY), packed_slice(whole, VERSION)};
     if (pack_kinds_read(packed_slice(whole, KINDS), ret_why))
         return 0;

@@ -25,18 +25,15 @@
 void handover_file_init(void);
 const char *handover_file(void);
 
-/* A descriptor of a copy of the settings' file, taken before the new program file checks it: when
- * that is executed the file may be another one, or half of one. -1: it is no ordinary file. */
-int handover_copy_settings(const char *file);
-
-/* `settings`: such a copy, or -1. Returns only on failure: a negative errno. */
-int handover_execute(const char *file, char *const *argv, const char *variable, int settings,
+/* `inputs`: the copies that the check has made (base/input_file.h), or -1. Returns only on failure:
+ * a negative errno. */
+int handover_execute(const char *file, char *const *argv, const char *variable, int inputs,
                      const struct pack *p);
 
 /* In the process that was executed, before handover_take(): is it in the place of such a one? */
 bool handover_is(const char *variable);
-/* The same: that copy, or -1. It is open until then. */
-int handover_settings(void);
+/* The same: those copies, or -1. They are open until then. */
+int handover_inputs(void);
 
 struct handover {
     struct slice whole; /* mapped */

@@ -30,7 +30,7 @@ enum ipc_kind {
     IPC_UPGRADE, /* as SIGUSR2 */
     /* from the serving process */
     IPC_HANDOVER /* it executes the new program file in its place: so should the supervisor,
-                     with these settings if theirs have become wrong; at most one descriptor */
+                     with the copies of what the check has read; at most one descriptor */
 };
 
 enum {

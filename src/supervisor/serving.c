@@ -46,12 +46,12 @@ void serving_say(const struct serving *s, enum ipc_kind kind, int number)
     ipc_send(s->channel, &m);
 }
 
-void serving_hand_over(const struct serving *s, int settings)
+void serving_hand_over(const struct serving *s, int inputs)
 {
     struct ipc_message m = {
         .kind = IPC_HANDOVER,
-        .fd_count = settings >= 0,
-        .fds = {settings},
+        .fd_count = inputs >= 0,
+        .fds = {inputs},
     };
     ipc_send(s->channel, &m);
 }

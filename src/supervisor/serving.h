@@ -36,8 +36,8 @@ bool serving_begin(struct serving *ret);
  * IPC_TAKEN or IPC_REFUSED. */
 int serving_ask(struct serving *s, struct listening_set *ret, char ret_failed[IPC_NAME_MAX]);
 void serving_say(const struct serving *s, enum ipc_kind kind, int number);
-/* IPC_HANDOVER, with a copy of the settings, or -1. */
-void serving_hand_over(const struct serving *s, int settings);
+/* IPC_HANDOVER, with the copies of what the check has read, or -1. */
+void serving_hand_over(const struct serving *s, int inputs);
 
 /* The next order that has arrived. */
 enum serving_order serving_next(struct serving *s);

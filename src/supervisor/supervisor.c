@@ -207,7 +207,7 @@ static void unpack(struct supervisor *s, struct slice in)
 }
 
 /* As the serving process does at this moment. If it fails, this one goes on: both speak alike. */
-static void replace_self(struct supervisor *s, int settings)
+static void replace_self(struct supervisor *s, int inputs)
 {
     struct pack p = {0};
     s->state = STARTING;
@@ -216,7 +216,7 @@ static void replace_self(struct supervisor *s, int settings)
     pack(s, &p);
     log_stop();
     notify_give_back();
-    int error = handover_execute(handover_file(), s->spec->argv, HANDOVER_SUPERVISES, settings, &p);
+    int error = handover_execute(handover_file(), s->spec->argv, HANDOVER_SUPERVISES, inputs, &p);
     notify_take_back();
     log_start();
     log_error("takeover.supervisor_failed", log_errno("error", error),
@@ -299,6 +299,11 @@ static void answer(struct supervisor *s, uint32_t ticket)
         error = -ECANCELED;
     else if (s->spec->wishes(s->spec->arg, &wishes, &count))
         error = listeners_offer(&s->listeners, wishes, count, s->state == STARTING, &failed);
+    if (error && s->taken_over && !s->ending) { /* the pages must not end for that */
+        log_error("listen.failed", log_text("address", failed ? failed->name : "?"),
+                  log_errno("error", error), log_text("note", "the sockets stay as they were"));
+        error = 0;
+    }
     answer_send(s->channel, ticket, &s->listeners, error, failed ? failed->name : NULL);
 }
 

@@ -10,8 +10,15 @@ import { until } from './until.mjs';
 /**
  * A server that was started by a link of its own; see startServer(). `installs(name)` has the link
  * point to another file: `next`, `foreign`, or text of a script.
+ * `listen`: null if a config file says where.
  */
-export async function startUpgradable({ args = [], threads = 2, root = PROGRAMS, ...more } = {}) {
+export async function startUpgradable({
+  args = [],
+  threads = 2,
+  listen = ['--listen', '127.0.0.1:0'],
+  root = PROGRAMS,
+  ...more
+} = {}) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'httpsocket-upgrade-'));
   const file = path.join(folder, 'httpsocketd');
   const point = (to) => {
@@ -21,7 +28,7 @@ export async function startUpgradable({ args = [], threads = 2, root = PROGRAMS,
   point(path.join(BUILD, 'httpsocketd'));
   const server = await startProgram(
     file,
-    ['--listen', '127.0.0.1:0', '--threads', String(threads), ...args, root],
+    [...(listen ?? []), '--threads', String(threads), ...args, root],
     more,
   );
   server.exited.then(() => fs.rmSync(folder, { recursive: true, force: true }));

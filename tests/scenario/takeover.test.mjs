@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
+import path from 'node:path';
 import { startZones } from '../lib/access.mjs';
 import { Command } from '../lib/command.mjs';
 import { echo, PAGE, startTarget, zonesOf } from '../lib/gateway.mjs';
@@ -20,6 +21,8 @@ import { until } from '../lib/until.mjs';
 import { startUpgradable } from '../lib/upgrades.mjs';
 
 const GUARDED = ['--origin', PAGE, '--dns-anchor', 'none', '--private', '127.0.0.0/8'];
+
+const KEYS = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n';
 
 const SLOW = `#!/bin/sh
 printf 'Content-Type: text/plain\\n\\n'; sleep 1; echo slow
@@ -288,6 +291,65 @@ test('a client whose handshake broke off finds the program that it has started',
   await client.next(/^heard/);
   assert.equal(server.lines(/program\.started.*late/).length, 1);
   await server.ends();
+});
+
+test('settings and files that change or vanish after their check end no page', async () => {
+  const { root, remove } = makeRoot({ conf: '', token: 'secret-secret-secret\n', key: KEYS });
+  const [conf, token, key] = ['conf', 'token', 'key'].map((name) => path.join(root, name));
+  fs.chmodSync(key, 0o600);
+  const settings = `admin = 127.0.0.1:0\npublish-token = ${token}\nstate-key = ${key}\n`;
+  fs.writeFileSync(conf, settings);
+  const server = await startUpgradable({
+    args: ['--config', conf, '--takeover-timeout', '10s'],
+    root: makeRoot({ 'slow.sh': program(SLOW), 'talk.py': program('talk.py') }).root,
+  });
+  const page = await Page.opens(server, 'talk.py');
+  fs.writeFileSync(conf, `${settings}message-max = 2M\n`);
+  const slow = request(server.at('slow.sh'));
+  await server.logged(/program\.started.*slow/);
+  const upgraded = server.upgrades();
+  await server.logged(/takeover\.rests/);
+  fs.writeFileSync(conf, 'message-max = nonsense\n');
+  for (const file of [token, key]) fs.rmSync(file);
+  await upgraded;
+  assert.equal((await slow).body, 'slow\n');
+  page.says('a 1');
+  await page.hears('echo ["a", 1]');
+  assert.equal((await Page.opens(server, 'talk.py')).welcome.maxMessage, 2 * 1024 * 1024);
+  await server.refuses(/nonsense/);
+  await server.ends();
+  remove();
+});
+
+test('a listening address that is taken is told, and ends no page', async () => {
+  const taken = net.createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  for (const more of [[], ['--no-supervisor']]) {
+    const { root, remove } = makeRoot({ conf: 'listen = {"127.0.0.1:0"}\n' });
+    const server = await startUpgradable({
+      args: ['--config', path.join(root, 'conf'), ...more],
+      listen: null,
+    });
+    const page = await Page.opens(server, 'talk.py');
+    fs.writeFileSync(path.join(root, 'conf'), `listen = {"127.0.0.1:${taken.address().port}"}\n`);
+    await server.upgrades();
+    await server.logged(/listen\.failed.*Address already in use/);
+    page.says('a 1');
+    await page.hears('echo ["a", 1]');
+    await Page.opens(server, 'talk.py');
+    await server.ends();
+    remove();
+  }
+  taken.close();
+});
+
+test('an access log that can not be written is refused before', async () => {
+  const { root, remove } = makeRoot({ conf: '' });
+  const server = await startUpgradable({ args: ['--config', path.join(root, 'conf')] });
+  fs.writeFileSync(path.join(root, 'conf'), `access-log = ${root}\n`);
+  await server.refuses(/log\.access_failed/);
+  await server.ends();
+  remove();
 });
 
 test('a request that is under way is answered first, and new ones wait', async () => {
