@@ -36,7 +36,7 @@ for (const cgroups of ['auto', 'off'])
       const server = await start({ family: program('tree/family.py') });
       const client = await openPlain(server.at('family'));
       assert.equal((await client.next()).text, 'ready');
-      assert.equal(inRoot(server).length, FAMILY);
+      await until(() => inRoot(server).length === FAMILY);
       return { server, client };
     };
     const hasCgroups = (server) => server.lines(/server\.programs.*ended_by=cgroup/).length > 0;
