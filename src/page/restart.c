@@ -34,13 +34,29 @@ static bool may_restart(const struct page *p)
 
 /* ---- one after the other ---- */
 
-/* Who waits to be let in is looked at again later. */
+/* Who waits to be let in is looked at again later, and so is a page that is being loaded: its
+ * client would find its session gone, which for a page that was never connected means that it has
+ * none. */
+static bool is_too_early(const struct page *p)
+{
+    if (p->state >= PAGE_LEAVING)
+        return false;
+    return page_waits(p) || p->state == PAGE_SPOOLING || (p->session && !session_met(p->session));
+}
+
+static struct page *first_due(struct page_host *host)
+{
+    struct list *node = host->restarting.next;
+    for (; node != &host->restarting; node = node->next) {
+        struct page *p = container_of(node, struct page, restarting);
+        if (!is_too_early(p))
+            return p;
+    }
+    return NULL;
+}
+
 static void restart(struct page *p)
 {
-    if (page_waits(p) || p->state == PAGE_SPOOLING) {
-        list_append(&p->host->restarting, &p->restarting);
-        return;
-    }
     if (p->state >= PAGE_LEAVING)
         return;
     log_info("program.restarts", log_slice("program", p->file), log_int("pid", page_pid(p)),
@@ -63,9 +79,11 @@ static void start_timer(struct page_host *host)
 static void on_turn(struct timer *timer)
 {
     struct page_host *host = container_of(timer, struct page_host, restart_timer);
-    struct list *node = list_pop(&host->restarting);
-    if (node)
-        restart(container_of(node, struct page, restarting));
+    struct page *p = first_due(host);
+    if (p) {
+        list_remove(&p->restarting);
+        restart(p);
+    }
     start_timer(host);
 }
 

@@ -211,6 +211,11 @@ bool session_restoring(const struct session *s)
     return s->restoring;
 }
 
+bool session_met(const struct session *s)
+{
+    return s->wire || s->attached_before;
+}
+
 bool session_was_used(const struct session *s)
 {
     return s->inbox.received > 0 || s->streams || (s->saved && !s->restoring);

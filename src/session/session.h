@@ -179,6 +179,8 @@ bool session_attached(const struct session *s);
 bool session_ends(const struct session *s);
 /* Its client has sent a message or opened a stream, ever. */
 bool session_was_used(const struct session *s);
+/* Its client has been connected, once at least. */
+bool session_met(const struct session *s);
 /* Bytes of messages that the client has not acknowledged. */
 size_t session_unacknowledged(const struct session *s);
 /* Bytes of memory that the session holds: messages that are not acknowledged, bytes of streams that

@@ -166,6 +166,18 @@ describe('httpsocket restart', () => {
   });
 });
 
+test('a page that is being loaded when its program is let go is told so once it connects', async () => {
+  const server = await start(['--restart-rate', '1000']);
+  const answer = await request(server.at('ledger'));
+  const other = await noted(server);
+  await restarts(server, '/*');
+  assert.deepEqual(Object.values(await other.closed), RESTARTED);
+  const page = new SessionClient(server.at('ledger'), { session: answer.headers['session-id'] });
+  await page.connect();
+  assert.match((await page.closed).reason, /^restart/);
+  await server.ends();
+});
+
 test('httpsocket restart lets no more go at a time than restart-rate', async () => {
   const server = await start(['--restart-rate', '5'], { threads: 1 });
   const pages = [];
