@@ -56,7 +56,8 @@ class StatefulPage(HonestPage):
         elif self.state is None and closed.code == 4410:
             await super()._closed(closed)
         elif self.state is None:
-            if closed.code == 1000 and closed.reason.startswith("restart"):
+            # To a client that comes once more the end is told as it was, without its state.
+            if self.at and closed.code == 1000 and closed.reason.startswith("restart"):
                 raise Finding("1000 restart, to a page that has no state")
             raise Over(f"{closed}, before it had a state")
         else:
