@@ -12,7 +12,8 @@
 #include <stdlib.h>
 
 enum {
-    PIECE_MAX = 16384 /* bytes; a larger state goes in pieces */
+    PIECE_MAX = 16384,   /* bytes; a larger state goes in pieces */
+    SEAL_AGAIN_MS = 1000 /* after there was no memory for it */
 };
 
 struct state_slot {
@@ -110,8 +111,11 @@ static void seal_plain(struct session *s, struct state_slot *slot)
     drop_sealed(slot);
     slot->sealed = sealed_make(s->config->sealer, &place, &state);
     slot->sealed_covers = slot->covers;
-    drop_plain(slot);
-    if (!slot->sealed)
+    if (slot->sealed)
+        drop_plain(slot);
+    else if (s->config->sealer->keys) /* no memory: later */
+        timer_start(s->loop, &slot->timer, SEAL_AGAIN_MS);
+    else
         lose_newest(slot);
 }
 
@@ -160,7 +164,7 @@ void session_state_pump(struct session *s)
         say_piece(s, slot);
     else if (slot->sealed)
         say_saved(s, slot, true, slot->sealed_covers);
-    else if (slot->given && slot->covers > slot->stored)
+    else if (!slot->plain && slot->given && slot->covers > slot->stored)
         say_saved(s, slot, false, slot->covers);
 }
 
@@ -177,7 +181,7 @@ void session_state_flush(struct session *s)
     if (slot->sealed && slot->at == 0)
         say_saved(s, slot, true, slot->sealed_covers);
     uint64_t told = slot->asked ? slot->said : slot->stored;
-    if (slot->covers > told && (slot->given || slot->sealed))
+    if (!slot->plain && slot->covers > told && (slot->given || slot->sealed))
         say_saved(s, slot, false, slot->covers);
 }
 

@@ -113,6 +113,8 @@ static int take(const json_t *row, struct slice in, struct hs_item **ret)
     *ret = p.first ? p.first : p.answers;
     if (status == 1)
         assert_true(at == in.len && *ret);
+    if (p.first)
+        hs_saving_forget(&p, p.first->message.session);
     return status == 1 ? 0 : status == 0 ? -EAGAIN : status;
 }
 
