@@ -74,7 +74,7 @@ for (const name of browserNames) {
               'tell',
               types.map(
                 (on) =>
-                  `.listen ${JSON.stringify({ on, ...where, as: `${kind}:${on}`, fields: ['type', 'bubbles'] })}`,
+                  `.listen ${JSON.stringify({ on, ...where, as: `${kind}:${on}`, fields: ['type', 'bubbles', 'isTrusted'] })}`,
               ),
             );
             await c.call('heard');
@@ -94,7 +94,10 @@ for (const name of browserNames) {
                 (bubbles) =>
                   heard.filter(
                     ([as, data]) =>
-                      as === `${kind}:${type}` && data.type === type && data.bubbles === bubbles,
+                      as === `${kind}:${type}` &&
+                      data.type === type &&
+                      data.bubbles === bubbles &&
+                      !data.isTrusted, // the browser's own, of a device that it has not
                   ).length !== 1,
               ),
             );
