@@ -186,8 +186,9 @@ static void resume(struct seat *s)
 static void pause_answer(struct seat *s, bool paused)
 {
     struct shared_seat *own = (struct shared_seat *)s;
+    if (own->answer_behind != paused) /* it may be said for each piece */
+        own->answer_bytes = 0;
     own->answer_behind = paused;
-    own->answer_bytes = 0;
     look(own);
 }
 

@@ -214,8 +214,9 @@ for (const name of browserNames) {
       await page.clicksSign();
       await page.comesBack();
       assert.equal(posts(), before + 1);
+      await page.marks();
       await page.tab.click('button');
-      await page.is('open');
+      await page.comesBack();
       await page.tab.goto(`${servers.url}/other.html`);
       await page.tab.goBack().catch(() => {});
       // As the browser has it: alive, or with a sign, or a page of the browser's own.

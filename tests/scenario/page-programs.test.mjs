@@ -368,9 +368,9 @@ describe('how a program ends its session', () => {
   test('while the page is away: the page comes back, gets the rest, and learns it', async () => {
     const page = await Page.opens(server, 'talk');
     const program = await page.program();
+    page.acknowledge = false;
     program.says('one 1');
     await page.hears(/^one/);
-    page.acknowledge = false;
     page.says('exit 0');
     await page.cuts();
     await program.logs(/program.exited /);
