@@ -243,7 +243,7 @@ for (const name of browserNames) {
         );
         programs++;
         await until(() => ended() >= programs);
-        await tab.evaluate(() => begin());
+        await tab.evaluate(() => void setTimeout(begin)); // which may load the page again
       };
       const told = [['close', 4410, 'session-gone']];
       const isTold = async () => {
