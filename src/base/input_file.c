@@ -8,6 +8,7 @@
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -129,6 +130,23 @@ void input_file_done(struct input_file *f)
     if (f->fd >= 0)
         close(f->fd);
     f->fd = -1;
+}
+
+FILE *input_file_open(const char *path)
+{
+    struct input_file f;
+    bool waits = input_file_waits(path);
+    input_file_find(&f, path);
+    FILE *in = waits ? NULL : fopen(f.path, "re");
+    int error = waits ? ENXIO : errno;
+    input_file_done(&f);
+    errno = error;
+    return in;
+}
+
+const char *input_file_fault(int error)
+{
+    return error == ENXIO ? INPUT_FILE_WAITS : strerror(error);
 }
 
 void input_copies_write(int fd)

@@ -17,6 +17,7 @@
 #define BASE_INPUT_FILE_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #define INPUT_FILE_WAITS "it is a FIFO: reading it could wait for ever"
 
@@ -32,6 +33,10 @@ struct input_file {
 /* `path` is borrowed. */
 void input_file_find(struct input_file *f, const char *path);
 void input_file_done(struct input_file *f);
+/* All of that at once, to be read by stdio. NULL and errno; ENXIO: it is a FIFO that has a name. */
+FILE *input_file_open(const char *path);
+/* What to tell of that errno. */
+const char *input_file_fault(int error);
 
 /* ---- for a take-over ---- */
 

@@ -112,13 +112,7 @@ static char *read_whole(const char *path, size_t *ret_len)
 {
     char *data = NULL;
     size_t size = 0;
-    struct input_file found;
-    bool waits = input_file_waits(path);
-    input_file_find(&found, path);
-    FILE *file = waits ? NULL : fopen(found.path, "re");
-    int why = waits ? ENXIO : errno;
-    input_file_done(&found);
-    errno = why;
+    FILE *file = input_file_open(path);
     if (!file)
         return NULL;
     errno = 0;

@@ -102,14 +102,9 @@ static bool is_private(FILE *in, const char *file, struct text *why)
 
 struct seal_keys *state_key_read(const char *file, struct text *why)
 {
-    struct input_file found;
-    bool waits = input_file_waits(file);
-    input_file_find(&found, file);
-    FILE *in = waits ? NULL : fopen(found.path, "re");
-    int error = errno;
-    input_file_done(&found);
+    FILE *in = input_file_open(file);
     if (!in) {
-        text_printf(why, "%s: %s", file, waits ? INPUT_FILE_WAITS : strerror(error));
+        text_printf(why, "%s: %s", file, input_file_fault(errno));
         return NULL;
     }
     char buffer[BUFSIZ]; /* not the heap, where the key would stay */
