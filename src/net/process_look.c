@@ -8,6 +8,17 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+bool process_read_file(const char *path, char *ret, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t n = read(fd, ret, size - 1);
+    close(fd);
+    ret[n > 0 ? n : 0] = '\0';
+    return n > 0;
+}
+
 /* One entry for each thread, beside `.` and `..`. */
 static bool has_one_thread(pid_t pid)
 {
@@ -22,15 +33,8 @@ static bool read_call(pid_t pid, long *ret_call, unsigned long *ret_first)
 {
     char path[40], text[256];
     snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    ssize_t n = read(fd, text, sizeof(text) - 1);
-    close(fd);
-    if (n <= 0)
-        return false;
-    text[n] = '\0';
-    return sscanf(text, "%ld 0x%lx", ret_call, ret_first) == 2;
+    return process_read_file(path, text, sizeof(text)) &&
+           sscanf(text, "%ld 0x%lx", ret_call, ret_first) == 2;
 }
 
 static bool is_read(long call)

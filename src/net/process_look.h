@@ -8,7 +8,12 @@
 #define NET_PROCESS_LOOK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
+
+/* The beginning of a small file of /proc, with a NUL behind it. False: it can't be read, or is
+ * empty. */
+bool process_read_file(const char *path, char *ret, size_t size);
 
 /* Is the process asleep in a read of its descriptor `fd`, or of a copy of that, and has it no other
  * thread that could do something meanwhile? False also where this can't be seen: a process of

@@ -2,6 +2,7 @@
 #include "net/process_tree.h"
 
 #include "base/log.h"
+#include "net/process_look.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -48,15 +49,7 @@ struct process_stat {
 static bool read_stat_file(const char *path, struct process_stat *ret)
 {
     char text[512];
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    ssize_t n = read(fd, text, sizeof(text) - 1);
-    close(fd);
-    if (n <= 0)
-        return false;
-    text[n] = '\0';
-    const char *rest = strrchr(text, ')');
+    const char *rest = process_read_file(path, text, sizeof(text)) ? strrchr(text, ')') : NULL;
     return rest &&
            sscanf(rest + 1, " %c %d %d %d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld",
                   &ret->state, &ret->parent, &ret->group, &ret->session, &ret->flags,
