@@ -14,6 +14,15 @@ static bool matches(struct slice path, struct slice wanted)
     return slice_equal(path, wanted);
 }
 
+/* The name by which a program is found, too: `/chat` of `/chat.py`. */
+static struct slice without_suffix(struct slice file)
+{
+    for (size_t at = file.len; at > 0 && file.ptr[at - 1] != '/'; at--)
+        if (file.ptr[at - 1] == '.')
+            return slice_first(file, at - 1);
+    return file;
+}
+
 struct wish {
     struct slice path; /* ptr NULL: those whose file has changed */
 };
@@ -24,7 +33,8 @@ static bool is_wanted(const struct page *p, const struct wish *wish)
     if (!wish->path.ptr)
         return p->seat->ops->file_changed && p->seat->ops->file_changed(p->seat);
     struct slice file = slice_of(program_host_below_root(host->spec.programs, p->file.ptr));
-    return matches(p->script, wish->path) || matches(file, wish->path);
+    return matches(p->script, wish->path) || matches(file, wish->path) ||
+           matches(without_suffix(file), wish->path);
 }
 
 static bool may_restart(const struct page *p)

@@ -105,6 +105,15 @@ describe('httpsocket restart', () => {
     await page.closes();
   });
 
+  test('finds a page by either name of its program, whichever it was opened by', async () => {
+    for (const opened of ['ledger', 'ledger.py'])
+      for (const where of ['/ledger', '/ledger.py']) {
+        const page = await noted(server, opened);
+        assert.deepEqual((await restarts(server, where)).out, '1 page\n');
+        await page.isClosed(...RESTARTED);
+      }
+  });
+
   test('lets a program save at its end of file', async () => {
     const page = await StatefulPage.opens(server, 'ledger?never');
     page.says('note 1', 'savesAtEnd');
