@@ -45,7 +45,7 @@ for (const name of browserNames) {
 
     before(async () => {
       browser = await launch(name);
-      servers = await Succession.start();
+      servers = await Succession.start({ args: ['--admin', '127.0.0.1:0'] });
     });
     after(async () => {
       await browser?.close();
@@ -177,6 +177,22 @@ for (const name of browserNames) {
       const page = await opens();
       await page.marks();
       await page.says('crash');
+      await page.comesBack();
+      await page.tab.close();
+    });
+
+    test('a page whose program the operator lets go is loaded again', async () => {
+      const page = await opens();
+      await page.marks();
+      await servers.restarts('/form');
+      await page.comesBack();
+      await page.tab.close();
+    });
+
+    test('so is one that hears of a restart by which it has lost its state', async () => {
+      const page = await opens();
+      await page.marks();
+      await page.says('let-go');
       await page.comesBack();
       await page.tab.close();
     });

@@ -2,7 +2,8 @@
 // living-page.mjs - a page in a browser that outlives its server: the server is ended and started
 // again on the same port, and the page is asked what has become of it.
 import assert from 'node:assert/strict';
-import { REPO, startServer } from './server.mjs';
+import { Command } from './command.mjs';
+import { adminOf, REPO, startServer } from './server.mjs';
 import { until } from './until.mjs';
 import path from 'node:path';
 
@@ -28,6 +29,13 @@ export class Succession {
     await this.now.stop(signal);
   }
 
+  /** Lets the programs of a path go, as the operator does. */
+  async restarts(where) {
+    const { host } = new URL(await adminOf(this.now));
+    const done = await Command.runs(['restart', '--admin', host, where]);
+    assert.equal(done.status, 0, done.err);
+  }
+
   /** The next server. `more` are options in the place of those of the first. */
   async starts(more = {}) {
     const { args = [] } = { ...this.#options, ...more };
@@ -44,9 +52,15 @@ export class LivingPage {
 
   static async opens(browser, url) {
     const page = new LivingPage(await browser.newPage());
+    await page.tab.evaluateOnNewDocument(countFailures);
     await page.tab.goto(url);
     await page.is('open');
     return page;
+  }
+
+  /** Waits until a connection of the page's has failed before it was open. */
+  hasTried() {
+    return this.shows(() => window.failures > 0);
   }
 
   /** Asks the page; a page that is just being loaded can't be asked. */
@@ -132,4 +146,17 @@ export class LivingPage {
   async isStillTheSame() {
     assert.equal(await this.asks(() => window.isTheSame), true);
   }
+}
+
+/** Runs in the page, before its scripts. */
+function countFailures() {
+  window.failures = 0;
+  window.WebSocket = class extends WebSocket {
+    constructor(...how) {
+      super(...how);
+      let wasOpen = false;
+      this.addEventListener('open', () => (wasOpen = true));
+      this.addEventListener('close', () => (window.failures += wasOpen ? 0 : 1));
+    }
+  };
 }

@@ -75,5 +75,7 @@ with open(3, encoding="utf-8", newline="\n") as events, open(
             out.write(f"={call} {os.getpid()}\n")
         elif name == "crash":
             sys.exit(3)
+        elif name == "let-go":
+            out.write('.close {"reason":"restart"}\n')
         elif name == "leave":
             sys.exit(0)
