@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""settings.py - every setting of src/daemon/options.def, and random values for it.
+"""settings.py - every setting of src/serve/options.def, and random values for it.
 
 A setting that comes later is varied as well, without a change here.
 """
@@ -7,7 +7,7 @@ import collections
 import pathlib
 import re
 
-OPTIONS = pathlib.Path(__file__).resolve().parents[2] / "src/daemon/options.def"
+OPTIONS = pathlib.Path(__file__).resolve().parents[2] / "src/serve/options.def"
 Setting = collections.namedtuple("Setting", "kind name initial least most choices")
 
 # They say what the fuzzer itself relies on (where the server listens, whom it asks), or where it

@@ -2,10 +2,10 @@
 #include "daemon/admin_server.h"
 
 #include "base/log.h"
-#include "daemon/access_settings.h"
 #include "daemon/authorize.h"
 #include "daemon/metrics.h"
 #include "hub/threads.h"
+#include "serve/access_settings.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -32,7 +32,7 @@ static bool renew_script_access(struct admin_server *s, const struct config *con
     struct daemon *d = s->daemon;
     struct text why = {0};
     struct script_access *script_access =
-        script_access_new(d->loop, config, &d->tables, &d->access_counts, &why);
+        script_access_new(d->server.loop, config, &d->server.tables, &d->access_counts, &why);
     if (script_access) {
         script_access_unref(s->script_access);
         s->script_access = script_access;
@@ -64,7 +64,7 @@ static bool knows_host(void *owner, struct exchange *x)
         return true;
     return authority_parse(x->host, &host) &&
            (host.kind != HOST_NAME || authority_is_loopback(&host) ||
-            is_named(s->daemon->config, &host));
+            is_named(s->daemon->server.config, &host));
 }
 
 static bool healthy(void *owner)
@@ -113,10 +113,10 @@ static void gather_sessions(void *owner, struct admin_query *query)
         return;
     }
     g->query = query;
-    g->waits = (uint16_t)(s->daemon->worker_count + 1);
+    g->waits = (uint16_t)(s->daemon->server.worker_count + 1);
     text_put(&g->text, SLICE_LITERAL("["));
-    for (uint16_t i = 0; i < s->daemon->worker_count; i++)
-        worker_post_describe(&s->daemon->workers[i], on_description, g);
+    for (uint16_t i = 0; i < s->daemon->server.worker_count; i++)
+        worker_post_describe(&s->daemon->server.workers[i], on_description, g);
     gathered(g);
 }
 
@@ -146,17 +146,17 @@ static void restart(void *owner, struct slice path, struct admin_query *query)
         admin_answer(query, SLICE_LITERAL("{\"pages\":0}\n"));
         return;
     }
-    *r = (struct restart){query, 0, (uint16_t)(s->daemon->worker_count + 1)};
+    *r = (struct restart){query, 0, (uint16_t)(s->daemon->server.worker_count + 1)};
     log_info("server.restarts", log_slice("path", path));
-    for (uint16_t i = 0; i < s->daemon->worker_count; i++)
-        worker_post_restart(&s->daemon->workers[i], path, on_restarted, r);
+    for (uint16_t i = 0; i < s->daemon->server.worker_count; i++)
+        worker_post_restart(&s->daemon->server.workers[i], path, on_restarted, r);
     on_restarted(r, 0);
 }
 
 static void authorize(void *owner, struct exchange *x)
 {
     struct admin_server *s = owner;
-    const struct config *config = s->daemon->config;
+    const struct config *config = s->daemon->server.config;
     struct server_origins origins = {config->origins, config->origin.count};
     authorize_begin(s->script_access, &origins, &config->proxies, x);
 }
@@ -197,13 +197,13 @@ static int open_publish(struct admin_server *s)
 {
     s->hub = (struct hub){
         .route = &hub_threads_route,
-        .route_end = s->daemon->topics,
-        .loop = s->daemon->loop,
+        .route_end = s->daemon->server.topics,
+        .loop = s->daemon->server.loop,
         .config = &s->hub_config,
     };
     hub_init(&s->hub);
-    s->publish = (struct publish){.hub = &s->hub, .rates = s->daemon->tables.rates};
-    use_topics_config(s, s->daemon->config);
+    s->publish = (struct publish){.hub = &s->hub, .rates = s->daemon->server.tables.rates};
+    use_topics_config(s, s->daemon->server.config);
     return publish_init(&s->publish) ? 0 : -ENOMEM;
 }
 
@@ -219,7 +219,7 @@ static struct listening_place *admin_place(struct listening_set *set)
 
 int admin_server_open(struct admin_server *s, struct daemon *daemon, struct listening_set *set)
 {
-    struct config *config = daemon->config;
+    struct config *config = daemon->server.config;
     struct listening_place *place = admin_place(set);
     *s = (struct admin_server){.daemon = daemon};
     if (!place)
@@ -227,10 +227,10 @@ int admin_server_open(struct admin_server *s, struct daemon *daemon, struct list
     s->address = place->address;
     if (!renew_script_access(s, config))
         return -ENOMEM;
-    admin_init(&s->admin, daemon->loop, &s->limits, &admin_ops, s);
+    admin_init(&s->admin, daemon->server.loop, &s->limits, &admin_ops, s);
     int error = open_publish(s);
     if (error == 0)
-        error = listener_start(daemon->loop, &s->listener, listening_take(place, 0), NULL,
+        error = listener_start(daemon->server.loop, &s->listener, listening_take(place, 0), NULL,
                                on_stream, s);
     s->listening = error == 0;
     char text[NET_ADDRESS_TEXT_MAX];

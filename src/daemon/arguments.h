@@ -3,7 +3,7 @@
 #ifndef DAEMON_ARGUMENTS_H
 #define DAEMON_ARGUMENTS_H
 
-#include "daemon/config.h"
+#include "serve/config.h"
 
 enum command {
     COMMAND_SERVE,

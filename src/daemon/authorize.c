@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/authorize.h"
 
-#include "daemon/cors.h"
 #include "http/forwarded.h"
+#include "serve/cors.h"
 
 #include <stdio.h>
 

@@ -11,8 +11,8 @@
 #define DAEMON_AUTHORIZE_H
 
 #include "access/server_origins.h"
-#include "daemon/pending.h"
-#include "daemon/proxies.h"
+#include "serve/pending.h"
+#include "serve/proxies.h"
 
 /* Takes the exchange. `proxies`: before the asking server, trusted to name their clients. */
 void authorize_begin(struct script_access *script_access, const struct server_origins *origins,

@@ -4,7 +4,7 @@
 #ifndef DAEMON_CONFIG_FILE_H
 #define DAEMON_CONFIG_FILE_H
 
-#include "daemon/config.h"
+#include "serve/config.h"
 
 /* False with `why`: FILE:LINE: what was expected. */
 bool config_read_file(struct config *c, const char *path, struct text *why);

@@ -5,17 +5,17 @@
 #include "base/log.h"
 #include "base/log_share.h"
 #include "daemon/admin_server.h"
-#include "daemon/descriptors.h"
 #include "daemon/keeper.h"
 #include "daemon/orders.h"
-#include "daemon/process_limits.h"
 #include "daemon/reload.h"
-#include "daemon/rights.h"
-#include "daemon/sdk.h"
 #include "daemon/sockets.h"
-#include "daemon/state_key.h"
 #include "daemon/takeover.h"
 #include "net/process_tree.h"
+#include "serve/descriptors.h"
+#include "serve/process_limits.h"
+#include "serve/rights.h"
+#include "serve/sdk.h"
+#include "serve/state_key.h"
 #include "supervisor/activation.h"
 #include "supervisor/notify.h"
 
@@ -51,19 +51,20 @@ struct takeover *daemon_takeover(struct daemon *d)
 
 static void on_worker_ended(struct mail *mail)
 {
-    struct daemon *d = container_of(mail, struct worker, letters.ended)->daemon;
+    struct worker *w = container_of(mail, struct worker, letters.ended);
+    struct daemon *d = daemon_of(w->server);
     if (--d->workers_running > 0)
         return;
     admin_server_close(&control_of(d)->admin_server);
     orders_stop(&control_of(d)->orders);
     keeper_stop(&control_of(d)->keeper);
     timer_stop(&control_of(d)->log_timer);
-    loop_stop(d->loop);
+    loop_stop(d->server.loop);
 }
 
-void daemon_worker_ended(struct worker *w)
+static void worker_ended(struct worker *w)
 {
-    loop_post(w->daemon->loop, &w->letters.ended, on_worker_ended);
+    loop_post(w->server->loop, &w->letters.ended, on_worker_ended);
 }
 
 void daemon_drain(struct daemon *d)
@@ -73,8 +74,8 @@ void daemon_drain(struct daemon *d)
     listeners_close(&d->listeners);
     if (!d->serving)
         notify_say("STOPPING=1");
-    for (uint16_t i = 0; i < d->worker_count; i++)
-        worker_post_drain(&d->workers[i], d->draining);
+    for (uint16_t i = 0; i < d->server.worker_count; i++)
+        worker_post_drain(&d->server.workers[i], d->draining);
     d->draining = true;
     admin_server_drain(&control_of(d)->admin_server);
 }
@@ -85,24 +86,24 @@ static void tell_left_out(struct timer *timer)
 {
     struct control *c = container_of(timer, struct control, log_timer);
     log_share_tell();
-    timer_start(c->daemon.loop, timer, LOG_TELL_MS);
+    timer_start(c->daemon.server.loop, timer, LOG_TELL_MS);
 }
 
 /* ---- the beginning ---- */
 
 static int worker_failed(const struct daemon *d, uint16_t worker, int error)
 {
-    log_error("worker.failed", log_int("worker", worker), log_text("root", d->config->root),
+    log_error("worker.failed", log_int("worker", worker), log_text("root", d->server.config->root),
               log_errno("error", error));
     return error;
 }
 
 static int open_workers(struct daemon *d)
 {
-    for (uint16_t i = 0; i < d->worker_count; i++) {
-        int error = worker_open(&d->workers[i], d, i);
+    for (uint16_t i = 0; i < d->server.worker_count; i++) {
+        int error = worker_open(&d->server.workers[i], &d->server, i);
         if (error == 0)
-            error = worker_use_listeners(&d->workers[i], &d->offered);
+            error = worker_use_listeners(&d->server.workers[i], &d->offered);
         if (error < 0)
             return worker_failed(d, i, error);
     }
@@ -114,12 +115,12 @@ static bool take_sockets(struct daemon *d, const struct handover *before)
     char failed[IPC_NAME_MAX];
     if (!d->serving && !d->listeners.count && activation_take(&d->listeners) < 0)
         return false;
-    int error = sockets_offer(d, d->config, failed);
+    int error = sockets_offer(d, d->server.config, failed);
     if (error < 0)
         log_error("listen.failed", log_text("address", failed), log_errno("error", error));
     if (error < 0 && before && !d->serving) { /* the supervisor does so too */
         error = listening_copy(&d->offered, &d->listeners);
-        error = error ? error : listening_spread(&d->offered, d->worker_count);
+        error = error ? error : listening_spread(&d->offered, d->server.worker_count);
     }
     return error == 0;
 }
@@ -160,11 +161,12 @@ static int prepare_for_programs(struct daemon *d, struct handover *before)
     int pipe, error = 0;
     if (before) {
         rights_carry(false);
-        takeover_unpack_process(before->body, &d->cgroup, &pipe);
-        keeper_take_over(keeper, d->cgroup, pipe);
+        takeover_unpack_process(before->body, &d->server.cgroup, &pipe);
+        keeper_take_over(keeper, d->server.cgroup, pipe);
     } else {
-        d->cgroup = open_cgroup(d->config, d->serving ? d->serving->supervisor : getpid());
-        error = keeper_start(keeper, d->cgroup);
+        d->server.cgroup =
+            open_cgroup(d->server.config, d->serving ? d->serving->supervisor : getpid());
+        error = keeper_start(keeper, d->server.cgroup);
     }
     process_tree_adopt();
     if (!error)
@@ -176,27 +178,27 @@ static void say_how_programs_end(const struct daemon *d, int keeper_error)
 {
     if (keeper_error)
         log_warn("server.no_keeper", log_errno("error", keeper_error));
-    log_info("server.programs", log_text("ended_by", d->cgroup ? "cgroup" : "search"));
+    log_info("server.programs", log_text("ended_by", d->server.cgroup ? "cgroup" : "search"));
 }
 
 /* By the rights that the server began with. */
 static bool open_state_keys(struct daemon *d, const struct handover *before)
 {
     struct text why = {0};
-    d->state_keys = before ? takeover_state_keys(before->body, d->config) : NULL;
-    if (!d->state_keys)
-        d->state_keys = state_key_open(d->config, &why);
-    if (!d->state_keys)
+    d->server.state_keys = before ? takeover_state_keys(before->body, d->server.config) : NULL;
+    if (!d->server.state_keys)
+        d->server.state_keys = state_key_open(d->server.config, &why);
+    if (!d->server.state_keys)
         log_error("state.key_refused", log_slice("why", text_slice(&why)));
     text_done(&why);
-    return d->state_keys;
+    return d->server.state_keys;
 }
 
 static bool drop_rights(struct daemon *d, const struct handover *before)
 {
     struct text why = {0};
-    bool dropped = rights_drop(d->config, d->config->run_as.count > 0, &why);
-    bool can = dropped && program_rights_can(d->config->rights, &why);
+    bool dropped = rights_drop(d->server.config, d->server.config->run_as.count > 0, &why);
+    bool can = dropped && program_rights_can(d->server.config->rights, &why);
     if (!can)
         log_error("rights.failed", log_slice("why", text_slice(&why)));
     text_done(&why);
@@ -207,8 +209,8 @@ static bool drop_rights(struct daemon *d, const struct handover *before)
 
 static int run_workers(struct daemon *d)
 {
-    for (uint16_t i = 0; i < d->worker_count; i++) {
-        int error = worker_run(&d->workers[i]);
+    for (uint16_t i = 0; i < d->server.worker_count; i++) {
+        int error = worker_run(&d->server.workers[i]);
         if (error < 0)
             return worker_failed(d, i, error);
         d->workers_running++;
@@ -219,18 +221,18 @@ static int run_workers(struct daemon *d)
 static void say_ready(const struct daemon *d, const struct handover *before)
 {
     if (d->serving) {
-        serving_say(d->serving, IPC_READY, d->tls != NULL);
+        serving_say(d->serving, IPC_READY, d->server.tls != NULL);
         return;
     }
     if (!before)
-        sockets_print(&d->listeners, d->tls);
+        sockets_print(&d->listeners, d->server.tls);
     notify_say("READY=1");
 }
 
 static void find_lines(struct daemon *d)
 {
-    d->lines = sdk_find_lines();
-    if (!d->lines && (d->config->stdio.count || d->config->stdio_files.count))
+    d->server.lines = sdk_find_lines();
+    if (!d->server.lines && (d->server.config->stdio.count || d->server.config->stdio_files.count))
         log_warn("stdio.buffered",
                  log_text("why", "there is no ../lib/httpsocket/lines.so from here, or a space or "
                                  "a colon in its path"));
@@ -239,24 +241,14 @@ static void find_lines(struct daemon *d)
 static int start(struct control *c, const struct handover *before)
 {
     struct daemon *d = &c->daemon;
-    d->sdk = sdk_find(d->config->sdk);
+    int error = server_init(&d->server, d->server.config, d->server.worker_count);
+    d->server.sdk = sdk_find(d->server.config->sdk);
     find_lines(d);
-    d->loop = loop_new();
-    d->workers = log_needed(calloc(d->worker_count, sizeof(*d->workers)));
-    d->limits = program_limits_new(descriptors_programs(d->config),
-                                   descriptors_programs_of_client(d->config));
-    d->tables = (struct script_access_tables){bans_new(d->config->bans_max),
-                                              rates_new(d->config->rates_max)};
-    d->quota = quota_new();
-    struct memory_limits memory = worker_memory_limits(d->config);
-    d->memory = memory_new(&memory);
-    struct spool_limits spool = worker_spool_limits(d->config);
-    d->spool = spool_new(&spool);
-    d->worker_map = worker_map_new();
-    d->topics = hub_threads_new(d->worker_count);
-    int error = -ENOMEM;
-    if (d->loop && d->workers && d->limits && d->quota && d->memory && d->spool && d->worker_map &&
-        d->tables.bans && d->tables.rates && d->topics)
+    d->server.worker_ended = worker_ended;
+    d->server.loop = loop_new();
+    if (error == 0 && !d->server.loop)
+        error = -ENOMEM;
+    if (error == 0)
         error = orders_start(&c->orders, d, &c->admin_server);
     if (error == 0)
         error = open_all(c);
@@ -270,61 +262,37 @@ static int start(struct control *c, const struct handover *before)
 static bool open_tls(struct daemon *d)
 {
     char why[WHY_SIZE];
-    d->targets_trust = targets_trust_read(d->config, why, sizeof(why));
-    if (!d->targets_trust) {
+    bool opened = server_open_tls(&d->server, why, sizeof(why));
+    if (!opened)
         log_error("tls.failed", log_text("why", why));
-        return false;
-    }
-    if (!*d->config->tls_cert)
-        return true;
-    d->tls = tls_context_new(d->config->tls_cert, d->config->tls_key, why, sizeof(why));
-    if (!d->tls)
-        log_error("tls.failed", log_text("why", why));
-    return d->tls;
+    return opened;
 }
 
 /* By the rights that they will be opened with again. */
 static bool open_files(struct daemon *d, const struct handover *before)
 {
-    bool logs = reload_open_access_log(d->config, &d->access_log);
+    bool logs = reload_open_access_log(d->server.config, &d->server.access_log);
     return (logs || before) && open_tls(d); /* a full disk ends no page */
 }
 
 static void end(struct control *c)
 {
     struct daemon *d = &c->daemon;
-    for (uint16_t i = 0; i < d->worker_count; i++)
-        worker_join(&d->workers[i]);
-    for (uint16_t i = 0; i < d->worker_count; i++)
-        worker_stop(&d->workers[i]);
+    for (uint16_t i = 0; i < d->server.worker_count; i++)
+        worker_join(&d->server.workers[i]);
+    server_stop_workers(&d->server);
     admin_server_stop(&c->admin_server);
-    for (uint16_t i = 0; i < d->worker_count; i++)
-        worker_free(&d->workers[i]);
-    loop_turn(d->loop, 0); /* reads the workers' last mail */
+    server_free_workers(&d->server);
+    loop_turn(d->server.loop, 0); /* reads the workers' last mail */
     listeners_done(&d->listeners);
     listening_done(&d->offered);
     admin_server_done(&c->admin_server);
-    loop_free(d->loop);
-    free(d->workers);
-    program_limits_free(d->limits);
-    quota_free(d->quota);
-    memory_free(d->memory);
-    spool_free(d->spool);
-    hub_threads_free(d->topics);
+    loop_free(d->server.loop);
+    server_done(&d->server);
     process_tree_end();
-    cgroup_close(d->cgroup);
-    worker_map_free(d->worker_map);
-    access_log_close(d->access_log);
+    cgroup_close(d->server.cgroup);
     access_log_close(d->access_log_old);
-    bans_free(d->tables.bans);
-    rates_free(d->tables.rates);
-    tls_context_unref(d->tls);
-    free(d->sdk);
     free(d->metrics_before);
-    free(d->lines);
-    tls_context_unref(d->targets_trust);
-    seal_keys_unref(d->state_keys);
-    config_free(d->config);
     config_free(d->config_old);
 }
 
@@ -343,11 +311,11 @@ int daemon_run(struct config *config, int argc, char *const *argv, struct servin
 {
     static struct control control;
     struct daemon *d = &control.daemon;
-    *d = (struct daemon){.argc = argc,
-                         .argv = argv,
-                         .config = config,
-                         .serving = serving,
-                         .worker_count = count_workers(config, before)};
+    *d =
+        (struct daemon){.argc = argc,
+                        .argv = argv,
+                        .server = {.config = config, .worker_count = count_workers(config, before)},
+                        .serving = serving};
     takeover_init(&control.takeover, d, &control.admin_server, &control.keeper);
     process_limits_close_memory(config->core_dumps);
     int keeper_error = prepare_for_programs(d, before);
@@ -371,10 +339,10 @@ int daemon_run(struct config *config, int argc, char *const *argv, struct servin
         handover_done(before);
     }
     orders_begin(&control.orders);
-    keeper_watch(&control.keeper, d->loop);
+    keeper_watch(&control.keeper, d->server.loop);
     timer_init(&control.log_timer, tell_left_out);
-    timer_start(d->loop, &control.log_timer, LOG_TELL_MS);
-    int error = loop_run(d->loop);
+    timer_start(d->server.loop, &control.log_timer, LOG_TELL_MS);
+    int error = loop_run(d->server.loop);
     if (error < 0)
         log_error("server.failed", log_errno("error", error));
     end(&control);

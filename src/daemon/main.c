@@ -6,13 +6,13 @@
 #include "base/pack_kinds.h"
 #include "daemon/arguments.h"
 #include "daemon/daemon.h"
-#include "daemon/descriptors.h"
 #include "daemon/keeper.h"
 #include "daemon/reload.h"
-#include "daemon/rights.h"
 #include "daemon/sockets.h"
-#include "daemon/state_key.h"
 #include "daemon/takeover.h"
+#include "serve/descriptors.h"
+#include "serve/rights.h"
+#include "serve/state_key.h"
 #include "supervisor/supervisor.h"
 
 #include <errno.h>
@@ -61,7 +61,7 @@ static bool check_certificate(const struct config *c)
 static bool check_trust(const struct config *c)
 {
     char why[256];
-    struct tls_context *trust = targets_trust_read(c, why, sizeof(why));
+    struct tls_context *trust = server_read_trust(c, why, sizeof(why));
     tls_context_unref(trust);
     return trust || complain(why);
 }

@@ -35,8 +35,8 @@ static void write_answers(const struct daemon *daemon, struct text *out)
     write_family(out, "http_answers_total", "counter", "HTTP answers by class of status");
     for (int class = 1; class <= 5; class ++) {
         uint64_t sum = 0;
-        for (uint16_t i = 0; i < daemon->worker_count; i++)
-            sum += daemon->workers[i].http.counts.status[class];
+        for (uint16_t i = 0; i < daemon->server.worker_count; i++)
+            sum += daemon->server.workers[i].http.counts.status[class];
         text_printf(out, "httpsocket_http_answers_total{class=\"%dxx\"} %llu\n", class,
                     (unsigned long long)sum);
     }
@@ -46,8 +46,8 @@ static void write_answers(const struct daemon *daemon, struct text *out)
 static uint64_t verdicts(const struct daemon *daemon, enum access_reason reason)
 {
     uint64_t sum = daemon->access_counts.verdicts[reason];
-    for (uint16_t i = 0; i < daemon->worker_count; i++)
-        sum += daemon->workers[i].access_counts.verdicts[reason];
+    for (uint16_t i = 0; i < daemon->server.worker_count; i++)
+        sum += daemon->server.workers[i].access_counts.verdicts[reason];
     return sum;
 }
 
@@ -71,10 +71,10 @@ static void write_limited(const struct daemon *daemon, struct text *out)
     static const char *const names[] = {"client", "origin", "lookups", "programs", "handshakes"};
     uint64_t sums[5] = {0};
     add_limited(&daemon->access_counts, sums);
-    for (uint16_t i = 0; i < daemon->worker_count; i++) {
-        add_limited(&daemon->workers[i].access_counts, sums);
-        sums[3] += page_host_counts(daemon->workers[i].pages)->refused_rate;
-        sums[4] += daemon->workers[i].http.counts.handshakes_refused;
+    for (uint16_t i = 0; i < daemon->server.worker_count; i++) {
+        add_limited(&daemon->server.workers[i].access_counts, sums);
+        sums[3] += page_host_counts(daemon->server.workers[i].pages)->refused_rate;
+        sums[4] += daemon->server.workers[i].http.counts.handshakes_refused;
     }
     write_family(out, "rate_limited_total", "counter", "what was refused by a rate, by which one");
     for (size_t i = 0; i < 5; i++)
@@ -86,8 +86,8 @@ static void write_limited(const struct daemon *daemon, struct text *out)
 static uint64_t sum_at(const struct daemon *daemon, size_t offset)
 {
     uint64_t sum = 0;
-    for (uint16_t i = 0; i < daemon->worker_count; i++)
-        sum += *(const uint64_t *)(const void *)((const char *)&daemon->workers[i] + offset);
+    for (uint16_t i = 0; i < daemon->server.worker_count; i++)
+        sum += *(const uint64_t *)(const void *)((const char *)&daemon->server.workers[i] + offset);
     return sum;
 }
 
@@ -123,22 +123,22 @@ static void write_tables(const struct daemon *daemon, struct text *out)
 {
     write_family(out, "access_table_bytes", "gauge", "memory of bans and rates, which is fixed");
     text_printf(out, "httpsocket_access_table_bytes{table=\"bans\"} %zu\n",
-                bans_bytes(daemon->tables.bans));
+                bans_bytes(daemon->server.tables.bans));
     text_printf(out, "httpsocket_access_table_bytes{table=\"rates\"} %zu\n",
-                rates_bytes(daemon->tables.rates));
+                rates_bytes(daemon->server.tables.rates));
 }
 
 static void write_memory(const struct daemon *daemon, struct text *out)
 {
     static const char *const causes[] = {"client", "whole"};
     write_family(out, "memory_bytes", "gauge", "memory that is held for clients now");
-    text_printf(out, "httpsocket_memory_bytes %zu\n", memory_bytes(daemon->memory));
+    text_printf(out, "httpsocket_memory_bytes %zu\n", memory_bytes(daemon->server.memory));
     write_family(out, "memory_clients", "gauge", "clients for whom some is held");
-    text_printf(out, "httpsocket_memory_clients %zu\n", memory_clients(daemon->memory));
+    text_printf(out, "httpsocket_memory_clients %zu\n", memory_clients(daemon->server.memory));
     write_family(out, "memory_given_back_total", "counter",
                  "how often the heap gave back to the system what was freed");
     text_printf(out, "httpsocket_memory_given_back_total %llu\n",
-                (unsigned long long)memory_given_back(daemon->memory));
+                (unsigned long long)memory_given_back(daemon->server.memory));
     write_family(out, "memory_let_go_total", "counter",
                  "what was let go for want of memory, by whose bound");
     write_array(daemon, out, "memory_let_go_total", "bound", causes, MEMORY_CAUSES,
@@ -152,12 +152,12 @@ static void write_spool(const struct daemon *daemon, struct text *out)
 {
     static const char *const bounds[] = {"client", "whole"};
     uint64_t sums[SPOOL_BOUNDS] = {0};
-    for (uint16_t i = 0; i < daemon->worker_count; i++)
+    for (uint16_t i = 0; i < daemon->server.worker_count; i++)
         for (unsigned bound = 0; bound < SPOOL_BOUNDS; bound++)
-            sums[bound] += page_host_counts(daemon->workers[i].pages)->refused_spool[bound];
+            sums[bound] += page_host_counts(daemon->server.workers[i].pages)->refused_spool[bound];
     write_family(out, "spooled_bytes", "gauge", "request bodies that are kept in files now");
     text_printf(out, "httpsocket_spooled_bytes %llu\n",
-                (unsigned long long)spool_bytes(daemon->spool));
+                (unsigned long long)spool_bytes(daemon->server.spool));
     write_family(out, "spool_refused_total", "counter",
                  "request bodies for which no more is kept, by whose bound");
     for (unsigned bound = 0; bound < SPOOL_BOUNDS; bound++)
@@ -173,8 +173,8 @@ static void write_refused_topics(const struct daemon *daemon, const struct admin
     for (enum hub_answer answer = HUB_DONE + 1; answer < HUB_ANSWERS; answer++) {
         struct slice reason = hub_answer_token(answer);
         uint64_t sum = server->hub.counts.refused[answer];
-        for (uint16_t i = 0; i < daemon->worker_count; i++)
-            sum += daemon->workers[i].hub.counts.refused[answer];
+        for (uint16_t i = 0; i < daemon->server.worker_count; i++)
+            sum += daemon->server.workers[i].hub.counts.refused[answer];
         text_printf(out, "httpsocket_topic_refused_total{reason=\"%.*s\"} %llu\n",
                     SLICE_ARG(reason), (unsigned long long)sum);
     }
@@ -190,7 +190,7 @@ static void write_publish(const struct publish *publish, struct text *out)
 
 static void write_logs(const struct daemon *daemon, struct text *out)
 {
-    uint64_t requests = daemon->access_log ? access_log_lost(daemon->access_log) : 0;
+    uint64_t requests = daemon->server.access_log ? access_log_lost(daemon->server.access_log) : 0;
     write_family(out, "log_lines_lost_total", "counter", "log lines for which stderr had no room");
     text_printf(out, "httpsocket_log_lines_lost_total %llu\n", (unsigned long long)log_lost());
     write_family(out, "access_log_lines_lost_total", "counter",
@@ -207,8 +207,8 @@ static void write_own(const struct daemon *daemon, const struct admin_server *se
     for (size_t row = 0; row < sizeof(metrics) / sizeof(*metrics); row++) {
         const struct metric *m = &metrics[row];
         uint64_t sum = 0;
-        for (uint16_t i = 0; i < daemon->worker_count; i++)
-            sum += m->value(&daemon->workers[i]);
+        for (uint16_t i = 0; i < daemon->server.worker_count; i++)
+            sum += m->value(&daemon->server.workers[i]);
         write_family(out, m->name, m->type, m->help);
         text_printf(out, "httpsocket_%s %llu\n", m->name, (unsigned long long)sum);
     }

@@ -20,7 +20,7 @@ static void reload_now(struct orders *o)
 {
     reload(o->daemon, o->admin);
     if (o->daemon->reload_again)
-        timer_start(o->daemon->loop, &o->reload, RELOAD_AGAIN_MS);
+        timer_start(o->daemon->server.loop, &o->reload, RELOAD_AGAIN_MS);
 }
 
 static void reload_again(struct timer *timer)
@@ -42,7 +42,7 @@ static void pass_over(const struct daemon *d, const struct signalfd_siginfo *inf
 
 static void hang_up(struct orders *o, const struct signalfd_siginfo *info)
 {
-    bool ends = !o->daemon->config->file && terminal_hung_up(&o->terminal, info);
+    bool ends = !o->daemon->server.config->file && terminal_hung_up(&o->terminal, info);
     if (!ends)
         reload_now(o);
     else if (!o->terminal.ignored)
@@ -88,7 +88,7 @@ static int take_signals(struct orders *o)
     int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     if (fd < 0)
         return -errno;
-    return watch_start(o->daemon->loop, &o->signals, fd, WATCH_READ);
+    return watch_start(o->daemon->server.loop, &o->signals, fd, WATCH_READ);
 }
 
 /* ---- the supervisor ---- */
@@ -132,7 +132,8 @@ static void on_orders(struct watch *watch, unsigned events)
 static int take_orders(struct orders *o)
 {
     struct daemon *d = o->daemon;
-    return d->serving ? watch_start(d->loop, &o->supervisor, d->serving->channel, WATCH_READ) : 0;
+    return d->serving ? watch_start(d->server.loop, &o->supervisor, d->serving->channel, WATCH_READ)
+                      : 0;
 }
 
 /* ---- the watchdog ---- */
@@ -158,12 +159,12 @@ static void beat(struct timer *timer)
 {
     struct orders *o = container_of(timer, struct orders, beat);
     struct daemon *d = o->daemon;
-    timer_start(d->loop, timer, beat_ms(d));
+    timer_start(d->server.loop, timer, beat_ms(d));
     if (o->beat_waits > 0)
         return;
-    o->beat_waits = d->worker_count;
-    for (uint16_t i = 0; i < d->worker_count; i++)
-        worker_post_ping(&d->workers[i], on_worker_lives, o);
+    o->beat_waits = d->server.worker_count;
+    for (uint16_t i = 0; i < d->server.worker_count; i++)
+        worker_post_ping(&d->server.workers[i], on_worker_lives, o);
 }
 
 /* ---- opened and closed ---- */
@@ -182,7 +183,7 @@ int orders_start(struct orders *o, struct daemon *daemon, struct admin_server *a
 void orders_begin(struct orders *o)
 {
     if (beat_ms(o->daemon))
-        timer_start(o->daemon->loop, &o->beat, beat_ms(o->daemon));
+        timer_start(o->daemon->server.loop, &o->beat, beat_ms(o->daemon));
     if (o->daemon->serving)
         obey(o);
 }

@@ -3,14 +3,15 @@
 
 #include "base/log.h"
 #include "daemon/arguments.h"
-#include "daemon/descriptors.h"
 #include "daemon/sockets.h"
-#include "daemon/state_key.h"
+#include "serve/descriptors.h"
+#include "serve/state_key.h"
 
 #define WHY_SIZE 256
 
-static void on_worker_has_config(struct daemon *d)
+static void on_worker_has_config(struct server *server)
 {
+    struct daemon *d = daemon_of(server);
     if (--d->config_waits > 0)
         return;
     listening_done(&d->offered);
@@ -24,31 +25,26 @@ static void on_worker_has_config(struct daemon *d)
 static bool reload_tls(struct daemon *d, const struct config *now)
 {
     char why[WHY_SIZE];
-    if (!d->tls || !*now->tls_cert ||
-        tls_context_reload(d->tls, now->tls_cert, now->tls_key, why, sizeof(why)) == 0)
+    if (!d->server.tls || !*now->tls_cert ||
+        tls_context_reload(d->server.tls, now->tls_cert, now->tls_key, why, sizeof(why)) == 0)
         return true;
     log_error("config.refused", log_text("why", why));
     return false;
-}
-
-struct tls_context *targets_trust_read(const struct config *c, char *why, size_t why_size)
-{
-    return tls_context_new_client(*c->tcp_ca ? c->tcp_ca : NULL, false, why, why_size);
 }
 
 /* The workers take it with the config. */
 static bool reload_certificates(struct daemon *d, const struct config *now)
 {
     char why[WHY_SIZE];
-    struct tls_context *trust = targets_trust_read(now, why, sizeof(why));
+    struct tls_context *trust = server_read_trust(now, why, sizeof(why));
     if (!trust)
         log_error("config.refused", log_text("why", why));
     if (!trust || !reload_tls(d, now)) {
         tls_context_unref(trust);
         return false;
     }
-    tls_context_unref(d->targets_trust);
-    d->targets_trust = trust;
+    tls_context_unref(d->server.targets_trust);
+    d->server.targets_trust = trust;
     return true;
 }
 
@@ -63,8 +59,8 @@ static bool reload_state_keys(struct daemon *d, const struct config *now)
     text_done(&why);
     if (!keys)
         return !refused;
-    seal_keys_unref(d->state_keys);
-    d->state_keys = keys;
+    seal_keys_unref(d->server.state_keys);
+    d->server.state_keys = keys;
     return true;
 }
 
@@ -86,9 +82,9 @@ bool reload_open_access_log(const struct config *c, struct access_log **ret)
 /* Whoever renames the file sends SIGHUP: the name is followed whatever the config says. */
 static void reopen_access_log(struct daemon *d)
 {
-    int error = d->access_log ? access_log_reopen(d->access_log) : 0;
+    int error = d->server.access_log ? access_log_reopen(d->server.access_log) : 0;
     if (error < 0)
-        log_error("log.access_failed", log_text("file", d->config->access_log),
+        log_error("log.access_failed", log_text("file", d->server.config->access_log),
                   log_errno("error", error), log_text("note", "the old file is written on"));
 }
 
@@ -96,13 +92,13 @@ static void reopen_access_log(struct daemon *d)
 static bool replace_access_log(struct daemon *d, const struct config *now)
 {
     struct access_log *log;
-    if (strcmp(d->config->access_log, now->access_log) == 0 &&
-        strcmp(d->config->access_log_format, now->access_log_format) == 0)
+    if (strcmp(d->server.config->access_log, now->access_log) == 0 &&
+        strcmp(d->server.config->access_log_format, now->access_log_format) == 0)
         return true;
     if (!reload_open_access_log(now, &log))
         return false;
-    d->access_log_old = d->access_log;
-    d->access_log = log;
+    d->access_log_old = d->server.access_log;
+    d->server.access_log = log;
     return true;
 }
 
@@ -130,22 +126,23 @@ static void use_config(struct daemon *d, struct admin_server *s, struct config *
 {
     struct text fixed = {0};
     sockets_keep(d);
-    config_fixed_changes(d->config, now, &fixed);
+    config_fixed_changes(d->server.config, now, &fixed);
     if (fixed.len)
         log_warn("config.needs_restart", log_slice("settings", text_slice(&fixed)));
     text_done(&fixed);
     reload_apply(now);
-    program_limits_set(d->limits, descriptors_programs(now), descriptors_programs_of_client(now));
+    program_limits_set(d->server.limits, descriptors_programs(now),
+                       descriptors_programs_of_client(now));
     struct memory_limits memory = worker_memory_limits(now);
-    memory_set(d->memory, &memory);
+    memory_set(d->server.memory, &memory);
     struct spool_limits spool = worker_spool_limits(now);
-    spool_set(d->spool, &spool);
-    admin_server_use_config(s, d->config, now);
-    d->config_old = d->config;
-    d->config = now;
-    d->config_waits = d->worker_count;
-    for (uint16_t i = 0; i < d->worker_count; i++)
-        worker_post_config(&d->workers[i], now, &d->offered, on_worker_has_config);
+    spool_set(d->server.spool, &spool);
+    admin_server_use_config(s, d->server.config, now);
+    d->config_old = d->server.config;
+    d->server.config = now;
+    d->config_waits = d->server.worker_count;
+    for (uint16_t i = 0; i < d->server.worker_count; i++)
+        worker_post_config(&d->server.workers[i], now, &d->offered, on_worker_has_config);
 }
 
 static void refuse_config(struct config *now, const struct text *why)

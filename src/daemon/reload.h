@@ -8,9 +8,6 @@
 
 #include "daemon/admin_server.h"
 
-/* The trust by which the targets of TCPConnections are verified. NULL with `why`. */
-struct tls_context *targets_trust_read(const struct config *c, char *why, size_t why_size);
-
 void reload_apply_log(const struct config *c);
 /* Applies the settings of the process itself, those of its log. Logs a warning if the settings
  * leave the server open. */

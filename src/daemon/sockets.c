@@ -2,7 +2,7 @@
 #include "daemon/sockets.h"
 
 #include "base/log.h"
-#include "daemon/rights.h"
+#include "serve/rights.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -60,7 +60,7 @@ int sockets_offer(struct daemon *d, const struct config *c, char ret_failed[IPC_
     int error =
         d->serving ? serving_ask(d->serving, &d->offered, ret_failed) : offer_own(d, c, ret_failed);
     if (!error)
-        error = listening_spread(&d->offered, d->worker_count);
+        error = listening_spread(&d->offered, d->server.worker_count);
     if (error)
         sockets_refuse(d);
     return error;

@@ -4,8 +4,8 @@
 #include "base/log.h"
 #include "base/pack.h"
 #include "base/pack_kinds.h"
-#include "daemon/rights.h"
 #include "net/process_tree.h"
+#include "serve/rights.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,7 +41,7 @@ static void be_idle(struct takeover *t)
     t->state = TAKEOVER_IDLE;
     text_done(&t->text);
     if (t->wanted)
-        timer_start(t->daemon->loop, &t->timer, AGAIN_MS);
+        timer_start(t->daemon->server.loop, &t->timer, AGAIN_MS);
 }
 
 static void refuse(struct takeover *t, struct slice why)
@@ -62,8 +62,8 @@ static void rest(struct takeover *t, bool rests)
 static void stop_resting(struct takeover *t)
 {
     rest(t, false);
-    for (uint16_t i = 0; i < t->daemon->worker_count; i++)
-        worker_post_rest_end(&t->daemon->workers[i]);
+    for (uint16_t i = 0; i < t->daemon->server.worker_count; i++)
+        worker_post_rest_end(&t->daemon->server.workers[i]);
 }
 
 void takeover_cancel(struct takeover *t)
@@ -83,9 +83,9 @@ static void settle_mail(struct daemon *d)
 {
     bool any = true;
     for (int turn = 0; any && turn < TURNS_MAX; turn++) {
-        any = loop_deliver(d->loop);
-        for (uint16_t i = 0; i < d->worker_count; i++)
-            any |= loop_deliver(d->workers[i].loop);
+        any = loop_deliver(d->server.loop);
+        for (uint16_t i = 0; i < d->server.worker_count; i++)
+            any |= loop_deliver(d->server.workers[i].loop);
     }
 }
 
@@ -131,16 +131,16 @@ static int execute(struct takeover *t)
 static void replace(struct takeover *t)
 {
     struct daemon *d = t->daemon;
-    if (d->workers_running < d->worker_count) { /* one would not come to stand */
+    if (d->workers_running < d->server.worker_count) { /* one would not come to stand */
         stop_resting(t);
         refuse(t, SLICE_LITERAL("a worker has failed"));
         return;
     }
-    loop_refresh(d->loop);
-    t->stood_ms = loop_now_ms(d->loop);
-    for (uint16_t i = 0; i < d->worker_count; i++)
-        worker_post_halt(&d->workers[i], &t->halt);
-    halt_wait(&t->halt, d->worker_count);
+    loop_refresh(d->server.loop);
+    t->stood_ms = loop_now_ms(d->server.loop);
+    for (uint16_t i = 0; i < d->server.worker_count; i++)
+        worker_post_halt(&d->server.workers[i], &t->halt);
+    halt_wait(&t->halt, d->server.worker_count);
     if (t->admin->listening)
         http_server_part(&t->admin->admin.server);
     settle_mail(d);
@@ -149,27 +149,30 @@ static void replace(struct takeover *t)
               log_text("note", "this version goes on"));
     halt_release(&t->halt);
     if (d->serving)
-        serving_say(d->serving, IPC_READY, d->tls != NULL);
+        serving_say(d->serving, IPC_READY, d->server.tls != NULL);
     stop_resting(t);
     be_idle(t);
 }
 
-static void on_worker_rests(struct daemon *d)
+static void on_worker_rests(struct server *server)
 {
+    struct daemon *d = daemon_of(server);
     struct takeover *t = daemon_takeover(d);
     if (t->state == TAKEOVER_RESTING && --t->waits == 0)
-        timer_start(d->loop, &t->timer, 0); /* not from inside of mail: all of that is settled */
+        timer_start(d->server.loop, &t->timer,
+                    0); /* not from inside of mail: all of that is settled */
 }
 
 static void begin_resting(struct takeover *t)
 {
     struct daemon *d = t->daemon;
     t->state = TAKEOVER_RESTING;
-    t->waits = d->worker_count;
+    t->waits = d->server.worker_count;
     log_info("takeover.rests", log_text("file", handover_file()));
     rest(t, true);
-    for (uint16_t i = 0; i < d->worker_count; i++)
-        worker_post_rest(&d->workers[i], (uint32_t)d->config->takeover_timeout, on_worker_rests);
+    for (uint16_t i = 0; i < d->server.worker_count; i++)
+        worker_post_rest(&d->server.workers[i], (uint32_t)d->server.config->takeover_timeout,
+                         on_worker_rests);
 }
 
 /* ---- the check ---- */
@@ -247,7 +250,7 @@ static int run_check(struct takeover *t, int null, int out)
         .fd_count = TAKEOVER_CHECK_INPUTS + 1,
         .rights = &rights,
     };
-    int error = process_start(t->daemon->loop, &t->check, &spec, on_check_exit);
+    int error = process_start(t->daemon->server.loop, &t->check, &spec, on_check_exit);
     free(argv);
     if (error)
         return error;
@@ -262,7 +265,7 @@ static int start_check(struct takeover *t)
     t->inputs = memfd_create("httpsocketd-inputs", MFD_CLOEXEC);
     int error = null < 0 || t->inputs < 0 || pipe2(ends, O_CLOEXEC) < 0 ? -errno : 0;
     if (!error) {
-        error = io_open(t->daemon->loop, &t->said, ends[0], &said_ops, false);
+        error = io_open(t->daemon->server.loop, &t->said, ends[0], &said_ops, false);
         t->said_open = !error;
         if (error)
             close(ends[0]);
@@ -281,7 +284,7 @@ static const char *obstacle(const struct takeover *t)
     const struct daemon *d = t->daemon;
     if (d->draining)
         return "the server ends";
-    if (d->config->dev)
+    if (d->server.config->dev)
         return "with --dev nothing is taken over: start it anew";
     if (!process_children_outlive_threads())
         return "nobody ends the programs if the server is killed (server.no_keeper)";
@@ -294,17 +297,17 @@ void takeover_begin(struct takeover *t)
     if (t->state != TAKEOVER_IDLE || t->check_runs || t->said_open || t->daemon->config_old) {
         t->wanted = true; /* after that one; or when a reload is over */
         if (t->state == TAKEOVER_IDLE)
-            timer_start(t->daemon->loop, &t->timer, AGAIN_MS);
+            timer_start(t->daemon->server.loop, &t->timer, AGAIN_MS);
         return;
     }
     t->wanted = false;
-    t->began_ms = loop_now_ms(t->daemon->loop);
+    t->began_ms = loop_now_ms(t->daemon->server.loop);
     if (why) {
         refuse(t, slice_of(why));
         return;
     }
     t->state = TAKEOVER_CHECKING;
-    timer_start(t->daemon->loop, &t->timer, CHECK_MS);
+    timer_start(t->daemon->server.loop, &t->timer, CHECK_MS);
     int error = start_check(t);
     if (error)
         refuse(t, slice_of(strerror(-error)));

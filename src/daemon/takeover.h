@@ -18,9 +18,9 @@
 #define DAEMON_TAKEOVER_H
 
 #include "daemon/admin_server.h"
-#include "daemon/halt.h"
 #include "daemon/keeper.h"
 #include "net/process.h"
+#include "serve/halt.h"
 #include "supervisor/handover.h"
 
 enum {

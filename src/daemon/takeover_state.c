@@ -9,9 +9,9 @@
 #include "base/pack.h"
 #include "base/pack_kinds.h"
 #include "daemon/metrics.h"
-#include "daemon/process_limits.h"
 #include "net/mark.h"
 #include "page/pack.h"
+#include "serve/process_limits.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -43,8 +43,8 @@ static void pack_process(const struct takeover *t, struct pack *p)
     pack_slice(p, HASH_KEY, slice_make((const char *)key, sizeof(key)));
     pack_number(p, MARK_SERVER, mark_server());
     pack_number(p, MARK_LAST, mark_last());
-    if (t->daemon->cgroup)
-        pack_slice(p, CGROUP, slice_of(cgroup_path(t->daemon->cgroup)));
+    if (t->daemon->server.cgroup)
+        pack_slice(p, CGROUP, slice_of(cgroup_path(t->daemon->server.cgroup)));
     pack_fd(p, KEEPER_PIPE, t->keeper->pipe);
     pack_number(p, DESCRIPTORS_NOW, process_limits_found_descriptors()->rlim_cur);
     pack_number(p, DESCRIPTORS_MAX, process_limits_found_descriptors()->rlim_max);
@@ -58,9 +58,9 @@ static void pack_server(const struct daemon *d, struct pack *p)
     else
         listeners_pack(&d->listeners, p);
     pack_end(p, field);
-    bans_pack(d->tables.bans, BANS, p);
-    rates_pack(d->tables.rates, RATES, p);
-    seal_keys_pack(d->state_keys, STATE_KEY, p);
+    bans_pack(d->server.tables.bans, BANS, p);
+    rates_pack(d->server.tables.rates, RATES, p);
+    seal_keys_pack(d->server.state_keys, STATE_KEY, p);
 }
 
 static void pack_metrics(const struct takeover *t, struct pack *p)
@@ -75,15 +75,15 @@ static void pack_metrics(const struct takeover *t, struct pack *p)
 void takeover_pack(struct takeover *t, struct pack *p)
 {
     struct daemon *d = t->daemon;
-    pack_number(p, WORKERS, d->worker_count);
+    pack_number(p, WORKERS, d->server.worker_count);
     pack_number(p, BEGAN_MS, t->began_ms);
     pack_number(p, STOOD_MS, t->stood_ms);
     pack_process(t, p);
     pack_server(d, p);
     pack_metrics(t, p);
-    for (uint16_t i = 0; i < d->worker_count; i++) {
+    for (uint16_t i = 0; i < d->server.worker_count; i++) {
         size_t worker = pack_begin(p, WORKER);
-        worker_pack(&d->workers[i], p);
+        worker_pack(&d->server.workers[i], p);
         pack_end(p, worker);
     }
 }
@@ -141,30 +141,30 @@ static void each_worker(struct slice in, struct daemon *d,
                         void (*unpack)(struct worker *w, struct slice in))
 {
     uint16_t i = 0;
-    for (struct packed field; i < d->worker_count && packed_next(&in, &field);)
+    for (struct packed field; i < d->server.worker_count && packed_next(&in, &field);)
         if (field.tag == WORKER)
-            unpack(&d->workers[i++], field.value);
+            unpack(&d->server.workers[i++], field.value);
 }
 
 void takeover_unpack_server(struct slice in, struct daemon *d)
 {
-    bans_unpack(d->tables.bans, packed_slice(in, BANS));
-    rates_unpack(d->tables.rates, packed_slice(in, RATES));
+    bans_unpack(d->server.tables.bans, packed_slice(in, BANS));
+    rates_unpack(d->server.tables.rates, packed_slice(in, RATES));
     d->metrics_before = slice_to_string(packed_slice(in, METRICS));
     each_worker(in, d, worker_unpack_topics);
     each_worker(in, d, worker_unpack);
-    for (uint16_t i = 0; i < d->worker_count; i++)
-        worker_go_on(&d->workers[i]);
+    for (uint16_t i = 0; i < d->server.worker_count; i++)
+        worker_go_on(&d->server.workers[i]);
 }
 
 void takeover_say_done(struct slice in, const struct handover *h, const struct daemon *d)
 {
     size_t pages = 0;
-    loop_refresh(d->loop);
-    for (uint16_t i = 0; i < d->worker_count; i++)
-        pages += page_host_count(d->workers[i].pages);
+    loop_refresh(d->server.loop);
+    for (uint16_t i = 0; i < d->server.worker_count; i++)
+        pages += page_host_count(d->server.workers[i].pages);
     log_info("takeover.done", log_slice("from", h->version), log_text("to", pack_version()),
              log_int("pages", pages), log_int("bytes", h->whole.len),
-             log_int("ms", loop_now_ms(d->loop) - packed_number(in, BEGAN_MS)),
-             log_int("pause_ms", loop_now_ms(d->loop) - packed_number(in, STOOD_MS)));
+             log_int("ms", loop_now_ms(d->server.loop) - packed_number(in, BEGAN_MS)),
+             log_int("pause_ms", loop_now_ms(d->server.loop) - packed_number(in, STOOD_MS)));
 }

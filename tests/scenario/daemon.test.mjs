@@ -56,7 +56,7 @@ describe('the command line', () => {
     const help = run('--help');
     assert.equal(help.status, 0);
     const options = fs
-      .readFileSync(path.join(REPO, 'src/daemon/options.def'), 'utf8')
+      .readFileSync(path.join(REPO, 'src/serve/options.def'), 'utf8')
       .matchAll(/^[A-Z]+\(\w+, "([a-z-]+)"/gm);
     for (const [, name] of options) assert.match(help.stdout, new RegExp(`--${name} `), name);
     for (const name of ['--config', '--check-config', '--version', '--help'])

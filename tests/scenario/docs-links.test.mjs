@@ -95,7 +95,7 @@ test('every test that docs/security.md names exists', () => {
 });
 
 const settings = new Set(
-  [...read('src/daemon/options.def').matchAll(/^[A-Z]+\(\w+, "([a-z-]+)"/gm)].map(
+  [...read('src/serve/options.def').matchAll(/^[A-Z]+\(\w+, "([a-z-]+)"/gm)].map(
     ([, name]) => name,
   ),
 );

@@ -55,7 +55,7 @@ const RATE = ['1,1', 'off', '60000,60000'];
 
 /** [{name, values}] from the lowest to the highest, for each row. */
 function settings() {
-  const rows = fs.readFileSync(path.join(REPO, 'src/daemon/options.def'), 'utf8').split('\n');
+  const rows = fs.readFileSync(path.join(REPO, 'src/serve/options.def'), 'utf8').split('\n');
   return rows
     .map((row) => TYPE.exec(row))
     .filter(Boolean)

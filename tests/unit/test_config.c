@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/access_settings.h"
 #include "daemon/arguments.h"
 #include "daemon/config_file.h"
-#include "daemon/value.h"
+#include "serve/access_settings.h"
+#include "serve/value.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -297,7 +297,7 @@ static void help_names_every_setting(void **state)
 #define TIME(field, name, ...)   SHOWN(name);
 #define CHOICE(field, name, ...) SHOWN(name);
 #define FLAG(field, name, ...)   SHOWN(name);
-#include "daemon/options.def"
+#include "serve/options.def"
 }
 
 int main(void)

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+#include "serve/state_key.h"
+
+#include "base/base64url.h"
+#include "base/input_file.h"
+#include "base/log.h"
+#include "serve/rights.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    LINE_SIZE = 256,
+    PATH_SIZE = 4096,
+    BASE64_LEN = 44 /* of 32 bytes, with its padding */
+};
+
+/* ---- a file ---- */
+
+/* One `=`, or none, ends it. */
+static bool decode(struct slice text, unsigned char ret[SEAL_KEY_SIZE])
+{
+    char padded[BASE64_LEN];
+    unsigned char bytes[SEAL_KEY_SIZE + 1];
+    if (text.len != BASE64_LEN && text.len != BASE64_LEN - 1)
+        return false;
+    memcpy(padded, text.ptr, text.len);
+    if (text.len < BASE64_LEN)
+        padded[text.len] = '=';
+    bool good =
+        padded[BASE64_LEN - 1] == '=' && padded[BASE64_LEN - 2] != '=' &&
+        EVP_DecodeBlock(bytes, (const unsigned char *)padded, BASE64_LEN) == SEAL_KEY_SIZE + 1;
+    if (good)
+        memcpy(ret, bytes, SEAL_KEY_SIZE);
+    explicit_bzero(bytes, sizeof(bytes));
+    explicit_bzero(padded, sizeof(padded));
+    return good;
+}
+
+static struct slice content_of(const char *line)
+{
+    struct slice s = slice_of(line);
+    while (s.len && strchr("\r\n", s.ptr[s.len - 1]))
+        s.len--;
+    return slice_trim(s);
+}
+
+static bool read_line(struct seal_keys *keys, const char *line, const char *file, unsigned number,
+                      struct text *why)
+{
+    unsigned char key[SEAL_KEY_SIZE];
+    struct slice s = content_of(line);
+    if (!s.len || *s.ptr == '#')
+        return true;
+    if (!decode(s, key)) {
+        text_printf(why, "%s:%u: expected a key, 32 bytes in base64 (openssl rand -base64 32)",
+                    file, number);
+        return false;
+    }
+    bool added = seal_keys_add(keys, key);
+    explicit_bzero(key, sizeof(key));
+    if (!added)
+        text_printf(why, "%s: out of memory", file);
+    return added;
+}
+
+static bool read_lines(struct seal_keys *keys, FILE *in, const char *file, struct text *why)
+{
+    char line[LINE_SIZE];
+    bool good = true;
+    for (unsigned number = 1; good && fgets(line, sizeof(line), in); number++)
+        good = read_line(keys, line, file, number, why);
+    explicit_bzero(line, sizeof(line));
+    if (good && (ferror(in) || seal_keys_count(keys) == 0)) {
+        text_printf(why, "%s: %s", file, ferror(in) ? "it can't be read" : "there is no key in it");
+        good = false;
+    }
+    return good;
+}
+
+static bool is_private(FILE *in, const char *file, struct text *why)
+{
+    struct stat st;
+    if (fstat(fileno(in), &st) < 0) {
+        text_printf(why, "%s: %s", file, strerror(errno));
+        return false;
+    }
+    if (!S_ISREG(st.st_mode) || (st.st_mode & 0027) == 0)
+        return true;
+    text_printf(why,
+                "%s: others can %s it: who has the key can read and forge the states of programs "
+                "(chmod 600 %s)",
+                file, st.st_mode & 0007 ? "read or write" : "write", file);
+    return false;
+}
+
+struct seal_keys *state_key_read(const char *file, struct text *why)
+{
+    FILE *in = input_file_open(file);
+    if (!in) {
+        text_printf(why, "%s: %s", file, input_file_fault(errno));
+        return NULL;
+    }
+    char buffer[BUFSIZ]; /* not the heap, where the key would stay */
+    setvbuf(in, buffer, _IOFBF, sizeof(buffer));
+    struct seal_keys *keys = seal_keys_new();
+    bool good = keys && is_private(in, file, why) && read_lines(keys, in, file, why);
+    fclose(in);
+    explicit_bzero(buffer, sizeof(buffer));
+    if (good)
+        return keys;
+    if (!why->len)
+        text_printf(why, "%s: out of memory", file);
+    seal_keys_unref(keys);
+    return NULL;
+}
+
+/* ---- the file that is made ---- */
+
+static const char *environment(const char *name)
+{
+    const char *value = getenv(name);
+    return value && *value == '/' ? value : NULL;
+}
+
+/* False: there is no place. */
+static bool name_folder(char ret[PATH_SIZE])
+{
+    const char *state = environment("STATE_DIRECTORY"), *xdg = environment("XDG_STATE_HOME");
+    const char *home = environment("HOME");
+    int len = -1;
+    if (state) /* of several, divided by colons, the first */
+        len = snprintf(ret, PATH_SIZE, "%.*s", (int)strcspn(state, ":"), state);
+    else if (xdg)
+        len = snprintf(ret, PATH_SIZE, "%s/httpsocket", xdg);
+    else if (geteuid() == 0)
+        len = snprintf(ret, PATH_SIZE, "/var/lib/httpsocket");
+    else if (home)
+        len = snprintf(ret, PATH_SIZE, "%s/.local/state/httpsocket", home);
+    return len > 0 && len < PATH_SIZE - 64;
+}
+
+/* True: the last one is new. */
+static bool make_folders(char *path)
+{
+    for (char *slash = path + 1; (slash = strchr(slash, '/')); slash++) {
+        *slash = '\0';
+        mkdir(path, 0700);
+        *slash = '/';
+    }
+    return mkdir(path, 0700) == 0;
+}
+
+static bool write_key(int fd)
+{
+    static const char note[] =
+        "# Seals the states that programs keep in their pages. The first key "
+        "seals, all open.\n";
+    unsigned char key[SEAL_KEY_SIZE];
+    char line[BASE64_LEN + 2];
+    if (getrandom(key, sizeof(key), 0) != sizeof(key))
+        return false;
+    EVP_EncodeBlock((unsigned char *)line, key, sizeof(key));
+    line[BASE64_LEN] = '\n';
+    bool good = write(fd, note, sizeof(note) - 1) == sizeof(note) - 1 &&
+                write(fd, line, BASE64_LEN + 1) == BASE64_LEN + 1 && fsync(fd) == 0;
+    explicit_bzero(key, sizeof(key));
+    explicit_bzero(line, sizeof(line));
+    return good;
+}
+
+/* Who reloads reads it again. */
+static bool give_away(int fd, const char *new_folder, const struct config *c)
+{
+    struct rights rights;
+    rights_of(c, &rights);
+    if (geteuid() != 0 || rights.uid == (uid_t)-1)
+        return true;
+    return fchown(fd, rights.uid, rights.gid) == 0 &&
+           (!new_folder || chown(new_folder, rights.uid, rights.gid) == 0);
+}
+
+/* The file appears whole, under its name: of two servers that start at a time both have the key of
+ * one. -EEXIST: there is one. */
+static int make_key(char *folder, const char *file, const struct config *c)
+{
+    char draft[PATH_SIZE], random[12];
+    bool new_folder = make_folders(folder);
+    int error = base64url_draw(random, sizeof(random));
+    if (error < 0)
+        return error;
+    snprintf(draft, sizeof(draft), "%.*s/.state.key.%.*s", PATH_SIZE - 32, folder,
+             (int)sizeof(random), random);
+    int fd = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return -errno;
+    errno = EIO;
+    bool good =
+        write_key(fd) && give_away(fd, new_folder ? folder : NULL, c) && link(draft, file) == 0;
+    error = good ? 0 : -errno;
+    unlink(draft);
+    close(fd);
+    if (!error)
+        log_info("state.key_made", log_text("file", file));
+    return error;
+}
+
+static struct seal_keys *make_for_this_run(const char *file, int error)
+{
+    unsigned char key[SEAL_KEY_SIZE];
+    struct seal_keys *keys = seal_keys_new();
+    bool drawn = getrandom(key, sizeof(key), 0) == sizeof(key);
+    if (keys && !(drawn && seal_keys_add(keys, key))) {
+        seal_keys_unref(keys);
+        keys = NULL;
+    }
+    explicit_bzero(key, sizeof(key));
+    log_warn("state.key_of_this_run", log_text("file", file), log_errno("error", error),
+             log_text("note", "after a restart of the server no page goes on from its state: set "
+                              "state-key, or make the folder writable"));
+    return keys;
+}
+
+/* A file of ours that is there must be good; one that can't be reached is not ours. */
+static struct seal_keys *open_default(const struct config *c, struct text *why)
+{
+    char folder[PATH_SIZE], file[PATH_SIZE];
+    if (!name_folder(folder))
+        return make_for_this_run("", ENOENT);
+    snprintf(file, sizeof(file), "%.*s/state.key", PATH_SIZE - 32, folder);
+    int error = access(file, F_OK) == 0 ? -EEXIST : -errno;
+    if (error != -EEXIST)
+        error = make_key(folder, file, c);
+    if (error == -EEXIST && access(file, R_OK) < 0)
+        error = -errno;
+    if (error && error != -EEXIST)
+        return make_for_this_run(file, -error);
+    return state_key_read(file, why);
+}
+
+/* ---- at the start, and later ---- */
+
+struct seal_keys *state_key_open(const struct config *c, struct text *why)
+{
+    struct seal_keys *keys =
+        *c->state_key ? state_key_read(c->state_key, why) : open_default(c, why);
+    if (!keys && !why->len)
+        text_printf(why, "state-key: no randomness, or no memory");
+    return keys;
+}
+
+struct seal_keys *state_key_again(const struct config *c, struct text *why)
+{
+    char file[PATH_SIZE];
+    if (*c->state_key)
+        return state_key_read(c->state_key, why);
+    if (!name_folder(file))
+        return NULL;
+    strcat(file, "/state.key");
+    return access(file, R_OK) == 0 ? state_key_read(file, why) : NULL;
+}
+
+bool state_key_check(const struct config *c, struct text *why)
+{
+    struct seal_keys *keys = *c->state_key ? state_key_read(c->state_key, why) : NULL;
+    seal_keys_unref(keys);
+    return keys || !*c->state_key;
+}
