@@ -1,48 +1,106 @@
 /* SPDX-License-Identifier: MIT */
 #include "http/encodings.h"
 
-#include <string.h>
+/* Weights are thousandths. */
+enum {
+    UNTOLD = -1,
+    WHOLE = 1000
+};
 
-static struct slice trim(struct slice s)
+struct wishes {
+    int weights[ENCODING_COUNT];
+    int others; /* of `*` */
+};
+
+struct slice encoding_name(enum encoding encoding)
 {
-    while (s.len && (s.ptr[0] == ' ' || s.ptr[0] == '\t'))
-        s = slice_skip(s, 1);
-    while (s.len && (s.ptr[s.len - 1] == ' ' || s.ptr[s.len - 1] == '\t'))
-        s.len--;
-    return s;
+    switch (encoding) {
+    case ENCODING_GZIP:
+        return SLICE_LITERAL("gzip");
+    case ENCODING_BROTLI:
+        return SLICE_LITERAL("br");
+    case ENCODING_IDENTITY:
+        break;
+    }
+    return SLICE_LITERAL("");
 }
 
-/* `q=0`, `q=0.0` … `q=0.000`. */
-static bool is_zero_weight(struct slice parameter)
+/* `0`, `0.25`, `1`, `1.000`; what is no weight refuses. */
+static int weight_of(struct slice value)
 {
-    struct slice q = SLICE_LITERAL("q=0");
-    if (parameter.len < q.len || !slice_equal_nocase(slice_first(parameter, q.len), q))
-        return false;
-    for (size_t i = q.len; i < parameter.len; i++)
-        if (!strchr(".0", parameter.ptr[i]))
-            return false;
-    return true;
+    int weight = 0;
+    if (value.len == 0 || value.len > 5 || value.ptr[0] < '0' || value.ptr[0] > '1' ||
+        (value.len > 1 && value.ptr[1] != '.'))
+        return 0;
+    for (size_t i = 0, unit = WHOLE; i < 5 && i < value.len; i += i ? 1 : 2, unit /= 10) {
+        if (value.ptr[i] < '0' || value.ptr[i] > '9')
+            return 0;
+        weight += (value.ptr[i] - '0') * (int)unit;
+    }
+    return weight <= WHOLE ? weight : 0;
 }
 
-static bool list_accepts(struct slice list, struct slice coding)
+/* Of a member's parameters, `;` and all. */
+static int weight_in(struct slice parameters)
+{
+    struct slice q = SLICE_LITERAL("q=");
+    while (parameters.len > 0) {
+        parameters = slice_skip(parameters, 1);
+        size_t end = slice_find(parameters, ';');
+        struct slice one = slice_trim(slice_first(parameters, end));
+        if (slice_equal_nocase(slice_first(one, q.len), q))
+            return weight_of(slice_skip(one, q.len));
+        parameters = slice_skip(parameters, end);
+    }
+    return WHOLE;
+}
+
+static int *place_of(struct wishes *w, struct slice coding)
+{
+    if (slice_equal_nocase(coding, SLICE_LITERAL("gzip")) ||
+        slice_equal_nocase(coding, SLICE_LITERAL("x-gzip"))) /* RFC 9110, 8.4.1.3 */
+        return &w->weights[ENCODING_GZIP];
+    if (slice_equal_nocase(coding, SLICE_LITERAL("br")))
+        return &w->weights[ENCODING_BROTLI];
+    if (slice_equal_nocase(coding, SLICE_LITERAL("identity")))
+        return &w->weights[ENCODING_IDENTITY];
+    return slice_equal(coding, SLICE_LITERAL("*")) ? &w->others : NULL;
+}
+
+static void read_list(struct wishes *w, struct slice list)
 {
     struct slice member;
     while (http_list_next(&list, &member)) {
         size_t end = slice_find(member, ';');
-        if (!slice_equal_nocase(trim(slice_first(member, end)), coding))
-            continue;
-        return end == member.len || !is_zero_weight(trim(slice_skip(member, end + 1)));
+        int *place = place_of(w, slice_trim(slice_first(member, end)));
+        if (place && *place == UNTOLD)
+            *place = weight_in(slice_skip(member, end));
     }
-    return false;
 }
 
-bool accepts_encoding(const struct http_head *request, struct slice coding)
+static enum encoding best(const struct wishes *w, unsigned offered)
 {
-    for (size_t i = 0; i < request->header_count; i++) {
-        const struct http_header *h = &request->headers[i];
-        if (slice_equal_nocase(h->name, SLICE_LITERAL("accept-encoding")) &&
-            list_accepts(h->value, coding))
-            return true;
+    enum encoding found = ENCODING_IDENTITY;
+    int weight = w->weights[ENCODING_IDENTITY];
+    for (unsigned i = ENCODING_IDENTITY + 1; i < ENCODING_COUNT; i++) {
+        if (!(offered & 1u << i) || w->weights[i] <= 0 || w->weights[i] < weight)
+            continue;
+        weight = w->weights[i];
+        found = (enum encoding)i;
     }
-    return false;
+    return found;
+}
+
+enum encoding encoding_choose(const struct http_head *request, unsigned offered)
+{
+    struct wishes w = {{UNTOLD, UNTOLD, UNTOLD}, UNTOLD};
+    for (size_t i = 0; i < request->header_count; i++)
+        if (slice_equal_nocase(request->headers[i].name, SLICE_LITERAL("accept-encoding")))
+            read_list(&w, request->headers[i].value);
+    int *plain = &w.weights[ENCODING_IDENTITY];
+    bool refused = *plain == 0 || (*plain == UNTOLD && w.others == 0);
+    for (unsigned i = ENCODING_IDENTITY + 1; i < ENCODING_COUNT && refused; i++)
+        if (w.weights[i] == UNTOLD)
+            w.weights[i] = w.others;
+    return best(&w, offered);
 }

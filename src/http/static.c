@@ -3,7 +3,6 @@
 
 #include "http/conditions.h"
 #include "http/date.h"
-#include "http/encodings.h"
 #include "http/ranges.h"
 
 #include <fcntl.h>
@@ -265,23 +264,30 @@ void static_answer(struct exchange *x, struct site_found *found)
         close(a.fd);
 }
 
+static enum encoding choose_variant(const struct exchange *x, const struct static_bytes *bytes)
+{
+    unsigned offered = 0;
+    for (unsigned i = 0; i < ENCODING_COUNT; i++)
+        offered |= bytes->variants[i].body.ptr ? 1u << i : 0;
+    return encoding_choose(x->request, offered);
+}
+
 void static_answer_bytes(struct exchange *x, const struct static_bytes *bytes)
 {
-    bool gzip = bytes->gzip.len > 0 && accepts_encoding(x->request, SLICE_LITERAL("gzip"));
-    struct slice body = gzip ? bytes->gzip : bytes->body;
-    struct slice etag = gzip ? bytes->gzip_etag : bytes->etag;
-    struct representation is = {.etag = etag, .modified = -1, .now = (int64_t)time(NULL)};
+    enum encoding encoding = choose_variant(x, bytes);
+    const struct static_variant *variant = &bytes->variants[encoding];
+    struct representation is = {.etag = variant->etag, .modified = -1, .now = (int64_t)time(NULL)};
     struct http_header headers[] = {
-        {SLICE_LITERAL("ETag"), etag},
+        {SLICE_LITERAL("ETag"), variant->etag},
         {SLICE_LITERAL("Cache-Control"), SLICE_LITERAL("no-cache")},
         {SLICE_LITERAL("Vary"), SLICE_LITERAL("Accept-Encoding")},
         {SLICE_LITERAL("Content-Type"), bytes->type},
         {SLICE_LITERAL("X-Content-Type-Options"), SLICE_LITERAL("nosniff")},
-        {SLICE_LITERAL("Content-Encoding"), SLICE_LITERAL("gzip")},
+        {SLICE_LITERAL("Content-Encoding"), encoding_name(encoding)},
     };
     if (!is_read(x) || !passes(x, &is, headers, 3))
         return;
-    exchange_respond(x, 200, SLICE_NONE, headers, gzip ? 6 : 5, body.len);
-    exchange_write(x, body);
+    exchange_respond(x, 200, SLICE_NONE, headers, encoding ? 6 : 5, variant->body.len);
+    exchange_write(x, variant->body);
     exchange_end(x);
 }

@@ -4,16 +4,19 @@
 #ifndef HTTP_STATIC_H
 #define HTTP_STATIC_H
 
+#include "http/encodings.h"
 #include "http/exchange.h"
 #include "http/site.h"
 
 /* Answers GET and HEAD (OPTIONS with Allow; others get 405). Takes found->fd. */
 void static_answer(struct exchange *x, struct site_found *found);
-/* Bytes that live as long as the process, such as client.js: twice, plain and by gzip. */
+/* Bytes that live as long as the process, such as client.js, in each coding that there is. */
 struct static_bytes {
-    struct slice body, etag;      /* the tag with its quotes */
-    struct slice gzip, gzip_etag; /* smaller, for clients that accept it; len 0: none */
-    struct slice type;            /* with charset */
+    struct static_variant {
+        struct slice body; /* ptr NULL: not in this coding; ENCODING_IDENTITY is always there */
+        struct slice etag; /* with its quotes; its own in each coding */
+    } variants[ENCODING_COUNT];
+    struct slice type; /* with charset */
 };
 /* As static_answer(), for bytes: conditions, but no ranges. */
 void static_answer_bytes(struct exchange *x, const struct static_bytes *bytes);

@@ -47,10 +47,13 @@ static void answer_own(struct worker *w, struct exchange *x, const struct origin
     }
     vary_by_origin(x);
     static_answer_bytes(x, &(struct static_bytes){
-                               .body = slice_make(file->data, file->size),
-                               .etag = slice_of(file->etag),
-                               .gzip = slice_make(file->gzip, file->gzip_size),
-                               .gzip_etag = slice_of(file->gzip_etag),
+                               .variants =
+                                   {
+                                       [ENCODING_IDENTITY] = {slice_make(file->data, file->size),
+                                                              slice_of(file->etag)},
+                                       [ENCODING_GZIP] = {slice_make(file->gzip, file->gzip_size),
+                                                          slice_of(file->gzip_etag)},
+                                   },
                                .type = slice_of(file->type),
                            });
 }

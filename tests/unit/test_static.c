@@ -240,13 +240,15 @@ static void an_aborted_download_leaves_nothing_open(void **state)
 static void handle_bytes(struct exchange *x)
 {
     seen.x = NULL;
-    static_answer_bytes(x, &(struct static_bytes){
-                               .body = SLICE_LITERAL("var x;"),
-                               .etag = SLICE_LITERAL("\"v1\""),
-                               .gzip = SLICE_LITERAL("(gz)"),
-                               .gzip_etag = SLICE_LITERAL("\"v1-gzip\""),
-                               .type = SLICE_LITERAL("text/javascript; charset=utf-8"),
-                           });
+    static_answer_bytes(
+        x, &(struct static_bytes){
+               .variants =
+                   {
+                       [ENCODING_IDENTITY] = {SLICE_LITERAL("var x;"), SLICE_LITERAL("\"v1\"")},
+                       [ENCODING_GZIP] = {SLICE_LITERAL("(gz)"), SLICE_LITERAL("\"v1-gzip\"")},
+                   },
+               .type = SLICE_LITERAL("text/javascript; charset=utf-8"),
+           });
 }
 
 static void bytes_are_served_with_conditions(void **state)
@@ -300,6 +302,47 @@ static void bytes_are_served_by_gzip_to_who_takes_it(void **state)
     client_free(c);
 }
 
+/* `names` has a letter for each coding that there is: i, g, b. */
+static void the_best_coding_that_the_client_takes_is_chosen(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *accept, *names;
+        enum encoding chosen;
+    } rows[] = {
+        {"gzip, br", "igb", ENCODING_BROTLI},
+        {"br, gzip", "ig", ENCODING_GZIP},
+        {"gzip;q=1, br;q=0.9", "igb", ENCODING_GZIP},
+        {"gzip;q=0.001, br;q=0.002", "igb", ENCODING_BROTLI},
+        {"x-gzip", "igb", ENCODING_GZIP},
+        {"identity, gzip;q=0.5", "ig", ENCODING_IDENTITY},
+        {"identity;q=0.5, gzip;q=0.5", "ig", ENCODING_GZIP},
+        {"gzip;q=0.1", "ig", ENCODING_GZIP},       /* rather than none, which is not named */
+        {"identity;q=0", "ig", ENCODING_IDENTITY}, /* there is nothing better */
+        {"identity;q=0, *", "igb", ENCODING_BROTLI},
+        {"identity;q=0, *;q=0.5, br;q=0", "igb", ENCODING_GZIP},
+        {"*;q=0, gzip", "igb", ENCODING_GZIP},
+        {"*;q=0", "igb", ENCODING_IDENTITY},
+        {"identity, *;q=0", "igb", ENCODING_IDENTITY},
+        {"br;q=0, gzip;q=0", "igb", ENCODING_IDENTITY},
+        {"br;q=", "igb", ENCODING_IDENTITY},
+        {"br;q=1.001", "igb", ENCODING_IDENTITY},
+        {"br;q=0.5555", "igb", ENCODING_IDENTITY},
+        {"br;q=yes, gzip;x=1; q=0.1", "igb", ENCODING_GZIP},
+        {"br;q=0, br", "igb", ENCODING_IDENTITY}, /* the first counts */
+        {"", "igb", ENCODING_IDENTITY},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct http_head head = {.header_count = 1};
+        head.headers[0] =
+            (struct http_header){SLICE_LITERAL("Accept-Encoding"), slice_of(rows[i].accept)};
+        unsigned offered = (strchr(rows[i].names, 'g') ? 1u << ENCODING_GZIP : 0) |
+                           (strchr(rows[i].names, 'b') ? 1u << ENCODING_BROTLI : 0);
+        if (encoding_choose(&head, offered) != rows[i].chosen)
+            fail_msg("%s of %s", rows[i].accept, rows[i].names);
+    }
+}
+
 static void handle_redirect(struct exchange *x)
 {
     seen.x = NULL;
@@ -347,6 +390,7 @@ int main(void)
         static_test(a_file_that_shrinks_while_it_is_sent_ends_the_connection),
         static_test(an_aborted_download_leaves_nothing_open),
         static_test(bytes_are_served_with_conditions),
+        static_test(the_best_coding_that_the_client_takes_is_chosen),
         static_test(bytes_are_served_by_gzip_to_who_takes_it),
         static_test(a_redirect_never_names_another_host),
     };
