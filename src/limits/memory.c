@@ -160,32 +160,42 @@ static size_t round_up(size_t bytes)
 }
 
 /* To be called with the lock, like the rest up to memory_settle(). Nobody pays if there is no
- * memory for one more client. */
-static void join(struct memory *m, struct memory_account *a)
+ * memory for one more client. False: nor for the holding. */
+static bool join(struct memory *m, struct memory_account *a)
 {
+    struct memory_holding *h = calloc(1, sizeof(*h));
+    if (!h)
+        return false;
     struct memory_client *c = a->has_key ? find_or_make(m, &a->key, false) : NULL;
-    a->client = c ? c : &m->nobody;
-    a->client->holders++;
-    a->age = ++m->ages;
-    a->moved_seen = a->moved;
-    a->moved_ms = loop_now_ms(a->desk->loop);
-    list_append(&memory_top(a->client)->accounts, &a->of_client);
+    *h = (struct memory_holding){
+        .account = a,
+        .client = c ? c : &m->nobody,
+        .age = ++m->ages,
+        .moved_seen = a->moved,
+        .moved_ms = loop_now_ms(a->desk->loop),
+    };
+    a->holding = h;
+    h->client->holders++;
+    list_append(&memory_top(h->client)->accounts, &h->of_client);
     if (list_empty(&a->desk->accounts) && !timer_active(&a->desk->timer))
         timer_start(a->desk->loop, &a->desk->timer, 1000);
-    list_append(&a->desk->accounts, &a->of_desk);
+    list_append(&a->desk->accounts, &h->of_desk);
+    return true;
 }
 
 static void part(struct memory *m, struct memory_account *a)
 {
-    list_remove(&a->of_client);
-    list_remove(&a->of_desk);
-    release(m, a->client);
-    a->client = NULL;
+    struct memory_holding *h = a->holding;
+    a->holding = NULL;
+    list_remove(&h->of_client);
+    list_remove(&h->of_desk);
+    release(m, h->client);
+    free(h);
 }
 
 static void give_back(struct memory *m, struct memory_account *a, size_t bytes)
 {
-    subtract(m, a->client, bytes);
+    subtract(m, a->holding->client, bytes);
     a->reserved -= bytes;
     if (a->reserved == 0)
         part(m, a);
@@ -200,12 +210,10 @@ void memory_settle(struct memory_account *a)
     struct memory *m = desk->memory;
     bool over = false;
     pthread_mutex_lock(&m->lock);
-    if (!a->client)
-        join(m, a);
     if (wanted < a->reserved) {
         give_back(m, a, a->reserved - wanted);
-    } else {
-        over = add(m, a->client, wanted - a->reserved);
+    } else if (a->holding || join(m, a)) {
+        over = add(m, a->holding->client, wanted - a->reserved);
         a->reserved = wanted;
     }
     pthread_mutex_unlock(&m->lock);
@@ -219,13 +227,11 @@ void memory_open(struct memory_account *a, struct memory_desk *desk, const struc
     *a = (struct memory_account){.desk = desk, .ops = ops, .has_key = key != NULL};
     if (key)
         a->key = *key;
-    list_init(&a->of_desk);
-    list_init(&a->of_client);
 }
 
 static void give_all(struct memory_account *a)
 {
-    if (!a->client)
+    if (!a->holding)
         return;
     struct memory *m = a->desk->memory;
     pthread_mutex_lock(&m->lock);

@@ -34,7 +34,8 @@
  *          When all together hold more than `max`, the largest account of the client that holds
  *          most is let go; clients above their own share first.
  * Counts   In granules of 16 KiB, taken and given back by the account; up to 4 KiB are free. An
- *          account that holds nothing costs nothing, here and in its client.
+ *          account that holds no more costs 64 B, and nothing in its client. If there is no memory
+ *          to note who holds, the account is not counted until there is.
  * Cost     memory_hold(): two additions and two comparisons. Once for some 16 KiB of growth, a
  *          lock. A bound that was passed is looked at before anything more is read (loop_urgent):
  *          the accounts of the client, and one of them is recounted.
@@ -108,19 +109,15 @@ struct memory_desk {
     uint64_t given_back; /* memory_given_back() when it last gave back what it keeps itself */
 };
 
+struct memory_holding;
+
 struct memory_account {
     struct memory_desk *desk;
     const struct memory_ops *ops;
-    struct memory_client *client; /* NULL: nothing is taken from it */
-    struct list of_desk, of_client;
-    size_t used;     /* the sum of the parts */
-    size_t reserved; /* granules that were taken; others read it under the lock */
-    size_t moved;    /* bytes of large parts that came or went, in all */
-    size_t moved_seen;
-    uint64_t moved_ms;   /* when it was last seen to move */
-    uint64_t leaving_ms; /* let_go was called; 0: not */
-    uint64_t spared_ms;  /* since then it is spared; 0: not */
-    uint64_t age;        /* older accounts have smaller ones */
+    struct memory_holding *holding; /* NULL: nothing is taken from its client */
+    size_t used;                    /* the sum of the parts */
+    size_t reserved;                /* granules that were taken; others read it under the lock */
+    uint32_t moved;                 /* bytes of large parts that came or went, in all */
     bool has_key;
     struct net_client_key key;
 };
@@ -169,7 +166,7 @@ static inline void memory_hold(struct memory_account *a, size_t *part, size_t by
     *part = bytes;
     a->used += bytes - before;
     if (bytes > MEMORY_LARGE || before > MEMORY_LARGE)
-        a->moved += bytes > before ? bytes - before : before - bytes;
+        a->moved += (uint32_t)(bytes > before ? bytes - before : before - bytes);
     if (a->used > a->reserved + MEMORY_FREE || a->used + MEMORY_SLACK < a->reserved)
         memory_settle(a);
 }

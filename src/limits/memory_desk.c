@@ -15,16 +15,16 @@ enum {
 
 /* ---- who has to go: all with the lock ---- */
 
-static bool is_leaving(const struct memory_account *a, uint64_t now)
+static bool is_leaving(const struct memory_holding *h, uint64_t now)
 {
-    return a->leaving_ms && now < a->leaving_ms + MEMORY_REST_MS;
+    return h->leaving_ms && now < h->leaving_ms + MEMORY_REST_MS;
 }
 
 static bool is_larger(const struct memory_account *a, const struct memory_account *than)
 {
     if (!than || a->reserved != than->reserved)
         return !than || a->reserved > than->reserved;
-    return a->age < than->age;
+    return a->holding->age < than->holding->age;
 }
 
 static struct memory_account *next_of(const struct memory_client *c, struct list **at, uint64_t now)
@@ -33,19 +33,20 @@ static struct memory_account *next_of(const struct memory_client *c, struct list
     if (c->prefix)
         all = &c->prefix->accounts;
     for (struct list *node = *at ? (*at)->next : all->next; node != all; node = node->next) {
-        struct memory_account *a = container_of(node, struct memory_account, of_client);
+        struct memory_holding *h = container_of(node, struct memory_holding, of_client);
         *at = node;
-        if ((c->is_prefix || a->client == c) && a->ops->let_go && !is_leaving(a, now))
-            return a;
+        if ((c->is_prefix || h->client == c) && h->account->ops->let_go && !is_leaving(h, now))
+            return h->account;
     }
     return NULL;
 }
 
 static bool may_be_spared(const struct memory *m, const struct memory_account *a, uint64_t now)
 {
-    bool moves = now < a->moved_ms + MEMORY_REST_MS;
+    const struct memory_holding *h = a->holding;
+    bool moves = now < h->moved_ms + MEMORY_REST_MS;
     bool long_enough =
-        a->spared_ms && m->limits.spared_ms && now >= a->spared_ms + m->limits.spared_ms;
+        h->spared_ms && m->limits.spared_ms && now >= h->spared_ms + m->limits.spared_ms;
     return moves && !long_enough && a->reserved <= m->limits.per_client * MEMORY_SPARED;
 }
 
@@ -57,8 +58,8 @@ static struct memory_account *find_spared(const struct memory *m, const struct m
     for (struct list *at = NULL; (a = next_of(c, &at, now));)
         if (may_be_spared(m, a, now) && is_larger(a, spared))
             spared = a;
-    if (spared && !spared->spared_ms)
-        spared->spared_ms = now;
+    if (spared && !spared->holding->spared_ms)
+        spared->holding->spared_ms = now;
     return spared;
 }
 
@@ -136,7 +137,7 @@ static void log_let_go(struct memory_desk *desk, const struct memory_account *a,
                        enum memory_cause cause, uint64_t now)
 {
     struct net_address address = {.len = sizeof(address.v6)};
-    char text[NET_ADDRESS_TEXT_MAX] = "";
+    char text[NET_HOST_TEXT_MAX] = "";
     if (a->has_key) {
         address.v6.sin6_family = AF_INET6;
         memcpy(&address.v6.sin6_addr, a->key.bytes, sizeof(a->key.bytes));
@@ -180,30 +181,30 @@ static struct memory_account *choose_own(struct memory_desk *desk, uint64_t now,
 static void mark_leaving(struct memory_account *a, uint64_t now)
 {
     pthread_mutex_lock(&a->desk->memory->lock);
-    a->leaving_ms = now + (now == 0);
+    a->holding->leaving_ms = now + (now == 0);
     pthread_mutex_unlock(&a->desk->memory->lock);
 }
 
 /* ---- a look ---- */
 
-static bool is_over(const struct memory_account *a)
+static bool is_over(const struct memory_client *c)
 {
-    const struct memory_client *c = a->client;
     return !list_empty(&c->over) || (c->prefix && !list_empty(&c->prefix->over));
 }
 
 static void see_moves(struct memory_account *a, uint64_t now)
 {
-    bool moves = a->moved - a->moved_seen >= MEMORY_MOVES;
-    if (!moves && !a->spared_ms)
+    struct memory_holding *h = a->holding;
+    bool moves = a->moved - h->moved_seen >= MEMORY_MOVES;
+    if (!moves && !h->spared_ms)
         return;
     pthread_mutex_lock(&a->desk->memory->lock);
     if (moves) {
-        a->moved_seen = a->moved;
-        a->moved_ms = now;
+        h->moved_seen = a->moved;
+        h->moved_ms = now;
     }
-    if (!is_over(a))
-        a->spared_ms = 0;
+    if (!is_over(h->client))
+        h->spared_ms = 0;
     pthread_mutex_unlock(&a->desk->memory->lock);
 }
 
@@ -212,7 +213,7 @@ static void recount(struct memory_account *a, uint64_t now)
 {
     if (a->ops->recount)
         a->ops->recount(a);
-    if (a->client)
+    if (a->holding)
         see_moves(a, now);
     memory_settle(a);
 }
@@ -222,7 +223,7 @@ static void recount_all(struct memory_desk *desk, uint64_t now)
     struct list *next;
     for (struct list *node = desk->accounts.next; node != &desk->accounts; node = next) {
         next = node->next; /* a recount changes this account alone */
-        recount(container_of(node, struct memory_account, of_desk), now);
+        recount(container_of(node, struct memory_holding, of_desk)->account, now);
     }
 }
 

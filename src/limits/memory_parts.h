@@ -24,6 +24,18 @@ struct memory_client {
     struct net_client_key key;
 };
 
+/* What an account has taken from its client. Guarded by the lock. */
+struct memory_holding {
+    struct memory_account *account;
+    struct memory_client *client;
+    struct list of_desk, of_client;
+    uint32_t moved_seen;
+    uint64_t moved_ms;   /* when it was last seen to move */
+    uint64_t leaving_ms; /* let_go was called; 0: not */
+    uint64_t spared_ms;  /* since then it is spared; 0: not */
+    uint64_t age;        /* older ones have smaller ones */
+};
+
 struct memory {
     pthread_mutex_t lock;
     struct memory_limits limits;
