@@ -121,27 +121,26 @@ static bool is_mapped(const struct net_address *a)
     return a->any.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&a->v6.sin6_addr);
 }
 
-static size_t print_v6(const struct net_address *a, char out[NET_ADDRESS_TEXT_MAX])
+static size_t print_v6(const struct net_address *a, char out[NET_HOST_TEXT_MAX])
 {
     char zone[IF_NAMESIZE];
-    inet_ntop(AF_INET6, &a->v6.sin6_addr, out, NET_ADDRESS_TEXT_MAX);
+    inet_ntop(AF_INET6, &a->v6.sin6_addr, out, NET_HOST_TEXT_MAX);
     size_t len = strlen(out);
     if (a->v6.sin6_scope_id == 0)
         return len;
     if (if_indextoname(a->v6.sin6_scope_id, zone))
-        return len + (size_t)snprintf(out + len, NET_ADDRESS_TEXT_MAX - len, "%%%s", zone);
-    return len +
-           (size_t)snprintf(out + len, NET_ADDRESS_TEXT_MAX - len, "%%%u", a->v6.sin6_scope_id);
+        return len + (size_t)snprintf(out + len, NET_HOST_TEXT_MAX - len, "%%%s", zone);
+    return len + (size_t)snprintf(out + len, NET_HOST_TEXT_MAX - len, "%%%u", a->v6.sin6_scope_id);
 }
 
-size_t net_address_print_host(const struct net_address *a, char out[NET_ADDRESS_TEXT_MAX])
+size_t net_address_print_host(const struct net_address *a, char out[NET_HOST_TEXT_MAX])
 {
     if (a->any.sa_family == AF_UNIX)
-        return (size_t)snprintf(out, NET_ADDRESS_TEXT_MAX, "unix");
+        return (size_t)snprintf(out, NET_HOST_TEXT_MAX, "unix");
     if (a->any.sa_family == AF_INET6 && !is_mapped(a))
         return print_v6(a, out);
     inet_ntop(AF_INET, is_mapped(a) ? (const void *)&a->v6.sin6_addr.s6_addr[12] : &a->v4.sin_addr,
-              out, NET_ADDRESS_TEXT_MAX);
+              out, NET_HOST_TEXT_MAX);
     return strlen(out);
 }
 
@@ -153,7 +152,7 @@ size_t net_address_print(const struct net_address *a, char out[NET_ADDRESS_TEXT_
         return (size_t)snprintf(out, NET_ADDRESS_TEXT_MAX, "unix:%.*s",
                                 (int)strnlen(a->un.sun_path, room), a->un.sun_path);
     }
-    char host[NET_ADDRESS_TEXT_MAX];
+    char host[NET_HOST_TEXT_MAX];
     size_t len = net_address_print_host(a, host);
     bool brackets = memchr(host, ':', len) != NULL;
     return (size_t)snprintf(out, NET_ADDRESS_TEXT_MAX, brackets ? "[%.*s]:%u" : "%.*s:%u",

@@ -25,6 +25,7 @@ struct net_address {
 };
 
 #define NET_ADDRESS_TEXT_MAX 128
+#define NET_HOST_TEXT_MAX    64 /* an IPv6 address and its zone */
 
 /* `127.0.0.1:8080`, `[::1]:80`, `[fe80::1%eth0]:80`, `unix:PATH`, `*:80` (both families),
  * `localhost:80` (127.0.0.1). No name is looked up. 0, or -EINVAL with *why set and *ret
@@ -38,7 +39,7 @@ struct net_address net_address_loopback(int family, uint16_t port);
  * a name as `unix:`. Terminated by NUL; returns the length. */
 size_t net_address_print(const struct net_address *a, char out[NET_ADDRESS_TEXT_MAX]);
 /* Without the port and brackets: REMOTE_ADDR of CGI; "unix" for Unix sockets. */
-size_t net_address_print_host(const struct net_address *a, char out[NET_ADDRESS_TEXT_MAX]);
+size_t net_address_print_host(const struct net_address *a, char out[NET_HOST_TEXT_MAX]);
 /* 0 for Unix sockets. */
 uint16_t net_address_port(const struct net_address *a);
 
