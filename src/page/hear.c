@@ -24,7 +24,7 @@ enum program_reading page_reading(const struct page *p)
         return PROGRAM_WAIT;
     if (!p->seat->ops->alive(p->seat)) /* what it had written is bounded */
         return PROGRAM_READ;
-    return p->streams.held == 0 && p->client->writable(p) ? PROGRAM_READ : PROGRAM_WAIT;
+    return !page_streams_hold(p) && p->client->writable(p) ? PROGRAM_READ : PROGRAM_WAIT;
 }
 
 static void note(struct page *p, bool from_program, const struct message *m)

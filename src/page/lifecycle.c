@@ -8,13 +8,13 @@
 #include "page/grant.h"
 #include "page/host.h"
 #include "page/retry.h"
+#include "page/spool.h"
 #include "page/wire.h"
 #include "proto/close_code.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 /* ---- its texts ---- */
 
@@ -52,14 +52,15 @@ static size_t held_for_client(const struct page *p)
 static size_t held_for_program(const struct page *p)
 {
     size_t bytes = p->seat->ops->held ? p->seat->ops->held(p->seat) : 0;
-    return bytes + p->streams.held_bytes;
+    return bytes + page_streams_held(p);
 }
 
 static void count_now(struct page *p)
 {
     size_t answer = p->answer ? p->answer->len : 0;
+    size_t spooled = p->spool ? page_spool_held(p->spool) : 0;
     memory_hold(&p->account, &p->counted,
-                held_for_client(p) + held_for_program(p) + answer + p->spooled_in_memory);
+                held_for_client(p) + held_for_program(p) + answer + spooled);
 }
 
 static void count_after(struct loop_after *after)
@@ -154,11 +155,9 @@ struct page *page_make(const struct page_spec *spec)
     p->script_len = spec->script_len;
     p->restores = spec->restores;
     p->excess = spec->restores; /* its page is there already: what the program prints is no fault */
-    p->spool = -1;
     timer_init(&p->answer_timer, NULL); /* answer.c */
     timer_init(&p->leave_timer, on_leave);
     list_init(&p->tcp.questions);
-    list_init(&p->streams.all);
     list_init(&p->waiting);
     list_init(&p->restarting);
     loop_after_init(&p->count, p->host->spec.loop, count_after);
@@ -359,6 +358,7 @@ static void free_memory(struct reap *reap)
 {
     struct page *p = container_of(reap, struct page, reap);
     p->seat->ops->free(p->seat);
+    free(p->streams);
     free(p->text);
     free(p);
 }
@@ -388,9 +388,7 @@ static void release(struct page *p)
     loop_after_stop(&p->count);
     if (watcher)
         watcher->ops->on_over(watcher, p);
-    if (p->spool >= 0)
-        close(p->spool);
-    spool_close(p->host->spec.spool, &p->in_file);
+    page_spool_free(p->spool);
     loop_reap(p->host->spec.loop, &p->reap, free_memory);
 }
 
@@ -402,8 +400,11 @@ static bool held(const struct page *p)
 /* The program that had the body as its stdin has ended. */
 static void note_gone(struct page *p)
 {
-    if (p->in_file.pieces > 0 && p->state > PAGE_SPOOLING && p->seat->ops->gone(p->seat))
-        spool_close(p->host->spec.spool, &p->in_file);
+    if (!p->spool || p->state == PAGE_SPOOLING || !p->seat->ops->gone(p->seat))
+        return;
+    page_spool_free(p->spool);
+    p->spool = NULL;
+    page_count(p);
 }
 
 void page_settle(struct page *p)

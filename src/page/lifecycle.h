@@ -17,8 +17,8 @@
  * The files of this room, from the bottom up: a file calls only those of earlier lines, and others
  * by the tables of seat.h, client.h, watcher.h and page_host.request_again.
  *
- *   subprotocol.c, splice.c, grant.c, answer_head.c, answer_cache.c   what knows nothing of others
- *   coverage.c                              likewise
+ *   subprotocol.c, splice.c, grant.c, spool.c, answer_head.c, answer_cache.c, coverage.c
+ *                                           what knows nothing of others
  *   wire.c                                  WebSockets of sessions
  *   refusal.c                               how a refused handshake is told
  *   lifecycle.c                             the functions of this header
@@ -90,6 +90,16 @@ struct page_saving {
     uint64_t owed; /* states that were too large, since the last one that was not */
 };
 
+/* streams.c: byte streams of the program. */
+struct page_streams {
+    struct list all;
+    uint32_t last; /* the number of the last one */
+    uint32_t held; /* how many of them hold bytes that the page does not take */
+    size_t held_bytes;
+    size_t told; /* bytes of lines about them that the program has not taken: no window bounds
+                    these */
+};
+
 struct page {
     struct list node;       /* page_host.pages */
     struct list waiting;    /* page_host.waiting: a direct client is not let in, there or not */
@@ -108,10 +118,10 @@ struct page {
     struct slice file;   /* also NUL-terminated */
     struct slice script; /* SCRIPT_NAME */
     struct slice origin;
-    struct slice key;                   /* of PAGE_DIRECT */
-    char address[NET_ADDRESS_TEXT_MAX]; /* of the last client */
-    struct net_client_key client_key;   /* of the last client */
-    uint64_t client_who;                /* exchange_credentials() of it */
+    struct slice key;                 /* of PAGE_DIRECT */
+    char address[NET_HOST_TEXT_MAX];  /* of the last client */
+    struct net_client_key client_key; /* of the last client */
+    uint64_t client_who;              /* exchange_credentials() of it */
     size_t script_len;
 
     struct exchange *x;         /* NULL: the answer is complete, or the client is gone */
@@ -120,9 +130,7 @@ struct page {
     struct page_grant *grant;   /* of `x` while it waits, of `plain`; NULL: none */
     bool same_origin;           /* the client's page and its program */
     bool excess;                /* it was logged that the answer goes on after its end */
-    int spool;                  /* SPOOLING: the body so far; -1 */
-    uint64_t spooled;
-    struct spool_account in_file; /* the same, and until the program has ended */
+    struct page_spool *spool;   /* owned; spool.c; NULL: the body is not spooled */
 
     const struct page_client_ops *client; /* NULL: there is none yet, or none any more */
     struct session *session;              /* until its on_over */
@@ -152,20 +160,11 @@ struct page {
         struct list questions; /* struct program_question: not answered yet */
     } tcp;
 
-    struct {
-        struct list all;
-        uint32_t last; /* the number of the last one */
-        uint32_t held; /* how many of them hold bytes that the page does not take */
-        size_t held_bytes;
-        size_t told; /* bytes of lines about them that the program has not taken: no window bounds
-                          these */
-    } streams;
+    struct page_streams *streams; /* owned; streams.c; NULL: there has been none */
 
     struct memory_account account; /* of the client: pays for all that this page holds */
     size_t counted;
     struct loop_after count; /* what it holds may have changed */
-    bool spools_in_memory;   /* the spool is on a tmpfs, or has no file system */
-    uint64_t spooled_in_memory;
 };
 
 /* All that a page is made from. */
@@ -180,6 +179,16 @@ struct page_spec {
     struct slice script, origin, key;
     bool restores;
 };
+/* Bytes that the windows of its client have no room for. */
+static inline size_t page_streams_held(const struct page *p)
+{
+    return p->streams ? p->streams->held_bytes : 0;
+}
+/* There are such bytes: the program is not read. */
+static inline bool page_streams_hold(const struct page *p)
+{
+    return p->streams && p->streams->held > 0;
+}
 /* A field of the log for lines that the page's client can cause. */
 #define page_cause(p) log_cause(net_client_slice(&(p)->client_key))
 /* NULL without memory: then the exchange and the seat are still the caller's. */

@@ -10,17 +10,14 @@
 #include "page/grant.h"
 #include "page/host.h"
 #include "page/retry.h"
+#include "page/spool.h"
 #include "page/waiting.h"
 #include "program/diagnosis.h"
 #include "proto/close_code.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 struct net_client_key page_client_key(struct exchange *x)
@@ -109,8 +106,9 @@ void page_answer_error(struct page *p, int error)
 static int describe(struct page *p, struct program_request *ret)
 {
     struct exchange *x = p->x;
-    uint64_t length =
-        x->request->body == HTTP_BODY_LENGTH ? x->request->content_length : p->spooled;
+    uint64_t length = x->request->body == HTTP_BODY_LENGTH ? x->request->content_length
+                      : p->spool                           ? page_spool_bytes(p->spool)
+                                                           : 0;
     *ret = (struct program_request){
         .head = x->request,
         .path = x->path,
@@ -153,8 +151,7 @@ static int begin(struct page *p)
         return error;
     if (watcher)
         watcher->ops->on_begin(watcher, p);
-    int body = p->spool;
-    p->spool = -1;
+    int body = p->spool ? page_spool_take(p->spool) : -1;
     return p->seat->ops->begin(p->seat, &request, body);
 }
 
@@ -178,14 +175,9 @@ int page_begin(struct page *p)
 
 int page_begin_spooling(struct page *p)
 {
-    p->spool = open(spool_folder(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (p->spool < 0)
-        p->spool = memfd_create("body", MFD_CLOEXEC);
-    if (p->spool >= 0) {
-        struct statfs fs;
-        p->spools_in_memory = fstatfs(p->spool, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
+    p->spool = page_spool_new(p->host->spec.spool);
+    if (p->spool)
         return 0;
-    }
     page_stop(p, CLOSE_PROGRAM_FAILED, SLICE_LITERAL("program-failed"));
     return -EMFILE;
 }
@@ -208,7 +200,7 @@ static void refuse_spooling(struct page *p, enum spool_bound bound)
                                       "with Content-Length, or try again later"),
     };
     log_warn("page.spool_refused", page_cause(p), log_slice("program", p->file),
-             log_text("client", p->address), log_int("bytes", p->spooled),
+             log_text("client", p->address), log_int("bytes", page_spool_bytes(p->spool)),
              log_text("why", bound == SPOOL_CLIENT ? "its client is above spool-per-client"
                                                    : "all together are above spool-max"));
     p->host->counts.refused_spool[bound]++;
@@ -218,27 +210,14 @@ static void refuse_spooling(struct page *p, enum spool_bound bound)
 
 static void spool(struct page *p, struct slice data)
 {
-    struct spool *all = p->host->spec.spool;
-    enum spool_bound bound =
-        all ? spool_grow(all, &p->in_file, &p->client_key, p->spooled + data.len) : SPOOL_FITS;
-    if (bound != SPOOL_FITS) {
+    int error;
+    enum spool_bound bound = page_spool_write(p->spool, &p->client_key, data, &error);
+    if (bound != SPOOL_FITS)
         refuse_spooling(p, bound);
-        return;
-    }
-    while (data.len > 0) {
-        ssize_t n = write(p->spool, data.ptr, data.len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            fail_spooling(p, errno);
-            return;
-        }
-        p->spooled += (uint64_t)n;
-        if (p->spools_in_memory)
-            p->spooled_in_memory = p->spooled;
-        data = slice_skip(data, (size_t)n);
-    }
-    page_count(p);
+    else if (error)
+        fail_spooling(p, -error);
+    else
+        page_count(p);
 }
 
 static void on_body(struct exchange *x, struct slice data)
@@ -259,7 +238,6 @@ static void on_body_end(struct exchange *x)
 {
     struct page *p = x->owner;
     if (p->state == PAGE_SPOOLING) {
-        lseek(p->spool, 0, SEEK_SET);
         int error = page_begin(p);
         if (error)
             page_answer_error(p, error);

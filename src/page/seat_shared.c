@@ -39,8 +39,8 @@ struct shared_seat {
     bool let_go;
     bool full; /* the program was told so */
     bool answer_behind;
-    size_t answer_bytes;         /* since then */
-    char reason[REASON_MAX + 1]; /* for `.leave`; empty: "left" */
+    size_t answer_bytes; /* since then */
+    char *reason;        /* owned; for `.leave`; NULL: "left" */
 };
 
 static struct shared_seat *seat_of(struct shared_member *m)
@@ -161,7 +161,7 @@ static void flush(struct seat *s)
 static bool takes_more(const struct shared_seat *s)
 {
     const struct page *p = s->seat.page;
-    if (s->answer_behind || p->streams.held > 0)
+    if (s->answer_behind || page_streams_hold(p))
         return false;
     return !p->client || p->state >= PAGE_ENDED || p->client->writable(p);
 }
@@ -204,7 +204,7 @@ static size_t backlog(const struct shared_member *m)
 static void leave(struct shared_seat *s)
 {
     char quoted[6 * REASON_MAX + 2];
-    struct slice reason = *s->reason ? slice_of(s->reason) : SLICE_LITERAL("left");
+    struct slice reason = s->reason ? slice_of(s->reason) : SLICE_LITERAL("left");
     if (!s->member.process)
         return;
     shared_write_last(&s->member,
@@ -221,8 +221,8 @@ static void note_reason(struct seat *s, struct slice reason)
 {
     struct shared_seat *own = (struct shared_seat *)s;
     struct slice token = utf8_first(reason, REASON_MAX);
-    if (*own->reason == '\0')
-        memcpy(own->reason, token.ptr, token.len);
+    if (!own->reason && token.len)
+        own->reason = strndup(token.ptr, token.len);
 }
 
 static void let_go(struct seat *s)
@@ -289,8 +289,10 @@ static struct room_place *place(struct seat *s)
 
 static void free_seat(struct seat *s)
 {
-    room_release(&((struct shared_seat *)s)->place);
-    free((struct shared_seat *)s);
+    struct shared_seat *own = (struct shared_seat *)s;
+    room_release(&own->place);
+    free(own->reason);
+    free(own);
 }
 
 /* ---- from the process: its answer ---- */
@@ -488,7 +490,8 @@ static enum seat_kind pack(const struct seat *seat, struct pack *p)
     pack_number(p, FULL, s->full);
     pack_number(p, ANSWER_BEHIND, s->answer_behind);
     pack_number(p, ANSWER_BYTES, s->answer_bytes);
-    pack_slice(p, REASON, slice_of(s->reason));
+    if (s->reason)
+        pack_slice(p, REASON, slice_of(s->reason));
     return SEAT_SHARED;
 }
 
@@ -571,8 +574,9 @@ struct seat *seat_shared_unpack(struct page_host *host, struct slice in)
     s->answer_behind = packed_number(in, ANSWER_BEHIND);
     s->answer_bytes = (size_t)packed_number(in, ANSWER_BYTES);
     if (reason.len)
-        memcpy(s->reason, reason.ptr, reason.len);
+        s->reason = strndup(reason.ptr, reason.len);
     if (!join_again(host, s, in)) {
+        free(s->reason);
         free(s);
         return NULL;
     }

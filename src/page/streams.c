@@ -25,7 +25,7 @@
 #define LINE_OVERHEAD 32 /* of memory for a line, beside its text */
 
 struct page_stream {
-    struct list node; /* page.streams.all */
+    struct list node; /* page_streams.all */
     struct page *page;
     struct channel *channel;
     struct timer timer; /* until it is accepted */
@@ -39,8 +39,8 @@ static void free_stream(struct page_stream *s)
 {
     timer_stop(&s->timer);
     if (s->held)
-        s->page->streams.held--;
-    s->page->streams.held_bytes -= s->held_len - s->held_at;
+        s->page->streams->held--;
+    s->page->streams->held_bytes -= s->held_len - s->held_at;
     free(s->held);
     list_remove(&s->node);
     free(s);
@@ -61,15 +61,15 @@ static void reset(struct page_stream *s, const char *reason, const char *message
 /* A line that no window bounds: if the program does not read such lines, the client is not read. */
 static void note_told(struct page *p, size_t len)
 {
-    p->streams.told += len + LINE_OVERHEAD;
-    if (p->session && p->streams.told > p->host->spec.config->out_max)
+    p->streams->told += len + LINE_OVERHEAD;
+    if (p->session && p->streams->told > p->host->spec.config->out_max)
         session_hold_off(p->session, true);
     page_count(p);
 }
 
 static void note_taken(struct page *p)
 {
-    p->streams.told = 0;
+    p->streams->told = 0;
     if (p->session)
         session_hold_off(p->session, false);
 }
@@ -136,13 +136,13 @@ static void on_over(struct channel *c, struct slice json)
 
 void page_streams_taken(struct page *p)
 {
-    if (!p->seat->ops->has_taken(p->seat))
+    if (!p->streams || !p->seat->ops->has_taken(p->seat))
         return;
-    if (p->streams.told > 0)
+    if (p->streams->told > 0)
         note_taken(p);
     if (!page_program_open(p))
         return;
-    for (struct list *node = p->streams.all.next; node != &p->streams.all; node = node->next) {
+    for (struct list *node = p->streams->all.next; node != &p->streams->all; node = node->next) {
         struct page_stream *s = container_of(node, struct page_stream, node);
         size_t taken = s->untaken;
         s->untaken = 0;
@@ -153,9 +153,15 @@ void page_streams_taken(struct page *p)
 
 /* ---- from the program: bytes ---- */
 
-size_t page_streams_held(const struct page *p)
+/* False without memory. */
+static bool make_streams(struct page *p)
 {
-    return p->streams.held_bytes;
+    if (p->streams)
+        return true;
+    p->streams = log_needed(calloc(1, sizeof(*p->streams)));
+    if (p->streams)
+        list_init(&p->streams->all);
+    return p->streams;
 }
 
 static bool hold(struct page_stream *s, struct slice data)
@@ -165,11 +171,11 @@ static bool hold(struct page_stream *s, struct slice data)
     char *held = log_needed(realloc(s->held, s->held_len + data.len));
     if (!held)
         return false;
-    s->page->streams.held += !s->held;
+    s->page->streams->held += !s->held;
     memcpy(held + s->held_len, data.ptr, data.len);
     s->held = held;
     s->held_len += data.len;
-    s->page->streams.held_bytes += data.len;
+    s->page->streams->held_bytes += data.len;
     return true;
 }
 
@@ -197,14 +203,14 @@ static void on_writable(struct channel *c)
     if (!s->held)
         return;
     size_t written = write_some(s, slice_make(s->held + s->held_at, s->held_len - s->held_at));
-    p->streams.held_bytes -= written == SIZE_MAX ? 0 : written;
+    p->streams->held_bytes -= written == SIZE_MAX ? 0 : written;
     if (written == SIZE_MAX) {
         free_stream(s);
     } else if ((s->held_at += written) == s->held_len) {
         free(s->held);
         s->held = NULL;
         s->held_at = s->held_len = 0;
-        p->streams.held--;
+        p->streams->held--;
         if (s->ended)
             channel_end(c);
     }
@@ -217,9 +223,16 @@ static const struct channel_ops channel_ops = {
 
 /* ---- from the program: commands ---- */
 
+/* There has been one of this number. */
+static bool is_known(const struct page *p, uint64_t id)
+{
+    return id > 0 && p->streams && id <= p->streams->last;
+}
+
+/* NULL: it has ended. */
 static struct page_stream *find(const struct page *p, uint64_t id)
 {
-    for (struct list *node = p->streams.all.next; node != &p->streams.all; node = node->next) {
+    for (struct list *node = p->streams->all.next; node != &p->streams->all; node = node->next) {
         struct page_stream *s = container_of(node, struct page_stream, node);
         if (channel_number(s->channel) == id)
             return s;
@@ -258,13 +271,14 @@ static bool read_word(struct page *p, const struct message *m, enum field fields
                             "reason", &ret->reason, "message", &ret->message);
     bool more = (ret->data && !(fields & FIELD_DATA)) ||
                 ((ret->reason || ret->message) && !(fields & FIELD_REASON));
+    bool known = !error && is_known(p, (uint64_t)id);
     if (error || more)
         page_refuse_command(p, m, expected);
-    else if (id <= 0 || id > p->streams.last)
+    else if (!known)
         page_refuse_command(p, m, no_such);
     else
         ret->s = find(p, (uint64_t)id);
-    bool good = !error && !more && id > 0 && id <= p->streams.last;
+    bool good = !error && !more && known;
     if (!good)
         json_decref(ret->value);
     return good;
@@ -331,8 +345,8 @@ void page_stream_bytes(struct page *p, const struct message *m)
         page_refuse_command(p, m, "expected .stream/N @LEN and bytes");
         return;
     }
-    struct page_stream *s = find(p, id);
-    if (id == 0 || id > p->streams.last)
+    struct page_stream *s = is_known(p, id) ? find(p, id) : NULL;
+    if (!is_known(p, id))
         page_refuse_command(p, m, no_such);
     else if (s && !writable(s))
         page_refuse_command(p, m, not_writable);
@@ -361,7 +375,7 @@ static json_t *announcement(const struct json_t *wish, uint32_t number)
 void page_stream_open(struct page *p, struct channel *c, const struct json_t *wish)
 {
     json_t *object = announcement(wish, channel_number(c));
-    struct page_stream *s = object ? log_needed(malloc(sizeof(*s))) : NULL;
+    struct page_stream *s = object && make_streams(p) ? log_needed(malloc(sizeof(*s))) : NULL;
     if (!s || p->seat->ops->only_messages || !page_program_open(p)) {
         channel_reset(c, object && !s ? SLICE_LITERAL("{\"reason\":\"overload\"}")
                          : object     ? SLICE_LITERAL("{\"reason\":\"stream-unsupported\"}")
@@ -374,8 +388,8 @@ void page_stream_open(struct page *p, struct channel *c, const struct json_t *wi
     timer_init(&s->timer, on_timeout);
     timer_start(p->host->spec.loop, &s->timer, p->host->spec.config->answer_timeout_ms);
     channel_own(c, &channel_ops, s);
-    list_append(&p->streams.all, &s->node);
-    p->streams.last = channel_number(c);
+    list_append(&p->streams->all, &s->node);
+    p->streams->last = channel_number(c);
     tell(p, ".stream", object);
     page_streams_taken(p);
 }
@@ -408,9 +422,11 @@ static void pack_stream(const struct page_stream *s, struct pack *p)
 
 void page_streams_pack(const struct page *page, struct pack *p)
 {
-    pack_number(p, LAST, page->streams.last);
-    pack_number(p, TOLD, page->streams.told);
-    const struct list *all = &page->streams.all;
+    if (!page->streams)
+        return;
+    pack_number(p, LAST, page->streams->last);
+    pack_number(p, TOLD, page->streams->told);
+    const struct list *all = &page->streams->all;
     for (const struct list *node = all->next; node != all; node = node->next) {
         size_t field = pack_begin(p, STREAM);
         pack_stream(container_of(node, const struct page_stream, node), p);
@@ -437,15 +453,18 @@ static void unpack_stream(struct page *page, struct slice in)
     };
     timer_init(&s->timer, on_timeout);
     timer_start_at(page->host->spec.loop, &s->timer, packed_number(in, DUE_MS));
-    list_append(&page->streams.all, &s->node);
+    list_append(&page->streams->all, &s->node);
     if (!hold(s, packed_slice(in, HELD)))
         reset(s, "overload", NULL);
 }
 
 void page_streams_unpack(struct page *page, struct slice in)
 {
-    page->streams.last = (uint32_t)packed_number(in, LAST);
-    page->streams.told = (size_t)packed_number(in, TOLD);
+    uint32_t last = (uint32_t)packed_number(in, LAST);
+    if (last == 0 || !make_streams(page))
+        return; /* without memory they are reset, since nobody has reclaimed them */
+    page->streams->last = last;
+    page->streams->told = (size_t)packed_number(in, TOLD);
     for (struct packed field; page->session && packed_next(&in, &field);)
         if (field.tag == STREAM)
             unpack_stream(page, field.value);

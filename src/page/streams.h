@@ -20,8 +20,6 @@ struct json_t;
 void page_stream_open(struct page *p, struct channel *c, const struct json_t *wish);
 /* The program has taken what was written: the page may send on. */
 void page_streams_taken(struct page *p);
-/* Bytes that the page's windows have no room for. */
-size_t page_streams_held(const struct page *p);
 /* Lines of the program. */
 void page_stream_accept(struct page *p, const struct message *m);
 void page_stream_bytes(struct page *p, const struct message *m);

@@ -29,7 +29,7 @@ struct tcp_session {
     struct net_client_key client; /* of the last connection */
     struct memory_account account;
     size_t counted;
-    char address[NET_ADDRESS_TEXT_MAX];
+    char address[NET_HOST_TEXT_MAX];
     size_t origin_len;
     char origin[];
 };
