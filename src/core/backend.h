@@ -100,6 +100,7 @@ struct loop {
     struct acceptor *accepting; /* likewise */
     struct list dirty;          /* io with something to do in the flush phase */
     struct list dead;           /* io that are closed */
+    struct list lingering;      /* struct io_linger */
     struct list afters;         /* loop_after */
     struct loop_urgent *urgent; /* borrowed; NULL: none */
     struct reap *reaps;
@@ -187,8 +188,15 @@ bool acceptor_failed(struct acceptor *acceptor, int error);
 
 void io_flush_all(struct loop *loop);
 void io_reap_all(struct loop *loop);
-/* The timer of a lingering close. Only the loop still knows such an io. */
-void io_linger_over(struct timer *timer);
+/* A lingering close. Only the loop still knows such an io. */
+struct io_linger {
+    struct list node; /* loop.lingering */
+    struct timer timer;
+    struct io *io;
+};
+/* False without memory. */
+bool io_linger_start(struct io *io, uint64_t due_ms);
+void io_linger_stop(struct io *io);
 
 /* ---- for tests ---- */
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -232,9 +233,32 @@ void io_reap_all(struct loop *loop)
 
 /* ---- what the owner calls ---- */
 
-void io_linger_over(struct timer *timer)
+static void linger_over(struct timer *timer)
 {
-    io_close(container_of(timer, struct io, linger));
+    io_close(container_of(timer, struct io_linger, timer)->io);
+}
+
+bool io_linger_start(struct io *io, uint64_t due_ms)
+{
+    struct io_linger *linger = log_needed(malloc(sizeof(*linger)));
+    if (!linger)
+        return false;
+    linger->io = io;
+    timer_init(&linger->timer, linger_over);
+    timer_start_at(io->loop, &linger->timer, due_ms ? due_ms : 1);
+    list_append(&io->loop->lingering, &linger->node);
+    io->linger = linger;
+    return true;
+}
+
+void io_linger_stop(struct io *io)
+{
+    if (!io->linger)
+        return;
+    timer_stop(&io->linger->timer);
+    list_remove(&io->linger->node);
+    free(io->linger);
+    io->linger = NULL;
 }
 
 /* The flags a descriptor begins with, or a negative errno. */
@@ -257,7 +281,6 @@ static int open_with(struct loop *loop, struct io *io, int fd, int flags, const 
     *io = (struct io){.ops = ops, .loop = loop, .fd = fd};
     io->flags = (uint16_t)(flags | (paused ? IO_PAUSED : 0));
     list_init(&io->dirty);
-    timer_init(&io->linger, io_linger_over);
     return loop->backend->io_start(io);
 }
 
@@ -393,8 +416,10 @@ void io_finish(struct io *io, uint64_t linger_ms)
     if (io->flags & (IO_FINISHING | IO_CLOSED))
         return;
     set(io, IO_FINISHING);
-    timer_start(io->loop, &io->linger, linger_ms);
-    settle(io);
+    if (io_linger_start(io, loop_now_ms(io->loop) + linger_ms))
+        settle(io);
+    else
+        io_close(io);
 }
 
 void io_close(struct io *io)
@@ -402,7 +427,7 @@ void io_close(struct io *io)
     if (io->flags & IO_CLOSED)
         return;
     set(io, IO_CLOSED);
-    timer_stop(&io->linger);
+    io_linger_stop(io);
     if (io->fd >= 0)
         io->loop->backend->io_stop(io);
     drop_queue(io);

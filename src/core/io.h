@@ -39,6 +39,7 @@
 struct pack;
 
 struct io;
+struct io_linger;
 
 enum {
     IO_CORKED_MAX = CHUNK_CAPACITY,
@@ -69,11 +70,11 @@ struct io {
     const struct io_ops *ops;
     struct loop *loop; /* borrowed */
     struct chunk_queue out;
-    struct list dirty;   /* among the loop's io with something to flush, or among the closed */
-    struct timer linger; /* io_finish */
-    int fd;              /* owned */
-    uint16_t flags;      /* enum io_flag of core/backend.h */
-    uint16_t error;      /* positive errno of a failed send that on_end has not told yet */
+    struct list dirty;        /* among the loop's io with something to flush, or among the closed */
+    struct io_linger *linger; /* owned; io_finish */
+    int fd;                   /* owned */
+    uint16_t flags;           /* enum io_flag of core/backend.h */
+    uint16_t error;           /* positive errno of a failed send that on_end has not told yet */
 };
 
 /* Takes the descriptor (made non-blocking; regular files are no streams: -EPERM). The io begins
@@ -147,7 +148,8 @@ static inline size_t io_held_in_all(const struct io *io)
 void io_shutdown(struct io *io);
 /* The only callback after this is on_gone. Sends the queue, ends our side, discards input until the
  * peer has ended its side (closing at once could destroy output that is on its way: RFC 9112, 9.6),
- * and closes; after `linger_ms` at the latest. A pipe is closed when the queue is empty. */
+ * and closes; after `linger_ms` at the latest, and at once without memory. A pipe is closed when
+ * the queue is empty. */
 void io_finish(struct io *io, uint64_t linger_ms);
 /* Closes now; the queue is lost. Allowed again, and after io_finish, until on_gone. */
 void io_close(struct io *io);

@@ -45,7 +45,7 @@ void io_pack(const struct io *io, struct pack *p)
     pack_fd(p, FD, io->fd);
     pack_number(p, FLAGS, io->flags & OURS);
     pack_number(p, ERROR, io->error);
-    pack_number(p, LINGER_MS, timer_due_ms(&io->linger));
+    pack_number(p, LINGER_MS, io->linger ? timer_due_ms(&io->linger->timer) : 0);
     for (const struct chunk *c = io->out.first; c; c = c->next)
         pack_chunk(c, p);
 }
@@ -83,22 +83,12 @@ static bool queue(struct io *io, struct slice in)
     return good;
 }
 
-static void each_of_slot(const struct list *slot, void (*each)(void *arg, const struct io *io),
-                         void *arg)
-{
-    for (const struct list *node = slot->next; node != slot; node = node->next) {
-        const struct timer *timer = container_of(node, const struct timer, node);
-        if (timer->fire == io_linger_over)
-            each(arg, container_of(timer, const struct io, linger));
-    }
-}
-
 void loop_each_lingering(const struct loop *loop, void (*each)(void *arg, const struct io *io),
                          void *arg)
 {
-    for (int level = 0; level < WHEEL_LEVELS; level++)
-        for (int slot = 0; slot < WHEEL_SLOTS; slot++)
-            each_of_slot(&loop->wheel.slots[level][slot], each, arg);
+    const struct list *all = &loop->lingering;
+    for (const struct list *node = all->next; node != all; node = node->next)
+        each(arg, container_of(node, const struct io_linger, node)->io);
 }
 
 int io_unpack(struct loop *loop, struct io *io, struct slice in, const struct io_ops *ops)
@@ -107,18 +97,18 @@ int io_unpack(struct loop *loop, struct io *io, struct slice in, const struct io
     io->flags = (uint16_t)(packed_number(in, FLAGS) & OURS);
     io->error = (uint16_t)packed_number(in, ERROR);
     list_init(&io->dirty);
-    timer_init(&io->linger, io_linger_over);
-    int error = queue(io, in) ? 0 : -ENOMEM;
+    uint64_t linger_ms = packed_number(in, LINGER_MS);
+    int error = queue(io, in) && (!linger_ms || io_linger_start(io, linger_ms)) ? 0 : -ENOMEM;
     if (!error && io->fd >= 0)
         error = loop->backend->io_start(io);
     if (error) {
+        io_linger_stop(io);
         chunk_queue_clear(&io->out, &loop->pool);
         if (io->fd >= 0)
             close(io->fd);
         io->fd = -1;
         return error;
     }
-    timer_start_at(loop, &io->linger, packed_number(in, LINGER_MS));
     if (io->out.first || io->error || io->flags & IO_OWES)
         list_append(&loop->dirty, &io->dirty);
     return 0;

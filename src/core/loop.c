@@ -51,6 +51,7 @@ struct loop *loop_new_with(const struct loop_backend *backend)
     loop->now_ms = boot_clock(NULL);
     list_init(&loop->dirty);
     list_init(&loop->dead);
+    list_init(&loop->lingering);
     list_init(&loop->afters);
     timer_wheel_init(&loop->wheel, loop->now_ms);
     watch_init(&loop->bell, bell_rang);
@@ -92,14 +93,8 @@ void loop_reap_now(struct loop *loop)
 /* A lingering io has no owner any more that could close it. */
 static void close_lingering(struct loop *loop)
 {
-    struct list all;
-    list_init(&all);
-    timer_wheel_advance(&loop->wheel, UINT64_MAX, &all);
-    for (struct list *node; (node = list_pop(&all));) {
-        struct timer *timer = container_of(node, struct timer, node);
-        if (timer->fire == io_linger_over)
-            io_linger_over(timer);
-    }
+    while (!list_empty(&loop->lingering))
+        io_close(container_of(loop->lingering.next, struct io_linger, node)->io);
 }
 
 void loop_free(struct loop *loop)

@@ -19,9 +19,9 @@
 #include "serve/worker.h"
 
 struct server {
-    struct config *config; /* owned; a reload replaces it */
-    struct loop *loop;     /* borrowed: of the thread that workers report to; NULL: none */
-    struct tls_context *tls;           /* NULL: plain */
+    struct config *config;   /* owned; a reload replaces it */
+    struct loop *loop;       /* borrowed: of the thread that workers report to; NULL: none */
+    struct tls_context *tls; /* NULL: plain */
     struct tls_context *targets_trust; /* of TCPConnections' targets */
     struct seal_keys *state_keys;      /* of states of programs */
     struct program_limits *limits;

@@ -190,16 +190,8 @@ ROW(client_20, .client = true, .size = 20, .depth = 16, .lines = 16, .rounds = 1
 ROW(client_1k, .client = true, .size = 1024, .depth = 1, .lines = 16, .rounds = 10)
 
 const struct counts_row ws_rows[] = {
-    {"echo-20-1", one_20},
-    {"echo-20-16", sixteen_20},
-    {"echo-20-256", many_20},
-    {"echo-text-20-256", text_20},
-    {"echo-1024-1", one_1k},
-    {"echo-text-1024-1", text_1k},
-    {"echo-16384-1", one_16k},
-    {"echo-text-16384-1", text_16k},
-    {"echo-16384-16", sixteen_16k},
-    {"client-20-16", client_20},
-    {"client-1024-1", client_1k},
-    {0},
+    {"echo-20-1", one_20},         {"echo-20-16", sixteen_20},      {"echo-20-256", many_20},
+    {"echo-text-20-256", text_20}, {"echo-1024-1", one_1k},         {"echo-text-1024-1", text_1k},
+    {"echo-16384-1", one_16k},     {"echo-text-16384-1", text_16k}, {"echo-16384-16", sixteen_16k},
+    {"client-20-16", client_20},   {"client-1024-1", client_1k},    {0},
 };
