@@ -116,19 +116,24 @@ static size_t room(const struct chunk_queue *q)
     return c && c->kind == CHUNK_BYTES ? CHUNK_CAPACITY - (size_t)c->end : 0;
 }
 
+char *chunk_queue_claim_new(struct chunk_queue *q, struct chunk_pool *pool, size_t len)
+{
+    struct chunk *c = chunk_new(pool, CHUNK_BYTES);
+    if (!c)
+        return NULL;
+    c->end = (off_t)len;
+    append(q, c);
+    return c->bytes;
+}
+
 static bool copy_piece(struct chunk_queue *q, struct chunk_pool *pool, const char *ptr, size_t len)
 {
     while (len) {
-        if (!room(q)) {
-            struct chunk *c = chunk_new(pool, CHUNK_BYTES);
-            if (!c)
-                return false;
-            append(q, c);
-        }
-        size_t n = len < room(q) ? len : room(q);
-        memcpy(q->last->bytes + q->last->end, ptr, n);
-        q->last->end += (off_t)n;
-        q->bytes += n;
+        size_t free = room(q), most = free ? free : CHUNK_CAPACITY, n = len < most ? len : most;
+        char *to = free ? chunk_queue_claim(q, n) : chunk_queue_claim_new(q, pool, n);
+        if (!to)
+            return false;
+        memcpy(to, ptr, n);
         ptr += n;
         len -= n;
     }
@@ -216,6 +221,10 @@ static void drop_first(struct chunk_queue *q, struct chunk_pool *pool)
 
 void chunk_queue_advance(struct chunk_queue *q, struct chunk_pool *pool, size_t n)
 {
+    if (n == q->bytes) {
+        chunk_queue_clear(q, pool);
+        return;
+    }
     q->bytes -= n;
     while (n) {
         size_t left = (size_t)(q->first->end - q->first->begin);

@@ -58,6 +58,20 @@ struct chunk_queue {
     size_t held; /* memory: chunks, whole, and what they refer to that nobody else counts */
 };
 
+/* Appends `len` bytes that the caller fills at once. NULL: the last chunk has no room for them. */
+static inline char *chunk_queue_claim(struct chunk_queue *q, size_t len)
+{
+    struct chunk *c = q->last;
+    if (!c || c->kind != CHUNK_BYTES || len > CHUNK_CAPACITY - (size_t)c->end)
+        return NULL;
+    char *room = c->bytes + c->end;
+    c->end += (off_t)len;
+    q->bytes += len;
+    return room;
+}
+/* The same in a new chunk; at most CHUNK_CAPACITY. NULL without memory. */
+char *chunk_queue_claim_new(struct chunk_queue *q, struct chunk_pool *pool, size_t len);
+
 /* Appends the pieces without their first `skip` bytes. False without memory: then a part may have
  * been appended. */
 bool chunk_queue_copy(struct chunk_queue *q, struct chunk_pool *pool, const struct iovec *pieces,

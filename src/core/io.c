@@ -12,7 +12,8 @@
 
 enum {
     NO_WRITE = IO_FAILED | IO_SHUTDOWN | IO_FINISHING | IO_CLOSED,
-    DIRECT_PIECES = 64
+    DIRECT_PIECES = 64,
+    CLAIMED_MAX = 2048 /* so much may be left unused at the end of a chunk */
 };
 
 static void set(struct io *io, unsigned flags)
@@ -368,6 +369,34 @@ void io_write(struct io *io, const struct iovec *pieces, int count)
         queued(io);
     else
         io_send_failed(io, -ENOMEM);
+}
+
+static char *claim_new(struct io *io, size_t len)
+{
+    if (len > CHUNK_CAPACITY || (len > CLAIMED_MAX && io->out.first))
+        return NULL;
+    return chunk_queue_claim_new(&io->out, &io->loop->pool, len);
+}
+
+/* Not inlined: nearly all claims are one of many in a callback. */
+__attribute__((noinline)) static char *claim_otherwise(struct io *io, size_t len)
+{
+    if (io->flags & NO_WRITE || io->out.bytes + len > IO_BATCH_MAX || !len)
+        return NULL;
+    char *room = chunk_queue_claim(&io->out, len);
+    if (!room)
+        room = claim_new(io, len);
+    if (room)
+        queued(io);
+    return room;
+}
+
+char *io_claim(struct io *io, size_t len)
+{
+    bool corked = io->loop->dispatching == io && !(io->flags & NO_WRITE) &&
+                  io->out.bytes + len <= IO_CORKED_MAX;
+    char *room = corked ? chunk_queue_claim(&io->out, len) : NULL;
+    return room ? room : claim_otherwise(io, len);
 }
 
 static void share(struct io *io, struct shared_bytes *shared, size_t at, size_t len, bool elsewhere)

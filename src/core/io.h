@@ -104,6 +104,11 @@ static inline void io_write_slice(struct io *io, struct slice s)
     io_write(io, &(struct iovec){(void *)s.ptr, s.len}, 1);
 }
 
+/* Queues `len` bytes that the caller fills at once, before anything else is called: in place of
+ * io_write(), without its copy. NULL: use io_write(); there is no room in one piece, or nothing can
+ * be written, or so much waits that some should leave first. */
+char *io_claim(struct io *io, size_t len);
+
 /* Queues bytes shared by many (core/chunk.h), `len` of them from `at` on: they are sent from where
  * they are. The io holds a reference until they have left. */
 void io_write_part(struct io *io, struct shared_bytes *shared, size_t at, size_t len);

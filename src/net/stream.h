@@ -66,6 +66,11 @@ static inline void stream_write_slice(struct stream *s, struct slice bytes)
 {
     stream_write(s, &(struct iovec){(void *)bytes.ptr, bytes.len}, 1);
 }
+/* As io_claim(); also NULL under TLS. */
+static inline char *stream_claim(struct stream *s, size_t len)
+{
+    return s->tls ? NULL : io_claim(&s->io, len);
+}
 /* `len` bytes from `at` on: sent from where they are on a plain stream; otherwise copied into TLS
  * records, if there are many as the queue drains. */
 void stream_write_part(struct stream *s, struct shared_bytes *shared, size_t at, size_t len);

@@ -44,9 +44,11 @@ size_t ws_head_write(char out[WS_HEAD_MAX], enum ws_op op, uint64_t length);
 /* Writes the header of any frame: `head->mask` is used if `masked`. For clients and tests. */
 size_t ws_head_write_full(char out[WS_HEAD_MAX], const struct ws_head *head);
 
-/* XORs data in place with the mask, as if `offset` bytes of the payload had come before. 32 bytes
- * at a time where the machine can. */
+/* XORs data in place with the mask, as if `offset` bytes of the payload had come before. 16 bytes
+ * at a time, or 32 where the machine can. */
 void ws_mask(char *data, size_t len, const uint8_t mask[4], uint64_t offset);
+/* As ws_mask() of a whole payload; returns whether it is all ASCII then. */
+bool ws_mask_ascii(char *data, size_t len, const uint8_t mask[4]);
 /* ws_mask() byte by byte: the oracle of the tests. */
 void ws_mask_plain(char *data, size_t len, const uint8_t mask[4], uint64_t offset);
 

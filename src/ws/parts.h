@@ -2,6 +2,7 @@
 /* parts.h - the inside of a peer, for the files of this room alone.
  *
  *   peer.c      the states, the stream's events, the public calls
+ *   whole.c     messages that have come whole: the quick way
  *   reader.c    bytes to messages: every rule of RFC 6455 about what comes in
  *   sender.c    messages to frames
  *   pack.c      for the process that takes over
@@ -88,6 +89,12 @@ void peer_cut(struct ws_peer *p, unsigned code, const char *why);
 /* Pauses or resumes the stream as the flags say. */
 void peer_settle(struct ws_peer *p);
 
+/* ---- whole.c ---- */
+
+/* Delivers the whole messages that `in` begins with; no frame or message is under way. Returns the
+ * rest. */
+struct bytes whole_take(struct ws_peer *p, struct bytes in);
+
 /* ---- reader.c ---- */
 
 /* Takes all of `in`. Bytes that are left because the owner has paused are held. */
@@ -104,6 +111,8 @@ void reader_count(struct ws_peer *p);
 /* ---- sender.c ---- */
 
 void sender_frame(struct ws_peer *p, enum ws_op op, const struct slice *pieces, size_t count);
+/* A frame of one piece. */
+void sender_one(struct ws_peer *p, enum ws_op op, struct slice data);
 /* A frame: `head`, then a part of `shared`. */
 void sender_shared(struct ws_peer *p, enum ws_op op, struct slice head, struct shared_bytes *shared,
                    size_t at, size_t len);

@@ -196,6 +196,16 @@ void ws_peer_send(struct ws_peer *p, enum ws_op op, const struct slice *pieces, 
     check_queue(p);
 }
 
+void ws_peer_send_one(struct ws_peer *p, enum ws_op op, struct slice data)
+{
+    assert(op == WS_OP_TEXT || op == WS_OP_BINARY);
+    if (p->state != PEER_OPEN)
+        return;
+    p->counts->messages_out++;
+    sender_one(p, op, data);
+    check_queue(p);
+}
+
 void ws_peer_send_shared(struct ws_peer *p, struct slice head, struct shared_bytes *shared,
                          size_t at, size_t len)
 {

@@ -15,7 +15,8 @@
  *           piece is unmasked in the loop's buffer and delivered there; one in several pieces is
  *           gathered on the heap, which grows with what has come.
  * Cost      No timer and no allocation per message; what one dispatch answers leaves in one send. A
- *           client masks what it sends through a buffer on the stack: one copy more.
+ *           short frame is written to where it leaves from. A client masks what is longer through a
+ *           buffer on the stack: one copy more.
  * Threads   Loop thread only.
  */
 #ifndef WS_PEER_H
@@ -79,6 +80,7 @@ struct stream *ws_peer_stream(const struct ws_peer *peer);
 
 /* One message made of the pieces. Ignored unless open. */
 void ws_peer_send(struct ws_peer *peer, enum ws_op op, const struct slice *pieces, size_t count);
+void ws_peer_send_one(struct ws_peer *peer, enum ws_op op, struct slice data);
 /* One binary message: `head`, then `len` bytes of `shared` from `at` on, which leave from where
  * they are unless they have to be masked or encrypted. */
 void ws_peer_send_shared(struct ws_peer *peer, struct slice head, struct shared_bytes *shared,

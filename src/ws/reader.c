@@ -256,6 +256,11 @@ static bool reading(const struct ws_peer *p)
 static struct bytes read_frames(struct ws_peer *p, struct bytes in)
 {
     while (in.len && reading(p)) {
+        if (!reader_is_under_way(&p->reader)) {
+            in = whole_take(p, in);
+            if (!in.len || !reading(p))
+                break;
+        }
         if (!p->reader.in_frame)
             in = bytes_skip(in, read_head(p, slice_from_bytes(in)));
         if (p->reader.in_frame && p->state != PEER_GONE)

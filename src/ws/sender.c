@@ -9,6 +9,7 @@
 
 #define MASKED_AT_ONCE   16384
 #define PIECES_AT_ONCE   16
+#define CLAIMED_MAX      4096 /* longer ones fill up chunks */
 #define CLOSE_REASON_MAX 123
 #define REFERRED_MIN     65536 /* below, TLS makes one record of head and body */
 /* A peer that sends pings and reads no pongs is not read either beyond this many bytes. */
@@ -86,6 +87,77 @@ static size_t head_size(const struct ws_peer *p, uint64_t length)
     return (length < 126 ? 2 : length <= UINT16_MAX ? 4 : 10) + (p->config->client ? 4 : 0);
 }
 
+/* memcpy() of a few bytes without a call. */
+static inline void copy(char *to, const char *from, size_t len)
+{
+    struct {
+        uint64_t a, b;
+    } first, last;
+    if (len < sizeof(first) || len > 2 * sizeof(first)) {
+        if (len)
+            memcpy(to, from, len);
+        return;
+    }
+    memcpy(&first, from, sizeof(first));
+    memcpy(&last, from + len - sizeof(last), sizeof(last));
+    memcpy(to, &first, sizeof(first));
+    memcpy(to + len - sizeof(last), &last, sizeof(last));
+}
+
+static inline void copy_pieces(char *to, const struct slice *pieces, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        copy(to, pieces[i].ptr, pieces[i].len);
+        to += pieces[i].len;
+    }
+}
+
+/* Writes the frame to where it leaves from. False: there is no room in one piece. */
+static bool place_plain(struct stream *s, enum ws_op op, size_t length, const struct slice *pieces,
+                        size_t count)
+{
+    size_t size = length < 126 ? 2 : 4;
+    char *out = stream_claim(s, size + length);
+    if (!out)
+        return false;
+    out[0] = (char)(0x80 | op);
+    out[1] = (char)(size == 2 ? length : 126);
+    if (size == 4) {
+        out[2] = (char)(length >> 8);
+        out[3] = (char)length;
+    }
+    copy_pieces(out + size, pieces, count);
+    return true;
+}
+
+static bool place_masked(struct stream *s, enum ws_op op, size_t length, const struct slice *pieces,
+                         size_t count)
+{
+    struct ws_head head = {.fin = true, .op = op, .masked = true, .length = length};
+    char *out = stream_claim(s, (length < 126 ? 6 : 8) + length);
+    if (!out)
+        return false;
+    draw_mask(head.mask);
+    out += ws_head_write_full(out, &head);
+    copy_pieces(out, pieces, count);
+    ws_mask(out, length, head.mask, 0);
+    return true;
+}
+
+static void send_masked_frame(struct stream *s, enum ws_op op, uint64_t length,
+                              const struct slice *pieces, size_t count)
+{
+    if (length > CLAIMED_MAX || !place_masked(s, op, length, pieces, count))
+        send_masked(s, op, length, pieces, count);
+}
+
+static void send_plain_frame(struct stream *s, enum ws_op op, uint64_t length,
+                             const struct slice *pieces, size_t count)
+{
+    if (length > CLAIMED_MAX || !place_plain(s, op, length, pieces, count))
+        send_plain(s, op, length, pieces, count);
+}
+
 void sender_frame(struct ws_peer *p, enum ws_op op, const struct slice *pieces, size_t count)
 {
     uint64_t length = 0;
@@ -93,9 +165,30 @@ void sender_frame(struct ws_peer *p, enum ws_op op, const struct slice *pieces, 
         length += pieces[i].len;
     p->counts->bytes_out += head_size(p, length) + length;
     if (p->config->client)
-        send_masked(p->stream, op, length, pieces, count);
+        send_masked_frame(p->stream, op, length, pieces, count);
     else
-        send_plain(p->stream, op, length, pieces, count);
+        send_plain_frame(p->stream, op, length, pieces, count);
+}
+
+/* Of its own, so that the quick way below needs no place in memory for `data`. */
+__attribute__((noinline)) static void send_one(struct ws_peer *p, enum ws_op op, struct slice data)
+{
+    sender_frame(p, op, &data, 1);
+}
+
+/* Quick for nearly all frames of a server: they are short, and others wait already. */
+void sender_one(struct ws_peer *p, enum ws_op op, struct slice data)
+{
+    bool is_short = data.len < 126 && !p->config->client;
+    char *out = is_short ? stream_claim(p->stream, 2 + data.len) : NULL;
+    if (!out) {
+        send_one(p, op, data);
+        return;
+    }
+    out[0] = (char)(0x80 | op);
+    out[1] = (char)data.len;
+    copy(out + 2, data.ptr, data.len);
+    p->counts->bytes_out += 2 + data.len;
 }
 
 void sender_shared(struct ws_peer *p, enum ws_op op, struct slice head, struct shared_bytes *shared,

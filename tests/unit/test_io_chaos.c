@@ -99,6 +99,14 @@ static void write_some(struct node *n)
     io_write(&n->io, (struct iovec[]){{block, len / 2}, {block + len / 2, len - len / 2}}, 2);
 }
 
+static void claim_some(struct node *n)
+{
+    size_t len = (size_t)random() >> (17 + chance(12));
+    char *room = io_claim(&n->io, len);
+    if (room)
+        fill(n, room, len);
+}
+
 static void share_some(struct node *n)
 {
     struct shared_bytes *shared = shared_new(chance(20000));
@@ -138,8 +146,10 @@ static void act(void)
     if (!n)
         return;
     unsigned what = chance(40);
-    if (what < 12 && !n->closed)
+    if (what < 8 && !n->closed)
         write_some(n);
+    else if (what < 12 && !n->closed)
+        claim_some(n);
     else if (what < 18 && !n->closed)
         share_some(n);
     else if (what < 24)

@@ -153,16 +153,22 @@ static void check_twin(const struct twin *twin, const char *text, size_t len, si
     free(plain);
 }
 
+static size_t find_twins(struct twin ret[2])
+{
+    size_t count = 0;
+    ret[count++] = (struct twin){"blocks", ws_mask_blocks};
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2"))
+        ret[count++] = (struct twin){"avx2", ws_mask_avx2};
+#endif
+    return count;
+}
+
 static void rfc6455_5_3_every_twin_masks_alike_at_every_length_and_alignment(void **state)
 {
     (void)state;
-    struct twin twins[3] = {{"words", ws_mask_words}};
-    size_t count = 1;
-#ifdef __x86_64__
-    twins[count++] = (struct twin){"sse2", ws_mask_sse2};
-    if (__builtin_cpu_supports("avx2"))
-        twins[count++] = (struct twin){"avx2", ws_mask_avx2};
-#endif
+    struct twin twins[2];
+    size_t count = find_twins(twins);
     char text[400];
     uint64_t seed = 7;
     for (size_t i = 0; i < sizeof(text); i++)
@@ -171,6 +177,34 @@ static void rfc6455_5_3_every_twin_masks_alike_at_every_length_and_alignment(voi
         for (size_t len = 0; len < 300; len++)
             for (size_t skip = 0; skip < 33; skip += len % 3 + 1)
                 check_twin(&twins[i], text, len, skip);
+}
+
+/* `odd`: the one byte that is not ASCII once it is unmasked; `len`: none is. */
+static void check_ascii(const struct twin *twin, size_t len, size_t odd)
+{
+    const uint8_t mask[4] = {0x87, 0x1a, 0xe1, 0x3d};
+    uint32_t word;
+    memcpy(&word, mask, 4);
+    char text[300];
+    for (size_t i = 0; i < len; i++)
+        text[i] = (char)((i * 7 & 0x7f) | (i == odd ? 0x80 : 0));
+    ws_mask_plain(text, len, mask, 0);
+    bool ascii = (twin->mask(text, len, word) & UINT64_C(0x8080808080808080)) == 0;
+    if (ascii != (odd == len))
+        fail_msg("%s: %zu bytes, an odd one at %zu", twin->name, len, odd);
+    ws_mask_plain(text, len, mask, 0);
+    assert_int_equal(ws_mask_ascii(text, len, mask), odd == len);
+}
+
+static void a_single_byte_that_is_not_ascii_is_seen_wherever_it_is(void **state)
+{
+    (void)state;
+    struct twin twins[2];
+    size_t count = find_twins(twins);
+    for (size_t i = 0; i < count; i++)
+        for (size_t len = 0; len < 300; len++)
+            for (size_t odd = 0; odd <= len; odd++)
+                check_ascii(&twins[i], len, odd);
 }
 
 static void rfc6455_5_3_any_split_of_a_payload_masks_alike(void **state)
@@ -214,6 +248,7 @@ int main(void)
         cmocka_unit_test(rfc6455_5_2_lengths_are_in_their_shortest_form),
         cmocka_unit_test(any_head_comes_back_and_any_part_of_it_is_not_enough),
         cmocka_unit_test(rfc6455_5_3_every_twin_masks_alike_at_every_length_and_alignment),
+        cmocka_unit_test(a_single_byte_that_is_not_ascii_is_seen_wherever_it_is),
         cmocka_unit_test(rfc6455_5_3_any_split_of_a_payload_masks_alike),
         cmocka_unit_test(rfc6455_7_4_close_codes),
     };
