@@ -114,17 +114,62 @@ static enum parse_status take_field(struct cgi_head *ret, struct once *once, str
     return PARSE_OK;
 }
 
+static enum parse_status take_value(struct cgi_head *ret, struct once *once, struct slice name,
+                                    struct slice value)
+{
+    const char *end = value.ptr + value.len;
+    if (http_skip_field(value.ptr, end) != end)
+        return bad(ret, "a control character in a header value");
+    return take_field(ret, once, name, slice_trim(value));
+}
+
 static enum parse_status take_line(struct cgi_head *ret, struct once *once, struct slice line)
 {
     const char *end = line.ptr + line.len;
     const char *colon = http_skip_token(line.ptr, end);
     if (colon == line.ptr || colon == end || *colon != ':')
         return bad(ret, "a header line is not NAME: VALUE");
-    if (http_skip_field(colon + 1, end) != end)
-        return bad(ret, "a control character in a header value");
-    struct slice name = slice_make(line.ptr, (size_t)(colon - line.ptr));
-    struct slice value = slice_make(colon + 1, (size_t)(end - colon - 1));
-    return take_field(ret, once, name, slice_trim(value));
+    return take_value(ret, once, slice_make(line.ptr, (size_t)(colon - line.ptr)),
+                      slice_make(colon + 1, (size_t)(end - colon - 1)));
+}
+
+static void begin(struct cgi_head *ret)
+{
+    ret->status = 0;
+    ret->reason = SLICE_NONE;
+    ret->has_length = false;
+    ret->content_length = 0;
+    ret->header_count = 0;
+    ret->left_out = SLICE_NONE;
+}
+
+static void finish(struct cgi_head *ret, const struct once *once)
+{
+    if (ret->status == 0)
+        ret->status = once->location ? 302 : 200;
+    if (once->connection)
+        leave_out_named(ret);
+}
+
+enum parse_status cgi_head_make(int status, const struct http_header *headers, size_t count,
+                                struct cgi_head *ret)
+{
+    struct once once = {.status = status != 0};
+    begin(ret);
+    if (status != 0 && (status < 100 || status > 599))
+        return bad(ret, "Status is no status code");
+    ret->status = status;
+    ret->size = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct slice name = headers[i].name;
+        ret->wrong = name;
+        if (!name.len || http_skip_token(name.ptr, name.ptr + name.len) != name.ptr + name.len)
+            return bad(ret, "a header's name is no token");
+        if (take_value(ret, &once, name, headers[i].value) == PARSE_BAD)
+            return PARSE_BAD;
+    }
+    finish(ret, &once);
+    return PARSE_OK;
 }
 
 /* Takes a line off `rest`, without its LF or CRLF. */
@@ -146,18 +191,10 @@ enum parse_status cgi_head_parse(struct slice in, size_t seen, struct cgi_head *
     struct once once = {0};
     if (slice_find(fresh, '\n') == fresh.len)
         return PARSE_MORE;
-    ret->status = 0;
-    ret->reason = SLICE_NONE;
-    ret->has_length = false;
-    ret->content_length = 0;
-    ret->header_count = 0;
-    ret->left_out = SLICE_NONE;
+    begin(ret);
     while (next_line(&rest, &line)) {
         if (line.len == 0) {
-            if (ret->status == 0)
-                ret->status = once.location ? 302 : 200;
-            if (once.connection)
-                leave_out_named(ret);
+            finish(ret, &once);
             ret->size = in.len - rest.len;
             return PARSE_OK;
         }

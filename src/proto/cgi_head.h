@@ -31,6 +31,11 @@ struct cgi_head {
  * http_head_parse. */
 enum parse_status cgi_head_parse(struct slice in, size_t seen, struct cgi_head *ret);
 
+/* The same of headers that are not printed: refuses what a printed one may not have. `status` 0: as
+ * if there were none. Never PARSE_MORE; of PARSE_BAD `wrong` is the name. */
+enum parse_status cgi_head_make(int status, const struct http_header *headers, size_t count,
+                                struct cgi_head *ret);
+
 /* Where in the beginning of an HTML document a first element of the head can be put so that no HTML
  * parser changes its mind about the document: after BOM, whitespace, comments, doctype, <html …>
  * and <head …> (HTML, 13.2.6.4). PARSE_MORE: not decided by these bytes; if the document ends here,

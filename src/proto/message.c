@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "proto/message.h"
 
+#include "base/utf8.h"
+
 #include <assert.h>
 #include <stdio.h>
+
 static enum parse_status bad(struct message *ret, const char *why)
 {
     ret->why = why;
@@ -113,6 +116,13 @@ static enum parse_status take_nothing(struct message *m)
     return is_ack(m) ? bad(m, "an acknowledgement without its number") : PARSE_OK;
 }
 
+static enum parse_status check_json(struct message *m)
+{
+    return json_valid(m->body, MESSAGE_JSON_DEPTH_MAX)
+               ? PARSE_OK
+               : bad(m, "a body that is no JSON value on one line");
+}
+
 /* `m` has its head; `text` is what follows it, with the space, or empty. */
 static enum parse_status take_json(struct slice text, struct message *m)
 {
@@ -126,9 +136,7 @@ static enum parse_status take_json(struct slice text, struct message *m)
                    : bad(m, "an acknowledgement that is no decimal number");
     if (m->body.len == 0 || m->body.ptr[0] == ' ' || m->body.ptr[0] == '\t')
         return bad(m, "not exactly one space and JSON after the head");
-    return json_valid(m->body, MESSAGE_JSON_DEPTH_MAX)
-               ? PARSE_OK
-               : bad(m, "a body that is no JSON value on one line");
+    return check_json(m);
 }
 
 enum parse_status message_parse_text(struct slice text, struct message *ret)
@@ -154,6 +162,34 @@ enum parse_status message_parse_binary(struct slice data, struct message *ret)
     ret->binary = true;
     ret->body = slice_skip(data, lf + 1);
     return PARSE_OK;
+}
+
+static bool may_be_text(const struct message *m)
+{
+    return m->kind != MESSAGE_FAILURE && m->kind != MESSAGE_COMMAND && m->kind != MESSAGE_CONTROL;
+}
+
+enum parse_status message_make(struct slice head, enum message_form form, struct slice body,
+                               struct message *ret)
+{
+    if (head.len > MESSAGE_HEAD_MAX)
+        return bad(ret, "a head that is too long");
+    if (parse_head(head, ret) == PARSE_BAD)
+        return PARSE_BAD;
+    ret->body = body;
+    switch (form) {
+    case MESSAGE_JSON:
+        return body.len ? check_json(ret) : take_nothing(ret);
+    case MESSAGE_BYTES:
+        ret->binary = true;
+        return may_be_bytes(ret, true) ? PARSE_OK : bad(ret, "a message that can't carry bytes");
+    case MESSAGE_TEXT:
+        ret->text = true;
+        if (!may_be_text(ret))
+            return bad(ret, "a message that can't carry text");
+        return utf8_valid(body) ? PARSE_OK : bad(ret, "text that is not valid UTF-8");
+    }
+    return bad(ret, "a form that there is not");
 }
 
 /* HEAD @…: such a line is never longer than the head of a message_line. */

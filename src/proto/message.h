@@ -66,6 +66,18 @@ bool message_is_name(struct slice s);
 enum parse_status message_parse_text(struct slice text, struct message *ret);
 enum parse_status message_parse_binary(struct slice data, struct message *ret);
 
+/* How the body of a message is given. */
+enum message_form {
+    MESSAGE_JSON, /* on one line; empty: null */
+    MESSAGE_BYTES,
+    MESSAGE_TEXT /* UTF-8, to be written as a JSON string; not of a failure or a command */
+};
+
+/* A message of a program that writes no lines, checked as a line is, but for its length: `head` is
+ * as on fd 3. Never PARSE_MORE. */
+enum parse_status message_make(struct slice head, enum message_form form, struct slice body,
+                               struct message *ret);
+
 /* The next message on fd 3. `seen`: how many bytes an earlier call answered PARSE_MORE for (0 at
  * first), so that a long line is not searched twice. PARSE_OK: *used bytes were consumed.
  * PARSE_MORE: at least *want bytes are needed, as far as is known. PARSE_BAD: `why` is set, also
