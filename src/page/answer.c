@@ -385,12 +385,12 @@ static void note_left_out(const struct page *p, const struct cgi_head *head)
                  log_text("why", "it is about the connection, which is the server's"));
 }
 
-static void head_done(struct page *p, const struct cgi_head *head)
+/* `rest`: what has come behind it. */
+static void head_done(struct page *p, const struct cgi_head *head, struct slice rest)
 {
+    struct page_answer *answer = p->answer;
     timer_stop(&p->answer_timer);
     note_left_out(p, head);
-    struct page_answer *answer = p->answer;
-    struct slice rest = slice_skip(slice_make(answer->head, answer->len), head->size);
     if (page_waits(p)) {
         if (rest.len > 0)
             note_excess(p);
@@ -429,9 +429,15 @@ static void gather_head(struct page *p, struct slice data)
         if (head.status < 200)
             page_answer_fail(p, 502, "the program's status is below 200");
         else
-            head_done(p, &head);
+            head_done(p, &head, slice_skip(slice_make(answer->head, answer->len), head.size));
         return;
     }
+}
+
+void page_answer_take_head(struct page *p, const struct cgi_head *head)
+{
+    if (page_answer_unbegun(p))
+        head_done(p, head, SLICE_NONE);
 }
 
 void page_answer_take(struct page *p, struct slice data)

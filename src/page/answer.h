@@ -13,6 +13,9 @@ bool page_answer_begin(struct page *p);
 void page_answer_prolong(struct page *p);
 /* The next of it, wherever it comes from. */
 void page_answer_take(struct page *p, struct slice data);
+/* The header block of a program that does not print it; its status is 200 at least. No effect when
+ * some of it has come. */
+void page_answer_take_head(struct page *p, const struct cgi_head *head);
 /* That was all of it. */
 void page_answer_end(struct page *p);
 /* The program's own answer won't come, or not whole: the server's in its place (502, 503, 504) if

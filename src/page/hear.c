@@ -91,8 +91,8 @@ bool page_hear_client(struct page *p, const struct message *m)
         return false;
     note(p, false, m);
     page_state_telling(p);
+    page_state_heard(p, m); /* before: a handler may say at once what it is done with */
     page_send_program(p, m);
-    page_state_heard(p, m);
     return true;
 }
 

@@ -96,6 +96,7 @@ struct page_host *page_host_new(const struct page_host_spec *spec)
     list_init(&host->wires);
     list_init(&host->tcp_sessions);
     timer_init(&host->goodbye_timer, on_goodbye_over);
+    handler_desk_init(&host->handlers, host->spec.loop);
     page_restarts_init(host);
     return host;
 }
@@ -106,6 +107,8 @@ void page_host_free(struct page_host *host)
         timer_stop(&host->goodbye_timer);
     if (host)
         page_restarts_stop(host);
+    if (host)
+        handler_desk_done(&host->handlers);
     free(host);
 }
 

@@ -3,6 +3,7 @@
 #ifndef PAGE_HOST_H
 #define PAGE_HOST_H
 
+#include "page/handler_desk.h"
 #include "page/page.h"
 
 struct page_host {
@@ -18,7 +19,8 @@ struct page_host {
     uint32_t sent_away;        /* how many in that second */
     struct list restarting;    /* pages whose programs are let go, the next one first */
     struct timer restart_timer;
-    struct timer goodbye_timer; /* of the drain: who is there then is not waited for */
+    struct handler_desk handlers; /* pages whose program is a handler in this process */
+    struct timer goodbye_timer;   /* of the drain: who is there then is not waited for */
     /* A program has said `.shared`: the request that it was started for is answered as if it came
      * only now. Takes the exchange and the grant. A pointer, since seats are below requests. */
     void (*request_again)(struct page_host *host, struct exchange *x,

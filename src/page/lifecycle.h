@@ -29,7 +29,10 @@
  *   client_session.c, client_plain.c        the two kinds of client
  *   waiting.c                               a client whose handshake waits for the program
  *   answer.c                                the answer of the request
- *   seat_text.c, seat_program.c, seat_process.c, seat_lines.c, seat_shared.c, seats.c
+ *   handler_desk.c, message_queue.c, handler.c, handler_answer.c, handler_commands.c,
+ *   handler_hear.c                          what a handler in C says and hears
+ *   seat_text.c, seat_program.c, seat_process.c, seat_lines.c, seat_shared.c, seat_handler.c,
+ *   seats.c
  *   tcp_session.c, request.c, lines_page.c, open.c, connect.c, host.c     what comes from outside
  *   pack.c                                  for the process that takes over
  */

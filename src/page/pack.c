@@ -7,6 +7,7 @@
 #include "page/answer_head.h"
 #include "page/host.h"
 #include "page/restart.h"
+#include "page/retry.h"
 #include "page/state.h"
 #include "page/streams.h"
 #include "page/tcp_session.h"
@@ -15,6 +16,8 @@
 #include "page/wire.h"
 #include "proto/close_code.h"
 #include "session/pack.h"
+
+#include <stdio.h>
 
 enum {
     PAGE = 1,
@@ -63,8 +66,26 @@ enum {
 
 /* ---- before ---- */
 
+/* Its handler ends with this process; its client comes again, and finds one in the next. */
+static void part_handler(struct page *page)
+{
+    char reason[32];
+    int len = snprintf(reason, sizeof(reason), "draining retry=%u", page_retry_s(page->host));
+    struct exchange *x = page_take_exchange(page);
+    if (x)
+        exchange_fail(x);
+    page_answer_drop(page);
+    page_abort(page, CLOSE_SERVICE_RESTART, slice_make(reason, (size_t)len));
+    page_let_go(page);
+    page_settle(page);
+}
+
 static void part(struct page *page)
 {
+    if (!page->seat->ops->pack) {
+        part_handler(page);
+        return;
+    }
     if (page->session)
         page_wire_part(page->session);
     if (!page->plain || (!page->grant && ws_peer_may_pack(page->plain)))

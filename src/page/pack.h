@@ -4,7 +4,8 @@
  *   taken over      pages whose request is answered, with their programs, sessions, byte streams,
  *                   WebSockets without TLS and without a grant; sessions without a program
  *   not             a WebSocket with TLS or of a page of another origin: the session stays, its
- *                   client comes again
+ *                   client comes again. A page whose program is a handler: its session ends
+ *                   by 1012, and its client brings the state to the next process
  */
 #ifndef PAGE_PACK_H
 #define PAGE_PACK_H

@@ -4,10 +4,10 @@
  *   seat_process.c   a process of its own, with descriptor 3
  *   seat_lines.c     a process of its own that reads lines and writes lines
  *   seat_shared.c    one of many pages of a shared process
+ *   seat_handler.c   a handler in C, in this process (handler.h)
  *
  * A page knows nothing of its program but these operations; a seat knows its page by the functions
- * below. So a handler in this process, or a page whose program is on another machine, is one more
- * table of operations.
+ * below. So a page whose program is on another machine is one more table of operations.
  *
  *   page:  begin ──> body* body_end, send*, resume*, settle* ──> let_go ──> settle* ──> free
  *   seat:  page_hear*, page_answer_take*, page_seat_drained*, … until `gone`, then page_settle()
@@ -79,6 +79,9 @@ struct seat_ops {
     bool (*has_read)(const struct seat *s);
     /* Is it seen to wait for the next message, done with all that was sent? NULL: never. */
     bool (*is_waiting)(const struct seat *s);
+    /* The page has room for more bytes of a stream that had none: its number. NULL: what is held of
+     * the stream goes then. */
+    void (*stream_room)(struct seat *s, uint32_t number);
     /* Sends what it would take at once. */
     void (*flush)(struct seat *s);
     /* False: more should wait for page_body_drained(). */
@@ -151,8 +154,8 @@ struct seat_wish {
     struct net_client_key client;
 };
 
-/* Who has seats in place of the programs of this machine: a handler in this process, another
- * machine, a test. */
+/* Who has seats in place of the programs of this machine, or beside them: handlers in this process,
+ * another machine, a test. */
 struct seat_source {
     /* As seat_find(); not while the host drains. */
     struct seat *(*find)(struct seat_source *source, struct page_host *host,
@@ -163,6 +166,9 @@ struct seat_source {
 /* A seat for one more page; NULL: *ret_refusal says why. */
 struct seat *seat_find(struct page_host *host, const struct seat_wish *wish,
                        enum seat_refusal *ret_refusal, uint32_t *ret_wait_s);
+/* The same without a look at the host's source: of the programs of this machine. */
+struct seat *seat_find_program(struct page_host *host, const struct seat_wish *wish,
+                               enum seat_refusal *ret_refusal, uint32_t *ret_wait_s);
 /* A program that reads lines: it is not asked whether it takes a client. */
 bool seat_reads_lines(const struct page_host *host, const struct site_found *found);
 

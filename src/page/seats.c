@@ -43,6 +43,17 @@ static struct seat *find_shared(struct page_host *host, const struct seat_wish *
     return NULL;
 }
 
+struct seat *seat_find_program(struct page_host *host, const struct seat_wish *wish,
+                               enum seat_refusal *ret_refusal, uint32_t *ret_wait_s)
+{
+    if (wish->command || seat_reads_lines(host, wish->found))
+        return seat_lines_new(host, wish);
+    uint32_t share = shared_share(host->spec.programs, wish->found->file);
+    if (share > 0)
+        return find_shared(host, wish, share, ret_refusal, ret_wait_s);
+    return seat_process_new(host, wish);
+}
+
 struct seat *seat_find(struct page_host *host, const struct seat_wish *wish,
                        enum seat_refusal *ret_refusal, uint32_t *ret_wait_s)
 {
@@ -53,12 +64,7 @@ struct seat *seat_find(struct page_host *host, const struct seat_wish *wish,
         return NULL;
     if (source)
         return source->find(source, host, wish, ret_refusal, ret_wait_s);
-    if (wish->command || seat_reads_lines(host, wish->found))
-        return seat_lines_new(host, wish);
-    uint32_t share = shared_share(host->spec.programs, wish->found->file);
-    if (share > 0)
-        return find_shared(host, wish, share, ret_refusal, ret_wait_s);
-    return seat_process_new(host, wish);
+    return seat_find_program(host, wish, ret_refusal, ret_wait_s);
 }
 
 struct seat *seat_unpack(struct page_host *host, enum seat_kind kind, struct slice in)

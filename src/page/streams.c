@@ -18,6 +18,7 @@
 #include "page/host.h"
 #include "session/pack.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -200,6 +201,8 @@ static void on_writable(struct channel *c)
 {
     struct page_stream *s = channel_owner(c);
     struct page *p = s->page;
+    if (p->seat->ops->stream_room)
+        p->seat->ops->stream_room(p->seat, channel_number(c));
     if (!s->held)
         return;
     size_t written = write_some(s, slice_make(s->held + s->held_at, s->held_len - s->held_at));
@@ -352,6 +355,27 @@ void page_stream_bytes(struct page *p, const struct message *m)
         page_refuse_command(p, m, not_writable);
     else if (s)
         write_bytes(s, m->body);
+}
+
+/* ---- from a handler ---- */
+
+bool page_has_stream(const struct page *p, uint32_t number)
+{
+    return p->streams && find(p, number);
+}
+
+ssize_t page_stream_write(struct page *p, uint32_t number, struct slice data)
+{
+    struct page_stream *s = p->streams ? find(p, number) : NULL;
+    if (!s)
+        return -ENOENT;
+    if (!writable(s))
+        return -EPIPE;
+    size_t written = s->held ? 0 : write_some(s, data);
+    if (written != SIZE_MAX)
+        return (ssize_t)written;
+    free_stream(s);
+    return -ENOMEM;
 }
 
 /* ---- from the page ---- */

@@ -7,6 +7,8 @@
 
 #include "page/lifecycle.h"
 
+#include <sys/types.h>
+
 /* ---- channel.c ---- */
 
 /* A session's on_open. `p`: the program's; NULL: there is none. */
@@ -25,6 +27,13 @@ void page_stream_accept(struct page *p, const struct message *m);
 void page_stream_bytes(struct page *p, const struct message *m);
 void page_stream_end(struct page *p, const struct message *m);
 void page_stream_reset(struct page *p, const struct message *m);
+
+/* Of a handler, which has the seat's stream_room(): as many bytes as the window has room for, 0 or
+ * more. -ENOENT: the stream is over, or has never been. -EPIPE: it is not accepted, or this side
+ * has ended. -ENOMEM: it has been reset. */
+ssize_t page_stream_write(struct page *p, uint32_t number, struct slice data);
+/* Is there such a stream? */
+bool page_has_stream(const struct page *p, uint32_t number);
 
 /* For the process that takes over; the page's session has come before. */
 void page_streams_pack(const struct page *page, struct pack *p);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Pages: what their clients hear and what their programs are told, until both are gone. */
 #include "page_fixture.h"
+#include "page_matrix.h"
 
 /* ---- a request and its page ---- */
-
-#define HTML "Content-Type: text/html\n\n<html><head></head>hello"
 
 static void opens_a_page(void)
 {
@@ -422,209 +421,43 @@ static void a_session_that_ends_by_itself_has_no_line_read_inside_of_its_end(voi
 
 /* ---- every end in every situation ---- */
 
-static void spooling(void)
+static void first_answers(const char *text)
 {
-    asks(client, CHUNKED);
+    answers(seats[0], text);
 }
 
-static void unanswered(void)
+static void first_ends_its_answer(void)
 {
-    asks(client, GET("/app"));
-}
-
-static void in_its_answer(void)
-{
-    unanswered();
-    answers(seats[0], HTML);
-}
-
-static void in_what_is_no_page(void)
-{
-    unanswered();
-    answers(seats[0], "Status: 404\n\nno");
-}
-
-static void answered(void)
-{
-    in_its_answer();
     ends_its_answer(seats[0]);
 }
 
-static void away(void)
+static void first_says(const char *line)
 {
-    opens_a_page();
-    hangs_up(second);
+    says(seats[0], line);
 }
 
-static void leaving(void)
+static void first_ends(bool fails)
 {
-    opens_a_page();
-    sends(second, WS_OP_TEXT, ".close");
-}
-
-static void ended_and_untold(void)
-{
-    opens_a_page();
-    says(seats[0], "hi 1\n");
-    ends(seats[0], CLOSE_NORMAL, "program-exit");
-}
-
-static void direct_unanswered(void)
-{
-    asks(client, DIRECT);
-}
-
-static void direct_unanswered_and_away(void)
-{
-    asks(client, DIRECT);
-    hangs_up(client);
-}
-
-static void direct_let_in_and_away(void)
-{
-    direct_unanswered_and_away();
-    answers(seats[0], "\n");
-}
-
-static void direct_let_in(void)
-{
-    asks(client, DIRECT);
-    answers(seats[0], "\n");
-}
-
-static void plain_unanswered(void)
-{
-    asks(client, PLAIN);
-}
-
-static void plain_let_in(void)
-{
-    asks(client, PLAIN);
-    answers(seats[0], "\n");
-}
-
-static void plain_closing(void)
-{
-    plain_let_in();
-    says(seats[0], ".close\n");
-}
-
-static const struct {
-    void (*bring)(void);
-    enum page_state state;
-} situations[] = {
-    {spooling, PAGE_SPOOLING},
-    {unanswered, PAGE_OPEN},
-    {in_its_answer, PAGE_OPEN},
-    {in_what_is_no_page, PAGE_ENDED},
-    {answered, PAGE_OPEN},
-    {opens_a_page, PAGE_OPEN},
-    {away, PAGE_OPEN},
-    {leaving, PAGE_ENDED},
-    {ended_and_untold, PAGE_ENDED},
-    {direct_unanswered, PAGE_OPEN},
-    {direct_unanswered_and_away, PAGE_OPEN},
-    {direct_let_in, PAGE_OPEN},
-    {direct_let_in_and_away, PAGE_OPEN},
-    {plain_unanswered, PAGE_OPEN},
-    {plain_let_in, PAGE_OPEN},
-    {plain_closing, PAGE_ENDED},
-};
-
-static void drains(void)
-{
-    page_host_drain(pages, 3);
-}
-
-static void stops(void)
-{
-    page_host_stop(pages);
-}
-
-static void drains_and_stops(void)
-{
-    drains();
-    turn_while_busy();
-    stops();
-}
-
-static void stops_twice(void)
-{
-    stops();
-    stops();
-}
-
-static void clients_hang_up(void)
-{
-    hangs_up(client);
-    hangs_up(second);
-}
-
-static void time_goes_by(void)
-{
-    for (int i = 0; i < 200; i++)
-        pass_time(5000);
-}
-
-static void programs_end(void)
-{
-    if (seats[0] && told[0].begins > 0 && !seats[0]->ended)
+    if (!seats[0] || told[0].begins == 0 || seats[0]->ended)
+        return;
+    if (fails)
+        ends(seats[0], CLOSE_PROGRAM_FAILED, "program-failed signal=9");
+    else
         ends(seats[0], CLOSE_NORMAL, "program-exit");
 }
 
-static void programs_fail(void)
+static struct page *first_page(void)
 {
-    if (seats[0] && told[0].begins > 0 && !seats[0]->ended)
-        ends(seats[0], CLOSE_PROGRAM_FAILED, "program-failed signal=9");
+    return seats[0] ? seats[0]->seat.page : NULL;
 }
 
-static void programs_break_a_rule(void)
-{
-    if (seats[0] && told[0].begins > 0)
-        says(seats[0], ".nonsense\n");
-}
-
-static void answers_fail(void)
-{
-    struct page *p = seats[0] ? seats[0]->seat.page : NULL;
-    if (!p || told[0].begins == 0)
-        return;
-    page_answer_fail(p, 502, "it fails");
-    page_settle(p);
-}
-
-static void grants_are_taken_back(void)
-{
-    if (grants > 0 && grant_overs < grants)
-        page_grant_revoke(&grant[grants - 1], SLICE_LITERAL("script-denied"), 9);
-}
-
-/* The first five also come second. */
-enum {
-    COME_SECOND = 5
+static const struct matrix_program fake_program = {
+    first_answers, first_ends_its_answer, first_says, first_ends, first_page,
 };
-static void (*const all_ends[])(void) = {
-    clients_hang_up, time_goes_by,          programs_end,          drains,
-    stops,           drains_and_stops,      stops_twice,           programs_fail,
-    answers_fail,    programs_break_a_rule, grants_are_taken_back,
-};
-
-#define COUNT(table) (sizeof(table) / sizeof(*(table)))
 
 static void whatever_ends_a_page_in_whatever_situation(void **state)
 {
-    for (size_t i = 0; i < COUNT(situations) * COUNT(all_ends) * COME_SECOND; i++) {
-        size_t situation = i / COME_SECOND / COUNT(all_ends);
-        if (i > 0) {
-            finish(state);
-            begin(state);
-        }
-        situations[situation].bring();
-        assert_int_equal(state_of(seats[0]), situations[situation].state);
-        all_ends[i / COME_SECOND % COUNT(all_ends)]();
-        turn_while_busy();
-        all_ends[i % COME_SECOND]();
-    }
+    run_matrix(state, &fake_program, begin, finish);
 }
 
 #define page_test(f) cmocka_unit_test_setup_teardown(f, begin, finish)
