@@ -162,8 +162,17 @@ static void put_head(struct line *line, enum log_level level, const char *event)
     }
 }
 
+static bool was_set_up;
+
+void log_silence(void)
+{
+    if (!was_set_up)
+        log_threshold = LOG_NOTHING;
+}
+
 void log_setup(enum log_level threshold, enum log_format format)
 {
+    was_set_up = true;
     log_threshold = threshold;
     log_format = format;
     log_share_start();

@@ -84,6 +84,8 @@ extern enum log_level log_threshold;
 
 /* To be called before any thread is started. */
 void log_setup(enum log_level threshold, enum log_format format);
+/* For a library: nothing is logged, unless log_setup() was called. */
+void log_silence(void);
 
 /* For a process without threads: a line for which stderr has no room now is lost, and counted, so
  * that no line is waited for. */

@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* api.c - making, ending and driving a client.
- *
- * For users who poll, a timerfd lies in the loop's own epoll set, so that one descriptor covers
- * time too. The timerfd is set when a call from outside has given the loop something to do, and at
- * the end of each httpsocket_process(); httpsocket_run() needs none.
- */
+/* api.c - making, ending and driving a client. */
 #include "client/parts.h"
 
 #include "base/base64url.h"
@@ -16,9 +11,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/timerfd.h>
-#include <time.h>
-#include <unistd.h>
 
 enum {
     BUFFER_MAX = 1 << 20,
@@ -27,30 +19,6 @@ enum {
 };
 
 /* ---- time ---- */
-
-static void clock_rang(struct watch *watch, unsigned events)
-{
-    uint64_t expirations;
-    (void)events;
-    ssize_t n = read(watch->fd, &expirations, sizeof(expirations));
-    (void)n; /* it was set anew meanwhile */
-}
-
-static void set_clock(struct httpsocket *c)
-{
-    int wait_ms = loop_wait_ms(c->loop);
-    uint64_t due = wait_ms < 0 ? UINT64_MAX : loop_now_ms(c->loop) + (uint64_t)wait_ms;
-    if (due == c->clock_due_ms || (wait_ms == 0 && c->clock_due_ms < due))
-        return;
-    c->clock_due_ms = due;
-    /* An absolute time that has passed rings at once; zero disarms. */
-    struct itimerspec at = {0};
-    if (wait_ms >= 0)
-        at.it_value = (struct timespec){.tv_sec = (time_t)(due / 1000),
-                                        .tv_nsec = (long)(due % 1000) * 1000000 + 1};
-    int error = timerfd_settime(c->clock.fd, TFD_TIMER_ABSTIME, &at, NULL);
-    assert(error == 0);
-}
 
 void client_wake(struct httpsocket *c)
 {
@@ -61,18 +29,7 @@ void client_wake(struct httpsocket *c)
     if (!timer_active(&c->work))
         timer_start(c->loop, &c->work, 0);
     if (!c->processing)
-        set_clock(c);
-}
-
-static int start_clock(struct httpsocket *c)
-{
-    int fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (fd < 0)
-        return -errno;
-    int error = watch_start(c->loop, &c->clock, fd, WATCH_READ);
-    if (error)
-        close(fd);
-    return error;
+        embedded_set(&c->embedded);
 }
 
 /* ---- making ---- */
@@ -111,7 +68,8 @@ static bool set_up(struct httpsocket *c, const struct httpsocket_options *option
     if (!take_target(c, options, why, size))
         return false;
     c->loop = loop_new();
-    if (!c->loop || start_clock(c) < 0 || base64url_draw(c->key, CLIENT_KEY_LEN) != 0) {
+    if (!c->loop || embedded_start(&c->embedded, c->loop) < 0 ||
+        base64url_draw(c->key, CLIENT_KEY_LEN) != 0) {
         snprintf(why, size, "no loop: %s", strerrordesc_np(errno));
         return false;
     }
@@ -126,10 +84,7 @@ static bool options_fit(const struct httpsocket_options *options)
 
 static void release(struct httpsocket *c)
 {
-    int clock = c->clock.fd;
-    watch_stop(&c->clock);
-    if (clock >= 0)
-        close(clock);
+    embedded_stop(&c->embedded);
     loop_free(c->loop);
     outbox_window_clear(&c->out);
     dial_target_done(&c->target);
@@ -142,16 +97,14 @@ struct httpsocket *httpsocket_new(const struct httpsocket_options *options, char
     char nowhere[1];
     if (!why)
         why = nowhere, why_size = sizeof(nowhere);
-    log_setup(LOG_NOTHING, LOG_FORMAT_TEXT); /* a library has no log */
+    log_silence(); /* a library has no log */
     struct httpsocket *c = calloc(1, sizeof(*c));
     if (!c) {
         snprintf(why, why_size, "no memory");
         return NULL;
     }
-    watch_init(&c->clock, clock_rang);
     list_init(&c->calls);
     streams_set_up(c);
-    c->clock_due_ms = UINT64_MAX;
     c->next_call = CLIENT_CALLS_FROM;
     if (!options_fit(options)) {
         snprintf(why, why_size, "options without size or url, or with an unknown retry");
@@ -164,7 +117,7 @@ struct httpsocket *httpsocket_new(const struct httpsocket_options *options, char
         return NULL;
     }
     link_start(c);
-    set_clock(c);
+    embedded_set(&c->embedded);
     return c;
 }
 
@@ -219,30 +172,24 @@ int httpsocket_close(struct httpsocket *c, const char *reason, uint64_t timeout_
 
 /* ---- driving ---- */
 
-static int turn(struct httpsocket *c, int timeout_ms)
-{
-    c->processing = true;
-    int error = loop_turn(c->loop, timeout_ms);
-    c->processing = false;
-    return error ? error : c->state == CLIENT_OVER;
-}
-
 int httpsocket_process(struct httpsocket *c, int timeout_ms)
 {
     if (c->state == CLIENT_OVER)
         return 1;
-    c->clock_due_ms = UINT64_MAX - 1; /* whatever it was */
-    int result = turn(c, timeout_ms);
-    set_clock(c);
-    return result;
+    c->processing = true;
+    int error = embedded_turn(&c->embedded, timeout_ms);
+    c->processing = false;
+    return error ? error : c->state == CLIENT_OVER;
 }
 
 int httpsocket_run(struct httpsocket *c)
 {
-    int result = c->state == CLIENT_OVER;
-    while (result == 0)
-        result = turn(c, -1);
-    return result < 0 ? result : 0;
+    int error = 0;
+    c->processing = true;
+    while (!error && c->state != CLIENT_OVER)
+        error = loop_turn(c->loop, -1);
+    c->processing = false;
+    return error;
 }
 
 int httpsocket_fd(const struct httpsocket *c)

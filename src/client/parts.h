@@ -19,6 +19,7 @@
 #include "client/dial.h"
 #include "client/outbox_window.h"
 #include "client/welcome.h"
+#include "core/embedded.h"
 #include "proto/message.h"
 #include "session/channels.h"
 #include "ws/peer.h"
@@ -75,10 +76,9 @@ struct httpsocket {
     struct end end;       /* the end; before: what the last failure was */
     struct end announced; /* code 0: no */
     struct httpsocket_end public_end;
-    struct watch clock; /* the timerfd, for those who poll */
-    uint64_t clock_due_ms;
-    uint8_t state; /* enum client_state */
-    bool greeted;  /* ever */
+    struct embedded embedded; /* for those who poll */
+    uint8_t state;            /* enum client_state */
+    bool greeted;             /* ever */
     bool paused, wants_room, finishing, said_close, processing;
     char key[CLIENT_KEY_LEN + 1];
     char close_reason[101];

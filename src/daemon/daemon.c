@@ -16,6 +16,7 @@
 #include "serve/rights.h"
 #include "serve/sdk.h"
 #include "serve/state_key.h"
+#include "serve/wiring.h"
 #include "supervisor/activation.h"
 #include "supervisor/notify.h"
 
@@ -244,6 +245,7 @@ static int start(struct control *c, const struct handover *before)
     int error = server_init(&d->server, d->server.config, d->server.worker_count);
     d->server.sdk = sdk_find(d->server.config->sdk);
     find_lines(d);
+    d->server.router = &wiring_site;
     d->server.worker_ended = worker_ended;
     d->server.loop = loop_new();
     if (error == 0 && !d->server.loop)

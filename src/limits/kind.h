@@ -22,6 +22,7 @@ enum limit_kind {
     LIMIT_TCP_OF_TARGET,      /* tcp-per-target */
     LIMIT_TCP_SESSIONS,       /* sessions without a program; by client */
     LIMIT_SHARED_PAGES,       /* shared-per-client */
+    LIMIT_PEERS,              /* peers_per_client, of the library's server */
     LIMIT_PROGRAMS,           /* programs-max; all together */
     LIMIT_PROGRAMS_OF_CLIENT, /* programs-per-client */
     LIMIT_PROGRAMS_OF_NET,    /* four times that; by IPv6 /48 */

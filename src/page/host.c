@@ -189,6 +189,10 @@ void page_grant_revoke(struct page_grant *grant, struct slice token, uint32_t re
     int len = snprintf(text, sizeof(text), "%.*s retry=%u", SLICE_ARG(token), retry_s);
     struct slice reason = slice_make(text, (size_t)len);
     struct page *p = grant->page;
+    if (grant->on_revoke) {
+        grant->on_revoke(grant, CLOSE_FORBIDDEN, reason);
+        return;
+    }
     if (grant->wire) {
         if (grant->wire->session)
             session_abort(grant->wire->session, CLOSE_FORBIDDEN, reason);

@@ -117,6 +117,9 @@ struct page_grant {
     /* The connection is over, or came to nothing. The last call; from inside page_connect() and
      * page_grant_revoke() too. */
     void (*on_over)(struct page_grant *grant);
+    /* Of a holder outside of this room: the connection is to be closed. */
+    void (*on_revoke)(struct page_grant *grant, unsigned code, struct slice reason);
+    void *holder;
     /* The room's own: what it stands for. */
     struct session_wire *wire;
     struct page *page;

@@ -4,9 +4,8 @@
 #include "serve/cors.h"
 #include "serve/handshake.h"
 #include "serve/pending.h"
+#include "serve/server.h"
 #include "serve/wiring.h"
-
-#include <unistd.h>
 
 #define ASKING_TYPE "application/httpsocket-refusal"
 
@@ -17,19 +16,10 @@ static bool is_read(struct slice method)
 
 /* ---- why was I refused? (docs/protocol.md, section 5) ---- */
 
-static bool has_program(struct worker *w, struct slice path)
-{
-    struct site_found found;
-    worker_find(w, path, &found);
-    if (found.kind == SITE_FILE)
-        close(found.fd);
-    return found.kind == SITE_PROGRAM || found.kind == SITE_FAILED;
-}
-
 static void answer_allowed(struct worker *w, struct pending_request *p, enum access_reason reason)
 {
     struct exchange *x = p->x;
-    bool program = has_program(w, x->path);
+    bool program = w->server->router->guards(w, x->path);
     struct slice token =
         program ? slice_of(access_reason_row(reason)->token) : SLICE_LITERAL("no-program");
     struct http_header headers[CORS_HEADERS_MAX];
@@ -103,7 +93,7 @@ static bool leads_here(const struct worker *w, const struct exchange *x)
 static bool is_guarded(struct worker *w, const struct exchange *x)
 {
     return is_from_elsewhere(x) && strcmp(w->config->cross_site, "any") != 0 && !leads_here(w, x) &&
-           has_program(w, x->path);
+           w->server->router->guards(w, x->path);
 }
 
 static void refuse_start(struct exchange *x)

@@ -162,15 +162,14 @@ static bool describe_client(struct worker *w, struct pending_request *p, enum ac
 static void let_in(struct worker *w, struct pending_request *p, enum access_reason reason)
 {
     char text[ORIGIN_TEXT_SIZE];
-    struct site_found found;
     struct page_visitor client;
     struct exchange *x = p->x;
-    bool wants_program = !is_tcp_session(x);
-    if ((wants_program && !find_program(w, x->path, &found)) ||
-        !describe_client(w, p, reason, text, &client))
+    if (!describe_client(w, p, reason, text, &client))
         page_refuse(w->pages, x, CLOSE_TRY_AGAIN_LATER, SLICE_LITERAL("overload"), 1, true);
+    else if (is_tcp_session(x))
+        page_connect(w->pages, x, NULL, &client);
     else
-        page_connect(w->pages, x, wants_program ? &found : NULL, &client);
+        w->server->router->connect(w, x, &client);
 }
 
 static void on_verdict(struct pending_request *p, const struct access_result *result)
@@ -198,6 +197,10 @@ void handshake_begin(struct worker *w, struct exchange *x, const struct ws_hands
     /* A handshake without an Origin is not from a page's script: it is allowed in the plain form,
      * but not for a session. */
     bool plain = !handshake->origin.ptr && !offers_session(x);
+    if (w->server->no_gateway && is_tcp_session(x)) {
+        exchange_answer(x, 404, SLICE_LITERAL("there are no TCPConnections here"), NULL, 0);
+        return;
+    }
     uint32_t target = worker_for(w, x);
     if (target != w->index) {
         hand_over(w, x, target, is_own_page(handshake->origin, here));

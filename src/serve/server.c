@@ -51,13 +51,13 @@ bool server_open_tls(struct server *s, char *why, size_t why_size)
 
 void server_stop_workers(struct server *s)
 {
-    for (uint16_t i = 0; i < s->worker_count; i++)
+    for (uint16_t i = 0; s->workers && i < s->worker_count; i++)
         worker_stop(&s->workers[i]);
 }
 
 void server_free_workers(struct server *s)
 {
-    for (uint16_t i = 0; i < s->worker_count; i++)
+    for (uint16_t i = 0; s->workers && i < s->worker_count; i++)
         worker_free(&s->workers[i]);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* server.h - what all workers of one server share. The daemon (src/daemon) and the library's server
- * (src/serve/api.c) are each one of these, with workers.
+ * (library.c) are each one of these, with workers.
  *
  *     server_init(&s, config, count);           the tables, by the settings
  *     s.tls = ...; s.state_keys = ...;          what its owner opens
@@ -16,6 +16,7 @@
 
 #include "net/cgroup.h"
 #include "net/tls.h"
+#include "serve/router.h"
 #include "serve/worker.h"
 
 struct server {
@@ -37,6 +38,10 @@ struct server {
     struct access_log *access_log; /* NULL: none */
     struct worker *workers;
     uint16_t worker_count;
+    const struct router *router;
+    bool no_gateway; /* pages may open no TCPConnections */
+    /* In a worker's thread, before its loop runs. May be NULL. */
+    void (*worker_begins)(struct worker *w);
     /* From a worker's thread: its loop has ended. NULL: whoever runs the loop knows. */
     void (*worker_ended)(struct worker *w);
 };

@@ -6,11 +6,14 @@
 #include "client_files.h"
 #include "dev/dev.h"
 #include "http/static.h"
+#include "proto/close_code.h"
 #include "serve/console.h"
 #include "serve/cross_site.h"
 #include "serve/handshake.h"
+#include "serve/server.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #define OWN_PREFIX "/.httpsocket/"
 
@@ -120,12 +123,49 @@ static void answer_site(struct worker *w, struct exchange *x, const struct origi
     }
 }
 
+static void refuse_busy(struct worker *w, struct exchange *x, const struct page_visitor *visitor)
+{
+    if (visitor->grant)
+        visitor->grant->on_over(visitor->grant);
+    page_refuse(w->pages, x, CLOSE_TRY_AGAIN_LATER, SLICE_LITERAL("overload"), 1, true);
+}
+
+static void connect_to_site(struct worker *w, struct exchange *x,
+                            const struct page_visitor *visitor)
+{
+    struct site_found found;
+    worker_find(w, x->path, &found);
+    if (found.kind == SITE_FILE)
+        close(found.fd);
+    if (found.kind == SITE_FAILED)
+        refuse_busy(w, x, visitor);
+    else
+        page_connect(w->pages, x, &found, visitor);
+}
+
+static bool has_program(struct worker *w, struct slice path)
+{
+    struct site_found found;
+    worker_find(w, path, &found);
+    if (found.kind == SITE_FILE)
+        close(found.fd);
+    return found.kind == SITE_PROGRAM || found.kind == SITE_FAILED;
+}
+
+const struct router wiring_site = {
+    .answer = answer_site,
+    .connect = connect_to_site,
+    .guards = has_program,
+};
+
+/* ---- from outside ---- */
+
 void wiring_answer(struct worker *w, struct exchange *x, const struct origin *here)
 {
     if (slice_starts_with(x->path, SLICE_LITERAL(OWN_PREFIX)))
         answer_own(w, x, here);
     else
-        answer_site(w, x, here);
+        w->server->router->answer(w, x, here);
 }
 
 static void answer_foreign_host(struct exchange *x)

@@ -3,7 +3,11 @@
 #ifndef SERVE_WIRING_H
 #define SERVE_WIRING_H
 
+#include "serve/router.h"
 #include "serve/worker.h"
+
+/* What httpsocketd has at its paths: the folder. */
+extern const struct router wiring_site;
 
 /* The handler of a worker's http_server; its owner is the worker. */
 void wiring_request(struct http_server *server, struct exchange *x);

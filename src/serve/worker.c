@@ -111,11 +111,19 @@ int worker_use_listeners(struct worker *w, struct listening_set *set)
     return error;
 }
 
+static void stop_listeners(struct worker *w)
+{
+    while (!list_empty(&w->listeners))
+        stop_listener(container_of(w->listeners.next, struct worker_listener, node));
+}
+
 /* ---- the thread ---- */
 
 static void *run_thread(void *arg)
 {
     struct worker *w = arg;
+    if (w->server->worker_begins)
+        w->server->worker_begins(w);
     int error = loop_run(w->loop);
     while (error == 0 && w->halt) { /* not the end */
         struct halt *halt = w->halt;
@@ -126,7 +134,8 @@ static void *run_thread(void *arg)
     if (error < 0)
         log_error("worker.failed", log_int("worker", w->index), log_errno("error", error));
     w->ended = true;
-    w->server->worker_ended(w);
+    if (w->server->worker_ended)
+        w->server->worker_ended(w);
     return NULL;
 }
 
@@ -164,9 +173,10 @@ static void put_access(struct access_source *source, struct access *access)
 static bool make_parts(struct worker *w)
 {
     w->loop = loop_new();
-    w->site = w->loop ? site_new(w->config->root) : NULL;
+    bool has_root = *w->config->root;
+    w->site = w->loop && has_root ? site_new(w->config->root) : NULL;
     w->sessions = session_table_new(w->index, worker_share(w, w->config->sessions_max));
-    return w->loop && w->site && w->sessions;
+    return w->loop && (w->site || !has_root) && w->sessions;
 }
 
 static struct program_host *make_programs(struct worker *w)
@@ -181,7 +191,7 @@ static struct program_host *make_programs(struct worker *w)
         .worker = w->index,
         .workers = server->worker_count,
         .server_name = SLICE_LITERAL("httpsocket/" HTTPSOCKET_VERSION),
-        .root = slice_of(site_root(w->site)),
+        .root = w->site ? slice_of(site_root(w->site)) : SLICE_NONE,
         .cgroup = server->cgroup,
         .lines = server->lines ? slice_of(server->lines) : SLICE_NONE,
         .sdk = server->sdk ? slice_of(server->sdk) : SLICE_NONE,
@@ -191,6 +201,7 @@ static struct program_host *make_programs(struct worker *w)
 
 static struct page_host *make_pages(struct worker *w)
 {
+    const struct server *server = w->server;
     return page_host_new(&(struct page_host_spec){
         .loop = w->loop,
         .config = &w->page_config,
@@ -202,14 +213,14 @@ static struct page_host *make_pages(struct worker *w)
         .sessions = w->sessions,
         .hub = &w->hub,
         .memory = &w->memory,
-        .spool = w->server->spool,
-        .quota = w->server->quota,
-        .rates = w->server->tables.rates,
+        .spool = server->spool,
+        .quota = server->quota,
+        .rates = server->tables.rates,
         .watcher = w->dev ? dev_page_watcher(w->dev) : NULL,
         .worker = w->index,
         .owner = w,
         .on_denied = handshake_denied,
-        .on_tcp = wiring_tcp,
+        .on_tcp = server->no_gateway ? NULL : wiring_tcp,
         .hand_over = handshake_hand_over,
     });
 }
@@ -240,6 +251,7 @@ int worker_open(struct worker *w, struct server *server, uint16_t index)
     if (!make_parts(w) || !make_script_access(w)) {
         int error = errno ? -errno : -ENOMEM;
         free_parts(w);
+        w->loop = NULL;
         return error;
     }
     w->access = (struct access_source){w->loop, get_access, put_access};
@@ -283,11 +295,15 @@ void worker_join(struct worker *w)
 
 void worker_stop(struct worker *w)
 {
-    hub_stop(&w->hub);
+    if (w->loop)
+        hub_stop(&w->hub);
 }
 
 void worker_free(struct worker *w)
 {
+    if (!w->loop)
+        return;
+    stop_listeners(w);
     loop_turn(w->loop, 0); /* mail that came too late for the thread */
     page_host_free(w->pages);
     program_host_free(w->programs);
@@ -306,6 +322,8 @@ void worker_free(struct worker *w)
 static bool follow_root(struct worker *w)
 {
     int error;
+    if (!w->site)
+        return false;
     char *old = log_needed(strdup(site_root(w->site)));
     w->root_looked_ms = loop_now_ms(w->loop);
     bool moved = site_follow(w->site, &error);
@@ -407,16 +425,11 @@ bool worker_is_ours(struct worker *w, struct exchange *x, struct origin *ret)
 
 /* ---- draining ---- */
 
-static void stop_listeners(struct worker *w)
-{
-    while (!list_empty(&w->listeners))
-        stop_listener(container_of(w->listeners.next, struct worker_listener, node));
-}
-
 static bool is_empty(const struct worker *w)
 {
     return page_host_empty(w->pages) && program_host_empty(w->programs) &&
-           session_table_count(w->sessions) == 0 && list_empty(&w->http.connections);
+           session_table_count(w->sessions) == 0 && list_empty(&w->http.connections) &&
+           (!w->server->router->empty || w->server->router->empty(w));
 }
 
 static void kill_all(struct worker *w)
@@ -426,6 +439,8 @@ static void kill_all(struct worker *w)
     page_host_stop(w->pages);
     program_host_stop(w->programs);
     http_server_stop(&w->http);
+    if (w->server->router->stop)
+        w->server->router->stop(w);
 }
 
 static void look_whether_empty(struct timer *timer)
@@ -433,6 +448,7 @@ static void look_whether_empty(struct timer *timer)
     struct worker *w = container_of(timer, struct worker, drain_timer);
     bool late = loop_now_ms(w->loop) >= w->drain_deadline_ms;
     if (is_empty(w) || (late && w->killed)) {
+        w->drained = true;
         loop_stop(w->loop);
         return;
     }
@@ -454,6 +470,8 @@ void worker_drain(struct worker *w, bool at_once)
         dev_drain(w->dev);
         page_host_drain(w->pages, DRAIN_RETRY_S);
         program_host_drain(w->programs);
+        if (w->server->router->drain)
+            w->server->router->drain(w);
     }
     if (at_once && !w->killed)
         kill_all(w);

@@ -23,6 +23,7 @@
 #include "supervisor/listening_set.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 struct server;
 struct dev;
@@ -36,8 +37,8 @@ struct worker_letters {
     const struct config *new_config;
     struct listening_set *new_listeners;
     void (*config_done)(struct server *server);
-    bool drain_posted, drain_at_once_posted; /* the control thread's */
-    struct mail rest, rested, rest_end;      /* of one take-over at a time */
+    atomic_bool drain_posted, drain_at_once_posted;
+    struct mail rest, rested, rest_end; /* of one take-over at a time */
     struct mail halt;
     struct halt *halt_at;
     uint32_t rest_ms;
@@ -46,10 +47,11 @@ struct worker_letters {
 
 struct worker {
     struct server *server; /* borrowed */
+    void *own;             /* the router's own, of this worker */
     uint16_t index;
     pthread_t thread;
     struct loop *loop;
-    struct site *site;
+    struct site *site;           /* NULL: no folder is served */
     uint64_t root_looked_ms;     /* when it was looked at whether the root has moved */
     bool root_gone;              /* that was logged */
     const struct config *config; /* borrowed from the server; changes by mail */
@@ -83,7 +85,8 @@ struct worker {
     struct halt *halt;   /* where the thread is to stand still; NULL: nowhere */
     struct list parcels; /* requests of other workers, that came while this one rests */
     bool draining, killed;
-    bool ended; /* the loop does not run any more */
+    bool drained; /* nothing is left, or the time is over: the loop stops */
+    bool ended;   /* the loop does not run any more */
     struct worker_letters letters;
 };
 
@@ -99,6 +102,7 @@ void worker_join(struct worker *w);
 /* From now on no mail of the worker's hub is answered. To be called after all workers have been
  * joined and before the first is freed. */
 void worker_stop(struct worker *w);
+/* Also of one whose worker_open() has failed, or that is zeroed. */
 void worker_free(struct worker *w);
 
 /* The budget for memory in `c`. */

@@ -24,10 +24,9 @@ static void deliver_drain_at_once(struct mail *mail)
 void worker_post_drain(struct worker *w, bool at_once)
 {
     struct worker_letters *l = &w->letters;
-    bool *posted = at_once ? &l->drain_at_once_posted : &l->drain_posted;
-    if (*posted)
+    atomic_bool *posted = at_once ? &l->drain_at_once_posted : &l->drain_posted;
+    if (atomic_exchange(posted, true))
         return;
-    *posted = true;
     if (at_once)
         loop_post(w->loop, &l->drain_at_once, deliver_drain_at_once);
     else

@@ -139,7 +139,7 @@ static struct session_config session_config_of(struct worker *w, const struct co
     };
 }
 
-static struct ws_config ws_config_of(const struct config *c)
+struct ws_config worker_ws_config(const struct config *c)
 {
     return (struct ws_config){
         .message_max = c->message_max,
@@ -165,7 +165,8 @@ static struct site_config site_config_of(const struct worker *w, const struct co
 void worker_settings_use(struct worker *w, const struct config *c)
 {
     struct site_config site = site_config_of(w, c);
-    site_use(w->site, &site);
+    if (w->site)
+        site_use(w->site, &site);
     w->config = c;
     w->origins = (struct server_origins){c->origins, c->origin.count};
     w->http_limits = http_limits_of(w, c);
@@ -174,7 +175,7 @@ void worker_settings_use(struct worker *w, const struct config *c)
     w->gateway_config = gateway_config_of(c);
     worker_hub_config(c, &w->hub_config);
     w->session_config = session_config_of(w, c);
-    w->ws_config = ws_config_of(c);
+    w->ws_config = worker_ws_config(c);
     w->tcp_session_config = w->session_config;
     w->tcp_session_config.sealer = NULL; /* there is no program */
     w->tcp_ws_config = w->ws_config;

@@ -7,6 +7,8 @@
 
 /* Gives each room its part of `c`, which has to outlive its use. For the start and for a reload. */
 void worker_settings_use(struct worker *w, const struct config *c);
+/* What `c` says of WebSockets. */
+struct ws_config worker_ws_config(const struct config *c);
 /* An even share of a limit on all workers, at least 1. */
 uint32_t worker_share(const struct worker *w, uint64_t all);
 

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* library.h - the server of include/httpsocket/server.h: what its files share.
+ *
+ *   library.c           a server: options, its beginning and end, its threads
+ *   library_routes.c    what stands at its paths; the router of its workers
+ *   library_request.c   one request and its answer
+ *   library_peer.c      one WebSocket of an endpoint
+ *   library_topics.c    peers' topics, and publishing
+ *   library_work.c      timers, and work that other threads post
+ *
+ * Ownership  server ─> thread (beside each worker) ─> requests, peers, groups, timers
+ * Threads    Of a thread's objects, that thread; what is atomic, any.
+ */
+#ifndef SERVE_LIBRARY_H
+#define SERVE_LIBRARY_H
+
+#include "httpsocket/server.h"
+
+#include "core/embedded.h"
+#include "limits/quota.h"
+#include "serve/route_table.h"
+#include "serve/server.h"
+
+#include <stdatomic.h>
+
+#define LIBRARY_WAITS_MAX 65536u /* bytes that wait for a client before its sender should wait */
+
+struct library_thread {
+    struct httpsocket_server *server;
+    struct worker *worker;
+    struct list requests, peers, timers;
+    uint32_t peer_count;
+    struct name_table groups; /* topics with a peer here */
+    struct hub_client *publisher;
+    struct timer work; /* what was started from outside of a turn is done in the next */
+    bool running;      /* in a turn, or in a thread of its own */
+};
+
+struct httpsocket_server {
+    struct server server;
+    struct httpsocket_server_options options; /* without its texts */
+    struct route_table routes;
+    struct library_thread *threads; /* one beside each worker */
+    struct listeners listeners;
+    struct listening_set offered;
+    char **addresses;         /* as text, ended by NULL */
+    struct embedded embedded; /* without threads of its own */
+    bool begun;               /* it runs, or did: routes are fixed */
+    uint16_t running;         /* threads that were not joined */
+    bool over;                /* the loops are gone, or about to go */
+    pthread_t maker;          /* without threads of its own: whose it is */
+    bool has_folders;         /* files leave by sendfile(2), which can raise SIGPIPE */
+    pid_t pid;
+    atomic_uint stops;
+    atomic_size_t publishing; /* bytes under way */
+    atomic_uint calls;        /* of other threads, going on now */
+};
+
+static inline struct library_thread *library_thread_of(struct worker *w)
+{
+    return w->own;
+}
+
+static inline struct loop *library_loop(const struct library_thread *t)
+{
+    return t->worker->loop;
+}
+
+/* The thread of this server that this code runs in, or whose turn it would be; NULL: none. */
+struct library_thread *library_here(const struct httpsocket_server *s);
+/* Something was started: if that was from outside of a turn, there will be one. */
+void library_wake(struct library_thread *t);
+
+/* ---- library_routes.c ---- */
+
+enum library_kind {
+    LIBRARY_HANDLER,
+    LIBRARY_FOLDER,
+    LIBRARY_ENDPOINT
+};
+
+struct library_route {
+    struct route route;
+    enum library_kind kind;
+    httpsocket_request_fn *handler;
+    void *user;
+    struct site **sites; /* of a folder: each thread's; owned */
+    uint16_t site_count;
+    struct library_endpoint *endpoint; /* owned */
+};
+
+extern const struct router library_router;
+/* Frees what library_route's. */
+void library_routes_done(struct httpsocket_server *s);
+/* What stands there has the exchange from now on. */
+void library_folder_answer(struct library_thread *t, const struct library_route *r,
+                           struct exchange *x, struct slice rest);
+
+/* ---- library_request.c ---- */
+
+struct httpsocket_request {
+    struct list node; /* thread.requests */
+    struct library_thread *thread;
+    const struct library_route *route;
+    struct exchange *x; /* borrowed; NULL: the client has gone */
+    void *user;
+    struct page_grant *grant; /* of a handshake; NULL: none */
+    bool handshake, asking, begun, paused;
+    enum {
+        BODY_UNREAD,
+        BODY_WHOLE,
+        BODY_STREAM,
+        BODY_DONE
+    } body;
+    bool body_ended; /* its end is still to be delivered, if anybody reads */
+    bool *alive;     /* of a caller on the stack, which is told of the end; NULL: none */
+    bool wants_room;
+    httpsocket_body_fn *on_body;
+    void *body_arg;
+    httpsocket_gone_fn *on_gone, *on_room;
+    void *gone_arg, *room_arg;
+    struct text gathered; /* of a whole body */
+    size_t body_max;
+    struct http_header *added; /* owned, each with its text */
+    size_t added_count;
+    struct timer kick; /* delivers the end of a body that came before anybody read it */
+    struct reap reap;
+    const char *method, *path, *query, *values[ROUTE_PARAMS_MAX];
+    char texts[];
+};
+
+/* A request for this route, which owns the exchange; `visitor` is that of a handshake, or NULL.
+ * Without memory it is answered. */
+void library_request_begin(struct library_thread *t, struct exchange *x,
+                           const struct library_route *route, const struct route_match *match,
+                           const struct page_visitor *visitor);
+/* The request is over: returns its exchange, which is the caller's. */
+struct exchange *library_request_release(struct httpsocket_request *r);
+/* All that are left: their clients have gone. */
+void library_requests_done(struct library_thread *t);
+
+/* ---- library_peer.c ---- */
+
+struct library_endpoint {
+    struct httpsocket_endpoint options; /* without its texts */
+    struct ws_config ws_config;
+    char *subprotocols; /* each NUL-terminated, the last one empty */
+};
+
+struct httpsocket_peer {
+    struct list node; /* thread.peers */
+    struct library_thread *thread;
+    const struct library_endpoint *endpoint;
+    struct ws_peer *ws; /* NULL: the connection is over */
+    void *user;
+    const char *subprotocol;
+    struct list topics; /* peer_topic.of_peer */
+    uint32_t topic_count;
+    bool closing;
+    bool waits; /* it was told to wait for on_drain */
+    struct page_grant *grant;
+    struct memory_account account;
+    size_t held; /* part of the account */
+    struct quota_hold hold;
+    struct reap reap;
+    char address[];
+};
+
+/* NULL with an errno: -EINVAL, -ENOMEM. */
+int library_endpoint_new(const struct httpsocket_server *s,
+                         const struct httpsocket_endpoint *options, struct library_endpoint **ret);
+void library_endpoint_free(struct library_endpoint *e);
+/* Takes the request, and lets its client in. */
+void library_peer_open(struct httpsocket_request *r);
+/* One message to a subscriber. */
+void library_peer_publish(struct httpsocket_peer *p, struct slice text);
+void library_peers_drain(struct library_thread *t);
+void library_peers_stop(struct library_thread *t);
+
+/* ---- library_topics.c ---- */
+
+void library_topics_leave(struct httpsocket_peer *p);
+/* Once the loops have ended. */
+void library_topics_done(struct library_thread *t);
+
+/* ---- library_work.c ---- */
+
+void library_timers_done(struct library_thread *t);
+
+#endif
