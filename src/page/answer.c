@@ -43,7 +43,7 @@ static const char *const empty_line_missing =
 void page_answer_hurry(struct page *p)
 {
     if (p->host->draining && p->x && page_answer_begun(p) && p->seat->ops->knows_no_drain)
-        timer_start(p->host->spec.loop, &p->answer_timer,
+        timer_start(p->host->spec.loop, &p->answer->timer,
                     p->host->spec.session_config->goodbye_timeout_ms);
 }
 
@@ -59,7 +59,7 @@ static void on_standstill(struct page *p)
 
 static void on_timeout(struct timer *timer)
 {
-    struct page *p = container_of(timer, struct page, answer_timer);
+    struct page *p = container_of(timer, struct page_answer, timer)->page;
     if (page_answer_begun(p)) {
         on_standstill(p);
         return;
@@ -80,15 +80,15 @@ bool page_answer_begin(struct page *p)
 {
     if (!page_answer_make(p))
         return false;
-    timer_init(&p->answer_timer, on_timeout);
-    timer_start(p->host->spec.loop, &p->answer_timer, p->host->spec.config->answer_timeout_ms);
+    timer_init(&p->answer->timer, on_timeout);
+    timer_start(p->host->spec.loop, &p->answer->timer, p->host->spec.config->answer_timeout_ms);
     return true;
 }
 
 void page_answer_prolong(struct page *p)
 {
-    if (timer_active(&p->answer_timer))
-        timer_start(p->host->spec.loop, &p->answer_timer, p->host->spec.config->answer_timeout_ms);
+    if (p->answer && timer_active(&p->answer->timer))
+        timer_start(p->host->spec.loop, &p->answer->timer, p->host->spec.config->answer_timeout_ms);
 }
 
 /* ---- the header block ---- */
@@ -389,7 +389,7 @@ static void note_left_out(const struct page *p, const struct cgi_head *head)
 static void head_done(struct page *p, const struct cgi_head *head, struct slice rest)
 {
     struct page_answer *answer = p->answer;
-    timer_stop(&p->answer_timer);
+    timer_stop(&answer->timer);
     note_left_out(p, head);
     if (page_waits(p)) {
         if (rest.len > 0)

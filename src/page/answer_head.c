@@ -7,14 +7,20 @@
 
 bool page_answer_make(struct page *p)
 {
-    p->answer = log_needed(calloc(1, sizeof(*p->answer)));
-    return p->answer != NULL;
+    struct page_answer *answer = log_needed(calloc(1, sizeof(*answer)));
+    p->answer = answer;
+    if (!answer)
+        return false;
+    answer->page = p;
+    timer_init(&answer->timer, NULL); /* answer.c */
+    return true;
 }
 
 void page_answer_done(struct page_answer *answer)
 {
     if (!answer)
         return;
+    timer_stop(&answer->timer);
     page_splice_done(&answer->splice);
     free(answer->head);
     free(answer);
@@ -50,7 +56,6 @@ bool page_answer_unbegun(const struct page *p)
 
 void page_answer_drop(struct page *p)
 {
-    timer_stop(&p->answer_timer);
     page_answer_free(p);
     p->seat->ops->pause_answer(p->seat, false);
     p->seat->ops->body_stop(p->seat);

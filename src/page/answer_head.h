@@ -11,6 +11,8 @@
 #define ANSWER_HEAD_MAX 65536
 
 struct page_answer {
+    struct page *page;
+    struct timer timer; /* for the header block */
     enum {
         ANSWER_HEAD, /* the header block has not come whole */
         ANSWER_BODY

@@ -155,7 +155,6 @@ struct page *page_make(const struct page_spec *spec)
     p->script_len = spec->script_len;
     p->restores = spec->restores;
     p->excess = spec->restores; /* its page is there already: what the program prints is no fault */
-    timer_init(&p->answer_timer, NULL); /* answer.c */
     timer_init(&p->leave_timer, on_leave);
     list_init(&p->tcp.questions);
     list_init(&p->waiting);
@@ -379,7 +378,6 @@ static void release(struct page *p)
     list_remove(&p->restarting);
     list_remove(&p->node);
     list_remove(&p->waiting);
-    timer_stop(&p->answer_timer);
     timer_stop(&p->leave_timer);
     page_answer_free(p);
     drop_saving(p);

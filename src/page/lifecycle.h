@@ -129,7 +129,6 @@ struct page {
 
     struct exchange *x;         /* NULL: the answer is complete, or the client is gone */
     struct page_answer *answer; /* owned; NULL: what the program answers is dropped */
-    struct timer answer_timer;  /* for the header block */
     struct page_grant *grant;   /* of `x` while it waits, of `plain`; NULL: none */
     bool same_origin;           /* the client's page and its program */
     bool excess;                /* it was logged that the answer goes on after its end */

@@ -149,7 +149,7 @@ static void pack_waiting(const struct page *page, struct pack *p)
     if (!page->answer || page->answer->part != ANSWER_HEAD)
         return;
     pack_slice(p, ANSWER_HEAD_BYTES, slice_make(page->answer->head, page->answer->len));
-    pack_number(p, ANSWER_MS, timer_due_ms(&page->answer_timer));
+    pack_number(p, ANSWER_MS, timer_due_ms(&page->answer->timer));
 }
 
 static void pack_client(const struct page *page, struct pack *p)
@@ -255,7 +255,7 @@ static bool unpack_waiting(struct page *page, struct slice in)
         return true; /* the program has let it in */
     if (!page_answer_begin(page) || !page_answer_gather(page->answer, head))
         return false;
-    timer_start_at(page->host->spec.loop, &page->answer_timer, packed_number(in, ANSWER_MS));
+    timer_start_at(page->host->spec.loop, &page->answer->timer, packed_number(in, ANSWER_MS));
     return true;
 }
 

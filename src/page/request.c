@@ -159,7 +159,6 @@ int page_begin(struct page *p)
 {
     int error = begin(p);
     if (error) {
-        timer_stop(&p->answer_timer);
         page_answer_free(p);
         page_abort(p, CLOSE_PROGRAM_FAILED, SLICE_LITERAL("program-failed"));
         page_let_go(p);

@@ -50,7 +50,6 @@ static void admit_session(struct page *p, const struct cgi_head *head)
 void page_admit(struct page *p, const struct cgi_head *head)
 {
     struct page_answer *answer = p->answer; /* `head` may lie in it */
-    timer_stop(&p->answer_timer);
     p->answer = NULL;
     if (!p->x) /* the client has broken off: it is let in when it comes again */
         ;
@@ -69,6 +68,5 @@ void page_turn_away(struct page *p, const struct page_refusal *refusal)
         page_refuse_program(p->host, x, p->same_origin, refusal);
     page_end(p, refusal->code, refusal->token);
     page_let_go(p);
-    timer_stop(&p->answer_timer);
     page_answer_free(p); /* last: the refusal may be the program's own */
 }
