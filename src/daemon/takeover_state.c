@@ -109,8 +109,10 @@ void takeover_unpack_process(struct slice in, struct cgroup **ret_cgroup, int *r
     memcpy(path, cgroup.ptr, cgroup.len);
     path[cgroup.len] = '\0';
     *ret_cgroup = cgroup_of(path);
-    if (*ret_cgroup)
-        cgroup_reopen(*ret_cgroup);
+    if (!*ret_cgroup)
+        return;
+    cgroup_reopen(*ret_cgroup);
+    cgroup_tidy(*ret_cgroup);
 }
 
 uint16_t takeover_workers(struct slice in)

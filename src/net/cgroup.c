@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,9 @@
 struct cgroup {
     int fd;
     char path[PATH_MAX];
+    pthread_mutex_t lock; /* of the spares */
+    unsigned spare_count;
+    uint64_t spares[CGROUP_SPARES_MAX]; /* numbers of those that nobody is in */
 };
 
 /* ---- where we are ---- */
@@ -81,9 +85,17 @@ static bool name_path(pid_t server, char ret[PATH_MAX])
            snprintf(ret, PATH_MAX, "%s/" NAME ".%d.%08x", folder, server, random) < PATH_MAX;
 }
 
+static struct cgroup *make(void)
+{
+    struct cgroup *c = log_needed(calloc(1, sizeof(*c)));
+    if (c)
+        pthread_mutex_init(&c->lock, NULL);
+    return c;
+}
+
 struct cgroup *cgroup_open(pid_t server)
 {
-    struct cgroup *c = log_needed(malloc(sizeof(*c)));
+    struct cgroup *c = make();
     errno = ENOENT;
     if (!c || !name_path(server, c->path) || mkdir(c->path, 0755) < 0) {
         free(c);
@@ -121,7 +133,7 @@ const char *cgroup_path(const struct cgroup *cgroup)
 
 struct cgroup *cgroup_of(const char *path)
 {
-    struct cgroup *c = strlen(path) < PATH_MAX ? log_needed(malloc(sizeof(*c))) : NULL;
+    struct cgroup *c = strlen(path) < PATH_MAX ? make() : NULL;
     if (!c)
         return NULL;
     c->fd = -1;
@@ -145,36 +157,62 @@ static bool write_one(const struct cgroup *c, const char *file)
     return written;
 }
 
-static void name_child(uint64_t child, const char *file, char ret[64])
+static void name_child(uint64_t number, const char *file, char ret[64])
 {
-    snprintf(ret, 64, "%" PRIu64 "%s", child, file);
+    snprintf(ret, 64, "%" PRIu64 "%s", number, file);
 }
 
-int cgroup_make(struct cgroup *cgroup, uint64_t child)
+static bool take_spare(struct cgroup *c, uint64_t *ret)
+{
+    pthread_mutex_lock(&c->lock);
+    bool found = c->spare_count > 0;
+    if (found)
+        *ret = c->spares[--c->spare_count];
+    pthread_mutex_unlock(&c->lock);
+    return found;
+}
+
+static bool keep_spare(struct cgroup *c, uint64_t number)
+{
+    pthread_mutex_lock(&c->lock);
+    bool kept = c->spare_count < CGROUP_SPARES_MAX;
+    if (kept)
+        c->spares[c->spare_count++] = number;
+    pthread_mutex_unlock(&c->lock);
+    return kept;
+}
+
+int cgroup_make(struct cgroup *cgroup, uint64_t number, uint64_t *ret_number)
 {
     char name[64];
-    name_child(child, "", name);
-    if (mkdirat(cgroup->fd, name, 0755) < 0)
+    uint64_t own = number;
+    bool spare = take_spare(cgroup, &own);
+    name_child(own, "", name);
+    if (!spare && mkdirat(cgroup->fd, name, 0755) < 0)
         return -errno;
     int fd = openat(cgroup->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0)
-        return fd;
     int error = -errno;
-    cgroup_remove(cgroup, child);
+    if (fd >= 0) {
+        *ret_number = own;
+        return fd;
+    }
+    cgroup_leave(cgroup, own, false);
     return error;
 }
 
-void cgroup_remove(struct cgroup *cgroup, uint64_t child)
+void cgroup_leave(struct cgroup *cgroup, uint64_t number, bool empty)
 {
     char name[64];
-    name_child(child, "", name);
+    if (empty && keep_spare(cgroup, number))
+        return;
+    name_child(number, "", name);
     unlinkat(cgroup->fd, name, AT_REMOVEDIR);
 }
 
-bool cgroup_kill(struct cgroup *cgroup, uint64_t child)
+bool cgroup_kill(struct cgroup *cgroup, uint64_t number)
 {
     char name[64];
-    name_child(child, "/cgroup.kill", name);
+    name_child(number, "/cgroup.kill", name);
     return write_one(cgroup, name);
 }
 
@@ -183,16 +221,19 @@ void cgroup_kill_all(struct cgroup *cgroup)
     write_one(cgroup, "cgroup.kill");
 }
 
-bool cgroup_populated(struct cgroup *cgroup, uint64_t child)
+enum cgroup_state cgroup_look(const struct cgroup *cgroup, uint64_t number)
 {
     char name[64], text[256] = "";
-    name_child(child, "/cgroup.events", name);
+    name_child(number, "/cgroup.events", name);
     int fd = openat(cgroup->fd, name, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return false;
+        return CGROUP_UNFIT;
     ssize_t n = read(fd, text, sizeof(text) - 1);
     close(fd);
-    return n > 0 && strstr(text, "populated 1");
+    if (n > 0 && strstr(text, "populated 1"))
+        return CGROUP_POPULATED;
+    return n > 0 && strstr(text, "populated 0") && strstr(text, "frozen 0") ? CGROUP_EMPTY
+                                                                            : CGROUP_UNFIT;
 }
 
 /* All of these folders in this one whose name begins so, and what is in them; those that are not
@@ -227,12 +268,18 @@ void cgroup_sweep(pid_t server)
     close(fd);
 }
 
+void cgroup_tidy(struct cgroup *cgroup)
+{
+    remove_folders(cgroup->fd, "", false);
+}
+
 void cgroup_close(struct cgroup *cgroup)
 {
     if (!cgroup)
         return;
-    remove_folders(cgroup->fd, "", false);
+    cgroup_tidy(cgroup);
     close(cgroup->fd);
     rmdir(cgroup->path);
+    pthread_mutex_destroy(&cgroup->lock);
     free(cgroup);
 }

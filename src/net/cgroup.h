@@ -16,6 +16,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define CGROUP_SPARES_MAX 64
+
 /* A cgroup of our own, in which the children's are. */
 struct cgroup;
 
@@ -32,17 +34,29 @@ const char *cgroup_path(const struct cgroup *cgroup);
 struct cgroup *cgroup_of(const char *path);
 /* Its descriptor was closed: another one. */
 void cgroup_reopen(struct cgroup *cgroup);
+/* Removes all in it that nobody is in, such as the spares of the process that we have taken over
+ * from. Before a child is started. */
+void cgroup_tidy(struct cgroup *cgroup);
 /* Removes it, and all in it that are empty. Accepts NULL. */
 void cgroup_close(struct cgroup *cgroup);
 
-/* One for a child. A descriptor of its folder, for clone3(2), or a negative errno. */
-int cgroup_make(struct cgroup *cgroup, uint64_t child);
-void cgroup_remove(struct cgroup *cgroup, uint64_t child);
+/* One for a child: one that another child has left, or a new one of this number, which no other
+ * child has. *ret_number is its number. A descriptor of its folder, for clone3(2), or a negative
+ * errno. */
+int cgroup_make(struct cgroup *cgroup, uint64_t number, uint64_t *ret_number);
+/* The child is done with it: it is removed, or, if it is known to be `empty`, kept for another child
+ * (CGROUP_SPARES_MAX of them: to make one and to remove it costs as much as to start a child). */
+void cgroup_leave(struct cgroup *cgroup, uint64_t number, bool empty);
 /* Kills everyone in it. False: it can't be done (Linux before 5.14). */
-bool cgroup_kill(struct cgroup *cgroup, uint64_t child);
+bool cgroup_kill(struct cgroup *cgroup, uint64_t number);
 /* Kills everyone in all of them. */
 void cgroup_kill_all(struct cgroup *cgroup);
 /* Does anyone in it live? A zombie does not. */
-bool cgroup_populated(struct cgroup *cgroup, uint64_t child);
+enum cgroup_state {
+    CGROUP_POPULATED,
+    CGROUP_EMPTY, /* and fit for another child */
+    CGROUP_UNFIT, /* empty, but frozen, or not to be looked at */
+};
+enum cgroup_state cgroup_look(const struct cgroup *cgroup, uint64_t number);
 
 #endif

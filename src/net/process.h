@@ -68,8 +68,10 @@ struct process_spec {
 struct process {
     pid_t pid; /* also the group's id, and the session's */
     bool group_empty, reaped;
+    bool cgroup_empty; /* nobody is in its cgroup any more, and another child may have it */
     struct mark mark;
     struct cgroup *cgroup; /* it has one of its own in there; NULL: it has none */
+    uint64_t cgroup_number;
     struct watch watch;
     /* The leader has ended and is reaped; `status` as of waitpid(2), or PROCESS_STATUS_LOST. Others
      * may still run: process_alive. */
@@ -85,17 +87,25 @@ struct process {
 void process_outlive_threads(void);
 bool process_children_outlive_threads(void);
 
+/* Which signals this process ignores, and so has to undo in its children, is looked at when it
+ * starts the first one. Whoever lets it ignore more of them later says so, while no child is being
+ * started. */
+void process_signals_changed(void);
+
 /* Can we start children as other users, and signal them? */
 bool process_may_change_user(void);
 
 /* The descriptors of `spec` stay the caller's. Signal mask and dispositions are the defaults in the
- * child. Negative errno, and then no child exists: -ENOEXEC, -EACCES, -ENOENT ... as of execve
- * (also for the interpreter of a script and for the directory), -EAGAIN, -EMFILE, -EPERM. */
+ * child (process_signals_changed). Negative errno, and then no child exists: -ENOEXEC, -EACCES,
+ * -ENOENT ... as of execve (also for the interpreter of a script and for the directory), -EAGAIN,
+ * -EMFILE, -EPERM. */
 int process_start(struct loop *loop, struct process *p, const struct process_spec *spec,
                   void (*on_exit)(struct process *p, int status));
 
 /* Sends the signal to the child and all that descend from it. Allowed after on_exit. */
 void process_signal(struct process *p, int signal);
+/* Before on_exit: has it ended by now, so that on_exit is about to run? */
+bool process_ended(const struct process *p);
 /* After on_exit: does any of the others live? A zombie of its group counts until it is reaped. */
 bool process_alive(struct process *p);
 /* SIGKILL for all of them; true: nobody was left. To be called again until then: who forks

@@ -179,26 +179,58 @@ static void add(struct walk *w, pid_t pid, pid_t parent)
         w->found[w->count++] = (struct descendant){pid, parent};
 }
 
+/* Of text whose numbers are each followed by a space; *number is the one that goes on. */
+static void add_numbers(struct walk *w, pid_t parent, const char *text, ssize_t len, pid_t *number)
+{
+    for (ssize_t i = 0; i < len; i++) {
+        if (text[i] >= '0' && text[i] <= '9') {
+            *number = *number * 10 + (text[i] - '0');
+        } else if (*number > 0) {
+            add(w, *number, parent);
+            *number = 0;
+        }
+    }
+}
+
+static int open_children(pid_t pid, pid_t thread)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, thread);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static void read_children(struct walk *w, pid_t pid, int fd)
+{
+    char text[4096];
+    pid_t number = 0;
+    off_t at = 0;
+    for (ssize_t n; w->count < PROCESS_TREE_MAX && (n = pread(fd, text, sizeof(text), at)) > 0;
+         at += n)
+        add_numbers(w, pid, text, n, &number);
+}
+
 /* Children belong to the thread that has started them. */
 static void add_children_of_thread(struct walk *w, pid_t pid, pid_t thread)
 {
-    char path[64], text[4096];
-    pid_t number = 0;
-    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, thread);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open_children(pid, thread);
     if (fd < 0)
         return;
-    for (ssize_t n; w->count < PROCESS_TREE_MAX && (n = read(fd, text, sizeof(text))) > 0;) {
-        for (ssize_t i = 0; i < n; i++) {
-            if (text[i] >= '0' && text[i] <= '9') {
-                number = number * 10 + (text[i] - '0');
-            } else if (number > 0) {
-                add(w, number, pid);
-                number = 0;
-            }
-        }
-    }
+    read_children(w, pid, fd);
     close(fd);
+}
+
+/* The list of our orphans is read whenever a child has ended: once they are adopted it is open. */
+static struct {
+    pid_t pid; /* whose list it is */
+    int fd;
+} orphans = {.fd = -1};
+
+static void add_orphans(struct walk *w)
+{
+    if (orphans.pid == w->self && orphans.fd >= 0)
+        read_children(w, w->self, orphans.fd);
+    else
+        add_children_of_thread(w, w->self, w->self);
 }
 
 static void add_children(struct walk *w, pid_t pid, long threads)
@@ -279,7 +311,7 @@ static void walk_once(struct walk *w)
     struct process_stat stat;
     w->count = w->alive = 0;
     w->ended = 0;
-    add_children_of_thread(w, getpid(), getpid());
+    add_orphans(w);
     keep_own(w);
     if (!w->tree->leader_reaped && read_stat(w->tree->leader, &stat))
         add_children(w, w->tree->leader, stat.threads);
@@ -346,7 +378,11 @@ size_t process_tree_kill_all(void)
 
 int process_tree_adopt(void)
 {
-    return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ? -errno : 0;
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+        return -errno;
+    orphans.pid = getpid();
+    orphans.fd = open_children(orphans.pid, orphans.pid);
+    return 0;
 }
 
 /* ---- reaped ---- */
@@ -406,4 +442,7 @@ void process_tree_end(void)
         process_tree_reap();
     }
     process_tree_reap();
+    if (orphans.fd >= 0)
+        close(orphans.fd);
+    orphans.fd = -1;
 }

@@ -169,7 +169,7 @@ enum program_fate program_fate(struct program *p)
 {
     if (p->exited)
         return WIFSIGNALED(p->status) ? PROGRAM_KILLED : PROGRAM_WILLING;
-    p->dying = p->dying || process_is_exiting(p->pid);
+    p->dying = p->dying || process_ended(&p->process) || process_is_exiting(p->pid);
     return p->dying ? PROGRAM_DYING : PROGRAM_WILLING;
 }
 

@@ -8,12 +8,15 @@
 #include "net/process_tree.h"
 
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 static char *const no_environment[] = {NULL};
@@ -330,6 +333,7 @@ static void its_signals_are_as_if_we_had_never_touched_them(void **state)
     sigprocmask(SIG_SETMASK, &all, &before);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGUSR2, SIG_IGN);
+    process_signals_changed();
     struct child c;
     int out = make_memory();
     assert_int_equal(start(&c, (char *[]){self, "signals", NULL}, (int[]){out}, 1), 0);
@@ -651,6 +655,137 @@ static int be_child(const char *what)
     return strcmp(what, "rights") == 0 ? tell_rights(0) : tell_signals(0);
 }
 
+/* ---- where less is known than clone3(2) can do ---- */
+
+static bool forbid(uint32_t call, int error)
+{
+    struct sock_filter rules[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)error),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {.len = 4, .filter = rules};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
+static void caught(int number)
+{
+    (void)number;
+}
+
+/* In a process of its own, which has a handler that its child must not have. */
+static int start_without_clone3(int error)
+{
+    struct child c;
+    char text[2000];
+    int out = make_memory();
+    signal(SIGUSR1, caught);
+    if (!forbid(SYS_clone3, error) || start(&c, (char *[]){self, "signals", NULL}, (int[]){out}, 1))
+        return 1;
+    while (!c.exits)
+        loop_turn(loop, 1000);
+    read_back(out, text, sizeof(text));
+    return c.status == 0 && strcmp(text, "") == 0 ? 0 : 2;
+}
+
+static void it_starts_in_a_sandbox_that_does_not_know_clone3(void **state)
+{
+    (void)state;
+    const int errors[] = {ENOSYS, EPERM};
+    for (int i = 0; i < 2; i++) {
+        int status = -1;
+        pid_t pid = fork();
+        if (pid == 0)
+            _exit(start_without_clone3(errors[i]));
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+    }
+}
+
+/* ---- cgroups ---- */
+
+static struct child run_in(struct cgroup *cgroup)
+{
+    static char *const argv[] = {"/bin/true", NULL};
+    struct child c = {.exits = 0};
+    struct mark mark;
+    mark_make(&mark);
+    char *environment[] = {mark.text, NULL};
+    const struct process_spec spec = {.path = argv[0],
+                                      .argv = argv,
+                                      .envp = environment,
+                                      .directory = "/",
+                                      .mark = &mark,
+                                      .cgroup = cgroup};
+    assert_int_equal(process_start(loop, &c.process, &spec, exited), 0);
+    assert_ptr_equal(c.process.cgroup, cgroup);
+    wait_for(c.exits);
+    while (process_alive(&c.process))
+        usleep(1000);
+    return c;
+}
+
+static unsigned folders_in(const char *path)
+{
+    struct stat info;
+    assert_int_equal(stat(path, &info), 0);
+    return (unsigned)info.st_nlink - 2;
+}
+
+static void the_next_child_has_the_cgroup_that_the_last_one_has_left(void **state)
+{
+    (void)state;
+    struct cgroup *cgroup = cgroup_open(getpid());
+    if (!cgroup)
+        skip(); /* the system lets us make none */
+    char path[4096];
+    strcpy(path, cgroup_path(cgroup));
+    struct child first = run_in(cgroup);
+    process_done(&first.process);
+    struct child second = run_in(cgroup);
+    assert_int_equal(second.process.cgroup_number, first.process.cgroup_number);
+    struct child third = run_in(cgroup); /* while the second has it still */
+    assert_int_not_equal(third.process.cgroup_number, second.process.cgroup_number);
+    process_done(&second.process);
+    process_done(&third.process);
+    assert_int_equal(folders_in(path), 2);
+    struct cgroup *heir = cgroup_of(path); /* after a take-over */
+    cgroup_reopen(heir);
+    cgroup_tidy(heir);
+    assert_int_equal(folders_in(path), 0);
+    cgroup_close(heir);
+    cgroup_close(cgroup);
+    assert_int_equal(access(path, F_OK), -1);
+}
+
+static void freeze(const struct cgroup *cgroup, uint64_t number)
+{
+    char path[4200];
+    snprintf(path, sizeof(path), "%s/%llu/cgroup.freeze", cgroup_path(cgroup),
+             (unsigned long long)number);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    assert_int_equal(write(fd, "1", 1), 1);
+    close(fd);
+}
+
+static void a_cgroup_that_was_left_frozen_freezes_nobody_else(void **state)
+{
+    (void)state;
+    struct cgroup *cgroup = cgroup_open(getpid());
+    if (!cgroup)
+        skip();
+    struct child first = run_in(cgroup);
+    freeze(cgroup, first.process.cgroup_number);
+    assert_false(process_alive(&first.process));
+    process_done(&first.process);
+    struct child second = run_in(cgroup);
+    assert_int_not_equal(second.process.cgroup_number, first.process.cgroup_number);
+    process_done(&second.process);
+    cgroup_close(cgroup);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1)
@@ -674,6 +809,9 @@ int main(int argc, char **argv)
         net_test(a_grandchild_keeps_the_group_alive),
         net_test(who_sleeps_in_a_read_of_its_lines_is_seen_to),
         net_test(who_forks_as_fast_as_it_is_looked_at_is_not_taken_for_gone),
+        net_test(it_starts_in_a_sandbox_that_does_not_know_clone3),
+        net_test(the_next_child_has_the_cgroup_that_the_last_one_has_left),
+        net_test(a_cgroup_that_was_left_frozen_freezes_nobody_else),
         net_test(on_exit_may_start_the_next),
         net_test(two_hundred_at_once),
     };
