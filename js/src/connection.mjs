@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /** `ServerConnection`: the connection of a page, or of a script, to a program. */
-import { Access } from './access/access.mjs';
+import { LateAccess } from './access/late-access.mjs';
 import { Calls } from './session/calls.mjs';
 import { CLOSE } from './proto/close-codes.mjs';
-import { Channels } from './streams/channels.mjs';
 import { systemClock } from './base/clock.mjs';
-import { handleDevMessage } from './dev.mjs';
+import { isForDeveloper, tellDeveloper } from './developing.mjs';
 import { DomCommands } from './dom/commands.mjs';
-import { ParseWait } from './dom/parse-wait.mjs';
+import { DomProblem } from './dom/problem.mjs';
 import { ServerConnectionError } from './base/errors.mjs';
+import { describeFile } from './base/file-info.mjs';
 import { Handlers } from './session/handlers.mjs';
 import { followPageLifecycle, globalScope, whenShown } from './session/page-lifecycle.mjs';
-import { DomListeners } from './events/listeners.mjs';
+import { loadPart, partHere } from './base/parts.mjs';
 import {
   checkedOptions,
   domRefusal,
@@ -21,19 +21,22 @@ import {
   originOf,
   webSocketUrl,
 } from './connection-options.mjs';
-import { pageStore } from './access/expiring-store.mjs';
+import { LateChannels } from './streams/late-channels.mjs';
+import { MessageQueue } from './session/message-queue.mjs';
 import { Outbox } from './session/outbox.mjs';
 import { RestoringLink } from './session/restoring-link.mjs';
 import { ProgramStream } from './streams/program-stream.mjs';
 import { HandlerTarget, ServerEvent } from './base/handler-target.mjs';
-import { updatePage } from './dom/updates.mjs';
-import { upload } from './streams/upload.mjs';
-import { formatEvent, formatProblem } from './proto/message.mjs';
+import { checkedName, formatEvent, formatProblem, parseableJson } from './proto/message.mjs';
 
 /** @typedef {import('./connection-options.mjs').ServerConnectionOptions} ServerConnectionOptions */
 
 /** How much room the report of a problem may take, in bytes. */
 const PROBLEM_SIZE = 1024;
+/** How long a session that is over waits for a part of the client. */
+const PART_AT_END_MS = 5000;
+/** What answers a call of the page. */
+const ANSWER_KINDS = Object.freeze(['answer', 'part', 'failure']);
 
 /**
  * The data of the lifecycle events.
@@ -43,10 +46,11 @@ const PROBLEM_SIZE = 1024;
 /**
  * What the byte streams of a ServerConnection, which are objects of their own, need of it.
  * @typedef {object} Internals
- * @property {Channels} channels
+ * @property {LateChannels} channels
  * @property {string} url of ws or wss
  * @property {string | null} origin that the connection is made for
- * @property {import('./access/expiring-store.mjs').ExpiringStore} store
+ * @property {import('./access/expiring-store.mjs').ExpiringStore} [store] where bans are kept, if
+ *   not where all pages keep them
  * @property {import('./base/clock.mjs').Clock} clock
  */
 
@@ -127,13 +131,27 @@ export class ServerConnection extends HandlerTarget {
   static SUSPENDED = 4;
 
   #link;
+  #access;
   #outbox;
   #calls;
   #handlers;
-  #listeners;
+  /**
+   * Null: the program has said no listener yet.
+   * @type {import('./events/listeners.mjs').DomListeners | null}
+   */
+  #listeners = null;
+  /**
+   * Null: the program has not changed the page yet.
+   * @type {import('./dom/updates.mjs').PageUpdates | null}
+   */
+  #updates = null;
   #domCommands;
-  /** What waits while the page's document is being parsed. */
-  #parsing = new ParseWait();
+  /** What the program has said, and is not heard yet. */
+  #messages = new MessageQueue();
+  /** Whether commands that need a part which is not here are left out. */
+  #hasGivenUp = false;
+  /** Goes on without the part that is waited for. */
+  #goOn = () => {};
   #options;
   #closing = false;
   #unfollow;
@@ -157,17 +175,24 @@ export class ServerConnection extends HandlerTarget {
     this.#calls = new Calls(push, clock, checked.streamBuffer);
     this.#handlers = new Handlers(this.#outbox, push);
     const whole = webSocketUrl(url);
-    this.#listeners = this.#makeListeners(clock);
     if (checked.early) checked.early.submits.onnotsent = () => this.#reportNotSent();
     this.#domCommands = new DomCommands(
-      this.#makeCommands(isForeign(whole)),
+      this.#makeCommands(isForeign(whole), clock),
       domRefusal(checked, whole),
       (problem) => this.#reportProblem(problem),
     );
     const origin = originOf(checked, scope);
-    const store = checked.store ?? pageStore;
-    const channels = new Channels(clock);
+    const { store } = checked;
+    const channels = new LateChannels(clock);
     internals.set(this, { channels, url: whole, origin, store, clock });
+    this.#access = new LateAccess({
+      url: whole,
+      origin,
+      store,
+      clock,
+      fetch: checked.fetch,
+      online: () => scope?.navigator?.onLine !== false,
+    });
     this.#link = new RestoringLink({
       url: whole,
       makeKey,
@@ -177,20 +202,19 @@ export class ServerConnection extends HandlerTarget {
       clock,
       outbox: this.#outbox,
       channels,
-      access: new Access({
-        url: whole,
-        origin,
-        store,
-        clock,
-        fetch: checked.fetch,
-        online: () => scope?.navigator?.onLine !== false,
-      }),
-      owner: { ...this.#linkOwner(), control: (word, data) => handleDevMessage(word, data, whole) },
+      access: this.#access,
+      owner: {
+        ...this.#linkOwner(),
+        control: (word, data) => {
+          if (isForDeveloper(word, whole)) tellDeveloper(word, data, whole);
+        },
+      },
     });
-    this.#unfollow = followPageLifecycle(this.#link, scope, () => this.#listeners.flush());
+    this.#messages.oncaughtup = () => this.#link.acknowledge();
+    this.#unfollow = followPageLifecycle(this.#link, scope, () => this.#listeners?.flush());
     if (session === null)
       this.#link.end({ code: CLOSE.NO_PROGRAM, reason: 'no-session', retryAfter: null });
-    else whenShown(scope?.document, () => this.#link.connect());
+    else whenShown(scope?.document, () => this.#access.whenKnown(() => this.#link.connect()));
   }
 
   /**
@@ -296,11 +320,16 @@ export class ServerConnection extends HandlerTarget {
    *   whatever openStream() throws
    */
   async upload(name, blob, options = {}) {
+    checkedName(name);
+    const { data = describeFile(blob) } = options;
+    const told = { ...options, data: parseableJson(data) };
     for (;;) {
+      this.#checkOpen();
+      const part = partHere('streams') ?? (await loadPart('streams'));
       this.#checkOpen();
       const { sessionId } = this;
       try {
-        return await upload(internalsOf(this), name, blob, options);
+        return await part.upload(internalsOf(this), name, blob, told);
       } catch (error) {
         const isOver = this.#link.isRestoring || sessionId !== this.sessionId;
         if (!isOver || /** @type {any} */ (error).code !== 'stream-failed') throw error;
@@ -315,10 +344,10 @@ export class ServerConnection extends HandlerTarget {
    */
   close(reason = 'closed') {
     if (this.#closing) return;
-    this.#listeners.flush();
+    this.#listeners?.flush();
     this.#closing = true;
     this.#handlers.close();
-    this.#listeners.close();
+    this.#stopListening();
     this.#link.finish(String(reason), this.#options.closeTimeout);
   }
 
@@ -347,7 +376,14 @@ export class ServerConnection extends HandlerTarget {
       restoring: (end) => this.#restoring(end),
       restored: (restoration) => this.#restored(restoration),
       ended: (end, wasRestoring) => this.#ended(end, wasRestoring),
-      message: (message, size) => this.#parsing.take(size, () => this.#take(message, size)),
+      message: (message, size) =>
+        this.#messages.take({
+          size,
+          kind: message.kind,
+          changes: message.kind === 'command' && message.word === 'dom',
+          run: () => this.#take(message, size),
+        }),
+      isBehind: () => this.#messages.isMuch,
     };
   }
 
@@ -381,25 +417,42 @@ export class ServerConnection extends HandlerTarget {
    * @param {import('./proto/close-codes.mjs').End} end
    */
   #restoring(end) {
-    this.#parsing.finish();
+    this.#messages.hurry();
+    // Nobody waits for the answers to what the old process has asked.
+    this.#messages.remove(({ kind }) => kind === 'call');
+    for (const { run } of this.#messages.remove(({ kind }) => ANSWER_KINDS.includes(kind))) run();
     this.#handlers.beginAgain();
     this.#calls.beginAgain(closedError(end));
-    this.#listeners.beginAgain();
+    this.#listeners?.beginAgain();
     this.#fire('suspend', { ...end, restoring: true });
   }
 
   /** @param {import('./session/restoring-link.mjs').Restoration} restoration */
   #restored({ why, resent }) {
-    this.#listeners.begun();
+    this.#listeners?.begun();
     this.#fire('restore', { session: this.sessionId, why, resent });
   }
 
-  /** @param {import('./proto/close-codes.mjs').End} end @param {boolean} wasRestoring */
+  /**
+   * The session is over. What the program has said before comes first.
+   * @param {import('./proto/close-codes.mjs').End} end @param {boolean} wasRestoring
+   */
   #ended(end, wasRestoring) {
-    this.#parsing.finish();
+    this.#messages.hurry();
+    if (this.#access.pending && !this.#messages.isHeld) {
+      this.#goOn = this.#messages.hold();
+      this.#access.pending.then(this.#goOn);
+    }
+    if (this.#messages.isHeld) internalsOf(this).clock.setTimeout(this.#giveUp, PART_AT_END_MS);
+    const run = () => this.#over(end, wasRestoring);
+    this.#messages.take({ size: 0, kind: 'end', run });
+  }
+
+  /** @param {import('./proto/close-codes.mjs').End} end @param {boolean} wasRestoring */
+  #over(end, wasRestoring) {
     this.#unfollow?.();
     this.#handlers.close();
-    this.#listeners.close();
+    this.#stopListening();
     this.#calls.close(closedError(end));
     const opened = Boolean(this.#link?.welcome);
     this.#options.ends?.({ opened, byPage: this.#closing, restoring: wasRestoring });
@@ -408,9 +461,14 @@ export class ServerConnection extends HandlerTarget {
     queueMicrotask(() => this.#fire('close', { ...end, undelivered: this.#outbox.undelivered }));
   }
 
+  #stopListening() {
+    this.#listeners?.close();
+    if (!this.#listeners) this.#options.early?.over();
+  }
+
   /** @param {import('./proto/message.mjs').SequencedMessage} message @param {number} size */
   #take(message, size) {
-    this.#listeners.heard();
+    this.#listeners?.heard();
     if (message.kind === 'event') this.#event(message.name, message.data);
     else if (message.kind === 'command') this.#domCommands.run(message);
     else if (message.kind === 'call') this.#handlers.serve(message);
@@ -426,34 +484,73 @@ export class ServerConnection extends HandlerTarget {
   /**
    * The commands that a program may send to its page.
    * @param {boolean} foreign whether the program is of another origin
+   * @param {import('./base/clock.mjs').Clock} clock
    */
-  #makeCommands(foreign) {
+  #makeCommands(foreign, clock) {
     /** @type {Record<string, import('./dom/commands.mjs').Command>} */
     const commands = Object.create(null);
     commands.dom = (data) =>
-      this.#listeners.changing(() =>
-        updatePage(
-          data,
-          foreign,
-          (problem) => this.#domCommands.problem('dom', problem),
-          this.#parsing,
-        ),
-      );
-    commands.listen = (data) => this.#listeners.listen(data);
-    commands.unlisten = (data) => this.#listeners.unlisten(data);
+      this.#withPart('dom', 'dom', (part) => {
+        this.#updates ??= part.makeUpdates(this.#messages, foreign, (/** @type {any} */ problem) =>
+          this.#domCommands.problem('dom', problem),
+        );
+        const change = () => this.#updates?.take(data);
+        if (this.#listeners) this.#listeners.changing(change);
+        else change();
+      });
+    for (const word of /** @type {const} */ (['listen', 'unlisten']))
+      commands[word] = (data) => {
+        if (!partHere('events')) this.#options.early?.submits.coming();
+        this.#withPart('events', word, (part) => {
+          if (this.#closing || this.#link.isOver) return;
+          this.#listeners ??= part.makeListeners(this.#listenersOwner(clock));
+          this.#listeners?.[word](data);
+        });
+      };
     return commands;
   }
 
-  /** The listeners of the program in this page. @param {import('./base/clock.mjs').Clock} clock */
-  #makeListeners(clock) {
-    return new DomListeners({
+  /**
+   * Runs a command when the part of the client that it needs is here. What the program says
+   * meanwhile waits.
+   * @param {import('./base/parts.mjs').PartName} name @param {string} word of the command
+   * @param {(part: any) => void} run
+   */
+  #withPart(name, word, run) {
+    const part = partHere(name);
+    if (part) return run(part);
+    if (this.#hasGivenUp) return;
+    const release = (this.#goOn = this.#messages.hold());
+    loadPart(name)
+      .then((part) => {
+        if (!this.#hasGivenUp) run(part);
+      })
+      .catch((error) => {
+        this.#domCommands.problem(word, new DomProblem(error.message, error.more));
+        if (name === 'events') this.#options.early?.submits.opened();
+      })
+      .finally(release);
+  }
+
+  #giveUp = () => {
+    this.#hasGivenUp = true;
+    this.#goOn();
+  };
+
+  /**
+   * What the listeners of the program in this page need.
+   * @param {import('./base/clock.mjs').Clock} clock
+   * @returns {import('./events/listeners.mjs').ListenersOwner}
+   */
+  #listenersOwner(clock) {
+    return {
       clock,
       send: (name, data, more) => this.#push({ ...formatEvent(name, data), ...more }),
       whenRoom: () => this.#outbox.whenRoom(PROBLEM_SIZE),
       problem: (command, error) => this.#domCommands.problem(command, error),
       upload: (name, file, data) => this.upload(name, file, { data }),
       early: this.#options.early ?? null,
-    });
+    };
   }
 
   /**

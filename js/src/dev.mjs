@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-import { domCall, domGet } from './base/dom-property.mjs';
-
 /**
- * What a server in dev mode tells the page's developer (docs/protocol.md, section 4): the program's
- * stderr and its failure, which are shown in a panel over the page, and that the page has to load
- * again. A server that is not in dev mode sends none of this, and the page ignores it from a server
- * of another origin.
+ * The panel over the page in which a developer sees the program's stderr and its failure.
  *
  * The panel works under a strict Content-Security-Policy: its styles are a constructed style sheet,
  * and its contents are text.
  */
-import { leaveToPanel, loadForDeveloper } from './page/page-life.mjs';
+import { domCall, domGet } from './base/dom-property.mjs';
+import { loadForDeveloper } from './developing.mjs';
 
 const MAX_LINES = 500;
 /** How often to ask whether the file has changed, when the server is away. */
@@ -102,18 +98,13 @@ let devPanel;
 const devFailed = new Set();
 
 /**
- * @param {string} word the word of a control message @param {any} data
- * @param {string} url of the WebSocket by which the message came
+ * @param {string} word of a control message, `stderr` or `failed` @param {any} data
+ * @param {string} page the URL of the page whose program it is
  */
-export function handleDevMessage(word, data, url) {
-  if (word !== 'stderr' && word !== 'failed' && word !== 'reload') return;
-  if (typeof document === 'undefined' || new URL(url).host !== location.host) return;
-  if (word === 'reload') return loadForDeveloper();
+export function showToDeveloper(word, data, page) {
   devPanel ??= new DevPanel();
   if (word === 'stderr') return devPanel.add(String(data?.text));
   devPanel.fail(String(data?.reason));
-  const page = url.replace(/^ws/, 'http');
-  leaveToPanel(page);
   if (!devFailed.has(page)) reloadWhenChanged(page, String(data?.version));
   devFailed.add(page);
 }

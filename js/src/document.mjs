@@ -7,10 +7,10 @@
 import { systemClock } from './base/clock.mjs';
 import { ServerConnection } from './connection.mjs';
 import { domCall, domGet } from './base/dom-property.mjs';
-import { watchScrolling } from './dom/places.mjs';
+import { watchScrolling } from './dom/scrolled.mjs';
 import { EarlyPage } from './events/early-page.mjs';
-import { typing } from './dom/typing.mjs';
-import { isOldCopy, navigation } from './page/loads.mjs';
+import { typed } from './dom/typed.mjs';
+import { isOldCopy, navigation } from './page/navigation.mjs';
 import { PageLife } from './page/page-life.mjs';
 import { isSession } from './proto/welcome.mjs';
 import { CLOSE } from './proto/close-codes.mjs';
@@ -29,7 +29,7 @@ const PAGE_CONNECTION = Symbol.for('httpsocket.connection');
  */
 export function installServerConnection(document) {
   if (document[PAGE_CONNECTION]) return; // this script was loaded twice
-  typing.watch(document);
+  typed.watch(document);
   watchScrolling(document);
   // From now on nothing is lost that happens before the program listens.
   const early = domGet(document, 'defaultView') ? new EarlyPage(document, systemClock) : undefined;
@@ -42,6 +42,7 @@ export function installServerConnection(document) {
     url: url.replace(/#.*/, ''),
     sign: marked?.dataset?.sign !== 'off',
     probe: clientUrl(script?.src, url),
+    secrets: early?.secrets,
   });
   /** @type {ServerConnection | undefined} */
   let connection;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /** Checks the arguments of a TCPConnection, as the Direct Sockets API does. Pure. */
+import { TCPConnectionError } from './base/errors.mjs';
 
 /**
  * Options that TCPSocketOptions of the Direct Sockets API has too have the same names and meanings.
@@ -102,4 +103,22 @@ function checkNumber(name, value, least) {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > MOST_NUMBER)
     throw new TypeError(`${name}: a whole number from ${least}`);
   return value;
+}
+
+/** The states of a TCPConnection. */
+export const TCP_STATE = Object.freeze({ CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 });
+
+/**
+ * @param {number} held bytes that wait for the target already @param {Uint8Array} bytes
+ * @param {CheckedTCPOptions} options
+ * @throws {TCPConnectionError} `buffer-full`
+ */
+export function checkRoom(held, bytes, { buffer }) {
+  if (held + bytes.length > buffer)
+    throw new TCPConnectionError('buffer-full', `${held} of ${buffer} bytes wait for the target`);
+}
+
+/** @param {string} why */
+export function invalidState(why) {
+  return new DOMException(why, 'InvalidStateError');
 }

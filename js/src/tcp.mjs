@@ -4,17 +4,22 @@
  * `TCPConnection`: a TCP connection of this page. Its server makes it, and it survives dropped
  * connections of the page, as the session does.
  */
-import { Bans } from './access/bans.mjs';
-import { internalsOf, ServerLifecycleEvent } from './connection.mjs';
-import { bytesOf, Duplex } from './streams/duplex.mjs';
-import { CLOSE } from './proto/close-codes.mjs';
+import { ServerConnection } from './connection.mjs';
+import { bytesOf } from './streams/late-duplex.mjs';
 import { TCPConnectionError } from './base/errors.mjs';
-import { findGateway, targetBanKey } from './gateways.mjs';
+import { webSocketUrl } from './connection-options.mjs';
 import { HandlerTarget, ServerEvent } from './base/handler-target.mjs';
-import { checkedTarget, checkedTCPOptions, tcpRequest } from './tcp-options.mjs';
+import { loadPart, partHere } from './base/parts.mjs';
+import {
+  checkedTarget,
+  checkedTCPOptions,
+  checkRoom,
+  invalidState,
+  TCP_STATE,
+} from './tcp-options.mjs';
 
 /** @typedef {import('./tcp-options.mjs').TCPConnectionOptions} TCPConnectionOptions */
-/** @typedef {import('./proto/channel-frame.mjs').Reset} Reset */
+/** @typedef {import('./tcp-machine.mjs').TCPMachine} TCPMachine */
 
 /**
  * What `opened` is fulfilled with. The names are those of the Direct Sockets API.
@@ -55,25 +60,18 @@ export class TCPConnection extends HandlerTarget {
 
   #target;
   #options;
-  #state = TCPConnection.CONNECTING;
-  #gateway;
-  #bans;
-  #banKey;
-  /** @type {Duplex | null} */
-  #duplex = null;
-  /** @type {TCPConnectionError | null} */
-  #error = null;
-  /** @type {ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | null} */
-  #reader = null;
-  /** @type {WritableStreamDefaultWriter<ArrayBufferLike | ArrayBufferView> | null} */
-  #writer = null;
-  #peer = '';
+  /** Null: it is still being loaded. @type {TCPMachine | null} */
+  #machine = null;
+  /**
+   * What it is to do then; and how many bytes it is to send.
+   * @type {((machine: TCPMachine) => void)[]}
+   */
+  #orders = [];
+  #sent = 0;
+  /** @type {number} */
+  #state = TCP_STATE.CONNECTING;
   /** @type {Promise<TCPConnectionOpenInfo>} */
   #opened;
-  #settleOpened = {
-    resolve: (/** @type {any} */ _info) => {},
-    reject: (/** @type {Error} */ _error) => {},
-  };
   /** @type {Promise<void>} */
   #closed;
 
@@ -89,19 +87,20 @@ export class TCPConnection extends HandlerTarget {
     super();
     this.#target = checkedTarget(host, port);
     this.#options = checkedTCPOptions(options);
-    this.#gateway = findGateway(this.#options.via);
-    const { connection } = this.#gateway;
-    const { store, clock } = internalsOf(connection);
-    this.#banKey = targetBanKey(this.#target, connection);
-    this.#bans = new Bans(store, clock.date);
-    this.#opened = new Promise((resolve, reject) => (this.#settleOpened = { resolve, reject }));
-    this.#closed = this.#connect();
+    const part = partHere('tcp');
+    if (!part) checkVia(this.#options.via);
+    /** @type {any} */
+    let settle;
+    this.#opened = new Promise((opened, refused) => (settle = { target: this, opened, refused }));
+    this.#closed = part
+      ? this.#begin(part, settle)
+      : loadPart('tcp').then(
+          (part) => this.#begin(part, settle),
+          (error) => this.#fail(error, settle),
+        );
     // The event `error` reports a failure, too.
     this.#opened.catch(() => {});
-    this.#closed.then(
-      () => this.#close(),
-      () => this.#close(),
-    );
+    this.#closed.catch(() => {});
   }
 
   /**
@@ -110,7 +109,7 @@ export class TCPConnection extends HandlerTarget {
    * @returns {number}
    */
   get readyState() {
-    return this.#state;
+    return this.#machine?.state ?? this.#state;
   }
 
   /** Fulfilled when the target is reached. Rejected with a {@link TCPConnectionError}. */
@@ -133,7 +132,7 @@ export class TCPConnection extends HandlerTarget {
 
   /** The address of the target, or empty before the target is reached. */
   get peer() {
-    return this.#peer;
+    return this.#machine?.peer ?? '';
   }
 
   /** The port of the target. */
@@ -143,7 +142,7 @@ export class TCPConnection extends HandlerTarget {
 
   /** Bytes that were written here and that the server is not known to have. */
   get bufferedAmount() {
-    return this.#duplex?.held ?? 0;
+    return this.#machine?.held ?? this.#sent;
   }
 
   /**
@@ -155,7 +154,7 @@ export class TCPConnection extends HandlerTarget {
    */
   // @ts-ignore: the base is every EventTarget, and has overloads
   addEventListener(name, listener, options) {
-    if (name === 'read' && listener) this.#startReading();
+    if (name === 'read' && listener) this.#order((machine) => machine.startReading());
     super.addEventListener(name, listener, options);
   }
 
@@ -169,17 +168,13 @@ export class TCPConnection extends HandlerTarget {
    */
   send(data) {
     const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : bytesOf(data).slice();
-    if (this.#state >= TCPConnection.CLOSING)
-      throw new TCPConnectionError('closed', 'the connection is closed', { cause: this.#error });
-    const { buffer } = this.#options;
-    if (this.bufferedAmount + bytes.length > buffer)
-      throw new TCPConnectionError(
-        'buffer-full',
-        `${this.bufferedAmount} of ${buffer} bytes wait for the target`,
-      );
-    const writer = this.#lockWriter();
-    if (!bytes.length) return;
-    writer.write(bytes).catch(() => {}); // reported by `error`
+    if (!this.#machine) {
+      if (this.#state >= TCP_STATE.CLOSING)
+        throw new TCPConnectionError('closed', 'the connection is closed');
+      checkRoom(this.#sent, bytes, this.#options);
+      this.#sent += bytes.length;
+    }
+    this.#order((machine) => machine.send(bytes));
   }
 
   /**
@@ -188,10 +183,8 @@ export class TCPConnection extends HandlerTarget {
    * @throws {DOMException} InvalidStateError if the page has locked a stream
    */
   disconnect() {
-    if (this.#state >= TCPConnection.CLOSING) return;
-    this.#checkLocks();
-    if (this.#state === TCPConnection.CONNECTING && !this.bufferedAmount) this.#duplex?.abort();
-    else this.#closeStreams();
+    if (this.#state < TCP_STATE.CLOSING) this.#order((machine) => machine.disconnect());
+    if (!this.#machine) this.#state = Math.max(this.#state, TCP_STATE.CLOSING);
   }
 
   /**
@@ -200,125 +193,48 @@ export class TCPConnection extends HandlerTarget {
    *   open yet, or if the page has locked a stream
    */
   async close() {
-    if (this.#state === TCPConnection.CONNECTING) throw invalidState('it is not open yet');
-    if (this.#state === TCPConnection.OPEN) {
-      this.#checkLocks();
-      this.#closeStreams();
-    }
+    if (this.#machine) return this.#machine.close();
+    if (this.#state === TCP_STATE.CONNECTING) throw invalidState('it is not open yet');
     return this.#closed;
   }
 
-  /** @returns {Promise<void>} becomes `closed` */
-  #connect() {
-    const ban = this.#bans.check(this.#banKey);
-    if (ban) {
-      this.#state = TCPConnection.CLOSING;
-      this.#gateway.release();
-      return Promise.reject(
-        this.#failed({ ...ban, message: `refused a short while ago: ${ban.reason}` }),
-      );
-    }
-    const { receiveBufferSize, sendBufferSize } = this.#options;
-    const { channels, clock } = internalsOf(this.#gateway.connection);
-    const request = tcpRequest(this.#target, this.#options);
-    const options = {
-      channels,
-      request,
-      receiveBuffer: receiveBufferSize,
-      sendBuffer: sendBufferSize,
-      clock,
-    };
-    this.#duplex = new Duplex(options, {
-      opened: (info) => this.#open(info),
-      failed: (reset, cause) => this.#failed(reset, cause),
-      gone: () => this.#gateway.release(),
-    });
-    return this.#duplex.closed;
+  /** @param {(machine: TCPMachine) => void} order done now, or when the part is here */
+  #order(order) {
+    if (this.#machine) order(this.#machine);
+    else this.#orders.push(order);
   }
 
-  /** @param {any} info what the server says of the connection */
-  #open({ remoteAddress, remotePort, localAddress, localPort }) {
-    const { readable, writable } = /** @type {Duplex} */ (this.#duplex);
-    const info = { readable, writable, remoteAddress, remotePort, localAddress, localPort };
-    this.#peer = String(remoteAddress ?? '');
-    if (this.#state === TCPConnection.CONNECTING) this.#state = TCPConnection.OPEN;
-    this.#settleOpened.resolve(info);
-    this.#fire('open', info);
+  /** @param {any} part @param {any} owner @returns {Promise<void>} becomes `closed` */
+  #begin(part, owner) {
+    const machine = /** @type {TCPMachine} */ (
+      new part.TCPMachine(this.#target, this.#options, owner)
+    );
+    this.#machine = machine;
+    for (const order of this.#orders.splice(0)) order(machine);
+    return machine.closed;
   }
 
-  /** @param {Reset} reset @param {unknown} [cause] */
-  #failed({ reason, message, retryAfter }, cause) {
-    const { host, port } = this.#target;
-    const text = `${host}:${port}: ${message ?? reason}`;
-    this.#error = new TCPConnectionError(reason, text, {
-      retryAfter,
-      ...(cause !== undefined && { cause }),
-    });
-    if (retryAfter !== undefined)
-      // Whatever the reason was, the target is not asked again for as long as it has said.
-      this.#bans.add(this.#banKey, { code: CLOSE.FORBIDDEN, reason, retryAfter });
-    this.#settleOpened.reject(this.#error);
-    return this.#error;
-  }
-
-  /** `closed` is settled. */
-  #close() {
-    this.#state = TCPConnection.CLOSED;
-    const error = this.#error;
-    if (error && error.code !== 'aborted') this.#fire('error', error);
-    const { code = 'closed', message: reason = '', retryAfter = null } = error ?? {};
-    this.#fire('close', { code, reason, retryAfter });
-  }
-
-  /** @param {string} name @param {object} detail */
-  #fire(name, detail) {
-    this.dispatchEvent(new ServerLifecycleEvent(name, Object.freeze(detail)));
-  }
-
-  #startReading() {
-    if (this.#reader || !this.#duplex) return;
-    const { readable } = this.#duplex;
-    if (readable.locked) throw invalidState('the page reads from `readable`');
-    this.#reader = readable.getReader();
-    this.#read(this.#reader).catch(() => {}); // reported by `error`
-  }
-
-  /** @param {ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>} reader */
-  async #read(reader) {
-    for (;;) {
-      const { value, done } = await reader.read();
-      if (done) break;
-      this.dispatchEvent(new ServerEvent('read', value));
-    }
-    if (this.#writer || !this.#duplex?.writable.locked) this.#closeStreams();
-  }
-
-  #lockWriter() {
-    const { writable } = /** @type {Duplex} */ (this.#duplex);
-    if (!this.#writer && writable.locked) throw invalidState('the page writes to `writable`');
-    this.#writer ??= writable.getWriter();
-    return this.#writer;
-  }
-
-  /** Throws if the page itself has locked a stream. */
-  #checkLocks() {
-    const { readable, writable } = /** @type {Duplex} */ (this.#duplex);
-    if ((readable.locked && !this.#reader) || (writable.locked && !this.#writer))
-      throw invalidState('a stream of it is locked: cancel or close that');
-  }
-
-  /** Delivers what was written, and reads no more. */
-  #closeStreams() {
-    if (this.#state >= TCPConnection.CLOSING) return;
-    const { readable, writable } = /** @type {Duplex} */ (this.#duplex);
-    this.#state = TCPConnection.CLOSING;
-    const ignore = () => {}; // reported by `closed`
-    (this.#reader ?? readable).cancel().catch(ignore);
-    (this.#writer ?? writable).close().catch(ignore);
+  /** The page can't have the part. @param {any} reason @param {any} owner @returns {any} */
+  #fail({ code, message }, { refused }) {
+    const error = new TCPConnectionError(code, message);
+    const fire = (/** @type {string} */ name, /** @type {object} */ data) =>
+      this.dispatchEvent(new ServerEvent(name, data));
+    this.#state = TCP_STATE.CLOSED;
+    refused(error);
+    fire('error', error);
+    fire('close', Object.freeze({ code, reason: message, retryAfter: null }));
+    throw error;
   }
 }
 
-/** @param {string} why */
-function invalidState(why) {
-  return new DOMException(why, 'InvalidStateError');
+/** @param {unknown} via @throws {TypeError} as findGateway() does */
+function checkVia(via) {
+  if (via === undefined || via instanceof ServerConnection) return;
+  if (typeof via !== 'string' && !(via instanceof URL))
+    throw new TypeError('via: a ServerConnection or a URL');
+  try {
+    webSocketUrl(via);
+  } catch (cause) {
+    throw new TypeError(`via: ${/** @type {Error} */ (cause).message}`, { cause });
+  }
 }

@@ -3,6 +3,7 @@
  * Bans: what they cover, the store that tabs share, asking a server of another origin why it
  * refused, and what a connection does with all that. Storage, fetch, clock and sockets are fakes.
  */
+import '../src/part-access.mjs';
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

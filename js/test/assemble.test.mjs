@@ -5,11 +5,12 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { gunzipSync } from 'node:zlib';
+import { brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib';
 
 const js = fileURLToPath(new URL('..', import.meta.url));
 const tsc = fileURLToPath(new URL('../../node_modules/typescript/bin/tsc', import.meta.url));
@@ -25,8 +26,9 @@ function assembleWith(change) {
   const src = mkdtempSync(join(folder, 'src-'));
   cpSync(join(js, 'src'), src, { recursive: true });
   change?.(src);
-  const out = ['client.js', 'client.mjs'].map((name) => join(src, name));
-  return { ...spawnSync(join(js, 'assemble'), ['js', src, ...out], { encoding: 'utf8' }), out };
+  const made = mkdtempSync(join(folder, 'out-'));
+  const run = spawnSync(join(js, 'assemble'), ['js', src, made], { encoding: 'utf8' });
+  return { ...run, out: readdirSync(made).map((name) => join(made, name)) };
 }
 
 const append = (file, text) => (src) =>
@@ -34,7 +36,7 @@ const append = (file, text) => (src) =>
 const prepend = (file, text) => (src) =>
   writeFileSync(join(src, file), text + readFileSync(join(src, file), 'utf8'));
 
-test('both files parse, and hold no import and no comment of the sources', () => {
+test('all files parse, and hold no import and no comment of the sources', () => {
   const { status, out } = assembleWith();
   assert.equal(status, 0);
   for (const file of out) {
@@ -83,7 +85,7 @@ test('what one scope can not hold is refused, with the file and the reason', () 
   }
 });
 
-test('the C source holds the files byte for byte, plain and by gzip', () => {
+test('the C source holds the files byte for byte, plain, by gzip and by brotli', () => {
   const { out } = assembleWith();
   const [c, h] = ['client_files.c', 'client_files.h'].map((name) => join(folder, name));
   execFileSync(join(js, 'assemble'), ['c', c, h, ...out]);
@@ -91,18 +93,52 @@ test('the C source holds the files byte for byte, plain and by gzip', () => {
     Buffer.from(body.match(/0x../g).map(Number)),
   );
   const files = out.map((file) => readFileSync(file));
-  assert.deepEqual(
-    arrays.filter((_, i) => i % 2 === 0),
-    files,
-  );
-  assert.deepEqual(
-    arrays.filter((_, i) => i % 2 === 1).map((bytes) => gunzipSync(bytes)),
-    files,
-  );
+  const codings = [(bytes) => bytes, gunzipSync, brotliDecompressSync];
+  for (const [n, decoded] of codings.entries())
+    assert.deepEqual(
+      arrays.filter((_, i) => i % 3 === n).map((bytes) => Buffer.from(decoded(bytes))),
+      files,
+    );
   assert.match(
     readFileSync(h, 'utf8'),
     /extern const struct client_file client_files\[CLIENT_FILE_COUNT\];/,
   );
+});
+
+test('client.js is small, and has the hashes of its parts', () => {
+  const { out } = assembleWith();
+  const client = readFileSync(out.find((file) => file.endsWith('/client.js')));
+  assert.ok(gzipSync(client, { level: 9 }).length < 24_000);
+  const parts = out.filter((file) => /client-\w+\.js$/.test(file));
+  assert.equal(parts.length, 7);
+  for (const part of parts) {
+    const hash = createHash('sha256').update(readFileSync(part)).digest('hex').slice(0, 16);
+    assert.ok(client.includes(`hash:"${hash}"`), part);
+  }
+});
+
+test('a change of one part changes its hash, and no other', () => {
+  const names = (change) =>
+    [
+      ...readFileSync(
+        assembleWith(change).out.find((file) => file.endsWith('/client.js')),
+        'utf8',
+      ).matchAll(/hash:"(\w+)"/g),
+    ].map(([, hash]) => hash);
+  const [before, after] = [names(), names(append('dom/rows.mjs', 'console.log(1);\n'))];
+  assert.equal(before.filter((hash) => after.includes(hash)).length, before.length - 1);
+});
+
+test('a module in two parts is refused', () => {
+  const both = (src) => {
+    writeFileSync(join(src, 'dom/both.mjs'), 'export const both = 5;\n');
+    for (const [file, from] of [
+      ['dom/updates.mjs', './both.mjs'],
+      ['events/busy.mjs', '../dom/both.mjs'],
+    ])
+      prepend(file, `import { both } from '${from}';\n`)(src);
+  };
+  assert.match(assembleWith(both).stderr, /dom\/both\.mjs: is in the parts 'events' and 'dom'/);
 });
 
 test('meson knows every source', () => {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** A ServerConnection as a page uses it: events, handlers, sending, calls in both directions. */
+import '../src/part-access.mjs';
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
  * `document.serverConnection`: where the session is found, when it connects, and what happens to a
- * stale page. The page is a fake, and the script is the assembled client.js.
+ * stale page. The page is a fake, and the script is the assembled client.all.js.
  */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -15,13 +15,8 @@ import { FakeObserver, fakeScope, fakeWebSockets, SESSION } from './fakes.mjs';
 
 const js = fileURLToPath(new URL('..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'httpsocket-js-'));
-execFileSync(join(js, 'assemble'), [
-  'js',
-  join(js, 'src'),
-  join(folder, 'client.js'),
-  join(folder, 'client.mjs'),
-]);
-const classic = readFileSync(join(folder, 'client.js'), 'utf8');
+execFileSync(join(js, 'assemble'), ['js', join(js, 'src'), folder]);
+const classic = readFileSync(join(folder, 'client.all.js'), 'utf8');
 test.after(() => rmSync(folder, { recursive: true }));
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));

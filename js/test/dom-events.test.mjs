@@ -3,7 +3,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { File } from 'node:buffer';
-import { grouped } from '../src/events/controls.mjs';
+import { grouped } from '../src/events/form-entries.mjs';
 import { DomCommands } from '../src/dom/commands.mjs';
 import { DomProblem } from '../src/dom/problem.mjs';
 import { Fifo } from '../src/base/fifo.mjs';

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import * as frames from '../src/proto/channel-frame.mjs';
-import { WireError } from '../src/proto/message.mjs';
+import { isFrame, WireError } from '../src/proto/message.mjs';
 
 const vectors = JSON.parse(
   readFileSync(new URL('../../tests/vectors/channels.json', import.meta.url), 'utf8'),
@@ -12,7 +12,7 @@ const vectors = JSON.parse(
 const bytesOf = (base64) => Uint8Array.from(Buffer.from(base64, 'base64'));
 const parse = (v) => {
   const message = bytesOf(v.base64);
-  if (!frames.isFrame(message)) throw new WireError('no frame');
+  if (!isFrame(message)) throw new WireError('no frame');
   return frames.parseFrame(message);
 };
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Which session carries a TCPConnection, and how long a shared session lives. */
+import '../src/part-streams.mjs';
+import '../src/part-tcp.mjs';
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import vm from 'node:vm';
@@ -21,13 +23,8 @@ import {
 const js = fileURLToPath(new URL('..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'httpsocket-gateways-'));
 test.after(() => rmSync(folder, { recursive: true }));
-execFileSync(join(js, 'assemble'), [
-  'js',
-  join(js, 'src'),
-  join(folder, 'client.js'),
-  join(folder, 'client.mjs'),
-]);
-const client = readFileSync(join(folder, 'client.js'), 'utf8');
+execFileSync(join(js, 'assemble'), ['js', join(js, 'src'), folder]);
+const client = readFileSync(join(folder, 'client.all.js'), 'utf8');
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 /**

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /** Byte streams to the program, and uploads of files, with a fake server. */
+import '../src/part-streams.mjs';
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { File } from 'node:buffer';
 import { ServerConnection } from '../src/connection.mjs';
-import { Uploads } from '../src/streams/upload.mjs';
+import { Uploads } from '../src/streams/uploads.mjs';
 import { FakeStreams } from './fake-streams.mjs';
 import { openConnection } from './fakes.mjs';
 

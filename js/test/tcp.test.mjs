@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** TCPConnection with a fake server: both interfaces, errors, bans, the end of the session. */
+import '../src/part-streams.mjs';
+import '../src/part-tcp.mjs';
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { ServerConnection } from '../src/connection.mjs';

@@ -5,10 +5,11 @@
  */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import { typed } from '../src/dom/typed.mjs';
 import { typing } from '../src/dom/typing.mjs';
 
 const page = new EventTarget();
-typing.watch(page);
+typed.watch(page);
 
 const tell = (field, type) =>
   page.dispatchEvent(Object.assign(new Event(type), { composedPath: () => [field] }));

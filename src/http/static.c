@@ -279,7 +279,9 @@ void static_answer_bytes(struct exchange *x, const struct static_bytes *bytes)
     struct representation is = {.etag = variant->etag, .modified = -1, .now = (int64_t)time(NULL)};
     struct http_header headers[] = {
         {SLICE_LITERAL("ETag"), variant->etag},
-        {SLICE_LITERAL("Cache-Control"), SLICE_LITERAL("no-cache")},
+        {SLICE_LITERAL("Cache-Control"), bytes->immutable
+                                             ? SLICE_LITERAL("public, max-age=31536000, immutable")
+                                             : SLICE_LITERAL("no-cache")},
         {SLICE_LITERAL("Vary"), SLICE_LITERAL("Accept-Encoding")},
         {SLICE_LITERAL("Content-Type"), bytes->type},
         {SLICE_LITERAL("X-Content-Type-Options"), SLICE_LITERAL("nosniff")},

@@ -17,6 +17,7 @@ struct static_bytes {
         struct slice etag; /* with its quotes; its own in each coding */
     } variants[ENCODING_COUNT];
     struct slice type; /* with charset */
+    bool immutable;    /* the address never has other bytes: kept for a year, unasked */
 };
 /* As static_answer(), for bytes: conditions, but no ranges. */
 void static_answer_bytes(struct exchange *x, const struct static_bytes *bytes);

@@ -28,36 +28,87 @@ static void vary_by_origin(struct exchange *x)
 
 /* ---- the server's own files ---- */
 
-static const struct client_file *find_own(struct slice name)
+#define CLIENT "client.js"
+
+/* A part of client.js has its address, with `NAME.HASH` as the query: so its text never changes,
+ * and a Content-Security-Policy that allows client.js by its address allows the part. */
+static bool names_part(struct slice name, struct slice query)
 {
-    for (size_t i = 0; i < CLIENT_FILE_COUNT; i++)
-        if (slice_equal(name, slice_of(client_files[i].name)))
-            return &client_files[i];
+    if (!slice_equal(name, SLICE_LITERAL(CLIENT)))
+        return false;
+    for (size_t i = 0; i < CLIENT_FILE_COUNT; i++) {
+        const char *hash = client_files[i].hash;
+        size_t head = hash ? (size_t)(strchr(hash, '.') - hash) + 1 : 0;
+        if (head && query.len > head && memcmp(query.ptr, hash, head) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* `&` and what follows only make a browser ask again. */
+static struct slice without_count(struct slice query)
+{
+    const char *end = query.len ? memchr(query.ptr, '&', query.len) : NULL;
+    return end ? slice_make(query.ptr, (size_t)(end - (const char *)query.ptr)) : query;
+}
+
+static const struct client_file *find_own(struct slice name, bool part, struct slice query)
+{
+    for (size_t i = 0; i < CLIENT_FILE_COUNT; i++) {
+        const struct client_file *file = &client_files[i];
+        if (slice_equal(name, slice_of(file->name)) && part == (file->hash != NULL) &&
+            (!part || slice_equal(query, slice_of(file->hash))))
+            return file;
+    }
     return NULL;
+}
+
+static struct static_variant variant(const struct client_coded *coded)
+{
+    return (struct static_variant){slice_make(coded->data, coded->size), slice_of(coded->etag)};
+}
+
+/* The client of another version has asked: it is told so in a way that any page can hear. */
+static void answer_gone(struct exchange *x)
+{
+    struct http_header headers[] = {
+        {SLICE_LITERAL("Content-Type"), SLICE_LITERAL("text/javascript; charset=utf-8")},
+        {SLICE_LITERAL("Cache-Control"), SLICE_LITERAL("no-store")},
+    };
+    struct slice body = SLICE_LITERAL("globalThis[Symbol.for('httpsocket.part')]?.();\n");
+    exchange_respond(x, 200, SLICE_NONE, headers, 2, body.len);
+    exchange_write(x, body);
+    exchange_end(x);
 }
 
 static void answer_own(struct worker *w, struct exchange *x, const struct origin *here)
 {
     struct slice name = slice_skip(x->path, sizeof(OWN_PREFIX) - 1);
-    const struct client_file *file = find_own(name);
+    struct slice query = without_count(x->query);
+    bool part = names_part(name, query);
+    const struct client_file *file = find_own(name, part, query);
     if (console_has(name)) {
         if (!console_lets_in(w, x, here) || dev_console(w->dev, x, name))
             return;
     }
-    if (!file) {
+    if (!file && !part) {
         exchange_answer(x, 404, SLICE_LITERAL("not found"), NULL, 0);
         return;
     }
     vary_by_origin(x);
+    if (!file) {
+        answer_gone(x);
+        return;
+    }
     static_answer_bytes(x, &(struct static_bytes){
                                .variants =
                                    {
-                                       [ENCODING_IDENTITY] = {slice_make(file->data, file->size),
-                                                              slice_of(file->etag)},
-                                       [ENCODING_GZIP] = {slice_make(file->gzip, file->gzip_size),
-                                                          slice_of(file->gzip_etag)},
+                                       [ENCODING_IDENTITY] = variant(&file->plain),
+                                       [ENCODING_GZIP] = variant(&file->gzip),
+                                       [ENCODING_BROTLI] = variant(&file->brotli),
                                    },
                                .type = slice_of(file->type),
+                               .immutable = part,
                            });
 }
 

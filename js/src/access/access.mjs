@@ -12,6 +12,7 @@
  */
 import { Bans, banKeyOf } from './bans.mjs';
 import { Timer } from '../base/clock.mjs';
+import { pageStore } from './expiring-store.mjs';
 import { fetchRefusal } from './refusal.mjs';
 
 /** @typedef {import('./bans.mjs').Ban} Ban */
@@ -26,7 +27,7 @@ const REPLY_MS = 10_000;
  * @typedef {object} AccessOptions
  * @property {string} url of ws or wss
  * @property {string | null} origin of the page; null: there is none, and no server is asked
- * @property {import('./expiring-store.mjs').ExpiringStore} store
+ * @property {import('./expiring-store.mjs').ExpiringStore} [store] by default the page's
  * @property {import('../base/clock.mjs').Clock} clock
  * @property {typeof globalThis.fetch | undefined} fetch
  * @property {() => boolean} online false if the browser knows that there is no network
@@ -34,6 +35,7 @@ const REPLY_MS = 10_000;
 
 export class Access {
   #options;
+  #store;
   #banKey;
   #bans;
   #foreign;
@@ -44,8 +46,9 @@ export class Access {
 
   /** @param {AccessOptions} options */
   constructor(options) {
-    const { url, origin, store, clock } = options;
+    const { url, origin, store = pageStore, clock } = options;
     this.#options = options;
+    this.#store = store;
     this.#banKey = banKeyOf(url, origin ?? '');
     this.#bans = new Bans(store, clock.date);
     this.#foreign = origin !== null && origin !== this.#banKey.target;
@@ -75,12 +78,12 @@ export class Access {
    * @param {boolean} wasOpen whether this session has had a connection before
    */
   shouldFetchReason(wasOpen) {
-    const { fetch, online, store, clock, url } = this.#options;
+    const { fetch, online, clock, url } = this.#options;
     if (!this.#foreign || !fetch || !online()) return false;
     this.#failures++;
     if (this.#failures % FAILURES_PER_FETCH === 0 || (this.#failures === 1 && !wasOpen))
       this.#fetchDue = true;
-    return this.#fetchDue && !this.ban() && !store.get(`asked ${url}`, clock.date());
+    return this.#fetchDue && !this.ban() && !this.#store.get(`asked ${url}`, clock.date());
   }
 
   /**
@@ -90,9 +93,9 @@ export class Access {
    *   answer
    */
   async fetchReason(signal) {
-    const { fetch, store, clock, url } = this.#options;
+    const { fetch, clock, url } = this.#options;
     this.#fetchDue = false;
-    store.set(`asked ${url}`, true, BETWEEN_FETCHES_MS, clock.date());
+    this.#store.set(`asked ${url}`, true, BETWEEN_FETCHES_MS, clock.date());
     const timeout = new AbortController();
     const timer = new Timer(clock);
     const giveUp = () => timeout.abort();

@@ -18,6 +18,8 @@
  * | `remote` | the program answered with an error: `message`, and all of it in `data` |
  * | `several-answers` | the program answered a `call()` with several answers: use `stream()` |
  * | `stream-failed` | a byte stream or an upload ended early; `data.reason` says why |
+ * | `part-refused` | the page's Content-Security-Policy refuses a part of client.js |
+ * | `part-gone` | the server has another version of client.js, and not this part |
  * | `overrun` | the page read a `stream()` too slowly, and the stream's buffer is full |
  *
  * Some codes are only reported, by the event `error`: `connect-failed` (another attempt follows),

@@ -7,6 +7,7 @@
  * it would show in a fresh page.
  */
 import { choiceIn } from './fields.mjs';
+import { typed } from './typed.mjs';
 import { typing } from './typing.mjs';
 
 /**
@@ -41,7 +42,7 @@ export function keepingChoice(select, force, change) {
   const said = saidIn(select);
   const isOlder = !force && said !== now && typing.wentOnFrom(select, said);
   if (force || (said !== before && !isOlder)) {
-    typing.forget(select);
+    typed.forget(select);
     chooseDefault(select);
   } else {
     if (!had || !chosen || !restore(select, chosen)) chooseDefault(select);
@@ -72,7 +73,7 @@ function chosenIn(select) {
 
 /** Whether somebody has chosen what is chosen. @param {any} select */
 function isChoice(select) {
-  if (typing.hasChosen(select)) return true;
+  if (typed.hasChosen(select)) return true;
   const wanted = defaultsOf(select);
   return Array.from(select.options).some((option) => option.selected !== wanted.has(option));
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** What a form's field is, has, and how its value is set. */
+/** What a form's field is and has. */
 import { domCall, domGet } from '../base/dom-property.mjs';
-import { shiftCaret, spliceOf } from './splice.mjs';
 
 /** Types of <input> that are neither typed into nor dragged. */
 const INPUTS_WITHOUT_TEXT = new Set([
@@ -16,9 +15,6 @@ const INPUTS_WITHOUT_TEXT = new Set([
   'submit',
 ]);
 
-/** Inputs whose value is the text as it was set, but for line breaks. */
-const PLAIN_TEXT = new Set(['password', 'search', 'tel', 'text']);
-
 /** Whether the element is a field whose value is typed, or dragged. @param {any} element */
 export function hasTypedValue(element) {
   const tag = domGet(element, 'localName');
@@ -28,14 +24,6 @@ export function hasTypedValue(element) {
 /** The values that are chosen in a select, as one text. @param {any} select */
 export function choiceIn(select) {
   return JSON.stringify(Array.from(select.selectedOptions, ({ value }) => value));
-}
-
-/** The text as the field has it when it is set. @param {any} field @param {string} text */
-export function sanitized(field, text) {
-  if (field.localName !== 'input' || PLAIN_TEXT.has(field.type)) return text;
-  const probe = field.cloneNode(false);
-  probe.value = text;
-  return probe.value;
 }
 
 /** Whether the element, or one inside of it, has the focus. @param {any} element */
@@ -57,22 +45,4 @@ export function fieldOf(event) {
   )
     element = outer;
   return element;
-}
-
-/**
- * Sets the value. The caret and the selection stay at their characters.
- * @param {any} field @param {string} value
- */
-export function writeValue(field, value) {
-  const before = field.value;
-  if (before === value) return;
-  const { selectionStart, selectionEnd, selectionDirection } = field;
-  field.value = value;
-  if (typeof selectionStart !== 'number' || !hasFocus(field)) return;
-  const splice = spliceOf(before, field.value);
-  field.setSelectionRange(
-    shiftCaret(selectionStart, splice),
-    shiftCaret(selectionEnd, splice),
-    selectionDirection,
-  );
 }

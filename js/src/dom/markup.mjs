@@ -10,6 +10,7 @@
  */
 
 import { domCall, domGet } from '../base/dom-property.mjs';
+import { trustedHtml } from '../base/trusted.mjs';
 
 const SVG = 'http://www.w3.org/2000/svg';
 const MATHML = 'http://www.w3.org/1998/Math/MathML';
@@ -19,9 +20,6 @@ const MATHML = 'http://www.w3.org/1998/Math/MathML';
  * itself.
  */
 const FOREIGN_SANITIZER = { removeElements: ['base', 'link', 'meta', 'style'] };
-
-/** @type {{ createHTML(html: string): string } | null | undefined} */
-let trustedPolicy;
 
 /**
  * @param {string} html
@@ -45,8 +43,8 @@ export function parseMarkup(html, context, foreign) {
 /** @param {HTMLTemplateElement} template @param {string} html @param {boolean} foreign */
 function fill(template, html, foreign) {
   if (!foreign && 'setHTMLUnsafe' in template)
-    template.setHTMLUnsafe(trusted(html)); // makes declarative shadow trees too
-  else if (!foreign) template.innerHTML = trusted(html);
+    template.setHTMLUnsafe(trustedHtml(html)); // makes declarative shadow trees too
+  else if (!foreign) template.innerHTML = trustedHtml(html);
   else if ('setHTML' in template)
     /** @type {any} */ (template).setHTML(html, { sanitizer: FOREIGN_SANITIZER });
   else throw new Error('this browser has no sanitizer for the markup of another origin');
@@ -75,23 +73,4 @@ function wrapping(context) {
   if (namespaceURI === SVG && !html) return { wrap: '<svg>', depth: 1 };
   if (namespaceURI === MATHML && !html) return { wrap: '<math>', depth: 1 };
   return { wrap: '', depth: 0 };
-}
-
-/** @param {string} html @returns {any} */
-function trusted(html) {
-  if (trustedPolicy === undefined) trustedPolicy = makePolicy();
-  return trustedPolicy ? trustedPolicy.createHTML(html) : html;
-}
-
-function makePolicy() {
-  const { trustedTypes } = /** @type {any} */ (globalThis);
-  try {
-    return (
-      trustedTypes?.createPolicy('httpsocket', {
-        createHTML: (/** @type {string} */ html) => html,
-      }) ?? null
-    );
-  } catch {
-    return null; // the page does not allow this policy: the browser reports that when it matters
-  }
 }

@@ -5,7 +5,7 @@
  * browsers lose the focus.
  */
 import { domCall, domGet } from '../base/dom-property.mjs';
-import { typing } from './typing.mjs';
+import { typed } from './typed.mjs';
 
 /** @returns {() => void} restores the focus and the selection */
 export function rememberFocus() {
@@ -16,7 +16,7 @@ export function rememberFocus() {
   return () => {
     if (active && domGet(active, 'isConnected')) {
       const lost = domGet(document, 'activeElement') !== active;
-      if (lost) typing.keepEditing(() => domCall(active, 'focus', { preventScroll: true }));
+      if (lost) typed.keepEditing(() => domCall(active, 'focus', { preventScroll: true }));
       if (
         typeof selectionStart === 'number' &&
         (lost || active.type !== type) &&
@@ -30,7 +30,7 @@ export function rememberFocus() {
 
 /** @returns {(() => void) | null} */
 function rememberSelection() {
-  const selection = typing.selects ? getSelection() : null;
+  const selection = typed.selects ? getSelection() : null;
   const { anchorNode, anchorOffset, focusNode, focusOffset } = selection ?? {};
   if (!selection || !anchorNode || !focusNode) return null;
   return () => {

@@ -15,44 +15,20 @@
  *   what the program has made of this one. It is shown, in a field that is being edited when the
  *   user pauses or leaves.
  */
-import { domCall, domGet } from '../base/dom-property.mjs';
-import { choiceIn, fieldOf, hasFocus, hasTypedValue, sanitized, writeValue } from './fields.mjs';
+import { domCall } from '../base/dom-property.mjs';
+import { hasFocus, hasTypedValue } from './fields.mjs';
+import { sanitized, writeValue } from './field-value.mjs';
 import { mergeTexts } from './splice.mjs';
-
-/** How many values of a field are remembered, and how many characters in all. */
-const MAX_TYPED_VALUES = 64;
-const MAX_TYPED_CHARACTERS = 65_536;
+import { typed } from './typed.mjs';
 
 /** How long the user types nothing before a value of the program is shown. */
 const PAUSE_MS = 2000;
 
-/** Inputs whose `change` does not say that the user has finished. */
-const CHANGE_IN_PARTS = new Set([
-  'color',
-  'date',
-  'datetime-local',
-  'month',
-  'range',
-  'time',
-  'week',
-]);
-
 class Typing {
-  /** The field that was typed into since it got the focus. @type {Element | null} */
-  #field = null;
-  /** The field in which an input method composes. @type {Element | null} */
-  #composing = null;
   /** Changes that wait for the end of the composition. @type {(() => void)[]} */
   #waiting = [];
-  /** Whether something is selected outside of a field. */
-  #selects = false;
   /**
-   * The values that the user has typed into a field, the latest last.
-   * @type {WeakMap<Element, string[]>}
-   */
-  #typedValues = new WeakMap();
-  /**
-   * What answers have made of the latest of these values, since the user typed it.
+   * What answers have made of the latest value that the user typed, since then.
    * @type {WeakMap<Element, string>}
    */
   #answered = new WeakMap();
@@ -61,41 +37,17 @@ class Typing {
    * @type {Map<any, { said: string, timer: ReturnType<typeof setTimeout>, show: () => void }>}
    */
   #late = new Map();
-  /** Selects in which the user has chosen. @type {WeakSet<Element>} */
-  #chosen = new WeakSet();
 
-  /** Starts watching. Call it once, before the user types. @param {Document} document */
-  watch(document) {
-    /** @param {string} type @param {(field: any) => void} hear */
-    const on = (type, hear) =>
-      domCall(
-        document,
-        'addEventListener',
-        type,
-        (/** @type {Event} */ event) => hear(fieldOf(event)),
-        { capture: true, passive: true },
-      );
-    on('input', (field) => this.#typed(field));
-    on('change', (field) => this.#changed(field));
-    on('focusout', (field) => this.#left(field));
-    on('submit', (form) => this.#isOf(form) && (this.#field = null));
-    on('reset', (form) => this.forgetForm(form));
-    on('compositionstart', (field) => (this.#composing = field));
-    on('compositionend', () => this.#composed());
-    domCall(
-      document,
-      'addEventListener',
-      'selectionchange',
-      () => (this.#selects = isSelecting(document)),
-    );
-  }
-
-  /**
-   * Whether something is selected. Kept by an event, because Chromium computes the layout to answer
-   * that nothing is selected.
-   */
-  get selects() {
-    return this.#selects;
+  constructor() {
+    typed.ontyped = (field) => {
+      this.#dropLate(field);
+      this.#answered.delete(field);
+    };
+    typed.onleft = (field) => {
+      if (hasTypedValue(field)) this.#late.get(field)?.show();
+    };
+    typed.oncomposed = () => this.#composed();
+    typed.onforgotten = (field) => this.#dropLate(field);
   }
 
   /** Whether the element is being edited, or is a part of what is. @param {Element} element */
@@ -106,7 +58,7 @@ class Typing {
 
   /** The field that is being edited, or null. @returns {any} */
   get edited() {
-    return this.#field && hasFocus(this.#field) ? this.#field : null;
+    return typed.field && hasFocus(typed.field) ? typed.field : null;
   }
 
   /**
@@ -128,22 +80,12 @@ class Typing {
   }
 
   /**
-   * Runs something that may move the focus. What was being edited still is afterwards.
-   * @param {() => void} run
-   */
-  keepEditing(run) {
-    const field = this.#field;
-    run();
-    this.#field = field;
-  }
-
-  /**
    * A program sets the value of a field.
    * @param {any} field @param {string} value
    * @param {{ was?: string, force?: boolean }} how `was`: the value that the program answers to
    */
   setValue(field, value, { was, force }) {
-    if (field === this.#composing) {
+    if (field === typed.composing) {
       this.#waiting.push(() => this.setValue(field, value, { was, force }));
     } else if (was !== undefined) {
       this.#answer(field, was, value);
@@ -158,11 +100,11 @@ class Typing {
    * @param {any} field @param {string} was @param {string} value
    */
   #answer(field, was, value) {
-    const values = this.#typedValues.get(field) ?? [];
-    const typed = values.at(-1) ?? '';
-    const isUsers = field.value === typed || field.value === this.#answered.get(field);
+    const values = typed.valuesOf(field);
+    const last = values.at(-1) ?? '';
+    const isUsers = field.value === last || field.value === this.#answered.get(field);
     if (isUsers && was !== field.value && values.includes(was))
-      writeValue(field, mergeTexts(was, typed, value, field.value));
+      writeValue(field, mergeTexts(was, last, value, field.value));
     else writeValue(field, mergeTexts(was, field.value, value));
     if (isUsers) this.#answered.set(field, field.value);
   }
@@ -176,13 +118,13 @@ class Typing {
     const value = sanitized(field, said);
     if (this.#late.get(field)?.said === said && !force) return; // it waits already
     this.#dropLate(field);
-    if (value === field.value) return this.forget(field); // the program knows the latest
+    if (value === field.value) return typed.forget(field); // the program knows the latest
     if (force) return this.setValue(field, said, { force });
     if (said === before) return;
     const isSame = wordsOf(value) === wordsOf(field.value);
     if (this.edits(field)) {
       if (isSame) this.later(field, said, () => writeValue(field, said));
-    } else if (isSame || !this.#typedValues.get(field)?.includes(value)) {
+    } else if (isSame || !typed.valuesOf(field).includes(value)) {
       this.setValue(field, said, { force });
     }
   }
@@ -192,27 +134,7 @@ class Typing {
    * @param {any} select @param {string} choice
    */
   wentOnFrom(select, choice) {
-    return Boolean(this.#typedValues.get(select)?.includes(choice));
-  }
-
-  /** Whether the user has chosen in the select. @param {Element} select */
-  hasChosen(select) {
-    return this.#chosen.has(select);
-  }
-
-  /**
-   * What the user has typed or chosen is not remembered any longer.
-   * @param {Element} field
-   */
-  forget(field) {
-    this.#typedValues.delete(field);
-    this.#chosen.delete(field);
-    this.#dropLate(field);
-  }
-
-  /** @param {any} form that is reset */
-  forgetForm(form) {
-    for (const field of domGet(form, 'elements') ?? []) this.forget(field);
+    return typed.valuesOf(select).includes(choice);
   }
 
   /**
@@ -225,7 +147,7 @@ class Typing {
       this.#dropLate(field);
       if (this.#composes(field)) return;
       change();
-      this.forget(field);
+      typed.forget(field);
     };
     this.#late.set(field, { said, timer: setTimeout(show, PAUSE_MS), show });
   }
@@ -236,52 +158,12 @@ class Typing {
     this.#late.delete(field);
   }
 
-  /** @param {any} field */
-  #left(field) {
-    this.#field = null;
-    if (hasTypedValue(field)) this.#late.get(field)?.show();
-  }
-
   /** @param {Element} element */
   #composes(element) {
-    return Boolean(this.#composing && domCall(this.#composing, 'contains', element));
-  }
-
-  /** @param {any} form whether what is edited belongs to it */
-  #isOf(form) {
-    return this.#field && domGet(this.#field, 'form') === form;
-  }
-
-  /** @param {any} field */
-  #typed(field) {
-    const isChoice = domGet(field, 'localName') === 'select';
-    if (isChoice) this.#chosen.add(field);
-    else if (hasFocus(field)) this.#field = field; // what fills in a field does not edit it
-    if (!isChoice && !hasTypedValue(field)) return;
-    this.#dropLate(field);
-    this.#remember(field, isChoice ? choiceIn(field) : field.value);
-    this.#answered.delete(field);
-  }
-
-  /** @param {Element} field @param {string} value */
-  #remember(field, value) {
-    const values = this.#typedValues.get(field) ?? [];
-    values.push(value);
-    for (
-      let sum = values.join('').length;
-      values.length > MAX_TYPED_VALUES || sum > MAX_TYPED_CHARACTERS;
-    )
-      sum -= /** @type {string} */ (values.shift()).length;
-    this.#typedValues.set(field, values);
-  }
-
-  /** The user has finished, by Enter or by leaving the field. @param {any} field */
-  #changed(field) {
-    if (field === this.#field && !CHANGE_IN_PARTS.has(field.type)) this.#left(field);
+    return Boolean(typed.composing && domCall(typed.composing, 'contains', element));
   }
 
   #composed() {
-    this.#composing = null;
     const waiting = this.#waiting.splice(0);
     // Firefox fires the input event only after compositionend.
     if (waiting.length) setTimeout(() => waiting.forEach((run) => run()));
@@ -289,13 +171,6 @@ class Typing {
 }
 
 export const typing = new Typing();
-
-/** @param {any} document */
-function isSelecting(document) {
-  const active = domGet(document, 'activeElement');
-  if (typeof active?.selectionStart === 'number') return false;
-  return getSelection()?.type === 'Range' || Boolean(active && domGet(active, 'isContentEditable'));
-}
 
 /** What a text says, whatever its cases and spaces are. @param {string} text */
 function wordsOf(text) {

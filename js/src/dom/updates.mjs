@@ -2,7 +2,8 @@
 // @ts-check
 /**
  * Carries out `.dom`, by which a program changes its page. All operations of one `.dom` are done at
- * once: before the browser paints, and before the page hears any later event of the program.
+ * once: before the browser paints, and before the page hears any later event of the program. Those
+ * that follow within a frame are done together at its end (frame-pace.mjs).
  * Changes come first; actions that need their result (scrolling, giving the focus) or let the
  * page's scripts run come after all changes. An operation that fails is reported by `.problem` with
  * its number, and does not stop the others. While the document is being parsed, an operation waits
@@ -15,6 +16,8 @@ import { DomProblem } from './problem.mjs';
 import { rowsIn } from './rows.mjs';
 import { isBoolean, isMap, isString, isText } from './json-types.mjs';
 import { checkForeignTarget } from './foreign.mjs';
+import { FramePace } from './frame-pace.mjs';
+import { isParsing, waitForParser } from './parse-wait.mjs';
 
 /** How many problems of one `.dom` are reported singly. */
 const MOST_TOLD = 20;
@@ -37,18 +40,43 @@ const WORDS = new Map(
   }),
 );
 
+/** Where each action stands in the table. @type {Record<string, number>} */
+const ORDER = Object.fromEntries([...actions.keys()].map((name, i) => [name, i]));
+
 /** The actions that need no element. */
 const OF_PAGE = new Set(['title', 'url', 'cookie', 'go']);
 
 /**
- * @param {any} data an operation, or a list of them
- * @param {boolean} foreign whether the program is of another origin
- * @param {(problem: DomProblem) => void} tell
- * @param {import('./parse-wait.mjs').ParseWait} parsing
+ * The messages of the program, as far as it matters here (message-queue.mjs).
+ * @typedef {object} Messages
+ * @property {(onmuch?: () => void, isSoft?: boolean) => () => void} hold
+ * @property {() => boolean} delays
  */
-export function updatePage(data, foreign, tell, parsing) {
-  const update = new PageUpdate(Array.isArray(data) ? data : [data], foreign, tell);
-  if (!update.run(!parsing.isParsing)) parsing.wait((isLast) => update.run(isLast));
+
+export class PageUpdates {
+  #messages;
+  #foreign;
+  #tell;
+  #pace;
+
+  /**
+   * @param {Messages} messages @param {boolean} foreign whether the program is of another origin
+   * @param {(problem: DomProblem) => void} tell
+   */
+  constructor(messages, foreign, tell) {
+    this.#messages = messages;
+    this.#foreign = foreign;
+    this.#tell = tell;
+    this.#pace = new FramePace(messages);
+  }
+
+  /** @param {any} data an operation, or a list of them */
+  take(data) {
+    const operations = Array.isArray(data) ? data : [data];
+    const update = new PageUpdate(operations, this.#foreign, this.#tell);
+    this.#pace.changed();
+    if (!update.run(!isParsing())) waitForParser(this.#messages, (isLast) => update.run(isLast));
+  }
 }
 
 class PageUpdate {
@@ -158,9 +186,7 @@ function checkOperation(operation) {
  * @returns {Promise<any>[]} what may still fail
  */
 function perform(operation, foreign, late) {
-  const wanted = [...actions].filter(
-    ([name, action]) => name in operation && Boolean(action.late) === late,
-  );
+  const wanted = actionsOf(operation, late);
   if (!wanted.length) return [];
   const running = [];
   const { was, force = false } = operation;
@@ -173,6 +199,20 @@ function perform(operation, foreign, late) {
       if (ran instanceof Promise) running.push(ran);
     }
   return running;
+}
+
+/**
+ * In the order in which they are done.
+ * @param {any} operation @param {boolean} late
+ * @returns {[string, import('./actions.mjs').Action][]}
+ */
+function actionsOf(operation, late) {
+  const wanted = /** @type {[string, import('./actions.mjs').Action][]} */ ([]);
+  for (const name in operation) {
+    const action = actions.get(name);
+    if (action && Boolean(action.late) === late) wanted.push([name, action]);
+  }
+  return wanted.length < 2 ? wanted : wanted.sort(([a], [b]) => ORDER[a] - ORDER[b]);
 }
 
 /** @param {any} operation */

@@ -68,7 +68,7 @@ export class CatchUp {
    */
   heard(listener, event, control) {
     const { events, submits, fields } = this.#early;
-    if (event.type === 'input' || event.type === 'change') fields.noteTold(control);
+    if (event.type === 'input' || event.type === 'change') fields?.noteTold(control);
     if (event.eventPhase === 0) return; // it happened earlier
     events.heard(event);
     if (isDecider(listener)) submits.claim(event);
@@ -107,7 +107,7 @@ export class CatchUp {
   #settle() {
     const { events, submits, fields } = this.#early;
     this.release();
-    fields.tell(this.#owner.listeners());
+    fields?.tell(this.#owner.listeners());
     const lost = events.settled();
     if (lost) this.#owner.lost(lost);
     submits.settled();

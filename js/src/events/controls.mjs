@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** Reads the values of a form's controls. */
+/**
+ * Reads the values of a form's controls, and knows the events that the client itself has caused
+ * at them.
+ */
 import { domCall, domGet, isElement, isHtml } from '../base/dom-property.mjs';
-import { describeFile } from '../base/file-info.mjs';
 
 const CONTROLS =
   'input, textarea, select, button, output, progress, meter, [contenteditable]:not([contenteditable="false"])';
@@ -47,11 +49,6 @@ export function selectedOf(control) {
   return options && Array.from(options, (option) => option.value);
 }
 
-/** @param {any} list a FileList */
-export function filesOf(list) {
-  return list && Array.from(list, describeFile);
-}
-
 /**
  * What a control and its form had when an event happened. `entries` is of a submit, of `form`.
  * @typedef {object} Snapshot
@@ -84,41 +81,6 @@ export function snapshotOf(event, control) {
   };
 }
 
-/**
- * What the form would submit: a string or a file for each name, or a list of them.
- * @param {any} form @param {any} submitter the button, or null
- * @param {(control: any) => boolean} isLeftOut
- * @returns {Record<string, any>}
- */
-export function entriesOf(form, submitter, isLeftOut) {
-  return grouped(formDataOf(form, submitter), namesOf(form, isLeftOut));
-}
-
-/** @param {any} form @param {(control: any) => boolean} which @returns {Set<string>} */
-export function namesOf(form, which) {
-  return new Set(
-    Array.from((form && domGet(form, 'elements')) ?? [])
-      .filter(which)
-      .map((control) => /** @type {any} */ (control).name),
-  );
-}
-
-/** @param {Iterable<[string, any]>} entries @param {Set<string>} leftOut names */
-export function grouped(entries, leftOut) {
-  const all = Object.create(null); // a name may be __proto__
-  for (const [name, value] of entries) {
-    if (leftOut.has(name)) continue;
-    const told = typeof value === 'string' ? value : isChosen(value) ? describeFile(value) : null;
-    all[name] = name in all ? [all[name], told].flat() : told;
-  }
-  return all;
-}
-
-/** A file input without a file submits one that has no name and no bytes. @param {File} file */
-function isChosen({ name, size }) {
-  return name !== '' || size > 0;
-}
-
 /** The form that is being read. The browser fires an event at it meanwhile. @type {any} */
 let formBeingRead = null;
 
@@ -127,8 +89,8 @@ export function isCausedByUs(event) {
   return event.type === 'formdata' && event.target === formBeingRead;
 }
 
-/** @param {any} form @param {any} submitter */
-function formDataOf(form, submitter) {
+/** @param {any} form @param {any} submitter the button, or null */
+export function formDataOf(form, submitter) {
   formBeingRead = form;
   try {
     return new FormData(form, submitter);
@@ -137,4 +99,19 @@ function formDataOf(form, submitter) {
   } finally {
     formBeingRead = null;
   }
+}
+
+/** @type {WeakSet<Event>} */
+const restoredEvents = new WeakSet();
+
+/** An event that tells of a restored field. @param {string} type */
+export function restoredEvent(type) {
+  const event = new Event(type, { bubbles: true });
+  restoredEvents.add(event);
+  return event;
+}
+
+/** @param {Event} event */
+export function isRestoredEvent(event) {
+  return restoredEvents.has(event);
 }

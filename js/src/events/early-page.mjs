@@ -7,7 +7,6 @@
 import { EarlyEvents } from './early-events.mjs';
 import { domGet } from '../base/dom-property.mjs';
 import { HeldSubmits } from './held-submits.mjs';
-import { RestoredFields } from './restored-fields.mjs';
 import { Secrets } from './secrets.mjs';
 
 export class EarlyPage {
@@ -17,7 +16,11 @@ export class EarlyPage {
     this.secrets = new Secrets(document);
     this.submits = new HeldSubmits(window, clock, this.secrets);
     this.events = new EarlyEvents(window, this.secrets);
-    this.fields = new RestoredFields(document);
+    /**
+     * Made by the first listener.
+     * @type {import('./restored-fields.mjs').RestoredFields | undefined}
+     */
+    this.fields = undefined;
   }
 
   /** The program is reached. */

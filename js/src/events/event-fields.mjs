@@ -4,15 +4,8 @@
  * The fields that a program can be told of an event: those of this table, and all that the event or
  * its target has under the names of the DOM (docs/page-programs/hearing.md).
  */
-import {
-  checkedOf,
-  entriesOf,
-  filesOf,
-  grouped,
-  namesOf,
-  selectedOf,
-  valueOf,
-} from './controls.mjs';
+import { checkedOf, selectedOf, valueOf } from './controls.mjs';
+import { entriesOf, filesOf, grouped, namesOf } from './form-entries.mjs';
 import { domCall, domGet, isElement } from '../base/dom-property.mjs';
 import { describeTarget } from './describe-target.mjs';
 import { writesText, modifiersOf } from './key-combos.mjs';

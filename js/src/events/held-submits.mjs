@@ -76,6 +76,13 @@ export class HeldSubmits {
     if (this.#state === 'WAITING') this.#waitFor(UNHEARD_MS);
   }
 
+  /** The program has said listeners, which are on their way into the page. */
+  coming() {
+    if (this.#state !== 'WAITING') return;
+    this.#isPatient = true;
+    this.#timer.clear();
+  }
+
   /** A listener has heard the submit, and prevents it. @param {any} event */
   claim(event) {
     if (this.#held?.event === event) this.#held = null;

@@ -6,12 +6,11 @@
  */
 import { domCall, isElement } from '../base/dom-property.mjs';
 import { busyElements } from './busy.mjs';
-import { controlOf } from './controls.mjs';
+import { controlOf, isRestoredEvent } from './controls.mjs';
 import { fieldsOf } from './event-classes.mjs';
 import { fileListOf, readFields } from './event-fields.mjs';
 import { isOneOf, writesText } from './key-combos.mjs';
 import { isForModifiers } from './modified-clicks.mjs';
-import { isRestoredEvent } from './restored-fields.mjs';
 import { Throttle } from './throttle.mjs';
 
 /** @typedef {import('./listen-options.mjs').ListenOptions} ListenOptions */

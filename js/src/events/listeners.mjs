@@ -10,9 +10,10 @@ import { CatchUp } from './catch-up.mjs';
 import { EventRoot } from './event-root.mjs';
 import { parseListen, parseUnlisten } from './listen-options.mjs';
 import { DomListener } from './listener.mjs';
+import { RestoredFields } from './restored-fields.mjs';
 import { Secrets } from './secrets.mjs';
 import { ViewWatcher } from './view-watcher.mjs';
-import { Uploads } from '../streams/upload.mjs';
+import { Uploads } from '../streams/uploads.mjs';
 
 /**
  * @typedef {object} ListenersOwner
@@ -69,6 +70,7 @@ export class DomListeners {
     this.#uploads = new Uploads(owner.upload);
     this.#busy = new Busy(owner.clock);
     const { clock, early } = owner;
+    if (early) early.fields ??= new RestoredFields(document);
     if (early)
       this.#catchUp = new CatchUp(early, {
         clock,

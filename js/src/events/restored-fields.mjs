@@ -6,24 +6,10 @@
  * client.
  */
 import { domGet } from '../base/dom-property.mjs';
+import { restoredEvent } from './controls.mjs';
 
 const RESTORABLE = 'input, textarea, select';
 const WITHOUT_STATE = Object.freeze(['hidden', 'submit', 'reset', 'button', 'image']);
-
-/** @type {WeakSet<Event>} */
-const restoredEvents = new WeakSet();
-
-/** An event that tells of a restored field. @param {string} type */
-export function restoredEvent(type) {
-  const event = new Event(type, { bubbles: true });
-  restoredEvents.add(event);
-  return event;
-}
-
-/** @param {Event} event */
-export function isRestoredEvent(event) {
-  return restoredEvents.has(event);
-}
 
 export class RestoredFields {
   #document;

@@ -6,8 +6,8 @@
  * documents are read through the prototypes, as a control may have any name.
  */
 import { domCall, domGet } from '../base/dom-property.mjs';
-import { typing } from '../dom/typing.mjs';
-import { restoredEvent } from '../events/restored-fields.mjs';
+import { typed } from '../dom/typed.mjs';
+import { restoredEvent } from '../events/controls.mjs';
 
 const KEPT_FIELDS = 'input, textarea, select';
 const TICKED = Object.freeze(['checkbox', 'radio']);
@@ -117,5 +117,5 @@ function chooseIn(select, values) {
 export function tellOf(field, type) {
   const tell = () => field.dispatchEvent(restoredEvent(type));
   if (domGet(field.ownerDocument, 'activeElement') === field) tell();
-  else typing.keepEditing(tell);
+  else typed.keepEditing(tell);
 }

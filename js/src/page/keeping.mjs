@@ -38,37 +38,31 @@ export class Keeping {
   #clock;
   #notes;
   #secrets;
-  /** The fields that the user has changed. @type {WeakSet<object>} */
-  #touched = new WeakSet();
+  /** What the user has done: the fields that were changed, and whether there was anything. */
+  #user;
   /** What is to be put back. @type {Kept | null} */
   #kept = null;
   #observer;
   #soon;
   #patience;
-  #acted = false;
 
   /**
-   * @param {any} document @param {import('../base/clock.mjs').Clock} clock
-   * @param {import('./notes.mjs').Notes} notes
+   * @param {any} document
+   * @param {{ clock: import('../base/clock.mjs').Clock, notes: import('./notes.mjs').Notes,
+   *   secrets?: Secrets, user: { touched: WeakSet<object>, hasActed: boolean } }} options
    */
-  constructor(document, clock, notes) {
+  constructor(document, { clock, notes, secrets, user }) {
     this.#document = document;
     this.#window = domGet(document, 'defaultView');
     this.#clock = clock;
     this.#notes = notes;
-    this.#secrets = new Secrets(document);
+    this.#secrets = secrets ?? new Secrets(document);
+    this.#user = user;
     this.#soon = new Timer(clock);
     this.#patience = new Timer(clock);
     this.#observer = new MutationObserver(() => {
       if (!this.#soon.isSet) this.#soon.set(50, () => this.#putBack());
     });
-    for (const type of TELLING)
-      this.#window.addEventListener(type, (/** @type {Event} */ event) => this.#hear(event), true);
-    for (const type of ['wheel', 'touchmove', 'keydown', 'pointerdown'])
-      this.#window.addEventListener(type, () => (this.#acted = true), {
-        capture: true,
-        passive: true,
-      });
   }
 
   /** @param {boolean} asked whether we load the page now, and not the user */
@@ -95,11 +89,6 @@ export class Keeping {
     this.#putBack();
   }
 
-  /** @param {any} event */
-  #hear(event) {
-    this.#touched.add(event.composedPath()[0]);
-  }
-
   /** @param {boolean} asked @returns {Kept} */
   #look(asked) {
     const fields = [];
@@ -108,7 +97,8 @@ export class Keeping {
     const active = domGet(this.#document, 'activeElement');
     for (const [key, field] of fieldsIn(this.#document)) {
       if (field === active) focus = { field: key, selection: fieldSelection(field) };
-      if (!this.#touched.has(field) || !isFieldChanged(field) || this.#secrets.has(field)) continue;
+      if (!this.#user.touched.has(field) || !isFieldChanged(field) || this.#secrets.has(field))
+        continue;
       const state = stateOfField(field);
       size += JSON.stringify(state).length;
       if (size > KEPT_MOST || (field.type === 'radio' && !state)) continue;
@@ -128,17 +118,17 @@ export class Keeping {
     const changed = [];
     for (const [key, state] of fields) {
       const field = there.get(key);
-      if (!field || this.#secrets.has(field) || this.#touched.has(field)) continue;
+      if (!field || this.#secrets.has(field) || this.#user.touched.has(field)) continue;
       // The browser may have put it back itself, and tells nobody.
       if (!putFieldBack(field, state)) continue;
-      this.#touched.add(field);
+      this.#user.touched.add(field);
       changed.push(field);
     }
-    this.#kept.fields = fields.filter(([key]) => !this.#touched.has(there.get(key)));
-    if (focus && !this.#acted) this.#focus(there.get(focus.field), focus.selection);
+    this.#kept.fields = fields.filter(([key]) => !this.#user.touched.has(there.get(key)));
+    if (focus && !this.#user.hasActed) this.#focus(there.get(focus.field), focus.selection);
     for (const type of TELLING) for (const field of changed) tellOf(field, type);
     const { scrollX, scrollY } = this.#window;
-    if (!this.#acted && (scrollX !== scroll[0] || scrollY !== scroll[1]))
+    if (!this.#user.hasActed && (scrollX !== scroll[0] || scrollY !== scroll[1]))
       this.#window.scrollTo({ left: scroll[0], top: scroll[1], behavior: 'instant' });
   }
 

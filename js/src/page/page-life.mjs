@@ -13,19 +13,19 @@
  *       |             |
  *       +----------> closed               the page does nothing more about it
  *
- * Other connections of the page, and those of its frames, have no say in this.
+ * Other connections of the page, and those of its frames, have no say in this. What shows, keeps
+ * and loads (page-care.mjs) is a part of the client. It is loaded when the page has nothing else to
+ * do, so that it is there when the connection is lost.
  */
 import { CLOSE } from '../proto/close-codes.mjs';
-import { delay } from '../session/delay.mjs';
+import { loadPart, partHere } from '../base/parts.mjs';
+import { domGet } from '../base/dom-property.mjs';
 import { whenShown } from '../session/page-lifecycle.mjs';
-import { domCall, domGet } from '../base/dom-property.mjs';
-import { Timer } from '../base/clock.mjs';
-import { Keeping } from './keeping.mjs';
-import { answeredPost, isOldCopy, loadByGet, Loads, navigation } from './loads.mjs';
-import { Notes } from './notes.mjs';
-import { Sign } from './sign.mjs';
+import { answeredPost, isOldCopy } from './navigation.mjs';
 
 /** @typedef {import('../proto/close-codes.mjs').End} End */
+/** @typedef {import('./page-care.mjs').PageCare} PageCare */
+/** @typedef {'open' | 'suspended' | 'restoring' | 'closed'} PageState */
 
 /**
  * Of a session's end: whether it was ever open, whether the page closed it, and whether it was to
@@ -33,14 +33,17 @@ import { Sign } from './sign.mjs';
  * @typedef {{ opened: boolean, byPage: boolean, restoring: boolean }} EndManner
  */
 
-/** A connection that is not open for so long is shown; and one that never was open. */
-const SIGN_MS = 1000;
-const FIRST_SIGN_MS = 3000;
-/** A load that has not gone on by then was stopped: by the user, who was asked whether to leave. */
-const LOAD_MS = 15_000;
-/** The longest wait between two questions is that of this attempt: 8 s. */
-const SLOWEST_ATTEMPT = 5;
-const PROBE_MS = 30_000;
+/**
+ * @typedef {object} PageLifeOptions
+ * @property {import('../base/clock.mjs').Clock} clock
+ * @property {string} url of the page
+ * @property {boolean} sign whether there is one
+ * @property {string} probe a cheap address of its server
+ * @property {import('../events/secrets.mjs').Secrets} [secrets] knows them from the beginning on
+ */
+
+/** The longest that a page which has been loaded waits until it has nothing to do. */
+const MOST_IDLE_MS = 2000;
 
 /** After these ends a page that is loaded again has a program again. @type {readonly number[]} */
 const COMES_BACK = Object.freeze([
@@ -54,81 +57,86 @@ const LET_GO = Object.freeze(['restart', 'file-changed']);
 /** The one of this document. @type {PageLife | null} */
 let theLife = null;
 
-/** A developer's server wants the page to be loaded again: at once, with what was typed. */
-export function loadForDeveloper() {
-  if (theLife) theLife.loadChanged();
-  else location.reload();
-}
-
-/** The developer's panel tells what has become of the program. @param {string} url of its page */
-export function leaveToPanel(url) {
-  theLife?.leaveToPanel(url);
+/** The life of this page, if it has one. */
+export function lifeOfPage() {
+  return theLife;
 }
 
 export class PageLife {
   #document;
   #window;
-  #clock;
-  #url;
-  #probe;
-  #keeping;
-  #loads;
-  #sign;
-  #signTimer;
-  #loadTimer;
-  /** Ends a wait for the server. */
-  #wake = () => {};
-  /** @type {'open' | 'suspended' | 'restoring' | 'closed' | null} */
+  #options;
+  /** @type {PageCare | null} */
+  #care = null;
+  /** Whether it was asked for. */
+  #isCareWanted = false;
+  /** What to tell it when it comes. @type {Array<(care: PageCare) => void>} */
+  #untold = [];
+  /** @type {PageState | null} */
   #state = null;
+  /** When the page began, or when it was last open. */
+  #since;
+  #wasOpen = false;
+  /** Whether it is told of a connection, in a page that is shown. */
+  #isFollowing = false;
   /** @type {EndManner} */
   #manner = { opened: false, byPage: false, restoring: false };
   /** Whether the session is over, and that is nobody's wish. */
   #isLost = false;
+  /** Whether the page is loaded again, as its client is of another version than its server. */
+  #isRenewed = false;
   /** Whether the page, or the developer's panel, tells what has happened. */
   #isToldElsewhere = false;
+  /** The fields that the user has changed. @type {WeakSet<object>} */
+  touched = new WeakSet();
+  /** Whether the user has done anything. */
+  hasActed = false;
 
-  /**
-   * @param {any} document
-   * @param {{ clock: import('../base/clock.mjs').Clock, url: string, sign: boolean, probe: string
-   *   }} options `url`: of the page; `probe`: a cheap address of its server
-   */
-  constructor(document, { clock, url, sign, probe }) {
+  /** @param {any} document @param {PageLifeOptions} options */
+  constructor(document, options) {
     this.#document = document;
     this.#window = domGet(document, 'defaultView');
-    this.#clock = clock;
-    this.#url = url;
-    this.#probe = probe;
-    const notes = new Notes(() => sessionStorage, this.#window);
-    this.#keeping = new Keeping(document, clock, notes);
-    this.#loads = new Loads(notes, clock);
-    this.#sign = sign ? new Sign(document, clock, () => this.#loadByUser()) : null;
-    this.#signTimer = new Timer(clock);
-    this.#loadTimer = new Timer(clock);
+    this.#options = options;
+    this.#since = options.clock.now();
     theLife = this;
+    this.#watchUser();
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  get isToldElsewhere() {
+    return this.#isToldElsewhere;
   }
 
   /** The document has been parsed. */
   parsed() {
-    this.#keeping.restore(navigation()?.type === 'reload');
+    if (partHere('page') || hasKept()) this.#tell((care) => care.restore());
   }
 
   /** @param {EventTarget} connection has just been made */
   follow(connection) {
     const on = (/** @type {string} */ type, /** @type {(event: any) => void} */ run) =>
       connection.addEventListener(type, run);
-    for (const type of ['open', 'resume', 'restore']) on(type, () => this.#enter('open'));
-    on('suspend', ({ data }) => this.#enter(data.restoring ? 'restoring' : 'suspended'));
+    for (const type of ['open', 'resume', 'restore']) on(type, () => this.enter('open'));
+    on('suspend', ({ data }) => this.enter(data.restoring ? 'restoring' : 'suspended'));
     on('error', ({ code }) => {
-      if (code === 'connect-failed' && !this.#state) this.#enter('suspended');
+      if (code === 'connect-failed' && !this.#state) this.enter('suspended');
     });
     // The page's own listeners come later, and may prevent what follows.
     on('close', (event) => queueMicrotask(() => this.#ended(event)));
     const onWindow = (/** @type {string} */ type, /** @type {(event: any) => void} */ run) =>
       this.#window.addEventListener(type, run);
-    onWindow('pagehide', () => this.#hidden());
-    onWindow('pageshow', ({ persisted }) => persisted && this.#showSoon());
-    onWindow('online', () => this.#wake());
-    whenShown(this.#document, () => this.#showSoon(FIRST_SIGN_MS));
+    onWindow('pagehide', () => this.#care?.hidden(this.#isLost));
+    onWindow('pageshow', ({ persisted }) => persisted && this.#care?.shown());
+    onWindow('online', () => this.#care?.online());
+    whenShown(this.#document, () => {
+      this.#since = this.#options.clock.now();
+      this.#isFollowing = true;
+      if (this.#care) this.#care.begin(this.#since, false);
+      else this.#whenIdle(() => this.#wantCare());
+    });
   }
 
   /**
@@ -137,9 +145,19 @@ export class PageLife {
    */
   load() {
     if (answeredPost(this.#document)) return false;
-    this.#keeping.keep(true);
-    this.#loadTimer.set(LOAD_MS, () => this.#enter('closed'));
-    this.#window.location.reload();
+    this.#tell((care) => care.load());
+    return true;
+  }
+
+  /**
+   * The page's client is of another version than its server: loads the page again, if it has a
+   * program.
+   * @returns {boolean} whether it does
+   */
+  renew() {
+    if (this.#state === null || answeredPost(this.#document)) return false;
+    if (!this.#isRenewed) this.#tell((care) => care.comeBack({ retryAfter: null }));
+    this.#isRenewed = true;
     return true;
   }
 
@@ -147,12 +165,12 @@ export class PageLife {
   loadChanged() {
     if (this.load() || this.#state !== 'closed') return;
     this.#isToldElsewhere = false;
-    this.#show();
+    this.#tell((care) => care.show());
   }
 
   /** @param {string} url of the page whose program has failed */
   leaveToPanel(url) {
-    if (url === this.#url) this.#isToldElsewhere = true;
+    if (url === this.#options.url) this.#isToldElsewhere = true;
   }
 
   /** @param {EndManner} manner of the end that is told next */
@@ -168,107 +186,79 @@ export class PageLife {
     const isOrdinary = !hadBegun && data.code === CLOSE.SESSION_GONE && !isOldCopy();
     this.#isToldElsewhere ||= defaultPrevented || byPage || isOrdinary;
     this.#isLost = !this.#isToldElsewhere;
-    if (this.#isLost && (restoring || comesBack(data, hadBegun))) this.#comeBack(data);
-    else this.#enter('closed');
+    const isBack = this.#isLost && (restoring || comesBack(data, hadBegun));
+    if (!isBack || answeredPost(this.#document)) return this.enter('closed');
+    this.enter('restoring');
+    this.#tell((care) => care.comeBack(data));
   }
 
-  /** @param {End} end */
-  async #comeBack({ retryAfter }) {
-    if (answeredPost(this.#document)) return this.#enter('closed');
-    this.#enter('restoring');
-    const wait = this.#loads.next();
-    if (wait === null) return this.#enter('closed');
-    const asked = retryAfter === null ? 0 : (retryAfter + this.#clock.random()) * 1000;
-    await this.#sleep(Math.max(wait, asked));
-    if (await this.#serverAnswers()) this.load();
-    else this.#enter('closed');
-  }
-
-  /** @returns {Promise<boolean>} false: the page's policy does not let it ask */
-  async #serverAnswers() {
-    let refused = false;
-    const refuse = (/** @type {any} */ { blockedURI }) => {
-      refused ||= this.#probe.startsWith(blockedURI);
-    };
-    domCall(this.#document, 'addEventListener', 'securitypolicyviolation', refuse);
-    for (let attempt = 0; ; attempt++) {
-      const answer = await this.#ask();
-      // What answers with an error, such as a proxy, would be all that a load shows.
-      if (answer?.ok || answer?.type === 'opaqueredirect') break;
-      const slow = Math.min(attempt, SLOWEST_ATTEMPT);
-      await this.#sleep(delay(slow, this.#clock.random()), true);
-      if (refused) break;
-    }
-    domCall(this.#document, 'removeEventListener', 'securitypolicyviolation', refuse);
-    return !refused;
-  }
-
-  /** @returns {Promise<Response | null>} */
-  async #ask() {
-    const giveUp = new AbortController();
-    const timer = new Timer(this.#clock);
-    timer.set(PROBE_MS, () => giveUp.abort());
-    const { signal } = giveUp;
-    try {
-      return await fetch(this.#probe, {
-        method: 'HEAD',
-        cache: 'no-store',
-        redirect: 'manual',
-        signal,
-      });
-    } catch {
-      return null;
-    } finally {
-      timer.clear();
-    }
-  }
-
-  /** @param {number} ms @param {boolean} [canWake] whether the network's return ends it */
-  #sleep(ms, canWake = false) {
-    return /** @type {Promise<void>} */ (
-      new Promise((resolve) => {
-        const timer = new Timer(this.#clock);
-        timer.set(ms, resolve);
-        this.#wake = canWake ? () => (timer.clear(), resolve()) : () => {};
-      })
-    );
-  }
-
-  /** The user wants the page to be loaded again, however it came. */
-  #loadByUser() {
-    this.#keeping.keep(true);
-    if (answeredPost(this.#document)) loadByGet(this.#window);
-    else this.#window.location.reload();
-  }
-
-  /** The user leaves the page, or loads it anew. */
-  #hidden() {
-    if (this.#isLost && !this.#loadTimer.isSet) this.#keeping.keep(false);
-    this.#signTimer.clear();
-    this.#loadTimer.clear();
-    this.#sign?.hide();
-  }
-
-  /** @param {'open' | 'suspended' | 'restoring' | 'closed'} state */
-  #enter(state) {
+  /** @param {PageState} state */
+  enter(state) {
     const before = this.#state;
     this.#state = state;
+    if (state === 'open') this.#wasOpen = true;
+    else if (before === 'open') this.#since = this.#options.clock.now();
     domGet(this.#document, 'documentElement').dataset.httpsocket = state;
-    if (state === 'open') {
-      this.#signTimer.clear();
-      this.#sign?.hide();
-    } else if (before === 'open') this.#showSoon();
-    else if (!this.#signTimer.isSet) this.#show();
+    if (this.#care) this.#care.entered(before);
+    else if (state !== 'open') this.#wantCare();
   }
 
-  /** @param {number} [ms] */
-  #showSoon(ms = SIGN_MS) {
-    if (this.#state !== 'open') this.#signTimer.set(ms, () => this.#show());
+  /** @param {(care: PageCare) => void} what */
+  #tell(what) {
+    if (this.#care) return what(this.#care);
+    this.#untold.push(what);
+    this.#wantCare();
   }
 
-  #show() {
-    if (this.#isToldElsewhere) this.#sign?.hide();
-    else this.#sign?.show(this.#state === 'closed' ? 'over' : 'waiting');
+  #wantCare() {
+    if (this.#isCareWanted) return;
+    this.#isCareWanted = true;
+    const part = partHere('page');
+    if (part) this.#careComes(part);
+    else
+      loadPart('page').then(
+        (part) => this.#careComes(part),
+        () => {}, // the page's policy does not allow it
+      );
+  }
+
+  /** @param {any} part */
+  #careComes(part) {
+    const care = /** @type {PageCare} */ (new part.PageCare(this.#document, this.#options, this));
+    this.#care = care;
+    if (this.#isFollowing) care.begin(this.#since, this.#wasOpen);
+    for (const what of this.#untold.splice(0)) what(care);
+  }
+
+  /** From the beginning on, as the part comes later. */
+  #watchUser() {
+    const on = (/** @type {string} */ type, /** @type {(event: any) => void} */ run) =>
+      this.#window.addEventListener(type, run, { capture: true, passive: true });
+    for (const type of ['input', 'change'])
+      on(type, (event) => this.touched.add(event.composedPath()[0]));
+    for (const type of ['wheel', 'touchmove', 'keydown', 'pointerdown'])
+      on(type, () => (this.hasActed = true));
+  }
+
+  /** @param {() => void} run */
+  #whenIdle(run) {
+    const idle = () => {
+      if (this.#window.requestIdleCallback)
+        this.#window.requestIdleCallback(run, { timeout: MOST_IDLE_MS });
+      else this.#options.clock.setTimeout(run, 1);
+    };
+    if (partHere('page')) run();
+    else if (domGet(this.#document, 'readyState') === 'complete') idle();
+    else this.#window.addEventListener('load', idle, { once: true });
+  }
+}
+
+/** Whether something was kept of the page that this one follows, in this tab (keeping.mjs). */
+function hasKept() {
+  try {
+    return Object.keys(sessionStorage).some((key) => /^httpsocket.* kept$/.test(key));
+  } catch {
+    return false; // the storage is forbidden
   }
 }
 

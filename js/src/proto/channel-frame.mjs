@@ -9,8 +9,6 @@ import { parseJson, WireError } from './message.mjs';
 /** The first byte of a frame. */
 const TYPE = Object.freeze({ OPEN: 1, OPENED: 2, DATA: 3, STATE: 4, END: 5, RESET: 6, GONE: 7 });
 
-/** A binary message whose first byte is below this is a frame. Others begin with a name. */
-const FIRST_OF_NAMES = 0x20;
 export const FRAME_HEAD_BYTES = 5;
 const STATE_BYTES = FRAME_HEAD_BYTES + 16;
 const TOKEN = /^[a-z0-9][a-z0-9-]{0,63}$/;
@@ -31,11 +29,6 @@ const TOKEN = /^[a-z0-9][a-z0-9-]{0,63}$/;
  */
 
 /** @typedef {Uint8Array<ArrayBuffer>} Bytes */
-
-/** @param {Uint8Array} message a whole binary message */
-export function isFrame(message) {
-  return message.length > 0 && message[0] < FIRST_OF_NAMES;
-}
 
 /**
  * @param {Bytes} message a whole binary message; the bytes of a DATA frame are a view of it

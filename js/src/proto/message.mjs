@@ -317,3 +317,11 @@ export function utf8Length(text) {
   }
   return length;
 }
+
+/** A binary message whose first byte is below this is a frame. Others begin with a name. */
+const FIRST_OF_NAMES = 0x20;
+
+/** @param {Uint8Array} message a whole binary message */
+export function isFrame(message) {
+  return message.length > 0 && message[0] < FIRST_OF_NAMES;
+}

@@ -52,6 +52,7 @@ const NEXT = Object.freeze({
  * @property {(end: End) => void} ended the session is over; called once
  * @property {(message: import('../proto/message.mjs').SequencedMessage, size: number) => void}
  *   message
+ * @property {() => boolean} [isBehind] whether much waits to be handled
  * @property {(word: string, data: any) => void} [control] a control message has arrived
  * @property {(saved: import('../proto/state-message.mjs').SavedMessage) => void} saved the program
  *   has saved its state; may throw a WireError
@@ -67,8 +68,9 @@ const NEXT = Object.freeze({
  * @property {unknown} [webSocketOptions] a third argument for the WebSocket constructor
  * @property {import('../base/clock.mjs').Clock} clock
  * @property {import('./outbox.mjs').Outbox} outbox
- * @property {import('../streams/channels.mjs').Channels} channels the session's byte streams
- * @property {import('../access/access.mjs').Access} access knows the bans
+ * @property {import('../streams/late-channels.mjs').LateChannels} channels the
+ *   session's byte streams
+ * @property {import('../access/late-access.mjs').LateAccess} access knows the bans
  * @property {Owner} owner
  * @property {() => import('../proto/channel-frame.mjs').Bytes} [restore] the message `.restore`, if
  *   the session is to go on from a state
@@ -149,6 +151,11 @@ export class Link {
   /** A message was put into the outbox. */
   flush() {
     if (this.#state === 'OPEN') this.#pump();
+  }
+
+  /** What waited was handled. */
+  acknowledge() {
+    if (this.#state === 'OPEN') this.#socket?.acknowledge();
   }
 
   /**
@@ -292,6 +299,7 @@ export class Link {
         this.#announced = end;
         this.#access.record(end);
       },
+      isBehind: () => this.#owner.isBehind?.() ?? false,
       control: (word, data) => this.#control(word, data),
       closed: (end, opened) => this.#closed(end, opened),
       dead: (why) => this.#drop(why),

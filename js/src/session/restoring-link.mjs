@@ -35,6 +35,7 @@ import { Restorer } from './restorer.mjs';
  * @property {(end: End, wasRestoring: boolean) => void} ended
  * @property {(message: import('../proto/message.mjs').SequencedMessage, size: number) => void}
  *   message
+ * @property {() => boolean} [isBehind] whether much waits to be handled
  * @property {(word: string, data: any) => void} [control]
  */
 
@@ -102,6 +103,10 @@ export class RestoringLink {
     this.#link.flush();
   }
 
+  acknowledge() {
+    this.#link.acknowledge();
+  }
+
   probe() {
     this.#link.probe();
   }
@@ -145,6 +150,7 @@ export class RestoringLink {
       lost: (end, wasOpen) => this.#lost(end, wasOpen),
       ended: (end) => this.#ended(end),
       message: (message, size) => this.#owner.message(message, size),
+      isBehind: () => this.#owner.isBehind?.() ?? false,
       saved: ({ count, state }) => {
         this.#options.outbox.cover(count);
         this.#restorer.state = state ?? this.#restorer.state;

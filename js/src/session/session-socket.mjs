@@ -7,7 +7,6 @@
  * of the WebSocket first, so a closed socket tells its owner nothing more.
  */
 import { Timer } from '../base/clock.mjs';
-import { isFrame } from '../proto/channel-frame.mjs';
 import { CLOSE, parseEnd } from '../proto/close-codes.mjs';
 import { Liveness } from './liveness.mjs';
 import { isPart } from '../proto/parts.mjs';
@@ -20,6 +19,7 @@ import {
 } from '../proto/state-message.mjs';
 import {
   formatControl,
+  isFrame,
   parseBinary,
   parseText,
   SUBPROTOCOL,
@@ -46,6 +46,8 @@ import {
  *   more
  * @property {(end: End) => void} announced `.close` says what the end will be, even if no close
  *   frame follows
+ * @property {() => boolean} [isBehind] whether so much waits to be handled that the other side
+ *   should wait too
  * @property {(word: string, data: any) => void} control a control message has arrived, other than
  *   `.ack` and the first `.welcome`
  * @property {(end: End, opened: boolean) => void} closed the WebSocket has closed by itself;
@@ -152,7 +154,7 @@ export class SessionSocket {
    * @param {string} reason
    */
   leave(reason) {
-    this.#acknowledge();
+    this.acknowledge();
     this.say('close', { reason });
     this.#webSocket.close(CLOSE.NORMAL);
   }
@@ -265,8 +267,8 @@ export class SessionSocket {
       throw new WireError('a .problem of the server');
     const size = typeof data === 'string' ? utf8Length(data) : data.byteLength;
     const urgent = this.#inbox.receive(size, this.#welcome.window);
-    if (urgent) this.#acknowledge();
-    else if (!this.#ack.isSet) this.#ack.set(ACK_MS, () => this.#acknowledge());
+    if (urgent) this.acknowledge();
+    else if (!this.#ack.isSet) this.#ack.set(ACK_MS, () => this.acknowledge());
     this.#owner.message(message, size);
   }
 
@@ -295,8 +297,10 @@ export class SessionSocket {
     this.#owner.control(word, data);
   }
 
-  #acknowledge() {
+  /** Says how much has arrived, unless too much of it waits to be handled. */
+  acknowledge() {
     this.#ack.clear();
+    if (this.#owner.isBehind?.()) return;
     if (this.#inbox.hasUnacknowledged && this.#webSocket.readyState === 1)
       this.#webSocket.send(`.ack ${this.#inbox.acknowledge()}`);
   }

@@ -4,7 +4,7 @@
  * A byte stream between the page and its program, in both directions. The stream survives dropped
  * connections, as the session does.
  */
-import { Duplex } from './duplex.mjs';
+import { LateDuplex } from './late-duplex.mjs';
 import { ServerConnectionError } from '../base/errors.mjs';
 import { checkedName, parseableJson } from '../proto/message.mjs';
 
@@ -15,8 +15,9 @@ import { checkedName, parseableJson } from '../proto/message.mjs';
  */
 
 /**
- * @typedef {{ channels: import('./channels.mjs').Channels, clock: import('../base/clock.mjs').Clock
- *   }} StreamHost
+ * @typedef {object} StreamHost
+ * @property {import('./late-channels.mjs').LateChannels} channels
+ * @property {import('../base/clock.mjs').Clock} clock
  */
 
 /** How many bytes the program, and the page, may send before the other reads them. */
@@ -51,7 +52,7 @@ export class ProgramStream {
     this.#opened = new Promise((resolve, reject) => ([accept, refuse] = [resolve, reject]));
     const abort = () => this.abort(signal?.reason);
     this.#stopListening = () => signal?.removeEventListener('abort', abort);
-    this.#duplex = new Duplex(
+    this.#duplex = new LateDuplex(
       { channels, request, receiveBuffer: RECEIVE_BYTES, sendBuffer: SEND_BYTES, clock },
       {
         opened: (info) => accept(info?.data ?? null),

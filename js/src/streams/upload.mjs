@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /** Sends a file, or another Blob, to the program. */
-import { describeFile } from '../base/file-info.mjs';
 import { FileError, piecesOf } from './file-pieces.mjs';
 import { ProgramStream } from './program-stream.mjs';
 
@@ -20,7 +19,7 @@ import { ProgramStream } from './program-stream.mjs';
  * @returns {Promise<any>} the data that the program accepted it with; fulfilled when all bytes have
  *   arrived and the program has ended its side; rejected if the file can't be read, or has changed
  */
-export async function upload(host, name, blob, { data = describeFile(blob), signal, progress }) {
+export async function upload(host, name, blob, { data, signal, progress }) {
   const stream = new ProgramStream(host, name, { data, signal });
   const told = await stream.opened;
   await Promise.all([stream.readable.pipeTo(new WritableStream()), send(stream, blob, progress)]);
@@ -47,37 +46,4 @@ async function send(stream, blob, progress) {
   }
   await writer.close();
   progress?.(blob.size, blob.size);
-}
-
-/**
- * The files that listeners have heard of, sent one after the other: a program that reads one at a
- * time keeps no other waiting.
- */
-export class Uploads {
-  #run;
-  #last = Promise.resolve();
-  #made = 0;
-  #closed = false;
-
-  /** @param {(name: string, file: File, data: object) => Promise<any>} run uploads one file */
-  constructor(run) {
-    this.#run = run;
-  }
-
-  /**
-   * @param {string} name @param {File} file @param {(error: any) => void} failed
-   * @returns {number} the number of the upload, which the program is told too
-   */
-  add(name, file, failed) {
-    const upload = ++this.#made;
-    const run = () =>
-      this.#closed ? undefined : this.#run(name, file, { ...describeFile(file), upload });
-    this.#last = this.#last.then(run).catch(failed);
-    return upload;
-  }
-
-  /** Uploads that were not begun yet are never begun. */
-  close() {
-    this.#closed = true;
-  }
 }
