@@ -1,6 +1,7 @@
 /* echo.c - a WebSocket echo server on the C code of src/: text as text, binary as binary.
  *
- *     build/examples/echo [--threads N] [PORT]        default: 1 thread, port 9001; 0 picks one
+ *     build/examples/echo [--threads N] [--io epoll|io_uring] [PORT]
+ *                             default: 1 thread, epoll, port 9001; 0 picks one
  *
  * The server accepts any path and any Origin, and messages up to 16 MiB, without extensions.
  * Benchmarks and conformance suites run against it. At BACKLOG_MAX it stops reading a client that
@@ -272,7 +273,7 @@ static void raise_file_limit(void)
 
 static int usage(void)
 {
-    fputs("usage: echo [--threads N] [PORT]\n", stderr);
+    fputs("usage: echo [--threads N] [--io epoll|io_uring] [PORT]\n", stderr);
     return 2;
 }
 
@@ -283,6 +284,14 @@ int main(int argc, char **argv)
     if (i + 1 < argc && strcmp(argv[i], "--threads") == 0) {
         if (!slice_to_uint(slice_of(argv[i + 1]), 256, &threads) || threads == 0)
             return usage();
+        i += 2;
+    }
+    if (i + 1 < argc && strcmp(argv[i], "--io") == 0) {
+        int error = loop_use(argv[i + 1]);
+        if (error) {
+            fprintf(stderr, "echo: %s: %s\n", argv[i + 1], strerror(-error));
+            return error == -EINVAL ? usage() : 1;
+        }
         i += 2;
     }
     if (i < argc && !slice_to_uint(slice_of(argv[i++]), 65535, &port))

@@ -42,12 +42,16 @@ enum io_flag {
     IO_SENDING = 1 << 9,    /* io_send is not done: more is queued than has been reported */
     IO_BACKEND_A = 1 << 10, /* for its own use */
     IO_BACKEND_B = 1 << 11,
+    IO_BATCHED = 1 << 12, /* with IO_SENDING: the queue leaves at the next wait; nothing of it has
+                             been refused so far */
+    IO_KEPT = 1 << 13,    /* io.c's: there is input that nobody wanted when it came */
 };
 
-/* Whether bytes that come in are wanted now. After io_finish they are thrown away. */
+/* Whether bytes that come in are wanted now. After io_finish they are thrown away. What is kept
+ * comes first. */
 static inline bool io_receives(const struct io *io)
 {
-    if (io->flags & (IO_ENDED | IO_CLOSED))
+    if (io->flags & (IO_ENDED | IO_CLOSED | IO_KEPT))
         return false;
     return io->flags & IO_FINISHING ? io->flags & IO_SHUT : !(io->flags & IO_PAUSED);
 }
@@ -62,15 +66,23 @@ struct loop_backend {
     /* A descriptor that is readable when wait() would return at once with something; -1: the
      * backend has none. */
     int (*fd)(const struct loop *loop);
+    /* Makes fd() tell of everything that was asked for so far. NULL: it always does. */
+    void (*settle)(struct loop *loop);
+    /* What is IO_BATCHED leaves now. NULL: nothing ever is. */
+    void (*send_waiting)(struct loop *loop);
 
     /* Starts the io, which receives if io_receives(). Negative errno if the descriptor can't be
      * waited for. */
     int (*io_start)(struct io *io);
-    void (*io_stop)(struct io *io);
+    /* `lives_on`: somebody else goes on with the descriptor. */
+    void (*io_stop)(struct io *io, bool lives_on);
+    /* Whether something that was received has not been reported yet. NULL: never. */
+    bool (*io_unread)(const struct io *io);
     /* io_receives() has become true. (The backend notices by itself when that becomes false.) */
     void (*io_receive)(struct io *io);
-    /* The queue is not empty and IO_SENDING not set. */
-    void (*io_send)(struct io *io);
+    /* The queue is not empty, and IO_SENDING not set or IO_BATCHED set. `at_once`: as far as the
+     * kernel takes it, before this returns. */
+    void (*io_send)(struct io *io, bool at_once);
     /* Sends once, without waiting. Returns how many bytes the kernel took, or a negative errno. A
      * backend may always say -EAGAIN. */
     ssize_t (*io_send_now)(struct io *io, const struct iovec *pieces, int count);
@@ -81,7 +93,7 @@ struct loop_backend {
     void (*accept_stop)(struct acceptor *acceptor);
 };
 
-extern const struct loop_backend epoll_backend;
+extern const struct loop_backend epoll_backend, uring_backend;
 
 /* All backends of this build, the preferred one first; NULL ends. */
 extern const struct loop_backend *const loop_backends[];
@@ -97,6 +109,7 @@ struct loop {
     uint64_t now_ms;
     bool stopping;
     struct io *dispatching;     /* whose callback runs; NULL also when that io was released in it */
+    struct io *in_pieces;       /* has been told a part of what was received; the rest comes next */
     struct acceptor *accepting; /* likewise */
     struct list dirty;          /* io with something to do in the flush phase */
     struct list dead;           /* io that are closed */
@@ -167,10 +180,20 @@ void loop_woke(struct loop *loop);
 
 /* False: receive no more from this io now; the io may be gone. */
 bool io_received(struct io *io, struct bytes data);
+/* As io_received(), for bytes that do not lie where io_room() says: copied to there, if the owner
+ * lends, and kept as far as they are not wanted. */
+bool io_received_elsewhere(struct io *io, struct bytes data);
+/* Bytes that have come though !io_receives(): copied, and told when they are wanted. `error`: what
+ * came behind them, or 0. */
+void io_keep(struct io *io, struct slice data, int error);
+/* What is kept. */
+struct slice io_kept(const struct io *io, int *ret_error);
 /* 0: end of file. The io may be gone afterwards. */
 void io_ended(struct io *io, int error);
 /* At least one byte of the queue has left. */
 void io_sent(struct io *io, size_t n);
+/* The kernel had no room for what was IO_BATCHED: the owner hears when there is. */
+void io_refused(struct io *io);
 void io_send_failed(struct io *io, int error);
 /* The backend can neither receive nor send for this io any more. The owner is told later, so a
  * backend may call this inside any call. */

@@ -9,26 +9,17 @@
  * holds a copy of every descriptor, so that closing alone would leave an entry that points to freed
  * memory.
  */
-#include "core/backend.h"
+#include "core/io_calls.h"
 
 #include "base/log.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/sendfile.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
     EVENTS_MAX = 256,
-    /* Fairness: what one io or acceptor may do before the next one's turn. */
-    RECEIVE_ROUNDS = 4,
-    LENT_ROUNDS = 1, /* an owner that lends memory has much to receive */
-    SEND_ROUNDS = 4,
-    ACCEPT_ROUNDS = 64,
-    SEND_PIECES = 64,
-    SENDFILE_BYTES = 1 << 20,
 };
 
 enum {
@@ -104,8 +95,9 @@ static int epoll_io_start(struct io *io)
     return arm(io, ARMED_IN);
 }
 
-static void epoll_io_stop(struct io *io)
+static void epoll_io_stop(struct io *io, bool lives_on)
 {
+    (void)lives_on;
     arm(io, 0);
     forget(io->loop, tagged(io, KIND_IO));
 }
@@ -116,120 +108,25 @@ static void epoll_io_receive(struct io *io)
         rearm(io);
 }
 
-static ssize_t send_pieces(struct io *io, const struct iovec *pieces, int count, int flags)
+static void epoll_io_send(struct io *io, bool at_once)
 {
-    ssize_t n;
-    do {
-        if (!(io->flags & IO_SOCKET))
-            n = writev(io->fd, pieces, count);
-        else if (count == 1)
-            n = send(io->fd, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL | flags);
-        else
-            n = sendmsg(
-                io->fd,
-                &(struct msghdr){.msg_iov = (struct iovec *)pieces, .msg_iovlen = (size_t)count},
-                MSG_NOSIGNAL | flags);
-    } while (n < 0 && errno == EINTR);
-    loop_count(&io->loop->counts.sends, 1);
-    return n < 0 ? -errno : n;
-}
-
-static ssize_t send_file(struct io *io, const struct chunk *c)
-{
-    off_t offset = c->begin;
-    size_t left = (size_t)(c->end - c->begin);
-    ssize_t n;
-    do {
-        n = sendfile(io->fd, c->file, &offset, left < SENDFILE_BYTES ? left : SENDFILE_BYTES);
-    } while (n < 0 && errno == EINTR);
-    loop_count(&io->loop->counts.sends, 1);
-    if (n == 0)
-        return -EIO; /* the file is shorter than was said */
-    return n < 0 ? -errno : n;
-}
-
-/* One system call on the head of the queue; *ret_asked is how many bytes the call would have sent
- * with unlimited room. */
-static ssize_t send_head(struct io *io, size_t *ret_asked)
-{
-    const struct chunk *first = io->out.first;
-    if (first->kind == CHUNK_FILE) {
-        *ret_asked = (size_t)(first->end - first->begin);
-        return send_file(io, first);
-    }
-    if (!first->next) { /* nearly always */
-        struct iovec whole = chunk_bytes(first);
-        *ret_asked = whole.iov_len;
-        return send_pieces(io, &whole, 1, 0);
-    }
-    struct iovec pieces[SEND_PIECES];
-    int count = chunk_queue_pieces(&io->out, pieces, SEND_PIECES, ret_asked);
-    return send_pieces(io, pieces, count, *ret_asked < io->out.bytes ? MSG_MORE : 0);
-}
-
-static void epoll_io_send(struct io *io)
-{
-    bool failed = false;
-    for (int round = 0; round < SEND_ROUNDS && io->out.first && !failed; round++) {
-        size_t asked;
-        ssize_t n = send_head(io, &asked);
-        if (n == -EAGAIN)
-            break;
-        failed = n < 0;
-        if (failed)
-            io_send_failed(io, (int)n);
-        else
-            io_sent(io, (size_t)n);
-        if (n >= 0 && (size_t)n < asked && io->out.first && io->out.first->kind != CHUNK_FILE)
-            break;
-    }
-    bool left = io->out.first;
-    if (io->flags & IO_CLOSED || (!left && !(io->flags & IO_SENDING)))
+    (void)at_once; /* always */
+    bool done = io_call_send_queue(io);
+    if (io->flags & IO_CLOSED || (done && !(io->flags & IO_SENDING)))
         return;
-    io->flags = (uint16_t)(left ? io->flags | IO_SENDING : io->flags & ~IO_SENDING);
+    io->flags = (uint16_t)(done ? io->flags & ~IO_SENDING : io->flags | IO_SENDING);
     rearm(io);
-}
-
-static ssize_t epoll_io_send_now(struct io *io, const struct iovec *pieces, int count)
-{
-    return send_pieces(io, pieces, count, 0);
-}
-
-static ssize_t receive_once(struct io *io, struct bytes into)
-{
-    ssize_t n;
-    do {
-        n = io->flags & IO_SOCKET ? recv(io->fd, into.ptr, into.len, 0)
-                                  : read(io->fd, into.ptr, into.len);
-    } while (n < 0 && errno == EINTR);
-    return n < 0 ? -errno : n;
-}
-
-static void receive(struct io *io)
-{
-    int rounds = io->ops->lend ? LENT_ROUNDS : RECEIVE_ROUNDS;
-    for (int round = 0; round < rounds; round++) {
-        struct bytes into = io_room(io);
-        ssize_t n = receive_once(io, into);
-        if (n == -EAGAIN)
-            return;
-        if (n <= 0) {
-            io_ended(io, (int)n);
-            return;
-        }
-        if (!io_received(io, (struct bytes){into.ptr, (size_t)n}) || (size_t)n < into.len)
-            return;
-    }
 }
 
 static void io_event(struct io *io, uint32_t events)
 {
     bool troubled = events & (EPOLLERR | EPOLLHUP);
     bool in = events & EPOLLIN || troubled;
+    size_t got;
     if (io->flags & IO_SENDING && (events & EPOLLOUT || troubled))
-        epoll_io_send(io);
+        epoll_io_send(io, true);
     if (in && io_receives(io))
-        receive(io);
+        io_call_receive_some(io, &got);
     else if (in && !(io->flags & IO_CLOSED))
         rearm(io);
 }
@@ -272,19 +169,6 @@ static void epoll_accept_stop(struct acceptor *acceptor)
     forget(acceptor->loop, tagged(acceptor, KIND_ACCEPTOR));
 }
 
-static void accept_event(struct acceptor *acceptor)
-{
-    bool going = true;
-    for (int round = 0; round < ACCEPT_ROUNDS && going; round++) {
-        int fd = accept4(acceptor->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0 && errno == EAGAIN) {
-            acceptor_emptied(acceptor);
-            return;
-        }
-        going = fd < 0 ? acceptor_failed(acceptor, -errno) : acceptor_accepted(acceptor, fd);
-    }
-}
-
 /* ---- the loop ---- */
 
 static void dispatch(const struct epoll_event *event)
@@ -298,7 +182,7 @@ static void dispatch(const struct epoll_event *event)
     else if (tag == KIND_WATCH)
         watch_event(object, event->events);
     else
-        accept_event(object);
+        io_call_accept_some(object);
 }
 
 static int epoll_backend_wait(struct loop *loop, int timeout_ms)
@@ -357,7 +241,7 @@ const struct loop_backend epoll_backend = {
     .io_stop = epoll_io_stop,
     .io_receive = epoll_io_receive,
     .io_send = epoll_io_send,
-    .io_send_now = epoll_io_send_now,
+    .io_send_now = io_call_send,
     .watch_start = epoll_watch_start,
     .watch_stop = epoll_watch_stop,
     .accept_start = epoll_accept_start,

@@ -37,6 +37,63 @@ static void drop_queue(struct io *io)
     chunk_queue_clear(&io->out, &io->loop->pool);
 }
 
+/* ---- input that nobody wants yet ---- */
+
+struct io_kept {
+    int error; /* what came behind the bytes; 0: nothing */
+    size_t len;
+    char bytes[];
+};
+
+static struct io_kept *take_kept(struct io *io)
+{
+    struct io_kept *kept = io->flags & IO_KEPT ? io->kept : NULL;
+    if (kept)
+        io->kept = NULL;
+    unset(io, IO_KEPT);
+    return kept;
+}
+
+static void drop_kept(struct io *io)
+{
+    free(take_kept(io));
+}
+
+void io_keep(struct io *io, struct slice data, int error)
+{
+    if (io->flags & (IO_FINISHING | IO_CLOSED)) {
+        if (error && !(io->flags & IO_CLOSED))
+            io_ended(io, error);
+        return;
+    }
+    struct io_kept *old = take_kept(io);
+    size_t before = old ? old->len : 0;
+    int behind = old ? old->error : 0;
+    struct io_kept *kept = log_needed(malloc(sizeof(*kept) + before + data.len));
+    if (kept && before)
+        memcpy(kept->bytes, old->bytes, before);
+    free(old);
+    if (!kept) {
+        io_broke(io, -ENOMEM);
+        return;
+    }
+    if (data.len)
+        memcpy(kept->bytes + before, data.ptr, data.len);
+    kept->len = before + data.len;
+    kept->error = error ? error : behind;
+    io->kept = kept;
+    set(io, IO_KEPT);
+    if (!(io->flags & IO_PAUSED))
+        flush_later(io);
+}
+
+struct slice io_kept(const struct io *io, int *ret_error)
+{
+    bool any = io->flags & IO_KEPT;
+    *ret_error = any ? io->kept->error : 0;
+    return any ? slice_make(io->kept->bytes, io->kept->len) : SLICE_NONE;
+}
+
 static void bury(struct io *io)
 {
     list_remove(&io->dirty);
@@ -52,7 +109,7 @@ static void end_our_side(struct io *io)
         shutdown(io->fd, SHUT_WR); /* -ENOTCONN: the peer was faster */
         return;
     }
-    io->loop->backend->io_stop(io);
+    io->loop->backend->io_stop(io, false);
     set(io, IO_ENDED);
     close(io->fd);
     io->fd = -1;
@@ -87,8 +144,8 @@ static void settle(struct io *io)
 
 static void send_queue(struct io *io)
 {
-    io->loop->backend->io_send(io);
-    if (io->out.first)
+    io->loop->backend->io_send(io, false);
+    if (io->out.first && !(io->flags & IO_BATCHED))
         set(io, IO_OWES);
 }
 
@@ -141,6 +198,26 @@ bool io_received(struct io *io, struct bytes data)
     return goes_on && !loop_is_urgent(loop);
 }
 
+bool io_received_elsewhere(struct io *io, struct bytes data)
+{
+    struct loop *loop = io->loop;
+    for (bool goes_on = true; goes_on;) {
+        struct bytes piece = data, room = io->ops->lend ? io_room(io) : data;
+        if (room.ptr != loop->buffer && io->ops->lend) {
+            piece = (struct bytes){room.ptr, room.len < data.len ? room.len : data.len};
+            memcpy(piece.ptr, data.ptr, piece.len);
+        }
+        data = (struct bytes){data.ptr + piece.len, data.len - piece.len};
+        loop->in_pieces = data.len ? io : NULL;
+        goes_on = io_received(io, piece);
+        loop->in_pieces = NULL;
+        if (!data.len)
+            return goes_on;
+    }
+    io_keep(io, slice_from_bytes(data), 0);
+    return false;
+}
+
 void io_ended(struct io *io, int error)
 {
     set(io, IO_ENDED);
@@ -156,7 +233,7 @@ void io_ended(struct io *io, int error)
         return;
     }
     if (error)
-        io->loop->backend->io_stop(io);
+        io->loop->backend->io_stop(io, false);
     tell_end(io, io->error ? -io->error : error);
 }
 
@@ -165,6 +242,12 @@ void io_sent(struct io *io, size_t n)
     loop_count(&io->loop->counts.bytes_out, n);
     chunk_queue_advance(&io->out, &io->loop->pool, n);
     settle(io);
+}
+
+void io_refused(struct io *io)
+{
+    unset(io, IO_BATCHED);
+    set(io, IO_SENDING | IO_OWES);
 }
 
 /* Input that the peer sent before it went is still read. The error is told after that, unless no
@@ -189,14 +272,36 @@ void io_broke(struct io *io, int error)
 
 /* ---- phases of the turn ---- */
 
+/* The io may be gone afterwards. */
+static void tell_kept(struct io *io)
+{
+    struct io_kept *kept = take_kept(io);
+    int error = kept->error;
+    if (kept->len && error)
+        io_keep(io, SLICE_NONE, error); /* comes next */
+    else if (io_receives(io))
+        io->loop->backend->io_receive(io);
+    if (kept->len)
+        io_received_elsewhere(io, (struct bytes){kept->bytes, kept->len});
+    else
+        io_ended(io, error);
+    free(kept);
+}
+
 static void flush(struct io *io)
 {
+    if (io->flags & IO_KEPT && !(io->flags & (IO_PAUSED | IO_CLOSED))) {
+        if (io->out.first || io->error || io->flags & IO_OWES)
+            flush_later(io);
+        tell_kept(io);
+        return;
+    }
     if (io->out.first && !(io->flags & IO_SENDING))
         send_queue(io);
     if (io->flags & (IO_FINISHING | IO_CLOSED))
         return;
     if (io->error && io->flags & IO_ENDED) {
-        io->loop->backend->io_stop(io);
+        io->loop->backend->io_stop(io, false);
         tell_end(io, -io->error);
         return;
     }
@@ -310,6 +415,8 @@ void io_pause(struct io *io)
 void io_resume(struct io *io)
 {
     unset(io, IO_PAUSED);
+    if (io->flags & IO_KEPT)
+        flush_later(io);
     if (io_receives(io))
         io->loop->backend->io_receive(io);
 }
@@ -361,7 +468,7 @@ void io_write(struct io *io, const struct iovec *pieces, int count)
     if (io->flags & NO_WRITE || !len)
         return;
     if (io->out.bytes <= IO_BATCH_MAX && io->out.bytes + len > IO_BATCH_MAX &&
-        !(io->flags & IO_SENDING))
+        (!(io->flags & IO_SENDING) || io->flags & IO_BATCHED))
         sent = send_directly(io, pieces, count);
     if (io->flags & IO_FAILED || sent == len)
         return;
@@ -444,6 +551,7 @@ void io_finish(struct io *io, uint64_t linger_ms)
 {
     if (io->flags & (IO_FINISHING | IO_CLOSED))
         return;
+    drop_kept(io);
     set(io, IO_FINISHING);
     if (io_linger_start(io, loop_now_ms(io->loop) + linger_ms))
         settle(io);
@@ -455,10 +563,11 @@ void io_close(struct io *io)
 {
     if (io->flags & IO_CLOSED)
         return;
+    drop_kept(io);
     set(io, IO_CLOSED);
     io_linger_stop(io);
     if (io->fd >= 0)
-        io->loop->backend->io_stop(io);
+        io->loop->backend->io_stop(io, false);
     drop_queue(io);
     list_remove(&io->dirty);
     bury(io);
@@ -466,15 +575,24 @@ void io_close(struct io *io)
 
 void io_flush(struct io *io)
 {
-    if (io->out.first && !(io->flags & (IO_SENDING | IO_CLOSED)))
-        io->loop->backend->io_send(io);
+    bool waits_for_room = io->flags & IO_SENDING && !(io->flags & IO_BATCHED);
+    if (io->out.first && !waits_for_room && !(io->flags & IO_CLOSED))
+        io->loop->backend->io_send(io, true);
+}
+
+bool io_is_free(const struct io *io)
+{
+    const struct loop *loop = io->loop;
+    bool read = !(io->flags & IO_KEPT) && loop->in_pieces != io &&
+                !(loop->backend->io_unread && loop->backend->io_unread(io));
+    return read && !io->out.first && !(io->flags & (IO_CLOSED | IO_FINISHING));
 }
 
 int io_release(struct io *io)
 {
-    if (io->out.first || io->flags & (IO_CLOSED | IO_FINISHING))
+    if (!io_is_free(io))
         return -EBUSY;
-    io->loop->backend->io_stop(io);
+    io->loop->backend->io_stop(io, true);
     list_remove(&io->dirty);
     if (io->loop->dispatching == io)
         io->loop->dispatching = NULL;

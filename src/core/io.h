@@ -70,11 +70,14 @@ struct io {
     const struct io_ops *ops;
     struct loop *loop; /* borrowed */
     struct chunk_queue out;
-    struct list dirty;        /* among the loop's io with something to flush, or among the closed */
-    struct io_linger *linger; /* owned; io_finish */
-    int fd;                   /* owned */
-    uint16_t flags;           /* enum io_flag of core/backend.h */
-    uint16_t error;           /* positive errno of a failed send that on_end has not told yet */
+    struct list dirty; /* among the loop's io with something to flush, or among the closed */
+    union {
+        struct io_linger *linger; /* owned; io_finish */
+        struct io_kept *kept;     /* owned; before that, with IO_KEPT */
+    };
+    int fd;         /* owned */
+    uint16_t flags; /* enum io_flag of core/backend.h */
+    uint16_t error; /* positive errno of a failed send that on_end has not told yet */
 };
 
 /* Takes the descriptor (made non-blocking; regular files are no streams: -EPERM). The io begins
@@ -163,9 +166,11 @@ void io_close(struct io *io);
 void io_flush(struct io *io);
 
 /* Gives the descriptor back instead of closing it: no callback after this; the memory is the
- * caller's at once, also inside a callback of the io. Only with an empty queue and before io_finish
- * (-EBUSY otherwise). Returns the descriptor. */
+ * caller's at once, also inside a callback of the io. Only with an empty queue, before io_finish,
+ * and when all that was received has been told (-EBUSY otherwise). Returns the descriptor. */
 int io_release(struct io *io);
+/* Whether io_release() would do it. */
+bool io_is_free(const struct io *io);
 
 /* ---- io_pack.c: for the process that takes over ---- */
 

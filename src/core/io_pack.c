@@ -16,6 +16,8 @@ enum {
     BYTES, /* one after the other, with FILE in between */
     FILE_PART,
     LINGER_MS,
+    KEPT, /* received, and not told yet */
+    KEPT_ERROR,
     FILE_FD = 1,
     FILE_BEGIN,
     FILE_END,
@@ -45,7 +47,14 @@ void io_pack(const struct io *io, struct pack *p)
     pack_fd(p, FD, io->fd);
     pack_number(p, FLAGS, io->flags & OURS);
     pack_number(p, ERROR, io->error);
-    pack_number(p, LINGER_MS, io->linger ? timer_due_ms(&io->linger->timer) : 0);
+    int error;
+    struct slice kept = io_kept(io, &error);
+    if (io->flags & IO_KEPT) {
+        pack_slice(p, KEPT, kept);
+        pack_number(p, KEPT_ERROR, (uint64_t)-error);
+    } else if (io->linger) {
+        pack_number(p, LINGER_MS, timer_due_ms(&io->linger->timer));
+    }
     for (const struct chunk *c = io->out.first; c; c = c->next)
         pack_chunk(c, p);
 }
@@ -91,6 +100,12 @@ void loop_each_lingering(const struct loop *loop, void (*each)(void *arg, const 
         each(arg, container_of(node, const struct io_linger, node)->io);
 }
 
+static void keep(struct io *io, struct slice data, int error)
+{
+    if (data.len || error)
+        io_keep(io, data, -error);
+}
+
 int io_unpack(struct loop *loop, struct io *io, struct slice in, const struct io_ops *ops)
 {
     *io = (struct io){.ops = ops, .loop = loop, .fd = packed_fd(in, FD)};
@@ -109,7 +124,8 @@ int io_unpack(struct loop *loop, struct io *io, struct slice in, const struct io
         io->fd = -1;
         return error;
     }
-    if (io->out.first || io->error || io->flags & IO_OWES)
+    keep(io, packed_slice(in, KEPT), (int)packed_number(in, KEPT_ERROR));
+    if (list_empty(&io->dirty) && (io->out.first || io->error || io->flags & IO_OWES))
         list_append(&loop->dirty, &io->dirty);
     return 0;
 }

@@ -12,7 +12,7 @@ enum {
     CATCH_UP_ROUNDS = 64
 };
 
-const struct loop_backend *const loop_backends[] = {&epoll_backend, NULL};
+const struct loop_backend *const loop_backends[] = {&epoll_backend, &uring_backend, NULL};
 
 static uint64_t boot_clock(void *arg)
 {
@@ -63,14 +63,40 @@ struct loop *loop_new_with(const struct loop_backend *backend)
     return NULL;
 }
 
+static const struct loop_backend *chosen = &epoll_backend;
+
 struct loop *loop_new(void)
 {
-    for (const struct loop_backend *const *b = loop_backends; *b; b++) {
-        struct loop *loop = loop_new_with(*b);
-        if (loop || !b[1])
-            return loop;
-    }
-    return NULL;
+    return loop_new_with(chosen);
+}
+
+/* Whether the backend works is known when it has waited once. */
+static int try_out(const struct loop_backend *backend)
+{
+    struct loop *loop = loop_new_with(backend);
+    if (!loop)
+        return -errno;
+    int error = loop_turn(loop, 0);
+    loop_free(loop);
+    return error;
+}
+
+int loop_use(const char *name)
+{
+    const struct loop_backend *const *b = loop_backends;
+    while (*b && strcmp((*b)->name, name) != 0)
+        b++;
+    if (!*b)
+        return -EINVAL;
+    int error = try_out(*b);
+    if (!error)
+        chosen = *b;
+    return error;
+}
+
+const char *loop_backend(const struct loop *loop)
+{
+    return loop->backend->name;
 }
 
 void loop_reap_now(struct loop *loop)
@@ -97,10 +123,18 @@ static void close_lingering(struct loop *loop)
         io_close(container_of(loop->lingering.next, struct io_linger, node)->io);
 }
 
+static void send_waiting(struct loop *loop)
+{
+    if (loop->backend->send_waiting)
+        loop->backend->send_waiting(loop);
+}
+
 void loop_free(struct loop *loop)
 {
     if (!loop)
         return;
+    if (loop->state)
+        send_waiting(loop);
     close_lingering(loop);
     loop_reap_now(loop);
     watch_stop(&loop->bell);
@@ -193,6 +227,8 @@ void loop_refresh(struct loop *loop)
 int loop_wait_ms(struct loop *loop)
 {
     loop_refresh(loop);
+    if (loop->backend->settle)
+        loop->backend->settle(loop);
     return wait_time(loop, -1);
 }
 
@@ -243,6 +279,7 @@ int loop_run(struct loop *loop)
         error = loop_turn(loop, -1);
     } while (!error && !loop->stopping);
     loop->stopping = false;
+    send_waiting(loop);
     return error;
 }
 

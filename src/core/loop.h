@@ -5,8 +5,8 @@
  * urgent is done between them); fire due timers; read the mailbox; flush the io that others wrote
  * to; free what was given to loop_reap(), since nothing is freed inside its own callback.
  *
- * The interface is completion-shaped: callers get bytes, not readiness, so that another backend
- * (io_uring) is one more file behind struct loop_backend (core/backend.h).
+ * The interface is completion-shaped: callers get bytes, not readiness, and a backend is a table
+ * (core/backend.h): epoll or io_uring.
  *
  * Threads  A loop and all its objects belong to the thread that runs it. loop_post() alone may be
  *          called from another.
@@ -22,8 +22,15 @@
 
 struct loop;
 
+/* Loops made from now on wait by this: "epoll", as they do if nobody calls this, or "io_uring". To
+ * be called before there are threads. Negative errno, and nothing has changed, if that does not
+ * work here: -ENOSYS (the kernel is too old), -EPERM (it is forbidden), -ENOMEM, -EINVAL (no such
+ * name). */
+int loop_use(const char *backend);
 /* NULL and errno set on failure. */
 struct loop *loop_new(void);
+/* The name of what it waits by. */
+const char *loop_backend(const struct loop *loop);
 /* Everything must have been stopped or closed before. Objects that wait to be reaped are freed, and
  * io that linger after io_finish are closed. Accepts NULL. */
 void loop_free(struct loop *loop);

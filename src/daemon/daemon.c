@@ -12,6 +12,7 @@
 #include "daemon/takeover.h"
 #include "net/process_tree.h"
 #include "serve/descriptors.h"
+#include "serve/io_choice.h"
 #include "serve/process_limits.h"
 #include "serve/rights.h"
 #include "serve/sdk.h"
@@ -250,6 +251,8 @@ static int start(struct control *c, const struct handover *before)
     d->server.loop = loop_new();
     if (error == 0 && !d->server.loop)
         error = -ENOMEM;
+    if (error == 0 && !io_choose(d->server.config, before != NULL))
+        error = -ENOSYS;
     if (error == 0)
         error = orders_start(&c->orders, d, &c->admin_server);
     if (error == 0)

@@ -304,14 +304,14 @@ uint64_t stream_arrived_ms(const struct stream *s)
 int stream_detach(struct stream *s, struct stream_parcel *ret)
 {
     io_flush(&s->io); /* such as session tickets, right behind the handshake */
-    if (stream_queued(s) > 0)
+    if (stream_queued(s) > 0 || !io_is_free(&s->io))
         return -EBUSY;
     int error = s->tls ? tls_stream_stop(s) : 0;
     if (error)
         return error;
     struct loop *loop = stream_loop(s);
     int fd = io_release(&s->io);
-    assert(fd >= 0); /* nothing was queued */
+    assert(fd >= 0); /* nothing was queued, and nothing unread */
     *ret = (struct stream_parcel){fd, s->tls};
     s->tls = NULL;
     loop_reap(loop, &s->reap, reaped);

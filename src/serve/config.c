@@ -407,10 +407,12 @@ void config_fixed_changes(const struct config *old, const struct config *now, st
         strcmp(old->user, now->user),
         strcmp(old->group, now->group),
         old->no_supervisor != now->no_supervisor,
+        strcmp(old->io, now->io),
     };
-    static const char *const names[] = {
-        "threads", "admin", "tls-cert",   "root",    "sessions-max", "bans-max", "rates-max",
-        "dev",     "sdk",   "core-dumps", "cgroups", "user",         "group",    "no-supervisor"};
+    static const char *const names[] = {"threads",      "admin",         "tls-cert",  "root",
+                                        "sessions-max", "bans-max",      "rates-max", "dev",
+                                        "sdk",          "core-dumps",    "cgroups",   "user",
+                                        "group",        "no-supervisor", "io"};
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
         if (changed[i])
             text_printf(ret, "%s%s", ret->len ? "," : "", names[i]);

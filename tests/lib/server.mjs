@@ -17,6 +17,8 @@ export const REPO = path.resolve(
 export const PROGRAMS = path.join(REPO, 'tests/scenario/programs');
 export const BUILD = path.resolve(process.env.HTTPSOCKET_BUILD ?? path.join(REPO, 'build-dev'));
 
+/** By what servers under test wait: HTTPSOCKET_IO=epoll, or io_uring; without it, as they like. */
+const IO = process.env.HTTPSOCKET_IO ? ['--io', process.env.HTTPSOCKET_IO] : [];
 /** Where servers under test have their keys, for those who are not started by tools/test. */
 const STATE = path.join(os.tmpdir(), 'httpsocket-test-state');
 const OK = { code: 0, signal: null };
@@ -212,7 +214,7 @@ export async function startServer({
   const listens = isTold ? [] : ['--listen', '127.0.0.1:0'];
   const server = await startProgram(
     path.join(BUILD, 'httpsocketd'),
-    [...listens, '--threads', String(threads), ...args, folder?.root ?? root],
+    [...listens, ...IO, '--threads', String(threads), ...args, folder?.root ?? root],
     more,
   );
   if (folder) server.exited.then(folder.remove);

@@ -148,6 +148,7 @@ static void what_is_written_in_a_callback_leaves_in_one_send(void **state)
     p->at_recv = write_ten;
     put(fds[1], "go");
     TURN_UNTIL(p->recvs);
+    loop_wait_ms(loop);
     assert_int_equal(loop_counts(loop)->sends, 1);
     assert_int_equal(loop_counts(loop)->bytes_out, 100);
     assert_int_equal(loop_counts(loop)->receives, 1);
@@ -166,7 +167,7 @@ static void what_others_write_leaves_in_one_send_at_the_end_of_the_turn(void **s
     write_ten(p, (struct bytes){0});
     assert_int_equal(io_queued(&p->io), 100);
     assert_int_equal(loop_counts(loop)->sends, 0);
-    loop_turn(loop, -1);
+    turn_and_send(-1);
     assert_int_equal(loop_counts(loop)->sends, 1);
     assert_int_equal(io_queued(&p->io), 0);
     close(fds[1]);
@@ -239,7 +240,7 @@ static void without_room_writing_costs_no_system_call_and_on_drain_comes(void **
     fill(fds[0]);
     struct probe *p = probe_open(fds[0], 0, false);
     write_text(p, "small");
-    loop_turn(loop, 0);
+    turn_and_send(0);
     uint64_t sends = loop_counts(loop)->sends;
     assert_int_equal(io_queued(&p->io), 5);
     static char large[100000];
@@ -262,7 +263,7 @@ static void a_small_rest_is_followed_by_on_drain(void **state)
     fill(fds[0]);
     struct probe *p = probe_open(fds[0], 0, false);
     write_text(p, "small");
-    loop_turn(loop, 0);
+    turn_and_send(0);
     assert_int_equal(p->drains, 0);
     TURN_UNTIL(p->drains || (consume(fds[1]), false));
     assert_int_equal(io_queued(&p->io), 0);
@@ -278,7 +279,7 @@ static void chunks_are_used_again(void **state)
     struct probe *p = probe_open(fds[0], 0, false);
     for (int i = 0; i < 1000; i++) {
         write_text(p, "some");
-        loop_turn(loop, 0);
+        turn_and_send(0);
         char buffer[8];
         while (take(fds[1], buffer, sizeof(buffer)) < 0)
             ;
