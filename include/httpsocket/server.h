@@ -337,6 +337,130 @@ HTTPSOCKET_EXPORT void httpsocket_peer_resume(struct httpsocket_peer *p);
 HTTPSOCKET_EXPORT int httpsocket_peer_close(struct httpsocket_peer *p, unsigned code,
                                             const char *reason);
 
+/* ---- pages ----
+ *
+ * A page is what httpsocketd makes of an executable file, with callbacks in the place of the
+ * program: it answers a request with a document, and goes on talking with that document's
+ * `document.serverConnection`, across dropped connections, until one of the two ends it
+ * (docs/page-programs.md). Scripts may also connect to its path directly, and so may plain
+ * WebSockets, whose messages are events `message`.
+ *
+ *     on_request ─> on_body* ─> … on_attach ─> on_message* … on_detach … on_close ─> on_over
+ *
+ * Callbacks never come from inside of a function for pages. The library owns the handle: it is dead
+ * when on_over has returned. The page is to be answered, in on_request or later; for a client that
+ * connects directly an answer of 2xx lets it in, and another one refuses it. A handle that is kept
+ * for later is good until on_over.
+ *
+ * Functions that send return 0 (HTTPSOCKET_SENT); 1 (HTTPSOCKET_QUEUED): taken too, but wait for
+ * on_room; -EAGAIN: not taken, `buffer-max` bytes wait, and on_room follows; -EINVAL: no such name,
+ * or invalid JSON; -EMSGSIZE: larger than `message-max`; -ENOTCONN: the page is over; -ENOMEM.
+ */
+struct httpsocket_page;
+
+struct httpsocket_topic_event {
+    const char *topic, *name; /* NUL-terminated */
+    const void *data;         /* JSON */
+    size_t size;
+    uint64_t seq;    /* its number in the topic */
+    uint64_t lost;   /* not 0: so many events are missing here, and there is no other data */
+    bool self, past; /* published by this page itself; before it subscribed */
+};
+
+struct httpsocket_page_handler {
+    size_t size; /* sizeof(struct httpsocket_page_handler) */
+    void *user;
+
+    /* Each callback but on_request may be NULL. */
+    /* `r` is the request, to be read only, during the callback. */
+    void (*on_request)(struct httpsocket_page *p, struct httpsocket_request *r);
+    /* The request's body as it comes; `size` 0 is its end. */
+    void (*on_body)(struct httpsocket_page *p, const void *data, size_t size);
+    /* There is room for more of the answer, after httpsocket_page_write() gave 1 or -EAGAIN. */
+    void (*on_answer_room)(struct httpsocket_page *p);
+    /* The document is connected; `resumed`: it was connected before. */
+    void (*on_attach)(struct httpsocket_page *p, bool resumed);
+    /* It is not, and may come back. */
+    void (*on_detach)(struct httpsocket_page *p, const char *reason);
+    /* An event or a call of the document, or an answer to a call of the page. Without on_message
+     * calls are refused. */
+    void (*on_message)(struct httpsocket_page *p, const struct httpsocket_message *m);
+    /* There is room for messages, after one gave 1 or -EAGAIN. */
+    void (*on_room)(struct httpsocket_page *p);
+    /* The document brings what a page before this one has saved (docs/page-programs/state.md). */
+    void (*on_restore)(struct httpsocket_page *p, const char *why, uint64_t resent,
+                       const void *state, size_t size);
+    void (*on_topic)(struct httpsocket_page *p, const struct httpsocket_topic_event *event);
+    /* Another word of the server (docs/page-programs/descriptor-3.md), without its dot. */
+    void (*on_command)(struct httpsocket_page *p, const char *name, const void *json, size_t size);
+    /* The conversation is over; the answer may still go on. */
+    void (*on_close)(struct httpsocket_page *p, const char *reason);
+    /* The last callback. */
+    void (*on_over)(struct httpsocket_page *p);
+};
+
+/* `path` is a pattern without a method; the handler is copied. Errors as of
+ * httpsocket_server_route(); -EINVAL also: no size, or no on_request. */
+HTTPSOCKET_EXPORT int httpsocket_server_page(struct httpsocket_server *s, const char *path,
+                                             const struct httpsocket_page_handler *handler);
+
+HTTPSOCKET_EXPORT void *httpsocket_page_user(const struct httpsocket_page *p);
+HTTPSOCKET_EXPORT void httpsocket_page_set_user(struct httpsocket_page *p, void *user);
+/* The handler's `user`. */
+HTTPSOCKET_EXPORT void *httpsocket_page_handler_user(const struct httpsocket_page *p);
+HTTPSOCKET_EXPORT struct httpsocket_server *httpsocket_page_server(const struct httpsocket_page *p);
+HTTPSOCKET_EXPORT unsigned httpsocket_page_thread(const struct httpsocket_page *p);
+/* No document is wanted: a script, or another client, connects to the path. */
+HTTPSOCKET_EXPORT bool httpsocket_page_is_direct(const struct httpsocket_page *p);
+HTTPSOCKET_EXPORT bool httpsocket_page_is_connected(const struct httpsocket_page *p);
+/* Bytes that the document has not acknowledged. */
+HTTPSOCKET_EXPORT size_t httpsocket_page_queued(const struct httpsocket_page *p);
+/* As httpsocket_request_address(). */
+HTTPSOCKET_EXPORT size_t httpsocket_page_address(const struct httpsocket_page *p, char *out,
+                                                 size_t size);
+
+/* The answer, as httpsocket_request_add(), _answer(), _begin(), _write() and _end() have it, with
+ * these errors: -EALREADY: it has begun; -EPIPE: its client has gone, while the document may still
+ * come; -EINVAL. The page goes on after its answer. */
+HTTPSOCKET_EXPORT int httpsocket_page_add(struct httpsocket_page *p, const char *name,
+                                          const char *value);
+HTTPSOCKET_EXPORT int httpsocket_page_answer(struct httpsocket_page *p, int status,
+                                             const char *type, const void *data, size_t size);
+HTTPSOCKET_EXPORT int httpsocket_page_begin(struct httpsocket_page *p, int status, const char *type,
+                                            uint64_t length);
+HTTPSOCKET_EXPORT int httpsocket_page_write(struct httpsocket_page *p, const void *data,
+                                            size_t size);
+HTTPSOCKET_EXPORT int httpsocket_page_end(struct httpsocket_page *p);
+
+/* Sends any message. Who numbers calls in this way does not use httpsocket_page_call(). */
+HTTPSOCKET_EXPORT int httpsocket_page_send(struct httpsocket_page *p,
+                                           const struct httpsocket_message *m);
+/* Sends an event; `json` NULL: null. */
+HTTPSOCKET_EXPORT int httpsocket_page_emit(struct httpsocket_page *p, const char *name,
+                                           const char *json);
+/* Calls the document; on_message has its answers, with the number *ret_call. */
+HTTPSOCKET_EXPORT int httpsocket_page_call(struct httpsocket_page *p, const char *name,
+                                           const char *json, uint64_t *ret_call);
+/* Answer a call of the document, by its number. */
+HTTPSOCKET_EXPORT int httpsocket_page_reply(struct httpsocket_page *p, uint64_t call,
+                                            const char *json);
+HTTPSOCKET_EXPORT int httpsocket_page_refuse(struct httpsocket_page *p, uint64_t call,
+                                             const char *message);
+/* A command to the server, without its dot: "listen", "dom", "save" and the others of
+ * docs/page-programs/descriptor-3.md, with its JSON. */
+HTTPSOCKET_EXPORT int httpsocket_page_command(struct httpsocket_page *p, const char *name,
+                                              const char *json);
+/* on_topic hears what is published under this name from now on. */
+HTTPSOCKET_EXPORT int httpsocket_page_subscribe(struct httpsocket_page *p, const char *topic);
+HTTPSOCKET_EXPORT int httpsocket_page_unsubscribe(struct httpsocket_page *p, const char *topic);
+HTTPSOCKET_EXPORT int httpsocket_page_publish(struct httpsocket_page *p, const char *topic,
+                                              const char *name, const char *json);
+/* No on_message until httpsocket_page_resume(); the document has to wait. */
+HTTPSOCKET_EXPORT void httpsocket_page_pause(struct httpsocket_page *p);
+HTTPSOCKET_EXPORT void httpsocket_page_resume(struct httpsocket_page *p);
+/* Ends the page, behind all that was sent; on_close and on_over follow. `reason` NULL: "closed". */
+HTTPSOCKET_EXPORT int httpsocket_page_close(struct httpsocket_page *p, const char *reason);
+
 /* ---- topics ----
  *
  * A topic is a name (1 to 255 bytes of A-Z a-z 0-9 _ - : / .) to which peers of all threads

@@ -393,6 +393,7 @@ static struct httpsocket_server *make(const struct httpsocket_server_options *op
     s->pid = getpid();
     s->maker = pthread_self();
     s->server = (struct server){.router = &library_router,
+                                .seats = &library_seats,
                                 .no_gateway = !s->options.gateway,
                                 .worker_begins = begin_thread,
                                 .worker_ended = thread_ended};

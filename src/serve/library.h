@@ -5,6 +5,7 @@
  *   library_routes.c    what stands at its paths; the router of its workers
  *   library_request.c   one request and its answer
  *   library_peer.c      one WebSocket of an endpoint
+ *   library_page.c      one page, whose program is a handler here
  *   library_topics.c    peers' topics, and publishing
  *   library_work.c      timers, and work that other threads post
  *
@@ -18,6 +19,7 @@
 
 #include "core/embedded.h"
 #include "limits/quota.h"
+#include "program/request.h"
 #include "serve/route_table.h"
 #include "serve/server.h"
 
@@ -76,7 +78,8 @@ void library_wake(struct library_thread *t);
 enum library_kind {
     LIBRARY_HANDLER,
     LIBRARY_FOLDER,
-    LIBRARY_ENDPOINT
+    LIBRARY_ENDPOINT,
+    LIBRARY_PAGE
 };
 
 struct library_route {
@@ -86,7 +89,8 @@ struct library_route {
     void *user;
     struct site **sites; /* of a folder: each thread's; owned */
     uint16_t site_count;
-    struct library_endpoint *endpoint; /* owned */
+    struct library_endpoint *endpoint;    /* owned */
+    struct httpsocket_page_handler *page; /* owned */
 };
 
 extern const struct router library_router;
@@ -98,14 +102,30 @@ void library_folder_answer(struct library_thread *t, const struct library_route 
 
 /* ---- library_request.c ---- */
 
+#define LIBRARY_HEADERS_MAX 32
+
+/* Of an answer that has not begun. Zeroed: none. */
+struct library_headers {
+    struct http_header *list; /* owned, each with its text */
+    size_t count;
+};
+int library_headers_add(struct library_headers *h, const char *name, const char *value);
+/* Writes LIBRARY_HEADERS_MAX + 1 of them at most, with a Content-Type if `type` is one. */
+size_t library_headers_list(const struct library_headers *h, const char *type,
+                            struct http_header *ret);
+void library_headers_done(struct library_headers *h);
+
 struct httpsocket_request {
     struct list node; /* thread.requests */
     struct library_thread *thread;
     const struct library_route *route;
-    struct exchange *x; /* borrowed; NULL: the client has gone */
+    struct exchange *x;             /* borrowed; NULL: the client has gone */
+    const struct http_head *head;   /* borrowed; NULL: it has gone with the client */
+    const struct net_address *peer; /* borrowed, of one to be read only; NULL: the exchange knows */
     void *user;
     struct page_grant *grant; /* of a handshake; NULL: none */
-    bool handshake, asking, begun, paused;
+    bool handshake, asking, begun, paused, same_origin;
+    struct slice origin; /* of a handshake's page, in `texts` */
     enum {
         BODY_UNREAD,
         BODY_WHOLE,
@@ -121,8 +141,7 @@ struct httpsocket_request {
     void *gone_arg, *room_arg;
     struct text gathered; /* of a whole body */
     size_t body_max;
-    struct http_header *added; /* owned, each with its text */
-    size_t added_count;
+    struct library_headers headers;
     struct timer kick; /* delivers the end of a body that came before anybody read it */
     struct reap reap;
     const char *method, *path, *query, *values[ROUTE_PARAMS_MAX];
@@ -136,6 +155,11 @@ void library_request_begin(struct library_thread *t, struct exchange *x,
                            const struct page_visitor *visitor);
 /* The request is over: returns its exchange, which is the caller's. */
 struct exchange *library_request_release(struct httpsocket_request *r);
+/* One to be read only, during a callback; NULL without memory. */
+struct httpsocket_request *library_request_to_read(struct library_thread *t,
+                                                   const struct library_route *route,
+                                                   const struct program_request *request);
+void library_request_drop(struct httpsocket_request *r);
 /* All that are left: their clients have gone. */
 void library_requests_done(struct library_thread *t);
 
@@ -176,6 +200,16 @@ void library_peer_open(struct httpsocket_request *r);
 void library_peer_publish(struct httpsocket_peer *p, struct slice text);
 void library_peers_drain(struct library_thread *t);
 void library_peers_stop(struct library_thread *t);
+
+/* ---- library_page.c ---- */
+
+/* The seats of its worker's pages. */
+extern struct seat_source library_seats;
+/* Each takes the exchange. */
+void library_page_open(struct library_thread *t, const struct library_route *route,
+                       struct exchange *x);
+void library_page_connect(struct library_thread *t, const struct library_route *route,
+                          struct exchange *x, const struct page_visitor *visitor);
 
 /* ---- library_topics.c ---- */
 

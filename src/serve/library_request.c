@@ -17,16 +17,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ADDED_MAX 32
-
 /* ---- its end ---- */
 
 static void free_request(struct reap *reap)
 {
     struct httpsocket_request *r = container_of(reap, struct httpsocket_request, reap);
-    for (size_t i = 0; i < r->added_count; i++)
-        free((char *)r->added[i].name.ptr);
-    free(r->added);
+    library_headers_done(&r->headers);
     text_done(&r->gathered);
     free(r);
 }
@@ -44,6 +40,7 @@ struct exchange *library_request_release(struct httpsocket_request *r)
     if (r->alive)
         *r->alive = false;
     r->x = NULL;
+    r->head = NULL;
     end_grant(r);
     timer_stop(&r->kick);
     list_remove(&r->node);
@@ -212,6 +209,7 @@ static void on_abort(struct exchange *x)
     struct httpsocket_request *r = x->owner;
     struct watched w;
     r->x = NULL;
+    r->head = NULL;
     end_grant(r);
     watch_begin(r, &w);
     if (r->body == BODY_WHOLE || r->body == BODY_STREAM)
@@ -235,6 +233,21 @@ static void go_to_folder(struct httpsocket_request *r)
     library_folder_answer(t, route, x, match.values[0]);
 }
 
+static void go_to_page(struct httpsocket_request *r)
+{
+    struct library_thread *t = r->thread;
+    const struct library_route *route = r->route;
+    bool handshake = r->handshake;
+    struct page_visitor visitor = {r->origin, r->same_origin, r->grant};
+    r->grant = NULL;
+    struct exchange *x = library_request_release(r); /* the memory stays until the turn's end */
+    x->ops = NULL;
+    if (handshake)
+        library_page_connect(t, route, x, &visitor);
+    else
+        library_page_open(t, route, x);
+}
+
 static void go_to_handler(struct httpsocket_request *r)
 {
     struct watched w;
@@ -255,6 +268,9 @@ static void go_on(struct httpsocket_request *r)
         return;
     case LIBRARY_ENDPOINT:
         library_peer_open(r);
+        return;
+    case LIBRARY_PAGE:
+        go_to_page(r);
         return;
     }
 }
@@ -295,38 +311,68 @@ static char *put(char *at, const char **ret, struct slice text)
     return at;
 }
 
-static struct httpsocket_request *make(struct exchange *x, const struct library_route *route,
-                                       const struct route_match *match)
+static struct httpsocket_request *make(const struct http_head *head, struct slice path,
+                                       struct slice query, const struct library_route *route,
+                                       const struct route_match *match, struct slice origin)
 {
-    size_t size = x->request->method.len + x->path.len + x->query.len + 3;
+    size_t size = head->method.len + path.len + query.len + origin.len + 4;
     for (size_t i = 0; i < route->route.param_count; i++)
         size += match->values[i].len + 1;
     struct httpsocket_request *r = log_needed(malloc(sizeof(*r) + size));
     if (!r)
         return NULL;
-    *r = (struct httpsocket_request){.x = x, .route = route};
-    char *at = put(r->texts, &r->method, x->request->method);
-    at = put(at, &r->path, x->path);
-    at = put(at, &r->query, x->query);
+    *r = (struct httpsocket_request){.head = head, .route = route};
+    char *at = put(r->texts, &r->method, head->method);
+    at = put(at, &r->path, path);
+    at = put(at, &r->query, query);
     for (size_t i = 0; i < route->route.param_count; i++)
         at = put(at, &r->values[i], match->values[i]);
+    if (origin.ptr)
+        r->origin = slice_copy(&at, origin);
+    list_init(&r->node);
     timer_init(&r->kick, on_kick);
     return r;
+}
+
+struct httpsocket_request *library_request_to_read(struct library_thread *t,
+                                                   const struct library_route *route,
+                                                   const struct program_request *request)
+{
+    struct route_match match;
+    route_find(&t->server->routes, request->head->method, request->path, &match);
+    if (match.route != &route->route) /* a handshake */
+        route_find(&t->server->routes, SLICE_LITERAL("WEBSOCKET"), request->path, &match);
+    struct httpsocket_request *r =
+        make(request->head, request->path, request->query, route, &match, SLICE_NONE);
+    if (!r)
+        return NULL;
+    r->thread = t;
+    r->peer = &request->peer;
+    r->handshake = request->connect;
+    return r;
+}
+
+void library_request_drop(struct httpsocket_request *r)
+{
+    free_request(&r->reap);
 }
 
 void library_request_begin(struct library_thread *t, struct exchange *x,
                            const struct library_route *route, const struct route_match *match,
                            const struct page_visitor *visitor)
 {
-    struct httpsocket_request *r = make(x, route, match);
+    struct httpsocket_request *r =
+        make(x->request, x->path, x->query, route, match, visitor ? visitor->origin : SLICE_NONE);
     if (!r) {
         if (visitor && visitor->grant)
             visitor->grant->on_over(visitor->grant);
         exchange_answer(x, 503, SLICE_LITERAL("out of memory"), NULL, 0);
         return;
     }
+    r->x = x;
     r->thread = t;
     r->handshake = visitor != NULL;
+    r->same_origin = visitor && visitor->same_origin;
     r->grant = visitor ? visitor->grant : NULL;
     list_append(&t->requests, &r->node);
     x->ops = &ops;
@@ -367,9 +413,9 @@ const char *httpsocket_request_header(const struct httpsocket_request *r, const 
                                       size_t *ret_size)
 {
     struct slice value = SLICE_NONE;
-    for (size_t i = 0; r->x && !value.ptr && i < r->x->request->header_count; i++)
-        if (slice_equal_nocase(r->x->request->headers[i].name, slice_of(name)))
-            value = r->x->request->headers[i].value;
+    for (size_t i = 0; r->head && !value.ptr && i < r->head->header_count; i++)
+        if (slice_equal_nocase(r->head->headers[i].name, slice_of(name)))
+            value = r->head->headers[i].value;
     *ret_size = value.len;
     return value.ptr;
 }
@@ -378,8 +424,8 @@ size_t httpsocket_request_address(const struct httpsocket_request *r, char *out,
 {
     struct net_address address;
     char text[NET_ADDRESS_TEXT_MAX];
-    size_t len =
-        r->x && exchange_peer(r->x, &address) == 0 ? net_address_print_host(&address, text) : 0;
+    bool known = r->peer || (r->x && exchange_peer(r->x, &address) == 0);
+    size_t len = known ? net_address_print_host(r->peer ? r->peer : &address, text) : 0;
     return (size_t)snprintf(out, size, "%.*s", (int)len, text);
 }
 
@@ -446,32 +492,50 @@ static bool is_field(struct slice name, struct slice value)
            http_skip_field(value.ptr, end) == end && !is_framing(name);
 }
 
-int httpsocket_request_add(struct httpsocket_request *r, const char *name, const char *value)
+int library_headers_add(struct library_headers *h, const char *name, const char *value)
 {
     struct slice n = slice_of(name), v = slice_trim(slice_of(value));
     if (!is_field(n, v))
         return -EINVAL;
-    if (r->begun)
-        return -EALREADY;
-    if (!r->added)
-        r->added = log_needed(calloc(ADDED_MAX, sizeof(*r->added)));
-    char *text = r->added && r->added_count < ADDED_MAX ? malloc(n.len + v.len) : NULL;
+    if (!h->list)
+        h->list = log_needed(calloc(LIBRARY_HEADERS_MAX, sizeof(*h->list)));
+    char *text = h->list && h->count < LIBRARY_HEADERS_MAX ? malloc(n.len + v.len) : NULL;
     if (!text)
         return -ENOMEM;
-    struct http_header *h = &r->added[r->added_count++];
-    h->name = slice_copy(&text, n);
-    h->value = slice_copy(&text, v);
+    struct http_header *header = &h->list[h->count++];
+    header->name = slice_copy(&text, n);
+    header->value = slice_copy(&text, v);
     return 0;
+}
+
+size_t library_headers_list(const struct library_headers *h, const char *type,
+                            struct http_header *ret)
+{
+    size_t count = 0;
+    if (type && http_skip_field(type, type + strlen(type)) == type + strlen(type))
+        ret[count++] = (struct http_header){SLICE_LITERAL("Content-Type"), slice_of(type)};
+    for (size_t i = 0; i < h->count; i++)
+        ret[count++] = h->list[i];
+    return count;
+}
+
+void library_headers_done(struct library_headers *h)
+{
+    for (size_t i = 0; i < h->count; i++)
+        free((char *)h->list[i].name.ptr);
+    free(h->list);
+    *h = (struct library_headers){0};
+}
+
+int httpsocket_request_add(struct httpsocket_request *r, const char *name, const char *value)
+{
+    return r->begun ? -EALREADY : library_headers_add(&r->headers, name, value);
 }
 
 static void respond(struct httpsocket_request *r, int status, const char *type, uint64_t length)
 {
-    struct http_header headers[ADDED_MAX + 1];
-    size_t count = 0;
-    if (type && http_skip_field(type, type + strlen(type)) == type + strlen(type))
-        headers[count++] = (struct http_header){SLICE_LITERAL("Content-Type"), slice_of(type)};
-    for (size_t i = 0; i < r->added_count; i++)
-        headers[count++] = r->added[i];
+    struct http_header headers[LIBRARY_HEADERS_MAX + 1];
+    size_t count = library_headers_list(&r->headers, type, headers);
     exchange_respond(r->x, status >= 200 && status <= 599 ? status : 500, SLICE_NONE, headers,
                      count, length);
     r->begun = true;

@@ -78,6 +78,8 @@ static void answer(struct worker *w, struct exchange *x, const struct origin *he
         answer_upgrade(x);
     else if (route && route->kind == LIBRARY_FOLDER && !t->server->options.on_access)
         library_folder_answer(t, route, x, match.values[0]);
+    else if (route && route->kind == LIBRARY_PAGE && !t->server->options.on_access)
+        library_page_open(t, route, x);
     else if (route)
         library_request_begin(t, x, route, &match, NULL);
     else if (match.other_methods)
@@ -103,7 +105,9 @@ static void connect_to_endpoint(struct worker *w, struct exchange *x,
     struct library_route *route = of_route(match.route);
     if (w->draining)
         refuse(w, x, visitor, CLOSE_SERVICE_RESTART, "draining");
-    else if (route && route->kind == LIBRARY_ENDPOINT)
+    else if (route && route->kind == LIBRARY_PAGE && !t->server->options.on_access)
+        library_page_connect(t, route, x, visitor);
+    else if (route && (route->kind == LIBRARY_ENDPOINT || route->kind == LIBRARY_PAGE))
         library_request_begin(t, x, route, &match, visitor);
     else
         refuse(w, x, visitor, CLOSE_NO_PROGRAM, "no-program");
@@ -195,6 +199,7 @@ static void free_route(struct route *route)
         site_free(r->sites[i]);
     free(r->sites);
     library_endpoint_free(r->endpoint);
+    free(r->page);
     route_done(route);
     free(r);
 }
@@ -289,4 +294,22 @@ int httpsocket_server_endpoint(struct httpsocket_server *s, const char *path,
     }
     stpcpy(stpcpy(pattern, "WEBSOCKET "), path);
     return add(s, r, pattern);
+}
+
+int httpsocket_server_page(struct httpsocket_server *s, const char *path,
+                           const struct httpsocket_page_handler *handler)
+{
+    if (!path || *path != '/' || !handler->on_request ||
+        handler->size < offsetof(struct httpsocket_page_handler, on_body))
+        return -EINVAL;
+    struct library_route *r = make(LIBRARY_PAGE);
+    if (r)
+        r->page = log_needed(calloc(1, sizeof(*r->page)));
+    if (!r || !r->page) {
+        free(r);
+        return -ENOMEM;
+    }
+    size_t known = handler->size < sizeof(*handler) ? handler->size : sizeof(*handler);
+    memcpy(r->page, handler, known);
+    return add(s, r, path);
 }

@@ -39,7 +39,8 @@ struct server {
     struct worker *workers;
     uint16_t worker_count;
     const struct router *router;
-    bool no_gateway; /* pages may open no TCPConnections */
+    struct seat_source *seats; /* of pages; NULL: the programs of this machine */
+    bool no_gateway;           /* pages may open no TCPConnections */
     /* In a worker's thread, before its loop runs. May be NULL. */
     void (*worker_begins)(struct worker *w);
     /* From a worker's thread: its loop has ended. NULL: whoever runs the loop knows. */

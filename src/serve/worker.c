@@ -217,6 +217,7 @@ static struct page_host *make_pages(struct worker *w)
         .quota = server->quota,
         .rates = server->tables.rates,
         .watcher = w->dev ? dev_page_watcher(w->dev) : NULL,
+        .seats = server->seats,
         .worker = w->index,
         .owner = w,
         .on_denied = handshake_denied,

@@ -4,11 +4,13 @@
 import { test, before, after, describe } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { request } from '../lib/request.mjs';
 import { RawHttp } from '../lib/http-raw.mjs';
 import { Installed } from '../lib/installed.mjs';
+import { Page } from '../lib/session-client.mjs';
 import { openPlain } from '../lib/plain-client.mjs';
 import { REPO, makeRoot, startProgram } from '../lib/server.mjs';
 import { until } from '../lib/until.mjs';
@@ -144,7 +146,7 @@ describe('clients that go', () => {
   });
 
   test('so does a client that goes in the middle of its answer', async () => {
-    await goes('GET /flood HTTP/1.1\r\nHost: localhost\r\n\r\n', (c) => c.expectHead?.());
+    await goes('GET /flood HTTP/1.1\r\nHost: localhost\r\n\r\n', (c) => once(c.socket, 'data'));
     await until(async () => (await counts()).startsWith('gone=2 late=2 '));
   });
 
@@ -282,6 +284,62 @@ for (const threads of [0, 3])
     });
   });
 
+for (const threads of [0, 2])
+  describe(`pages, ${threads} threads of its own`, () => {
+    let server;
+    before(async () => (server = await start(threads)));
+    after(() => server.ends());
+
+    test('a page answers, and goes on talking with its document, also after a cut', async () => {
+      const page = await Page.opens(server, 'page/7', { headers: { Cookie: 'a=b' } });
+      assert.equal(page.answer.body, 'page GET 7 a=b 0');
+      assert.equal(page.answer.headers['x-page'], 'yes');
+      await page.hears('early 1', 'open false');
+      page.says('same {"a":[1]}', 'double?5 21', 'what?6');
+      await page.hears('same {"a":[1]}', '=5 42', '!6 {"message":"no such call"}');
+      page.saysBytes('bytes', Buffer.from([0, 1, 255]));
+      await page.hearsBytes('bytes', Buffer.from([0, 1, 255]));
+      await page.cuts();
+      await page.comesBack();
+      await page.hears('open true');
+      await page.closes();
+    });
+
+    test('it calls, publishes, and is told what is invalid', async () => {
+      const page = await Page.opens(server, 'page/8');
+      await page.hears(/^open/);
+      page.says('ask');
+      const question = await page.hears(/^question\?/);
+      page.says(`=${/\d+/.exec(question)[0]} "yes"`, 'bad', 'publish {"n":1}');
+      await page.hears('answered "yes"', 'good', 'topic ["pages","news",{"n":1}]');
+      await page.closes();
+    });
+
+    test('it ends by its own will, at once when it refuses a direct client', async () => {
+      const page = await Page.opens(server, 'page/9');
+      page.says('end');
+      await page.isClosed(1000, 'enough');
+      assert.equal(await refusal(server, '/page/9?no'), 403);
+      const plain = await openPlain(url(server, '/page/9'));
+      plain.send('text');
+      await plain.closes();
+    });
+
+    test('a hook decides about pages as about all else', async () => {
+      assert.equal((await asks(server, '/secret/page/1'))[0], 401);
+      const headers = { Authorization: 'yes' };
+      const page = await Page.loads(server, 'secret/page/1', { headers });
+      assert.equal(page.answer.status, 200);
+      await assert.rejects(page.connect(), /401/);
+      await Object.assign(page, { headers }).connect();
+      await page.closes();
+    });
+
+    test('none is left without its on_over', async () => {
+      await until(async () => / pages=0$/.test((await asks(server, '/counts'))[1]));
+    });
+  });
+
 describe('options', () => {
   const fails = async (...settings) => {
     const child = spawnSync(trial, ['0', files.root, ...settings], { encoding: 'utf8' });
@@ -302,8 +360,9 @@ describe('options', () => {
     assert.equal((await asks(server, '/whole', { method: 'POST', body: 'x'.repeat(11) }))[0], 413);
     const slow = await RawHttp.connect(server.port);
     await slow.send('GET / HT');
-    assert.match((await slow.all?.()) ?? '408', /408/);
-    await slow.closed;
+    const [data] = await once(slow.socket, 'data');
+    assert.match(data.toString(), /^HTTP\/1.1 408 /);
+    slow.destroy();
     await server.ends();
   });
 });
@@ -340,6 +399,16 @@ describe('the examples', () => {
     const peers = await Promise.all(Array.from({ length: 50 }, () => openPlain(url(server, '/'))));
     for (const peer of peers) assert.deepEqual(await peer.next(), { text: 'tick' });
     await server.stop('SIGKILL');
+  });
+
+  test('page.c: what one does all see', async () => {
+    const server = await runs('page.c');
+    const pages = [await Page.opens(server, ''), await Page.opens(server, '')];
+    for (const page of pages) await page.hears(/^\.dom .*"0"/);
+    pages[0].says('add?1 5');
+    for (const page of pages) await page.hears(/^\.dom .*"5"/);
+    await pages[0].closes();
+    await server.ends();
   });
 
   test('uv.c answers from a timer of libuv', async () => {

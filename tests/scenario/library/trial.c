@@ -3,7 +3,7 @@
  *
  *     trial THREADS FOLDER [SETTING...]
  *
- * Its exit status is 3 if a peer was left without on_close. */
+ * Its exit status is 3 if a peer was left without on_close, or a page without on_over. */
 #include <httpsocket/server.h>
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include <string.h>
 
 static struct httpsocket_server *server;
-static atomic_int gone, peers, published, ended_late;
+static atomic_int gone, peers, pages, published, ended_late;
 
 static void on_signal(int number)
 {
@@ -204,8 +204,8 @@ static void count(struct httpsocket_request *r, void *user)
 {
     char text[100];
     (void)user;
-    snprintf(text, sizeof(text), "gone=%d late=%d peers=%d published=%d", gone, ended_late, peers,
-             published);
+    snprintf(text, sizeof(text), "gone=%d late=%d peers=%d published=%d pages=%d", gone, ended_late,
+             peers, published, pages);
     answer(r, 200, text);
 }
 
@@ -338,6 +338,100 @@ static void publish_hundred(struct httpsocket_request *r, void *user)
     httpsocket_request_end(r);
 }
 
+/* ---- pages ---- */
+
+static void page_begins(struct httpsocket_page *p, struct httpsocket_request *r)
+{
+    char text[200];
+    size_t size;
+    const char *cookie = httpsocket_request_header(r, "cookie", &size);
+    int len = snprintf(text, sizeof(text), "page %s %s %.*s %d", httpsocket_request_method(r),
+                       httpsocket_request_param(r, "id"), (int)size, cookie ? cookie : "",
+                       httpsocket_page_is_direct(p));
+    pages++;
+    httpsocket_page_set_user(p, httpsocket_page_handler_user(p));
+    if (!strcmp(httpsocket_request_query(r), "no")) {
+        httpsocket_page_answer(p, 403, "text/plain", "no", 2);
+        return;
+    }
+    httpsocket_page_add(p, "X-Page", "yes");
+    httpsocket_page_answer(p, 200, "text/plain", text, (size_t)len);
+    if (httpsocket_page_answer(p, 200, NULL, NULL, 0) >= 0)
+        abort();
+    httpsocket_page_emit(p, "early", "1"); /* waits for the document */
+    httpsocket_page_subscribe(p, "pages");
+}
+
+static void page_opens(struct httpsocket_page *p, bool resumed)
+{
+    httpsocket_page_emit(p, "open", resumed ? "true" : "false");
+}
+
+static void page_hears(struct httpsocket_page *p, const struct httpsocket_message *m)
+{
+    uint64_t call;
+    char json[200];
+    snprintf(json, sizeof(json), "%.*s", (int)m->size, (const char *)m->data);
+    if (m->kind == HTTPSOCKET_CALL && !strcmp(m->name, "double")) {
+        snprintf(json, sizeof(json), "%d", 2 * atoi(json));
+        httpsocket_page_reply(p, m->call, json);
+    } else if (m->kind == HTTPSOCKET_CALL) {
+        httpsocket_page_refuse(p, m->call, "no such call");
+    } else if (m->kind == HTTPSOCKET_ANSWER) {
+        httpsocket_page_emit(p, "answered", json);
+    } else if (m->kind != HTTPSOCKET_EVENT) {
+        return;
+    } else if (!strcmp(m->name, "ask")) {
+        httpsocket_page_call(p, "question", "[1]", &call);
+    } else if (!strcmp(m->name, "publish")) {
+        httpsocket_page_publish(p, "pages", "news", json);
+    } else if (!strcmp(m->name, "bad")) {
+        if (httpsocket_page_emit(p, "x", "{") != -EINVAL ||
+            httpsocket_page_emit(p, ".x", "1") != -EINVAL)
+            abort();
+        httpsocket_page_emit(p, "good", NULL);
+    } else if (!strcmp(m->name, "end")) {
+        httpsocket_page_close(p, "enough");
+        httpsocket_page_close(p, "twice");
+    } else {
+        struct httpsocket_message echo = *m;
+        echo.name = m->name;
+        httpsocket_page_send(p, &echo);
+    }
+}
+
+static void page_topic(struct httpsocket_page *p, const struct httpsocket_topic_event *event)
+{
+    char json[200];
+    snprintf(json, sizeof(json), "[\"%s\",\"%s\",%.*s]", event->topic, event->name,
+             (int)event->size, (const char *)event->data);
+    httpsocket_page_emit(p, "topic", json);
+}
+
+static void page_over(struct httpsocket_page *p)
+{
+    if (httpsocket_page_user(p) != (void *)&pages ||
+        httpsocket_page_emit(p, "late", NULL) != -ENOTCONN)
+        abort();
+    pages--;
+}
+
+static void add_pages(const char *path)
+{
+    static const struct httpsocket_page_handler handler = {
+        .size = sizeof(handler),
+        .user = &pages,
+        .on_request = page_begins,
+        .on_attach = page_opens,
+        .on_message = page_hears,
+        .on_topic = page_topic,
+        .on_over = page_over,
+    };
+    int error = httpsocket_server_page(server, path, &handler);
+    if (error)
+        abort();
+}
+
 /* ---- the whole ---- */
 
 static void check(int error)
@@ -391,6 +485,8 @@ static void add_routes(const char *folder)
     check(httpsocket_server_route(server, "POST /publish", publish_hundred, NULL));
     check(httpsocket_server_folder(server, "/files", folder));
     expect(httpsocket_server_folder(server, "/none", "/there/is/none"), -ENOENT);
+    add_pages("/page/{id}");
+    add_pages("/secret/page/{id}");
     add_endpoint("/echo", greet, echo);
     add_endpoint("/secret", greet, echo);
     add_endpoint("/closed", close_at_once, NULL);
@@ -421,5 +517,5 @@ int main(int argc, char **argv)
     fflush(stdout);
     int error = httpsocket_server_run(server);
     httpsocket_server_free(server);
-    return error ? 1 : peers ? 3 : 0;
+    return error ? 1 : peers || pages ? 3 : 0;
 }
