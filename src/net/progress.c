@@ -27,13 +27,14 @@ static size_t unacked(int fd)
 
 struct net_progress stream_progress(const struct stream *s)
 {
+    size_t waiting = stream_queued(s) + unacked(s->io.fd);
     return (struct net_progress){
-        .acked = acked(s->io.fd),
-        .waiting = stream_queued(s) + unacked(s->io.fd),
+        .acked = (uint32_t)acked(s->io.fd),
+        .waiting = waiting < UINT32_MAX ? (uint32_t)waiting : UINT32_MAX,
     };
 }
 
 bool net_progress_moved(const struct net_progress *then, const struct net_progress *now)
 {
-    return now->waiting < then->waiting || (then->waiting > 0 && now->acked > then->acked);
+    return now->waiting < then->waiting || (then->waiting > 0 && now->acked != then->acked);
 }

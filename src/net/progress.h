@@ -12,8 +12,9 @@
 #include "net/stream.h"
 
 struct net_progress {
-    uint64_t acked; /* bytes that the other side has acknowledged; 0 where nobody tells */
-    size_t waiting; /* bytes that were written and not acknowledged, here and in the kernel */
+    uint32_t acked;   /* bytes that the other side has acknowledged, modulo 2^32; 0 where nobody
+                         tells */
+    uint32_t waiting; /* bytes that were written and not acknowledged, here and in the kernel */
 };
 
 struct net_progress stream_progress(const struct stream *s);

@@ -22,18 +22,19 @@ static bool watches(const struct ws_peer *p)
 static bool watches_pace(const struct ws_peer *p)
 {
     bool bounded = p->config->message_window_ms > 0 || p->config->message_timeout_ms > 0;
-    return p->state == PEER_OPEN && !p->paused && bounded && reader_is_under_way(&p->reader);
+    return p->state == PEER_OPEN && !p->paused && bounded && reader_is_under_way(p);
 }
 
 static uint64_t window_due(const struct ws_peer *p)
 {
     uint32_t window = p->config->message_window_ms;
-    return window > 0 ? p->pace.began_ms + window : UINT64_MAX;
+    return window > 0 ? p->reader->pace.began_ms + window : UINT64_MAX;
 }
 
 static uint64_t message_due(const struct ws_peer *p)
 {
-    return p->config->message_timeout_ms > 0 ? p->pace.began_ms + p->message_left_ms : UINT64_MAX;
+    const struct ws_reader *r = p->reader;
+    return p->config->message_timeout_ms > 0 ? r->pace.began_ms + r->message_left_ms : UINT64_MAX;
 }
 
 static uint64_t pace_due(const struct ws_peer *p)
@@ -76,26 +77,28 @@ void liveness_arm(struct ws_peer *p)
 }
 
 /* So much time has passed for the message since pace.began_ms. */
-static void spend_time(struct ws_peer *p, uint64_t now)
+static void spend_time(struct ws_reader *r, uint64_t now)
 {
-    uint64_t spent = now - p->pace.began_ms;
-    p->message_left_ms -= spent < p->message_left_ms ? (uint32_t)spent : p->message_left_ms;
+    uint64_t spent = now - r->pace.began_ms;
+    r->message_left_ms -= spent < r->message_left_ms ? (uint32_t)spent : r->message_left_ms;
 }
 
 void liveness_begin_message(struct ws_peer *p)
 {
-    p->message_left_ms = p->config->message_timeout_ms;
+    p->reader->message_left_ms = p->config->message_timeout_ms;
     liveness_resume_pace(p);
 }
 
 void liveness_stop_pace(struct ws_peer *p)
 {
-    spend_time(p, loop_now_ms(stream_loop(p->stream)));
+    if (p->reader)
+        spend_time(p->reader, loop_now_ms(stream_loop(p->stream)));
 }
 
 void liveness_resume_pace(struct ws_peer *p)
 {
-    pace_begin(&p->pace, loop_now_ms(stream_loop(p->stream)));
+    if (p->reader)
+        pace_begin(&p->reader->pace, loop_now_ms(stream_loop(p->stream)));
 }
 
 void liveness_watch_pace(struct ws_peer *p)
@@ -108,9 +111,10 @@ void liveness_watch_pace(struct ws_peer *p)
 static bool window_was_kept(struct ws_peer *p, uint64_t now)
 {
     const struct ws_config *config = p->config;
-    bool silent = p->pace.moved == 0;
-    spend_time(p, now);
-    return pace_keep(&p->pace, config->least_rate, config->message_window_ms, now, 0) && !silent;
+    struct pace *pace = &p->reader->pace;
+    bool silent = pace->moved == 0;
+    spend_time(p->reader, now);
+    return pace_keep(pace, config->least_rate, config->message_window_ms, now, 0) && !silent;
 }
 
 static void look_at_pace(struct ws_peer *p, uint64_t now)

@@ -48,6 +48,11 @@ static struct slice bytes_of(const struct shared_bytes *b)
 
 static void pack_reader(const struct ws_reader *r, struct pack *p)
 {
+    if (!r)
+        return;
+    pack_number(p, PACE_BEGAN_MS, r->pace.began_ms);
+    pack_number(p, PACE_MOVED, r->pace.moved);
+    pack_number(p, MESSAGE_LEFT_MS, r->message_left_ms);
     pack_slice(p, MESSAGE, bytes_of(r->message));
     pack_slice(p, CONTROL, bytes_of(r->control));
     pack_number(p, LEFT, r->left);
@@ -83,13 +88,10 @@ void ws_peer_pack(const struct ws_peer *w, struct pack *p)
     pack_number(p, RECEIVED_MS, w->received_ms);
     pack_number(p, PINGED_MS, w->pinged_ms);
     pack_number(p, ALIVE_MS, w->alive_ms);
-    pack_number(p, PACE_BEGAN_MS, w->pace.began_ms);
-    pack_number(p, PACE_MOVED, w->pace.moved);
-    pack_number(p, MESSAGE_LEFT_MS, w->message_left_ms);
     pack_slice(p, HELD, bytes_of(w->held));
     pack_number(p, CLOSE_CODE, w->close_code);
     pack_number(p, FLAGS, flags_of(w));
-    pack_reader(&w->reader, p);
+    pack_reader(w->reader, p);
 }
 
 /* ---- read ---- */
@@ -99,10 +101,14 @@ static bool gather(struct shared_bytes **ret, struct slice bytes)
     return !bytes.len || buffer_append(ret, bytes, UINT64_MAX);
 }
 
-static bool unpack_reader(struct ws_reader *r, struct slice in)
+static bool unpack_reader(struct ws_peer *w, struct slice in)
 {
     struct slice mask = packed_slice(in, MASK), utf8 = packed_slice(in, UTF8);
     struct slice head = packed_slice(in, HEAD);
+    bool under_way = packed_number(in, MESSAGE_OP) || packed_number(in, IN_FRAME) || head.len > 0;
+    struct ws_reader *r = under_way ? reader_make(w) : NULL;
+    if (!r)
+        return !under_way;
     if (mask.len != sizeof(r->mask) || utf8.len != 3 || head.len > sizeof(r->head))
         return false;
     memcpy(r->mask, mask.ptr, mask.len);
@@ -111,6 +117,8 @@ static bool unpack_reader(struct ws_reader *r, struct slice in)
     if (head.len)
         memcpy(r->head, head.ptr, head.len);
     r->head_len = (uint8_t)head.len;
+    r->pace = (struct pace){packed_number(in, PACE_BEGAN_MS), packed_number(in, PACE_MOVED)};
+    r->message_left_ms = (uint32_t)packed_number(in, MESSAGE_LEFT_MS);
     r->left = packed_number(in, LEFT);
     r->op = (uint8_t)packed_number(in, OP);
     r->message_op = (uint8_t)packed_number(in, MESSAGE_OP);
@@ -142,11 +150,9 @@ struct ws_peer *ws_peer_unpack(struct loop *loop, struct slice in, const struct 
     w->received_ms = packed_number(in, RECEIVED_MS);
     w->pinged_ms = packed_number(in, PINGED_MS);
     w->alive_ms = packed_number(in, ALIVE_MS);
-    w->pace = (struct pace){packed_number(in, PACE_BEGAN_MS), packed_number(in, PACE_MOVED)};
-    w->message_left_ms = (uint32_t)packed_number(in, MESSAGE_LEFT_MS);
     w->close_code = (uint16_t)packed_number(in, CLOSE_CODE);
     unpack_flags(w, packed_number(in, FLAGS));
-    if (!unpack_reader(&w->reader, in) || !gather(&w->held, packed_slice(in, HELD))) {
+    if (!unpack_reader(w, in) || !gather(&w->held, packed_slice(in, HELD))) {
         ws_peer_drop(w);
         return NULL;
     }

@@ -27,11 +27,16 @@ enum peer_state {
     PEER_GONE     /* on_end has run, or ws_peer_drop */
 };
 
+/* What has come in part. A peer has one from the first byte of a frame that did not come whole to
+ * the last byte of its message; and, on the stack, while the reader is at work. */
 struct ws_reader {
-    struct shared_bytes *message; /* of a message; NULL: nothing has come, or all in one piece */
-    struct shared_bytes *control; /* of a control frame, likewise */
-    uint64_t left;                /* bytes to come of this frame's payload */
-    uint8_t mask[4];              /* turned: its first byte is for the next payload byte */
+    struct shared_bytes *message;  /* of a message; NULL: nothing has come, or all in one piece */
+    struct shared_bytes *control;  /* of a control frame, likewise */
+    struct shared_bytes *arriving; /* borrowed: holds the message that is being delivered */
+    struct pace pace;              /* of the message that is under way */
+    uint32_t message_left_ms;      /* at pace.began_ms: until it has to be whole */
+    uint64_t left;                 /* bytes to come of this frame's payload */
+    uint8_t mask[4];               /* turned: its first byte is for the next payload byte */
     struct utf8_stream utf8;
     uint8_t op;         /* of this frame */
     uint8_t message_op; /* of the message that is under way; 0: none */
@@ -56,16 +61,13 @@ struct ws_peer {
         uint64_t close_due_ms; /* while closing */
     };
     uint64_t alive_ms;              /* ws_peer_alive_ms() */
-    struct pace pace;               /* of the message that is under way */
-    uint32_t message_left_ms;       /* at pace.began_ms: until it has to be whole */
     struct net_progress pinged;     /* before that ping */
     struct net_progress watched;    /* at the last ws_peer_alive_ms() */
     struct shared_bytes *held;      /* input behind the frame at which the owner paused */
-    struct shared_bytes *arriving;  /* borrowed: holds the message that is being delivered */
     struct memory_account *account; /* borrowed: pays for `message`, `control` and `held` */
     size_t counted;
-    struct ws_reader reader;
-    uint16_t close_code; /* while closing: the one that we sent */
+    struct ws_reader *reader; /* owned; NULL: nothing is under way */
+    uint16_t close_code;      /* while closing: the one that we sent */
     uint8_t state;
     bool answered : 1; /* our close frame was */
     bool paused : 1;   /* by the owner */
@@ -75,8 +77,8 @@ struct ws_peer {
     bool waited : 1;   /* once more for what the other side had still to read */
 };
 
-_Static_assert(sizeof(struct ws_peer) + sizeof(struct stream) <= 400,
-               "an idle peer is at most 400 B");
+_Static_assert(sizeof(struct ws_peer) + sizeof(struct stream) <= 256,
+               "an idle peer is at most 256 B");
 
 /* ---- peer.c ---- */
 
@@ -102,9 +104,13 @@ void reader_take(struct ws_peer *p, struct bytes in);
 /* Goes on with the held bytes. */
 void reader_release(struct ws_peer *p);
 /* A message or a header has begun and is not whole. */
-bool reader_is_under_way(const struct ws_reader *r);
-/* Frees the part of an unfinished message that has come. */
-void reader_forget(struct ws_reader *r);
+bool reader_is_under_way(const struct ws_peer *p);
+/* Makes the reader of a peer that has none. NULL without memory. */
+struct ws_reader *reader_make(struct ws_peer *p);
+/* Frees the part of an unfinished message that has come. The reader itself may be in use. */
+void reader_forget(struct ws_peer *p);
+/* Frees the reader, outside of any callback. */
+void reader_free(struct ws_peer *p);
 /* Says to the account what is held. */
 void reader_count(struct ws_peer *p);
 

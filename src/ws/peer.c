@@ -18,7 +18,9 @@ static void set_state(struct ws_peer *p, enum peer_state next)
 
 static void peer_free(struct reap *reap)
 {
-    pool_give(&peers, container_of(reap, struct ws_peer, reap));
+    struct ws_peer *p = container_of(reap, struct ws_peer, reap);
+    reader_free(p);
+    pool_give(&peers, p);
 }
 
 /* Lets go of everything but the stream, which is returned. */
@@ -29,7 +31,7 @@ static struct stream *let_go(struct ws_peer *p)
     p->stream = NULL;
     p->counts->peers_now--;
     timer_stop(&p->timer);
-    reader_forget(&p->reader);
+    reader_forget(p);
     free(p->held);
     p->held = NULL;
     reader_count(p);
@@ -169,7 +171,7 @@ size_t ws_peer_held_in_all(const struct ws_peer *p)
 
 struct shared_bytes *ws_peer_arriving(const struct ws_peer *p)
 {
-    return p->arriving;
+    return p->reader ? p->reader->arriving : NULL;
 }
 
 struct stream *ws_peer_stream(const struct ws_peer *p)
@@ -263,7 +265,7 @@ void ws_peer_close(struct ws_peer *p, unsigned code, struct slice reason)
         return;
     sender_close(p, code, reason);
     set_state(p, PEER_CLOSING);
-    reader_forget(&p->reader);
+    reader_forget(p);
     reader_count(p);
     p->close_code = (uint16_t)code;
     p->overfull = false;

@@ -11,7 +11,7 @@
  * Lifetime  ws_peer_new() takes the stream. After on_end, the last callback, the pointer is dead;
  *           what was queued before it still leaves. ws_peer_drop() ends it without on_end, at
  *           once. Both may happen inside any callback.
- * Memory    An idle peer, stream included, is at most 400 B and owns no buffer: a message in one
+ * Memory    An idle peer, stream included, is at most 256 B and owns no buffer: a message in one
  *           piece is unmasked in the loop's buffer and delivered there; one in several pieces is
  *           gathered on the heap, which grows with what has come.
  * Cost      No timer and no allocation per message; what one dispatch answers leaves in one send. A

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "ws/parts.h"
 
+#include "base/log.h"
+#include "base/pool.h"
 #include "proto/close_code.h"
 
 #include <stdlib.h>
 
+static _Thread_local struct pool readers = POOL_OF(struct ws_reader);
+
 /* The rule that the first two bytes of a frame break (RFC 6455, 5.1, 5.2, 5.4), or NULL. */
 static const char *refusal(const struct ws_peer *p, const char *head)
 {
-    const struct ws_reader *r = &p->reader;
+    const struct ws_reader *r = p->reader;
     unsigned op = head[0] & 15;
     bool masked = head[1] & 0x80;
     if (head[0] & 0x70)
@@ -26,7 +30,7 @@ static const char *refusal(const struct ws_peer *p, const char *head)
  * below the bytes that have been gathered. */
 static bool exceeds_limit(const struct ws_peer *p, uint64_t more)
 {
-    uint64_t max = p->config->message_max, gathered = buffer_len(p->reader.message);
+    uint64_t max = p->config->message_max, gathered = buffer_len(p->reader->message);
     return gathered > max || more > max - gathered;
 }
 
@@ -40,7 +44,7 @@ static void refuse_long_message(struct ws_peer *p)
 
 static void begin_frame(struct ws_peer *p, const struct ws_head *head)
 {
-    struct ws_reader *r = &p->reader;
+    struct ws_reader *r = p->reader;
     r->in_frame = true;
     r->fin = head->fin;
     r->op = (uint8_t)head->op;
@@ -61,7 +65,7 @@ static void begin_frame(struct ws_peer *p, const struct ws_head *head)
 /* The header, if it is whole by now; returns how much of `in` belongs to it. */
 static size_t read_head(struct ws_peer *p, struct slice in)
 {
-    struct ws_reader *r = &p->reader;
+    struct ws_reader *r = p->reader;
     size_t had = r->head_len;
     if (had) {
         struct slice more = slice_first(in, sizeof(r->head) - had);
@@ -90,8 +94,8 @@ static size_t read_head(struct ws_peer *p, struct slice in)
 
 static void deliver(struct ws_peer *p, struct bytes data)
 {
-    enum ws_op op = (enum ws_op)p->reader.message_op;
-    p->reader.message_op = 0;
+    enum ws_op op = (enum ws_op)p->reader->message_op;
+    p->reader->message_op = 0;
     p->counts->messages_in++;
     p->ops->on_message(p, op, data);
 }
@@ -99,11 +103,11 @@ static void deliver(struct ws_peer *p, struct bytes data)
 /* The account pays for it until the owner has decided who does from then on. */
 static void deliver_gathered(struct ws_peer *p)
 {
-    struct shared_bytes *whole = p->reader.message;
-    p->reader.message = NULL;
-    p->arriving = whole;
+    struct shared_bytes *whole = p->reader->message;
+    p->reader->message = NULL;
+    p->reader->arriving = whole;
     deliver(p, (struct bytes){whole->bytes, whole->len});
-    p->arriving = NULL;
+    p->reader->arriving = NULL;
     shared_unref(whole);
     reader_count(p);
 }
@@ -111,7 +115,7 @@ static void deliver_gathered(struct ws_peer *p)
 /* A message whose payload is all here: nothing is copied. */
 static void take_whole(struct ws_peer *p, struct bytes data)
 {
-    if (p->reader.message_op == WS_OP_TEXT && !utf8_valid(slice_from_bytes(data)))
+    if (p->reader->message_op == WS_OP_TEXT && !utf8_valid(slice_from_bytes(data)))
         peer_fail(p, CLOSE_INVALID_DATA, "text that is not UTF-8");
     else
         deliver(p, data);
@@ -125,7 +129,7 @@ static uint64_t still_expected(const struct ws_reader *r)
 
 static void take_data(struct ws_peer *p, struct bytes data)
 {
-    struct ws_reader *r = &p->reader;
+    struct ws_reader *r = p->reader;
     bool last = r->fin && r->left == 0, text = r->message_op == WS_OP_TEXT;
     if (exceeds_limit(p, data.len)) { /* the frame began under a higher limit */
         refuse_long_message(p);
@@ -184,15 +188,15 @@ static void take_close(struct ws_peer *p, struct slice body)
 
 static void take_control_whole(struct ws_peer *p, struct slice body)
 {
-    if (p->reader.op == WS_OP_CLOSE)
+    if (p->reader->op == WS_OP_CLOSE)
         take_close(p, body);
-    else if (p->reader.op == WS_OP_PING)
+    else if (p->reader->op == WS_OP_PING)
         sender_pong(p, body);
 }
 
 static void take_control(struct ws_peer *p, struct slice body)
 {
-    struct ws_reader *r = &p->reader;
+    struct ws_reader *r = p->reader;
     if (r->left == 0 && !r->control) {
         take_control_whole(p, body);
         return;
@@ -220,7 +224,7 @@ static void turn_mask(uint8_t mask[4], size_t by)
 /* As much of the frame's payload as is here; returns its length. */
 static size_t read_payload(struct ws_peer *p, struct bytes in)
 {
-    struct ws_reader *r = &p->reader;
+    struct ws_reader *r = p->reader;
     struct bytes part = {in.ptr, in.len < r->left ? in.len : (size_t)r->left};
     if (!p->config->client)
         ws_mask(part.ptr, part.len, r->mask, 0);
@@ -231,7 +235,7 @@ static size_t read_payload(struct ws_peer *p, struct bytes in)
         r->in_frame = false;
     if (r->op < WS_OP_CLOSE) {
         p->alive_ms = loop_now_ms(stream_loop(p->stream));
-        p->pace.moved += part.len;
+        p->reader->pace.moved += part.len;
     }
     if (r->op >= WS_OP_CLOSE)
         take_control(p, slice_from_bytes(part));
@@ -256,40 +260,80 @@ static bool reading(const struct ws_peer *p)
 static struct bytes read_frames(struct ws_peer *p, struct bytes in)
 {
     while (in.len && reading(p)) {
-        if (!reader_is_under_way(&p->reader)) {
-            in = whole_take(p, in);
-            if (!in.len || !reading(p))
-                break;
-        }
-        if (!p->reader.in_frame)
+        if (!p->reader->in_frame)
             in = bytes_skip(in, read_head(p, slice_from_bytes(in)));
-        if (p->reader.in_frame && p->state != PEER_GONE)
+        if (p->reader->in_frame && p->state != PEER_GONE)
             in = bytes_skip(in, read_payload(p, in));
+        if (!reader_is_under_way(p) && reading(p))
+            in = whole_take(p, in);
+    }
+    return in;
+}
+
+/* Takes all that is not whole messages, with a reader on the stack if the peer has none: what is
+ * whole by the end needs no other. */
+static struct bytes read_with_reader(struct ws_peer *p, struct bytes in)
+{
+    struct ws_reader fresh = {0};
+    bool had = p->reader;
+    if (!had)
+        p->reader = &fresh;
+    in = read_frames(p, in);
+    bool under_way = p->state != PEER_GONE && reader_is_under_way(p);
+    if (had && !under_way)
+        reader_free(p);
+    if (had)
+        return in;
+    p->reader = NULL;
+    if (under_way && reader_make(p)) {
+        *p->reader = fresh;
+    } else if (under_way) {
+        free(fresh.message);
+        free(fresh.control);
+        peer_fail(p, CLOSE_INTERNAL_ERROR, "out of memory");
     }
     return in;
 }
 
 void reader_take(struct ws_peer *p, struct bytes in)
 {
-    struct bytes rest = read_frames(p, in);
+    struct bytes rest = p->reader ? in : whole_take(p, in);
+    if (rest.len && reading(p))
+        rest = read_with_reader(p, rest);
     if (p->state != PEER_GONE && rest.len && !buffer_append(&p->held, slice_from_bytes(rest), 0))
         peer_fail(p, CLOSE_INTERNAL_ERROR, "out of memory");
     if (rest.len)
         reader_count(p);
-    if (reader_is_under_way(&p->reader))
+    if (reader_is_under_way(p))
         liveness_watch_pace(p);
 }
 
-bool reader_is_under_way(const struct ws_reader *r)
+struct ws_reader *reader_make(struct ws_peer *p)
 {
-    return r->message_op || r->in_frame || r->head_len;
+    p->reader = log_needed(pool_take(&readers));
+    if (p->reader)
+        *p->reader = (struct ws_reader){0};
+    return p->reader;
+}
+
+void reader_free(struct ws_peer *p)
+{
+    if (p->reader)
+        pool_give(&readers, p->reader);
+    p->reader = NULL;
+}
+
+bool reader_is_under_way(const struct ws_peer *p)
+{
+    const struct ws_reader *r = p->reader;
+    return r && (r->message_op || r->in_frame || r->head_len);
 }
 
 void reader_count(struct ws_peer *p)
 {
-    const struct ws_reader *r = &p->reader;
+    size_t gathered = p->reader ? buffer_cost(p->reader->message) : 0;
     if (p->account)
-        memory_hold(p->account, &p->counted, buffer_cost(r->message) + buffer_cost(p->held));
+        memory_hold(p->account, &p->counted, gathered + buffer_cost(p->held));
 }
 
 void reader_release(struct ws_peer *p)
@@ -302,8 +346,11 @@ void reader_release(struct ws_peer *p)
     peer_settle(p);
 }
 
-void reader_forget(struct ws_reader *r)
+void reader_forget(struct ws_peer *p)
 {
+    struct ws_reader *r = p->reader;
+    if (!r)
+        return;
     free(r->message);
     free(r->control);
     r->message = r->control = NULL;

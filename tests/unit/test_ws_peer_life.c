@@ -393,7 +393,8 @@ static size_t grown;
 static void count_growth(struct harness *harness)
 {
     static size_t room;
-    const struct shared_bytes *b = harness->peer ? harness->peer->reader.message : NULL;
+    const struct ws_reader *reader = harness->peer ? harness->peer->reader : NULL;
+    const struct shared_bytes *b = reader ? reader->message : NULL;
     if (b && b->room != room)
         grown++;
     room = b ? b->room : 0;
