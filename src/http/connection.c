@@ -161,9 +161,25 @@ int connection_detach(struct connection *c, struct stream_parcel *ret)
     return error;
 }
 
+/* Nothing that the client sends can destroy the answer: it has said that it sends nothing more (RFC
+ * 9112, 9.6), and what it has sent is read. Under TLS it still says its goodbye. */
+static bool may_close_now(const struct connection *c)
+{
+    return c->said_last && c->in.len == 0 && c->state == CONNECTION_EXCHANGE &&
+           !stream_secure(c->stream);
+}
+
 /* With the client's side ended there is nothing to wait for but our output. */
 void connection_linger(struct connection *c)
 {
+    if (may_close_now(c)) {
+        io_flush(&c->stream->io);
+        if (stream_queued(c->stream) == 0) {
+            stream_close(c->stream);
+            leave(c);
+            return;
+        }
+    }
     c->in = (struct bytes){0};
     if (c->eof && stream_queued(c->stream) <= HTTP_QUEUE_HIGH) {
         connection_break(c);

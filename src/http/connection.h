@@ -14,7 +14,8 @@
  *   FLUSH   an answer of which much is still queued: the next request waits
  *   DRAIN   reads the rest of a body that nobody wants, up to a bound
  *   LINGER  our side is shut down; input is discarded, so that no RST overtakes the answer (RFC
- *           9112, 9.6)
+ *           9112, 9.6). A client that has asked for the end sends nothing more: then the connection
+ *           closes when the answer has left
  *
  * An error of the stream leads from every state to GONE. Only connection_set_state() sets the
  * state.
@@ -91,6 +92,7 @@ struct connection {
     bool running;      /* connection_run is on the stack */
     bool paused;       /* the stream is */
     bool closing;      /* after this answer */
+    bool said_last;    /* the client has said that this request, which has no body, is its last */
     bool eof;          /* the client has ended its side */
     bool peer_known;   /* the account is the peer's; or nobody's, if that is a trusted proxy */
     bool refusing;     /* beyond the limit of connections */

@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -182,7 +183,19 @@ static void drop_names(struct gathering *g)
     *g = (struct gathering){.error = g->error};
 }
 
-/* Takes `fd`. NULL and *error. */
+/* Of a descriptor of its own, whose position is nobody else's. */
+static DIR *open_names(int folder)
+{
+    int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    int error = errno;
+    if (fd >= 0 && !dir)
+        close(fd);
+    errno = error;
+    return dir;
+}
+
+/* NULL and *error. */
 static struct folder *read_folder(struct folder_index *index, int fd, const char *path,
                                   const struct stat *stat, int *error)
 {
@@ -191,10 +204,9 @@ static struct folder *read_folder(struct folder_index *index, int fd, const char
     clock_gettime(CLOCK_REALTIME, &today);
     /* While names are gathered, buffers are twice as large as needed at most. */
     struct gathering g = {.bytes_max = index->bytes_max / 2};
-    DIR *dir = fdopendir(fd);
+    DIR *dir = open_names(fd);
     if (!dir) {
         *error = -errno;
-        close(fd);
         return NULL;
     }
     gather(&g, dir);
@@ -264,19 +276,15 @@ int folder_index_find(struct folder_index *index, int fd, const char *path, stru
     struct stat stat;
     int error = 0;
     *ret = (struct folder_names){0};
-    if (fstat(fd, &stat) != 0) {
-        error = -errno;
-        close(fd);
-        return error;
-    }
+    if (fstat(fd, &stat) != 0)
+        return -errno;
     struct folder *f = find(index, &stat);
-    if (f && is_current(f, &stat)) {
-        close(fd);
-    } else {
-        if (f)
-            forget(index, f);
-        f = read_folder(index, fd, path, &stat, &error);
+    if (f && !is_current(f, &stat)) {
+        forget(index, f);
+        f = NULL;
     }
+    if (!f)
+        f = read_folder(index, fd, path, &stat, &error);
     if (!f)
         return error;
     list_remove(&f->used);

@@ -11,7 +11,12 @@ static void find_payer(struct connection *c)
 {
     struct net_address peer = {0};
     const struct http_limits *limits = c->server->limits;
+    static const struct net_client_key nobody;
     c->peer_known = true;
+    if (memcmp(&c->client, &nobody, sizeof(nobody)) != 0) { /* it was counted: no proxy's */
+        memory_move(&c->account, &c->client);
+        return;
+    }
     if (stream_peer(c->stream, &peer) < 0)
         return;
     bool proxy = limits->trusts != NULL && limits->trusts(limits->proxies, &peer);

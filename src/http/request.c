@@ -182,6 +182,7 @@ void request_begin(struct connection *c, const struct http_head *head, struct sl
     }
     c->exchange = hx;
     c->closing = !head->keep_alive;
+    c->said_last = !head->keep_alive && head->body == HTTP_BODY_NONE;
     request_body_init(&c->body, head);
     connection_count(c);
     call_handler(hx);

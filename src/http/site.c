@@ -53,6 +53,7 @@ struct search {
     struct slice path; /* of the URL */
     char *file;        /* ret->file: root and name, NUL-terminated */
     size_t len;
+    bool missing; /* the whole path (of a folder, its index.html) was looked for and is not there */
 };
 
 /* ---- one entry ---- */
@@ -122,10 +123,10 @@ static void look_at_file(const struct site *site, const char *path, struct entry
 }
 
 /* `name` is relative to the root. EAGAIN: a rename was going on beside us. */
-static int open_beneath(const struct site *site, const char *name)
+static int open_beneath(const struct site *site, const char *name, int flags)
 {
     struct open_how how = {
-        .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+        .flags = (uint64_t)(O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags),
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
     };
     int fd = -1;
@@ -146,7 +147,7 @@ static const char *relative_name(const struct search *s)
 /* What the search has reached. */
 static struct entry entry_at(const struct search *s)
 {
-    struct entry e = {.fd = open_beneath(s->site, relative_name(s))};
+    struct entry e = {.fd = open_beneath(s->site, relative_name(s), 0)};
     if (e.fd < 0) {
         e.kind = kind_of_error(errno);
         return e;
@@ -243,13 +244,34 @@ static struct entry go_to_first(struct search *s, const struct folder_names *nam
     return found;
 }
 
-/* Looks for a program NAME.* in the folder that the search has reached, and goes to it. */
-static struct entry go_to_program(struct search *s, struct slice name)
+static bool is_at_root(const struct search *s)
+{
+    return s->len == s->site->root_len;
+}
+
+/* The folder that the search has reached; to be given back. A negative errno. */
+static int borrow_folder(const struct search *s)
+{
+    if (is_at_root(s))
+        return s->site->fd;
+    int fd = open_beneath(s->site, relative_name(s), O_DIRECTORY);
+    return fd < 0 ? -errno : fd;
+}
+
+static void give_back(const struct search *s, int fd)
+{
+    if (fd >= 0 && fd != s->site->fd)
+        close(fd);
+}
+
+/* Looks for a program NAME.* in the folder that the search has reached, `fd` or the error for which
+ * there is none, and goes to it. */
+static struct entry go_to_program_in(struct search *s, int fd, struct slice name)
 {
     struct entry e = {.fd = -1};
     struct folder_names names;
-    int fd = open_beneath(s->site, relative_name(s));
-    int error = fd < 0 ? -errno : folder_index_find(s->site->index, fd, s->file, name, &names);
+    int error = fd < 0 ? fd : folder_index_find(s->site->index, fd, s->file, name, &names);
+    give_back(s, fd);
     if (error == 0)
         return go_to_first(s, &names);
     if (kind_of_error(-error) == ENTRY_FAILED)
@@ -257,12 +279,19 @@ static struct entry go_to_program(struct search *s, struct slice name)
     return e;
 }
 
+static struct entry go_to_program(struct search *s, struct slice name)
+{
+    return go_to_program_in(s, borrow_folder(s), name);
+}
+
 /* ---- a folder's own answer ---- */
 
 static void find_index(struct search *s, struct site_found *ret)
 {
     struct slice index = SLICE_LITERAL("index.html");
-    struct entry e = entry_in(s, index);
+    struct entry e = {.fd = -1};
+    if (!s->missing)
+        e = entry_in(s, index);
     if (e.kind == ENTRY_NONE || e.kind == ENTRY_FOLDER) {
         entry_close(&e);
         index = SLICE_LITERAL("index");
@@ -338,6 +367,25 @@ static void walk(struct search *s, struct site_found *ret)
     } while (at > 0);
 }
 
+/* Nothing is there under its own name. If the folder of that name is there, all folders before it
+ * are, and only NAME.* is left to be looked for. */
+static bool find_in_folder(struct search *s, struct site_found *ret)
+{
+    size_t slash = s->path.len - 1;
+    while (s->path.ptr[slash] != '/')
+        slash--;
+    struct slice name = slice_skip(s->path, slash + 1);
+    cut(s, s->site->root_len);
+    if (!s->missing || name.len == 0 || !append(s, slice_first(s->path, slash)))
+        return false;
+    int fd = borrow_folder(s);
+    if (fd < 0)
+        return false;
+    struct entry e = go_to_program_in(s, fd, name);
+    conclude(s, &e, s->path.len, ret);
+    return true;
+}
+
 static bool may_be_hidden(struct slice path)
 {
     return memmem(path.ptr, path.len, "/.", 2) != NULL;
@@ -353,6 +401,7 @@ static bool find_directly(struct search *s, struct site_found *ret)
     struct entry e = entry_at(s);
     if (e.kind == ENTRY_NONE || e.kind == ENTRY_FOLDER) {
         entry_close(&e);
+        s->missing = e.kind == ENTRY_NONE;
         return false;
     }
     conclude(s, &e, s->path.len, ret);
@@ -367,7 +416,7 @@ void site_find(struct site *site, struct slice path, struct site_found *ret)
     ret->why = NULL;
     ret->script_len = 0;
     append(&s, slice_make(site->root, site->root_len));
-    if (!find_directly(&s, ret))
+    if (!find_directly(&s, ret) && !find_in_folder(&s, ret))
         walk(&s, ret);
 }
 
@@ -411,7 +460,7 @@ bool site_follow(struct site *site, int *error)
 {
     bool is_same = is_at(site, site->name);
     *error = -errno;
-    if (is_same && is_at(site, site->root))
+    if (is_same && (strcmp(site->name, site->root) == 0 || is_at(site, site->root)))
         return false;
     if (*error == 0)
         *error = open_root(site);

@@ -173,7 +173,7 @@ int listener_open_more(int first_fd, int *ret_fd)
 static void accepted(struct acceptor *acceptor, int fd)
 {
     struct listener *l = container_of(acceptor, struct listener, acceptor);
-    struct stream *s = stream_new(acceptor->loop, fd, l->tls);
+    struct stream *s = stream_new_known(acceptor->loop, fd, l->tls);
     if (s)
         l->on_stream(l, s);
 }

@@ -98,15 +98,17 @@ static void nobody_end(struct stream *s, int error)
 /* The callbacks of a stream that has no owner yet, or no longer. */
 static const struct stream_ops nobody = {.on_recv = nobody_recv, .on_end = nobody_end};
 
-/* Takes over `fd` and `tls`. */
-static struct stream *stream_make(struct loop *loop, int fd, struct tls *tls)
+/* Takes over `fd` and `tls`. `known`: that it is a non-blocking socket. */
+static struct stream *stream_make(struct loop *loop, int fd, struct tls *tls, bool known)
 {
+    const struct io_ops *ops = tls ? &secure_ops : &plain_ops;
+    bool paused = tls && tls_has_input(tls);
     struct stream *s = log_needed(pool_take(&streams));
     if (!s)
         goto fail;
     *s = (struct stream){.ops = &nobody, .tls = tls};
-    int error =
-        io_open(loop, &s->io, fd, tls ? &secure_ops : &plain_ops, tls && tls_has_input(tls));
+    int error = known ? io_open_known(loop, &s->io, fd, IO_KIND_SOCKET, ops, paused)
+                      : io_open(loop, &s->io, fd, ops, paused);
     if (error < 0) {
         log_lack("open a connection", error);
         goto fail;
@@ -123,14 +125,25 @@ fail:
     return NULL;
 }
 
-struct stream *stream_new(struct loop *loop, int fd, struct tls_context *context)
+static struct stream *make_server(struct loop *loop, int fd, struct tls_context *context,
+                                  bool known)
 {
     struct tls *tls = context ? tls_new_server(context) : NULL;
     if (context && !tls) {
         close(fd);
         return NULL;
     }
-    return stream_make(loop, fd, tls);
+    return stream_make(loop, fd, tls, known);
+}
+
+struct stream *stream_new(struct loop *loop, int fd, struct tls_context *context)
+{
+    return make_server(loop, fd, context, false);
+}
+
+struct stream *stream_new_known(struct loop *loop, int fd, struct tls_context *context)
+{
+    return make_server(loop, fd, context, true);
 }
 
 struct stream *stream_new_client(struct loop *loop, int fd, struct tls_context *context,
@@ -141,7 +154,7 @@ struct stream *stream_new_client(struct loop *loop, int fd, struct tls_context *
         close(fd);
         return NULL;
     }
-    return stream_make(loop, fd, tls);
+    return stream_make(loop, fd, tls, false);
 }
 
 void stream_own(struct stream *s, const struct stream_ops *ops, void *owner)
@@ -320,7 +333,7 @@ int stream_detach(struct stream *s, struct stream_parcel *ret)
 
 struct stream *stream_adopt(struct loop *loop, struct stream_parcel *parcel)
 {
-    return stream_make(loop, parcel->fd, parcel->tls);
+    return stream_make(loop, parcel->fd, parcel->tls, true);
 }
 
 void stream_parcel_drop(struct stream_parcel *parcel)

@@ -55,6 +55,8 @@ struct stream {
 /* An accepted or connected socket; `tls` NULL for plain. NULL without memory or if the loop
  * refuses: the fd is closed. */
 struct stream *stream_new(struct loop *loop, int fd, struct tls_context *tls);
+/* As stream_new(), for a socket that is non-blocking: two system calls fewer. */
+struct stream *stream_new_known(struct loop *loop, int fd, struct tls_context *tls);
 /* As stream_new(), as the TLS client of `host`: the name is sent (SNI) and has to be in the
  * certificate; an IP address in text form is checked as such. */
 struct stream *stream_new_client(struct loop *loop, int fd, struct tls_context *tls,

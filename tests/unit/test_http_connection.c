@@ -141,6 +141,27 @@ static void connection_close_is_heeded_and_said(void **state)
     client_free(c);
 }
 
+/* It need not end its side first, and what it sends in spite of its word destroys no answer that
+ * was under way. */
+static void who_asked_for_the_end_is_not_waited_for(void **state)
+{
+    (void)state;
+    struct client *c = client_new();
+    assert_status(say(c, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"), 200);
+    assert_int_equal(server.counts.connections_now, 0);
+    client_free(c);
+    c = client_new();
+    assert_status(say(c, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" GET("/2")), 200);
+    assert_int_equal(server.counts.connections_now, 1);
+    client_free(c);
+    c = client_new();
+    assert_status(say(c, "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                         "Content-Length: 1\r\n\r\nx"),
+                  200);
+    assert_int_equal(server.counts.connections_now, 1);
+    client_free(c);
+}
+
 static void http_1_0_closes_unless_it_asks(void **state)
 {
     (void)state;
@@ -379,6 +400,7 @@ int main(void)
         http_test(the_next_request_waits_for_a_late_answer),
         http_test(input_ahead_of_its_time_is_bounded),
         http_test(connection_close_is_heeded_and_said),
+        http_test(who_asked_for_the_end_is_not_waited_for),
         http_test(http_1_0_closes_unless_it_asks),
         http_test(head_gets_the_head_alone),
         http_test(options_star_is_about_the_server),

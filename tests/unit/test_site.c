@@ -304,6 +304,53 @@ static void symlinks_stay_inside(void **state)
     expect("/self/self/self/style.css", "file self/self/self/style.css");
 }
 
+static void rename_in(const char *from, const char *to)
+{
+    char old[256], new[256];
+    path_in(old, from);
+    path_in(new, to);
+    assert_int_equal(rename(old, new), 0);
+}
+
+/* Each name is looked for once before: what is known of it must not last. */
+static void what_was_missing_is_found_as_soon_as_it_is_there(void **state)
+{
+    (void)state;
+    static const char *const folders[] = {"", "sub/", "folder/"};
+    for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
+        char url[64], name[64], with_ending[64], found[128];
+        snprintf(url, sizeof(url), "/%slate", folders[i]);
+        snprintf(name, sizeof(name), "%slate", folders[i]);
+        snprintf(with_ending, sizeof(with_ending), "%slate.sh", folders[i]);
+        put("parked", "#!/bin/sh\n", 0755);
+        expect(url, "none");
+        rename_in("parked", with_ending);
+        snprintf(found, sizeof(found), "program %slate.sh /%slate", folders[i], folders[i]);
+        expect(url, found);
+        rename_in(with_ending, name);
+        snprintf(found, sizeof(found), "program %slate /%slate", folders[i], folders[i]);
+        expect(url, found);
+        rename_in(name, "parked");
+        expect(url, "none");
+    }
+    rename_in("parked", "sub/parked");
+    rename_in("sub", "moved");
+    expect("/sub/late", "none");
+    expect("/moved/late", "none");
+    rename_in("moved", "sub");
+    rename_in("sub/parked", "parked");
+}
+
+static void behind_a_link_that_leads_outside_a_program_of_its_name_answers(void **state)
+{
+    (void)state;
+    link_to("door", "..");
+    put("door.sh", "#!/bin/sh\n", 0755);
+    expect("/door/root/missing", "program door.sh /door");
+    expect("/door/missing", "program door.sh /door");
+    expect("/door/missing/deeper", "program door.sh /door");
+}
+
 static void a_very_long_way_round_is_not_found(void **state)
 {
     (void)state;
@@ -394,6 +441,8 @@ int main(void)
         cmocka_unit_test(a_folder_without_its_slash_is_redirected),
         cmocka_unit_test(names_with_a_dot_are_not_there),
         cmocka_unit_test(symlinks_stay_inside),
+        cmocka_unit_test(what_was_missing_is_found_as_soon_as_it_is_there),
+        cmocka_unit_test(behind_a_link_that_leads_outside_a_program_of_its_name_answers),
         cmocka_unit_test(a_very_long_way_round_is_not_found),
         cmocka_unit_test(what_is_no_file_is_not_there),
         cmocka_unit_test(what_may_not_be_read_is_forbidden),
