@@ -33,8 +33,8 @@ struct folder_names {
     size_t count;
 };
 
-/* The names NAME.* of the folder `fd`, which stays the caller's; a name that nothing follows the dot
- * is none. `path` is for the log. 0 or a negative errno, and then *ret is empty. */
+/* The names NAME.* of the folder `fd`, which stays the caller's; a name that nothing follows the
+ * dot is none. `path` is for the log. 0 or a negative errno, and then *ret is empty. */
 int folder_index_find(struct folder_index *index, int fd, const char *path, struct slice name,
                       struct folder_names *ret);
 

@@ -45,6 +45,7 @@ struct entry {
     const char *why; /* of SCRIPT and WITHHELD */
     int fd;          /* of a folder or file; -1 otherwise */
     struct stat stat;
+    size_t begin_len; /* of a file, in the search's `begin` */
 };
 
 /* One look-up: the path, and the file name as far as it has been found out. */
@@ -52,6 +53,7 @@ struct search {
     const struct site *site;
     struct slice path; /* of the URL */
     char *file;        /* ret->file: root and name, NUL-terminated */
+    char *begin;       /* ret->begin: of the file that was looked at last */
     size_t len;
     bool missing; /* the whole path (of a folder, its index.html) was looked for and is not there */
 };
@@ -100,12 +102,12 @@ static void refuse_file(struct entry *e, enum entry_kind kind, const char *why)
 }
 
 /* A regular file, by its first bytes, run bit and name. `path`: below the root, with its slash. */
-static void look_at_file(const struct site *site, const char *path, struct entry *e)
+static void look_at_file(const struct site *site, const char *path, char *begin, struct entry *e)
 {
-    char begin[WITHHELD_BEGIN];
-    ssize_t n = pread(e->fd, begin, sizeof(begin), 0);
+    ssize_t n = pread(e->fd, begin, SITE_BEGIN, 0);
     bool runs = e->stat.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH);
-    struct slice s = slice_make(begin, n > 0 ? (size_t)n : 0);
+    struct slice s = slice_make(begin, n < 0 ? 0 : n < WITHHELD_BEGIN ? (size_t)n : WITHHELD_BEGIN);
+    e->begin_len = n > 0 ? (size_t)n : 0;
     const char *why;
     e->kind = ENTRY_FILE;
     if (n < 0)
@@ -157,7 +159,7 @@ static struct entry entry_at(const struct search *s)
     else if (S_ISDIR(e.stat.st_mode))
         e.kind = ENTRY_FOLDER;
     else if (S_ISREG(e.stat.st_mode))
-        look_at_file(s->site, s->file + s->site->root_len, &e);
+        look_at_file(s->site, s->file + s->site->root_len, s->begin, &e);
     if (e.kind != ENTRY_FOLDER && e.kind != ENTRY_FILE)
         entry_close(&e);
     return e;
@@ -201,6 +203,7 @@ static void conclude(struct search *s, struct entry *e, size_t script_len, struc
     ret->kind = kinds[e->kind];
     ret->why = e->why ? e->why : "not readable";
     ret->stat = e->stat;
+    ret->begin_len = e->begin_len;
     if (e->kind == ENTRY_FILE && script_len < s->path.len)
         ret->kind = SITE_NONE; /* nothing can follow a file */
     if (ret->kind == SITE_FILE)
@@ -410,7 +413,7 @@ static bool find_directly(struct search *s, struct site_found *ret)
 
 void site_find(struct site *site, struct slice path, struct site_found *ret)
 {
-    struct search s = {.site = site, .path = path, .file = ret->file};
+    struct search s = {.site = site, .path = path, .file = ret->file, .begin = ret->begin};
     ret->kind = SITE_NONE;
     ret->fd = -1;
     ret->why = NULL;

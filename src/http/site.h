@@ -21,7 +21,7 @@
  * except `.well-known`. FIFOs, sockets and devices are not found, and opening one never waits.
  *
  * Threads  One.
- * Cost     A file under its own name: openat2, fstat, pread. A path that is not found costs
+ * Cost     A file under its own name: openat2, fstat, pread, and close by the caller. A path that is not found costs
  *          openat2 and a look into the index of the folder in which it might have been
  *          (folder_index.h), which is openat2, fstat and close; in the root only fstat.
  */
@@ -42,11 +42,16 @@ enum site_kind {
     SITE_FAILED, /* 503: no descriptor or memory to look with */
 };
 
+/* So much of a file is read to see what it is: a file that is not longer needs no other look. */
+#define SITE_BEGIN 1024
+
 struct site_found {
     enum site_kind kind;
     int fd;          /* of SITE_FILE, the caller's; -1 otherwise */
     const char *why; /* of SITE_FORBIDDEN, for the log; static */
     struct stat stat;
+    size_t begin_len; /* of `begin`: of SITE_FILE, the first bytes of the file */
+    char begin[SITE_BEGIN];
     char file[PATH_MAX]; /* absolute path of the program or file */
     size_t
         script_len; /* SITE_PROGRAM: how much of the URL path is SCRIPT_NAME; the rest is PATH_INFO
