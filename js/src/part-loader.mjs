@@ -64,9 +64,12 @@ class PartLoader {
     this.#core = core;
     this.#files = files;
     const { src } = this.#script ?? {};
-    this.#base = /\/client\.js(?:$|\?)/.test(src)
-      ? src.replace(/[?#].*/, '')
-      : new URL('/.httpsocket/client.js', globalThis.origin).href;
+    this.#base = /\/client\.js(?:$|\?)/.test(src) ? src.replace(/[?#].*/, '') : clientOfOrigin();
+    const { document } = globalThis;
+    if (document)
+      domCall(document, 'addEventListener', 'securitypolicyviolation', (/** @type {any} */ event) =>
+        this.#violated(event),
+      );
   }
 
   /** @param {PartName} name @returns {Promise<any>} what the part offers */
@@ -115,6 +118,15 @@ class PartLoader {
     throw new ServerConnectionError('part-gone', why);
   }
 
+  /** @param {any} event */
+  #violated({ blockedURI, disposition, effectiveDirective }) {
+    this.#isRefused ||=
+      disposition === 'enforce' &&
+      effectiveDirective.startsWith('script-src') &&
+      Boolean(blockedURI) &&
+      this.#base.startsWith(blockedURI.replace(/\?.*/, ''));
+  }
+
   /** @param {string} url @param {number} attempt @returns {any} a promise, if it takes time */
   #run(url, attempt) {
     const { document, importScripts } = /** @type {any} */ (globalThis);
@@ -124,28 +136,23 @@ class PartLoader {
       script.src = trustedScriptUrl(url);
     } catch {
       // Trusted Types, without our policy. A module that has failed once is not asked for again.
-      return import(`${url}&${attempt}`).catch((error) => {
-        this.#isRefused ||= attempt > SLOWEST_LOAD;
-        throw error;
-      });
+      return import(`${url}&${attempt}`);
     }
     const { nonce, crossOrigin } = this.#script ?? {};
     if (nonce) script.nonce = nonce;
     if (crossOrigin !== null && crossOrigin !== undefined) script.crossOrigin = crossOrigin;
-    const watching = (/** @type {any} */ { blockedURI, disposition, effectiveDirective }) => {
-      this.#isRefused ||=
-        disposition === 'enforce' &&
-        effectiveDirective.startsWith('script-src') &&
-        Boolean(blockedURI) &&
-        url.startsWith(blockedURI.replace(/\?.*/, ''));
-    };
-    domCall(document, 'addEventListener', 'securitypolicyviolation', watching);
     return new Promise((resolve, reject) => {
       script.onload = resolve;
       script.onerror = reject;
       domGet(document, 'documentElement').append(script);
     }).finally(() => script.remove());
   }
+}
+
+/** Where the page's, or the worker's, own server has the client. */
+function clientOfOrigin() {
+  const path = '/.httpsocket/client.js';
+  return URL.canParse?.(path, globalThis.origin) ? new URL(path, globalThis.origin).href : path;
 }
 
 /** Waits, but not for longer than until the network is back. @param {number} ms */

@@ -92,6 +92,20 @@ for (const name of browserNames) {
       assert.deepEqual(gate.asked, []);
     });
 
+    test('a copy of client.js in a document without an origin works too', async () => {
+      await opens();
+      const type = await page.evaluate(async () => {
+        const text = await (await fetch('/.httpsocket/client.js')).text();
+        const frame = document.createElement('iframe');
+        frame.sandbox = 'allow-scripts';
+        frame.srcdoc = `<script>${text}</script><script>parent.postMessage(typeof ServerConnection, '*')</script>`;
+        const said = new Promise((resolve) => (window.onmessage = ({ data }) => resolve(data)));
+        document.body.append(frame);
+        return said;
+      });
+      assert.equal(type, 'function');
+    });
+
     test('a page that uses none loads none but what it needs when its line is lost', async () => {
       await opens();
       await until(() => gate.asked.includes('page'));
