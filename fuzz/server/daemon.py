@@ -24,6 +24,9 @@ FAULTS = re.compile(
 REPORT_LINES = 70
 
 
+IO = os.environ.get("HTTPSOCKET_IO")  # epoll or io_uring, as in tests/lib/server.mjs
+
+
 class Finding(Exception):
     pass
 
@@ -50,6 +53,7 @@ class Daemon:
         env.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
         self.process = await asyncio.create_subprocess_exec(
             str(self.build / "httpsocketd"),
+            *(["--io", IO] if IO else []),
             *("--config", str(self.config), "--listen", "127.0.0.1:0"),
             *("--admin", "127.0.0.1:0", *args, str(self.root)),
             stdin=asyncio.subprocess.DEVNULL,

@@ -18,7 +18,7 @@ export const PROGRAMS = path.join(REPO, 'tests/scenario/programs');
 export const BUILD = path.resolve(process.env.HTTPSOCKET_BUILD ?? path.join(REPO, 'build-dev'));
 
 /** By what servers under test wait: HTTPSOCKET_IO=epoll, or io_uring; without it, as they like. */
-const IO = process.env.HTTPSOCKET_IO ? ['--io', process.env.HTTPSOCKET_IO] : [];
+export const IO = process.env.HTTPSOCKET_IO ? ['--io', process.env.HTTPSOCKET_IO] : [];
 /** Where servers under test have their keys, for those who are not started by tools/test. */
 const STATE = path.join(os.tmpdir(), 'httpsocket-test-state');
 const OK = { code: 0, signal: null };

@@ -13,7 +13,7 @@ import WebSocket from 'ws';
 import { startZones } from './access.mjs';
 import { HERE, zonesOf } from './gateway.mjs';
 import { request } from './request.mjs';
-import { adminOf, BUILD, makeRoot, startProgram } from './server.mjs';
+import { adminOf, BUILD, IO, makeRoot, startProgram } from './server.mjs';
 import { newKey, SessionClient } from './session-client.mjs';
 import { StatefulPage } from './stateful-page.mjs';
 import { Streams } from './streams.mjs';
@@ -325,7 +325,7 @@ export class Torture {
     const tcp = this.scenario === 'tcp' ? await this.#nameServer(port) : [];
     this.server = await startProgram(
       path.join(BUILD, 'tests/torture/httpsocketd-torture'),
-      [...args, '--admin', '127.0.0.1:0', ...tcp, ...this.certificate, this.folder.root],
+      [...IO, ...args, '--admin', '127.0.0.1:0', ...tcp, ...this.certificate, this.folder.root],
       { env: { TORTURE_FILE: this.orders.file } },
     );
     this.server.target = port;

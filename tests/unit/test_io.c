@@ -130,6 +130,36 @@ static void pausing_and_resuming_again_is_free(void **state)
     probe_end(p);
 }
 
+/* A backend that receives on its own has more of it by then. */
+static void what_came_before_a_pause_was_noticed_is_told_after_it(void **state)
+{
+    (void)state;
+    int fds[2];
+    unix_pair(fds);
+    static char text[20000];
+    for (size_t i = 0; i < sizeof(text); i++)
+        text[i] = (char)(i * 7 + i / 251);
+    struct probe *p = probe_open(fds[0], 0, false);
+    for (int i = 0; i < 4; i++) { /* a socket of small messages */
+        put(fds[1], "!");
+        TURN_UNTIL(p->received_len == (size_t)i + 1);
+    }
+    p->at_recv = pause_at_recv;
+    assert_int_equal(send(fds[1], text, sizeof(text), 0), sizeof(text));
+    for (size_t before = 4; before < sizeof(text) + 4; before = p->received_len) {
+        TURN_UNTIL(p->received_len > before);
+        size_t told = p->received_len;
+        turn_while_busy();
+        assert_int_equal(p->received_len, told);
+        io_resume(&p->io);
+    }
+    assert_int_equal(p->received_len, sizeof(text) + 4);
+    assert_memory_equal(p->received + 4, text, sizeof(text));
+    close(fds[1]);
+    TURN_UNTIL(p->ends);
+    probe_end(p);
+}
+
 /* ---- corking and sending ---- */
 
 static void write_ten(struct probe *p, struct bytes data)
@@ -620,6 +650,7 @@ int main(void)
         loop_test(nothing_arrives_while_paused),
         loop_test(a_paused_io_whose_peer_hung_up_lets_the_loop_sleep),
         loop_test(pausing_and_resuming_again_is_free),
+        loop_test(what_came_before_a_pause_was_noticed_is_told_after_it),
         loop_test(what_is_written_in_a_callback_leaves_in_one_send),
         loop_test(what_others_write_leaves_in_one_send_at_the_end_of_the_turn),
         loop_test(large_output_leaves_at_once_and_uncopied),
