@@ -7,8 +7,8 @@
  * With `page` the program gets what a page program is promised: stderr into a pipe of its own and a
  * socket as descriptor 3, both read to their ends as well.
  *
- * Each line on stdin is a number of programs to run one after the other; when they have ended,
- * `done` is printed.
+ * Prints `ready`. Each line on stdin is a number of programs to run one after the other; when they
+ * have ended, the number is printed, as the generators of load/ do.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -118,10 +118,13 @@ int main(int argc, char **argv)
     char line[32];
     if (argc < 2 || in < 3)
         return 2;
+    puts("ready");
+    fflush(stdout);
     while (fgets(line, sizeof(line), stdin)) {
-        for (int left = atoi(line); left > 0; left--)
+        int count = atoi(line);
+        for (int left = count; left > 0; left--)
             run(argv[1], in, argc > 2);
-        puts("done");
+        printf("%d 0\n", count);
         fflush(stdout);
     }
     return 0;

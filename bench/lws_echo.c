@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* lws_echo.c - an echo server on libwebsockets: a peer to compare with.
  *
- *     lws_echo PORT        (prints `listening on ws://127.0.0.1:PORT`)
+ *     lws_echo [--topic] PORT        (prints `listening on ws://127.0.0.1:PORT`)
+ *
+ * With --topic what a client says goes to all others: one copy of it, which is counted.
  *
  * Tuned as its documentation advises: no extensions, receive and service buffers of 64 KiB, several
  * messages written per writable callback until the pipe chokes, receiving held while more than
@@ -17,18 +19,28 @@
 
 /* A message, with the room that lws_write wants in front. */
 struct message {
-    struct message *next;
-    size_t len, room;
+    size_t len, room, users;
     enum lws_write_protocol how;
     unsigned char bytes[]; /* LWS_PRE, then len */
 };
 
+/* One that waits for a client. */
+struct waiting {
+    struct waiting *next;
+    struct message *message;
+};
+
 struct session {
+    struct session *next, *previous; /* of all */
+    struct lws *wsi;
     struct message *coming; /* the library hands out pieces: gathered until whole */
-    struct message *first, *last;
+    struct waiting *first, *last;
     size_t queued;
     bool held;
 };
+
+static struct session all = {.next = &all, .previous = &all};
+static bool is_topic;
 
 static bool gather(struct session *s, const void *in, size_t len, size_t more)
 {
@@ -39,11 +51,45 @@ static bool gather(struct session *s, const void *in, size_t len, size_t more)
         if (!m)
             return false;
         m->room = had + len + more;
+        m->users = 0;
         s->coming = m;
     }
     memcpy(m->bytes + LWS_PRE + had, in, len);
     m->len = had + len;
     return true;
+}
+
+static bool queue(struct session *s, struct message *m)
+{
+    struct waiting *w = malloc(sizeof(*w));
+    if (!w)
+        return false;
+    *w = (struct waiting){.message = m};
+    m->users++;
+    if (s->last)
+        s->last->next = w;
+    else
+        s->first = w;
+    s->last = w;
+    s->queued += m->len;
+    if (s->queued > BACKLOG_MAX && !s->held) {
+        s->held = true;
+        lws_rx_flow_control(s->wsi, 0);
+    }
+    lws_callback_on_writable(s->wsi);
+    return true;
+}
+
+static void unqueue(struct session *s)
+{
+    struct waiting *w = s->first;
+    s->first = w->next;
+    if (!s->first)
+        s->last = NULL;
+    s->queued -= w->message->len;
+    if (--w->message->users == 0)
+        free(w->message);
+    free(w);
 }
 
 static int take(struct lws *wsi, struct session *s, const void *in, size_t len)
@@ -55,33 +101,22 @@ static int take(struct lws *wsi, struct session *s, const void *in, size_t len)
         return 0;
     struct message *m = s->coming;
     s->coming = NULL;
-    m->next = NULL;
     m->how = lws_frame_is_binary(wsi) ? LWS_WRITE_BINARY : LWS_WRITE_TEXT;
-    if (s->last)
-        s->last->next = m;
-    else
-        s->first = m;
-    s->last = m;
-    s->queued += m->len;
-    if (s->queued > BACKLOG_MAX && !s->held) {
-        s->held = true;
-        lws_rx_flow_control(wsi, 0);
-    }
-    lws_callback_on_writable(wsi);
+    if (!is_topic)
+        return queue(s, m) ? 0 : -1;
+    for (struct session *to = all.next; to != &all; to = to->next)
+        if (to != s && !queue(to, m))
+            return -1;
     return 0;
 }
 
 static int give(struct lws *wsi, struct session *s)
 {
     while (s->first && !lws_send_pipe_choked(wsi)) {
-        struct message *m = s->first;
+        struct message *m = s->first->message;
         if (lws_write(wsi, m->bytes + LWS_PRE, m->len, m->how) < (int)m->len)
             return -1;
-        s->first = m->next;
-        if (!s->first)
-            s->last = NULL;
-        s->queued -= m->len;
-        free(m);
+        unqueue(s);
     }
     if (s->held && s->queued <= BACKLOG_MAX / 2) {
         s->held = false;
@@ -92,14 +127,20 @@ static int give(struct lws *wsi, struct session *s)
     return 0;
 }
 
+static void start(struct lws *wsi, struct session *s)
+{
+    *s = (struct session){.wsi = wsi, .next = &all, .previous = all.previous};
+    all.previous->next = s;
+    all.previous = s;
+}
+
 static void drop(struct session *s)
 {
+    s->next->previous = s->previous;
+    s->previous->next = s->next;
     free(s->coming);
-    while (s->first) {
-        struct message *m = s->first;
-        s->first = m->next;
-        free(m);
-    }
+    while (s->first)
+        unqueue(s);
 }
 
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
@@ -108,7 +149,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     struct session *s = user;
     switch (reason) {
     case LWS_CALLBACK_ESTABLISHED:
-        *s = (struct session){0};
+        start(wsi, s);
         return 0;
     case LWS_CALLBACK_RECEIVE:
         return take(wsi, s, in, len);
@@ -131,9 +172,10 @@ int main(int argc, char **argv)
          .rx_buffer_size = RX_BYTES},
         {0},
     };
+    is_topic = argc > 2 && strcmp(argv[1], "--topic") == 0;
     lws_set_log_level(LLL_ERR, NULL);
     struct lws_context_creation_info info = {
-        .port = argc > 1 ? atoi(argv[1]) : 9002,
+        .port = argc > 1 ? atoi(argv[argc - 1]) : 9002,
         .iface = "127.0.0.1",
         .protocols = protocols,
         .pt_serv_buf_size = RX_BYTES,

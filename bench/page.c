@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* page.c - a page program that does next to nothing, for bench/pages. With the query `environment`
- * its page is what it was given: NAME=VALUE, each ended by a NUL. */
+/* page.c - a page program that does next to nothing, for bench/rows/pages.py. With the query
+ * `environment` its page is what it was given: NAME=VALUE, each ended by a NUL. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

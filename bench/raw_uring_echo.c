@@ -1,38 +1,66 @@
 /* SPDX-License-Identifier: MIT */
-/* raw_uring_echo.c - raw_echo.c by io_uring: the limit for a server on that.
+/* raw_uring_echo.c - the same as raw_echo.c by io_uring: what a server of messages can reach with
+ * it.
  *
- *     raw_uring_echo [PORT]     (port 0 picks one; prints `listening on tcp://127.0.0.1:PORT`)
+ *     raw_uring_echo [--topic] [--buffer BYTES] [PORT]
  *
- * One thread. Multishot accept and receive; what has come is sent back from the buffer that it came
- * into, with the next call. A client that does not read is let go: this measures echoes.
+ * BYTES are of one buffer, as is best for the load (default: 2048). Buffers lie an odd number of
+ * cache lines apart, so that small messages do not all meet in the same few lines of the cache.
+ *
+ * One thread and one ring: multishot accept and receive, a ring of provided buffers, direct
+ * descriptors, one submission a turn. A buffer is given back when all that is sent of it is sent;
+ * one connection's sends go one after the other. A client that does not read until QUEUE_MAX pieces
+ * wait for it ends this server.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <liburing.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 enum {
-    BUFFERS = 1024,
-    BUFFER_BYTES = 16384,
-    ENTRIES = 4096
+    ENTRIES = 4096,
+    BUFFERS_MAX = 1024,
+    MEMORY_MAX = 32 << 20,
+    CACHE_LINE = 64,
+    GROUP = 1,
+    QUEUE_MAX = 256
 };
 
-/* The high half of user_data; the low one is the descriptor, or the buffer's number. */
-enum operation {
-    ACCEPT,
-    RECEIVE,
-    SEND
+enum op {
+    OP_ACCEPT,
+    OP_RECEIVE,
+    OP_SEND,
+    OP_CLOSE
+};
+
+/* One piece that is to be sent. */
+struct piece {
+    unsigned short buffer;
+    unsigned len;
+};
+
+struct connection {
+    bool open, sending;
+    unsigned first, count; /* of the queue; the first is on its way if `sending` */
+    struct piece *queue;
 };
 
 static struct io_uring ring;
-static struct io_uring_buf_ring *buffers;
-static char memory[BUFFERS][BUFFER_BYTES];
+static struct io_uring_buf_ring *provided;
+static char *memory;
+static unsigned short users[BUFFERS_MAX];
+static size_t buffer_bytes = 2048, stride;
+static unsigned buffers = BUFFERS_MAX; /* a power of two */
+static struct connection *connections;
+static unsigned slots, top; /* slots below `top` were in use */
+static int listener;
+static bool is_topic;
 
 static void die(const char *what, int error)
 {
@@ -40,110 +68,219 @@ static void die(const char *what, int error)
     exit(1);
 }
 
-static struct io_uring_sqe *next_entry(void)
+static struct io_uring_sqe *get_sqe(void)
 {
-    struct io_uring_sqe *sqe;
-    while (!(sqe = io_uring_get_sqe(&ring)))
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
+    if (!sqe) {
         io_uring_submit(&ring);
+        sqe = io_uring_get_sqe(&ring);
+    }
+    if (!sqe)
+        die("no entry", EBUSY);
     return sqe;
 }
 
-static void name_entry(struct io_uring_sqe *sqe, enum operation op, unsigned number)
+/* After io_uring_prep_...(), which clears it. */
+static void tag(struct io_uring_sqe *sqe, enum op op, unsigned slot)
 {
-    sqe->user_data = (uint64_t)op << 32 | number;
+    io_uring_sqe_set_data64(sqe, (unsigned long long)op << 32 | slot);
 }
 
-static void accept_on(int listener)
+static void give_back(unsigned buffer)
 {
-    struct io_uring_sqe *sqe = next_entry();
-    io_uring_prep_multishot_accept(sqe, listener, NULL, NULL, SOCK_CLOEXEC);
-    name_entry(sqe, ACCEPT, (unsigned)listener);
+    io_uring_buf_ring_add(provided, memory + buffer * stride, (unsigned)buffer_bytes,
+                          (unsigned short)buffer, io_uring_buf_ring_mask(buffers), 0);
+    io_uring_buf_ring_advance(provided, 1);
 }
 
-static void receive_from(int fd)
+static void release(unsigned buffer)
 {
-    struct io_uring_sqe *sqe = next_entry();
-    io_uring_prep_recv_multishot(sqe, fd, NULL, 0, 0);
-    sqe->flags |= IOSQE_BUFFER_SELECT;
-    name_entry(sqe, RECEIVE, (unsigned)fd);
+    if (--users[buffer] == 0)
+        give_back(buffer);
 }
 
-static void send_back(int fd, unsigned buffer, size_t len)
+static void start_accept(void)
 {
-    struct io_uring_sqe *sqe = next_entry();
-    io_uring_prep_send(sqe, fd, memory[buffer], len, MSG_NOSIGNAL | MSG_WAITALL);
-    name_entry(sqe, SEND, buffer);
+    struct io_uring_sqe *sqe = get_sqe();
+    io_uring_prep_multishot_accept_direct(sqe, listener, NULL, NULL, 0);
+    tag(sqe, OP_ACCEPT, 0);
 }
 
-static void give(unsigned buffer)
+static void start_receive(unsigned slot)
 {
-    io_uring_buf_ring_add(buffers, memory[buffer], BUFFER_BYTES, (unsigned short)buffer,
-                          io_uring_buf_ring_mask(BUFFERS), 0);
-    io_uring_buf_ring_advance(buffers, 1);
+    struct io_uring_sqe *sqe = get_sqe();
+    io_uring_prep_recv_multishot(sqe, (int)slot, NULL, 0, 0);
+    sqe->flags |= IOSQE_BUFFER_SELECT | IOSQE_FIXED_FILE;
+    sqe->buf_group = GROUP;
+    tag(sqe, OP_RECEIVE, slot);
 }
 
-static void received(int fd, const struct io_uring_cqe *cqe)
+static void start_send(unsigned slot)
 {
-    if (cqe->res > 0)
-        send_back(fd, cqe->flags >> IORING_CQE_BUFFER_SHIFT, (size_t)cqe->res);
-    else if (cqe->res != -ENOBUFS)
-        close(fd);
-    if (!(cqe->flags & IORING_CQE_F_MORE) && (cqe->res > 0 || cqe->res == -ENOBUFS))
-        receive_from(fd);
+    struct connection *c = &connections[slot];
+    struct piece *p = &c->queue[c->first % QUEUE_MAX];
+    struct io_uring_sqe *sqe = get_sqe();
+    io_uring_prep_send(sqe, (int)slot, memory + p->buffer * stride, p->len,
+                       MSG_NOSIGNAL | MSG_WAITALL);
+    sqe->flags |= IOSQE_FIXED_FILE;
+    tag(sqe, OP_SEND, slot);
+    c->sending = true;
 }
 
-static void completed(const struct io_uring_cqe *cqe)
+static void queue(unsigned slot, unsigned buffer, unsigned len)
 {
-    unsigned number = (unsigned)cqe->user_data;
-    switch ((enum operation)(cqe->user_data >> 32)) {
-    case ACCEPT:
-        if (cqe->res >= 0) {
-            setsockopt(cqe->res, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-            receive_from(cqe->res);
-        }
-        if (!(cqe->flags & IORING_CQE_F_MORE))
-            accept_on((int)number);
+    struct connection *c = &connections[slot];
+    if (c->count == QUEUE_MAX)
+        die("a client does not read", ENOBUFS);
+    c->queue[(c->first + c->count++) % QUEUE_MAX] = (struct piece){(unsigned short)buffer, len};
+    users[buffer]++;
+    if (!c->sending)
+        start_send(slot);
+}
+
+static void close_slot(unsigned slot)
+{
+    struct connection *c = &connections[slot];
+    if (!c->open || c->sending)
+        return;
+    for (; c->count; c->count--)
+        release(c->queue[c->first++ % QUEUE_MAX].buffer);
+    c->open = false;
+    struct io_uring_sqe *sqe = get_sqe();
+    io_uring_prep_close_direct(sqe, slot);
+    tag(sqe, OP_CLOSE, slot);
+}
+
+static void on_accept(const struct io_uring_cqe *cqe)
+{
+    if (cqe->res >= 0) {
+        unsigned slot = (unsigned)cqe->res;
+        struct connection *c = &connections[slot];
+        if (!c->queue)
+            c->queue = malloc(QUEUE_MAX * sizeof(*c->queue));
+        if (!c->queue)
+            die("memory", ENOMEM);
+        c->open = true;
+        c->sending = false;
+        c->first = c->count = 0;
+        if (slot >= top)
+            top = slot + 1;
+        start_receive(slot);
+    }
+    if (!(cqe->flags & IORING_CQE_F_MORE) && cqe->res != -ENFILE)
+        start_accept();
+}
+
+static void on_receive(const struct io_uring_cqe *cqe, unsigned slot)
+{
+    struct connection *c = &connections[slot];
+    if (cqe->res > 0) {
+        unsigned buffer = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
+        users[buffer]++;
+        for (unsigned i = is_topic ? 0 : slot; i < (is_topic ? top : slot + 1); i++)
+            if (connections[i].open && (!is_topic || i != slot))
+                queue(i, buffer, (unsigned)cqe->res);
+        release(buffer);
+    } else if (cqe->res != -ENOBUFS) {
+        close_slot(slot);
+        return;
+    }
+    if (!(cqe->flags & IORING_CQE_F_MORE) && c->open)
+        start_receive(slot);
+}
+
+static void on_send(const struct io_uring_cqe *cqe, unsigned slot)
+{
+    struct connection *c = &connections[slot];
+    c->sending = false;
+    release(c->queue[c->first++ % QUEUE_MAX].buffer);
+    c->count--;
+    if (cqe->res < 0)
+        close_slot(slot);
+    else if (c->count)
+        start_send(slot);
+}
+
+static void on_completion(const struct io_uring_cqe *cqe)
+{
+    unsigned slot = (unsigned)cqe->user_data;
+    switch ((enum op)(cqe->user_data >> 32)) {
+    case OP_ACCEPT:
+        on_accept(cqe);
         break;
-    case RECEIVE:
-        received((int)number, cqe);
+    case OP_RECEIVE:
+        on_receive(cqe, slot);
         break;
-    case SEND:
-        give(number);
+    case OP_SEND:
+        on_send(cqe, slot);
+        break;
+    case OP_CLOSE:
         break;
     }
 }
 
-static void set_up(void)
+static void open_ring(void)
 {
     struct io_uring_params params = {.flags = IORING_SETUP_SINGLE_ISSUER |
-                                              IORING_SETUP_DEFER_TASKRUN |
-                                              IORING_SETUP_SUBMIT_ALL};
+                                              IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE,
+                                     .cq_entries = 16 * ENTRIES};
+    struct io_uring_buf_reg group = {.ring_entries = buffers, .bgid = GROUP};
+    struct rlimit limit;
     int error = io_uring_queue_init_params(ENTRIES, &ring, &params);
     if (error)
         die("io_uring", -error);
-    if (posix_memalign((void **)&buffers, 4096, BUFFERS * sizeof(struct io_uring_buf)))
+    getrlimit(RLIMIT_NOFILE, &limit);
+    slots = (unsigned)limit.rlim_max;
+    connections = calloc(slots, sizeof(*connections));
+    memory = aligned_alloc(4096, buffers * stride);
+    provided = aligned_alloc(4096, BUFFERS_MAX * sizeof(struct io_uring_buf));
+    if (!connections || !memory || !provided)
         die("memory", ENOMEM);
-    struct io_uring_buf_reg place = {.ring_addr = (uintptr_t)buffers, .ring_entries = BUFFERS};
-    error = io_uring_register_buf_ring(&ring, &place, 0);
+    memset(memory, 0, buffers * stride);
+    group.ring_addr = (unsigned long long)(uintptr_t)provided;
+    error = io_uring_register_files_sparse(&ring, slots);
+    if (!error)
+        error = io_uring_register_buf_ring(&ring, &group, 0);
     if (error)
-        die("buffers", -error);
-    io_uring_buf_ring_init(buffers);
-    for (unsigned i = 0; i < BUFFERS; i++)
-        give(i);
+        die("register", -error);
+    io_uring_buf_ring_init(provided);
+    for (unsigned i = 0; i < buffers; i++)
+        give_back(i);
 }
 
-static int open_listener(unsigned long port, struct sockaddr_in *address)
+/* Accepted connections inherit TCP_NODELAY. */
+static void open_listener(unsigned long port)
 {
-    socklen_t len = sizeof(*address);
-    *address = (struct sockaddr_in){.sin_family = AF_INET,
-                                    .sin_port = htons((uint16_t)port),
-                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
-    if (bind(fd, (struct sockaddr *)address, sizeof(*address)) < 0 || listen(fd, 4096) < 0 ||
-        getsockname(fd, (struct sockaddr *)address, &len) < 0)
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(address);
+    listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+    setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    if (bind(listener, (struct sockaddr *)&address, len) < 0 || listen(listener, 4096) < 0 ||
+        getsockname(listener, (struct sockaddr *)&address, &len) < 0)
         die("listen", errno);
-    return fd;
+    printf("listening on tcp://127.0.0.1:%u\n", ntohs(address.sin_port));
+    fflush(stdout);
+}
+
+/* Returns where the port is. */
+static int parse(int argc, char **argv)
+{
+    int at = 1;
+    if (at < argc && strcmp(argv[at], "--topic") == 0) {
+        is_topic = true;
+        at++;
+    }
+    if (at + 1 < argc && strcmp(argv[at], "--buffer") == 0) {
+        buffer_bytes = strtoul(argv[at + 1], NULL, 10);
+        at += 2;
+    }
+    stride = buffer_bytes + CACHE_LINE;
+    while (buffers * stride > MEMORY_MAX && buffers > 16)
+        buffers /= 2;
+    return at;
 }
 
 int main(int argc, char **argv)
@@ -152,19 +289,21 @@ int main(int argc, char **argv)
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
-    struct sockaddr_in address;
-    int listener = open_listener(argc > 1 ? strtoul(argv[1], NULL, 10) : 0, &address);
-    set_up();
-    accept_on(listener);
-    printf("listening on tcp://127.0.0.1:%u\n", ntohs(address.sin_port));
-    fflush(stdout);
+    int at = parse(argc, argv);
+    open_ring();
+    open_listener(at < argc ? strtoul(argv[at], NULL, 10) : 0);
+    start_accept();
     for (;;) {
         struct io_uring_cqe *cqe;
-        io_uring_submit_and_wait(&ring, 1);
-        while (!io_uring_peek_cqe(&ring, &cqe)) {
-            struct io_uring_cqe done = *cqe;
-            io_uring_cqe_seen(&ring, cqe);
-            completed(&done);
+        unsigned head, count = 0;
+        int error = io_uring_submit_and_wait(&ring, 1);
+        if (error < 0 && error != -EINTR)
+            die("wait", -error);
+        io_uring_for_each_cqe(&ring, head, cqe)
+        {
+            on_completion(cqe);
+            count++;
         }
+        io_uring_cq_advance(&ring, count);
     }
 }

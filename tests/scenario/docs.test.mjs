@@ -91,6 +91,50 @@ for (const page of fs.readdirSync(path.join(REPO, 'docs/man')))
     assert.ok(stdout.includes('EXIT STATUS'), 'it has no section EXIT STATUS');
   });
 
+const bench = (...args) =>
+  spawnSync(path.join(REPO, 'bench/run'), args, { encoding: 'utf8', timeout: 60_000 });
+
+/** A copy of what `make bench` writes, changed by `change(read, write)`, as bench/run finds it. */
+function checkChanged(change) {
+  const files = ['README.md', 'docs/performance.md'];
+  for (const file of fs.readdirSync(path.join(REPO, 'docs/performance')))
+    files.push(`docs/performance/${file}`);
+  const copy = makeRoot(Object.fromEntries(files.map((file) => [file, read(file)])));
+  const inCopy = (file) => path.join(copy.root, file);
+  change(
+    (file) => fs.readFileSync(inCopy(file), 'utf8'),
+    (file, text) => fs.writeFileSync(inCopy(file), text),
+  );
+  const { status, stdout } = bench('--check', '--root', copy.root);
+  copy.remove();
+  return { status, stdout };
+}
+
+test('docs/performance.md and the figures of README.md are what the results are written as', () => {
+  const { status, stdout, stderr } = bench('--check');
+  assert.equal(status, 0, `${stdout}${stderr}\nbench/run --from docs/performance/results.json`);
+});
+
+test('docs/performance.md has a row for all that bench/run measures', () => {
+  const { status, stdout } = checkChanged((readCopy, write) => {
+    const results = JSON.parse(readCopy('docs/performance/results.json'));
+    delete results.rows['echo-20-100'];
+    write('docs/performance/results.json', JSON.stringify(results));
+  });
+  assert.equal(stdout, 'no result for the row echo-20-100\n');
+  assert.equal(status, 1);
+});
+
+for (const file of ['docs/performance.md', 'README.md'])
+  test(`a figure that was changed by hand in ${file} is found`, () => {
+    const { status, stdout } = checkChanged((readCopy, write) => {
+      const [head, made, rest] = readCopy(file).split(/(<!-- made by .*: begin -->[^]*: end -->)/);
+      write(file, head + made.replace(/(\d)\.(\d)/, '9.$2') + rest);
+    });
+    assert.equal(stdout, `${path.basename(file)} is not what results.json is written as\n`);
+    assert.equal(status, 1);
+  });
+
 let site;
 let server;
 before(async () => {
