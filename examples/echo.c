@@ -73,7 +73,7 @@ static _Thread_local struct pool clients = POOL_OF(struct client);
 
 static void on_message(struct ws_peer *peer, enum ws_op op, struct bytes data)
 {
-    ws_peer_send_one(peer, op, slice_from_bytes(data));
+    ws_peer_send_back(peer, op, data);
     if (ws_peer_queued(peer) > BACKLOG_MAX)
         ws_peer_pause(peer);
 }

@@ -38,6 +38,7 @@ enum io_flag {
     IO_FINISHING = 1 << 6, /* io_finish: no callback but on_gone */
     IO_CLOSED = 1 << 7,    /* waits for the reap phase */
     IO_SHUT = 1 << 8,      /* our side has ended */
+    IO_LENT = 1 << 14,     /* a part of the queue lies in what is being received */
     /* the backend's */
     IO_SENDING = 1 << 9,    /* io_send is not done: more is queued than has been reported */
     IO_BACKEND_A = 1 << 10, /* for its own use */
@@ -111,6 +112,7 @@ struct loop {
     struct io *dispatching;     /* whose callback runs; NULL also when that io was released in it */
     struct io *in_pieces;       /* has been told a part of what was received; the rest comes next */
     struct acceptor *accepting; /* likewise */
+    struct bytes received;      /* what on_recv was given; empty in other callbacks */
     struct list dirty;          /* io with something to do in the flush phase */
     struct list dead;           /* io that are closed */
     struct list lingering;      /* struct io_linger */

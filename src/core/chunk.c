@@ -94,7 +94,7 @@ static void chunk_free(struct chunk_pool *pool, struct chunk *c)
     }
     if (c->kind == CHUNK_FILE)
         close(c->file);
-    else
+    else if (c->kind != CHUNK_LENT)
         shared_unref(c->shared);
     give(&pool->headers, &pool->header_count, HEADERS_KEPT, c);
 }
@@ -169,6 +169,43 @@ bool chunk_queue_share(struct chunk_queue *q, struct chunk_pool *pool, struct sh
     return true;
 }
 
+bool chunk_queue_lend(struct chunk_queue *q, struct chunk_pool *pool, struct slice bytes)
+{
+    struct chunk *c = chunk_new(pool, CHUNK_LENT);
+    if (!c)
+        return false;
+    c->lent = bytes.ptr;
+    c->end = (off_t)bytes.len;
+    append(q, c);
+    return true;
+}
+
+static bool keep(struct chunk_queue *q, struct chunk_pool *pool, struct chunk *c)
+{
+    c->next = NULL;
+    if (c->kind != CHUNK_LENT) {
+        append(q, c);
+        return true;
+    }
+    struct iovec rest = chunk_bytes(c);
+    bool good = copy_piece(q, pool, rest.iov_base, rest.iov_len);
+    chunk_free(pool, c);
+    return good;
+}
+
+bool chunk_queue_keep(struct chunk_queue *q, struct chunk_pool *pool)
+{
+    struct chunk *c = q->first;
+    bool good = true;
+    *q = (struct chunk_queue){0};
+    while (c) {
+        struct chunk *next = c->next;
+        good &= keep(q, pool, c);
+        c = next;
+    }
+    return good;
+}
+
 bool chunk_queue_file(struct chunk_queue *q, struct chunk_pool *pool, int file, off_t offset,
                       size_t len)
 {
@@ -184,7 +221,9 @@ bool chunk_queue_file(struct chunk_queue *q, struct chunk_pool *pool, int file, 
 
 struct iovec chunk_bytes(const struct chunk *c)
 {
-    const char *base = c->kind == CHUNK_BYTES ? c->bytes : c->shared->bytes;
+    const char *base = c->kind == CHUNK_BYTES  ? c->bytes
+                       : c->kind == CHUNK_LENT ? c->lent
+                                               : c->shared->bytes;
     return (struct iovec){(char *)base + c->begin, (size_t)(c->end - c->begin)};
 }
 

@@ -22,6 +22,7 @@ enum chunk_kind {
     CHUNK_BYTES,
     CHUNK_SHARED,
     CHUNK_REFERRED, /* shared, and another holder counts them */
+    CHUNK_LENT,     /* in a buffer of somebody else, for the length of a callback */
     CHUNK_FILE
 };
 
@@ -39,10 +40,13 @@ void shared_unref(struct shared_bytes *shared);
 struct chunk {
     struct chunk *next;
     enum chunk_kind kind;
-    int file;                    /* CHUNK_FILE: owned */
-    struct shared_bytes *shared; /* CHUNK_SHARED, CHUNK_REFERRED: one reference */
-    size_t held;                 /* by it, until it is wholly sent */
-    off_t begin, end;            /* what is left, counted in bytes[], shared->bytes or the file */
+    int file; /* CHUNK_FILE: owned */
+    union {
+        struct shared_bytes *shared; /* CHUNK_SHARED, CHUNK_REFERRED: one reference */
+        const char *lent;            /* CHUNK_LENT: borrowed until chunk_queue_keep() */
+    };
+    size_t held;      /* by it, until it is wholly sent */
+    off_t begin, end; /* what is left, counted in bytes[], shared->bytes, lent[] or the file */
     char bytes[];
 };
 
@@ -80,11 +84,15 @@ bool chunk_queue_copy(struct chunk_queue *q, struct chunk_pool *pool, const stru
  * room. `elsewhere`: another holder counts them. */
 bool chunk_queue_share(struct chunk_queue *q, struct chunk_pool *pool, struct shared_bytes *shared,
                        size_t at, size_t len, bool elsewhere);
+/* By reference: to be sent or kept before the bytes change. */
+bool chunk_queue_lend(struct chunk_queue *q, struct chunk_pool *pool, struct slice bytes);
+/* Copies what is lent and has not left. False without memory: then a part of the queue is lost. */
+bool chunk_queue_keep(struct chunk_queue *q, struct chunk_pool *pool);
 /* Takes over the descriptor, on success only. */
 bool chunk_queue_file(struct chunk_queue *q, struct chunk_pool *pool, int file, off_t offset,
                       size_t len);
 
-/* The rest of a chunk of bytes or of shared bytes. */
+/* The rest of a chunk that is no file. */
 struct iovec chunk_bytes(const struct chunk *c);
 
 /* Points at most `max` pieces at the bytes at the head, up to the first file; returns their number

@@ -149,6 +149,31 @@ static void send_queue(struct io *io)
         set(io, IO_OWES);
 }
 
+/* What is lent leaves now, or is copied. */
+static void send_lent(struct io *io)
+{
+    struct iovec pieces[DIRECT_PIECES];
+    size_t bytes;
+    int count = chunk_queue_pieces(&io->out, pieces, DIRECT_PIECES, &bytes);
+    ssize_t n = count ? io->loop->backend->io_send_now(io, pieces, count) : -EAGAIN;
+    unset(io, IO_LENT);
+    if (n >= 0)
+        io_sent(io, (size_t)n);
+    else if (n != -EAGAIN)
+        io_send_failed(io, (int)n);
+    if (!chunk_queue_keep(&io->out, &io->loop->pool))
+        io_send_failed(io, -ENOMEM);
+}
+
+/* As far as the kernel takes it. */
+static void send_now(struct io *io)
+{
+    if (io->flags & IO_LENT)
+        send_lent(io);
+    if (io->out.first && !(io->flags & (IO_SENDING | IO_CLOSED)))
+        send_queue(io);
+}
+
 /* ---- callbacks ---- */
 
 /* False: the io has been released or closed. */
@@ -157,8 +182,7 @@ static bool dispatched(struct loop *loop, struct io *io)
     if (loop->dispatching != io)
         return false;
     loop->dispatching = NULL;
-    if (io->out.first && !(io->flags & (IO_SENDING | IO_CLOSED)))
-        send_queue(io);
+    send_now(io);
     return !(io->flags & IO_CLOSED);
 }
 
@@ -192,7 +216,9 @@ bool io_received(struct io *io, struct bytes data)
     if (io->flags & IO_FINISHING)
         return true;
     loop->dispatching = io;
+    loop->received = data;
     io->ops->on_recv(io, data);
+    loop->received.len = 0;
     bool goes_on = dispatched(loop, io) && io_receives(io);
     loop_run_afters(loop);
     return goes_on && !loop_is_urgent(loop);
@@ -478,6 +504,24 @@ void io_write(struct io *io, const struct iovec *pieces, int count)
         io_send_failed(io, -ENOMEM);
 }
 
+/* Whether the bytes may leave from where they are when the callback returns. */
+static bool may_lend(const struct io *io, struct slice bytes)
+{
+    const struct loop *loop = io->loop;
+    size_t at = (size_t)((uintptr_t)bytes.ptr - (uintptr_t)loop->received.ptr);
+    return loop->dispatching == io && !(io->flags & (NO_WRITE | IO_SENDING)) &&
+           at < loop->received.len && bytes.len <= loop->received.len - at;
+}
+
+void io_write_back(struct io *io, struct slice bytes)
+{
+    if (!may_lend(io, bytes) || !chunk_queue_lend(&io->out, &io->loop->pool, bytes)) {
+        io_write_slice(io, bytes);
+        return;
+    }
+    set(io, IO_LENT | (io->out.bytes > IO_CORKED_MAX ? IO_OWES : 0));
+}
+
 static char *claim_new(struct io *io, size_t len)
 {
     if (len > CHUNK_CAPACITY || (len > CLAIMED_MAX && io->out.first))
@@ -575,6 +619,8 @@ void io_close(struct io *io)
 
 void io_flush(struct io *io)
 {
+    if (io->flags & IO_LENT)
+        send_lent(io);
     bool waits_for_room = io->flags & IO_SENDING && !(io->flags & IO_BATCHED);
     if (io->out.first && !waits_for_room && !(io->flags & IO_CLOSED))
         io->loop->backend->io_send(io, true);

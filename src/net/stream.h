@@ -68,6 +68,14 @@ static inline void stream_write_slice(struct stream *s, struct slice bytes)
 {
     stream_write(s, &(struct iovec){(void *)bytes.ptr, bytes.len}, 1);
 }
+/* As io_write_back(); under TLS the bytes are copied. */
+static inline void stream_write_back(struct stream *s, struct slice bytes)
+{
+    if (s->tls)
+        stream_write_slice(s, bytes);
+    else
+        io_write_back(&s->io, bytes);
+}
 /* As io_claim(); also NULL under TLS. */
 static inline char *stream_claim(struct stream *s, size_t len)
 {

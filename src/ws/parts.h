@@ -75,6 +75,7 @@ struct ws_peer {
     bool stopped : 1;  /* what the stream was told last */
     bool overfull : 1; /* queue_max was passed; the timer looks whether it still is */
     bool waited : 1;   /* once more for what the other side had still to read */
+    bool in_place : 1; /* the message that is delivered lies behind its header */
 };
 
 _Static_assert(sizeof(struct ws_peer) + sizeof(struct stream) <= 256,
@@ -119,6 +120,9 @@ void reader_count(struct ws_peer *p);
 void sender_frame(struct ws_peer *p, enum ws_op op, const struct slice *pieces, size_t count);
 /* A frame of one piece. */
 void sender_one(struct ws_peer *p, enum ws_op op, struct slice data);
+/* The frame is made where `data` is, which has bytes of its own header before it: a server's header
+ * is shorter than a client's. */
+void sender_back(struct ws_peer *p, enum ws_op op, struct bytes data);
 /* A frame: `head`, then a part of `shared`. */
 void sender_shared(struct ws_peer *p, enum ws_op op, struct slice head, struct shared_bytes *shared,
                    size_t at, size_t len);

@@ -208,6 +208,19 @@ void ws_peer_send_one(struct ws_peer *p, enum ws_op op, struct slice data)
     check_queue(p);
 }
 
+/* Not inlined: few messages are so long. */
+__attribute__((noinline)) void ws_peer_send_much_back(struct ws_peer *p, enum ws_op op,
+                                                      struct bytes data)
+{
+    if (!p->in_place || p->config->client || p->state != PEER_OPEN) {
+        ws_peer_send(p, op, &(struct slice){data.ptr, data.len}, 1);
+        return;
+    }
+    p->counts->messages_out++;
+    sender_back(p, op, data);
+    check_queue(p);
+}
+
 void ws_peer_send_shared(struct ws_peer *p, struct slice head, struct shared_bytes *shared,
                          size_t at, size_t len)
 {

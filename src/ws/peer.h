@@ -81,6 +81,16 @@ struct stream *ws_peer_stream(const struct ws_peer *peer);
 /* One message made of the pieces. Ignored unless open. */
 void ws_peer_send(struct ws_peer *peer, enum ws_op op, const struct slice *pieces, size_t count);
 void ws_peer_send_one(struct ws_peer *peer, enum ws_op op, struct slice data);
+/* Inside of on_message: its data, or the beginning of it, as a message of ours. Nobody looks at that
+ * data any more, or changes it. Much of it leaves from where it is, without a copy. */
+void ws_peer_send_much_back(struct ws_peer *peer, enum ws_op op, struct bytes data);
+static inline void ws_peer_send_back(struct ws_peer *peer, enum ws_op op, struct bytes data)
+{
+    if (data.len < 4096) /* a copy is cheaper than one more piece for the kernel */
+        ws_peer_send_one(peer, op, slice_from_bytes(data));
+    else
+        ws_peer_send_much_back(peer, op, data);
+}
 /* One binary message: `head`, then `len` bytes of `shared` from `at` on, which leave from where
  * they are unless they have to be masked or encrypted. */
 void ws_peer_send_shared(struct ws_peer *peer, struct slice head, struct shared_bytes *shared,

@@ -170,6 +170,15 @@ void sender_frame(struct ws_peer *p, enum ws_op op, const struct slice *pieces, 
         send_plain_frame(p->stream, op, length, pieces, count);
 }
 
+void sender_back(struct ws_peer *p, enum ws_op op, struct bytes data)
+{
+    size_t size = head_size(p, data.len);
+    char *frame = data.ptr - size;
+    ws_head_write(frame, op, data.len);
+    p->counts->bytes_out += size + data.len;
+    stream_write_back(p->stream, slice_make(frame, size + data.len));
+}
+
 /* Of its own, so that the quick way below needs no place in memory for `data`. */
 __attribute__((noinline)) static void send_one(struct ws_peer *p, enum ws_op op, struct slice data)
 {

@@ -51,6 +51,7 @@ ALWAYS_INLINE bool unmask(char *payload, const struct whole *f, bool masked)
 ALWAYS_INLINE struct bytes take(struct ws_peer *p, struct bytes in, bool masked)
 {
     char *at = in.ptr, *end = in.ptr + in.len;
+    p->in_place = true;
     uint64_t count = 0, now = loop_now_ms(stream_loop(p->stream));
     while (end - at >= 2 && p->state == PEER_OPEN && !p->paused) {
         struct whole f = frame_at(at, (size_t)(end - at), masked);
@@ -66,6 +67,7 @@ ALWAYS_INLINE struct bytes take(struct ws_peer *p, struct bytes in, bool masked)
         p->alive_ms = now;
         p->ops->on_message(p, f.op, (struct bytes){payload, f.len});
     }
+    p->in_place = false;
     p->counts->messages_in += count;
     return (struct bytes){at, (size_t)(end - at)};
 }

@@ -38,7 +38,7 @@ struct scene {
 
 static void on_message(struct ws_peer *peer, enum ws_op op, struct bytes data)
 {
-    ws_peer_send_one(peer, op, slice_from_bytes(data));
+    ws_peer_send_back(peer, op, data);
 }
 
 static void on_end(struct ws_peer *peer, unsigned code, struct slice reason)

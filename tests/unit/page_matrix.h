@@ -16,8 +16,8 @@ struct matrix_program {
     void (*says)(const char *line);
     void (*ends)(bool fails);
     struct page *(*page)(void); /* NULL: it is freed */
-    bool takes_bodies; /* as they come: none is spooled */
-    bool ends_at_once; /* when it is let go */
+    bool takes_bodies;          /* as they come: none is spooled */
+    bool ends_at_once;          /* when it is let go */
 };
 
 static const struct matrix_program *program;

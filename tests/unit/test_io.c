@@ -253,6 +253,63 @@ static void large_output_that_is_cut_short_keeps_its_order(void **state)
     probe_end(p);
 }
 
+static void give_back(struct probe *p, struct bytes data)
+{
+    memset(data.ptr, 'b', data.len);
+    write_text(p, "head");
+    io_write_back(&p->io, slice_from_bytes(data));
+    write_text(p, "tail");
+}
+
+static void what_is_written_back_leaves_in_its_place_and_uncopied(void **state)
+{
+    (void)state;
+    int fds[2];
+    unix_pair(fds);
+    struct probe *p = probe_open(fds[0], 0, false);
+    p->at_recv = give_back;
+    static char block[20000], heard[20009];
+    assert_int_equal(write(fds[1], block, sizeof(block)), sizeof(block));
+    TURN_UNTIL(p->recvs);
+    assert_int_equal(loop_counts(loop)->sends, 1);
+    assert_int_equal(io_queued(&p->io), 0);
+    assert_int_equal(loop->pool.whole_count, 2); /* the texts */
+    assert_int_equal(take(fds[1], heard, sizeof(heard)), 20008);
+    assert_memory_equal(heard, "headbbbb", 8);
+    assert_memory_equal(heard + 20000, "bbbbtail", 8);
+    close(fds[1]);
+    probe_end(p);
+}
+
+/* A later message lies where the one before it lay. */
+static void what_the_kernel_does_not_take_back_is_kept_before_more_is_received(void **state)
+{
+    (void)state;
+    int fds[2];
+    unix_pair(fds);
+    struct probe *p = probe_open(fds[0], 0, false);
+    p->at_recv = give_back;
+    static char block[50000], heard[1000000];
+    size_t sent = 0, arrived = 0;
+    for (int i = 0; i < 10; i++) {
+        sent += (size_t)write(fds[1], block, sizeof(block));
+        TURN_UNTIL(p->received_len == sent);
+    }
+    assert_true(io_queued(&p->io) > 200000);
+    size_t all = sent + 8 * (size_t)p->recvs;
+    TURN_UNTIL(({
+        ssize_t n = take(fds[1], heard + arrived, sizeof(heard) - arrived);
+        arrived += n > 0 ? (size_t)n : 0;
+        arrived == all;
+    }));
+    size_t count = 0;
+    for (size_t i = 0; i < all; i++)
+        count += heard[i] == 'b';
+    assert_int_equal(count, sent);
+    close(fds[1]);
+    probe_end(p);
+}
+
 static void fill(int fd)
 {
     static char block[4096];
@@ -654,6 +711,8 @@ int main(void)
         loop_test(what_is_written_in_a_callback_leaves_in_one_send),
         loop_test(what_others_write_leaves_in_one_send_at_the_end_of_the_turn),
         loop_test(large_output_leaves_at_once_and_uncopied),
+        loop_test(what_is_written_back_leaves_in_its_place_and_uncopied),
+        loop_test(what_the_kernel_does_not_take_back_is_kept_before_more_is_received),
         loop_test(large_output_that_is_cut_short_keeps_its_order),
         loop_test(without_room_writing_costs_no_system_call_and_on_drain_comes),
         loop_test(a_small_rest_is_followed_by_on_drain),

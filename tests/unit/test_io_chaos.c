@@ -39,6 +39,14 @@ static unsigned chance(unsigned n)
 }
 
 static void act(void);
+static void fill(struct node *n, char *to, size_t len);
+
+static void write_some_back(struct node *n, struct bytes data)
+{
+    size_t from = chance((unsigned)data.len), len = data.len - from;
+    fill(n, data.ptr + from, len);
+    io_write_back(&n->io, slice_make(data.ptr + from, len));
+}
 
 static void on_recv(struct io *io, struct bytes data)
 {
@@ -49,6 +57,8 @@ static void on_recv(struct io *io, struct bytes data)
             fail_msg("a wrong byte");
     }
     bytes_seen += data.len;
+    if (chance(3) == 0)
+        write_some_back(n, data);
     for (unsigned count = chance(3); count > 0; count--)
         act();
 }

@@ -124,7 +124,10 @@ static void on_answer(struct handler *h, uint64_t call, enum message_kind kind,
                       const struct handler_data *data)
 {
     enter(h);
-    SEEN(h, "%c%d %.*s|", kind == MESSAGE_ANSWER ? '=' : kind == MESSAGE_PART ? '+' : '!',
+    SEEN(h, "%c%d %.*s|",
+         kind == MESSAGE_ANSWER ? '='
+         : kind == MESSAGE_PART ? '+'
+                                : '!',
          (int)call, SLICE_ARG(data->bytes));
     leave(h);
 }
@@ -330,8 +333,7 @@ static const struct http_header html_type = {SLICE_LITERAL("Content-Type"),
 
 static int answers_with_page(struct handler *h)
 {
-    return handler_answer(h, 200, &html_type, 1,
-                          SLICE_LITERAL("<html><head></head>hello</html>"));
+    return handler_answer(h, 200, &html_type, 1, SLICE_LITERAL("<html><head></head>hello</html>"));
 }
 
 static void answer_at_once(struct handler *h)
@@ -390,8 +392,7 @@ static void an_answer_is_streamed_after_the_callback_has_returned(void **state)
     assert_string_equal(notes(), "GET /app|");
     assert_int_equal(handler_write(FIRST, SLICE_LITERAL("early")), -EINVAL);
     assert_int_equal(handler_respond(FIRST, 201, &html_type, 1, HANDLER_LENGTH_UNKNOWN), 0);
-    assert_int_equal(handler_respond(FIRST, 201, &html_type, 1, HANDLER_LENGTH_UNKNOWN),
-                     -EALREADY);
+    assert_int_equal(handler_respond(FIRST, 201, &html_type, 1, HANDLER_LENGTH_UNKNOWN), -EALREADY);
     assert_int_equal(handler_write(FIRST, SLICE_LITERAL("<p>one")), HANDLER_SENT);
     turn_while_busy();
     hear(client);
@@ -897,8 +898,7 @@ static void one_page_ends_another(void **state)
 
 /* ---- byte streams ---- */
 
-#define STREAM_FRAME(type, number, rest)                                                           \
-    SLICE_LITERAL(type "\0\0\0" number rest)
+#define STREAM_FRAME(type, number, rest) SLICE_LITERAL(type "\0\0\0" number rest)
 
 static void opens_a_stream(void)
 {

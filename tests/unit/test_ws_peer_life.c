@@ -278,6 +278,41 @@ static void nothing_is_delivered_while_paused_not_even_what_had_come(void **stat
 
 /* ---- writing ---- */
 
+static void send_back(struct harness *harness, enum ws_op op, struct bytes data)
+{
+    ws_peer_send_back(harness->peer, op, data);
+}
+
+/* Four messages, of which the second and the third leave from where they came; between two pieces
+ * of the input a header may be cut off from its payload. */
+static void what_is_sent_back_is_the_same_however_it_came(void **state)
+{
+    (void)state;
+    static char payload[20000];
+    static struct text wanted;
+    for (size_t i = 0; i < sizeof(payload); i++)
+        payload[i] = (char)('a' + i % 23);
+    struct frame frames[] = {{0x81, payload, 50},
+                             {0x82, payload, 4096},
+                             {0x81, payload, 20000},
+                             {0x82, payload, 5},
+                             {0}};
+    for (struct frame *f = frames; f->payload; f++) {
+        char head[WS_HEAD_MAX];
+        text_add(&wanted, head, ws_head_write(head, (enum ws_op)(f->first & 15), f->len));
+        text_add(&wanted, f->payload, f->len);
+    }
+    for (size_t first = 0; first < 8500; first += first < 70 ? 1 : 4100 - 64) {
+        begin(frames);
+        h.config.message_max = 20000;
+        h.first = first;
+        h.on_message = send_back;
+        harness_run(&h);
+        assert_int_equal(h.raw.len, wanted.len);
+        assert_memory_equal(h.raw.bytes, wanted.bytes, wanted.len);
+    }
+}
+
 static void echo_twice(struct harness *harness, enum ws_op op, struct bytes data)
 {
     struct slice half = slice_make(data.ptr, data.len / 2);
@@ -600,6 +635,7 @@ static void while_nobody_reads_no_time_passes_for_a_message(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_sent_back_is_the_same_however_it_came),
         cmocka_unit_test(rfc6455_5_5_2_a_silent_peer_is_pinged_and_dropped_as_dead),
         cmocka_unit_test(rfc6455_5_5_3_a_peer_that_answers_pings_lives),
         cmocka_unit_test(a_peer_that_talks_is_never_pinged),
