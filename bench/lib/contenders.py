@@ -69,7 +69,7 @@ def start_echo(name, topic=False, threads=1, cpus=None, buffer=2048):
     topics = ["--topic"] if topic else []
     if name in OURS:
         path = built("examples/echo")
-        return Server([path, *io_of(path, name), "--threads", str(threads), "0"], cpus)
+        return Server([path, "--threads", str(threads), *io_of(path, name), "0"], cpus)
     if name == "raw epoll":
         return Server([built("bench/raw_echo"), *topics], cpus)
     if name == "raw io_uring":
