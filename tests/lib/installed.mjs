@@ -33,7 +33,8 @@ export class Installed {
     this.pkgConfig = {
       PKG_CONFIG_PATH: [path.dirname(found), process.env.PKG_CONFIG_PATH].filter(Boolean).join(':'),
     };
-    this.define = `--define-variable=prefix=${path.join(this.folder, prefix)}`;
+    this.prefix = path.join(this.folder, prefix);
+    this.define = `--define-variable=prefix=${this.prefix}`;
   }
 
   /** What the archive needs: of other packages their shared libraries are enough. */

@@ -437,6 +437,20 @@ describe('the examples', () => {
   });
 });
 
+test('the manual page is well-formed, and found by the name of each function', () => {
+  const folder = path.join(installed.prefix, 'share/man/man3');
+  const page = path.join(folder, 'httpsocket_server.3');
+  const { stderr } = spawnSync('groff', ['-man', '-ww', '-Tutf8', page], { encoding: 'utf8' });
+  assert.equal(stderr, '');
+  const text = fs.readFileSync(page, 'utf8');
+  const names = fs.readdirSync(folder).filter((name) => name !== 'httpsocket_server.3');
+  assert.ok(names.length > 70, `${names.length}`);
+  for (const name of names) {
+    assert.ok(text.includes(`${name.slice(0, -2)}(`), name);
+    assert.equal(fs.realpathSync(path.join(folder, name)), fs.realpathSync(page));
+  }
+});
+
 describe('the binary interface', () => {
   const names = (text) =>
     text
