@@ -21,9 +21,9 @@
  * except `.well-known`. FIFOs, sockets and devices are not found, and opening one never waits.
  *
  * Threads  One.
- * Cost     A file under its own name: openat2, fstat, pread, and close by the caller. A path that is not found costs
- *          openat2 and a look into the index of the folder in which it might have been
- *          (folder_index.h), which is openat2, fstat and close; in the root only fstat.
+ * Cost     A file under its own name: openat2, fstat, pread, and close by the caller. A path that
+ *          is not found costs openat2 and a look into the index of the folder in which it might
+ *          have been (folder_index.h), which is openat2, fstat and close; in the root only fstat.
  */
 #ifndef HTTP_SITE_H
 #define HTTP_SITE_H
