@@ -81,8 +81,8 @@ struct stream *ws_peer_stream(const struct ws_peer *peer);
 /* One message made of the pieces. Ignored unless open. */
 void ws_peer_send(struct ws_peer *peer, enum ws_op op, const struct slice *pieces, size_t count);
 void ws_peer_send_one(struct ws_peer *peer, enum ws_op op, struct slice data);
-/* Inside of on_message: its data, or the beginning of it, as a message of ours. Nobody looks at that
- * data any more, or changes it. Much of it leaves from where it is, without a copy. */
+/* Inside of on_message: its data, or the beginning of it, as a message of ours. Nobody looks at
+ * that data any more, or changes it. Much of it leaves from where it is, without a copy. */
 void ws_peer_send_much_back(struct ws_peer *peer, enum ws_op op, struct bytes data);
 static inline void ws_peer_send_back(struct ws_peer *peer, enum ws_op op, struct bytes data)
 {
