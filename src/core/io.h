@@ -112,8 +112,9 @@ static inline void io_write_slice(struct io *io, struct slice s)
  * be written, or so much waits that some should leave first. */
 char *io_claim(struct io *io, size_t len);
 
-/* As io_write(), of bytes that on_recv was given: nobody looks at them or changes them any more. They
- * leave from where they are when on_recv returns, without a copy, as far as the kernel takes them. */
+/* As io_write(), of bytes that on_recv was given: nobody looks at them or changes them any more.
+ * They leave from where they are when on_recv returns, without a copy, as far as the kernel takes
+ * them. */
 void io_write_back(struct io *io, struct slice bytes);
 
 /* Queues bytes shared by many (core/chunk.h), `len` of them from `at` on: they are sent from where

@@ -25,7 +25,9 @@ after(async () => {
 
 /** The addresses of the parts, from client.js. */
 const parts = () =>
-  [...client.matchAll(/(\w+):\{hash:"(\w+)"/g)].map(([, name, hash]) => `client.js?${name}.${hash}`);
+  [...client.matchAll(/(\w+):\{hash:"(\w+)"/g)].map(
+    ([, name, hash]) => `client.js?${name}.${hash}`,
+  );
 
 test('client.js is sent by brotli, gzip or as it is, each with a tag of its own', async () => {
   const codings = { br: brotliDecompressSync, gzip: gunzipSync };

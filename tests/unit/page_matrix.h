@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* page_matrix.h - whatever ends a page, in whatever situation, of any kind of seat. The fixture looks
- * whether anything is left.
+/* page_matrix.h - whatever ends a page, in whatever situation, of any kind of seat. The fixture
+ * looks whether anything is left.
  */
 #ifndef TESTS_PAGE_MATRIX_H
 #define TESTS_PAGE_MATRIX_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Pages whose program is a handler in this process, with real clients and real sessions. Each handler
- * that was told of a request is told of its end, once; nothing is told from inside of what a handler
- * calls; and in the end each is freed. */
+/* Pages whose program is a handler in this process, with real clients and real sessions. Each
+ * handler that was told of a request is told of its end, once; nothing is told from inside of what
+ * a handler calls; and in the end each is freed. */
 #include "page_fixture.h"
 #include "page_matrix.h"
 
