@@ -44,9 +44,9 @@ void cgroup_close(struct cgroup *cgroup);
  * child has. *ret_number is its number. A descriptor of its folder, for clone3(2), or a negative
  * errno. */
 int cgroup_make(struct cgroup *cgroup, uint64_t number, uint64_t *ret_number);
-/* The child is done with it: it is removed, or, if it is known to be `empty`, kept for another
- * child (CGROUP_SPARES_MAX of them: to make one and to remove it costs as much as to start a
- * child). */
+/* The child is done with it: it is removed, or, if it is known to be `empty` and was never killed,
+ * kept for another child (CGROUP_SPARES_MAX of them: to make one and to remove it costs as much as
+ * to start a child). */
 void cgroup_leave(struct cgroup *cgroup, uint64_t number, bool empty);
 /* Kills everyone in it. False: it can't be done (Linux before 5.14). */
 bool cgroup_kill(struct cgroup *cgroup, uint64_t number);

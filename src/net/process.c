@@ -126,14 +126,16 @@ void process_signal(struct process *p, int signal)
     struct process_tree tree = tree_of(p);
     process_tree_signal(&tree, signal);
     signal_group(p, signal);
-    if (signal == SIGKILL && p->cgroup)
-        cgroup_kill(p->cgroup, p->cgroup_number);
+    if (signal != SIGKILL || !p->cgroup)
+        return;
+    cgroup_kill(p->cgroup, p->cgroup_number);
+    p->cgroup_killed = true;
 }
 
 static bool is_in_cgroup(struct process *p)
 {
     enum cgroup_state state = p->cgroup ? cgroup_look(p->cgroup, p->cgroup_number) : CGROUP_UNFIT;
-    p->cgroup_empty = state == CGROUP_EMPTY;
+    p->cgroup_empty = state == CGROUP_EMPTY && !p->cgroup_killed;
     return state == CGROUP_POPULATED;
 }
 
@@ -199,6 +201,7 @@ int process_unpack(struct loop *loop, struct process *p, struct slice in, struct
         .mark = {.number = packed_number(in, MARK_NUMBER)},
         .cgroup = packed_number(in, HAS_CGROUP) ? cgroup : NULL,
         .cgroup_number = packed_number(in, CGROUP_NUMBER),
+        .cgroup_killed = true,
         .on_exit = on_exit,
     };
     if (p->cgroup_number == 0) /* an older version: each had one of its own number */

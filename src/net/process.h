@@ -69,6 +69,9 @@ struct process {
     pid_t pid; /* also the group's id, and the session's */
     bool group_empty, reaped;
     bool cgroup_empty; /* nobody is in its cgroup any more, and another child may have it */
+    /* Its cgroup was killed, or may have been by the process that we have taken over from. Linux
+     * kills at its birth who is cloned into such a cgroup from outside, for ever (kill_seq). */
+    bool cgroup_killed;
     struct mark mark;
     struct cgroup *cgroup; /* it has one of its own in there; NULL: it has none */
     uint64_t cgroup_number;

@@ -786,6 +786,22 @@ static void a_cgroup_that_was_left_frozen_freezes_nobody_else(void **state)
     cgroup_close(cgroup);
 }
 
+static void a_cgroup_that_was_killed_kills_nobody_else(void **state)
+{
+    (void)state;
+    struct cgroup *cgroup = cgroup_open(getpid());
+    if (!cgroup)
+        skip();
+    struct child first = run_in(cgroup);
+    assert_true(process_kill_rest(&first.process));
+    assert_false(process_alive(&first.process));
+    process_done(&first.process);
+    struct child second = run_in(cgroup);
+    assert_int_equal(second.status, 0);
+    process_done(&second.process);
+    cgroup_close(cgroup);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1)
@@ -811,6 +827,7 @@ int main(int argc, char **argv)
         net_test(who_forks_as_fast_as_it_is_looked_at_is_not_taken_for_gone),
         net_test(it_starts_in_a_sandbox_that_does_not_know_clone3),
         net_test(the_next_child_has_the_cgroup_that_the_last_one_has_left),
+        net_test(a_cgroup_that_was_killed_kills_nobody_else),
         net_test(a_cgroup_that_was_left_frozen_freezes_nobody_else),
         net_test(on_exit_may_start_the_next),
         net_test(two_hundred_at_once),
