@@ -316,6 +316,7 @@ int daemon_run(struct config *config, int argc, char *const *argv, struct servin
 {
     static struct control control;
     struct daemon *d = &control.daemon;
+    bool taken_over = before;
     *d =
         (struct daemon){.argc = argc,
                         .argv = argv,
@@ -340,10 +341,9 @@ int daemon_run(struct config *config, int argc, char *const *argv, struct servin
     say_ready(d, before);
     if (before) {
         takeover_say_done(before->body, before, d);
-        reload_try(argc, argv);
         handover_done(before);
     }
-    orders_begin(&control.orders);
+    orders_begin(&control.orders, taken_over);
     keeper_watch(&control.keeper, d->server.loop);
     timer_init(&control.log_timer, tell_left_out);
     timer_start(d->server.loop, &control.log_timer, LOG_TELL_MS);

@@ -23,9 +23,13 @@ static void reload_now(struct orders *o)
         timer_start(o->daemon->server.loop, &o->reload, RELOAD_AGAIN_MS);
 }
 
+static void obey(struct orders *o);
+
 static void reload_again(struct timer *timer)
 {
-    reload_now(container_of(timer, struct orders, reload));
+    struct orders *o = container_of(timer, struct orders, reload);
+    reload_now(o);
+    obey(o);
 }
 
 /* ---- signals ---- */
@@ -101,9 +105,10 @@ static void be_alone(struct orders *o)
     daemon_drain(o->daemon);
 }
 
+/* Also after each reload: while that waits for the supervisor's answer it notes other orders. */
 static void obey(struct orders *o)
 {
-    for (;;) {
+    while (o->daemon->serving) {
         switch (serving_next(o->daemon->serving)) {
         case SERVING_NOTHING:
             return;
@@ -180,12 +185,13 @@ int orders_start(struct orders *o, struct daemon *daemon, struct admin_server *a
     return error ? error : take_orders(o);
 }
 
-void orders_begin(struct orders *o)
+void orders_begin(struct orders *o, bool taken_over)
 {
     if (beat_ms(o->daemon))
         timer_start(o->daemon->server.loop, &o->beat, beat_ms(o->daemon));
-    if (o->daemon->serving)
-        obey(o);
+    if (taken_over)
+        reload_now(o);
+    obey(o);
 }
 
 void orders_stop(struct orders *o)

@@ -23,8 +23,10 @@ struct orders {
 
 /* From now on signals come here. Negative errno. */
 int orders_start(struct orders *o, struct daemon *daemon, struct admin_server *admin);
-/* The server is ready: obeys what came before, and says from now on that it lives. */
-void orders_begin(struct orders *o);
+/* The server is ready: obeys what came before, and says from now on that it lives. `taken_over`:
+ * its settings are those that the take-over was checked with; it reads them again, as they may have
+ * changed since, and a reload with them. */
+void orders_begin(struct orders *o, bool taken_over);
 void orders_stop(struct orders *o);
 
 #endif

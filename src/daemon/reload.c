@@ -161,19 +161,6 @@ static bool offer_sockets(struct daemon *d, const struct config *now, struct tex
     return !error;
 }
 
-void reload_try(int argc, char *const *argv)
-{
-    struct text why = {0};
-    enum command command;
-    struct config *now = arguments_read(argc, argv, &command, &why);
-    if (!now)
-        log_error(
-            "config.refused", log_slice("why", text_slice(&why)),
-            log_text("note", "the settings that the take-over was checked with are in force"));
-    config_free(now);
-    text_done(&why);
-}
-
 void reload(struct daemon *d, struct admin_server *s)
 {
     struct text why = {0};

@@ -18,8 +18,6 @@ void reload_apply(const struct config *c);
 bool reload_open_access_log(const struct config *c, struct access_log **ret);
 
 /* Reads command line, config file and certificates again. A bad one keeps the old and says so. */
-/* After a take-over, which reads copies of what was checked: says if the files are wrong by now. */
-void reload_try(int argc, char *const *argv);
 void reload(struct daemon *d, struct admin_server *s);
 
 #endif

@@ -176,7 +176,7 @@ void serving_pack(struct serving *s, struct pack *p)
     pack_number(p, UPGRADE, s->upgrade);
 }
 
-/* An order to reload is obeyed by reading the settings, as has just been done. */
+/* An order to reload needs no obeying: who has taken over reads the settings again. */
 void serving_unpack(struct serving *s, struct slice in)
 {
     s->ticket = (uint32_t)packed_number(in, TICKET);

@@ -293,6 +293,32 @@ test('a client whose handshake broke off finds the program that it has started',
   await server.ends();
 });
 
+test('a reload between the check and its take-over is not undone', async () => {
+  const { root, remove } = makeRoot({
+    conf: 'message-max = 2M\n',
+    'slow.sh': program(SLOW),
+    'talk.py': program('talk.py'),
+  });
+  const server = await startUpgradable({ args: ['--config', `${root}/conf`], root });
+  const slow = request(server.at('slow.sh'));
+  await server.logged(/program\.started.*slow/);
+  const upgraded = server.upgrades();
+  await server.logged(/takeover\.rests/);
+  fs.writeFileSync(`${root}/conf`, 'message-max = 3M\n');
+  server.child.kill('SIGHUP');
+  await upgraded;
+  await slow;
+  await until(() =>
+    server
+      .lines(/takeover\.done|config\.reloaded/)
+      .at(-1)
+      ?.includes('reloaded'),
+  );
+  assert.equal((await Page.opens(server, 'talk.py')).welcome.maxMessage, 3 * 1024 * 1024);
+  await server.ends();
+  remove();
+});
+
 test('settings and files that change or vanish after their check end no page', async () => {
   const { root, remove } = makeRoot({ conf: '', token: 'secret-secret-secret\n', key: KEYS });
   const [conf, token, key] = ['conf', 'token', 'key'].map((name) => path.join(root, name));
