@@ -43,6 +43,7 @@ static void write_text(struct seat *s, struct message m)
         return;
     }
     m.body = slice_make(json, json_quote(m.body, json));
+    m.whole = NULL; /* that holds the text as it came */
     write_line(s, &m);
     free(json);
 }

@@ -129,6 +129,15 @@ for (const [what, message] of [
     await ws.closes();
   });
 
+test('a text in fragments that becomes long by its escapes comes whole', async () => {
+  const ws = await open();
+  const text = '"\\'.repeat(30_000);
+  ws.send(text.slice(0, 20_000), { fin: false });
+  ws.send(text.slice(20_000));
+  assert.equal((await ws.next()).text, text);
+  await ws.closes();
+});
+
 test('a program may say no more than message-max to a plain client, without the escapes', async () => {
   const ws = await open();
   ws.send('much');
