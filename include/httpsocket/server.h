@@ -350,7 +350,8 @@ HTTPSOCKET_EXPORT int httpsocket_peer_close(struct httpsocket_peer *p, unsigned 
  * Callbacks never come from inside of a function for pages. The library owns the handle: it is dead
  * when on_over has returned. The page is to be answered, in on_request or later; for a client that
  * connects directly an answer of 2xx lets it in, and another one refuses it. A handle that is kept
- * for later is good until on_over.
+ * for later is good until on_over, or for as long as it is held (httpsocket_page_hold()). More is
+ * in docs/c-server-pages.md.
  *
  * Functions that send return 0 (HTTPSOCKET_SENT); 1 (HTTPSOCKET_QUEUED): taken too, but wait for
  * on_room; -EAGAIN: not taken, `buffer-max` bytes wait, and on_room follows; -EINVAL: no such name,
@@ -397,6 +398,17 @@ struct httpsocket_page_handler {
     void (*on_close)(struct httpsocket_page *p, const char *reason);
     /* The last callback. */
     void (*on_over)(struct httpsocket_page *p);
+    /* The document wants a byte stream (docs/page-programs/streams.md): accept or reset it, now or
+     * later. `json`: what it says of it; may be empty. Without on_stream all are refused. */
+    void (*on_stream)(struct httpsocket_page *p, uint32_t stream, const char *name,
+                      const void *json, size_t size);
+    /* `size` 0: the document has sent all. */
+    void (*on_stream_data)(struct httpsocket_page *p, uint32_t stream, const void *data,
+                           size_t size);
+    /* There is room again, after httpsocket_page_stream_write() did not take all. */
+    void (*on_stream_room)(struct httpsocket_page *p, uint32_t stream);
+    /* It has ended before both sides were done. */
+    void (*on_stream_reset)(struct httpsocket_page *p, uint32_t stream, const char *reason);
 };
 
 /* `path` is a pattern without a method; the handler is copied. Errors as of
@@ -458,6 +470,37 @@ HTTPSOCKET_EXPORT int httpsocket_page_publish(struct httpsocket_page *p, const c
 /* No on_message until httpsocket_page_resume(); the document has to wait. */
 HTTPSOCKET_EXPORT void httpsocket_page_pause(struct httpsocket_page *p);
 HTTPSOCKET_EXPORT void httpsocket_page_resume(struct httpsocket_page *p);
+/* The same of the request's body. */
+HTTPSOCKET_EXPORT void httpsocket_page_pause_body(struct httpsocket_page *p, bool paused);
+/* The handle stays good after on_over, until it is released as often as it was held; functions then
+ * return -ENOTCONN. In the page's thread. */
+HTTPSOCKET_EXPORT void httpsocket_page_hold(struct httpsocket_page *p);
+HTTPSOCKET_EXPORT void httpsocket_page_release(struct httpsocket_page *p);
+
+/* Sends an event whose data is this text, in UTF-8, as a string. */
+HTTPSOCKET_EXPORT int httpsocket_page_emit_text(struct httpsocket_page *p, const char *name,
+                                                const char *text, size_t size);
+/* The text of the elements that a CSS selector matches (`.dom`); both are UTF-8. */
+HTTPSOCKET_EXPORT int httpsocket_page_set_text(struct httpsocket_page *p, const char *selector,
+                                               const char *text);
+/* The state that outlives this process, as bytes; as JSON: httpsocket_page_command(p, "save"). */
+HTTPSOCKET_EXPORT int httpsocket_page_save_bytes(struct httpsocket_page *p, const void *data,
+                                                 size_t size);
+
+/* Byte streams, beside the messages. -ENOENT: there is none of this number any more; -ENOTCONN. */
+HTTPSOCKET_EXPORT int httpsocket_page_stream_accept(struct httpsocket_page *p, uint32_t stream,
+                                                    const char *json);
+/* How many bytes were taken: as many as there is room for. -EPIPE: it is not accepted, or this side
+ * has ended. */
+HTTPSOCKET_EXPORT int64_t httpsocket_page_stream_write(struct httpsocket_page *p, uint32_t stream,
+                                                       const void *data, size_t size);
+HTTPSOCKET_EXPORT int httpsocket_page_stream_end(struct httpsocket_page *p, uint32_t stream);
+HTTPSOCKET_EXPORT int httpsocket_page_stream_reset(struct httpsocket_page *p, uint32_t stream,
+                                                   const char *reason);
+
+/* Ends the page at once, as a process that exits: what waits here is lost. No callback follows, and
+ * the handle is dead unless it is held. */
+HTTPSOCKET_EXPORT void httpsocket_page_leave(struct httpsocket_page *p);
 /* Ends the page, behind all that was sent; on_close and on_over follow. `reason` NULL: "closed". */
 HTTPSOCKET_EXPORT int httpsocket_page_close(struct httpsocket_page *p, const char *reason);
 

@@ -182,12 +182,12 @@ int handler_close(struct handler *h, struct slice reason)
     return sent == -ENOTCONN && !h->over && h->seat.page ? 0 : sent;
 }
 
-void handler_leave(struct handler *h)
+bool handler_leave(struct handler *h)
 {
     static const struct handler_ops nothing = {0};
-    struct page *p = handler_enter(h);
+    struct page *p = h->ops == &nothing ? NULL : handler_enter(h);
     if (!p)
-        return;
+        return false;
     h->ops = &nothing;
     message_queue_clear(&h->in);
     message_queue_clear(&h->out);
@@ -196,6 +196,7 @@ void handler_leave(struct handler *h)
         page_answer_fail(p, 502, "the handler left before its answer was whole");
     page_let_go(p);
     handler_exit(h);
+    return true;
 }
 
 void handler_hold(struct handler *h)

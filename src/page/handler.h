@@ -137,8 +137,8 @@ void handler_pause_body(struct handler *h, bool paused);
 /* The end of the page by the handler's will, behind all that was sent: `.close`. */
 int handler_close(struct handler *h, struct slice reason);
 /* At once, as a process that exits: what is queued here is lost. No callback comes after this, and
- * the pointer is dead unless it is held. */
-void handler_leave(struct handler *h);
+ * the pointer is dead unless it is held. False: it was over, or has been left. */
+bool handler_leave(struct handler *h);
 
 /* ---- the answer, handler_answer.c ---- */
 

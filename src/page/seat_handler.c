@@ -362,9 +362,9 @@ static void tell_end(struct handler *h)
     h->closed = true;
     if (!h->answered || !message_queue_empty(&h->in))
         return;
+    h->over = true; /* before: in the last callback the page is over already */
     if (h->known && h->ops->on_over)
         h->ops->on_over(h);
-    h->over = true;
     room_release(&h->place);
 }
 

@@ -19,6 +19,7 @@
 
 #include "core/embedded.h"
 #include "limits/quota.h"
+#include "page/handler.h"
 #include "program/request.h"
 #include "serve/route_table.h"
 #include "serve/server.h"
@@ -202,6 +203,16 @@ void library_peers_drain(struct library_thread *t);
 void library_peers_stop(struct library_thread *t);
 
 /* ---- library_page.c ---- */
+
+struct httpsocket_page {
+    struct handler *h; /* lives as long as we */
+    struct library_thread *thread;
+    const struct library_route *route;
+    void *user;
+    bool direct;
+    unsigned refs;
+    struct library_headers headers;
+};
 
 /* The seats of its worker's pages. */
 extern struct seat_source library_seats;

@@ -1,29 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* library_page.c - a page whose program is a handler of the library's user (page/handler.h).
  *
- * The object is made when the page's request is told, and freed when on_over has returned. A page
- * that ends before that is never told of.
+ * The object is made when the page's request is told, and freed when on_over has returned, or when
+ * nobody holds it any more. A page that ends before that is never told of. What the program says
+ * beside its messages is in library_page_more.c.
  */
 #include "serve/library.h"
 
 #include "base/log.h"
 #include "page/handler.h"
 #include "page/host.h"
+#include "proto/json.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define NAME_SIZE (MESSAGE_NAME_MAX + 1)
-
-struct httpsocket_page {
-    struct handler *h; /* lives as long as we */
-    struct library_thread *thread;
-    const struct library_route *route;
-    void *user;
-    bool direct;
-    struct library_headers headers;
-};
 
 static const struct httpsocket_page_handler *handler_of_page(const struct httpsocket_page *p)
 {
@@ -67,6 +60,8 @@ static struct httpsocket_page *make(struct handler *h, const struct program_requ
     p->thread = library_thread_of(w);
     p->route = handler_owner(h);
     p->direct = request->connect;
+    p->refs = 1;
+    handler_hold(h);
     return p;
 }
 
@@ -75,7 +70,8 @@ static void on_request(struct handler *h, const struct program_request *request)
     struct httpsocket_page *p = make(h, request);
     struct httpsocket_request *r = p ? library_request_to_read(p->thread, p->route, request) : NULL;
     if (!r) {
-        free(p);
+        if (p)
+            httpsocket_page_release(p);
         handler_leave(h);
         return;
     }
@@ -88,8 +84,7 @@ static void on_over(struct handler *h)
 {
     struct httpsocket_page *p = page_of(h);
     TELL(p, on_over);
-    library_headers_done(&p->headers);
-    free(p);
+    httpsocket_page_release(p);
 }
 
 /* ---- what comes ---- */
@@ -141,9 +136,25 @@ static void tell_message(struct handler *h, enum httpsocket_kind kind, struct sl
     TELL(p, on_message, &m);
 }
 
+/* The text of a client without our subprotocol. */
+static void tell_text(struct handler *h, struct slice name, struct slice text)
+{
+    char *json = log_needed(malloc(JSON_QUOTED_MAX(text.len)));
+    if (!json) {
+        handler_close(h, SLICE_LITERAL("overload"));
+        return;
+    }
+    struct handler_data data = handler_json(slice_make(json, json_quote(text, json)));
+    tell_message(h, HTTPSOCKET_EVENT, name, 0, &data);
+    free(json);
+}
+
 static void on_event(struct handler *h, struct slice name, const struct handler_data *data)
 {
-    tell_message(h, HTTPSOCKET_EVENT, name, 0, data);
+    if (data->form == MESSAGE_TEXT)
+        tell_text(h, name, data->bytes);
+    else
+        tell_message(h, HTTPSOCKET_EVENT, name, 0, data);
 }
 
 static void on_call(struct handler *h, struct slice name, uint64_t call,
@@ -204,6 +215,45 @@ static void on_command(struct handler *h, struct slice name, struct slice json)
     TELL(p, on_command, cut(name, text, sizeof(text)), not_null(json), json.len);
 }
 
+static void on_stream(struct handler *h, uint32_t number, struct slice name, struct slice json)
+{
+    struct httpsocket_page *p = page_of(h);
+    char text[NAME_SIZE];
+    if (handler_of_page(p)->on_stream)
+        handler_of_page(p)->on_stream(p, number, cut(name, text, sizeof(text)), not_null(json),
+                                      json.len);
+    else
+        handler_reset_stream(h, number, SLICE_LITERAL("stream-unsupported"), SLICE_NONE);
+}
+
+static void on_stream_data(struct handler *h, uint32_t number, struct slice data)
+{
+    struct httpsocket_page *p = page_of(h);
+    if (data.len)
+        TELL(p, on_stream_data, number, data.ptr, data.len);
+}
+
+static void on_stream_end(struct handler *h, uint32_t number)
+{
+    struct httpsocket_page *p = page_of(h);
+    TELL(p, on_stream_data, number, "", 0);
+}
+
+static void on_stream_room(struct handler *h, uint32_t number)
+{
+    struct httpsocket_page *p = page_of(h);
+    TELL(p, on_stream_room, number);
+}
+
+static void on_stream_reset(struct handler *h, uint32_t number, struct slice reason,
+                            struct slice message)
+{
+    struct httpsocket_page *p = page_of(h);
+    char text[128];
+    (void)message;
+    TELL(p, on_stream_reset, number, cut(reason, text, sizeof(text)));
+}
+
 static void on_close(struct handler *h, struct slice reason)
 {
     struct httpsocket_page *p = page_of(h);
@@ -224,6 +274,11 @@ static const struct handler_ops ops = {
     .on_room = on_room,
     .on_restore = on_restore,
     .on_topic = on_topic,
+    .on_stream = on_stream,
+    .on_stream_data = on_stream_data,
+    .on_stream_end = on_stream_end,
+    .on_stream_room = on_stream_room,
+    .on_stream_reset = on_stream_reset,
     .on_command = on_command,
     .on_close = on_close,
     .on_over = on_over,

@@ -210,6 +210,7 @@ static void on_over(struct handler *h)
     enter(h);
     assert_int_equal(kept_of(h)->closes, 1);
     SEEN(h, "over|");
+    assert_false(handler_leave(h)); /* it is over already: nothing is given back twice */
     leave(h);
     kept_of(h)->overs++;
 }

@@ -120,5 +120,9 @@ int main(void)
     MEMBER(httpsocket_page_handler, on_command);
     MEMBER(httpsocket_page_handler, on_close);
     MEMBER(httpsocket_page_handler, on_over);
+    MEMBER(httpsocket_page_handler, on_stream);
+    MEMBER(httpsocket_page_handler, on_stream_data);
+    MEMBER(httpsocket_page_handler, on_stream_room);
+    MEMBER(httpsocket_page_handler, on_stream_reset);
     return 0;
 }
