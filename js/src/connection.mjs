@@ -413,7 +413,7 @@ export class ServerConnection extends HandlerTarget {
 
   /**
    * Another process takes the place of the program's: it knows nothing of what that one asked, and
-   * listens anew.
+   * listens anew. What the old one has said, and waits, is carried out before.
    * @param {import('./proto/close-codes.mjs').End} end
    */
   #restoring(end) {
@@ -423,13 +423,14 @@ export class ServerConnection extends HandlerTarget {
     for (const { run } of this.#messages.remove(({ kind }) => ANSWER_KINDS.includes(kind))) run();
     this.#handlers.beginAgain();
     this.#calls.beginAgain(closedError(end));
-    this.#listeners?.beginAgain();
+    const run = () => this.#listeners?.beginAgain();
+    this.#messages.take({ size: 0, kind: 'again', run });
     this.#fire('suspend', { ...end, restoring: true });
   }
 
   /** @param {import('./session/restoring-link.mjs').Restoration} restoration */
   #restored({ why, resent }) {
-    this.#listeners?.begun();
+    this.#messages.take({ size: 0, kind: 'begun', run: () => this.#listeners?.begun() });
     this.#fire('restore', { session: this.sessionId, why, resent });
   }
 

@@ -9,7 +9,7 @@ import assert from 'node:assert/strict';
 import { loadPartsBy } from '../src/base/parts.mjs';
 import { ServerConnection } from '../src/connection.mjs';
 import { MessageQueue } from '../src/session/message-queue.mjs';
-import { openConnection } from './fakes.mjs';
+import { openConnection, SESSION } from './fakes.mjs';
 
 globalThis.document ??= {};
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -17,8 +17,16 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 /** A page whose part comes when the test says so; `seen` is what its script and its part saw. */
 function page() {
   const seen = [];
-  const made = openConnection(ServerConnection, { dom: true });
-  const part = { makeUpdates: () => ({ take: (data) => seen.push(data) }) };
+  const made = openConnection(ServerConnection, { dom: true }, { state: true });
+  const part = {
+    makeUpdates: () => ({ take: (data) => seen.push(data) }),
+    makeListeners: () => ({
+      listen: (data) => seen.push(`listen ${data}`),
+      beginAgain: () => seen.push('again'),
+      begun: () => seen.push('begun'),
+      heard() {},
+    }),
+  };
   loadPartsBy(
     () =>
       new Promise((resolve, reject) => {
@@ -98,4 +106,17 @@ test('changes wait softly: anything else lets them go, and only the last hold co
   assert.deepEqual(seen.slice(2), []);
   now();
   assert.deepEqual(seen.slice(2), ['y']);
+});
+
+test('another process takes over meanwhile: what the old one listened to is known to be old', async () => {
+  const { last, seen, clock, made } = page();
+  last().receive(new TextEncoder().encode('.saved?0\nS'));
+  for (const line of ['.listen "old"', 'a 1']) last().receive(line);
+  last().lose(4500, 'program-failed signal=9');
+  clock.advance(0);
+  last().welcome({ session: SESSION.replace('a', 'b'), state: true, restore: true });
+  for (const line of ['.restored', '.listen "new"', 'a 2']) last().receive(line);
+  await made.comes();
+  await made.comes();
+  assert.deepEqual(seen, ['listen old', 'a 1', 'again', 'begun', 'listen new', 'a 2']);
 });
