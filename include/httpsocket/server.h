@@ -31,7 +31,8 @@
  * Ownership   Arguments are copied, but callbacks' `user` and `arg`. What a callback receives is
  *             valid during the callback, and is not NUL-terminated if it comes with a size.
  * Units       Bytes; milliseconds where a name ends in _ms.
- * Errors      A negative errno, as each function says.
+ * Errors      A negative errno, as each function says. NULL in the place of a text, a struct or a
+ *             function is -EINVAL, unless it is allowed.
  * Signals     The library touches none, and never raises SIGPIPE.
  * fork()      In the child every function but httpsocket_server_free() is forbidden, and that one
  *             does nothing: execute something, or _exit().
@@ -119,7 +120,8 @@ HTTPSOCKET_EXPORT void httpsocket_server_stop(struct httpsocket_server *s, unsig
 
 /* How many threads call back: `threads`, and at least 1. */
 HTTPSOCKET_EXPORT unsigned httpsocket_server_threads(const struct httpsocket_server *s);
-/* The server's thread that this code runs in, from 0 on; -1: none of its own. */
+/* The server's thread that this code runs in, from 0 on; -1: none of its own, or the server has not
+ * begun to run. */
 HTTPSOCKET_EXPORT int httpsocket_server_thread(const struct httpsocket_server *s);
 
 typedef void httpsocket_work_fn(struct httpsocket_server *s, void *arg);
@@ -132,12 +134,12 @@ HTTPSOCKET_EXPORT int httpsocket_server_post(struct httpsocket_server *s, unsign
 
 /* Calls `work` in this thread after `delay_ms`, and then every `repeat_ms` (0: once). Before the
  * server runs: in thread 0. *ret (`ret` may be NULL) is dead when httpsocket_timer_stop() has been
- * called, or a timer without repetition has called `work`. 0; -EPERM: this is no thread of the
- * server; -ENOMEM. */
+ * called, or when `work` of a timer without repetition has returned. 0; -EPERM: this is no thread
+ * of the server; -EINVAL; -ENOMEM. */
 HTTPSOCKET_EXPORT int httpsocket_server_timer(struct httpsocket_server *s, uint64_t delay_ms,
                                               uint64_t repeat_ms, httpsocket_work_fn *work,
                                               void *arg, struct httpsocket_timer **ret);
-/* In the timer's thread; also inside of its `work`. `work` is not called any more. */
+/* In the timer's thread; also inside of its `work`. `work` is not called any more. Accepts NULL. */
 HTTPSOCKET_EXPORT void httpsocket_timer_stop(struct httpsocket_timer *t);
 
 /* ---- routes ----
@@ -180,7 +182,8 @@ HTTPSOCKET_EXPORT const char *httpsocket_request_query(const struct httpsocket_r
 HTTPSOCKET_EXPORT const char *httpsocket_request_param(const struct httpsocket_request *r,
                                                        const char *name);
 /* A header field by its name in any case, several ones as the first; NULL if the request has none,
- * or its client has gone. Valid until the request's client has gone or the answer is complete. */
+ * or its client has gone. `ret_size` may be NULL; the value is not NUL-terminated. Valid until the
+ * request's client has gone or the answer is complete. */
 HTTPSOCKET_EXPORT const char *httpsocket_request_header(const struct httpsocket_request *r,
                                                         const char *name, size_t *ret_size);
 /* The client's address without a port, behind trusted proxies too ("trusted-proxy"). Returns the
@@ -297,7 +300,7 @@ struct httpsocket_endpoint {
     void (*on_message)(struct httpsocket_peer *p, const void *data, size_t size, bool text);
     /* After QUEUED or REFUSED: everything has been taken. */
     void (*on_drain)(struct httpsocket_peer *p);
-    /* A subscription came to nothing: the server has `topics-max` topics. */
+    /* A subscription that was under way came to nothing: the server has `topics-max` topics. */
     void (*on_unsubscribed)(struct httpsocket_peer *p, const char *topic);
     /* The last callback. `code` is the close code that came, or the one of
      * httpsocket_peer_close(); 1005: none came; 1006: the connection was lost, and `reason` says
@@ -450,7 +453,8 @@ HTTPSOCKET_EXPORT int httpsocket_page_send(struct httpsocket_page *p,
 /* Sends an event; `json` NULL: null. */
 HTTPSOCKET_EXPORT int httpsocket_page_emit(struct httpsocket_page *p, const char *name,
                                            const char *json);
-/* Calls the document; on_message has its answers, with the number *ret_call. */
+/* Calls the document; on_message has its answers, with the number *ret_call (`ret_call` may be
+ * NULL). */
 HTTPSOCKET_EXPORT int httpsocket_page_call(struct httpsocket_page *p, const char *name,
                                            const char *json, uint64_t *ret_call);
 /* Answer a call of the document, by its number. */

@@ -144,7 +144,9 @@ bool handler_leave(struct handler *h);
 
 #define HANDLER_LENGTH_UNKNOWN UINT64_MAX
 
-/* -EALREADY: it has an answer. -EPIPE: nobody waits for one any more. For a client that connects
+/* 0: the answer has not begun. -EALREADY: it has. -EPIPE: nobody waits for one any more. */
+int handler_unanswered(const struct handler *h);
+/* Errors as of handler_unanswered(). For a client that connects
  * without a page a status of 2xx lets it in, and the body is dropped; other statuses refuse it. */
 int handler_respond(struct handler *h, int status, const struct http_header *headers, size_t count,
                     uint64_t length);

@@ -11,8 +11,8 @@
 static struct page *asked(const struct handler *h, int *ret_error)
 {
     struct page *p = h->over ? NULL : h->seat.page;
-    *ret_error = p ? -EPIPE : -ENOTCONN;
-    return p && p->answer ? p : NULL;
+    *ret_error = !p ? -ENOTCONN : p->answer ? 0 : -EPIPE;
+    return *ret_error ? NULL : p;
 }
 
 static int head_of(int status, const struct http_header *headers, size_t count, uint64_t length,
@@ -29,19 +29,26 @@ static int head_of(int status, const struct http_header *headers, size_t count, 
     return 0;
 }
 
+int handler_unanswered(const struct handler *h)
+{
+    int error;
+    const struct page *p = asked(h, &error);
+    if (error == -ENOTCONN)
+        return error;
+    return h->responded || (p && !page_answer_unbegun(p)) ? -EALREADY : error;
+}
+
 int handler_respond(struct handler *h, int status, const struct http_header *headers, size_t count,
                     uint64_t length)
 {
-    int error;
+    struct page *p = h->seat.page;
     struct cgi_head head;
-    struct page *p = asked(h, &error);
-    if (!p)
-        return error;
-    if (!page_answer_unbegun(p))
-        return -EALREADY;
-    error = head_of(status, headers, count, length, &head);
+    int error = handler_unanswered(h);
+    if (!error)
+        error = head_of(status, headers, count, length, &head);
     if (error)
         return error;
+    h->responded = true;
     handler_enter(h);
     page_answer_take_head(p, &head);
     handler_exit(h);

@@ -25,6 +25,7 @@ struct handler {
     uint64_t restore_resent;
     unsigned refs;
     bool begun, known, let_go, closed, over; /* in this order; `closed`: on_close has come */
+    bool responded;                          /* an answer has begun, by the handler */
     bool answered; /* the request's answer is complete, or nobody wants it */
     bool shut;     /* there is no conversation */
     bool swallows; /* the body of its answer reaches nobody, as it should */

@@ -26,7 +26,7 @@ struct library_thread *library_here(const struct httpsocket_server *s)
 {
     if (current && current->server == s)
         return current;
-    bool ours = s->options.threads == 0 && pthread_equal(s->maker, pthread_self());
+    bool ours = s->options.threads == 0 && s->begun && pthread_equal(s->home, pthread_self());
     return ours ? &s->threads[0] : NULL;
 }
 
@@ -391,7 +391,6 @@ static struct httpsocket_server *make(const struct httpsocket_server_options *op
     if (!s->options.peers_per_client)
         s->options.peers_per_client = PEERS_PER_CLIENT;
     s->pid = getpid();
-    s->maker = pthread_self();
     s->server = (struct server){.router = &library_router,
                                 .seats = &library_seats,
                                 .no_gateway = !s->options.gateway,
@@ -410,7 +409,7 @@ struct httpsocket_server *httpsocket_server_new(const struct httpsocket_server_o
 {
     struct text text = {0};
     struct httpsocket_server *s = NULL;
-    if (options->size < offsetof(struct httpsocket_server_options, listen))
+    if (!options || options->size < offsetof(struct httpsocket_server_options, listen))
         text_printf(&text, "options without size");
     else if (options->threads > THREADS_MAX)
         text_printf(&text, "threads: expected at most %d", THREADS_MAX);
@@ -461,6 +460,7 @@ static void unguard_pipe(const struct pipe_guard *g)
 
 static void begin(struct httpsocket_server *s)
 {
+    s->home = pthread_self();
     if (s->begun)
         return;
     s->begun = true;

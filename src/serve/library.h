@@ -48,10 +48,10 @@ struct httpsocket_server {
     struct listening_set offered;
     char **addresses;         /* as text, ended by NULL */
     struct embedded embedded; /* without threads of its own */
-    bool begun;               /* it runs, or did: routes are fixed */
+    atomic_bool begun;        /* it runs, or did: routes are fixed */
     uint16_t running;         /* threads that were not joined */
-    bool over;                /* the loops are gone, or about to go */
-    pthread_t maker;          /* without threads of its own: whose it is */
+    atomic_bool over;         /* the loops are gone, or about to go */
+    _Atomic(pthread_t) home;  /* without threads of its own, once it has begun: where it runs */
     bool has_folders;         /* files leave by sendfile(2), which can raise SIGPIPE */
     pid_t pid;
     atomic_uint stops;
@@ -69,7 +69,8 @@ static inline struct loop *library_loop(const struct library_thread *t)
     return t->worker->loop;
 }
 
-/* The thread of this server that this code runs in, or whose turn it would be; NULL: none. */
+/* The thread of this server that this code runs in, or whose turn it would be; NULL: none, or the
+ * server has not begun. */
 struct library_thread *library_here(const struct httpsocket_server *s);
 /* Something was started: if that was from outside of a turn, there will be one. */
 void library_wake(struct library_thread *t);

@@ -17,6 +17,12 @@ static int woken(struct httpsocket_page *p, int result)
     return result;
 }
 
+/* NULL is empty, which is no name. */
+static struct slice text_of(const char *text)
+{
+    return text ? slice_of(text) : SLICE_NONE;
+}
+
 /* ---- how long it lives ---- */
 
 void httpsocket_page_hold(struct httpsocket_page *p)
@@ -100,7 +106,8 @@ size_t httpsocket_page_address(const struct httpsocket_page *p, char *out, size_
 
 int httpsocket_page_add(struct httpsocket_page *p, const char *name, const char *value)
 {
-    return library_headers_add(&p->headers, name, value);
+    int error = handler_unanswered(p->h);
+    return error ? error : library_headers_add(&p->headers, name, value);
 }
 
 int httpsocket_page_begin(struct httpsocket_page *p, int status, const char *type, uint64_t length)
@@ -132,21 +139,23 @@ int httpsocket_page_answer(struct httpsocket_page *p, int status, const char *ty
 
 static struct handler_data json_of(const char *json)
 {
-    return handler_json(json ? slice_of(json) : SLICE_NONE);
+    return handler_json(text_of(json));
 }
 
 int httpsocket_page_send(struct httpsocket_page *p, const struct httpsocket_message *m)
 {
+    char head[NAME_SIZE + 24];
+    const char *name = m && m->name ? m->name : "";
+    if (!m || *name == '.' || strlen(name) > MESSAGE_NAME_MAX)
+        return -EINVAL;
     struct handler_data data = {m->bytes ? MESSAGE_BYTES : MESSAGE_JSON,
                                 slice_make(m->data, m->size)};
-    char head[NAME_SIZE + 24];
-    const char *name = m->name ? m->name : "";
     unsigned long long call = m->call;
     switch (m->kind) {
     case HTTPSOCKET_EVENT:
-        return *name == '.' ? -EINVAL : woken(p, handler_send(p->h, slice_of(name), &data));
+        return woken(p, handler_send(p->h, slice_of(name), &data));
     case HTTPSOCKET_CALL:
-        snprintf(head, sizeof(head), "%.128s?%llu", name, call);
+        snprintf(head, sizeof(head), "%s?%llu", name, call);
         break;
     case HTTPSOCKET_ANSWER:
         snprintf(head, sizeof(head), "=%llu", call);
@@ -158,20 +167,21 @@ int httpsocket_page_send(struct httpsocket_page *p, const struct httpsocket_mess
         snprintf(head, sizeof(head), "!%llu", call);
         break;
     }
-    return *name == '.' ? -EINVAL : woken(p, handler_say(p->h, slice_of(head), &data));
+    return woken(p, handler_say(p->h, slice_of(head), &data));
 }
 
 int httpsocket_page_emit(struct httpsocket_page *p, const char *name, const char *json)
 {
     struct handler_data data = json_of(json);
-    return woken(p, handler_send(p->h, slice_of(name), &data));
+    return woken(p, handler_send(p->h, text_of(name), &data));
 }
 
 int httpsocket_page_call(struct httpsocket_page *p, const char *name, const char *json,
                          uint64_t *ret_call)
 {
+    uint64_t unwanted;
     struct handler_data data = json_of(json);
-    return woken(p, handler_call(p->h, slice_of(name), &data, ret_call));
+    return woken(p, handler_call(p->h, text_of(name), &data, ret_call ? ret_call : &unwanted));
 }
 
 int httpsocket_page_reply(struct httpsocket_page *p, uint64_t call, const char *json)
@@ -182,14 +192,14 @@ int httpsocket_page_reply(struct httpsocket_page *p, uint64_t call, const char *
 
 int httpsocket_page_refuse(struct httpsocket_page *p, uint64_t call, const char *message)
 {
-    return woken(p, handler_fail_call(p->h, call, slice_of(message)));
+    return woken(p, handler_fail_call(p->h, call, text_of(message)));
 }
 
 int httpsocket_page_command(struct httpsocket_page *p, const char *name, const char *json)
 {
     struct handler_data data = json_of(json);
     char head[NAME_SIZE + 1];
-    if (strlen(name) >= NAME_SIZE)
+    if (!name || strlen(name) >= NAME_SIZE)
         return -EINVAL;
     snprintf(head, sizeof(head), ".%s", name);
     return woken(p, handler_say(p->h, slice_of(head), &data));
@@ -197,20 +207,20 @@ int httpsocket_page_command(struct httpsocket_page *p, const char *name, const c
 
 int httpsocket_page_subscribe(struct httpsocket_page *p, const char *topic)
 {
-    return woken(p, handler_subscribe(p->h, slice_of(topic), NULL));
+    return woken(p, handler_subscribe(p->h, text_of(topic), NULL));
 }
 
 int httpsocket_page_unsubscribe(struct httpsocket_page *p, const char *topic)
 {
-    return woken(p, handler_unsubscribe(p->h, slice_of(topic)));
+    return woken(p, handler_unsubscribe(p->h, text_of(topic)));
 }
 
 int httpsocket_page_publish(struct httpsocket_page *p, const char *topic, const char *name,
                             const char *json)
 {
-    struct slice data = json ? slice_of(json) : SLICE_NONE;
+    struct slice data = text_of(json);
     return woken(p,
-                 handler_publish(p->h, slice_of(topic), slice_of(name), data, TOPIC_KEEP_AS_IT_IS));
+                 handler_publish(p->h, text_of(topic), text_of(name), data, TOPIC_KEEP_AS_IT_IS));
 }
 
 void httpsocket_page_pause(struct httpsocket_page *p)
@@ -235,15 +245,15 @@ int httpsocket_page_emit_text(struct httpsocket_page *p, const char *name, const
                               size_t size)
 {
     struct handler_data data = {MESSAGE_TEXT, slice_make(text, size)};
-    return woken(p, handler_send(p->h, slice_of(name), &data));
+    return woken(p, handler_send(p->h, text_of(name), &data));
 }
 
 int httpsocket_page_set_text(struct httpsocket_page *p, const char *selector, const char *text)
 {
     struct text json = {0};
     json_text_begin(&json);
-    json_text_string(&json, "select", slice_of(selector));
-    json_text_string(&json, "text", slice_of(text));
+    json_text_string(&json, "select", text_of(selector));
+    json_text_string(&json, "text", text_of(text));
     json_text_end(&json);
     struct handler_data data = handler_json(text_slice(&json));
     int sent = json.failed ? -ENOMEM : handler_say(p->h, SLICE_LITERAL(".dom"), &data);
@@ -261,7 +271,7 @@ int httpsocket_page_save_bytes(struct httpsocket_page *p, const void *data, size
 
 int httpsocket_page_stream_accept(struct httpsocket_page *p, uint32_t stream, const char *json)
 {
-    return woken(p, handler_accept_stream(p->h, stream, json ? slice_of(json) : SLICE_NONE));
+    return woken(p, handler_accept_stream(p->h, stream, text_of(json)));
 }
 
 int64_t httpsocket_page_stream_write(struct httpsocket_page *p, uint32_t stream, const void *data,
@@ -279,6 +289,6 @@ int httpsocket_page_stream_end(struct httpsocket_page *p, uint32_t stream)
 
 int httpsocket_page_stream_reset(struct httpsocket_page *p, uint32_t stream, const char *reason)
 {
-    struct slice token = reason ? slice_of(reason) : SLICE_NONE;
+    struct slice token = text_of(reason);
     return woken(p, handler_reset_stream(p->h, stream, token, SLICE_NONE));
 }

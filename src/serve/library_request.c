@@ -220,13 +220,16 @@ static void on_abort(struct exchange *x)
 
 static const struct exchange_ops ops = {on_body, on_body_end, on_writable, on_abort};
 
-/* ---- its way ---- */
+/* ---- its way ----
+ *
+ * A request that on_access has let wait is paused. A handler goes on by reading; others at once. */
 
 static void go_to_folder(struct httpsocket_request *r)
 {
     struct library_thread *t = r->thread;
     const struct library_route *route = r->route;
     struct route_match match;
+    go_on_reading(r);
     struct exchange *x = library_request_release(r);
     x->ops = NULL;
     route_find(&t->server->routes, x->request->method, x->path, &match);
@@ -240,6 +243,7 @@ static void go_to_page(struct httpsocket_request *r)
     bool handshake = r->handshake;
     struct page_visitor visitor = {r->origin, r->same_origin, r->grant};
     r->grant = NULL;
+    go_on_reading(r);
     struct exchange *x = library_request_release(r); /* the memory stays until the turn's end */
     x->ops = NULL;
     if (handshake)
@@ -267,6 +271,7 @@ static void go_on(struct httpsocket_request *r)
         go_to_folder(r);
         return;
     case LIBRARY_ENDPOINT:
+        go_on_reading(r);
         library_peer_open(r);
         return;
     case LIBRARY_PAGE:
@@ -297,7 +302,6 @@ void httpsocket_request_allow(struct httpsocket_request *r)
         r->asking = false;
         r->on_gone = r->on_room = NULL;
         r->user = NULL;
-        go_on_reading(r);
         go_on(r);
     }
     library_wake(t);
@@ -403,7 +407,7 @@ const char *httpsocket_request_query(const struct httpsocket_request *r)
 const char *httpsocket_request_param(const struct httpsocket_request *r, const char *name)
 {
     const struct route *route = &r->route->route;
-    for (size_t i = 0; i < route->param_count; i++)
+    for (size_t i = 0; name && i < route->param_count; i++)
         if (slice_equal(route->names[i], slice_of(name)))
             return r->values[i];
     return NULL;
@@ -413,10 +417,11 @@ const char *httpsocket_request_header(const struct httpsocket_request *r, const 
                                       size_t *ret_size)
 {
     struct slice value = SLICE_NONE;
-    for (size_t i = 0; r->head && !value.ptr && i < r->head->header_count; i++)
+    for (size_t i = 0; name && r->head && !value.ptr && i < r->head->header_count; i++)
         if (slice_equal_nocase(r->head->headers[i].name, slice_of(name)))
             value = r->head->headers[i].value;
-    *ret_size = value.len;
+    if (ret_size)
+        *ret_size = value.len;
     return value.ptr;
 }
 
@@ -494,6 +499,8 @@ static bool is_field(struct slice name, struct slice value)
 
 int library_headers_add(struct library_headers *h, const char *name, const char *value)
 {
+    if (!name || !value)
+        return -EINVAL;
     struct slice n = slice_of(name), v = slice_trim(slice_of(value));
     if (!is_field(n, v))
         return -EINVAL;

@@ -263,8 +263,8 @@ static int open_sites(struct library_route *r, const char *folder, uint16_t coun
 int httpsocket_server_folder(struct httpsocket_server *s, const char *prefix, const char *folder)
 {
     char pattern[1024];
-    size_t len = strlen(prefix);
-    if (*prefix != '/' || strchr(prefix, '{') || len + 16 > sizeof(pattern))
+    size_t len = prefix ? strlen(prefix) : 0;
+    if (!len || !folder || *prefix != '/' || strchr(prefix, '{') || len + 16 > sizeof(pattern))
         return -EINVAL;
     struct library_route *r = make(LIBRARY_FOLDER);
     int error = r ? open_sites(r, folder, s->server.worker_count) : -ENOMEM;
@@ -283,7 +283,7 @@ int httpsocket_server_endpoint(struct httpsocket_server *s, const char *path,
                                const struct httpsocket_endpoint *endpoint)
 {
     char pattern[1024];
-    if (!path || *path != '/' || strlen(path) + 16 > sizeof(pattern))
+    if (!path || *path != '/' || !endpoint || strlen(path) + 16 > sizeof(pattern))
         return -EINVAL;
     struct library_route *r = make(LIBRARY_ENDPOINT);
     int error = r ? library_endpoint_new(s, endpoint, &r->endpoint) : -ENOMEM;
@@ -299,8 +299,8 @@ int httpsocket_server_endpoint(struct httpsocket_server *s, const char *path,
 int httpsocket_server_page(struct httpsocket_server *s, const char *path,
                            const struct httpsocket_page_handler *handler)
 {
-    if (!path || *path != '/' || !handler->on_request ||
-        handler->size < offsetof(struct httpsocket_page_handler, on_body))
+    if (!path || *path != '/' || !handler ||
+        handler->size < offsetof(struct httpsocket_page_handler, on_body) || !handler->on_request)
         return -EINVAL;
     struct library_route *r = make(LIBRARY_PAGE);
     if (r)

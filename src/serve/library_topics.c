@@ -27,13 +27,14 @@ struct group {
     struct library_thread *thread;
     struct hub_client *client;
     struct list members;
+    bool joining, refused; /* in hub_subscribe(); which has been refused meanwhile */
     char name[];
 };
 
 struct member {
     struct list of_peer, of_group;
     struct httpsocket_peer *peer;
-    struct group *group;
+    struct group *group; /* NULL: it is gone, and the peer is about to be told */
 };
 
 /* ---- leaving ---- */
@@ -52,7 +53,7 @@ static void leave(struct member *m)
     list_remove(&m->of_group);
     m->peer->topic_count--;
     free(m);
-    if (list_empty(&g->members))
+    if (g && list_empty(&g->members))
         free_group(g);
 }
 
@@ -105,18 +106,21 @@ static void on_answer(struct hub_client *c, const struct hub_request *request)
     struct group *g = hub_client_owner(c);
     if (request->kind != HUB_JOIN || request->answer == HUB_DONE)
         return;
+    if (g->joining) {
+        g->refused = true;
+        return;
+    }
     struct list refused;
     list_init(&refused);
     list_splice(&refused, &g->members);
+    for (struct list *node = refused.next; node != &refused; node = node->next)
+        container_of(node, struct member, of_group)->group = NULL;
     char *name = log_needed(slice_to_string(g->entry.name));
     free_group(g);
     while (!list_empty(&refused)) {
         struct member *m = container_of(refused.next, struct member, of_group);
         struct httpsocket_peer *p = m->peer;
-        list_remove(&m->of_group);
-        list_remove(&m->of_peer);
-        p->topic_count--;
-        free(m);
+        leave(m);
         if (p->endpoint->options.on_unsubscribed)
             p->endpoint->options.on_unsubscribed(p, name ? name : "");
     }
@@ -130,7 +134,7 @@ static const struct hub_client_ops group_ops = {
 
 static bool read_name(const char *topic, struct topic_name *ret)
 {
-    struct slice name = slice_of(topic);
+    struct slice name = topic ? slice_of(topic) : SLICE_NONE;
     if (!topic_name_valid(name))
         return false;
     ret->len = (uint8_t)name.len;
@@ -164,14 +168,16 @@ static int make_group(struct library_thread *t, struct slice name, struct group 
     return 0;
 }
 
-/* The first member has been added: on_answer may come from inside. */
+/* The first member has been added. on_answer may come from inside. */
 static int join(struct group *g)
 {
     struct topic_subscription wanted = {.to_page = true};
     wanted.topic.len = (uint8_t)g->entry.name.len;
     memcpy(wanted.topic.text, g->name, g->entry.name.len);
+    g->joining = true;
     enum hub_answer answer = hub_subscribe(g->client, &wanted);
-    return answer == HUB_DONE ? 0 : answer == HUB_NO_MEMORY ? -ENOMEM : -ENOSPC;
+    g->joining = false;
+    return answer == HUB_NO_MEMORY ? -ENOMEM : answer != HUB_DONE || g->refused ? -ENOSPC : 0;
 }
 
 static struct member *find_member(const struct httpsocket_peer *p, const struct group *g)

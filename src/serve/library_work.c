@@ -23,8 +23,11 @@ static void free_timer(struct reap *reap)
     free(container_of(reap, struct httpsocket_timer, reap));
 }
 
+/* Allowed on one that has ended in this turn. */
 static void end(struct httpsocket_timer *t)
 {
+    if (list_empty(&t->node))
+        return;
     list_remove(&t->node);
     timer_stop(&t->timer);
     loop_reap(library_loop(t->thread), &t->reap, free_timer);
@@ -45,6 +48,8 @@ int httpsocket_server_timer(struct httpsocket_server *s, uint64_t delay_ms, uint
                             httpsocket_work_fn *work, void *arg, struct httpsocket_timer **ret)
 {
     struct library_thread *here = library_here(s);
+    if (!work)
+        return -EINVAL;
     if (!here && s->begun)
         return -EPERM;
     if (!here)
@@ -67,7 +72,8 @@ int httpsocket_server_timer(struct httpsocket_server *s, uint64_t delay_ms, uint
 
 void httpsocket_timer_stop(struct httpsocket_timer *t)
 {
-    end(t);
+    if (t)
+        end(t);
 }
 
 void library_timers_done(struct library_thread *t)
@@ -95,7 +101,7 @@ static void deliver(struct mail *mail)
 int httpsocket_server_post(struct httpsocket_server *s, unsigned thread, httpsocket_work_fn *work,
                            void *arg)
 {
-    if (thread >= s->server.worker_count)
+    if (!work || thread >= s->server.worker_count)
         return -EINVAL;
     if (s->over)
         return -EPIPE;
