@@ -25,6 +25,19 @@ struct slice encoding_name(enum encoding encoding)
     return SLICE_LITERAL("");
 }
 
+struct slice encoding_ending(enum encoding encoding)
+{
+    switch (encoding) {
+    case ENCODING_GZIP:
+        return SLICE_LITERAL(".gz");
+    case ENCODING_BROTLI:
+        return SLICE_LITERAL(".br");
+    case ENCODING_IDENTITY:
+        break;
+    }
+    return SLICE_LITERAL("");
+}
+
 /* `0`, `0.25`, `1`, `1.000`; what is no weight refuses. */
 static int weight_of(struct slice value)
 {

@@ -26,5 +26,7 @@ enum encoding {
 enum encoding encoding_choose(const struct http_head *request, unsigned offered);
 /* As Content-Encoding has it: `gzip`, `br`; empty for ENCODING_IDENTITY. */
 struct slice encoding_name(enum encoding encoding);
+/* What the names of such files end in: `.gz`, `.br`; empty for ENCODING_IDENTITY. */
+struct slice encoding_ending(enum encoding encoding);
 
 #endif

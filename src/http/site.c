@@ -414,6 +414,7 @@ static bool find_directly(struct search *s, struct site_found *ret)
 void site_find(struct site *site, struct slice path, struct site_found *ret)
 {
     struct search s = {.site = site, .path = path, .file = ret->file, .begin = ret->begin};
+    ret->site = site;
     ret->kind = SITE_NONE;
     ret->fd = -1;
     ret->why = NULL;
@@ -421,6 +422,32 @@ void site_find(struct site *site, struct slice path, struct site_found *ret)
     append(&s, slice_make(site->root, site->root_len));
     if (!find_directly(&s, ret) && !find_in_folder(&s, ret))
         walk(&s, ret);
+}
+
+/* ---- beside a file ---- */
+
+static bool is_older(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec < b->tv_sec ||
+           (a->tv_sec == b->tv_sec && a->tv_nsec && a->tv_nsec < b->tv_nsec);
+}
+
+bool site_find_beside(struct site_found *found, struct slice ending, struct site_beside *ret)
+{
+    struct search s = {.site = found->site, .file = found->file, .begin = ret->begin};
+    struct entry e = {.fd = -1};
+    size_t len = s.len = strlen(found->file);
+    if (append(&s, ending))
+        e = entry_at(&s);
+    cut(&s, len);
+    if (e.kind != ENTRY_FILE || is_older(&e.stat.st_mtim, &found->stat.st_mtim)) {
+        entry_close(&e);
+        return false;
+    }
+    ret->fd = e.fd;
+    ret->stat = e.stat;
+    ret->begin_len = e.begin_len;
+    return true;
 }
 
 /* ---- made and freed ---- */

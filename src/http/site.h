@@ -45,7 +45,10 @@ enum site_kind {
 /* So much of a file is read to see what it is: a file that is not longer needs no other look. */
 #define SITE_BEGIN 1024
 
+struct site;
+
 struct site_found {
+    struct site *site; /* borrowed: where it was found */
     enum site_kind kind;
     int fd;          /* of SITE_FILE, the caller's; -1 otherwise */
     const char *why; /* of SITE_FORBIDDEN, for the log; static */
@@ -67,7 +70,6 @@ struct site_config {
     size_t served_count;
 };
 
-struct site;
 /* NULL and errno if `root` can't be opened as a folder. */
 struct site *site_new(const char *root);
 void site_free(struct site *site);
@@ -83,5 +85,18 @@ bool site_follow(struct site *site, int *error);
 
 /* `path` as of http_path_decode. */
 void site_find(struct site *site, struct slice path, struct site_found *ret);
+
+/* Looks for the file whose name is that of the SITE_FILE `found` with `ending` behind it, such as
+ * `.gz`: in the same folder, by the same rules. It counts if it would be handed out under its own
+ * name, and is not older than `found`; of a time without a fraction, which tools round down to, the
+ * whole seconds are compared. True: *ret is it, with `fd` the caller's. Costs openat2 if there is
+ * none. */
+struct site_beside {
+    int fd;
+    struct stat stat;
+    size_t begin_len;
+    char begin[SITE_BEGIN];
+};
+bool site_find_beside(struct site_found *found, struct slice ending, struct site_beside *ret);
 
 #endif

@@ -15,7 +15,7 @@
 #define SMALL_FILE_MAX 32768
 
 #define ETAG_MAX    64
-#define HEADERS_MAX 8
+#define HEADERS_MAX 10
 #define BOUNDARY    32
 #define PART_MAX    512
 
@@ -25,6 +25,7 @@ struct file_answer {
     uint64_t size;
     struct slice begin; /* the file's first bytes, read by now */
     struct slice type;
+    enum encoding encoding;
     struct representation is;
     char etag[ETAG_MAX];
     char modified[HTTP_DATE_LEN];
@@ -80,12 +81,15 @@ static void add_header(struct file_answer *a, struct slice name, struct slice va
 
 #define ADD(a, name, value) add_header((a), SLICE_LITERAL(name), (value))
 
-/* A file gets another tag when it is replaced, written to or cut. */
+/* A file gets another tag when it is replaced, written to or cut. What is sent in a coding has
+ * another tag than the same file under its own name. */
 static void describe(struct file_answer *a, const struct stat *stat)
 {
     int64_t ns = (int64_t)stat->st_mtim.tv_sec * 1000000000 + stat->st_mtim.tv_nsec;
-    int n = snprintf(a->etag, ETAG_MAX, "\"%llx-%llx-%llx\"", (unsigned long long)ns,
-                     (unsigned long long)stat->st_size, (unsigned long long)stat->st_ino);
+    struct slice coding = encoding_name(a->encoding);
+    int n = snprintf(a->etag, ETAG_MAX, "\"%llx-%llx-%llx%s%.*s\"", (unsigned long long)ns,
+                     (unsigned long long)stat->st_size, (unsigned long long)stat->st_ino,
+                     coding.len ? "-" : "", SLICE_ARG(coding));
     a->is = (struct representation){slice_make(a->etag, (size_t)n), stat->st_mtim.tv_sec,
                                     (int64_t)time(NULL)};
     ADD(a, "ETag", a->is.etag);
@@ -253,22 +257,91 @@ static void send_wanted(struct file_answer *a)
     }
 }
 
+/* ---- in another coding ---- */
+
+#define ALL_CODINGS ((1u << ENCODING_COUNT) - 1)
+
+/* A file that is called so and is not: browsers would show nothing. Brotli can't be told. */
+static bool is_in_coding(const struct site_beside *beside, enum encoding encoding)
+{
+    struct slice begin = slice_make(beside->begin, beside->begin_len);
+    return encoding != ENCODING_GZIP || slice_starts_with(begin, SLICE_LITERAL("\x1f\x8b"));
+}
+
+static bool find_in_coding(struct site_found *found, enum encoding encoding,
+                           struct site_beside *ret)
+{
+    if (!site_find_beside(found, encoding_ending(encoding), ret))
+        return false;
+    if (is_in_coding(ret, encoding))
+        return true;
+    close(ret->fd);
+    return false;
+}
+
+/* In which coding the client gets the file: the one that it likes best of those that there are.
+ * *ret is what lies beside the file, unless it is ENCODING_IDENTITY. */
+static enum encoding find_beside(const struct exchange *x, struct site_found *found,
+                                 struct site_beside *ret)
+{
+    unsigned offered = ALL_CODINGS;
+    enum encoding encoding;
+    while ((encoding = encoding_choose(x->request, offered)) != ENCODING_IDENTITY &&
+           !find_in_coding(found, encoding, ret))
+        offered &= ~(1u << encoding);
+    return encoding;
+}
+
+/* Goes on with the file beside it. */
+static void switch_to(struct file_answer *a, const struct site_beside *beside,
+                      enum encoding encoding)
+{
+    close(a->fd);
+    a->fd = beside->fd;
+    a->size = (uint64_t)beside->stat.st_size;
+    a->begin = slice_make(beside->begin, beside->begin_len);
+    a->encoding = encoding;
+}
+
+static void add_coding(struct file_answer *a)
+{
+    ADD(a, "Vary", SLICE_LITERAL("Accept-Encoding"));
+    if (a->encoding)
+        ADD(a, "Content-Encoding", encoding_name(a->encoding));
+}
+
+/* ---- the whole ---- */
+
 void static_answer(struct exchange *x, struct site_found *found)
 {
+    struct slice name = slice_of(found->file);
+    struct site_beside beside;
     struct file_answer a = {
         .x = x,
         .fd = found->fd,
         .size = (uint64_t)found->stat.st_size,
         .begin = slice_make(found->begin, found->begin_len),
-        .type = static_type(slice_of(found->file)),
+        .type = static_type(name),
     };
     found->fd = -1;
-    describe(&a, &found->stat);
-    if (is_read(x) && passes(x, &a.is, a.headers, a.header_count))
+    if (!is_read(x)) {
+        close(a.fd);
+        return;
+    }
+    bool compresses = static_type_compresses(name);
+    enum encoding encoding = compresses ? find_beside(x, found, &beside) : ENCODING_IDENTITY;
+    if (encoding)
+        switch_to(&a, &beside, encoding);
+    describe(&a, encoding ? &beside.stat : &found->stat);
+    if (compresses)
+        add_coding(&a);
+    if (passes(x, &a.is, a.headers, a.header_count))
         send_wanted(&a);
     else
         close(a.fd);
 }
+
+/* ---- bytes ---- */
 
 static enum encoding choose_variant(const struct exchange *x, const struct static_bytes *bytes)
 {

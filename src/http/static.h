@@ -8,7 +8,9 @@
 #include "http/exchange.h"
 #include "http/site.h"
 
-/* Answers GET and HEAD (OPTIONS with Allow; others get 405). Takes found->fd. */
+/* Answers GET and HEAD (OPTIONS with Allow; others get 405). Takes found->fd. In the place of a file
+ * of a type that compresses, NAME.br or NAME.gz is sent to who accepts it (site_find_beside()): the
+ * same document in another coding, with its own tag, size and ranges. */
 void static_answer(struct exchange *x, struct site_found *found);
 /* Bytes that live as long as the process, such as client.js, in each coding that there is. */
 struct static_bytes {
@@ -28,5 +30,7 @@ void static_redirect_to_folder(struct exchange *x);
 /* By the name's ending; application/octet-stream if unknown. */
 struct slice static_type(struct slice name);
 bool static_type_known(struct slice name);
+/* Whether files of this type are text, or otherwise much smaller when compressed. */
+bool static_type_compresses(struct slice name);
 
 #endif

@@ -107,7 +107,8 @@ export class RawHttp {
     for (const field of fields) {
       const [, name, value] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+): ([^\r\n]*)$/.exec(field) ?? [];
       if (!name) throw new Error(`no header: ${JSON.stringify(field)}`);
-      headers[name.toLowerCase()] = value;
+      const key = name.toLowerCase();
+      headers[key] = key === 'vary' && headers.vary ? `${headers.vary}, ${value}` : value;
     }
     const answer = { status: Number(status), reason, headers, body: Buffer.alloc(0) };
     if (head || status < 200 || status === '204' || status === '304') return answer;
