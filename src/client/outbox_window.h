@@ -11,17 +11,18 @@
 
 struct outbox_window {
     struct outbox kept;
-    const struct outbox_message *next; /* the first that has not gone out on this connection */
-    uint64_t next_number;              /* its number */
-    uint64_t sent_max;                 /* how many have ever gone out */
-    size_t in_flight;                  /* bytes gone out on this connection, not acknowledged */
+    struct outbox_place next;    /* before the first that has not gone out on this connection */
+    struct outbox_message taken; /* the one before it */
+    uint64_t next_number;        /* of the first that has not gone out */
+    uint64_t sent_max;           /* how many have ever gone out */
+    size_t in_flight;            /* bytes gone out on this connection, not acknowledged */
 };
 
 /* False without memory, and nothing has changed. */
 bool outbox_window_push(struct outbox_window *o, bool binary, const struct slice *pieces,
                         size_t count);
 /* The next message that the window lets go, now under way; NULL: none. A message larger than the
- * window goes alone. */
+ * window goes alone. It stays until the next call. */
 const struct outbox_message *outbox_window_next(struct outbox_window *o, size_t window);
 /* The other side has received `count` messages in all. Returns false and changes nothing if that
  * can't be. */

@@ -152,12 +152,33 @@ bool chunk_queue_copy(struct chunk_queue *q, struct chunk_pool *pool, const stru
     return true;
 }
 
+static bool goes_on(const struct chunk *last, enum chunk_kind kind,
+                    const struct shared_bytes *shared, size_t at)
+{
+    return last && last->kind == kind && last->shared == shared && last->end == (off_t)at;
+}
+
+static void lengthen(struct chunk_queue *q, size_t len)
+{
+    struct chunk *c = q->last;
+    size_t held = c->kind == CHUNK_SHARED ? len : 0;
+    c->end += (off_t)len;
+    c->held += held;
+    q->bytes += len;
+    q->held += held;
+}
+
 bool chunk_queue_share(struct chunk_queue *q, struct chunk_pool *pool, struct shared_bytes *shared,
                        size_t at, size_t len, bool elsewhere)
 {
+    enum chunk_kind kind = elsewhere ? CHUNK_REFERRED : CHUNK_SHARED;
     if (len <= SHARED_COPIED && len <= room(q))
         return copy_piece(q, pool, shared->bytes + at, len);
-    struct chunk *c = chunk_new(pool, elsewhere ? CHUNK_REFERRED : CHUNK_SHARED);
+    if (goes_on(q->last, kind, shared, at)) {
+        lengthen(q, len);
+        return true;
+    }
+    struct chunk *c = chunk_new(pool, kind);
     if (!c)
         return false;
     c->shared = shared;

@@ -81,7 +81,8 @@ char *chunk_queue_claim_new(struct chunk_queue *q, struct chunk_pool *pool, size
 bool chunk_queue_copy(struct chunk_queue *q, struct chunk_pool *pool, const struct iovec *pieces,
                       int count, size_t skip);
 /* `len` bytes from `at` on. Takes one reference of its own; small bytes are copied where there is
- * room. `elsewhere`: another holder counts them. */
+ * room, and those that go on where the last ones end are one piece with them. `elsewhere`: another
+ * holder counts them. */
 bool chunk_queue_share(struct chunk_queue *q, struct chunk_pool *pool, struct shared_bytes *shared,
                        size_t at, size_t len, bool elsewhere);
 /* By reference: to be sent or kept before the bytes change. */

@@ -117,14 +117,27 @@ static void send_message(struct session_wire *sw, bool binary, const struct slic
     ws_peer_send(wire->peer, binary ? WS_OP_BINARY : WS_OP_TEXT, pieces, count);
 }
 
-static void send_kept(struct session_wire *sw, bool binary, struct shared_bytes *body, size_t at,
-                      size_t len)
+/* A filter takes messages, one after the other. */
+static void filter_frames(struct page_wire *wire, struct slice frames)
+{
+    struct ws_head head;
+    while (frames.len && ws_head_parse(frames, &head) == PARSE_OK) {
+        struct slice piece = slice_make(frames.ptr + head.size, (size_t)head.length);
+        bool binary = head.op == WS_OP_BINARY;
+        if (!filters(wire, true, binary, &piece, 1))
+            ws_peer_send(wire->peer, head.op, &piece, 1);
+        frames = slice_skip(frames, head.size + piece.len);
+    }
+}
+
+static void send_frames(struct session_wire *sw, struct shared_bytes *frames, size_t at, size_t len,
+                        uint32_t count)
 {
     struct page_wire *wire = container_of(sw, struct page_wire, wire);
-    struct slice piece = slice_make(body->bytes + at, len);
-    if (filters(wire, true, binary, &piece, 1))
-        return;
-    ws_peer_send_kept(wire->peer, binary ? WS_OP_BINARY : WS_OP_TEXT, body, at, len);
+    if (wire->filter)
+        filter_frames(wire, slice_make(frames->bytes + at, len));
+    else
+        ws_peer_send_frames(wire->peer, frames, at, len, count);
 }
 
 static void close_wire(struct session_wire *sw, unsigned code, struct slice reason)
@@ -185,7 +198,7 @@ static const struct session_wire_ops wire_ops = {
     .held = held,
     .pause = pause_wire,
     .send = send_message,
-    .send_kept = send_kept,
+    .send_frames = send_frames,
     .send_shared = send_shared,
     .queued = queued,
     .alive_ms = alive_ms,

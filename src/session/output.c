@@ -15,21 +15,6 @@ void session_put(struct session *s, bool binary, const struct slice *pieces, siz
     s->wire->ops->send(s->wire, binary, pieces, count);
 }
 
-/* From this size on a copy costs more than a reference. */
-#define KEPT_MIN 65536
-
-void session_put_kept(struct session *s, const struct outbox_message *m)
-{
-    struct slice piece = slice_make(m->data, m->len);
-    struct shared_bytes *shared = outbox_shared(m);
-    if (m->len < KEPT_MIN || !s->wire->ops->send_kept) {
-        session_put(s, m->binary, &piece, 1);
-        return;
-    }
-    s->said_ms = loop_now_ms(s->loop);
-    s->wire->ops->send_kept(s->wire, m->binary, shared, (size_t)(m->data - shared->bytes), m->len);
-}
-
 void session_say(struct session *s, const char *text, int len)
 {
     struct slice piece = slice_make(text, (size_t)len);
@@ -80,21 +65,22 @@ void session_drop_wire(struct session *s, unsigned code, const char *reason)
 }
 
 enum {
-    PART_MAX = 16384,       /* bytes; a larger message goes in parts */
-    WIRE_QUEUED_MAX = 65536 /* what comes between two parts waits behind no more */
+    PART_MAX = SESSION_SHARED_MAX, /* bytes; a larger message goes in parts */
+    WIRE_QUEUED_MAX = 65536        /* what comes between two parts waits behind no more */
 };
 
-static bool in_parts(const struct session *s, const struct outbox_message *m)
+/* Such a message has a block of its own. */
+static bool in_parts(const struct session *s, const struct outbox_block *b)
 {
-    return s->wire->parts && m->len > PART_MAX;
+    return s->wire->parts && b->count == 1 && b->payload > PART_MAX;
 }
 
 /* How much of the first message that it has not the client got on an older wire. */
-static size_t goes_on_at(const struct session *s)
+static uint32_t goes_on_at(const struct session *s)
 {
-    const struct outbox_message *first = s->outbox.first;
+    const struct outbox_block *first = s->outbox.first;
     uint64_t has = s->wire->has_of_next;
-    return first && in_parts(s, first) && has < first->len ? (size_t)has : 0;
+    return first && in_parts(s, first) && has < first->payload ? (uint32_t)has : 0;
 }
 
 void session_say_welcome(struct session *s)
@@ -114,7 +100,7 @@ void session_say_welcome(struct session *s)
     json_text_number(&t, "streamWindow", s->streams_config.window);
     json_text_number(&t, "streams", s->streams_config.channels_max);
     if (goes_on_at(s))
-        json_text_number(&t, "parts", (int64_t)goes_on_at(s));
+        json_text_number(&t, "parts", goes_on_at(s));
     if (s->wire->state && s->config->sealer && s->config->sealer->keys)
         json_text_flag(&t, "state", true);
     if (s->restoring)
@@ -138,62 +124,99 @@ void session_say_ack(struct session *s)
 
 /* ---- messages ---- */
 
-static void put_part(struct session *s, const struct outbox_message *m)
+static void put_part(struct session *s)
 {
+    struct outbox_message m = outbox_at(s->sending.next);
     if (s->sending.at == 0)
         s->wire->ops->keep_shallow(s->wire);
-    size_t left = m->len - s->sending.at, len = left < PART_MAX ? left : PART_MAX;
-    enum message_part part = len < left  ? MESSAGE_PART_MORE
-                             : m->binary ? MESSAGE_PART_LAST_BINARY
-                                         : MESSAGE_PART_LAST_TEXT;
+    size_t left = m.len - s->sending.at, len = left < PART_MAX ? left : PART_MAX;
+    enum message_part part = len < left ? MESSAGE_PART_MORE
+                             : m.binary ? MESSAGE_PART_LAST_BINARY
+                                        : MESSAGE_PART_LAST_TEXT;
     struct slice pieces[] = {slice_make(&(char){(char)part}, 1),
-                             slice_make(m->data + s->sending.at, len)};
+                             slice_make(m.data + s->sending.at, len)};
     session_put(s, true, pieces, 2);
-    s->sending.at += len;
+    s->sending.at += (uint32_t)len;
+    if (len == left)
+        s->sending = (struct sending){.next = outbox_behind(s->sending.next),
+                                      .number = s->sending.number + 1};
+}
+
+/* How many messages there are from `sending.next` to the end of its block. */
+static uint32_t count_rest(const struct session *s)
+{
+    struct outbox_place place = s->sending.next;
+    struct outbox_block *b = place.block;
+    uint32_t count = 0;
+    if (b == s->outbox.last)
+        return (uint32_t)(s->outbox.sent - s->sending.number);
+    if (place.at == b->at)
+        return b->count;
+    for (; place.block == b; place = outbox_behind(place))
+        count++;
+    return count;
+}
+
+static void put_one_by_one(struct session *s)
+{
+    struct outbox_block *b = s->sending.next.block;
+    for (struct outbox_place at = s->sending.next; at.block == b; at = outbox_behind(at)) {
+        struct outbox_message m = outbox_at(at);
+        session_put(s, m.binary, &(struct slice){m.data, m.len}, 1);
+    }
+}
+
+/* All the messages of the block. */
+static void put_block(struct session *s)
+{
+    struct outbox_place from = s->sending.next;
+    struct outbox_block *b = from.block;
+    uint32_t count = count_rest(s);
+    s->said_ms = loop_now_ms(s->loop);
+    if (s->wire->ops->send_frames)
+        s->wire->ops->send_frames(s->wire, b->shared, from.at, b->end - from.at, count);
+    else
+        put_one_by_one(s);
+    s->sending = (struct sending){.next = {b->next, b->next ? b->next->at : 0},
+                                  .number = s->sending.number + count};
 }
 
 void session_pump(struct session *s)
 {
-    struct sending *sending = &s->sending;
-    const struct outbox_message *m;
-    while (s->wire && (m = sending->next) &&
+    struct outbox_block *b;
+    while (s->wire && (b = s->sending.next.block) &&
            (!s->wire->parts || s->wire->ops->queued(s->wire) < WIRE_QUEUED_MAX)) {
-        if (in_parts(s, m))
-            put_part(s, m);
+        if (in_parts(s, b))
+            put_part(s);
         else
-            session_put_kept(s, m);
-        if (in_parts(s, m) && sending->at < m->len)
-            continue;
-        *sending = (struct sending){.next = m->next, .number = sending->number + 1};
+            put_block(s);
     }
     if (s->saved)
         session_state_pump(s);
 }
 
-static void send_from(struct session *s, const struct outbox_message *m, uint64_t number, size_t at)
+void session_put_last(struct session *s, struct outbox_place from, uint64_t number)
 {
-    s->sending = (struct sending){.next = m, .number = number, .at = at};
+    if (s->sending.next.block)
+        return;
+    s->sending = (struct sending){.next = from, .number = number};
     session_pump(s);
-}
-
-void session_put_last(struct session *s, const struct outbox_message *m)
-{
-    if (!s->sending.next)
-        send_from(s, m, s->outbox.sent - 1, 0);
 }
 
 bool session_has_put(const struct session *s, uint64_t number)
 {
-    return !s->sending.next || number <= s->sending.number;
+    return !s->sending.next.block || number <= s->sending.number;
 }
 
 void session_replay(struct session *s)
 {
     s->counts->replayed += s->outbox.sent - s->outbox.acked;
-    size_t at = goes_on_at(s);
+    uint32_t at = goes_on_at(s);
     if (at)
         s->wire->ops->keep_shallow(s->wire);
-    send_from(s, s->outbox.first, s->outbox.acked, at);
+    s->sending =
+        (struct sending){.next = outbox_begin(&s->outbox), .number = s->outbox.acked, .at = at};
+    session_pump(s);
 }
 
 void session_unblock(struct session *s)

@@ -62,9 +62,12 @@ enum {
 static void pack_outbox(const struct session *s, struct pack *p)
 {
     pack_number(p, ACKED, s->outbox.acked);
-    for (const struct outbox_message *m = s->outbox.first; m; m = m->next)
-        pack_slice(p, m->binary ? BINARY : TEXT, slice_make(m->data, m->len));
-    if (!s->sending.next)
+    struct outbox_place place = outbox_begin(&s->outbox);
+    for (; place.block; place = outbox_behind(place)) {
+        struct outbox_message m = outbox_at(place);
+        pack_slice(p, m.binary ? BINARY : TEXT, slice_make(m.data, m.len));
+    }
+    if (!s->sending.next.block)
         return;
     pack_number(p, SENDING, s->sending.number + 1);
     pack_number(p, SENDING_AT, s->sending.at);
@@ -153,11 +156,11 @@ static bool unpack_outbox(struct session *s, struct slice in)
         if (field.tag != TEXT && field.tag != BINARY)
             continue;
         uint64_t number = o->sent;
-        const struct outbox_message *m = outbox_push(o, field.tag == BINARY, &field.value, 1);
-        if (!m)
+        struct outbox_place place = outbox_push(o, field.tag == BINARY, &field.value, 1);
+        if (!place.block)
             return false;
-        if (next && number + 1 == next && at <= m->len)
-            s->sending = (struct sending){.next = m, .number = number, .at = at};
+        if (next && number + 1 == next && at <= field.value.len)
+            s->sending = (struct sending){.next = place, .number = number, .at = (uint32_t)at};
     }
     return true;
 }

@@ -30,9 +30,9 @@ struct state_slot;
 /* The first message of the outbox that the wire has not wholly got. Messages that are sent in parts
  * leave as the wire takes them, and those behind them wait. */
 struct sending {
-    const struct outbox_message *next; /* borrowed from the outbox; NULL: the wire has got all */
-    uint64_t number;                   /* its number */
-    size_t at;                         /* bytes of it that the client has got, or the wire */
+    struct outbox_place next; /* before it; no block: the wire has got all */
+    uint32_t at;              /* bytes of it that the client has got, or the wire */
+    uint64_t number;          /* its number */
 };
 
 struct session {
@@ -94,7 +94,6 @@ bool session_holds(const struct session *s, size_t bytes);
 /* ---- output.c: what goes out ---- */
 
 void session_put(struct session *s, bool binary, const struct slice *pieces, size_t count);
-void session_put_kept(struct session *s, const struct outbox_message *m);
 void session_say(struct session *s, const char *text, int len);
 void session_say_welcome(struct session *s);
 void session_say_ping(struct session *s);
@@ -102,8 +101,8 @@ void session_say_ping(struct session *s);
 void session_say_ack(struct session *s);
 /* Sends all messages that are not acknowledged. */
 void session_replay(struct session *s);
-/* The message that was pushed last goes out, now or when its turn comes. */
-void session_put_last(struct session *s, const struct outbox_message *m);
+/* What was pushed last, from this place on, goes out now, or when its turn comes. */
+void session_put_last(struct session *s, struct outbox_place from, uint64_t number);
 /* Sends what the wire has room for. */
 void session_pump(struct session *s);
 /* Whether the wire has wholly got all messages before this number. */

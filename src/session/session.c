@@ -351,6 +351,23 @@ bool session_writable(struct session *s)
     return is_writable;
 }
 
+bool session_has_room(const struct session *s, size_t bytes)
+{
+    size_t max = s->config->buffer_max;
+    return s->state > SESSION_DETACHED || (bytes <= max && !session_holds(s, max - bytes));
+}
+
+static void pushed(struct session *s, struct outbox_place place, uint32_t count)
+{
+    if (!place.block) {
+        session_abort(s, CLOSE_TRY_AGAIN_LATER, SLICE_LITERAL("overload"));
+        return;
+    }
+    s->counts->messages_out += count;
+    if (s->wire)
+        session_put_last(s, place, s->outbox.sent - count);
+}
+
 void session_send(struct session *s, const struct message *m)
 {
     if (s->state > SESSION_DETACHED)
@@ -358,14 +375,13 @@ void session_send(struct session *s, const struct message *m)
     struct slice pieces[3] = {m->head, m->binary ? SLICE_LITERAL("\n") : SLICE_LITERAL(" "),
                               m->body};
     size_t count = m->binary || m->body.len ? 3 : 1;
-    const struct outbox_message *kept = outbox_push(&s->outbox, m->binary, pieces, count);
-    if (!kept) {
-        session_abort(s, CLOSE_TRY_AGAIN_LATER, SLICE_LITERAL("overload"));
-        return;
-    }
-    s->counts->messages_out++;
-    if (s->wire)
-        session_put_last(s, kept);
+    pushed(s, outbox_push(&s->outbox, m->binary, pieces, count), 1);
+}
+
+void session_send_frames(struct session *s, const struct outbox_frames *frames)
+{
+    if (s->state <= SESSION_DETACHED)
+        pushed(s, outbox_push_frames(&s->outbox, frames), frames->count);
 }
 
 void session_taken(struct session *s)

@@ -46,6 +46,9 @@
 #define SESSION_KEY_MIN 22
 #define SESSION_KEY_MAX 64
 
+/* Of a message that goes to many sessions at a time, which therefore never goes in parts. */
+#define SESSION_SHARED_MAX 16384
+
 struct channel;
 struct sealer;
 struct session;
@@ -67,9 +70,10 @@ struct session_wire_ops {
     void (*keep_shallow)(struct session_wire *wire);
     /* The session lets go of the wire: close it with this code and reason. No call after this. */
     void (*close)(struct session_wire *wire, unsigned code, struct slice reason);
-    /* One message, the `len` bytes of `body` from `at` on, by reference. NULL: send() does. */
-    void (*send_kept)(struct session_wire *wire, bool binary, struct shared_bytes *body, size_t at,
-                      size_t len);
+    /* `count` messages, as frames of a WebSocket server one behind the other: the `len` bytes of
+     * `frames` from `at` on, by reference. NULL: send() does. */
+    void (*send_frames)(struct session_wire *wire, struct shared_bytes *frames, size_t at,
+                        size_t len, uint32_t count);
     /* Memory that the wire holds of what waits. May be NULL. */
     size_t (*held)(const struct session_wire *wire);
     /* Nothing is read from the client, or again. May be NULL. */
@@ -221,8 +225,12 @@ void session_drained(struct session_wire *wire);
 /* Queues a message to the client; sent at once if attached. Always taken: the owner looks at
  * session_writable() before it takes more from its program. */
 void session_send(struct session *s, const struct message *m);
+/* The same for messages that many sessions get. None of them is longer than SESSION_SHARED_MAX. */
+void session_send_frames(struct session *s, const struct outbox_frames *frames);
 /* Whether the owner may take more from its program. If not, on_writable follows. */
 bool session_writable(struct session *s);
+/* Whether it would still be writable with all but the last of so many bytes more. */
+bool session_has_room(const struct session *s, size_t bytes);
 /* Sends a control message to the connected client, after all that was sent before: not numbered,
  * not kept. False: no client is connected. */
 bool session_tell(struct session *s, struct slice text);

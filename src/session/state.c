@@ -150,7 +150,7 @@ static bool may_go(const struct session *s)
 {
     const struct state_slot *slot = s->saved;
     return slot && s->wire && s->wire->state && !s->restoring && s->state != SESSION_LEAVING &&
-           !s->sending.next;
+           !s->sending.next.block;
 }
 
 void session_state_pump(struct session *s)

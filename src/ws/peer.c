@@ -231,13 +231,15 @@ void ws_peer_send_shared(struct ws_peer *p, struct slice head, struct shared_byt
     check_queue(p);
 }
 
-void ws_peer_send_kept(struct ws_peer *p, enum ws_op op, struct shared_bytes *shared, size_t at,
-                       size_t len)
+void ws_peer_send_frames(struct ws_peer *p, struct shared_bytes *shared, size_t at, size_t len,
+                         uint32_t count)
 {
+    assert(!p->config->client);
     if (p->state != PEER_OPEN)
         return;
-    p->counts->messages_out++;
-    sender_shared(p, op, SLICE_NONE, shared, at, len);
+    p->counts->messages_out += count;
+    p->counts->bytes_out += len;
+    stream_write_part(p->stream, shared, at, len);
     check_queue(p);
 }
 

@@ -108,9 +108,10 @@ size_t ws_peer_gathered(const struct ws_peer *peer);
 /* Inside of on_message: what holds the bytes, to be kept by a reference; NULL: the loop's buffer
  * does. */
 struct shared_bytes *ws_peer_arriving(const struct ws_peer *peer);
-/* One message, `len` bytes of `shared` from `at` on, as ws_peer_send_shared(). */
-void ws_peer_send_kept(struct ws_peer *peer, enum ws_op op, struct shared_bytes *shared, size_t at,
-                       size_t len);
+/* `count` messages of a server as whole frames, one behind the other: `len` bytes of `shared` from
+ * `at` on, which leave from where they are unless they have to be encrypted. */
+void ws_peer_send_frames(struct ws_peer *peer, struct shared_bytes *shared, size_t at, size_t len,
+                         uint32_t count);
 /* Bytes not yet taken by the kernel. */
 size_t ws_peer_queued(const struct ws_peer *peer);
 /* The last sign of life of whoever is behind the connection: a byte of a message came, or bytes
