@@ -219,9 +219,9 @@ bool io_received(struct io *io, struct bytes data)
     loop->received = data;
     io->ops->on_recv(io, data);
     loop->received.len = 0;
-    bool goes_on = dispatched(loop, io) && io_receives(io);
+    bool is_there = dispatched(loop, io);
     loop_run_afters(loop);
-    return goes_on && !loop_is_urgent(loop);
+    return is_there && io_receives(io) && !loop_is_urgent(loop);
 }
 
 bool io_received_elsewhere(struct io *io, struct bytes data)

@@ -9,7 +9,8 @@
 #include <time.h>
 
 enum {
-    CATCH_UP_ROUNDS = 64
+    CATCH_UP_ROUNDS = 64,
+    MAILS_TOGETHER = 64 /* as one callback */
 };
 
 const struct loop_backend *const loop_backends[] = {&epoll_backend, &uring_backend, NULL};
@@ -164,7 +165,7 @@ void loop_woke(struct loop *loop)
 static bool has_work(const struct loop *loop)
 {
     return loop->stopping || loop->reaps || !list_empty(&loop->dirty) || !list_empty(&loop->dead) ||
-           !mailbox_empty(&loop->mailbox);
+           !list_empty(&loop->afters) || !mailbox_empty(&loop->mailbox);
 }
 
 static int wait_time(struct loop *loop, int max_wait_ms)
@@ -196,11 +197,12 @@ static void deliver_mail(struct loop *loop)
     if (mailbox_empty(&loop->mailbox))
         return;
     struct mail *mail = mailbox_take(&loop->mailbox);
-    while (mail) {
+    for (unsigned count = 1; mail; count++) {
         struct mail *next = mail->next;
         loop_count(&loop->counts.mails, 1);
         mail->deliver(mail);
-        loop_run_afters(loop);
+        if (!next || count % MAILS_TOGETHER == 0)
+            loop_run_afters(loop);
         mail = next;
     }
 }
@@ -266,6 +268,7 @@ int loop_turn(struct loop *loop, int max_wait_ms)
     loop_count(&loop->counts.turns, 1);
     fire_timers(loop);
     deliver_mail(loop);
+    loop_run_afters(loop);
     io_flush_all(loop);
     loop_reap_now(loop);
     loop_run_afters(loop);

@@ -95,7 +95,8 @@ void loop_set_urgent(struct loop *loop, struct loop_urgent *urgent);
 
 /* What has to be done once after a callback, however often the callback asks for it, such as to
  * count what it has changed: when it has returned and its output is on its way, before the loop
- * looks whether anything is urgent. `run` closes nothing. Embedded by its owner. */
+ * looks whether anything is urgent. Letters that come together count as one callback, up to some of
+ * them. `run` frees nothing that the callback was about. Embedded by its owner. */
 struct loop_after {
     struct list node;
     struct loop *loop; /* borrowed */

@@ -192,6 +192,8 @@ void client_request_back(struct hub_request *r)
 {
     struct hub_client *c = r->client;
     c->hub->counts.refused[r->answer] += r->answer != HUB_DONE;
+    if (r->kind == HUB_JOIN || r->kind == HUB_LOOK)
+        delivery_flush(c->hub);
     c->under_way--;
     c->ahead -= r->cost;
     client_enter(c);
@@ -260,6 +262,7 @@ void hub_client_leave(struct hub_client *c)
     if (!c)
         return;
     client_enter(c);
+    delivery_flush(c->hub);
     c->left = true;
     timer_stop(&c->grace_timer);
     for (struct list *node = c->subscriptions.next; node != &c->subscriptions; node = node->next)
@@ -317,6 +320,7 @@ static struct hub_request *make_join(struct subscription *s,
 enum hub_answer hub_subscribe(struct hub_client *c, const struct topic_subscription *wanted)
 {
     struct slice topic = topic_name_slice(&wanted->topic);
+    delivery_flush(c->hub);
     struct subscription *s = subscription_find(c, topic);
     enum hub_answer answer = check_subscribe(c, s, wanted);
     assert(!c->joining);
@@ -339,6 +343,7 @@ enum hub_answer hub_subscribe(struct hub_client *c, const struct topic_subscript
 
 enum hub_answer hub_unsubscribe(struct hub_client *c, struct slice topic)
 {
+    delivery_flush(c->hub);
     struct subscription *s = subscription_find(c, topic);
     assert(!c->joining);
     if (!s)

@@ -74,6 +74,12 @@ struct hub_client *client_make(struct hub *hub, const struct hub_client_ops *ops
 
 /* ---- delivery.c: what it hears ---- */
 
+void delivery_init(struct hub *hub);
+/* Delivers what has come up to now: before anything changes who is subscribed, and how. */
+void delivery_flush(struct hub *hub);
+/* Delivers nothing more. */
+void delivery_drop(struct hub *hub);
+
 /* Delivers the answer to a JOIN or LOOK: who is there, and past events. */
 void delivery_answer(struct subscription *s, const struct hub_request *r);
 

@@ -75,24 +75,142 @@ static struct shared_bytes *share(struct slice line)
     return shared;
 }
 
-/* A subscriber may leave while it is given the event, and no other subscriber with it. */
-void hub_take_event(struct hub *hub, struct hub_event *event)
+static void release(struct shared_bytes *shared)
+{
+    if (shared)
+        shared_unref(shared);
+}
+
+static struct list *subscriptions_of(struct hub *hub, const struct hub_event *event)
 {
     struct name_entry *entry = name_table_find(&hub->topics, event->topic, event->hash);
-    if (!entry)
-        return; /* all have left meanwhile */
-    struct list *all = &container_of(entry, struct local_topic, entry)->subscriptions, *next;
+    return entry ? &container_of(entry, struct local_topic, entry)->subscriptions : NULL;
+}
+
+static void deliver_change(struct hub *hub, const struct hub_event *event)
+{
+    struct list *all = subscriptions_of(hub, event), *next;
+    if (!all)
+        return;                                      /* all have left meanwhile */
     struct shared_bytes *whole = share(event->line); /* without memory each has its copy */
     for (struct list *node = all->next; node != all; node = next) {
+        next = node->next;
+        deliver_presence(container_of(node, struct subscription, of_topic), event->line, whole);
+    }
+    release(whole);
+}
+
+/* ---- events that came together ---- */
+
+static bool is_own_in(const struct subscription *s, const struct hub_batch *batch)
+{
+    for (unsigned i = 0; i < batch->count; i++)
+        if (is_own(s, batch->events[i]))
+            return true;
+    return false;
+}
+
+/* False: they have to be given one by one. With true the client may be gone. */
+static bool deliver_together(struct subscription *s, struct hub_batch *batch)
+{
+    struct hub_client *c = s->client;
+    if (!s->to_page || s->losing || !c->ops->on_page_events ||
+        (s->without_self && is_own_in(s, batch)))
+        return false;
+    client_enter(c);
+    bool taken = c->ops->on_page_events(c, batch);
+    c->hub->counts.delivered += taken ? batch->count : 0;
+    return !client_exit(c) || taken;
+}
+
+/* `lines` are made for the first who hears them. The subscription may be gone after each. */
+static void deliver_each(struct subscription *s, const struct hub_batch *batch,
+                         struct shared_bytes *lines[HUB_BATCH_MAX])
+{
+    struct hub_client *c = s->client;
+    client_enter(c);
+    for (unsigned i = 0; i < batch->count && !c->left; i++) {
+        if (!s->to_page && !lines[i])
+            lines[i] = share(batch->events[i]->line); /* without memory each has its copy */
+        deliver_published(s, batch->events[i], lines[i]);
+    }
+    client_exit(c);
+}
+
+static void forget(struct hub_batch *batch)
+{
+    for (unsigned i = 0; i < batch->count; i++)
+        hub_event_unref(batch->events[i]);
+    for (unsigned i = 0; i < HUB_FORMS; i++)
+        release(batch->forms[i].bytes);
+    batch->count = 0;
+}
+
+/* A subscriber may leave while it is given the events, and no other subscriber with it. */
+static void deliver_batch(struct hub *hub, struct hub_batch *batch)
+{
+    struct list *all = subscriptions_of(hub, batch->events[0]), *next;
+    struct shared_bytes *lines[HUB_BATCH_MAX] = {0};
+    for (struct list *node = all ? all->next : NULL; node != all; node = next) {
         struct subscription *s = container_of(node, struct subscription, of_topic);
         next = node->next;
-        if (event->kind == HUB_PRESENCE)
-            deliver_presence(s, event->line, whole);
-        else
-            deliver_published(s, event, whole);
+        if (!deliver_together(s, batch))
+            deliver_each(s, batch, lines);
     }
-    if (whole)
-        shared_unref(whole);
+    for (unsigned i = 0; i < batch->count; i++)
+        release(lines[i]);
+}
+
+void delivery_flush(struct hub *hub)
+{
+    if (hub->batch.count == 0)
+        return;
+    struct hub_batch batch = hub->batch; /* more may come from inside of the calls */
+    hub->batch = (struct hub_batch){0};
+    if (!hub->stopped)
+        deliver_batch(hub, &batch);
+    forget(&batch);
+}
+
+static void flush_after(struct loop_after *after)
+{
+    delivery_flush(container_of(after, struct hub, after));
+}
+
+void delivery_init(struct hub *hub)
+{
+    loop_after_init(&hub->after, hub->loop, flush_after);
+}
+
+void delivery_drop(struct hub *hub)
+{
+    loop_after_stop(&hub->after);
+    forget(&hub->batch);
+}
+
+static bool goes_with(const struct hub_batch *batch, const struct hub_event *event)
+{
+    const struct hub_event *first = batch->events[0];
+    return first->hash == event->hash && slice_equal(first->topic, event->topic) &&
+           batch->bytes + event->name.len + event->data.len <= HUB_BATCH_BYTES;
+}
+
+void hub_take_event(struct hub *hub, struct hub_event *event)
+{
+    struct hub_batch *batch = &hub->batch;
+    if (batch->count > 0 && (event->kind == HUB_PRESENCE || !goes_with(batch, event)))
+        delivery_flush(hub);
+    if (event->kind == HUB_PRESENCE) {
+        deliver_change(hub, event);
+        return;
+    }
+    hub_event_ref(event);
+    batch->events[batch->count++] = event;
+    batch->bytes += event->name.len + event->data.len;
+    if (batch->count == HUB_BATCH_MAX)
+        delivery_flush(hub);
+    else
+        loop_after(&hub->after);
 }
 
 void delivery_answer(struct subscription *s, const struct hub_request *r)

@@ -8,6 +8,7 @@
 void hub_init(struct hub *hub)
 {
     list_init(&hub->clients);
+    delivery_init(hub);
 }
 
 void hub_stop(struct hub *hub)
@@ -19,6 +20,7 @@ void hub_done(struct hub *hub)
 {
     for (struct list *node; (node = list_pop(&hub->clients));)
         client_free(container_of(node, struct hub_client, node));
+    delivery_drop(hub);
     name_table_done(&hub->topics);
 }
 

@@ -7,7 +7,8 @@
  *
  * A client is one program, or the admin listener. The client's request travels to the topic's home
  * and comes back with the answer; an event comes to the hub once, however many subscribers it has
- * here, and all of them are given the same bytes.
+ * here, and all of them are given the same bytes. Events that come in one callback of the loop are
+ * delivered together, once it has returned.
  *
  * Order     All subscribers of a topic see one order, in which the events of one client keep
  *           theirs.
@@ -48,6 +49,28 @@ struct hub_counts {
     uint64_t refused[HUB_ANSWERS]; /* by reason */
 };
 
+/* Published events of one topic that came one right after the other: a subscriber is given all of
+ * them before the next subscriber is. */
+enum {
+    HUB_BATCH_MAX = 64,
+    HUB_BATCH_BYTES = 16384, /* of names and data; one event may have more */
+    HUB_FORMS = 2
+};
+
+/* What the owners of clients have made of a batch, for all of them. */
+struct hub_form {
+    struct shared_bytes *bytes; /* one reference; NULL: not made yet */
+    uint32_t payload;           /* the owners' own */
+    bool impossible;            /* it can't be made */
+};
+
+struct hub_batch {
+    struct hub_event *events[HUB_BATCH_MAX]; /* a reference of each */
+    unsigned count;
+    size_t bytes;
+    struct hub_form forms[HUB_FORMS];
+};
+
 struct hub;
 struct hub_route {
     /* Takes the request to the home of its topic, in the order of the calls. */
@@ -65,6 +88,8 @@ struct hub {
     struct hub_counts counts;
     struct name_table topics; /* with a subscriber here */
     struct list clients;
+    struct hub_batch batch;  /* what has come in this callback of the loop */
+    struct loop_after after; /* delivers it */
 };
 
 /* To be called once the borrowed pointers, the route and the index are filled in. */
@@ -94,6 +119,9 @@ struct hub_client_ops {
     void (*on_room)(struct hub_client *c);
     /* From now on events of this topic are missed. */
     void (*on_loss)(struct hub_client *c, struct slice topic);
+    /* All events of the batch, straight to the page. False: none of them was taken, and they come
+     * by on_page_event, while `takes` says so. NULL: as false. */
+    bool (*on_page_events)(struct hub_client *c, struct hub_batch *batch);
 };
 
 /* Its public id is drawn here. NULL without memory. The owner calls
@@ -132,8 +160,8 @@ const char *hub_answer_text(enum hub_answer answer);
 
 /* ---- for the route ---- */
 
-/* Gives an event that has come to this thread to its subscribers. The reference stays the caller's.
- */
+/* Gives an event that has come to this thread to its subscribers, at the end of this callback of
+ * the loop at the latest. The reference stays the caller's. */
 void hub_take_event(struct hub *hub, struct hub_event *event);
 /* Sends a request that is done back to its hub. `from` is the hub of the calling thread. */
 void hub_request_return(struct hub *from, struct hub_request *request);

@@ -9,6 +9,7 @@
 #include "base/slice.h"
 #include "proto/cgi_head.h"
 
+struct hub_batch;
 struct message;
 struct page;
 
@@ -20,6 +21,9 @@ struct page_client_ops {
     bool (*command)(struct page *p, const struct message *m);
     /* Is it connected? */
     bool (*present)(const struct page *p);
+    /* Events of a topic. False: none of them was taken, and they are to be sent one by one, as far
+     * as `writable` says so. NULL: as false. */
+    bool (*send_batch)(struct page *p, struct hub_batch *batch);
     /* Bytes that it has not taken, or not acknowledged. */
     size_t (*backlog)(const struct page *p);
     /* The program has taken what the client sent: it may go on. */

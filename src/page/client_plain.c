@@ -8,6 +8,7 @@
 #include "page/client.h"
 
 #include "base/log.h"
+#include "page/batch.h"
 #include "page/grant.h"
 #include "page/hear.h"
 #include "page/host.h"
@@ -62,6 +63,18 @@ static void send_message(struct page *p, const struct message *m)
         send_json(p, m->body);
 }
 
+static bool send_batch(struct page *p, struct hub_batch *batch)
+{
+    struct outbox_frames frames;
+    const struct session_config *config = p->host->spec.session_config;
+    if (!batch_for_plain(batch, config->message_max, &frames) ||
+        io_is_crowded(ws_peer_queued(p->plain) + frames.payload, config->buffer_max))
+        return false;
+    ws_peer_send_frames(p->plain, frames.shared, 0, frames.shared->len, frames.count);
+    page_count(p);
+    return true;
+}
+
 static bool command(struct page *p, const struct message *m)
 {
     (void)p, (void)m;
@@ -110,6 +123,7 @@ static void drop(struct page *p)
 
 const struct page_client_ops page_plain_client = {
     .send = send_message,
+    .send_batch = send_batch,
     .writable = writable,
     .command = command,
     .present = present,

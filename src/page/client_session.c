@@ -4,6 +4,7 @@
 #include "page/client.h"
 
 #include "base/log.h"
+#include "page/batch.h"
 #include "page/hear.h"
 #include "page/host.h"
 #include "page/state.h"
@@ -62,6 +63,16 @@ static void send_message(struct page *p, const struct message *m)
     page_count(p);
 }
 
+static bool send_batch(struct page *p, struct hub_batch *batch)
+{
+    struct outbox_frames frames;
+    if (!session_has_room(p->session, batch_payload(batch)) || !batch_for_sessions(batch, &frames))
+        return false;
+    session_send_frames(p->session, &frames);
+    page_count(p);
+    return true;
+}
+
 static bool command(struct page *p, const struct message *m)
 {
     session_send(p->session, m);
@@ -109,6 +120,7 @@ static void drop(struct page *p)
 
 const struct page_client_ops page_session_client = {
     .send = send_message,
+    .send_batch = send_batch,
     .writable = writable,
     .command = command,
     .present = present,

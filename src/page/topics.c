@@ -82,6 +82,12 @@ static void on_page_event(struct hub_client *c, struct slice name, struct slice 
     p->client->send(p, &m);
 }
 
+static bool on_page_events(struct hub_client *c, struct hub_batch *batch)
+{
+    struct page *p = page_of(c);
+    return p->client && p->client->send_batch && p->client->send_batch(p, batch);
+}
+
 static void on_answer(struct hub_client *c, const struct hub_request *r)
 {
     static const char *const commands[] = {
@@ -111,7 +117,7 @@ static void on_loss(struct hub_client *c, struct slice topic)
 }
 
 static const struct hub_client_ops client_ops = {
-    takes, on_line, on_page_event, on_answer, on_room, on_loss,
+    takes, on_line, on_page_event, on_answer, on_room, on_loss, on_page_events,
 };
 
 /* ---- from the program ---- */

@@ -25,6 +25,8 @@ enum {
 struct person {
     struct hub_client *client;
     bool takes;
+    bool together;  /* it takes batches */
+    size_t batches; /* that it was given */
     char *heard[HEARD_MAX];
     size_t count, rooms, losses;
     unsigned calls_left; /* until it leaves, from inside the call; 0: it stays */
@@ -100,6 +102,18 @@ static void on_page_event(struct hub_client *c, struct slice name, struct slice 
     may_leave(p);
 }
 
+static bool on_page_events(struct hub_client *c, struct hub_batch *batch)
+{
+    struct person *p = person_of(c);
+    if (!p->together || !p->takes)
+        return false;
+    p->batches++;
+    for (unsigned i = 0; i < batch->count; i++)
+        keep_line(p, SLICE_LITERAL("page "), batch->events[i]->name, batch->events[i]->data);
+    may_leave(p);
+    return true;
+}
+
 static void on_answer(struct hub_client *c, const struct hub_request *r)
 {
     struct person *p = person_of(c);
@@ -130,8 +144,8 @@ static void on_loss(struct hub_client *c, struct slice topic)
     may_leave(p);
 }
 
-static const struct hub_client_ops ops = {takes,     on_line, on_page_event,
-                                          on_answer, on_room, on_loss};
+static const struct hub_client_ops ops = {takes,   on_line, on_page_event, on_answer,
+                                          on_room, on_loss, on_page_events};
 
 /* ---- the fixture ---- */
 
@@ -679,6 +693,70 @@ static void to_the_page_and_without_the_own(void **state)
     assert_heard(&people[1], 1, "\"data\":2}");
 }
 
+static void hears_at_the_page(struct person *p, const char *topic)
+{
+    struct topic_subscription s = wanted(topic);
+    s.to_page = true;
+    hub_subscribe(p->client, &s);
+}
+
+/* In the home's thread, and in the others. */
+static void events_that_come_together_are_given_together_and_in_order(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < HUBS; i++) {
+        people[i].together = i < HUBS - 1;
+        hears_at_the_page(&people[i], "t0");
+    }
+    settle();
+    for (int n = 1; n <= 5; n++)
+        publish(&people[HUBS], "t0", (char[]){(char)('0' + n), 0}, TOPIC_KEEP_AS_IT_IS);
+    settle();
+    for (size_t i = 0; i < HUBS; i++) {
+        assert_int_equal(people[i].batches, people[i].together);
+        assert_int_equal(people[i].count, 6);
+        assert_string_equal(people[i].heard[1], "page e1");
+        assert_string_equal(people[i].heard[5], "page e5");
+    }
+    assert_int_equal(COUNT_ALL(delivered), HUBS * 5);
+}
+
+static const char *topic_at(uint16_t hub)
+{
+    static char topic[8];
+    for (int i = 0;; i++) {
+        snprintf(topic, sizeof(topic), "near%d", i);
+        if (hash_bytes(slice_of(topic)) % HUBS == hub)
+            return topic;
+    }
+}
+
+/* The loop has not turned in between. */
+static void what_was_published_before_a_subscription_changes_is_heard_as_before(void **state)
+{
+    (void)state;
+    struct person *p = &people[0];
+    const char *topic = topic_at(0);
+    struct topic_subscription with_past = wanted(topic);
+    with_past.history = 4;
+    p->together = true;
+    hears_at_the_page(p, topic);
+    forget_heard(p);
+    publish(p, topic, "1", TOPIC_KEEP_AS_IT_IS);
+    hub_unsubscribe(p->client, slice_of(topic));
+    publish(p, topic, "2", TOPIC_KEEP_AS_IT_IS);
+    hub_subscribe(p->client, &with_past);
+    publish(p, topic, "3", TOPIC_KEEP_AS_IT_IS);
+    publish(p, "t0", "4", TOPIC_KEEP_AS_IT_IS);
+    hub_client_leave(p->client);
+    p->client = NULL;
+    settle();
+    assert_heard(p, 0, "page e1");
+    assert_heard(p, 1, ".subscribed near");
+    assert_heard(p, p->count - 1, "\"data\":3}");
+    assert_int_equal(p->count, 5); /* with 1 and 2, of the past */
+}
+
 static void limits_of_one_client(void **state)
 {
     (void)state;
@@ -726,6 +804,8 @@ int main(void)
         TEST(a_page_that_goes_while_it_joins_is_not_there),
         TEST(who_missed_a_change_hears_all_that_are_there),
         TEST(to_the_page_and_without_the_own),
+        TEST(events_that_come_together_are_given_together_and_in_order),
+        TEST(what_was_published_before_a_subscription_changes_is_heard_as_before),
         TEST(limits_of_one_client),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
