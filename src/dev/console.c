@@ -168,7 +168,9 @@ static void on_writable(struct exchange *x)
 
 static void on_watcher_gone(struct exchange *x)
 {
-    release(x->owner);
+    struct watcher *w = x->owner;
+    w->full = true; /* what comes last is not written any more */
+    release(w);
 }
 
 static const struct exchange_ops stream_ops = {ignore_body, ignore_event, on_writable,

@@ -181,6 +181,14 @@ void stream_write_part(struct stream *s, struct shared_bytes *shared, size_t at,
         io_write_part(&s->io, shared, at, len);
 }
 
+void stream_give_part(struct stream *s, struct shared_bytes *shared, size_t at, size_t len)
+{
+    if (s->tls)
+        stream_write_slice(s, slice_make(shared->bytes + at, len));
+    else
+        io_give_part(&s->io, shared, at, len);
+}
+
 void stream_write_file(struct stream *s, int file, off_t offset, size_t len)
 {
     if (s->tls)

@@ -84,6 +84,8 @@ static inline char *stream_claim(struct stream *s, size_t len)
 /* `len` bytes from `at` on: sent from where they are on a plain stream; otherwise copied into TLS
  * records, if there are many as the queue drains. */
 void stream_write_part(struct stream *s, struct shared_bytes *shared, size_t at, size_t len);
+/* The same bytes, when nobody else counts them: stream_held() does. */
+void stream_give_part(struct stream *s, struct shared_bytes *shared, size_t at, size_t len);
 static inline void stream_write_shared(struct stream *s, struct shared_bytes *shared)
 {
     stream_write_part(s, shared, 0, shared->len);

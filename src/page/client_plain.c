@@ -70,7 +70,7 @@ static bool send_batch(struct page *p, struct hub_batch *batch)
     if (!batch_for_plain(batch, config->message_max, &frames) ||
         io_is_crowded(ws_peer_queued(p->plain) + frames.payload, config->buffer_max))
         return false;
-    ws_peer_send_frames(p->plain, frames.shared, 0, frames.shared->len, frames.count);
+    ws_peer_send_frames(p->plain, frames.shared, 0, frames.shared->len, frames.count, false);
     page_count(p);
     return true;
 }

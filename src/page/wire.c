@@ -137,7 +137,7 @@ static void send_frames(struct session_wire *sw, struct shared_bytes *frames, si
     if (wire->filter)
         filter_frames(wire, slice_make(frames->bytes + at, len));
     else
-        ws_peer_send_frames(wire->peer, frames, at, len, count);
+        ws_peer_send_frames(wire->peer, frames, at, len, count, true);
 }
 
 static void close_wire(struct session_wire *sw, unsigned code, struct slice reason)

@@ -184,11 +184,21 @@ size_t session_unacknowledged(const struct session *s)
     return s->outbox.bytes;
 }
 
+/* The wire does not count what the session keeps until it is acknowledged. A client may acknowledge
+ * what has not left yet: then the wire alone has it. */
+static size_t held_in_wire(const struct session *s, size_t kept)
+{
+    const struct session_wire *w = s->wire;
+    if (!w || !w->ops->held)
+        return 0;
+    size_t own = w->ops->held(w), queued = w->ops->queued(w);
+    return queued > own + kept ? queued - kept : own;
+}
+
 size_t session_held(const struct session *s)
 {
-    size_t in_wire = s->wire && s->wire->ops->held ? s->wire->ops->held(s->wire) : 0;
-    return s->outbox.held + inbox_held(&s->inbox) + session_streams_held(s) +
-           session_state_held(s) + in_wire;
+    size_t kept = s->outbox.held + session_streams_held(s);
+    return kept + inbox_held(&s->inbox) + session_state_held(s) + held_in_wire(s, kept);
 }
 
 struct shared_bytes *session_arriving(const struct session *s)

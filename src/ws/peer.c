@@ -232,14 +232,17 @@ void ws_peer_send_shared(struct ws_peer *p, struct slice head, struct shared_byt
 }
 
 void ws_peer_send_frames(struct ws_peer *p, struct shared_bytes *shared, size_t at, size_t len,
-                         uint32_t count)
+                         uint32_t count, bool elsewhere)
 {
     assert(!p->config->client);
     if (p->state != PEER_OPEN)
         return;
     p->counts->messages_out += count;
     p->counts->bytes_out += len;
-    stream_write_part(p->stream, shared, at, len);
+    if (elsewhere)
+        stream_write_part(p->stream, shared, at, len);
+    else
+        stream_give_part(p->stream, shared, at, len);
     check_queue(p);
 }
 

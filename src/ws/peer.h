@@ -109,9 +109,10 @@ size_t ws_peer_gathered(const struct ws_peer *peer);
  * does. */
 struct shared_bytes *ws_peer_arriving(const struct ws_peer *peer);
 /* `count` messages of a server as whole frames, one behind the other: `len` bytes of `shared` from
- * `at` on, which leave from where they are unless they have to be encrypted. */
+ * `at` on, which leave from where they are unless they have to be encrypted. `elsewhere`: another
+ * holder counts them. */
 void ws_peer_send_frames(struct ws_peer *peer, struct shared_bytes *shared, size_t at, size_t len,
-                         uint32_t count);
+                         uint32_t count, bool elsewhere);
 /* Bytes not yet taken by the kernel. */
 size_t ws_peer_queued(const struct ws_peer *peer);
 /* The last sign of life of whoever is behind the connection: a byte of a message came, or bytes

@@ -22,6 +22,7 @@ struct wire {
     struct session_wire base;
     char *sent[SENT_MAX]; /* every message, as text */
     size_t sent_count;
+    size_t queued; /* bytes of shared frames that do not leave */
     unsigned close_code;
     char close_reason[128];
 };
@@ -571,6 +572,44 @@ static void messages_that_many_sessions_share_are_sent_again_from_where_the_clie
     cut(w);
 }
 
+static void stuck_frames(struct session_wire *base, struct shared_bytes *frames, size_t at,
+                         size_t len, uint32_t count)
+{
+    (void)frames, (void)at, (void)count;
+    container_of(base, struct wire, base)->queued += len;
+}
+
+static size_t stuck_queued(const struct session_wire *base)
+{
+    return container_of(base, const struct wire, base)->queued;
+}
+
+/* It has them by a reference, which the outbox counted. */
+static size_t stuck_held(const struct session_wire *base)
+{
+    (void)base;
+    return 0;
+}
+
+static void what_is_acknowledged_before_it_left_still_counts(void **state)
+{
+    (void)state;
+    struct session_wire_ops stuck = wire_ops;
+    struct wire *w = attach(0);
+    stuck.send_frames = stuck_frames;
+    stuck.queued = stuck_queued;
+    stuck.held = stuck_held;
+    w->base.ops = &stuck;
+    say("n \"xxxxxxxxxxxxxxxxxxxx\"");
+    size_t kept = session_held(f.session);
+    assert_true(kept >= w->queued);
+    hear(w, ".ack 1");
+    assert_int_equal(session_held(f.session), w->queued);
+    w->queued = 0;
+    assert_int_equal(session_held(f.session), 0);
+    cut(w);
+}
+
 static void what_would_fill_the_buffer_has_no_room(void **state)
 {
     (void)state;
@@ -1043,6 +1082,7 @@ int main(void)
         T(a_connection_that_was_given_up_before_the_attached_one_was_made_is_overtaken),
         T(an_owner_that_waits_since_the_bound_was_lowered_is_told_to_go_on),
         T(messages_that_many_sessions_share_are_sent_again_from_where_the_client_is),
+        T(what_is_acknowledged_before_it_left_still_counts),
         T(what_would_fill_the_buffer_has_no_room),
         T(messages_of_a_few_bytes_are_counted_with_what_each_of_them_takes),
         T(a_lost_page_is_waited_for_ten_minutes_and_one_that_said_goodbye_for_seconds),

@@ -368,6 +368,41 @@ static void a_peer_that_does_not_read_is_dropped_at_queue_max(void **state)
     assert_string_equal(h.events.bytes, "end 1013 it does not read what it is sent|");
 }
 
+static struct shared_bytes *megabyte_frame;
+static size_t held_alone, held_elsewhere, queued_in_all;
+
+static void share_a_frame(struct harness *harness)
+{
+    struct ws_peer *p = harness->peer;
+    if (!p || queued_in_all)
+        return;
+    ws_peer_send_frames(p, megabyte_frame, 0, megabyte_frame->len, 1, true);
+    held_elsewhere = ws_peer_held(p);
+    ws_peer_send_frames(p, megabyte_frame, 0, megabyte_frame->len, 1, false);
+    held_alone = ws_peer_held(p);
+    queued_in_all = ws_peer_queued(p);
+    ws_peer_drop(p);
+    harness->peer = NULL;
+    loop_stop(harness->loop);
+}
+
+static void frames_that_many_get_count_as_held_unless_another_counts_them(void **state)
+{
+    (void)state;
+    begin(nothing);
+    megabyte_frame = shared_new((1u << 20) + WS_HEAD_MAX);
+    megabyte_frame->len =
+        (1u << 20) + (uint32_t)ws_head_write(megabyte_frame->bytes, WS_OP_TEXT, 1u << 20);
+    queued_in_all = 0;
+    h.keep_open = h.deaf = true;
+    h.each_turn = share_a_frame;
+    harness_run(&h);
+    shared_unref(megabyte_frame);
+    assert_true(held_elsewhere < 4096);
+    assert_in_range(held_alone, 1u << 20, (1u << 20) + 4096);
+    assert_true(queued_in_all > 1u << 20);
+}
+
 static size_t most_queued;
 
 static void watch_queue(struct harness *harness)
@@ -660,6 +695,7 @@ int main(void)
         cmocka_unit_test(what_one_dispatch_answers_leaves_in_one_send),
         cmocka_unit_test(a_message_may_have_any_number_of_pieces),
         cmocka_unit_test(a_peer_that_does_not_read_is_dropped_at_queue_max),
+        cmocka_unit_test(frames_that_many_get_count_as_held_unless_another_counts_them),
         cmocka_unit_test(a_peer_that_sends_pings_and_reads_no_pongs_is_not_read_either),
         cmocka_unit_test(many_fragments_are_gathered_by_doubling),
         cmocka_unit_test(a_buffer_grows_with_what_has_come),
