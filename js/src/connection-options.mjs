@@ -30,6 +30,8 @@ import { isSession } from './proto/welcome.mjs';
  *   whose events it follows, for tests
  * @property {import('./events/early-page.mjs').EarlyPage} [early] knows what has happened in the
  *   page so far, if the program is the page's own
+ * @property {import('./session/unheard.mjs').Unheard} [unheard] what waits until the scripts of the
+ *   page hear it, if the program is the page's own
  * @property {(end: import('./proto/close-codes.mjs').End) => boolean} [recover] called when the
  *   session ends before it was ever open; true: the caller has recovered (by a reload of the page),
  *   so no `close` is fired

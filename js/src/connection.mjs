@@ -146,6 +146,8 @@ export class ServerConnection extends HandlerTarget {
    */
   #updates = null;
   #domCommands;
+  /** The events that somebody has listened to. @type {Set<string>} */
+  #listened = new Set();
   /** What the program has said, and is not heard yet. */
   #messages = new MessageQueue();
   /** Whether commands that need a part which is not here are left out. */
@@ -243,6 +245,18 @@ export class ServerConnection extends HandlerTarget {
   }
 
   /**
+   * @param {string} name
+   * @param {import('./base/handler-target.mjs').Listener} listener
+   * @param {boolean | AddEventListenerOptions} [options]
+   * @override
+   */
+  addEventListener(name, listener, options) {
+    super.addEventListener(name, listener, options);
+    this.#listened.add(name);
+    this.#options.unheard?.listened();
+  }
+
+  /**
    * Sends an event. The event is delivered once and in order, now or when the connection is back.
    * @param {string} name 1 to 128 of `A-Z a-z 0-9 _ - : / .`, no dot first
    * @param {any} [data] anything JSON has, or bytes (ArrayBuffer and its views), which are copied
@@ -295,6 +309,7 @@ export class ServerConnection extends HandlerTarget {
    */
   handle(name, handler) {
     this.#handlers.set(name, handler);
+    this.#options.unheard?.listened();
   }
 
   /**
@@ -472,7 +487,11 @@ export class ServerConnection extends HandlerTarget {
     this.#listeners?.heard();
     if (message.kind === 'event') this.#event(message.name, message.data);
     else if (message.kind === 'command') this.#domCommands.run(message);
-    else if (message.kind === 'call') this.#handlers.serve(message);
+    else if (message.kind === 'call')
+      this.#whenHeard(
+        () => this.#handlers.has(message.name),
+        () => void this.#handlers.serve(message),
+      );
     else if (!this.#calls.take(message, size))
       this.#report(
         new ServerConnectionError(
@@ -574,10 +593,21 @@ export class ServerConnection extends HandlerTarget {
 
   /** @param {string} name @param {any} data */
   #event(name, data) {
-    if (!LIFECYCLE.has(name)) return void this.dispatchEvent(new ServerEvent(name, data));
+    if (!LIFECYCLE.has(name))
+      return this.#whenHeard(
+        () => this.#listened.has(name),
+        () => void this.dispatchEvent(new ServerEvent(name, data)),
+      );
     this.#report(
       new ServerConnectionError('reserved-name', `the program sent an event '${name}'`, { data }),
     );
+  }
+
+  /** @param {() => boolean} isHeard @param {() => void} run */
+  #whenHeard(isHeard, run) {
+    const { unheard } = this.#options;
+    if (unheard) unheard.take(this.#messages, isHeard, run);
+    else run();
   }
 
   /** @param {ServerConnectionError} error */

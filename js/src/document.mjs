@@ -12,6 +12,7 @@ import { EarlyPage } from './events/early-page.mjs';
 import { typed } from './dom/typed.mjs';
 import { isOldCopy, navigation } from './page/navigation.mjs';
 import { PageLife } from './page/page-life.mjs';
+import { Unheard } from './session/unheard.mjs';
 import { isSession } from './proto/welcome.mjs';
 import { CLOSE } from './proto/close-codes.mjs';
 
@@ -33,6 +34,7 @@ export function installServerConnection(document) {
   watchScrolling(document);
   // From now on nothing is lost that happens before the program listens.
   const early = domGet(document, 'defaultView') ? new EarlyPage(document, systemClock) : undefined;
+  const unheard = early && new Unheard(document, systemClock, navigation());
   const url = document.location.href; // read now, as scripts may change it
   const script = domGet(document, 'currentScript');
   const declared = script?.dataset?.session;
@@ -53,6 +55,7 @@ export function installServerConnection(document) {
     connection = new ServerConnection(url, {
       session,
       early,
+      unheard,
       ends: (manner) => life.endsBy(manner),
       recover: (end) => reloadStalePage(end, life),
     });

@@ -219,6 +219,65 @@ test('a page that has got its session may be loaded again another time', () => {
   p.end(1000);
 });
 
+/** A page whose first script has connected, and whose program says these lines. */
+function touched(...lines) {
+  const p = page({ meta: SESSION });
+  const c = p.document.serverConnection;
+  p.last().welcome();
+  for (const line of lines) p.last().receive(line);
+  return { ...p, c, seen: [] };
+}
+
+test('a script of the document hears what has come after an earlier script had connected', async () => {
+  const { c, seen, last, parsed, end } = touched('history [1]', 'here 2', 'said "x"');
+  c.onhistory = (data) => seen.push(data);
+  c.onsaid = (data) => seen.push(data);
+  c.addEventListener('here', ({ data }) => seen.push(data));
+  last().receive('here 3');
+  assert.deepEqual(seen, [], 'not before the script has run');
+  await settled();
+  assert.equal(JSON.stringify(seen), '[[1],2,"x",3]');
+  last().receive('here 4');
+  assert.equal(seen.at(-1), 4);
+  parsed();
+  end(1000);
+});
+
+test('what no script of the document hears is over when they have run, and what follows is heard', async () => {
+  const { c, seen, last, document, end } = touched('nobody 1', 'a 2', 'nobody?1 3');
+  c.ona = (data) => seen.push(data);
+  await settled();
+  assert.deepEqual(seen, [], 'in their order');
+  const ready = () => c.handle('nobody', () => seen.push('called'));
+  document.addEventListener('DOMContentLoaded', ready);
+  document.dispatchEvent(new Event('DOMContentLoaded'));
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.deepEqual(seen, [2, 'called']);
+  last().receive('other 1');
+  last().receive('a 3');
+  assert.deepEqual(seen, [2, 'called', 3]);
+  end(1000);
+});
+
+test('a call waits for the script that answers it', async () => {
+  const { c, last, end, parsed } = touched('sum?1 [1,2]');
+  c.handle('sum', ([a, b]) => a + b);
+  await settled();
+  await settled();
+  assert.ok(last().take().includes('=1 3'));
+  parsed();
+  end(1000);
+});
+
+test('a session that ends while an event waits for its listener has said all it said', async () => {
+  const { c, seen, end } = touched('nobody 1', 'a 2');
+  c.ona = (data) => seen.push(data);
+  c.onclose = () => seen.push('close');
+  end(1000);
+  await settled();
+  assert.deepEqual(seen, [2, 'close']);
+});
+
 const GLOBALS = [
   'ServerConnection',
   'ServerConnectionError',

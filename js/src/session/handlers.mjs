@@ -35,6 +35,11 @@ export class Handlers {
     else throw new ServerConnectionError('bad-option', `a handler is a function: ${name}`);
   }
 
+  /** @param {string} name */
+  has(name) {
+    return this.#handlers.has(name);
+  }
+
   /**
    * Answers one call. Never throws or rejects.
    * @param {import('../proto/message.mjs').CallMessage} message
