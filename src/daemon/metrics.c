@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/log_share.h"
 #include "daemon/metrics_before.h"
+#include "http/compressor.h"
 
 struct metric {
     const char *name, *type, *help;
@@ -148,6 +149,19 @@ static void write_memory(const struct daemon *daemon, struct text *out)
                 (unsigned long long)sum_at(daemon, offsetof(struct worker, memory.let_go_bytes)));
 }
 
+static void write_compressed(const struct daemon *daemon, struct text *out)
+{
+    struct compressor_counts counts = compressor_count(daemon->server.compressor);
+    write_family(out, "compressed_bytes", "gauge", "compressed copies of files");
+    text_printf(out, "httpsocket_compressed_bytes %zu\n", counts.bytes);
+    write_family(out, "compressed_total", "counter", "compressed copies that were made");
+    text_printf(out, "httpsocket_compressed_total %llu\n", (unsigned long long)counts.made);
+    write_family(out, "compressed_forgotten_total", "counter",
+                 "compressed copies that made room for others");
+    text_printf(out, "httpsocket_compressed_forgotten_total %llu\n",
+                (unsigned long long)counts.forgotten);
+}
+
 static void write_spool(const struct daemon *daemon, struct text *out)
 {
     static const char *const bounds[] = {"client", "whole"};
@@ -218,6 +232,7 @@ static void write_own(const struct daemon *daemon, const struct admin_server *se
     write_tcp(daemon, out);
     write_tables(daemon, out);
     write_memory(daemon, out);
+    write_compressed(daemon, out);
     write_spool(daemon, out);
     write_refused_topics(daemon, server, out);
     write_publish(&server->publish, out);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "daemon/arguments.h"
 #include "daemon/sockets.h"
+#include "http/compressor.h"
 #include "serve/descriptors.h"
 #include "serve/state_key.h"
 
@@ -135,6 +136,7 @@ static void use_config(struct daemon *d, struct admin_server *s, struct config *
                        descriptors_programs_of_client(now));
     struct memory_limits memory = worker_memory_limits(now);
     memory_set(d->server.memory, &memory);
+    compressor_limit(d->server.compressor, now->compressed_max);
     struct spool_limits spool = worker_spool_limits(now);
     spool_set(d->server.spool, &spool);
     admin_server_use_config(s, d->server.config, now);

@@ -497,6 +497,11 @@ bool site_follow(struct site *site, int *error)
     return *error == 0;
 }
 
+struct compressor *site_compressor(const struct site *site)
+{
+    return site->config.compressor;
+}
+
 void site_use(struct site *site, const struct site_config *config)
 {
     site->config = *config;

@@ -46,6 +46,7 @@ enum site_kind {
 #define SITE_BEGIN 1024
 
 struct site;
+struct compressor;
 
 struct site_found {
     struct site *site; /* borrowed: where it was found */
@@ -68,12 +69,15 @@ struct site_config {
      * match no slash, and a folder stands for all in it. */
     char *const *served;
     size_t served_count;
+    struct compressor *compressor; /* NULL: files are not compressed */
 };
 
 /* NULL and errno if `root` can't be opened as a folder. */
 struct site *site_new(const char *root);
 void site_free(struct site *site);
 const char *site_root(const struct site *site); /* absolute; until the next site_follow() */
+/* As site_use() was told; NULL: none. */
+struct compressor *site_compressor(const struct site *site);
 /* Bytes of its index of folders. */
 size_t site_index_bytes(const struct site *site);
 void site_use(struct site *site, const struct site_config *config);

@@ -8,9 +8,9 @@
 #include "http/exchange.h"
 #include "http/site.h"
 
-/* Answers GET and HEAD (OPTIONS with Allow; others get 405). Takes found->fd. In the place of a file
- * of a type that compresses, NAME.br or NAME.gz is sent to who accepts it (site_find_beside()): the
- * same document in another coding, with its own tag, size and ranges. */
+/* Answers GET and HEAD (OPTIONS with Allow; others get 405). Takes found->fd. In the place of a
+ * file of a type that compresses, NAME.br or NAME.gz is sent to who accepts it
+ * (site_find_beside()): the same document in another coding, with its own tag, size and ranges. */
 void static_answer(struct exchange *x, struct site_found *found);
 /* Bytes that live as long as the process, such as client.js, in each coding that there is. */
 struct static_bytes {

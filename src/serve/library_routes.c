@@ -248,14 +248,17 @@ int httpsocket_server_route(struct httpsocket_server *s, const char *pattern,
     return add(s, r, pattern);
 }
 
-static int open_sites(struct library_route *r, const char *folder, uint16_t count)
+static int open_sites(struct library_route *r, const struct server *server, const char *folder)
 {
+    uint16_t count = server->worker_count;
+    struct site_config config = {.compressor = server->compressor};
     r->sites = log_needed(calloc(count, sizeof(*r->sites)));
     r->site_count = count;
     for (uint16_t i = 0; r->sites && i < count; i++) {
         r->sites[i] = site_new(folder);
         if (!r->sites[i])
             return errno ? -errno : -ENOMEM;
+        site_use(r->sites[i], &config);
     }
     return r->sites ? 0 : -ENOMEM;
 }
@@ -267,7 +270,7 @@ int httpsocket_server_folder(struct httpsocket_server *s, const char *prefix, co
     if (!len || !folder || *prefix != '/' || strchr(prefix, '{') || len + 16 > sizeof(pattern))
         return -EINVAL;
     struct library_route *r = make(LIBRARY_FOLDER);
-    int error = r ? open_sites(r, folder, s->server.worker_count) : -ENOMEM;
+    int error = r ? open_sites(r, &s->server, folder) : -ENOMEM;
     if (error) {
         if (r)
             free_route(&r->route);

@@ -2,6 +2,7 @@
 #include "serve/server.h"
 
 #include "base/log.h"
+#include "http/compressor.h"
 #include "serve/descriptors.h"
 
 #include <errno.h>
@@ -9,8 +10,8 @@
 
 static bool has_all(const struct server *s)
 {
-    return s->workers && s->limits && s->quota && s->memory && s->spool && s->worker_map &&
-           s->tables.bans && s->tables.rates && s->topics;
+    return s->workers && s->limits && s->quota && s->memory && s->compressor && s->spool &&
+           s->worker_map && s->tables.bans && s->tables.rates && s->topics;
 }
 
 int server_init(struct server *s, struct config *config, uint16_t workers)
@@ -26,6 +27,7 @@ int server_init(struct server *s, struct config *config, uint16_t workers)
         (struct script_access_tables){bans_new(config->bans_max), rates_new(config->rates_max)};
     s->quota = quota_new();
     s->memory = memory_new(&memory);
+    s->compressor = compressor_new(config->compressed_max, s->memory);
     s->spool = spool_new(&spool);
     s->worker_map = worker_map_new();
     s->topics = hub_threads_new(workers);
@@ -66,6 +68,7 @@ void server_done(struct server *s)
     free(s->workers);
     program_limits_free(s->limits);
     quota_free(s->quota);
+    compressor_free(s->compressor);
     memory_free(s->memory);
     spool_free(s->spool);
     hub_threads_free(s->topics);

@@ -32,6 +32,7 @@ struct server {
     char *lines;                   /* what has stdio programs write lines; NULL: nothing */
     struct quota *quota;
     struct memory *memory;
+    struct compressor *compressor; /* of files */
     struct spool *spool;
     struct script_access_tables tables;
     struct hub_threads *topics;
