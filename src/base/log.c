@@ -112,9 +112,20 @@ static void put_value(struct line *line, struct slice s)
     put_text(line, cut ? "...\"" : "\"");
 }
 
+static void put_number(struct line *line, int64_t number)
+{
+    char text[24], *at = text + sizeof(text);
+    uint64_t left = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    do
+        *--at = (char)('0' + left % 10);
+    while (left /= 10);
+    if (number < 0)
+        *--at = '-';
+    put(line, slice_make(at, (size_t)(text + sizeof(text) - at)));
+}
+
 static void put_field(struct line *line, const struct log_field *f)
 {
-    char number[24];
     if (log_format == LOG_FORMAT_JSON) {
         put_text(line, ",\"");
         put_text(line, f->key);
@@ -125,8 +136,7 @@ static void put_field(struct line *line, const struct log_field *f)
         put_text(line, "=");
     }
     if (f->kind == LOG_KIND_INT) {
-        snprintf(number, sizeof(number), "%lld", (long long)f->number);
-        put_text(line, number);
+        put_number(line, f->number);
     } else if (f->kind == LOG_KIND_ERRNO) {
         char text[96];
         int error = (int)(f->number < 0 ? -f->number : f->number);
@@ -136,15 +146,33 @@ static void put_field(struct line *line, const struct log_field *f)
     }
 }
 
-static void put_head(struct line *line, enum log_level level, const char *event)
+/* `2026-11-23T15:00:00.123Z`; up to the seconds a thread keeps it for its next line. */
+static void write_stamp(char ret[64])
 {
+    static _Thread_local struct {
+        time_t second;
+        size_t len; /* 0: none */
+        char text[32];
+    } last;
     struct timespec now;
     struct tm utc;
-    char stamp[64];
     clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &utc);
-    size_t n = strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(stamp + n, sizeof(stamp) - n, ".%03dZ", (int)(now.tv_nsec / 1000000));
+    if (last.len == 0 || last.second != now.tv_sec) {
+        gmtime_r(&now.tv_sec, &utc);
+        last.len = strftime(last.text, sizeof(last.text), "%Y-%m-%dT%H:%M:%S", &utc);
+        last.second = now.tv_sec;
+    }
+    unsigned ms = (unsigned)(now.tv_nsec / 1000000);
+    const char rest[] = {
+        '.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10), (char)('0' + ms % 10), 'Z', '\0'};
+    memcpy(ret, last.text, last.len);
+    memcpy(ret + last.len, rest, sizeof(rest));
+}
+
+static void put_head(struct line *line, enum log_level level, const char *event)
+{
+    char stamp[64];
+    write_stamp(stamp);
     if (log_format == LOG_FORMAT_JSON) {
         put_text(line, "{\"time\":\"");
         put_text(line, stamp);
@@ -253,7 +281,7 @@ void log_write(enum log_level level, const char *event, const struct log_field *
         return;
     write_line(&line, level, event, fields);
     if (log_sink) {
-        log_sink_put(log_sink, slice_make(line.text, line.len));
+        log_sink_put(log_sink, slice_make(line.text, line.len), level >= LOG_WARN);
         return;
     }
     if (!can_write())
@@ -275,8 +303,8 @@ static size_t say_lost(char text[LOG_SINK_LINE_MAX], uint64_t lines)
 
 void log_start(void)
 {
-    log_sink = log_sink_new(
-        &(struct log_sink_spec){.fd = STDERR_FILENO, .room = SINK_ROOM, .say_lost = say_lost});
+    log_sink = log_sink_new(&(struct log_sink_spec){
+        .fd = STDERR_FILENO, .gathers = true, .room = SINK_ROOM, .say_lost = say_lost});
 }
 
 void log_stop(void)

@@ -11,6 +11,8 @@
 
 #define NS_PER_S   1000000000L
 #define STALLED_MS 1000
+#define REST_MS    5  /* between two writes, while lines come one after the other: */
+#define OFTEN_MS   20 /* less than this after another */
 
 struct log_sink {
     pthread_mutex_t mutex;
@@ -20,7 +22,13 @@ struct log_sink {
     struct log_sink_spec spec;
     int writing_fd; /* what the thread writes to at this moment; -1: nothing */
     bool retired;   /* that one is no longer the sink's: the thread closes it after the write */
-    bool idle, closing, over, abandoned;
+    enum {
+        SINK_BUSY,
+        SINK_IDLE,   /* waits for a line */
+        SINK_RESTING /* lets lines gather */
+    } state;         /* of the thread; whoever wakes it makes it busy */
+    bool often;      /* the last two writes were close together */
+    bool closing, over, abandoned;
     uint64_t lost, lost_unsaid;
     uint64_t moved_ms; /* when the descriptor took lines last */
     size_t begin, len; /* of the lines in `ring` */
@@ -125,7 +133,9 @@ static void write_some(struct log_sink *s)
         close(fd);
     s->writing_fd = -1;
     s->retired = false;
-    s->moved_ms = now_ms();
+    uint64_t now = now_ms();
+    s->often = now - s->moved_ms < OFTEN_MS;
+    s->moved_ms = now;
     if (!taken)
         lose(s, count_lines(lines));
     else if (s->len == 0)
@@ -142,18 +152,50 @@ static void free_sink(struct log_sink *s)
     free(s);
 }
 
+static struct timespec in_ms(uint32_t ms)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    t.tv_sec += ms / 1000;
+    t.tv_nsec += (long)(ms % 1000) * (NS_PER_S / 1000);
+    if (t.tv_nsec >= NS_PER_S) {
+        t.tv_nsec -= NS_PER_S;
+        t.tv_sec++;
+    }
+    return t;
+}
+
+static void wait_for_lines(struct log_sink *s)
+{
+    s->state = SINK_IDLE;
+    while (s->state == SINK_IDLE && !s->closing)
+        pthread_cond_wait(&s->waiting, &s->mutex);
+    s->state = SINK_BUSY;
+}
+
+/* To be woken and to write costs more than to make a line: what comes meanwhile goes at once. */
+static void rest(struct log_sink *s)
+{
+    struct timespec until = in_ms(REST_MS);
+    int error = 0;
+    s->state = SINK_RESTING;
+    while (s->state == SINK_RESTING && !s->closing && !error)
+        error = pthread_cond_clockwait(&s->waiting, &s->mutex, CLOCK_MONOTONIC, &until);
+    s->state = SINK_BUSY;
+}
+
 static void *run(void *argument)
 {
     struct log_sink *s = argument;
     pthread_mutex_lock(&s->mutex);
     while (s->len > 0 || !s->closing) {
-        if (s->len > 0) {
-            write_some(s);
+        if (s->len == 0) {
+            wait_for_lines(s);
             continue;
         }
-        s->idle = true;
-        pthread_cond_wait(&s->waiting, &s->mutex);
-        s->idle = false;
+        write_some(s);
+        if (s->spec.gathers && s->often && s->len < LOG_SINK_LINE_MAX)
+            rest(s);
     }
     s->over = true;
     bool abandoned = s->abandoned;
@@ -164,10 +206,14 @@ static void *run(void *argument)
     return NULL;
 }
 
-static void wake(struct log_sink *s)
+/* Has the thread to be woken for what was put? Then the caller does so. */
+static bool shall_wake(struct log_sink *s, bool at_once)
 {
-    if (s->idle)
-        pthread_cond_signal(&s->waiting);
+    bool hurry = at_once || s->len > s->spec.room / 4;
+    if (s->state == SINK_BUSY || (s->state == SINK_RESTING && !hurry))
+        return false;
+    s->state = SINK_BUSY;
+    return true;
 }
 
 /* ---- from outside ---- */
@@ -200,18 +246,22 @@ struct log_sink *log_sink_new(const struct log_sink_spec *spec)
     return s;
 }
 
-bool log_sink_put(struct log_sink *s, struct slice line)
+/* The thread is woken without the mutex, for which it would only wait. */
+bool log_sink_put(struct log_sink *s, struct slice line, bool at_once)
 {
     pthread_mutex_lock(&s->mutex);
     say_lost(s);
-    bool room = s->lost_unsaid == 0 && s->spec.room - s->len >= 2 * LOG_SINK_LINE_MAX;
+    bool room = s->lost_unsaid == 0 && s->spec.room - s->len >= 2 * LOG_SINK_LINE_MAX,
+         wakes = false;
     if (room) {
         ring_put(s, line);
-        wake(s);
+        wakes = shall_wake(s, at_once);
     } else {
         lose(s, 1);
     }
     pthread_mutex_unlock(&s->mutex);
+    if (wakes)
+        pthread_cond_signal(&s->waiting);
     return room;
 }
 
@@ -241,19 +291,6 @@ uint64_t log_sink_lost(struct log_sink *s)
     uint64_t lost = s->lost;
     pthread_mutex_unlock(&s->mutex);
     return lost;
-}
-
-static struct timespec in_ms(uint32_t ms)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += ms / 1000;
-    t.tv_nsec += (long)(ms % 1000) * (NS_PER_S / 1000);
-    if (t.tv_nsec >= NS_PER_S) {
-        t.tv_nsec -= NS_PER_S;
-        t.tv_sec++;
-    }
-    return t;
 }
 
 void log_sink_close(struct log_sink *s, uint32_t patience_ms)

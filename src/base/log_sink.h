@@ -11,7 +11,8 @@
  * Memory    The room that the maker gives, at once.
  * Cost      A put copies the line under a mutex; a system call only if the thread sleeps. The
  *           thread writes as many whole lines at once as PIPE_BUF holds, so that lines of several
- *           processes in one pipe never mix.
+ *           processes in one pipe never mix. One that gathers writes every 5 ms only while lines
+ *           come less than 20 ms after another: they are lost if the process is killed meanwhile.
  */
 #ifndef BASE_LOG_SINK_H
 #define BASE_LOG_SINK_H
@@ -26,7 +27,8 @@ struct log_sink;
 struct log_sink_spec {
     int fd; /* borrowed, unless `owns_fd` */
     bool owns_fd;
-    size_t room; /* bytes of lines that wait: at least 2 * LOG_SINK_LINE_MAX */
+    bool gathers; /* see Cost */
+    size_t room;  /* bytes of lines that wait: at least 2 * LOG_SINK_LINE_MAX */
     /* Writes the line, with its LF, that says that so many lines are missing. Returns its length.
      * Called by any thread, under the sink's mutex. */
     size_t (*say_lost)(char line[LOG_SINK_LINE_MAX], uint64_t lines);
@@ -34,8 +36,9 @@ struct log_sink_spec {
 
 /* NULL without memory or a thread; then the descriptor is the caller's in any case. */
 struct log_sink *log_sink_new(const struct log_sink_spec *spec);
-/* A whole line with its LF. Returns false if the line is lost. */
-bool log_sink_put(struct log_sink *sink, struct slice line);
+/* A whole line with its LF. `at_once`: it does not wait for others. Returns false if the line is
+ * lost. */
+bool log_sink_put(struct log_sink *sink, struct slice line, bool at_once);
 /* Lines that are put from now on go to `fd`, which the sink owns from here on. What waits for the
  * descriptor before goes there too: a file that was renamed is written no longer. */
 void log_sink_use(struct log_sink *sink, int fd);

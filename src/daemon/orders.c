@@ -12,7 +12,9 @@
 #include <signal.h>
 #include <unistd.h>
 
-#define RELOAD_AGAIN_MS 50
+#define RELOAD_AGAIN_MS   50
+#define CHILDREN_OFTEN_MS 20 /* less than this after another */
+#define CHILDREN_REST_MS  10
 
 /* A reload that is wanted while one is under way follows it: the file may have changed since it was
  * read. */
@@ -60,9 +62,7 @@ static void on_signal(struct watch *watch, unsigned events)
     struct signalfd_siginfo info;
     if (read(watch->fd, &info, sizeof(info)) != sizeof(info))
         return;
-    if (info.ssi_signo == SIGCHLD)
-        process_tree_reap();
-    else if (o->daemon->serving)
+    if (o->daemon->serving)
         pass_over(o->daemon, &info);
     else if (info.ssi_signo == SIGHUP)
         hang_up(o, &info);
@@ -70,6 +70,49 @@ static void on_signal(struct watch *watch, unsigned events)
         takeover_begin(daemon_takeover(o->daemon));
     else
         daemon_drain(o->daemon);
+}
+
+/* ---- children that have ended ---- */
+
+/* Each program is one, too, though its worker waits for it: where programs end one after the other
+ * we look only now and then. */
+static void on_child(struct watch *watch, unsigned events)
+{
+    (void)events;
+    struct orders *o = container_of(watch, struct orders, children);
+    struct signalfd_siginfo info;
+    if (read(watch->fd, &info, sizeof(info)) != sizeof(info))
+        return;
+    process_tree_reap();
+    uint64_t now = loop_now_ms(o->daemon->server.loop), before = o->reaped_ms;
+    o->reaped_ms = now;
+    if (now - before >= CHILDREN_OFTEN_MS)
+        return;
+    watch_stop(watch);
+    timer_start(o->daemon->server.loop, &o->children_rest, CHILDREN_REST_MS);
+}
+
+static int watch_children(struct orders *o)
+{
+    return watch_start(o->daemon->server.loop, &o->children, o->children_fd, WATCH_READ);
+}
+
+static void look_again(struct timer *timer)
+{
+    struct orders *o = container_of(timer, struct orders, children_rest);
+    if (watch_children(o) < 0) /* no memory: later */
+        timer_start(o->daemon->server.loop, timer, CHILDREN_OFTEN_MS);
+}
+
+static int take_children(struct orders *o)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    signal(SIGCHLD, SIG_DFL); /* who ignores it is not told how children end */
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    o->children_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    return o->children_fd < 0 ? -errno : watch_children(o);
 }
 
 /* All signals that mean something to us come by descriptor, to the control thread; in programs they
@@ -83,11 +126,9 @@ static int take_signals(struct orders *o)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGUSR2);
-    sigaddset(&set, SIGCHLD);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file at its limit: the write fails, as on a full disk */
     signal(SIGTTOU, SIG_IGN); /* a log on a terminal that stops who writes in the background */
-    signal(SIGCHLD, SIG_DFL); /* who ignores it is not told how children end */
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     if (fd < 0)
@@ -176,12 +217,16 @@ static void beat(struct timer *timer)
 
 int orders_start(struct orders *o, struct daemon *daemon, struct admin_server *admin)
 {
-    *o = (struct orders){.daemon = daemon, .admin = admin};
+    *o = (struct orders){.daemon = daemon, .admin = admin, .children_fd = -1};
     watch_init(&o->signals, on_signal);
+    watch_init(&o->children, on_child);
     watch_init(&o->supervisor, on_orders);
     timer_init(&o->beat, beat);
     timer_init(&o->reload, reload_again);
+    timer_init(&o->children_rest, look_again);
     int error = take_signals(o);
+    if (!error)
+        error = take_children(o);
     return error ? error : take_orders(o);
 }
 
@@ -198,9 +243,13 @@ void orders_stop(struct orders *o)
 {
     int fd = o->signals.fd;
     watch_stop(&o->signals);
+    watch_stop(&o->children);
+    timer_stop(&o->children_rest);
     watch_stop(&o->supervisor);
     timer_stop(&o->beat);
     timer_stop(&o->reload);
     if (fd >= 0)
         close(fd);
+    if (o->children_fd >= 0)
+        close(o->children_fd);
 }

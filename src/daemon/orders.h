@@ -14,6 +14,10 @@ struct orders {
     struct daemon *daemon;      /* borrowed */
     struct admin_server *admin; /* borrowed */
     struct watch signals;
+    struct watch children; /* SIGCHLD; stopped while `children_rest` runs */
+    int children_fd;       /* owned */
+    struct timer children_rest;
+    uint64_t reaped_ms; /* when the children were looked at last */
     struct watch supervisor;
     struct terminal terminal;
     struct timer beat;

@@ -194,7 +194,7 @@ void access_log_write(struct access_log *log, const struct access_log_entry *e)
     else
         put_combined(&line, e, client, &utc);
     text_put(&line, SLICE_LITERAL("\n"));
-    log_sink_put(log->sink, text_slice(&line));
+    log_sink_put(log->sink, text_slice(&line), false);
 }
 
 uint64_t access_log_lost(struct access_log *log)

@@ -133,15 +133,31 @@ static size_t print_v6(const struct net_address *a, char out[NET_HOST_TEXT_MAX])
     return len + (size_t)snprintf(out + len, NET_HOST_TEXT_MAX - len, "%%%u", a->v6.sin6_scope_id);
 }
 
+/* By hand: inet_ntop(3) prints by sprintf, and this is done for each page. */
+static size_t print_v4(const unsigned char bytes[4], char out[NET_HOST_TEXT_MAX])
+{
+    char *at = out;
+    for (int i = 0; i < 4; i++) {
+        if (i > 0)
+            *at++ = '.';
+        if (bytes[i] >= 100)
+            *at++ = (char)('0' + bytes[i] / 100);
+        if (bytes[i] >= 10)
+            *at++ = (char)('0' + bytes[i] / 10 % 10);
+        *at++ = (char)('0' + bytes[i] % 10);
+    }
+    *at = '\0';
+    return (size_t)(at - out);
+}
+
 size_t net_address_print_host(const struct net_address *a, char out[NET_HOST_TEXT_MAX])
 {
     if (a->any.sa_family == AF_UNIX)
         return (size_t)snprintf(out, NET_HOST_TEXT_MAX, "unix");
     if (a->any.sa_family == AF_INET6 && !is_mapped(a))
         return print_v6(a, out);
-    inet_ntop(AF_INET, is_mapped(a) ? (const void *)&a->v6.sin6_addr.s6_addr[12] : &a->v4.sin_addr,
-              out, NET_HOST_TEXT_MAX);
-    return strlen(out);
+    return print_v4(
+        is_mapped(a) ? &a->v6.sin6_addr.s6_addr[12] : (const unsigned char *)&a->v4.sin_addr, out);
 }
 
 size_t net_address_print(const struct net_address *a, char out[NET_ADDRESS_TEXT_MAX])

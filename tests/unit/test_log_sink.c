@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -24,8 +25,8 @@ static size_t say_lost(char line[LOG_SINK_LINE_MAX], uint64_t lines)
 
 static struct log_sink *sink_to(int fd)
 {
-    struct log_sink *s =
-        log_sink_new(&(struct log_sink_spec){.fd = fd, .room = ROOM, .say_lost = say_lost});
+    struct log_sink *s = log_sink_new(
+        &(struct log_sink_spec){.fd = fd, .gathers = true, .room = ROOM, .say_lost = say_lost});
     assert_non_null(s);
     return s;
 }
@@ -37,7 +38,7 @@ static unsigned put_lines(struct log_sink *s, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         char line[128];
         snprintf(line, sizeof(line), "line %-94u\n", i);
-        lost += !log_sink_put(s, slice_of(line));
+        lost += !log_sink_put(s, slice_of(line), false);
     }
     return lost;
 }
@@ -201,7 +202,7 @@ static void a_full_disk_costs_lines_and_nothing_else(void **state)
     int ends[2];
     assert_int_equal(pipe(ends), 0);
     log_sink_use(s, ends[1]);
-    assert_true(log_sink_put(s, SLICE_LITERAL("line 10\n")));
+    assert_true(log_sink_put(s, SLICE_LITERAL("line 10\n"), false));
     assert_int_equal(hear(ends[0], 11).lost, 10);
     log_sink_close(s, PATIENCE);
     close(full);
@@ -216,7 +217,7 @@ static void a_line_that_is_too_long_is_cut_and_stays_a_line(void **state)
     memset(line, 'x', sizeof(line));
     assert_int_equal(pipe(ends), 0);
     struct log_sink *s = sink_to(ends[1]);
-    assert_true(log_sink_put(s, slice_make(line, sizeof(line))));
+    assert_true(log_sink_put(s, slice_make(line, sizeof(line)), false));
     log_sink_close(s, PATIENCE);
     assert_int_equal(read(ends[0], read_back, sizeof(read_back)), LOG_SINK_LINE_MAX);
     assert_true(read_back[LOG_SINK_LINE_MAX - 1] == '\n');
@@ -224,9 +225,66 @@ static void a_line_that_is_too_long_is_cut_and_stays_a_line(void **state)
     close(ends[1]);
 }
 
+static uint64_t now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* Reads until the last of `count` lines of put_lines(.., 1) has come; each read is a write. */
+static unsigned count_writes(int fd, unsigned count)
+{
+    char text[LOG_SINK_LINE_MAX];
+    unsigned writes = 0;
+    for (unsigned lines = 0; lines < count; writes++) {
+        assert_true(comes(fd));
+        ssize_t n = read(fd, text, sizeof(text));
+        for (ssize_t i = 0; i < n; i++)
+            lines += text[i] == '\n';
+    }
+    return writes;
+}
+
+/* Each write would be two turns of the scheduler. Writes are 5 ms apart, or 20 ms of silence. */
+static void lines_that_come_one_after_the_other_are_written_together(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_DIRECT), 0);
+    struct log_sink *s = sink_to(ends[1]);
+    uint64_t began = now_us();
+    for (int i = 0; i < 400; i++) {
+        put_lines(s, 1);
+        usleep(100);
+    }
+    uint64_t rests = (now_us() - began) / 5000;
+    assert_in_range(count_writes(ends[0], 400), 1, 2 * rests + 3);
+    log_sink_close(s, PATIENCE);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void a_line_that_is_in_a_hurry_does_not_wait_for_others(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_DIRECT), 0);
+    struct log_sink *s = sink_to(ends[1]);
+    for (int i = 0; i < 100; i++) {
+        assert_true(log_sink_put(s, SLICE_LITERAL("line 0\n"), true));
+        assert_int_equal(count_writes(ends[0], 1), 1);
+    }
+    log_sink_close(s, PATIENCE);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lines_that_come_one_after_the_other_are_written_together),
+        cmocka_unit_test(a_line_that_is_in_a_hurry_does_not_wait_for_others),
         cmocka_unit_test(every_line_arrives_in_order),
         cmocka_unit_test(a_pipe_that_nobody_reads_costs_lines_and_says_how_many),
         cmocka_unit_test(a_terminal_that_is_held_costs_lines_and_says_how_many),
