@@ -22,8 +22,7 @@ beforeEach(async () => (server = await startProgram(program, ['here', 'topics-ma
 afterEach(() => server.ends());
 
 test('a timer that fires once may be stopped by its own work', async () => {
-  for (let i = 0; i < 2; i++)
-    assert.equal((await request(server.at('timer'))).body, 'stopped');
+  for (let i = 0; i < 2; i++) assert.equal((await request(server.at('timer'))).body, 'stopped');
 });
 
 test('a client is not told to send a body that its handler refuses, allowed later', async () => {
