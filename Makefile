@@ -81,4 +81,4 @@ install: build
 	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild
 
 clean:
-	rm -rf $(BUILD) $(DEV) build-fuzz
+	rm -rf $(BUILD) $(DEV) build-fuzz build-threads

@@ -26,7 +26,8 @@
  *             until httpsocket_server_fd() is readable, then call httpsocket_server_process(s, 0).
  *             The descriptor never changes, and covers timers too. Requests and peers may then be
  *             used outside of callbacks too, in the same thread.
- * Callbacks   May call every function here except _run(), _process() and httpsocket_server_free().
+ * Callbacks   May call every function here except _run(), _process() and httpsocket_server_free(),
+ *             which end the program by an assertion.
  *             They should return soon: their thread serves nobody else meanwhile.
  * Ownership   Arguments are copied, but callbacks' `user` and `arg`. What a callback receives is
  *             valid during the callback, and is not NUL-terminated if it comes with a size.
@@ -70,7 +71,7 @@ struct httpsocket_server_options {
     /* Settings of httpsocketd, each "NAME=VALUE" as its config file has them, ended by NULL:
      * "origin=https://a.example", "tls-cert=FILE", "memory-max=1G", "idle-timeout=10s". Without
      * "log-level" the library logs nothing; what it logs goes to stderr. Settings that are about
-     * page programs, processes or the admin listener are refused. */
+     * page programs, processes, the admin listener or the loop's backend are refused. */
     const char *const *settings;
     void *user;
 
@@ -127,8 +128,8 @@ HTTPSOCKET_EXPORT int httpsocket_server_thread(const struct httpsocket_server *s
 typedef void httpsocket_work_fn(struct httpsocket_server *s, void *arg);
 /* Runs `work` in that thread of the server, soon, and in the order of the calls of one thread; what
  * is posted before the server runs, or after it has stopped, runs in httpsocket_server_free() at
- * the latest. From any thread. 0; -EINVAL: no such thread; -EPIPE: the server is being freed;
- * -ENOMEM. */
+ * the latest. Work that posts itself for ever is ended there by -EPIPE. From any thread. 0;
+ * -EINVAL: no such thread; -EPIPE: the server is being freed; -ENOMEM. */
 HTTPSOCKET_EXPORT int httpsocket_server_post(struct httpsocket_server *s, unsigned thread,
                                              httpsocket_work_fn *work, void *arg);
 

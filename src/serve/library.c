@@ -63,8 +63,8 @@ static void leave(struct library_thread *t, struct library_thread *outer)
 
 /* ---- options ---- */
 
-/* Settings that are httpsocketd's alone: of page programs, processes, the admin listener; and what
- * the options say. */
+/* Settings that are httpsocketd's alone: of page programs, processes, the admin listener; of the
+ * whole process, whose other loops they would change; and what the options say. */
 static const char *const not_here[] = {
     "listen",
     "threads",
@@ -106,6 +106,7 @@ static const char *const not_here[] = {
     "publish-max",
     "rate-publish",
     "rate-programs",
+    "io",
 };
 
 static bool is_elsewhere(const char *name)
@@ -317,12 +318,14 @@ static void release(struct httpsocket_server *s)
     free(s);
 }
 
-/* What was posted, and what that posts. */
+/* What was posted, and what that posts: not for ever. The last round finds the server over. */
 static void deliver_rest(struct httpsocket_server *s)
 {
     bool more = true;
     for (int round = 0; more && round < END_ROUNDS_MAX; round++) {
         more = false;
+        if (round == END_ROUNDS_MAX - 1)
+            s->over = true;
         for (uint16_t i = 0; i < s->server.worker_count; i++) {
             struct library_thread *t = &s->threads[i];
             struct library_thread *outer = enter(t);
@@ -520,6 +523,7 @@ static int run_here(struct httpsocket_server *s)
 
 int httpsocket_server_run(struct httpsocket_server *s)
 {
+    assert(!current || current->server != s); /* not from a callback */
     if (!s->options.threads)
         return run_here(s);
     int error = s->begun ? 0 : httpsocket_server_start(s);

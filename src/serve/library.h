@@ -127,6 +127,7 @@ struct httpsocket_request {
     void *user;
     struct page_grant *grant; /* of a handshake; NULL: none */
     bool handshake, asking, begun, paused, same_origin;
+    bool read_only;      /* on_request of an endpoint or a page looks at it */
     struct slice origin; /* of a handshake's page, in `texts` */
     enum {
         BODY_UNREAD,

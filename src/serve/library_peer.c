@@ -272,6 +272,7 @@ void library_peer_open(struct httpsocket_request *r)
         refuse(r, 503, "too many connections");
         return;
     }
+    r->read_only = true;
     if (options->on_request)
         status = options->on_request(r, options->user, &p->user);
     if (status == 0) {

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "proto/http_chars.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,13 @@ static void end_grant(struct httpsocket_request *r)
     if (r->grant)
         r->grant->on_over(r->grant);
     r->grant = NULL;
+}
+
+/* The program has called what is for requests of its own. */
+static void owned(const struct httpsocket_request *r)
+{
+    bool request_is_to_be_read_only = r->read_only;
+    assert(!request_is_to_be_read_only);
 }
 
 struct exchange *library_request_release(struct httpsocket_request *r)
@@ -155,6 +163,7 @@ static void on_kick(struct timer *timer)
 
 static void read_body(struct httpsocket_request *r, httpsocket_body_fn *fn, void *arg, bool whole)
 {
+    owned(r);
     if (r->body != BODY_UNREAD || r->asking || !fn)
         return;
     r->body = whole ? BODY_WHOLE : BODY_STREAM;
@@ -293,9 +302,10 @@ static void ask(struct httpsocket_request *r)
 void httpsocket_request_allow(struct httpsocket_request *r)
 {
     struct library_thread *t = r->thread;
+    owned(r);
     if (!r->x) {
         library_request_release(r);
-    } else if (!r->asking) {
+    } else if (!r->asking || r->begun) {
         httpsocket_request_fail(r);
         return;
     } else {
@@ -353,6 +363,7 @@ struct httpsocket_request *library_request_to_read(struct library_thread *t,
     r->thread = t;
     r->peer = &request->peer;
     r->handshake = request->connect;
+    r->read_only = true;
     return r;
 }
 
@@ -552,6 +563,7 @@ void httpsocket_request_answer(struct httpsocket_request *r, int status, const c
                                const void *data, size_t size)
 {
     struct library_thread *t = r->thread;
+    owned(r);
     if (r->begun) {
         httpsocket_request_fail(r);
         return;
@@ -569,6 +581,7 @@ void httpsocket_request_answer(struct httpsocket_request *r, int status, const c
 int httpsocket_request_begin(struct httpsocket_request *r, int status, const char *type,
                              uint64_t length)
 {
+    owned(r);
     if (r->begun)
         return -EALREADY;
     if (r->x)
@@ -594,6 +607,7 @@ enum httpsocket_sent httpsocket_request_write(struct httpsocket_request *r, cons
 void httpsocket_request_end(struct httpsocket_request *r)
 {
     struct library_thread *t = r->thread;
+    owned(r);
     if (r->x && !r->begun)
         respond(r, 204, NULL, 0);
     struct exchange *x = library_request_release(r);
@@ -605,6 +619,7 @@ void httpsocket_request_end(struct httpsocket_request *r)
 void httpsocket_request_fail(struct httpsocket_request *r)
 {
     struct library_thread *t = r->thread;
+    owned(r);
     bool begun = r->begun;
     struct exchange *x = library_request_release(r);
     if (x && begun)

@@ -5,7 +5,11 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { BUILD } from './server.mjs';
+import { BUILD, REPO } from './server.mjs';
+
+/** Whether threads are watched by ThreadSanitizer, in a build of its own: `tools/test threads`. */
+export const WATCHES_THREADS = process.env.HTTPSOCKET_SANITIZE === 'thread';
+const THREADS = path.join(REPO, 'build-threads');
 
 const run = (command, args, env = {}) =>
   execFileSync(command, args, {
@@ -14,6 +18,16 @@ const run = (command, args, env = {}) =>
     maxBuffer: 1 << 26,
   });
 
+/** The build folder to be installed: that of the tests, or the other, brought up to date. */
+function built() {
+  if (!WATCHES_THREADS) return BUILD;
+  const options =
+    '--buildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false -Dtests=disabled';
+  const command = `test -f $1/build.ninja || meson setup $1 ${options}; meson compile -C $1`;
+  run('flock', [`${THREADS}.lock`, 'sh', '-c', command, 'sh', THREADS]);
+  return THREADS;
+}
+
 /**
  * The installed library; `remove()` it afterwards. `compiles(source, {statically, packages})` gives
  * a program of it, with the sanitizers that the library has.
@@ -21,12 +35,17 @@ const run = (command, args, env = {}) =>
 export class Installed {
   constructor() {
     this.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'httpsocket-library-'));
-    run('meson', ['install', '-C', BUILD, '--no-rebuild', '--quiet', '--destdir', this.folder]);
+    run('meson', ['install', '-C', built(), '--no-rebuild', '--quiet', '--destdir', this.folder]);
     const found = run('find', [this.folder, '-name', 'httpsocket.pc']).trim();
     this.libraries = path.dirname(path.dirname(found));
     this.shared = path.join(this.libraries, 'libhttpsocket.so.0');
     this.archive = path.join(this.libraries, 'libhttpsocket.a');
-    this.sanitized = run('nm', ['-D', this.shared]).includes('__asan');
+    const names = run('nm', ['-D', this.shared]);
+    this.sanitizers = names.includes('__asan')
+      ? ['-fsanitize=address,undefined']
+      : names.includes('__tsan')
+        ? ['-fsanitize=thread']
+        : [];
     // Only what we have installed is below the folder; other packages are where they always are.
     this.description = found;
     const prefix = run('pkg-config', ['--variable=prefix', found]).trim();
@@ -70,7 +89,7 @@ export class Installed {
       '-Wextra',
       '-Werror',
       '-pedantic',
-      ...(this.sanitized ? ['-fsanitize=address,undefined'] : []),
+      ...this.sanitizers,
       source,
       ...this.flags(packages, statically),
       `-Wl,-rpath,${this.libraries}`,

@@ -169,7 +169,10 @@ class Server {
   /** Ends the server by SIGTERM, which is to succeed, with nothing for a sanitizer to report. */
   async ends() {
     assert.deepEqual(await this.stop(), OK, this.log.slice(-40).join('\n'));
-    assert.deepEqual(this.lines(/ERROR: AddressSanitizer|runtime error/), []);
+    assert.deepEqual(
+      this.lines(/ERROR: AddressSanitizer|WARNING: ThreadSanitizer|runtime error/),
+      [],
+    );
   }
 }
 

@@ -55,3 +55,16 @@ test('the thread that has made a server is a stranger to it when another one run
   await other.logged(/^thread -1$/);
   await other.ends();
 });
+
+test('a page that is answered as a request of a route ends its program, by a line that says why', async () => {
+  const wrong = await startProgram(program, ['here']);
+  await assert.rejects(request(wrong.at('wrong')));
+  assert.equal((await wrong.exited).signal, 'SIGABRT');
+  assert.match(wrong.log.join(), /request_is_to_be_read_only/);
+});
+
+test('work that posts itself for ever ends with its server', async () => {
+  const busy = await startProgram(program, ['again']);
+  await busy.ends();
+  assert.deepEqual(busy.lines(/^again/), ['again: -32']);
+});

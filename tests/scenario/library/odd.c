@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* odd.c - a server by the library whose program does odd things, for library-odd.test.mjs.
  *
- *     odd THREAD [SETTING...]     THREAD `here` or `elsewhere`: where the server runs */
+ *     odd HOW [SETTING...]
+ *
+ * HOW `here`: the server runs in the thread that has made it; `elsewhere`: in another one; `again`:
+ * here, with work that never ends */
 #include <httpsocket/server.h>
 
 #include <errno.h>
@@ -121,6 +124,21 @@ static void page_attached(struct httpsocket_page *p, bool resumed)
     expect("a call whose number nobody wants", httpsocket_page_call(p, "q", NULL, NULL), 0);
 }
 
+static void answers_as_a_route(struct httpsocket_page *p, struct httpsocket_request *r)
+{
+    (void)p;
+    httpsocket_request_answer(r, 200, NULL, NULL, 0);
+}
+
+/* ---- work that never ends ---- */
+
+static void again(struct httpsocket_server *s, void *arg)
+{
+    int error = httpsocket_server_post(s, 0, again, arg);
+    if (error)
+        fprintf(stderr, "again: %d\n", error);
+}
+
 /* ---- the whole ---- */
 
 static void add_nothing(void)
@@ -146,11 +164,14 @@ static void add_routes(void)
         .size = sizeof(topics), .on_message = subscribe, .on_unsubscribed = unsubscribed};
     struct httpsocket_page_handler page = {
         .size = sizeof(page), .on_request = page_asked, .on_attach = page_attached};
+    struct httpsocket_page_handler wrong = {.size = sizeof(wrong),
+                                            .on_request = answers_as_a_route};
     add_nothing();
     expect("/timer", httpsocket_server_route(server, "GET /timer", wait_once, NULL), 0);
     expect("/refuse", httpsocket_server_route(server, "POST /refuse", refuse, NULL), 0);
     expect("/topics", httpsocket_server_endpoint(server, "/topics", &topics), 0);
     expect("/page", httpsocket_server_page(server, "/page", &page), 0);
+    expect("/wrong", httpsocket_server_page(server, "/wrong", &wrong), 0);
 }
 
 static void *run(void *arg)
@@ -212,6 +233,8 @@ int main(int argc, char **argv)
     signal(SIGTERM, on_signal);
     printf("listening on http://%s\n", httpsocket_server_address(server, 0));
     fflush(stdout);
+    if (!strcmp(argv[1], "again"))
+        again(server, NULL);
     if (elsewhere)
         run_elsewhere();
     else
