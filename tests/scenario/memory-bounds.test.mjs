@@ -408,13 +408,21 @@ class RawReader {
     this.raw = raw;
   }
 
+  /** The length of what comes first, if the message takes long. */
+  static pings(inbox) {
+    let at = 0;
+    while (inbox[at] === 0x89) at += 2;
+    return at;
+  }
+
   async message() {
-    const head = await this.raw.until((inbox) =>
-      inbox.length >= 10 ? inbox.subarray(0, 10) : null,
-    );
+    const head = await this.raw.until((inbox) => {
+      const at = RawReader.pings(inbox);
+      return inbox.length >= at + 10 ? inbox.subarray(at, at + 10) : null;
+    });
     const length = Number(head.readBigUInt64BE(2));
     await this.raw.until(
-      (inbox) => inbox.length >= 10 + length || null,
+      (inbox) => inbox.length >= RawReader.pings(inbox) + 10 + length || null,
       'all',
       () => 10 + length,
     );

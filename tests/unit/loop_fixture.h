@@ -10,6 +10,7 @@
 #include "core/backend.h"
 
 #include "descriptors.h"
+#include "every_backend.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,6 @@
 
 #include <cmocka.h>
 
-static const struct loop_backend *tested_backend;
 static struct loop *loop;
 static uint64_t fake_ms;
 static int descriptors_before;
@@ -42,7 +42,7 @@ static inline int make_loop(void **state)
 {
     (void)state;
     descriptors_before = count_descriptors();
-    loop = loop_new_with(tested_backend);
+    loop = loop_new();
     assert_non_null(loop);
     fake_ms = 1000;
     loop_set_clock(loop, fake_clock, NULL);
@@ -87,17 +87,5 @@ static inline void turn_while_busy(void)
 }
 
 #define loop_test(f) cmocka_unit_test_setup_teardown(f, make_loop, end_loop)
-
-#define run_on_every_backend(noun, tests)                                                          \
-    ({                                                                                             \
-        int failures = 0;                                                                          \
-        for (const struct loop_backend *const *one = loop_backends; *one; one++) {                 \
-            char name[64];                                                                         \
-            snprintf(name, sizeof(name), "%s on %s", noun, (*one)->name);                          \
-            tested_backend = *one;                                                                 \
-            failures += cmocka_run_group_tests_name(name, tests, NULL, NULL);                      \
-        }                                                                                          \
-        failures;                                                                                  \
-    })
 
 #endif

@@ -11,6 +11,7 @@
 #include "net/stream.h"
 
 #include "descriptors.h"
+#include "every_backend.h"
 
 #include <fcntl.h>
 #include <stdio.h>

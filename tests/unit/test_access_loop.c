@@ -3,6 +3,8 @@
 #include "access/access_loop.h"
 #include "core/loop.h"
 
+#include "every_backend.h"
+
 #include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -197,5 +199,5 @@ int main(void)
         cmocka_unit_test(a_cancelled_check_leaves_nothing_behind),
         cmocka_unit_test(wrong_settings_are_refused_with_a_reason),
     };
-    return cmocka_run_group_tests_name("access_loop", tests, NULL, NULL);
+    return run_on_every_backend("access_loop", tests);
 }

@@ -157,5 +157,5 @@ int main(void)
         TEST(silence_ends_at_the_time_limit),
         TEST(an_answer_that_is_known_can_be_cancelled),
     };
-    return cmocka_run_group_tests_name("connector", tests, NULL, NULL);
+    return run_on_every_backend("connector", tests);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "dev/files.h"
 
+#include "every_backend.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -175,5 +177,5 @@ int main(void)
         WITH_FOLDER(a_file_may_be_forgotten_when_it_has_changed),
         WITH_FOLDER(what_is_not_there_is_not_watched),
     };
-    return cmocka_run_group_tests_name("dev_files", tests, NULL, NULL);
+    return run_on_every_backend("dev_files", tests);
 }

@@ -5,6 +5,7 @@
 #include "core/backend.h"
 #include "hub/threads.h"
 
+#include "every_backend.h"
 #include "random.h"
 
 #include <setjmp.h>
@@ -808,5 +809,5 @@ int main(void)
         TEST(what_was_published_before_a_subscription_changes_is_heard_as_before),
         TEST(limits_of_one_client),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_on_every_backend("hub", tests);
 }

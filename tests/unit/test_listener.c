@@ -359,5 +359,5 @@ int main(void)
         TEST(many_may_wait_to_be_accepted),
         TEST(with_a_context_its_streams_speak_tls),
     };
-    return cmocka_run_group_tests_name("listener", tests, NULL, NULL);
+    return run_on_every_backend("listener", tests);
 }

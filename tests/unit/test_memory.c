@@ -2,6 +2,7 @@
 /* The budget for memory: accounts against a naive model, and who is let go at which bound. */
 #include "limits/memory.h"
 
+#include "every_backend.h"
 #include "random.h"
 
 #include "core/backend.h"
@@ -457,5 +458,5 @@ int main(void)
         TEST(a_lower_share_holds_from_the_reload_on),
         TEST(the_machine_has_memory),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_on_every_backend("memory", tests);
 }

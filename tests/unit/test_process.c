@@ -681,6 +681,7 @@ static int start_without_clone3(int error)
     struct child c;
     char text[2000];
     int out = make_memory();
+    loop = loop_new(); /* a ring serves only who made it */
     signal(SIGUSR1, caught);
     if (!forbid(SYS_clone3, error) || start(&c, (char *[]){self, "signals", NULL}, (int[]){out}, 1))
         return 1;
@@ -832,5 +833,5 @@ int main(int argc, char **argv)
         net_test(on_exit_may_start_the_next),
         net_test(two_hundred_at_once),
     };
-    return cmocka_run_group_tests_name("process", tests, NULL, NULL);
+    return run_on_every_backend("process", tests);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "limits/programs.h"
 
+#include "every_backend.h"
+
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -226,5 +228,5 @@ int main(void)
         T(nobody_gives_way_to_a_client_that_has_more),
         T(who_comes_back_in_that_instant_stays),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_on_every_backend("program_limits", tests);
 }

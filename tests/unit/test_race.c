@@ -152,5 +152,5 @@ int main(void)
         TEST(when_all_fail_the_last_failure_is_told_once),
         TEST(a_stopped_one_tells_nothing),
     };
-    return cmocka_run_group_tests_name("race", tests, NULL, NULL);
+    return run_on_every_backend("race", tests);
 }

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "every_backend.h"
 #include "vectors.h"
 
 #define KEY      SLICE_LITERAL("abcdefghijklmnopqrstuv")
@@ -1104,5 +1105,5 @@ int main(void)
         T(unknown_control_messages_are_ignored),
         T(exactly_once_and_in_order_over_a_thousand_random_cuts),
     };
-    return cmocka_run_group_tests_name("session", tests, NULL, NULL);
+    return run_on_every_backend("session", tests);
 }

@@ -4,6 +4,7 @@
 #include "proto/channel_frame.h"
 #include "session/table.h"
 
+#include "every_backend.h"
 #include "random.h"
 
 #include <setjmp.h>
@@ -385,6 +386,23 @@ static void its_owner_may_end_it_inside_of_any_call(void **state)
     }
 }
 
+static int begin_group(void **state)
+{
+    (void)state;
+    loop = loop_new();
+    loop_set_clock(loop, fake_clock, NULL);
+    table = session_table_new(0, 10);
+    return 0;
+}
+
+static int end_group(void **state)
+{
+    (void)state;
+    session_table_free(table);
+    loop_free(loop);
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -402,11 +420,5 @@ int main(void)
         .goodbye_timeout_ms = 5000,
         .ping_ms = 20000,
     };
-    loop = loop_new();
-    loop_set_clock(loop, fake_clock, NULL);
-    table = session_table_new(0, 10);
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    session_table_free(table);
-    loop_free(loop);
-    return failed;
+    return run_group_on_every_backend("session_inside", tests, begin_group, end_group);
 }

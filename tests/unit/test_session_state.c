@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "every_backend.h"
 #include "random.h"
 
 #define KEY    SLICE_LITERAL("abcdefghijklmnopqrstuv")
@@ -409,5 +410,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_last_state_arrives_with_the_end, setup, teardown),
         cmocka_unit_test_setup_teardown(whatever_happens_the_client_has_what_fits, setup, teardown),
     };
-    return cmocka_run_group_tests_name("session_state", tests, NULL, NULL);
+    return run_on_every_backend("session_state", tests);
 }

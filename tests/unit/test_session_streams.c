@@ -6,6 +6,7 @@
 #include "session/flight.h"
 #include "session/table.h"
 
+#include "every_backend.h"
 #include "notes.h"
 
 #include <setjmp.h>
@@ -466,5 +467,5 @@ int main(void)
         TEST(frames_after_the_sessions_end_are_ignored),
         TEST(streams_wait_while_the_client_is_away_and_end_with_its_grace),
     };
-    return cmocka_run_group_tests_name("session_streams", tests, NULL, NULL);
+    return run_on_every_backend("session_streams", tests);
 }

@@ -607,5 +607,5 @@ int main(void)
         TEST(what_is_wrong_with_the_files_is_said),
         TEST(a_reload_changes_new_connections_only),
     };
-    return cmocka_run_group_tests_name("tls", tests, NULL, NULL);
+    return run_on_every_backend("tls", tests);
 }

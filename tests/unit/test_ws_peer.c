@@ -254,5 +254,5 @@ int main(void)
         tests[i] = (struct CMUnitTest){.name = rows[i].name,
                                        .test_func = any_split_gives_the_same,
                                        .initial_state = (void *)&rows[i]};
-    return cmocka_run_group_tests_name("ws_peer", tests, NULL, NULL);
+    return run_on_every_backend("ws_peer", tests);
 }

@@ -145,5 +145,5 @@ int main(void)
         cmocka_unit_test(shared_bytes_arrive_as_they_were_from_either_side),
         cmocka_unit_test(rfc6455_5_3_each_frame_has_a_mask_of_its_own),
     };
-    return cmocka_run_group_tests_name("ws_peer_client", tests, NULL, NULL);
+    return run_on_every_backend("ws_peer_client", tests);
 }

@@ -12,6 +12,8 @@
 #include "core/backend.h"
 #include "ws/peer.h"
 
+#include "every_backend.h"
+
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
