@@ -45,7 +45,7 @@ enum io_flag {
     IO_BACKEND_B = 1 << 11,
     IO_BATCHED = 1 << 12, /* with IO_SENDING: the queue leaves at the next wait; nothing of it has
                              been refused so far */
-    IO_KEPT = 1 << 13,    /* io.c's: there is input that nobody wanted when it came */
+    /* 1 << 13 is IO_KEPT */
 };
 
 /* Whether bytes that come in are wanted now. After io_finish they are thrown away. What is kept
@@ -77,8 +77,9 @@ struct loop_backend {
     int (*io_start)(struct io *io);
     /* `lives_on`: somebody else goes on with the descriptor. */
     void (*io_stop)(struct io *io, bool lives_on);
-    /* Whether something that was received has not been reported yet. NULL: never. */
-    bool (*io_unread)(const struct io *io);
+    /* What was received and has not been reported is given to io_keep(). False: that can't be said
+     * now. NULL: there never is anything. */
+    bool (*io_gather)(struct io *io);
     /* io_receives() has become true. (The backend notices by itself when that becomes false.) */
     void (*io_receive)(struct io *io);
     /* The queue is not empty, and IO_SENDING not set or IO_BATCHED set. `at_once`: as far as the
@@ -110,7 +111,8 @@ struct loop {
     uint64_t now_ms;
     bool stopping;
     struct io *dispatching;     /* whose callback runs; NULL also when that io was released in it */
-    struct io *in_pieces;       /* has been told a part of what was received; the rest comes next */
+    struct io *in_pieces;       /* has been told a part of what was received */
+    struct bytes pieces;        /* the rest, which comes next */
     struct acceptor *accepting; /* likewise */
     struct bytes received;      /* what on_recv was given; empty in other callbacks */
     struct list dirty;          /* io with something to do in the flush phase */
@@ -188,8 +190,6 @@ bool io_received_elsewhere(struct io *io, struct bytes data);
 /* Bytes that have come though !io_receives(): copied, and told when they are wanted. `error`: what
  * came behind them, or 0. */
 void io_keep(struct io *io, struct slice data, int error);
-/* What is kept. */
-struct slice io_kept(const struct io *io, int *ret_error);
 /* 0: end of file. The io may be gone afterwards. */
 void io_ended(struct io *io, int error);
 /* At least one byte of the queue has left. */

@@ -45,6 +45,17 @@ struct io_kept {
     char bytes[];
 };
 
+size_t io_kept_bytes(const struct io *io)
+{
+    return io->flags & IO_KEPT ? sizeof(*io->kept) + io->kept->len : 0;
+}
+
+static void tell_kept_size(struct io *io)
+{
+    if (io->ops->on_kept)
+        io->ops->on_kept(io);
+}
+
 static struct io_kept *take_kept(struct io *io)
 {
     struct io_kept *kept = io->flags & IO_KEPT ? io->kept : NULL;
@@ -85,13 +96,28 @@ void io_keep(struct io *io, struct slice data, int error)
     set(io, IO_KEPT);
     if (!(io->flags & IO_PAUSED))
         flush_later(io);
+    tell_kept_size(io);
 }
 
-struct slice io_kept(const struct io *io, int *ret_error)
+struct slice io_kept_slice(const struct io_kept *rest, int *ret_error)
 {
-    bool any = io->flags & IO_KEPT;
-    *ret_error = any ? io->kept->error : 0;
-    return any ? slice_make(io->kept->bytes, io->kept->len) : SLICE_NONE;
+    *ret_error = rest ? rest->error : 0;
+    return rest ? slice_make(rest->bytes, rest->len) : SLICE_NONE;
+}
+
+void io_kept_free(struct io_kept *rest)
+{
+    free(rest);
+}
+
+void io_go_on(struct io *io, struct io_kept *rest)
+{
+    if (!rest)
+        return;
+    io->kept = rest;
+    set(io, IO_KEPT);
+    if (!(io->flags & IO_PAUSED))
+        flush_later(io);
 }
 
 static void bury(struct io *io)
@@ -235,8 +261,12 @@ bool io_received_elsewhere(struct io *io, struct bytes data)
         }
         data = (struct bytes){data.ptr + piece.len, data.len - piece.len};
         loop->in_pieces = data.len ? io : NULL;
+        loop->pieces = data;
         goes_on = io_received(io, piece);
+        bool was_taken = data.len && !loop->in_pieces;
         loop->in_pieces = NULL;
+        if (was_taken)
+            return false;
         if (!data.len)
             return goes_on;
     }
@@ -303,6 +333,7 @@ static void tell_kept(struct io *io)
 {
     struct io_kept *kept = take_kept(io);
     int error = kept->error;
+    tell_kept_size(io);
     if (kept->len && error)
         io_keep(io, SLICE_NONE, error); /* comes next */
     else if (io_receives(io))
@@ -626,18 +657,31 @@ void io_flush(struct io *io)
         io->loop->backend->io_send(io, true);
 }
 
-bool io_is_free(const struct io *io)
+/* All that was received and has not been told. */
+static int gather(struct io *io)
 {
-    const struct loop *loop = io->loop;
-    bool read = !(io->flags & IO_KEPT) && loop->in_pieces != io &&
-                !(loop->backend->io_unread && loop->backend->io_unread(io));
-    return read && !io->out.first && !(io->flags & (IO_CLOSED | IO_FINISHING));
+    struct loop *loop = io->loop;
+    if (loop->in_pieces == io) {
+        loop->in_pieces = NULL;
+        io_keep(io, slice_from_bytes(loop->pieces), 0);
+    }
+    if (loop->backend->io_gather && !loop->backend->io_gather(io))
+        return -EBUSY;
+    return io->flags & IO_FAILED && io->error == ENOMEM ? -ENOMEM : 0;
 }
 
-int io_release(struct io *io)
+int io_may_release(struct io *io)
 {
-    if (!io_is_free(io))
-        return -EBUSY;
+    bool is_free = !io->out.first && !(io->flags & (IO_CLOSED | IO_FINISHING));
+    return is_free ? gather(io) : -EBUSY;
+}
+
+int io_release(struct io *io, struct io_kept **ret_rest)
+{
+    int error = io_may_release(io);
+    if (error)
+        return error;
+    *ret_rest = take_kept(io);
     io->loop->backend->io_stop(io, true);
     list_remove(&io->dirty);
     if (io->loop->dispatching == io)

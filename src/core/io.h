@@ -39,7 +39,12 @@
 struct pack;
 
 struct io;
+struct io_kept;
 struct io_linger;
+
+enum {
+    IO_KEPT = 1 << 13 /* of enum io_flag: there is input that nobody wanted when it came */
+};
 
 enum {
     IO_CORKED_MAX = CHUNK_CAPACITY,
@@ -64,6 +69,9 @@ struct io_ops {
      * until the next on_recv or on_end. The callee does nothing else to the io. An empty answer, or
      * NULL in place of the function, stands for the loop's buffer. */
     struct bytes (*lend)(struct io *io);
+    /* io_held() has changed though the owner did nothing: input is kept that came while the io was
+     * paused, or no longer. Nothing may be closed inside of it. May be NULL. */
+    void (*on_kept)(struct io *io);
 };
 
 struct io {
@@ -144,16 +152,20 @@ static inline bool io_is_crowded(size_t queued, size_t max)
     return queued > (max > IO_CORKED_MAX ? max : IO_CORKED_MAX);
 }
 
-/* Of them, those that take memory of ours which nobody else counts: no files, no shared bytes. */
+/* Input that came while the io was paused. */
+size_t io_kept_bytes(const struct io *io);
+
+/* Memory of ours that nobody else counts: of what was written no files and no shared bytes, and
+ * input that came while the io was paused. */
 static inline size_t io_held(const struct io *io)
 {
-    return io->out.held;
+    return io->out.held + (io->flags & IO_KEPT ? io_kept_bytes(io) : 0);
 }
 /* The same with shared bytes that another holder counts: for when that one has let go of them.
  * Cost: a look at each piece of the queue. */
 static inline size_t io_held_in_all(const struct io *io)
 {
-    return io->out.held + chunk_queue_referred(&io->out);
+    return io_held(io) + chunk_queue_referred(&io->out);
 }
 
 /* Ends our side once the queue has been sent (shutdown SHUT_WR; a pipe is closed). Receiving goes
@@ -171,18 +183,24 @@ void io_close(struct io *io);
 void io_flush(struct io *io);
 
 /* Gives the descriptor back instead of closing it: no callback after this; the memory is the
- * caller's at once, also inside a callback of the io. Only with an empty queue, before io_finish,
- * and when all that was received has been told (-EBUSY otherwise). Returns the descriptor. */
-int io_release(struct io *io);
-/* Whether io_release() would do it. */
-bool io_is_free(const struct io *io);
+ * caller's at once, also inside a callback of the io. Only with an empty queue and before io_finish
+ * (-EBUSY otherwise; -ENOMEM: then on_end will come). Returns the descriptor, and in `*ret_rest`
+ * what was received and has not been told, for io_go_on() or io_kept_free(); NULL: nothing. */
+int io_release(struct io *io, struct io_kept **ret_rest);
+/* Whether io_release() would do it now: 0, or its error. */
+int io_may_release(struct io *io);
+/* Right after io_open() of a descriptor that was released: on_recv gets `rest` first. */
+void io_go_on(struct io *io, struct io_kept *rest);
+void io_kept_free(struct io_kept *rest);
+/* The bytes of it, and the error that came behind them, or 0. */
+struct slice io_kept_slice(const struct io_kept *rest, int *ret_error);
 
 /* ---- io_pack.c: for the process that takes over ---- */
 
 /* Fields of an io that is not closed; nothing changes here. */
 void io_pack(const struct io *io, struct pack *p);
-/* As of a socket's io that waits for nothing. */
-void io_pack_socket(int fd, struct pack *p);
+/* As of a socket's io that waits for nothing, or of one that was released. */
+void io_pack_socket(int fd, const struct io_kept *rest, struct pack *p);
 /* The io of these fields goes on, in place of io_open(). On failure (negative errno) the descriptor
  * is closed, and there is no io. */
 int io_unpack(struct loop *loop, struct io *io, struct slice in, const struct io_ops *ops);

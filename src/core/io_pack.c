@@ -42,27 +42,33 @@ static void pack_chunk(const struct chunk *c, struct pack *p)
     pack_end(p, part);
 }
 
+static void pack_kept(const struct io_kept *rest, struct pack *p)
+{
+    int error;
+    struct slice bytes = io_kept_slice(rest, &error);
+    pack_slice(p, KEPT, bytes);
+    pack_number(p, KEPT_ERROR, (uint64_t)-error);
+}
+
 void io_pack(const struct io *io, struct pack *p)
 {
     pack_fd(p, FD, io->fd);
     pack_number(p, FLAGS, io->flags & OURS);
     pack_number(p, ERROR, io->error);
-    int error;
-    struct slice kept = io_kept(io, &error);
-    if (io->flags & IO_KEPT) {
-        pack_slice(p, KEPT, kept);
-        pack_number(p, KEPT_ERROR, (uint64_t)-error);
-    } else if (io->linger) {
+    if (io->flags & IO_KEPT)
+        pack_kept(io->kept, p);
+    else if (io->linger)
         pack_number(p, LINGER_MS, timer_due_ms(&io->linger->timer));
-    }
     for (const struct chunk *c = io->out.first; c; c = c->next)
         pack_chunk(c, p);
 }
 
-void io_pack_socket(int fd, struct pack *p)
+void io_pack_socket(int fd, const struct io_kept *rest, struct pack *p)
 {
     pack_fd(p, FD, fd);
     pack_number(p, FLAGS, IO_SOCKET);
+    if (rest)
+        pack_kept(rest, p);
 }
 
 /* ---- read ---- */

@@ -177,23 +177,6 @@ static void uring_io_receive(struct io *io)
         slots_list(&u->slots, io->fd);
 }
 
-static bool is_waiting(const struct uring *u, uint64_t name)
-{
-    const struct io_uring_cq *cq = &u->ring.cq;
-    for (unsigned i = *cq->khead; i != io_uring_smp_load_acquire(cq->ktail); i++)
-        if (cq->cqes[i & cq->ring_mask].user_data == name &&
-            cq->cqes[i & cq->ring_mask].res != -ECANCELED)
-            return true;
-    return io_uring_cq_has_overflow(&u->ring);
-}
-
-static bool uring_io_unread(const struct io *io)
-{
-    const struct uring *u = io->loop->state;
-    const struct slot *slot = slots_at(&u->slots, io->fd);
-    return slot->flags & SLOT_RECEIVE && is_waiting(u, uring_name(OP_IN, slot->generation, io->fd));
-}
-
 /* The stream is one of bulk from now on. */
 static void revoke_receive(struct uring *u, struct slot *slot, int fd)
 {
@@ -235,6 +218,40 @@ static void receive_done(struct uring *u, struct slot *slot, const struct io_uri
         io_ended(io, cqe->res);
     else if (cqe->res < 0)
         io_keep(io, SLICE_NONE, cqe->res);
+}
+
+static void gather(struct uring *u, struct slot *slot, struct io_uring_cqe *cqe)
+{
+    struct io *io = slot->object;
+    if (cqe->res > 0)
+        io_keep(io, slice_from_bytes(buffers_data(&u->buffers, cqe->res, cqe->flags)), 0);
+    else if (cqe->res < 0 && !goes_on(cqe->res))
+        io_keep(io, SLICE_NONE, cqe->res);
+    if (cqe->flags & IORING_CQE_F_BUFFER)
+        buffers_give(&u->buffers, cqe->flags);
+    if (!(cqe->flags & IORING_CQE_F_MORE))
+        slot->flags &= (uint16_t) ~(SLOT_IN | SLOT_RECEIVE | SLOT_REVOKED);
+    cqe->user_data = uring_name(OP_NONE, 0, 0);
+    cqe->flags = 0;
+}
+
+/* An end of file that was completed is found once more by who goes on. */
+static bool uring_io_gather(struct io *io)
+{
+    struct uring *u = io->loop->state;
+    const struct io_uring_cq *cq = &u->ring.cq;
+    struct slot *slot = slots_at(&u->slots, io->fd);
+    uint64_t name = uring_name(OP_IN, slot->generation, io->fd);
+    if (!(slot->flags & SLOT_RECEIVE))
+        return true;
+    if (io_uring_cq_has_overflow(&u->ring))
+        return false;
+    unsigned to = io_uring_smp_load_acquire(cq->ktail);
+    for (unsigned i = *cq->khead; i != to; i++)
+        if (cq->cqes[i & cq->ring_mask].user_data == name)
+            gather(u, slot, &cq->cqes[i & cq->ring_mask]);
+    slots_list(&u->slots, io->fd);
+    return true;
 }
 
 static void poll_done(struct uring *u, struct slot *slot)
@@ -553,7 +570,7 @@ const struct loop_backend uring_backend = {
     .send_waiting = uring_send_waiting,
     .io_start = uring_io_start,
     .io_stop = uring_io_stop,
-    .io_unread = uring_io_unread,
+    .io_gather = uring_io_gather,
     .io_receive = uring_io_receive,
     .io_send = uring_io_send,
     .io_send_now = io_call_send,

@@ -141,8 +141,16 @@ static void on_timer(struct timer *timer)
 const struct channel_ops relay_channel_ops = {
     .on_data = on_data, .on_end = on_page_end, .on_writable = on_writable, .on_over = on_over};
 
-const struct stream_ops relay_stream_ops = {
-    .on_recv = on_recv, .on_end = on_target_end, .on_drain = on_drain, .lend = lend};
+static void on_grown(struct stream *s)
+{
+    relay_count(s->owner);
+}
+
+const struct stream_ops relay_stream_ops = {.on_recv = on_recv,
+                                            .on_end = on_target_end,
+                                            .on_drain = on_drain,
+                                            .lend = lend,
+                                            .on_grown = on_grown};
 
 void relay_go_on(struct relay *r, uint64_t moved_ms)
 {

@@ -120,8 +120,13 @@ static void on_end(struct stream *s, int error)
                          : "the target closed before the handshake was done");
 }
 
+static void on_grown(struct stream *s)
+{
+    relay_count(s->owner);
+}
+
 static const struct stream_ops securing_ops = {
-    .on_recv = on_recv, .on_end = on_end, .on_secure = on_secure};
+    .on_recv = on_recv, .on_end = on_end, .on_secure = on_secure, .on_grown = on_grown};
 
 /* ---- the connection ---- */
 

@@ -118,7 +118,7 @@ void http_server_pack(const struct http_server *server, struct pack *p)
 void http_parcel_pack(const struct http_parcel *parcel, struct pack *p)
 {
     size_t field = pack_begin(p, CONNECTION), stream = pack_begin(p, STREAM);
-    stream_pack_fd(parcel->stream.fd, p);
+    stream_parcel_pack(&parcel->stream, p);
     pack_end(p, stream);
     pack_slice(p, INPUT, slice_make(parcel->bytes, parcel->len));
     pack_number(p, USED, true);

@@ -159,6 +159,13 @@ void memory_close(struct memory_account *a);
 /* The account has to be looked at: its granules don't fit what it uses. */
 void memory_settle(struct memory_account *a);
 
+/* Its parts have changed without the holder's doing. */
+static inline void memory_recount(struct memory_account *a)
+{
+    if (a->ops && a->ops->recount)
+        a->ops->recount(a);
+}
+
 /* The part `*part` holds `bytes` from now on. */
 static inline void memory_hold(struct memory_account *a, size_t *part, size_t bytes)
 {

@@ -211,8 +211,7 @@ static void see_moves(struct memory_account *a, uint64_t now)
 /* Closes nothing, but may take the account out of the lists: it holds nothing. */
 static void recount(struct memory_account *a, uint64_t now)
 {
-    if (a->ops->recount)
-        a->ops->recount(a);
+    memory_recount(a);
     if (a->holding)
         see_moves(a, now);
     memory_settle(a);

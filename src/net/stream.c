@@ -75,13 +75,20 @@ static void secure_drain(struct io *io)
     tls_stream_drained(stream_of(io));
 }
 
+static void kept(struct io *io)
+{
+    struct stream *s = stream_of(io);
+    if (s->ops->on_grown)
+        s->ops->on_grown(s);
+}
+
 static void gone(struct io *io)
 {
     stream_free(stream_of(io));
 }
 
-static const struct io_ops plain_ops = {plain_recv, plain_end, plain_drain, gone, plain_lend};
-static const struct io_ops secure_ops = {secure_recv, secure_end, secure_drain, gone, NULL};
+static const struct io_ops plain_ops = {plain_recv, plain_end, plain_drain, gone, plain_lend, kept};
+static const struct io_ops secure_ops = {secure_recv, secure_end, secure_drain, gone, NULL, kept};
 
 static void nobody_recv(struct stream *s, struct bytes data)
 {
@@ -325,15 +332,16 @@ uint64_t stream_arrived_ms(const struct stream *s)
 int stream_detach(struct stream *s, struct stream_parcel *ret)
 {
     io_flush(&s->io); /* such as session tickets, right behind the handshake */
-    if (stream_queued(s) > 0 || !io_is_free(&s->io))
-        return -EBUSY;
-    int error = s->tls ? tls_stream_stop(s) : 0;
+    int error = stream_queued(s) > 0 ? -EBUSY : io_may_release(&s->io);
+    if (!error && s->tls)
+        error = tls_stream_stop(s);
     if (error)
         return error;
     struct loop *loop = stream_loop(s);
-    int fd = io_release(&s->io);
-    assert(fd >= 0); /* nothing was queued, and nothing unread */
-    *ret = (struct stream_parcel){fd, s->tls};
+    struct io_kept *rest;
+    int fd = io_release(&s->io, &rest);
+    assert(fd >= 0); /* nothing has happened since it might */
+    *ret = (struct stream_parcel){fd, s->tls, rest};
     s->tls = NULL;
     loop_reap(loop, &s->reap, reaped);
     return 0;
@@ -341,12 +349,18 @@ int stream_detach(struct stream *s, struct stream_parcel *ret)
 
 struct stream *stream_adopt(struct loop *loop, struct stream_parcel *parcel)
 {
-    return stream_make(loop, parcel->fd, parcel->tls, true);
+    struct stream *s = stream_make(loop, parcel->fd, parcel->tls, true);
+    if (s)
+        io_go_on(&s->io, parcel->rest);
+    else
+        io_kept_free(parcel->rest);
+    return s;
 }
 
 void stream_parcel_drop(struct stream_parcel *parcel)
 {
     tls_free(parcel->tls);
+    io_kept_free(parcel->rest);
     close(parcel->fd);
 }
 
@@ -357,9 +371,9 @@ void stream_pack(const struct stream *s, struct pack *p)
     io_pack(&s->io, p);
 }
 
-void stream_pack_fd(int fd, struct pack *p)
+void stream_parcel_pack(const struct stream_parcel *parcel, struct pack *p)
 {
-    io_pack_socket(fd, p);
+    io_pack_socket(parcel->fd, parcel->rest, p);
 }
 
 struct stream *stream_unpack(struct loop *loop, struct slice in)

@@ -37,8 +37,9 @@ struct stream_ops {
     struct bytes (*lend)(struct stream *s);
     /* The TLS handshake is done: the peer is who it should be. May be NULL. */
     void (*on_secure)(struct stream *s);
-    /* stream_held() has grown though the owner did nothing: a TLS handshake has begun. Nothing may
-     * be closed inside of it. May be NULL. */
+    /* stream_held() has changed though the owner did nothing: a TLS handshake has begun, or input
+     * is kept that came while the stream was paused, or no longer. Nothing may be closed inside of
+     * it. May be NULL. */
     void (*on_grown)(struct stream *s);
 };
 
@@ -93,7 +94,7 @@ static inline void stream_write_shared(struct stream *s, struct shared_bytes *sh
 /* Takes the descriptor. Under TLS it is read and encrypted piece by piece as the queue drains. */
 void stream_write_file(struct stream *s, int file, off_t offset, size_t len);
 size_t stream_queued(const struct stream *s);
-/* How much memory the stream holds that nobody else counts: not of files, not of shared bytes. */
+/* How much memory the stream holds that nobody else counts: as io_held(), and TLS. */
 size_t stream_held(const struct stream *s);
 /* The same with shared bytes that another holder counts: for when that one has let go of them. */
 size_t stream_held_in_all(const struct stream *s);
@@ -142,8 +143,9 @@ uint64_t stream_arrived_ms(const struct stream *s);
 struct stream_parcel {
     int fd;
     struct tls *tls;
+    struct io_kept *rest; /* received, and not told yet */
 };
-/* Only with nothing queued: -EBUSY otherwise; -ENOMEM: in both cases nothing has changed. */
+/* Only with nothing queued: -EBUSY otherwise; -ENOMEM: in both cases the stream is still there. */
 int stream_detach(struct stream *s, struct stream_parcel *ret);
 /* As stream_new; the parcel is used up, also on failure. */
 struct stream *stream_adopt(struct loop *loop, struct stream_parcel *parcel);
@@ -156,8 +158,8 @@ static inline bool stream_may_pack(const struct stream *s)
     return !s->tls;
 }
 void stream_pack(const struct stream *s, struct pack *p);
-/* A socket that was one's, with nothing queued. */
-void stream_pack_fd(int fd, struct pack *p);
+/* As of a stream with nothing queued; the parcel is not used up. */
+void stream_parcel_pack(const struct stream_parcel *parcel, struct pack *p);
 /* NULL without memory, or if the loop refuses: the descriptor is closed. */
 struct stream *stream_unpack(struct loop *loop, struct slice in);
 /* Those that nobody owns any more, after stream_finish(): each a field of this tag. */

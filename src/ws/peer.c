@@ -107,10 +107,18 @@ static void on_stream_drain(struct stream *s)
         p->ops->on_drain(p);
 }
 
+static void on_grown(struct stream *s)
+{
+    const struct ws_peer *p = s->owner;
+    if (p->account)
+        memory_recount(p->account);
+}
+
 static const struct stream_ops stream_ops = {
     .on_recv = on_recv,
     .on_end = on_stream_end,
     .on_drain = on_stream_drain,
+    .on_grown = on_grown,
 };
 
 struct ws_peer *ws_peer_new(struct stream *stream, const struct ws_config *config,

@@ -96,8 +96,8 @@ static inline void ws_peer_send_back(struct ws_peer *peer, enum ws_op op, struct
 void ws_peer_send_shared(struct ws_peer *peer, struct slice head, struct shared_bytes *shared,
                          size_t at, size_t len);
 /* From now on this account pays for what has come of a message and for input that waits; NULL:
- * nobody does. Output is the owner's to count: ws_peer_held(). The account outlives the peer, or is
- * replaced. */
+ * nobody does. What the stream holds is the owner's to count: ws_peer_held(), each time the account
+ * is recounted. The account outlives the peer, or is replaced. */
 void ws_peer_pay(struct ws_peer *peer, struct memory_account *account);
 /* Memory of the stream that nobody else counts. */
 size_t ws_peer_held(const struct ws_peer *peer);

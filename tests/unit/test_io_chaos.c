@@ -125,7 +125,7 @@ static void share_some(struct node *n)
     shared_unref(shared);
 }
 
-static void open_node(int slot, int fd, size_t wrote, size_t read_so_far)
+static struct node *open_node(int slot, int fd, size_t wrote, size_t read_so_far)
 {
     struct node *n = calloc(1, sizeof(*n));
     n->slot = slot;
@@ -135,19 +135,21 @@ static void open_node(int slot, int fd, size_t wrote, size_t read_so_far)
     alive++;
     opened++;
     assert_int_equal(io_open(loop, &n->io, fd, &chaos_ops, chance(2)), 0);
+    return n;
 }
 
 /* The old object's memory is gone at once, whatever runs or waits. */
 static void reopen(struct node *n)
 {
-    int fd = io_release(&n->io);
+    struct io_kept *rest;
+    int fd = io_release(&n->io, &rest);
     if (fd < 0)
         return;
     int slot = n->slot;
     size_t wrote = n->wrote, read_so_far = n->read;
     free(n);
     alive--;
-    open_node(slot, fd, wrote, read_so_far);
+    io_go_on(&open_node(slot, fd, wrote, read_so_far)->io, rest);
 }
 
 static void act(void)

@@ -258,14 +258,15 @@ static void a_peer_that_ended_its_side_still_gets_an_answer(void **state)
 /* ---- release ---- */
 
 static int released_fd;
+static struct io_kept *released_rest;
 
 static void release_at_recv(struct probe *p, struct bytes data)
 {
     (void)data;
     write_text(p, "corked");
-    assert_int_equal(io_release(&p->io), -EBUSY);
+    assert_int_equal(io_release(&p->io, &released_rest), -EBUSY);
     io_flush(&p->io);
-    released_fd = io_release(&p->io);
+    released_fd = io_release(&p->io, &released_rest);
     free(p->received);
     free(p);
 }
@@ -293,7 +294,7 @@ static void release_other_at_recv(struct probe *p, struct bytes data)
     (void)data;
     if (!p->other)
         return;
-    released_fd = io_release(&p->other->io);
+    released_fd = io_release(&p->other->io, &released_rest);
     p->other->other = NULL;
     free(p->other->received);
     free(p->other);
