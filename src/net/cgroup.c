@@ -13,18 +13,22 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define NAME      "httpsocketd"
 #define OURSELVES "0" /* numbers of children begin with 1 */
 
+#define KEPT_SHARE 64
+
 struct cgroup {
     int fd;
     char path[PATH_MAX];
-    pthread_mutex_t lock; /* of the spares */
+    pthread_mutex_t lock; /* of the rest */
     unsigned spare_count;
-    uint64_t spares[CGROUP_SPARES_MAX]; /* numbers of those that nobody is in */
+    struct cgroup_child spares[CGROUP_SPARES_MAX]; /* those that nobody is in */
+    unsigned kept_count, kept_max; /* of those whose descriptors stay open, spares among them */
 };
 
 /* ---- where we are ---- */
@@ -85,11 +89,23 @@ static bool name_path(pid_t server, char ret[PATH_MAX])
            snprintf(ret, PATH_MAX, "%s/" NAME ".%d.%08x", folder, server, random) < PATH_MAX;
 }
 
+/* Two descriptors each, of a limit that is the connections'. */
+static unsigned count_kept_max(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return 0;
+    return limit.rlim_cur / KEPT_SHARE < CGROUP_SPARES_MAX ? (unsigned)(limit.rlim_cur / KEPT_SHARE)
+                                                           : CGROUP_SPARES_MAX;
+}
+
 static struct cgroup *make(void)
 {
     struct cgroup *c = log_needed(calloc(1, sizeof(*c)));
-    if (c)
-        pthread_mutex_init(&c->lock, NULL);
+    if (!c)
+        return NULL;
+    pthread_mutex_init(&c->lock, NULL);
+    c->kept_max = count_kept_max();
     return c;
 }
 
@@ -162,7 +178,7 @@ static void name_child(uint64_t number, const char *file, char ret[64])
     snprintf(ret, 64, "%" PRIu64 "%s", number, file);
 }
 
-static bool take_spare(struct cgroup *c, uint64_t *ret)
+static bool take_spare(struct cgroup *c, struct cgroup_child *ret)
 {
     pthread_mutex_lock(&c->lock);
     bool found = c->spare_count > 0;
@@ -172,47 +188,82 @@ static bool take_spare(struct cgroup *c, uint64_t *ret)
     return found;
 }
 
-static bool keep_spare(struct cgroup *c, uint64_t number)
+static bool keep_spare(struct cgroup *c, const struct cgroup_child *child)
 {
     pthread_mutex_lock(&c->lock);
     bool kept = c->spare_count < CGROUP_SPARES_MAX;
     if (kept)
-        c->spares[c->spare_count++] = number;
+        c->spares[c->spare_count++] = *child;
     pthread_mutex_unlock(&c->lock);
     return kept;
 }
 
-int cgroup_make(struct cgroup *cgroup, uint64_t number, uint64_t *ret_number)
+static bool may_keep_open(struct cgroup *c)
+{
+    pthread_mutex_lock(&c->lock);
+    bool may = c->kept_count < c->kept_max;
+    c->kept_count += may;
+    pthread_mutex_unlock(&c->lock);
+    return may;
+}
+
+static void close_files(struct cgroup *c, struct cgroup_child *child)
+{
+    if (child->folder >= 0)
+        close(child->folder);
+    if (child->events >= 0)
+        close(child->events);
+    child->folder = child->events = -1;
+    pthread_mutex_lock(&c->lock);
+    c->kept_count -= child->kept;
+    pthread_mutex_unlock(&c->lock);
+    child->kept = false;
+}
+
+int cgroup_make(struct cgroup *cgroup, uint64_t number, struct cgroup_child *ret)
 {
     char name[64];
-    uint64_t own = number;
-    bool spare = take_spare(cgroup, &own);
-    name_child(own, "", name);
+    struct cgroup_child child = {.number = number, .folder = -1, .events = -1};
+    bool spare = take_spare(cgroup, &child);
+    name_child(child.number, "", name);
     if (!spare && mkdirat(cgroup->fd, name, 0755) < 0)
         return -errno;
-    int fd = openat(cgroup->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (child.folder < 0)
+        child.folder = openat(cgroup->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int error = -errno;
-    if (fd >= 0) {
-        *ret_number = own;
-        return fd;
+    if (child.folder >= 0) {
+        *ret = child;
+        return 0;
     }
-    cgroup_leave(cgroup, own, false);
+    cgroup_leave(cgroup, &child, false);
     return error;
 }
 
-void cgroup_leave(struct cgroup *cgroup, uint64_t number, bool empty)
+void cgroup_entered(struct cgroup *cgroup, struct cgroup_child *child)
+{
+    if (child->kept)
+        return;
+    child->kept = may_keep_open(cgroup);
+    if (!child->kept)
+        close_files(cgroup, child);
+    else
+        child->events = openat(child->folder, "cgroup.events", O_RDONLY | O_CLOEXEC);
+}
+
+void cgroup_leave(struct cgroup *cgroup, struct cgroup_child *child, bool empty)
 {
     char name[64];
-    if (empty && keep_spare(cgroup, number))
+    if (empty && keep_spare(cgroup, child))
         return;
-    name_child(number, "", name);
+    close_files(cgroup, child);
+    name_child(child->number, "", name);
     unlinkat(cgroup->fd, name, AT_REMOVEDIR);
 }
 
-bool cgroup_kill(struct cgroup *cgroup, uint64_t number)
+bool cgroup_kill(struct cgroup *cgroup, const struct cgroup_child *child)
 {
     char name[64];
-    name_child(number, "/cgroup.kill", name);
+    name_child(child->number, "/cgroup.kill", name);
     return write_one(cgroup, name);
 }
 
@@ -221,15 +272,25 @@ void cgroup_kill_all(struct cgroup *cgroup)
     write_one(cgroup, "cgroup.kill");
 }
 
-enum cgroup_state cgroup_look(const struct cgroup *cgroup, uint64_t number)
+static ssize_t read_events(const struct cgroup *c, const struct cgroup_child *child, char *ret,
+                           size_t size)
 {
-    char name[64], text[256] = "";
-    name_child(number, "/cgroup.events", name);
-    int fd = openat(cgroup->fd, name, O_RDONLY | O_CLOEXEC);
+    char name[64];
+    if (child->events >= 0)
+        return pread(child->events, ret, size, 0);
+    name_child(child->number, "/cgroup.events", name);
+    int fd = openat(c->fd, name, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return CGROUP_UNFIT;
-    ssize_t n = read(fd, text, sizeof(text) - 1);
+        return -1;
+    ssize_t n = read(fd, ret, size);
     close(fd);
+    return n;
+}
+
+enum cgroup_state cgroup_look(const struct cgroup *cgroup, const struct cgroup_child *child)
+{
+    char text[256] = "";
+    ssize_t n = read_events(cgroup, child, text, sizeof(text) - 1);
     if (n > 0 && strstr(text, "populated 1"))
         return CGROUP_POPULATED;
     return n > 0 && strstr(text, "populated 0") && strstr(text, "frozen 0") ? CGROUP_EMPTY
@@ -277,6 +338,8 @@ void cgroup_close(struct cgroup *cgroup)
 {
     if (!cgroup)
         return;
+    while (cgroup->spare_count > 0)
+        close_files(cgroup, &cgroup->spares[--cgroup->spare_count]);
     cgroup_tidy(cgroup);
     close(cgroup->fd);
     rmdir(cgroup->path);

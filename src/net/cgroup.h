@@ -40,16 +40,25 @@ void cgroup_tidy(struct cgroup *cgroup);
 /* Removes it, and all in it that are empty. Accepts NULL. */
 void cgroup_close(struct cgroup *cgroup);
 
-/* One for a child: one that another child has left, or a new one of this number, which no other
- * child has. *ret_number is its number. A descriptor of its folder, for clone3(2), or a negative
+/* One for a child, and all that descend from it. */
+struct cgroup_child {
+    uint64_t number; /* its name */
+    int folder;      /* owned, for clone3(2); -1: closed, or of the process taken over from */
+    int events;      /* owned, cgroup.events; as above */
+    bool kept;       /* these stay open while the child lives */
+};
+
+/* One that another child has left, or a new one of this number, which no other child has. Negative
  * errno. */
-int cgroup_make(struct cgroup *cgroup, uint64_t number, uint64_t *ret_number);
+int cgroup_make(struct cgroup *cgroup, uint64_t number, struct cgroup_child *ret);
+/* The child is in it: closes what need not stay open. */
+void cgroup_entered(struct cgroup *cgroup, struct cgroup_child *child);
 /* The child is done with it: it is removed, or, if it is known to be `empty` and was never killed,
  * kept for another child (CGROUP_SPARES_MAX of them: to make one and to remove it costs as much as
- * to start a child). */
-void cgroup_leave(struct cgroup *cgroup, uint64_t number, bool empty);
+ * to start a child). The descriptors of as many stay open as are a small part of our limit. */
+void cgroup_leave(struct cgroup *cgroup, struct cgroup_child *child, bool empty);
 /* Kills everyone in it. False: it can't be done (Linux before 5.14). */
-bool cgroup_kill(struct cgroup *cgroup, uint64_t number);
+bool cgroup_kill(struct cgroup *cgroup, const struct cgroup_child *child);
 /* Kills everyone in all of them. */
 void cgroup_kill_all(struct cgroup *cgroup);
 /* Does anyone in it live? A zombie does not. */
@@ -58,6 +67,6 @@ enum cgroup_state {
     CGROUP_EMPTY, /* and fit for another child */
     CGROUP_UNFIT, /* empty, but frozen, or not to be looked at */
 };
-enum cgroup_state cgroup_look(const struct cgroup *cgroup, uint64_t number);
+enum cgroup_state cgroup_look(const struct cgroup *cgroup, const struct cgroup_child *child);
 
 #endif

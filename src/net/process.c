@@ -14,18 +14,20 @@
 /* Without a cgroup it works as well as without any. */
 static int be_born(struct process *p, const struct process_spec *spec, struct process_born *ret)
 {
-    int cgroup = spec->cgroup && spec->mark
-                     ? cgroup_make(spec->cgroup, spec->mark->number, &p->cgroup_number)
-                     : -1;
-    int error = process_birth(spec, cgroup, ret);
-    if (cgroup < 0)
+    struct cgroup_child child;
+    bool made =
+        spec->cgroup && spec->mark && cgroup_make(spec->cgroup, spec->mark->number, &child) == 0;
+    int error = process_birth(spec, made ? child.folder : -1, ret);
+    if (!made)
         return error;
-    close(cgroup);
-    if (!error && ret->in_cgroup)
-        p->cgroup = spec->cgroup;
-    else
-        cgroup_leave(spec->cgroup, p->cgroup_number, false);
-    return error;
+    if (error || !ret->in_cgroup) {
+        cgroup_leave(spec->cgroup, &child, false);
+        return error;
+    }
+    cgroup_entered(spec->cgroup, &child);
+    p->cgroup = spec->cgroup;
+    p->cgroup_child = child;
+    return 0;
 }
 
 static void reap(pid_t pid)
@@ -128,13 +130,13 @@ void process_signal(struct process *p, int signal)
     signal_group(p, signal);
     if (signal != SIGKILL || !p->cgroup)
         return;
-    cgroup_kill(p->cgroup, p->cgroup_number);
+    cgroup_kill(p->cgroup, &p->cgroup_child);
     p->cgroup_killed = true;
 }
 
 static bool is_in_cgroup(struct process *p)
 {
-    enum cgroup_state state = p->cgroup ? cgroup_look(p->cgroup, p->cgroup_number) : CGROUP_UNFIT;
+    enum cgroup_state state = p->cgroup ? cgroup_look(p->cgroup, &p->cgroup_child) : CGROUP_UNFIT;
     p->cgroup_empty = state == CGROUP_EMPTY && !p->cgroup_killed;
     return state == CGROUP_POPULATED;
 }
@@ -160,7 +162,7 @@ bool process_kill_rest(struct process *p)
 void process_done(struct process *p)
 {
     if (p->cgroup)
-        cgroup_leave(p->cgroup, p->cgroup_number, p->cgroup_empty);
+        cgroup_leave(p->cgroup, &p->cgroup_child, p->cgroup_empty && !p->cgroup_killed);
     p->cgroup = NULL;
 }
 
@@ -186,7 +188,7 @@ void process_pack(const struct process *p, struct pack *pack)
     pack_number(pack, MARK_NUMBER, p->mark.number);
     pack_slice(pack, MARK_TEXT, slice_of(p->mark.text));
     pack_number(pack, HAS_CGROUP, p->cgroup != NULL);
-    pack_number(pack, CGROUP_NUMBER, p->cgroup_number);
+    pack_number(pack, CGROUP_NUMBER, p->cgroup_child.number);
 }
 
 int process_unpack(struct loop *loop, struct process *p, struct slice in, struct cgroup *cgroup,
@@ -200,12 +202,12 @@ int process_unpack(struct loop *loop, struct process *p, struct slice in, struct
         .reaped = packed_number(in, REAPED),
         .mark = {.number = packed_number(in, MARK_NUMBER)},
         .cgroup = packed_number(in, HAS_CGROUP) ? cgroup : NULL,
-        .cgroup_number = packed_number(in, CGROUP_NUMBER),
+        .cgroup_child = {.number = packed_number(in, CGROUP_NUMBER), .folder = -1, .events = -1},
         .cgroup_killed = true,
         .on_exit = on_exit,
     };
-    if (p->cgroup_number == 0) /* an older version: each had one of its own number */
-        p->cgroup_number = p->mark.number;
+    if (p->cgroup_child.number == 0) /* an older version: each had one of its own number */
+        p->cgroup_child.number = p->mark.number;
     watch_init(&p->watch, ended);
     if (mark.len >= sizeof(p->mark.text) || p->pid <= 0)
         return -EINVAL;

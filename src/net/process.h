@@ -73,8 +73,8 @@ struct process {
      * kills at its birth who is cloned into such a cgroup from outside, for ever (kill_seq). */
     bool cgroup_killed;
     struct mark mark;
-    struct cgroup *cgroup; /* it has one of its own in there; NULL: it has none */
-    uint64_t cgroup_number;
+    struct cgroup *cgroup;            /* it has one of its own in there; NULL: it has none */
+    struct cgroup_child cgroup_child; /* of `cgroup` */
     struct watch watch;
     /* The leader has ended and is reaped; `status` as of waitpid(2), or PROCESS_STATUS_LOST. Others
      * may still run: process_alive. */

@@ -7,33 +7,29 @@
 #include "proto/ws_handshake.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
+#include <pthread.h>
 #include <stdlib.h>
+
+static bool make_room(struct environment *env, size_t more)
+{
+    if (env->size - env->len >= more || env->failed)
+        return !env->failed;
+    size_t size = (env->len + more) * 2;
+    char *text = log_needed(realloc(env->text, size));
+    env->failed = !text;
+    if (!text)
+        return false;
+    env->text = text;
+    env->size = size;
+    return true;
+}
 
 static void append(struct environment *env, struct slice s)
 {
-    if (env->failed)
+    if (s.len == 0 || !make_room(env, s.len))
         return;
-    if (env->size - env->len < s.len) {
-        size_t size = (env->len + s.len) * 2;
-        char *text = log_needed(realloc(env->text, size));
-        if (!text) {
-            env->failed = true;
-            return;
-        }
-        env->text = text;
-        env->size = size;
-    }
-    if (s.len > 0)
-        memcpy(env->text + env->len, s.ptr, s.len);
+    memcpy(env->text + env->len, s.ptr, s.len);
     env->len += s.len;
-}
-
-static void begin(struct environment *env, struct slice name)
-{
-    append(env, name);
-    append(env, SLICE_LITERAL("="));
 }
 
 static void finish(struct environment *env)
@@ -42,19 +38,27 @@ static void finish(struct environment *env)
     env->count++;
 }
 
-static void add(struct environment *env, const char *name, struct slice value)
+/* `name`: with its `=`. */
+static void add_variable(struct environment *env, struct slice name, struct slice value)
 {
-    begin(env, slice_of(name));
+    append(env, name);
     append(env, value);
     finish(env);
 }
 
-static void add_number(struct environment *env, const char *name, uint64_t number)
+#define begin(env, name)      append((env), SLICE_LITERAL(name "="))
+#define add(env, name, value) add_variable((env), SLICE_LITERAL(name "="), (value))
+
+static void add_numbered(struct environment *env, struct slice name, uint64_t number)
 {
-    char text[24];
-    int len = snprintf(text, sizeof(text), "%" PRIu64, number);
-    add(env, name, slice_make(text, (size_t)len));
+    char text[24], *at = text + sizeof(text);
+    do
+        *--at = (char)('0' + number % 10);
+    while (number /= 10);
+    add_variable(env, name, slice_make(at, (size_t)(text + sizeof(text) - at)));
 }
+
+#define add_number(env, name, number) add_numbered((env), SLICE_LITERAL(name "="), (number))
 
 /* A host without its port, and an IPv6 one with its brackets (RFC 3875, 4.1.14). */
 static struct slice without_port(struct slice host)
@@ -77,10 +81,8 @@ static void add_mark(struct environment *env, struct slice mark)
 
 static void add_server(struct environment *env, const struct environment_place *place)
 {
-    add(env, "GATEWAY_INTERFACE", SLICE_LITERAL("CGI/1.1"));
     add(env, "SERVER_SOFTWARE", place->software);
     add(env, "SCRIPT_FILENAME", place->file);
-    add(env, "REDIRECT_STATUS", SLICE_LITERAL("200"));
     if (place->root.len > 0)
         add(env, "DOCUMENT_ROOT", place->root);
 }
@@ -89,7 +91,7 @@ static void add_uri(struct environment *env, const struct program_request *r)
 {
     struct slice parts[ENVIRONMENT_URI_PARTS];
     environment_uri(r, parts);
-    begin(env, SLICE_LITERAL("REQUEST_URI"));
+    begin(env, "REQUEST_URI");
     for (int i = 0; i < ENVIRONMENT_URI_PARTS; i++)
         append(env, parts[i]);
     finish(env);
@@ -113,7 +115,7 @@ static void add_request(struct environment *env, const struct program_request *r
 
 static void add_script(struct environment *env, struct slice root, const struct program_request *r)
 {
-    begin(env, SLICE_LITERAL("SCRIPT_NAME"));
+    begin(env, "SCRIPT_NAME");
     append(env, r->base);
     append(env, slice_first(r->path, r->script_len));
     finish(env);
@@ -124,7 +126,7 @@ static void add_script(struct environment *env, struct slice root, const struct 
     add(env, "PATH_INFO", path_info);
     if (root.len == 0)
         return;
-    begin(env, SLICE_LITERAL("PATH_TRANSLATED"));
+    begin(env, "PATH_TRANSLATED");
     append(env, root);
     append(env, path_info);
     finish(env);
@@ -206,10 +208,11 @@ static bool seen_before(const struct http_head *request, size_t index)
 static void begin_header(struct environment *env, struct slice name)
 {
     append(env, SLICE_LITERAL("HTTP_"));
+    if (!make_room(env, name.len))
+        return;
     for (size_t i = 0; i < name.len; i++) {
         char c = name.ptr[i];
-        char upper = c == '-' ? '_' : c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
-        append(env, slice_make(&upper, 1));
+        env->text[env->len++] = c == '-' ? '_' : c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
     }
     append(env, SLICE_LITERAL("="));
 }
@@ -291,23 +294,47 @@ static void add_sdk(struct environment *env, struct slice sdk)
     if (sdk.len == 0)
         return;
     add(env, "HTTPSOCKET_SDK", sdk);
-    begin(env, SLICE_LITERAL("PYTHONPATH"));
+    begin(env, "PYTHONPATH");
     append(env, sdk);
     append(env, SLICE_LITERAL("/python"));
     finish(env);
 }
 
-static void add_inherited(struct environment *env)
+/* The same for all programs. */
+static void add_constant(struct environment *env)
 {
-    static const char *const names[] = {"HOME",     "USER", "LANG",  "LC_ALL",
-                                        "LC_CTYPE", "TZ",   "TMPDIR"};
-    const char *path = getenv("PATH");
-    add(env, "PATH", slice_of(path ? path : "/usr/local/bin:/usr/bin:/bin"));
+    static const char *const names[] = {"PATH",   "HOME",     "USER", "LANG",
+                                        "LC_ALL", "LC_CTYPE", "TZ",   "TMPDIR"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         const char *value = getenv(names[i]);
-        if (value)
-            add(env, names[i], slice_of(value));
+        if (!value && i == 0)
+            value = "/usr/local/bin:/usr/bin:/bin";
+        if (!value)
+            continue;
+        append(env, slice_of(names[i]));
+        add_variable(env, SLICE_LITERAL("="), slice_of(value));
     }
+    add(env, "GATEWAY_INTERFACE", SLICE_LITERAL("CGI/1.1"));
+    add(env, "REDIRECT_STATUS", SLICE_LITERAL("200"));
+}
+
+static struct environment constant; /* as add_constant() wrote it first */
+
+static void keep_constant(void)
+{
+    add_constant(&constant);
+}
+
+static void add_kept(struct environment *env)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, keep_constant);
+    if (constant.failed) {
+        add_constant(env);
+        return;
+    }
+    append(env, slice_make(constant.text, constant.len));
+    env->count += constant.count;
 }
 
 static bool list_up(struct environment *env)
@@ -331,7 +358,7 @@ int environment_build(struct environment *env, const struct environment_place *p
     if (!env->text)
         return -ENOMEM;
     add_mark(env, place->mark);
-    add_inherited(env);
+    add_kept(env);
     add_server(env, place);
     if (request) {
         add_request(env, request);

@@ -22,7 +22,7 @@
  * Of the server's own environment a program gets PATH, HOME, USER, LANG, LC_ALL, LC_CTYPE, TZ and
  * TMPDIR.
  *
- * Pure but for getenv.
+ * Pure but for getenv(3), which is asked once.
  */
 #ifndef PROGRAM_ENVIRONMENT_H
 #define PROGRAM_ENVIRONMENT_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Copies of files in another coding: their bounds, and what happens at them. */
+#include "descriptors.h"
 #include "http/compress.h"
 #include "http/compressor.h"
-#include "descriptors.h"
 
 #include <errno.h>
 #include <fcntl.h>

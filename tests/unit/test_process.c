@@ -746,9 +746,9 @@ static void the_next_child_has_the_cgroup_that_the_last_one_has_left(void **stat
     struct child first = run_in(cgroup);
     process_done(&first.process);
     struct child second = run_in(cgroup);
-    assert_int_equal(second.process.cgroup_number, first.process.cgroup_number);
+    assert_int_equal(second.process.cgroup_child.number, first.process.cgroup_child.number);
     struct child third = run_in(cgroup); /* while the second has it still */
-    assert_int_not_equal(third.process.cgroup_number, second.process.cgroup_number);
+    assert_int_not_equal(third.process.cgroup_child.number, second.process.cgroup_child.number);
     process_done(&second.process);
     process_done(&third.process);
     assert_int_equal(folders_in(path), 2);
@@ -778,11 +778,11 @@ static void a_cgroup_that_was_left_frozen_freezes_nobody_else(void **state)
     if (!cgroup)
         skip();
     struct child first = run_in(cgroup);
-    freeze(cgroup, first.process.cgroup_number);
+    freeze(cgroup, first.process.cgroup_child.number);
     assert_false(process_alive(&first.process));
     process_done(&first.process);
     struct child second = run_in(cgroup);
-    assert_int_not_equal(second.process.cgroup_number, first.process.cgroup_number);
+    assert_int_not_equal(second.process.cgroup_child.number, first.process.cgroup_child.number);
     process_done(&second.process);
     cgroup_close(cgroup);
 }
@@ -801,6 +801,56 @@ static void a_cgroup_that_was_killed_kills_nobody_else(void **state)
     assert_int_equal(second.status, 0);
     process_done(&second.process);
     cgroup_close(cgroup);
+}
+
+static void a_cgroup_that_was_killed_after_it_was_empty_kills_nobody_else(void **state)
+{
+    (void)state;
+    struct cgroup *cgroup = cgroup_open(getpid());
+    if (!cgroup)
+        skip();
+    struct child first = run_in(cgroup); /* seen to be empty */
+    process_signal(&first.process, SIGKILL);
+    process_done(&first.process);
+    struct child second = run_in(cgroup);
+    assert_int_equal(second.status, 0);
+    process_done(&second.process);
+    cgroup_close(cgroup);
+}
+
+static int count_open(void)
+{
+    int count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    assert_non_null(folder);
+    while (readdir(folder))
+        count++;
+    closedir(folder);
+    return count;
+}
+
+static void cgroups_keep_few_descriptors_and_none_in_the_end(void **state)
+{
+    (void)state;
+    struct rlimit limit, few;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    few = (struct rlimit){128, limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    int before = count_open();
+    struct cgroup *cgroup = cgroup_open(getpid());
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    if (!cgroup)
+        skip();
+    struct child children[5];
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 5; i++)
+            children[i] = run_in(cgroup);
+        assert_int_equal(count_open(), before + 1 + 2 * 2);
+        for (int i = 0; i < 5; i++)
+            process_done(&children[i].process);
+    }
+    cgroup_close(cgroup);
+    assert_int_equal(count_open(), before);
 }
 
 int main(int argc, char **argv)
@@ -830,6 +880,8 @@ int main(int argc, char **argv)
         net_test(the_next_child_has_the_cgroup_that_the_last_one_has_left),
         net_test(a_cgroup_that_was_killed_kills_nobody_else),
         net_test(a_cgroup_that_was_left_frozen_freezes_nobody_else),
+        net_test(a_cgroup_that_was_killed_after_it_was_empty_kills_nobody_else),
+        net_test(cgroups_keep_few_descriptors_and_none_in_the_end),
         net_test(on_exit_may_start_the_next),
         net_test(two_hundred_at_once),
     };
