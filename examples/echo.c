@@ -103,10 +103,12 @@ static const struct ws_peer_ops peer_ops = {on_message, on_drain, on_end};
 
 static void welcome(struct worker *w, struct exchange *x, const struct ws_handshake *handshake)
 {
+    char accept[WS_ACCEPT_SIZE];
     const struct http_header headers[] = {
         {SLICE_LITERAL("Upgrade"), SLICE_LITERAL("websocket")},
-        {SLICE_LITERAL("Sec-WebSocket-Accept"), slice_make(handshake->accept, WS_ACCEPT_SIZE)},
+        {SLICE_LITERAL("Sec-WebSocket-Accept"), slice_make(accept, WS_ACCEPT_SIZE)},
     };
+    ws_accept_of(handshake->key, accept);
     struct client *c = pool_take(&clients);
     if (!c) {
         exchange_answer(x, 503, SLICE_LITERAL("out of memory"), NULL, 0);
@@ -152,7 +154,7 @@ static void on_request(struct http_server *server, struct exchange *x)
 static void on_stream(struct listener *listener, struct stream *stream)
 {
     struct worker *w = listener->owner;
-    http_accept(&w->http, stream);
+    http_accept(&w->http, stream, listener->peer);
 }
 
 static void deliver_stop(struct mail *mail)

@@ -167,7 +167,7 @@ static void run(struct slice in, size_t step_max, struct record *requests, struc
     uint64_t seed = fuzz_seed(in);
     FUZZ_CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) == 0);
     asked = requests;
-    http_accept(&server, stream_new(loop, fds[1], NULL));
+    http_accept(&server, stream_new(loop, fds[1], NULL), NULL);
     while (in.len > 0) {
         struct slice piece = slice_first(in, fuzz_step(&seed, step_max));
         ssize_t n = send(fds[0], piece.ptr, piece.len, MSG_NOSIGNAL);

@@ -3,19 +3,51 @@
 
 #include <stdlib.h>
 
-static char lower(char c)
+#define EACH_BYTE(n) (UINT64_C(0x0101010101010101) * (n))
+
+/* Of eight bytes, those that are capital ASCII letters become small ones. */
+static inline uint64_t lower(uint64_t eight)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+    uint64_t low = eight & EACH_BYTE(0x7f);
+    uint64_t from_a = low + EACH_BYTE(0x80 - 'A'), above_z = low + EACH_BYTE(0x7f - 'Z');
+    uint64_t capital = (from_a ^ above_z) & ~eight & EACH_BYTE(0x80);
+    return eight | capital >> 2;
 }
 
-bool slice_equal_nocase(struct slice a, struct slice b)
+static inline bool differ(uint64_t a, uint64_t b)
 {
-    if (a.len != b.len)
-        return false;
-    for (size_t i = 0; i < a.len; i++)
-        if (lower(a.ptr[i]) != lower(b.ptr[i]))
+    return a != b && lower(a) != lower(b);
+}
+
+static inline uint64_t eight_at(const char *at)
+{
+    uint64_t eight;
+    memcpy(&eight, at, sizeof(eight));
+    return eight;
+}
+
+/* Less than eight bytes. */
+static inline uint64_t all_of(const char *at, size_t len)
+{
+    uint32_t first, last;
+    if (len < 4)
+        return len ? (uint64_t)(uint8_t)at[0] << 16 | (uint64_t)(uint8_t)at[len / 2] << 8 |
+                         (uint8_t)at[len - 1]
+                   : 0;
+    memcpy(&first, at, sizeof(first));
+    memcpy(&last, at + len - sizeof(last), sizeof(last));
+    return (uint64_t)first << 32 | last;
+}
+
+/* The last eight bytes overlap those before. */
+bool slice_same_nocase(const char *a, const char *b, size_t len)
+{
+    if (len < 8)
+        return !differ(all_of(a, len), all_of(b, len));
+    for (size_t i = 0; i < len - 8; i += 8)
+        if (differ(eight_at(a + i), eight_at(b + i)))
             return false;
-    return true;
+    return !differ(eight_at(a + len - 8), eight_at(b + len - 8));
 }
 
 struct slice slice_trim(struct slice s)
@@ -36,9 +68,9 @@ bool slice_to_uint(struct slice s, uint64_t max, uint64_t *ret)
         if (s.ptr[i] < '0' || s.ptr[i] > '9')
             return false;
         uint64_t digit = (uint64_t)(s.ptr[i] - '0');
-        if (value > (max - digit) / 10 || digit > max)
+        if (__builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, digit, &value) || value > max)
             return false;
-        value = value * 10 + digit;
     }
     *ret = value;
     return true;

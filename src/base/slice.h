@@ -70,7 +70,11 @@ static inline bool slice_ends_with(struct slice s, struct slice suffix)
 }
 
 /* ASCII letters compare without case; every other byte by its value (RFC 9110, 5.1). */
-bool slice_equal_nocase(struct slice a, struct slice b);
+bool slice_same_nocase(const char *a, const char *b, size_t len);
+static inline bool slice_equal_nocase(struct slice a, struct slice b)
+{
+    return a.len == b.len && slice_same_nocase(a.ptr, b.ptr, a.len);
+}
 
 /* `s` without the spaces and tabs at both ends (OWS of RFC 9110). */
 struct slice slice_trim(struct slice s);

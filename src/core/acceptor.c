@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "core/backend.h"
+#include "core/io_calls.h"
 
 #include "base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 /* The pause for want of descriptors or memory. New connections wait in the socket's queue
@@ -83,11 +82,12 @@ static bool concerns_one(int error)
 
 void acceptor_take_waiting(struct acceptor *acceptor)
 {
+    struct sockaddr_storage peer;
     for (int i = 0; i < WAITING_MAX; i++) {
-        int fd = accept4(acceptor->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = io_call_accept(acceptor, &peer);
         if (fd >= 0)
             acceptor_accepted(acceptor, fd);
-        else if (!concerns_one(-errno))
+        else if (!concerns_one(fd))
             return;
     }
 }

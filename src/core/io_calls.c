@@ -118,16 +118,39 @@ void io_call_receive_some(struct io *io, size_t *ret_bytes)
     }
 }
 
+int io_call_accept(struct acceptor *acceptor, struct sockaddr_storage *room)
+{
+    struct sockaddr *peer = (struct sockaddr *)room;
+    acceptor->peer = peer;
+    acceptor->peer_len = sizeof(*room);
+    int fd = accept4(acceptor->fd, peer, &acceptor->peer_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+/* How many connections are asked for. One that is not there costs more than a look at the socket,
+ * which the next wait takes anyway: so one, and ever more while turn after turn has more. */
+static unsigned asked_for(const struct acceptor *acceptor)
+{
+    bool goes_on = acceptor->loop->counts.turns - acceptor->taken_turn <= 1;
+    unsigned more = goes_on ? 2 * acceptor->taken : 1;
+    return acceptor->starved || more > ACCEPT_ROUNDS ? ACCEPT_ROUNDS : more ? more : 1;
+}
+
 bool io_call_accept_some(struct acceptor *acceptor)
 {
-    for (int round = 0; round < ACCEPT_ROUNDS; round++) {
-        int fd = accept4(acceptor->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0 && errno == EAGAIN) {
+    struct sockaddr_storage peer;
+    unsigned asked = asked_for(acceptor);
+    for (unsigned round = 0; round < asked; round++) {
+        int fd = io_call_accept(acceptor, &peer);
+        if (fd == -EAGAIN) {
+            acceptor->taken = 0;
             acceptor_emptied(acceptor);
             return true;
         }
-        if (!(fd < 0 ? acceptor_failed(acceptor, -errno) : acceptor_accepted(acceptor, fd)))
+        if (!(fd < 0 ? acceptor_failed(acceptor, fd) : acceptor_accepted(acceptor, fd)))
             return false;
     }
+    acceptor->taken = asked;
+    acceptor->taken_turn = acceptor->loop->counts.turns;
     return true;
 }

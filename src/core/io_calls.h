@@ -25,6 +25,8 @@ void io_call_receive_some(struct io *io, size_t *ret_bytes);
 
 /* Accepts as often as is fair, and reports it. False: the acceptor is stopped, or paused. */
 bool io_call_accept_some(struct acceptor *acceptor);
+/* Accepts one. Returns the descriptor, and the acceptor knows the peer; or a negative errno. */
+int io_call_accept(struct acceptor *acceptor, struct sockaddr_storage *room);
 
 /* At most so many pieces leave in one call. */
 enum {

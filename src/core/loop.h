@@ -19,6 +19,7 @@
 #include "base/slice.h"
 
 #include <stdatomic.h>
+#include <sys/socket.h>
 
 struct loop;
 
@@ -167,6 +168,11 @@ struct acceptor {
     struct timer retry; /* after EMFILE and the like: accepting pauses, and goes on */
     bool starved;       /* the pause was logged; until all waiting connections are accepted */
     bool paused;        /* acceptor_pause() */
+    unsigned taken;     /* in that turn at a time, and more may have waited: io_calls.c */
+    uint64_t taken_turn;
+    /* Of the connection that is told: its other end. Borrowed, valid in `accepted`. */
+    const struct sockaddr *peer;
+    socklen_t peer_len;
     /* `fd` is the callee's; non-blocking and close-on-exec. */
     void (*accepted)(struct acceptor *acceptor, int fd);
     /* There are no descriptors or no memory for the next one: the time to let something go. May be

@@ -180,7 +180,7 @@ static const struct admin_ops admin_ops = {
 static void on_stream(struct listener *listener, struct stream *stream)
 {
     struct admin_server *s = listener->owner;
-    http_accept(&s->admin.server, stream);
+    http_accept(&s->admin.server, stream, listener->peer);
 }
 
 /* ---- topics ---- */

@@ -2,6 +2,7 @@
 #include "http/connection.h"
 
 #include "base/log.h"
+#include "base/pool.h"
 #include "core/loop.h"
 
 #include <assert.h>
@@ -97,9 +98,11 @@ static bool output_moves(struct connection *c)
 
 /* ---- ends ---- */
 
+static _Thread_local struct pool connections = POOL_OF(struct connection);
+
 static void connection_reap(struct reap *reap)
 {
-    free(container_of(reap, struct connection, reap));
+    pool_give(&connections, container_of(reap, struct connection, reap));
 }
 
 static void leave(struct connection *c)
@@ -512,13 +515,12 @@ static void on_kick(struct timer *timer)
 
 struct connection *connection_open(struct http_server *server, struct stream *stream)
 {
-    struct connection *c = log_needed(calloc(1, sizeof(*c)));
+    struct connection *c = log_needed(pool_take(&connections));
     if (c == NULL) {
         stream_close(stream);
         return NULL;
     }
-    c->server = server;
-    c->stream = stream;
+    *c = (struct connection){.server = server, .stream = stream};
     timer_init(&c->timer, on_timer);
     timer_init(&c->kick, on_kick);
     list_append(&server->connections, &c->node);

@@ -75,6 +75,11 @@ struct connection {
     struct held *held;
     struct bytes in;  /* input not yet taken: in `held`, or in the loop's buffer while running */
     size_t head_seen; /* bytes at the beginning of `in` that the head parser knows */
+    union {
+        struct sockaddr any; /* AF_UNSPEC: not known, or a Unix socket's */
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } peer;
     struct net_client_key client;
     struct quota_hold of_client; /* among the client's connections */
     struct timer timer;          /* of the state */
@@ -205,6 +210,7 @@ void input_drop(struct connection *c);
 /* Turns a parsed head into an exchange and calls the handler, or refuses. `raw` is the head as it
  * came; the slices of `head` lie in it. */
 void request_begin(struct connection *c, const struct http_head *head, struct slice raw);
+void exchange_free(struct reap *reap);
 
 /* ---- place.c ---- */
 
@@ -301,6 +307,9 @@ bool crowd_may_shake_hands(const struct http_server *server, const struct net_ad
 bool crowd_make_room(struct http_server *server, const struct net_client_key *client);
 
 /* ---- server.c ---- */
+
+/* stream_peer(), asked for once. */
+int connection_peer(struct connection *c, struct net_address *ret);
 
 void server_count_status(struct http_server *server, int status);
 

@@ -68,7 +68,7 @@ bool crowd_count(struct connection *c)
 {
     const struct http_limits *limits = c->server->limits;
     struct net_address peer;
-    if (stream_peer(c->stream, &peer) < 0 || !is_one_client(limits, &peer))
+    if (connection_peer(c, &peer) < 0 || !is_one_client(limits, &peer))
         return true;
     struct net_client_key client = net_client_key_of(&peer);
     struct connection *oldest;

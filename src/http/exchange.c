@@ -17,8 +17,8 @@
 
 int exchange_peer(struct exchange *x, struct net_address *ret)
 {
-    const struct connection *c = exchange_of(x)->connection;
-    int error = stream_peer(c->stream, ret);
+    struct connection *c = exchange_of(x)->connection;
+    int error = connection_peer(c, ret);
     if (error == 0)
         forwarded_client(c->server->limits, x->request, ret);
     return error;
@@ -36,18 +36,13 @@ struct loop *exchange_loop(struct exchange *x)
 
 /* ---- made and freed ---- */
 
-static void exchange_reap(struct reap *reap)
-{
-    free(container_of(reap, struct http_exchange, reap));
-}
-
 void exchange_release(struct http_exchange *hx)
 {
     struct connection *c = hx->connection;
     timer_stop(&hx->body_timer);
     timer_stop(&hx->departure.timer);
     c->exchange = NULL;
-    loop_reap(c->server->loop, &hx->reap, exchange_reap);
+    loop_reap(c->server->loop, &hx->reap, exchange_free);
 }
 
 static void log_access(struct http_exchange *hx)

@@ -17,7 +17,7 @@ static void find_payer(struct connection *c)
         memory_move(&c->account, &c->client);
         return;
     }
-    if (stream_peer(c->stream, &peer) < 0)
+    if (connection_peer(c, &peer) < 0)
         return;
     bool proxy = limits->trusts != NULL && limits->trusts(limits->proxies, &peer);
     struct net_client_key key = net_client_key_of(&peer);

@@ -79,7 +79,7 @@ bool place_find(struct http_exchange *hx)
     struct forwarded_place told;
     x->secure = stream_secure(c->stream);
     x->host = hx->head.host;
-    if (limits->trusts && stream_peer(c->stream, &peer) == 0 &&
+    if (limits->trusts && connection_peer(c, &peer) == 0 &&
         forwarded_place(limits, x->request, &peer, &told))
         use_told(hx, &told);
     enum origin_scheme scheme = target_scheme(hx->head.target);

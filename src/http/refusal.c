@@ -33,13 +33,13 @@ static void write_refusal(struct connection *c, int status, struct slice why,
 }
 
 /* A request that was read is logged as an exchange (exchange_abort). */
-static void log_refusal(const struct connection *c, int status, const char *why)
+static void log_refusal(struct connection *c, int status, const char *why)
 {
     struct access_log *access_log = c->server->access_log;
     struct net_address address;
     char text[NET_ADDRESS_TEXT_MAX] = "unknown";
     size_t len = sizeof("unknown") - 1;
-    bool known = (access_log || LOG_INFO >= log_threshold) && stream_peer(c->stream, &address) == 0;
+    bool known = (access_log || LOG_INFO >= log_threshold) && connection_peer(c, &address) == 0;
     if (access_log && c->exchange == NULL)
         access_log_write(access_log, &(struct access_log_entry){.client = known ? &address : NULL,
                                                                 .status = status});

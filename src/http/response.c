@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "http/date.h"
+#include "proto/http_chars.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,11 +69,6 @@ static const struct reason reasons[] = {
     {511, "Network Authentication Required"},
 };
 
-/* Headers that the connection itself writes; a handler's are left out. */
-static const char *const own_headers[] = {
-    "connection", "content-length", "date", "keep-alive", "server", "transfer-encoding",
-};
-
 struct writer {
     char *at;
 };
@@ -95,19 +91,24 @@ struct slice response_reason(int status)
     return SLICE_LITERAL("");
 }
 
+/* Headers that the connection itself writes; a handler's are left out. */
 static bool is_own(struct slice name)
 {
-    for (size_t i = 0; i < sizeof(own_headers) / sizeof(*own_headers); i++) {
-        if (slice_equal_nocase(name, slice_of(own_headers[i])))
-            return true;
-    }
-    return false;
+    return slice_equal_nocase(name, SLICE_LITERAL("date")) ||
+           slice_equal_nocase(name, SLICE_LITERAL("server")) ||
+           slice_equal_nocase(name, SLICE_LITERAL("connection")) ||
+           slice_equal_nocase(name, SLICE_LITERAL("keep-alive")) ||
+           slice_equal_nocase(name, SLICE_LITERAL("content-length")) ||
+           slice_equal_nocase(name, SLICE_LITERAL("transfer-encoding"));
 }
 
+/* A value without control characters, as nearly all are, is looked at once. */
 static bool breaks_lines(struct slice s)
 {
-    return s.len > 0 &&
-           (memchr(s.ptr, '\r', s.len) || memchr(s.ptr, '\n', s.len) || memchr(s.ptr, '\0', s.len));
+    const char *end = s.ptr + s.len, *control = http_skip_field(s.ptr, end);
+    size_t left = (size_t)(end - control);
+    return left > 0 && (memchr(control, '\r', left) || memchr(control, '\n', left) ||
+                        memchr(control, '\0', left));
 }
 
 /* A header with a line break would let its source write our answers, so it is not sent. */
@@ -169,9 +170,11 @@ static void put_connection(struct writer *w, const struct response *r, bool upgr
 
 static void put_status_line(struct writer *w, int status, struct slice reason)
 {
-    char line[16];
-    snprintf(line, sizeof(line), "HTTP/1.1 %03d ", status);
-    put(w, slice_make(line, 13));
+    char line[] = "HTTP/1.1 000 ";
+    line[9] = (char)('0' + status / 100 % 10);
+    line[10] = (char)('0' + status / 10 % 10);
+    line[11] = (char)('0' + status % 10);
+    put(w, slice_make(line, sizeof(line) - 1));
     put(w, reason);
     PUT_LITERAL(w, "\r\n");
 }

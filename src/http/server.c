@@ -58,17 +58,40 @@ static void refuse_handshake(struct http_server *server, struct stream *stream,
     stream_close(stream);
 }
 
-void http_accept(struct http_server *server, struct stream *stream)
+static void know_peer(struct connection *c, const struct net_address *peer)
 {
-    struct net_address peer;
-    if (stream_shakes_hands(stream) && stream_peer(stream, &peer) == 0 &&
-        !crowd_may_shake_hands(server, &peer)) {
-        refuse_handshake(server, stream, &peer);
+    if (peer->any.sa_family == AF_INET)
+        c->peer.v4 = peer->v4;
+    else if (peer->any.sa_family == AF_INET6)
+        c->peer.v6 = peer->v6;
+}
+
+int connection_peer(struct connection *c, struct net_address *ret)
+{
+    int error = 0;
+    if (c->peer.any.sa_family == AF_INET)
+        *ret = (struct net_address){.len = sizeof(c->peer.v4), .v4 = c->peer.v4};
+    else if (c->peer.any.sa_family == AF_INET6)
+        *ret = (struct net_address){.len = sizeof(c->peer.v6), .v6 = c->peer.v6};
+    else if ((error = stream_peer(c->stream, ret)) == 0)
+        know_peer(c, ret);
+    return error;
+}
+
+void http_accept(struct http_server *server, struct stream *stream, const struct net_address *peer)
+{
+    struct net_address asked;
+    if (!peer && stream_peer(stream, &asked) == 0)
+        peer = &asked;
+    if (peer && stream_shakes_hands(stream) && !crowd_may_shake_hands(server, peer)) {
+        refuse_handshake(server, stream, peer);
         return;
     }
     struct connection *c = connection_open(server, stream);
     if (c == NULL)
         return;
+    if (peer)
+        know_peer(c, peer);
     if (!crowd_count(c) || (is_full(server) && !crowd_make_room(server, &c->client)))
         refuse_connection(c);
 }

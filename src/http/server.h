@@ -65,8 +65,8 @@ struct http_server {
 void http_server_init(struct http_server *server, struct loop *loop,
                       const struct http_limits *limits,
                       void (*on_request)(struct http_server *, struct exchange *), void *owner);
-/* Takes the stream. */
-void http_accept(struct http_server *server, struct stream *stream);
+/* Takes the stream. `peer`: its other end, known where it was accepted; NULL: it is asked for. */
+void http_accept(struct http_server *server, struct stream *stream, const struct net_address *peer);
 /* No descriptor is left for the next connection: closes idle ones of the client that has most. */
 void http_make_room(struct http_server *server);
 /* Takes the parcel. */

@@ -173,9 +173,14 @@ int listener_open_more(int first_fd, int *ret_fd)
 static void accepted(struct acceptor *acceptor, int fd)
 {
     struct listener *l = container_of(acceptor, struct listener, acceptor);
+    struct net_address peer = {0};
     struct stream *s = stream_new_known(acceptor->loop, fd, l->tls);
-    if (s)
-        l->on_stream(l, s);
+    if (!s)
+        return;
+    peer.len = acceptor->peer_len < sizeof(peer.un) ? acceptor->peer_len : sizeof(peer.un);
+    memcpy(&peer.any, acceptor->peer, peer.len);
+    l->peer = &peer;
+    l->on_stream(l, s);
 }
 
 int listener_start(struct loop *loop, struct listener *l, int fd, struct tls_context *tls,

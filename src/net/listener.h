@@ -19,6 +19,8 @@ struct listener {
     struct tls_context *tls; /* borrowed: outlives the listener; NULL: plain */
     void (*on_stream)(struct listener *l, struct stream *s); /* own or close it before returning */
     void *owner;
+    /* Of the stream that on_stream is given. Borrowed, valid there. */
+    const struct net_address *peer;
 };
 
 /* Makes a bound, listening descriptor; *address is updated to what was bound (port 0; and where the

@@ -328,13 +328,14 @@ struct ws_peer *page_upgrade(struct page_host *host, struct exchange *x,
     struct http_header headers[HTTP_HEADERS_MAX + OWN_HEADERS];
     size_t count = 0;
     struct ws_handshake handshake;
+    char accept[WS_ACCEPT_SIZE];
     if (ws_handshake_check(x->request, &handshake) != WS_HANDSHAKE_OK) {
         exchange_answer(x, 400, SLICE_LITERAL("no WebSocket handshake"), NULL, 0);
         return NULL;
     }
+    ws_accept_of(handshake.key, accept);
     add(headers, &count, SLICE_LITERAL("Upgrade"), SLICE_LITERAL("websocket"));
-    add(headers, &count, SLICE_LITERAL("Sec-WebSocket-Accept"),
-        slice_make(handshake.accept, WS_ACCEPT_SIZE));
+    add(headers, &count, SLICE_LITERAL("Sec-WebSocket-Accept"), slice_make(accept, WS_ACCEPT_SIZE));
     if (welcome->subprotocol.len > 0)
         add(headers, &count, SLICE_LITERAL("Sec-WebSocket-Protocol"), welcome->subprotocol);
     for (size_t i = 0; welcome->head && i < welcome->head->header_count; i++)

@@ -118,6 +118,29 @@ static bool parse_ipv6(struct slice bracketed, struct authority *ret)
     return true;
 }
 
+/* A number below 256 without zeros before it. Returns its length; 0: there is none. */
+static size_t octet_length(struct slice s)
+{
+    unsigned number = 0;
+    size_t len = 0;
+    while (len < s.len && len < 4 && is_digit(s.ptr[len]))
+        number = 10 * number + (unsigned)(s.ptr[len++] - '0');
+    return number > 255 || (len > 1 && s.ptr[0] == '0') ? 0 : len;
+}
+
+static bool is_ipv4(struct slice host)
+{
+    for (int dots = 0;; dots++) {
+        size_t len = octet_length(host);
+        host = slice_skip(host, len);
+        if (len == 0 || dots == 3)
+            return len > 0 && host.len == 0;
+        if (host.len == 0 || host.ptr[0] != '.')
+            return false;
+        host = slice_skip(host, 1);
+    }
+}
+
 static bool parse_name_or_ipv4(struct slice host, struct authority *ret)
 {
     if (host.len > AUTHORITY_HOST_MAX)
@@ -128,8 +151,7 @@ static bool parse_name_or_ipv4(struct slice host, struct authority *ret)
     ret->host[host.len] = '\0';
     ret->host_len = (uint8_t)host.len;
 
-    struct in_addr address;
-    if (strlen(ret->host) == host.len && inet_pton(AF_INET, ret->host, &address) == 1) {
+    if (is_ipv4(host)) {
         ret->kind = HOST_IPV4;
         return true;
     }
@@ -139,7 +161,7 @@ static bool parse_name_or_ipv4(struct slice host, struct authority *ret)
 
 bool authority_parse(struct slice text, struct authority *ret)
 {
-    struct authority a = {0};
+    struct authority a;
     bool bracket = slice_starts_with(text, SLICE_LITERAL("["));
     size_t host_len = bracket ? slice_find(text, ']') + 1 : slice_find(text, ':');
     if (host_len > text.len)
@@ -149,11 +171,13 @@ bool authority_parse(struct slice text, struct authority *ret)
     struct slice rest = slice_skip(text, host_len);
     if (bracket ? !parse_ipv6(host, &a) : !parse_name_or_ipv4(host, &a))
         return false;
+    a.port = 0;
     if (rest.len && rest.ptr[0] != ':')
         return false;
     if (rest.len > 1 && !port_parse(slice_skip(rest, 1), &a.port))
         return false;
-    *ret = a;
+    memcpy(ret, &a,
+           offsetof(struct authority, host) + a.host_len + 1u); /* without what is unused */
     return true;
 }
 

@@ -40,12 +40,19 @@ static const char *skip_class(const char *at, const char *end, uint8_t class)
     return at;
 }
 
-const char *http_skip_token(const char *at, const char *end)
+#ifdef __SSE2__
+/* One bit for each of 16 bytes that is no letter, digit or hyphen: nearly all tokens have only
+ * those. */
+static inline unsigned not_word(__m128i v)
 {
-    return skip_class(at, end, HTTP_TCHAR);
+    __m128i letter = _mm_sub_epi8(_mm_or_si128(v, _mm_set1_epi8(0x20)), _mm_set1_epi8('a'));
+    __m128i digit = _mm_sub_epi8(v, _mm_set1_epi8('0'));
+    letter = _mm_cmpeq_epi8(_mm_min_epu8(letter, _mm_set1_epi8(25)), letter);
+    digit = _mm_cmpeq_epi8(_mm_min_epu8(digit, _mm_set1_epi8(9)), digit);
+    __m128i hyphen = _mm_cmpeq_epi8(v, _mm_set1_epi8('-'));
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(letter, _mm_or_si128(digit, hyphen))) ^ 0xffff;
 }
 
-#ifdef __SSE2__
 /* One bit for each of 16 bytes that is a control character other than HTAB. */
 static inline unsigned not_field(__m128i v)
 {
@@ -62,6 +69,16 @@ static inline unsigned not_target(__m128i v)
     __m128i del = _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f));
     __m128i fragment = _mm_cmpeq_epi8(v, _mm_set1_epi8('#'));
     return (unsigned)_mm_movemask_epi8(_mm_or_si128(low, _mm_or_si128(del, fragment)));
+}
+
+const char *http_skip_token(const char *at, const char *end)
+{
+    for (; end - at >= 16; at += 16) {
+        unsigned stop = not_word(_mm_loadu_si128((const __m128i *)(const void *)at));
+        if (stop)
+            return skip_class(at + __builtin_ctz(stop), end, HTTP_TCHAR);
+    }
+    return skip_class(at, end, HTTP_TCHAR);
 }
 
 const char *http_skip_field(const char *at, const char *end)
@@ -84,6 +101,11 @@ const char *http_skip_target(const char *at, const char *end)
     return skip_class(at, end, HTTP_TARGET);
 }
 #else
+const char *http_skip_token(const char *at, const char *end)
+{
+    return skip_class(at, end, HTTP_TCHAR);
+}
+
 const char *http_skip_field(const char *at, const char *end)
 {
     return skip_class(at, end, HTTP_FIELD);

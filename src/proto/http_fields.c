@@ -23,14 +23,24 @@ static bool named(const struct http_header *h, const char *name, size_t len)
 }
 #define NAMED(h, literal) named((h), (literal), sizeof(literal) - 1)
 
+static bool take_option(struct framing *f, struct slice option)
+{
+    bool close = slice_equal_nocase(option, SLICE_LITERAL("close"));
+    bool keep_alive = slice_equal_nocase(option, SLICE_LITERAL("keep-alive"));
+    bool upgrade = slice_equal_nocase(option, SLICE_LITERAL("upgrade"));
+    f->close |= close;
+    f->keep_alive |= keep_alive;
+    f->upgrade |= upgrade;
+    return close || keep_alive || upgrade;
+}
+
 static void take_connection(struct framing *f, struct slice value)
 {
     struct slice option;
-    while (http_list_next(&value, &option)) {
-        f->close |= slice_equal_nocase(option, SLICE_LITERAL("close"));
-        f->keep_alive |= slice_equal_nocase(option, SLICE_LITERAL("keep-alive"));
-        f->upgrade |= slice_equal_nocase(option, SLICE_LITERAL("upgrade"));
-    }
+    if (take_option(f, value)) /* nearly always */
+        return;
+    while (http_list_next(&value, &option))
+        take_option(f, option);
 }
 
 static void take(struct framing *f, const struct http_header *h)

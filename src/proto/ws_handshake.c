@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "proto/ws_handshake.h"
 
-#include <assert.h>
-#include <openssl/evp.h>
-#include <openssl/sha.h>
-
 #include "proto/http_chars.h"
+#include "proto/sha1.h"
+
+#include <assert.h>
 
 #define KEY_SIZE 24 /* 16 bytes in Base64 */
+
+static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 static enum ws_handshake_status bad(struct ws_handshake *ret, const char *why)
 {
@@ -17,8 +18,7 @@ static enum ws_handshake_status bad(struct ws_handshake *ret, const char *why)
 
 static bool is_base64(char c)
 {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' ||
-           c == '/';
+    return (unsigned)((c | 0x20) - 'a') < 26 || (c >= '/' && c <= '9') || c == '+';
 }
 
 static bool is_key(struct slice key)
@@ -31,36 +31,29 @@ static bool is_key(struct slice key)
     return true;
 }
 
+/* SHA1_SIZE bytes, and one of zeros, are seven groups of three. */
+static void put_base64(const uint8_t digest[SHA1_SIZE + 1], char ret[WS_ACCEPT_SIZE])
+{
+    for (size_t i = 0; i < WS_ACCEPT_SIZE / 4; i++, digest += 3, ret += 4) {
+        ret[0] = base64[digest[0] >> 2];
+        ret[1] = base64[(digest[0] << 4 | digest[1] >> 4) & 63];
+        ret[2] = base64[(digest[1] << 2 | digest[2] >> 6) & 63];
+        ret[3] = base64[digest[2] & 63];
+    }
+}
+
 void ws_accept_of(struct slice key, char ret[WS_ACCEPT_SIZE])
 {
     static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-    unsigned char text[KEY_SIZE + sizeof(guid) - 1];
-    unsigned char digest[SHA_DIGEST_LENGTH];
-    unsigned char base64[WS_ACCEPT_SIZE + 1];
+    char text[SHA1_TEXT];
+    uint8_t digest[SHA1_SIZE + 1] = {0};
+    _Static_assert(KEY_SIZE + sizeof(guid) - 1 == SHA1_TEXT, "the hash is of both");
     assert(key.len == KEY_SIZE);
     memcpy(text, key.ptr, KEY_SIZE);
-    memcpy(text + KEY_SIZE, guid, sizeof(guid) - 1);
-    SHA1(text, sizeof(text), digest);
-    EVP_EncodeBlock(base64, digest, sizeof(digest));
-    memcpy(ret, base64, WS_ACCEPT_SIZE);
-}
-
-/* Does the header occur exactly once? Its value. */
-static bool is_once(const struct http_head *head, struct slice name, struct slice *ret)
-{
-    *ret = http_head_find(head, name);
-    return http_head_count(head, name) == 1;
-}
-
-/* Does one of the headers of this name list the token? */
-static bool any_lists(const struct http_head *head, struct slice name, struct slice token)
-{
-    for (size_t i = 0; i < head->header_count; i++) {
-        const struct http_header *h = &head->headers[i];
-        if (slice_equal_nocase(h->name, name) && http_list_has(h->value, token))
-            return true;
-    }
-    return false;
+    memcpy(text + KEY_SIZE, guid, SHA1_TEXT - KEY_SIZE);
+    sha1_of_60(text, digest);
+    put_base64(digest, ret);
+    ret[WS_ACCEPT_SIZE - 1] = '=';
 }
 
 static void skip_space(struct slice *s)
@@ -115,16 +108,21 @@ static bool take_extension(struct slice member, struct slice *name)
     return member.len == 0;
 }
 
-static bool read_extensions(const struct http_head *head)
+static bool are_extensions(struct slice list)
 {
-    for (size_t i = 0; i < head->header_count; i++) {
-        struct slice rest = head->headers[i].value, member, name;
-        if (!slice_equal_nocase(head->headers[i].name, SLICE_LITERAL("sec-websocket-extensions")))
-            continue;
-        while (http_list_next(&rest, &member))
-            if (!take_extension(member, &name))
-                return false;
-    }
+    struct slice member, name;
+    while (http_list_next(&list, &member))
+        if (!take_extension(member, &name))
+            return false;
+    return true;
+}
+
+static bool are_tokens(struct slice list)
+{
+    struct slice member;
+    while (http_list_next(&list, &member))
+        if (!http_is_token(member))
+            return false;
     return true;
 }
 
@@ -144,19 +142,47 @@ bool ws_subprotocol_next(const struct http_head *head, size_t *at, struct slice 
     }
 }
 
-static bool subprotocols_are_tokens(const struct http_head *head)
+/* The fields of a handshake, and how often those came that come once. */
+struct fields {
+    struct slice version, key, origin;
+    unsigned versions, keys, origins;
+    bool websocket; /* an Upgrade lists it */
+    bool broken;    /* a list that is none */
+};
+
+static inline bool named(const struct http_header *h, const char *name)
 {
-    size_t at = 0;
-    struct slice rest, name;
-    while (ws_subprotocol_next(head, &at, &rest, &name))
-        if (!http_is_token(name))
-            return false;
-    return true;
+    return slice_same_nocase(h->name.ptr, name, h->name.len);
 }
 
-static bool is_asked(const struct http_head *head)
+static void take_field(struct fields *f, const struct http_header *h)
 {
-    return head->minor > 0 && any_lists(head, SLICE_LITERAL("upgrade"), SLICE_LITERAL("websocket"));
+    switch (h->name.len) {
+    case sizeof("origin") - 1:
+        if (named(h, "origin") && !f->origins++)
+            f->origin = h->value;
+        break;
+    case sizeof("upgrade") - 1:
+        if (named(h, "upgrade"))
+            f->websocket |= http_list_has(h->value, SLICE_LITERAL("websocket"));
+        break;
+    case sizeof("sec-websocket-key") - 1:
+        if (named(h, "sec-websocket-key") && !f->keys++)
+            f->key = h->value;
+        break;
+    case sizeof("sec-websocket-version") - 1:
+        if (named(h, "sec-websocket-version") && !f->versions++)
+            f->version = h->value;
+        break;
+    case sizeof("sec-websocket-protocol") - 1:
+        if (named(h, "sec-websocket-protocol"))
+            f->broken |= !are_tokens(h->value);
+        break;
+    case sizeof("sec-websocket-extensions") - 1:
+        if (named(h, "sec-websocket-extensions"))
+            f->broken |= !are_extensions(h->value);
+        break;
+    }
 }
 
 /* RFC 6455, 4.3: a byte, without a zero before it. */
@@ -165,14 +191,12 @@ static bool is_version(struct slice text, uint64_t *ret)
     return slice_to_uint(text, 255, ret) && (text.len == 1 || text.ptr[0] != '0');
 }
 
-static enum ws_handshake_status check_version(const struct http_head *head,
-                                              struct ws_handshake *ret)
+static enum ws_handshake_status check_version(const struct fields *f, struct ws_handshake *ret)
 {
-    struct slice version;
     uint64_t number;
-    if (!is_once(head, SLICE_LITERAL("sec-websocket-version"), &version))
+    if (f->versions != 1)
         return bad(ret, "Sec-WebSocket-Version is missing or doubled");
-    if (!is_version(version, &number))
+    if (!is_version(f->version, &number))
         return bad(ret, "Sec-WebSocket-Version is no number");
     ret->why = "a WebSocket version other than 13";
     return number == 13 ? WS_HANDSHAKE_OK : WS_HANDSHAKE_BAD_VERSION;
@@ -180,9 +204,11 @@ static enum ws_handshake_status check_version(const struct http_head *head,
 
 enum ws_handshake_status ws_handshake_check(const struct http_head *head, struct ws_handshake *ret)
 {
-    struct slice key;
+    struct fields f = {.origin = SLICE_NONE};
     *ret = (struct ws_handshake){.origin = SLICE_NONE};
-    if (!is_asked(head))
+    for (size_t i = 0; i < head->header_count; i++)
+        take_field(&f, &head->headers[i]);
+    if (!f.websocket || head->minor == 0)
         return WS_HANDSHAKE_NONE;
     if (!slice_equal(head->method, SLICE_LITERAL("GET")))
         return bad(ret, "a WebSocket handshake that is no GET");
@@ -190,17 +216,15 @@ enum ws_handshake_status ws_handshake_check(const struct http_head *head, struct
         return bad(ret, "Upgrade: websocket without Connection: upgrade");
     if (head->body == HTTP_BODY_CHUNKED || (head->body == HTTP_BODY_LENGTH && head->content_length))
         return bad(ret, "a WebSocket handshake with a body");
-    enum ws_handshake_status version = check_version(head, ret);
+    enum ws_handshake_status version = check_version(&f, ret);
     if (version != WS_HANDSHAKE_OK)
         return version;
-    if (!is_once(head, SLICE_LITERAL("sec-websocket-key"), &key) || !is_key(key))
+    if (f.keys != 1 || !is_key(f.key))
         return bad(ret, "Sec-WebSocket-Key is not one key of 16 bytes in Base64");
-    if (http_head_count(head, SLICE_LITERAL("origin")) > 1)
+    if (f.origins > 1)
         return bad(ret, "more than one Origin");
-    if (!read_extensions(head) || !subprotocols_are_tokens(head))
+    if (f.broken)
         return bad(ret, "Sec-WebSocket-Extensions or -Protocol is no list of tokens");
-    ret->origin = http_head_find(head, SLICE_LITERAL("origin"));
-    ret->why = NULL;
-    ws_accept_of(key, ret->accept);
+    *ret = (struct ws_handshake){.key = f.key, .origin = f.origin};
     return WS_HANDSHAKE_OK;
 }

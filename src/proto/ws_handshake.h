@@ -2,7 +2,7 @@
 /* ws_handshake.h - the server's side of the opening handshake (RFC 6455, 4.2), from a parsed
  * request head.
  *
- * Pure but for SHA-1 and Base64, which are OpenSSL's.
+ * Pure. One look at each header.
  */
 #ifndef PROTO_WS_HANDSHAKE_H
 #define PROTO_WS_HANDSHAKE_H
@@ -19,8 +19,8 @@ enum ws_handshake_status {
 };
 
 struct ws_handshake {
-    char accept[WS_ACCEPT_SIZE]; /* Sec-WebSocket-Accept */
-    struct slice origin;         /* SLICE_NONE if absent */
+    struct slice key;    /* ws_accept_of() makes the answer of it */
+    struct slice origin; /* SLICE_NONE if absent */
     const char *why;
 };
 

@@ -31,7 +31,7 @@ struct worker_listener {
 static void on_stream(struct listener *listener, struct stream *stream)
 {
     struct worker *w = listener->owner;
-    http_accept(&w->http, stream);
+    http_accept(&w->http, stream, listener->peer);
 }
 
 static void on_starved(struct acceptor *acceptor)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* handshake.c - rows: from an accepted socket to an open WebSocket, as examples/echo.c does it. */
+/* handshake.c - rows: from an accepted socket, whose other end is known, to an open WebSocket, as
+ * net/listener.c and examples/echo.c do it; and from the client's close frame to the end. */
 #include "driver.h"
 
 #include "http/server.h"
@@ -73,9 +74,11 @@ static void on_request(struct http_server *server, struct exchange *x)
     struct ws_handshake handshake;
     if (ws_handshake_check(x->request, &handshake) != WS_HANDSHAKE_OK)
         counts_fail("no handshake");
+    char accept[WS_ACCEPT_SIZE];
+    ws_accept_of(handshake.key, accept);
     const struct http_header headers[] = {
         {SLICE_LITERAL("Upgrade"), SLICE_LITERAL("websocket")},
-        {SLICE_LITERAL("Sec-WebSocket-Accept"), slice_make(handshake.accept, WS_ACCEPT_SIZE)},
+        {SLICE_LITERAL("Sec-WebSocket-Accept"), slice_make(accept, WS_ACCEPT_SIZE)},
     };
     struct bytes rest;
     struct stream *stream = exchange_upgrade(x, headers, 2, &rest);
@@ -95,15 +98,29 @@ static void turn(void *arg)
 static void shake_hands(void *arg)
 {
     struct scene *s = arg;
-    struct stream *stream = stream_new(s->http.loop, s->fd, NULL);
+    const struct net_address peer = net_address_loopback(AF_INET, 1);
+    struct stream *stream = stream_new_known(s->http.loop, s->fd, NULL);
     if (!stream)
         counts_fail("no stream");
-    http_accept(&s->http, stream);
+    http_accept(&s->http, stream, &peer);
     turn(s);
 }
 
-/* The end of the connection is not counted. */
-static void round_trip(struct scene *s, struct slice request, bool counts)
+static void part(struct scene *s, int client, bool counts)
+{
+    static const char frame[] = "\x88\x82\0\0\0\0\x03\xe8";
+    char answer[16];
+    if (write(client, frame, sizeof(frame) - 1) != (ssize_t)sizeof(frame) - 1)
+        counts_fail("write");
+    counted(counts, turn, s);
+    if (read(client, answer, sizeof(answer)) != 4)
+        counts_fail("no close frame");
+    close(client);
+    counted(counts, turn, s);
+}
+
+/* What is counted is the beginning of the connection, or its end. */
+static void round_trip(struct scene *s, struct slice request, bool counts, bool counts_end)
 {
     char answer[1024];
     int client;
@@ -114,37 +131,43 @@ static void round_trip(struct scene *s, struct slice request, bool counts)
     ssize_t n = read(client, answer, sizeof(answer));
     if (n < 12 || memcmp(answer, "HTTP/1.1 101", 12) != 0)
         counts_fail("refused");
-    close(client);
-    while (s->peer)
-        turn(s);
+    part(s, client, counts_end);
+    if (s->peer)
+        counts_fail("no end");
     turn(s);
 }
 
-static unsigned run(struct slice request)
+static unsigned run(struct slice request, bool end)
 {
     struct scene *s = calloc(1, sizeof(*s));
     if (!s)
         counts_fail("memory");
     http_server_init(&s->http, counts_loop(), &http_limits, on_request, s);
     for (int i = 0; i < 3; i++)
-        round_trip(s, request, false);
+        round_trip(s, request, false, false);
     for (int i = 0; i < ROUNDS; i++)
-        round_trip(s, request, true);
+        round_trip(s, request, !end, end);
     return ROUNDS;
 }
 
 static unsigned run_plain(void)
 {
-    return run(slice_make(plain_request, sizeof(plain_request) - 1));
+    return run(slice_make(plain_request, sizeof(plain_request) - 1), false);
 }
 
 static unsigned run_browser(void)
 {
-    return run(slice_make(browser_request, sizeof(browser_request) - 1));
+    return run(slice_make(browser_request, sizeof(browser_request) - 1), false);
+}
+
+static unsigned run_end(void)
+{
+    return run(slice_make(plain_request, sizeof(plain_request) - 1), true);
 }
 
 const struct counts_row handshake_rows[] = {
     {"handshake", run_plain},
     {"handshake-browser", run_browser},
+    {"close", run_end},
     {0},
 };

@@ -189,7 +189,7 @@ static inline struct client *client_new(void)
     c->fd = fds[0];
     struct stream *s = stream_new(loop, fds[1], NULL);
     assert_non_null(s);
-    http_accept(&server, s);
+    http_accept(&server, s, NULL);
     return c;
 }
 

@@ -417,7 +417,7 @@ static inline struct client *connect_client(void)
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     struct stream *s = stream_new(loop, accept4(listener, NULL, NULL, SOCK_CLOEXEC), NULL);
     close(listener);
-    http_accept(&server, s);
+    http_accept(&server, s, NULL);
     return c;
 }
 

@@ -414,6 +414,11 @@ static bool stop_when_accepted;
 
 static void accepted(struct acceptor *acceptor, int fd)
 {
+    struct sockaddr_in peer;
+    socklen_t len = sizeof(peer);
+    assert_int_equal(getpeername(fd, (struct sockaddr *)&peer, &len), 0);
+    assert_int_equal(acceptor->peer_len, len);
+    assert_memory_equal(acceptor->peer, &peer, len);
     assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
     assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
     accepted_fds[accepted_count++] = fd;

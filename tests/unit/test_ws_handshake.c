@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "proto/ws_handshake.h"
 
+#include "proto/sha1.h"
+
+#include <openssl/evp.h>
+#include <openssl/sha.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -33,12 +37,56 @@ static void rfc6455_1_3_the_example(void **state)
 {
     (void)state;
     struct ws_handshake h;
+    char accept[WS_ACCEPT_SIZE];
     assert_int_equal(check(SWITCH KEY VERSION "Origin: http://example.com\r\n"
                                               "Sec-WebSocket-Protocol: chat, superchat\r\n",
                            &h),
                      WS_HANDSHAKE_OK);
-    assert_memory_equal(h.accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", WS_ACCEPT_SIZE);
+    ws_accept_of(h.key, accept);
+    assert_memory_equal(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", WS_ACCEPT_SIZE);
     assert_true(slice_equal(h.origin, slice_of("http://example.com")));
+}
+
+static void random_bytes(uint64_t *seed, unsigned char *out, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        out[i] = (unsigned char)next_random(seed);
+}
+
+static void the_twins_of_the_hash_are_what_another_implementation_is(void **state)
+{
+    (void)state;
+    unsigned char input[SHA1_TEXT], wanted[SHA1_SIZE], hash[SHA1_SIZE];
+    uint64_t seed = 1;
+    for (int i = 0; i < 1000; i++) {
+        random_bytes(&seed, input, sizeof(input));
+        SHA1(input, sizeof(input), wanted);
+        sha1_of_60_plain((const char *)input, hash);
+        assert_memory_equal(hash, wanted, SHA1_SIZE);
+#ifdef __x86_64__
+        if (!sha1_has_shani())
+            continue;
+        sha1_of_60_shani((const char *)input, hash);
+        assert_memory_equal(hash, wanted, SHA1_SIZE);
+#endif
+    }
+}
+
+static void an_accept_is_that_of_another_implementation(void **state)
+{
+    (void)state;
+    unsigned char key[25], input[61], hash[SHA1_SIZE], wanted[29];
+    char accept[WS_ACCEPT_SIZE];
+    uint64_t seed = 1;
+    for (int i = 0; i < 200; i++) {
+        random_bytes(&seed, hash, 16);
+        EVP_EncodeBlock(key, hash, 16);
+        int len = sprintf((char *)input, "%s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", (char *)key);
+        SHA1(input, (size_t)len, hash);
+        EVP_EncodeBlock(wanted, hash, SHA1_SIZE);
+        ws_accept_of(slice_make(key, 24), accept);
+        assert_memory_equal(accept, wanted, WS_ACCEPT_SIZE);
+    }
 }
 
 static void rfc6455_4_2_1_what_is_a_handshake_and_what_is_wrong_with_it(void **state)
@@ -230,6 +278,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rfc6455_1_3_the_example),
+        cmocka_unit_test(the_twins_of_the_hash_are_what_another_implementation_is),
+        cmocka_unit_test(an_accept_is_that_of_another_implementation),
         cmocka_unit_test(rfc6455_4_2_1_what_is_a_handshake_and_what_is_wrong_with_it),
         cmocka_unit_test(rfc6455_4_1_each_byte_of_a_key_is_judged),
         cmocka_unit_test(rfc6454_7_an_origin_may_be_absent_or_empty),
