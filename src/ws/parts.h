@@ -5,6 +5,7 @@
  *   whole.c     messages that have come whole: the quick way
  *   reader.c    bytes to messages: every rule of RFC 6455 about what comes in
  *   sender.c    messages to frames
+ *   masks.c     the keys of a client's frames
  *   pack.c      for the process that takes over
  *   liveness.c  the one timer: pings, dead peers, the closing time-out, work put off
  *
@@ -87,6 +88,10 @@ _Static_assert(sizeof(struct ws_peer) + sizeof(struct stream) <= 256,
 void peer_fail(struct ws_peer *p, unsigned code, const char *why);
 /* Ends the peer and tells the owner. The queue is still sent. */
 void peer_end(struct ws_peer *p, unsigned code, struct slice reason);
+/* As peer_end(), when both have sent their close frame. A client sends nothing more then, and waits
+ * for the server to close (RFC 6455, 7.1.1): once the queue has left, nothing that comes could
+ * destroy it. */
+void peer_part(struct ws_peer *p, unsigned code, struct slice reason);
 /* As peer_end(), but at once: the queue is lost. */
 void peer_cut(struct ws_peer *p, unsigned code, const char *why);
 /* Pauses or resumes the stream as the flags say. */

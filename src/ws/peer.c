@@ -46,6 +46,19 @@ void peer_end(struct ws_peer *p, unsigned code, struct slice reason)
     p->ops->on_end(p, code, reason);
 }
 
+void peer_part(struct ws_peer *p, unsigned code, struct slice reason)
+{
+    bool at_once = !p->config->client && !stream_secure(p->stream);
+    if (at_once)
+        io_flush(&p->stream->io);
+    if (!at_once || stream_queued(p->stream) > 0) {
+        peer_end(p, code, reason);
+        return;
+    }
+    stream_close(let_go(p));
+    p->ops->on_end(p, code, reason);
+}
+
 void peer_cut(struct ws_peer *p, unsigned code, const char *why)
 {
     stream_close(let_go(p));

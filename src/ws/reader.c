@@ -164,12 +164,12 @@ static void take_close(struct ws_peer *p, struct slice body)
 {
     if (p->state == PEER_CLOSING) {
         p->answered = true;
-        peer_end(p, p->close_code, SLICE_NONE);
+        peer_part(p, p->close_code, SLICE_NONE);
         return;
     }
     if (body.len == 0) {
         sender_close(p, CLOSE_NO_STATUS, SLICE_NONE);
-        peer_end(p, CLOSE_NO_STATUS, SLICE_NONE);
+        peer_part(p, CLOSE_NO_STATUS, SLICE_NONE);
         return;
     }
     const uint8_t *b = (const uint8_t *)body.ptr;
@@ -182,7 +182,7 @@ static void take_close(struct ws_peer *p, struct slice body)
         peer_fail(p, CLOSE_INVALID_DATA, "a close reason that is not UTF-8");
     } else {
         sender_close(p, code, SLICE_NONE);
-        peer_end(p, code, slice_skip(body, 2));
+        peer_part(p, code, slice_skip(body, 2));
     }
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+#include "ws/masks.h"
 #include "ws/parts.h"
 
 #include "base/utf8.h"
 #include "proto/close_code.h"
 
 #include <assert.h>
-#include <sys/random.h>
 
 #define MASKED_AT_ONCE   16384
 #define PIECES_AT_ONCE   16
@@ -28,13 +28,6 @@ static void write_pieces(struct stream *s, struct iovec iov[PIECES_AT_ONCE],
         iov[n++] = (struct iovec){(void *)pieces[i].ptr, pieces[i].len};
     }
     stream_write(s, iov, n);
-}
-
-/* An unpredictable key (RFC 6455, 5.3 and 10.3). */
-static void draw_mask(uint8_t ret[4])
-{
-    ssize_t n = getrandom(ret, 4, 0);
-    assert(n == 4); /* up to 256 bytes come whole, once the kernel has been seeded */
 }
 
 /* `at` bytes wait in `buffer`: those and a masked copy of the piece, in as many writes as it takes.
@@ -62,7 +55,7 @@ static void send_masked(struct stream *s, enum ws_op op, uint64_t length,
 {
     char buffer[MASKED_AT_ONCE];
     struct ws_head head = {.fin = true, .op = op, .masked = true, .length = length};
-    draw_mask(head.mask);
+    masks_take(head.mask);
     size_t at = ws_head_write_full(buffer, &head);
     uint64_t offset = 0;
     for (size_t i = 0; i < count; i++) {
@@ -137,7 +130,7 @@ static bool place_masked(struct stream *s, enum ws_op op, size_t length, const s
     char *out = stream_claim(s, (length < 126 ? 6 : 8) + length);
     if (!out)
         return false;
-    draw_mask(head.mask);
+    masks_take(head.mask);
     out += ws_head_write_full(out, &head);
     copy_pieces(out, pieces, count);
     ws_mask(out, length, head.mask, 0);

@@ -3,6 +3,10 @@
  * is masked, what it takes is not. */
 #include "ws_harness.h"
 
+#include "ws/masks.h"
+
+#include <sys/wait.h>
+
 static struct harness h;
 static struct text script;
 
@@ -136,6 +140,35 @@ static void rfc6455_5_3_each_frame_has_a_mask_of_its_own(void **state)
     assert_true(same < 2);
 }
 
+/* More keys than are fetched at a time. */
+static void take_keys(uint32_t keys[200])
+{
+    for (size_t i = 0; i < 200; i++)
+        masks_take((uint8_t *)&keys[i]);
+}
+
+static void rfc6455_10_3_a_child_has_other_keys_than_its_parent(void **state)
+{
+    (void)state;
+    uint32_t parent[200], child[200];
+    int ends[2], status;
+    take_keys(parent); /* some are left of what was fetched */
+    assert_int_equal(pipe(ends), 0);
+    pid_t pid = fork();
+    take_keys(pid == 0 ? child : parent);
+    if (pid == 0)
+        _exit(write(ends[1], child, sizeof(child)) != sizeof(child));
+    assert_int_equal(read(ends[0], child, sizeof(child)), sizeof(child));
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    unsigned same = 0;
+    for (size_t i = 0; i < 200; i++)
+        for (size_t k = 0; k < 200; k++)
+            same += child[i] == parent[k];
+    assert_true(same < 2);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +177,7 @@ int main(void)
         cmocka_unit_test(rfc6455_5_3_every_size_arrives_as_it_was),
         cmocka_unit_test(shared_bytes_arrive_as_they_were_from_either_side),
         cmocka_unit_test(rfc6455_5_3_each_frame_has_a_mask_of_its_own),
+        cmocka_unit_test(rfc6455_10_3_a_child_has_other_keys_than_its_parent),
     };
     return run_on_every_backend("ws_peer_client", tests);
 }

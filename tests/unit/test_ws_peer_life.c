@@ -156,6 +156,30 @@ static void rfc6455_7_1_4_a_close_is_clean_when_both_have_sent_one(void **state)
     assert_in_range(h.now_ms, 1010, 1015);
 }
 
+static bool still_there;
+
+/* A socket of a pair refuses what is sent to it only when its other end is closed. */
+static void close_and_look(struct harness *harness)
+{
+    close_and_answer(harness);
+    if (harness->now_ms > 1012)
+        still_there = send(harness->fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
+    if (harness->now_ms == 1015)
+        loop_stop(harness->loop);
+}
+
+static void rfc6455_7_1_1_after_both_close_frames_the_server_waits_for_nothing(void **state)
+{
+    (void)state;
+    begin(nothing);
+    h.keep_open = h.deaf = true;
+    h.each_turn = close_and_look;
+    still_there = true;
+    harness_run(&h);
+    assert_false(still_there);
+    assert_string_equal(h.events.bytes, "end 4001 |");
+}
+
 static void close_and_talk_on(struct harness *harness)
 {
     close_at_1003(harness);
@@ -687,6 +711,7 @@ int main(void)
         cmocka_unit_test(without_a_least_rate_a_message_has_its_time_too),
         cmocka_unit_test(while_nobody_reads_no_time_passes_for_a_message),
         cmocka_unit_test(rfc6455_7_1_4_a_close_is_clean_when_both_have_sent_one),
+        cmocka_unit_test(rfc6455_7_1_1_after_both_close_frames_the_server_waits_for_nothing),
         cmocka_unit_test(rfc6455_5_5_1_after_our_close_data_is_ignored_and_pings_are_answered),
         cmocka_unit_test(a_peer_that_never_answers_a_close_is_let_go),
         cmocka_unit_test(rfc6455_5_5_a_close_reason_is_cut_at_a_character),
