@@ -38,6 +38,8 @@ enum {
     PIECE = 65536,
     INBOX = 1 << 20,
     WINDOW = 1 << 20,
+    TOLD_AT = 65536, /* bytes received: docs/protocol.md, "When to send STATE" */
+    WISH_SIZE = 9,   /* as tunnel_target.c reads it */
     STREAMS_MAX = 64,
     EVENTS_MAX = 1000000
 };
@@ -146,8 +148,8 @@ static void flush(struct connection *c)
 
 static void put_wish(struct tunnel *t, char direction, uint64_t count)
 {
-    char wish[9] = {direction};
-    for (int i = 1; i < 9; i++)
+    char wish[WISH_SIZE] = {direction};
+    for (int i = 1; i < WISH_SIZE; i++)
         wish[i] = (char)(count >> (64 - 8 * i));
     put(t->c, wish, sizeof(wish));
     t->asked = true;
@@ -185,11 +187,22 @@ static void put_state(struct tunnel *t)
     put_frame_head(t, CHANNEL_STATE, 0);
 }
 
-/* What it would send next, if its connection has nothing else. */
+/* How much it would send next, if its connection has nothing else: a wish is not cut. */
+static size_t next_len(const struct tunnel *t)
+{
+    uint64_t credit = t->number ? t->limit - t->sent : PIECE;
+    uint64_t left = t->to_send < credit ? t->to_send : credit;
+    if (!t->opened)
+        return 0;
+    if (!t->asked)
+        return credit < WISH_SIZE ? 0 : WISH_SIZE;
+    return left < PIECE ? (size_t)left : PIECE;
+}
+
 static bool send_next(struct tunnel *t, char direction, uint64_t count)
 {
-    size_t len = t->asked ? (t->to_send < PIECE ? (size_t)t->to_send : PIECE) : 9;
-    if (!t->opened || len == 0 || (t->number && t->sent + len > t->limit))
+    size_t len = next_len(t);
+    if (len == 0)
         return false;
     put_data_head(t, len);
     t->sent += len;
@@ -229,7 +242,7 @@ static void take_frame(struct slice message)
     struct tunnel *t = by_number(f.channel);
     if (f.type == CHANNEL_DATA) {
         got(t, f.body.len);
-        if (budget == UINT64_MAX && t->received - t->told >= WINDOW / 4 && !t->stalled)
+        if (budget == UINT64_MAX && t->received - t->told >= TOLD_AT && !t->stalled)
             put_state(t);
     } else if (f.type == CHANNEL_OPENED) {
         t->opened = true;
@@ -250,12 +263,24 @@ static void take_text(struct connection *c, struct slice text)
         on_text(text);
 }
 
+static void die_closed(struct slice body)
+{
+    const uint8_t *code = (const uint8_t *)body.ptr;
+    if (body.len < 2)
+        die("the server has closed");
+    fprintf(stderr, "tunnel: the server has closed: %d %.*s\n", code[0] << 8 | code[1],
+            SLICE_ARG(slice_skip(body, 2)));
+    exit(1);
+}
+
 static void take_message(struct connection *c, const struct ws_head *head, struct slice body)
 {
     if (head->op == WS_OP_TEXT)
         take_text(c, body);
-    else if (head->op != WS_OP_BINARY)
-        die("the server has closed");
+    else if (head->op == WS_OP_CLOSE)
+        die_closed(body);
+    else if (head->op == WS_OP_PING)
+        put_head(c, WS_OP_PONG, 0); /* httpsocketd's have nothing in them */
     else if (tunnels[0].number)
         take_frame(body);
     else
@@ -404,11 +429,9 @@ static bool all_done(void)
 
 static bool can_send(void)
 {
-    for (int i = 0; i < tunnel_count; i++) {
-        const struct tunnel *t = &tunnels[i];
-        if (t->opened && !busy(t->c) && t->to_send && (!t->number || t->sent + PIECE <= t->limit))
+    for (int i = 0; i < tunnel_count; i++)
+        if (!busy(tunnels[i].c) && tunnels[i].to_send && next_len(&tunnels[i]))
             return true;
-    }
     return false;
 }
 

@@ -220,6 +220,18 @@ test('credit is what the reader takes: a reader that stalls stops the sender, an
   assert.equal(one.delivered, 4000, 'as much more as was taken');
 });
 
+test('what has come is told at 64 KiB at the latest, so that who keeps little need not wait', () => {
+  const world = new World();
+  world.open({ window: 1_000_000 });
+  world.connect();
+  world.settle();
+  const [stream] = world.server.all;
+  stream.write(Buffer.alloc(65_536));
+  world.carry();
+  world.carry();
+  assert.equal(stream.delivered, 65_536);
+});
+
 test('a reader that waits is given credit at once, however little it took', () => {
   const world = new World({ piece: () => 5 });
   const { read, all } = world.open({ window: 20 });

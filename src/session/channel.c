@@ -9,9 +9,6 @@
 #define OVERLOAD SLICE_LITERAL("{\"reason\":\"overload\"}")
 #define LOST     SLICE_LITERAL("{\"reason\":\"stream-gone\"}")
 
-/* A sender may keep far less than we grant, and must not have to wait for the timer. */
-#define RECEIVED_TOLD_AT 65536
-
 _Static_assert(sizeof(struct channel) <= 208, "an idle channel is small");
 
 void channel_set_state(struct channel *c, enum channel_state next)
@@ -28,16 +25,28 @@ void channel_set_state(struct channel *c, enum channel_state next)
 
 /* ---- what it holds ---- */
 
-static size_t window_of(const struct channel *c, size_t others)
+static bool is_crowd(const struct channels *cs, size_t bytes)
 {
-    size_t window = c->set->config->window;
-    bool crowded = others >= CHANNELS_WINDOWS * window;
-    return crowded && window > CHANNEL_WINDOW_SMALL ? CHANNEL_WINDOW_SMALL : window;
+    return bytes >= CHANNELS_WINDOWS * (size_t)cs->config->window;
+}
+
+bool channels_keep_much(const struct channels *cs)
+{
+    return is_crowd(cs, cs->kept);
 }
 
 static size_t window_in(const struct channel *c)
 {
-    return window_of(c, c->set->granted - c->granted);
+    size_t window = c->set->config->window;
+    bool small = window > CHANNEL_GRANT_SMALL && is_crowd(c->set, c->set->granted - c->granted);
+    return small ? CHANNEL_GRANT_SMALL : window;
+}
+
+static size_t window_out(const struct channel *c)
+{
+    size_t window = c->set->config->window;
+    bool small = window > CHANNEL_KEPT_SMALL && channels_keep_much(c->set);
+    return small ? CHANNEL_KEPT_SMALL : window;
 }
 
 void channel_count(struct channel *c)
@@ -51,7 +60,9 @@ void channel_count(struct channel *c)
     cs->granted += (size_t)granted - c->granted;
     c->kept = kept;
     c->granted = granted;
-    c->allowed = (uint32_t)window_of(c, cs->kept);
+    uint32_t allowed = (uint32_t)window_out(c);
+    if (c->allowed < allowed)
+        c->allowed = allowed;
 }
 
 static void forget_frame(struct channel *c)
@@ -134,7 +145,7 @@ void channel_tell(struct channel *c)
     uint64_t quarter = window < 4 ? 1 : window / 4;
     if (!cs->attached || c->state != CHANNEL_LIVE || c->in.ended)
         return;
-    uint64_t told_at = quarter < RECEIVED_TOLD_AT ? quarter : RECEIVED_TOLD_AT;
+    uint64_t told_at = quarter < CHANNEL_TOLD_AT ? quarter : CHANNEL_TOLD_AT;
     if (c->in.received - c->in.told >= told_at || grant(c) - c->in.limit >= quarter) {
         channel_say_state(c);
     } else if (!cs->untold && c->in.told < c->in.received) {
@@ -237,6 +248,8 @@ static bool written(struct channel *c, bool kept)
         return false;
     }
     channel_count(c);
+    c->allowed = (uint32_t)window_out(c);
+    c->set->cramped = c->set->cramped || c->allowed < c->set->config->window;
     if (c->set->ops->grown)
         c->set->ops->grown(c->set);
     c->starved = c->starved || channel_writable(c) == 0;

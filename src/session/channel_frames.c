@@ -187,12 +187,27 @@ static const char *receive(struct channels *cs, struct bytes frame)
     return NULL;
 }
 
+/* The channels keep little again: those that had to wait with less than a window go on, since no
+ * STATE may come for them. */
+static void end_crowd(struct channels *cs)
+{
+    cs->cramped = false;
+    for (struct channel *c = channels_from(cs, 0); c; c = channels_from(cs, c->number + 1)) {
+        if (!c->starved || c->state != CHANNEL_LIVE)
+            continue;
+        channel_count(c);
+        take_room(c);
+    }
+}
+
 bool channels_receive(struct channels *cs, struct bytes frame, const char **why)
 {
     if (cs->over)
         return true;
     channels_enter(cs);
     const char *breach = receive(cs, frame);
+    if (!breach && cs->cramped && !channels_keep_much(cs))
+        end_crowd(cs);
     channels_leave(cs);
     if (breach)
         *why = breach;

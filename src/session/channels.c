@@ -94,10 +94,16 @@ static uint32_t find_index(const struct channels *cs, uint32_t number)
     return low;
 }
 
-struct channel *channels_find(const struct channels *cs, uint32_t number)
+struct channel *channels_from(const struct channels *cs, uint32_t number)
 {
     uint32_t i = find_index(cs, number);
-    return i < cs->count && cs->by_number[i]->number == number ? cs->by_number[i] : NULL;
+    return i < cs->count ? cs->by_number[i] : NULL;
+}
+
+struct channel *channels_find(const struct channels *cs, uint32_t number)
+{
+    struct channel *c = channels_from(cs, number);
+    return c && c->number == number ? c : NULL;
 }
 
 static bool make_room(struct channels *cs)

@@ -18,7 +18,8 @@
  * Bounds    Outgoing, a channel holds at most `window` bytes that are not received: the owner looks
  *           at channel_writable() before it takes more from its source. Incoming, at most `window`
  *           bytes that the owner has not channel_consumed(). While all channels together hold, or
- *           were granted, more than CHANNELS_WINDOWS of them, one more gets CHANNEL_WINDOW_SMALL.
+ *           were granted, more than CHANNELS_WINDOWS of them, one more holds at most
+ *           CHANNEL_KEPT_SMALL, or is granted CHANNEL_GRANT_SMALL.
  * Lifetime  struct channel is ours; the owner's pointer to it dies with on_over, and with
  *           channel_reset(). Callbacks may call anything here, channels_free() too. A write, end,
  *           consumption or reset is sent at once, by ops->send, which calls nothing here.
@@ -38,7 +39,9 @@ struct pack;
 enum {
     CHANNEL_QUANTUM = 16384,
     CHANNELS_WINDOWS = 4,
-    CHANNEL_WINDOW_SMALL = 32768
+    CHANNEL_TOLD_AT = 65536, /* a receiver tells at the latest when it has received so much */
+    CHANNEL_GRANT_SMALL = 32768,
+    CHANNEL_KEPT_SMALL = CHANNEL_TOLD_AT + 32768 /* what is not told, and what is sent meanwhile */
 };
 
 struct channel;

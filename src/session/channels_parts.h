@@ -49,7 +49,7 @@ struct channel {
     struct channel_in in;
     uint32_t kept;    /* its part of set->kept */
     uint32_t granted; /* its part of set->granted */
-    uint32_t allowed; /* bytes that may be kept, as of the last write or STATE */
+    uint32_t allowed; /* bytes that may be kept */
     uint32_t number;
     uint8_t state; /* enum channel_state */
     bool named;    /* by the other side, on this wire */
@@ -72,12 +72,15 @@ struct channels {
     struct list turns;      /* of channels that have something to send, the next one first */
     struct channel *buried; /* freed when no call is under way */
     bool attached;
-    bool untold; /* tell_soon is under way */
-    bool over;   /* channels_free() was called */
+    bool untold;  /* tell_soon is under way */
+    bool cramped; /* a channel was allowed to keep less than a window */
+    bool over;    /* channels_free() was called */
 };
 
 /* ---- channels.c ---- */
 
+/* The first one whose number is not below `number`. */
+struct channel *channels_from(const struct channels *cs, uint32_t number);
 struct channel *channels_find(const struct channels *cs, uint32_t number);
 /* `number` is higher than every other. NULL without memory. */
 struct channel *channels_add(struct channels *cs, uint32_t number);
@@ -95,9 +98,11 @@ void channels_say(struct channels *cs, const struct channel_frame *frame);
 
 /* ---- channel.c ---- */
 
-/* Counts again what the channel keeps and what was granted; and how much it may keep, which a
- * channel's owner looks at after its own write alone. */
+/* Counts again what the channel keeps and what was granted; and whether it may keep more. It may
+ * keep less after its owner's own write alone, when the owner looks. */
 void channel_count(struct channel *c);
+/* The channels keep so much together that one more may keep little. */
+bool channels_keep_much(const struct channels *cs);
 /* It holds nothing any more. */
 void channel_forget(struct channel *c);
 

@@ -173,6 +173,19 @@ describe('a TCPConnection', () => {
     }, 120);
   });
 
+  test('comes whole beside nine others, though its page tells only each quarter of a window', async () => {
+    const size = 4 * MIB;
+    const { port } = await target((socket) => socket.end(Buffer.alloc(size, 'x')));
+    const { client, streams, welcome } = await gateway.page({ window: MIB });
+    assert.equal(welcome.streamWindow, MIB);
+    const ten = await Promise.all(
+      Array.from({ length: 10 }, () => streams.connect('b.test', port)),
+    );
+    const all = await Promise.all(ten.map((stream) => stream.readAll()));
+    assert.deepEqual(new Set(all.map((bytes) => bytes.length)), new Set([size]));
+    client.ws.close();
+  });
+
   test('keeps the target waiting, and no more than a window, while the page does not read', async () => {
     const size = 64 * MIB;
     const { port, next } = await target((socket) => socket.write(Buffer.alloc(size)));

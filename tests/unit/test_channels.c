@@ -711,6 +711,72 @@ static void opened_while_away_and_said_when_back(void **state)
     assert_said("OPEN1:{} RESET2:{\"reason\":\"x\"} ");
 }
 
+/* ---- when all together keep much ---- */
+
+static void begin_large(void)
+{
+    config = (struct channels_config){.window = 1 << 20, .channels_max = 8};
+}
+
+/* As much as it takes. Returns how much that was. */
+static size_t fill(struct channel *c)
+{
+    size_t all = 0;
+    for (size_t len; (len = channel_writable(c)) > 0; all += len) {
+        struct shared_bytes *shared = shared_of(len < 65536 ? len : 65536);
+        len = shared->len;
+        assert_true(channel_write_shared(c, shared, 0, len));
+        shared_unref(shared);
+        *said = '\0';
+    }
+    return all;
+}
+
+static void a_stream_goes_on_beside_others_that_stand(void **state)
+{
+    (void)state;
+    begin_large();
+    for (uint32_t standing = 1; standing <= 4; standing++)
+        assert_int_equal(fill(accepted(standing, 0)), 1 << 20);
+    struct channel *c = accepted(5, 1 << 30);
+    for (uint64_t sent = 0, told = 0; sent < 8 << 20;) {
+        size_t more = fill(c);
+        sent += more;
+        assert_true(more > 0);
+        if (sent - told >= 65536)
+            assert_true(take_state(5, told = sent, 1 << 30));
+    }
+}
+
+static void who_waited_in_a_crowd_goes_on_when_the_crowd_is_gone(void **state)
+{
+    (void)state;
+    begin_large();
+    for (uint32_t busy = 1; busy <= 4; busy++)
+        assert_int_equal(fill(accepted(busy, 1 << 30)), 1 << 20);
+    assert_true(fill(accepted(5, 1 << 30)) < 1 << 20);
+    assert_true(take_state(1, 1 << 20, 1 << 30));
+    assert_non_null(strstr(heard, "writable5:"));
+}
+
+/* Its owner has not been told that it should wait, and may be about to write. */
+static void a_crowd_takes_no_room_away_but_after_a_write(void **state)
+{
+    (void)state;
+    begin_large();
+    struct channel *c = accepted(1, 1 << 30);
+    struct shared_bytes *shared = shared_of(200000);
+    assert_true(channel_write_shared(c, shared, 0, shared->len));
+    shared_unref(shared);
+    for (uint32_t busy = 2; busy <= 5; busy++)
+        fill(accepted(busy, 1 << 30));
+    assert_true(take_state(1, 1, 1 << 30));
+    assert_int_equal(channel_writable(c), (1 << 20) - 200000 + 1);
+    assert_string_equal(heard, "");
+    assert_true(channel_write(c, SLICE_LITERAL("x")));
+    assert_int_equal(channel_writable(c), 0);
+}
+
 int main(void)
 {
 #define SERVER(test) cmocka_unit_test_setup_teardown(test, server, over)
@@ -748,6 +814,9 @@ int main(void)
         SERVER(the_session_may_end_inside_a_callback),
         SERVER(a_channel_may_be_reset_inside_its_callback),
         CLIENT(opened_while_away_and_said_when_back),
+        SERVER(a_stream_goes_on_beside_others_that_stand),
+        SERVER(a_crowd_takes_no_room_away_but_after_a_write),
+        SERVER(who_waited_in_a_crowd_goes_on_when_the_crowd_is_gone),
     };
     return cmocka_run_group_tests_name("channels", tests, NULL, NULL);
 }

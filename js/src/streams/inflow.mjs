@@ -11,6 +11,8 @@ import { WireError } from '../proto/message.mjs';
 
 /** A report is due when this part of the window was received, or became free. */
 const REPORTS_PER_WINDOW = 4;
+/** Or at the latest so many bytes: the other side may keep little while it keeps many channels. */
+const REPORT_BYTES_MAX = 65536;
 
 export class Inflow {
   #window;
@@ -29,7 +31,7 @@ export class Inflow {
   /** @param {number} window bytes that are held at most */
   constructor(window) {
     this.#window = window;
-    this.#reportBytes = window / REPORTS_PER_WINDOW;
+    this.limitKept(Infinity);
   }
 
   /**
@@ -38,7 +40,8 @@ export class Inflow {
    * @param {number} bytes
    */
   limitKept(bytes) {
-    this.#reportBytes = Math.min(this.#window, bytes) / REPORTS_PER_WINDOW;
+    const part = Math.min(this.#window, bytes) / REPORTS_PER_WINDOW;
+    this.#reportBytes = Math.min(part, REPORT_BYTES_MAX);
   }
 
   /** Whether the other side's direction is complete: nothing more will arrive. */
