@@ -27,6 +27,8 @@ enum {
     SMALL_BYTES = BUFFER_BYTES, /* what fits into a buffer */
     SMALL_ROUNDS = 2,           /* so often in a row, and the io is one of small messages */
     SUBMIT_TRIES = 1000,        /* 1 ms apart, for a kernel without memory */
+    MANY = 12,                  /* completions of one call: there may be more */
+    ROUNDS = 12,                /* of one wait: fair to timers */
 };
 
 bool uring_is_ours(const struct uring *u)
@@ -370,26 +372,26 @@ static void dispatch(struct uring *u, const struct io_uring_cqe *cqe)
 static bool dispatch_next(struct loop *loop)
 {
     struct uring *u = loop->state;
-    struct io_uring_cqe *next, cqe;
-    if (io_uring_peek_cqe(&u->ring, &next))
+    const struct io_uring_cq *cq = &u->ring.cq;
+    if (*cq->khead == io_uring_smp_load_acquire(cq->ktail))
         return false;
-    cqe = *next;
-    io_uring_cqe_seen(&u->ring, next);
+    struct io_uring_cqe cqe = cq->cqes[*cq->khead & cq->ring_mask];
+    io_uring_cq_advance(&u->ring, 1);
     dispatch(u, &cqe);
     loop_between(loop);
     return true;
 }
 
-/* Until nothing that the kernel has received is left. */
-static bool dispatch_all(struct loop *loop)
+/* Until nothing that the kernel has received is left. Returns how much it was. */
+static unsigned dispatch_all(struct loop *loop)
 {
     struct uring *u = loop->state;
-    bool any = false;
+    unsigned count = 0;
     do {
         while (dispatch_next(loop))
-            any = true;
+            count++;
     } while (io_uring_cq_has_overflow(&u->ring) && io_uring_get_events(&u->ring) >= 0);
-    return any;
+    return count;
 }
 
 /* The completions from `from` on that belong to the batch. */
@@ -452,6 +454,23 @@ static int enable(struct uring *u)
     return 0;
 }
 
+static int wait_once(struct loop *loop, int timeout_ms, unsigned *ret_count)
+{
+    struct uring *u = loop->state;
+    unsigned from = *u->ring.cq.khead;
+    ask_for_all(u);
+    int error = enter(u, timeout_ms);
+    loop_woke(loop);
+    if (error)
+        return error;
+    finish_batch(u, from);
+    *ret_count = dispatch_all(loop);
+    return 0;
+}
+
+/* From Linux 6.13 on a call completes what comes of 20 wake-ups at most, so there may be more. (Not
+ * asked by IORING_SETUP_TASKRUN_FLAG: with that liburing lets each submission complete something,
+ * and behind uring_send_waiting() nobody looks.) */
 static int uring_wait(struct loop *loop, int timeout_ms)
 {
     struct uring *u = loop->state;
@@ -464,15 +483,10 @@ static int uring_wait(struct loop *loop, int timeout_ms)
     }
     if (dispatch_all(loop)) /* what uring_settle() has left there */
         timeout_ms = 0;
-    unsigned from = *u->ring.cq.khead;
-    ask_for_all(u);
-    error = enter(u, timeout_ms);
-    loop_woke(loop);
-    if (error)
-        return error;
-    finish_batch(u, from);
-    dispatch_all(loop);
-    return 0;
+    unsigned count = MANY;
+    for (int round = 0; round < ROUNDS && count >= MANY && !error; round++)
+        error = wait_once(loop, round ? 0 : timeout_ms, &count);
+    return error;
 }
 
 static void uring_settle(struct loop *loop)
