@@ -63,11 +63,11 @@ static void opened(struct httpsocket_page *p, bool resumed)
 }
 
 static void restored(struct httpsocket_page *p, const char *why, uint64_t resent, const void *state,
-                     size_t size)
+                     size_t size, bool bytes)
 {
     char text[32];
     struct visit *v = httpsocket_page_user(p);
-    (void)why, (void)resent;
+    (void)why, (void)resent, (void)bytes; /* `clicked` saves JSON */
     snprintf(text, sizeof(text), "%.*s", (int)size, (const char *)state);
     if (v)
         v->clicks = atol(text);

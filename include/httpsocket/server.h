@@ -32,8 +32,9 @@
  * Ownership   Arguments are copied, but callbacks' `user` and `arg`. What a callback receives is
  *             valid during the callback, and is not NUL-terminated if it comes with a size.
  * Units       Bytes; milliseconds where a name ends in _ms.
- * Errors      A negative errno, as each function says. NULL in the place of a text, a struct or a
- *             function is -EINVAL, unless it is allowed.
+ * Errors      A negative errno, as each function says. NULL in the place of a text, a struct, a
+ *             function or the server is -EINVAL, unless it is allowed: whoever looks only at what
+ *             httpsocket_server_run() returns misses nothing but the text of what was wrong.
  * Signals     The library touches none, and never raises SIGPIPE.
  * fork()      In the child every function but httpsocket_server_free() is forbidden, and that one
  *             does nothing: execute something, or _exit().
@@ -307,10 +308,13 @@ struct httpsocket_endpoint {
      * httpsocket_peer_close(); 1005: none came; 1006: the connection was lost, and `reason` says
      * how. `reason` is not NUL-terminated. */
     void (*on_close)(struct httpsocket_peer *p, unsigned code, const char *reason, size_t size);
+    /* Every peer is subscribed to this topic before on_open. If the server has no room for the
+     * topic, on_unsubscribed is called; without that the peer is closed with 1013. */
+    const char *topic;
 };
 
 /* `path` is a pattern without a method. The endpoint is copied. Errors as of
- * httpsocket_server_route(); -EINVAL also: no size, or a subprotocol that is no token. */
+ * httpsocket_server_route(); -EINVAL also: no size, a subprotocol that is no token, or no topic. */
 HTTPSOCKET_EXPORT int httpsocket_server_endpoint(struct httpsocket_server *s, const char *path,
                                                  const struct httpsocket_endpoint *endpoint);
 
@@ -392,9 +396,10 @@ struct httpsocket_page_handler {
     void (*on_message)(struct httpsocket_page *p, const struct httpsocket_message *m);
     /* There is room for messages, after one gave 1 or -EAGAIN. */
     void (*on_room)(struct httpsocket_page *p);
-    /* The document brings what a page before this one has saved (docs/page-programs/state.md). */
+    /* The document brings what a page before this one has saved (docs/page-programs/state.md): the
+     * JSON of `save`, or the `bytes` of httpsocket_page_save_bytes(). */
     void (*on_restore)(struct httpsocket_page *p, const char *why, uint64_t resent,
-                       const void *state, size_t size);
+                       const void *state, size_t size, bool bytes);
     void (*on_topic)(struct httpsocket_page *p, const struct httpsocket_topic_event *event);
     /* Another word of the server (docs/page-programs/descriptor-3.md), without its dot. */
     void (*on_command)(struct httpsocket_page *p, const char *name, const void *json, size_t size);
@@ -514,10 +519,14 @@ HTTPSOCKET_EXPORT int httpsocket_page_close(struct httpsocket_page *p, const cha
  * A topic is a name (1 to 255 bytes of A-Z a-z 0-9 _ - : / .) to which peers of all threads
  * subscribe, and under which anybody publishes. All subscribers see what is published in one
  * order.
+ *
+ * Pages share the topics. They hear texts as the event `message`, a JSON string, and bytes as the
+ * event `bytes`, a JSON string in base64url without padding (RFC 4648, 5). Peers hear what a page
+ * publishes under these names as text and as bytes, and other JSON as its text.
  */
 
-/* Everything that is published from now on goes to the peer, as text messages, until it has left
- * or unsubscribes. 0, also if it was subscribed; -EINVAL: no such name; -ENOSPC: the peer has
+/* Everything that is published from now on goes to the peer, as messages, until it has left or
+ * unsubscribes. 0, also if it was subscribed; -EINVAL: no such name; -ENOSPC: the peer has
  * `subscriptions-max`, or the server `topics-max`; -EPIPE: it is closing; -ENOMEM. */
 HTTPSOCKET_EXPORT int httpsocket_peer_subscribe(struct httpsocket_peer *p, const char *topic);
 HTTPSOCKET_EXPORT int httpsocket_peer_unsubscribe(struct httpsocket_peer *p, const char *topic);
@@ -527,6 +536,10 @@ HTTPSOCKET_EXPORT int httpsocket_peer_unsubscribe(struct httpsocket_peer *p, con
  * -ENOMEM. Nothing was sent on failure. */
 HTTPSOCKET_EXPORT int httpsocket_server_publish(struct httpsocket_server *s, const char *topic,
                                                 const char *text, size_t size);
+/* The same of bytes, which count as 4/3 of their size. */
+HTTPSOCKET_EXPORT int httpsocket_server_publish_bytes(struct httpsocket_server *s,
+                                                      const char *topic, const void *data,
+                                                      size_t size);
 
 #ifdef __cplusplus
 }

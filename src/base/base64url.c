@@ -31,6 +31,37 @@ void base64url_write(const uint8_t *raw, size_t len, char *out)
     }
 }
 
+void base64url_encode(const uint8_t *raw, size_t len, char *out)
+{
+    char last[4];
+    size_t rest = len % 3, whole = len - rest;
+    uint8_t three[3] = {0};
+    base64url_write(raw, whole, out);
+    if (!rest)
+        return;
+    memcpy(three, raw + whole, rest);
+    base64url_write(three, 3, last);
+    memcpy(out + whole / 3 * 4, last, rest + 1);
+}
+
+ssize_t base64url_decode(struct slice s, uint8_t *out)
+{
+    uint32_t bits = 0;
+    size_t len = 0;
+    if (s.len % 4 == 1)
+        return -1;
+    for (size_t i = 0; i < s.len; i++) {
+        int value = base64url_value(s.ptr[i]);
+        if (value < 0)
+            return -1;
+        bits = bits << 6 | (uint32_t)value;
+        if (i % 4)
+            out[len++] = (uint8_t)(bits >> (6 - 2 * (i % 4)));
+    }
+    unsigned spare = s.len % 4 == 2 ? 15 : s.len % 4 == 3 ? 3 : 0;
+    return bits & spare ? -1 : (ssize_t)len;
+}
+
 int base64url_draw(char *out, size_t len)
 {
     if (getrandom(out, len, 0) != (ssize_t)len)

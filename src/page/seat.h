@@ -172,6 +172,10 @@ struct seat *seat_find_program(struct page_host *host, const struct seat_wish *w
 /* A program that reads lines: it is not asked whether it takes a client. */
 bool seat_reads_lines(const struct page_host *host, const struct site_found *found);
 
+/* A place among the pages without a process of their own of this client; false: it has
+ * `shared-per-client`, which is logged and counted. */
+bool seat_take_place(struct page_host *host, const struct seat_wish *wish,
+                     struct room_place *place);
 /* Of begin(): the program can't be started as it is. */
 bool seat_error_is_broken(int error);
 

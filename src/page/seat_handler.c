@@ -434,13 +434,8 @@ struct seat *seat_handler_new(struct page_host *host, const struct seat_wish *wi
     h->refs = 1;
     list_init(&h->due);
     host->handlers.tend = tend;
-    if (program_limits_take_shared(program_host_room(host->spec.programs), &wish->client,
-                                   host->spec.config->shared_per_client, &h->place))
+    if (seat_take_place(host, wish, &h->place))
         return &h->seat;
-    log_warn("program.refused", log_cause(net_client_slice(&wish->client)),
-             log_slice("program", slice_of(wish->found->file)),
-             log_text("reason", "too many pages"));
-    program_host_counts(host->spec.programs)->refused_limit++;
     free(h);
     return NULL;
 }

@@ -538,13 +538,8 @@ struct seat *seat_shared_new(struct page_host *host, const struct seat_wish *wis
         return NULL;
     s->seat.ops = &seat_ops;
     s->process = process;
-    if (program_limits_take_shared(program_host_room(host->spec.programs), &wish->client,
-                                   host->spec.config->shared_per_client, &s->place))
+    if (seat_take_place(host, wish, &s->place))
         return &s->seat;
-    log_warn("program.refused", log_cause(net_client_slice(&wish->client)),
-             log_slice("program", slice_of(wish->found->file)),
-             log_text("reason", "too many pages"));
-    program_host_counts(host->spec.programs)->refused_limit++;
     free(s);
     return NULL;
 }

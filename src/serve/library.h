@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* library.h - the server of include/httpsocket/server.h: what its files share.
  *
- *   library.c           a server: options, its beginning and end, its threads
+ *   library.c           a server: its beginning and its end
+ *   library_options.c   its options
+ *   library_run.c       in which threads and loops it runs
  *   library_routes.c    what stands at its paths; the router of its workers
- *   library_request.c   one request and its answer
+ *   library_request.c   one request
+ *   library_body.c      its body
+ *   library_answer.c    its answer
  *   library_peer.c      one WebSocket of an endpoint
  *   library_page.c      one page, whose program is a handler here
+ *   library_page_calls.c   what its program does with it
  *   library_topics.c    peers' topics, and publishing
  *   library_work.c      timers, and work that other threads post
  *
@@ -69,6 +74,22 @@ static inline struct loop *library_loop(const struct library_thread *t)
     return t->worker->loop;
 }
 
+/* ---- library_options.c ---- */
+
+/* The settings that these options are; NULL with a text of what is wrong. */
+struct config *library_read_options(const struct httpsocket_server_options *o, struct text *why);
+void library_set_up_log(const struct httpsocket_server_options *o, const struct config *c);
+
+/* ---- library_run.c ---- */
+
+void library_thread_init(struct httpsocket_server *s, uint16_t index);
+/* Around what a thread of the server does; returns what library_leave() wants back. */
+struct library_thread *library_enter(struct library_thread *t);
+void library_leave(struct library_thread *t, struct library_thread *outer);
+/* This code runs in a callback of the server. */
+bool library_calls_back(const struct httpsocket_server *s);
+/* Waits until its threads have ended. */
+void library_join(struct httpsocket_server *s);
 /* The thread of this server that this code runs in, or whose turn it would be; NULL: none, or the
  * server has not begun. */
 struct library_thread *library_here(const struct httpsocket_server *s);
@@ -111,6 +132,7 @@ struct library_headers {
     struct http_header *list; /* owned, each with its text */
     size_t count;
 };
+/* library_answer.c has these three. */
 int library_headers_add(struct library_headers *h, const char *name, const char *value);
 /* Writes LIBRARY_HEADERS_MAX + 1 of them at most, with a Content-Type if `type` is one. */
 size_t library_headers_list(const struct library_headers *h, const char *type,
@@ -158,6 +180,8 @@ void library_request_begin(struct library_thread *t, struct exchange *x,
                            const struct page_visitor *visitor);
 /* The request is over: returns its exchange, which is the caller's. */
 struct exchange *library_request_release(struct httpsocket_request *r);
+/* The program has called what is for requests of its own. */
+void library_request_owned(const struct httpsocket_request *r);
 /* One to be read only, during a callback; NULL without memory. */
 struct httpsocket_request *library_request_to_read(struct library_thread *t,
                                                    const struct library_route *route,
@@ -166,12 +190,24 @@ void library_request_drop(struct httpsocket_request *r);
 /* All that are left: their clients have gone. */
 void library_requests_done(struct library_thread *t);
 
+/* ---- library_body.c ---- */
+
+/* A program has been called and has not asked for the body: nothing comes until it does. */
+void library_body_leave(struct httpsocket_request *r);
+void library_body_go_on(struct httpsocket_request *r);
+void library_body_failed(struct httpsocket_request *r, int error);
+void library_on_body(struct exchange *x, struct slice data);
+void library_on_body_end(struct exchange *x);
+/* Of `kick`. */
+void library_on_kick(struct timer *timer);
+
 /* ---- library_peer.c ---- */
 
 struct library_endpoint {
     struct httpsocket_endpoint options; /* without its texts */
     struct ws_config ws_config;
     char *subprotocols; /* each NUL-terminated, the last one empty */
+    char *topic;        /* that all peers hear; NULL: none */
 };
 
 struct httpsocket_peer {
@@ -200,7 +236,9 @@ void library_endpoint_free(struct library_endpoint *e);
 /* Takes the request, and lets its client in. */
 void library_peer_open(struct httpsocket_request *r);
 /* One message to a subscriber. */
-void library_peer_publish(struct httpsocket_peer *p, struct slice text);
+void library_peer_publish(struct httpsocket_peer *p, struct slice data, enum ws_op op);
+/* There was no room for the topic. */
+void library_peer_lost_topic(struct httpsocket_peer *p, const char *topic);
 void library_peers_drain(struct library_thread *t);
 void library_peers_stop(struct library_thread *t);
 

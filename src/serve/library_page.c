@@ -188,7 +188,7 @@ static void on_restore(struct handler *h, struct slice why, uint64_t resent,
     struct httpsocket_page *p = page_of(h);
     char text[32];
     TELL(p, on_restore, cut(why, text, sizeof(text)), resent, not_null(state->bytes),
-         state->bytes.len);
+         state->bytes.len, state->form == MESSAGE_BYTES);
 }
 
 static void on_topic(struct handler *h, const struct handler_topic_event *event)

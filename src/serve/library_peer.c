@@ -11,6 +11,7 @@
 #include "page/wire.h"
 #include "proto/close_code.h"
 #include "proto/http_chars.h"
+#include "proto/topic.h"
 #include "proto/ws_handshake.h"
 #include "serve/worker_settings.h"
 
@@ -47,6 +48,14 @@ static int read_subprotocols(const char *words, char **ret)
     return 0;
 }
 
+static int read_topic(const char *topic, char **ret)
+{
+    if (!topic_name_valid(slice_of(topic)))
+        return -EINVAL;
+    *ret = log_needed(strdup(topic));
+    return *ret ? 0 : -ENOMEM;
+}
+
 int library_endpoint_new(const struct httpsocket_server *s,
                          const struct httpsocket_endpoint *options, struct library_endpoint **ret)
 {
@@ -61,7 +70,9 @@ int library_endpoint_new(const struct httpsocket_server *s,
     int error = 0;
     if (e->options.subprotocols)
         error = read_subprotocols(e->options.subprotocols, &e->subprotocols);
-    e->options.subprotocols = NULL;
+    if (!error && e->options.topic)
+        error = read_topic(e->options.topic, &e->topic);
+    e->options.subprotocols = e->options.topic = NULL;
     if (!e->options.queue_max)
         e->options.queue_max = (size_t)config->buffer_max;
     e->ws_config = worker_ws_config(config);
@@ -80,6 +91,7 @@ void library_endpoint_free(struct library_endpoint *e)
     if (!e)
         return;
     free(e->subprotocols);
+    free(e->topic);
     free(e);
 }
 
@@ -258,8 +270,11 @@ static void let_in(struct httpsocket_request *r, struct httpsocket_peer *p)
         return;
     }
     ws_peer_pay(p->ws, &p->account);
+    bool has_topic = !p->endpoint->topic || !httpsocket_peer_subscribe(p, p->endpoint->topic);
     if (p->endpoint->options.on_open)
         p->endpoint->options.on_open(p);
+    if (!has_topic)
+        library_peer_lost_topic(p, p->endpoint->topic);
     ws_peer_begin(p->ws, rest);
 }
 
@@ -330,14 +345,22 @@ enum httpsocket_sent httpsocket_peer_send(struct httpsocket_peer *p, const void 
     return sent;
 }
 
-void library_peer_publish(struct httpsocket_peer *p, struct slice text)
+void library_peer_publish(struct httpsocket_peer *p, struct slice data, enum ws_op op)
 {
     bool waited = p->waits;
-    if (send_one(p, text, WS_OP_TEXT) != HTTPSOCKET_REFUSED || p->closing ||
-        p->endpoint->options.lossy)
+    if (send_one(p, data, op) != HTTPSOCKET_REFUSED || p->closing || p->endpoint->options.lossy)
         return;
     p->waits = waited;
     httpsocket_peer_close(p, CLOSE_TRY_AGAIN_LATER, "too-slow");
+}
+
+void library_peer_lost_topic(struct httpsocket_peer *p, const char *topic)
+{
+    const struct library_endpoint *e = p->endpoint;
+    if (e->options.on_unsubscribed)
+        e->options.on_unsubscribed(p, topic);
+    else if (e->topic && strcmp(topic, e->topic) == 0)
+        httpsocket_peer_close(p, CLOSE_TRY_AGAIN_LATER, "too-many-topics");
 }
 
 size_t httpsocket_peer_queued(const struct httpsocket_peer *p)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* library_request.c - one request of a server of the library, and its answer.
+/* library_request.c - one request of a server of the library.
  *
  *   begin ─> (ASKING: on_access) ─allow─> the route's handler ──> answer, or begin ─> write* ─> end
  *      │                 │                          │
@@ -11,7 +11,6 @@
 #include "serve/library.h"
 
 #include "base/log.h"
-#include "proto/http_chars.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -36,7 +35,7 @@ static void end_grant(struct httpsocket_request *r)
 }
 
 /* The program has called what is for requests of its own. */
-static void owned(const struct httpsocket_request *r)
+void library_request_owned(const struct httpsocket_request *r)
 {
     bool request_is_to_be_read_only = r->read_only;
     assert(!request_is_to_be_read_only);
@@ -87,122 +86,6 @@ static bool watch_end(struct httpsocket_request *r, struct watched *w)
     return w->alive;
 }
 
-/* ---- the body ---- */
-
-/* Nothing comes as long as nobody reads. */
-static void rest_unread(struct httpsocket_request *r)
-{
-    bool unread = r->x && r->body == BODY_UNREAD && !r->body_ended;
-    if (unread && r->x->request->body != HTTP_BODY_NONE && !r->paused) {
-        r->paused = true;
-        exchange_pause(r->x);
-    }
-}
-
-static void go_on_reading(struct httpsocket_request *r)
-{
-    if (!r->paused || !r->x)
-        return;
-    r->paused = false;
-    if (r->body_ended)
-        timer_start(library_loop(r->thread), &r->kick, 0);
-    exchange_resume(r->x);
-}
-
-static void body_failed(struct httpsocket_request *r, int error)
-{
-    r->body = BODY_DONE;
-    text_done(&r->gathered);
-    r->on_body(r, error, NULL, 0, r->body_arg);
-}
-
-static void on_body(struct exchange *x, struct slice data)
-{
-    struct httpsocket_request *r = x->owner;
-    if (r->body == BODY_STREAM) {
-        r->on_body(r, 0, data.ptr, data.len, r->body_arg);
-        return;
-    }
-    if (r->body != BODY_WHOLE)
-        return;
-    if (data.len > r->body_max - r->gathered.len) {
-        body_failed(r, -EMSGSIZE);
-        return;
-    }
-    text_put(&r->gathered, data);
-    if (r->gathered.failed)
-        body_failed(r, -ENOMEM);
-}
-
-static void deliver_end(struct httpsocket_request *r)
-{
-    bool whole = r->body == BODY_WHOLE;
-    r->body = BODY_DONE;
-    struct slice data = whole ? text_slice(&r->gathered) : SLICE_NONE;
-    r->on_body(r, 0, data.ptr ? data.ptr : "", data.len, r->body_arg);
-}
-
-static void on_body_end(struct exchange *x)
-{
-    struct httpsocket_request *r = x->owner;
-    r->body_ended = true;
-    if ((r->body == BODY_WHOLE || r->body == BODY_STREAM) && !r->paused)
-        deliver_end(r);
-}
-
-static void on_kick(struct timer *timer)
-{
-    struct httpsocket_request *r = container_of(timer, struct httpsocket_request, kick);
-    if (r->body != BODY_WHOLE && r->body != BODY_STREAM)
-        return;
-    if (!r->x)
-        body_failed(r, -EPIPE);
-    else if (r->body_ended && !r->paused)
-        deliver_end(r);
-}
-
-static void read_body(struct httpsocket_request *r, httpsocket_body_fn *fn, void *arg, bool whole)
-{
-    owned(r);
-    if (r->body != BODY_UNREAD || r->asking || !fn)
-        return;
-    r->body = whole ? BODY_WHOLE : BODY_STREAM;
-    r->on_body = fn;
-    r->body_arg = arg;
-    if (!r->x || (r->body_ended && !r->paused))
-        timer_start(library_loop(r->thread), &r->kick, 0);
-    go_on_reading(r);
-    library_wake(r->thread);
-}
-
-void httpsocket_request_read(struct httpsocket_request *r, size_t max, httpsocket_body_fn *whole,
-                             void *arg)
-{
-    r->body_max = max ? max : (size_t)r->thread->server->server.config->body_max;
-    read_body(r, whole, arg, true);
-}
-
-void httpsocket_request_stream(struct httpsocket_request *r, httpsocket_body_fn *piece, void *arg)
-{
-    read_body(r, piece, arg, false);
-}
-
-void httpsocket_request_pause(struct httpsocket_request *r)
-{
-    if (!r->x || r->paused || r->asking)
-        return;
-    r->paused = true;
-    exchange_pause(r->x);
-}
-
-void httpsocket_request_resume(struct httpsocket_request *r)
-{
-    if (r->body == BODY_UNREAD || r->asking)
-        return;
-    go_on_reading(r);
-    library_wake(r->thread);
-}
-
 /* ---- what its client does ---- */
 
 static void on_writable(struct exchange *x)
@@ -222,12 +105,13 @@ static void on_abort(struct exchange *x)
     end_grant(r);
     watch_begin(r, &w);
     if (r->body == BODY_WHOLE || r->body == BODY_STREAM)
-        body_failed(r, -EPIPE);
+        library_body_failed(r, -EPIPE);
     if (watch_end(r, &w) && r->on_gone)
         r->on_gone(r, r->gone_arg);
 }
 
-static const struct exchange_ops ops = {on_body, on_body_end, on_writable, on_abort};
+static const struct exchange_ops ops = {library_on_body, library_on_body_end, on_writable,
+                                        on_abort};
 
 /* ---- its way ----
  *
@@ -238,7 +122,7 @@ static void go_to_folder(struct httpsocket_request *r)
     struct library_thread *t = r->thread;
     const struct library_route *route = r->route;
     struct route_match match;
-    go_on_reading(r);
+    library_body_go_on(r);
     struct exchange *x = library_request_release(r);
     x->ops = NULL;
     route_find(&t->server->routes, x->request->method, x->path, &match);
@@ -252,7 +136,7 @@ static void go_to_page(struct httpsocket_request *r)
     bool handshake = r->handshake;
     struct page_visitor visitor = {r->origin, r->same_origin, r->grant};
     r->grant = NULL;
-    go_on_reading(r);
+    library_body_go_on(r);
     struct exchange *x = library_request_release(r); /* the memory stays until the turn's end */
     x->ops = NULL;
     if (handshake)
@@ -267,7 +151,7 @@ static void go_to_handler(struct httpsocket_request *r)
     watch_begin(r, &w);
     r->route->handler(r, r->route->user);
     if (watch_end(r, &w))
-        rest_unread(r);
+        library_body_leave(r);
 }
 
 static void go_on(struct httpsocket_request *r)
@@ -280,7 +164,7 @@ static void go_on(struct httpsocket_request *r)
         go_to_folder(r);
         return;
     case LIBRARY_ENDPOINT:
-        go_on_reading(r);
+        library_body_go_on(r);
         library_peer_open(r);
         return;
     case LIBRARY_PAGE:
@@ -296,13 +180,13 @@ static void ask(struct httpsocket_request *r)
     watch_begin(r, &w);
     r->thread->server->options.on_access(r);
     if (watch_end(r, &w))
-        rest_unread(r);
+        library_body_leave(r);
 }
 
 void httpsocket_request_allow(struct httpsocket_request *r)
 {
     struct library_thread *t = r->thread;
-    owned(r);
+    library_request_owned(r);
     if (!r->x) {
         library_request_release(r);
     } else if (!r->asking || r->begun) {
@@ -344,7 +228,7 @@ static struct httpsocket_request *make(const struct http_head *head, struct slic
     if (origin.ptr)
         r->origin = slice_copy(&at, origin);
     list_init(&r->node);
-    timer_init(&r->kick, on_kick);
+    timer_init(&r->kick, library_on_kick);
     return r;
 }
 
@@ -485,146 +369,4 @@ void httpsocket_request_on_room(struct httpsocket_request *r, httpsocket_gone_fn
 {
     r->on_room = room;
     r->room_arg = arg;
-}
-
-/* ---- the answer ---- */
-
-/* What is the connection's own to say. */
-static bool is_framing(struct slice name)
-{
-    static const char *const own[] = {"connection",        "content-length", "date",
-                                      "keep-alive",        "server",         "trailer",
-                                      "transfer-encoding", "upgrade"};
-    for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
-        if (slice_equal_nocase(name, slice_of(own[i])))
-            return true;
-    return false;
-}
-
-static bool is_field(struct slice name, struct slice value)
-{
-    const char *end = value.ptr + value.len;
-    return name.len && http_skip_token(name.ptr, name.ptr + name.len) == name.ptr + name.len &&
-           http_skip_field(value.ptr, end) == end && !is_framing(name);
-}
-
-int library_headers_add(struct library_headers *h, const char *name, const char *value)
-{
-    if (!name || !value)
-        return -EINVAL;
-    struct slice n = slice_of(name), v = slice_trim(slice_of(value));
-    if (!is_field(n, v))
-        return -EINVAL;
-    if (!h->list)
-        h->list = log_needed(calloc(LIBRARY_HEADERS_MAX, sizeof(*h->list)));
-    char *text = h->list && h->count < LIBRARY_HEADERS_MAX ? malloc(n.len + v.len) : NULL;
-    if (!text)
-        return -ENOMEM;
-    struct http_header *header = &h->list[h->count++];
-    header->name = slice_copy(&text, n);
-    header->value = slice_copy(&text, v);
-    return 0;
-}
-
-size_t library_headers_list(const struct library_headers *h, const char *type,
-                            struct http_header *ret)
-{
-    size_t count = 0;
-    if (type && http_skip_field(type, type + strlen(type)) == type + strlen(type))
-        ret[count++] = (struct http_header){SLICE_LITERAL("Content-Type"), slice_of(type)};
-    for (size_t i = 0; i < h->count; i++)
-        ret[count++] = h->list[i];
-    return count;
-}
-
-void library_headers_done(struct library_headers *h)
-{
-    for (size_t i = 0; i < h->count; i++)
-        free((char *)h->list[i].name.ptr);
-    free(h->list);
-    *h = (struct library_headers){0};
-}
-
-int httpsocket_request_add(struct httpsocket_request *r, const char *name, const char *value)
-{
-    return r->begun ? -EALREADY : library_headers_add(&r->headers, name, value);
-}
-
-static void respond(struct httpsocket_request *r, int status, const char *type, uint64_t length)
-{
-    struct http_header headers[LIBRARY_HEADERS_MAX + 1];
-    size_t count = library_headers_list(&r->headers, type, headers);
-    exchange_respond(r->x, status >= 200 && status <= 599 ? status : 500, SLICE_NONE, headers,
-                     count, length);
-    r->begun = true;
-}
-
-void httpsocket_request_answer(struct httpsocket_request *r, int status, const char *type,
-                               const void *data, size_t size)
-{
-    struct library_thread *t = r->thread;
-    owned(r);
-    if (r->begun) {
-        httpsocket_request_fail(r);
-        return;
-    }
-    if (r->x) {
-        respond(r, status, type, size);
-        exchange_write(r->x, slice_make(data, size));
-    }
-    struct exchange *x = library_request_release(r);
-    if (x)
-        exchange_end(x);
-    library_wake(t);
-}
-
-int httpsocket_request_begin(struct httpsocket_request *r, int status, const char *type,
-                             uint64_t length)
-{
-    owned(r);
-    if (r->begun)
-        return -EALREADY;
-    if (r->x)
-        respond(r, status, type, length);
-    r->begun = true;
-    library_wake(r->thread);
-    return 0;
-}
-
-enum httpsocket_sent httpsocket_request_write(struct httpsocket_request *r, const void *data,
-                                              size_t size)
-{
-    if (!r->x || !r->begun)
-        return HTTPSOCKET_REFUSED;
-    size_t most = (size_t)r->thread->server->server.config->buffer_max;
-    if (r->wants_room && exchange_queued(r->x) + size > most)
-        return HTTPSOCKET_REFUSED;
-    r->wants_room = !exchange_write(r->x, slice_make(data, size));
-    library_wake(r->thread);
-    return r->wants_room ? HTTPSOCKET_QUEUED : HTTPSOCKET_SENT;
-}
-
-void httpsocket_request_end(struct httpsocket_request *r)
-{
-    struct library_thread *t = r->thread;
-    owned(r);
-    if (r->x && !r->begun)
-        respond(r, 204, NULL, 0);
-    struct exchange *x = library_request_release(r);
-    if (x)
-        exchange_end(x);
-    library_wake(t);
-}
-
-void httpsocket_request_fail(struct httpsocket_request *r)
-{
-    struct library_thread *t = r->thread;
-    owned(r);
-    bool begun = r->begun;
-    struct exchange *x = library_request_release(r);
-    if (x && begun)
-        exchange_fail(x);
-    else if (x)
-        exchange_answer(x, 500, SLICE_LITERAL("the server has failed"), NULL, 0);
-    library_wake(t);
 }

@@ -238,9 +238,9 @@ static struct library_route *make(enum library_kind kind)
 int httpsocket_server_route(struct httpsocket_server *s, const char *pattern,
                             httpsocket_request_fn *handler, void *user)
 {
-    struct library_route *r = handler && pattern ? make(LIBRARY_HANDLER) : NULL;
-    if (!handler || !pattern)
+    if (!s || !handler || !pattern)
         return -EINVAL;
+    struct library_route *r = make(LIBRARY_HANDLER);
     if (r) {
         r->handler = handler;
         r->user = user;
@@ -267,7 +267,8 @@ int httpsocket_server_folder(struct httpsocket_server *s, const char *prefix, co
 {
     char pattern[1024];
     size_t len = prefix ? strlen(prefix) : 0;
-    if (!len || !folder || *prefix != '/' || strchr(prefix, '{') || len + 16 > sizeof(pattern))
+    if (!s || !len || !folder || *prefix != '/' || strchr(prefix, '{') ||
+        len + 16 > sizeof(pattern))
         return -EINVAL;
     struct library_route *r = make(LIBRARY_FOLDER);
     int error = r ? open_sites(r, &s->server, folder) : -ENOMEM;
@@ -286,7 +287,7 @@ int httpsocket_server_endpoint(struct httpsocket_server *s, const char *path,
                                const struct httpsocket_endpoint *endpoint)
 {
     char pattern[1024];
-    if (!path || *path != '/' || !endpoint || strlen(path) + 16 > sizeof(pattern))
+    if (!s || !path || *path != '/' || !endpoint || strlen(path) + 16 > sizeof(pattern))
         return -EINVAL;
     struct library_route *r = make(LIBRARY_ENDPOINT);
     int error = r ? library_endpoint_new(s, endpoint, &r->endpoint) : -ENOMEM;
@@ -302,7 +303,7 @@ int httpsocket_server_endpoint(struct httpsocket_server *s, const char *path,
 int httpsocket_server_page(struct httpsocket_server *s, const char *path,
                            const struct httpsocket_page_handler *handler)
 {
-    if (!path || *path != '/' || !handler ||
+    if (!s || !path || *path != '/' || !handler ||
         handler->size < offsetof(struct httpsocket_page_handler, on_body) || !handler->on_request)
         return -EINVAL;
     struct library_route *r = make(LIBRARY_PAGE);

@@ -7,9 +7,13 @@
  *
  * The hub has one subscriber for each topic of a thread, however many peers listen: what is
  * published is read once, and sent to each.
+ *
+ * A topic carries JSON, since page programs share it. A text is a string of the event `message`,
+ * bytes are a string of the event `bytes`, in base64url.
  */
 #include "serve/library.h"
 
+#include "base/base64url.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/utf8.h"
@@ -20,7 +24,8 @@
 #include <stdlib.h>
 
 #define PUBLISHING_MAX (4u << 20) /* bytes under way, of one server */
-#define EVENT          "message"
+#define TEXT           SLICE_LITERAL("message")
+#define BYTES          SLICE_LITERAL("bytes")
 
 struct group {
     struct name_entry entry; /* thread.groups */
@@ -65,33 +70,46 @@ void library_topics_leave(struct httpsocket_peer *p)
 
 /* ---- what is published ---- */
 
-static void send_to_all(struct group *g, struct slice text)
+static void send_to_all(struct group *g, struct slice data, enum ws_op op)
 {
     for (struct list *next, *node = g->members.next; node != &g->members; node = next) {
         next = node->next;
-        library_peer_publish(container_of(node, struct member, of_group)->peer, text);
+        library_peer_publish(container_of(node, struct member, of_group)->peer, data, op);
     }
 }
 
+static bool send_bytes(struct group *g, struct slice letters)
+{
+    uint8_t *out = log_needed(malloc(letters.len + 1));
+    ssize_t len = out ? base64url_decode(letters, out) : -1;
+    if (len >= 0)
+        send_to_all(g, slice_make((const char *)out, (size_t)len), WS_OP_BINARY);
+    free(out);
+    return len >= 0;
+}
+
 /* A string is sent as its text; other JSON, which page programs publish, as it is. */
+static void send_text(struct group *g, struct slice json)
+{
+    size_t len;
+    char *out = *json.ptr == '"' ? log_needed(malloc(json.len)) : NULL;
+    if (out && json_unquote_valid(json, out, &len))
+        send_to_all(g, slice_make(out, len), WS_OP_TEXT);
+    else
+        send_to_all(g, json, WS_OP_TEXT);
+    free(out);
+}
+
 static void on_page_event(struct hub_client *c, struct slice name, struct slice data)
 {
     struct group *g = hub_client_owner(c);
     struct slice text;
-    size_t len;
-    (void)name;
     if (!data.len)
         data = SLICE_LITERAL("null");
-    if (json_plain_text(data, &text)) {
-        send_to_all(g, text);
-        return;
-    }
-    char *out = *data.ptr == '"' ? log_needed(malloc(data.len)) : NULL;
-    if (out && json_unquote_valid(data, out, &len))
-        send_to_all(g, slice_make(out, len));
-    else
-        send_to_all(g, data);
-    free(out);
+    if (!json_plain_text(data, &text))
+        send_text(g, data);
+    else if (!slice_equal(name, BYTES) || !send_bytes(g, text))
+        send_to_all(g, text, WS_OP_TEXT);
 }
 
 static void on_line(struct hub_client *c, struct slice begin, struct slice rest,
@@ -121,8 +139,7 @@ static void on_answer(struct hub_client *c, const struct hub_request *request)
         struct member *m = container_of(refused.next, struct member, of_group);
         struct httpsocket_peer *p = m->peer;
         leave(m);
-        if (p->endpoint->options.on_unsubscribed)
-            p->endpoint->options.on_unsubscribed(p, name ? name : "");
+        library_peer_lost_topic(p, name ? name : "");
     }
     free(name);
 }
@@ -258,11 +275,12 @@ static void on_published(struct hub_client *c, const struct hub_request *request
 
 static const struct hub_client_ops publisher_ops = {.on_answer = on_published};
 
-static int publish_here(struct library_thread *t, const struct topic_name *topic, struct slice json)
+static int publish_here(struct library_thread *t, const struct topic_name *topic,
+                        struct slice event, struct slice json)
 {
     struct topic_publication what = {.topic = *topic, .data = json};
-    what.event_len = sizeof(EVENT) - 1;
-    memcpy(what.event, EVENT, what.event_len);
+    what.event_len = (uint8_t)event.len;
+    memcpy(what.event, event.ptr, event.len);
     if (!t->publisher)
         t->publisher = hub_client_new(&t->worker->hub, &publisher_ops, t);
     void *tag = (void *)(uintptr_t)json.len;
@@ -278,6 +296,7 @@ struct publication {
     struct mail mail;
     struct library_thread *thread;
     struct topic_name topic;
+    struct slice event; /* TEXT or BYTES */
     size_t len;
     char json[];
 };
@@ -285,14 +304,14 @@ struct publication {
 static void deliver_publication(struct mail *mail)
 {
     struct publication *m = container_of(mail, struct publication, mail);
-    if (publish_here(m->thread, &m->topic, slice_make(m->json, m->len)) < 0)
+    if (publish_here(m->thread, &m->topic, m->event, slice_make(m->json, m->len)) < 0)
         log_error("topic.lost", log_slice("topic", topic_name_slice(&m->topic)));
     free(m);
 }
 
 /* Whoever publishes one topic always goes by the same thread: the order stays. */
 static int publish_there(struct httpsocket_server *s, const struct topic_name *topic,
-                         struct slice json)
+                         struct slice event, struct slice json)
 {
     uint64_t hash = hash_bytes(topic_name_slice(topic));
     struct publication *m = malloc(sizeof(*m) + json.len);
@@ -300,8 +319,10 @@ static int publish_there(struct httpsocket_server *s, const struct topic_name *t
         atomic_fetch_sub(&s->publishing, json.len);
         return -ENOMEM;
     }
-    *m = (struct publication){
-        .thread = &s->threads[hash % s->server.worker_count], .topic = *topic, .len = json.len};
+    *m = (struct publication){.thread = &s->threads[hash % s->server.worker_count],
+                              .topic = *topic,
+                              .event = event,
+                              .len = json.len};
     memcpy(m->json, json.ptr, json.len);
     loop_post(library_loop(m->thread), &m->mail, deliver_publication);
     return 0;
@@ -315,39 +336,66 @@ static bool may_publish(struct httpsocket_server *s, size_t len)
     return false;
 }
 
-static int publish(struct httpsocket_server *s, const struct topic_name *topic, struct slice json)
+static int publish(struct httpsocket_server *s, const struct topic_name *topic, struct slice event,
+                   struct slice json)
 {
     struct library_thread *here = library_here(s);
-    if (json.len + sizeof(EVENT) - 1 > s->server.config->topic_message_max)
+    if (json.len + event.len > s->server.config->topic_message_max)
         return -EMSGSIZE;
     if (!may_publish(s, json.len))
         return -EAGAIN;
     if (!here)
-        return publish_there(s, topic, json);
-    int error = publish_here(here, topic, json);
+        return publish_there(s, topic, event, json);
+    int error = publish_here(here, topic, event, json);
     library_wake(here);
+    return error;
+}
+
+static size_t write_json(struct slice event, struct slice data, char *out)
+{
+    if (slice_equal(event, TEXT))
+        return json_quote(data, out);
+    size_t len = BASE64URL_LEN(data.len);
+    out[0] = out[len + 1] = '"';
+    base64url_encode((const uint8_t *)data.ptr, data.len, out + 1);
+    return len + 2;
+}
+
+/* May be asked of any thread. `json_max`: what the data becomes at most. */
+static int publish_data(struct httpsocket_server *s, const char *topic, struct slice event,
+                        struct slice data, size_t json_max)
+{
+    struct topic_name name;
+    if (!s || !read_name(topic, &name))
+        return -EINVAL;
+    if (data.len > s->server.config->topic_message_max)
+        return -EMSGSIZE;
+    if (s->over)
+        return -EPIPE;
+    char *json = malloc(json_max);
+    if (!json)
+        return -ENOMEM;
+    size_t len = write_json(event, data, json);
+    atomic_fetch_add(&s->calls, 1);
+    int error = publish(s, &name, event, slice_make(json, len));
+    atomic_fetch_sub(&s->calls, 1);
+    free(json);
     return error;
 }
 
 int httpsocket_server_publish(struct httpsocket_server *s, const char *topic, const char *text,
                               size_t size)
 {
-    struct topic_name name;
     struct slice plain = slice_make(text, size);
-    if (!read_name(topic, &name) || !utf8_valid(plain))
+    if (!utf8_valid(plain))
         return -EINVAL;
-    if (size > s->server.config->topic_message_max)
-        return -EMSGSIZE;
-    if (s->over)
-        return -EPIPE;
-    char *json = malloc(JSON_QUOTED_MAX(size));
-    if (!json)
-        return -ENOMEM;
-    atomic_fetch_add(&s->calls, 1);
-    int error = publish(s, &name, slice_make(json, json_quote(plain, json)));
-    atomic_fetch_sub(&s->calls, 1);
-    free(json);
-    return error;
+    return publish_data(s, topic, TEXT, plain, JSON_QUOTED_MAX(size));
+}
+
+int httpsocket_server_publish_bytes(struct httpsocket_server *s, const char *topic,
+                                    const void *data, size_t size)
+{
+    return publish_data(s, topic, BYTES, slice_make(data, size), BASE64URL_LEN(size) + 2);
 }
 
 /* ---- the end ---- */

@@ -47,9 +47,9 @@ static void fire(struct timer *timer)
 int httpsocket_server_timer(struct httpsocket_server *s, uint64_t delay_ms, uint64_t repeat_ms,
                             httpsocket_work_fn *work, void *arg, struct httpsocket_timer **ret)
 {
-    struct library_thread *here = library_here(s);
-    if (!work)
+    if (!s || !work)
         return -EINVAL;
+    struct library_thread *here = library_here(s);
     if (!here && s->begun)
         return -EPERM;
     if (!here)
@@ -101,7 +101,7 @@ static void deliver(struct mail *mail)
 int httpsocket_server_post(struct httpsocket_server *s, unsigned thread, httpsocket_work_fn *work,
                            void *arg)
 {
-    if (!work || thread >= s->server.worker_count)
+    if (!s || !work || thread >= s->server.worker_count)
         return -EINVAL;
     if (s->over)
         return -EPIPE;

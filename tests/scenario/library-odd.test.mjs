@@ -9,6 +9,7 @@ import { Installed } from '../lib/installed.mjs';
 import { openPlain } from '../lib/plain-client.mjs';
 import { request } from '../lib/request.mjs';
 import { REPO, startProgram } from '../lib/server.mjs';
+import { until } from '../lib/until.mjs';
 import { Page } from '../lib/session-client.mjs';
 
 let installed, program, server;
@@ -41,6 +42,17 @@ test('a topic too many is refused by the call that asks for it, and not called b
   assert.equal(await peer.asks('second'), 'second: -28');
   assert.equal(await peer.asks('first'), 'first: 0');
   await peer.closes();
+});
+
+test('a peer for whose topic there is no room is closed, and hears why', async () => {
+  const all = await openPlain(server.at('all'));
+  const peer = await openPlain(server.at('topics'));
+  assert.equal(await peer.asks('first'), 'first: -28');
+  await all.closes();
+  const first = await openPlain(server.at('topics'));
+  await until(async () => (await first.asks('first')) === 'first: 0');
+  await (await openPlain(server.at('all'))).isClosed(1013, 'too-many-topics');
+  await Promise.all([peer.closes(), first.closes()]);
 });
 
 test('a page whose program gives what is none gets errors for it', async () => {

@@ -141,6 +141,27 @@ test('a stop tells pages that the server goes, and their handlers', async () => 
   assert.equal(server.lines(/^closed draining retry=/).length, 1);
 });
 
+test('a state comes back as what it was saved as, bytes or JSON', async () => {
+  const folder = makeRoot({
+    key: { text: `${Buffer.alloc(32, 1).toString('base64')}\n`, mode: 0o600 },
+  });
+  const starts = (port) =>
+    startProgram(program, [`127.0.0.1:${port}`, '0', `state-key=${path.join(folder.root, 'key')}`]);
+  let server = await starts(0);
+  const pages = await Promise.all([0, 1].map(() => StatefulPage.opens(server, 'keep')));
+  pages[0].says('bytes');
+  pages[1].says('json {"a":[1]}');
+  for (const page of pages) await page.isSaved();
+  await ends(server);
+  server = await starts(server.port);
+  for (const page of pages) await page.goesOn('deploy', server);
+  await pages[0].hears('restored ["deploy",0,true,0]');
+  await pages[0].hearsBytes('bytes', Buffer.from([0, 34, 255]));
+  await pages[1].hears('restored ["deploy",0,false,{"a":[1]}]');
+  await ends(server);
+  folder.remove();
+});
+
 test('tally.c goes on from its state in the next process', async () => {
   const folder = makeRoot({
     key: { text: `${Buffer.alloc(32, 1).toString('base64')}\n`, mode: 0o600 },

@@ -236,6 +236,14 @@ for (const threads of [0, 2])
         assert.deepEqual(await peer.next(), { text: '"quoted" \\ Grüße \n' });
     });
 
+    test('bytes that are published arrive as bytes', async () => {
+      for (const size of [0, 1, 2, 3, 1000]) {
+        const bytes = Buffer.from(Array.from({ length: size }, (_, i) => (i * 7) & 255));
+        peers[0].send(bytes);
+        for (const peer of peers) assert.deepEqual(await peer.next(), { bytes });
+      }
+    });
+
     test('what a thread publishes arrives whole and in order', async () => {
       await asks(server, '/publish', { method: 'POST' });
       for (const peer of peers)
@@ -395,10 +403,20 @@ describe('the examples', () => {
     await server.ends();
   });
 
-  test('broadcast.c is ten lines, and all hear it', async () => {
+  test('broadcast.c is ten lines, and some hundreds hear it', async () => {
+    const source = fs.readFileSync(example('broadcast.c'), 'utf8').replace(/\/\*.*?\*\//gs, '');
+    const lines = source.split('\n').filter((line) => /\w/.test(line) && !line.startsWith('#'));
+    assert.equal(lines.length, 10);
     const server = await runs('broadcast.c');
-    const peers = await Promise.all(Array.from({ length: 50 }, () => openPlain(url(server, '/'))));
+    const peers = await Promise.all(Array.from({ length: 300 }, () => openPlain(url(server, '/'))));
     for (const peer of peers) assert.deepEqual(await peer.next(), { text: 'tick' });
+    await server.stop('SIGKILL');
+  });
+
+  test('broadcast.c ends with 1 where it cannot listen', async () => {
+    const server = await runs('broadcast.c');
+    const { status } = spawnSync(server.child.spawnfile, [`127.0.0.1:${server.port}`]);
+    assert.equal(status, 1);
     await server.stop('SIGKILL');
   });
 

@@ -64,6 +64,34 @@ static void what_is_written_can_be_read(void **state)
     }
 }
 
+static void any_number_of_bytes_comes_back(void **state)
+{
+    (void)state;
+    uint8_t raw[40], back[42];
+    char out[54];
+    uint64_t seed = 2;
+    for (size_t len = 0; len <= sizeof(raw); len++) {
+        for (size_t i = 0; i < len; i++)
+            raw[i] = (uint8_t)next_random(&seed);
+        base64url_encode(raw, len, out);
+        assert_int_equal(base64url_decode(slice_make(out, BASE64URL_LEN(len)), back), len);
+        assert_memory_equal(raw, back, len);
+    }
+    base64url_encode((const uint8_t *)"f", 1, out);
+    assert_memory_equal(out, "Zg", 2);
+    base64url_encode((const uint8_t *)"fo", 2, out);
+    assert_memory_equal(out, "Zm8", 3);
+}
+
+static void letters_that_nobody_writes_are_refused(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"Z", "Zm9vY", "Zm9!", "Zg==", "Zh", "Zm9", "Zm 9"};
+    uint8_t out[6];
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+        assert_int_equal(base64url_decode(slice_of(wrong[i]), out), -1);
+}
+
 static void drawn_letters_are_of_the_alphabet_and_differ(void **state)
 {
     (void)state;
@@ -81,6 +109,8 @@ int main(void)
         cmocka_unit_test(a_span_ends_before_what_is_no_letter),
         cmocka_unit_test(bytes_are_written_as_letters),
         cmocka_unit_test(what_is_written_can_be_read),
+        cmocka_unit_test(any_number_of_bytes_comes_back),
+        cmocka_unit_test(letters_that_nobody_writes_are_refused),
         cmocka_unit_test(drawn_letters_are_of_the_alphabet_and_differ),
     };
     return cmocka_run_group_tests_name("base64url", tests, NULL, NULL);

@@ -93,6 +93,7 @@ int main(void)
     MEMBER(httpsocket_endpoint, on_drain);
     MEMBER(httpsocket_endpoint, on_unsubscribed);
     MEMBER(httpsocket_endpoint, on_close);
+    MEMBER(httpsocket_endpoint, topic);
     VALUE(HTTPSOCKET_SENT);
     VALUE(HTTPSOCKET_QUEUED);
     VALUE(HTTPSOCKET_REFUSED);

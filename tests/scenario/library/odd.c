@@ -141,11 +141,34 @@ static void again(struct httpsocket_server *s, void *arg)
 
 /* ---- the whole ---- */
 
+static void serve_nothing(void)
+{
+    struct httpsocket_endpoint endpoint = {.size = sizeof(endpoint)};
+    struct httpsocket_page_handler page = {.size = sizeof(page), .on_request = page_asked};
+    expect("a route of nothing", httpsocket_server_route(NULL, "/", wait_once, NULL), -EINVAL);
+    expect("a folder of nothing", httpsocket_server_folder(NULL, "/", "/"), -EINVAL);
+    expect("an endpoint of nothing", httpsocket_server_endpoint(NULL, "/", &endpoint), -EINVAL);
+    expect("a page of nothing", httpsocket_server_page(NULL, "/", &page), -EINVAL);
+    expect("work of nothing", httpsocket_server_post(NULL, 0, allow, NULL), -EINVAL);
+    expect("a timer of nothing", httpsocket_server_timer(NULL, 0, 0, allow, NULL, NULL), -EINVAL);
+    expect("news of nothing", httpsocket_server_publish(NULL, "a", "x", 1), -EINVAL);
+    expect("nothing starts", httpsocket_server_start(NULL), -EINVAL);
+    expect("nothing runs", httpsocket_server_run(NULL), -EINVAL);
+    expect("nothing goes on", httpsocket_server_process(NULL, 0), -EINVAL);
+    expect("nothing is waited for", httpsocket_server_fd(NULL), -EINVAL);
+    httpsocket_server_stop(NULL, 0);
+    httpsocket_server_free(NULL);
+    if (httpsocket_server_address(NULL, 0))
+        abort();
+}
+
 static void add_nothing(void)
 {
+    struct httpsocket_endpoint no_topic = {.size = sizeof(no_topic), .topic = "no topic"};
     struct httpsocket_page_handler no_page = {.size = sizeof(no_page)};
     expect("no folder", httpsocket_server_folder(server, "/x", NULL), -EINVAL);
     expect("no prefix", httpsocket_server_folder(server, NULL, "/"), -EINVAL);
+    expect("no topic", httpsocket_server_endpoint(server, "/x", &no_topic), -EINVAL);
     expect("no endpoint", httpsocket_server_endpoint(server, "/x", NULL), -EINVAL);
     expect("no page", httpsocket_server_page(server, "/x", NULL), -EINVAL);
     expect("an empty page", httpsocket_server_page(server, "/x", &no_page), -EINVAL);
@@ -162,14 +185,17 @@ static void add_routes(void)
 {
     struct httpsocket_endpoint topics = {
         .size = sizeof(topics), .on_message = subscribe, .on_unsubscribed = unsubscribed};
+    struct httpsocket_endpoint all = {.size = sizeof(all), .topic = "all"};
     struct httpsocket_page_handler page = {
         .size = sizeof(page), .on_request = page_asked, .on_attach = page_attached};
     struct httpsocket_page_handler wrong = {.size = sizeof(wrong),
                                             .on_request = answers_as_a_route};
     add_nothing();
+    serve_nothing();
     expect("/timer", httpsocket_server_route(server, "GET /timer", wait_once, NULL), 0);
     expect("/refuse", httpsocket_server_route(server, "POST /refuse", refuse, NULL), 0);
     expect("/topics", httpsocket_server_endpoint(server, "/topics", &topics), 0);
+    expect("/all", httpsocket_server_endpoint(server, "/all", &all), 0);
     expect("/page", httpsocket_server_page(server, "/page", &page), 0);
     expect("/wrong", httpsocket_server_page(server, "/wrong", &wrong), 0);
 }

@@ -3,6 +3,7 @@
  *
  *   /talk    tells what it hears as events `told`; answers calls, now and later; obeys
  *   /echo    sends back what it hears
+ *   /keep    saves what it hears, and tells what a page before it has saved
  *   /slow    streams its answer, by a timer
  *   /flood   sends until it is told to wait, and on when there is room
  */
@@ -170,6 +171,29 @@ struct flood {
     long sent;
 };
 
+static void keep(struct httpsocket_page *p, const struct httpsocket_message *m)
+{
+    char json[100];
+    snprintf(json, sizeof(json), "%.*s", (int)m->size, (const char *)m->data);
+    if (strcmp(m->name, "bytes") == 0)
+        httpsocket_page_save_bytes(p, "\0\"\xff", 3);
+    else
+        httpsocket_page_command(p, "save", json);
+}
+
+static void restored(struct httpsocket_page *p, const char *why, uint64_t resent, const void *state,
+                     size_t size, bool bytes)
+{
+    char json[200];
+    snprintf(json, sizeof(json), "[\"%s\",%d,%s,%.*s]", why, (int)resent, bytes ? "true" : "false",
+             bytes ? 1 : (int)size, bytes ? "0" : (const char *)state);
+    httpsocket_page_emit(p, "restored", json);
+    if (!bytes)
+        return;
+    struct httpsocket_message m = {.name = "bytes", .bytes = true, .data = state, .size = size};
+    httpsocket_page_send(p, &m);
+}
+
 static void go_on(struct httpsocket_page *p)
 {
     char text[32];
@@ -253,6 +277,11 @@ int main(int argc, char **argv)
                                              .on_message = echo,
                                              .on_close = closed,
                                              .on_over = over};
+    struct httpsocket_page_handler keeps = {.size = sizeof(keeps),
+                                            .on_request = answer,
+                                            .on_message = keep,
+                                            .on_restore = restored,
+                                            .on_over = over};
     struct httpsocket_page_handler floods = {.size = sizeof(floods),
                                              .on_request = flood_begins,
                                              .on_room = go_on,
@@ -276,6 +305,7 @@ int main(int argc, char **argv)
     }
     if (httpsocket_server_page(server, "/talk/{id}", &talk) ||
         httpsocket_server_page(server, "/echo", &echoes) ||
+        httpsocket_server_page(server, "/keep", &keeps) ||
         httpsocket_server_page(server, "/flood", &floods) ||
         httpsocket_server_page(server, "/slow", &slows) ||
         httpsocket_server_page(server, "/post", &posts))

@@ -441,9 +441,9 @@ static void page_heard(struct httpsocket_page *p, const struct httpsocket_messag
 }
 
 static void page_restored(struct httpsocket_page *p, const char *why, uint64_t resent,
-                          const void *state, size_t size)
+                          const void *state, size_t size, bool bytes)
 {
-    (void)p, (void)why, (void)resent, (void)state, (void)size;
+    (void)p, (void)why, (void)resent, (void)state, (void)size, (void)bytes;
     stir(2);
 }
 

@@ -309,11 +309,12 @@ static void joins(struct httpsocket_peer *p)
 
 static void publishes(struct httpsocket_peer *p, const void *data, size_t size, bool text)
 {
-    (void)text;
     if (size == 5 && memcmp(data, "leave", 5) == 0)
         httpsocket_peer_unsubscribe(p, "news");
-    else
+    else if (text)
         httpsocket_server_publish(server, "news", data, size);
+    else
+        httpsocket_server_publish_bytes(server, "news", data, size);
 }
 
 static void *publish_from_thread(void *arg)
