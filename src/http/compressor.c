@@ -286,11 +286,14 @@ static bool may_change_unseen(const struct stat *stat)
     return stat->st_ctim.tv_sec + GRAIN_S >= time(NULL);
 }
 
-static void ask(struct compressor *c, const struct stat *stat, const struct key *key, int fd)
+static bool may_begin(struct compressor *c, const struct stat *stat)
 {
-    if (c->waiting_count >= COMPRESSOR_WAITING || may_change_unseen(stat) || c->stop ||
-        (c->memory && memory_is_short(c->memory)) || !start(c))
-        return;
+    return c->waiting_count < COMPRESSOR_WAITING && !may_change_unseen(stat) &&
+           (!c->memory || !memory_is_short(c->memory));
+}
+
+static void add(struct compressor *c, const struct key *key, int fd)
+{
     struct compressed *copy = log_needed(calloc(1, sizeof(*copy)));
     if (!copy)
         return;
@@ -313,16 +316,24 @@ bool compressor_takes(const struct compressor *c, const struct stat *stat)
            stat->st_size >= COMPRESSOR_MIN && stat->st_size <= COMPRESSOR_MAX;
 }
 
+void compressor_ask(struct compressor *c, const struct stat *stat, enum encoding encoding, int fd)
+{
+    struct key key = key_of(stat, encoding);
+    pthread_mutex_lock(&c->mutex);
+    if (may_begin(c, stat) && !find(c, &key) && start(c))
+        add(c, &key, fd);
+    pthread_mutex_unlock(&c->mutex);
+}
+
 struct compressed *compressor_find(struct compressor *c, const struct stat *stat,
-                                   enum encoding encoding, int fd)
+                                   enum encoding encoding, bool *ret_unknown)
 {
     struct key key = key_of(stat, encoding);
     pthread_mutex_lock(&c->mutex);
     struct compressed *copy = find(c, &key);
     if (copy && (copy->state == READY || copy->state == USELESS))
         touch(c, copy);
-    else if (!copy && fd >= 0)
-        ask(c, stat, &key, fd);
+    *ret_unknown = !copy && may_begin(c, stat);
     bool ready = copy && copy->state == READY;
     if (ready)
         copy->readers++;

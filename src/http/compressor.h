@@ -14,7 +14,7 @@
  *          stranger can make it do who asks for all files again and again. It begins nothing while
  *          memory is short.
  * Threads  compressor_new() and _free() when no other thread has it; the rest any.
- * Lifetime What compressor_find() returned is to be given back before compressor_free().
+ * Lifetime What compressor_find() has returned is to be given back before compressor_free().
  * Cost     A lock and a look into a table. Without a thread, a descriptor or memory for more,
  *          files are sent as they are.
  */
@@ -44,9 +44,11 @@ void compressor_free(struct compressor *c);
 /* Whether a file could be compressed at all. */
 bool compressor_takes(const struct compressor *c, const struct stat *stat);
 /* The copy in this coding of the file with this `stat`; to be given back. NULL: there is none, or
- * none yet. `fd` is that file, borrowed: then the copy is asked for. -1: it is only looked for. */
+ * none yet; if *ret_unknown, it may be asked for. */
 struct compressed *compressor_find(struct compressor *c, const struct stat *stat,
-                                   enum encoding encoding, int fd);
+                                   enum encoding encoding, bool *ret_unknown);
+/* Asks for it, if that is possible now. `fd` is the file, borrowed. */
+void compressor_ask(struct compressor *c, const struct stat *stat, enum encoding encoding, int fd);
 struct slice compressed_bytes(const struct compressed *copy);
 void compressor_give_back(struct compressor *c, struct compressed *copy);
 

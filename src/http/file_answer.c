@@ -10,8 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Files up to this size are read and leave in one send with their head; larger ones by sendfile. */
-#define SMALL_FILE_MAX 32768
+/* Parts up to this size are read and leave in one send with their head; larger ones by sendfile,
+ * which does not copy them. */
+#define SMALL_FILE_MAX 8192
 
 #define BOUNDARY 32
 #define PART_MAX 512
@@ -30,16 +31,48 @@ void file_answer_add(struct file_answer *a, struct slice name, struct slice valu
 #define ADD(a, name, value) file_answer_add((a), SLICE_LITERAL(name), (value))
 
 /* A file gets another tag when it is replaced, written to or cut. */
-void file_answer_describe(struct file_answer *a, const struct stat *stat, const char *mark)
+static size_t write_tag(char out[ETAG_MAX], const struct stat *stat)
 {
     int64_t ns = (int64_t)stat->st_mtim.tv_sec * 1000000000 + stat->st_mtim.tv_nsec;
-    int n = snprintf(a->etag, ETAG_MAX, "\"%llx-%llx-%llx%s%s\"", (unsigned long long)ns,
-                     (unsigned long long)stat->st_size, (unsigned long long)stat->st_ino,
-                     *mark ? "-" : "", mark);
-    a->is = (struct representation){slice_make(a->etag, (size_t)n), stat->st_mtim.tv_sec,
-                                    (int64_t)time(NULL)};
-    ADD(a, "ETag", a->is.etag);
-    ADD(a, "Last-Modified", http_date_write(a->is.modified, a->modified));
+    return (size_t)snprintf(out, ETAG_MAX, "\"%llx-%llx-%llx\"", (unsigned long long)ns,
+                            (unsigned long long)stat->st_size, (unsigned long long)stat->st_ino);
+}
+
+static void write_kept(struct kept_file *kept)
+{
+    char tag[ETAG_MAX];
+    kept->tag_len = (uint8_t)write_tag(tag, &kept->stat);
+    memcpy(kept->tag, tag, kept->tag_len);
+    http_date_write(kept->stat.st_mtim.tv_sec, kept->modified);
+}
+
+/* With the mark before the quote at the end. */
+static struct slice marked(char out[ETAG_MAX], struct slice tag, const char *mark)
+{
+    if (tag.ptr != out)
+        memcpy(out, tag.ptr, tag.len);
+    int n = snprintf(out + tag.len - 1, ETAG_MAX - tag.len + 1, "-%s\"", mark);
+    return slice_make(out, tag.len - 1 + (size_t)n);
+}
+
+void file_answer_describe(struct file_answer *a, const struct stat *stat, struct kept_file *kept,
+                          const char *mark)
+{
+    struct slice tag, date;
+    if (kept && !kept->tag_len)
+        write_kept(kept);
+    if (kept) {
+        tag = slice_make(kept->tag, kept->tag_len);
+        date = slice_make(kept->modified, HTTP_DATE_LEN);
+    } else {
+        tag = slice_make(a->etag, write_tag(a->etag, stat));
+        date = http_date_write(stat->st_mtim.tv_sec, a->modified);
+    }
+    if (*mark)
+        tag = marked(a->etag, tag, mark);
+    a->is = (struct representation){tag, stat->st_mtim.tv_sec, (int64_t)time(NULL)};
+    ADD(a, "ETag", tag);
+    ADD(a, "Last-Modified", date);
 }
 
 void file_answer_drop(struct file_answer *a)
@@ -63,8 +96,6 @@ static void send_small(struct file_answer *a, int status, struct slice bytes)
 static void send_copy(struct file_answer *a, int status, uint64_t first, uint64_t len)
 {
     struct slice part = slice_first(slice_skip(a->begin, (size_t)first), (size_t)len);
-    if (is_method(a->x, "HEAD"))
-        part.len = 0;
     exchange_respond(a->x, status, SLICE_NONE, a->headers, a->header_count, len);
     compressed_body_send(a->x, a->compressor, a->copy, part);
 }
@@ -76,21 +107,26 @@ static void send_file(struct file_answer *a, int status, uint64_t first, uint64_
     exchange_end(a->x);
 }
 
+/* Nothing but the length is told of it. */
+static void send_nothing(struct file_answer *a, int status, uint64_t len)
+{
+    exchange_respond(a->x, status, SLICE_NONE, a->headers, a->header_count, len);
+    exchange_end(a->x);
+    file_answer_drop(a);
+}
+
 /* A file that has become shorter since it was looked at goes the other way, where the connection
  * ends early. */
 static void send_part(struct file_answer *a, int status, uint64_t first, uint64_t len)
 {
     char bytes[SMALL_FILE_MAX];
-    if (a->copy) {
+    if (is_method(a->x, "HEAD"))
+        send_nothing(a, status, len);
+    else if (a->copy)
         send_copy(a, status, first, len);
-        return;
-    }
-    if (first + len <= a->begin.len && !is_method(a->x, "HEAD")) {
+    else if (first + len <= a->begin.len)
         send_small(a, status, slice_first(slice_skip(a->begin, (size_t)first), (size_t)len));
-        return;
-    }
-    bool small = len <= sizeof(bytes) && !is_method(a->x, "HEAD");
-    if (small && pread(a->fd, bytes, (size_t)len, (off_t)first) == (ssize_t)len)
+    else if (len <= sizeof(bytes) && pread(a->fd, bytes, (size_t)len, (off_t)first) == (ssize_t)len)
         send_small(a, status, slice_make(bytes, (size_t)len));
     else
         send_file(a, status, first, len);
@@ -151,6 +187,12 @@ static uint64_t multipart_length(const struct file_answer *a, const char *bounda
 static bool write_part(struct file_answer *a, const char *boundary, const struct byte_range *range)
 {
     char head[PART_MAX];
+    if (a->fd < 0) {
+        exchange_write(a->x, slice_make(head, part_head(a, boundary, range, head)));
+        exchange_write(a->x, slice_first(slice_skip(a->begin, (size_t)range->first),
+                                         (size_t)(range->last - range->first + 1)));
+        return true;
+    }
     int fd = fcntl(a->fd, F_DUPFD_CLOEXEC, 0);
     if (fd < 0)
         return false;

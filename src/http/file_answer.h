@@ -11,6 +11,7 @@
 #include "http/conditions.h"
 #include "http/date.h"
 #include "http/exchange.h"
+#include "http/kept_files.h"
 
 #define ETAG_MAX           96
 #define ANSWER_HEADERS_MAX 10
@@ -31,9 +32,11 @@ struct file_answer {
     size_t header_count;
 };
 
-/* Tells ETag and Last-Modified of the file with this `stat`. `mark`: what the tag has besides, in
+/* Tells ETag and Last-Modified of the file with this `stat`. `kept`: where it is in memory, with
+ * both, once they have been told; or NULL. `mark`: what the tag has besides, in
  * another coding; or empty. */
-void file_answer_describe(struct file_answer *a, const struct stat *stat, const char *mark);
+void file_answer_describe(struct file_answer *a, const struct stat *stat, struct kept_file *kept,
+                          const char *mark);
 void file_answer_add(struct file_answer *a, struct slice name, struct slice value);
 /* Answers, with the range that is wanted. Takes what the answer owns. */
 void file_answer_send(struct file_answer *a);

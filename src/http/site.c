@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "http/folder_index.h"
+#include "http/kept_files.h"
 #include "http/withheld.h"
 
 #include <errno.h>
@@ -25,6 +26,7 @@ struct site {
     char *root; /* absolute, without a trailing slash */
     size_t root_len;
     struct folder_index *index;
+    struct kept_files *kept;
     struct site_config config;
 };
 
@@ -55,6 +57,7 @@ struct search {
     char *file;        /* ret->file: root and name, NUL-terminated */
     char *begin;       /* ret->begin: of the file that was looked at last */
     size_t len;
+    struct kept_file *known; /* what is known of the file of the whole path, or NULL */
     bool missing; /* the whole path (of a folder, its index.html) was looked for and is not there */
 };
 
@@ -146,8 +149,8 @@ static const char *relative_name(const struct search *s)
     return s->len > skip ? s->file + skip : ".";
 }
 
-/* What the search has reached. */
-static struct entry entry_at(const struct search *s)
+/* What the search has reached. `known`: what is known of it, or NULL. */
+static struct entry entry_known(const struct search *s, const struct kept_file *known)
 {
     struct entry e = {.fd = open_beneath(s->site, relative_name(s), 0)};
     if (e.fd < 0) {
@@ -158,11 +161,18 @@ static struct entry entry_at(const struct search *s)
         e.kind = kind_of_error(errno);
     else if (S_ISDIR(e.stat.st_mode))
         e.kind = ENTRY_FOLDER;
+    else if (known && kept_file_is(known, &e.stat))
+        e.kind = ENTRY_FILE;
     else if (S_ISREG(e.stat.st_mode))
         look_at_file(s->site, s->file + s->site->root_len, s->begin, &e);
     if (e.kind != ENTRY_FOLDER && e.kind != ENTRY_FILE)
         entry_close(&e);
     return e;
+}
+
+static struct entry entry_at(const struct search *s)
+{
+    return entry_known(s, NULL);
 }
 
 /* ---- the file name that grows with the search ---- */
@@ -394,6 +404,54 @@ static bool may_be_hidden(struct slice path)
     return memmem(path.ptr, path.len, "/.", 2) != NULL;
 }
 
+/* ---- files in memory ---- */
+
+/* Whether the path still leads to the file, which is in memory. */
+static bool is_still(const struct site *site, struct kept_file *f)
+{
+    struct stat now;
+    return f->body.ptr && fstatat(site->fd, f->name.ptr, &now, 0) == 0 && kept_file_is(f, &now);
+}
+
+/* Keeps the file that the search has reached under the path that leads to it, unless it is known or
+ * can't be kept. Then it is closed, if it is in memory. */
+static struct kept_file *keep(const struct search *s, struct slice path, struct kept_file *known,
+                              struct entry *e)
+{
+    struct slice begin = slice_make(s->begin, e->begin_len);
+    if (known && kept_file_is(known, &e->stat))
+        return known;
+    struct kept_file *f =
+        kept_files_put(s->site->kept, path, slice_of(relative_name(s)), &e->stat, e->fd, begin);
+    if (f && f->body.ptr)
+        entry_close(e);
+    return f;
+}
+
+static bool find_kept(struct search *s, struct site_found *ret)
+{
+    struct kept_file *f = s->known = kept_files_find(s->site->kept, s->path);
+    if (!f || !is_still(s->site, f) || !append(s, SLICE_LITERAL("/")) || !append(s, f->name))
+        return false;
+    ret->kind = SITE_FILE;
+    ret->kept = f;
+    ret->stat = f->stat;
+    ret->begin_len = 0;
+    return true;
+}
+
+int site_open_kept(const struct site_found *found)
+{
+    struct stat now;
+    int fd = open_beneath(found->site, found->kept->name.ptr, 0);
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, &now) == 0 && kept_file_is(found->kept, &now))
+        return fd;
+    close(fd);
+    return -ESTALE;
+}
+
 /* Most paths name a file as it stands, or a folder with its index.html: one look. */
 static bool find_directly(struct search *s, struct site_found *ret)
 {
@@ -401,12 +459,14 @@ static bool find_directly(struct search *s, struct site_found *ret)
     if (may_be_hidden(s->path) || !append(s, s->path) ||
         (is_folder && !append(s, SLICE_LITERAL("index.html"))))
         return false;
-    struct entry e = entry_at(s);
+    struct entry e = entry_known(s, s->known);
     if (e.kind == ENTRY_NONE || e.kind == ENTRY_FOLDER) {
         entry_close(&e);
         s->missing = e.kind == ENTRY_NONE;
         return false;
     }
+    if (e.kind == ENTRY_FILE)
+        ret->kept = keep(s, s->path, s->known, &e);
     conclude(s, &e, s->path.len, ret);
     return true;
 }
@@ -417,10 +477,11 @@ void site_find(struct site *site, struct slice path, struct site_found *ret)
     ret->site = site;
     ret->kind = SITE_NONE;
     ret->fd = -1;
+    ret->kept = NULL;
     ret->why = NULL;
     ret->script_len = 0;
     append(&s, slice_make(site->root, site->root_len));
-    if (!find_directly(&s, ret) && !find_in_folder(&s, ret))
+    if (!find_kept(&s, ret) && !find_directly(&s, ret) && !find_in_folder(&s, ret))
         walk(&s, ret);
 }
 
@@ -432,22 +493,48 @@ static bool is_older(const struct timespec *a, const struct timespec *b)
            (a->tv_sec == b->tv_sec && a->tv_nsec && a->tv_nsec < b->tv_nsec);
 }
 
+/* What the search has reached, whatever its age. */
+static bool look_beside(struct search *s, struct site_beside *ret)
+{
+    struct slice path = slice_skip(slice_make(s->file, s->len), s->site->root_len);
+    struct kept_file *known = kept_files_find(s->site->kept, path);
+    ret->fd = -1;
+    ret->kept = known;
+    ret->begin_len = 0;
+    if (known && is_still(s->site, known)) {
+        ret->stat = known->stat;
+        return true;
+    }
+    struct entry e = entry_known(s, known);
+    if (e.kind == ENTRY_FILE) {
+        ret->kept = keep(s, path, known, &e);
+        ret->fd = e.fd;
+        ret->stat = e.stat;
+        ret->begin_len = e.begin_len;
+        return true;
+    }
+    entry_close(&e);
+    return false;
+}
+
 bool site_find_beside(struct site_found *found, struct slice ending, struct site_beside *ret)
 {
     struct search s = {.site = found->site, .file = found->file, .begin = ret->begin};
-    struct entry e = {.fd = -1};
     size_t len = s.len = strlen(found->file);
-    if (append(&s, ending))
-        e = entry_at(&s);
+    bool is_there = append(&s, ending) && look_beside(&s, ret);
     cut(&s, len);
-    if (e.kind != ENTRY_FILE || is_older(&e.stat.st_mtim, &found->stat.st_mtim)) {
-        entry_close(&e);
-        return false;
-    }
-    ret->fd = e.fd;
-    ret->stat = e.stat;
-    ret->begin_len = e.begin_len;
-    return true;
+    if (is_there && !is_older(&ret->stat.st_mtim, &found->stat.st_mtim))
+        return true;
+    if (is_there && ret->fd >= 0)
+        close(ret->fd);
+    return false;
+}
+
+void site_found_done(struct site_found *found)
+{
+    if (found->fd >= 0)
+        close(found->fd);
+    found->fd = -1;
 }
 
 /* ---- made and freed ---- */
@@ -468,6 +555,7 @@ static int open_root(struct site *site)
     if (site->fd >= 0)
         close(site->fd);
     free(site->root);
+    kept_files_clear(site->kept);
     site->fd = fd;
     site->device = stat.st_dev;
     site->inode = stat.st_ino;
@@ -505,6 +593,8 @@ struct compressor *site_compressor(const struct site *site)
 void site_use(struct site *site, const struct site_config *config)
 {
     site->config = *config;
+    kept_files_clear(site->kept);
+    kept_files_limit(site->kept, config->kept_files_max);
     folder_index_limit(site->index,
                        config->folder_index_max ? config->folder_index_max : INDEX_DEFAULT);
 }
@@ -517,7 +607,8 @@ struct site *site_new(const char *root)
     site->fd = -1;
     site->name = log_needed(strdup(root));
     site->index = folder_index_new(INDEX_DEFAULT);
-    int error = site->name && site->index ? open_root(site) : -ENOMEM;
+    site->kept = kept_files_new();
+    int error = site->name && site->index && site->kept ? open_root(site) : -ENOMEM;
     if (error == 0)
         return site;
     site_free(site);
@@ -532,6 +623,7 @@ void site_free(struct site *site)
     if (site->fd >= 0)
         close(site->fd);
     folder_index_free(site->index);
+    kept_files_free(site->kept);
     free(site->name);
     free(site->root);
     free(site);
@@ -540,6 +632,11 @@ void site_free(struct site *site)
 const char *site_root(const struct site *site)
 {
     return site->root;
+}
+
+size_t site_kept_bytes(const struct site *site)
+{
+    return kept_files_bytes(site->kept);
 }
 
 size_t site_index_bytes(const struct site *site)

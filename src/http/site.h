@@ -21,7 +21,9 @@
  * except `.well-known`. FIFOs, sockets and devices are not found, and opening one never waits.
  *
  * Threads  One.
- * Cost     A file under its own name: openat2, fstat, pread, and close by the caller. A path that
+ * Cost     A file under its own name: openat2, fstat, pread, and close by the caller; one that was
+ *          asked for within the last second: without pread, and if it is small, fstatat alone. A
+ *          path that
  *          is not found costs openat2 and a look into the index of the folder in which it might
  *          have been (folder_index.h), which is openat2, fstat and close; in the root only fstat.
  */
@@ -47,14 +49,18 @@ enum site_kind {
 
 struct site;
 struct compressor;
+struct kept_file;
 
 struct site_found {
     struct site *site; /* borrowed: where it was found */
     enum site_kind kind;
-    int fd;          /* of SITE_FILE, the caller's; -1 otherwise */
+    int fd; /* of SITE_FILE, the caller's, unless it is in memory; else -1: site_found_done() */
+    /* Of SITE_FILE: what is known of it, which may be all (kept_files.h), or NULL. Valid until two
+     * others have been looked for. */
+    struct kept_file *kept;
     const char *why; /* of SITE_FORBIDDEN, for the log; static */
     struct stat stat;
-    size_t begin_len; /* of `begin`: of SITE_FILE, the first bytes of the file */
+    size_t begin_len; /* of `begin`: of SITE_FILE that is not `kept`, the file's first bytes */
     char begin[SITE_BEGIN];
     char file[PATH_MAX]; /* absolute path of the program or file */
     size_t
@@ -65,6 +71,7 @@ struct site_found {
 /* Borrowed, and may change from one look to the next. */
 struct site_config {
     size_t folder_index_max; /* bytes of the index; 0: the default of site_new() */
+    size_t kept_files_max;   /* bytes of files in memory; 0: none */
     /* Patterns of paths that are handed out whatever they are, as fnmatch(3) has them: `*` and `?`
      * match no slash, and a folder stands for all in it. */
     char *const *served;
@@ -78,8 +85,9 @@ void site_free(struct site *site);
 const char *site_root(const struct site *site); /* absolute; until the next site_follow() */
 /* As site_use() was told; NULL: none. */
 struct compressor *site_compressor(const struct site *site);
-/* Bytes of its index of folders. */
+/* Bytes of its index of folders, and of its files in memory. */
 size_t site_index_bytes(const struct site *site);
+size_t site_kept_bytes(const struct site *site);
 void site_use(struct site *site, const struct site_config *config);
 
 /* Looks whether `root` of site_new() is another folder by now, such as a symlink that was switched,
@@ -89,6 +97,10 @@ bool site_follow(struct site *site, int *error);
 
 /* `path` as of http_path_decode. */
 void site_find(struct site *site, struct slice path, struct site_found *ret);
+/* Closes `fd`, if there is one. */
+void site_found_done(struct site_found *found);
+/* The file again that `kept` is of; negative: it is not there any more, or changed. */
+int site_open_kept(const struct site_found *found);
 
 /* Looks for the file whose name is that of the SITE_FILE `found` with `ending` behind it, such as
  * `.gz`: in the same folder, by the same rules. It counts if it would be handed out under its own
@@ -96,7 +108,8 @@ void site_find(struct site *site, struct slice path, struct site_found *ret);
  * whole seconds are compared. True: *ret is it, with `fd` the caller's. Costs openat2 if there is
  * none. */
 struct site_beside {
-    int fd;
+    int fd; /* -1: it is in memory */
+    struct kept_file *kept;
     struct stat stat;
     size_t begin_len;
     char begin[SITE_BEGIN];

@@ -60,7 +60,8 @@ static void add_coding(struct file_answer *a)
 /* A file that is called so and is not: browsers would show nothing. Brotli can't be told. */
 static bool is_in_coding(const struct site_beside *beside, enum encoding encoding)
 {
-    struct slice begin = slice_make(beside->begin, beside->begin_len);
+    struct slice begin = beside->kept ? slice_make(beside->kept->begin, KEPT_BEGIN)
+                                      : slice_make(beside->begin, beside->begin_len);
     return encoding != ENCODING_GZIP || slice_starts_with(begin, SLICE_LITERAL("\x1f\x8b"));
 }
 
@@ -71,8 +72,22 @@ static bool find_in_coding(struct site_found *found, enum encoding encoding,
         return false;
     if (is_in_coding(ret, encoding))
         return true;
-    close(ret->fd);
+    if (ret->fd >= 0)
+        close(ret->fd);
     return false;
+}
+
+/* That there is nothing is remembered of a file in memory, for as long as it is not looked for
+ * anew: until then the file itself is right, too. */
+static bool is_beside(struct site_found *found, enum encoding encoding, struct site_beside *ret)
+{
+    unsigned bit = 1u << encoding;
+    if (found->kept && found->kept->alone & bit)
+        return false;
+    bool is_there = find_in_coding(found, encoding, ret);
+    if (found->kept && !is_there)
+        found->kept->alone |= bit;
+    return is_there;
 }
 
 /* In which coding the client gets the file: the one that it likes best of those that there are.
@@ -83,20 +98,9 @@ static enum encoding find_beside(const struct exchange *x, struct site_found *fo
     unsigned offered = ALL_CODINGS;
     enum encoding encoding;
     while ((encoding = encoding_choose(x->request, offered)) != ENCODING_IDENTITY &&
-           !find_in_coding(found, encoding, ret))
+           !is_beside(found, encoding, ret))
         offered &= ~(1u << encoding);
     return encoding;
-}
-
-/* Goes on with the file beside it. */
-static void switch_to(struct file_answer *a, const struct site_beside *beside,
-                      enum encoding encoding)
-{
-    close(a->fd);
-    a->fd = beside->fd;
-    a->size = (uint64_t)beside->stat.st_size;
-    a->begin = slice_make(beside->begin, beside->begin_len);
-    a->encoding = encoding;
 }
 
 /* ---- copies of the server's own ---- */
@@ -127,6 +131,16 @@ static void answer_with(struct file_answer *a)
         file_answer_drop(a);
 }
 
+static void ask_for_copy(struct compressor *compressor, const struct site_found *found,
+                         enum encoding encoding)
+{
+    int fd = found->fd < 0 ? site_open_kept(found) : found->fd;
+    if (fd >= 0)
+        compressor_ask(compressor, &found->stat, encoding, fd);
+    if (fd >= 0 && found->fd < 0)
+        close(fd);
+}
+
 /* True: it has been answered by the copy in this coding. Otherwise the copy has been asked for, if
  * the client likes this coding best. */
 static bool answer_by_copy(struct exchange *x, struct site_found *found, enum encoding encoding,
@@ -140,13 +154,16 @@ static bool answer_by_copy(struct exchange *x, struct site_found *found, enum en
         .encoding = encoding,
         .compressor = compressor,
     };
-    file_answer_describe(&a, &found->stat, compress_mark(encoding));
+    file_answer_describe(&a, &found->stat, found->kept, compress_mark(encoding));
     add_coding(&a);
     if (resumes(x, &a))
         return false;
     if (has_copy(&a))
         return true;
-    a.copy = compressor_find(compressor, &found->stat, encoding, ask ? found->fd : -1);
+    bool unknown;
+    a.copy = compressor_find(compressor, &found->stat, encoding, &unknown);
+    if (unknown && ask)
+        ask_for_copy(compressor, found, encoding);
     bool ready = a.copy;
     if (ready)
         answer_with(&a);
@@ -169,21 +186,32 @@ static bool answer_by_copies(struct exchange *x, struct site_found *found)
 
 /* ---- the whole ---- */
 
-/* The file itself, or what lies beside it. */
+/* The file, or what lies beside it, as far as it has been looked at. */
+static struct file_answer answer_of(struct exchange *x, const struct site_found *found,
+                                    const struct site_beside *beside)
+{
+    const struct kept_file *kept = beside ? beside->kept : found->kept;
+    struct slice begin = beside ? slice_make(beside->begin, beside->begin_len)
+                                : slice_make(found->begin, found->begin_len);
+    return (struct file_answer){
+        .x = x,
+        .fd = beside ? beside->fd : found->fd,
+        .size = (uint64_t)(beside ? &beside->stat : &found->stat)->st_size,
+        .begin = kept && kept->body.ptr ? kept->body : begin,
+    };
+}
+
 static void answer_by_file(struct exchange *x, struct site_found *found, bool compresses,
                            const struct site_beside *beside, enum encoding encoding)
 {
-    struct file_answer a = {
-        .x = x,
-        .fd = found->fd,
-        .size = (uint64_t)found->stat.st_size,
-        .begin = slice_make(found->begin, found->begin_len),
-        .type = static_type(slice_of(found->file)),
-    };
-    if (encoding)
-        switch_to(&a, beside, encoding);
-    const char *mark = encoding_name(encoding).ptr;
-    file_answer_describe(&a, encoding ? &beside->stat : &found->stat, mark);
+    struct file_answer a = answer_of(x, found, beside);
+    if (beside)
+        site_found_done(found);
+    found->fd = -1;
+    a.type = static_type(slice_of(found->file));
+    a.encoding = encoding;
+    file_answer_describe(&a, beside ? &beside->stat : &found->stat,
+                         beside ? beside->kept : found->kept, encoding_name(encoding).ptr);
     if (compresses)
         add_coding(&a);
     if (passes(x, &a.is, a.headers, a.header_count))
@@ -197,15 +225,14 @@ void static_answer(struct exchange *x, struct site_found *found)
     struct site_beside beside;
     bool compresses = static_type_compresses(slice_of(found->file));
     if (!is_read(x)) {
-        close(found->fd);
+        site_found_done(found);
         return;
     }
     enum encoding encoding = compresses ? find_beside(x, found, &beside) : ENCODING_IDENTITY;
     if (compresses && !encoding && answer_by_copies(x, found))
-        close(found->fd);
+        site_found_done(found);
     else
-        answer_by_file(x, found, compresses, &beside, encoding);
-    found->fd = -1;
+        answer_by_file(x, found, compresses, encoding ? &beside : NULL, encoding);
 }
 
 /* ---- bytes ---- */

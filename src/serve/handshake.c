@@ -59,8 +59,7 @@ static bool is_own_page(struct slice origin, const struct origin *here)
 static bool find_program(struct worker *w, struct slice path, struct site_found *ret)
 {
     worker_find(w, path, ret);
-    if (ret->kind == SITE_FILE)
-        close(ret->fd);
+    site_found_done(ret);
     return ret->kind != SITE_FAILED;
 }
 

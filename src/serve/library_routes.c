@@ -251,7 +251,10 @@ int httpsocket_server_route(struct httpsocket_server *s, const char *pattern,
 static int open_sites(struct library_route *r, const struct server *server, const char *folder)
 {
     uint16_t count = server->worker_count;
-    struct site_config config = {.compressor = server->compressor};
+    struct site_config config = {
+        .compressor = server->compressor,
+        .kept_files_max = server->config->file_cache_max / count,
+    };
     r->sites = log_needed(calloc(count, sizeof(*r->sites)));
     r->site_count = count;
     for (uint16_t i = 0; r->sites && i < count; i++) {

@@ -13,7 +13,6 @@
 #include "serve/server.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 #define OWN_PREFIX "/.httpsocket/"
 
@@ -186,8 +185,7 @@ static void connect_to_site(struct worker *w, struct exchange *x,
 {
     struct site_found found;
     worker_find(w, x->path, &found);
-    if (found.kind == SITE_FILE)
-        close(found.fd);
+    site_found_done(&found);
     if (found.kind == SITE_FAILED)
         refuse_busy(w, x, visitor);
     else
@@ -198,8 +196,7 @@ static bool has_program(struct worker *w, struct slice path)
 {
     struct site_found found;
     worker_find(w, path, &found);
-    if (found.kind == SITE_FILE)
-        close(found.fd);
+    site_found_done(&found);
     return found.kind == SITE_PROGRAM || found.kind == SITE_FAILED;
 }
 

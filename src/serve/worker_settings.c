@@ -157,6 +157,7 @@ static struct site_config site_config_of(const struct worker *w, const struct co
 {
     return (struct site_config){
         .folder_index_max = c->folder_index_max / w->server->worker_count,
+        .kept_files_max = c->file_cache_max / w->server->worker_count,
         .served = c->serve.items,
         .served_count = c->serve.count,
         .compressor = w->server->compressor,

@@ -124,11 +124,13 @@ test('who resumes a download gets the bytes that it knows', async () => {
 test('a large copy arrives whole, at several that take it slowly', async () => {
   await compressed('/large.js', { 'Accept-Encoding': 'gzip' });
   const clients = await Promise.all(Array.from({ length: 4 }, () => RawHttp.connect(server.port)));
+  const before = await server.metric('http_requests_total');
   const ask = `GET /large.js HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nAccept-Encoding: gzip\r\n`;
   for (const client of clients) {
     client.socket.pause();
     await client.send(`${ask}Content-Length: 3\r\n\r\nabc`);
   }
+  await until(async () => (await server.metric('http_requests_total')) === before + 4);
   clients.pop().destroy();
   put('large.js', LARGE.toLowerCase()); // what is under way stays what it is
   for (const client of clients) {

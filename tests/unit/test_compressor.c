@@ -41,6 +41,16 @@ static void put(const char *name, unsigned seed)
     close(fd);
 }
 
+static struct compressed *look(struct compressor *c, const struct stat *stat,
+                               enum encoding encoding, int fd)
+{
+    bool unknown;
+    struct compressed *copy = compressor_find(c, stat, encoding, &unknown);
+    if (unknown && fd >= 0)
+        compressor_ask(c, stat, encoding, fd);
+    return copy;
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -65,7 +75,7 @@ static struct compressed *find(struct compressor *c, const char *name, enum enco
     struct stat stat;
     struct compressed *copy;
     int fd = open_file(name, &stat);
-    while (!(copy = compressor_find(c, &stat, encoding, fd)))
+    while (!(copy = look(c, &stat, encoding, fd)))
         usleep(10000);
     close(fd);
     return copy;
@@ -75,7 +85,7 @@ static bool is_there(struct compressor *c, const char *name, enum encoding encod
 {
     struct stat stat;
     close(open_file(name, &stat));
-    struct compressed *copy = compressor_find(c, &stat, encoding, -1);
+    struct compressed *copy = look(c, &stat, encoding, -1);
     if (copy)
         compressor_give_back(c, copy);
     return copy;
@@ -110,7 +120,7 @@ static void a_copy_that_is_being_sent_is_not_forgotten(void **state)
     memcpy(before, bytes.ptr, bytes.len);
     struct stat stat;
     int fd = open_file("b", &stat);
-    assert_null(compressor_find(c, &stat, ENCODING_GZIP, fd));
+    assert_null(look(c, &stat, ENCODING_GZIP, fd));
     compressor_limit(c, 1000);
     assert_memory_equal(compressed_bytes(a).ptr, before, bytes.len);
     assert_true(is_there(c, "a", ENCODING_GZIP));
@@ -157,7 +167,7 @@ static void it_can_be_freed_while_files_wait(void **state)
     int fd = open_file("b", &stat);
     for (int i = 0; i < 2 * COMPRESSOR_WAITING; i++) {
         stat.st_mtim.tv_nsec = i; /* others, which it will find changed */
-        compressor_find(c, &stat, ENCODING_GZIP, fd);
+        look(c, &stat, ENCODING_GZIP, fd);
     }
     assert_true(count_descriptors() <= before + 1 + COMPRESSOR_WAITING + 1);
     close(fd);

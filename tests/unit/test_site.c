@@ -161,9 +161,8 @@ static const char *look(const char *path)
     int before = count_descriptors();
     memset(&found, 0xee, sizeof(found));
     site_find(site, slice_of(path), &found);
-    assert_int_equal(found.fd >= 0, found.kind == SITE_FILE);
-    if (found.fd >= 0)
-        close(found.fd);
+    assert_int_equal(found.fd >= 0, found.kind == SITE_FILE && !found.kept);
+    site_found_done(&found);
     assert_int_equal(count_descriptors(), before);
     const char *name = found.file + strlen(root) + 1;
     if (found.kind == SITE_FILE)
@@ -423,7 +422,7 @@ static void a_root_by_a_relative_name_becomes_absolute(void **state)
     site_find(all, SLICE_LITERAL("/etc/passwd"), &found);
     assert_int_equal(found.kind, SITE_FILE);
     assert_string_equal(found.file, "/etc/passwd");
-    close(found.fd);
+    site_found_done(&found);
     site_find(all, SLICE_LITERAL("/"), &found);
     assert_int_equal(found.fd, -1);
     site_free(all);
