@@ -128,7 +128,8 @@ static void ask_for_all(struct uring *u)
 static void cancel_now(struct uring *u, uint64_t name)
 {
     struct io_uring_sync_cancel_reg cancel = {.addr = name, .fd = -1, .timeout = {-1, -1}};
-    io_uring_register_sync_cancel(&u->ring, &cancel);
+    while (io_uring_register_sync_cancel(&u->ring, &cancel) == -EINTR)
+        ;
 }
 
 static void cancel(struct uring *u, uint64_t name, bool now)
@@ -430,7 +431,7 @@ static int enter(struct uring *u, int timeout_ms)
             timeout_ms = 0;
             error = enter_once(u, 0);
         }
-        bool short_of_memory = error == -EAGAIN || error == -EBUSY;
+        bool short_of_memory = error == -EAGAIN || error == -EBUSY || error == -ENOMEM;
         if (error < 0 && error != -ETIME && error != -EINTR && !short_of_memory)
             return error;
         if (!io_uring_sq_ready(&u->ring))

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <liburing.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -141,6 +142,42 @@ CALLS(int, posix_openpt, EMFILE, (int flags), (flags))
 CALLS(int, execve, ENOMEM, (const char *path, char *const argv[], char *const envp[]),
       (path, argv, envp))
 CALLS(ssize_t, getrandom, EAGAIN, (void *to, size_t n, unsigned flags), (to, n, flags))
+
+/* ---- io_uring: liburing answers with a negative errno, and has several for one call ---- */
+
+#define RINGS(name, parameters, arguments)                                                         \
+    int __real_##name parameters;                                                                  \
+    int __wrap_##name parameters;                                                                  \
+    int __wrap_##name parameters                                                                   \
+    {                                                                                              \
+        static const int errors[] = {EAGAIN, EINTR, ENOMEM, EBUSY};                                \
+        return fails(SYSTEM_CALL, #name) ? -errors[orders->fail_at % 4] : __real_##name arguments; \
+    }
+
+RINGS(io_uring_submit, (struct io_uring * ring), (ring))
+RINGS(io_uring_submit_and_wait, (struct io_uring * ring, unsigned n), (ring, n))
+RINGS(io_uring_submit_and_get_events, (struct io_uring * ring), (ring))
+RINGS(io_uring_get_events, (struct io_uring * ring), (ring))
+RINGS(io_uring_submit_and_wait_timeout,
+      (struct io_uring * ring, struct io_uring_cqe **cqe, unsigned n, struct __kernel_timespec *ts,
+       sigset_t *set),
+      (ring, cqe, n, ts, set))
+/* -EINTR alone: it needs no memory. */
+int __real_io_uring_register_sync_cancel(struct io_uring *, struct io_uring_sync_cancel_reg *);
+int __wrap_io_uring_register_sync_cancel(struct io_uring *, struct io_uring_sync_cancel_reg *);
+int __wrap_io_uring_register_sync_cancel(struct io_uring *ring,
+                                         struct io_uring_sync_cancel_reg *which)
+{
+    return fails(SYSTEM_CALL, "io_uring_register_sync_cancel")
+               ? -EINTR
+               : __real_io_uring_register_sync_cancel(ring, which);
+}
+
+RINGS(io_uring_queue_init_params,
+      (unsigned entries, struct io_uring *ring, struct io_uring_params *p), (entries, ring, p))
+RINGS(io_uring_register_buf_ring,
+      (struct io_uring * ring, struct io_uring_buf_reg *place, unsigned flags),
+      (ring, place, flags))
 
 /* The log may be lost as well, but then nobody would read why. */
 ssize_t __real_write(int fd, const void *from, size_t n);

@@ -651,11 +651,36 @@ static void inside_another_loop_its_descriptor_and_wait_say_when_to_turn(void **
     assert_false(readable(loop_fd(loop)));
 }
 
+/* ---- without descriptors ---- */
+
+static void a_loop_that_cannot_be_made_leaves_nothing(void **state)
+{
+    (void)state;
+    struct rlimit before;
+    getrlimit(RLIMIT_NOFILE, &before);
+    int next = dup(0), made = 0, before_count = count_descriptors();
+    close(next);
+    for (int left = 0; left < 3; left++) {
+        struct rlimit few = {(rlim_t)(next + left), before.rlim_max};
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+        struct loop *one = loop_new();
+        int error = errno;
+        setrlimit(RLIMIT_NOFILE, &before);
+        made += one != NULL;
+        if (!one)
+            assert_int_equal(error, EMFILE);
+        loop_free(one);
+        assert_int_equal(count_descriptors(), before_count - 1);
+    }
+    assert_int_equal(made, 1); /* two are enough: one to wait, and the bell */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         loop_test(what_is_asked_for_after_a_callback_runs_once_after_each),
         loop_test(what_was_stopped_does_not_run_after_the_callback),
+        loop_test(a_loop_that_cannot_be_made_leaves_nothing),
         loop_test(a_timer_fires_once_when_it_is_due),
         loop_test(a_timer_without_delay_that_restarts_itself_fires_once_a_turn),
         loop_test(a_timer_stops_another_one_due_in_the_same_turn),
