@@ -69,8 +69,9 @@ struct loop_backend {
     int (*fd)(const struct loop *loop);
     /* Makes fd() tell of everything that was asked for so far. NULL: it always does. */
     void (*settle)(struct loop *loop);
-    /* What is IO_BATCHED leaves now. NULL: nothing ever is. */
-    void (*send_waiting)(struct loop *loop);
+    /* The loop stands: what is IO_BATCHED leaves now, and what was received and has not been
+     * reported is given to io_keep(). NULL: there never is anything. */
+    void (*stand)(struct loop *loop);
 
     /* Starts the io, which receives if io_receives(). Negative errno if the descriptor can't be
      * waited for. */

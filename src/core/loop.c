@@ -124,10 +124,10 @@ static void close_lingering(struct loop *loop)
         io_close(container_of(loop->lingering.next, struct io_linger, node)->io);
 }
 
-static void send_waiting(struct loop *loop)
+static void stand(struct loop *loop)
 {
-    if (loop->backend->send_waiting)
-        loop->backend->send_waiting(loop);
+    if (loop->backend->stand)
+        loop->backend->stand(loop);
 }
 
 void loop_free(struct loop *loop)
@@ -135,7 +135,7 @@ void loop_free(struct loop *loop)
     if (!loop)
         return;
     if (loop->state)
-        send_waiting(loop);
+        stand(loop);
     close_lingering(loop);
     loop_reap_now(loop);
     watch_stop(&loop->bell);
@@ -282,7 +282,7 @@ int loop_run(struct loop *loop)
         error = loop_turn(loop, -1);
     } while (!error && !loop->stopping);
     loop->stopping = false;
-    send_waiting(loop);
+    stand(loop);
     return error;
 }
 

@@ -236,6 +236,7 @@ static void gather(struct uring *u, struct slot *slot, struct io_uring_cqe *cqe)
         slot->flags &= (uint16_t) ~(SLOT_IN | SLOT_RECEIVE | SLOT_REVOKED);
     cqe->user_data = uring_name(OP_NONE, 0, 0);
     cqe->flags = 0;
+    slots_list(&u->slots, io->fd);
 }
 
 /* An end of file that was completed is found once more by who goes on. */
@@ -253,7 +254,6 @@ static bool uring_io_gather(struct io *io)
     for (unsigned i = *cq->khead; i != to; i++)
         if (cq->cqes[i & cq->ring_mask].user_data == name)
             gather(u, slot, &cq->cqes[i & cq->ring_mask]);
-    slots_list(&u->slots, io->fd);
     return true;
 }
 
@@ -471,7 +471,7 @@ static int wait_once(struct loop *loop, int timeout_ms, unsigned *ret_count)
 
 /* From Linux 6.13 on a call completes what comes of 20 wake-ups at most, so there may be more. (Not
  * asked by IORING_SETUP_TASKRUN_FLAG: with that liburing lets each submission complete something,
- * and behind uring_send_waiting() nobody looks.) */
+ * and behind uring_stand() nobody looks.) */
 static int uring_wait(struct loop *loop, int timeout_ms)
 {
     struct uring *u = loop->state;
@@ -502,18 +502,37 @@ static void uring_settle(struct loop *loop)
         finish_batch(u, from);
 }
 
-/* Without a look at anything else: what comes in stays in the sockets. */
-static void uring_send_waiting(struct loop *loop)
+/* Completions of what was cancelled in the turn that is over, for one, may have come with others. */
+static void keep_what_came(struct uring *u)
+{
+    const struct io_uring_cq *cq = &u->ring.cq;
+    unsigned to = io_uring_smp_load_acquire(cq->ktail);
+    for (unsigned i = *cq->khead; i != to; i++) {
+        struct io_uring_cqe *cqe = &cq->cqes[i & cq->ring_mask];
+        struct slot *slot = NULL;
+        if (cqe->user_data >> 60 == OP_IN)
+            slot = slots_find(&u->slots, (int)(uint32_t)cqe->user_data,
+                              cqe->user_data >> 32 & 0x0fffffff);
+        if (slot && slot->kind == SLOT_IO && slot->flags & SLOT_RECEIVE)
+            gather(u, slot, cqe);
+    }
+}
+
+/* What comes in from now on stays in the sockets. */
+static void uring_stand(struct loop *loop)
 {
     struct uring *u = loop->state;
-    if (!u->batch.waiting_count || enable(u) || !uring_is_ours(u))
+    if (enable(u) || !uring_is_ours(u))
         return;
-    unsigned from = *u->ring.cq.ktail;
-    batch_submit(u);
-    for (int tries = 0; tries < SUBMIT_TRIES && io_uring_sq_ready(&u->ring); tries++)
-        if (io_uring_submit(&u->ring) < 0)
-            poll(NULL, 0, 1);
-    finish_batch(u, from);
+    if (u->batch.waiting_count) {
+        unsigned from = *u->ring.cq.ktail;
+        batch_submit(u);
+        for (int tries = 0; tries < SUBMIT_TRIES && io_uring_sq_ready(&u->ring); tries++)
+            if (io_uring_submit(&u->ring) < 0)
+                poll(NULL, 0, 1);
+        finish_batch(u, from);
+    }
+    keep_what_came(u);
 }
 
 static int uring_fd(const struct loop *loop)
@@ -582,7 +601,7 @@ const struct loop_backend uring_backend = {
     .wait = uring_wait,
     .fd = uring_fd,
     .settle = uring_settle,
-    .send_waiting = uring_send_waiting,
+    .stand = uring_stand,
     .io_start = uring_io_start,
     .io_stop = uring_io_stop,
     .io_gather = uring_io_gather,

@@ -257,6 +257,43 @@ static void what_is_wanted_already_is_taken_over(void **state)
     probe_end(q);
 }
 
+static struct acceptor acceptor;
+static int late;
+
+static void accepted(struct acceptor *a, int fd)
+{
+    (void)a, (void)fd;
+}
+
+/* To stop may let the kernel complete what is ready. */
+static void stop_all(struct mail *mail)
+{
+    (void)mail;
+    put(late, "late");
+    acceptor_stop(&acceptor);
+    loop_stop(loop);
+}
+
+static void what_came_as_the_loop_was_stopped_is_taken_over(void **state)
+{
+    (void)state;
+    int fds[2], listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct mail mail;
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(acceptor_start(loop, &acceptor, listener, accepted), 0);
+    struct probe *p = open_talker(0, fds);
+    late = fds[1];
+    turn_and_send(0);
+    loop_post(loop, &mail, stop_all);
+    assert_int_equal(loop_run(loop), 0);
+    assert_int_equal(p->received_len, 0);
+    struct probe *q = take_over(p);
+    TURN_UNTIL(q->received_len);
+    assert_true(has(q, "late"));
+    close(fds[1]);
+    probe_end(q);
+}
+
 static void an_error_that_was_received_is_taken_over(void **state)
 {
     (void)state;
@@ -296,6 +333,7 @@ int main(void)
         loop_test(what_nobody_goes_on_with_can_be_dropped),
         loop_test(what_is_kept_is_taken_over),
         loop_test(what_is_wanted_already_is_taken_over),
+        loop_test(what_came_as_the_loop_was_stopped_is_taken_over),
         loop_test(an_error_that_was_received_is_taken_over),
     };
     return run_on_every_backend("io_kept", tests);
