@@ -29,12 +29,18 @@ import { ProgramStream } from './streams/program-stream.mjs';
 import { HandlerTarget, ServerEvent } from './base/handler-target.mjs';
 import { checkedName, formatEvent, formatProblem, parseableJson } from './proto/message.mjs';
 
+/** @typedef {import('./base/parts.mjs').PartName} PartName */
 /** @typedef {import('./connection-options.mjs').ServerConnectionOptions} ServerConnectionOptions */
 
 /** How much room the report of a problem may take, in bytes. */
 const PROBLEM_SIZE = 1024;
 /** How long a session that is over waits for a part of the client. */
 const PART_AT_END_MS = 5000;
+/**
+ * By its word: the part of the client that a command needs.
+ * @type {Record<string, PartName>}
+ */
+const PART_OF = Object.freeze({ dom: 'dom', listen: 'events', unlisten: 'events' });
 /** What answers a call of the page. */
 const ANSWER_KINDS = Object.freeze(['answer', 'part', 'failure']);
 
@@ -150,6 +156,8 @@ export class ServerConnection extends HandlerTarget {
   #listened = new Set();
   /** What the program has said, and is not heard yet. */
   #messages = new MessageQueue();
+  /** The part of the client that a command waits for. @type {PartName | null} */
+  #awaited = null;
   /** Whether commands that need a part which is not here are left out. */
   #hasGivenUp = false;
   /** Goes on without the part that is waited for. */
@@ -391,13 +399,13 @@ export class ServerConnection extends HandlerTarget {
       restoring: (end) => this.#restoring(end),
       restored: (restoration) => this.#restored(restoration),
       ended: (end, wasRestoring) => this.#ended(end, wasRestoring),
-      message: (message, size) =>
-        this.#messages.take({
-          size,
-          kind: message.kind,
-          changes: message.kind === 'command' && message.word === 'dom',
-          run: () => this.#take(message, size),
-        }),
+      message: (message, size) => {
+        const { kind } = message;
+        const word = kind === 'command' && message.word;
+        if (word && this.#awaited) this.#foresee(PART_OF[word]);
+        const run = () => this.#take(message, size);
+        this.#messages.take({ size, kind, changes: word === 'dom', run });
+      },
       isBehind: () => this.#messages.isMuch,
     };
   }
@@ -533,7 +541,7 @@ export class ServerConnection extends HandlerTarget {
   /**
    * Runs a command when the part of the client that it needs is here. What the program says
    * meanwhile waits.
-   * @param {import('./base/parts.mjs').PartName} name @param {string} word of the command
+   * @param {PartName} name @param {string} word of the command
    * @param {(part: any) => void} run
    */
   #withPart(name, word, run) {
@@ -541,6 +549,7 @@ export class ServerConnection extends HandlerTarget {
     if (part) return run(part);
     if (this.#hasGivenUp) return;
     const release = (this.#goOn = this.#messages.hold());
+    this.#awaited = name;
     loadPart(name)
       .then((part) => {
         if (!this.#hasGivenUp) run(part);
@@ -549,7 +558,15 @@ export class ServerConnection extends HandlerTarget {
         this.#domCommands.problem(word, new DomProblem(error.message, error.more));
         if (name === 'events') this.#options.early?.submits.opened();
       })
-      .finally(release);
+      .finally(() => {
+        this.#awaited = null;
+        release();
+      });
+  }
+
+  /** A command waits behind another one: what it needs comes meanwhile. @param {PartName} name */
+  #foresee(name) {
+    if (name !== this.#awaited && !partHere(name)) loadPart(name).catch(() => {}); // told later
   }
 
   #giveUp = () => {

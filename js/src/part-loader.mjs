@@ -34,21 +34,23 @@ const MOST_STRANGE = 4;
 export function startParts(core, files) {
   const all = /** @type {any} */ (globalThis);
   if (all[TAKER]) return; // client.js was loaded twice
-  const loader = new PartLoader(core, files);
-  const value = (/** @type {any[]} */ ...part) => loader.take(...part);
+  const script = all.document && domGet(document, 'currentScript');
+  /** Made when a part is first needed. @type {PartLoader | undefined} */
+  let loader;
+  const load = (/** @type {PartName} */ name) =>
+    (loader ??= new PartLoader(core, files, script)).load(name);
+  const value = (/** @type {any[]} */ ...part) => loader?.take(...part);
   Object.defineProperty(all, TAKER, { value });
-  loadPartsBy((name) => loader.load(name));
+  loadPartsBy(load);
   // A service worker may import scripts only now.
   if (all.ServiceWorkerGlobalScope && all instanceof all.ServiceWorkerGlobalScope)
-    for (const name of /** @type {PartName[]} */ (['access', 'tcp']))
-      loader.load(name).catch(() => {});
+    for (const name of /** @type {PartName[]} */ (['access', 'tcp'])) load(name).catch(() => {});
 }
 
 class PartLoader {
   #core;
   #files;
-  /** The script element of client.js, if there is one. @type {any} */
-  #script = globalThis.document && domGet(document, 'currentScript');
+  #script;
   #base;
   /** @type {Map<string, (core: object) => void>} */
   #made = new Map();
@@ -59,10 +61,14 @@ class PartLoader {
   /** How often the server had another version. */
   #gone = 0;
 
-  /** @param {object} core @param {Record<PartName, PartFile>} files */
-  constructor(core, files) {
+  /**
+   * @param {object} core @param {Record<PartName, PartFile>} files
+   * @param {any} script the element of client.js, if there is one
+   */
+  constructor(core, files, script) {
     this.#core = core;
     this.#files = files;
+    this.#script = script;
     const { src } = this.#script ?? {};
     this.#base = /\/client\.js(?:$|\?)/.test(src) ? src.replace(/[?#].*/, '') : clientOfOrigin();
     const { document } = globalThis;

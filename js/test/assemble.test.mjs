@@ -10,7 +10,13 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib';
+import {
+  brotliCompressSync,
+  brotliDecompressSync,
+  constants,
+  gunzipSync,
+  gzipSync,
+} from 'node:zlib';
 
 const js = fileURLToPath(new URL('..', import.meta.url));
 const tsc = fileURLToPath(new URL('../../node_modules/typescript/bin/tsc', import.meta.url));
@@ -108,7 +114,10 @@ test('the C source holds the files byte for byte, plain, by gzip and by brotli',
 test('client.js is small, and has the hashes of its parts', () => {
   const { out } = assembleWith();
   const client = readFileSync(out.find((file) => file.endsWith('/client.js')));
-  assert.ok(gzipSync(client, { level: 9 }).length < 24_000);
+  assert.ok(gzipSync(client, { level: 9 }).length < 23_500);
+  const { BROTLI_PARAM_LGWIN, BROTLI_PARAM_SIZE_HINT } = constants;
+  const params = { [BROTLI_PARAM_LGWIN]: 24, [BROTLI_PARAM_SIZE_HINT]: client.length };
+  assert.ok(brotliCompressSync(client, { params }).length < 21_100);
   const parts = out.filter((file) => /client-\w+\.js$/.test(file));
   assert.equal(parts.length, 7);
   for (const part of parts) {
@@ -127,6 +136,20 @@ test('a change of one part changes its hash, and no other', () => {
     ].map(([, hash]) => hash);
   const [before, after] = [names(), names(append('dom/rows.mjs', 'console.log(1);\n'))];
   assert.equal(before.filter((hash) => after.includes(hash)).length, before.length - 1);
+});
+
+test('a table of numbers stands in its uses alone, and can be used in no other way', () => {
+  const { out } = assembleWith();
+  const text = (name) =>
+    readFileSync(
+      out.find((file) => file.endsWith(`/${name}`)),
+      'utf8',
+    );
+  for (const name of ['client.js', 'client-page.js', 'client.all.js', 'client.mjs'])
+    assert.doesNotMatch(text(name), /SESSION_GONE|CLOSE\b/, name);
+  assert.match(text('client.src.js'), /code === CLOSE\.SESSION_GONE/);
+  const other = append('session/restorer.mjs', 'console.log(Object.keys(CLOSE));\n');
+  assert.match(assembleWith(other).stderr, /CLOSE is a table of numbers/);
 });
 
 test('a module in two parts is refused', () => {

@@ -278,6 +278,19 @@ test('a session that ends while an event waits for its listener has said all it 
   assert.deepEqual(seen, [2, 'close']);
 });
 
+test('a document that has no root for a moment is no failure: a script has opened it anew', async () => {
+  const p = page({ meta: SESSION });
+  p.document.serverConnection.onopen = () => p.storage.set('open', true);
+  p.document.documentElement = null;
+  p.last().welcome();
+  await settled(); // what a listener throws would end this process
+  assert.ok(p.storage.get('open'));
+  p.document.documentElement = { dataset: {} };
+  p.last().lose(1006, '');
+  assert.equal(p.document.documentElement.dataset.httpsocket, 'suspended');
+  p.end(1000);
+});
+
 const GLOBALS = [
   'ServerConnection',
   'ServerConnectionError',

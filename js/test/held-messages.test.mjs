@@ -22,11 +22,13 @@ function page() {
     makeUpdates: () => ({ take: (data) => seen.push(data) }),
     makeListeners: () => ({
       listen: (data) => seen.push(`listen ${data}`),
+      changing: (run) => run(),
       beginAgain: () => seen.push('again'),
       begun: () => seen.push('begun'),
       heard() {},
     }),
   };
+  made.part = part;
   loadPartsBy(
     () =>
       new Promise((resolve, reject) => {
@@ -59,6 +61,27 @@ test('more than a mebibyte that waits is acknowledged when it has been heard', a
   await made.comes();
   assert.equal(seen.length, 13);
   assert.deepEqual(last().take(), ['.ack 13']);
+});
+
+test('the parts of commands that wait behind each other are loaded at the same time', async () => {
+  const { last, seen, made } = page();
+  const asked = [];
+  const loads = new Map();
+  const comes = {};
+  loadPartsBy((name) => {
+    asked.push(name);
+    const load = () => new Promise((resolve) => (comes[name] = () => resolve(made.part)));
+    if (!loads.has(name)) loads.set(name, load());
+    return loads.get(name);
+  });
+  for (const line of ['.listen "l"', '.dom "x"', '.listen "m"', 'a 1']) last().receive(line);
+  assert.deepEqual(asked, ['events', 'dom']);
+  comes.dom();
+  await turn();
+  assert.deepEqual(seen, [], 'in their order');
+  comes.events();
+  for (let i = 0; i < 3; i++) await turn();
+  assert.deepEqual(seen, ['listen l', 'x', 'listen m', 'a 1']);
 });
 
 test('a part that the page may not have is told, and what waited goes on', async () => {

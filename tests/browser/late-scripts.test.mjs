@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a program says before the last script of its page has run, when an earlier one has connected.
+// What a program says before the last script of its page has run, when an earlier one connects.
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import path from 'node:path';

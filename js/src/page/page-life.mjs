@@ -198,7 +198,8 @@ export class PageLife {
     this.#state = state;
     if (state === 'open') this.#wasOpen = true;
     else if (before === 'open') this.#since = this.#options.clock.now();
-    domGet(this.#document, 'documentElement').dataset.httpsocket = state;
+    const root = domGet(this.#document, 'documentElement');
+    if (root) root.dataset.httpsocket = state; // there is none behind document.open()
     if (this.#care) this.#care.entered(before);
     else if (state !== 'open') this.#wantCare();
   }

@@ -17,7 +17,10 @@ export class Unheard {
   #timer;
   /** Whether the scripts of the document have run. */
   #isOver = false;
-  /** Looks whether what waits is heard now, or goes on without. @type {(isLast: boolean) => void} */
+  /**
+   * Looks whether what waits is heard now, or goes on without.
+   * @type {(isLast: boolean) => void}
+   */
   #look = () => {};
 
   /**
