@@ -101,8 +101,10 @@ extern const struct loop_backend epoll_backend, uring_backend;
 /* All backends of this build, the preferred one first; NULL ends. */
 extern const struct loop_backend *const loop_backends[];
 
+/* 256 KiB of payload in messages of 1 KiB or more, with their headers: a burst whose last message
+ * did not fit by some bytes would be gathered on the heap. */
 enum {
-    LOOP_BUFFER_BYTES = 256 * 1024
+    LOOP_BUFFER_BYTES = 264 * 1024
 };
 
 struct loop {
