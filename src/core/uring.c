@@ -28,7 +28,7 @@ enum {
     SMALL_ROUNDS = 2,           /* so often in a row, and the io is one of small messages */
     SUBMIT_TRIES = 1000,        /* 1 ms apart, for a kernel without memory */
     MANY = 12,                  /* completions of one call: there may be more */
-    ROUNDS = 12,                /* of one wait: fair to timers */
+    ROUNDS = 12,                /* of a wait for what has happened by now */
 };
 
 bool uring_is_ours(const struct uring *u)
@@ -469,9 +469,10 @@ static int wait_once(struct loop *loop, int timeout_ms, unsigned *ret_count)
     return 0;
 }
 
-/* From Linux 6.13 on a call completes what comes of 20 wake-ups at most, so there may be more. (Not
- * asked by IORING_SETUP_TASKRUN_FLAG: with that liburing lets each submission complete something,
- * and behind uring_stand() nobody looks.) */
+/* From Linux 6.13 on a call completes what comes of 20 wake-ups at most. Who asks for what has
+ * happened by now, such as after a pause of the process, gets more; else the next turn is soon
+ * enough. (IORING_SETUP_TASKRUN_FLAG would say whether there is more: but with that liburing lets
+ * each submission complete something, and behind uring_stand() nobody looks.) */
 static int uring_wait(struct loop *loop, int timeout_ms)
 {
     struct uring *u = loop->state;
@@ -485,8 +486,9 @@ static int uring_wait(struct loop *loop, int timeout_ms)
     if (dispatch_all(loop)) /* what uring_settle() has left there */
         timeout_ms = 0;
     unsigned count = MANY;
-    for (int round = 0; round < ROUNDS && count >= MANY && !error; round++)
-        error = wait_once(loop, round ? 0 : timeout_ms, &count);
+    int rounds = timeout_ms ? 1 : ROUNDS;
+    for (int round = 0; round < rounds && count >= MANY && !error; round++)
+        error = wait_once(loop, timeout_ms, &count);
     return error;
 }
 
@@ -522,7 +524,7 @@ static void keep_what_came(struct uring *u)
 static void uring_stand(struct loop *loop)
 {
     struct uring *u = loop->state;
-    if (enable(u) || !uring_is_ours(u))
+    if ((!u->enabled && !u->batch.waiting_count) || enable(u) || !uring_is_ours(u))
         return;
     if (u->batch.waiting_count) {
         unsigned from = *u->ring.cq.ktail;
