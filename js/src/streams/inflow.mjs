@@ -17,7 +17,7 @@ const REPORT_BYTES_MAX = 65536;
 export class Inflow {
   #window;
   /** How many bytes make a report due at once. */
-  #reportBytes;
+  #reportBytes = 0;
   /** @type {Bytes[]} */
   #chunks = [];
   #received = 0;
