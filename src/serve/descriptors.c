@@ -47,6 +47,11 @@ uint64_t descriptors_connections(const struct config *c, unsigned workers)
     return at_most(c->connections_max, room);
 }
 
+uint64_t descriptors_peers(const struct config *c)
+{
+    return at_most(c->connections_max, descriptors() / 16 * 15);
+}
+
 static uint64_t room_for_programs(void)
 {
     return descriptors() / 3 * 2 / OF_PROGRAM;

@@ -17,6 +17,9 @@
 void descriptors_open_first(void);
 /* connections-max, of all workers. */
 uint64_t descriptors_connections(const struct config *c, unsigned workers);
+/* The same of the peers of a library, which has no programs: all but a sixteenth, which is for the
+ * program around it. */
+uint64_t descriptors_peers(const struct config *c);
 /* programs-max. */
 uint32_t descriptors_programs(const struct config *c);
 /* programs-per-client: where descriptors are short, at most half of them. */

@@ -3,6 +3,7 @@
 #include "serve/library.h"
 
 #include "base/log.h"
+#include "serve/descriptors.h"
 #include "serve/state_key.h"
 
 #include <assert.h>
@@ -200,6 +201,7 @@ static struct httpsocket_server *make(const struct httpsocket_server_options *op
     if (!s->options.peers_per_client)
         s->options.peers_per_client = PEERS_PER_CLIENT;
     s->pid = getpid();
+    s->peers_max = descriptors_peers(config) / config->threads + 1;
     s->server = (struct server){.router = &library_router,
                                 .seats = &library_seats,
                                 .no_gateway = !s->options.gateway,

@@ -57,6 +57,7 @@ struct httpsocket_server {
     uint16_t running;         /* threads that were not joined */
     atomic_bool over;         /* the loops are gone, or about to go */
     _Atomic(pthread_t) home;  /* without threads of its own, once it has begun: where it runs */
+    uint64_t peers_max;       /* of one thread */
     bool has_folders;         /* files leave by sendfile(2), which can raise SIGPIPE */
     pid_t pid;
     atomic_uint stops;

@@ -208,8 +208,7 @@ static struct httpsocket_peer *make(struct httpsocket_request *r)
     struct library_thread *t = r->thread;
     struct net_address address;
     char text[NET_ADDRESS_TEXT_MAX];
-    if (exchange_peer(r->x, &address) < 0 ||
-        t->peer_count >= t->worker->http_limits.connections_max)
+    if (exchange_peer(r->x, &address) < 0 || t->peer_count >= t->server->peers_max)
         return NULL;
     struct net_client_key key = net_client_key_of(&address);
     size_t len = net_address_print_host(&address, text);

@@ -209,6 +209,17 @@ describe('peers', () => {
     await peer.closes();
   });
 
+  test('peers take nearly all descriptors, and leave the program some', async () => {
+    const small = await startProgram(trial, ['0', files.root], { by: ['prlimit', '--nofile=400'] });
+    const first = await openPlain(url(small, '/echo'));
+    await first.next();
+    let count = 1;
+    while ((await refusal(small, '/echo')) === 'let in') count++;
+    assert.ok(count > 260 && count < 340, `${count}`);
+    assert.equal(await first.asks('still'), 'still');
+    await small.stop('SIGINT');
+  });
+
   test('a page of another origin is refused without a record', async () => {
     assert.equal(await refusal(server, '/echo', { origin: 'https://evil.example' }), 403);
     const own = await opens('/echo', [], { origin: `http://127.0.0.1:${server.port}` });
@@ -380,6 +391,15 @@ describe('the examples', () => {
   const runs = (name, { args = [], ...options } = {}) =>
     startProgram(installed.compiles(example(name), options), ['127.0.0.1:0', ...args]);
 
+  const packages = { 'uv.c': ['libuv'], 'glib.c': ['glib-2.0'] };
+  for (const name of fs.readdirSync(path.join(REPO, 'examples/lib')))
+    test(`${name} runs by the archive alone`, async () => {
+      const server = await runs(name, { statically: true, packages: packages[name] });
+      const needed = execFileSync('readelf', ['-d', server.child.spawnfile], { encoding: 'utf8' });
+      assert.doesNotMatch(needed, /libhttpsocket/);
+      await (name === 'broadcast.c' ? server.stop('SIGKILL') : server.ends());
+    });
+
   for (const statically of [false, true])
     test(`echo.c, linked ${statically ? 'statically' : 'to the shared library'}`, async () => {
       const server = await runs('echo.c', { statically });
@@ -393,7 +413,8 @@ describe('the examples', () => {
   test('chat.c: whoever is in a room hears it, over two threads', async () => {
     const server = await runs('chat.c');
     assert.match((await asks(server, '/tea'))[1], /<title>chat/);
-    const room = await Promise.all(Array.from({ length: 8 }, () => openPlain(url(server, '/tea'))));
+    const people = Array.from({ length: 200 }, () => openPlain(url(server, '/tea')));
+    const room = await Promise.all(people);
     const elsewhere = await openPlain(url(server, '/coffee'));
     room[0].send('hello');
     for (const peer of room) assert.deepEqual(await peer.next(), { text: 'hello' });
