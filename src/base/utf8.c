@@ -98,10 +98,27 @@ static bool valid_first(struct slice text)
     return best(text);
 }
 
+/* Of less than 32 bytes. */
+static bool is_short_ascii(struct slice text)
+{
+    uint64_t all = 0, word;
+    if (text.len < 8) {
+        for (size_t i = 0; i < text.len; i++)
+            all |= (uint8_t)text.ptr[i];
+        return all < 0x80;
+    }
+    for (size_t at = 0; at + 8 <= text.len; at += 8) {
+        memcpy(&word, text.ptr + at, 8);
+        all |= word;
+    }
+    memcpy(&word, text.ptr + text.len - 8, 8);
+    return ((all | word) & UINT64_C(0x8080808080808080)) == 0;
+}
+
 bool utf8_valid(struct slice text)
 {
     if (text.len < 32)
-        return utf8_valid_runs(text);
+        return is_short_ascii(text) || utf8_valid_runs(text);
     return atomic_load_explicit(&valid_best, memory_order_relaxed)(text);
 }
 

@@ -46,7 +46,7 @@ static void send_text(struct page *p, struct message m)
         m.body = line;
     }
     if (fits(p, &m))
-        session_send(p->session, &m);
+        session_queue(p->session, &m);
     else
         page_breach(p, "a line that is too long", line);
     free(json);
@@ -59,7 +59,7 @@ static void send_message(struct page *p, const struct message *m)
     else if (m->binary && !fits(p, m))
         page_breach(p, "a message that is too long", m->body);
     else
-        session_send(p->session, m);
+        session_queue(p->session, m);
     page_count(p);
 }
 
@@ -75,7 +75,8 @@ static bool send_batch(struct page *p, struct hub_batch *batch)
 
 static bool command(struct page *p, const struct message *m)
 {
-    session_send(p->session, m);
+    session_queue(p->session, m);
+    page_count(p);
     page_count(p);
     return true;
 }

@@ -63,9 +63,13 @@ static void count_now(struct page *p)
                 held_for_client(p) + held_for_program(p) + answer + spooled);
 }
 
-static void count_after(struct loop_after *after)
+/* What came in one callback leaves together, and is counted once. */
+static void conclude(struct loop_after *after)
 {
-    count_now(container_of(after, struct page, count));
+    struct page *p = container_of(after, struct page, count);
+    if (p->session)
+        session_flush(p->session);
+    count_now(p);
 }
 
 /* The WebSocket has most of it: without that the session may go on. A plain client has none. */
@@ -159,7 +163,7 @@ struct page *page_make(const struct page_spec *spec)
     list_init(&p->tcp.questions);
     list_init(&p->waiting);
     list_init(&p->restarting);
-    loop_after_init(&p->count, p->host->spec.loop, count_after);
+    loop_after_init(&p->count, p->host->spec.loop, conclude);
     list_append(&p->host->pages, &p->node);
     memory_open(&p->account, p->host->spec.memory, &memory_ops, NULL);
     return p;

@@ -166,7 +166,7 @@ struct page {
 
     struct memory_account account; /* of the client: pays for all that this page holds */
     size_t counted;
-    struct loop_after count; /* what it holds may have changed */
+    struct loop_after count; /* what it holds may have changed, or messages may wait to leave */
 };
 
 /* All that a page is made from. */
@@ -240,8 +240,8 @@ void page_refuse_command(struct page *p, const struct message *m, const char *wh
 void page_note_claim(struct page *p);
 /* Its place is given to others, who need it: the session ends. */
 void page_give_up(struct page *p);
-/* To be called when the page may hold more or less memory: that is counted once, when the callback
- * that runs has returned. */
+/* To be called when the page may hold more or less memory, or has queued messages to its session:
+ * these leave together, and memory is counted once, when the callback that runs has returned. */
 static inline void page_count(struct page *p)
 {
     if (p->state != PAGE_OVER)

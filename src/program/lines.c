@@ -40,12 +40,29 @@ static struct io *input(struct program *p)
     return pipe_is_open(pipe_in(p)) ? (struct io *)&pipe_in(p)->io : NULL;
 }
 
+static void copy_all(char *to, const struct slice *pieces, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (pieces[i].len)
+            memcpy(to, pieces[i].ptr, pieces[i].len);
+        to += pieces[i].len;
+    }
+}
+
 void program_write(struct program *p, const struct slice *pieces, int count)
 {
     struct iovec vec[PIECES_MAX];
     struct io *io = input(p);
+    size_t len = 0;
     if (!program_open(p) || !io)
         return;
+    for (int i = 0; i < count; i++)
+        len += pieces[i].len;
+    char *room = io_claim(io, len);
+    if (room) {
+        copy_all(room, pieces, count);
+        return;
+    }
     for (int i = 0; i < count; i++)
         vec[i] = (struct iovec){(void *)pieces[i].ptr, pieces[i].len};
     io_write(io, vec, count);

@@ -196,6 +196,11 @@ static void run_command(struct shared_process *s, const struct message *m)
 
 /* ---- lines ---- */
 
+static struct slice first_line(struct slice in)
+{
+    return slice_first(in, slice_find(in, '\n'));
+}
+
 /* Without the id, which is in no log. */
 static struct slice without_id(struct slice line)
 {
@@ -216,8 +221,8 @@ static void deliver(struct shared_process *s, const struct message *m, struct sh
 }
 
 /* The line's end and the page's may have crossed. */
-static void take_member_line(struct shared_process *s, const struct shared_line *line, size_t len,
-                             struct slice text, bool good)
+static void take_member_line(struct shared_process *s, const struct shared_line *line,
+                             struct slice in, size_t len, bool good)
 {
     struct shared_member *m = shared_members_find(&s->members, line->session);
     if (!m)
@@ -225,15 +230,15 @@ static void take_member_line(struct shared_process *s, const struct shared_line 
     else if (good)
         deliver(s, &line->m, m, len);
     else
-        m->ops->on_bad_line(m, line->m.why, without_id(text));
+        m->ops->on_bad_line(m, line->m.why, without_id(first_line(in)));
     m = shared_members_find(&s->members, line->session);
     if (m && m->ops->busy(m))
         s->busy = m;
 }
 
 /* Whose line it is decides how long the line may be. */
-static enum parse_status parse(const struct shared_process *s, struct slice in, size_t seen,
-                               size_t *used, struct shared_line *ret)
+static enum parse_status parse(struct shared_process *s, struct slice in, size_t seen, size_t *used,
+                               struct shared_line *ret)
 {
     size_t want, max = s->program->host->spec.config->line_max;
     enum parse_status status = shared_line_parse(in, seen, max, used, &want, ret);
@@ -250,15 +255,14 @@ static enum parse_status on_line(struct program *p, struct slice in, size_t seen
     struct shared_line line;
     s->busy = NULL; /* else nothing would be read */
     enum parse_status status = parse(s, in, seen, used, &line);
-    struct slice text = slice_first(in, slice_find(in, '\n'));
     if (status == PARSE_MORE)
         return PARSE_MORE;
     if (status == PARSE_BAD && (*used == 0 || line.session.len == 0)) {
-        breach(s, line.m.why, "line", without_id(text));
+        breach(s, line.m.why, "line", without_id(first_line(in)));
         return PARSE_BAD;
     }
     if (line.session.len > 0)
-        take_member_line(s, &line, *used, text, status == PARSE_OK);
+        take_member_line(s, &line, in, *used, status == PARSE_OK);
     else
         run_command(s, &line.m);
     return PARSE_OK;

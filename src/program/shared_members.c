@@ -64,12 +64,18 @@ void shared_members_remove(struct shared_members *all, struct shared_member *m)
     *at = m->next;
     list_remove(&m->node);
     all->count--;
+    all->last = NULL;
 }
 
-struct shared_member *shared_members_find(const struct shared_members *all, struct slice id)
+struct shared_member *shared_members_find(struct shared_members *all, struct slice id)
 {
-    struct shared_member *m = *bucket_of(all, id);
+    struct shared_member *m = all->last;
+    if (m && slice_equal(shared_member_id(m), id))
+        return m;
+    m = *bucket_of(all, id);
     while (m && !slice_equal(shared_member_id(m), id))
         m = m->next;
+    if (m)
+        all->last = m;
     return m;
 }

@@ -12,15 +12,18 @@ static enum parse_status bad(struct message *ret, const char *why)
     return PARSE_BAD;
 }
 
+static const bool name_chars[256] = {
+    ['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['-' ... ':'] = true, ['_'] = true};
+
 bool message_is_name_char(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '-' && c <= ':') || c == '_';
+    return name_chars[(unsigned char)c];
 }
 
 static size_t name_length(struct slice s)
 {
     size_t len = 0;
-    while (len < s.len && message_is_name_char(s.ptr[len]))
+    while (len < s.len && name_chars[(unsigned char)s.ptr[len]])
         len++;
     return len;
 }
@@ -139,14 +142,36 @@ static enum parse_status take_json(struct slice text, struct message *m)
     return check_json(m);
 }
 
+/* The head that a text begins with, up to a space or the end. */
+struct found_head {
+    size_t len;
+    bool is_event; /* it is a name, as nearly all heads are: nothing more is to be checked */
+};
+
+static struct found_head find_head(struct slice text)
+{
+    size_t len = name_length(slice_first(text, MESSAGE_NAME_MAX + 1));
+    bool ends = len == text.len || text.ptr[len] == ' ';
+    if (ends && len > 0 && len <= MESSAGE_NAME_MAX && text.ptr[0] != '.')
+        return (struct found_head){len, true};
+    return (struct found_head){slice_find(slice_first(text, MESSAGE_HEAD_MAX + 1), ' '), false};
+}
+
+static enum parse_status parse_text(struct slice text, struct found_head head, struct message *ret)
+{
+    struct slice name = slice_first(text, head.len);
+    if (head.len > MESSAGE_HEAD_MAX)
+        return bad(ret, "a head that is too long");
+    if (head.is_event)
+        *ret = (struct message){.kind = MESSAGE_EVENT, .head = name, .name = name};
+    else if (parse_head(name, ret) == PARSE_BAD)
+        return PARSE_BAD;
+    return take_json(slice_skip(text, head.len), ret);
+}
+
 enum parse_status message_parse_text(struct slice text, struct message *ret)
 {
-    size_t space = slice_find(slice_first(text, MESSAGE_HEAD_MAX + 1), ' ');
-    if (space > MESSAGE_HEAD_MAX)
-        return bad(ret, "a head that is too long");
-    if (parse_head(slice_first(text, space), ret) == PARSE_BAD)
-        return PARSE_BAD;
-    return take_json(slice_skip(text, space), ret);
+    return parse_text(text, find_head(text), ret);
 }
 
 enum parse_status message_parse_binary(struct slice data, struct message *ret)
@@ -193,9 +218,8 @@ enum parse_status message_make(struct slice head, enum message_form form, struct
 }
 
 /* HEAD @…: such a line is never longer than the head of a message_line. */
-static bool announces_bytes(struct slice line)
+static bool announces_bytes(struct slice line, size_t mark)
 {
-    size_t mark = slice_find(slice_first(line, MESSAGE_HEAD_MAX + 1), ' ');
     return mark + 1 < line.len && line.ptr[mark] == ' ' && line.ptr[mark + 1] == '@';
 }
 
@@ -251,11 +275,12 @@ static enum parse_status parse_line(struct slice in, size_t seen, size_t max_tex
         return await_line_end(lf, max_text, want, ret);
     if (slice_ends_with(line, SLICE_LITERAL("\r")))
         line.len--;
-    if (!announces_bytes(line)) {
+    struct found_head head = find_head(line);
+    if (!announces_bytes(line, head.len)) {
         if (line.len > max_text)
             return bad(ret, "a message that is too long");
         *used = lf + 1;
-        return message_parse_text(line, ret);
+        return parse_text(line, head, ret);
     }
     if (parse_announcement(line, max_bytes, ret, &len) == PARSE_BAD)
         return PARSE_BAD;

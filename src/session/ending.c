@@ -68,8 +68,10 @@ void session_say_end(struct session *s)
     uint64_t number = entry_note_end(s->table, &s->entry, s->end_code, slice_of(end_reason(s)),
                                      loop_now_ms(s->loop));
     if (s->wire) {
-        if (s->end_code != CLOSE_MEMORY)
+        if (s->end_code != CLOSE_MEMORY) {
+            session_flush(s);
             session_state_flush(s);
+        }
         send_close(s);
         s->wire->end_number = number;
         session_drop_wire(s, s->end_code, end_reason(s));

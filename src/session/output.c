@@ -44,6 +44,7 @@ void session_say_ping(struct session *s)
 
 bool session_tell(struct session *s, struct slice text)
 {
+    session_flush(s);
     if (s->wire)
         session_put(s, false, &text, 1);
     return s->wire;
@@ -200,7 +201,15 @@ void session_put_last(struct session *s, struct outbox_place from, uint64_t numb
     if (s->sending.next.block)
         return;
     s->sending = (struct sending){.next = from, .number = number};
-    session_pump(s);
+    s->unsent = true;
+}
+
+void session_flush(struct session *s)
+{
+    bool unsent = s->unsent;
+    s->unsent = false;
+    if (unsent && s->wire)
+        session_pump(s);
 }
 
 bool session_has_put(const struct session *s, uint64_t number)

@@ -70,6 +70,7 @@ struct session {
     bool takes_state; /* its client, when it was there last */
     bool restoring;   /* the client's state has not come */
     bool wire_missed; /* taken over from another process, without the wire that it had */
+    bool unsent;      /* session_flush() sends from `sending` on */
     bool held_off;    /* by the owner */
     bool unread;      /* answers wait in the wire: nothing is read before they have left */
     size_t answers;   /* bytes of them, since the wire was empty */
@@ -101,7 +102,7 @@ void session_say_ping(struct session *s);
 void session_say_ack(struct session *s);
 /* Sends all messages that are not acknowledged. */
 void session_replay(struct session *s);
-/* What was pushed last, from this place on, goes out now, or when its turn comes. */
+/* What was pushed last, from this place on, goes out by session_flush(), or when its turn comes. */
 void session_put_last(struct session *s, struct outbox_place from, uint64_t number);
 /* Sends what the wire has room for. */
 void session_pump(struct session *s);

@@ -378,7 +378,7 @@ static void pushed(struct session *s, struct outbox_place place, uint32_t count)
         session_put_last(s, place, s->outbox.sent - count);
 }
 
-void session_send(struct session *s, const struct message *m)
+void session_queue(struct session *s, const struct message *m)
 {
     if (s->state > SESSION_DETACHED)
         return;
@@ -388,10 +388,18 @@ void session_send(struct session *s, const struct message *m)
     pushed(s, outbox_push(&s->outbox, m->binary, pieces, count), 1);
 }
 
+void session_send(struct session *s, const struct message *m)
+{
+    session_queue(s, m);
+    session_flush(s);
+}
+
 void session_send_frames(struct session *s, const struct outbox_frames *frames)
 {
-    if (s->state <= SESSION_DETACHED)
-        pushed(s, outbox_push_frames(&s->outbox, frames), frames->count);
+    if (s->state > SESSION_DETACHED)
+        return;
+    pushed(s, outbox_push_frames(&s->outbox, frames), frames->count);
+    session_flush(s);
 }
 
 void session_taken(struct session *s)

@@ -225,7 +225,12 @@ void session_drained(struct session_wire *wire);
 /* Queues a message to the client; sent at once if attached. Always taken: the owner looks at
  * session_writable() before it takes more from its program. */
 void session_send(struct session *s, const struct message *m);
-/* The same for messages that many sessions get. None of them is longer than SESSION_SHARED_MAX. */
+/* The same, and the message need not be sent at once: the owner calls session_flush() once it has
+ * queued what came in one callback, so that all of that leaves together. */
+void session_queue(struct session *s, const struct message *m);
+void session_flush(struct session *s);
+/* As session_send(), messages that many sessions get. None of them is longer than
+ * SESSION_SHARED_MAX. */
 void session_send_frames(struct session *s, const struct outbox_frames *frames);
 /* Whether the owner may take more from its program. If not, on_writable follows. */
 bool session_writable(struct session *s);

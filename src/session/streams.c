@@ -35,6 +35,7 @@ static void send_frame(struct channels *cs, struct slice head, struct shared_byt
                        size_t len)
 {
     struct session *s = channels_owner(cs);
+    session_flush(s); /* what was said before the bytes comes before them */
     if (len == 0) {
         session_put(s, true, &head, 1);
         return;

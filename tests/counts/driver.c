@@ -16,7 +16,8 @@
 
 static unsigned long allocations; /* that were counted */
 
-static const struct counts_row *const files[] = {ws_rows, handshake_rows, NULL};
+static const struct counts_row *const files[] = {ws_rows, handshake_rows, session_rows, topic_rows,
+                                                 NULL};
 
 void counts_fail(const char *what)
 {

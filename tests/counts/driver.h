@@ -20,6 +20,8 @@ struct counts_row {
 /* The rows of each file; one without a name ends them. */
 extern const struct counts_row ws_rows[];
 extern const struct counts_row handshake_rows[];
+extern const struct counts_row session_rows[];
+extern const struct counts_row topic_rows[];
 
 /* Ends the program, with a line that says why. */
 _Noreturn void counts_fail(const char *what);

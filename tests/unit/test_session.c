@@ -611,6 +611,41 @@ static void what_is_acknowledged_before_it_left_still_counts(void **state)
     cut(w);
 }
 
+static void queue_event(const char *head)
+{
+    struct message m = {.kind = MESSAGE_EVENT, .head = slice_of(head), .name = slice_of(head)};
+    session_queue(f.session, &m);
+}
+
+static void what_is_queued_leaves_together_and_before_what_is_said_after_it(void **state)
+{
+    (void)state;
+    struct wire *w = attach(0);
+    queue_event("a");
+    queue_event("b");
+    assert_int_equal(w->sent_count, 1); /* `.welcome` */
+    session_flush(f.session);
+    assert_string_equal(w->sent[1], "a");
+    assert_string_equal(w->sent[2], "b");
+    queue_event("c");
+    session_tell(f.session, SLICE_LITERAL(".told"));
+    assert_string_equal(w->sent[3], "c");
+    assert_string_equal(w->sent[4], ".told");
+    queue_event("d");
+    say("e");
+    assert_string_equal(w->sent[6], "e");
+    queue_event("f");
+    cut(w);
+    session_flush(f.session);
+    w = attach(5);
+    assert_string_equal(w->sent[1], "f");
+    queue_event("g");
+    session_abort(f.session, 1000, SLICE_NONE);
+    assert_string_equal(w->sent[2], "g");
+    assert_true(strstr(w->sent[3], ".close") == w->sent[3]);
+    wire_free(w);
+}
+
 static void what_would_fill_the_buffer_has_no_room(void **state)
 {
     (void)state;
@@ -1084,6 +1119,7 @@ int main(void)
         T(an_owner_that_waits_since_the_bound_was_lowered_is_told_to_go_on),
         T(messages_that_many_sessions_share_are_sent_again_from_where_the_client_is),
         T(what_is_acknowledged_before_it_left_still_counts),
+        T(what_is_queued_leaves_together_and_before_what_is_said_after_it),
         T(what_would_fill_the_buffer_has_no_room),
         T(messages_of_a_few_bytes_are_counted_with_what_each_of_them_takes),
         T(a_lost_page_is_waited_for_ten_minutes_and_one_that_said_goodbye_for_seconds),
