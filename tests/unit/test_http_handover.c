@@ -129,6 +129,36 @@ static void a_request_moves_to_another_worker(void **state)
     client_free(c);
 }
 
+static void answer_with_peer(struct exchange *x)
+{
+    struct net_address peer;
+    char text[NET_ADDRESS_TEXT_MAX] = "nobody";
+    if (exchange_peer(x, &peer) == 0)
+        net_address_print(&peer, text);
+    answer(text);
+}
+
+/* The socket itself is of a pair, which has no such address. */
+static void a_peer_that_was_known_when_it_was_accepted_is_not_asked_for(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"192.0.2.7:7", "[2001:db8::7]:7"};
+    for (int i = 0; i < 2; i++) {
+        struct net_address peer;
+        const char *why;
+        int fds[2];
+        struct client *c = calloc(1, sizeof(*c));
+        assert_int_equal(net_address_parse(slice_of(texts[i]), &peer, &why), 0);
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+        c->fd = fds[0];
+        http_accept(&server, stream_new_known(loop, fds[1], NULL), &peer);
+        handle = answer_with_peer;
+        client_send(c, SLICE_LITERAL(GET("/")));
+        assert_has(hear(c), texts[i]);
+        client_free(c);
+    }
+}
+
 static void a_parcel_that_is_dropped_closes(void **state)
 {
     (void)state;
@@ -185,6 +215,7 @@ int main(void)
         http_test(the_stream_is_handed_over_later),
         http_test(who_wants_another_protocol_and_goes_is_aborted),
         http_test(a_request_moves_to_another_worker),
+        http_test(a_peer_that_was_known_when_it_was_accepted_is_not_asked_for),
         http_test(a_parcel_that_is_dropped_closes),
         http_test(a_request_moves_behind_an_answer_that_was_only_corked),
         http_test(a_request_behind_queued_output_stays),

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "proto/http_chars.h"
 #include "proto/http_head.h"
 
 #include <setjmp.h>
@@ -540,6 +541,24 @@ static void rfc3986_5_2_4_paths_are_decoded_and_settled(void **state)
     }
 }
 
+/* However long the token is, and whatever ends it. */
+static void rfc9110_5_6_2_a_token_ends_at_the_first_byte_that_is_none(void **state)
+{
+    (void)state;
+    static const char others[] = "!#$%&'*+-.^_`|~";
+    char text[40];
+    for (size_t len = 1; len <= sizeof(text); len++)
+        for (size_t at = 0; at < len; at++)
+            for (int c = 0; c < 256; c++) {
+                bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+                bool is_tchar = is_letter || (c >= '0' && c <= '9') || (c && strchr(others, c));
+                memset(text, 'Z', len);
+                text[at] = (char)c;
+                const char *end = http_skip_token(text, text + len);
+                assert_ptr_equal(end, text + (is_tchar ? len : at));
+            }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -560,6 +579,7 @@ int main(void)
         cmocka_unit_test(rfc9110_5_6_1_lists),
         cmocka_unit_test(rfc9112_3_2_a_target_is_split_at_its_query),
         cmocka_unit_test(rfc3986_5_2_4_paths_are_decoded_and_settled),
+        cmocka_unit_test(rfc9110_5_6_2_a_token_ends_at_the_first_byte_that_is_none),
     };
     return cmocka_run_group_tests_name("http_head", tests, NULL, NULL);
 }
