@@ -504,7 +504,7 @@ static void uring_settle(struct loop *loop)
         finish_batch(u, from);
 }
 
-/* Completions of what was cancelled in the turn that is over, for one, may have come with others. */
+/* Completions of what was cancelled in the turn that is over may have come with others. */
 static void keep_what_came(struct uring *u)
 {
     const struct io_uring_cq *cq = &u->ring.cq;
