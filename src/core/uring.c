@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "core/io_calls.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -39,9 +40,11 @@ bool uring_is_ours(const struct uring *u)
 struct io_uring_sqe *uring_sqe(struct uring *u)
 {
     struct io_uring_sqe *sqe;
-    while (!(sqe = io_uring_get_sqe(&u->ring)))
+    for (int tries = 0; !(sqe = io_uring_get_sqe(&u->ring)); tries++) {
+        assert(tries < SUBMIT_TRIES); /* such as in a child, whose loop was not ended by errors */
         if (io_uring_submit(&u->ring) < 0)
             poll(NULL, 0, 1);
+    }
     return sqe;
 }
 

@@ -651,6 +651,35 @@ static void inside_another_loop_its_descriptor_and_wait_say_when_to_turn(void **
     assert_false(readable(loop_fd(loop)));
 }
 
+/* ---- in a child ---- */
+
+static void stop_loop(struct timer *timer)
+{
+    (void)timer;
+    loop_stop(loop);
+}
+
+/* A ring serves only the process that made it. */
+static void a_child_that_runs_its_parents_loop_comes_to_an_end(void **state)
+{
+    (void)state;
+    loop_turn(loop, 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct timer timer;
+        alarm(10);
+        timer_init(&timer, stop_loop);
+        timer_start(loop, &timer, 0);
+        int error = loop_run(loop), again = loop_turn(loop, 0);
+        bool has_ring = strcmp(loop_backend(loop), "io_uring") == 0;
+        _exit((has_ring ? error < 0 && again < 0 : error == 0 && again == 0) ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_equal(loop_turn(loop, 0), 0); /* the parent goes on */
+}
+
 /* ---- without descriptors ---- */
 
 static void a_loop_that_cannot_be_made_leaves_nothing(void **state)
@@ -680,6 +709,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         loop_test(what_is_asked_for_after_a_callback_runs_once_after_each),
         loop_test(what_was_stopped_does_not_run_after_the_callback),
+        loop_test(a_child_that_runs_its_parents_loop_comes_to_an_end),
         loop_test(a_loop_that_cannot_be_made_leaves_nothing),
         loop_test(a_timer_fires_once_when_it_is_due),
         loop_test(a_timer_without_delay_that_restarts_itself_fires_once_a_turn),

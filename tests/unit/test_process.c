@@ -683,10 +683,12 @@ static int start_without_clone3(int error)
     int out = make_memory();
     loop = loop_new(); /* a ring serves only who made it */
     signal(SIGUSR1, caught);
+    alarm(60); /* its parent's does not come here */
     if (!forbid(SYS_clone3, error) || start(&c, (char *[]){self, "signals", NULL}, (int[]){out}, 1))
         return 1;
     while (!c.exits)
-        loop_turn(loop, 1000);
+        if (loop_turn(loop, 1000))
+            return 3;
     read_back(out, text, sizeof(text));
     return c.status == 0 && strcmp(text, "") == 0 ? 0 : 2;
 }
