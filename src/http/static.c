@@ -186,6 +186,22 @@ static bool answer_by_copies(struct exchange *x, struct site_found *found)
 
 /* ---- the whole ---- */
 
+/* Whether who accepts other codings may get another answer (RFC 9110, 12.5.5). */
+static bool varies(struct site_found *found)
+{
+    if (compressor_takes(site_compressor(found->site), &found->stat))
+        return true;
+    for (unsigned encoding = ENCODING_IDENTITY + 1; encoding < ENCODING_COUNT; encoding++) {
+        struct site_beside beside;
+        if (!is_beside(found, encoding, &beside))
+            continue;
+        if (beside.fd >= 0)
+            close(beside.fd);
+        return true;
+    }
+    return false;
+}
+
 /* The file, or what lies beside it, as far as it has been looked at. */
 static struct file_answer answer_of(struct exchange *x, const struct site_found *found,
                                     const struct site_beside *beside)
@@ -201,9 +217,10 @@ static struct file_answer answer_of(struct exchange *x, const struct site_found 
     };
 }
 
-static void answer_by_file(struct exchange *x, struct site_found *found, bool compresses,
+static void answer_by_file(struct exchange *x, struct site_found *found, bool may_vary,
                            const struct site_beside *beside, enum encoding encoding)
 {
+    bool varied = may_vary && (beside || varies(found));
     struct file_answer a = answer_of(x, found, beside);
     if (beside)
         site_found_done(found);
@@ -212,7 +229,7 @@ static void answer_by_file(struct exchange *x, struct site_found *found, bool co
     a.encoding = encoding;
     file_answer_describe(&a, beside ? &beside->stat : &found->stat,
                          beside ? beside->kept : found->kept, encoding_name(encoding).ptr);
-    if (compresses)
+    if (varied)
         add_coding(&a);
     if (passes(x, &a.is, a.headers, a.header_count))
         file_answer_send(&a);

@@ -53,6 +53,16 @@ test('what lies beside a file is sent to who accepts it', async () => {
   assert.equal(new Set(answers.map(({ headers }) => headers.etag)).size, 3);
 });
 
+test('a small file varies only while there is something beside it', async () => {
+  put('small.txt', 'small');
+  for (const headers of [BROWSER, {}])
+    assert.equal((await get('/small.txt', headers)).headers.vary, 'Origin');
+  put('little.txt', 'little');
+  put('little.txt.gz', gzipSync('little'));
+  assert.match((await get('/little.txt')).headers.vary, /Accept-Encoding/);
+  assert.equal(await coding('/little.txt'), 'gzip');
+});
+
 test('the client has the choice, whatever it writes', async () => {
   const wishes = {
     'gzip, deflate, br': 'br',
