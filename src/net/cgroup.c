@@ -20,7 +20,8 @@
 #define NAME      "httpsocketd"
 #define OURSELVES "0" /* numbers of children begin with 1 */
 
-#define KEPT_SHARE 64
+#define KEPT_SHARE 64 /* of the limit of descriptors */
+#define KEPT_MAX   8  /* as many pages as are often made at once */
 
 struct cgroup {
     int fd;
@@ -95,8 +96,8 @@ static unsigned count_kept_max(void)
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return 0;
-    return limit.rlim_cur / KEPT_SHARE < CGROUP_SPARES_MAX ? (unsigned)(limit.rlim_cur / KEPT_SHARE)
-                                                           : CGROUP_SPARES_MAX;
+    return limit.rlim_cur / KEPT_SHARE < KEPT_MAX ? (unsigned)(limit.rlim_cur / KEPT_SHARE)
+                                                  : KEPT_MAX;
 }
 
 static struct cgroup *make(void)
