@@ -208,6 +208,7 @@ static bool may_keep_open(struct cgroup *c)
     return may;
 }
 
+/* With the lock. */
 static void close_files(struct cgroup *c, struct cgroup_child *child)
 {
     if (child->folder >= 0)
@@ -215,10 +216,15 @@ static void close_files(struct cgroup *c, struct cgroup_child *child)
     if (child->events >= 0)
         close(child->events);
     child->folder = child->events = -1;
-    pthread_mutex_lock(&c->lock);
     c->kept_count -= child->kept;
-    pthread_mutex_unlock(&c->lock);
     child->kept = false;
+}
+
+static void close_now(struct cgroup *c, struct cgroup_child *child)
+{
+    pthread_mutex_lock(&c->lock);
+    close_files(c, child);
+    pthread_mutex_unlock(&c->lock);
 }
 
 int cgroup_make(struct cgroup *cgroup, uint64_t number, struct cgroup_child *ret)
@@ -246,7 +252,7 @@ void cgroup_entered(struct cgroup *cgroup, struct cgroup_child *child)
         return;
     child->kept = may_keep_open(cgroup);
     if (!child->kept)
-        close_files(cgroup, child);
+        close_now(cgroup, child);
     else
         child->events = openat(child->folder, "cgroup.events", O_RDONLY | O_CLOEXEC);
 }
@@ -256,9 +262,17 @@ void cgroup_leave(struct cgroup *cgroup, struct cgroup_child *child, bool empty)
     char name[64];
     if (empty && keep_spare(cgroup, child))
         return;
-    close_files(cgroup, child);
+    close_now(cgroup, child);
     name_child(child->number, "", name);
     unlinkat(cgroup->fd, name, AT_REMOVEDIR);
+}
+
+void cgroup_rest(struct cgroup *cgroup)
+{
+    pthread_mutex_lock(&cgroup->lock);
+    for (unsigned i = 0; i < cgroup->spare_count; i++)
+        close_files(cgroup, &cgroup->spares[i]);
+    pthread_mutex_unlock(&cgroup->lock);
 }
 
 bool cgroup_kill(struct cgroup *cgroup, const struct cgroup_child *child)
@@ -339,8 +353,7 @@ void cgroup_close(struct cgroup *cgroup)
 {
     if (!cgroup)
         return;
-    while (cgroup->spare_count > 0)
-        close_files(cgroup, &cgroup->spares[--cgroup->spare_count]);
+    cgroup_rest(cgroup);
     cgroup_tidy(cgroup);
     close(cgroup->fd);
     rmdir(cgroup->path);

@@ -55,8 +55,11 @@ int cgroup_make(struct cgroup *cgroup, uint64_t number, struct cgroup_child *ret
 void cgroup_entered(struct cgroup *cgroup, struct cgroup_child *child);
 /* The child is done with it: it is removed, or, if it is known to be `empty` and was never killed,
  * kept for another child (CGROUP_SPARES_MAX of them: to make one and to remove it costs as much as
- * to start a child). The descriptors of eight at most stay open. */
+ * to start a child). The descriptors of eight at most stay open
+ * until cgroup_rest(). */
 void cgroup_leave(struct cgroup *cgroup, struct cgroup_child *child, bool empty);
+/* Closes the descriptors of those that are kept for other children. */
+void cgroup_rest(struct cgroup *cgroup);
 /* Kills everyone in it. False: it can't be done (Linux before 5.14). */
 bool cgroup_kill(struct cgroup *cgroup, const struct cgroup_child *child);
 /* Kills everyone in all of them. */

@@ -56,6 +56,7 @@ static void release(struct program *p)
     room_release(&p->place);
     list_remove(&p->node);
     p->host->counts.now--;
+    host_rest_soon(p->host);
     p->ops = NULL;
     loop_reap(p->host->spec.loop, &p->reap, free_memory);
 }

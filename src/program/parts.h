@@ -24,8 +24,9 @@ struct program_host {
     struct list programs;
     struct list pools; /* pool.c */
     struct room_desk room;
-    uint64_t dealt; /* requests for shared programs that were given to workers */
-    int null_fd;    /* stdin of programs whose request has no body */
+    struct timer rest_timer; /* runs after a program's end: cgroup_rest() */
+    uint64_t dealt;          /* requests for shared programs that were given to workers */
+    int null_fd;             /* stdin of programs whose request has no body */
     bool draining;
 };
 
@@ -35,6 +36,9 @@ static inline const char *below_root(const struct program_host *host, const char
     size_t len = host->spec.root.len > 1 ? host->spec.root.len : 0;
     return strncmp(file, host->spec.root.ptr, len) == 0 && file[len] == '/' ? file + len : file;
 }
+
+/* A program has ended: what is kept for the next one is let go if none comes soon. */
+void host_rest_soon(struct program_host *host);
 
 /* ---- pipe.c: our end of one descriptor ---- */
 

@@ -20,8 +20,6 @@ const COUNTER = path.join(REPO, 'tests/browser/site');
 const CUTS = 500;
 const PAGES = 8;
 const MANY = 1000;
-/** Descriptors that the server keeps open of the cgroups in which the next programs will be. */
-const KEPT = 16;
 const MIB = 1 << 20;
 /**
  * What the server may grow by where its limits allow two MiB: the rest is what an allocator keeps.
@@ -346,7 +344,7 @@ test(`${MANY} sessions at once, each with its own process; they all come back af
   });
   let now;
   await until(
-    () => (now = resources(server.pid)).children.length === 0 && now.descriptors <= atRest + KEPT,
+    () => (now = resources(server.pid)).children.length === 0 && now.descriptors <= atRest,
     () => JSON.stringify(now),
     60000,
   );

@@ -851,6 +851,9 @@ static void cgroups_keep_few_descriptors_and_none_in_the_end(void **state)
         for (int i = 0; i < 5; i++)
             process_done(&children[i].process);
     }
+    assert_int_equal(count_open(), before + 1 + 2 * 2);
+    cgroup_rest(cgroup);
+    assert_int_equal(count_open(), before + 1);
     cgroup_close(cgroup);
     assert_int_equal(count_open(), before);
 }
