@@ -245,7 +245,7 @@ static void forget(struct program *p, size_t used)
     }
     free(p->line);
     p->line = NULL;
-    p->line_size = p->line_most = 0;
+    p->line_size = p->line_most = p->line_seen = 0;
 }
 
 static struct slice kept(const struct program *p)
@@ -263,10 +263,12 @@ static void take(struct program *p, struct slice data)
         data = slice_skip(data, take_lines(p, data));
     if (data.len == 0)
         return;
-    if (!keep(p, data))
+    if (!keep(p, data)) {
+        p->line_seen = 0;
         p->ops->on_fault(p, -ENOMEM);
-    else if (p->line_len > data.len)
+    } else if (p->line_len > data.len) {
         forget(p, take_lines(p, kept(p)));
+    }
 }
 
 void program_lines_deliver(struct program *p)

@@ -48,6 +48,18 @@ print("end of file", file=sys.stderr, flush=True)
 time.sleep(1000)
 `;
 
+/** Breaks the rules in the midst of a line, and stays. */
+const BREAKER = `#!/usr/bin/python3
+import os, socket, time
+print("Content-Type: text/plain\\n\\nhello", flush=True)
+os.close(1)
+page = socket.socket(fileno=3)
+page.sendall(b'started {}\\nhalf a line')
+page.recv(4096)
+page.sendall(b'\\xff\\n')
+time.sleep(1000)
+`;
+
 /** A connection that sends what it likes. */
 async function openRaw(port) {
   const socket = net.connect(port, '127.0.0.1');
@@ -446,6 +458,17 @@ test('programs end in the order of their end, also those whose end had begun', a
   await server.upgrades();
   await server.logged(new RegExp(`program\\.signalled.*pid=${pid} .*TERM`));
   await server.logged(new RegExp(`program\\.exited.*pid=${pid} .*signal=15`));
+  await server.ends();
+});
+
+test('a program that broke the rules in the midst of a line goes over, too', async () => {
+  const server = await startUpgradable({ root: makeRoot({ breaker: program(BREAKER) }).root });
+  const page = await Page.opens(server, 'breaker');
+  await page.hearsOf('started');
+  page.says('go');
+  await server.logged(/program\.protocol_error/);
+  await server.upgrades();
+  assert.deepEqual(server.lines(/takeover\.page_lost/), []);
   await server.ends();
 });
 
