@@ -63,16 +63,24 @@ static uint32_t going_max(const struct quota_hold *hold, const struct room_limit
     return UINT32_MAX;
 }
 
+static void release_going(struct room *room, const struct room_place *p, int count)
+{
+    for (int i = 0; i < count; i++) {
+        struct quota_hold going = going_of(&p->holds[i]);
+        if (p->holds[i].hash)
+            quota_release(room->quota, &going);
+    }
+}
+
 static bool take_going(struct room *room, struct room_place *p, const struct room_limit *limits,
                        size_t count)
 {
     for (int i = 0; i < ROOM_LIMITS && p->holds[i].hash; i++) {
         struct quota_hold going = going_of(&p->holds[i]);
         if (!quota_take_hold(room->quota, &going, going_max(&p->holds[i], limits, count))) {
-            release_all(room, p->going);
+            release_going(room, p, i);
             return false;
         }
-        p->going[i] = going;
     }
     return true;
 }
@@ -87,10 +95,10 @@ static void uncount(struct room *room, const struct room_place *p)
 /* Others may have come meanwhile: then some are above the limit for a while. */
 static void count_again(struct room *room, struct room_place *p)
 {
+    release_going(room, p, ROOM_LIMITS);
     for (int i = 0; i < ROOM_LIMITS; i++)
         if (p->holds[i].hash && !quota_take_hold(room->quota, &p->holds[i], UINT32_MAX))
             p->holds[i].hash = 0;
-    release_all(room, p->going);
 }
 
 /* ---- who gives way ---- */
@@ -268,7 +276,8 @@ void room_release(struct room_place *place)
     list_remove(&place->node);
     if (place->state == PLACE_COUNTED || place->state == PLACE_IDLE)
         uncount(room, place);
-    release_all(room, place->going);
+    else
+        release_going(room, place, ROOM_LIMITS);
     pthread_mutex_unlock(&room->lock);
     *place = (struct room_place){0};
 }
@@ -290,23 +299,29 @@ void room_pack(const struct room_place *place, struct pack *p)
 {
     if (!place->desk)
         return;
-    pack_number(p, IS_GOING, place->state == PLACE_GOING || place->state == PLACE_CHOSEN);
+    bool is_going = place->state == PLACE_GOING || place->state == PLACE_CHOSEN;
+    pack_number(p, IS_GOING, is_going);
     for (int i = 0; i < ROOM_LIMITS; i++)
         pack_hold(p, HOLD, &place->holds[i]);
-    for (int i = 0; i < ROOM_LIMITS; i++)
-        pack_hold(p, GOING, &place->going[i]);
+    for (int i = 0; i < ROOM_LIMITS; i++) { /* for older versions, which don't reckon it */
+        bool has = is_going && place->holds[i].hash;
+        struct quota_hold going = has ? going_of(&place->holds[i]) : (struct quota_hold){0};
+        pack_hold(p, GOING, &going);
+    }
 }
 
-static void take_again(struct room *room, struct quota_hold holds[ROOM_LIMITS], struct slice in,
-                       uint32_t tag, bool counted)
+/* A place that is going is counted as such alone. */
+static void take_again(struct room_place *place, struct slice in, bool going)
 {
+    struct quota *quota = place->desk->room->quota;
     int i = 0;
     for (struct packed field; i < ROOM_LIMITS && packed_next(&in, &field);) {
-        if (field.tag != tag)
+        if (field.tag != HOLD)
             continue;
         struct quota_hold hold = {packed_value(field.value)};
-        if (hold.hash && (!counted || quota_take_hold(room->quota, &hold, UINT32_MAX)))
-            holds[i] = hold;
+        struct quota_hold counted = going && hold.hash ? going_of(&hold) : hold;
+        if (hold.hash && quota_take_hold(quota, &counted, UINT32_MAX))
+            place->holds[i] = hold;
         i++;
     }
 }
@@ -320,6 +335,5 @@ void room_unpack(struct room_desk *desk, struct room_place *place, struct slice 
     place->desk = desk;
     place->state = going ? PLACE_GOING : PLACE_COUNTED;
     list_init(&place->node);
-    take_again(desk->room, place->holds, in, HOLD, !going);
-    take_again(desk->room, place->going, in, GOING, going);
+    take_again(place, in, going);
 }

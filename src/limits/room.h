@@ -59,10 +59,12 @@ enum room_claim {
     ROOM_CLAIMS
 };
 
+/* Of CHOSEN and GOING the holds say under which limits the place was counted, and is counted as one
+ * that is going. */
 struct room_place {
     struct room_desk *desk; /* NULL: it is not counted */
     struct list node;       /* of room.idle, or desk.chosen */
-    struct quota_hold holds[ROOM_LIMITS], going[ROOM_LIMITS];
+    struct quota_hold holds[ROOM_LIMITS];
     enum {
         PLACE_COUNTED,
         PLACE_IDLE,

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/pack.h"
+#include "base/pool.h"
 #include "base/utf8.h"
 #include "page/answer.h"
 #include "page/answer_head.h"
@@ -42,6 +43,10 @@ struct shared_seat {
     size_t answer_bytes; /* since then */
     char *reason;        /* owned; for `.leave`; NULL: "left" */
 };
+
+static_assert(sizeof(struct shared_seat) <= 208, "each page of a shared program has one");
+
+static _Thread_local struct pool seats = POOL_OF(struct shared_seat);
 
 static struct shared_seat *seat_of(struct shared_member *m)
 {
@@ -114,12 +119,13 @@ static void body_stop(struct seat *s)
 
 static size_t queued(const struct seat *s)
 {
-    return program_of(s) ? program_queued(program_of(s)) + shared(s)->member.pending.len : 0;
+    const struct program *p = program_of(s);
+    return p ? program_queued(p) + shared_pending(&shared(s)->member).len : 0;
 }
 
 static size_t held(const struct seat *s)
 {
-    return shared(s)->member.pending.len;
+    return shared_pending(&shared(s)->member).len;
 }
 
 static bool has_taken(const struct seat *s)
@@ -130,13 +136,13 @@ static bool has_taken(const struct seat *s)
 static bool has_read(const struct seat *s)
 {
     const struct shared_member *m = &shared(s)->member;
-    return program_of(s) && m->pending.len == 0 && program_has_read(program_of(s));
+    return program_of(s) && !m->pending && program_has_read(program_of(s));
 }
 
 static bool is_waiting(const struct seat *s)
 {
     const struct shared_member *m = &shared(s)->member;
-    return program_of(s) && m->pending.len == 0 && program_is_waiting(program_of(s));
+    return program_of(s) && !m->pending && program_is_waiting(program_of(s));
 }
 
 static bool file_changed(const struct seat *s)
@@ -292,7 +298,7 @@ static void free_seat(struct seat *s)
     struct shared_seat *own = (struct shared_seat *)s;
     room_release(&own->place);
     free(own->reason);
-    free(own);
+    pool_give(&seats, own);
 }
 
 /* ---- from the process: its answer ---- */
@@ -482,7 +488,7 @@ static enum seat_kind pack(const struct seat *seat, struct pack *p)
     pack_number(p, PID, (uint64_t)s->pid);
     pack_number(p, JOINED, has_joined(seat));
     pack_slice(p, ID, slice_make(s->member.id, SHARED_ID_LEN));
-    pack_slice(p, PENDING, text_slice(&s->member.pending));
+    pack_slice(p, PENDING, shared_pending(&s->member));
     size_t place_field = pack_begin(p, PLACE);
     room_pack(&s->place, p);
     pack_end(p, place_field);
@@ -530,17 +536,24 @@ static const struct seat_ops seat_ops = {
     .free = free_seat,
 };
 
+static struct shared_seat *make(void)
+{
+    struct shared_seat *s = log_needed(pool_take(&seats));
+    if (s)
+        *s = (struct shared_seat){.seat.ops = &seat_ops};
+    return s;
+}
+
 struct seat *seat_shared_new(struct page_host *host, const struct seat_wish *wish,
                              struct shared_process *process)
 {
-    struct shared_seat *s = log_needed(calloc(1, sizeof(*s)));
+    struct shared_seat *s = make();
     if (!s)
         return NULL;
-    s->seat.ops = &seat_ops;
     s->process = process;
     if (seat_take_place(host, wish, &s->place))
         return &s->seat;
-    free(s);
+    pool_give(&seats, s);
     return NULL;
 }
 
@@ -558,11 +571,10 @@ static bool join_again(struct page_host *host, struct shared_seat *s, struct sli
 
 struct seat *seat_shared_unpack(struct page_host *host, struct slice in)
 {
-    struct shared_seat *s = log_needed(calloc(1, sizeof(*s)));
+    struct shared_seat *s = make();
     struct slice reason = slice_first(packed_slice(in, REASON), REASON_MAX);
     if (!s)
         return NULL;
-    s->seat.ops = &seat_ops;
     s->pid = (int)packed_number(in, PID);
     s->let_go = packed_number(in, LET_GO);
     s->full = packed_number(in, FULL);
@@ -572,7 +584,7 @@ struct seat *seat_shared_unpack(struct page_host *host, struct slice in)
         s->reason = strndup(reason.ptr, reason.len);
     if (!join_again(host, s, in)) {
         free(s->reason);
-        free(s);
+        pool_give(&seats, s);
         return NULL;
     }
     room_unpack(program_host_room(host->spec.programs), &s->place, packed_slice(in, PLACE));

@@ -63,7 +63,7 @@ void shared_leave(struct shared_member *m)
     if (!s)
         return;
     m->process = NULL;
-    text_done(&m->pending);
+    shared_forget_pending(m);
     shared_members_remove(&s->members, m);
     list_remove(&m->waiting);
     s->program->host->counts.shared_pages_now--;
@@ -325,13 +325,13 @@ static void on_drain(struct program *p)
     list_splice(&todo, &s->waiting);
     for (struct list *node; (node = list_pop(&todo));) {
         struct shared_member *m = container_of(node, struct shared_member, waiting);
-        if (m->pending.failed) { /* no memory: lines are missing */
+        if (m->pending && m->pending->failed) { /* no memory: lines are missing */
             shared_overflow(m);
             continue;
         }
-        if (m->pending.len > 0 && !shared_crowded(s))
+        if (m->pending && !shared_crowded(s))
             shared_release_pending(m);
-        if (m->pending.len > 0 || program_queued(p) > IO_CORKED_MAX)
+        if (m->pending || program_queued(p) > IO_CORKED_MAX)
             list_append(&s->waiting, &m->waiting);
         else
             m->ops->on_drain(m);

@@ -60,8 +60,8 @@ struct shared_member {
     struct list waiting;        /* shared_process.waiting: on_drain is owed */
     const struct shared_member_ops *ops;
     struct shared_process *process; /* NULL: it has left */
-    struct text pending;            /* whole lines, while too much waits for the process */
-    char id[SHARED_ID_LEN];         /* what leads its lines */
+    struct text *pending;   /* owned: whole lines, while too much waits for the process; or NULL */
+    char id[SHARED_ID_LEN]; /* what leads its lines */
 };
 
 /* ---- pool.c: which process, and in which worker ---- */
@@ -98,6 +98,11 @@ void shared_write(struct shared_member *m, const struct slice *pieces, int count
 void shared_write_last(struct shared_member *m, const struct slice *pieces, int count);
 /* The lines that wait with the member are lost. */
 void shared_forget_pending(struct shared_member *m);
+/* Those lines. */
+static inline struct slice shared_pending(const struct shared_member *m)
+{
+    return m->pending ? text_slice(m->pending) : SLICE_NONE;
+}
 /* Lines waited with the member when it was taken over, after shared_join(). */
 void shared_restore_pending(struct shared_member *m, struct slice lines);
 /* Has the process taken all of the member's lines but what one send makes? */

@@ -3,7 +3,14 @@
  * SHARED_QUEUE_MAX; behind that each page's wait with it. */
 #include "program/shared_parts.h"
 
+#include "base/log.h"
+
+#include <stdlib.h>
+
 #define LED_MAX 12
+
+/* What stands for lines for which there was no memory. */
+static struct text missing = {.failed = true};
 
 void shared_count_queue(struct shared_process *s)
 {
@@ -27,9 +34,24 @@ bool shared_crowded(const struct shared_process *s)
 
 void shared_release_pending(struct shared_member *m)
 {
-    struct slice lines = text_slice(&m->pending);
+    struct slice lines = shared_pending(m);
     program_write(m->process->program, &lines, 1);
-    text_done(&m->pending);
+    shared_forget_pending(m);
+}
+
+static void keep(struct shared_member *m, const struct slice *pieces, int count)
+{
+    if (!m->pending)
+        m->pending = log_needed(calloc(1, sizeof(*m->pending)));
+    if (!m->pending)
+        m->pending = &missing;
+    for (int i = 0; i < count && m->pending != &missing; i++)
+        text_put(m->pending, pieces[i]);
+}
+
+static bool waits(const struct shared_member *m)
+{
+    return m->pending || program_queued(m->process->program) > IO_CORKED_MAX;
 }
 
 void shared_write(struct shared_member *m, const struct slice *pieces, int count)
@@ -39,16 +61,13 @@ void shared_write(struct shared_member *m, const struct slice *pieces, int count
     if (!s)
         return;
     count = lead(m, pieces, count, led);
-    if (m->pending.len == 0 && !shared_crowded(s)) {
+    if (!m->pending && !shared_crowded(s)) {
         program_write(s->program, led, count);
         shared_count_queue(s);
     } else {
-        for (int i = 0; i < count; i++)
-            text_put(&m->pending, led[i]);
+        keep(m, led, count);
     }
-    bool behind =
-        m->pending.len > 0 || m->pending.failed || program_queued(s->program) > IO_CORKED_MAX;
-    if (behind && list_empty(&m->waiting))
+    if (waits(m) && list_empty(&m->waiting))
         list_append(&s->waiting, &m->waiting);
 }
 
@@ -59,7 +78,7 @@ void shared_write_last(struct shared_member *m, const struct slice *pieces, int 
     struct shared_process *s = m->process;
     if (!s)
         return;
-    if (m->pending.len > 0 && program_queued(s->program) <= 4 * (size_t)SHARED_QUEUE_MAX)
+    if (m->pending && program_queued(s->program) <= 4 * (size_t)SHARED_QUEUE_MAX)
         shared_release_pending(m);
     program_write(s->program, led, lead(m, pieces, count, led));
     shared_count_queue(s);
@@ -67,20 +86,23 @@ void shared_write_last(struct shared_member *m, const struct slice *pieces, int 
 
 void shared_forget_pending(struct shared_member *m)
 {
-    text_done(&m->pending);
+    if (m->pending && m->pending != &missing) {
+        text_done(m->pending);
+        free(m->pending);
+    }
+    m->pending = NULL;
 }
 
 bool shared_has_taken(const struct shared_member *m)
 {
-    return m->process && m->pending.len == 0 && !m->pending.failed &&
-           program_has_taken(m->process->program);
+    return m->process && !m->pending && program_has_taken(m->process->program);
 }
 
 void shared_restore_pending(struct shared_member *m, struct slice lines)
 {
     struct shared_process *s = m->process;
-    text_put(&m->pending, lines);
-    bool behind = m->pending.len > 0 || program_queued(s->program) > IO_CORKED_MAX;
-    if (behind && list_empty(&m->waiting))
+    if (lines.len)
+        keep(m, &lines, 1);
+    if (waits(m) && list_empty(&m->waiting))
         list_append(&s->waiting, &m->waiting);
 }
