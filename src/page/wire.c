@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/pack.h"
+#include "base/pool.h"
 #include "page/grant.h"
 #include "page/lifecycle.h"
 #include "proto/cgi_head.h"
@@ -22,23 +23,35 @@
 #define WS_REASON_MAX     123
 #define KERNEL_UNSENT_MAX 65536 /* of a WebSocket with byte streams: more carries no more */
 
+/* Pays for a wire that has no session. */
+struct wire_account {
+    struct memory_account account;
+    size_t counted;
+    struct page_wire *wire; /* borrowed: owns us */
+};
+
 struct page_wire {
     struct session_wire wire;
-    struct list node; /* page_host.wires */
+    union {
+        struct list node; /* page_host.wires */
+        struct reap reap; /* once released */
+    };
+    struct page_host *host; /* borrowed */
     struct ws_peer *peer;
     struct page_grant *grant;        /* NULL: none */
     struct page_wire_filter *filter; /* borrowed until its `drop`; NULL: none */
-    struct memory_account account;   /* pays while there is no session */
-    size_t counted;
-    struct loop *loop;
-    struct session_table *sessions; /* borrowed */
-    struct reap reap;
+    struct wire_account *own;        /* owned; NULL: it has always had a session */
 };
+
+_Static_assert(sizeof(struct page_wire) <= 112, "each idle session has one");
+
+static _Thread_local struct pool page_wires = POOL_OF(struct page_wire);
 
 static void free_memory(struct reap *reap)
 {
     struct page_wire *wire = container_of(reap, struct page_wire, reap);
-    free(wire);
+    free(wire->own);
+    pool_give(&page_wires, wire);
 }
 
 static void drop_filter(struct page_wire *wire)
@@ -55,13 +68,19 @@ static bool filters(struct page_wire *wire, bool to_page, bool binary, const str
     return wire->filter && wire->filter->take(wire->filter, to_page, binary, pieces, count);
 }
 
+static void close_account(struct page_wire *wire)
+{
+    if (wire->own)
+        memory_close(&wire->own->account);
+}
+
 static void release(struct page_wire *wire)
 {
     drop_filter(wire);
     list_remove(&wire->node);
-    memory_close(&wire->account);
+    close_account(wire);
     page_grant_end(&wire->grant);
-    loop_reap(wire->loop, &wire->reap, free_memory);
+    loop_reap(wire->host->spec.loop, &wire->reap, free_memory);
 }
 
 /* ---- what it holds ---- */
@@ -74,19 +93,15 @@ size_t page_wire_held(const struct page_wire *wire)
 /* The session is no longer there to count what is queued. */
 static void count(struct page_wire *wire)
 {
+    struct wire_account *own = wire->own;
     bool alone = !wire->wire.session;
-    memory_hold(&wire->account, &wire->counted, alone ? ws_peer_held_in_all(wire->peer) : 0);
-}
-
-static void pay_itself(struct page_wire *wire)
-{
-    ws_peer_pay(wire->peer, &wire->account);
-    count(wire);
+    if (own)
+        memory_hold(&own->account, &own->counted, alone ? ws_peer_held_in_all(wire->peer) : 0);
 }
 
 static void let_go_of_memory(struct memory_account *a, enum memory_cause cause)
 {
-    struct page_wire *wire = container_of(a, struct page_wire, account);
+    struct page_wire *wire = container_of(a, struct wire_account, account)->wire;
     (void)cause;
     ws_peer_drop(wire->peer);
     if (wire->wire.session)
@@ -96,10 +111,30 @@ static void let_go_of_memory(struct memory_account *a, enum memory_cause cause)
 
 static void recount(struct memory_account *a)
 {
-    count(container_of(a, struct page_wire, account));
+    count(container_of(a, struct wire_account, account)->wire);
 }
 
 static const struct memory_ops memory_ops = {"websocket", let_go_of_memory, recount};
+
+/* For the client that somebody else has paid for so far. Without memory nobody pays. */
+static void open_account(struct page_wire *wire)
+{
+    const struct memory_account *before = ws_peer_payer(wire->peer);
+    wire->own = log_needed(calloc(1, sizeof(*wire->own)));
+    if (!wire->own)
+        return;
+    wire->own->wire = wire;
+    memory_open(&wire->own->account, wire->host->spec.memory, &memory_ops,
+                before && before->has_key ? &before->key : NULL);
+}
+
+static void pay_itself(struct page_wire *wire)
+{
+    if (!wire->own)
+        open_account(wire);
+    ws_peer_pay(wire->peer, wire->own ? &wire->own->account : NULL);
+    count(wire);
+}
 
 void page_wire_let_go(struct page_wire *wire)
 {
@@ -146,7 +181,8 @@ static void close_wire(struct session_wire *sw, unsigned code, struct slice reas
     if (wire->filter)
         wire->filter->hurry(wire->filter);
     pay_itself(wire);
-    if (code == CLOSE_MEMORY && wire->account.used > MEMORY_GRANULE) {
+    size_t held = ws_peer_gathered(wire->peer) + ws_peer_held_in_all(wire->peer);
+    if (code == CLOSE_MEMORY && held > MEMORY_GRANULE) {
         ws_peer_drop(wire->peer); /* the close frame would wait behind all that is not read */
         release(wire);
         return;
@@ -251,7 +287,7 @@ static void on_end(struct ws_peer *peer, unsigned code, struct slice reason)
     if (wire->wire.session)
         session_detach(&wire->wire, page_detach_reason(code, reason));
     if (wire->wire.end_number && ws_peer_close_answered(peer))
-        session_table_end_heard(wire->sessions, wire->wire.end_number);
+        session_table_end_heard(wire->host->spec.sessions, wire->wire.end_number);
     release(wire);
 }
 
@@ -350,27 +386,30 @@ struct ws_peer *page_upgrade(struct page_host *host, struct exchange *x,
     return peer;
 }
 
+static struct page_wire *make_wire(struct page_host *host)
+{
+    struct page_wire *wire = log_needed(pool_take(&page_wires));
+    if (wire)
+        *wire = (struct page_wire){.wire.ops = &wire_ops, .host = host};
+    return wire;
+}
+
 static struct page_wire *open_wire(struct page_host *host, struct exchange *x,
                                    const struct ws_config *config, const struct cgi_head *head,
                                    struct bytes *rest)
 {
     struct page_welcome welcome = {SLICE_LITERAL("httpsocket.v1"), head};
-    struct page_wire *wire = log_needed(calloc(1, sizeof(*wire)));
+    struct page_wire *wire = make_wire(host);
     if (!wire) {
         log_error("page.upgrade_failed", log_errno("error", ENOMEM));
         exchange_answer(x, 503, SLICE_LITERAL("out of memory"), NULL, 0);
         return NULL;
     }
-    wire->wire.ops = &wire_ops;
-    wire->loop = host->spec.loop;
-    wire->sessions = host->spec.sessions;
     wire->peer = page_upgrade(host, x, config, &welcome, &peer_ops, wire, rest);
     if (!wire->peer) {
-        free(wire);
+        pool_give(&page_wires, wire);
         return NULL;
     }
-    memory_open(&wire->account, host->spec.memory, &memory_ops, NULL);
-    ws_peer_pay(wire->peer, &wire->account);
     list_append(&host->wires, &wire->node);
     return wire;
 }
@@ -413,8 +452,6 @@ void page_wire_attach(struct page_host *host, struct exchange *x, struct session
     wire->wire.state = subprotocol->state;
     wire->wire.arrived_ms = arrived_ms;
     wire->wire.has_of_next = subprotocol->has_of_next;
-    if (account->has_key)
-        memory_move(&wire->account, &account->key);
     ws_peer_pay(wire->peer, account);
     session_attach(s, &wire->wire, slice_make(key, key_len), subprotocol->received);
     ws_peer_begin(wire->peer, rest);
@@ -432,6 +469,7 @@ void page_wire_refuse(struct page_host *host, struct exchange *x, unsigned code,
     struct page_wire *wire = open_wire(host, x, host->spec.ws_config, NULL, &rest);
     if (!wire)
         return;
+    pay_itself(wire);
     ws_peer_close(wire->peer, code, slice_make(text, reason.len));
     ws_peer_begin(wire->peer, rest);
 }
@@ -446,8 +484,8 @@ static void let_go_of_all(struct page_host *host, void (*let_go)(struct ws_peer 
         if (wire->wire.session)
             session_detach(&wire->wire, SLICE_LITERAL("stopped"));
         page_grant_end(&wire->grant);
-        memory_close(&wire->account);
-        loop_reap(wire->loop, &wire->reap, free_memory);
+        close_account(wire);
+        loop_reap(host->spec.loop, &wire->reap, free_memory);
     }
 }
 
@@ -529,24 +567,20 @@ void page_wires_pack(const struct page_host *host, struct pack *p)
 static struct page_wire *unpack(struct page_host *host, const struct ws_config *config,
                                 struct slice in)
 {
-    struct page_wire *wire = log_needed(calloc(1, sizeof(*wire)));
+    struct page_wire *wire = make_wire(host);
     if (!wire)
         return NULL;
-    wire->wire.ops = &wire_ops;
     wire->wire.end_number = packed_number(in, END_NUMBER);
     wire->wire.parts = packed_number(in, PARTS);
     wire->wire.has_of_next = packed_number(in, HAS_OF_NEXT);
     wire->wire.arrived_ms = packed_number(in, ARRIVED_MS);
     wire->wire.state = packed_number(in, TAKES_STATE);
-    wire->loop = host->spec.loop;
-    wire->sessions = host->spec.sessions;
     wire->peer = ws_peer_unpack(host->spec.loop, packed_slice(in, PEER), config,
                                 &host->counts.websockets, &peer_ops, wire);
     if (!wire->peer) {
-        free(wire);
+        pool_give(&page_wires, wire);
         return NULL;
     }
-    memory_open(&wire->account, host->spec.memory, &memory_ops, NULL);
     list_append(&host->wires, &wire->node);
     return wire;
 }
@@ -557,8 +591,6 @@ void page_wire_unpack(struct page_host *host, struct session *s, const struct ws
     struct page_wire *wire = in.len ? unpack(host, config, in) : NULL;
     if (!wire)
         return;
-    if (account->has_key)
-        memory_move(&wire->account, &account->key);
     ws_peer_pay(wire->peer, account);
     session_go_on(s, &wire->wire);
 }
@@ -569,6 +601,6 @@ void page_wires_unpack(struct page_host *host, struct slice in)
         struct page_wire *wire =
             field.tag == WIRE ? unpack(host, host->spec.ws_config, field.value) : NULL;
         if (wire)
-            ws_peer_pay(wire->peer, &wire->account);
+            pay_itself(wire);
     }
 }

@@ -54,7 +54,7 @@ uint64_t ended_note(struct ended *e, const struct entry *session, unsigned code,
         .reason_len = (uint8_t)reason.len,
     };
     memcpy(s->id, session->id, SESSION_ID_LEN);
-    memcpy(s->key, session->key, session->key_len);
+    memcpy(s->key, entry_key(session).ptr, session->key_len);
     if (reason.len)
         memcpy(s->reason, reason.ptr, reason.len);
     return s->number;
@@ -119,7 +119,10 @@ void ended_unpack(struct ended *e, struct slice in)
             continue;
         struct entry entry = {.key_hash = hash_bytes(key), .key_len = (uint8_t)key.len};
         memcpy(entry.id, id.ptr, id.len);
-        memcpy(entry.key, key.ptr, key.len);
+        if (key.len > ENTRY_SHORT_KEY)
+            entry.long_key = (char *)key.ptr; /* for this call */
+        else
+            memcpy(entry.short_key, key.ptr, key.len);
         ended_note(e, &entry, (unsigned)packed_number(field.value, END_CODE),
                    packed_slice(field.value, END_REASON),
                    until_ms > ENDED_MS ? until_ms - ENDED_MS : 0);

@@ -17,12 +17,7 @@ static void free_session(struct reap *reap)
 {
     struct session *s = container_of(reap, struct session, reap);
     s->ops->on_over(s);
-    outbox_clear(&s->outbox);
-    inbox_clear(&s->inbox);
-    session_state_free(s);
-    free(s->end_reason);
-    free(s->text);
-    free(s);
+    session_free(s);
 }
 
 void session_finish(struct session *s)

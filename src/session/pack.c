@@ -114,7 +114,7 @@ static void pack_flags(const struct session *s, struct pack *p)
 void session_pack(const struct session *s, struct pack *p)
 {
     pack_slice(p, ID, slice_make(s->entry.id, SESSION_ID_LEN));
-    pack_slice(p, KEY, slice_make(s->entry.key, s->entry.key_len));
+    pack_slice(p, KEY, entry_key(&s->entry));
     pack_number(p, STATE, s->state);
     pack_slice(p, ORIGIN, slice_make(s->text, s->origin_len));
     pack_slice(p, PATH, slice_make(s->text + s->origin_len, s->path_len));
@@ -235,12 +235,7 @@ static void give_back(struct session *s)
     timer_stop(&s->timer);
     entry_remove(s->table, &s->entry);
     s->counts->now--;
-    session_state_free(s);
-    outbox_clear(&s->outbox);
-    inbox_clear(&s->inbox);
-    free(s->end_reason);
-    free(s->text);
-    free(s);
+    session_free(s);
 }
 
 struct session *session_unpack(struct loop *loop, const struct session_spec *own, struct slice in)
@@ -257,12 +252,11 @@ struct session *session_unpack(struct loop *loop, const struct session_spec *own
     if (!s)
         return NULL;
     entry_put(s->table, &s->entry, id);
-    if (key.len)
-        entry_bind_key(s->table, &s->entry, key);
+    bool bound = !key.len || entry_bind_key(s->table, &s->entry, key);
     unpack_numbers(s, in);
     s->state = (uint8_t)state;
     timer_stop(&s->timer);
-    if (!unpack_rest(s, in)) {
+    if (!bound || !unpack_rest(s, in)) {
         give_back(s);
         return NULL;
     }

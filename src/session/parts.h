@@ -37,7 +37,6 @@ struct sending {
 
 struct session {
     struct entry entry;
-    struct reap reap;
     struct loop *loop;
     const struct session_config *config;
     struct session_counts *counts;
@@ -46,7 +45,10 @@ struct session {
     void *owner;
     struct session_wire *wire; /* NULL: detached */
     struct timer timer;        /* the grace time while detached, the ping interval while attached */
-    struct timer ack_timer;
+    union {
+        struct timer ack_timer;
+        struct reap reap; /* once OVER */
+    };
     struct outbox outbox;
     struct inbox inbox;
     struct sending sending;
@@ -55,36 +57,37 @@ struct session {
     uint32_t window;                       /* as it was when the session began; the client knows */
     struct channels_config streams_config; /* likewise */
     uint32_t message_max_told;             /* by the last `.welcome` */
+    uint16_t origin_len, path_len;         /* of `text` */
     struct session_streams *streams;       /* owned; NULL: the client has opened none */
     struct state_slot *saved;              /* owned; NULL: the program has saved nothing */
     uint32_t pings, pongs;                 /* on this wire */
     uint64_t heard_ms, said_ms;            /* when something last came and went */
     char *text;                            /* origin, then path */
-    uint16_t origin_len;
-    uint16_t path_len;
-    uint16_t end_code;
-    uint8_t state; /* enum session_state */
-    bool attached_before;
-    bool blocked; /* on_writable is owed */
-    bool goodbye;
-    bool takes_state; /* its client, when it was there last */
-    bool restoring;   /* the client's state has not come */
-    bool wire_missed; /* taken over from another process, without the wire that it had */
-    bool unsent;      /* session_flush() sends from `sending` on */
-    bool held_off;    /* by the owner */
-    bool unread;      /* answers wait in the wire: nothing is read before they have left */
-    size_t answers;   /* bytes of them, since the wire was empty */
-    char *end_reason; /* NULL: none, or no memory for it */
+    size_t answers;                        /* bytes that wait in the wire, since it was empty */
+    char *end_reason;                      /* NULL: none, or no memory for it */
     uint64_t ended_ms;
     uint64_t gone_ms; /* when its client was lost, or the session made */
+    uint16_t end_code;
+    uint8_t state; /* enum session_state */
+    bool attached_before : 1;
+    bool blocked : 1; /* on_writable is owed */
+    bool goodbye : 1;
+    bool takes_state : 1; /* its client, when it was there last */
+    bool restoring : 1;   /* the client's state has not come */
+    bool wire_missed : 1; /* taken over from another process, without the wire that it had */
+    bool unsent : 1;      /* session_flush() sends from `sending` on */
+    bool held_off : 1;    /* by the owner */
+    bool unread : 1;      /* answers wait in the wire: nothing is read before they have left */
 };
 
-_Static_assert(sizeof(struct session) <= 600 - 64, "600 B while idle, with its texts");
+_Static_assert(sizeof(struct session) <= 464, "512 B while idle, with its texts");
 
 /* ---- session.c ---- */
 
 /* As session_new(), but in no table: it has no id. */
 struct session *session_make(struct loop *loop, const struct session_spec *spec);
+/* Its memory, and what it owns but its streams; it is in no table. */
+void session_free(struct session *s);
 
 const char *session_state_name(const struct session *s);
 void session_set_state(struct session *s, enum session_state next);

@@ -2,6 +2,7 @@
 #include "session/parts.h"
 
 #include "base/log.h"
+#include "base/pool.h"
 #include "base/utf8.h"
 #include "proto/close_code.h"
 #include "proto/json_text.h"
@@ -21,6 +22,8 @@ enum {
 enum {
     ARRIVED_PRECISION_MS = 50
 };
+
+static _Thread_local struct pool sessions = POOL_OF(struct session);
 
 static const char *const state_names[] = {"waiting", "attached", "detached",
                                           "leaving", "ending",   "over"};
@@ -113,10 +116,11 @@ static int add_to_table(struct session *s)
 
 struct session *session_make(struct loop *loop, const struct session_spec *spec)
 {
-    struct session *s = log_needed(calloc(1, sizeof(*s)));
+    struct session *s = log_needed(pool_take(&sessions));
     char *text = log_needed(malloc(spec->origin.len + spec->path.len + 1));
     if (!s || !text) {
-        free(s);
+        if (s)
+            pool_give(&sessions, s);
         free(text);
         return NULL;
     }
@@ -141,6 +145,17 @@ struct session *session_make(struct loop *loop, const struct session_spec *spec)
     return s;
 }
 
+void session_free(struct session *s)
+{
+    entry_done(&s->entry);
+    outbox_clear(&s->outbox);
+    inbox_clear(&s->inbox);
+    session_state_free(s);
+    free(s->end_reason);
+    free(s->text);
+    pool_give(&sessions, s);
+}
+
 struct session *session_new(struct loop *loop, const struct session_spec *spec)
 {
     struct session *s = session_make(loop, spec);
@@ -155,10 +170,8 @@ struct session *session_new(struct loop *loop, const struct session_spec *spec)
     if (s) {
         timer_stop(&s->timer);
         s->counts->now--;
-        session_state_free(s);
-        free(s->text);
+        session_free(s);
     }
-    free(s);
     errno = -error;
     return NULL;
 }
@@ -294,8 +307,10 @@ void session_attach(struct session *s, struct session_wire *wire, struct slice k
             return;
         }
     }
-    if (!s->entry.key_len)
-        entry_bind_key(s->table, &s->entry, key);
+    if (!s->entry.key_len && !entry_bind_key(s->table, &s->entry, key)) {
+        wire->ops->close(wire, CLOSE_TRY_AGAIN_LATER, SLICE_LITERAL("overload"));
+        return;
+    }
     bool resumed = s->attached_before;
     s->counts->attached_now++;
     s->counts->attaches++;

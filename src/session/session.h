@@ -30,7 +30,7 @@
  * Lifetime  session_new() to on_over; the table (table.h) finds it by id. The owner's pointer dies
  *           with on_over.
  * Threads   Loop thread only.
- * Memory    At most 600 B while idle.
+ * Memory    At most 512 B while idle, with its texts; a key of more than 23 bytes lies beside it.
  */
 #ifndef SESSION_SESSION_H
 #define SESSION_SESSION_H
@@ -85,13 +85,13 @@ struct session_wire {
     const struct session_wire_ops *ops;
     struct session *session; /* borrowed; NULL when not attached */
     uint64_t end_number; /* of the end that it has said last; 0: none. session_table_end_heard() */
-    /* Set before session_attach(): */
-    bool parts;           /* the client takes messages in parts, */
-    uint64_t has_of_next; /* and has so many bytes of the one behind `received`. More: none */
-    uint64_t arrived_ms;  /* when its handshake came, by any one clock */
-    bool state;           /* the client keeps the state of its program */
     /* While session_receive() runs: holds the bytes, to be kept by a reference; NULL: none does. */
     struct shared_bytes *arriving;
+    /* Set before session_attach(): */
+    uint64_t arrived_ms;  /* when its handshake came, by any one clock */
+    uint64_t has_of_next; /* bytes that it has of the message behind `received`. More: none */
+    bool parts;           /* it takes messages in parts */
+    bool state;           /* it keeps the state of its program */
 };
 
 /* What a session goes on from. */

@@ -139,20 +139,26 @@ int entry_add(struct session_table *t, struct entry *e)
     return 0;
 }
 
-void entry_bind_key(struct session_table *t, struct entry *e, struct slice key)
+bool entry_bind_key(struct session_table *t, struct entry *e, struct slice key)
 {
     assert(key.len <= SESSION_KEY_MAX && e->key_len == 0);
-    memcpy(e->key, key.ptr, key.len);
+    char *copy = key.len > ENTRY_SHORT_KEY ? log_needed(malloc(key.len)) : e->short_key;
+    if (!copy)
+        return false;
+    memcpy(copy, key.ptr, key.len);
+    if (copy != e->short_key)
+        e->long_key = copy;
     e->key_len = (uint8_t)key.len;
     e->key_hash = hash_bytes(key);
     link_key(t, e);
+    return true;
 }
 
 /* The hash, whose key nobody knows, comes first: so how long the comparison takes tells nobody how
  * much of a guess is right. */
 static bool is_key(const struct entry *e, uint64_t hash, struct slice key)
 {
-    return e->key_hash == hash && slice_equal(slice_make(e->key, e->key_len), key);
+    return e->key_hash == hash && slice_equal(entry_key(e), key);
 }
 
 bool entry_has_key(const struct entry *e, struct slice key)
@@ -173,6 +179,12 @@ void entry_remove(struct session_table *t, struct entry *e)
     while (*at != e)
         at = &(*at)->next_by_key;
     *at = e->next_by_key;
+}
+
+void entry_done(struct entry *e)
+{
+    if (e->key_len > ENTRY_SHORT_KEY)
+        free(e->long_key);
 }
 
 uint64_t entry_note_end(struct session_table *t, const struct entry *e, unsigned code,

@@ -175,6 +175,11 @@ void ws_peer_pay(struct ws_peer *p, struct memory_account *account)
     reader_count(p);
 }
 
+struct memory_account *ws_peer_payer(const struct ws_peer *p)
+{
+    return p->account;
+}
+
 size_t ws_peer_gathered(const struct ws_peer *p)
 {
     return p->counted;

@@ -103,6 +103,8 @@ void ws_peer_pay(struct ws_peer *peer, struct memory_account *account);
 size_t ws_peer_held(const struct ws_peer *peer);
 /* The same with what a session has kept and let go of since. */
 size_t ws_peer_held_in_all(const struct ws_peer *peer);
+/* Who pays, or NULL. */
+struct memory_account *ws_peer_payer(const struct ws_peer *peer);
 /* How much of it the account pays for. */
 size_t ws_peer_gathered(const struct ws_peer *peer);
 /* Inside of on_message: what holds the bytes, to be kept by a reference; NULL: the loop's buffer

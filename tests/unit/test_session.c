@@ -337,6 +337,21 @@ static void table_finds_by_id_and_by_key(void **state)
     cut(w);
 }
 
+static void the_longest_key_is_bound_as_short_ones_are(void **state)
+{
+    (void)state;
+    struct slice key =
+        SLICE_LITERAL("0123456789012345678901234567890123456789012345678901234567890_-A");
+    assert_int_equal(key.len, SESSION_KEY_MAX);
+    struct wire *w = wire_new();
+    session_attach(f.session, &w->base, key, 0);
+    assert_ptr_equal(session_table_find_key(f.table, key), f.session);
+    assert_int_equal(session_admits(f.session, PATH, ORIGIN, key, 0), 0);
+    assert_int_equal(session_admits(f.session, PATH, ORIGIN, slice_first(key, 63), 0), 4409);
+    assert_int_equal(session_admits(f.session, PATH, ORIGIN, KEY, 0), 4409);
+    cut(w);
+}
+
 static void ack_of_what_was_not_sent_is_a_breach(void **state)
 {
     (void)state;
@@ -1103,6 +1118,7 @@ int main(void)
         T(only_the_same_origin_path_and_key_are_admitted),
         T(takeover_closes_the_old_connection_with_4000),
         T(table_finds_by_id_and_by_key),
+        T(the_longest_key_is_bound_as_short_ones_are),
         T(ack_of_what_was_not_sent_is_a_breach),
         T(an_ack_that_falls_back_is_a_breach),
         T(rubbish_is_a_breach),
