@@ -556,6 +556,7 @@ export class ServerConnection extends HandlerTarget {
       })
       .catch((error) => {
         this.#domCommands.problem(word, new DomProblem(error.message, error.more));
+        if (!partHere(name)) this.#report(error);
         if (name === 'events') this.#options.early?.submits.opened();
       })
       .finally(() => {

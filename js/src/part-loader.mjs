@@ -7,12 +7,14 @@
  * nonce of the script element is passed on.
  *
  * While the server can't be reached, the loader asks again and again. It gives up when the page's
- * policy refuses the part, or when the server has another version of the client: then a page with a
- * program is loaded again, as after a restart, and finds the parts of that version.
+ * policy refuses the part; when something else keeps the part back, such as a blocker of
+ * advertisements, while the line to the same server stands; or when the server has another version
+ * of the client. Then a page with a program is loaded again, as after a restart, and finds the
+ * parts of that version.
  */
 import { domCall, domGet } from './base/dom-property.mjs';
 import { ServerConnectionError } from './base/errors.mjs';
-import { loadPartsBy, partHere } from './base/parts.mjs';
+import { loadPartsBy, openLines, partHere } from './base/parts.mjs';
 import { trustedScriptUrl } from './base/trusted.mjs';
 import { lifeOfPage } from './page/page-life.mjs';
 import { delay } from './session/delay.mjs';
@@ -26,6 +28,11 @@ const TAKER = Symbol.for('httpsocket.part');
 const SLOWEST_LOAD = 5;
 /** So often another version, or something else, may answer: there may be several servers. */
 const MOST_STRANGE = 4;
+/**
+ * After the first failure so many may follow while the same line stands. They take about 10 s: a
+ * dead line, which is probed at each, has been noticed by then.
+ */
+const MOST_BLOCKED = 6;
 
 /**
  * @param {object} core what client.js gives to its parts
@@ -58,6 +65,8 @@ class PartLoader {
   #loads = new Map();
   /** Whether the page's policy refuses parts. */
   #isRefused = false;
+  /** The parts that did not come while the line stood. @type {Set<PartName>} */
+  #blocked = new Set();
   /** How often the server had another version. */
   #gone = 0;
 
@@ -105,6 +114,9 @@ class PartLoader {
   /** @param {PartName} name */
   async #fetch(name) {
     let strange = 0;
+    let blocked = 0;
+    /** @type {import('./base/parts.mjs').OpenLine | undefined} */
+    let line;
     this.#gone = 0;
     for (let attempt = 0; ; attempt++) {
       try {
@@ -113,6 +125,15 @@ class PartLoader {
         strange++;
       } catch {
         // the line is lost, or the policy refuses it: that is told by an event
+        const before = line;
+        line = lineTo(this.#base);
+        line?.probe();
+        blocked = line === before ? blocked + 1 : 0;
+        if (line && (blocked >= MOST_BLOCKED || this.#blocked.has(name))) {
+          this.#blocked.add(name);
+          const why = `something keeps the part '${name}' of ${this.#base} from this page`;
+          throw new ServerConnectionError('part-blocked', why);
+        }
       }
       if (strange >= MOST_STRANGE) break;
       if (!this.#isRefused) await pause(delay(Math.min(attempt, SLOWEST_LOAD), Math.random()));
@@ -153,6 +174,12 @@ class PartLoader {
       domGet(document, 'documentElement').append(script);
     }).finally(() => script.remove());
   }
+}
+
+/** The line that stands to the server of this URL. @param {string} url */
+function lineTo(url) {
+  const hostOf = (/** @type {string} */ whole) => new URL(whole).host;
+  return [...openLines].find((line) => url[0] === '/' || hostOf(line.url) === hostOf(url));
 }
 
 /** Where the page's, or the worker's, own server has the client. */

@@ -197,6 +197,26 @@ for (const name of browserNames) {
       assert.match(problems[0][1].message, /the page's policy refuses .*client\.js/);
     });
 
+    test('a part that is kept back while the line stands: page and program are told', async () => {
+      let plan = (part) => (part === 'dom' ? 'cut' : 'pass');
+      await opens({}, (part) => plan(part));
+      await page.evaluate(() => {
+        window.errors = [];
+        document.serverConnection.addEventListener('error', ({ code }) => errors.push(code));
+        document.serverConnection.addEventListener('then', () => (window.then = true));
+      });
+      await tells(update('a'), 'then');
+      await until(() => page.evaluate(() => window.then));
+      assert.deepEqual(await page.evaluate(() => errors), ['part-blocked']);
+      const [[, { command, message }]] = await heard();
+      assert.equal(command, 'dom');
+      assert.match(message, /keeps the part 'dom'/);
+      await tells(LISTEN, update('b'));
+      await until(async () => (await page.evaluate(() => errors)).length === 2);
+      plan = () => 'pass';
+      await works();
+    });
+
     test('a stream that is written and closed before its part is there arrives whole', async () => {
       await opens({}, (part) => (part === 'streams' ? 'hold' : 'pass'));
       await page.evaluate(() => {

@@ -19,10 +19,12 @@
  * | `several-answers` | the program answered a `call()` with several answers: use `stream()` |
  * | `stream-failed` | a byte stream or an upload ended early; `data.reason` says why |
  * | `part-refused` | the page's Content-Security-Policy refuses a part of client.js |
+ * | `part-blocked` | something keeps a part of client.js back, though the line stands |
  * | `part-gone` | the server has another version of client.js, and not this part |
  * | `overrun` | the page read a `stream()` too slowly, and the stream's buffer is full |
  *
  * Some codes are only reported, by the event `error`: `connect-failed` (another attempt follows),
+ * `part-refused`, `part-blocked` and `part-gone` (what the program has asked for is left out),
  * `reserved-name` (the program sent an event with the name of a lifecycle event), `unknown-call`
  * (the program answered a call that was never made), `too-large`, and `not-sent` (the user has
  * submitted a form that only the program could have heard; also after `close`).

@@ -10,6 +10,14 @@
 /** What the parts that are here have to offer. @type {Map<string, any>} */
 const partsHere = new Map();
 
+/**
+ * The lines that stand now, each from its `.welcome` on: by them the loader knows whether a part
+ * that does not come is kept back by something else. @typedef {{ url: string, probe: () => void }}
+ * OpenLine
+ * @type {Set<OpenLine>}
+ */
+export const openLines = new Set();
+
 /** @type {(name: PartName) => Promise<any>} */
 let loader = async (name) => {
   throw new Error(`the part '${name}' is not here`);

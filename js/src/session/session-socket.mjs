@@ -9,6 +9,7 @@
 import { Timer } from '../base/clock.mjs';
 import { CLOSE, parseEnd } from '../proto/close-codes.mjs';
 import { Liveness } from './liveness.mjs';
+import { openLines } from '../base/parts.mjs';
 import { isPart } from '../proto/parts.mjs';
 import { parseWelcome } from '../proto/welcome.mjs';
 import {
@@ -129,6 +130,11 @@ export class SessionSocket {
     return this.#outbox.unsent === 0;
   }
 
+  /** Where it leads, of ws or wss. */
+  get url() {
+    return this.#webSocket.url;
+  }
+
   /** Bytes that the WebSocket has not sent yet. */
   get buffered() {
     return this.#webSocket.bufferedAmount;
@@ -164,6 +170,7 @@ export class SessionSocket {
    * @param {number} [code] @param {string} [reason]
    */
   close(code, reason) {
+    openLines.delete(this);
     const webSocket = this.#webSocket;
     this.#ack.clear();
     this.#liveness.stop();
@@ -280,6 +287,7 @@ export class SessionSocket {
     this.#welcome = welcome;
     this.#parts.goOn(welcome.parts ?? 0);
     this.#liveness.start(welcome.ping * 2);
+    openLines.add(this);
     this.#owner.welcomed(welcome);
   }
 
