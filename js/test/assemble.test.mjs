@@ -114,10 +114,10 @@ test('the C source holds the files byte for byte, plain, by gzip and by brotli',
 test('client.js is small, and has the hashes of its parts', () => {
   const { out } = assembleWith();
   const client = readFileSync(out.find((file) => file.endsWith('/client.js')));
-  assert.ok(gzipSync(client, { level: 9 }).length < 23_500);
+  assert.ok(gzipSync(client, { level: 9 }).length < 23_300);
   const { BROTLI_PARAM_LGWIN, BROTLI_PARAM_SIZE_HINT } = constants;
   const params = { [BROTLI_PARAM_LGWIN]: 24, [BROTLI_PARAM_SIZE_HINT]: client.length };
-  assert.ok(brotliCompressSync(client, { params }).length < 21_100);
+  assert.ok(brotliCompressSync(client, { params }).length < 20_800);
   const parts = out.filter((file) => /client-\w+\.js$/.test(file));
   assert.equal(parts.length, 7);
   for (const part of parts) {
@@ -150,6 +150,21 @@ test('a table of numbers stands in its uses alone, and can be used in no other w
   assert.match(text('client.src.js'), /code === CLOSE\.SESSION_GONE/);
   const other = append('session/restorer.mjs', 'console.log(Object.keys(CLOSE));\n');
   assert.match(assembleWith(other).stderr, /CLOSE is a table of numbers/);
+});
+
+test('names of numbers and of states are for readers: client.js has their values', () => {
+  const change = (src) => {
+    append('session/delay.mjs', 'const LONG_MS = 2 ** 9;\nconsole.log(LONG_MS + 1);\n')(src);
+    append('session/delay.mjs', "console.log('FROZEN', { word: 'MOST_FROZEN' });\n")(src);
+  };
+  const { out } = assembleWith(change);
+  const text = readFileSync(
+    out.find((file) => file.endsWith('/client.js')),
+    'utf8',
+  );
+  assert.match(text, /console\.log\(2\*\*9\+1\)/);
+  assert.match(text, /console\.log\(7,\{word:"MOST_FROZEN"\}\)/);
+  assert.doesNotMatch(text, /LONG_MS|FETCHING_REASON|"WAITING"/);
 });
 
 test('a module in two parts is refused', () => {
