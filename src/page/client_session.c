@@ -147,11 +147,9 @@ static void note_problem(struct page *p, const struct message *m)
 static void on_message(struct session *s, const struct message *m)
 {
     struct page *p = session_owner(s);
-    struct message with = *m;
-    with.whole = session_arriving(s);
     if (message_is_problem(m) && page_program_open(p))
         note_problem(p, m);
-    if (!page_hear_client(p, &with))
+    if (!page_hear_client(p, m))
         return; /* it is not acknowledged */
     p->untaken++;
     page_acknowledge(p);

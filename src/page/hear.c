@@ -22,9 +22,10 @@ enum program_reading page_reading(const struct page *p)
         return p->heard == PAGE_HEARD_NOTHING ? PROGRAM_READ : PROGRAM_WAIT;
     if (page_topics_busy(p) || (p->restores && page_restoring(p)))
         return PROGRAM_WAIT;
-    if (!p->seat->ops->alive(p->seat)) /* what it had written is bounded */
+    if (!page_streams_hold(p) && p->client->writable(p))
         return PROGRAM_READ;
-    return !page_streams_hold(p) && p->client->writable(p) ? PROGRAM_READ : PROGRAM_WAIT;
+    /* What one that is gone had written is bounded. */
+    return p->seat->ops->alive(p->seat) ? PROGRAM_WAIT : PROGRAM_READ;
 }
 
 static void note(struct page *p, bool from_program, const struct message *m)
@@ -57,7 +58,8 @@ void page_acknowledge(struct page *p)
         p->untaken--;
         session_taken(p->session);
     }
-    page_streams_taken(p);
+    if (p->streams)
+        page_streams_taken(p);
 }
 
 void page_seat_drained(struct page *p)

@@ -121,6 +121,13 @@ void session_ack_soon(struct session *s)
         timer_start(s->loop, &s->ack_timer, ACK_DELAY_MS);
 }
 
+void session_ack_along(struct session *s)
+{
+    if (s->unacknowledged_bytes >= s->window / 8 ||
+        s->inbox.taken - s->acknowledged >= ACK_MESSAGES / 2)
+        session_say_ack(s);
+}
+
 void session_liveness_init(struct session *s)
 {
     timer_init(&s->timer, on_timer);

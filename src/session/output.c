@@ -208,8 +208,10 @@ void session_flush(struct session *s)
 {
     bool unsent = s->unsent;
     s->unsent = false;
-    if (unsent && s->wire)
-        session_pump(s);
+    if (!unsent || !s->wire)
+        return;
+    session_ack_along(s);
+    session_pump(s);
 }
 
 bool session_has_put(const struct session *s, uint64_t number)

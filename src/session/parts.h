@@ -165,5 +165,7 @@ void session_liveness_attached(struct session *s);
 void session_lose_wire(struct session *s, const char *reason);
 /* One more message has been taken. */
 void session_ack_soon(struct session *s);
+/* Something leaves now: an `.ack` that would soon be due goes with it. */
+void session_ack_along(struct session *s);
 
 #endif

@@ -41,7 +41,7 @@ void session_answers_left(struct session *s)
 
 /* ---- what comes ---- */
 
-static void receive_message(struct session *s, const struct message *m, size_t size)
+static void receive_message(struct session *s, struct message *m, size_t size)
 {
     if (s->state == SESSION_ENDING)
         return; /* never acknowledged: the client learns by the end that it did not arrive */
@@ -54,6 +54,7 @@ static void receive_message(struct session *s, const struct message *m, size_t s
         return;
     }
     s->counts->messages_in++;
+    m->whole = s->wire->arriving;
     s->ops->on_message(s, m);
 }
 

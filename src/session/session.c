@@ -214,11 +214,6 @@ size_t session_held(const struct session *s)
     return kept + inbox_held(&s->inbox) + session_state_held(s) + held_in_wire(s, kept);
 }
 
-struct shared_bytes *session_arriving(const struct session *s)
-{
-    return s->wire ? s->wire->arriving : NULL;
-}
-
 bool session_attached(const struct session *s)
 {
     return s->wire;

@@ -103,8 +103,9 @@ struct session_restored {
 };
 
 struct session_ops {
-    /* A sequenced message of the client, in order, exactly once. Slices are valid during the call.
-     * The owner calls session_taken() when its program has taken it. */
+    /* A sequenced message of the client, in order, exactly once. Slices are valid during the call;
+     * `whole` is as session_wire.arriving. The owner calls session_taken() when its program has
+     * taken it. */
     void (*on_message)(struct session *s, const struct message *m);
     void (*on_attach)(struct session *s, bool resumed);
     void (*on_detach)(struct session *s, struct slice reason);
@@ -190,8 +191,6 @@ size_t session_unacknowledged(const struct session *s);
 /* Bytes of memory that the session holds: messages that are not acknowledged, bytes of streams that
  * are not received, their frames. */
 size_t session_held(const struct session *s);
-/* Inside of on_message: as session_wire.arriving. */
-struct shared_bytes *session_arriving(const struct session *s);
 /* The session that the byte stream belongs to. */
 struct session *session_of_channel(const struct channel *c);
 /* One JSON object for operators: a mark for the id, path, origin, state, counts. Never the id

@@ -498,6 +498,25 @@ static void acknowledges_within_a_second_and_after_64_messages_at_once(void **st
     cut(w);
 }
 
+static void an_acknowledgement_that_is_soon_due_goes_with_an_answer(void **state)
+{
+    (void)state;
+    struct wire *w = attach(0);
+    for (int i = 0; i < 31; i++)
+        hear(w, "n 1");
+    say("n 1");
+    assert_false(has_sent(w, ".ack 31"));
+    hear(w, "n 1");
+    assert_false(has_sent(w, ".ack 32"));
+    say("n 2");
+    assert_string_equal(w->sent[w->sent_count - 2], ".ack 32");
+    assert_string_equal(w->sent[w->sent_count - 1], "n 2");
+    size_t sent = w->sent_count;
+    pass(999);
+    assert_int_equal(w->sent_count, sent);
+    cut(w);
+}
+
 static void acknowledges_at_once_after_a_quarter_of_the_window(void **state)
 {
     (void)state;
@@ -1128,6 +1147,7 @@ int main(void)
         T(what_is_acknowledged_never_decreases_over_a_cut),
         T(a_page_that_filled_its_window_before_a_reload_lowered_it_breaks_no_rule),
         T(acknowledges_within_a_second_and_after_64_messages_at_once),
+        T(an_acknowledgement_that_is_soon_due_goes_with_an_answer),
         T(acknowledges_at_once_after_a_quarter_of_the_window),
         T(what_is_not_taken_is_not_acknowledged),
         T(the_owner_waits_at_the_buffers_bound),
