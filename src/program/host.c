@@ -3,27 +3,12 @@
 #include "program/parts.h"
 
 #include "base/log.h"
-#include "net/cgroup.h"
 #include "program/shared.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#define REST_MS 1000
-
-static void rest(struct timer *timer)
-{
-    struct program_host *host = container_of(timer, struct program_host, rest_timer);
-    cgroup_rest(host->spec.cgroup);
-}
-
-void host_rest_soon(struct program_host *host)
-{
-    if (host->spec.cgroup && !timer_active(&host->rest_timer))
-        timer_start(host->spec.loop, &host->rest_timer, REST_MS);
-}
 
 struct program_host *program_host_new(const struct program_host_spec *spec)
 {
@@ -33,7 +18,7 @@ struct program_host *program_host_new(const struct program_host_spec *spec)
     host->spec = *spec;
     list_init(&host->programs);
     list_init(&host->pools);
-    timer_init(&host->rest_timer, rest);
+    host_rest_init(host);
     room_desk_init(&host->room, program_limits_room(spec->limits), spec->loop);
     host->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (host->null_fd >= 0)

@@ -2,7 +2,7 @@
 /* parts.h - what the files of this room share, from the bottom up: a file calls only those of
  * earlier lines, and the owner by its ops.
  *
- *   pipe.c, environment.c, request_json.c, command.c, kinds.c, rights.c, worker_map.c
+ *   pipe.c, environment.c, request_json.c, command.c, kinds.c, rights.c, rest.c, worker_map.c
  *   lifecycle.c                             settles and frees
  *   stderr.c, output.c, body.c, lines.c     the descriptors
  *   ending.c                                the end of the process
@@ -37,7 +37,10 @@ static inline const char *below_root(const struct program_host *host, const char
     return strncmp(file, host->spec.root.ptr, len) == 0 && file[len] == '/' ? file + len : file;
 }
 
-/* A program has ended: what is kept for the next one is let go if none comes soon. */
+/* ---- rest.c ---- */
+
+void host_rest_init(struct program_host *host);
+/* A program has ended: what is kept open for the next one is closed within a second. */
 void host_rest_soon(struct program_host *host);
 
 /* ---- pipe.c: our end of one descriptor ---- */
