@@ -46,13 +46,14 @@ enum io_flag {
     IO_BATCHED = 1 << 12, /* with IO_SENDING: the queue leaves at the next wait; nothing of it has
                              been refused so far */
     /* 1 << 13 is IO_KEPT */
+    IO_RESTING = 1 << 15, /* io_open_resting */
 };
 
 /* Whether bytes that come in are wanted now. After io_finish they are thrown away. What is kept
  * comes first. */
 static inline bool io_receives(const struct io *io)
 {
-    if (io->flags & (IO_ENDED | IO_CLOSED | IO_KEPT))
+    if (io->flags & (IO_ENDED | IO_CLOSED | IO_KEPT | IO_RESTING))
         return false;
     return io->flags & IO_FINISHING ? io->flags & IO_SHUT : !(io->flags & IO_PAUSED);
 }
@@ -81,6 +82,9 @@ struct loop_backend {
     /* What was received and has not been reported is given to io_keep(). False: that can't be said
      * now. NULL: there never is anything. */
     bool (*io_gather)(struct io *io);
+    /* Receives once, without waiting, from an io that was never started: the kernel has waited for
+     * nothing so far. NULL: every io is started at once. */
+    void (*io_look)(struct io *io);
     /* io_receives() has become true. (The backend notices by itself when that becomes false.) */
     void (*io_receive)(struct io *io);
     /* The queue is not empty, and IO_SENDING not set or IO_BATCHED set. `at_once`: as far as the

@@ -102,6 +102,12 @@ static void epoll_io_stop(struct io *io, bool lives_on)
     forget(io->loop, tagged(io, KIND_IO));
 }
 
+static void epoll_io_look(struct io *io)
+{
+    size_t got;
+    io_call_receive_some(io, &got);
+}
+
 static void epoll_io_receive(struct io *io)
 {
     if (!(io->flags & ARMED_IN))
@@ -239,6 +245,7 @@ const struct loop_backend epoll_backend = {
     .fd = epoll_backend_fd,
     .io_start = epoll_io_start,
     .io_stop = epoll_io_stop,
+    .io_look = epoll_io_look,
     .io_receive = epoll_io_receive,
     .io_send = epoll_io_send,
     .io_send_now = io_call_send,

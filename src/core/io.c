@@ -438,12 +438,16 @@ static int examine(int fd)
     return (S_ISSOCK(st.st_mode) ? IO_SOCKET : 0) | ((mode & O_ACCMODE) == O_WRONLY ? IO_ENDED : 0);
 }
 
+static void init(struct loop *loop, struct io *io, int fd, int flags, const struct io_ops *ops)
+{
+    *io = (struct io){.ops = ops, .loop = loop, .fd = fd, .flags = (uint16_t)flags};
+    list_init(&io->dirty);
+}
+
 static int open_with(struct loop *loop, struct io *io, int fd, int flags, const struct io_ops *ops,
                      bool paused)
 {
-    *io = (struct io){.ops = ops, .loop = loop, .fd = fd};
-    io->flags = (uint16_t)(flags | (paused ? IO_PAUSED : 0));
-    list_init(&io->dirty);
+    init(loop, io, fd, flags | (paused ? IO_PAUSED : 0), ops);
     return loop->backend->io_start(io);
 }
 
@@ -453,15 +457,45 @@ int io_open(struct loop *loop, struct io *io, int fd, const struct io_ops *ops, 
     return flags < 0 ? flags : open_with(loop, io, fd, flags, ops, paused);
 }
 
+static const int known_flags[] = {
+    [IO_KIND_SOCKET] = IO_SOCKET,
+    [IO_KIND_PIPE_IN] = 0,
+    [IO_KIND_PIPE_OUT] = IO_ENDED,
+};
+
 int io_open_known(struct loop *loop, struct io *io, int fd, enum io_kind kind,
                   const struct io_ops *ops, bool paused)
 {
-    static const int flags[] = {
-        [IO_KIND_SOCKET] = IO_SOCKET,
-        [IO_KIND_PIPE_IN] = 0,
-        [IO_KIND_PIPE_OUT] = IO_ENDED,
-    };
-    return open_with(loop, io, fd, flags[kind], ops, paused);
+    return open_with(loop, io, fd, known_flags[kind], ops, paused);
+}
+
+int io_open_resting(struct loop *loop, struct io *io, int fd, enum io_kind kind,
+                    const struct io_ops *ops)
+{
+    if (!loop->backend->io_look)
+        return io_open_known(loop, io, fd, kind, ops, false);
+    init(loop, io, fd, known_flags[kind] | IO_RESTING, ops);
+    return 0;
+}
+
+void io_look(struct io *io)
+{
+    if (!(io->flags & IO_RESTING))
+        return;
+    unset(io, IO_RESTING);
+    bool wanted = io_receives(io);
+    set(io, IO_RESTING);
+    if (wanted)
+        io->loop->backend->io_look(io);
+}
+
+void io_wake(struct io *io)
+{
+    if (!(io->flags & IO_RESTING))
+        return;
+    unset(io, IO_RESTING);
+    if (io_receives(io))
+        io->loop->backend->io_receive(io);
 }
 
 void io_pause(struct io *io)
@@ -628,6 +662,7 @@ void io_finish(struct io *io, uint64_t linger_ms)
         return;
     drop_kept(io);
     set(io, IO_FINISHING);
+    unset(io, IO_RESTING);
     if (io_linger_start(io, loop_now_ms(io->loop) + linger_ms))
         settle(io);
     else

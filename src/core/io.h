@@ -102,6 +102,18 @@ enum io_kind {
 int io_open_known(struct loop *loop, struct io *io, int fd, enum io_kind kind,
                   const struct io_ops *ops, bool paused);
 
+/* As io_open_known(), for what will be known to have ended: until io_wake() neither bytes nor the
+ * end are waited for, and what is there by then is told by io_look() alone. No system calls of its
+ * own, no turn of the loop. It is paused and resumed, and writes, as any other. (A backend may not
+ * know this rest: then it is an ordinary one.) */
+int io_open_resting(struct loop *loop, struct io *io, int fd, enum io_kind kind,
+                    const struct io_ops *ops);
+/* Receives once if it rests and is not paused: on_recv or on_end come inside of this call. Not from
+ * inside of a callback of an io. */
+void io_look(struct io *io);
+/* Its rest is over, if it does. */
+void io_wake(struct io *io);
+
 /* While paused neither bytes nor the end are reported. Pausing and resuming cost no system call
  * unless something arrives in between. */
 void io_pause(struct io *io);

@@ -74,7 +74,10 @@ static void poll_rest(struct program *p)
 static void on_poll(struct timer *timer)
 {
     struct program *p = container_of(timer, struct program, poll_timer);
-    poll_rest(p);
+    if (p->exited)
+        poll_rest(p);
+    else
+        program_brief_over(p);
     program_settle(p);
 }
 
@@ -141,9 +144,11 @@ void program_exited(struct process *process, int status)
     struct program *p = container_of(process, struct program, process);
     p->exited = true;
     p->status = status;
+    program_brief_end(p);
     log_exit(p);
     program_let_go(p);
     poll_rest(p);
+    program_brief_over(p);
     program_settle(p);
 }
 

@@ -5,6 +5,7 @@
  *   pipe.c, environment.c, request_json.c, command.c, kinds.c, rights.c, rest.c, worker_map.c
  *   lifecycle.c                             settles and frees
  *   stderr.c, output.c, body.c, lines.c     the descriptors
+ *   brief.c                                 descriptors of programs that end at once
  *   ending.c                                the end of the process
  *   program.c                               makes, starts, disowns
  *   pack.c                                  for the process that takes over
@@ -18,6 +19,10 @@
 
 #include <string.h>
 
+enum {
+    BRIEF_BITS = 1024
+};
+
 struct program_host {
     struct program_host_spec spec;
     struct program_counts counts;
@@ -28,6 +33,7 @@ struct program_host {
     uint64_t dealt;          /* requests for shared programs that were given to workers */
     int null_fd;             /* stdin of programs whose request has no body */
     bool draining;
+    uint8_t brief[BRIEF_BITS / 8]; /* brief.c */
 };
 
 /* program_host_below_root(), for files below host.c. */
@@ -48,6 +54,12 @@ void host_rest_soon(struct program_host *host);
 /* Takes *fd, and sets it to -1; no effect if that is -1 already. */
 int pipe_open(struct loop *loop, struct program_pipe *pipe, int *fd, enum io_kind kind,
               const struct io_ops *ops);
+/* The same, of one that is there, as io_open_resting(). */
+int pipe_open_resting(struct loop *loop, struct program_pipe *pipe, int *fd, enum io_kind kind,
+                      const struct io_ops *ops);
+/* io_look(), io_wake(); no effect if it is not open. */
+void pipe_look(struct program_pipe *pipe);
+void pipe_wake(struct program_pipe *pipe);
 void pipe_close(struct program_pipe *pipe);
 static inline bool pipe_is_open(const struct program_pipe *pipe)
 {
@@ -97,6 +109,17 @@ void program_lines_judge(struct program *p);
 void program_lines_deliver(struct program *p);
 /* The process of PROGRAM_LINES is gone: takes what is left of its output. */
 void program_lines_last(struct program *p);
+
+/* ---- brief.c ---- */
+
+/* Its descriptors rest: it is likely to end at once. To be asked once its file was looked at. */
+bool program_is_brief(const struct program *p);
+/* It has been started. */
+void program_brief_start(struct program *p);
+/* Time is over for a program that rests; or it has ended, and what it left has been looked at. */
+void program_brief_over(struct program *p);
+/* It has ended: takes what it left while it rested. */
+void program_brief_end(struct program *p);
 
 /* ---- ending.c ---- */
 

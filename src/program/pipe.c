@@ -4,17 +4,41 @@
 
 #include <sys/ioctl.h>
 
-int pipe_open(struct loop *loop, struct program_pipe *pipe, int *fd, enum io_kind kind,
-              const struct io_ops *ops)
+/* Takes *fd, and sets it to -1, unless there is an error. */
+static int opened(struct program_pipe *pipe, int *fd, int error)
 {
-    if (*fd < 0)
-        return 0;
-    int error = io_open_known(loop, &pipe->io, *fd, kind, ops, kind == IO_KIND_PIPE_OUT);
     if (error < 0)
         return error;
     *fd = -1;
     pipe->state = PIPE_OPEN;
     return 0;
+}
+
+int pipe_open(struct loop *loop, struct program_pipe *pipe, int *fd, enum io_kind kind,
+              const struct io_ops *ops)
+{
+    if (*fd < 0)
+        return 0;
+    bool paused = kind == IO_KIND_PIPE_OUT;
+    return opened(pipe, fd, io_open_known(loop, &pipe->io, *fd, kind, ops, paused));
+}
+
+int pipe_open_resting(struct loop *loop, struct program_pipe *pipe, int *fd, enum io_kind kind,
+                      const struct io_ops *ops)
+{
+    return opened(pipe, fd, io_open_resting(loop, &pipe->io, *fd, kind, ops));
+}
+
+void pipe_look(struct program_pipe *pipe)
+{
+    if (pipe_is_open(pipe))
+        io_look(&pipe->io);
+}
+
+void pipe_wake(struct program_pipe *pipe)
+{
+    if (pipe_is_open(pipe))
+        io_wake(&pipe->io);
 }
 
 void pipe_close(struct program_pipe *pipe)

@@ -213,10 +213,26 @@ static int make_ends(const struct program *p, const struct program_request *requ
     return error;
 }
 
+/* Of a page without a body: that one is written while it is read. */
+static int open_resting(struct program *p, int *fds)
+{
+    struct loop *loop = p->host->spec.loop;
+    p->resting = true;
+    int error = pipe_open_resting(loop, &p->lines, &fds[3], IO_KIND_SOCKET, &program_lines_io_ops);
+    if (!error)
+        error =
+            pipe_open_resting(loop, &p->output, &fds[1], IO_KIND_PIPE_IN, &program_output_io_ops);
+    if (!error)
+        error = pipe_open_resting(loop, &p->err, &fds[2], IO_KIND_PIPE_IN, &program_stderr_io_ops);
+    return error;
+}
+
 static int open_pipes(struct program *p, struct ends *ends)
 {
     struct loop *loop = p->host->spec.loop;
     int *fds = ends->ours;
+    if (fds[0] < 0 && program_is_brief(p))
+        return open_resting(p, fds);
     int error = p->kind == PROGRAM_LINES
                     ? pipe_open(loop, &p->lines, &fds[1], IO_KIND_PIPE_IN, &program_lines_io_ops)
                     : pipe_open(loop, &p->lines, &fds[3], IO_KIND_SOCKET, &program_lines_io_ops);
@@ -360,5 +376,6 @@ int program_start(struct program *p, const struct program_request *request, int 
     p->pid = p->process.pid;
     p->host->counts.started++;
     program_set_state(p, PROGRAM_RUNNING);
+    program_brief_start(p);
     return 0;
 }

@@ -127,8 +127,10 @@ struct program {
     bool dying;  /* it was seen to be about to end */
     bool let_go;
     bool answering;          /* its answer may be finished before the end goes on */
+    bool resting;            /* its descriptors are not watched yet: brief.c */
     struct timer end_timer;  /* the next step */
-    struct timer poll_timer; /* are all gone? */
+    struct timer poll_timer; /* are all gone? Before its exit, while it rests: the end of that */
+    uint64_t started_ms;
     uint32_t poll_ms;
     int kills; /* rounds of SIGKILL for what the first process has started */
 

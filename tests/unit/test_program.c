@@ -2,6 +2,7 @@
 /* Programs: real little processes, and an owner that writes down what it is told. Time is real, and
  * what must happen is waited for. */
 #include "core/backend.h"
+#include "program/parts.h"
 #include "program_fixture.h"
 
 #include <sys/mman.h>
@@ -831,6 +832,100 @@ static int finish(void **state)
 
 #define program_test(f) cmocka_unit_test_setup_teardown(f, begin, finish)
 
+/* ---- one that is likely to end at once ---- */
+
+/* As if each file had ended at once the last time. */
+static struct program *run_brief(const char *text)
+{
+    memset(programs->brief, 0xff, sizeof(programs->brief));
+    struct program *p = run(text);
+    assert_true(p->resting);
+    return p;
+}
+
+static void what_a_brief_one_leaves_is_all_taken(void **state)
+{
+    (void)state;
+    run_brief("echo 1 >&2; echo a >&3; echo answer; printf 2 >&2; echo b >&3");
+    is_over();
+    assert_string_equal(owner.output, "answer\n");
+    assert_non_null(strstr(owner.notes, "line a|line b|"));
+    assert_non_null(strstr(owner.notes, "stderr 1|"));
+    assert_non_null(strstr(owner.notes, "stderr 2|"));
+    assert_non_null(strstr(owner.notes, "output-end|"));
+    assert_string_equal(owner.reason, "program-exit");
+}
+
+static void a_brief_one_that_lives_on_is_heard_meanwhile(void **state)
+{
+    (void)state;
+    struct program *p = run_brief("echo now; echo x >&2; echo a >&3; read -r l <&3; echo $l >&3");
+    hears("line a|");
+    hears("stderr x|");
+    TURN_UNTIL(owner.output_len == 4);
+    TURN_UNTIL(!p->resting);
+    assert_false(program_is_brief(p));
+    say(p, "b\n");
+    hears("line b|");
+    is_over();
+}
+
+static void what_a_brief_one_has_started_is_still_heard(void **state)
+{
+    (void)state;
+    run_brief("{ read -r l <&3; echo late; echo c >&3; } & echo first");
+    TURN_UNTIL(owner.output_len >= 6);
+    is_over();
+    assert_string_equal(owner.output, "first\nlate\n");
+    assert_non_null(strstr(owner.notes, "line c|"));
+}
+
+static void a_brief_one_is_killed_and_stopped_as_any_other(void **state)
+{
+    (void)state;
+    program_kill(run_brief("echo first; exec sleep 60"));
+    is_over();
+    assert_non_null(strstr(owner.notes, "output-end|"));
+}
+
+static void the_answer_of_a_brief_one_is_paused_as_any_other(void **state)
+{
+    (void)state;
+    struct program *p = run_brief("echo answer");
+    program_output_pause(p, true);
+    TURN_UNTIL(p->exited);
+    stays_so();
+    assert_int_equal(owner.output_len, 0);
+    program_output_pause(p, false);
+    is_over();
+    assert_string_equal(owner.output, "answer\n");
+}
+
+static uint64_t still(void *arg)
+{
+    return *(uint64_t *)arg;
+}
+
+static void how_long_it_ran_says_how_it_is_met_the_next_time(void **state)
+{
+    (void)state;
+    static uint64_t now;
+    now = real_ms();
+    loop_set_clock(loop, still, &now);
+    assert_false(run("read -r l <&3")->resting);
+    say(owner.program, "end\n");
+    is_over();
+    owner = (struct owner){.reading = PROGRAM_READ};
+    assert_true(run("read -r l <&3")->resting);
+    assert_int_equal(loop_turn(loop, 0), 0);
+    now += 1000;
+    say(owner.program, "end\n");
+    is_over();
+    owner = (struct owner){.reading = PROGRAM_READ};
+    assert_false(run("exit")->resting);
+    is_over();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -850,6 +945,12 @@ int main(void)
         program_test(it_may_close_its_stdin_and_talk_on),
         program_test(its_output_is_an_answer_with_an_end),
         program_test(while_its_answer_is_paused_its_write_blocks),
+        program_test(what_a_brief_one_leaves_is_all_taken),
+        program_test(a_brief_one_that_lives_on_is_heard_meanwhile),
+        program_test(what_a_brief_one_has_started_is_still_heard),
+        program_test(a_brief_one_is_killed_and_stopped_as_any_other),
+        program_test(the_answer_of_a_brief_one_is_paused_as_any_other),
+        program_test(how_long_it_ran_says_how_it_is_met_the_next_time),
         program_test(a_body_waits_for_a_program_that_does_not_read),
         program_test(a_body_that_is_not_wanted_counts_as_taken),
         program_test(a_body_may_be_a_file),
