@@ -233,9 +233,10 @@ static void respond(struct page *p, const struct cgi_head *head, bool page)
             (struct http_header){SLICE_LITERAL("Server-Timing"), slice_make(timing, (size_t)len)};
     }
     if (resembles_page(p, head))
-        count = answer_cache_private(p->file, headers, count);
+        count = answer_cache_private(page_file(p), headers, count);
     if (!put_base(headers, count, p->x->base, &location))
-        log_error("program.location", log_slice("program", p->file), log_text("why", "no memory"));
+        log_error("program.location", log_slice("program", page_file(p)),
+                  log_text("why", "no memory"));
     exchange_respond(p->x, head->status, head->reason, headers, count, length_of(p, head));
     text_done(&location);
 }
@@ -255,7 +256,7 @@ static void finish(struct page *p)
 {
     const struct page_answer *answer = p->answer;
     if (p->kind != PAGE_HEAD && answer->has_length && answer->left > 0)
-        log_warn("program.answer_short", page_cause(p), log_slice("program", p->file),
+        log_warn("program.answer_short", page_cause(p), log_slice("program", page_file(p)),
                  log_text("session", p->mark), log_int("missing", answer->left));
     exchange_end(page_take_exchange(p));
     page_answer_drop(p);
@@ -265,7 +266,7 @@ static void finish(struct page *p)
  * (RFC 9112, 8). */
 static void break_off(struct page *p)
 {
-    log_warn("program.answer_short", page_cause(p), log_slice("program", p->file),
+    log_warn("program.answer_short", page_cause(p), log_slice("program", page_file(p)),
              log_text("session", p->mark), log_text("why", "the program was killed"));
     p->host->counts.failed_answer++;
     exchange_fail(page_take_exchange(p));
@@ -277,7 +278,7 @@ static void note_excess(struct page *p)
     if (p->excess)
         return;
     p->excess = true;
-    log_warn("program.answer_excess", page_cause(p), log_slice("program", p->file),
+    log_warn("program.answer_excess", page_cause(p), log_slice("program", page_file(p)),
              log_text("session", p->mark),
              log_text("why", "output after the end of the answer is dropped"));
 }
@@ -380,7 +381,7 @@ static void decide(struct page *p, const struct cgi_head *head)
 static void note_left_out(const struct page *p, const struct cgi_head *head)
 {
     if (head->left_out.ptr)
-        log_warn("program.header_left_out", log_slice("program", p->file),
+        log_warn("program.header_left_out", log_slice("program", page_file(p)),
                  log_text("session", p->mark), log_slice("header", head->left_out),
                  log_text("why", "it is about the connection, which is the server's"));
 }

@@ -38,7 +38,7 @@ static void log_failure(const struct page *p, const struct answer_failure *f)
         return;
     struct log_field fields[] = {
         page_cause(p),
-        log_slice("program", p->file),
+        log_slice("program", page_file(p)),
         log_int("pid", page_pid(p)),
         log_text("session", p->mark),
         log_int("status", f->status),

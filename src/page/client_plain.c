@@ -54,7 +54,7 @@ static void send_json(struct page *p, struct slice json)
 static void send_message(struct page *p, const struct message *m)
 {
     if (m->kind != MESSAGE_EVENT || !slice_equal(m->name, SLICE_LITERAL("message")))
-        log_error("program.plain_form", page_cause(p), log_slice("program", p->file),
+        log_error("program.plain_form", page_cause(p), log_slice("program", page_file(p)),
                   log_int("pid", page_pid(p)), log_slice("line", m->head),
                   log_text("why", "the client takes only events `message`"));
     else if (m->binary || m->text)

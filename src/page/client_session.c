@@ -139,7 +139,7 @@ static void note_problem(struct page *p, const struct message *m)
     p->host->counts.problems++;
     if (p->problems++ >= PROBLEMS_LOGGED_MAX)
         return;
-    log_warn("page.problem", log_slice("program", p->file), log_text("session", p->mark),
+    log_warn("page.problem", log_slice("program", page_file(p)), log_text("session", p->mark),
              log_slice("problem", m->body));
     page_seat_stderr(p, m->body);
 }
@@ -282,7 +282,7 @@ int page_make_session(struct page *p)
     if (p->kind != PAGE_ORDINARY && p->kind != PAGE_DIRECT)
         return 0;
     struct session_spec spec = spec_of(p);
-    spec.origin = p->origin.ptr ? p->origin : SLICE_LITERAL("");
+    spec.origin = page_origin(p).ptr ? page_origin(p) : SLICE_LITERAL("");
     spec.path = p->x->path;
     errno = ENOMEM;
     p->session = session_new(p->host->spec.loop, &spec);

@@ -105,7 +105,7 @@ static bool is_command(struct slice name, const struct command *c)
 static void refuse_unknown(struct page *p, const struct message *m)
 {
     program_host_counts(p->host->spec.programs)->protocol_errors++;
-    log_error("program.unsupported", page_cause(p), log_slice("program", p->file),
+    log_error("program.unsupported", page_cause(p), log_slice("program", page_file(p)),
               log_int("pid", page_pid(p)), log_text("session", p->mark),
               log_slice("command", m->name),
               log_text("why", "this server does not know the command"));

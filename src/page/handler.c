@@ -252,7 +252,7 @@ struct slice handler_mark(const struct handler *h)
 
 struct slice handler_address(const struct handler *h)
 {
-    return h->seat.page ? slice_of(h->seat.page->address) : SLICE_NONE;
+    return h->seat.page ? slice_of(page_address(h->seat.page)) : SLICE_NONE;
 }
 
 size_t handler_backlog(const struct handler *h)

@@ -125,15 +125,15 @@ void page_client_attached(struct page *p, bool resumed)
     p->attached = p->told = true;
     timer_stop(&p->leave_timer);
     text_printf(&line, ".attach {\"resumed\":%s,\"origin\":", resumed ? "true" : "false");
-    text_put(&line, quote(p->origin, quoted));
+    text_put(&line, quote(page_origin(p), quoted));
     text_put(&line, SLICE_LITERAL(",\"address\":"));
-    text_put(&line, quote(slice_of(p->address), quoted));
+    text_put(&line, quote(slice_of(page_address(p)), quoted));
     if (p->restores && !resumed)
         text_put(&line, SLICE_LITERAL(",\"restored\":true"));
     tell_program(p, &line);
     page_topics_connected(p, true);
     page_count(p);
-    tell_watcher(p, resumed ? PAGE_RESUMED : PAGE_CONNECTED, slice_of(p->address));
+    tell_watcher(p, resumed ? PAGE_RESUMED : PAGE_CONNECTED, slice_of(page_address(p)));
 }
 
 void page_client_detached(struct page *p, struct slice reason)

@@ -93,6 +93,7 @@ struct page_host *page_host_new(const struct page_host_spec *spec)
     host->request_again = request_again;
     list_init(&host->pages);
     list_init(&host->waiting);
+    page_counts_init(host);
     list_init(&host->wires);
     list_init(&host->tcp_sessions);
     timer_init(&host->goodbye_timer, on_goodbye_over);
@@ -103,12 +104,12 @@ struct page_host *page_host_new(const struct page_host_spec *spec)
 
 void page_host_free(struct page_host *host)
 {
-    if (host)
-        timer_stop(&host->goodbye_timer);
-    if (host)
-        page_restarts_stop(host);
-    if (host)
-        handler_desk_done(&host->handlers);
+    if (!host)
+        return;
+    timer_stop(&host->goodbye_timer);
+    loop_after_stop(&host->count);
+    page_restarts_stop(host);
+    handler_desk_done(&host->handlers);
     free(host);
 }
 

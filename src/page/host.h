@@ -10,6 +10,8 @@ struct page_host {
     struct page_host_spec spec;
     struct page_counts counts;
     struct list pages;
+    struct list counts_due;   /* pages of page_count(), in order */
+    struct loop_after count;  /* of these */
     struct list waiting;      /* pages whose direct client waits for the header block */
     struct list wires;        /* WebSockets of sessions, and refused ones that still close */
     struct list tcp_sessions; /* sessions without a program */

@@ -4,6 +4,7 @@
 #include "page/lifecycle.h"
 
 #include "base/log.h"
+#include "base/pool.h"
 #include "page/answer_head.h"
 #include "page/grant.h"
 #include "page/host.h"
@@ -16,17 +17,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static _Thread_local struct pool pages = POOL_OF(struct page);
+
 /* ---- its texts ---- */
 
-/* Copies `s` and a NUL to *at, which moves on. */
-static struct slice keep(char **at, struct slice s)
+/* Copies `s` and a NUL to *at, which moves on. Returns the length. */
+static uint32_t keep(char **at, struct slice s)
 {
     char *begin = *at;
     if (s.len > 0)
         memcpy(begin, s.ptr, s.len);
     begin[s.len] = '\0';
     *at = begin + s.len + 1;
-    return s.ptr ? slice_make(begin, s.len) : SLICE_NONE;
+    return (uint32_t)s.len;
 }
 
 static bool keep_texts(struct page *p, const struct page_spec *spec)
@@ -35,10 +38,11 @@ static bool keep_texts(struct page *p, const struct page_spec *spec)
     char *at = p->text = log_needed(malloc(len));
     if (!at)
         return false;
-    p->file = keep(&at, spec->file);
-    p->script = keep(&at, spec->script);
-    p->origin = keep(&at, spec->origin);
-    p->key = keep(&at, spec->key);
+    p->file_len = keep(&at, spec->file);
+    p->script_len = keep(&at, spec->script);
+    p->origin_len = keep(&at, spec->origin);
+    p->key_len = keep(&at, spec->key);
+    p->has_origin = spec->origin.ptr != NULL;
     return true;
 }
 
@@ -66,10 +70,28 @@ static void count_now(struct page *p)
 /* What came in one callback leaves together, and is counted once. */
 static void conclude(struct loop_after *after)
 {
-    struct page *p = container_of(after, struct page, count);
-    if (p->session)
-        session_flush(p->session);
-    count_now(p);
+    struct page_host *host = container_of(after, struct page_host, count);
+    struct list due;
+    list_init(&due);
+    list_splice(&due, &host->counts_due);
+    for (struct list *node; (node = list_pop(&due)) != NULL;) {
+        struct page *p = container_of(node, struct page, count);
+        if (p->session)
+            session_flush(p->session);
+        count_now(p);
+    }
+}
+
+void page_counts_init(struct page_host *host)
+{
+    list_init(&host->counts_due);
+    loop_after_init(&host->count, host->spec.loop, conclude);
+}
+
+void page_count_soon(struct page *p)
+{
+    list_append(&p->host->counts_due, &p->count);
+    loop_after(&p->host->count);
 }
 
 /* The WebSocket has most of it: without that the session may go on. A plain client has none. */
@@ -124,6 +146,29 @@ static const struct memory_ops memory_ops = {"page", let_go_of_memory, recount};
 
 /* ---- made ---- */
 
+static void forget_address(struct page *p)
+{
+    if (p->address_long)
+        free(p->long_address);
+    p->address_long = false;
+    p->address[0] = '\0';
+}
+
+void page_set_address(struct page *p, struct slice address)
+{
+    char *copy = NULL;
+    if (address.len >= PAGE_ADDRESS_SHORT)
+        copy = log_needed(slice_to_string(address));
+    forget_address(p);
+    if (copy) {
+        p->long_address = copy;
+        p->address_long = true;
+    } else if (address.len > 0 && address.len < PAGE_ADDRESS_SHORT) {
+        memcpy(p->address, address.ptr, address.len);
+        p->address[address.len] = '\0';
+    }
+}
+
 void page_name_client(struct page *p, struct exchange *x)
 {
     struct net_address peer = {0};
@@ -132,7 +177,8 @@ void page_name_client(struct page *p, struct exchange *x)
         return; /* gone already: on_abort follows */
     p->client_key = net_client_key_of(&peer);
     memory_move(&p->account, &p->client_key);
-    p->address[net_address_print_host(&peer, p->address)] = '\0';
+    char text[NET_HOST_TEXT_MAX];
+    page_set_address(p, slice_make(text, net_address_print_host(&peer, text)));
 }
 
 static void on_leave(struct timer *timer)
@@ -147,23 +193,25 @@ static void on_leave(struct timer *timer)
 
 struct page *page_make(const struct page_spec *spec)
 {
-    struct page *p = log_needed(calloc(1, sizeof(*p)));
-    if (!p || !keep_texts(p, spec)) {
-        free(p);
+    struct page *p = log_needed(pool_take(&pages));
+    if (!p)
+        return NULL;
+    *p = (struct page){.host = spec->host};
+    if (!keep_texts(p, spec)) {
+        pool_give(&pages, p);
         return NULL;
     }
-    p->host = spec->host;
     p->kind = spec->kind;
     p->seat = spec->seat;
     p->seat->page = p;
-    p->script_len = spec->script_len;
+    p->script_end = spec->script_len;
     p->restores = spec->restores;
     p->excess = spec->restores; /* its page is there already: what the program prints is no fault */
     timer_init(&p->leave_timer, on_leave);
-    list_init(&p->tcp.questions);
+    list_init(&p->tcp_questions);
     list_init(&p->waiting);
     list_init(&p->restarting);
-    loop_after_init(&p->count, p->host->spec.loop, conclude);
+    list_init(&p->count);
     list_append(&p->host->pages, &p->node);
     memory_open(&p->account, p->host->spec.memory, &memory_ops, NULL);
     return p;
@@ -185,8 +233,8 @@ struct page *page_new(const struct page_spec *spec)
 
 void page_give_up(struct page *p)
 {
-    log_info("session.given_up", log_slice("program", p->file), log_int("pid", page_pid(p)),
-             log_text("session", p->mark), log_text("client", p->address),
+    log_info("session.given_up", log_slice("program", page_file(p)), log_int("pid", page_pid(p)),
+             log_text("session", p->mark), log_text("client", page_address(p)),
              log_text("why", p->claim == PAGE_LEFT ? "its page is gone" : "its page did nothing"));
     p->host->counts.sessions.given_up++;
     page_answer_drop(p);
@@ -235,7 +283,7 @@ void page_set_state(struct page *p, enum page_state state)
         [PAGE_OVER] = {false},
     };
     assert(legal[p->state][state]);
-    log_debug("page.state", log_slice("program", p->file), log_text("session", p->mark),
+    log_debug("page.state", log_slice("program", page_file(p)), log_text("session", p->mark),
               log_text("state", names[state]));
     p->state = state;
     page_note_claim(p);
@@ -329,7 +377,7 @@ void page_breach(struct page *p, const char *why, struct slice line)
     char text[160];
     program_host_counts(p->host->spec.programs)->protocol_errors++;
     line = slice_first(line, 80);
-    log_error("program.protocol_error", page_cause(p), log_slice("program", p->file),
+    log_error("program.protocol_error", page_cause(p), log_slice("program", page_file(p)),
               log_int("pid", page_pid(p)), log_text("session", p->mark), log_text("why", why),
               log_slice("line", line));
     int len = snprintf(text, sizeof(text), "(descriptor 3: %s: %.*s)", why, SLICE_ARG(line));
@@ -342,7 +390,7 @@ void page_breach(struct page *p, const char *why, struct slice line)
 void page_refuse_command(struct page *p, const struct message *m, const char *why)
 {
     program_host_counts(p->host->spec.programs)->protocol_errors++;
-    log_error("program.protocol_error", page_cause(p), log_slice("program", p->file),
+    log_error("program.protocol_error", page_cause(p), log_slice("program", page_file(p)),
               log_int("pid", page_pid(p)), log_text("session", p->mark),
               log_slice("command", m->name), log_text("why", why));
     page_fail(p, SLICE_LITERAL("program-failed reason=protocol"));
@@ -363,7 +411,8 @@ static void free_memory(struct reap *reap)
     p->seat->ops->free(p->seat);
     free(p->streams);
     free(p->text);
-    free(p);
+    forget_address(p);
+    pool_give(&pages, p);
 }
 
 static void drop_saving(struct page *p)
@@ -387,7 +436,7 @@ static void release(struct page *p)
     drop_saving(p);
     page_grant_end(&p->grant);
     memory_close(&p->account);
-    loop_after_stop(&p->count);
+    list_remove(&p->count);
     if (watcher)
         watcher->ops->on_over(watcher, p);
     page_spool_free(p->spool);
@@ -444,7 +493,7 @@ struct page_host *page_host_of(const struct page *p)
 
 struct slice page_file(const struct page *p)
 {
-    return p->file;
+    return slice_make(p->text, p->file_len);
 }
 
 const char *page_mark(const struct page *p)

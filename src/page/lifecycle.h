@@ -77,6 +77,17 @@ enum page_claim {
     PAGE_LEFT /* after its client had said something */
 };
 
+/* Who decides on the page's TCPConnections. */
+enum page_tcp_mode {
+    PAGE_TCP_DNS, /* the program has no say */
+    PAGE_TCP_ASK,
+    PAGE_TCP_REFUSE
+};
+
+enum {
+    PAGE_ADDRESS_SHORT = 16 /* an IPv4 address and NUL */
+};
+
 struct page_answer;
 struct pack;
 
@@ -104,70 +115,72 @@ struct page_streams {
 };
 
 struct page {
-    struct list node;       /* page_host.pages */
+    union {
+        struct list node; /* page_host.pages */
+        struct reap reap; /* once OVER */
+    };
     struct list waiting;    /* page_host.waiting: a direct client is not let in, there or not */
     struct list restarting; /* page_host.restarting: its program is let go soon */
     struct page_host *host;
-    struct reap reap;
-    enum page_state state;
-    enum page_kind kind;
-    enum page_heard heard;
-    enum page_claim claim;
-    struct seat *seat;                 /* owned */
-    char mark[SESSION_LOG_ID_LEN + 1]; /* of the session, for log lines; empty: none */
-    void *watched;                     /* the watcher's own */
+    struct seat *seat; /* owned */
+    void *watched;     /* the watcher's own */
 
-    char *text;          /* owned: the strings below are parts of it */
-    struct slice file;   /* also NUL-terminated */
-    struct slice script; /* SCRIPT_NAME */
-    struct slice origin;
-    struct slice key;                 /* of PAGE_DIRECT */
-    char address[NET_HOST_TEXT_MAX];  /* of the last client */
+    char *text; /* owned: file, script, origin and key, a NUL behind each; see page_file() */
+    uint32_t file_len, script_len, origin_len, key_len;
+    union { /* address_long: of the last client; page_address() */
+        char address[PAGE_ADDRESS_SHORT];
+        char *long_address; /* owned */
+    };
     struct net_client_key client_key; /* of the last client */
     uint64_t client_who;              /* exchange_credentials() of it */
-    size_t script_len;
+    size_t script_end;                /* how much of the request's path was SCRIPT_NAME */
+
+    enum page_state state : 8;
+    enum page_kind kind : 8;
+    enum page_heard heard : 8;
+    enum page_claim claim : 8;
+    enum page_tcp_mode tcp_mode : 8;
+    bool has_origin : 1;
+    bool address_long : 1;
+    bool same_origin : 1;              /* the client's page and its program */
+    bool excess : 1;                   /* it was logged that the answer goes on after its end */
+    bool attached : 1;                 /* a client has been connected */
+    bool told : 1;                     /* a client may know the session's id */
+    bool restores : 1;                 /* it begins with a state that its client brings */
+    bool restarts : 1;                 /* its program was let go for another one: restart.h */
+    char mark[SESSION_LOG_ID_LEN + 1]; /* of the session, for log lines; empty: none */
 
     struct exchange *x;         /* NULL: the answer is complete, or the client is gone */
     struct page_answer *answer; /* owned; NULL: what the program answers is dropped */
     struct page_grant *grant;   /* of `x` while it waits, of `plain`; NULL: none */
-    bool same_origin;           /* the client's page and its program */
-    bool excess;                /* it was logged that the answer goes on after its end */
     struct page_spool *spool;   /* owned; spool.c; NULL: the body is not spooled */
 
     const struct page_client_ops *client; /* NULL: there is none yet, or none any more */
     struct session *session;              /* until its on_over */
     struct ws_peer *plain;                /* until its on_end */
     struct timer leave_timer;   /* for the first connection of a client that broke off before it */
-    bool attached;              /* a client has been connected */
-    bool told;                  /* a client may know the session's id */
-    bool restores;              /* it begins with a state that its client brings */
-    bool restarts;              /* its program was let go for another one: restart.h */
     uint32_t untaken;           /* messages of the session that the program has not taken yet */
+    uint32_t problems;          /* of the client with what the program wanted of it, so far */
     uint64_t heard_by_program;  /* events, calls and answers of the client, so far */
     uint64_t done_by_program;   /* of these, when it was last seen to wait for more; state.c */
     struct page_saving *saving; /* owned; state.c; NULL: not needed yet */
-    uint32_t problems;          /* of the client with what the program wanted of it, so far */
 
     struct hub_client
         *topics; /* owned; NULL: the program has said nothing of topics, or has ended */
 
-    struct {
-        enum {
-            PAGE_TCP_DNS, /* the program has no say */
-            PAGE_TCP_ASK,
-            PAGE_TCP_REFUSE
-        } mode;
-        uint32_t retry_s; /* of PAGE_TCP_REFUSE */
-        uint64_t last_id;
-        struct list questions; /* struct program_question: not answered yet */
-    } tcp;
+    uint32_t tcp_retry_s; /* of PAGE_TCP_REFUSE */
+    uint64_t tcp_last_id;
+    struct list tcp_questions; /* struct program_question: not answered yet */
 
     struct page_streams *streams; /* owned; streams.c; NULL: there has been none */
 
     struct memory_account account; /* of the client: pays for all that this page holds */
     size_t counted;
-    struct loop_after count; /* what it holds may have changed, or messages may wait to leave */
+    struct list
+        count; /* page_host.counts_due: what it holds may have changed, or messages may wait */
 };
+
+_Static_assert(sizeof(struct page) <= 432, "each idle page has one");
 
 /* All that a page is made from. */
 struct page_spec {
@@ -191,6 +204,29 @@ static inline bool page_streams_hold(const struct page *p)
 {
     return p->streams && p->streams->held > 0;
 }
+/* Its texts: the program's file, also NUL-terminated (page_file()), SCRIPT_NAME, the page's origin
+ * (ptr NULL: none), and the key of PAGE_DIRECT. */
+static inline struct slice page_script(const struct page *p)
+{
+    return slice_make(p->text + p->file_len + 1, p->script_len);
+}
+static inline struct slice page_origin(const struct page *p)
+{
+    const char *begin = p->text + p->file_len + 1 + p->script_len + 1;
+    return p->has_origin ? slice_make(begin, p->origin_len) : SLICE_NONE;
+}
+static inline struct slice page_key(const struct page *p)
+{
+    return slice_make(p->text + p->file_len + 1 + p->script_len + 1 + p->origin_len + 1,
+                      p->key_len);
+}
+/* Of its last client; empty: not known. */
+static inline const char *page_address(const struct page *p)
+{
+    return p->address_long ? p->long_address : p->address;
+}
+/* Copied; without memory for it the address is empty. */
+void page_set_address(struct page *p, struct slice address);
 /* A field of the log for lines that the page's client can cause. */
 #define page_cause(p) log_cause(net_client_slice(&(p)->client_key))
 /* NULL without memory: then the exchange and the seat are still the caller's. */
@@ -240,12 +276,16 @@ void page_refuse_command(struct page *p, const struct message *m, const char *wh
 void page_note_claim(struct page *p);
 /* Its place is given to others, who need it: the session ends. */
 void page_give_up(struct page *p);
+/* For page_count(). */
+void page_count_soon(struct page *p);
+/* Once for each host, before its first page. */
+void page_counts_init(struct page_host *host);
 /* To be called when the page may hold more or less memory, or has queued messages to its session:
  * these leave together, and memory is counted once, when the callback that runs has returned. */
 static inline void page_count(struct page *p)
 {
-    if (p->state != PAGE_OVER)
-        loop_after(&p->count);
+    if (p->state != PAGE_OVER && list_empty(&p->count))
+        page_count_soon(p);
 }
 /* Has the program so much to read that its client should wait? */
 bool page_crowded(const struct page *p);

@@ -109,11 +109,11 @@ void page_host_part(struct page_host *host)
 static void pack_texts(const struct page *page, struct pack *p)
 {
     pack_slice(p, MARK, slice_of(page->mark));
-    pack_slice(p, FILE_NAME, page->file);
-    pack_slice(p, SCRIPT, page->script);
-    pack_slice(p, ORIGIN, page->origin);
-    pack_slice(p, KEY, page->key);
-    pack_slice(p, ADDRESS, slice_of(page->address));
+    pack_slice(p, FILE_NAME, page_file(page));
+    pack_slice(p, SCRIPT, page_script(page));
+    pack_slice(p, ORIGIN, page_origin(page));
+    pack_slice(p, KEY, page_key(page));
+    pack_slice(p, ADDRESS, slice_of(page_address(page)));
     pack_slice(p, CLIENT_KEY, slice_make(page->client_key.bytes, sizeof(page->client_key.bytes)));
 }
 
@@ -123,7 +123,7 @@ static void pack_numbers(const struct page *page, struct pack *p)
     pack_number(p, STATE, page->state);
     pack_number(p, HEARD, page->heard);
     pack_number(p, CLIENT_WHO, page->client_who);
-    pack_number(p, SCRIPT_LEN, page->script_len);
+    pack_number(p, SCRIPT_LEN, page->script_end);
     pack_number(p, SAME_ORIGIN, page->same_origin);
     pack_number(p, EXCESS, page->excess);
     pack_number(p, ATTACHED, page->attached);
@@ -136,9 +136,9 @@ static void pack_numbers(const struct page *page, struct pack *p)
     pack_number(p, HEARD_BY_PROGRAM, page->heard_by_program);
     pack_number(p, DONE_BY_PROGRAM, page->done_by_program);
     pack_number(p, LEAVE_MS, timer_due_ms(&page->leave_timer));
-    pack_number(p, TCP_MODE, page->tcp.mode);
-    pack_number(p, TCP_RETRY_S, page->tcp.retry_s);
-    pack_number(p, TCP_LAST_ID, page->tcp.last_id);
+    pack_number(p, TCP_MODE, page->tcp_mode);
+    pack_number(p, TCP_RETRY_S, page->tcp_retry_s);
+    pack_number(p, TCP_LAST_ID, page->tcp_last_id);
 }
 
 /* A client that has broken off before it was let in: the program's word is for its next connection.
@@ -225,18 +225,17 @@ static void unpack_numbers(struct page *page, struct slice in)
     page->untaken = (uint32_t)packed_number(in, UNTAKEN);
     page->problems = (uint32_t)packed_number(in, PROBLEMS);
     timer_start_at(loop, &page->leave_timer, packed_number(in, LEAVE_MS));
-    page->tcp.mode = packed_number(in, TCP_MODE);
-    page->tcp.retry_s = (uint32_t)packed_number(in, TCP_RETRY_S);
-    page->tcp.last_id = packed_number(in, TCP_LAST_ID);
+    page->tcp_mode = (enum page_tcp_mode)packed_number(in, TCP_MODE);
+    page->tcp_retry_s = (uint32_t)packed_number(in, TCP_RETRY_S);
+    page->tcp_last_id = packed_number(in, TCP_LAST_ID);
 }
 
 static void unpack_client_name(struct page *page, struct slice in)
 {
     struct slice key = packed_slice(in, CLIENT_KEY), mark = packed_slice(in, MARK);
-    struct slice address = slice_first(packed_slice(in, ADDRESS), sizeof(page->address) - 1);
+    struct slice address = slice_first(packed_slice(in, ADDRESS), NET_HOST_TEXT_MAX - 1);
     mark = slice_first(mark, SESSION_LOG_ID_LEN);
-    if (address.len)
-        memcpy(page->address, address.ptr, address.len);
+    page_set_address(page, address);
     if (mark.len)
         memcpy(page->mark, mark.ptr, mark.len);
     if (key.len != sizeof(page->client_key.bytes))
@@ -310,7 +309,10 @@ static void unpack_page(struct page_host *host, struct slice in)
     }
     unpack_client_name(page, in);
     unpack_numbers(page, in);
-    page->state = state == PAGE_SPOOLING ? PAGE_OPEN : (enum page_state)state;
+    if (state == PAGE_SPOOLING)
+        page->state = PAGE_OPEN;
+    else
+        page->state = (enum page_state)state;
     if (!unpack_parts(page, in))
         page_stop(page, CLOSE_INTERNAL_ERROR, SLICE_LITERAL("server-failed"));
     page_streams_unpack(page, packed_slice(in, STREAMS));

@@ -91,7 +91,7 @@ void page_answer_error(struct page *p, int error)
     if (watcher && seat_error_is_broken(error)) {
         char bytes[512];
         struct text hint = TEXT_IN(bytes);
-        program_diagnose(p->file.ptr, error, &hint);
+        program_diagnose(page_file(p).ptr, error, &hint);
         watcher->ops->on_no_answer(watcher, p, page_take_exchange(p), 500,
                                    "the program can't be started", text_slice(&hint));
         return;
@@ -112,7 +112,7 @@ static int describe(struct page *p, struct program_request *ret)
     *ret = (struct program_request){
         .head = x->request,
         .path = x->path,
-        .script_len = p->script_len,
+        .script_len = p->script_end,
         .query = x->query,
         .secure = x->secure,
         .host = x->host,
@@ -122,8 +122,8 @@ static int describe(struct page *p, struct program_request *ret)
         .has_length = x->request->body != HTTP_BODY_NONE,
         .content_length = length,
         .session = p->session ? session_id(p->session) : SLICE_NONE,
-        .origin = p->origin,
-        .address = slice_of(p->address),
+        .origin = page_origin(p),
+        .address = slice_of(page_address(p)),
         .connect = page_waits(p),
         .restore = p->restores,
     };
@@ -141,10 +141,10 @@ static int begin(struct page *p)
     if (!error)
         error = describe(p, &request);
     if (error == -ENOTCONN) /* nobody has failed */
-        log_debug("program.not_wanted", log_slice("program", p->file));
+        log_debug("program.not_wanted", log_slice("program", page_file(p)));
     if (error == -ENOSPC) /* sessions-max */
-        log_warn("session.refused", page_cause(p), log_slice("program", p->file),
-                 log_text("client", p->address), log_text("reason", "too many sessions"));
+        log_warn("session.refused", page_cause(p), log_slice("program", page_file(p)),
+                 log_text("client", page_address(p)), log_text("reason", "too many sessions"));
     else if (error)
         log_lack("begin a page", error);
     if (error)
@@ -198,8 +198,8 @@ static void refuse_spooling(struct page *p, enum spool_bound bound)
         [SPOOL_WHOLE] = SLICE_LITERAL("too much of bodies without Content-Length is kept: send it "
                                       "with Content-Length, or try again later"),
     };
-    log_warn("page.spool_refused", page_cause(p), log_slice("program", p->file),
-             log_text("client", p->address), log_int("bytes", page_spool_bytes(p->spool)),
+    log_warn("page.spool_refused", page_cause(p), log_slice("program", page_file(p)),
+             log_text("client", page_address(p)), log_int("bytes", page_spool_bytes(p->spool)),
              log_text("why", bound == SPOOL_CLIENT ? "its client is above spool-per-client"
                                                    : "all together are above spool-max"));
     p->host->counts.refused_spool[bound]++;

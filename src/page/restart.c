@@ -32,8 +32,8 @@ static bool is_wanted(const struct page *p, const struct wish *wish)
     const struct page_host *host = p->host;
     if (!wish->path.ptr)
         return p->seat->ops->file_changed && p->seat->ops->file_changed(p->seat);
-    struct slice file = slice_of(program_host_below_root(host->spec.programs, p->file.ptr));
-    return matches(p->script, wish->path) || matches(file, wish->path) ||
+    struct slice file = slice_of(program_host_below_root(host->spec.programs, page_file(p).ptr));
+    return matches(page_script(p), wish->path) || matches(file, wish->path) ||
            matches(without_suffix(file), wish->path);
 }
 
@@ -69,7 +69,7 @@ static void restart(struct page *p)
 {
     if (p->state >= PAGE_LEAVING)
         return;
-    log_info("program.restarts", log_slice("program", p->file), log_int("pid", page_pid(p)),
+    log_info("program.restarts", log_slice("program", page_file(p)), log_int("pid", page_pid(p)),
              log_text("session", p->mark));
     p->restarts = true;
     if (p->seat->ops->retire) {

@@ -49,7 +49,7 @@ static void write_json(struct seat *s, struct slice json)
 /* A client that takes it for a program with events has to learn of it. */
 static void refuse(struct page *p, const struct message *m)
 {
-    log_warn("program.stdio_event", page_cause(p), log_slice("program", p->file),
+    log_warn("program.stdio_event", page_cause(p), log_slice("program", page_file(p)),
              log_int("pid", page_pid(p)), log_text("session", p->mark), log_slice("line", m->head),
              log_text("why", "a stdio program takes only events `message`"));
     page_stop(p, CLOSE_WIRE_PROTOCOL,

@@ -57,10 +57,10 @@ static void become_shared(struct seat *s, uint32_t processes)
 {
     struct page *p = s->page;
     struct page_host *host = p->host;
-    struct page_visitor visitor = {p->origin, p->same_origin, p->grant};
-    struct site_found found = {.kind = SITE_PROGRAM, .fd = -1, .script_len = p->script_len};
+    struct page_visitor visitor = {page_origin(p), p->same_origin, p->grant};
+    struct site_found found = {.kind = SITE_PROGRAM, .fd = -1, .script_len = p->script_end};
     bool is_handshake = page_waits(p);
-    memcpy(found.file, p->file.ptr, p->file.len + 1);
+    memcpy(found.file, page_file(p).ptr, p->file_len + 1);
     struct exchange *x = page_take_exchange(p);
     dissolve(p);
     give_away(s, processes);

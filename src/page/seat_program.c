@@ -42,8 +42,9 @@ int seat_program_begin(struct seat *s, const struct program_request *request, in
     memcpy(program->mark, p->mark, sizeof(p->mark));
     int error = program_start(program, request, body);
     if (error == 0)
-        log_info("program.started", log_slice("program", p->file), log_int("pid", program->pid),
-                 log_text("session", p->mark), log_text("client", p->address));
+        log_info("program.started", log_slice("program", page_file(p)),
+                 log_int("pid", program->pid), log_text("session", p->mark),
+                 log_text("client", page_address(p)));
     return error;
 }
 

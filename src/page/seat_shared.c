@@ -391,7 +391,7 @@ static void on_overflow(struct shared_member *m)
 {
     struct shared_seat *s = seat_of(m);
     struct page *p = s->seat.page;
-    log_warn("program.overflow", page_cause(p), log_slice("program", p->file),
+    log_warn("program.overflow", page_cause(p), log_slice("program", page_file(p)),
              log_int("pid", s->pid), log_text("session", p->mark), log_int("bytes", backlog(m)),
              log_text("why", "the program went on writing to a page that was .full"));
     page_abort(p, CLOSE_PROGRAM_FAILED, SLICE_LITERAL("program-failed reason=overflow"));
@@ -461,9 +461,9 @@ static int begin(struct seat *s, const struct program_request *request, int spoo
         return -ENOMEM;
     }
     own->pid = (int)program_of(s)->pid;
-    log_info("program.joined", page_cause(p), log_slice("program", p->file),
+    log_info("program.joined", page_cause(p), log_slice("program", page_file(p)),
              log_int("pid", own->pid), log_text("session", p->mark),
-             log_text("client", p->address));
+             log_text("client", page_address(p)));
     return 0;
 }
 

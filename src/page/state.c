@@ -106,7 +106,7 @@ static void tell_too_large(struct page *p, size_t bytes, size_t max)
     struct slice message = slice_make(why, (size_t)len);
     p->host->counts.saves_too_large++;
     if (p->saving->too_large++ < LOGGED_MAX)
-        log_warn("program.state_too_large", page_cause(p), log_slice("program", p->file),
+        log_warn("program.state_too_large", page_cause(p), log_slice("program", page_file(p)),
                  log_int("pid", page_pid(p)), log_text("session", p->mark),
                  log_slice("why", message));
     text_put(&line, SLICE_LITERAL(".problem "));
@@ -204,7 +204,7 @@ static void put_restore(struct text *line, const struct session_restored *r)
 void page_state_restored(struct page *p, const struct session_restored *r)
 {
     struct text line = {0};
-    log_info("session.restored", page_cause(p), log_slice("program", p->file),
+    log_info("session.restored", page_cause(p), log_slice("program", page_file(p)),
              log_int("pid", page_pid(p)), log_text("session", p->mark),
              log_text("why", state_why_name(r->why)), log_int("bytes", r->state.len),
              log_int("resent", r->resent));

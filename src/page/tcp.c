@@ -48,16 +48,16 @@ static bool write_question(struct page *p, const struct program_question *questi
 static void ask_program(void *owner, struct program_question *question)
 {
     struct page *p = owner;
-    if (p->tcp.mode == PAGE_TCP_DNS) {
+    if (p->tcp_mode == PAGE_TCP_DNS) {
         question->answered(question, true, 0);
         return;
     }
-    question->id = ++p->tcp.last_id;
-    bool asked = p->tcp.mode == PAGE_TCP_ASK && page_program_open(p) && write_question(p, question);
+    question->id = ++p->tcp_last_id;
+    bool asked = p->tcp_mode == PAGE_TCP_ASK && page_program_open(p) && write_question(p, question);
     if (asked)
-        list_append(&p->tcp.questions, &question->node);
+        list_append(&p->tcp_questions, &question->node);
     else
-        question->answered(question, false, p->tcp.retry_s);
+        question->answered(question, false, p->tcp_retry_s);
 }
 
 /* ---- from the program ---- */
@@ -90,16 +90,16 @@ static uint32_t retry_of(const struct word *word, uint32_t unless_said)
 
 static void set_mode(struct page *p, const struct word *word)
 {
-    p->tcp.retry_s = retry_of(word, 0);
+    p->tcp_retry_s = retry_of(word, 0);
     if (word->ask == 1)
-        p->tcp.mode = PAGE_TCP_ASK;
+        p->tcp_mode = PAGE_TCP_ASK;
     else
-        p->tcp.mode = word->allow == 0 ? PAGE_TCP_REFUSE : PAGE_TCP_DNS;
+        p->tcp_mode = word->allow == 0 ? PAGE_TCP_REFUSE : PAGE_TCP_DNS;
 }
 
 static struct program_question *find_question(const struct page *p, uint64_t id)
 {
-    const struct list *all = &p->tcp.questions;
+    const struct list *all = &p->tcp_questions;
     for (struct list *node = all->next; node != all; node = node->next) {
         struct program_question *question = container_of(node, struct program_question, node);
         if (question->id == id)
@@ -111,7 +111,7 @@ static struct program_question *find_question(const struct page *p, uint64_t id)
 /* The page may have thought better of it in the meantime. */
 static void answer(struct page *p, const struct message *m, const struct word *word)
 {
-    if ((uint64_t)word->id > p->tcp.last_id) {
+    if ((uint64_t)word->id > p->tcp_last_id) {
         page_refuse_command(p, m, "an answer to what was not asked");
         return;
     }
@@ -138,9 +138,9 @@ void page_tcp_command(struct page *p, const struct message *m)
 struct page_opener page_opener_of(struct page *p)
 {
     return (struct page_opener){
-        .origin = p->origin,
+        .origin = page_origin(p),
         .same_origin = p->kind != PAGE_DIRECT || p->same_origin,
-        .address = slice_of(p->address),
+        .address = slice_of(page_address(p)),
         .client = p->client_key,
         .who = p->client_who,
         .ask = ask_program,

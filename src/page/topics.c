@@ -33,7 +33,7 @@ static void tell_problem(struct page *p, const char *command, struct slice topic
                 "\"message\":\"%s\"}\n",
                 command, SLICE_ARG(topic), SLICE_ARG(token), hub_answer_text(answer));
     tell(p, &line);
-    log_warn("topic.refused", page_cause(p), log_slice("program", p->file),
+    log_warn("topic.refused", page_cause(p), log_slice("program", page_file(p)),
              log_int("pid", page_pid(p)), log_text("session", p->mark),
              log_text("command", command), log_slice("topic", topic), log_slice("reason", token));
 }
@@ -112,7 +112,7 @@ static void on_room(struct hub_client *c)
 static void on_loss(struct hub_client *c, struct slice topic)
 {
     const struct page *p = page_of(c);
-    log_warn("topic.lost", page_cause(p), log_slice("program", p->file),
+    log_warn("topic.lost", page_cause(p), log_slice("program", page_file(p)),
              log_int("pid", page_pid(p)), log_text("session", p->mark), log_slice("topic", topic));
 }
 

@@ -19,7 +19,7 @@ struct page *page_find_waiting(struct page_host *host, struct slice key, struct 
     struct list *all = &host->waiting;
     for (struct list *node = all->next; node != all; node = node->next) {
         struct page *p = container_of(node, struct page, waiting);
-        if (slice_equal(p->key, key) && session_admits(p->session, path, origin, key, 0) == 0)
+        if (slice_equal(page_key(p), key) && session_admits(p->session, path, origin, key, 0) == 0)
             return p;
     }
     return NULL;
