@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/pack.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,7 +14,7 @@
 static size_t line_room(const struct hub_event_spec *spec)
 {
     return spec->line.len + spec->topic.len + spec->name.len + spec->data.len + HUB_ID_LEN +
-           FRAME_MAX;
+           FRAME_MAX + spec->ident.len;
 }
 
 static char *put(char *at, struct slice s)
@@ -30,6 +31,14 @@ static struct slice put_kept(char **at, struct slice s)
     return kept;
 }
 
+/* Behind the line, where there is room for it. */
+static void put_ident(struct hub_event *e, struct slice ident)
+{
+    if (ident.len)
+        memcpy((char *)e->line.ptr + e->line.len, ident.ptr, ident.len);
+    e->ident_len = (uint8_t)ident.len;
+}
+
 static void frame_published(struct hub_event *e, const struct hub_event_spec *spec, char *text)
 {
     char *at = put(text, SLICE_LITERAL(".topic {\"topic\":\""));
@@ -44,9 +53,11 @@ static void frame_published(struct hub_event *e, const struct hub_event_spec *sp
     e->data = put_kept(&at, spec->data.len ? spec->data : SLICE_LITERAL("null"));
     at = put(at, SLICE_LITERAL("}\n"));
     e->line = slice_make(text, (size_t)(at - text));
+    put_ident(e, spec->ident);
 }
 
-static void frame_presence(struct hub_event *e, const struct hub_event_spec *spec, char *text)
+/* Its line is made. */
+static void frame_line(struct hub_event *e, const struct hub_event_spec *spec, char *text)
 {
     char *at = text;
     e->line = put_kept(&at, spec->line);
@@ -55,6 +66,7 @@ static void frame_presence(struct hub_event *e, const struct hub_event_spec *spe
 
 struct hub_event *hub_event_new(const struct hub_event_spec *spec)
 {
+    assert(spec->ident.len <= HUB_IDENT_MAX);
     size_t head = sizeof(struct hub_event) + spec->copies * sizeof(struct hub_copy);
     struct hub_event *e = log_needed(malloc(head + line_room(spec)));
     if (!e)
@@ -64,6 +76,7 @@ struct hub_event *hub_event_new(const struct hub_event_spec *spec)
         .hash = spec->hash,
         .seq = spec->seq,
         .copies = (struct hub_copy *)(e + 1),
+        .keep = (uint8_t)spec->keep,
     };
     atomic_init(&e->refs, 1);
     atomic_init(&e->undelivered, 1);
@@ -72,7 +85,7 @@ struct hub_event *hub_event_new(const struct hub_event_spec *spec)
     if (spec->kind == HUB_PUBLISHED)
         frame_published(e, spec, (char *)e + head);
     else
-        frame_presence(e, spec, (char *)e + head);
+        frame_line(e, spec, (char *)e + head);
     return e;
 }
 
@@ -97,6 +110,29 @@ struct slice hub_event_rest(const struct hub_event *event)
     return slice_skip(event->line, HUB_LINE_BEGIN.len);
 }
 
+/* The line is ours: `…TOPIC","seq":N,"time":M,…`. */
+uint64_t hub_event_time_ms(const struct hub_event *event)
+{
+    const struct slice key = SLICE_LITERAL("\"time\":");
+    struct slice at = slice_skip(event->line, (size_t)(event->topic.ptr - event->line.ptr));
+    uint64_t time_ms = 0;
+    at = slice_skip(at, event->topic.len);
+    for (size_t comma; (comma = slice_find(at, ',')) < at.len;) {
+        at = slice_skip(at, comma + 1);
+        if (!slice_starts_with(at, key))
+            continue;
+        at = slice_skip(at, key.len);
+        slice_to_uint(slice_first(at, slice_find(at, ',')), UINT64_MAX, &time_ms);
+        break;
+    }
+    return time_ms;
+}
+
+struct slice hub_event_ident(const struct hub_event *event)
+{
+    return slice_make(event->line.ptr + event->line.len, event->ident_len);
+}
+
 /* ---- for the process that takes over ---- */
 
 enum {
@@ -109,6 +145,8 @@ enum {
     NAME_LEN,
     DATA_AT,
     DATA_LEN,
+    IDENT,
+    KEEP,
 };
 
 static void pack_part(const struct hub_event *e, struct slice part, uint32_t tag, struct pack *p)
@@ -125,6 +163,9 @@ void hub_event_pack(const struct hub_event *e, struct pack *p)
     pack_part(e, e->topic, TOPIC_AT, p);
     pack_part(e, e->name, NAME_AT, p);
     pack_part(e, e->data, DATA_AT, p);
+    if (e->ident_len)
+        pack_slice(p, IDENT, hub_event_ident(e));
+    pack_number(p, KEEP, e->keep);
 }
 
 static bool unpack_part(struct slice line, struct slice in, uint32_t tag, struct slice *ret)
@@ -139,19 +180,22 @@ static bool unpack_part(struct slice line, struct slice in, uint32_t tag, struct
 struct hub_event *hub_event_unpack(struct slice in, uint64_t hash)
 {
     struct slice line = packed_slice(in, LINE), from = packed_slice(in, FROM);
-    struct hub_event *e = log_needed(malloc(sizeof(*e) + line.len));
+    struct slice ident = slice_first(packed_slice(in, IDENT), HUB_IDENT_MAX);
+    struct hub_event *e = log_needed(malloc(sizeof(*e) + line.len + ident.len));
     if (!e)
         return NULL;
     *e = (struct hub_event){.kind = HUB_PUBLISHED,
                             .hash = hash,
                             .seq = packed_number(in, SEQ),
-                            .copies = (struct hub_copy *)(e + 1)};
+                            .copies = (struct hub_copy *)(e + 1),
+                            .keep = (uint8_t)packed_number(in, KEEP)};
     atomic_init(&e->refs, 1);
     atomic_init(&e->undelivered, 1);
     if (from.len == HUB_ID_LEN)
         memcpy(e->from, from.ptr, HUB_ID_LEN);
     char *at = (char *)(e + 1);
     e->line = put_kept(&at, line);
+    put_ident(e, ident);
     if (unpack_part(e->line, in, TOPIC_AT, &e->topic) &&
         unpack_part(e->line, in, NAME_AT, &e->name) && unpack_part(e->line, in, DATA_AT, &e->data))
         return e;

@@ -10,19 +10,22 @@
 #define HUB_EVENT_H
 
 #include "core/loop.h"
+#include "proto/topic.h"
 
 #include <stdatomic.h>
 
 struct pack;
 
-#define HUB_ID_LEN 12
+#define HUB_ID_LEN    12
+#define HUB_IDENT_MAX 40
 
 struct hub;
 struct hub_request;
 
 enum hub_event_kind {
     HUB_PUBLISHED, /* `.topic {…}` */
-    HUB_PRESENCE   /* `.presence {…}`: who came and went */
+    HUB_PRESENCE,  /* `.presence {…}`: who came and went */
+    HUB_LOST       /* `.topic {…,"lost":N}`: so many events can't be had any more */
 };
 
 /* One worker's letter. */
@@ -39,12 +42,14 @@ struct hub_event {
         *asked;             /* goes back to its sender when nothing is undelivered; may be NULL */
     struct hub_event *next; /* in the topic's history */
     enum hub_event_kind kind;
-    uint64_t hash; /* of the topic's name */
-    uint64_t seq;
+    uint64_t hash;         /* of the topic's name */
+    uint64_t seq;          /* of HUB_LOST: how many */
     char from[HUB_ID_LEN]; /* all 0: from outside */
     struct slice topic, name, data, line;
     struct hub_copy *copies;
     uint16_t copy_count;
+    uint8_t ident_len; /* behind the line */
+    uint8_t keep;      /* enum topic_keep */
 };
 
 struct hub_event_spec {
@@ -55,6 +60,8 @@ struct hub_event_spec {
     struct slice name, data; /* of HUB_PUBLISHED; data SLICE_NONE: null */
     struct slice line;       /* of HUB_PRESENCE */
     uint16_t copies;
+    struct slice ident; /* what an upstream knows a publication by; at most HUB_IDENT_MAX bytes */
+    enum topic_keep keep;
 };
 
 /* One reference. NULL without memory. */
@@ -66,6 +73,10 @@ struct hub_event *hub_event_unpack(struct slice in, uint64_t hash);
 void hub_event_ref(struct hub_event *event);
 /* Accepts NULL. */
 void hub_event_unref(struct hub_event *event);
+
+/* Of a published one: when, and its `ident`. */
+uint64_t hub_event_time_ms(const struct hub_event *event);
+struct slice hub_event_ident(const struct hub_event *event);
 
 /* How many bytes the event counts for in a history. */
 size_t hub_event_cost(const struct hub_event *event);

@@ -65,6 +65,10 @@ static const struct {
     [HUB_NO_MEMORY] = {SLICE_LITERAL("out-of-memory"), "the server has no memory for it"},
     [HUB_NOT_SUBSCRIBED] = {SLICE_LITERAL("not-subscribed"),
                             "the program is not subscribed to the topic"},
+    [HUB_AWAY] = {SLICE_LITERAL("broker-away"),
+                  "the broker of the topics does not answer, and too much waits for it"},
+    [HUB_BROKER_REFUSED] = {SLICE_LITERAL("broker-refused"),
+                            "the broker of the topics refuses it: the server's log says why"},
 };
 
 struct slice hub_answer_token(enum hub_answer answer)

@@ -30,6 +30,8 @@ enum hub_answer {
     HUB_TOO_LONG,
     HUB_NO_MEMORY,
     HUB_NOT_SUBSCRIBED,
+    HUB_AWAY, /* these two: of an upstream */
+    HUB_BROKER_REFUSED,
     HUB_ANSWERS
 };
 
