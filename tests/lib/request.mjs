@@ -4,9 +4,12 @@
 import http from 'node:http';
 import { once } from 'node:events';
 
-/** Resolves as soon as the head is there: the http.IncomingMessage and its request. */
-export async function begin(url, { method = 'GET', headers = {}, body } = {}) {
-  const request = http.request(url, { method, headers, agent: false });
+/**
+ * Resolves as soon as the head is there: the http.IncomingMessage and its request. `from` is the
+ * client's address.
+ */
+export async function begin(url, { method = 'GET', headers = {}, body, from } = {}) {
+  const request = http.request(url, { method, headers, agent: false, localAddress: from });
   if (body === undefined) request.end();
   else if (typeof body === 'function') body(request);
   else request.end(body);
