@@ -115,6 +115,8 @@ static void leave(struct connection *c)
     c->stream = NULL;
     list_remove(&c->node);
     quota_release(c->server->limits->quota, &c->of_client);
+    free(c->passed);
+    c->passed = NULL;
     c->server->counts.connections_now--;
     c->server->refusing -= c->refusing;
     loop_reap(c->server->loop, &c->reap, connection_reap);

@@ -82,6 +82,7 @@ struct connection {
     } peer;
     struct net_client_key client;
     struct quota_hold of_client; /* among the client's connections */
+    struct http_passed *passed;  /* owned; NULL: the connection is the client's own */
     struct timer timer;          /* of the state */
     struct timer kick;           /* processes held input, outside the caller's stack */
     uint64_t written;            /* bytes given to the stream, */

@@ -101,5 +101,6 @@ bool exchange_client_gone(struct exchange *x)
 
 uint64_t exchange_arrived_ms(struct exchange *x)
 {
-    return stream_arrived_ms(exchange_of(x)->connection->stream);
+    const struct connection *c = exchange_of(x)->connection;
+    return c->passed ? c->passed->arrived_ms : stream_arrived_ms(c->stream);
 }

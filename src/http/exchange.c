@@ -26,7 +26,11 @@ int exchange_peer(struct exchange *x, struct net_address *ret)
 
 int exchange_local(struct exchange *x, struct net_address *ret)
 {
-    return stream_local(exchange_of(x)->connection->stream, ret);
+    const struct connection *c = exchange_of(x)->connection;
+    if (!c->passed)
+        return stream_local(c->stream, ret);
+    *ret = c->passed->local;
+    return 0;
 }
 
 struct loop *exchange_loop(struct exchange *x)
@@ -433,8 +437,11 @@ int exchange_hand_over(struct exchange *x, struct http_parcel *ret)
     parcel.bytes = join(slice_make(hx->bytes, hx->head.size), slice_from_bytes(c->in));
     if (parcel.bytes == NULL)
         return -ENOMEM;
+    parcel.passed = c->passed;
+    c->passed = NULL;
     int error = connection_detach(c, &parcel.stream);
     if (error != 0) {
+        c->passed = parcel.passed;
         free(parcel.bytes);
         return error;
     }

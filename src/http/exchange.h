@@ -118,9 +118,11 @@ struct stream *exchange_upgrade(struct exchange *x, const struct http_header *he
  * http_adopt() reads the same bytes again, as if they had come to that worker. The exchange is
  * over. Negative errno (-EBUSY: output is pending, or some of the body has been read): the exchange
  * goes on here. */
+struct http_passed;
 struct http_parcel {
     struct stream_parcel stream;
-    char *bytes; /* owned, on the heap */
+    struct http_passed *passed; /* owned; NULL: the connection tells by itself */
+    char *bytes;                /* owned, on the heap */
     size_t len;
 };
 int exchange_hand_over(struct exchange *x, struct http_parcel *ret);

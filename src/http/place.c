@@ -77,7 +77,7 @@ bool place_find(struct http_exchange *hx)
     const struct http_limits *limits = c->server->limits;
     struct net_address peer;
     struct forwarded_place told;
-    x->secure = stream_secure(c->stream);
+    x->secure = c->passed ? c->passed->secure : stream_secure(c->stream);
     x->host = hx->head.host;
     if (limits->trusts && connection_peer(c, &peer) == 0 &&
         forwarded_place(limits, x->request, &peer, &told))

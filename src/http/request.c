@@ -216,7 +216,7 @@ void request_begin(struct connection *c, const struct http_head *head, struct sl
         return;
     }
     c->exchange = hx;
-    c->closing = !head->keep_alive;
+    c->closing = !head->keep_alive || c->passed; /* which is passed on for this one */
     c->said_last = !head->keep_alive && head->body == HTTP_BODY_NONE;
     request_body_init(&c->body, head);
     connection_count(c);

@@ -66,6 +66,14 @@ static void know_peer(struct connection *c, const struct net_address *peer)
         c->peer.v6 = peer->v6;
 }
 
+/* Takes `passed`, which may be NULL. */
+static void know_passed(struct connection *c, struct http_passed *passed)
+{
+    c->passed = passed;
+    if (passed != NULL)
+        know_peer(c, &passed->peer);
+}
+
 int connection_peer(struct connection *c, struct net_address *ret)
 {
     int error = 0;
@@ -76,6 +84,12 @@ int connection_peer(struct connection *c, struct net_address *ret)
     else if ((error = stream_peer(c->stream, ret)) == 0)
         know_peer(c, ret);
     return error;
+}
+
+static void count_in(struct connection *c)
+{
+    if (!crowd_count(c) || (is_full(c->server) && !crowd_make_room(c->server, &c->client)))
+        refuse_connection(c);
 }
 
 void http_accept(struct http_server *server, struct stream *stream, const struct net_address *peer)
@@ -92,8 +106,23 @@ void http_accept(struct http_server *server, struct stream *stream, const struct
         return;
     if (peer)
         know_peer(c, peer);
-    if (!crowd_count(c) || (is_full(server) && !crowd_make_room(server, &c->client)))
-        refuse_connection(c);
+    count_in(c);
+}
+
+void http_accept_passed(struct http_server *server, struct stream *stream,
+                        const struct http_passed *passed)
+{
+    struct connection *c = connection_open(server, stream);
+    if (c == NULL)
+        return;
+    struct http_passed *own = log_needed(malloc(sizeof(*own)));
+    if (own == NULL) {
+        connection_close(c);
+        return;
+    }
+    *own = *passed;
+    know_passed(c, own);
+    count_in(c);
 }
 
 void http_make_room(struct http_server *server)
@@ -107,8 +136,12 @@ void http_adopt(struct http_server *server, struct http_parcel *parcel)
 {
     struct stream *stream = stream_adopt(server->loop, &parcel->stream);
     struct connection *c = stream ? connection_open(server, stream) : NULL;
-    if (c != NULL)
+    if (c != NULL) {
+        know_passed(c, parcel->passed);
+        parcel->passed = NULL;
         connection_feed(c, (struct bytes){parcel->bytes, parcel->len});
+    }
+    free(parcel->passed);
     free(parcel->bytes);
     *parcel = (struct http_parcel){.stream.fd = -1};
 }
@@ -116,6 +149,7 @@ void http_adopt(struct http_server *server, struct http_parcel *parcel)
 void http_parcel_drop(struct http_parcel *parcel)
 {
     stream_parcel_drop(&parcel->stream);
+    free(parcel->passed);
     free(parcel->bytes);
     *parcel = (struct http_parcel){.stream.fd = -1};
 }

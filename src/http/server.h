@@ -67,6 +67,16 @@ void http_server_init(struct http_server *server, struct loop *loop,
                       void (*on_request)(struct http_server *, struct exchange *), void *owner);
 /* Takes the stream. `peer`: its other end, known where it was accepted; NULL: it is asked for. */
 void http_accept(struct http_server *server, struct stream *stream, const struct net_address *peer);
+/* What another server knows of a connection that it passes on. */
+struct http_passed {
+    struct net_address peer, local; /* a Unix socket's: family AF_UNIX */
+    bool secure;                    /* TLS, which ended there */
+    uint64_t arrived_ms;            /* its request, by the clock of stream_arrived_ms() */
+};
+/* As http_accept(), for one request of a connection that another server passes on: `stream` is a
+ * Unix socket that carries it. */
+void http_accept_passed(struct http_server *server, struct stream *stream,
+                        const struct http_passed *passed);
 /* No descriptor is left for the next connection: closes idle ones of the client that has most. */
 void http_make_room(struct http_server *server);
 /* Takes the parcel. */

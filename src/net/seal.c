@@ -91,6 +91,30 @@ size_t seal_keys_count(const struct seal_keys *keys)
     return count;
 }
 
+struct seal_keys *seal_keys_derive(const struct seal_keys *keys, const char *purpose)
+{
+    struct seal_keys *derived = seal_keys_new();
+    unsigned char key[SEAL_KEY_SIZE];
+    bool good = derived;
+    for (const struct seal_key *k = keys->first; good && k; k = k->next)
+        good = hmac(k->key, purpose, strlen(purpose), key) && seal_keys_add(derived, key);
+    explicit_bzero(key, sizeof(key));
+    if (good)
+        return derived;
+    seal_keys_unref(derived);
+    return NULL;
+}
+
+bool seal_keys_get(const struct seal_keys *keys, size_t index, unsigned char ret[SEAL_KEY_SIZE])
+{
+    const struct seal_key *k = keys->first;
+    for (; k && index > 0; index--)
+        k = k->next;
+    if (k)
+        memcpy(ret, k->key, SEAL_KEY_SIZE);
+    return k;
+}
+
 struct seal_keys *seal_keys_ref(struct seal_keys *keys)
 {
     if (keys)

@@ -38,6 +38,11 @@ bool seal_keys_add(struct seal_keys *keys, const unsigned char key[SEAL_KEY_SIZE
 void seal_keys_pack(const struct seal_keys *keys, uint32_t tag, struct pack *p);
 bool seal_keys_unpack(struct seal_keys *keys, uint32_t tag, struct slice in);
 size_t seal_keys_count(const struct seal_keys *keys);
+/* As many keys for another purpose, from which nobody learns these: HMAC-SHA-256(key, purpose).
+ * NULL without memory. */
+struct seal_keys *seal_keys_derive(const struct seal_keys *keys, const char *purpose);
+/* Copies one of them. False: there are not so many. */
+bool seal_keys_get(const struct seal_keys *keys, size_t index, unsigned char ret[SEAL_KEY_SIZE]);
 struct seal_keys *seal_keys_ref(struct seal_keys *keys);
 void seal_keys_unref(struct seal_keys *keys); /* accepts NULL */
 

@@ -59,7 +59,8 @@ struct stream *stream_new(struct loop *loop, int fd, struct tls_context *tls);
 /* As stream_new(), for a socket that is non-blocking: two system calls fewer. */
 struct stream *stream_new_known(struct loop *loop, int fd, struct tls_context *tls);
 /* As stream_new(), as the TLS client of `host`: the name is sent (SNI) and has to be in the
- * certificate; an IP address in text form is checked as such. */
+ * certificate; an IP address in text form is checked as such. With a context of keys there is no
+ * name, and `host` is not looked at. */
 struct stream *stream_new_client(struct loop *loop, int fd, struct tls_context *tls,
                                  const char *host);
 void stream_own(struct stream *s, const struct stream_ops *ops, void *owner);

@@ -4,6 +4,7 @@
 #include "base/input_file.h"
 #include "base/log.h"
 #include "net/tls.h"
+#include "net/tls_keys.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -17,6 +18,7 @@ struct tls_context {
     atomic_uint refs;
     pthread_mutex_t lock; /* for `ssl` */
     SSL_CTX *ssl;
+    bool keyed;
 };
 
 static const unsigned char alpn[] = "\x08http/1.1";
@@ -174,6 +176,30 @@ struct tls_context *tls_context_new_client(const char *ca_file, bool http, char 
     return wrap(make_client(ca_file, http, why, why_size), why, why_size);
 }
 
+static SSL_CTX *make_keyed(const struct seal_keys *keys, char *why, size_t size)
+{
+    ERR_clear_error();
+    SSL_CTX *ssl = SSL_CTX_new(TLS_method());
+    if (ssl && set_common(ssl) && tls_keys_use(ssl, keys))
+        return ssl;
+    explain(why, size, "TLS by keys", NULL);
+    SSL_CTX_free(ssl);
+    return NULL;
+}
+
+struct tls_context *tls_context_new_keyed(const struct seal_keys *keys, char *why, size_t why_size)
+{
+    struct tls_context *c = wrap(make_keyed(keys, why, why_size), why, why_size);
+    if (c)
+        c->keyed = true;
+    return c;
+}
+
+bool tls_context_is_keyed(const struct tls_context *c)
+{
+    return c->keyed;
+}
+
 void tls_context_ref(struct tls_context *c)
 {
     atomic_fetch_add(&c->refs, 1);
@@ -188,10 +214,9 @@ void tls_context_unref(struct tls_context *c)
     free(c);
 }
 
-int tls_context_reload(struct tls_context *c, const char *cert_file, const char *key_file,
-                       char *why, size_t why_size)
+/* Takes `ssl`; NULL: -EINVAL. */
+static int replace(struct tls_context *c, SSL_CTX *ssl)
 {
-    SSL_CTX *ssl = make_server(cert_file, key_file, why, why_size);
     if (!ssl)
         return -EINVAL;
     pthread_mutex_lock(&c->lock);
@@ -200,6 +225,18 @@ int tls_context_reload(struct tls_context *c, const char *cert_file, const char 
     pthread_mutex_unlock(&c->lock);
     SSL_CTX_free(old);
     return 0;
+}
+
+int tls_context_reload(struct tls_context *c, const char *cert_file, const char *key_file,
+                       char *why, size_t why_size)
+{
+    return replace(c, make_server(cert_file, key_file, why, why_size));
+}
+
+int tls_context_use_keys(struct tls_context *c, const struct seal_keys *keys, char *why,
+                         size_t why_size)
+{
+    return replace(c, make_keyed(keys, why, why_size));
 }
 
 SSL *tls_context_session(struct tls_context *c)

@@ -78,7 +78,7 @@ struct tls {
 /* A new SSL with what the context holds now. NULL without memory. */
 SSL *tls_context_session(struct tls_context *c);
 
-/* NULL without memory, or if `host` is no host. */
+/* NULL without memory, or if `host` is no host. (A context of keys knows no host.) */
 struct tls *tls_new_server(struct tls_context *c);
 struct tls *tls_new_client(struct tls_context *c, const char *host);
 void tls_free(struct tls *tls); /* accepts NULL */

@@ -19,6 +19,7 @@ struct session_table {
     uint32_t buckets; /* a power of two */
     uint32_t count, count_max;
     uint16_t worker;
+    uint32_t tag;
     struct ended ended;
 };
 
@@ -98,6 +99,11 @@ struct session_table *session_table_new(uint16_t worker, uint32_t sessions_max)
     return t;
 }
 
+void session_table_use_tag(struct session_table *t, uint32_t tag)
+{
+    t->tag = tag;
+}
+
 void session_table_free(struct session_table *t)
 {
     if (!t)
@@ -131,6 +137,8 @@ int entry_add(struct session_table *t, struct entry *e)
     unsigned char raw[18];
     if (getrandom(raw, 16, 0) != 16) /* a sandbox that forbids it */
         return -EAGAIN;
+    for (int i = 0; t->tag && i < 4; i++)
+        raw[12 + i] = (unsigned char)(t->tag >> (24 - 8 * i));
     raw[16] = (unsigned char)(t->worker >> 8);
     raw[17] = (unsigned char)t->worker;
     char id[SESSION_ID_LEN];
@@ -253,6 +261,15 @@ uint16_t session_id_worker(struct slice id)
     /* The last 16 of the 144 bits: a part of the third but last character, and the last two. */
     uint32_t low = value_of(id.ptr[21]) << 12 | value_of(id.ptr[22]) << 6 | value_of(id.ptr[23]);
     return (uint16_t)low;
+}
+
+uint32_t session_id_tag(struct slice id)
+{
+    /* The 12 bytes before the tag are the first 16 characters. */
+    uint32_t tag = 0;
+    for (int i = 16; i < 21; i++)
+        tag = tag << 6 | value_of(id.ptr[i]);
+    return tag << 2 | value_of(id.ptr[21]) >> 4;
 }
 
 void session_log_id(const struct session *s, char ret[SESSION_LOG_ID_LEN + 1])

@@ -3,8 +3,9 @@
  * the id.
  *
  * An id is 18 bytes in base64url: 16 of getrandom(2), then the worker's index, so that any worker
- * can tell which worker has the session. Comparison by hash of the whole id; ids are never logged:
- * session_log_id() is a short one-way mark for log lines.
+ * can tell which worker has the session. In a cluster the last 4 of the 16 are the tag of the
+ * server that made the session, a random number of its own. Comparison by hash of the whole id; ids
+ * are never logged: session_log_id() is a short one-way mark for log lines.
  */
 #ifndef SESSION_TABLE_H
 #define SESSION_TABLE_H
@@ -12,6 +13,8 @@
 #include "session/session.h"
 
 struct session_table *session_table_new(uint16_t worker, uint32_t sessions_max);
+/* The tag of ids that are made from now on; 0, as at first: none. */
+void session_table_use_tag(struct session_table *t, uint32_t tag);
 /* All sessions must be over. */
 void session_table_free(struct session_table *t);
 /* NULL if there is none. */
@@ -36,6 +39,8 @@ bool session_id_valid(struct slice id);
 bool session_key_valid(struct slice key);
 /* The worker whose table has the session of this id, which must be valid. */
 uint16_t session_id_worker(struct slice id);
+/* The tag of the server that made this valid id: of one without a cluster a random number. */
+uint32_t session_id_tag(struct slice id);
 
 #define SESSION_LOG_ID_LEN 8
 void session_log_id(const struct session *s, char ret[SESSION_LOG_ID_LEN + 1]);

@@ -98,6 +98,19 @@ static void who_wants_another_protocol_and_goes_is_aborted(void **state)
     client_free(c);
 }
 
+static struct net_address seen_peer, seen_local;
+static bool seen_secure;
+static uint64_t seen_arrived_ms;
+
+static void handle_passed(struct exchange *x)
+{
+    assert_int_equal(exchange_peer(x, &seen_peer), 0);
+    assert_int_equal(exchange_local(x, &seen_local), 0);
+    seen_secure = x->secure;
+    seen_arrived_ms = exchange_arrived_ms(x);
+    answer("passed");
+}
+
 static struct http_parcel parcel;
 static int parcel_error;
 
@@ -108,6 +121,74 @@ static void handle_hand_over(struct exchange *x)
         seen.x = NULL;
     else
         answer("stays");
+}
+
+static struct http_passed passed_by_other(void)
+{
+    struct http_passed passed = {.secure = true, .arrived_ms = 7};
+    const char *why;
+    net_address_parse(SLICE_LITERAL("192.0.2.7:1234"), &passed.peer, &why);
+    net_address_parse(SLICE_LITERAL("192.0.2.1:443"), &passed.local, &why);
+    return passed;
+}
+
+static void assert_as_passed(void)
+{
+    struct http_passed passed = passed_by_other();
+    assert_memory_equal(&seen_peer.v4.sin_addr, &passed.peer.v4.sin_addr, 4);
+    assert_int_equal(net_address_port(&seen_local), 443);
+    assert_true(seen_secure);
+    assert_int_equal(seen_arrived_ms, 7);
+}
+
+/* The end of a client's connection that another server holds. */
+static int pass(void)
+{
+    int fds[2];
+    struct http_passed passed = passed_by_other();
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+    http_accept_passed(&server, stream_new_known(loop, fds[0], NULL), &passed);
+    return fds[1];
+}
+
+static void say_passed(int fd, char *text, size_t size)
+{
+    assert_true(write(fd, GET("/"), strlen(GET("/"))) > 0);
+    turn_while_busy();
+    ssize_t len = read(fd, text, size - 1);
+    text[len > 0 ? len : 0] = '\0';
+}
+
+static void another_server_says_whose_the_connection_is(void **state)
+{
+    (void)state;
+    char text[1000];
+    int fd = pass();
+    handle = handle_passed;
+    say_passed(fd, text, sizeof(text));
+    assert_has(text, "passed");
+    assert_has(text, "\r\nConnection: close\r\n");
+    assert_as_passed();
+    close(fd);
+    turn_while_busy();
+    assert_int_equal(server.counts.connections_now, 0);
+}
+
+static void what_another_server_said_moves_with_the_request(void **state)
+{
+    (void)state;
+    char text[1000];
+    int fd = pass();
+    handle = handle_hand_over;
+    say_passed(fd, text, sizeof(text));
+    assert_string_equal(text, "");
+    assert_int_equal(parcel_error, 0);
+    handle = handle_passed;
+    http_adopt(&server, &parcel);
+    turn_while_busy();
+    assert_as_passed();
+    close(fd);
+    turn_while_busy();
 }
 
 static void a_request_moves_to_another_worker(void **state)
@@ -215,6 +296,8 @@ int main(void)
         http_test(the_stream_is_handed_over_later),
         http_test(who_wants_another_protocol_and_goes_is_aborted),
         http_test(a_request_moves_to_another_worker),
+        http_test(another_server_says_whose_the_connection_is),
+        http_test(what_another_server_said_moves_with_the_request),
         http_test(a_peer_that_was_known_when_it_was_accepted_is_not_asked_for),
         http_test(a_parcel_that_is_dropped_closes),
         http_test(a_request_moves_behind_an_answer_that_was_only_corked),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A session between a fake wire and a fake owner, on a loop with a fake clock. */
 #include "core/backend.h"
+#include "session/entry.h"
 #include "session/table.h"
 
 #include <setjmp.h>
@@ -318,6 +319,26 @@ static void takeover_closes_the_old_connection_with_4000(void **state)
     assert_false(has_sent(old, "n 1"));
     wire_free(old);
     cut(new);
+}
+
+static void a_tag_is_in_each_id_and_leaves_the_rest_random(void **state)
+{
+    (void)state;
+    char first[SESSION_ID_LEN];
+    session_table_use_tag(f.table, 0xdeadbeef);
+    for (int i = 0; i < 2; i++) {
+        struct entry e = {0};
+        assert_int_equal(entry_add(f.table, &e), 0);
+        struct slice id = slice_make(e.id, SESSION_ID_LEN);
+        assert_true(session_id_valid(id));
+        assert_int_equal(session_id_tag(id), 0xdeadbeef);
+        assert_int_equal(session_id_worker(id), 3);
+        if (i == 0)
+            memcpy(first, e.id, sizeof(first));
+        else
+            assert_memory_not_equal(first, e.id, 8);
+        entry_remove(f.table, &e);
+    }
 }
 
 static void table_finds_by_id_and_by_key(void **state)
@@ -1136,6 +1157,7 @@ int main(void)
         T(received_that_cannot_be_served_is_gone),
         T(only_the_same_origin_path_and_key_are_admitted),
         T(takeover_closes_the_old_connection_with_4000),
+        T(a_tag_is_in_each_id_and_leaves_the_rest_random),
         T(table_finds_by_id_and_by_key),
         T(the_longest_key_is_bound_as_short_ones_are),
         T(ack_of_what_was_not_sent_is_a_breach),
