@@ -6,14 +6,13 @@
 #include <string.h>
 
 enum {
-    SET_ENTRIES = 8,
-    SET_BYTES = SET_ENTRIES * sizeof(struct lossy_entry)
+    SET_BYTES = LOSSY_SET * sizeof(struct lossy_entry)
 };
 
 bool lossy_init(struct lossy *t, size_t entries)
 {
     t->sets = 1;
-    while (t->sets * SET_ENTRIES < entries)
+    while (t->sets * LOSSY_SET < entries)
         t->sets *= 2;
     t->entries = aligned_alloc(SET_BYTES, lossy_bytes(t));
     if (!t->entries)
@@ -39,10 +38,10 @@ size_t lossy_bytes(const struct lossy *t)
 struct lossy_hold lossy_claim(struct lossy *t, uint64_t hash)
 {
     size_t index = hash & (t->sets - 1);
-    struct lossy_entry *set = t->entries + index * SET_ENTRIES;
+    struct lossy_entry *set = t->entries + index * LOSSY_SET;
     struct lossy_hold hold = {set, &t->locks[index % LOSSY_LOCKS]};
     pthread_mutex_lock(hold.lock);
-    for (int i = 0; i < SET_ENTRIES; i++) {
+    for (int i = 0; i < LOSSY_SET; i++) {
         if (set[i].hash == hash) {
             hold.entry = &set[i];
             break;
@@ -59,6 +58,29 @@ uint64_t lossy_find(struct lossy *t, uint64_t hash)
     uint64_t value = hold.entry->hash == hash ? hold.entry->value : 0;
     lossy_release(hold);
     return value;
+}
+
+static pthread_mutex_t *lock_set(struct lossy *t, size_t set)
+{
+    pthread_mutex_t *lock = &t->locks[set % LOSSY_LOCKS];
+    pthread_mutex_lock(lock);
+    return lock;
+}
+
+void lossy_clear(struct lossy *t)
+{
+    for (size_t set = 0; set < t->sets; set++) {
+        pthread_mutex_t *lock = lock_set(t, set);
+        memset(t->entries + set * LOSSY_SET, 0, SET_BYTES);
+        pthread_mutex_unlock(lock);
+    }
+}
+
+void lossy_look(struct lossy *t, size_t set, struct lossy_entry *ret)
+{
+    pthread_mutex_t *lock = lock_set(t, set);
+    memcpy(ret, t->entries + set * LOSSY_SET, SET_BYTES);
+    pthread_mutex_unlock(lock);
 }
 
 void lossy_pack(const struct lossy *t, uint32_t tag, struct pack *p)

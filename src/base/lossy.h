@@ -22,7 +22,8 @@
 struct pack;
 
 enum {
-    LOSSY_LOCKS = 64
+    LOSSY_LOCKS = 64,
+    LOSSY_SET = 8, /* entries that share a place */
 };
 
 struct lossy_entry {
@@ -53,6 +54,10 @@ uint64_t lossy_find(struct lossy *t, uint64_t hash);
 /* The entry of `hash` (never 0), or else the smallest entry of its set. That one holds another
  * hash, and the caller overwrites it or leaves it. */
 struct lossy_hold lossy_claim(struct lossy *t, uint64_t hash);
+/* Forgets all. */
+void lossy_clear(struct lossy *t);
+/* The entries of one set, LOSSY_SET of them, some of them free. */
+void lossy_look(struct lossy *t, size_t set, struct lossy_entry *ret);
 /* For the process that takes over, while no other thread looks: all entries, each 16 bytes. */
 void lossy_pack(const struct lossy *t, uint32_t tag, struct pack *p);
 void lossy_unpack(struct lossy *t, struct slice entries);

@@ -34,6 +34,7 @@ enum {
     STATE_KEY,
     STOOD_MS,
     WORKER,
+    SHARED_HASH_KEY,
 };
 
 static void pack_process(const struct takeover *t, struct pack *p)
@@ -41,6 +42,8 @@ static void pack_process(const struct takeover *t, struct pack *p)
     uint64_t key[2];
     hash_process_key(key);
     pack_slice(p, HASH_KEY, slice_make((const char *)key, sizeof(key)));
+    if (hash_shared_key(key))
+        pack_slice(p, SHARED_HASH_KEY, slice_make((const char *)key, sizeof(key)));
     pack_number(p, MARK_SERVER, mark_server());
     pack_number(p, MARK_LAST, mark_last());
     if (t->daemon->server.cgroup)
@@ -95,9 +98,14 @@ void takeover_unpack_process(struct slice in, struct cgroup **ret_cgroup, int *r
     uint64_t key[2];
     char path[4096];
     struct slice packed_key = packed_slice(in, HASH_KEY), cgroup = packed_slice(in, CGROUP);
+    struct slice shared_key = packed_slice(in, SHARED_HASH_KEY);
     if (packed_key.len == sizeof(key)) {
         memcpy(key, packed_key.ptr, sizeof(key));
         hash_begin_with(key);
+    }
+    if (shared_key.len == sizeof(key)) {
+        memcpy(key, shared_key.ptr, sizeof(key));
+        hash_share(key);
     }
     mark_begin_as(packed_number(in, MARK_SERVER));
     mark_go_on(packed_number(in, MARK_LAST));

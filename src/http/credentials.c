@@ -17,8 +17,8 @@ uint64_t exchange_credentials(const struct exchange *x)
         const struct http_header *h = &x->request->headers[i];
         if (!is_credential(h->name) || h->value.len == 0)
             continue;
-        parts[1] = hash_bytes(h->value);
-        parts[0] = hash_bytes(slice_make(parts, sizeof(parts)));
+        parts[1] = hash_shared(h->value);
+        parts[0] = hash_shared(slice_make(parts, sizeof(parts)));
         parts[0] += parts[0] == 0;
     }
     return parts[0];

@@ -10,6 +10,8 @@
 /* The value of an entry is when its ban ends, in ms. */
 struct bans {
     struct lossy table;
+    void (*told)(void *owner, const struct ban *ban); /* NULL: nobody hears of them */
+    void *told_owner;
 };
 
 /* A hash stands for one path, or for a path and all below it. */
@@ -20,7 +22,7 @@ enum ban_reach {
 
 struct bans *bans_new(size_t entries)
 {
-    struct bans *b = malloc(sizeof(*b));
+    struct bans *b = calloc(1, sizeof(*b));
     if (b && lossy_init(&b->table, entries))
         return b;
     free(b);
@@ -47,10 +49,10 @@ static uint64_t hash_key(const struct ban_key *key, enum ban_reach reach, struct
     /* Each part is hashed by itself, so that no length of one part can be confused with another's,
      * and no size of request needs a buffer. */
     uint64_t parts[6] = {
-        hash_bytes(key->client), hash_bytes(key->origin), hash_bytes(key->target),
-        hash_bytes(path),        (uint64_t)reach,         key->who,
+        hash_shared(key->client), hash_shared(key->origin), hash_shared(key->target),
+        hash_shared(path),        (uint64_t)reach,          key->who,
     };
-    uint64_t hash = hash_bytes(slice_make(parts, sizeof(parts)));
+    uint64_t hash = hash_shared(slice_make(parts, sizeof(parts)));
     return hash ? hash : 1;
 }
 
@@ -60,6 +62,13 @@ static void put(struct bans *b, uint64_t hash, uint64_t until_ms)
     if (hold.entry->hash != hash || hold.entry->value < until_ms)
         *hold.entry = (struct lossy_entry){hash, until_ms};
     lossy_release(hold);
+}
+
+static void add(struct bans *b, uint64_t hash, uint64_t until_ms)
+{
+    put(b, hash, until_ms);
+    if (b->told)
+        b->told(b->told_owner, &(struct ban){hash, until_ms});
 }
 
 /* ---- paths ---- */
@@ -134,10 +143,10 @@ void bans_add(struct bans *b, const struct ban_key *key, struct slice policy_pat
         return;
     uint64_t limited = seconds < BAN_SECONDS_MAX ? seconds : BAN_SECONDS_MAX;
     uint64_t until = now_ms + limited * 1000;
-    put(b, hash_key(key, REACH_PATH, key->path), until);
+    add(b, hash_key(key, REACH_PATH, key->path), until);
     struct slice policy = trim_slash(policy_path);
     if (ban_policy_path_counts(policy_path, key->path) && depth_of(policy) <= BAN_SEGMENTS_MAX)
-        put(b, hash_key(key, REACH_BELOW, policy), until);
+        add(b, hash_key(key, REACH_BELOW, policy), until);
 }
 
 uint32_t bans_check(struct bans *b, const struct ban_key *key, uint64_t now_ms,
@@ -158,6 +167,41 @@ uint32_t bans_check(struct bans *b, const struct ban_key *key, uint64_t now_ms,
     if (ret_policy)
         *ret_policy = policy;
     return until > now_ms ? (uint32_t)((until - now_ms + 999) / 1000) : 0;
+}
+
+/* ---- shared with other servers ---- */
+
+void bans_told(struct bans *b, void (*told)(void *owner, const struct ban *ban), void *owner)
+{
+    b->told_owner = owner;
+    b->told = told;
+}
+
+void bans_put(struct bans *b, const struct ban *ban, uint64_t now_ms)
+{
+    uint64_t latest = now_ms + BAN_SECONDS_MAX * UINT64_C(1000);
+    if (ban->hash && ban->until_ms > now_ms)
+        put(b, ban->hash, ban->until_ms < latest ? ban->until_ms : latest);
+}
+
+void bans_lift(struct bans *b)
+{
+    lossy_clear(&b->table);
+}
+
+size_t bans_look(struct bans *b, size_t *at, uint64_t now_ms, struct ban ret[BANS_LOOK])
+{
+    size_t count = 0;
+    while (*at < b->table.sets && count + LOSSY_SET <= BANS_LOOK) {
+        struct lossy_entry set[LOSSY_SET];
+        lossy_look(&b->table, (*at)++, set);
+        for (int i = 0; i < LOSSY_SET; i++)
+            if (set[i].hash && set[i].value > now_ms)
+                ret[count++] = (struct ban){set[i].hash, set[i].value};
+    }
+    if (*at == b->table.sets)
+        *at = 0;
+    return count;
 }
 
 void bans_pack(const struct bans *b, uint32_t tag, struct pack *p)

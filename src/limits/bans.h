@@ -8,6 +8,9 @@
  * stored, so an entry has 16 bytes whatever the peers send. Two keys whose hashes collide (1 in
  * 2^64) would share a ban.
  *
+ * Servers that share the key of hashes (hash_shared) share bans by their hashes: what is set here is
+ * told by bans_told(), and what others have set comes by bans_put().
+ *
  * Memory   Fixed at bans_new(). When a set of 8 is full, the ban that ends first gives way: under a
  *          flood from more clients than fit, the shortest bans are forgotten early.
  * Threads  Any: sets are guarded by striped locks, so that one table serves every worker.
@@ -52,6 +55,28 @@ void bans_add(struct bans *bans, const struct ban_key *key, struct slice policy_
  * Policy-Path of the ban that lasts longest, a part of key->path; empty if it has none. */
 uint32_t bans_check(struct bans *bans, const struct ban_key *key, uint64_t now_ms,
                     struct slice *ret_policy);
+
+/* ---- shared with other servers ---- */
+
+/* One ban, as others know it. */
+struct ban {
+    uint64_t hash;
+    uint64_t until_ms;
+};
+
+/* `told` is called for each ban that bans_add() sets, in the thread that sets it. To be called
+ * before there are such threads, and with NULL after them. */
+void bans_told(struct bans *bans, void (*told)(void *owner, const struct ban *ban), void *owner);
+/* A ban that another server has set. */
+void bans_put(struct bans *bans, const struct ban *ban, uint64_t now_ms);
+/* Lifts all. */
+void bans_lift(struct bans *bans);
+/* Those that have not ended, some at a time: *at is 0 at first. Returns how many, BANS_LOOK at
+ * most; *at is 0 again after the last ones. */
+enum {
+    BANS_LOOK = 512
+};
+size_t bans_look(struct bans *bans, size_t *at, uint64_t now_ms, struct ban ret[BANS_LOOK]);
 
 /* Whether a Policy-Path counts for a path: an ancestor by segments, without `..`, `%2e`, `%2f`,
  * `\`, `//`. */

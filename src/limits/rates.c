@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/lossy.h"
 #include "base/pack.h"
+#include "limits/tally.h"
 
 #include <stdlib.h>
 
@@ -29,11 +30,12 @@ bool rate_parse(struct slice text, struct rate *ret)
 /* The value of an entry is its bucket. */
 struct rates {
     struct lossy table;
+    struct tally *tally; /* borrowed; NULL: nobody else counts */
 };
 
 struct rates *rates_new(size_t entries)
 {
-    struct rates *r = malloc(sizeof(*r));
+    struct rates *r = calloc(1, sizeof(*r));
     if (r && lossy_init(&r->table, entries))
         return r;
     free(r);
@@ -53,10 +55,17 @@ size_t rates_bytes(const struct rates *r)
     return sizeof(*r) + lossy_bytes(&r->table);
 }
 
-static uint32_t take(uint64_t *full_us, const struct rate *rate, uint64_t now_us)
+/* Counts what was taken for the others, too. */
+static void tell(struct rates *r, uint64_t hash, uint64_t token_us, uint64_t burst,
+                 uint64_t full_us, uint64_t now_ms)
 {
-    uint64_t wait_us = bucket_take(full_us, 60000000 / rate->per_minute, rate->burst, now_us);
-    return (uint32_t)((wait_us + 999999) / 1000000);
+    struct tally_row row = {
+        .hash = hash,
+        .taken_us = token_us,
+        .whole_us = token_us * burst,
+        .near = 2 * (full_us - now_ms * 1000) >= token_us * burst,
+    };
+    tally_add(r->tally, &row, now_ms);
 }
 
 uint32_t rates_take(struct rates *r, const struct rate *rate, enum limit_kind kind,
@@ -64,15 +73,39 @@ uint32_t rates_take(struct rates *r, const struct rate *rate, enum limit_kind ki
 {
     if (rate->per_minute == 0)
         return 0;
-    uint64_t parts[2] = {hash_bytes(key), (uint64_t)kind};
-    uint64_t hash = hash_bytes(slice_make(parts, sizeof(parts)));
+    uint64_t parts[2] = {hash_shared(key), (uint64_t)kind};
+    uint64_t hash = hash_shared(slice_make(parts, sizeof(parts)));
+    uint64_t token_us = 60000000 / rate->per_minute;
     hash = hash ? hash : 1;
     struct lossy_hold hold = lossy_claim(&r->table, hash);
     if (hold.entry->hash != hash)
         *hold.entry = (struct lossy_entry){.hash = hash};
-    uint32_t wait_s = take(&hold.entry->value, rate, now_ms * 1000);
+    uint64_t wait_us = bucket_take(&hold.entry->value, token_us, rate->burst, now_ms * 1000);
+    uint64_t full_us = hold.entry->value;
     lossy_release(hold);
-    return wait_s;
+    if (r->tally && wait_us == 0 && kind != LIMIT_RECHECKS)
+        tell(r, hash, token_us, rate->burst, full_us, now_ms);
+    return (uint32_t)((wait_us + 999999) / 1000000);
+}
+
+void rates_tally(struct rates *r, struct tally *tally)
+{
+    r->tally = tally;
+}
+
+void rates_put(struct rates *r, uint64_t hash, uint64_t taken_us, uint64_t whole_us,
+               uint64_t now_ms)
+{
+    uint64_t now_us = now_ms * 1000, most_us = now_us + whole_us;
+    if (hash == 0 || taken_us > whole_us)
+        return;
+    struct lossy_hold hold = lossy_claim(&r->table, hash);
+    struct lossy_entry *e = hold.entry;
+    uint64_t full_us = e->hash == hash && e->value > now_us ? e->value : now_us;
+    full_us = full_us + taken_us < most_us ? full_us + taken_us : most_us;
+    if (e->value < full_us)
+        *e = (struct lossy_entry){hash, full_us};
+    lossy_release(hold);
 }
 
 void rates_pack(const struct rates *r, uint32_t tag, struct pack *p)

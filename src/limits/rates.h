@@ -16,6 +16,7 @@
 #include "limits/kind.h"
 
 struct pack;
+struct tally;
 
 struct rates;
 
@@ -34,6 +35,16 @@ size_t rates_bytes(const struct rates *rates);
 /* For the process that takes over, which has the same key of hashes. */
 void rates_pack(const struct rates *rates, uint32_t tag, struct pack *p);
 void rates_unpack(struct rates *rates, struct slice entries);
+
+/* ---- shared with other servers: their hashes have the same key (hash_shared) ---- */
+
+/* What is taken from now on is counted there too (borrowed), for others to know; but LIMIT_RECHECKS,
+ * which each server has for itself. Before threads take anything; NULL: nowhere. */
+void rates_tally(struct rates *rates, struct tally *tally);
+/* Others have taken of the bucket: `taken_us` is how long it needs to gain that, `whole_us` to gain
+ * all that it holds. */
+void rates_put(struct rates *rates, uint64_t hash, uint64_t taken_us, uint64_t whole_us,
+               uint64_t now_ms);
 
 /* Takes a token of the bucket of `kind` and `key`. Returns 0, or the seconds, rounded up, until an
  * empty bucket has a token again. */

@@ -116,6 +116,63 @@ static void a_flood_of_bans_keeps_the_longest_and_its_memory(void **state)
     bans_free(b);
 }
 
+/* ---- shared with other servers ---- */
+
+static size_t told_count;
+static struct ban told_bans[4];
+
+static void hear(void *owner, const struct ban *ban)
+{
+    assert_ptr_equal(owner, &told_count);
+    told_bans[told_count++] = *ban;
+}
+
+static void a_ban_of_one_server_holds_at_another_by_its_hash(void **state)
+{
+    (void)state;
+    struct bans *one = bans_new(64), *other = bans_new(64);
+    struct ban_key k = key("c", "o", "t", "/p/q"), below = key("c", "o", "t", "/p/r");
+    told_count = 0;
+    bans_told(one, hear, &told_count);
+    bans_add(one, &k, slice_of("/p"), 60, 1000);
+    assert_int_equal(told_count, 2); /* the path, and what is below the Policy-Path */
+    for (size_t i = 0; i < told_count; i++)
+        bans_put(other, &told_bans[i], 1000);
+    assert_int_equal(bans_check(other, &k, 1000, NULL), 60);
+    assert_int_equal(bans_check(other, &below, 1000, NULL), 60);
+    bans_put(other, &(struct ban){told_bans[0].hash, UINT64_MAX}, 1000); /* a day is the longest */
+    assert_int_equal(bans_check(other, &k, 1000, NULL), 86400);
+    bans_lift(other);
+    assert_int_equal(bans_check(other, &k, 1000, NULL), 0);
+    bans_put(other, &told_bans[0], 61000); /* it has ended */
+    assert_int_equal(bans_check(other, &k, 60999, NULL), 0);
+    bans_free(one);
+    bans_free(other);
+}
+
+static void a_look_at_all_bans_shows_each_that_has_not_ended_once(void **state)
+{
+    (void)state;
+    struct bans *b = bans_new(4096);
+    static struct ban seen[BANS_LOOK];
+    size_t at = 0, count = 0, looks = 0;
+    uint64_t sum = 0;
+    for (uint64_t hash = 1; hash <= 3000; hash++)
+        bans_put(b, &(struct ban){hash, hash % 2 ? 5000 : 500}, 0);
+    do {
+        size_t n = bans_look(b, &at, 1000, seen);
+        assert_true(n <= BANS_LOOK);
+        for (size_t i = 0; i < n; i++)
+            sum += seen[i].hash;
+        count += n;
+        looks++;
+    } while (at);
+    assert_int_equal(count, 1500);
+    assert_int_equal(sum, 2250000);
+    assert_int_equal(looks, 3);
+    bans_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -123,6 +180,8 @@ int main(void)
         cmocka_unit_test(a_policy_path_reaches_below_by_segments),
         cmocka_unit_test(a_ban_says_from_where_down_it_is),
         cmocka_unit_test(a_flood_of_bans_keeps_the_longest_and_its_memory),
+        cmocka_unit_test(a_ban_of_one_server_holds_at_another_by_its_hash),
+        cmocka_unit_test(a_look_at_all_bans_shows_each_that_has_not_ended_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,11 +31,27 @@ static void is_stable_in_one_process(void **state)
     assert_true(hash_bytes(SLICE_LITERAL("a")) != hash_bytes(SLICE_LITERAL("b")));
 }
 
+static void a_shared_key_makes_equal_values_in_all_processes(void **state)
+{
+    (void)state;
+    const uint64_t key[2] = {1, 2};
+    uint64_t found[2];
+    struct slice data = SLICE_LITERAL("some bytes");
+    assert_int_equal(hash_shared(data), hash_bytes(data));
+    assert_false(hash_shared_key(found));
+    hash_share(key);
+    assert_int_equal(hash_shared(data), hash_siphash13(key, data));
+    assert_true(hash_shared_key(found));
+    assert_memory_equal(found, key, sizeof(key));
+    assert_int_not_equal(hash_bytes(data), hash_shared(data));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(differs_by_key_length_and_content),
         cmocka_unit_test(is_stable_in_one_process),
+        cmocka_unit_test(a_shared_key_makes_equal_values_in_all_processes),
     };
     return cmocka_run_group_tests_name("hash", tests, NULL, NULL);
 }
