@@ -16,6 +16,7 @@ struct hub_request *hub_request_new(struct hub_client *client, enum hub_request_
         return NULL;
     *r = (struct hub_request){
         .hub = client->hub, .client = client, .kind = kind, .hash = hash, .cost = cost};
+    list_init(&r->held);
     memcpy(r->id, client->id, HUB_ID_LEN);
     char *at = r->text;
     r->topic = slice_copy(&at, topic);

@@ -14,8 +14,8 @@
  *           Joins wait while it is LOADING, in their order; who leaves meanwhile waits no more. It
  *           may be unfollowed while LOADING, too. Once LOADED it stays so: after an outage the
  *           upstream catches up with hub_home_event(), _lost() and _present_all().
- * Follows   Each follow() has a number of its own. An answer with another number belongs to a follow
- *           that is over, and does nothing.
+ * Follows   Each follow() has a number of its own. An answer with another number belongs to a
+ *           follow that is over, and does nothing.
  * Order     The upstream calls the home in the order in which things happened. It may do so from
  *           inside publish() and show(), but not from inside follow() and unfollow(). Any
  *           hub_home_* call but the looking ones may call back into the upstream.
@@ -45,9 +45,9 @@ struct hub_upstream_ops {
     void (*follow)(struct hub_upstream *u, struct hub_topic_key topic, uint64_t follow);
     /* The home has it no more. None of its own is shown there any more: show() has said so. */
     void (*unfollow)(struct hub_upstream *u, struct hub_topic_key topic);
-    /* Takes the request of a publication, whether or not its topic is followed, and gives it back by
-     * hub_home_published(), or with its event by hub_home_event(). Whatever one client publishes in
-     * one topic keeps its order. */
+    /* Takes the request of a publication, whether or not its topic is followed, and gives it back
+     * by hub_home_published(), or with its event by hub_home_event(). Whatever one client publishes
+     * in one topic keeps its order. request->held is the upstream's meanwhile. */
     void (*publish)(struct hub_upstream *u, struct hub_request *request);
     /* One of this server's own is to be seen by all, or no more (SLICE_NONE). A state, no question.
      * It is in the home's presence before, and hub_home_each_own() has it. */
@@ -57,8 +57,8 @@ struct hub_upstream_ops {
     /* Appends what the upstream knows of a LOADED topic beside the home (an epoch). */
     void (*pack)(struct hub_upstream *u, struct hub_topic_key topic, struct pack *p);
     /* In the place of follow() for a topic that was LOADED in the process before, with the bytes of
-     * pack(): empty if it was numbered in that process. The topic is LOADED, and no hub_home_loaded()
-     * comes: the upstream catches up. Called from hub_home_go_on(). */
+     * pack(): empty if it was numbered in that process. The topic is LOADED, and no
+     * hub_home_loaded() comes: the upstream catches up. Called from hub_home_unpack(). */
     void (*resume)(struct hub_upstream *u, struct hub_topic_key topic, uint64_t follow,
                    struct slice packed);
 };
@@ -111,9 +111,9 @@ enum hub_taken {
  * upstream's. Without memory for the event its loss is told. */
 enum hub_taken hub_home_event(struct hub_home *home, struct hub_topic_key topic,
                               const struct hub_event_spec *spec, struct hub_request *asked);
-/* `count` events before the next one can't be had any more, and `seq` is the newest number, whatever
- * it was before. Each subscriber is told the count in its place; with 0 nobody is told anything. The
- * past is forgotten but for the kept event. */
+/* `count` events before the next one can't be had any more, and `seq` is the newest number,
+ * whatever it was before. Each subscriber is told the count in its place; with 0 nobody is told
+ * anything. The past is forgotten but for the kept event. */
 void hub_home_lost(struct hub_home *home, struct hub_topic_key topic, uint64_t count, uint64_t seq);
 /* The kept event, if it is not among those that were said. NULL: there is none. */
 void hub_home_keep(struct hub_home *home, struct hub_topic_key topic,
@@ -122,8 +122,8 @@ void hub_home_keep(struct hub_home *home, struct hub_topic_key topic,
 void hub_home_published(struct hub_home *home, struct hub_request *request, enum hub_answer answer,
                         uint64_t seq);
 
-/* One came, shows other data, or has left (data SLICE_NONE). Who is this server's own is passed over,
- * and so is a leave that its owner has not said. */
+/* One came, shows other data, or has left (data SLICE_NONE). Who is this server's own is passed
+ * over, and so is a leave that its owner has not said. */
 void hub_home_present(struct hub_home *home, struct hub_topic_key topic,
                       const struct hub_member *member);
 /* These, and no others of other servers. */
