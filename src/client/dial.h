@@ -11,8 +11,8 @@
 #define CLIENT_DIAL_H
 
 #include "client/end.h"
-#include "client/resolve.h"
 #include "net/race.h"
+#include "net/resolve.h"
 #include "net/stream.h"
 #include "net/tls.h"
 #include "proto/origin.h"

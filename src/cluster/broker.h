@@ -6,8 +6,8 @@
  *    ^          │           │         │       one for calls, one for announcements; on each the
  *    └──────────┴───────────┴─────────┘       password, the database, the role
  *
- * It begins by itself, and again after each break: at once, then after a delay that doubles from
- * 50 ms to 5 s, of which a random part is waited. It breaks when a connection does, when nothing
+ * It begins by itself, and again after each break: after a random part of a delay that doubles from
+ * 50 ms to 5 s. It breaks when a connection does, when nothing
  * has been answered for the time-out (a ping goes out after a quiet 2 s, or less), when the broker
  * says that it is no master or is loading, when Sentinel names another master, when a script is
  * unknown (SCRIPT FLUSH: the next link loads them again), and at a reply that is above
@@ -64,12 +64,12 @@ struct broker_call {
 /* What the metrics tell of a link. */
 struct broker_counts {
     uint64_t ups;        /* how often it came up; above 1: reconnects */
-    uint64_t calls;      /* that were answered */
+    uint64_t calls;      /* that were answered, the link's own too */
     uint64_t failed;     /* of them with an error */
-    uint64_t broken;     /* calls that got NULL */
+    uint64_t broken;     /* that got NULL */
     uint64_t messages;   /* announcements */
-    uint64_t latency_us; /* the sum of the round trips of `pings` */
-    uint64_t pings;
+    uint64_t latency_us; /* the sum of the round trips of `timed` calls: one at a time is timed */
+    uint64_t timed;
     uint64_t bytes_in, bytes_out;
 };
 
@@ -97,9 +97,10 @@ void broker_run(struct broker *b, struct broker_call *call, const struct broker_
                 const struct slice *keys, size_t key_count, const struct slice *args,
                 size_t arg_count);
 
-/* At any time, kept over breaks. on_subscribed comes after each call, and after each break. */
-void broker_subscribe(struct broker *b, struct slice channel);
-/* No message of it is told from now on. */
+/* At any time, kept over breaks: on_subscribed comes after it, and after each break. Does nothing
+ * for a channel that is subscribed to. False without memory. */
+bool broker_subscribe(struct broker *b, struct slice channel);
+/* Nothing of it is told from now on. */
 void broker_unsubscribe(struct broker *b, struct slice channel);
 
 /* Whether an error says that the broker did nothing now and may do it later: OOM, MISCONF,

@@ -3,7 +3,8 @@
  *
  *   redis://[[USER]:PASSWORD@]HOST[:PORT][/DB]      rediss://…  the same by TLS
  *   unix:PATH     redis+unix://[[USER]:PASSWORD@]PATH[?db=DB]
- *   redis-sentinel://[[USER]:PASSWORD@]HOST[:PORT][,HOST[:PORT]…][/DB]#MASTER     rediss-sentinel://…
+ *   redis-sentinel://[[USER]:PASSWORD@]HOST[:PORT][,HOST[:PORT]…][/DB]#MASTER
+ *   rediss-sentinel://…                             the same by TLS, to Sentinels and broker
  *
  * `%XX` stands for any byte in USER, PASSWORD, PATH and MASTER. An IPv6 address is in brackets. A
  * USER without a password is for `broker-password-file`.

@@ -6,8 +6,8 @@
  *           run or resolve_stop() returns. A thread that is still asking then ends by itself.
  * Threads   Loop thread only.
  */
-#ifndef CLIENT_RESOLVE_H
-#define CLIENT_RESOLVE_H
+#ifndef NET_RESOLVE_H
+#define NET_RESOLVE_H
 
 #include "core/loop.h"
 #include "net/address.h"

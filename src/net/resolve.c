@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "client/resolve.h"
+#include "net/resolve.h"
 
 #include <errno.h>
 #include <netdb.h>
