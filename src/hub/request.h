@@ -40,7 +40,7 @@ struct hub_home;
 
 struct hub_request {
     struct mail mail;
-    struct list held; /* by the home, or its upstream, while the request waits there */
+    struct list held;          /* by the home, or its upstream, while the request waits there */
     struct hub *hub;           /* the asking worker's */
     struct hub_home *home;     /* the topic's; set by the route */
     struct hub_client *client; /* lives until the request is back */

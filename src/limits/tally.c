@@ -86,8 +86,7 @@ static bool is_over(const struct tally_row *row, uint64_t now_ms)
 }
 
 /* Forgets rows that are over, and counts the others that matter by their share. */
-static void count(struct tally *t, uint32_t servers, uint64_t now_ms,
-                  size_t counts[SHARE_CLASSES])
+static void count(struct tally *t, uint32_t servers, uint64_t now_ms, size_t counts[SHARE_CLASSES])
 {
     for (size_t set = 0; set < SETS; set++) {
         pthread_mutex_t *lock = lock_set(t, set);

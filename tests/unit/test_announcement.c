@@ -34,8 +34,7 @@ static void an_event_may_be_from_nobody(void **state)
 {
     (void)state;
     struct announcement a;
-    assert_true(
-        announcement_parse(SLICE_LITERAL("E epochepochep 1 a.0.1 5 - - e\nnull"), &a));
+    assert_true(announcement_parse(SLICE_LITERAL("E epochepochep 1 a.0.1 5 - - e\nnull"), &a));
     assert_null(a.from.ptr);
     assert_int_equal(a.keep, TOPIC_KEEP_AS_IT_IS);
 }
@@ -64,9 +63,9 @@ static void what_is_cut_or_of_another_form_is_refused(void **state)
         "",
         "E",
         "X 1 2",
-        "E epochepochep 1 a.0.1 5 - - e",        /* no LF */
-        "E epoch 1 a.0.1 5 - - e\n1",            /* an epoch of another length */
-        "E epochepochep 0 a.0.1 5 - - e\n1",     /* no number */
+        "E epochepochep 1 a.0.1 5 - - e",    /* no LF */
+        "E epoch 1 a.0.1 5 - - e\n1",        /* an epoch of another length */
+        "E epochepochep 0 a.0.1 5 - - e\n1", /* no number */
         "E epochepochep -1 a.0.1 5 - - e\n1",
         "E epochepochep 1 a.0.1 x - - e\n1",
         "E epochepochep 1  5 - - e\n1",          /* no ident */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "limits/tally.h"
 #include "limits/rates.h"
+#include "limits/tally.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -159,8 +159,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_matters_is_told_once),
-        cmocka_unit_test(
-            little_matters_among_many_servers_and_at_a_bucket_that_is_near_its_end),
+        cmocka_unit_test(little_matters_among_many_servers_and_at_a_bucket_that_is_near_its_end),
         cmocka_unit_test(what_the_bucket_has_gained_again_is_forgotten),
         cmocka_unit_test(a_flood_of_keys_keeps_the_busy_ones_and_its_size),
         cmocka_unit_test(two_servers_that_tell_each_other_let_pass_what_one_does),
