@@ -33,6 +33,26 @@ int exchange_local(struct exchange *x, struct net_address *ret)
     return 0;
 }
 
+int exchange_pass(struct exchange *x, struct http_passed *ret)
+{
+    struct connection *c = exchange_of(x)->connection;
+    struct http_passed passed = {
+        .secure = stream_secure(c->stream),
+        .arrived_ms = exchange_arrived_ms(x),
+    };
+    int error = connection_peer(c, &passed.peer);
+    if (error == 0)
+        error = exchange_local(x, &passed.local);
+    if (error == 0)
+        *ret = passed;
+    return error;
+}
+
+bool exchange_was_passed(struct exchange *x)
+{
+    return exchange_of(x)->connection->passed;
+}
+
 struct loop *exchange_loop(struct exchange *x)
 {
     return exchange_of(x)->connection->server->loop;

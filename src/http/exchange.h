@@ -64,6 +64,12 @@ uint64_t exchange_credentials(const struct exchange *x);
 int exchange_peer(struct exchange *x, struct net_address *ret);
 int exchange_local(struct exchange *x, struct net_address *ret);
 struct loop *exchange_loop(struct exchange *x);
+/* What another server is told of the connection that the request has come by: of its peer itself,
+ * be that a proxy. Negative errno: it is gone. */
+struct http_passed;
+int exchange_pass(struct exchange *x, struct http_passed *ret);
+/* Whether another server has passed it on: it is not to be passed on again. */
+bool exchange_was_passed(struct exchange *x);
 
 /* Bytes of the answer that wait for the client. */
 size_t exchange_queued(const struct exchange *x);
@@ -118,7 +124,6 @@ struct stream *exchange_upgrade(struct exchange *x, const struct http_header *he
  * http_adopt() reads the same bytes again, as if they had come to that worker. The exchange is
  * over. Negative errno (-EBUSY: output is pending, or some of the body has been read): the exchange
  * goes on here. */
-struct http_passed;
 struct http_parcel {
     struct stream_parcel stream;
     struct http_passed *passed; /* owned; NULL: the connection tells by itself */

@@ -319,14 +319,20 @@ bool stream_broken(const struct stream *s)
     return poll(&look, 1, 0) > 0;
 }
 
-uint64_t stream_arrived_ms(const struct stream *s)
+uint64_t stream_clock_ms(void)
 {
     struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+uint64_t stream_arrived_ms(const struct stream *s)
+{
+    uint64_t now = stream_clock_ms();
     struct tcp_info info = {0};
     socklen_t len = sizeof(info);
-    clock_gettime(CLOCK_MONOTONIC, &now);
     getsockopt(s->io.fd, IPPROTO_TCP, TCP_INFO, &info, &len);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 - info.tcpi_last_data_recv;
+    return now - info.tcpi_last_data_recv;
 }
 
 int stream_detach(struct stream *s, struct stream_parcel *ret)

@@ -138,6 +138,8 @@ bool stream_broken(const struct stream *s);
 /* When the peer's last bytes came to this machine, read or not, in milliseconds of a clock that
  * only these times are compared by. A Unix peer's: now. */
 uint64_t stream_arrived_ms(const struct stream *s);
+/* That clock, now. */
+uint64_t stream_clock_ms(void);
 
 /* Moves a stream to another worker: detach here (the stream object is gone), post the parcel, adopt
  * there. The adopted stream is not paused. */
