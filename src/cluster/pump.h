@@ -26,7 +26,7 @@ struct pumps {
     struct loop *loop;          /* borrowed */
     struct memory_desk *memory; /* borrowed; NULL: nothing is counted */
     struct list all;
-    struct timer spread;        /* of pumps_send_away() */
+    struct timer spread; /* of pumps_send_away() */
     uint32_t count, per_look;
     uint64_t opened, bytes_in, bytes_out; /* in all; from ways, to ways */
 };

@@ -12,8 +12,8 @@
 #include <sys/random.h>
 
 enum {
-    FRESH_MS = 3500,  /* since a link was told something */
-    KEPT_MS = 15000,  /* what a link was told, while it is down */
+    FRESH_MS = 3500, /* since a link was told something */
+    KEPT_MS = 15000, /* what a link was told, while it is down */
     INSTANCE_LEN = 32,
     KEY_SIZE = 320,
     RECORD_SIZE = NET_ADDRESS_TEXT_MAX + SERVERS_NAME_MAX + SERVERS_VERSION_MAX + 64,

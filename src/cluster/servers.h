@@ -29,11 +29,11 @@ enum {
 };
 
 struct servers_spec {
-    struct loop *loop;       /* borrowed */
-    const char *cluster;     /* borrowed; what its keys begin with */
-    const char *name;        /* borrowed; of this server, for people; cut to SERVERS_NAME_MAX */
-    const char *version;     /* borrowed */
-    const char *instance;    /* borrowed; of this process, 32 random characters */
+    struct loop *loop;    /* borrowed */
+    const char *cluster;  /* borrowed; what its keys begin with */
+    const char *name;     /* borrowed; of this server, for people; cut to SERVERS_NAME_MAX */
+    const char *version;  /* borrowed */
+    const char *instance; /* borrowed; of this process, 32 random characters */
     uint32_t tag;
     uint64_t since_ms;
     size_t brokers;

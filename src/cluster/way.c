@@ -23,10 +23,14 @@ enum {
 const char *way_end_token(enum way_end end)
 {
     static const char *const tokens[] = {
-        [WAY_STOPPED] = "stopped",         [WAY_IDLE] = "idle",
-        [WAY_REFUSED] = "refused",         [WAY_UNREACHABLE] = "unreachable",
-        [WAY_NO_KEY] = "no-key",           [WAY_ELSEWHERE] = "another-server",
-        [WAY_LOST] = "lost",               [WAY_SILENT] = "silent",
+        [WAY_STOPPED] = "stopped",
+        [WAY_IDLE] = "idle",
+        [WAY_REFUSED] = "refused",
+        [WAY_UNREACHABLE] = "unreachable",
+        [WAY_NO_KEY] = "no-key",
+        [WAY_ELSEWHERE] = "another-server",
+        [WAY_LOST] = "lost",
+        [WAY_SILENT] = "silent",
         [WAY_BROKEN_RULES] = "broken-rules",
     };
     return tokens[end];
@@ -260,8 +264,8 @@ static void take_hello(struct way *way, const unsigned char *body)
     }
     if (way->accepted)
         say_hello(way, hello.tag);
-    bool meant = way->accepted ? !hello.expected || hello.expected == way->own_tag
-                               : hello.tag == way->tag;
+    bool meant =
+        way->accepted ? !hello.expected || hello.expected == way->own_tag : hello.tag == way->tag;
     if (!meant) {
         way_close(way, WAY_ELSEWHERE);
         return;

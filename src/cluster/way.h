@@ -81,7 +81,7 @@ struct way_stream {
     struct way *way;     /* borrowed; NULL: over */
     struct list waiting; /* way.waiting: for room in the way */
     uint32_t number;
-    uint32_t may_send;   /* bytes */
+    uint32_t may_send;       /* bytes */
     uint32_t may_come, owed; /* together with what the owner holds: WAY_WINDOW_BYTES */
     bool wants_room, said_end, heard_end;
 };

@@ -173,8 +173,7 @@ static void waited(struct timer *timer)
     answer(wish, WAYS_AWAY, NULL);
 }
 
-enum ways_answer ways_ask(struct ways *ways, uint32_t tag, struct ways_wish *wish,
-                          struct way **ret)
+enum ways_answer ways_ask(struct ways *ways, uint32_t tag, struct ways_wish *wish, struct way **ret)
 {
     struct target *t = find(ways, tag);
     const struct server_info *server = servers_view_find(ways->view, tag);
