@@ -66,6 +66,16 @@ static bool check_trust(const struct config *c)
     return trust || complain(why);
 }
 
+static bool check_broker_trust(const struct config *c)
+{
+    char why[256];
+    if (!c->brokers || !broker_settings_use_tls(c->brokers))
+        return true;
+    struct tls_context *trust = broker_settings_trust(c, why, sizeof(why));
+    tls_context_unref(trust);
+    return trust || complain(why);
+}
+
 static bool check_script_access(const struct config *c)
 {
     struct text fault = {0};
@@ -91,8 +101,8 @@ static bool check_state_key(const struct config *c)
 static bool check_files(const struct config *c)
 {
     bool root = check_root(c), certificate = check_certificate(c), trust = check_trust(c);
-    bool state_key = check_state_key(c);
-    return check_script_access(c) && root && certificate && trust && state_key;
+    bool state_key = check_state_key(c), brokers = check_broker_trust(c);
+    return check_script_access(c) && brokers && root && certificate && trust && state_key;
 }
 
 static int check(struct config *c)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "serve/config.h"
 
+#include "base/base64url.h"
 #include "http/forwarded.h"
 #include "serve/access_settings.h"
 #include "serve/program_limits.h"
@@ -11,6 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+enum {
+    CLUSTER_NAME_MAX = 64
+};
 
 enum kind {
     KIND_TEXT,
@@ -263,6 +268,7 @@ void config_free(struct config *c)
     program_kinds_free(c->programs);
     program_rights_free(c->rights);
     tokens_free(c->tokens);
+    broker_settings_unref(c->brokers);
     free(c);
 }
 
@@ -359,12 +365,36 @@ static bool check_publish(struct config *c, struct text *why)
     return c->tokens;
 }
 
+static bool is_cluster_name(struct slice s)
+{
+    bool good = s.len > 0 && s.len <= CLUSTER_NAME_MAX;
+    for (size_t i = 0; good && i < s.len; i++)
+        good = base64url_value(s.ptr[i]) >= 0 || s.ptr[i] == '.';
+    return good;
+}
+
+static bool check_brokers(struct config *c, struct text *why)
+{
+    if (!is_cluster_name(slice_of(c->cluster_name))) {
+        text_printf(why, "cluster-name: expected at most %d of A-Z a-z 0-9 - _ . and not `%s`",
+                    CLUSTER_NAME_MAX, c->cluster_name);
+        return false;
+    }
+    if (!c->broker.count && (*c->broker_ca || *c->broker_password_file)) {
+        text_printf(why, "%s needs broker", *c->broker_ca ? "broker-ca" : "broker-password-file");
+        return false;
+    }
+    if (c->broker.count)
+        c->brokers = broker_settings_read(c, why);
+    return c->brokers || !c->broker.count;
+}
+
 bool config_check(struct config *c, struct text *why)
 {
     if (!check_addresses(c, why) || !check_origins(c, why) || !check_base(c, why) ||
         !check_programs(c, why) || !(c->rights = program_limits_read(c, why)) ||
         !proxies_read(c->trusted_proxy.items, c->trusted_proxy.count, &c->proxies, why) ||
-        !check_access(c, why) || !check_publish(c, why) ||
+        !check_access(c, why) || !check_publish(c, why) || !check_brokers(c, why) ||
         !read_rate("rate-handshakes", c->rate_handshakes, &c->handshake_rate, why)) {
         if (!why->len)
             text_printf(why, "out of memory");
@@ -390,32 +420,44 @@ uint16_t config_workers(const struct config *c)
     return (uint16_t)(c->threads ? c->threads : cores > 0 ? (uint64_t)cores : 1);
 }
 
+static bool same_list(const struct config_list *a, const struct config_list *b)
+{
+    bool same = a->count == b->count;
+    for (size_t i = 0; same && i < a->count; i++)
+        same = strcmp(a->items[i], b->items[i]) == 0;
+    return same;
+}
+
 void config_fixed_changes(const struct config *old, const struct config *now, struct text *ret)
 {
-    bool changed[] = {
-        old->threads != now->threads,
-        strcmp(old->admin, now->admin),
-        !*old->tls_cert != !*now->tls_cert,
-        strcmp(old->root, now->root),
-        old->sessions_max != now->sessions_max,
-        old->bans_max != now->bans_max,
-        old->rates_max != now->rates_max,
-        old->dev != now->dev,
-        strcmp(old->sdk, now->sdk),
-        old->core_dumps != now->core_dumps,
-        strcmp(old->cgroups, now->cgroups),
-        strcmp(old->user, now->user),
-        strcmp(old->group, now->group),
-        old->no_supervisor != now->no_supervisor,
-        strcmp(old->io, now->io),
+    const struct {
+        const char *name;
+        bool changed;
+    } settings[] = {
+        {"threads", old->threads != now->threads},
+        {"admin", strcmp(old->admin, now->admin)},
+        {"tls-cert", !*old->tls_cert != !*now->tls_cert},
+        {"root", strcmp(old->root, now->root)},
+        {"sessions-max", old->sessions_max != now->sessions_max},
+        {"bans-max", old->bans_max != now->bans_max},
+        {"rates-max", old->rates_max != now->rates_max},
+        {"dev", old->dev != now->dev},
+        {"sdk", strcmp(old->sdk, now->sdk)},
+        {"core-dumps", old->core_dumps != now->core_dumps},
+        {"cgroups", strcmp(old->cgroups, now->cgroups)},
+        {"user", strcmp(old->user, now->user)},
+        {"group", strcmp(old->group, now->group)},
+        {"no-supervisor", old->no_supervisor != now->no_supervisor},
+        {"io", strcmp(old->io, now->io)},
+        {"broker", !same_list(&old->broker, &now->broker)},
+        {"broker-password-file", strcmp(old->broker_password_file, now->broker_password_file)},
+        {"broker-ca", strcmp(old->broker_ca, now->broker_ca)},
+        {"broker-timeout", old->broker_timeout != now->broker_timeout},
+        {"cluster-name", strcmp(old->cluster_name, now->cluster_name)},
     };
-    static const char *const names[] = {"threads",      "admin",         "tls-cert",  "root",
-                                        "sessions-max", "bans-max",      "rates-max", "dev",
-                                        "sdk",          "core-dumps",    "cgroups",   "user",
-                                        "group",        "no-supervisor", "io"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-        if (changed[i])
-            text_printf(ret, "%s%s", ret->len ? "," : "", names[i]);
+    for (size_t i = 0; i < sizeof(settings) / sizeof(*settings); i++)
+        if (settings[i].changed)
+            text_printf(ret, "%s%s", ret->len ? "," : "", settings[i].name);
 }
 
 void config_each_file(const struct config *c,

@@ -14,6 +14,7 @@
 #include "program/kinds.h"
 #include "program/rights.h"
 #include "proto/origin.h"
+#include "serve/broker_settings.h"
 #include "serve/proxies.h"
 
 struct config_list {
@@ -48,6 +49,7 @@ struct config {
     struct tokens *tokens; /* of publish-token; NULL: none */
     struct rate publish_rate, handshake_rate;
     struct proxies proxies;
+    struct broker_settings *brokers; /* one reference; NULL: none */
 };
 
 /* How many settings there are. */

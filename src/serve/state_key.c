@@ -2,9 +2,9 @@
 #include "serve/state_key.h"
 
 #include "base/base64url.h"
-#include "base/input_file.h"
 #include "base/log.h"
 #include "serve/rights.h"
+#include "serve/secret_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -84,33 +84,16 @@ static bool read_lines(struct seal_keys *keys, FILE *in, const char *file, struc
     return good;
 }
 
-static bool is_private(FILE *in, const char *file, struct text *why)
-{
-    struct stat st;
-    if (fstat(fileno(in), &st) < 0) {
-        text_printf(why, "%s: %s", file, strerror(errno));
-        return false;
-    }
-    if (!S_ISREG(st.st_mode) || (st.st_mode & 0027) == 0)
-        return true;
-    text_printf(why,
-                "%s: others can %s it: who has the key can read and forge the states of programs "
-                "(chmod 600 %s)",
-                file, st.st_mode & 0007 ? "read or write" : "write", file);
-    return false;
-}
-
 struct seal_keys *state_key_read(const char *file, struct text *why)
 {
-    FILE *in = input_file_open(file);
-    if (!in) {
-        text_printf(why, "%s: %s", file, input_file_fault(errno));
+    FILE *in =
+        secret_file_open(file, "who has the key can read and forge the states of programs", why);
+    if (!in)
         return NULL;
-    }
     char buffer[BUFSIZ]; /* not the heap, where the key would stay */
     setvbuf(in, buffer, _IOFBF, sizeof(buffer));
     struct seal_keys *keys = seal_keys_new();
-    bool good = keys && is_private(in, file, why) && read_lines(keys, in, file, why);
+    bool good = keys && read_lines(keys, in, file, why);
     fclose(in);
     explicit_bzero(buffer, sizeof(buffer));
     if (good)

@@ -326,11 +326,12 @@ for (const [what, name, ...options] of [
   ['a key', 'key.pem', ...CERTIFIED],
   ['trusted certificates', 'cert.pem', '--tcp-ca', 'cert.pem'],
   ['the tokens of publishers', 'tokens', ...ADMIN, '--publish-token', 'tokens'],
+  ['a password', 'tokens', '--broker', 'redis://u@127.0.0.1:1', '--broker-password-file', 'tokens'],
 ])
   test(`${what} that has become a FIFO: SIGHUP refuses it, SIGTERM still ends the server`, async () => {
     certify('first');
     fs.writeFileSync(file('fifo.conf'), 'threads = 2\n');
-    fs.writeFileSync(file('tokens'), 'a-token-that-is-long-enough-to-be-one\n');
+    fs.writeFileSync(file('tokens'), 'a-token-that-is-long-enough-to-be-one\n', { mode: 0o600 });
     const args = options.map((o) => (/\.(conf|pem)$|^tokens$/.test(o) ? file(o) : o));
     const server = await start(args);
     fs.rmSync(file(name));

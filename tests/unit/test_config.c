@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -276,12 +277,82 @@ static void changes_that_need_a_restart_are_named(void **state)
 {
     (void)state;
     struct text names = {0};
-    struct config *a = READ("-j1", "site"), *b = READ("-j2", "--head-max", "1K", "--dev", "site");
+    struct config *a = READ("-j1", "site"),
+                  *b = READ("-j2", "--head-max", "1K", "--dev", "--broker", "unix:/b", "site");
     config_fixed_changes(a, b, &names);
-    assert_true(slice_equal(text_slice(&names), SLICE_LITERAL("threads,dev")));
+    assert_true(slice_equal(text_slice(&names), SLICE_LITERAL("threads,dev,broker")));
     text_done(&names);
     config_free(a);
     config_free(b);
+}
+
+/* A password is in no message. */
+static void expect_refused(const char *url, const char *part)
+{
+    assert_null(READ("--broker", url));
+    expect_why(part);
+    assert_null(strstr(why.ptr, "s3cret"));
+}
+
+static void brokers_are_read_and_what_is_wrong_is_named_without_passwords(void **state)
+{
+    (void)state;
+    struct config *c = READ("--broker", "redis://u:s3cret@a.example/2", "--broker", "unix:/run/r",
+                            "--cluster-name", "shop.v2");
+    assert_non_null(c);
+    assert_int_equal(c->brokers->count, 2);
+    assert_string_equal(c->brokers->urls[0]->password, "s3cret");
+    assert_string_equal(c->brokers->urls[0]->text, "redis://u@a.example:6379/2");
+    assert_string_equal(c->cluster_name, "shop.v2");
+    assert_int_equal(c->broker_timeout, 5000);
+    config_free(c);
+    c = READ();
+    assert_null(c->brokers);
+    config_free(c);
+    expect_refused("http://:s3cret@a.example", "broker: number 1: expected redis://");
+    expect_refused("redis://:s3cret/@a.example", "expected a host");
+    expect_refused("redis://u:s3cret/@a.example", "after the host");
+    expect_refused("redis://u@a.example", "has a user and no password");
+    expect_refused("redis://:s3cret@a.example/x", "number of a database");
+    assert_null(READ("--broker", "redis://a", "--broker", "redis://a:6379"));
+    expect_why("redis://a:6379 is named twice");
+    assert_null(READ("--broker", "redis://a", "--broker-ca", "ca.pem"));
+    expect_why("broker-ca is for rediss://");
+    assert_null(READ("--broker-password-file", "p"));
+    expect_why("broker-password-file needs broker");
+    assert_null(READ("--cluster-name", "a b"));
+    expect_why("cluster-name: expected at most 64");
+}
+
+static void a_password_file_is_for_brokers_without_a_password(void **state)
+{
+    (void)state;
+    const char *more[] = {"--broker",
+                          "redis://a",
+                          "--broker",
+                          "redis://u@b",
+                          "--broker",
+                          "redis://:own@c",
+                          "--broker-password-file",
+                          file,
+                          NULL};
+    write_file("s3cret\r\nanother line\n");
+    chmod(file, 0644);
+    assert_null(read_line(more));
+    expect_why("others can read or write it");
+    chmod(file, 0600);
+    struct config *c = read_line(more);
+    assert_non_null(c);
+    assert_string_equal(c->brokers->urls[0]->password, "s3cret");
+    assert_string_equal(c->brokers->urls[1]->password, "s3cret");
+    assert_string_equal(c->brokers->urls[2]->password, "own");
+    config_free(c);
+    write_file("\n");
+    assert_null(read_line(more));
+    expect_why("expected a password in its first line");
+    unlink(file);
+    assert_null(read_line(more));
+    expect_why("No such file");
 }
 
 static void help_names_every_setting(void **state)
@@ -317,6 +388,9 @@ int main(void)
         cmocka_unit_test_teardown(a_flag_takes_no_argument_on_the_command_line, clear),
         cmocka_unit_test_teardown(a_file_says_true_or_false_of_a_flag, clear),
         cmocka_unit_test_teardown(changes_that_need_a_restart_are_named, clear),
+        cmocka_unit_test_teardown(brokers_are_read_and_what_is_wrong_is_named_without_passwords,
+                                  clear),
+        WITH_FILE(a_password_file_is_for_brokers_without_a_password),
         cmocka_unit_test_teardown(help_names_every_setting, clear),
     };
     return cmocka_run_group_tests_name("config", tests, NULL, NULL);
