@@ -95,6 +95,21 @@ void access_set_trace(struct access *a, struct access_trace *trace)
     a->verdicts.trace = trace;
 }
 
+void access_set_refuses(struct access *a,
+                        void (*refuses)(void *owner, const struct verdict_question *q),
+                        void *owner)
+{
+    a->verdicts.refuses = refuses;
+    a->verdicts.refuses_owner = owner;
+}
+
+void access_doubt(struct access *a, const struct verdict_question *q, uint64_t now_ms)
+{
+    access_set_now(a, now_ms);
+    verdicts_doubt(&a->verdicts, q);
+    tell_owner(a);
+}
+
 void access_done(struct access *a)
 {
     assert(list_empty(&a->ready));

@@ -127,6 +127,12 @@ void access_init(struct access *a, const struct access_config *config, struct re
 /* Counts into `counts`, which outlives `a`, so that totals survive a change of settings. */
 void access_set_counts(struct access *a, struct access_counts *counts);
 void access_set_trace(struct access *a, struct access_trace *trace);
+/* Tells of verdicts that refuse what they allowed (verdicts.h: refuses). */
+void access_set_refuses(struct access *a,
+                        void (*refuses)(void *owner, const struct verdict_question *q),
+                        void *owner);
+/* Another evaluation says so (verdicts_doubt). */
+void access_doubt(struct access *a, const struct verdict_question *q, uint64_t now_ms);
 /* Every check must have been answered or cancelled, every lease ended. */
 void access_done(struct access *a);
 

@@ -40,7 +40,7 @@ struct verdict {
     struct slot *slot;            /* NULL: no look-up runs */
     struct share share;           /* while one does, and is not decided */
     struct list waits, leases;
-    bool known;
+    bool known, doubted; /* doubted: by others, since it was looked up last */
     uint64_t expires_ms;
     struct lookup_outcome outcome;
 };
@@ -163,12 +163,32 @@ static void revoke(struct verdict *d, struct list *leases)
     }
 }
 
+static bool is_denial(const struct lookup_outcome *outcome)
+{
+    return access_reason_row(outcome->reason)->verdict == ACCESS_DENY;
+}
+
+static bool allows(const struct verdict *d)
+{
+    bool allowed = access_reason_row(d->outcome.reason)->verdict == ACCESS_ALLOW;
+    return d->known ? allowed : !list_empty(&d->leases);
+}
+
+static void tell_others(struct verdict *d)
+{
+    struct verdicts *v = d->owner;
+    struct verdict_question q = {&d->origin, d->via, &d->target, &d->client};
+    if (v->refuses)
+        v->refuses(v->refuses_owner, &q);
+}
+
 /* The lists are taken over first, so that waits and leases that the callbacks below start go to
  * fresh ones. The verdict can't be dropped during the callbacks, since its place is RUNNING. */
 static void decided(struct lookup *lookup, const struct lookup_outcome *outcome)
 {
     struct verdict *d = container_of(lookup, struct slot, lookup)->verdict;
     struct list waits, leases;
+    bool news = is_denial(outcome) && allows(d) && !d->doubted;
     shares_leave(&d->owner->shares, &d->share); /* what is decided does not give way */
     list_init(&waits);
     list_init(&leases);
@@ -176,8 +196,11 @@ static void decided(struct lookup *lookup, const struct lookup_outcome *outcome)
     d->outcome = *outcome;
     d->known = true;
     d->expires_ms = d->owner->now_ms + outcome->ttl_s * 1000ull;
-    if (access_reason_row(outcome->reason)->verdict == ACCESS_DENY)
+    d->doubted = false;
+    if (is_denial(outcome))
         list_splice(&leases, &d->leases);
+    if (news)
+        tell_others(d);
     tell_waits(&waits, &d->outcome);
     revoke(d, &leases);
     free_slot(d);
@@ -390,6 +413,18 @@ static void recheck_leased(struct verdicts *v)
         }
         if (expired)
             d->expires_ms = v->now_ms + RECHECK_DELAY_MS;
+        place(d);
+    }
+}
+
+void verdicts_doubt(struct verdicts *v, const struct verdict_question *q)
+{
+    struct verdict *d = find(v, q);
+    if (!d || !allows(d))
+        return;
+    d->doubted = true;
+    if (!d->slot) { /* else it is being looked up */
+        d->expires_ms = v->now_ms;
         place(d);
     }
 }

@@ -31,6 +31,14 @@ enum {
 
 struct verdict;
 
+/* The key of a verdict, and who asks. */
+struct verdict_question {
+    const struct origin *origin;
+    enum access_via via;
+    const struct target *target; /* for the web its port is 0 */
+    const struct net_client_key *client;
+};
+
 struct verdicts_counts {
     uint64_t hits, misses, rechecks, revoked;
 };
@@ -50,6 +58,10 @@ struct verdicts {
     uint64_t leased_due_ms;         /* no lease is due before */
     struct verdicts_counts *counts; /* borrowed */
     struct verdicts_counts own_counts;
+    /* A verdict that allowed refuses now, by a look of our own: other evaluations that know it may
+     * want to look, too. NULL: nobody hears of it. Nothing is called from inside. */
+    void (*refuses)(void *owner, const struct verdict_question *q);
+    void *refuses_owner; /* borrowed */
 };
 
 /* One that waits for a verdict. */
@@ -65,13 +77,6 @@ struct verdict_lease {
     struct verdict *verdict; /* NULL: none is held */
     /* A definite refusal; the lease is no longer held. */
     void (*revoked)(struct verdict_lease *lease, const struct lookup_outcome *outcome);
-};
-
-struct verdict_question {
-    const struct origin *origin;
-    enum access_via via;
-    const struct target *target; /* for the web its port is 0 */
-    const struct net_client_key *client;
 };
 
 enum verdicts_status {
@@ -97,6 +102,11 @@ void verdict_lease_start(struct verdicts *v, const struct verdict_question *q,
                          struct verdict_lease *lease);
 /* Allowed at any time after the lease was zeroed. */
 void verdict_lease_end(struct verdicts *v, struct verdict_lease *lease);
+
+/* Another evaluation has found that this verdict (`client` is not read) refuses: if it is known here
+ * as one that allows, it is looked up again at the next tick for its leases, else when it is asked
+ * for. `refuses` does not follow from that. */
+void verdicts_doubt(struct verdicts *v, const struct verdict_question *q);
 
 /* When verdicts_tick() is wanted; UINT64_MAX: not at all. */
 uint64_t verdicts_due_ms(const struct verdicts *v);

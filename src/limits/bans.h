@@ -8,8 +8,8 @@
  * stored, so an entry has 16 bytes whatever the peers send. Two keys whose hashes collide (1 in
  * 2^64) would share a ban.
  *
- * Servers that share the key of hashes (hash_shared) share bans by their hashes: what is set here is
- * told by bans_told(), and what others have set comes by bans_put().
+ * Servers that share the key of hashes (hash_shared) share bans by these: what is set here is told
+ * by bans_told(), and what others have set comes by bans_put().
  *
  * Memory   Fixed at bans_new(). When a set of 8 is full, the ban that ends first gives way: under a
  *          flood from more clients than fit, the shortest bans are forgotten early.

@@ -38,8 +38,9 @@ void rates_unpack(struct rates *rates, struct slice entries);
 
 /* ---- shared with other servers: their hashes have the same key (hash_shared) ---- */
 
-/* What is taken from now on is counted there too (borrowed), for others to know; but LIMIT_RECHECKS,
- * which each server has for itself. Before threads take anything; NULL: nowhere. */
+/* What is taken from now on is counted there too (borrowed), for others to know. Not
+ * LIMIT_RECHECKS: each server has these for itself. Before threads take anything; NULL: nowhere.
+ */
 void rates_tally(struct rates *rates, struct tally *tally);
 /* Others have taken of the bucket: `taken_us` is how long it needs to gain that, `whole_us` to gain
  * all that it holds. */

@@ -548,6 +548,69 @@ static void an_outage_of_dns_revokes_nothing(void **state)
     close_world(w);
 }
 
+static void hear_refusal(void *owner, const struct verdict_question *q)
+{
+    assert_string_equal(q->target->host, "b.test");
+    assert_int_equal(q->target->port, 7000);
+    ++*(int *)owner;
+}
+
+/* What one evaluation finds out is looked at by another one at once, and told once. */
+static void a_verdict_that_another_evaluation_doubts_is_looked_up_again_at_once(void **state)
+{
+    (void)state;
+    struct world *w = open_world(RECORD " | " ADDRESS);
+    struct caller c = {0}, late = {0};
+    struct origin origin;
+    struct target target = {.host = "b.test", .port = 7000}, other = {.host = "b.test", .port = 1};
+    struct verdict_question q = {&origin, ACCESS_VIA_TCP, &other, NULL};
+    int told = 0;
+    assert_true(origin_parse(SLICE_LITERAL("https://a.example"), &origin));
+    access_set_refuses(&w->access, hear_refusal, &told);
+    hold(w, &c);
+    access_doubt(&w->access, &q, w->now_ms); /* unknown: nothing happens */
+    q.target = &target;
+    access_doubt(&w->access, &q, w->now_ms); /* the record is as it was */
+    assert_int_equal(access_due_ms(&w->access), w->now_ms);
+    settle(w);
+    assert_int_equal(c.revoked, 0);
+    assert_int_equal(access_due_ms(&w->access), 61000);
+    record(w, ADDRESS);
+    access_doubt(&w->access, &q, w->now_ms);
+    settle(w);
+    assert_int_equal(c.revoked, 1);
+    assert_int_equal(told, 0);
+    access_doubt(&w->access, &q, w->now_ms); /* it refuses already */
+    assert_int_equal(access_due_ms(&w->access), UINT64_MAX);
+    begin(w, &late, "https://a.example", "b.test:7000");
+    settle(w);
+    assert_string_equal(reason(&late), "no-record");
+    assert_int_equal(recorded_times(&w->recorded, slice_of("_script-access.b.test"), DNS_TXT), 1);
+    close_world(w);
+}
+
+static void a_verdict_that_refuses_what_it_allowed_is_told_once(void **state)
+{
+    (void)state;
+    struct world *w = open_world(RECORD " | " ADDRESS);
+    struct caller c = {0};
+    int told = 0;
+    access_set_refuses(&w->access, hear_refusal, &told);
+    hold(w, &c);
+    assert_int_equal(told, 0);
+    record(w, ADDRESS);
+    w->now_ms = 61000;
+    settle(w);
+    assert_int_equal(c.revoked, 1);
+    assert_int_equal(told, 1);
+    w->now_ms = 100000;
+    c.take_lease = false;
+    begin(w, &c, "https://a.example", "b.test:7000");
+    settle(w);
+    assert_int_equal(told, 1);
+    close_world(w);
+}
+
 /* ---- open connections of one client, and what they ask ---- */
 
 static void hold_at(struct world *w, struct caller *c, const char *name, int port, char text[32])
@@ -754,6 +817,8 @@ int main(void)
         cmocka_unit_test(forgotten_verdicts_bound_the_cache),
         cmocka_unit_test(a_withdrawn_record_revokes_within_its_ttl),
         cmocka_unit_test(an_outage_of_dns_revokes_nothing),
+        cmocka_unit_test(a_verdict_that_another_evaluation_doubts_is_looked_up_again_at_once),
+        cmocka_unit_test(a_verdict_that_refuses_what_it_allowed_is_told_once),
         cmocka_unit_test(open_connections_to_many_names_ask_within_the_rate),
         cmocka_unit_test(open_connections_to_one_name_ask_once_for_all),
         cmocka_unit_test(an_ended_lease_asks_no_more),
