@@ -96,8 +96,7 @@ void access_set_trace(struct access *a, struct access_trace *trace)
 }
 
 void access_set_refuses(struct access *a,
-                        void (*refuses)(void *owner, const struct verdict_question *q),
-                        void *owner)
+                        void (*refuses)(void *owner, const struct verdict_question *q), void *owner)
 {
     a->verdicts.refuses = refuses;
     a->verdicts.refuses_owner = owner;

@@ -103,9 +103,9 @@ void verdict_lease_start(struct verdicts *v, const struct verdict_question *q,
 /* Allowed at any time after the lease was zeroed. */
 void verdict_lease_end(struct verdicts *v, struct verdict_lease *lease);
 
-/* Another evaluation has found that this verdict (`client` is not read) refuses: if it is known here
- * as one that allows, it is looked up again at the next tick for its leases, else when it is asked
- * for. `refuses` does not follow from that. */
+/* Another evaluation has found that this verdict (`client` is not read) refuses: if it is known
+ * here as one that allows, it is looked up again at the next tick for its leases, else when it is
+ * asked for. `refuses` does not follow from that. */
 void verdicts_doubt(struct verdicts *v, const struct verdict_question *q);
 
 /* When verdicts_tick() is wanted; UINT64_MAX: not at all. */
