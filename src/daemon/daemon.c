@@ -118,6 +118,9 @@ static bool take_sockets(struct daemon *d, const struct handover *before)
     if (!d->serving && !d->listeners.count && activation_take(&d->listeners) < 0)
         return false;
     int error = sockets_offer(d, d->server.config, failed);
+    if (error == -ECANCELED && before)
+        return true; /* the supervisor was told to end: nobody comes any more, and what was taken
+                        over is drained */
     if (error < 0)
         log_error("listen.failed", log_text("address", failed), log_errno("error", error));
     if (error < 0 && before && !d->serving) { /* the supervisor does so too */

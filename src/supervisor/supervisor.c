@@ -96,7 +96,7 @@ static void end(struct supervisor *s)
         s->status = s->has_crashed ? 1 : s->status;
         return;
     }
-    if (s->state == STARTING)
+    if (s->state == STARTING && !s->taken_over) /* else it has pages, which are drained */
         kill(s->pid, SIGTERM); /* it may wait for a file, and does not read orders yet */
     if (s->ending && !s->stuck_at_ms)
         s->stuck_at_ms = now_ms() + STUCK_MS;

@@ -446,6 +446,16 @@ test('a server that is asked to end does so, whatever comes of the take-over', a
   assert.deepEqual(await server.exited, { code: 0, signal: null });
 });
 
+test('a server that is asked to end in the midst of a take-over drains what was taken over', async () => {
+  const server = await startUpgradable();
+  const page = await Page.opens(server, 'talk.py');
+  server.child.kill('SIGUSR2');
+  await server.logged(/takeover\.begins/);
+  server.child.kill('SIGTERM');
+  await page.isClosed(1012, 'draining retry=5');
+  assert.deepEqual(await server.exited, { code: 0, signal: null });
+});
+
 test('programs end in the order of their end, also those whose end had begun', async () => {
   const server = await startUpgradable({
     args: ['--eof-grace', '2s', '--goodbye-timeout', '100ms', '--detach-timeout', '100ms'],
