@@ -214,8 +214,7 @@ class HonestPage:
     async def _write(self, at):
         if self.stream and not self.stream.over:
             await at.binary(self.stream.attached(at.welcome["streamWindow"]))
-        for op, message in list(self.outbox):
-            await at.line.send(frame(op, message))
+        await self._repeat(at)
         while self.sent < self.total:
             if self.wanted - self.heard < OUTSTANDING_MAX:
                 for _ in range(self.chance.pick(1, 1, 5, 20)):
@@ -232,6 +231,17 @@ class HonestPage:
             await self._send(at, TEXT, b"report?1")
         if self.report:
             await at.text('.close {"reason":"done"}')
+
+    async def _repeat(self, at):
+        """What is not acknowledged, within the window: a new session may have a smaller one."""
+        kept, first, under_way = list(self.outbox), self.forgotten, 0
+        for number, (op, message) in enumerate(kept, first):
+            while under_way and under_way + len(message) > self.window:
+                await asyncio.sleep(0.01)
+                arrived = min(self.forgotten, number) - first
+                under_way = sum(len(message) for _, message in kept[arrived : number - first])
+            await at.line.send(frame(op, message))
+            under_way += len(message)
 
     def _fits(self):
         """Whether the next message, however long, keeps within the window (docs/protocol.md, 3)."""
