@@ -11,6 +11,8 @@
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
 
+#define CHANGES_UNKNOWN ((uint64_t)1 << 53)
+
 enum {
     ASKED_MAX = 64,  /* topics at a time */
     AGAIN_MS = 1000, /* after an error */
@@ -79,6 +81,7 @@ void follow_begin(struct outpost *o, struct hub_topic_key topic, uint64_t follow
     f->entry = (struct name_entry){.hash = topic.hash, .name = slice_make(f->name, topic.name.len)};
     f->outpost = o;
     f->follow = follow;
+    f->changes = CHANGES_UNKNOWN;
     f->loaded = loaded;
     f->says_who = f->showed = loaded;
     f->held_end = &f->held;
@@ -540,6 +543,7 @@ static void forget(struct followed *f)
 {
     set_state(f, FOLLOWED_SUBSCRIBING);
     f->says_who = f->loaded;
+    f->changes = CHANGES_UNKNOWN; /* another instance counts others */
     follow_drop_held(f);
 }
 

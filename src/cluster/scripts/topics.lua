@@ -349,6 +349,9 @@ local function synced()
   end
   call('SADD', name .. ':synced', ARGV[3])
   call('PEXPIRE', name .. ':synced', 60000)
+  if call('SCARD', name .. ':synced') < call('ZCARD', name .. ':outposts') then
+    return 1
+  end
   for _, outpost in ipairs(call('ZRANGE', name .. ':outposts', 0, -1)) do
     if call('SISMEMBER', name .. ':synced', outpost) == 0 then
       return 1
