@@ -13,20 +13,33 @@
 
 bool hub_client_busy(const struct hub_client *c)
 {
-    return c->joining || c->ahead > c->hub->config->ahead_max;
+    return c->joining > 0 || c->ahead > c->hub->config->ahead_max;
+}
+
+/* Joins are bounded by the number of subscriptions. */
+static size_t cost_ahead(const struct hub_request *r)
+{
+    return r->kind == HUB_JOIN ? 0 : r->cost;
+}
+
+void client_under_way(struct hub_request *r)
+{
+    struct hub_client *c = r->client;
+    c->under_way++;
+    c->ahead += cost_ahead(r);
+    c->joining += r->exclusive;
+    c->was_busy |= hub_client_busy(c);
 }
 
 static void send_request(struct hub_request *r)
 {
-    struct hub_client *c = r->client;
-    if (c->hub->stopped) {
+    struct hub *hub = r->client->hub;
+    if (hub->stopped) {
         hub_request_drop(r); /* the home may be gone */
         return;
     }
-    c->under_way++;
-    c->ahead += r->cost;
-    c->was_busy |= hub_client_busy(c);
-    c->hub->route->send(c->hub, r);
+    client_under_way(r);
+    hub->route->send(hub, r);
 }
 
 static struct hub_request *about(struct subscription *s, enum hub_request_kind kind,
@@ -51,7 +64,7 @@ static void set_shown(struct subscription *s, bool shown)
 static void sync_presence(struct subscription *s)
 {
     bool show = s->client->shown && s->presence;
-    if (!s->active || s->client->left || s == s->client->joining || show == s->shown)
+    if (!s->active || s->client->left || s->join || show == s->shown)
         return;
     struct hub_request *r =
         about(s, show ? HUB_SHOW : HUB_HIDE, show ? presence_of(s) : SLICE_NONE);
@@ -71,12 +84,25 @@ void client_look(struct subscription *s)
 
 /* ---- leaving ---- */
 
+/* The home sees by it whether the join has been done. */
+static void withdraw(struct subscription *s, struct hub_request *farewell)
+{
+    struct hub_request *join = s->join;
+    s->join = NULL;
+    if (!join || s->client->hub->stopped)
+        return; /* then it may have been dropped */
+    join->subscription = NULL;
+    join->references++;
+    farewell->withdraws = join;
+}
+
 /* Leaves the topic for good. */
 static void part(struct subscription *s)
 {
     struct hub_request *farewell = s->farewell;
     s->farewell = NULL;
     farewell->watch = s->watch;
+    withdraw(s, farewell);
     subscription_free(s);
     send_request(farewell);
 }
@@ -89,16 +115,10 @@ void client_free(struct hub_client *c)
     free(c);
 }
 
-/* The request that is still to come back has the subscription that is joining. */
 static void part_all(struct hub_client *c)
 {
-    struct list *next;
-    for (struct list *node = c->subscriptions.next; node != &c->subscriptions; node = next) {
-        struct subscription *s = subscription_of(node);
-        next = node->next;
-        if (s != c->joining)
-            part(s);
-    }
+    while (!list_empty(&c->subscriptions))
+        part(subscription_of(c->subscriptions.next));
 }
 
 void client_enter(struct hub_client *c)
@@ -135,19 +155,21 @@ static void begin_hearing(struct subscription *s, const struct hub_request *r)
 
 static void joined(struct hub_client *c, struct hub_request *r)
 {
-    struct subscription *s = c->joining;
+    struct subscription *s = r->subscription;
     bool good = r->answer == HUB_DONE || r->answer == HUB_PRESENCE_FULL;
-    c->joining = NULL;
+    c->joining -= r->exclusive;
+    if (!s)
+        return; /* it was withdrawn, which the home knows */
+    s->join = NULL;
     if (!good && s->active)
         s->watch = r->watched;
     if (good && !c->left) {
         subscription_activate(s);
         set_shown(s, r->show && r->answer == HUB_DONE);
-    }
-    tell_answer(c, r);
-    if (!good && !s->active)
+    } else if (!good && !s->active)
         subscription_free(s);
-    else if (good && !c->left)
+    tell_answer(c, r);
+    if (good && !c->left)
         begin_hearing(s, r);
 }
 
@@ -195,7 +217,7 @@ void client_request_back(struct hub_request *r)
     if (r->kind == HUB_JOIN || r->kind == HUB_LOOK)
         delivery_flush(c->hub);
     c->under_way--;
-    c->ahead -= r->cost;
+    c->ahead -= cost_ahead(r);
     client_enter(c);
     take_answer(c, r);
     hub_request_drop(r);
@@ -298,8 +320,7 @@ static enum hub_answer check_subscribe(const struct hub_client *c, const struct 
     return wanted->presence.len > config->presence_data_max ? HUB_PRESENCE_TOO_LONG : HUB_DONE;
 }
 
-/* The request, with the subscription set as it asks. NULL without memory: nothing has changed. */
-static struct hub_request *make_join(struct subscription *s,
+struct hub_request *client_make_join(struct subscription *s,
                                      const struct topic_subscription *wanted)
 {
     bool show = s->client->shown && wanted->presence.len, watched = s->watch;
@@ -314,6 +335,9 @@ static struct hub_request *make_join(struct subscription *s,
     r->show = show;
     r->last = wanted->last;
     r->history = wanted->history;
+    r->exclusive = s->active || !s->client->hub->distant;
+    r->subscription = s;
+    s->join = r;
     return r;
 }
 
@@ -321,21 +345,23 @@ enum hub_answer hub_subscribe(struct hub_client *c, const struct topic_subscript
 {
     struct slice topic = topic_name_slice(&wanted->topic);
     delivery_flush(c->hub);
-    struct subscription *s = subscription_find(c, topic);
-    enum hub_answer answer = check_subscribe(c, s, wanted);
+    struct subscription *known = subscription_find(c, topic), *s = known;
+    enum hub_answer answer = check_subscribe(c, known, wanted);
     assert(!c->joining);
     if (answer != HUB_DONE)
         return refuse(c, answer);
-    if (!s)
+    bool anew = !known || known->join; /* one that waits gives way to what is wanted now */
+    if (anew)
         s = subscription_new(c, topic, hash_bytes(topic));
-    struct hub_request *r = s ? make_join(s, wanted) : NULL;
+    struct hub_request *r = s ? client_make_join(s, wanted) : NULL;
     if (!r) {
-        if (s && !s->active)
+        if (s && anew)
             subscription_free(s);
         return refuse(c, HUB_NO_MEMORY);
     }
-    c->joining = s;
     client_enter(c);
+    if (known && anew)
+        part(known);
     send_request(r);
     client_exit(c);
     return HUB_DONE;

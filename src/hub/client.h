@@ -15,10 +15,10 @@ struct hub_client {
     bool shown;    /* connected, or within the grace after */
     bool was_busy; /* on_room is owed */
     char id[HUB_ID_LEN];
-    struct subscription *joining; /* the one subscription that is on its way */
-    unsigned entered;             /* client_enter(): no on_room from inside */
-    uint32_t under_way;           /* requests */
-    size_t ahead;                 /* their bytes */
+    unsigned joining;   /* subscriptions under way that it has to wait for */
+    unsigned entered;   /* client_enter(): no on_room from inside */
+    uint32_t under_way; /* requests */
+    size_t ahead;       /* their bytes */
     uint32_t subscription_count;
     struct list subscriptions;
     struct timer grace_timer;
@@ -37,6 +37,7 @@ struct subscription {
     struct hub_client *client;
     struct local_topic *topic;
     struct hub_request *farewell; /* made in advance: leaving can't fail */
+    struct hub_request *join;     /* on its way, or NULL; borrowed: it is told when we end */
     bool active;                  /* the home has answered: events are for this subscription */
     bool watch, without_self, to_page;
     bool shown;  /* as the home knows it */
@@ -59,6 +60,12 @@ static inline struct subscription *subscription_of(struct list *of_client)
 
 /* ---- client.c: what it asks, and the answers ---- */
 
+/* A request for what is wanted, with the subscription set so. NULL without memory: nothing has
+ * changed. */
+struct hub_request *client_make_join(struct subscription *s,
+                                     const struct topic_subscription *wanted);
+/* From now on the request is on its way, and `send` is to be called with it. */
+void client_under_way(struct hub_request *r);
 /* Asks who is there, since a change was missed. */
 void client_look(struct subscription *s);
 /* The request is back. Takes it. */

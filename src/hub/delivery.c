@@ -2,7 +2,8 @@
 /* delivery.c - what subscribers hear: events, who is there, and how much they have missed.
  *
  * A subscriber that takes no more misses events, until it has taken all that waits for it. Then it
- * is told how many events it has missed, in the place where they are missing.
+ * is told how many events it has missed, in the place where they are missing. What the home says is
+ * lost is told in its place too.
  */
 #include "hub/client.h"
 
@@ -87,6 +88,22 @@ static struct list *subscriptions_of(struct hub *hub, const struct hub_event *ev
     return entry ? &container_of(entry, struct local_topic, entry)->subscriptions : NULL;
 }
 
+/* For who is losing already it becomes part of that loss, which is told in the end. */
+static void deliver_lost(struct subscription *s, const struct hub_event *event,
+                         struct shared_bytes *whole)
+{
+    struct hub_client *c = s->client;
+    client_enter(c);
+    c->hub->counts.lost += event->seq;
+    if (takes(s) && client_takes(c, false)) {
+        c->ops->on_line(c, event->line, SLICE_NONE, whole);
+    } else {
+        s->losing = true;
+        s->lost += event->seq;
+    }
+    client_exit(c);
+}
+
 static void deliver_change(struct hub *hub, const struct hub_event *event)
 {
     struct list *all = subscriptions_of(hub, event), *next;
@@ -94,8 +111,12 @@ static void deliver_change(struct hub *hub, const struct hub_event *event)
         return;                                      /* all have left meanwhile */
     struct shared_bytes *whole = share(event->line); /* without memory each has its copy */
     for (struct list *node = all->next; node != all; node = next) {
+        struct subscription *s = container_of(node, struct subscription, of_topic);
         next = node->next;
-        deliver_presence(container_of(node, struct subscription, of_topic), event->line, whole);
+        if (event->kind == HUB_LOST)
+            deliver_lost(s, event, whole);
+        else
+            deliver_presence(s, event->line, whole);
     }
     release(whole);
 }
@@ -198,9 +219,9 @@ static bool goes_with(const struct hub_batch *batch, const struct hub_event *eve
 void hub_take_event(struct hub *hub, struct hub_event *event)
 {
     struct hub_batch *batch = &hub->batch;
-    if (batch->count > 0 && (event->kind == HUB_PRESENCE || !goes_with(batch, event)))
+    if (batch->count > 0 && (event->kind != HUB_PUBLISHED || !goes_with(batch, event)))
         delivery_flush(hub);
-    if (event->kind == HUB_PRESENCE) {
+    if (event->kind != HUB_PUBLISHED) {
         deliver_change(hub, event);
         return;
     }
@@ -228,8 +249,7 @@ static void tell_lost(struct subscription *s)
 {
     struct hub_client *c = s->client;
     struct text line = {0};
-    text_printf(&line, ".topic {\"topic\":\"%.*s\",\"lost\":%llu}\n",
-                SLICE_ARG(s->topic->entry.name), (unsigned long long)s->lost);
+    hub_event_put_lost(s->topic->entry.name, s->lost, &line);
     if (!line.failed) {
         c->ops->on_line(c, text_slice(&line), SLICE_NONE, NULL);
         s->losing = false;

@@ -128,6 +128,12 @@ uint64_t hub_event_time_ms(const struct hub_event *event)
     return time_ms;
 }
 
+void hub_event_put_lost(struct slice topic, uint64_t count, struct text *out)
+{
+    text_printf(out, ".topic {\"topic\":\"%.*s\",\"lost\":%llu}\n", SLICE_ARG(topic),
+                (unsigned long long)count);
+}
+
 struct slice hub_event_ident(const struct hub_event *event)
 {
     return slice_make(event->line.ptr + event->line.len, event->ident_len);

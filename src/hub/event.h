@@ -9,6 +9,7 @@
 #ifndef HUB_EVENT_H
 #define HUB_EVENT_H
 
+#include "base/text.h"
 #include "core/loop.h"
 #include "proto/topic.h"
 
@@ -80,6 +81,9 @@ struct slice hub_event_ident(const struct hub_event *event);
 
 /* How many bytes the event counts for in a history. */
 size_t hub_event_cost(const struct hub_event *event);
+
+/* Appends the line that tells a loss. */
+void hub_event_put_lost(struct slice topic, uint64_t count, struct text *out);
 
 /* A line is HUB_LINE_BEGIN, the members for one reader alone, and hub_event_rest(). */
 #define HUB_LINE_BEGIN SLICE_LITERAL(".topic {")

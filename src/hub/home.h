@@ -7,7 +7,7 @@
  * threads keep theirs, each publisher's own order is kept in it.
  *
  * A topic lives while somebody is subscribed; one with a past lives on for `linger_ms`, unless its
- * room is needed for other topics.
+ * room is needed for other topics. With an upstream (upstream.h) the order is decided there.
  *
  * Memory   What is past is counted for the whole alone: no single client is to blame for it. At
  *          memory-max the largest past of this home gives way, if no client holds more.
@@ -22,14 +22,29 @@
 
 struct hub;
 struct hub_threads;
+struct hub_upstream;
+
+/* Topics without subscribers. */
+struct hub_idle {
+    struct hub_home *home;
+    struct list topics; /* the longest so first */
+    struct timer timer; /* for the first */
+};
+
+enum {
+    HUB_IDLE_HERE,    /* that are numbered here */
+    HUB_IDLE_DISTANT, /* in the upstream */
+    HUB_IDLES
+};
 
 struct hub_home {
-    struct hub *hub;             /* borrowed: of the same worker */
-    struct hub_threads *threads; /* borrowed */
+    struct hub *hub;               /* borrowed: of the same worker */
+    struct hub_threads *threads;   /* borrowed */
+    struct hub_upstream *upstream; /* borrowed (upstream.h); NULL: all is numbered here */
+    uint64_t follows;              /* how often the upstream was asked for a topic */
     struct name_table topics;
-    struct list idle;              /* topics without subscribers, the longest so first */
-    struct list changed;           /* topics with something to tell of who is there */
-    struct timer linger_timer;     /* for the first of `idle` */
+    struct hub_idle idle[HUB_IDLES];
+    struct list changed;           /* topics with something to tell */
     struct timer changed_timer;    /* for all of `changed` */
     struct memory_account account; /* pays for what is past; nobody's */
     size_t past_held, counted;
@@ -48,7 +63,8 @@ void hub_home_done(struct hub_home *home);
 /* Does what the request asks; from here it goes back to its hub. */
 void hub_home_handle(struct hub_home *home, struct hub_request *request);
 
-/* ---- for the process that takes over: no request is under way ---- */
+/* ---- for the process that takes over: no request is under way but publications in the upstream,
+ * and joins that wait for it ---- */
 
 void hub_home_pack(const struct hub_home *home, struct pack *p);
 /* Its topics, without subscribers: those are counted as their clients come. */

@@ -13,11 +13,11 @@
  * Order     All subscribers of a topic see one order, in which the events of one client keep
  *           theirs.
  * Bounds    A client that is ahead of the server (hub_client_busy) is to wait: `ahead_max` bytes of
- *           requests, or one subscription, are under way. An event for a client that takes no more
+ *           requests, or one subscription, are under way. With an upstream a subscription does not
+ *           make it wait, unless it changes one that has its answer. An event for a client that takes no more
  *           is counted, and once it takes again it is told how many it has missed.
  * Route     How a request finds the home is behind struct hub_route. threads.h keeps the homes in
- *           the workers; a broker would be another one, that takes requests and calls
- *           hub_take_event() and hub_request_return().
+ *           the workers. A home may have an upstream (upstream.h), where several servers meet.
  * Lifetime  hub_stop() of all, then their loops read the remaining mail, then hub_done(): they hold
  *           each other's letters.
  * Threads   The loop's.
@@ -82,7 +82,8 @@ struct hub {
     void *route_end; /* the route's own */
     uint16_t index;  /* among the subscribers' threads */
     bool stopped;
-    struct loop *loop;               /* borrowed */
+    bool distant;      /* topics are numbered elsewhere: a join may take as long as an outage */
+    struct loop *loop; /* borrowed */
     const struct hub_config *config; /* borrowed */
     struct memory_desk *memory;      /* borrowed; NULL: nothing is counted */
     struct hub_counts counts;
@@ -147,7 +148,9 @@ void hub_client_connected(struct hub_client *c, bool connected);
 void hub_client_drained(struct hub_client *c);
 
 /* HUB_DONE: on_answer follows, or has been called. Anything else: refused at once, and no
- * on_answer. Subscribe only while not busy; subscribing to a topic again changes what was asked. */
+ * on_answer. Subscribe and unsubscribe only while not busy. Subscribing to a topic again changes
+ * what was asked. What is still unanswered when it is asked again, or unsubscribed, gets no answer.
+ */
 enum hub_answer hub_subscribe(struct hub_client *c, const struct topic_subscription *wanted);
 enum hub_answer hub_unsubscribe(struct hub_client *c, struct slice topic);
 /* `anonymous`: the event does not say who it is from. */

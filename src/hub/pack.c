@@ -14,6 +14,7 @@ enum {
     SHOWN,
     GRACE_MS,
     SUBSCRIPTION,
+    WISH, /* a subscription whose join has no answer yet: it is asked for again */
     /* of a subscription */
     TOPIC = 1,
     WATCH,
@@ -24,6 +25,8 @@ enum {
     STALE,
     LOST,
     PRESENCE,
+    HISTORY, /* these two of a wish */
+    LAST,
 };
 
 static void pack_subscription(const struct subscription *s, struct pack *p)
@@ -38,6 +41,10 @@ static void pack_subscription(const struct subscription *s, struct pack *p)
     pack_number(p, LOST, s->lost);
     if (s->presence)
         pack_slice(p, PRESENCE, slice_make(s->presence, s->presence_len));
+    if (s->active || !s->join)
+        return;
+    pack_number(p, HISTORY, s->join->history);
+    pack_number(p, LAST, s->join->last);
 }
 
 void hub_client_pack(const struct hub_client *c, struct pack *p)
@@ -48,9 +55,7 @@ void hub_client_pack(const struct hub_client *c, struct pack *p)
     pack_number(p, GRACE_MS, timer_due_ms(&c->grace_timer));
     const struct list *all = &c->subscriptions;
     for (struct list *node = all->next; node != all; node = node->next) {
-        if (!subscription_of(node)->active)
-            continue;
-        size_t field = pack_begin(p, SUBSCRIPTION);
+        size_t field = pack_begin(p, subscription_of(node)->active ? SUBSCRIPTION : WISH);
         pack_subscription(subscription_of(node), p);
         pack_end(p, field);
     }
@@ -85,6 +90,28 @@ static bool unpack_subscription(struct hub_client *c, struct slice in)
     return true;
 }
 
+/* The answer comes when the client's owner is whole. */
+static void ask_again(struct hub_client *c, struct slice in)
+{
+    struct slice topic = packed_slice(in, TOPIC);
+    struct topic_subscription wanted = {
+        .history = (uint32_t)packed_number(in, HISTORY),
+        .last = packed_number(in, LAST),
+        .watch = packed_number(in, WATCH),
+        .without_self = packed_number(in, WITHOUT_SELF),
+        .to_page = packed_number(in, TO_PAGE),
+        .presence = packed_slice(in, PRESENCE),
+    };
+    struct subscription *s = topic.len ? subscription_new(c, topic, hash_bytes(topic)) : NULL;
+    struct hub_request *join = s ? client_make_join(s, &wanted) : NULL;
+    if (join) {
+        client_under_way(join);
+        hub_threads_send_later(c->hub, join);
+    } else if (s) {
+        subscription_free(s);
+    }
+}
+
 struct hub_client *hub_client_unpack(struct hub *hub, struct slice in,
                                      const struct hub_client_ops *ops, void *owner)
 {
@@ -99,5 +126,7 @@ struct hub_client *hub_client_unpack(struct hub *hub, struct slice in,
     for (struct packed field; packed_next(&in, &field);)
         if (field.tag == SUBSCRIPTION)
             unpack_subscription(c, field.value);
+        else if (field.tag == WISH)
+            ask_again(c, field.value);
     return c;
 }

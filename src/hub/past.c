@@ -21,7 +21,7 @@ size_t past_held(const struct past *past)
     return past->bytes + (also ? hub_event_cost(kept) : 0);
 }
 
-static void keep_event(struct past *past, struct hub_event *event, enum topic_keep keep)
+void past_keep(struct past *past, struct hub_event *event, enum topic_keep keep)
 {
     if (keep == TOPIC_KEEP_AS_IT_IS)
         return;
@@ -34,7 +34,7 @@ static void keep_event(struct past *past, struct hub_event *event, enum topic_ke
 void past_add(struct past *past, struct hub_event *event, enum topic_keep keep, uint32_t count_max,
               size_t bytes_max)
 {
-    keep_event(past, event, keep);
+    past_keep(past, event, keep);
     hub_event_ref(event);
     event->next = NULL;
     if (past->last)
@@ -72,10 +72,12 @@ bool past_get(const struct past *past, uint32_t history, bool last, struct hub_e
     return true;
 }
 
-void past_clear(struct past *past)
+void past_clear(struct past *past, bool kept_too)
 {
     while (past->first)
         drop_oldest(past);
+    if (!kept_too)
+        return;
     hub_event_unref(past->kept);
     past->kept = NULL;
 }

@@ -18,6 +18,9 @@ struct past {
 void past_add(struct past *past, struct hub_event *event, enum topic_keep keep, uint32_t count_max,
               size_t bytes_max);
 
+/* What `keep` does to the kept event. */
+void past_keep(struct past *past, struct hub_event *event, enum topic_keep keep);
+
 /* The newest `history` events, before them the kept one if `last` asks for it and it is not among
  * them: an array on the heap, with a reference of each. False without memory. */
 bool past_get(const struct past *past, uint32_t history, bool last, struct hub_event ***ret,
@@ -30,6 +33,6 @@ static inline bool past_empty(const struct past *past)
 {
     return !past->count && !past->kept;
 }
-void past_clear(struct past *past);
+void past_clear(struct past *past, bool kept_too);
 
 #endif

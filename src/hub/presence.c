@@ -14,7 +14,9 @@ struct member {
         MEMBER_CHANGED,
         MEMBER_GONE
     } state;
+    bool named; /* since presence_begin() */
     char id[HUB_ID_LEN];
+    uint64_t owner;
     size_t len;
     char data[];
 };
@@ -51,12 +53,12 @@ static struct member *find(struct presence *presence, const char id[HUB_ID_LEN])
     return NULL;
 }
 
-static struct member *member_new(const char id[HUB_ID_LEN], struct slice data)
+static struct member *member_new(uint64_t owner, const char id[HUB_ID_LEN], struct slice data)
 {
     struct member *m = log_needed(malloc(sizeof(*m) + data.len));
     if (!m)
         return NULL;
-    *m = (struct member){.state = MEMBER_NEW, .len = data.len};
+    *m = (struct member){.state = MEMBER_NEW, .named = true, .owner = owner, .len = data.len};
     memcpy(m->id, id, HUB_ID_LEN);
     memcpy(m->data, data.ptr, data.len);
     return m;
@@ -67,16 +69,20 @@ static bool has_data(const struct member *m, struct slice data)
     return slice_equal(slice_make(m->data, m->len), data);
 }
 
-enum presence_result presence_show(struct presence *presence, const char id[HUB_ID_LEN],
-                                   struct slice data, uint32_t count_max)
+enum presence_result presence_show(struct presence *presence, uint64_t owner,
+                                   const char id[HUB_ID_LEN], struct slice data, uint32_t count_max)
 {
     struct member *old = find(presence, id);
     bool there = old && old->state != MEMBER_GONE;
-    if (there && has_data(old, data))
+    if (there && owner != old->owner && old->owner == PRESENCE_OWN)
         return PRESENCE_SAME;
+    if (there && owner == old->owner && has_data(old, data)) {
+        old->named = true;
+        return PRESENCE_SAME;
+    }
     if (!there && presence->count >= count_max)
         return PRESENCE_FULL;
-    struct member *m = member_new(id, data);
+    struct member *m = member_new(owner, id, data);
     if (!m)
         return PRESENCE_NO_MEMORY;
     if (old && old->state != MEMBER_NEW)
@@ -88,19 +94,84 @@ enum presence_result presence_show(struct presence *presence, const char id[HUB_
     return PRESENCE_CHANGED;
 }
 
-enum presence_result presence_hide(struct presence *presence, const char id[HUB_ID_LEN])
+/* The member may be forgotten. */
+static enum presence_result hide(struct presence *presence, struct member *m)
 {
-    struct member *m = find(presence, id);
-    if (!m || m->state == MEMBER_GONE)
-        return PRESENCE_SAME;
     presence->count--;
     if (m->state == MEMBER_NEW) {
         forget(m);
-        return PRESENCE_SAME;
+        return PRESENCE_UNTOLD;
     }
     m->state = MEMBER_GONE;
     return PRESENCE_CHANGED;
 }
+
+enum presence_result presence_hide(struct presence *presence, uint64_t owner,
+                                   const char id[HUB_ID_LEN])
+{
+    struct member *m = find(presence, id);
+    if (!m || m->state == MEMBER_GONE || m->owner != owner)
+        return PRESENCE_SAME;
+    return hide(presence, m);
+}
+
+/* ---- members of other servers ---- */
+
+static bool is_of(const struct member *m, uint64_t owner)
+{
+    return m->owner == owner;
+}
+
+static bool is_missing(const struct member *m, uint64_t owner)
+{
+    (void)owner;
+    return m->owner != PRESENCE_OWN && !m->named;
+}
+
+static enum presence_result hide_all(struct presence *presence,
+                                     bool (*which)(const struct member *m, uint64_t owner),
+                                     uint64_t owner)
+{
+    enum presence_result result = PRESENCE_SAME;
+    struct list *next;
+    for (struct list *node = presence->members.next; node != &presence->members; node = next) {
+        struct member *m = member_of(node);
+        next = node->next;
+        if (m->state != MEMBER_GONE && which(m, owner) && hide(presence, m) == PRESENCE_CHANGED)
+            result = PRESENCE_CHANGED;
+    }
+    return result;
+}
+
+enum presence_result presence_owner_gone(struct presence *presence, uint64_t owner)
+{
+    return hide_all(presence, is_of, owner);
+}
+
+void presence_begin(struct presence *presence)
+{
+    for (struct list *node = presence->members.next; node != &presence->members; node = node->next)
+        member_of(node)->named = false;
+}
+
+enum presence_result presence_end(struct presence *presence)
+{
+    return hide_all(presence, is_missing, PRESENCE_OWN);
+}
+
+void presence_each_own(const struct presence *presence,
+                       void (*visit)(void *arg, const char id[HUB_ID_LEN], struct slice data),
+                       void *arg)
+{
+    const struct list *members = &presence->members;
+    for (struct list *node = members->next; node != members; node = node->next) {
+        const struct member *m = member_of(node);
+        if (m->state != MEMBER_GONE && m->owner == PRESENCE_OWN)
+            visit(arg, m->id, slice_make(m->data, m->len));
+    }
+}
+
+/* ---- what is told ---- */
 
 static void put_member(const struct member *m, struct text *out)
 {
@@ -178,9 +249,11 @@ void presence_told(struct presence *presence)
 
 enum {
     MEMBER = 1,
+    FOREIGN, /* of another owner; who does not know of owners passes over it */
     STATE = 1,
     ID,
     DATA,
+    OWNER,
 };
 
 void presence_pack(const struct presence *presence, struct pack *p)
@@ -188,29 +261,47 @@ void presence_pack(const struct presence *presence, struct pack *p)
     const struct list *members = &presence->members;
     for (struct list *node = members->next; node != members; node = node->next) {
         const struct member *m = member_of(node);
-        size_t field = pack_begin(p, MEMBER);
+        size_t field = pack_begin(p, m->owner == PRESENCE_OWN ? MEMBER : FOREIGN);
         pack_number(p, STATE, m->state);
         pack_slice(p, ID, slice_make(m->id, HUB_ID_LEN));
         pack_slice(p, DATA, slice_make(m->data, m->len));
+        pack_number(p, OWNER, m->owner);
         pack_end(p, field);
     }
 }
 
-bool presence_unpack(struct presence *presence, struct slice in)
+/* NULL: it can't be read, or there is no memory. */
+static struct member *unpack_member(const struct packed *field)
+{
+    struct slice id = packed_slice(field->value, ID), data = packed_slice(field->value, DATA);
+    uint64_t state = packed_number(field->value, STATE);
+    uint64_t owner = packed_number(field->value, OWNER);
+    bool known = field->tag == MEMBER || field->tag == FOREIGN;
+    if (!known || id.len != HUB_ID_LEN || !data.len || state > MEMBER_GONE)
+        return NULL;
+    struct member *m = member_new(owner, id.ptr, data);
+    if (m)
+        m->state = state;
+    return m;
+}
+
+bool presence_unpack(struct presence *presence, struct slice in, bool own_only)
 {
     bool changed = false;
     for (struct packed field; packed_next(&in, &field);) {
-        struct slice id = packed_slice(field.value, ID), data = packed_slice(field.value, DATA);
-        uint64_t state = packed_number(field.value, STATE);
-        if (field.tag != MEMBER || id.len != HUB_ID_LEN || !data.len || state > MEMBER_GONE)
-            continue;
-        struct member *m = member_new(id.ptr, data);
+        struct member *m = unpack_member(&field);
         if (!m)
             continue;
-        m->state = state;
-        presence->count += state != MEMBER_GONE;
-        changed |= state != MEMBER_TOLD;
         list_append(&presence->members, &m->node);
+        presence->count++;
+        if (m->state == MEMBER_GONE) {
+            presence->count--;
+            changed = true;
+        } else if (own_only && m->owner != PRESENCE_OWN) {
+            changed |= hide(presence, m) == PRESENCE_CHANGED;
+        } else {
+            changed |= m->state != MEMBER_TOLD;
+        }
     }
     return changed;
 }

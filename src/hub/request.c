@@ -27,8 +27,10 @@ struct hub_request *hub_request_new(struct hub_client *client, enum hub_request_
 
 void hub_request_drop(struct hub_request *request)
 {
-    if (!request)
+    if (!request || request->references-- > 0)
         return;
+    if (request->kind == HUB_LEAVE)
+        hub_request_drop(request->withdraws);
     for (size_t i = 0; i < request->past_count; i++)
         hub_event_unref(request->past[i]);
     free(request->past);

@@ -3,7 +3,8 @@
  *
  * Every request comes back to the worker that sent it: only then is the memory that it holds
  * released, and only then does the program go on, if it was too far ahead. The request of a
- * publication comes back when the last worker has passed the event on.
+ * publication comes back when the last worker has passed the event on. A join may wait in the home
+ * for as long as its topic is loading (upstream.h); who leaves meanwhile withdraws it.
  */
 #ifndef HUB_REQUEST_H
 #define HUB_REQUEST_H
@@ -35,8 +36,17 @@ enum hub_answer {
     HUB_ANSWERS
 };
 
+/* Of HUB_JOIN; the home's alone. */
+enum hub_join_stage {
+    HUB_JOIN_SENT,
+    HUB_JOIN_WAITS, /* for the topic's upstream */
+    HUB_JOIN_DONE,  /* it has its answer */
+    HUB_JOIN_WITHDRAWN
+};
+
 struct hub_client;
 struct hub_home;
+struct subscription;
 
 struct hub_request {
     struct mail mail;
@@ -45,7 +55,13 @@ struct hub_request {
     struct hub_home *home;     /* the topic's; set by the route */
     struct hub_client *client; /* lives until the request is back */
     char id[HUB_ID_LEN];       /* the client's */
-    void *tag;                 /* the publisher's own */
+    union {
+        void *tag;                         /* the publisher's own */
+        struct subscription *subscription; /* of HUB_JOIN, its worker's; NULL: it has left again */
+        struct hub_request *withdraws;     /* of HUB_LEAVE: that join, and a reference */
+    };
+    uint8_t references; /* beside the first one; the asking worker's */
+    enum hub_join_stage stage;
     enum hub_request_kind kind;
     uint64_t hash;
     struct slice topic;
@@ -58,6 +74,7 @@ struct hub_request {
     bool watched;   /* HUB_JOIN again: did before */
     bool show;      /* HUB_JOIN: be there, with `data`; else be not */
     bool last;
+    bool exclusive; /* HUB_JOIN: its client waits for the answer */
     uint32_t history;
 
     enum hub_answer answer;
@@ -75,7 +92,7 @@ struct hub_request {
 struct hub_request *hub_request_new(struct hub_client *client, enum hub_request_kind kind,
                                     struct slice topic, uint64_t hash, struct slice event,
                                     struct slice data);
-/* Frees it, with all that it holds. Accepts NULL. */
+/* Frees it with the last reference, with all that it holds. Accepts NULL. */
 void hub_request_drop(struct hub_request *request);
 
 #endif

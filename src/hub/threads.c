@@ -41,10 +41,21 @@ static void deliver_request(struct mail *mail)
         hub_home_handle(home, r);
 }
 
-static void send_request(struct hub *hub, struct hub_request *r)
+static void find_home(struct hub *hub, struct hub_request *r)
 {
     struct hub_threads *threads = hub->route_end;
     r->home = &threads->homes[r->hash % threads->count];
+}
+
+void hub_threads_send_later(struct hub *hub, struct hub_request *r)
+{
+    find_home(hub, r);
+    loop_post(r->home->hub->loop, &r->mail, deliver_request);
+}
+
+static void send_request(struct hub *hub, struct hub_request *r)
+{
+    find_home(hub, r);
     if (r->home->hub == hub)
         hub_home_handle(r->home, r);
     else

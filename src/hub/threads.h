@@ -28,6 +28,10 @@ void hub_threads_forget(struct hub_threads *threads, uint16_t index);
 /* Accepts NULL. */
 void hub_threads_free(struct hub_threads *threads);
 
+/* As the route does it, but not from inside this call: the home handles the request when its loop
+ * turns. */
+void hub_threads_send_later(struct hub *hub, struct hub_request *request);
+
 /* For hub_init(); `route_end` is the struct hub_threads. */
 extern const struct hub_route hub_threads_route;
 
