@@ -47,7 +47,7 @@ struct servers;
 
 /* NULL without memory. */
 struct servers *servers_new(const struct servers_spec *spec);
-/* Before the links that it was told of. Accepts NULL. */
+/* After the links, which may hold a call of ours. Accepts NULL. */
 void servers_free(struct servers *s);
 /* From broker_ops of each of the links. */
 void servers_link_up(struct servers *s, size_t index, struct broker *broker);

@@ -11,6 +11,7 @@
 #include "daemon/sockets.h"
 #include "daemon/takeover.h"
 #include "net/process_tree.h"
+#include "serve/cluster_server.h"
 #include "serve/descriptors.h"
 #include "serve/io_choice.h"
 #include "serve/process_limits.h"
@@ -199,6 +200,19 @@ static bool open_state_keys(struct daemon *d, const struct handover *before)
     return d->server.state_keys;
 }
 
+/* By the same. */
+static bool open_cluster(struct daemon *d, const struct handover *before)
+{
+    struct text why = {0};
+    bool opened = cluster_server_open(d->server.config, &d->server.cluster, &why);
+    if (!opened)
+        log_error("cluster.failed", log_slice("why", text_slice(&why)));
+    text_done(&why);
+    if (opened && before && d->server.cluster)
+        takeover_unpack_cluster(before->body, d->server.cluster);
+    return opened;
+}
+
 static bool drop_rights(struct daemon *d, const struct handover *before)
 {
     struct text why = {0};
@@ -335,8 +349,8 @@ int daemon_run(struct config *config, int argc, char *const *argv, struct servin
     if (!serving)
         notify_init();
     if ((before && !takeover_unpack_listeners(before->body, d)) || !take_sockets(d, before) ||
-        !open_state_keys(d, before) || !drop_rights(d, before) || !open_files(d, before) ||
-        start(&control, before) < 0) {
+        !open_state_keys(d, before) || !open_cluster(d, before) || !drop_rights(d, before) ||
+        !open_files(d, before) || start(&control, before) < 0) {
         log_stop();
         return 1; /* the process ends, and with it what was begun */
     }

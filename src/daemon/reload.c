@@ -5,6 +5,7 @@
 #include "daemon/arguments.h"
 #include "daemon/sockets.h"
 #include "http/compressor.h"
+#include "serve/cluster_server.h"
 #include "serve/descriptors.h"
 #include "serve/state_key.h"
 
@@ -63,6 +64,16 @@ static bool reload_state_keys(struct daemon *d, const struct config *now)
     seal_keys_unref(d->server.state_keys);
     d->server.state_keys = keys;
     return true;
+}
+
+static bool reload_cluster(struct daemon *d, const struct config *now)
+{
+    struct text why = {0};
+    bool good = cluster_server_reload(d->server.cluster, now, &why);
+    if (!good)
+        log_error("config.refused", log_slice("why", text_slice(&why)));
+    text_done(&why);
+    return good;
 }
 
 /* ---- the access log ---- */
@@ -180,7 +191,7 @@ void reload(struct daemon *d, struct admin_server *s)
              !offer_sockets(d, now, &why))
         refuse_config(now, &why);
     else if (!reload_certificates(d, now) || !reload_state_keys(d, now) ||
-             !replace_access_log(d, now)) {
+             !reload_cluster(d, now) || !replace_access_log(d, now)) {
         sockets_refuse(d);
         refuse_config(now, &why);
     } else

@@ -10,7 +10,7 @@
 
 struct listening_wish *sockets_wishes(const struct config *c, size_t *ret_count)
 {
-    struct listening_wish *wishes = log_needed(calloc(c->listen.count + 1, sizeof(*wishes)));
+    struct listening_wish *wishes = log_needed(calloc(c->listen.count + 2, sizeof(*wishes)));
     struct rights rights;
     if (!wishes)
         return NULL;
@@ -32,6 +32,15 @@ struct listening_wish *sockets_wishes(const struct config *c, size_t *ret_count)
             .name = c->admin,
             .address = c->admin_address,
             .fd_count = 1,
+            .uid = rights.uid,
+            .gid = rights.gid,
+        };
+    if (*c->cluster_listen)
+        wishes[count++] = (struct listening_wish){
+            .role = LISTENING_WAYS,
+            .name = c->cluster_listen,
+            .address = c->cluster_listen_address,
+            .fd_count = config_workers(c),
             .uid = rights.uid,
             .gid = rights.gid,
         };

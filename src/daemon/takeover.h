@@ -71,6 +71,8 @@ uint16_t takeover_workers(struct slice in);
 bool takeover_unpack_listeners(struct slice in, struct daemon *d);
 /* The keys of states that stand in no file of the settings; NULL: they are to be opened. */
 struct seal_keys *takeover_state_keys(struct slice in, const struct config *c);
+/* Who the server is, among those that share its brokers. */
+void takeover_unpack_cluster(struct slice in, struct cluster_server *s);
 void takeover_unpack_server(struct slice in, struct daemon *d);
 /* After everything is there. */
 void takeover_say_done(struct slice in, const struct handover *h, const struct daemon *d);

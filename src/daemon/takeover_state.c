@@ -11,6 +11,7 @@
 #include "daemon/metrics.h"
 #include "net/mark.h"
 #include "page/pack.h"
+#include "serve/cluster_server.h"
 #include "serve/process_limits.h"
 
 #include <stdlib.h>
@@ -34,6 +35,7 @@ enum {
     STATE_KEY,
     STOOD_MS,
     WORKER,
+    CLUSTER,
     SHARED_HASH_KEY,
 };
 
@@ -64,6 +66,11 @@ static void pack_server(const struct daemon *d, struct pack *p)
     bans_pack(d->server.tables.bans, BANS, p);
     rates_pack(d->server.tables.rates, RATES, p);
     seal_keys_pack(d->server.state_keys, STATE_KEY, p);
+    if (!d->server.cluster)
+        return;
+    size_t cluster = pack_begin(p, CLUSTER);
+    cluster_server_pack(d->server.cluster, p);
+    pack_end(p, cluster);
 }
 
 static void pack_metrics(const struct takeover *t, struct pack *p)
@@ -140,11 +147,17 @@ bool takeover_unpack_listeners(struct slice in, struct daemon *d)
 /* Without the setting the file is looked for by who we are, which has changed since the start. */
 struct seal_keys *takeover_state_keys(struct slice in, const struct config *c)
 {
-    struct seal_keys *keys = *c->state_key ? NULL : seal_keys_new();
+    bool in_file = *c->state_key || *c->cluster_key;
+    struct seal_keys *keys = in_file ? NULL : seal_keys_new();
     if (keys && seal_keys_unpack(keys, STATE_KEY, in) && seal_keys_count(keys) > 0)
         return keys;
     seal_keys_unref(keys);
     return NULL;
+}
+
+void takeover_unpack_cluster(struct slice in, struct cluster_server *s)
+{
+    cluster_server_unpack(s, packed_slice(in, CLUSTER));
 }
 
 static void each_worker(struct slice in, struct daemon *d,

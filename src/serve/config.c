@@ -4,6 +4,7 @@
 #include "base/base64url.h"
 #include "http/forwarded.h"
 #include "serve/access_settings.h"
+#include "serve/cluster_settings.h"
 #include "serve/program_limits.h"
 #include "serve/rights.h"
 #include "serve/sdk.h"
@@ -395,6 +396,7 @@ bool config_check(struct config *c, struct text *why)
         !check_programs(c, why) || !(c->rights = program_limits_read(c, why)) ||
         !proxies_read(c->trusted_proxy.items, c->trusted_proxy.count, &c->proxies, why) ||
         !check_access(c, why) || !check_publish(c, why) || !check_brokers(c, why) ||
+        !cluster_settings_check(c, why) ||
         !read_rate("rate-handshakes", c->rate_handshakes, &c->handshake_rate, why)) {
         if (!why->len)
             text_printf(why, "out of memory");
@@ -454,6 +456,8 @@ void config_fixed_changes(const struct config *old, const struct config *now, st
         {"broker-ca", strcmp(old->broker_ca, now->broker_ca)},
         {"broker-timeout", old->broker_timeout != now->broker_timeout},
         {"cluster-name", strcmp(old->cluster_name, now->cluster_name)},
+        {"cluster-address", strcmp(old->cluster_address, now->cluster_address)},
+        {"cluster-key", !*old->cluster_key != !*now->cluster_key},
     };
     for (size_t i = 0; i < sizeof(settings) / sizeof(*settings); i++)
         if (settings[i].changed)

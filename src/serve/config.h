@@ -45,7 +45,7 @@ struct config {
     struct origin *origins;
     struct program_kinds *programs;
     struct program_rights *rights;
-    struct net_address admin_address;
+    struct net_address admin_address, cluster_listen_address;
     struct tokens *tokens; /* of publish-token; NULL: none */
     struct rate publish_rate, handshake_rate;
     struct proxies proxies;

@@ -6,6 +6,7 @@
 #include "program/shared.h"
 #include "proto/close_code.h"
 #include "serve/client_grant.h"
+#include "serve/forward.h"
 #include "serve/pending.h"
 #include "serve/server.h"
 
@@ -190,8 +191,8 @@ static bool resumes(struct worker *w, struct exchange *x)
 
 /* ---- from outside ---- */
 
-void handshake_begin(struct worker *w, struct exchange *x, const struct ws_handshake *handshake,
-                     const struct origin *here)
+static void begin_here(struct worker *w, struct exchange *x, const struct ws_handshake *handshake,
+                       const struct origin *here)
 {
     /* A handshake without an Origin is not from a page's script: it is allowed in the plain form,
      * but not for a session. */
@@ -217,4 +218,23 @@ void handshake_begin(struct worker *w, struct exchange *x, const struct ws_hands
         return;
     }
     pending_begin(p);
+}
+
+void handshake_go_on_here(struct worker *w, struct exchange *x)
+{
+    struct ws_handshake handshake;
+    struct origin here;
+    if (ws_handshake_check(x->request, &handshake) == WS_HANDSHAKE_OK &&
+        worker_is_ours(w, x, &here))
+        begin_here(w, x, &handshake, &here);
+    else /* a reload has taken the origin away meanwhile */
+        exchange_answer(x, 421, SLICE_LITERAL("host-foreign"), NULL, 0);
+}
+
+void handshake_begin(struct worker *w, struct exchange *x, const struct ws_handshake *handshake,
+                     const struct origin *here)
+{
+    struct slice session = w->cluster ? page_connect_session(x) : SLICE_NONE;
+    if (!session.ptr || !forward_session(w, x, session, is_own_page(handshake->origin, here)))
+        begin_here(w, x, handshake, here);
 }

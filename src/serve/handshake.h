@@ -19,6 +19,9 @@
 void handshake_begin(struct worker *w, struct exchange *x, const struct ws_handshake *handshake,
                      const struct origin *here);
 
+/* As handshake_begin(), of a request whose session no other server has. */
+void handshake_go_on_here(struct worker *w, struct exchange *x);
+
 /* A session without a program, for TCPConnections only, is for the server's own pages alone: if
  * another origin's page asks for one, answers that it can't have it. */
 bool handshake_refuse_tcp_session(struct pending_request *p);

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "http/compressor.h"
+#include "serve/cluster_server.h"
 #include "serve/descriptors.h"
 
 #include <errno.h>
@@ -79,6 +80,7 @@ void server_done(struct server *s)
     tls_context_unref(s->tls);
     tls_context_unref(s->targets_trust);
     seal_keys_unref(s->state_keys);
+    cluster_server_free(s->cluster);
     free(s->sdk);
     free(s->lines);
     config_free(s->config);

@@ -19,12 +19,15 @@
 #include "serve/router.h"
 #include "serve/worker.h"
 
+struct cluster_server;
+
 struct server {
     struct config *config;   /* owned; a reload replaces it */
     struct loop *loop;       /* borrowed: of the thread that workers report to; NULL: none */
     struct tls_context *tls; /* NULL: plain */
     struct tls_context *targets_trust; /* of TCPConnections' targets */
     struct seal_keys *state_keys;      /* of states of programs */
+    struct cluster_server *cluster;    /* owned; NULL: it is alone */
     struct program_limits *limits;
     struct cgroup *cgroup;         /* of programs; NULL: none */
     struct worker_map *worker_map; /* of shared programs */

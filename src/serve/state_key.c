@@ -3,8 +3,9 @@
 
 #include "base/base64url.h"
 #include "base/log.h"
+#include "serve/cluster_settings.h"
+#include "serve/key_file.h"
 #include "serve/rights.h"
-#include "serve/secret_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,92 +17,12 @@
 #include <unistd.h>
 
 enum {
-    LINE_SIZE = 256,
-    PATH_SIZE = 4096,
-    BASE64_LEN = 44 /* of 32 bytes, with its padding */
+    PATH_SIZE = 4096
 };
-
-/* ---- a file ---- */
-
-/* One `=`, or none, ends it. */
-static bool decode(struct slice text, unsigned char ret[SEAL_KEY_SIZE])
-{
-    char padded[BASE64_LEN];
-    unsigned char bytes[SEAL_KEY_SIZE + 1];
-    if (text.len != BASE64_LEN && text.len != BASE64_LEN - 1)
-        return false;
-    memcpy(padded, text.ptr, text.len);
-    if (text.len < BASE64_LEN)
-        padded[text.len] = '=';
-    bool good =
-        padded[BASE64_LEN - 1] == '=' && padded[BASE64_LEN - 2] != '=' &&
-        EVP_DecodeBlock(bytes, (const unsigned char *)padded, BASE64_LEN) == SEAL_KEY_SIZE + 1;
-    if (good)
-        memcpy(ret, bytes, SEAL_KEY_SIZE);
-    explicit_bzero(bytes, sizeof(bytes));
-    explicit_bzero(padded, sizeof(padded));
-    return good;
-}
-
-static struct slice content_of(const char *line)
-{
-    struct slice s = slice_of(line);
-    while (s.len && strchr("\r\n", s.ptr[s.len - 1]))
-        s.len--;
-    return slice_trim(s);
-}
-
-static bool read_line(struct seal_keys *keys, const char *line, const char *file, unsigned number,
-                      struct text *why)
-{
-    unsigned char key[SEAL_KEY_SIZE];
-    struct slice s = content_of(line);
-    if (!s.len || *s.ptr == '#')
-        return true;
-    if (!decode(s, key)) {
-        text_printf(why, "%s:%u: expected a key, 32 bytes in base64 (openssl rand -base64 32)",
-                    file, number);
-        return false;
-    }
-    bool added = seal_keys_add(keys, key);
-    explicit_bzero(key, sizeof(key));
-    if (!added)
-        text_printf(why, "%s: out of memory", file);
-    return added;
-}
-
-static bool read_lines(struct seal_keys *keys, FILE *in, const char *file, struct text *why)
-{
-    char line[LINE_SIZE];
-    bool good = true;
-    for (unsigned number = 1; good && fgets(line, sizeof(line), in); number++)
-        good = read_line(keys, line, file, number, why);
-    explicit_bzero(line, sizeof(line));
-    if (good && (ferror(in) || seal_keys_count(keys) == 0)) {
-        text_printf(why, "%s: %s", file, ferror(in) ? "it can't be read" : "there is no key in it");
-        good = false;
-    }
-    return good;
-}
 
 struct seal_keys *state_key_read(const char *file, struct text *why)
 {
-    FILE *in =
-        secret_file_open(file, "who has the key can read and forge the states of programs", why);
-    if (!in)
-        return NULL;
-    char buffer[BUFSIZ]; /* not the heap, where the key would stay */
-    setvbuf(in, buffer, _IOFBF, sizeof(buffer));
-    struct seal_keys *keys = seal_keys_new();
-    bool good = keys && read_lines(keys, in, file, why);
-    fclose(in);
-    explicit_bzero(buffer, sizeof(buffer));
-    if (good)
-        return keys;
-    if (!why->len)
-        text_printf(why, "%s: out of memory", file);
-    seal_keys_unref(keys);
-    return NULL;
+    return key_file_read(file, "who has the key can read and forge the states of programs", why);
 }
 
 /* ---- the file that is made ---- */
@@ -146,13 +67,14 @@ static bool write_key(int fd)
         "# Seals the states that programs keep in their pages. The first key "
         "seals, all open.\n";
     unsigned char key[SEAL_KEY_SIZE];
-    char line[BASE64_LEN + 2];
+    char line[KEY_FILE_BASE64_LEN + 2];
     if (getrandom(key, sizeof(key), 0) != sizeof(key))
         return false;
     EVP_EncodeBlock((unsigned char *)line, key, sizeof(key));
-    line[BASE64_LEN] = '\n';
+    line[KEY_FILE_BASE64_LEN] = '\n';
     bool good = write(fd, note, sizeof(note) - 1) == sizeof(note) - 1 &&
-                write(fd, line, BASE64_LEN + 1) == BASE64_LEN + 1 && fsync(fd) == 0;
+                write(fd, line, KEY_FILE_BASE64_LEN + 1) == KEY_FILE_BASE64_LEN + 1 &&
+                fsync(fd) == 0;
     explicit_bzero(key, sizeof(key));
     explicit_bzero(line, sizeof(line));
     return good;
@@ -231,8 +153,9 @@ static struct seal_keys *open_default(const struct config *c, struct text *why)
 
 struct seal_keys *state_key_open(const struct config *c, struct text *why)
 {
-    struct seal_keys *keys =
-        *c->state_key ? state_key_read(c->state_key, why) : open_default(c, why);
+    struct seal_keys *keys = *c->state_key     ? state_key_read(c->state_key, why)
+                             : *c->cluster_key ? cluster_state_keys(c, why)
+                                               : open_default(c, why);
     if (!keys && !why->len)
         text_printf(why, "state-key: no randomness, or no memory");
     return keys;
@@ -243,6 +166,8 @@ struct seal_keys *state_key_again(const struct config *c, struct text *why)
     char file[PATH_SIZE];
     if (*c->state_key)
         return state_key_read(c->state_key, why);
+    if (*c->cluster_key)
+        return cluster_state_keys(c, why);
     if (!name_folder(file))
         return NULL;
     strcat(file, "/state.key");
@@ -251,7 +176,9 @@ struct seal_keys *state_key_again(const struct config *c, struct text *why)
 
 bool state_key_check(const struct config *c, struct text *why)
 {
-    struct seal_keys *keys = *c->state_key ? state_key_read(c->state_key, why) : NULL;
+    struct seal_keys *keys = *c->state_key     ? state_key_read(c->state_key, why)
+                             : *c->cluster_key ? cluster_state_keys(c, why)
+                                               : NULL;
     seal_keys_unref(keys);
-    return keys || !*c->state_key;
+    return keys || (!*c->state_key && !*c->cluster_key);
 }

@@ -2,10 +2,10 @@
 /* state_key.h - the keys that seal the states of programs (net/seal.h): `state-key FILE`, or a file
  * that is made at the first start.
  *
- * A key a line, 32 bytes in base64; what begins with # is a comment. The first one seals, all open.
- * The file must not be readable or writable by others, nor writable by its group.
+ * The file is as key_file.h has it; the first key seals, all open. Without the setting, all servers
+ * with the same `cluster-key` derive the same keys from that.
  *
- * Without the setting it is `state.key` in $STATE_DIRECTORY (systemd's), or of root
+ * Without both it is `state.key` in $STATE_DIRECTORY (systemd's), or of root
  * /var/lib/httpsocket, or $XDG_STATE_HOME/httpsocket, or ~/.local/state/httpsocket. Where none can
  * be made, there is a key for this run only, and the log says so.
  */

@@ -5,6 +5,7 @@
 #include "dev/dev.h"
 #include "serve/access_settings.h"
 #include "serve/client_grant.h"
+#include "serve/cluster_wiring.h"
 #include "serve/halt.h"
 #include "serve/handshake.h"
 #include "serve/server.h"
@@ -14,16 +15,18 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define DRAIN_LOOK_MS  50 /* how often a draining worker looks whether it is empty */
-#define DRAIN_RETRY_S  5  /* what its pages are told to wait */
-#define ROOT_LOOK_MS   1000
-#define KILLED_WAIT_MS 2000
+#define DRAIN_LOOK_MS      50 /* how often a draining worker looks whether it is empty */
+#define DRAIN_RETRY_S      5  /* what its pages are told to wait; */
+#define DRAIN_RETRY_NEAR_S 1  /* if another server has room for them */
+#define ROOT_LOOK_MS       1000
+#define KILLED_WAIT_MS     2000
 
 /* ---- listeners ---- */
 
 struct worker_listener {
     struct listener listener;
     struct list node;
+    enum listening_role role;
     uint32_t id;  /* of its address */
     size_t index; /* among the descriptors of that address */
 };
@@ -32,6 +35,12 @@ static void on_stream(struct listener *listener, struct stream *stream)
 {
     struct worker *w = listener->owner;
     http_accept(&w->http, stream, listener->peer);
+}
+
+static void on_way(struct listener *listener, struct stream *stream)
+{
+    struct worker *w = listener->owner;
+    cluster_node_take(w->cluster, stream);
 }
 
 static void on_starved(struct acceptor *acceptor)
@@ -54,8 +63,11 @@ static int start_listener(struct worker *w, struct listening_place *place, size_
         return -ENOMEM;
     l->id = place->id;
     l->index = index;
-    int error = listener_start(w->loop, &l->listener, listening_take(place, index), w->server->tls,
-                               on_stream, w);
+    l->role = place->role;
+    bool pages = place->role == LISTENING_PAGES;
+    int error = listener_start(w->loop, &l->listener, listening_take(place, index),
+                               pages ? w->server->tls : w->server->cluster->ways,
+                               pages ? on_stream : on_way, w);
     if (error) {
         free(l);
         return error;
@@ -95,13 +107,30 @@ void worker_pause_listener(struct list *node, bool paused)
     acceptor_pause(&l->listener.acceptor, paused);
 }
 
+/* Ways need what only a server with brokers and keys has: it has to begin anew to have them. */
+static bool takes(const struct worker *w, const struct listening_place *place)
+{
+    return place->role == LISTENING_PAGES ||
+           (place->role == LISTENING_WAYS && w->cluster && w->server->cluster->ways);
+}
+
+static void tell_where(struct worker *w, const struct listening_set *set)
+{
+    struct net_address address = {0};
+    for (size_t i = 0; i < set->count; i++)
+        if (set->items[i].role == LISTENING_WAYS)
+            address = set->items[i].address;
+    cluster_node_listens(w->cluster, &address);
+}
+
 int worker_use_listeners(struct worker *w, struct listening_set *set)
 {
     int error = 0;
     stop_others(w, set);
+    tell_where(w, set);
     for (size_t i = 0; i < set->count; i++) {
         struct listening_place *place = &set->items[i];
-        if (place->role != LISTENING_PAGES)
+        if (!takes(w, place))
             continue;
         for (size_t n = w->index; n < place->fd_count; n += w->server->worker_count) {
             int failed = listens_already(w, place->id, n) ? 0 : start_listener(w, place, n);
@@ -115,6 +144,17 @@ static void stop_listeners(struct worker *w)
 {
     while (!list_empty(&w->listeners))
         stop_listener(container_of(w->listeners.next, struct worker_listener, node));
+}
+
+/* Other servers still pass on connections of our sessions: so their clients hear how these end. */
+static void stop_listening_for_pages(struct worker *w)
+{
+    for (struct list *next, *node = w->listeners.next; node != &w->listeners; node = next) {
+        struct worker_listener *l = container_of(node, struct worker_listener, node);
+        next = node->next;
+        if (l->role == LISTENING_PAGES)
+            stop_listener(l);
+    }
 }
 
 /* ---- the thread ---- */
@@ -281,7 +321,11 @@ int worker_open(struct worker *w, struct server *server, uint16_t index)
     gateway_init(&w->gateway);
     gateway_trust(&w->gateway, server->targets_trust);
     int error = sealer_use(&w->sealer, server->state_keys);
-    return error ? error : make_hosts(w);
+    error = error ? error : make_hosts(w);
+    if (error || !server->cluster)
+        return error;
+    w->cluster = cluster_node_new(w);
+    return w->cluster ? 0 : -ENOMEM;
 }
 
 int worker_run(struct worker *w)
@@ -308,6 +352,7 @@ void worker_free(struct worker *w)
     loop_turn(w->loop, 0); /* mail that came too late for the thread */
     page_host_free(w->pages);
     program_host_free(w->programs);
+    cluster_node_free(w->cluster);
     dev_free(w->dev);
     hub_threads_forget(w->server->topics, w->index);
     hub_done(&w->hub);
@@ -430,6 +475,7 @@ static bool is_empty(const struct worker *w)
 {
     return page_host_empty(w->pages) && program_host_empty(w->programs) &&
            session_table_count(w->sessions) == 0 && list_empty(&w->http.connections) &&
+           cluster_node_empty(w->cluster) &&
            (!w->server->router->empty || w->server->router->empty(w));
 }
 
@@ -440,6 +486,7 @@ static void kill_all(struct worker *w)
     page_host_stop(w->pages);
     program_host_stop(w->programs);
     http_server_stop(&w->http);
+    cluster_node_part(w->cluster);
     if (w->server->router->stop)
         w->server->router->stop(w);
 }
@@ -450,6 +497,7 @@ static void look_whether_empty(struct timer *timer)
     bool late = loop_now_ms(w->loop) >= w->drain_deadline_ms;
     if (is_empty(w) || (late && w->killed)) {
         w->drained = true;
+        cluster_node_leave(w->cluster);
         loop_stop(w->loop);
         return;
     }
@@ -463,13 +511,15 @@ void worker_drain(struct worker *w, bool at_once)
     if (!w->draining) {
         w->draining = true;
         worker_rest(w, false);
-        stop_listeners(w);
+        stop_listening_for_pages(w);
+        cluster_node_drain(w->cluster);
         timer_init(&w->drain_timer, look_whether_empty);
         w->drain_deadline_ms = loop_now_ms(w->loop) + w->config->drain_timeout;
         http_server_drain(&w->http);
         gateway_drain(&w->gateway);
         dev_drain(w->dev);
-        page_host_drain(w->pages, DRAIN_RETRY_S);
+        page_host_drain(w->pages,
+                        cluster_node_has_other(w->cluster) ? DRAIN_RETRY_NEAR_S : DRAIN_RETRY_S);
         program_host_drain(w->programs);
         if (w->server->router->drain)
             w->server->router->drain(w);

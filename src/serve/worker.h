@@ -25,6 +25,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+struct cluster_node;
 struct server;
 struct dev;
 struct halt;
@@ -76,6 +77,7 @@ struct worker {
     struct dev *dev; /* NULL: without --dev */
     struct gateway_config gateway_config;
     struct gateway gateway;
+    struct cluster_node *cluster; /* NULL: the server is alone */
     struct list listeners;
     struct timer drain_timer;
     uint64_t drain_deadline_ms;

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "page/pack.h"
+#include "serve/cluster_wiring.h"
 #include "serve/server.h"
 
 #include <stdlib.h>
@@ -149,6 +150,7 @@ void worker_post_rest_end(struct worker *w)
 static void deliver_halt(struct mail *mail)
 {
     struct worker *w = container_of(mail, struct worker, letters.halt);
+    cluster_node_part(w->cluster);
     http_server_part(&w->http);
     page_host_part(w->pages);
     w->halt = w->letters.halt_at;

@@ -40,7 +40,8 @@ enum {
 
 enum listening_role {
     LISTENING_PAGES,
-    LISTENING_ADMIN
+    LISTENING_ADMIN,
+    LISTENING_WAYS /* between servers */
 };
 
 struct ipc_message {

@@ -76,7 +76,7 @@ int listening_spread(struct listening_set *set, size_t threads)
     for (size_t i = 0; i < set->count; i++) {
         struct listening_place *place = &set->items[i];
         size_t queues = place->fd_count;
-        while (place->role == LISTENING_PAGES && place->fd_count < threads) {
+        while (place->role != LISTENING_ADMIN && place->fd_count < threads) {
             int copy = duplicate(place->fds[place->fd_count % queues]);
             int error = copy < 0 ? copy : append(place, &copy, 1);
             if (error)

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+#include "serve/cluster_wiring.h"
+
+#include "base/log.h"
+#include "serve/broker_settings.h"
+#include "serve/cluster_settings.h"
+#include "serve/server.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static bool is_first(const struct cluster_node *n)
+{
+    return n->worker->index == 0;
+}
+
+/* ---- connections that other servers pass on ---- */
+
+struct passed_mail {
+    struct mail mail;
+    struct worker *worker;
+    int fd;
+    struct http_passed passed;
+};
+
+static void accept_passed(struct worker *w, int fd, const struct http_passed *passed)
+{
+    struct stream *stream = w->killed || w->ended ? NULL : stream_new_known(w->loop, fd, NULL);
+    if (stream)
+        http_accept_passed(&w->http, stream, passed);
+    else if (w->killed || w->ended)
+        close(fd);
+}
+
+static void deliver_passed(struct mail *mail)
+{
+    struct passed_mail *m = container_of(mail, struct passed_mail, mail);
+    accept_passed(m->worker, m->fd, &m->passed);
+    free(m);
+}
+
+static void adopt(void *owner, int fd, uint16_t worker, const struct http_passed *passed)
+{
+    struct cluster_node *n = owner;
+    const struct server *server = n->worker->server;
+    struct worker *w = worker < server->worker_count ? &server->workers[worker] : n->worker;
+    if (w == n->worker) {
+        accept_passed(w, fd, passed);
+        return;
+    }
+    struct passed_mail *m = log_needed(malloc(sizeof(*m)));
+    if (!m) {
+        close(fd);
+        return;
+    }
+    *m = (struct passed_mail){.worker = w, .fd = fd, .passed = *passed};
+    loop_post(w->loop, &m->mail, deliver_passed);
+}
+
+/* ---- what the registry tells, to all workers ---- */
+
+struct view_mail {
+    struct mail mail;
+    struct worker *worker;
+    uint32_t tag;
+    struct servers_view *view; /* a reference */
+};
+
+static void use(struct cluster_node *n, uint32_t tag, struct servers_view *view)
+{
+    if (!n)
+        return;
+    cluster_node_use_tag(n, tag);
+    servers_view_ref(view);
+    servers_view_unref(n->view);
+    n->view = view;
+    ways_use_view(&n->ways, view);
+}
+
+static void deliver_view(struct mail *mail)
+{
+    struct view_mail *m = container_of(mail, struct view_mail, mail);
+    use(m->worker->cluster, m->tag, m->view);
+    servers_view_unref(m->view);
+    free(m);
+}
+
+static void tell(struct worker *w, uint32_t tag, struct servers_view *view)
+{
+    struct view_mail *m = log_needed(malloc(sizeof(*m)));
+    if (!m)
+        return; /* the next change tells this one too */
+    *m = (struct view_mail){.worker = w, .tag = tag, .view = servers_view_ref(view)};
+    loop_post(w->loop, &m->mail, deliver_view);
+}
+
+static void log_change(const struct servers_view *old, const struct servers_view *now)
+{
+    if (!now || (old && old->count == now->count && old->fresh == now->fresh))
+        return;
+    log_info("cluster.servers", log_int("count", now->count), log_int("certain", now->fresh));
+}
+
+static void on_view(void *owner, struct servers_view *view)
+{
+    struct cluster_node *n = owner;
+    const struct server *server = n->worker->server;
+    log_change(n->view, view);
+    use(n, n->server->tag, view);
+    for (uint16_t i = 1; i < server->worker_count; i++)
+        tell(&server->workers[i], n->server->tag, view);
+}
+
+static void on_tag(void *owner, uint32_t tag)
+{
+    struct cluster_node *n = owner;
+    n->server->tag = tag;
+    on_view(n, n->view);
+}
+
+/* ---- the links of worker 0 ---- */
+
+static void on_up(void *owner)
+{
+    struct cluster_link *link = owner;
+    servers_link_up(link->node->registry, link->index, link->broker);
+}
+
+static void on_down(void *owner)
+{
+    struct cluster_link *link = owner;
+    servers_link_down(link->node->registry, link->index);
+}
+
+static void on_message(void *owner, struct slice channel, struct slice payload)
+{
+    (void)owner, (void)channel, (void)payload;
+}
+
+static void on_subscribed(void *owner, struct slice channel)
+{
+    (void)owner, (void)channel;
+}
+
+static const struct broker_ops link_ops = {on_up, on_down, on_message, on_subscribed};
+
+static bool open_links(struct cluster_node *n)
+{
+    struct cluster_server *s = n->server;
+    n->registry = servers_new(&(struct servers_spec){
+        .loop = n->worker->loop,
+        .cluster = s->name,
+        .name = s->host,
+        .version = HTTPSOCKET_VERSION,
+        .instance = s->instance,
+        .tag = s->tag,
+        .since_ms = s->since_ms,
+        .brokers = s->brokers->count,
+        .owner = n,
+        .on_view = on_view,
+        .on_tag = on_tag,
+    });
+    n->links = log_needed(calloc(s->brokers->count, sizeof(*n->links)));
+    bool good = n->registry && n->links;
+    for (size_t i = 0; good && i < s->brokers->count; i++) {
+        struct cluster_link *link = &n->links[i];
+        *link = (struct cluster_link){.node = n, .index = i};
+        link->broker = broker_new(n->worker->loop, &s->configs[i], &link_ops, link);
+        good = link->broker;
+    }
+    return good;
+}
+
+static void close_links(struct cluster_node *n)
+{
+    for (size_t i = 0; n->links && i < n->server->brokers->count; i++)
+        broker_free(n->links[i].broker);
+    free(n->links);
+    servers_free(n->registry);
+}
+
+/* ---- from outside ---- */
+
+struct cluster_node *cluster_node_new(struct worker *w)
+{
+    struct cluster_server *s = w->server->cluster;
+    struct cluster_node *n = s ? log_needed(calloc(1, sizeof(*n))) : NULL;
+    if (!n)
+        return NULL;
+    n->worker = w;
+    n->server = s;
+    ways_init(&n->ways, &(struct ways_spec){
+                            .loop = w->loop,
+                            .tls = s->ways,
+                            .memory = &w->memory,
+                            .tag = s->tag,
+                            .owner = n,
+                            .adopt = adopt,
+                        });
+    session_table_use_tag(w->sessions, s->tag);
+    if (is_first(n) && !open_links(n)) {
+        cluster_node_free(n);
+        return NULL;
+    }
+    return n;
+}
+
+void cluster_node_free(struct cluster_node *n)
+{
+    if (!n)
+        return;
+    ways_done(&n->ways);
+    close_links(n);
+    servers_view_unref(n->view);
+    free(n);
+}
+
+void cluster_node_take(struct cluster_node *n, struct stream *stream)
+{
+    ways_take(&n->ways, stream);
+}
+
+void cluster_node_listens(struct cluster_node *n, const struct net_address *bound)
+{
+    struct text why = {0};
+    struct net_address address = {0};
+    if (!n || !n->registry)
+        return;
+    if (bound->len && !cluster_settings_address(n->worker->server->config, bound, &address, &why))
+        log_error("cluster.no_address", log_slice("why", text_slice(&why)));
+    text_done(&why);
+    servers_use_address(n->registry, &address);
+}
+
+void cluster_node_use_tag(struct cluster_node *n, uint32_t tag)
+{
+    session_table_use_tag(n->worker->sessions, tag);
+    ways_use_tag(&n->ways, tag);
+}
+
+void cluster_node_drain(struct cluster_node *n)
+{
+    if (!n)
+        return;
+    ways_drain(&n->ways);
+    if (n->registry)
+        servers_drain(n->registry);
+}
+
+bool cluster_node_has_other(const struct cluster_node *n)
+{
+    return n && servers_view_has_other(n->view, n->ways.spec.tag);
+}
+
+bool cluster_node_empty(const struct cluster_node *n)
+{
+    return !n || ways_empty(&n->ways);
+}
+
+void cluster_node_leave(struct cluster_node *n)
+{
+    if (n && n->registry)
+        servers_leave(n->registry);
+}
+
+void cluster_node_part(struct cluster_node *n)
+{
+    if (n)
+        ways_part(&n->ways);
+}
