@@ -27,6 +27,7 @@ struct servers_link {
     struct broker_call beat, leave;
     bool asking, again, young;
     uint64_t told_ms;
+    uint64_t round, told_round; /* of servers.round: of the call under way, of the last answer */
     char version[40];
     struct server_info *infos; /* owned */
     size_t count;
@@ -34,7 +35,9 @@ struct servers_link {
 
 struct servers {
     struct servers_spec spec;
-    struct timer timer;
+    struct timer timer, ask_timer;
+    struct list questions;
+    uint64_t round, asked_ms;  /* counts calls */
     struct servers_view *view; /* a reference */
     char address[NET_ADDRESS_TEXT_MAX];
     char about[SERVERS_ABOUT_MAX];
@@ -244,13 +247,34 @@ static void draw_anew(struct servers *s)
 
 static void beat(struct servers_link *link);
 
+static bool is_known(const struct servers *s, const struct servers_question *q)
+{
+    bool known = true;
+    for (size_t i = 0; i < s->spec.brokers; i++)
+        known &= !s->links[i].broker || s->links[i].told_round > q->round;
+    return known;
+}
+
+/* Oldest first: what one waits for, those behind it wait for too. */
+static void answer_questions(struct servers *s)
+{
+    while (!list_empty(&s->questions)) {
+        struct servers_question *q = container_of(s->questions.next, struct servers_question, node);
+        if (!is_known(s, q))
+            return;
+        list_remove(&q->node);
+        q->on_known(q);
+    }
+}
+
 static void on_beat(struct broker_call *call, const struct redisReply *r)
 {
     struct servers_link *link = container_of(call, struct servers_link, beat);
     struct servers *s = link->servers;
     link->asking = false;
+    link->told_round = link->round;
     if (!r || s->left)
-        return;
+        return; /* the link is down: servers_link_down() follows */
     if (is_taken(r))
         draw_anew(s);
     else if (is_answer(r))
@@ -261,6 +285,7 @@ static void on_beat(struct broker_call *call, const struct redisReply *r)
     if (link->again)
         beat(link);
     review(s);
+    answer_questions(s);
 }
 
 /* ---- what it is told ---- */
@@ -295,6 +320,7 @@ static void beat(struct servers_link *link)
         slice_make(s->about, s->about_len),
     };
     link->asking = true;
+    link->round = ++s->round;
     link->beat.on_reply = on_beat;
     broker_run(link->broker, &link->beat, &broker_script_beat, keys, 4, args, 7);
 }
@@ -313,6 +339,14 @@ static void on_timer(struct timer *timer)
     review(s);
 }
 
+static void ask_now(struct timer *timer)
+{
+    struct servers *s = container_of(timer, struct servers, ask_timer);
+    s->asked_ms = loop_now_ms(s->spec.loop);
+    beat_all(s);
+    answer_questions(s);
+}
+
 /* ---- from outside ---- */
 
 struct servers *servers_new(const struct servers_spec *spec)
@@ -326,6 +360,8 @@ struct servers *servers_new(const struct servers_spec *spec)
         s->links[i].servers = s;
     timer_init(&s->timer, on_timer);
     timer_start(spec->loop, &s->timer, SERVERS_BEAT_MS);
+    timer_init(&s->ask_timer, ask_now);
+    list_init(&s->questions);
     return s;
 }
 
@@ -334,6 +370,11 @@ void servers_free(struct servers *s)
     if (!s)
         return;
     timer_stop(&s->timer);
+    timer_stop(&s->ask_timer);
+    for (struct list *node; (node = list_pop(&s->questions));) {
+        struct servers_question *q = container_of(node, struct servers_question, node);
+        q->on_known(q);
+    }
     for (size_t i = 0; i < s->spec.brokers; i++)
         free(s->links[i].infos);
     servers_view_unref(s->view);
@@ -353,6 +394,17 @@ void servers_link_down(struct servers *s, size_t index)
 {
     s->links[index].broker = NULL;
     review(s);
+    answer_questions(s);
+}
+
+void servers_ask(struct servers *s, struct servers_question *question)
+{
+    uint64_t since = loop_now_ms(s->spec.loop) - s->asked_ms;
+    question->round = s->round;
+    list_append(&s->questions, &question->node);
+    if (!timer_active(&s->ask_timer))
+        timer_start(s->spec.loop, &s->ask_timer,
+                    since < SERVERS_ASK_MS ? SERVERS_ASK_MS - since : 0);
 }
 
 void servers_use_address(struct servers *s, const struct net_address *address)

@@ -25,6 +25,7 @@ enum {
     SERVERS_BEAT_MS = 1000,
     SERVERS_LIFETIME_MS = 5000,
     SERVERS_LATE_MS = 1500,
+    SERVERS_ASK_MS = 50,
     SERVERS_ABOUT_MAX = 1024
 };
 
@@ -52,6 +53,16 @@ void servers_free(struct servers *s);
 /* From broker_ops of each of the links. */
 void servers_link_up(struct servers *s, size_t index, struct broker *broker);
 void servers_link_down(struct servers *s, size_t index);
+
+/* Runs `on_known` once all brokers that can be reached have told what they know, asked after this
+ * call; the view is up to date then. Never from inside of it; also when the registry is freed. The
+ * brokers are asked so often a second at most, for all questions together. */
+struct servers_question {
+    struct list node;
+    uint64_t round;
+    void (*on_known)(struct servers_question *question);
+};
+void servers_ask(struct servers *s, struct servers_question *question);
 
 /* Where our ways are; len 0: nowhere. */
 void servers_use_address(struct servers *s, const struct net_address *address);

@@ -23,7 +23,8 @@ struct target {
     struct list wishes;
     struct timer retry;
     struct reap reap;
-    bool gone; /* another server was there */
+    bool gone;     /* another server was there */
+    bool checking; /* it was not in the view, which may be a moment too old */
     bool complained;
 };
 
@@ -55,7 +56,7 @@ static void forget(struct target *t)
 static void settle(struct target *t)
 {
     bool known = servers_view_find(t->ways->view, t->tag);
-    if (!t->way && list_empty(&t->wishes) && !(t->gone && known))
+    if (!t->way && list_empty(&t->wishes) && !t->checking && !(t->gone && known))
         forget(t);
 }
 
@@ -80,7 +81,7 @@ static void answer_all(struct target *t, enum ways_answer what)
 
 static bool is_gone(const struct target *t)
 {
-    return t->gone || servers_view_is_gone(t->ways->view, t->tag);
+    return t->gone || (!t->checking && servers_view_is_gone(t->ways->view, t->tag));
 }
 
 /* ---- ways that we make ---- */
@@ -173,6 +174,14 @@ static void waited(struct timer *timer)
     answer(wish, WAYS_AWAY, NULL);
 }
 
+static void check(struct target *t)
+{
+    if (t->checking)
+        return;
+    t->checking = true;
+    t->ways->spec.check(t->ways->spec.owner, t->tag);
+}
+
 enum ways_answer ways_ask(struct ways *ways, uint32_t tag, struct ways_wish *wish, struct way **ret)
 {
     struct target *t = find(ways, tag);
@@ -181,19 +190,35 @@ enum ways_answer ways_ask(struct ways *ways, uint32_t tag, struct ways_wish *wis
         *ret = t->way;
         return WAYS_READY;
     }
-    if ((t && t->gone) || servers_view_is_gone(ways->view, tag))
+    bool unknown = !server && servers_view_is_gone(ways->view, tag);
+    if (t && t->gone)
         return WAYS_GONE;
-    if (!ways->spec.tls || !server || !server->address.len)
-        return WAYS_AWAY;
+    if (!ways->spec.tls || (!unknown && (!server || !server->address.len)))
+        return unknown ? WAYS_GONE : WAYS_AWAY;
     if (!t && !(t = new_target(ways, tag)))
         return WAYS_AWAY;
     wish->ways = ways;
     timer_init(&wish->timer, waited);
     timer_start(ways->spec.loop, &wish->timer, WISH_MS);
     list_append(&t->wishes, &wish->node);
-    if (!t->way && !timer_active(&t->retry))
+    if (unknown)
+        check(t);
+    else if (!t->way && !timer_active(&t->retry))
         connect_to(t);
     return WAYS_WAIT;
+}
+
+void ways_checked(struct ways *ways, uint32_t tag)
+{
+    struct target *t = find(ways, tag);
+    if (!t || !t->checking)
+        return;
+    t->checking = false;
+    if (is_gone(t))
+        answer_all(t, WAYS_GONE);
+    else if (!t->way && !list_empty(&t->wishes))
+        connect_to(t);
+    settle(t);
 }
 
 void ways_cancel(struct ways_wish *wish)

@@ -44,6 +44,9 @@ struct ways_spec {
     void *owner;
     /* A connection that another server passes on. Takes the descriptor: a Unix socket. */
     void (*adopt)(void *owner, int fd, uint16_t worker, const struct http_passed *passed);
+    /* A server is not in the view: is it there by now? ways_checked() answers, later, by the view
+     * that there is then. */
+    void (*check)(void *owner, uint32_t tag);
 };
 
 struct ways_counts {
@@ -75,6 +78,9 @@ void ways_take(struct ways *ways, struct stream *stream);
 enum ways_answer ways_ask(struct ways *ways, uint32_t tag, struct ways_wish *wish,
                           struct way **ret);
 void ways_cancel(struct ways_wish *wish);
+
+/* The view is up to date, as far as this server is concerned. */
+void ways_checked(struct ways *ways, uint32_t tag);
 
 /* Passes on a request that is not answered, with its connection, whose session is in `worker` of
  * the other server (WAY_NO_WORKER: any). The exchange is over. False: it goes on here. */

@@ -118,6 +118,45 @@ static void on_tag(void *owner, uint32_t tag)
     on_view(n, n->view);
 }
 
+/* ---- whether a server has come that is not in the view ---- */
+
+struct check_mail {
+    struct mail mail;
+    struct servers_question question;
+    struct worker *worker; /* that asks */
+    uint32_t tag;
+};
+
+static void deliver_checked(struct mail *mail)
+{
+    struct check_mail *m = container_of(mail, struct check_mail, mail);
+    ways_checked(&m->worker->cluster->ways, m->tag);
+    free(m);
+}
+
+static void on_known(struct servers_question *question)
+{
+    struct check_mail *m = container_of(question, struct check_mail, question);
+    loop_post(m->worker->loop, &m->mail, deliver_checked);
+}
+
+static void deliver_check(struct mail *mail)
+{
+    struct check_mail *m = container_of(mail, struct check_mail, mail);
+    m->question.on_known = on_known;
+    servers_ask(m->worker->server->workers[0].cluster->registry, &m->question);
+}
+
+static void check(void *owner, uint32_t tag)
+{
+    struct cluster_node *n = owner;
+    struct check_mail *m = log_needed(malloc(sizeof(*m)));
+    if (!m)
+        return; /* whoever asks is told after a while that the server is away */
+    *m = (struct check_mail){.worker = n->worker, .tag = tag};
+    loop_post(n->worker->server->workers[0].loop, &m->mail, deliver_check);
+}
+
 /* ---- the links of worker 0 ---- */
 
 static void on_up(void *owner)
@@ -196,6 +235,7 @@ struct cluster_node *cluster_node_new(struct worker *w)
                             .tag = s->tag,
                             .owner = n,
                             .adopt = adopt,
+                            .check = check,
                         });
     session_table_use_tag(w->sessions, s->tag);
     if (is_first(n) && !open_links(n)) {

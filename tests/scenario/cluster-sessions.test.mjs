@@ -6,8 +6,10 @@ import { Cluster } from '../lib/cluster.mjs';
 import { endDaemons } from '../lib/daemon.mjs';
 import { Redis } from '../lib/redis.mjs';
 import { program, stopAll } from '../lib/server.mjs';
-import { Page, SessionClient } from '../lib/session-client.mjs';
+import { newKey, Page, SessionClient } from '../lib/session-client.mjs';
+import { StatefulPage } from '../lib/stateful-page.mjs';
 import { after, before, describe, test } from '../lib/test.mjs';
+import { until } from '../lib/until.mjs';
 
 /** What the balancer in front of all servers is called. */
 const SITE = 'http://site.example';
@@ -18,6 +20,7 @@ const files = {
   'lines.sh': program('lines.sh'),
   'ledger.py': program('ledger.py'),
 };
+const ARRIVALS = 60;
 
 let redis;
 before(async () => (redis = await Redis.start()));
@@ -27,8 +30,8 @@ after(async () => {
   await endDaemons();
 });
 
-const start = ({ args = [], ...more } = {}) =>
-  Cluster.start({
+const start = async ({ args = [], ...more } = {}) => {
+  const cluster = await Cluster.start({
     count: 2,
     broker: redis.url,
     files,
@@ -36,32 +39,54 @@ const start = ({ args = [], ...more } = {}) =>
     ...more,
     args: [...TIMES.split(' '), '--origin', SITE, ...args],
   });
+  await meet(cluster);
+  return cluster;
+};
 
 const options = { origin: SITE, headers: HOST };
 
 /** A page that `place` has made; it is not connected. */
-async function loads(place, where) {
-  const page = await Page.loads(place, where, options);
-  return Object.assign(page, { headers: HOST });
+async function loads(place, where, Kind = Page) {
+  const { answer, session } = await Page.loads(place, where, options);
+  return Object.assign(new Kind(place.at(where), { session, ...options }), { answer });
 }
 
-/** Each knows of all. */
-const meet = ({ servers }) =>
-  Promise.all(
-    servers.map((server) =>
-      server.logged(new RegExp(`cluster\\.servers .*count=${servers.length} `)),
-    ),
-  );
+const knows = (server, count) =>
+  server.logged(new RegExp(`cluster\\.servers .*count=${count} certain=1`));
+
+/** How many servers the broker knows of. */
+const inTouch = ({ name }) => redis.asks('HLEN', `${name}:servers`);
+
+/** Each knows for certain who is there. */
+const meet = ({ servers }) => Promise.all(servers.map((server) => knows(server, servers.length)));
 
 /** Its next connection goes to this place. */
-const turnsTo = (client, place) => (client.url = place.url + new URL(client.url).pathname);
+const turnsTo = (client, place) =>
+  Object.assign(client, { url: place.url + new URL(client.url).pathname, server: place });
+
+const pick = (list) => list[Math.floor(Math.random() * list.length)];
+
+/** A client that sends again what the server has not received, as each has to. */
+class Stubborn extends SessionClient {
+  said = [];
+
+  async arrives(place) {
+    turnsTo(this, place);
+    this.welcome = await this.connect();
+    for (const line of this.said.slice(this.welcome.received)) this.send(line);
+  }
+
+  says(line) {
+    this.said.push(line);
+    if (this.ws?.readyState === 1) this.send(line);
+  }
+}
 
 describe('two servers', () => {
   let cluster, one, other;
   before(async () => {
     cluster = await start();
     [one, other] = cluster.places;
-    await meet(cluster);
   });
   after(() => cluster.ends());
 
@@ -71,16 +96,211 @@ describe('two servers', () => {
     page.welcome = await page.connect();
     assert.equal(page.welcome.resumed, false);
     page.says('a 1');
-    await page.hears('echo ["a",1]');
+    await page.hears('echo ["a", 1]');
     await page.cuts();
     turnsTo(page, one);
     await page.comesBack();
     page.says('b 2');
-    await page.hears('echo ["b",2]');
+    await page.hears('echo ["b", 2]');
     turnsTo(page, other);
     await page.comesBack(); // and takes over from the connection that is still there
     page.says('c 3');
-    await page.hears('echo ["c",3]');
+    await page.hears('echo ["c", 3]');
     await page.closes();
+  });
+
+  test('the program hears when a client that came by the other one has gone', async () => {
+    const page = await loads(one, 'talk');
+    turnsTo(page, other);
+    await page.connect();
+    await page.cuts();
+    await page.comesBack();
+    await page.hears(/told \["\.attach".*/, /told \["\.detach".*/, /told \["\.attach".*/);
+    await page.closes();
+  });
+
+  test('large messages come whole in both directions', async () => {
+    const page = await loads(one, 'talk');
+    turnsTo(page, other);
+    await page.connect();
+    const text = 'x'.repeat(3_000_000);
+    page.says(`big ${JSON.stringify(text)}`);
+    assert.equal((await page.hearsOf('echo'))[1], text);
+    await page.closes();
+  });
+
+  test('an id that no server knows is refused, whoever made it', async () => {
+    const page = await loads(one, 'talk');
+    for (const place of [one, other])
+      for (const [at, letter] of [
+        [0, 'A'],
+        [19, 'B'],
+      ]) {
+        const id = page.session.slice(0, at) + letter + page.session.slice(at + 1);
+        const stranger = new SessionClient(place.at('talk'), { session: id, ...options });
+        await stranger.isRefused({ code: 4410, reason: 'session-gone' });
+      }
+  });
+
+  test('a client with another key is refused by the owner', async () => {
+    const page = await loads(one, 'talk');
+    await page.connect();
+    const thief = new SessionClient(other.at('talk'), { session: page.session, ...options });
+    await thief.isRefused({ code: 4409, reason: 'session-taken' });
+    await page.closes();
+  });
+
+  test('connections that come anywhere and are cut lose, double and reorder nothing', async () => {
+    const client = new Stubborn(one.at('lines'), { key: newKey(), ...options });
+    let said = 0;
+    for (let i = 0; i < ARRIVALS; i++) {
+      await client.arrives(pick(cluster.places));
+      for (let n = 0; n < 10; n++) client.says(`n ${said++}`);
+      // A part of the answers has come, or none, or all.
+      await until(() => client.heard('n').length >= said - pick([0, 4, 10, 14]));
+      if (i + 1 < ARRIVALS) await client.cuts();
+    }
+    await until(() => client.heard('n').length >= said);
+    assert.deepEqual(
+      client.heard('n'),
+      Array.from({ length: said }, (_, i) => `n ${i}`),
+    );
+    await client.closes();
+  });
+});
+
+test('a server that can not be reached is not taken for gone', async () => {
+  const cluster = await start({
+    argsOf: (i) => (i === 0 ? ['--cluster-address', '127.0.0.1:1'] : []),
+  });
+  const [one, other] = cluster.places;
+  const page = await loads(one, 'talk');
+  turnsTo(page, other);
+  await page.isRefused({ code: 1013, reason: 'server-away retry=1' });
+  turnsTo(page, one);
+  await page.connect();
+  await page.closes();
+  await cluster.ends();
+});
+
+describe('the server that has the session', () => {
+  let cluster, one, other;
+  before(async () => {
+    cluster = await start({ count: 3 });
+    [one, other] = cluster.places;
+  });
+  after(() => cluster.ends());
+
+  /** A page of `one`, connected by way of `other`, with a state. */
+  async function noted() {
+    const page = await loads(one, 'ledger', StatefulPage);
+    turnsTo(page, other);
+    page.keepsOrigin = true;
+    page.welcome = await page.connect();
+    page.says('note 1');
+    await page.isSaved();
+    return page;
+  }
+
+  async function goesOnAt(page, place, why) {
+    await page.goesOn(why, place);
+    page.says('notes?7');
+    assert.match(await page.next(/^=7 /), /1/);
+    await page.closes();
+  }
+
+  test('stands still: after seconds its clients go on from their states elsewhere', async () => {
+    const page = await noted();
+    await page.cuts();
+    const { server } = one;
+    process.kill(server.pid, 'SIGSTOP');
+    try {
+      turnsTo(page, cluster.places[2]);
+      await page.isRefused({ code: 4410, reason: 'session-gone' });
+      await goesOnAt(page, other, 'deploy');
+    } finally {
+      process.kill(server.pid, 'SIGCONT');
+    }
+    await until(async () => (await inTouch(cluster)) === 3);
+  });
+
+  test('is killed: the client goes on from its state elsewhere within 5 s', async () => {
+    const page = await noted();
+    const began = Date.now();
+    await one.kill();
+    await page.closed;
+    await page.isRefused({ code: 4410, reason: 'session-gone' });
+    await goesOnAt(page, other, 'deploy');
+    assert.ok(Date.now() - began < 5000, `${Date.now() - began} ms`);
+    await one.comesBack();
+    await knows(one.server, 3);
+  });
+
+  test('is killed and comes back: its sessions are gone', async () => {
+    const page = await noted();
+    await one.kill();
+    await one.comesBack();
+    await page.closed;
+    await page.isRefused({ code: 4410, reason: 'session-gone' });
+    await goesOnAt(page, other, 'deploy');
+    await knows(one.server, 3);
+  });
+
+  test('is replaced by a take-over: its sessions stay', async () => {
+    const page = await loads(one, 'talk');
+    turnsTo(page, other);
+    await page.connect();
+    page.says('a 1');
+    await page.hears('echo ["a", 1]');
+    process.kill(one.server.child.pid, 'SIGUSR2');
+    await one.server.logged(/takeover\.done/);
+    await page.closed;
+    await page.comesBack();
+    page.says('b 2');
+    await page.hears('echo ["b", 2]');
+    await page.closes();
+  });
+
+  test('lasts while the broker is away: its sessions are reached', async () => {
+    const page = await loads(one, 'talk');
+    await page.connect();
+    await page.cuts();
+    redis.pauses();
+    try {
+      turnsTo(page, other);
+      await page.comesBack();
+      page.says('a 1');
+      await page.hears('echo ["a", 1]');
+    } finally {
+      redis.goesOn();
+    }
+    await page.closes();
+  });
+
+  test('is drained: its pages go on at the others at once', async () => {
+    const page = await noted();
+    const stopped = one.stop();
+    const { code, reason } = await page.closed;
+    assert.equal(code, 1012);
+    assert.match(reason, /^draining retry=[1-4]$/);
+    await goesOnAt(page, other, 'deploy');
+    await stopped;
+    await one.comesBack();
+  });
+
+  test('is not the one that is drained: the client comes by another one', async () => {
+    const page = await loads(one, 'talk');
+    turnsTo(page, other);
+    await page.connect();
+    page.says('a 1');
+    await page.hears('echo ["a", 1]');
+    const stopped = other.stop();
+    assert.ok((await page.closed).code < 1012);
+    turnsTo(page, cluster.places[2]);
+    await page.comesBack();
+    page.says('b 2');
+    await page.hears('echo ["b", 2]');
+    await page.closes();
+    await stopped;
   });
 });

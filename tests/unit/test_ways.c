@@ -38,6 +38,14 @@ static void adopt(void *arg, int fd, uint16_t worker, const struct http_passed *
     adopted++;
 }
 
+static int checks;
+
+static void check(void *arg, uint32_t tag)
+{
+    (void)arg, (void)tag;
+    checks++;
+}
+
 static struct tls_context *keys_of(int letter)
 {
     unsigned char key[SEAL_KEY_SIZE];
@@ -80,8 +88,9 @@ static void open_side(struct side *side, uint32_t tag, struct tls_context *tls)
     int fd;
     side->address = net_address_loopback(AF_INET, 0);
     assert_int_equal(listener_open(&side->address, &fd), 0);
-    ways_init(&side->ways,
-              &(struct ways_spec){.loop = loop, .tls = tls, .tag = tag, .adopt = adopt});
+    ways_init(
+        &side->ways,
+        &(struct ways_spec){.loop = loop, .tls = tls, .tag = tag, .adopt = adopt, .check = check});
     assert_int_equal(listener_start(loop, &side->listener, fd, tls, on_stream, &side->ways), 0);
 }
 
@@ -91,7 +100,7 @@ static int begin(void **state)
         return -1;
     keys = keys_of('a');
     other_keys = keys_of('b');
-    adopted = 0;
+    adopted = checks = 0;
     open_side(&here, HERE, keys);
     open_side(&there, THERE, keys);
     use(&here, view_of(true, THERE, &there.address, false));
@@ -288,12 +297,30 @@ static void who_is_sent_away_loses_the_connection(void **state)
 static void who_is_not_in_the_registry_is_gone(void **state)
 {
     (void)state;
-    struct question q;
+    struct question q, other;
     ask(&q, 77);
+    ask(&other, 77);
+    assert_int_equal(q.answers, 0);
+    assert_int_equal(checks, 1);
+    ways_checked(&here.ways, 77);
     assert_int_equal(q.answer, WAYS_GONE);
+    assert_int_equal(other.answer, WAYS_GONE);
     use(&here, view_of(false, THERE, &there.address, false)); /* which knows too little */
     ask(&q, 77);
     assert_int_equal(q.answer, WAYS_AWAY);
+}
+
+static void who_has_only_just_come_is_found(void **state)
+{
+    (void)state;
+    struct question q;
+    use(&here, view_of(true, 0, NULL, false));
+    ask(&q, THERE);
+    assert_int_equal(q.answers, 0);
+    use(&here, view_of(true, THERE, &there.address, false));
+    ways_checked(&here.ways, THERE);
+    wait_for(q.answers);
+    assert_int_equal(q.answer, WAYS_READY);
 }
 
 static void another_server_at_the_address_means_that_the_one_before_is_gone(void **state)
@@ -461,6 +488,7 @@ int main(void)
         TEST(when_the_way_is_lost_the_client_loses_its_connection),
         TEST(who_is_sent_away_loses_the_connection),
         TEST(who_is_not_in_the_registry_is_gone),
+        TEST(who_has_only_just_come_is_found),
         TEST(another_server_at_the_address_means_that_the_one_before_is_gone),
         TEST(who_is_late_and_does_not_listen_is_gone),
         TEST(who_waits_hears_when_the_registry_gives_up),
