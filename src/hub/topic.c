@@ -91,8 +91,7 @@ static void forget_idle(struct hub_home *home, struct topic *t)
 
 static uint64_t linger_ms(const struct hub_home *home, const struct hub_idle *idle)
 {
-    return idle == &home->idle[HUB_IDLE_DISTANT] ? FOLLOW_LINGER_MS
-                                                 : topic_config(home)->linger_ms;
+    return idle == &home->idle[HUB_IDLE_DISTANT] ? FOLLOW_LINGER_MS : topic_config(home)->linger_ms;
 }
 
 static void on_linger(struct timer *timer)

@@ -91,8 +91,10 @@ static bool has_passwords(const struct broker_settings *b, struct text *why)
 {
     for (size_t i = 0; i < b->count; i++)
         if (b->urls[i]->user && !b->urls[i]->password) {
-            text_printf(why, "broker: %s has a user and no password: USER:PASSWORD@, or the file "
-                             "that broker-password-file names", b->urls[i]->text);
+            text_printf(why,
+                        "broker: %s has a user and no password: USER:PASSWORD@, or the file "
+                        "that broker-password-file names",
+                        b->urls[i]->text);
             return false;
         }
     return true;

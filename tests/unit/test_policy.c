@@ -116,8 +116,8 @@ static void answer_list(struct answer *a, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         a->pointers[i] = &a->elements[i];
-    a->reply = (struct redisReply){
-        .type = REDIS_REPLY_ARRAY, .elements = count, .element = a->pointers};
+    a->reply =
+        (struct redisReply){.type = REDIS_REPLY_ARRAY, .elements = count, .element = a->pointers};
 }
 
 static void do_read(struct answer *a, struct slice from)
@@ -197,8 +197,8 @@ void broker_run(struct broker *b, struct broker_call *call, const struct broker_
     else if (slice_equal(args[0], SLICE_LITERAL("hello")))
         do_hello(a, args);
     else if (slice_equal(args[0], SLICE_LITERAL("ban")))
-        a->reply = (struct redisReply){.type = REDIS_REPLY_INTEGER,
-                                       .integer = do_ban(args, arg_count)};
+        a->reply =
+            (struct redisReply){.type = REDIS_REPLY_INTEGER, .integer = do_ban(args, arg_count)};
     else if (slice_equal(args[0], SLICE_LITERAL("read")))
         do_read(a, args[1]);
     else if (slice_equal(args[0], SLICE_LITERAL("lift")))
@@ -512,12 +512,22 @@ static void lifted_bans_are_lifted_everywhere_also_at_a_server_that_was_away(voi
 static void odd_announcements_do_nothing(void **state)
 {
     (void)state;
-    static const char *const odd[] = {"", "B", "Bxxx", "L", "Lx", "R", "Rxxxxxxxxyy", "V", "V\1",
-                                      "V\1\0\0\377\377", "?", "Bxxxxxxxxyyyyz"};
+    static const char *const odd[] = {"",
+                                      "B",
+                                      "Bxxx",
+                                      "L",
+                                      "Lx",
+                                      "R",
+                                      "Rxxxxxxxxyy",
+                                      "V",
+                                      "V\1",
+                                      "V\1\0\0\377\377",
+                                      "?",
+                                      "Bxxxxxxxxyyyyz"};
     comes_up(0);
     for (size_t i = 0; i < sizeof(odd) / sizeof(*odd); i++)
-        assert_true(policy_message(places[0].policy, SLICE_LITERAL("test:policy"),
-                                   slice_of(odd[i])));
+        assert_true(
+            policy_message(places[0].policy, SLICE_LITERAL("test:policy"), slice_of(odd[i])));
     assert_false(policy_message(places[0].policy, SLICE_LITERAL("test:c:x"), SLICE_LITERAL("E")));
     assert_int_equal(places[0].doubts, 0);
 }
