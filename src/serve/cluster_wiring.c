@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "serve/broker_settings.h"
+#include "serve/claim.h"
 #include "serve/cluster_settings.h"
 #include "serve/server.h"
 
@@ -215,6 +216,7 @@ static void close_links(struct cluster_node *n)
     for (size_t i = 0; n->links && i < n->server->brokers->count; i++)
         broker_free(n->links[i].broker);
     free(n->links);
+    claims_end(n->worker, &n->claims);
     servers_free(n->registry);
 }
 
@@ -228,6 +230,7 @@ struct cluster_node *cluster_node_new(struct worker *w)
         return NULL;
     n->worker = w;
     n->server = s;
+    list_init(&n->claims);
     ways_init(&n->ways, &(struct ways_spec){
                             .loop = w->loop,
                             .tls = s->ways,

@@ -33,6 +33,7 @@ struct cluster_node {
     /* of worker 0 */
     struct servers *registry;
     struct cluster_link *links;
+    struct list claims;         /* that a broker is asked about: claim.h */
     struct net_address address; /* of our ways; len 0: none */
 };
 

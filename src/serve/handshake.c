@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "program/shared.h"
 #include "proto/close_code.h"
+#include "serve/claim.h"
 #include "serve/client_grant.h"
 #include "serve/forward.h"
 #include "serve/pending.h"
@@ -159,6 +160,14 @@ static bool describe_client(struct worker *w, struct pending_request *p, enum ac
     return ret->same_origin || ret->grant;
 }
 
+static void connect_client(struct worker *w, struct exchange *x, const struct page_visitor *client)
+{
+    if (is_tcp_session(x))
+        page_connect(w->pages, x, NULL, client);
+    else
+        w->server->router->connect(w, x, client);
+}
+
 static void let_in(struct worker *w, struct pending_request *p, enum access_reason reason)
 {
     char text[ORIGIN_TEXT_SIZE];
@@ -166,10 +175,8 @@ static void let_in(struct worker *w, struct pending_request *p, enum access_reas
     struct exchange *x = p->x;
     if (!describe_client(w, p, reason, text, &client))
         page_refuse(w->pages, x, CLOSE_TRY_AGAIN_LATER, SLICE_LITERAL("overload"), 1, true);
-    else if (is_tcp_session(x))
-        page_connect(w->pages, x, NULL, &client);
-    else
-        w->server->router->connect(w, x, &client);
+    else if (!claim_begin(w, x, &client, connect_client))
+        connect_client(w, x, &client);
 }
 
 static void on_verdict(struct pending_request *p, const struct access_result *result)

@@ -119,6 +119,37 @@ describe('two servers', () => {
     await page.closes();
   });
 
+  test('a client that has heard no id finds its session at any server, by its key', async () => {
+    const key = newKey();
+    const client = new SessionClient(one.at('lines'), { key, acknowledge: false, ...options });
+    const { session } = await client.connect();
+    for (const place of [other, one, other]) {
+      await client.cuts();
+      turnsTo(client, place);
+      client.session = undefined;
+      assert.equal((await client.connect()).session, session);
+    }
+    client.says('n 1');
+    await client.hears('n 1');
+    assert.equal(client.heard('pid').length, 4); // nobody said that it was received
+    await client.closes();
+  });
+
+  test('a client that changes the server before it is answered starts one program', async () => {
+    const key = newKey();
+    const clients = [one, other, one, other].map(
+      (place) => new SessionClient(place.at('lines'), { key, ...options }),
+    );
+    const ends = await Promise.all(
+      clients.map((client) => client.connect().catch(({ code }) => code)),
+    );
+    const ids = new Set(ends.map((end) => end.session).filter(Boolean));
+    assert.equal(ids.size, 1);
+    const last = clients.find((client) => client.ws.readyState === 1);
+    assert.ok(last);
+    await last.closes();
+  });
+
   test('large messages come whole in both directions', async () => {
     const page = await loads(one, 'talk');
     turnsTo(page, other);
@@ -275,6 +306,35 @@ describe('the server that has the session', () => {
       redis.goesOn();
     }
     await page.closes();
+  });
+
+  test('was claimed by a client, and is gone: the client begins elsewhere', async () => {
+    const key = newKey();
+    const client = new SessionClient(one.at('lines'), { key, ...options });
+    const { session } = await client.connect();
+    await one.kill();
+    await client.closed;
+    turnsTo(client, other);
+    Object.assign(client, { session: undefined, received: 0 });
+    assert.notEqual((await client.connect()).session, session);
+    client.says('n 1');
+    await client.hears('n 1');
+    await client.closes();
+    await one.comesBack();
+    await knows(one.server, 3);
+  });
+
+  test('is not asked for while the broker is away: who has no session begins', async () => {
+    redis.pauses();
+    try {
+      const client = new SessionClient(other.at('lines'), options);
+      await client.connect();
+      client.says('n 1');
+      await client.hears('n 1');
+      await client.closes();
+    } finally {
+      redis.goesOn();
+    }
   });
 
   test('is drained: its pages go on at the others at once', async () => {
