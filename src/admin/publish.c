@@ -114,6 +114,15 @@ static void put_results(const struct job *job, struct text *out)
     text_put(out, job->several ? SLICE_LITERAL("]\n") : SLICE_LITERAL("\n"));
 }
 
+/* Whether it is worth while to come again soon. */
+static bool is_away(const struct job *job)
+{
+    for (size_t i = 0; i < job->count; i++)
+        if (job->items[i].answer == HUB_AWAY)
+            return true;
+    return false;
+}
+
 static enum publish_result result_of(const struct job *job)
 {
     for (size_t i = 0; i < job->count; i++)
@@ -130,13 +139,15 @@ static void answer(struct job *job)
     struct http_header headers[] = {
         {SLICE_LITERAL("Cache-Control"), SLICE_LITERAL("no-store")},
         {SLICE_LITERAL("Content-Type"), SLICE_LITERAL("application/json")},
+        {SLICE_LITERAL("Retry-After"), SLICE_LITERAL("1")},
     };
+    size_t header_count = result == PUBLISH_BUSY && is_away(job) ? 3 : 2;
     put_results(job, &body);
     job->publish->counts[result]++;
     if (x && body.failed) {
         exchange_answer(x, 503, SLICE_LITERAL("published, but out of memory"), NULL, 0);
     } else if (x) {
-        exchange_respond(x, statuses[result].status, SLICE_NONE, headers, 2, body.len);
+        exchange_respond(x, statuses[result].status, SLICE_NONE, headers, header_count, body.len);
         exchange_write(x, text_slice(&body));
         exchange_end(x);
     }

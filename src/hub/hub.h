@@ -14,8 +14,8 @@
  *           theirs.
  * Bounds    A client that is ahead of the server (hub_client_busy) is to wait: `ahead_max` bytes of
  *           requests, or one subscription, are under way. With an upstream a subscription does not
- *           make it wait, unless it changes one that has its answer. An event for a client that takes no more
- *           is counted, and once it takes again it is told how many it has missed.
+ *           make it wait, unless it changes one that has its answer. An event for a client that
+ *           takes no more is counted, and once it takes again it is told how many it has missed.
  * Route     How a request finds the home is behind struct hub_route. threads.h keeps the homes in
  *           the workers. A home may have an upstream (upstream.h), where several servers meet.
  * Lifetime  hub_stop() of all, then their loops read the remaining mail, then hub_done(): they hold

@@ -238,6 +238,8 @@ void library_endpoint_free(struct library_endpoint *e);
 void library_peer_open(struct httpsocket_request *r);
 /* One message to a subscriber. */
 void library_peer_publish(struct httpsocket_peer *p, struct slice data, enum ws_op op);
+/* Events of a topic can't be had any more. */
+void library_peer_missed(struct httpsocket_peer *p);
 /* There was no room for the topic. */
 void library_peer_lost_topic(struct httpsocket_peer *p, const char *topic);
 void library_peers_drain(struct library_thread *t);

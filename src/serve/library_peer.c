@@ -353,6 +353,12 @@ void library_peer_publish(struct httpsocket_peer *p, struct slice data, enum ws_
     httpsocket_peer_close(p, CLOSE_TRY_AGAIN_LATER, "too-slow");
 }
 
+void library_peer_missed(struct httpsocket_peer *p)
+{
+    if (!p->closing && !p->endpoint->options.lossy)
+        httpsocket_peer_close(p, CLOSE_TRY_AGAIN_LATER, "topic-lost");
+}
+
 void library_peer_lost_topic(struct httpsocket_peer *p, const char *topic)
 {
     const struct library_endpoint *e = p->endpoint;

@@ -112,10 +112,17 @@ static void on_page_event(struct hub_client *c, struct slice name, struct slice 
         send_to_all(g, text, WS_OP_TEXT);
 }
 
+/* The one line of a client whose events go to its page: so many are lost. takes() is always true:
+ * it is the broker that has lost them. */
 static void on_line(struct hub_client *c, struct slice begin, struct slice rest,
                     struct shared_bytes *whole)
 {
-    (void)c, (void)begin, (void)rest, (void)whole; /* takes() is always true: nothing is lost */
+    struct group *g = hub_client_owner(c);
+    (void)begin, (void)rest, (void)whole;
+    for (struct list *next, *node = g->members.next; node != &g->members; node = next) {
+        next = node->next;
+        library_peer_missed(container_of(node, struct member, of_group)->peer);
+    }
 }
 
 /* The home had no room for the topic: all who wait for it are told. */
@@ -269,8 +276,12 @@ int httpsocket_peer_unsubscribe(struct httpsocket_peer *p, const char *topic)
 static void on_published(struct hub_client *c, const struct hub_request *request)
 {
     struct library_thread *t = hub_client_owner(c);
-    if (request->kind == HUB_PUBLISH)
-        atomic_fetch_sub(&t->server->publishing, (size_t)(uintptr_t)request->tag);
+    if (request->kind != HUB_PUBLISH)
+        return;
+    atomic_fetch_sub(&t->server->publishing, (size_t)(uintptr_t)request->tag);
+    if (request->answer != HUB_DONE)
+        log_error("topic.lost", log_slice("topic", request->topic),
+                  log_slice("reason", hub_answer_token(request->answer)));
 }
 
 static const struct hub_client_ops publisher_ops = {.on_answer = on_published};

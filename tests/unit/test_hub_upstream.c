@@ -328,8 +328,8 @@ static void on_answer(struct hub_client *c, const struct hub_request *r)
         p->subscribers = r->subscribers;
     if (r->kind != HUB_JOIN || (r->answer != HUB_DONE && r->answer != HUB_PRESENCE_FULL))
         return;
-    int len = snprintf(text, sizeof(text), "%.*s %llu", SLICE_ARG(r->topic),
-                       (unsigned long long)r->seq);
+    int len =
+        snprintf(text, sizeof(text), "%.*s %llu", SLICE_ARG(r->topic), (unsigned long long)r->seq);
     keep_line(p, SLICE_LITERAL(".subscribed "), slice_make(text, (size_t)len));
 }
 
@@ -344,8 +344,8 @@ static void on_loss(struct hub_client *c, struct slice topic)
     person_of(c)->losses++;
 }
 
-static const struct hub_client_ops ops = {takes,     on_line, on_page_event, on_answer,
-                                          on_room,   on_loss, NULL};
+static const struct hub_client_ops ops = {takes,   on_line, on_page_event, on_answer,
+                                          on_room, on_loss, NULL};
 
 /* ---- the fixture ---- */
 
@@ -362,8 +362,8 @@ static void begin_server(bool distant)
                                .config = &config};
         hub_init(&hubs[i]);
         hub_threads_add(threads, i, &hubs[i]);
-        fakes[i] = (struct fake){
-            .upstream = {&fake_ops}, .home = &threads->homes[i], .up = fakes[i].up};
+        fakes[i] =
+            (struct fake){.upstream = {&fake_ops}, .home = &threads->homes[i], .up = fakes[i].up};
         list_init(&fakes[i].publications);
         if (distant)
             hub_home_use_upstream(&threads->homes[i], &fakes[i].upstream);
@@ -1285,8 +1285,7 @@ static void do_anything(uint64_t *random, int n)
             assert_int_equal(show(p, topic, "{}"), HUB_DONE);
         break;
     case 2:
-        if (!hub_client_busy(p->client) &&
-            hub_unsubscribe(p->client, slice_of(topic)) == HUB_DONE)
+        if (!hub_client_busy(p->client) && hub_unsubscribe(p->client, slice_of(topic)) == HUB_DONE)
             keep_line(p, SLICE_LITERAL("unsubscribed "), slice_of(topic));
         break;
     case 3:
@@ -1360,8 +1359,8 @@ static void whatever_happens_nothing_is_doubled_or_missed_untold(void **state)
 /* The homes of t0 and t2 are in one worker, and that of t1 is in the other. */
 static void choose_homes(void)
 {
-    for (uint64_t key[2] = {0}; fake_at("t0") != &fakes[0] || fake_at("t1") != &fakes[1] ||
-                                fake_at("t2") != &fakes[0];
+    for (uint64_t key[2] = {0};
+         fake_at("t0") != &fakes[0] || fake_at("t1") != &fakes[1] || fake_at("t2") != &fakes[0];
          key[0]++)
         hash_begin_with(key);
 }
