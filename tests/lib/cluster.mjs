@@ -57,13 +57,19 @@ export class Cluster {
    * `count` servers with this `broker` (a URL, several, or null for none), one key and one name.
    * `args` are more options of each, `argsOf(i)` those of one.
    */
-  static async start({ count = 3, broker = null, args = [], argsOf = () => [], ...options } = {}) {
+  static async start({
+    count = 3,
+    broker = null,
+    name = `test-${randomBytes(4).toString('hex')}`,
+    args = [],
+    argsOf = () => [],
+    ...options
+  } = {}) {
     const cluster = new Cluster();
     const folder = ownFolder('cluster');
     const key = path.join(folder, 'key');
     fs.writeFileSync(key, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
-    cluster.name = `test-${randomBytes(4).toString('hex')}`;
-    cluster.key = key;
+    Object.assign(cluster, { name, key });
     cluster.places = [];
     const brokers = [broker ?? []].flat();
     for (let i = 0; i < count; i++) {
@@ -84,7 +90,14 @@ export class Cluster {
       cluster.places.push(place);
     }
     await Promise.all(cluster.places.map((place) => place.start()));
+    if (brokers.length) await cluster.isKnown();
     return cluster;
+  }
+
+  /** Waits until each server knows of all that run. */
+  async isKnown() {
+    const known = new RegExp(` cluster\\.servers count=${this.servers.length} `);
+    await Promise.all(this.servers.map((server) => server.logged(known)));
   }
 
   #shares({ clusterPort }, brokers) {

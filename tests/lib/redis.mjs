@@ -4,7 +4,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Daemon, ownFolder, ownPort } from './daemon.mjs';
-import { ask } from './resp.mjs';
+import { ask, Resp } from './resp.mjs';
 import { until } from './until.mjs';
 
 export const REDIS = '/usr/bin/redis-server';
@@ -20,11 +20,17 @@ export class Redis {
   #settings;
   #daemon;
 
-  /** `settings` are those of redis.conf: {name: value or [words]}. */
-  static async start({ keeps = false, settings = {} } = {}) {
+  /**
+   * `settings` are those of redis.conf: {name: value or [words]}. They come behind those of `conf`,
+   * the text of one, whose default user has this `password`.
+   */
+  static async start({ keeps = false, settings = {}, conf = '', password = null } = {}) {
     const redis = new Redis();
     redis.port = await ownPort();
     redis.folder = ownFolder('redis');
+    redis.password = password;
+    redis.file = path.join(redis.folder, 'redis.conf');
+    fs.writeFileSync(redis.file, conf);
     redis.socket = path.join(redis.folder, 'socket');
     redis.#settings = {
       port: redis.port,
@@ -32,7 +38,7 @@ export class Redis {
       unixsocket: redis.socket,
       dir: redis.folder,
       save: '',
-      appendonly: keeps ? 'yes' : 'no',
+      ...(conf ? {} : { appendonly: keeps ? 'yes' : 'no' }),
       'maxmemory-policy': 'noeviction',
       'repl-diskless-sync-delay': 0,
       ...settings,
@@ -58,7 +64,7 @@ export class Redis {
   }
 
   async starts() {
-    this.#daemon = new Daemon(REDIS, asWords(this.#settings));
+    this.#daemon = new Daemon(REDIS, [this.file, ...asWords(this.#settings)]);
     await this.#daemon.logged(/Ready to accept connections/);
   }
 
@@ -79,9 +85,12 @@ export class Redis {
     return this.#daemon.stop(signal);
   }
 
-  /** One command, whose reply comes back; for a Sentinel, too. */
-  asks(...words) {
-    return ask(this.port, ...words);
+  /** One command, whose reply comes back. */
+  async asks(...words) {
+    if (!this.password) return ask(this.port, ...words);
+    const redis = new Resp(this.port);
+    redis.call('AUTH', this.password).catch(() => {});
+    return redis.call(...words).finally(() => redis.close());
   }
 
   /** `master` or `slave`; undefined of one that does not answer. */
@@ -99,7 +108,7 @@ export class Redis {
 }
 
 /** A Sentinel: a redis-server that writes its settings itself. */
-async function startSentinel(name, master, { quorum, downAfter }) {
+async function startSentinel(name, master, { quorum, downAfter, user }) {
   const port = await ownPort();
   const folder = ownFolder('sentinel');
   const file = path.join(folder, 'sentinel.conf');
@@ -109,7 +118,7 @@ dir ${folder}
 sentinel monitor ${name} 127.0.0.1 ${master.port} ${quorum}
 sentinel down-after-milliseconds ${name} ${downAfter}
 sentinel failover-timeout ${name} 4000
-`;
+${user ? `sentinel auth-user ${name} ${user.name}\nsentinel auth-pass ${name} ${user.password}\n` : ''}`;
   fs.writeFileSync(file, settings);
   const daemon = new Daemon(REDIS, [file, '--sentinel']);
   await daemon.logged(/\+monitor master/);
@@ -120,18 +129,22 @@ sentinel failover-timeout ${name} 4000
 export class WatchedPair {
   name = 'test';
 
-  /** `downAfter`: milliseconds of silence. `settings` are those of both servers. */
-  static async start({ sentinels = 1, downAfter = 1000, keeps = true, settings = {} } = {}) {
+  /**
+   * `downAfter`: milliseconds of silence. `user`: {name, password} of the Sentinels. The others are
+   * Redis.start()'s, for both.
+   */
+  static async start({ sentinels = 1, downAfter = 1000, user, settings, ...more } = {}) {
     const pair = new WatchedPair();
-    const first = await Redis.start({ keeps, settings });
+    const how = { keeps: true, ...more };
+    const first = await Redis.start({ ...how, settings });
     const replicaof = ['127.0.0.1', first.port];
-    const second = await Redis.start({ keeps, settings: { ...settings, replicaof } });
+    const second = await Redis.start({ ...how, settings: { ...settings, replicaof } });
     pair.servers = [first, second];
     await first.isReplicated();
     const quorum = Math.floor(sentinels / 2) + 1;
     pair.sentinels = await Promise.all(
       Array.from({ length: sentinels }, () =>
-        startSentinel(pair.name, first, { quorum, downAfter }),
+        startSentinel(pair.name, first, { quorum, downAfter, user }),
       ),
     );
     await pair.isWatched();

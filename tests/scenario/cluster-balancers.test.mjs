@@ -6,8 +6,10 @@ import fs from 'node:fs';
 import { HAPROXY, NGINX, startHaproxy, startNginx } from '../lib/balancer.mjs';
 import { Cluster } from '../lib/cluster.mjs';
 import { endDaemons } from '../lib/daemon.mjs';
+import { Redis } from '../lib/redis.mjs';
 import { request } from '../lib/request.mjs';
-import { stopAll } from '../lib/server.mjs';
+import { program, stopAll } from '../lib/server.mjs';
+import { Page, SessionClient } from '../lib/session-client.mjs';
 import { after, before, describe, test } from '../lib/test.mjs';
 import { until } from '../lib/until.mjs';
 
@@ -18,25 +20,29 @@ printf '%s %s %s %s' "$PPID" "$REMOTE_ADDR" "$HTTP_HOST" "\${HTTPS:-off}"
 const COUNT = 3;
 const CLIENT = '127.0.0.9';
 
-after(async () => (await stopAll(), await endDaemons()));
+after(async () => (SessionClient.dropAll(), await stopAll(), await endDaemons()));
+
+const parentOf = (pid) => /PPid:\s+(\d+)/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1];
 
 for (const [name, file, start] of [
   ['HAProxy', HAPROXY, startHaproxy],
   ['nginx', NGINX, startNginx],
 ])
   describe(`behind ${name}`, { skip: !fs.existsSync(file) }, () => {
-    let cluster, balancer;
+    let redis, cluster, balancer;
 
     before(async () => {
+      redis = await Redis.start();
       cluster = await Cluster.start({
         count: COUNT,
-        files: { 'who.sh': { text: WHO, mode: 0o755 } },
+        broker: redis.url,
+        files: { 'who.sh': { text: WHO, mode: 0o755 }, 'talk.py': program('talk.py') },
         threads: 1,
       });
       balancer = await start(cluster.places);
     });
 
-    after(async () => (await balancer.stop(), await cluster.ends()));
+    after(async () => (await balancer.stop(), await cluster.ends(), await redis.stop()));
 
     /** Which server's program answers, and what it was told. */
     async function asks(headers) {
@@ -67,6 +73,29 @@ for (const [name, file, start] of [
     }
 
     test('requests go to all servers', () => areServedBy(0, 1, 2));
+
+    test('pages go on with their programs, whichever server their connections come to', async () => {
+      const pages = await Promise.all(
+        Array.from({ length: 6 }, () => Page.opens(balancer, 'talk.py')),
+      );
+      const homes = new Set();
+      for (const [i, page] of pages.entries()) {
+        const { pid } = await page.program();
+        homes.add(parentOf(pid));
+        for (let n = 0; n < 5; n++) {
+          page.says(`x ${n}`);
+          await page.hears(`echo ["x", ${n}]`);
+          await page.cuts();
+          await page.comesBack();
+        }
+        page.says(`y ${i}`);
+        await page.hears(`echo ["y", ${i}]`);
+        assert.equal(page.heard('started').length, 1);
+      }
+      assert.ok(homes.size > 1, 'pages of more than one server');
+      assert.ok(cluster.servers.some((server) => server.lines(/ way\.open /).length));
+      await Promise.all(pages.map((page) => page.closes()));
+    });
 
     test('the program hears the client’s address, Host and scheme, whatever the client claims', async () => {
       const seen = await asks({
