@@ -11,6 +11,7 @@
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
 
+/* No count of changes is ever that. */
 #define CHANGES_UNKNOWN ((uint64_t)1 << 53)
 
 enum {
@@ -370,7 +371,7 @@ static void begin_anew(struct followed *f, const struct answer *a)
     if (a->events->elements && read_event(a->events->element[0], &first))
         has = first.seq - 1;
     set_epoch(f, a->epoch);
-    lose(f, known ? has : 0, has);
+    lose(f, !known ? 0 : has ? has : 1, has); /* what was before it is known to nobody */
 }
 
 static void keep(struct followed *f, const struct answer *a)
@@ -531,7 +532,7 @@ static void ask(struct followed *f)
 
 void follow_run(struct outpost *o)
 {
-    if (o->state == OUTPOST_AWAY || loop_now_ms(o->loop) < o->ask_ms)
+    if (!broker_is_up(o->broker) || loop_now_ms(o->loop) < o->ask_ms)
         return;
     while (o->asked < ASKED_MAX && !list_empty(&o->queued))
         ask(container_of(o->queued.next, struct followed, node));
@@ -586,7 +587,7 @@ static void unpack(struct followed *f, struct slice in)
     f->seq = packed_number(in, SEQ);
     if (epoch.len == EPOCH_LEN)
         set_epoch(f, epoch);
-    if (ident.len <= IDENT_MAX) {
+    if (ident.len && ident.len <= IDENT_MAX) {
         f->ident_len = (uint8_t)ident.len;
         memcpy(f->ident, ident.ptr, ident.len);
     }

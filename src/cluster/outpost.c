@@ -243,6 +243,7 @@ bool outpost_init(struct outpost *o, struct cluster_topics *topics,
     *o = (struct outpost){.topics = topics, .loop = topics->loop};
     snprintf(o->id, sizeof(o->id), "%s", id);
     list_init(&o->queued);
+    list_init(&o->errands);
     publications_init(o);
     timer_init(&o->beat_timer, on_beat_timer);
     o->hello.on_reply = on_hello;
@@ -261,6 +262,7 @@ void outpost_done(struct outpost *o)
 {
     timer_stop(&o->beat_timer);
     broker_free(o->broker);
+    outpost_drop_errands(o);
     publications_drop(o);
     follow_end_all(o);
 }

@@ -42,7 +42,7 @@ struct outpost {
     struct broker *broker;         /* owned */
     struct loop *loop;             /* borrowed */
     enum outpost_state state;
-    char id[OUTPOST_MAX + 1]; /* TAG.WORKER, the same at all brokers */
+    char id[OUTPOST_MAX + 1]; /* INSTANCE.WORKER, the same at all brokers */
     char instance[41];        /* of the broker, whose events are known; empty: none are */
     bool synced;              /* all topics have caught up with this instance */
     bool beating;             /* a sign of life is under way */
@@ -57,6 +57,7 @@ struct outpost {
     uint64_t ask_ms;         /* not before that time, after an error */
     bool missed;             /* a topic found no memory */
     bool says_who;           /* it failed: with the next beat */
+    struct list errands;     /* showing.c */
     /* publication.c */
     struct list publications; /* by number: those that are not answered */
     struct list waiting;      /* for replicas */
@@ -202,6 +203,8 @@ void outpost_show_none(struct followed *f);
 void outpost_say_who(struct outpost *o);
 /* Topics that are followed stay in the broker. */
 void outpost_touch(struct outpost *o);
+/* The link is gone, and with it all calls. */
+void outpost_drop_errands(struct outpost *o);
 
 /* ---- publication.c ---- */
 

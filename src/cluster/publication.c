@@ -232,7 +232,7 @@ static bool may_go_on(struct outpost *o)
 
 void publications_run(struct outpost *o)
 {
-    if (o->state != OUTPOST_THERE || !may_go_on(o))
+    if (o->state != OUTPOST_THERE || !broker_is_up(o->broker) || !may_go_on(o))
         return;
     while (o->next != &o->publications && o->sent < SENT_MAX) {
         struct publication *p = publication_of(o->next);

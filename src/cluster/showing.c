@@ -13,6 +13,7 @@ enum {
 
 /* A call that nobody waits for. */
 struct errand {
+    struct list node; /* outpost.errands */
     struct broker_call call;
     struct outpost *outpost;
     const char *what;
@@ -26,7 +27,14 @@ static void on_done(struct broker_call *call, const struct redisReply *reply)
         outpost_complain(e->outpost, e->what, slice_make(reply->str, reply->len));
         e->outpost->says_who = true;
     }
+    list_remove(&e->node);
     free(e);
+}
+
+void outpost_drop_errands(struct outpost *o)
+{
+    for (struct list *node; (node = list_pop(&o->errands));)
+        free(container_of(node, struct errand, node));
 }
 
 static void run(struct outpost *o, const char *what, const struct slice *keys, size_t key_count,
@@ -38,6 +46,7 @@ static void run(struct outpost *o, const char *what, const struct slice *keys, s
         return;
     }
     *e = (struct errand){.call.on_reply = on_done, .outpost = o, .what = what};
+    list_append(&o->errands, &e->node);
     broker_run(o->broker, &e->call, &broker_script_topics, keys, key_count, args, arg_count);
 }
 

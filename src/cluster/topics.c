@@ -85,7 +85,7 @@ static const struct hub_upstream_ops upstream_ops = {
 static bool open_outposts(struct cluster_topics *t, const struct cluster_topics_spec *spec)
 {
     char id[OUTPOST_MAX + 1];
-    snprintf(id, sizeof(id), "%08x.%u", spec->server, spec->worker);
+    snprintf(id, sizeof(id), "%.*s.%u", OUTPOST_INSTANCE, spec->instance, spec->worker);
     for (; t->count < spec->config->brokers; t->count++)
         if (!outpost_init(&t->outposts[t->count], t, &spec->brokers[t->count], id))
             return false;

@@ -36,6 +36,7 @@
 struct pack;
 
 enum {
+    OUTPOST_INSTANCE = 12,
     OUTPOST_BEAT_MS = 1000,
     OUTPOST_TTL_MS = 5000,
     FENCE_MS = 3000
@@ -63,7 +64,7 @@ struct cluster_topics_spec {
     struct hub_home *home;                      /* borrowed; this becomes its upstream */
     const struct cluster_topics_config *config; /* borrowed */
     const struct broker_config *brokers;        /* config->brokers of them; borrowed */
-    uint32_t server;                            /* its tag */
+    const char *instance; /* of this server: at least OUTPOST_INSTANCE random letters */
     uint16_t worker;
 };
 

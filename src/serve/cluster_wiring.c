@@ -220,6 +220,36 @@ static void close_links(struct cluster_node *n)
     servers_free(n->registry);
 }
 
+/* ---- topics ---- */
+
+static void set_topics_config(struct cluster_node *n, const struct config *c)
+{
+    n->topics_config = (struct cluster_topics_config){
+        .name = n->server->name,
+        .history_max = (uint32_t)c->topic_history,
+        .history_bytes_max = c->topic_history_bytes,
+        .linger_ms = (uint32_t)c->topic_linger,
+        .backlog_max = c->broker_backlog,
+        .replicas = (uint32_t)c->broker_wait,
+        .brokers = (uint32_t)n->server->brokers->count,
+    };
+}
+
+static bool open_topics(struct cluster_node *n)
+{
+    struct worker *w = n->worker;
+    set_topics_config(n, w->server->config);
+    n->topics = cluster_topics_new(&(struct cluster_topics_spec){
+        .loop = w->loop,
+        .home = &w->server->topics->homes[w->index],
+        .config = &n->topics_config,
+        .brokers = n->server->configs,
+        .instance = n->server->instance,
+        .worker = w->index,
+    });
+    return n->topics;
+}
+
 /* ---- from outside ---- */
 
 struct cluster_node *cluster_node_new(struct worker *w)
@@ -241,7 +271,7 @@ struct cluster_node *cluster_node_new(struct worker *w)
                             .check = check,
                         });
     session_table_use_tag(w->sessions, s->tag);
-    if (is_first(n) && !open_links(n)) {
+    if (!open_topics(n) || (is_first(n) && !open_links(n))) {
         cluster_node_free(n);
         return NULL;
     }
@@ -253,9 +283,28 @@ void cluster_node_free(struct cluster_node *n)
     if (!n)
         return;
     ways_done(&n->ways);
+    cluster_topics_free(n->topics);
     close_links(n);
     servers_view_unref(n->view);
     free(n);
+}
+
+void cluster_node_use_config(struct cluster_node *n, const struct config *config)
+{
+    if (n)
+        set_topics_config(n, config);
+}
+
+void cluster_node_pack(const struct cluster_node *n, struct pack *p)
+{
+    if (n)
+        cluster_topics_pack(n->topics, p);
+}
+
+void cluster_node_unpack(struct cluster_node *n, struct slice in)
+{
+    if (n)
+        cluster_topics_unpack(n->topics, in);
 }
 
 void cluster_node_take(struct cluster_node *n, struct stream *stream)
@@ -297,7 +346,7 @@ bool cluster_node_has_other(const struct cluster_node *n)
 
 bool cluster_node_empty(const struct cluster_node *n)
 {
-    return !n || ways_empty(&n->ways);
+    return !n || (ways_empty(&n->ways) && cluster_topics_counts(n->topics)->waiting == 0);
 }
 
 void cluster_node_leave(struct cluster_node *n)

@@ -4,6 +4,7 @@
  *
  *   worker 0      links ──> registry ──view──> all workers
  *   each worker   ways, by the view; what comes by them goes to the worker that has the session
+ *                 topics, whose events the brokers number
  *
  * Without `broker` a worker has no node, and nothing here is called but with NULL.
  *
@@ -13,6 +14,7 @@
 #define SERVE_CLUSTER_WIRING_H
 
 #include "cluster/servers.h"
+#include "cluster/topics.h"
 #include "cluster/ways.h"
 #include "serve/cluster_server.h"
 
@@ -29,7 +31,9 @@ struct cluster_node {
     struct worker *worker;         /* borrowed: it owns us */
     struct cluster_server *server; /* borrowed */
     struct ways ways;
-    struct servers_view *view; /* a reference; NULL: nothing is known yet */
+    struct cluster_topics_config topics_config;
+    struct cluster_topics *topics; /* owned */
+    struct servers_view *view;     /* a reference; NULL: nothing is known yet */
     /* of worker 0 */
     struct servers *registry;
     struct cluster_link *links;
@@ -48,6 +52,12 @@ void cluster_node_listens(struct cluster_node *n, const struct net_address *boun
 
 /* The sessions' table makes ids with the tag. */
 void cluster_node_use_tag(struct cluster_node *n, uint32_t tag);
+
+/* After a change of the settings. */
+void cluster_node_use_config(struct cluster_node *n, const struct config *config);
+/* For the process that takes over; before the topics of the home. */
+void cluster_node_pack(const struct cluster_node *n, struct pack *p);
+void cluster_node_unpack(struct cluster_node *n, struct slice in);
 
 /* No new pages come here; others' connections are sent away. */
 void cluster_node_drain(struct cluster_node *n);

@@ -428,6 +428,7 @@ void worker_use_config(struct worker *w, const struct config *config)
 {
     replace_script_access(w, config);
     worker_settings_use(w, config);
+    cluster_node_use_config(w->cluster, config);
     follow_root(w);
     w->http.access_log = w->server->access_log;
     gateway_trust(&w->gateway, w->server->targets_trust);

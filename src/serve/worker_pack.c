@@ -5,6 +5,7 @@
 #include "base/pack.h"
 
 #include "page/pack.h"
+#include "serve/cluster_wiring.h"
 #include "serve/server.h"
 #include "session/pack.h"
 
@@ -16,6 +17,7 @@ enum {
     TOPICS,
     GATEWAY,
     PARCEL, /* a connection on its way from another worker, as one of HTTP */
+    CLUSTER,
 };
 
 static void pack_parcel(void *arg, const struct http_parcel *parcel)
@@ -49,10 +51,14 @@ void worker_pack(struct worker *w, struct pack *p)
     http_server_pack(&w->http, p);
     pack_end(p, http);
     worker_each_parcel(w, pack_parcel, p);
+    size_t cluster = pack_begin(p, CLUSTER);
+    cluster_node_pack(w->cluster, p);
+    pack_end(p, cluster);
 }
 
 void worker_unpack_topics(struct worker *w, struct slice in)
 {
+    cluster_node_unpack(w->cluster, packed_slice(in, CLUSTER));
     hub_home_unpack(&w->server->topics->homes[w->index], packed_slice(in, TOPICS));
 }
 

@@ -15,6 +15,7 @@
 -- NAME:lost:OUTPOST  the outpost was taken for dead: it is to say again who is there
 -- NAME:fence     until when (ms) nothing is published, since the broker may have lost events
 -- NAME:fenced    the instance of the broker that the fence was made for
+-- NAME:blind     with a fence: the outposts are forgotten, too, so nobody knows whom to wait for
 -- NAME:synced    set: outposts that have mended what this instance has lost
 -- NAME:seen      when any outpost was here last
 -- NAME:grace     until when nobody is taken for dead, since the broker itself was away
@@ -337,6 +338,9 @@ local function hello()
     call('SET', name .. ':fenced', instance)
     call('SET', name .. ':fence', text(time + ARGV[6]), 'PX', ARGV[6])
     call('DEL', name .. ':synced')
+    if call('EXISTS', name .. ':outposts') == 0 then
+      call('SET', name .. ':blind', 1, 'PX', ARGV[6])
+    end
   end
   local fence = tonumber(call('GET', name .. ':fence') or '0')
   return fence > time and fence - time or 0
@@ -349,7 +353,8 @@ local function synced()
   end
   call('SADD', name .. ':synced', ARGV[3])
   call('PEXPIRE', name .. ':synced', 60000)
-  if call('SCARD', name .. ':synced') < call('ZCARD', name .. ':outposts') then
+  if call('EXISTS', name .. ':blind') == 1
+    or call('SCARD', name .. ':synced') < call('ZCARD', name .. ':outposts') then
     return 1
   end
   for _, outpost in ipairs(call('ZRANGE', name .. ':outposts', 0, -1)) do
