@@ -112,7 +112,7 @@ static void take_presence(struct followed *f, const struct announcement *a)
         return;
     }
     if (a->kind == ANNOUNCED_GONE) {
-        hub_home_owner_gone(o->topics->home, owner);
+        hub_home_owner_left(o->topics->home, follow_key(f), owner);
         return;
     }
     struct hub_member member = {.owner = owner, .data = a->data.len ? a->data : SLICE_NONE};

@@ -86,6 +86,13 @@ void hub_home_present_all(struct hub_home *home, struct hub_topic_key topic,
         show_all(home, t, members, count);
 }
 
+void hub_home_owner_left(struct hub_home *home, struct hub_topic_key topic, uint64_t owner)
+{
+    struct topic *t = find_loaded(home, topic);
+    if (t)
+        changes_note(home, t, presence_owner_gone(&t->presence, owner));
+}
+
 void hub_home_owner_gone(struct hub_home *home, uint64_t owner)
 {
     for (uint32_t i = 0; i < home->topics.bucket_count; i++) {

@@ -129,7 +129,9 @@ void hub_home_present(struct hub_home *home, struct hub_topic_key topic,
 /* These, and no others of other servers. */
 void hub_home_present_all(struct hub_home *home, struct hub_topic_key topic,
                           const struct hub_member *members, size_t count);
-/* All of this owner have left all topics. */
+/* All of this owner have left the topic. */
+void hub_home_owner_left(struct hub_home *home, struct hub_topic_key topic, uint64_t owner);
+/* And all topics: looks through all that are there. */
 void hub_home_owner_gone(struct hub_home *home, uint64_t owner);
 
 /* ---- looking: nothing may be changed from inside `visit` ---- */

@@ -977,9 +977,13 @@ static void members_of_other_servers_come_and_go(void **state)
     hub_home_owner_gone(f->home, OTHER);
     pass(100);
     assert_heard(&people[0], 4, "\"left\":[\"BBBBBBBBBBBB\"]");
-    hub_home_owner_gone(f->home, OTHER);
+    hub_home_present(f->home, key, &b);
+    hub_home_owner_left(f->home, key_of("t2"), OTHER); /* another topic, and not here */
     pass(100);
-    assert_int_equal(people[0].count, 5);
+    assert_int_equal(people[0].count, 6);
+    hub_home_owner_left(f->home, key, OTHER);
+    pass(100);
+    assert_heard(&people[0], 6, "\"left\":[\"BBBBBBBBBBBB\"]");
 }
 
 static void own_members_are_the_servers_own(void **state)
