@@ -14,6 +14,7 @@
 
 enum {
     RATES_TICKS = 1000 / POLICY_TICK_MS,
+    CENSUS_TICKS = 2000 / POLICY_TICK_MS,
     GREETING_TICKS = 10000 / POLICY_TICK_MS,
     KEY_TEXT = 33 /* two words in hex */
 };
@@ -42,52 +43,8 @@ bool policy_failed(struct policy *p, const struct redisReply *reply, int type)
     struct slice why = SLICE_LITERAL("an answer of another kind");
     if (reply->type == REDIS_REPLY_ERROR)
         why = slice_make(reply->str, reply->len);
-    log_error("policy.refused", log_slice("broker", broker_name(p->broker)),
-              log_slice("error", why));
+    log_error("broker.error", log_slice("broker", broker_name(p->broker)), log_slice("error", why));
     return true;
-}
-
-struct sent {
-    struct broker_call call;
-    struct list node;
-    struct policy *policy;
-};
-
-static void on_sent(struct broker_call *call, const struct redisReply *reply)
-{
-    struct sent *s = container_of(call, struct sent, call);
-    if (reply && reply->type == REDIS_REPLY_ERROR)
-        policy_failed(s->policy, reply, REDIS_REPLY_NIL);
-    list_remove(&s->node);
-    free(s);
-}
-
-static struct sent *new_sent(struct policy *p)
-{
-    bool fits = broker_queued(p->broker) < POLICY_QUEUE_MAX;
-    struct sent *s = fits ? log_needed(calloc(1, sizeof(*s))) : NULL;
-    if (!s) {
-        p->counts.left_out++;
-        return NULL;
-    }
-    s->policy = p;
-    s->call.on_reply = on_sent;
-    list_append(&p->sent, &s->node);
-    return s;
-}
-
-void policy_send(struct policy *p, const struct slice *words, size_t count)
-{
-    struct sent *s = new_sent(p);
-    if (s)
-        broker_call(p->broker, &s->call, words, count);
-}
-
-void policy_send_run(struct policy *p, const struct slice *words, size_t count)
-{
-    struct sent *s = new_sent(p);
-    if (s)
-        policy_run(p, &s->call, SLICE_NONE, words, count);
 }
 
 void policy_announce(struct policy *p, const struct text *message)
@@ -97,7 +54,7 @@ void policy_announce(struct policy *p, const struct text *message)
     if (message->failed)
         p->counts.left_out++;
     else
-        policy_send(p, words, 3);
+        sends_command(&p->sends, p->broker, words, 3);
 }
 
 /* ---- the state ---- */
@@ -155,7 +112,7 @@ static void on_greeting(struct broker_call *call, const struct redisReply *reply
         return;
     if (reply->elements != 2 || reply->element[0]->type != REDIS_REPLY_STRING ||
         reply->element[1]->type != REDIS_REPLY_INTEGER || !read_key(reply->element[0]->str, key)) {
-        log_error("policy.refused", log_slice("broker", broker_name(p->broker)),
+        log_error("broker.error", log_slice("broker", broker_name(p->broker)),
                   log_text("error", "its key of hashes can't be read"));
         return;
     }
@@ -212,10 +169,10 @@ static void on_tick(struct timer *timer)
             broker_subscribe(p->broker, slice_of(p->channel)); /* there was no memory */
         return;
     }
-    if (greets) {
+    if (greets)
         greet(p);
+    if (p->ticks % CENSUS_TICKS == 0)
         count_servers(p);
-    }
     policy_bans_tick(p);
     if (p->ticks % RATES_TICKS == 0 && p->state == POLICY_THERE)
         policy_rates_tell(p);
@@ -302,7 +259,7 @@ static bool init(struct policy *p, const struct policy_spec *spec)
     snprintf(p->channel, sizeof(p->channel), "%s:policy", p->cluster);
     p->greeting.on_reply = on_greeting;
     p->census.on_reply = on_census;
-    list_init(&p->sent);
+    sends_init(&p->sends);
     timer_init(&p->tick, on_tick);
     policy_dns_init(p);
     p->tally = tally_new();
@@ -342,12 +299,13 @@ void policy_free(struct policy *p)
     policy_bans_done(p);
     policy_dns_done(p);
     tally_free(p->tally);
-    for (struct list *node; (node = list_pop(&p->sent));)
-        free(container_of(node, struct sent, node));
+    sends_done(&p->sends);
     free(p);
 }
 
-const struct policy_counts *policy_counts(const struct policy *p)
+struct policy_counts policy_count(const struct policy *p)
 {
-    return &p->counts;
+    struct policy_counts counts = p->counts;
+    counts.left_out += p->sends.left_out;
+    return counts;
 }

@@ -63,7 +63,7 @@ struct policy *policy_new(const struct policy_spec *spec);
 void policy_free(struct policy *p); /* accepts NULL */
 /* All threads have been joined, and none of their loops is freed: nothing is posted from now on. */
 void policy_stop(struct policy *p);
-const struct policy_counts *policy_counts(const struct policy *p);
+struct policy_counts policy_count(const struct policy *p);
 
 /* Which of the brokers it is for, the same in all servers, in whatever order they name them. */
 size_t policy_broker(const struct slice *names, size_t count);

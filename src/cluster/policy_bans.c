@@ -188,6 +188,8 @@ static void on_read(struct broker_call *call, const struct redisReply *reply)
     policy_set_state(p, POLICY_THERE);
     set_again(b, true);
     b->at = 0;
+    log_info("policy.shared", log_slice("broker", broker_name(p->broker)),
+             log_int("bans", b->read));
 }
 
 void policy_bans_read(struct policy *p)
@@ -234,8 +236,9 @@ static void deliver_lift(struct mail *mail)
     struct lift *l = container_of(mail, struct lift, mail);
     struct policy *p = l->policy;
     free(l);
-    if (p->state == POLICY_THERE)
-        policy_send_run(p, words, 1);
+    struct broker_call *call = p->state == POLICY_THERE ? sends_call(&p->sends, p->broker) : NULL;
+    if (call)
+        policy_run(p, call, SLICE_NONE, words, 1);
 }
 
 bool policy_lift_bans(struct policy *p)

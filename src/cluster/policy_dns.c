@@ -159,7 +159,7 @@ static void send_answer(struct policy *p, const struct store *s)
     const struct slice words[] = {SLICE_LITERAL("SET"), key_of(p, s->mark, &s->question, key),
                                   text_slice(&s->answer), SLICE_LITERAL("PX"),
                                   slice_make(text, (size_t)len)};
-    policy_send(p, words, 5);
+    sends_command(&p->sends, p->broker, words, 5);
 }
 
 static void deliver_store(struct mail *mail)

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "cluster/octets.h"
 #include "cluster/policy.h"
+#include "cluster/sends.h"
 #include "limits/tally.h"
 
 #include <pthread.h>
@@ -71,7 +72,7 @@ struct policy {
     uint32_t servers;            /* that hear the channel, of late */
     struct policy_bans bans;
     struct tally *tally;
-    struct list sent;      /* calls without an answer, policy_send() */
+    struct sends sends;
     struct list questions; /* shared_question.node: all that are with us */
     size_t questions_count;
     struct timer dns_timer;
@@ -82,10 +83,6 @@ struct policy {
 /* Runs an operation of scripts/policy.lua; `dns_key` for `ask`, else SLICE_NONE. */
 void policy_run(struct policy *p, struct broker_call *call, struct slice dns_key,
                 const struct slice *words, size_t count);
-/* A command, or an operation, whose answer does not matter; an error is logged. Left out, and
- * counted so, without memory, or if too much is queued. */
-void policy_send(struct policy *p, const struct slice *words, size_t count);
-void policy_send_run(struct policy *p, const struct slice *words, size_t count);
 void policy_announce(struct policy *p, const struct text *message);
 /* Whether the reply is NULL, of another type, or an error, which is logged. */
 bool policy_failed(struct policy *p, const struct redisReply *reply, int type);

@@ -202,6 +202,43 @@ static void write_publish(const struct publish *publish, struct text *out)
                     publish_status(result), (unsigned long long)publish->counts[result]);
 }
 
+struct count {
+    const char *label;
+    uint64_t value;
+};
+
+static void write_counts(struct text *out, const char *name, const char *label,
+                         const struct count *counts, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        text_printf(out, "httpsocket_%s{%s=\"%s\"} %llu\n", name, label, counts[i].label,
+                    (unsigned long long)counts[i].value);
+}
+
+/* What is shared with other servers; nothing of it without a broker. */
+static void write_policy(const struct policy *policy, struct text *out)
+{
+    if (!policy)
+        return;
+    struct policy_counts c = policy_count(policy);
+    const struct count told[] = {
+        {"bans", c.bans_told}, {"rates", c.rates_told}, {"doubts", c.doubts_told}};
+    const struct count heard[] = {
+        {"bans", c.bans_heard}, {"rates", c.rates_heard}, {"doubts", c.doubts_heard}};
+    const struct count dns[] = {
+        {"known", c.dns_known}, {"asked", c.dns_asked}, {"waited", c.dns_waited}};
+    write_family(out, "policy_told_total", "counter", "what other servers were told");
+    write_counts(out, "policy_told_total", "what", told, 3);
+    write_family(out, "policy_heard_total", "counter", "what the broker told");
+    write_counts(out, "policy_heard_total", "what", heard, 3);
+    write_family(out, "policy_dns_total", "counter",
+                 "questions for the DNS: answered by another server, asked here, waited for");
+    write_counts(out, "policy_dns_total", "how", dns, 3);
+    write_family(out, "policy_left_out_total", "counter",
+                 "what was not shared, for want of room or time");
+    text_printf(out, "httpsocket_policy_left_out_total %llu\n", (unsigned long long)c.left_out);
+}
+
 static void write_logs(const struct daemon *daemon, struct text *out)
 {
     uint64_t requests = daemon->server.access_log ? access_log_lost(daemon->server.access_log) : 0;
@@ -236,6 +273,7 @@ static void write_own(const struct daemon *daemon, const struct admin_server *se
     write_spool(daemon, out);
     write_refused_topics(daemon, server, out);
     write_publish(&server->publish, out);
+    write_policy(daemon->server.tables.policy, out);
     write_logs(daemon, out);
 }
 

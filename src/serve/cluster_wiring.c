@@ -160,26 +160,59 @@ static void check(void *owner, uint32_t tag)
 
 /* ---- the links of worker 0 ---- */
 
+static struct policy *policy_of(const struct cluster_link *link)
+{
+    return link->node->worker->server->tables.policy;
+}
+
+static bool has_policy(const struct cluster_link *link)
+{
+    return link->index == link->node->policy_link;
+}
+
 static void on_up(void *owner)
 {
     struct cluster_link *link = owner;
     servers_link_up(link->node->registry, link->index, link->broker);
+    if (!has_policy(link))
+        return;
+    policy_up(policy_of(link), link->broker);
+    cluster_report_up(link->node->report, link->broker);
 }
 
 static void on_down(void *owner)
 {
     struct cluster_link *link = owner;
     servers_link_down(link->node->registry, link->index);
+    if (!has_policy(link))
+        return;
+    policy_down(policy_of(link));
+    cluster_report_down(link->node->report);
 }
 
 static void on_message(void *owner, struct slice channel, struct slice payload)
 {
-    (void)owner, (void)channel, (void)payload;
+    struct cluster_link *link = owner;
+    if (has_policy(link) && !policy_message(policy_of(link), channel, payload))
+        cluster_report_message(link->node->report, channel, payload);
 }
 
 static void on_subscribed(void *owner, struct slice channel)
 {
-    (void)owner, (void)channel;
+    struct cluster_link *link = owner;
+    if (has_policy(link))
+        policy_subscribed(policy_of(link), channel);
+}
+
+/* Without memory it is the first one. */
+static size_t choose_policy_link(const struct broker_settings *brokers)
+{
+    struct slice *names = log_needed(calloc(brokers->count, sizeof(*names)));
+    for (size_t i = 0; names && i < brokers->count; i++)
+        names[i] = slice_of(brokers->urls[i]->text);
+    size_t chosen = names ? policy_broker(names, brokers->count) : 0;
+    free(names);
+    return chosen;
 }
 
 static const struct broker_ops link_ops = {on_up, on_down, on_message, on_subscribed};
@@ -200,8 +233,10 @@ static bool open_links(struct cluster_node *n)
         .on_view = on_view,
         .on_tag = on_tag,
     });
+    n->policy_link = choose_policy_link(s->brokers);
+    n->report = n->registry ? cluster_report_new(n->worker, n->registry) : NULL;
     n->links = log_needed(calloc(s->brokers->count, sizeof(*n->links)));
-    bool good = n->registry && n->links;
+    bool good = n->report && n->links;
     for (size_t i = 0; good && i < s->brokers->count; i++) {
         struct cluster_link *link = &n->links[i];
         *link = (struct cluster_link){.node = n, .index = i};
@@ -217,6 +252,7 @@ static void close_links(struct cluster_node *n)
         broker_free(n->links[i].broker);
     free(n->links);
     claims_end(n->worker, &n->claims);
+    cluster_report_free(n->report);
     servers_free(n->registry);
 }
 

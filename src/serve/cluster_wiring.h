@@ -16,6 +16,7 @@
 #include "cluster/servers.h"
 #include "cluster/topics.h"
 #include "cluster/ways.h"
+#include "serve/cluster_report.h"
 #include "serve/cluster_server.h"
 
 struct worker;
@@ -39,6 +40,8 @@ struct cluster_node {
     struct cluster_link *links;
     struct list claims;         /* that a broker is asked about: claim.h */
     struct net_address address; /* of our ways; len 0: none */
+    size_t policy_link;         /* the broker that the policy is shared by */
+    struct cluster_report *report;
 };
 
 /* NULL without memory, or if the server is alone (server->cluster is NULL). */

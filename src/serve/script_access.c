@@ -4,14 +4,39 @@
 #include "base/log.h"
 #include "serve/access_settings.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 static void free_script_access(struct reap *reap)
 {
     struct script_access *s = container_of(reap, struct script_access, reap);
     access_loop_stop(&s->loop);
+    shared_dns_free(s->shared);
     access_config_done(&s->config);
     free(s);
+}
+
+static void tell_refusal(void *owner, const struct verdict_question *q)
+{
+    policy_tell_refusal(owner, q);
+}
+
+/* Its questions for the DNS go by way of the policy from now on. False without memory. */
+static bool share(struct script_access *s, struct policy *policy, const struct dns_options *dns)
+{
+    struct text settings = {0};
+    struct access *access = &s->loop.access;
+    text_printf(&settings, "%s\n%s", dns->server ? dns->server : "",
+                dns->anchor ? dns->anchor : "");
+    s->shared = settings.failed ? NULL
+                                : shared_dns_new(policy, s->loop.loop, access->questions.below,
+                                                 text_slice(&settings));
+    text_done(&settings);
+    if (!s->shared)
+        return false;
+    access->questions.below = shared_dns_resolver(s->shared);
+    access_set_refuses(access, tell_refusal, policy);
+    return true;
 }
 
 static bool read_settings(struct script_access *s, const struct config *config, struct text *why)
@@ -32,8 +57,12 @@ static bool start(struct script_access *s, struct loop *loop, const struct confi
     struct dns_options dns = access_settings_dns(config);
     int error =
         access_loop_start(&s->loop, loop, &s->config, &dns, tables->bans, tables->rates, &fault);
-    if (error == 0)
+    if (error == 0 && (!tables->policy || share(s, tables->policy, &dns)))
         return true;
+    if (error == 0) {
+        access_loop_stop(&s->loop);
+        error = -ENOMEM;
+    }
     text_printf(why, "dns: %s (%s)", fault ? fault : "the resolver can't be made",
                 strerror(-error));
     access_config_done(&s->config);

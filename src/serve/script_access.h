@@ -16,17 +16,20 @@
 #define SERVE_SCRIPT_ACCESS_H
 
 #include "access/access_loop.h"
+#include "cluster/shared_dns.h"
 #include "serve/config.h"
 
 /* Shared by all threads; outlives their script access. */
 struct script_access_tables {
     struct bans *bans;
     struct rates *rates;
+    struct policy *policy; /* shared with other servers; NULL: this one is alone */
 };
 
 struct script_access {
     struct access_loop loop;
     struct access_config config;
+    struct shared_dns *shared; /* NULL: this server is alone */
     uint32_t references;
     struct reap reap;
 };

@@ -54,8 +54,10 @@ bool server_open_tls(struct server *s, char *why, size_t why_size)
 
 void server_stop_workers(struct server *s)
 {
+    s->stopped = true;
     for (uint16_t i = 0; s->workers && i < s->worker_count; i++)
         worker_stop(&s->workers[i]);
+    policy_stop(s->tables.policy);
 }
 
 void server_free_workers(struct server *s)
@@ -75,6 +77,7 @@ void server_done(struct server *s)
     hub_threads_free(s->topics);
     worker_map_free(s->worker_map);
     access_log_close(s->access_log);
+    policy_free(s->tables.policy);
     bans_free(s->tables.bans);
     rates_free(s->tables.rates);
     tls_context_unref(s->tls);

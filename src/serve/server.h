@@ -20,6 +20,7 @@
 #include "serve/worker.h"
 
 struct cluster_server;
+struct report_order;
 
 struct server {
     struct config *config;   /* owned; a reload replaces it */
@@ -40,6 +41,7 @@ struct server {
     struct script_access_tables tables;
     struct hub_threads *topics;
     struct access_log *access_log; /* NULL: none */
+    bool stopped; /* the workers' threads have ended, so nothing is posted to them any more */
     struct worker *workers;
     uint16_t worker_count;
     const struct router *router;
@@ -47,6 +49,9 @@ struct server {
     bool no_gateway;           /* pages may open no TCPConnections */
     /* In a worker's thread, before its loop runs. May be NULL. */
     void (*worker_begins)(struct worker *w);
+    /* From worker 0's thread: others ask what it tells by cluster_report_give(), from the control
+     * thread. NULL: this server can't. */
+    void (*report)(struct server *server, struct report_order *order);
     /* From a worker's thread: its loop has ended. NULL: whoever runs the loop knows. */
     void (*worker_ended)(struct worker *w);
 };

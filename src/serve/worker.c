@@ -9,6 +9,7 @@
 #include "serve/halt.h"
 #include "serve/handshake.h"
 #include "serve/server.h"
+#include "serve/shared_policy.h"
 #include "serve/wiring.h"
 #include "serve/worker_settings.h"
 
@@ -289,8 +290,11 @@ int worker_open(struct worker *w, struct server *server, uint16_t index)
     list_init(&w->listeners);
     list_init(&w->parcels);
     w->config = server->config;
-    if (!make_parts(w) || !make_script_access(w)) {
+    if (!make_parts(w) || (index == 0 && !shared_policy_open(server, w->loop)) ||
+        !make_script_access(w)) {
         int error = errno ? -errno : -ENOMEM;
+        if (index == 0)
+            policy_stop(server->tables.policy); /* it is in this loop */
         free_parts(w);
         w->loop = NULL;
         return error;

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* sends.h - commands for a broker whose answers do not matter: an error is logged.
+ *
+ * Lifetime  The owner embeds struct sends. sends_done() after the link has been freed, or is down.
+ * Memory    80 B a command until it is answered. Beyond SENDS_QUEUE_MAX that wait at the link, a
+ *           command is left out, and counted as that.
+ * Threads   The link's.
+ */
+#ifndef CLUSTER_SENDS_H
+#define CLUSTER_SENDS_H
+
+#include "cluster/broker.h"
+
+enum {
+    SENDS_QUEUE_MAX = 4 << 20
+};
+
+struct sends {
+    struct list calls;
+    uint64_t left_out;
+};
+
+void sends_init(struct sends *s);
+void sends_done(struct sends *s);
+/* The link must be up. */
+void sends_command(struct sends *s, struct broker *b, const struct slice *words, size_t count);
+/* A call for broker_run(), whose answer does not matter. NULL: it is left out. */
+struct broker_call *sends_call(struct sends *s, struct broker *b);
+
+#endif
