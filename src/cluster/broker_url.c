@@ -132,7 +132,7 @@ static bool read_host(struct broker_host *ret, struct slice s, uint16_t port, st
     struct slice host = bracket ? slice_skip(slice_first(s, end), 1) : slice_first(s, end);
     struct slice rest = slice_skip(s, end + (bracket && end < s.len));
     uint64_t number = port;
-    if (bracket ? !is_address6(host) : !is_name(host)) {
+    if (bracket ? end == s.len || !is_address6(host) : !is_name(host)) {
         text_printf(why, "expected a host's name or address" ESCAPE_IT);
         return false;
     }

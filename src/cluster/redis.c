@@ -9,7 +9,7 @@
 #include <time.h>
 
 enum {
-    QUIET_MS = 2000, /* before a ping, or a third of the time-out */
+    QUIET_MS = 2000, /* before a ping, or half of the time-out */
     PIECES = 96      /* words that are written at a time, three pieces each */
 };
 
@@ -113,7 +113,7 @@ void redis_send(struct redis *r, struct broker_call *call, const struct redis_wo
 
 static uint64_t quiet_ms(const struct redis *r)
 {
-    return r->timeout_ms / 3 < QUIET_MS ? r->timeout_ms / 3 : QUIET_MS;
+    return r->timeout_ms / 2 < QUIET_MS ? r->timeout_ms / 2 : QUIET_MS;
 }
 
 static bool waits(const struct redis *r)
@@ -148,7 +148,8 @@ static void watch_silence(struct timer *timer)
         send_ping(r);
         silent = 0;
     }
-    timer_start(r->loop, timer, (waits(r) ? r->timeout_ms : quiet_ms(r)) - silent);
+    uint64_t left = r->timeout_ms - silent, quiet = quiet_ms(r);
+    timer_start(r->loop, timer, !waits(r) ? quiet - silent : left < quiet ? left : quiet);
 }
 
 /* ---- replies ---- */

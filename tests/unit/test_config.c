@@ -277,8 +277,8 @@ static void changes_that_need_a_restart_are_named(void **state)
 {
     (void)state;
     struct text names = {0};
-    struct config *a = READ("-j1", "site"),
-                  *b = READ("-j2", "--head-max", "1K", "--dev", "--broker", "unix:/b", "site");
+    struct config *a = READ("-j1", "site");
+    struct config *b = READ("-j2", "--head-max", "1K", "--dev", "--broker", "unix:/b", "site");
     config_fixed_changes(a, b, &names);
     assert_true(slice_equal(text_slice(&names), SLICE_LITERAL("threads,dev,broker")));
     text_done(&names);
