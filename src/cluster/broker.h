@@ -7,7 +7,7 @@
  *    └──────────┴───────────┴─────────┘       password, the database, the role
  *
  * It begins by itself, and again after each break: after a random part of a delay that doubles from
- * 50 ms to 5 s. It breaks when a connection does, when nothing
+ * 50 ms to 2 s. It breaks when a connection does, when nothing
  * has been answered for the time-out (a ping goes out after a quiet 2 s, or less), when the broker
  * says that it is no master or is loading, when Sentinel names another master, when a script is
  * unknown (SCRIPT FLUSH: the next link loads them again), and at a reply that is above

@@ -8,13 +8,13 @@
 
 enum {
     RETRY_FIRST_MS = 50,
-    RETRY_LONGEST_MS = 5000
+    RETRY_LONGEST_MS = 2000
 };
 
-/* From 0 to min(5 s, 50 ms x 2^failures); `chance` is any number. */
+/* From 0 to min(2 s, 50 ms x 2^failures); `chance` is any number. */
 static inline uint64_t retry_delay(unsigned failures, uint32_t chance)
 {
-    uint64_t whole = failures < 7 ? (uint64_t)RETRY_FIRST_MS << failures : RETRY_LONGEST_MS;
+    uint64_t whole = failures < 6 ? (uint64_t)RETRY_FIRST_MS << failures : RETRY_LONGEST_MS;
     return chance % (whole + 1);
 }
 

@@ -7,7 +7,7 @@
  *               the next Sentinel is tried
  *
  * A Sentinel that is lost, or does not know the master, is left for the next one in the list: after
- * a delay that doubles from 50 ms to 5 s once all have been tried. They are asked without a
+ * a delay that doubles from 50 ms to 2 s once all have been tried. They are asked without a
  * password first; with that of the broker if they want one.
  *
  * Lifetime  Embedded by the link. Callbacks come never from inside of a call.

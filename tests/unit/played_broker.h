@@ -27,7 +27,7 @@ enum {
 struct played {
     int fd; /* -1: closed */
     redisReader *reader;
-    bool is_news;        /* it has subscribed */
+    bool is_news; /* it has subscribed */
 };
 
 static struct played_broker {
@@ -85,7 +85,8 @@ static inline void cut(struct played *c)
 static inline void say_info(struct played *c, const char *name, const char *value)
 {
     char text[256], reply[300];
-    int len = snprintf(text, sizeof(text), "# X\r\nredis_mode:standalone\r\n%s:%s\r\n", name, value);
+    int len =
+        snprintf(text, sizeof(text), "# X\r\nredis_mode:standalone\r\n%s:%s\r\n", name, value);
     snprintf(reply, sizeof(reply), "$%d\r\n%s\r\n", len, text);
     say(c, reply);
 }
@@ -95,8 +96,8 @@ static inline void confirm(struct played *c, const redisReply *command)
     char reply[256];
     const char *kind = command->element[0]->str[0] == 'S' ? "subscribe" : "unsubscribe";
     for (size_t i = 1; i < command->elements; i++) {
-        snprintf(reply, sizeof(reply), "*3\r\n$%zu\r\n%s\r\n$%zu\r\n%s\r\n:1\r\n", strlen(kind), kind,
-                 command->element[i]->len, command->element[i]->str);
+        snprintf(reply, sizeof(reply), "*3\r\n$%zu\r\n%s\r\n$%zu\r\n%s\r\n:1\r\n", strlen(kind),
+                 kind, command->element[i]->len, command->element[i]->str);
         say(c, reply);
     }
 }
@@ -264,8 +265,7 @@ static inline int begin_link(void **state)
     char text[64];
     make_loop(state);
     events[0] = '\0';
-    played = (struct played_broker){
-        .role = "master", .run_ids = {"aa", "aa"}, .ping = "+PONG\r\n"};
+    played = (struct played_broker){.role = "master", .run_ids = {"aa", "aa"}, .ping = "+PONG\r\n"};
     played.listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     bind(played.listener, (struct sockaddr *)&a, sizeof(a));
     listen(played.listener, 8);

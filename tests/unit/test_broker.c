@@ -13,7 +13,7 @@ static void come_up(void)
     expect_events("up aa|");
 }
 
-/* After a break: the delay before the next attempt is at most 5 s. */
+/* After a break: the delay before the next attempt is at most 2 s. */
 static void come_up_again(void)
 {
     for (int i = 0; i < 20 && !broker_is_up(broker); i++)
@@ -97,9 +97,12 @@ static void judge(struct broker_call *call, const struct redisReply *reply)
 static void errors_that_pass_are_told_from_others(void **state)
 {
     (void)state;
-    static const char *const replies[] = {"-OOM command not allowed\r\n", "-MISCONF x\r\n",
-                                          "-NOREPLICAS x\r\n",           "-BUSY x\r\n",
-                                          "-ERR x\r\n",                  "+OOM x\r\n"};
+    static const char *const replies[] = {"-OOM command not allowed\r\n",
+                                          "-MISCONF x\r\n",
+                                          "-NOREPLICAS x\r\n",
+                                          "-BUSY x\r\n",
+                                          "-ERR x\r\n",
+                                          "+OOM x\r\n"};
     come_up();
     for (size_t i = 0; i < COUNT_OF(replies); i++) {
         judged.on_reply = judge;
@@ -493,8 +496,9 @@ static void it_may_be_freed_in_each_callback(void **state)
     remake(&ends_message);
     subscribe("x");
     TURN_BOTH_UNTIL(strstr(events, "subscribed x"));
-    say(news_line(), "*3\r\n$7\r\nmessage\r\n$1\r\nx\r\n$1\r\n1\r\n*3\r\n$7\r\nmessage\r\n$1\r\nx\r\n"
-                     "$1\r\n2\r\n");
+    say(news_line(),
+        "*3\r\n$7\r\nmessage\r\n$1\r\nx\r\n$1\r\n1\r\n*3\r\n$7\r\nmessage\r\n$1\r\nx\r\n"
+        "$1\r\n2\r\n");
     TURN_BOTH_UNTIL(!broker);
     expect_events("up aa|subscribed x|x|freed|");
     for (int broken = 0; broken < 2; broken++) {
@@ -534,7 +538,7 @@ static void it_may_be_freed_at_any_time(void **state)
     settle();
 }
 
-static void delays_double_up_to_five_seconds(void **state)
+static void delays_double_up_to_two_seconds(void **state)
 {
     (void)state;
     uint64_t whole = 50;
@@ -542,7 +546,7 @@ static void delays_double_up_to_five_seconds(void **state)
         assert_true(retry_delay(failures, UINT32_MAX) <= whole);
         assert_int_equal(retry_delay(failures, (uint32_t)whole), whole);
         assert_int_equal(retry_delay(failures, 0), 0);
-        whole = whole * 2 > 5000 ? 5000 : whole * 2;
+        whole = whole * 2 > 2000 ? 2000 : whole * 2;
     }
 }
 
@@ -568,7 +572,7 @@ int main(void)
         link_test(random_changes_end_in_what_is_wanted),
         link_test(it_may_be_freed_in_each_callback),
         link_test(it_may_be_freed_at_any_time),
-        cmocka_unit_test(delays_double_up_to_five_seconds),
+        cmocka_unit_test(delays_double_up_to_two_seconds),
     };
     log_setup(LOG_NOTHING, LOG_FORMAT_TEXT);
     return run_on_every_backend("broker", tests);

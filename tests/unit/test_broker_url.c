@@ -83,16 +83,50 @@ static void what_is_wrong_is_refused_and_no_password_is_repeated(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        "", "redis", "redis:/h", "http://h", "REDIS://h", "redis://", "redis://:secret@",
-        "redis://h:0", "redis://h:65536", "redis://h:secret", "redis://h:+1", "redis://h/secret",
-        "redis://h/-1", "redis://h/1000001", "redis://a,b", "redis://h#m", "redis://h?db=1",
-        "redis://:@h", "redis://@h", "redis://secret:@h", "redis://:secret%@h",
-        "redis://:secret%0@h", "redis://:secret%zz@h", "redis://:secret%00@h", "redis://:sec/ret@h",
-        "redis://:sec#ret@h", "redis://[::1", "redis://[::g]", "redis://[1.2.3.4]", "redis://::1",
-        "redis://h\n", "redis://h h", "redis://[fe80::1%]", "unix:", "unix://",
-        "unix://secret@run/r", "unix:/r?db=", "unix:/r?x=1", "redis-sentinel://a",
-        "redis-sentinel://a#", "redis-sentinel://#m", "redis-sentinel://a,#m",
-        "redis-sentinel://,a#m", "redis-sentinel://a/x#m",
+        "",
+        "redis",
+        "redis:/h",
+        "http://h",
+        "REDIS://h",
+        "redis://",
+        "redis://:secret@",
+        "redis://h:0",
+        "redis://h:65536",
+        "redis://h:secret",
+        "redis://h:+1",
+        "redis://h/secret",
+        "redis://h/-1",
+        "redis://h/1000001",
+        "redis://a,b",
+        "redis://h#m",
+        "redis://h?db=1",
+        "redis://:@h",
+        "redis://@h",
+        "redis://secret:@h",
+        "redis://:secret%@h",
+        "redis://:secret%0@h",
+        "redis://:secret%zz@h",
+        "redis://:secret%00@h",
+        "redis://:sec/ret@h",
+        "redis://:sec#ret@h",
+        "redis://[::1",
+        "redis://[::g]",
+        "redis://[1.2.3.4]",
+        "redis://::1",
+        "redis://h\n",
+        "redis://h h",
+        "redis://[fe80::1%]",
+        "unix:",
+        "unix://",
+        "unix://secret@run/r",
+        "unix:/r?db=",
+        "unix:/r?x=1",
+        "redis-sentinel://a",
+        "redis-sentinel://a#",
+        "redis-sentinel://#m",
+        "redis-sentinel://a,#m",
+        "redis-sentinel://,a#m",
+        "redis-sentinel://a/x#m",
         "redis-sentinel://1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17#m"};
     char why[256], long_one[512];
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
@@ -123,9 +157,12 @@ static void a_password_can_be_set_later(void **state)
 static void random_texts_are_taken_or_refused(void **state)
 {
     (void)state;
-    static const char *const pieces[] = {
-        "redis://", "rediss://", "unix:", "redis-sentinel://", "redis+unix:", "a", "b.c", ":", "@",
-        "/", "//", "#", "?db=", "%", "%41", "%00", "[", "]", "::1", ",", "1", "65535", "x y", "\xc3"};
+    static const char *const pieces[] = {"redis://",    "rediss://", "unix:", "redis-sentinel://",
+                                         "redis+unix:", "a",         "b.c",   ":",
+                                         "@",           "/",         "//",    "#",
+                                         "?db=",        "%",         "%41",   "%00",
+                                         "[",           "]",         "::1",   ",",
+                                         "1",           "65535",     "x y",   "\xc3"};
     uint64_t r = 7;
     unsigned taken = 0;
     for (int round = 0; round < 200000; round++) {

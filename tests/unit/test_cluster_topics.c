@@ -2,8 +2,8 @@
 /* Topics of several servers in one process, over a real Redis: one order for all, and links that
  * break, a broker that forgets, a server that dies. */
 #include "base/hash.h"
-#include "cluster/topics.h"
 #include "cluster/scripts.h"
+#include "cluster/topics.h"
 #include "hub/threads.h"
 
 #include "random.h"
@@ -62,9 +62,9 @@ static bool redis_answers(void)
 
 static void start_redis(void)
 {
-    char *argv[] = {"redis-server",   "--port", "0",          "--unixsocket", socket_path, "--save",
-                    "",               "--dir",  folder,       "--loglevel",   "warning",   "--daemonize",
-                    "no",             NULL};
+    char *argv[] = {
+        "redis-server", "--port", "0",          "--unixsocket", socket_path,   "--save", "",
+        "--dir",        folder,   "--loglevel", "warning",      "--daemonize", "no",     NULL};
     assert_int_equal(posix_spawnp(&redis_pid, argv[0], NULL, NULL, argv, environ), 0);
     for (int i = 0; i < PATIENCE_MS / 10 && !redis_answers(); i++)
         pause_ms(10);
@@ -116,10 +116,8 @@ static void start_server(struct server *s)
     char instance[OUTPOST_INSTANCE + 1];
     snprintf(instance, sizeof(instance), "instance%04u", instances++ % 10000);
     *s = (struct server){.loop = loop_new(), .threads = hub_threads_new(1), .there = true};
-    s->hub = (struct hub){.route = &hub_threads_route,
-                          .route_end = s->threads,
-                          .loop = s->loop,
-                          .config = &config};
+    s->hub = (struct hub){
+        .route = &hub_threads_route, .route_end = s->threads, .loop = s->loop, .config = &config};
     hub_init(&s->hub);
     hub_threads_add(s->threads, 0, &s->hub);
     s->topics = cluster_topics_new(&(struct cluster_topics_spec){

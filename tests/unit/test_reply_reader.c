@@ -107,7 +107,8 @@ static void what_is_no_reply_breaks(void **state)
 static void what_is_too_large_breaks_as_it_comes(void **state)
 {
     (void)state;
-    static const char *const heads[] = {"$9223372036854775807\r\n", "$2000000\r\n", "*2\r\n$2000000\r\n"};
+    static const char *const heads[] = {"$9223372036854775807\r\n", "$2000000\r\n",
+                                        "*2\r\n$2000000\r\n"};
     char *noise = malloc(1 << 16);
     memset(noise, 'x', 1 << 16);
     for (size_t i = 0; i < COUNT_OF(heads); i++) {
@@ -170,9 +171,10 @@ static void many_replies_are_read_at_a_time(void **state)
 static void random_bytes_break_or_wait(void **state)
 {
     (void)state;
-    static const char *const pieces[] = {"+",    "-",      ":",    "$",  "*",     "\r\n", "1",
-                                         "-1",   "12",     "abc",  "\r", "\n",    "999",  "$3\r\nabc\r\n",
-                                         ":1\r\n", "*2\r\n", "+x\r\n", "0",  "%2\r\n", "\xff"};
+    static const char *const pieces[] = {
+        "+",      "-",      ":",      "$",  "*",      "\r\n", "1",
+        "-1",     "12",     "abc",    "\r", "\n",     "999",  "$3\r\nabc\r\n",
+        ":1\r\n", "*2\r\n", "+x\r\n", "0",  "%2\r\n", "\xff"};
     uint64_t r = 11;
     for (int round = 0; round < 20000; round++) {
         end(NULL);
