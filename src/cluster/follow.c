@@ -178,6 +178,9 @@ void follow_event_known(struct followed *f, const struct announcement *a)
 static void lose(struct followed *f, uint64_t count, uint64_t seq)
 {
     f->outpost->topics->counts.lost += count;
+    if (count)
+        log_warn("topic.missed", log_slice("topic", f->entry.name), log_int("events", count),
+                 log_int("before", seq + 1), log_slice("broker", broker_name(f->outpost->broker)));
     f->seq = seq;
     f->ident_len = 0;
     hub_home_lost(f->outpost->topics->home, follow_key(f), count, seq);

@@ -205,6 +205,7 @@ static void on_up(void *owner)
 {
     struct outpost *o = owner;
     o->synced = false;
+    o->topics->counts.links++;
     greet(o);
     beat(o);
 }
@@ -214,6 +215,8 @@ static void on_down(void *owner)
     struct outpost *o = owner;
     o->state = OUTPOST_AWAY;
     o->synced = false;
+    o->topics->counts.links--;
+    o->topics->counts.links_broken++;
     publications_hold(o);
     follow_forget(o);
 }

@@ -51,6 +51,7 @@ static void finish(struct publication *p, enum hub_answer answer)
     list_remove(&p->node);
     p->outpost->waiting_bytes -= p->cost;
     topics->counts.waiting--;
+    topics->counts.published += answer == HUB_DONE;
     free(p);
     if (r)
         hub_home_published(topics->home, r, answer, seq);
@@ -111,7 +112,6 @@ static void taken(struct publication *p, uint64_t seq)
     if (o->next == &p->node)
         o->next = p->node.next;
     p->seq = seq;
-    o->topics->counts.published++;
     if (!o->topics->config->replicas) {
         finish(p, HUB_DONE);
         return;

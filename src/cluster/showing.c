@@ -174,15 +174,14 @@ static void touch(struct outpost *o, struct list_of_words *l)
 void outpost_touch(struct outpost *o)
 {
     struct list_of_words l = {0};
+    struct words w = {0};
+    words_add(&w, SLICE_LITERAL("touch"));
+    words_add(&w, slice_of(o->topics->config->name));
+    words_add_number(&w, outpost_ttl_ms(o));
     for (uint32_t i = 0; i < o->followed.bucket_count; i++) {
         for (struct name_entry *e = o->followed.buckets[i]; e; e = e->next) {
-            struct words w = {0};
-            if (l.count == 0) {
-                words_add(&w, SLICE_LITERAL("touch"));
-                words_add(&w, slice_of(o->topics->config->name));
-                words_add_number(&w, outpost_ttl_ms(o));
+            if (l.count == 0)
                 add_all(&l, &w);
-            }
             add(&l, e->name);
             if (l.count == 3 + TOUCHED_AT_ONCE)
                 touch(o, &l);

@@ -56,7 +56,8 @@ struct cluster_topics_config {
 
 struct cluster_topics_counts {
     uint64_t published, announced, again, caught_up, lost, mended, fenced, refused;
-    uint64_t followed, waiting; /* now */
+    uint64_t links_broken;
+    uint64_t links, followed, waiting; /* now */
 };
 
 struct cluster_topics_spec {

@@ -5,6 +5,7 @@
 #include "base/log_share.h"
 #include "daemon/metrics_before.h"
 #include "http/compressor.h"
+#include "serve/cluster_wiring.h"
 
 struct metric {
     const char *name, *type, *help;

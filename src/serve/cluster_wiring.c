@@ -325,6 +325,12 @@ void cluster_node_free(struct cluster_node *n)
     free(n);
 }
 
+const struct cluster_topics_counts *cluster_node_counts(const struct cluster_node *n)
+{
+    static const struct cluster_topics_counts none;
+    return n ? cluster_topics_counts(n->topics) : &none;
+}
+
 void cluster_node_use_config(struct cluster_node *n, const struct config *config)
 {
     if (n)
