@@ -90,15 +90,22 @@ static bool read_path(const struct exchange *x, char *out, size_t size, size_t *
     return true;
 }
 
-static void restart(struct admin *admin, struct exchange *x)
+/* False: it is answered. */
+static bool is_post(struct exchange *x)
 {
     static const struct http_header allow = {SLICE_LITERAL("Allow"), SLICE_LITERAL("POST")};
+    if (slice_equal(x->request->method, SLICE_LITERAL("POST")))
+        return true;
+    exchange_answer(x, 405, SLICE_LITERAL("only POST"), &allow, 1);
+    return false;
+}
+
+static void restart(struct admin *admin, struct exchange *x)
+{
     char path[4096];
     size_t len;
-    if (!slice_equal(x->request->method, SLICE_LITERAL("POST"))) {
-        exchange_answer(x, 405, SLICE_LITERAL("only POST"), &allow, 1);
+    if (!is_post(x))
         return;
-    }
     if (!read_path(x, path, sizeof(path), &len)) {
         exchange_answer(x, 400, SLICE_LITERAL("expected /restart?path=/PATH, of a program"), NULL,
                         0);
@@ -114,6 +121,40 @@ void admin_answer(struct admin_query *query, struct slice json)
     if (query->exchange)
         answer_body(query->exchange, "application/json", json);
     free(query);
+}
+
+void admin_refuse(struct admin_query *query, int status, struct slice why)
+{
+    if (query->exchange)
+        exchange_answer(query->exchange, status, why, &never_stored, 1);
+    free(query);
+}
+
+/* ---- GET /cluster, /cluster?sessions, /cluster?metrics ---- */
+
+static void answer_cluster(struct admin *admin, struct exchange *x)
+{
+    static const struct slice names[] = {SLICE_LITERAL(""), SLICE_LITERAL("sessions"),
+                                         SLICE_LITERAL("metrics")};
+    enum admin_cluster what = ADMIN_CLUSTER_SERVERS;
+    while (what <= ADMIN_CLUSTER_METRICS && !slice_equal(x->query, names[what]))
+        what++;
+    if (what > ADMIN_CLUSTER_METRICS) {
+        exchange_answer(x, 400, SLICE_LITERAL("expected /cluster, ?sessions or ?metrics"), NULL, 0);
+        return;
+    }
+    struct admin_query *query = make_query(x);
+    if (query)
+        admin->ops->cluster(admin->owner, what, query);
+}
+
+/* ---- POST /lift-bans ---- */
+
+static void lift_bans(struct admin *admin, struct exchange *x)
+{
+    struct admin_query *query = is_post(x) ? make_query(x) : NULL;
+    if (query)
+        admin->ops->lift_bans(admin->owner, query);
 }
 
 /* Is it made by a page, or by a link in one? */
@@ -146,6 +187,8 @@ static void answer(struct admin *admin, struct exchange *x)
         admin->ops->publish(admin->owner, x);
     else if (slice_equal(x->path, SLICE_LITERAL("/restart")))
         restart(admin, x);
+    else if (slice_equal(x->path, SLICE_LITERAL("/lift-bans")))
+        lift_bans(admin, x);
     else if (!slice_equal(method, SLICE_LITERAL("GET")) &&
              !slice_equal(method, SLICE_LITERAL("HEAD")))
         exchange_answer(x, 405, SLICE_LITERAL("only GET and HEAD"), &allow, 1);
@@ -157,11 +200,13 @@ static void answer(struct admin *admin, struct exchange *x)
         answer_metrics(admin, x);
     else if (slice_equal(x->path, SLICE_LITERAL("/sessions")))
         answer_sessions(admin, x);
+    else if (slice_equal(x->path, SLICE_LITERAL("/cluster")))
+        answer_cluster(admin, x);
     else
         exchange_answer(
             x, 404,
-            SLICE_LITERAL("here are /healthz, /metrics, /sessions, /publish, /restart and "
-                          "/.httpsocket/authorize"),
+            SLICE_LITERAL("here are /healthz, /metrics, /sessions, /cluster, /publish, /restart, "
+                          "/lift-bans and /.httpsocket/authorize"),
             NULL, 0);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* admin.h - the requests of the admin listener: GET /healthz, /metrics (Prometheus text), /sessions
- * (JSON); POST /restart?path=PATH; /.httpsocket/authorize, by which other web servers ask about
+ * and /cluster (JSON); POST /restart?path=PATH, /lift-bans; /.httpsocket/authorize, by which other web servers ask about
  * their requests; POST /publish (publish.h).
  *
  * Knows HTTP and nothing of the server: the owner gives the contents. Answers only on its own
@@ -19,6 +19,12 @@
 
 struct admin_query;
 
+enum admin_cluster {
+    ADMIN_CLUSTER_SERVERS,  /* GET /cluster */
+    ADMIN_CLUSTER_SESSIONS, /* GET /cluster?sessions */
+    ADMIN_CLUSTER_METRICS,  /* GET /cluster?metrics */
+};
+
 struct admin_ops {
     /* Whether the request's Host may be this listener's: another is a page's whose name suddenly
      * points here. */
@@ -28,6 +34,10 @@ struct admin_ops {
     /* Collects a JSON array of the live sessions and hands it to admin_answer(), now or later,
      * exactly once. */
     void (*sessions)(void *owner, struct admin_query *query);
+    /* Asks all servers of the cluster, and hands an object to admin_answer(), or refuses. */
+    void (*cluster)(void *owner, enum admin_cluster what, struct admin_query *query);
+    /* Lifts all bans, and hands an object about it to admin_answer(). */
+    void (*lift_bans)(void *owner, struct admin_query *query);
     /* Lets the programs of this path go, and hands an object about it to admin_answer(), now or
      * later, exactly once. `path` is valid during the call. */
     void (*restart)(void *owner, struct slice path, struct admin_query *query);
@@ -48,5 +58,7 @@ void admin_init(struct admin *admin, struct loop *loop, const struct http_limits
 
 /* To be called also if the client has gone meanwhile. `json` is copied. */
 void admin_answer(struct admin_query *query, struct slice json);
+/* In its place. */
+void admin_refuse(struct admin_query *query, int status, struct slice why);
 
 #endif

@@ -109,13 +109,11 @@ static bool receive_all(int fd, struct text *ret)
     }
 }
 
-static bool ask(int fd, const char *target, struct text *ret)
+static bool ask(int fd, const char *method, const char *target, struct text *ret)
 {
     struct text request = {0};
-    text_printf(&request,
-                "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n"
-                "Connection: close\r\n\r\n",
-                target);
+    text_printf(&request, "%s %s HTTP/1.1\r\nHost: localhost\r\n%sConnection: close\r\n\r\n",
+                method, target, *method == 'P' ? "Content-Length: 0\r\n" : "");
     bool good = !request.failed && send_all(fd, text_slice(&request)) && receive_all(fd, ret);
     text_done(&request);
     return good;
@@ -135,10 +133,11 @@ static int split(struct text *answer)
     return (int)status;
 }
 
-int admin_door_post(const struct net_address *door, const char *target, struct text *ret_body)
+static int request(const struct net_address *door, const char *method, const char *target,
+                   struct text *ret_body)
 {
     int fd = connect_to(door);
-    bool asked = fd >= 0 && ask(fd, target, ret_body);
+    bool asked = fd >= 0 && ask(fd, method, target, ret_body);
     int error = fd < 0 ? -fd : errno;
     if (fd >= 0)
         close(fd);
@@ -148,4 +147,14 @@ int admin_door_post(const struct net_address *door, const char *target, struct t
     ret_body->len = 0;
     text_printf(ret_body, "%s", asked ? "no answer of HTTP" : strerror(error));
     return 0;
+}
+
+int admin_door_post(const struct net_address *door, const char *target, struct text *ret_body)
+{
+    return request(door, "POST", target, ret_body);
+}
+
+int admin_door_get(const struct net_address *door, const char *target, struct text *ret_body)
+{
+    return request(door, "GET", target, ret_body);
 }

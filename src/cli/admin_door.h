@@ -15,5 +15,7 @@ bool admin_door_find(const char *admin, const char *config, struct net_address *
 /* POST, without a body; `target` is path and query. Returns the status, with the answer's body; 0
  * with `why` there. Waits for 30 s at most. */
 int admin_door_post(const struct net_address *door, const char *target, struct text *ret_body);
+/* The same by GET. */
+int admin_door_get(const struct net_address *door, const char *target, struct text *ret_body);
 
 #endif

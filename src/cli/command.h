@@ -22,6 +22,7 @@ int tcp_command(int argc, char **argv);
 int upgrade_command(int argc, char **argv);
 int policy_command(int argc, char **argv);
 int restart_command(int argc, char **argv);
+int cluster_command(int argc, char **argv);
 int policy_test_command(int argc, char **argv);
 int policy_record_command(int argc, char **argv);
 

@@ -15,6 +15,7 @@ static const struct command {
     {"tcp", "a TCP connection by way of a server, on stdin and stdout", tcp_command},
     {"restart", "let the programs of a path go; their pages go on in new ones", restart_command},
     {"upgrade", "have a server replace its program file, and end nothing", upgrade_command},
+    {"cluster", "the servers that share brokers, their sessions and metrics", cluster_command},
     {"policy", "explain, test and write script-access policies", policy_command},
 };
 enum {

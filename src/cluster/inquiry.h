@@ -64,8 +64,8 @@ void inquiries_down(struct inquiries *q);
 /* False: the channel is not theirs. */
 bool inquiries_message(struct inquiries *q, struct slice channel, struct slice payload);
 
-/* `done` is called once, later, with the targets as they were given here. False: the broker is away,
- * too much is asked already, or there is no memory. */
+/* `done` is called once, later, with the targets as they were given here. False: the broker is
+ * away, too much is asked already, or there is no memory. */
 bool inquiries_ask(struct inquiries *q, enum inquiry_what what, const uint32_t *tags, size_t count,
                    void (*done)(void *arg, const struct inquiry_target *targets, size_t count),
                    void *arg);

@@ -4,8 +4,10 @@
 #include "base/log.h"
 #include "daemon/authorize.h"
 #include "daemon/metrics.h"
+#include "daemon/report.h"
 #include "hub/threads.h"
 #include "serve/access_settings.h"
+#include "serve/cluster_report.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -79,45 +81,49 @@ static void write_metrics(void *owner, struct text *out)
     metrics_write(s->daemon, s, out);
 }
 
-struct gathering {
-    struct admin_query *query;
-    struct text text;
-    uint16_t waits;
-};
-
-static void gathered(struct gathering *g)
+static void on_sessions(void *arg, const struct text *json)
 {
-    if (--g->waits > 0)
-        return;
-    if (g->text.len > 1)
-        g->text.len--; /* the last comma */
-    text_put(&g->text, SLICE_LITERAL("]\n"));
-    admin_answer(g->query, text_slice(&g->text));
-    text_done(&g->text);
-    free(g);
+    admin_answer(arg, json->failed ? SLICE_LITERAL("[]\n") : text_slice(json));
 }
 
-static void on_description(void *arg, struct text *text)
-{
-    struct gathering *g = arg;
-    text_put(&g->text, text_slice(text));
-    gathered(g);
-}
-
-static void gather_sessions(void *owner, struct admin_query *query)
+static void tell_sessions(void *owner, struct admin_query *query)
 {
     struct admin_server *s = owner;
-    struct gathering *g = log_needed(calloc(1, sizeof(*g)));
-    if (!g) {
-        admin_answer(query, SLICE_LITERAL("[]\n"));
-        return;
-    }
-    g->query = query;
-    g->waits = (uint16_t)(s->daemon->server.worker_count + 1);
-    text_put(&g->text, SLICE_LITERAL("["));
-    for (uint16_t i = 0; i < s->daemon->server.worker_count; i++)
-        worker_post_describe(&s->daemon->server.workers[i], on_description, g);
-    gathered(g);
+    report_sessions(s->daemon, on_sessions, query);
+}
+
+static void on_cluster(void *arg, const struct text *json)
+{
+    if (json)
+        admin_answer(arg, text_slice(json));
+    else
+        admin_refuse(arg, 503, SLICE_LITERAL("the broker is away, or too much is asked"));
+}
+
+static void tell_cluster(void *owner, enum admin_cluster what, struct admin_query *query)
+{
+    static const enum cluster_wish wishes[] = {
+        [ADMIN_CLUSTER_SERVERS] = CLUSTER_SERVERS,
+        [ADMIN_CLUSTER_SESSIONS] = CLUSTER_SESSIONS,
+        [ADMIN_CLUSTER_METRICS] = CLUSTER_METRICS,
+    };
+    struct admin_server *s = owner;
+    if (s->daemon->server.cluster)
+        worker_post_cluster(&s->daemon->server.workers[0], wishes[what], on_cluster, query);
+    else
+        admin_refuse(query, 404, SLICE_LITERAL("this server is alone: it has no `broker`"));
+}
+
+static void lift_bans(void *owner, struct admin_query *query)
+{
+    struct admin_server *s = owner;
+    const struct script_access_tables *tables = &s->daemon->server.tables;
+    bool everywhere = tables->policy && policy_lift_bans(tables->policy);
+    if (!tables->policy)
+        bans_lift(tables->bans);
+    log_info("bans.lifted", log_text("by", "admin"), log_int("everywhere", everywhere));
+    admin_answer(query, everywhere ? SLICE_LITERAL("{\"lifted\":\"everywhere\"}\n")
+                                   : SLICE_LITERAL("{\"lifted\":\"here\"}\n"));
 }
 
 struct restart {
@@ -171,7 +177,9 @@ static const struct admin_ops admin_ops = {
     .knows_host = knows_host,
     .healthy = healthy,
     .metrics = write_metrics,
-    .sessions = gather_sessions,
+    .sessions = tell_sessions,
+    .cluster = tell_cluster,
+    .lift_bans = lift_bans,
     .restart = restart,
     .authorize = authorize,
     .publish = publish,

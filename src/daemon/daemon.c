@@ -8,6 +8,7 @@
 #include "daemon/keeper.h"
 #include "daemon/orders.h"
 #include "daemon/reload.h"
+#include "daemon/report.h"
 #include "daemon/sockets.h"
 #include "daemon/takeover.h"
 #include "net/process_tree.h"
@@ -48,6 +49,11 @@ static struct control *control_of(struct daemon *d)
 struct takeover *daemon_takeover(struct daemon *d)
 {
     return &control_of(d)->takeover;
+}
+
+struct admin_server *daemon_admin(struct daemon *d)
+{
+    return &control_of(d)->admin_server;
 }
 
 /* ---- the end ---- */
@@ -265,6 +271,7 @@ static int start(struct control *c, const struct handover *before)
     find_lines(d);
     d->server.router = &wiring_site;
     d->server.worker_ended = worker_ended;
+    d->server.report = report_take;
     d->server.loop = loop_new();
     if (error == 0 && !d->server.loop)
         error = -ENOMEM;

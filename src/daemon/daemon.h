@@ -32,6 +32,8 @@ static inline struct daemon *daemon_of(struct server *server)
 
 struct takeover;
 struct takeover *daemon_takeover(struct daemon *d);
+struct admin_server;
+struct admin_server *daemon_admin(struct daemon *d);
 
 /* No new sessions; the process ends when all have ended. The second time: at once. */
 void daemon_drain(struct daemon *d);

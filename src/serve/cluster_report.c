@@ -165,6 +165,7 @@ static void put_answer(struct text *out, enum cluster_wish what, const struct in
                        const struct server_info *info)
 {
     struct slice text = text_slice(&t->answer);
+    text.len -= slice_ends_with(text, SLICE_LITERAL("\n")) && what == CLUSTER_SESSIONS;
     json_text_begin(out);
     put_tag(out, "tag", t->tag);
     json_text_string(out, "name", info ? slice_of(info->name) : SLICE_LITERAL("?"));
