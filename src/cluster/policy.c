@@ -32,7 +32,7 @@ void policy_run(struct policy *p, struct broker_call *call, struct slice dns_key
         keys[i] = slice_make(text[i], (size_t)len);
     }
     keys[3] = slice_of(p->channel);
-    keys[4] = dns_key;
+    keys[4] = dns_key.len ? dns_key : keys[0]; /* rights are about each key, used or not */
     broker_run(p->broker, call, &broker_script_policy, keys, POLICY_KEYS, words, count);
 }
 

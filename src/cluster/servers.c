@@ -275,13 +275,15 @@ static void on_beat(struct broker_call *call, const struct redisReply *r)
     link->told_round = link->round;
     if (!r || s->left)
         return; /* the link is down: servers_link_down() follows */
-    if (is_taken(r))
+    if (is_taken(r)) {
         draw_anew(s);
-    else if (is_answer(r))
+        link->again = true;
+    } else if (is_answer(r)) {
         take_answer(link, r);
-    else if (r->type == REDIS_REPLY_ERROR)
+    } else if (r->type == REDIS_REPLY_ERROR) {
         log_warn("cluster.registry_refused", log_slice("broker", broker_name(link->broker)),
                  log_slice("error", slice_make(r->str, (size_t)r->len)));
+    }
     if (link->again)
         beat(link);
     review(s);

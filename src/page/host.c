@@ -151,11 +151,12 @@ static void drain(struct page *p)
     page_settle(p);
 }
 
-void page_host_drain(struct page_host *host, uint32_t retry_s)
+void page_host_drain(struct page_host *host, uint32_t retry_s, uint32_t back_a_second)
 {
     page_restarts_stop(host);
     host->draining = true;
     host->retry_s = retry_s;
+    host->back_a_second = back_a_second;
     tcp_sessions_drain(host);
     each_page(host, drain);
     begin_goodbye(host);

@@ -17,6 +17,7 @@ struct page_host {
     struct list tcp_sessions; /* sessions without a program */
     bool draining;
     uint32_t retry_s;          /* while draining; 0: as at other times */
+    uint32_t back_a_second;    /* 0: as at other times */
     uint64_t sent_away_second; /* in which clients were told to come back */
     uint32_t sent_away;        /* how many in that second */
     struct list restarting;    /* pages whose programs are let go, the next one first */

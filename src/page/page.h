@@ -157,9 +157,10 @@ struct slice page_connect_session(struct exchange *x);
 struct slice page_connect_key(struct exchange *x);
 
 /* No new pages (503 / 1012); every session is ended with 1012 `draining retry=N`, its program gets
- * end of file. N is at least `retry_s`, and not the same for all. Clients have goodbye_timeout to
- * take what they have not acknowledged; then their connections end. */
-void page_host_drain(struct page_host *host, uint32_t retry_s);
+ * end of file. N is at least `retry_s`, and such that so many come back in one second; 0: a few.
+ * Clients have goodbye_timeout to take what they have not acknowledged; then their connections end.
+ */
+void page_host_drain(struct page_host *host, uint32_t retry_s, uint32_t back_a_second);
 /* Lets the programs go whose SCRIPT_NAME, or file below the root, is `path` (a `*` at its end:
  * begins so), some at a time. Their sessions end so that clients go on from their states in new
  * ones. Returns how many pages that is. */

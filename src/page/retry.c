@@ -16,8 +16,9 @@ uint32_t page_retry_spread_s(struct page_host *host, uint32_t wait_s)
         host->sent_away = 0;
     host->sent_away_second = second;
     uint32_t number = host->sent_away++;
-    bool few = number < BACK_A_SECOND * SPREAD_S;
-    return wait_s + (few ? number / BACK_A_SECOND : number % SPREAD_S);
+    uint32_t rate = host->back_a_second ? host->back_a_second : BACK_A_SECOND;
+    bool few = number < rate * SPREAD_S;
+    return wait_s + (few ? number / rate : number % SPREAD_S);
 }
 
 uint32_t page_retry_s(struct page_host *host)

@@ -368,8 +368,16 @@ void cluster_node_listens(struct cluster_node *n, const struct net_address *boun
 
 void cluster_node_use_tag(struct cluster_node *n, uint32_t tag)
 {
+    if (tag == n->ways.spec.tag)
+        return;
+    n->former_tag = n->ways.spec.tag;
     session_table_use_tag(n->worker->sessions, tag);
     ways_use_tag(&n->ways, tag);
+}
+
+bool cluster_node_owns(const struct cluster_node *n, uint32_t tag)
+{
+    return tag == n->ways.spec.tag || (n->former_tag && tag == n->former_tag);
 }
 
 void cluster_node_drain(struct cluster_node *n)

@@ -35,6 +35,7 @@ struct cluster_node {
     struct cluster_topics_config topics_config;
     struct cluster_topics *topics; /* owned */
     struct servers_view *view;     /* a reference; NULL: nothing is known yet */
+    uint32_t former_tag;           /* that another server had too; 0: none */
     /* of worker 0 */
     struct servers *registry;
     struct cluster_link *links;
@@ -63,6 +64,9 @@ void cluster_node_use_config(struct cluster_node *n, const struct config *config
 /* For the process that takes over; before the topics of the home. */
 void cluster_node_pack(const struct cluster_node *n, struct pack *p);
 void cluster_node_unpack(struct cluster_node *n, struct slice in);
+
+/* Whether sessions with this tag are this server's. */
+bool cluster_node_owns(const struct cluster_node *n, uint32_t tag);
 
 /* No new pages come here; others' connections are sent away. */
 void cluster_node_drain(struct cluster_node *n);

@@ -89,18 +89,10 @@ static void forward(struct worker *w, struct exchange *x, uint32_t tag, uint16_t
     act(w, x, answer, way, there, same_origin);
 }
 
-bool forward_to(struct worker *w, struct exchange *x, uint32_t tag, bool same_origin)
-{
-    if (!w->cluster || tag == w->cluster->ways.spec.tag || exchange_was_passed(x))
-        return false;
-    forward(w, x, tag, WAY_NO_WORKER, same_origin);
-    return true;
-}
-
 bool forward_session(struct worker *w, struct exchange *x, struct slice session, bool same_origin)
 {
     uint32_t tag = session_id_tag(session);
-    if (!w->cluster || tag == w->cluster->ways.spec.tag || exchange_was_passed(x))
+    if (!w->cluster || cluster_node_owns(w->cluster, tag) || exchange_was_passed(x))
         return false;
     forward(w, x, tag, session_id_worker(session), same_origin);
     return true;

@@ -15,7 +15,5 @@
 /* Whether another server has the session of this id, as far as is known: then the exchange is
  * taken. False: it goes on here. */
 bool forward_session(struct worker *w, struct exchange *x, struct slice session, bool same_origin);
-/* The same for a server that is known, in any of its workers. */
-bool forward_to(struct worker *w, struct exchange *x, uint32_t tag, bool same_origin);
 
 #endif

@@ -49,6 +49,16 @@ static const char *const not_here[] = {
     "publish-max",
     "rate-publish",
     "io",
+    "broker",
+    "broker-password-file",
+    "broker-ca",
+    "broker-timeout",
+    "broker-wait",
+    "broker-backlog",
+    "cluster-name",
+    "cluster-listen",
+    "cluster-address",
+    "cluster-key",
 };
 
 static bool is_elsewhere(const char *name)

@@ -16,11 +16,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define DRAIN_LOOK_MS      50 /* how often a draining worker looks whether it is empty */
-#define DRAIN_RETRY_S      5  /* what its pages are told to wait; */
-#define DRAIN_RETRY_NEAR_S 1  /* if another server has room for them */
-#define ROOT_LOOK_MS       1000
-#define KILLED_WAIT_MS     2000
+#define DRAIN_LOOK_MS       50 /* how often a draining worker looks whether it is empty */
+#define DRAIN_RETRY_S       5  /* what its pages are told to wait; */
+#define DRAIN_RETRY_NEAR_S  1  /* if another server has room for them, and */
+#define DRAIN_BACK_A_SECOND 50 /* how many of a worker come there in a second */
+#define ROOT_LOOK_MS        1000
+#define KILLED_WAIT_MS      2000
 
 /* ---- listeners ---- */
 
@@ -511,6 +512,15 @@ static void look_whether_empty(struct timer *timer)
     timer_start(w->loop, &w->drain_timer, DRAIN_LOOK_MS);
 }
 
+/* Another server, if there is one, has room for all; else it is this one, started anew. */
+static void send_pages_away(struct worker *w)
+{
+    if (cluster_node_has_other(w->cluster))
+        page_host_drain(w->pages, DRAIN_RETRY_NEAR_S, DRAIN_BACK_A_SECOND);
+    else
+        page_host_drain(w->pages, DRAIN_RETRY_S, 0);
+}
+
 void worker_drain(struct worker *w, bool at_once)
 {
     if (!w->draining) {
@@ -523,8 +533,7 @@ void worker_drain(struct worker *w, bool at_once)
         http_server_drain(&w->http);
         gateway_drain(&w->gateway);
         dev_drain(w->dev);
-        page_host_drain(w->pages,
-                        cluster_node_has_other(w->cluster) ? DRAIN_RETRY_NEAR_S : DRAIN_RETRY_S);
+        send_pages_away(w);
         program_host_drain(w->programs);
         if (w->server->router->drain)
             w->server->router->drain(w);

@@ -11,10 +11,13 @@ import path from 'node:path';
 import readline from 'node:readline';
 import { after, describe, test } from '../lib/test.mjs';
 
+import { Cluster } from '../lib/cluster.mjs';
 import { endDaemons, ownFolder, ownPort } from '../lib/daemon.mjs';
 import { Redis, WatchedPair } from '../lib/redis.mjs';
 import { Resp } from '../lib/resp.mjs';
-import { BUILD } from '../lib/server.mjs';
+import { BUILD, PROGRAMS, REPO, stopAll } from '../lib/server.mjs';
+import { SessionClient } from '../lib/session-client.mjs';
+import { Subscriber } from '../lib/subscriber.mjs';
 import { until } from '../lib/until.mjs';
 
 const SHA1 = createHash('sha1').update('return {KEYS[1], ARGV[1]}\n').digest('hex');
@@ -94,7 +97,7 @@ async function linked(url, options) {
 }
 
 after(() => Promise.all([...links].map((link) => link.child.kill('SIGKILL') && link.exited)));
-after(endDaemons);
+after(async () => (SessionClient.dropAll(), await stopAll(), await endDaemons()));
 
 /** All that a link is for. */
 async function works(link) {
@@ -496,6 +499,39 @@ describe('a pair that Sentinels watch', () => {
     await without.ends();
     await pair.stop();
   });
+});
+
+test('servers by TLS, as a user with the rights that docs/operations.md names, lack none', async () => {
+  const files = certify('IP:127.0.0.1');
+  const port = await ownPort();
+  const redis = await Redis.start({ settings: tlsOf(files, port) });
+  const [, rights] = /ACL SETUSER httpsocket on >PASSWORD (.*)/.exec(
+    fs.readFileSync(path.join(REPO, 'docs/operations.md'), 'utf8'),
+  );
+  const name = 'few-rights';
+  const words = rights.replaceAll('httpsocket:', `${name}:`).split(' ');
+  await redis.asks('ACL', 'SETUSER', 'httpsocket', 'on', '>p%', ...words);
+  const password = path.join(ownFolder('password'), 'file');
+  fs.writeFileSync(password, 'p%\n', { mode: 0o600 });
+  const cluster = await Cluster.start({
+    count: 2,
+    broker: `rediss://httpsocket@127.0.0.1:${port}`,
+    name,
+    root: PROGRAMS,
+    threads: 2,
+    args: ['--broker-password-file', password, '--broker-ca', files.ca],
+  });
+  const [a, b] = await Promise.all(cluster.servers.map((server) => Subscriber.opens(server)));
+  await a.subscribes('t', { presence: { name: 'a' } });
+  await b.subscribes('t', { watch: true });
+  await b.isTold('presence');
+  a.publishes('t', 'n', 'heard');
+  assert.deepEqual(await b.data(1), ['heard']);
+  await a.closes();
+  await b.isTold('presence');
+  await cluster.ends();
+  assert.deepEqual(await redis.asks('ACL', 'LOG'), []);
+  await redis.stop();
 });
 
 describe('a stranger in the place of a broker', () => {

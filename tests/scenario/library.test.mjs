@@ -371,6 +371,7 @@ describe('options', () => {
     assert.match(await fails('idle-timeout=soon'), /idle-timeout: expected a time/);
     assert.match(await fails('user=root'), /`user` is httpsocketd's alone/);
     assert.match(await fails('io=io_uring'), /`io` is httpsocketd's alone/);
+    assert.match(await fails('broker=redis://a'), /`broker` is httpsocketd's alone/);
     assert.match(await fails('idle-timeout'), /expected NAME=VALUE/);
     assert.match(await fails('tls-cert=/none', 'tls-key=/none'), /none/);
   });

@@ -147,7 +147,7 @@ static const struct {
 
 static void drains(void)
 {
-    page_host_drain(pages, 3);
+    page_host_drain(pages, 3, 0);
 }
 
 static void stops(void)

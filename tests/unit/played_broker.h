@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* played_broker.h - a broker that a test plays by hand, and one link to it. It answers what a link
- * says first, PING and SUBSCRIBE, unless told otherwise; the rest is the test's. What the link tells
- * is written down in `events`.
+ * says first, PING and SUBSCRIBE, unless told otherwise; the rest is the test's. What the link
+ * tells is written down in `events`.
  */
 #ifndef UNIT_PLAYED_BROKER_H
 #define UNIT_PLAYED_BROKER_H

@@ -2,6 +2,7 @@
 #include "daemon/arguments.h"
 #include "daemon/config_file.h"
 #include "serve/access_settings.h"
+#include "serve/cluster_settings.h"
 #include "serve/value.h"
 
 #include <setjmp.h>
@@ -286,6 +287,56 @@ static void changes_that_need_a_restart_are_named(void **state)
     config_free(b);
 }
 
+static void ways_between_servers_need_all_that_they_are_made_of(void **state)
+{
+    (void)state;
+    static const char *const broker = "redis://127.0.0.1", *const at = "127.0.0.1:7400";
+    assert_null(READ("--cluster-listen", at));
+    expect_why("cluster-listen needs broker");
+    assert_null(READ("--broker", broker, "--cluster-listen", at));
+    expect_why("cluster-listen needs cluster-key");
+    assert_null(READ("--cluster-address", "a.example"));
+    expect_why("cluster-address needs cluster-listen");
+    assert_null(READ("--broker", broker, "--cluster-key", "k", "--cluster-listen", "unix:/a"));
+    expect_why("other machines can't reach it");
+    assert_null(READ("--broker", broker, "--cluster-key", "k", "--cluster-listen", "*:7400"));
+    expect_why("set cluster-address too");
+    assert_null(READ("--broker", broker, "--cluster-key", "k", "--cluster-listen", "here"));
+    expect_why("cluster-listen: `here`");
+    struct config *c = READ("--broker", broker, "--cluster-key", "k", "--cluster-listen", "*:7400",
+                            "--cluster-address", "10.0.0.1");
+    assert_non_null(c);
+    config_free(c);
+}
+
+static void others_reach_a_server_where_it_is_bound_or_as_it_says(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *says, *is;
+    } rows[] = {
+        {"", "127.0.0.1:7400"},
+        {"192.0.2.1", "192.0.2.1:7400"},
+        {"192.0.2.1:80", "192.0.2.1:80"},
+        {"[2001:db8::1]", "[2001:db8::1]:7400"},
+        {"[2001:db8::1]:80", "[2001:db8::1]:80"},
+        {"192.0.2.1:x", NULL},
+        {"192.0.2.1:65536", NULL},
+        {":80", NULL},
+    };
+    struct net_address bound = net_address_loopback(AF_INET, 7400), is;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        char text[NET_ADDRESS_TEXT_MAX];
+        struct config c = {.cluster_address = (char *)rows[i].says};
+        bool good = cluster_settings_address(&c, &bound, &is, &why);
+        assert_int_equal(good, rows[i].is != NULL);
+        if (!good)
+            continue;
+        net_address_print(&is, text);
+        assert_string_equal(text, rows[i].is);
+    }
+}
+
 /* A password is in no message. */
 static void expect_refused(const char *url, const char *part)
 {
@@ -390,6 +441,8 @@ int main(void)
         cmocka_unit_test_teardown(changes_that_need_a_restart_are_named, clear),
         cmocka_unit_test_teardown(brokers_are_read_and_what_is_wrong_is_named_without_passwords,
                                   clear),
+        cmocka_unit_test_teardown(ways_between_servers_need_all_that_they_are_made_of, clear),
+        cmocka_unit_test_teardown(others_reach_a_server_where_it_is_bound_or_as_it_says, clear),
         WITH_FILE(a_password_file_is_for_brokers_without_a_password),
         cmocka_unit_test_teardown(help_names_every_setting, clear),
     };

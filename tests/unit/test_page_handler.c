@@ -846,7 +846,7 @@ static void a_drain_tells_the_handler_and_its_client(void **state)
     (void)state;
     opens_a_page();
     notes();
-    page_host_drain(pages, 3);
+    page_host_drain(pages, 3, 0);
     turn_while_busy();
     assert_string_equal(notes(), "close draining retry=3|over|");
     assert_has(hears(second), "close 1012 draining retry=3|");

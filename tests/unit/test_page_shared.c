@@ -106,7 +106,7 @@ static void a_drain_goes_on_behind_a_page_whose_end_lets_another_one_end(void **
     TURN_UNTIL(program_host_counts(programs)->shared_pages_now == 2);
     goes(second);
     alarm(30); /* it may turn in a circle */
-    page_host_drain(pages, 3);
+    page_host_drain(pages, 3, 0);
     alarm(0);
     is_answered(third, "HTTP/1.1 200");
     is_told(second, "draining");
