@@ -50,8 +50,12 @@ static const char *judge_server(struct greeting *g, const redisReply *reply)
 {
     char mode[GREETING_TEXT_SIZE];
     find_info(reply, "redis_mode", mode);
+    if (!*mode)
+        find_info(reply, "server_mode", mode); /* of Valkey */
     find_info(reply, "run_id", g->run_id);
-    find_info(reply, "redis_version", g->version);
+    find_info(reply, "valkey_version", g->version);
+    if (!*g->version)
+        find_info(reply, "redis_version", g->version);
     return *g->run_id ? wrong_mode(mode) : "INFO server names no run_id";
 }
 
