@@ -193,7 +193,7 @@ enum ways_answer ways_ask(struct ways *ways, uint32_t tag, struct ways_wish *wis
     bool unknown = !server && servers_view_is_gone(ways->view, tag);
     if (t && t->gone)
         return WAYS_GONE;
-    if (!ways->spec.tls || (!unknown && (!server || !server->address.len)))
+    if (!ways->spec.tls || (server && !server->address.len))
         return unknown ? WAYS_GONE : WAYS_AWAY;
     if (!t && !(t = new_target(ways, tag)))
         return WAYS_AWAY;
@@ -374,6 +374,8 @@ void ways_use_view(struct ways *ways, struct servers_view *view)
         next = node->next;
         if (is_gone(t))
             answer_all(t, WAYS_GONE);
+        else if (!t->way && !t->checking && !list_empty(&t->wishes))
+            connect_to(t);
         settle(t);
     }
 }

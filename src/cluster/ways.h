@@ -5,7 +5,7 @@
  * Who passes a connection on asks for the way to its server:
  *
  *   WAYS_READY   there is one
- *   WAYS_WAIT    it is being made; the answer follows
+ *   WAYS_WAIT    it is being made, or nobody knows yet where the server is; the answer follows
  *   WAYS_GONE    the server is gone, for certain: the registry has it no more; or it has missed a
  *                sign of life and nobody listens at its address; or another server does
  *   WAYS_AWAY    it can't be reached now, or is not known, and may be there

@@ -2,8 +2,10 @@
 // cluster-sessions.test.mjs - a session lives at one of several servers, and its client's
 // connections come to any of them.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import path from 'node:path';
 import { Cluster } from '../lib/cluster.mjs';
-import { endDaemons } from '../lib/daemon.mjs';
+import { endDaemons, ownFolder } from '../lib/daemon.mjs';
 import { Redis } from '../lib/redis.mjs';
 import { program, stopAll } from '../lib/server.mjs';
 import { newKey, Page, SessionClient } from '../lib/session-client.mjs';
@@ -13,6 +15,7 @@ import { until } from '../lib/until.mjs';
 
 /** What the balancer in front of all servers is called. */
 const SITE = 'http://site.example';
+const SECURE = 'https://site.example';
 const HOST = { host: 'site.example' };
 const TIMES = '--goodbye-timeout 500ms --attach-timeout 20s --detach-timeout 30s --eof-grace 5s';
 const files = {
@@ -30,20 +33,27 @@ after(async () => {
   await endDaemons();
 });
 
-const start = async ({ args = [], ...more } = {}) => {
+const start = async ({ args = [], origin = SITE, ...more } = {}) => {
   const cluster = await Cluster.start({
     count: 2,
     broker: redis.url,
     files,
     threads: 2,
     ...more,
-    args: [...TIMES.split(' '), '--origin', SITE, ...args],
+    args: [...TIMES.split(' '), '--origin', origin, ...args],
   });
   await meet(cluster);
   return cluster;
 };
 
 const options = { origin: SITE, headers: HOST };
+
+function certify(cert, secret) {
+  const words = `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=x`;
+  execFileSync('openssl', [...words.split(' '), '-keyout', secret, '-out', cert], {
+    stdio: 'ignore',
+  });
+}
 
 /** A page that `place` has made; it is not connected. */
 async function loads(place, where, Kind = Page) {
@@ -214,6 +224,30 @@ test('a server that can not be reached is not taken for gone', async () => {
   await cluster.ends();
 });
 
+test('servers with certificates pass on what they have decrypted', async () => {
+  const folder = ownFolder('certificate');
+  const [cert, secret] = ['cert.pem', 'key.pem'].map((name) => path.join(folder, name));
+  certify(cert, secret);
+  const cluster = await start({ args: ['--tls-cert', cert, '--tls-key', secret], origin: SECURE });
+  const [one, other] = cluster.places;
+  process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
+  try {
+    const url = ({ port }) => `https://127.0.0.1:${port}/talk`;
+    const page = new SessionClient(url(one), { origin: SECURE, headers: HOST });
+    await page.connect();
+    await page.cuts();
+    page.url = url(other);
+    await page.comesBack();
+    const text = 'x'.repeat(1_000_000);
+    page.says(`big ${JSON.stringify(text)}`);
+    assert.equal((await page.hearsOf('echo'))[1], text);
+    await page.closes();
+  } finally {
+    delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
+  }
+  await cluster.ends();
+});
+
 describe('the server that has the session', () => {
   let cluster, one, other;
   before(async () => {
@@ -289,6 +323,19 @@ describe('the server that has the session', () => {
     await page.comesBack();
     page.says('b 2');
     await page.hears('echo ["b", 2]');
+    await page.closes();
+  });
+
+  test('stays, though the server is replaced that the client has reached', async () => {
+    const page = await loads(one, 'talk');
+    turnsTo(page, other);
+    await page.connect();
+    process.kill(other.server.child.pid, 'SIGUSR2');
+    await other.server.logged(/takeover\.done/);
+    await page.closed;
+    await page.comesBack();
+    page.says('a 1');
+    await page.hears('echo ["a", 1]');
     await page.closes();
   });
 

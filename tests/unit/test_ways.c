@@ -307,7 +307,9 @@ static void who_is_not_in_the_registry_is_gone(void **state)
     assert_int_equal(other.answer, WAYS_GONE);
     use(&here, view_of(false, THERE, &there.address, false)); /* which knows too little */
     ask(&q, 77);
-    assert_int_equal(q.answer, WAYS_AWAY);
+    assert_int_equal(q.answers, 0);
+    use(&here, view_of(true, THERE, &there.address, false));
+    assert_int_equal(q.answer, WAYS_GONE);
 }
 
 static void who_has_only_just_come_is_found(void **state)
@@ -319,6 +321,18 @@ static void who_has_only_just_come_is_found(void **state)
     assert_int_equal(q.answers, 0);
     use(&here, view_of(true, THERE, &there.address, false));
     ways_checked(&here.ways, THERE);
+    wait_for(q.answers);
+    assert_int_equal(q.answer, WAYS_READY);
+}
+
+static void who_asks_before_anything_is_known_waits_for_it(void **state)
+{
+    (void)state;
+    struct question q;
+    ways_use_view(&here.ways, NULL);
+    ask(&q, THERE);
+    assert_int_equal(q.answers, 0);
+    use(&here, view_of(false, THERE, &there.address, false));
     wait_for(q.answers);
     assert_int_equal(q.answer, WAYS_READY);
 }
@@ -489,6 +503,7 @@ int main(void)
         TEST(who_is_sent_away_loses_the_connection),
         TEST(who_is_not_in_the_registry_is_gone),
         TEST(who_has_only_just_come_is_found),
+        TEST(who_asks_before_anything_is_known_waits_for_it),
         TEST(another_server_at_the_address_means_that_the_one_before_is_gone),
         TEST(who_is_late_and_does_not_listen_is_gone),
         TEST(who_waits_hears_when_the_registry_gives_up),
