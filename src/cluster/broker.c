@@ -243,10 +243,9 @@ static void on_master(void *owner, const struct broker_host *master)
 {
     struct broker *b = owner;
     bool moved = !same_host(&b->target, master);
-    if (moved && (b->state == BROKER_UP || b->state == BROKER_JOINING)) {
-        b->failures = 0;
+    if (moved && (b->state == BROKER_UP || b->state == BROKER_JOINING))
         fall(b, "Sentinel names another master", false);
-    } else if (b->state == BROKER_LOOKING) {
+    else if (b->state == BROKER_LOOKING) {
         b->target = *master;
         join(b);
     }

@@ -125,6 +125,21 @@ const struct cluster_topics_counts *cluster_topics_counts(const struct cluster_t
     return &t->counts;
 }
 
+struct broker_counts cluster_topics_links(const struct cluster_topics *t)
+{
+    struct broker_counts sum = {0};
+    for (uint32_t i = 0; i < t->count; i++) {
+        const struct broker_counts *c = broker_counts(t->outposts[i].broker);
+        sum.calls += c->calls;
+        sum.broken += c->broken;
+        sum.timed += c->timed;
+        sum.latency_us += c->latency_us;
+        sum.bytes_in += c->bytes_in;
+        sum.bytes_out += c->bytes_out;
+    }
+    return sum;
+}
+
 /* ---- for the process that takes over ---- */
 
 enum {

@@ -74,6 +74,8 @@ struct cluster_topics *cluster_topics_new(const struct cluster_topics_spec *spec
 /* After hub_stop() of all hubs; accepts NULL. */
 void cluster_topics_free(struct cluster_topics *t);
 const struct cluster_topics_counts *cluster_topics_counts(const struct cluster_topics *t);
+/* What its links have done, in all. Any thread may look. */
+struct broker_counts cluster_topics_links(const struct cluster_topics *t);
 
 /* For the process that takes over: what is still to be published. What is known of the topics goes
  * with the home. Unpacked before hub_home_unpack(). */

@@ -331,6 +331,11 @@ const struct cluster_topics_counts *cluster_node_counts(const struct cluster_nod
     return n ? cluster_topics_counts(n->topics) : &none;
 }
 
+struct broker_counts cluster_node_links(const struct cluster_node *n)
+{
+    return n ? cluster_topics_links(n->topics) : (struct broker_counts){0};
+}
+
 void cluster_node_use_config(struct cluster_node *n, const struct config *config)
 {
     if (n)

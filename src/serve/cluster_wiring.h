@@ -59,6 +59,7 @@ void cluster_node_use_tag(struct cluster_node *n, uint32_t tag);
 
 /* Of its topics; all 0 if there is no node. Any thread may look. */
 const struct cluster_topics_counts *cluster_node_counts(const struct cluster_node *n);
+struct broker_counts cluster_node_links(const struct cluster_node *n);
 /* After a change of the settings. */
 void cluster_node_use_config(struct cluster_node *n, const struct config *config);
 /* For the process that takes over; before the topics of the home. */

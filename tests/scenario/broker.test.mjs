@@ -15,7 +15,8 @@ import { Cluster } from '../lib/cluster.mjs';
 import { endDaemons, ownFolder, ownPort } from '../lib/daemon.mjs';
 import { Redis, WatchedPair } from '../lib/redis.mjs';
 import { Resp } from '../lib/resp.mjs';
-import { BUILD, PROGRAMS, REPO, stopAll } from '../lib/server.mjs';
+import { request } from '../lib/request.mjs';
+import { BUILD, PROGRAMS, REPO, adminOf, stopAll } from '../lib/server.mjs';
 import { SessionClient } from '../lib/session-client.mjs';
 import { Subscriber } from '../lib/subscriber.mjs';
 import { until } from '../lib/until.mjs';
@@ -226,7 +227,8 @@ describe('the way to a broker', () => {
     });
 
   test('leads to no Sentinel and to no member of a Redis Cluster', async () => {
-    const cluster = await Redis.start({ settings: { 'cluster-enabled': 'yes' } });
+    const own = { 'cluster-enabled': 'yes', 'cluster-port': await ownPort() };
+    const cluster = await Redis.start({ settings: own });
     const link = new Link(cluster.url);
     await link.logged(/broker\.refused .*Redis Cluster/);
     await link.ends();
@@ -529,6 +531,14 @@ test('servers by TLS, as a user with the rights that docs/operations.md names, l
   assert.deepEqual(await b.data(1), ['heard']);
   await a.closes();
   await b.isTold('presence');
+  const metrics = (await request(`${await adminOf(cluster.servers[0])}/metrics`)).body;
+  const metric = (what) =>
+    Number(new RegExp(`^httpsocket_broker_${what} (\\d+)$`, 'm').exec(metrics)[1]);
+  assert.equal(metric('links'), 2);
+  assert.ok(metric('calls_total') >= metric('round_trips_total'));
+  const mean = metric('round_trip_microseconds_total') / metric('round_trips_total');
+  assert.ok(mean > 1 && mean < 5_000_000, `${mean}`);
+  assert.ok(metric('received_bytes_total') > 1000 && metric('sent_bytes_total') > 1000);
   await cluster.ends();
   assert.deepEqual(await redis.asks('ACL', 'LOG'), []);
   await redis.stop();
