@@ -156,6 +156,9 @@ struct slice page_connect_session(struct exchange *x);
  * to one worker. */
 struct slice page_connect_key(struct exchange *x);
 
+/* Whether a session or a client that waits has this key. */
+bool page_host_has_key(const struct page_host *host, struct slice key);
+
 /* No new pages (503 / 1012); every session is ended with 1012 `draining retry=N`, its program gets
  * end of file. N is at least `retry_s`, and such that so many come back in one second; 0: a few.
  * Clients have goodbye_timeout to take what they have not acknowledged; then their connections end.

@@ -25,6 +25,15 @@ struct page *page_find_waiting(struct page_host *host, struct slice key, struct 
     return NULL;
 }
 
+bool page_host_has_key(const struct page_host *host, struct slice key)
+{
+    const struct list *all = &host->waiting;
+    for (const struct list *node = all->next; node != all; node = node->next)
+        if (slice_equal(page_key(container_of(node, const struct page, waiting)), key))
+            return true;
+    return session_table_find_key(host->spec.sessions, key);
+}
+
 struct exchange *page_take_exchange(struct page *p)
 {
     struct exchange *x = p->x;

@@ -37,6 +37,9 @@ struct claim {
     char origin[ORIGIN_TEXT_SIZE];
 };
 
+static void ask(struct claim *c);
+static void on_late(struct timer *timer);
+
 /* ---- its end ---- */
 
 /* The exchange is nobody's. */
@@ -65,9 +68,28 @@ static void end_grant(struct claim *c)
     grant->on_over(grant);
 }
 
+/* Refused at once, such as for want of room: another server may have it. */
+static void release(struct worker *w, const char *key_hash)
+{
+    struct claim *c = log_needed(calloc(1, sizeof(*c)));
+    if (!c)
+        return; /* it runs out by itself */
+    c->worker = w;
+    strcpy(c->key, key_hash);
+    strcpy(c->ttl, "0");
+    list_init(&c->node);
+    timer_init(&c->timer, on_late);
+    ask(c);
+    timer_stop(&c->timer);
+}
+
 static void go_on_here(struct claim *c)
 {
     struct worker *w = c->worker;
+    char key[SESSION_KEY_MAX], hash[sizeof(c->key)];
+    struct slice key_now = page_connect_key(c->x);
+    memcpy(key, key_now.ptr, key_now.len);
+    strcpy(hash, c->key);
     struct page_visitor visitor = c->visitor;
     char origin[ORIGIN_TEXT_SIZE];
     void (*go_on)(struct worker *, struct exchange *, const struct page_visitor *) = c->go_on;
@@ -79,6 +101,8 @@ static void go_on_here(struct claim *c)
         visitor.grant->holder = NULL;
     }
     go_on(w, let_go(c), &visitor);
+    if (!page_host_has_key(w->pages, slice_make(key, key_now.len)))
+        release(w, hash);
 }
 
 static void refuse(struct claim *c, unsigned code, struct slice reason, uint32_t retry_s)

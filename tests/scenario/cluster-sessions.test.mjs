@@ -371,6 +371,23 @@ describe('the server that has the session', () => {
     await knows(one.server, 3);
   });
 
+  test('has no room: the client is not held to it', async () => {
+    const argsOf = (i) => (i === 0 ? ['--sessions-max', '2'] : []);
+    const full = await start({ threads: 1, argsOf });
+    const [small, large] = full.places;
+    const filling = [1, 2].map(() => new SessionClient(small.at('lines'), options));
+    for (const client of filling) await client.connect();
+    const client = new SessionClient(small.at('lines'), options);
+    await client.isRefused(({ code }) => code === 1013);
+    await until(async () => (await redis.asks('KEYS', `${full.name}:k:*`)).length === 2);
+    turnsTo(client, large);
+    await client.connect();
+    client.says('n 1');
+    await client.hears('n 1');
+    for (const each of [...filling, client]) await each.closes();
+    await full.ends();
+  });
+
   test('is not asked for while the broker is away: who has no session begins', async () => {
     redis.pauses();
     try {
