@@ -385,7 +385,7 @@ struct inquiries *inquiries_new(const struct inquiries_spec *spec)
         return NULL;
     q->spec = *spec;
     snprintf(q->channel, sizeof(q->channel), "%s:ask", spec->cluster);
-    sends_init(&q->sends);
+    sends_init(&q->sends, spec->loop);
     list_init(&q->own);
     list_init(&q->others);
     return q;

@@ -43,7 +43,8 @@ bool policy_failed(struct policy *p, const struct redisReply *reply, int type)
     struct slice why = SLICE_LITERAL("an answer of another kind");
     if (reply->type == REDIS_REPLY_ERROR)
         why = slice_make(reply->str, reply->len);
-    log_error("broker.error", log_slice("broker", broker_name(p->broker)), log_slice("error", why));
+    if (p->broker)
+        sends_complain(&p->sends, p->broker, why);
     return true;
 }
 
@@ -112,8 +113,7 @@ static void on_greeting(struct broker_call *call, const struct redisReply *reply
         return;
     if (reply->elements != 2 || reply->element[0]->type != REDIS_REPLY_STRING ||
         reply->element[1]->type != REDIS_REPLY_INTEGER || !read_key(reply->element[0]->str, key)) {
-        log_error("broker.error", log_slice("broker", broker_name(p->broker)),
-                  log_text("error", "its key of hashes can't be read"));
+        sends_complain(&p->sends, p->broker, SLICE_LITERAL("its key of hashes can't be read"));
         return;
     }
     bool changed = use_key(p, key);
@@ -259,7 +259,7 @@ static bool init(struct policy *p, const struct policy_spec *spec)
     snprintf(p->channel, sizeof(p->channel), "%s:policy", p->cluster);
     p->greeting.on_reply = on_greeting;
     p->census.on_reply = on_census;
-    sends_init(&p->sends);
+    sends_init(&p->sends, p->loop);
     timer_init(&p->tick, on_tick);
     policy_dns_init(p);
     p->tally = tally_new();

@@ -19,7 +19,7 @@
  * Lifetime  Made before the threads that use it, freed after them. The bans and rates outlive it.
  * Threads   That of its loop (worker 0's). Bans and rates are told from any thread, and so are
  *           policy_tell_refusal() and policy_ask().
- * Memory    340 KiB, and 200 B for each DNS question that waits.
+ * Memory    260 KiB, and 200 B for each DNS question that waits.
  * Cost      Nothing for each request. A second: four turns of the loop; at most some 25 KiB from
  *           all servers together for rates; of bans what is new.
  */
@@ -71,6 +71,7 @@ size_t policy_broker(const struct slice *names, size_t count);
 /* ---- from the owner of the link to that broker: broker_ops ---- */
 
 void policy_up(struct policy *p, struct broker *b);
+/* Also when its loop is about to end: from then on each worker asks the DNS itself. */
 void policy_down(struct policy *p);
 /* False: the channel is not the policy's. */
 bool policy_message(struct policy *p, struct slice channel, struct slice payload);

@@ -130,7 +130,7 @@ void policy_bans_tick(struct policy *p)
 {
     struct policy_bans *b = &p->bans;
     struct ban bans[POLICY_BANS_WAITING];
-    if (p->state == POLICY_READING && !b->reading)
+    if (p->state == POLICY_READING && !b->reading && policy_now_ms(p) >= b->read_ms)
         policy_bans_read(p);
     if (p->state != POLICY_THERE || b->telling || policy_now_ms(p) < b->tell_ms)
         return;
@@ -176,7 +176,11 @@ static void on_read(struct broker_call *call, const struct redisReply *reply)
     struct policy_bans *b = container_of(call, struct policy_bans, read_call);
     struct policy *p = container_of(b, struct policy, bans);
     b->reading = false;
-    if (policy_failed(p, reply, REDIS_REPLY_STRING) || p->state != POLICY_READING)
+    if (policy_failed(p, reply, REDIS_REPLY_STRING)) {
+        b->read_ms = reply ? policy_now_ms(p) + RETRY_MS : 0;
+        return;
+    }
+    if (p->state != POLICY_READING)
         return;
     size_t count = put_all(p, slice_make(reply->str, reply->len));
     p->counts.bans_heard += count;

@@ -49,7 +49,7 @@ struct policy_bans {
     size_t at;             /* so far that has been done */
     size_t read;           /* so many have been read */
     bool reading, telling; /* a call is under way */
-    uint64_t tell_ms;      /* not before that time, after an error */
+    uint64_t read_ms, tell_ms; /* not before that time, after an error */
     uint64_t lifts;
     bool knows_lifts;
     struct broker_call read_call, tell_call;

@@ -406,8 +406,10 @@ bool cluster_node_empty(const struct cluster_node *n)
 
 void cluster_node_leave(struct cluster_node *n)
 {
-    if (n && n->registry)
-        servers_leave(n->registry);
+    if (!n || !n->registry)
+        return;
+    servers_leave(n->registry);
+    policy_down(n->worker->server->tables.policy);
 }
 
 void cluster_node_part(struct cluster_node *n)
