@@ -45,10 +45,10 @@ struct policy_bans {
     struct ban waiting[POLICY_BANS_WAITING];
     size_t count;
     struct bans *own;
-    bool again;            /* all of `own` is to be told */
-    size_t at;             /* so far that has been done */
-    size_t read;           /* so many have been read */
-    bool reading, telling; /* a call is under way */
+    bool again;                /* all of `own` is to be told */
+    size_t at;                 /* so far that has been done */
+    size_t read;               /* so many have been read */
+    bool reading, telling;     /* a call is under way */
     uint64_t read_ms, tell_ms; /* not before that time, after an error */
     uint64_t lifts;
     bool knows_lifts;

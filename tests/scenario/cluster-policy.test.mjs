@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { metrics, startGuarded, startZones, tryHandshake } from '../lib/access.mjs';
 import { endDaemons } from '../lib/daemon.mjs';
-import { Redis } from '../lib/redis.mjs';
+import { Redis, WatchedPair } from '../lib/redis.mjs';
 import { adminOf, makeRoot, stopAll } from '../lib/server.mjs';
 import { after, before, describe, test } from '../lib/test.mjs';
 import { until } from '../lib/until.mjs';
@@ -121,6 +121,61 @@ describe('bans', () => {
     assert.equal(said(await ask(alone, '/no/x')), '429 banned');
     await own.starts();
     await alone.logged(/policy\.shared/);
+  });
+});
+
+describe('bans outlive', () => {
+  test('a take-over, and are shared after it', async () => {
+    const both = cluster();
+    const [one, other] = [await joins(both), await joins(both)];
+    await ask(other, '/no/x?Access-Control-Max-Age=300');
+    await heard(one, 'bans', 1);
+    process.kill(one.child.pid, 'SIGUSR2');
+    await one.logged(/takeover\.done/);
+    assert.equal(said(await ask(one, '/no/x')), '429 banned');
+    await until(() => one.lines(/policy\.shared/).length === 2);
+    await ask(one, '/no/y');
+    await heard(other, 'bans', 2);
+    assert.equal(said(await ask(other, '/no/y')), '429 banned');
+  });
+
+  test('a failover that Sentinel decides', async () => {
+    const pair = await WatchedPair.start();
+    const both = cluster(pair);
+    const [one, other] = [await joins(both), await joins(both)];
+    await ask(one, '/no/x?Access-Control-Max-Age=300');
+    await heard(other, 'bans', 1);
+    await pair.losesMaster();
+    await until(() => other.lines(/policy\.shared/).length >= 2);
+    await until(() => one.lines(/policy\.shared/).length >= 2);
+    assert.equal(said(await ask(other, '/no/x')), '429 banned');
+    assert.equal(said(await ask(await joins(both), '/no/x')), '429 banned');
+    await ask(other, '/no/y');
+    await until(async () => said(await ask(one, '/no/y')) === '429 banned');
+  });
+
+  test('an order of several brokers that is not the same at all servers', async () => {
+    const [a, b] = [await Redis.start(), await Redis.start()];
+    const name = ['--cluster-name', `policy-${++names}`];
+    const [one, other] = [
+      await joins({ args: ['--broker', a.url, '--broker', b.url, ...name] }),
+      await joins({ args: ['--broker', b.url, '--broker', a.url, ...name] }),
+    ];
+    await ask(one, '/no/x');
+    await heard(other, 'bans', 1);
+    assert.equal(said(await ask(other, '/no/x')), '429 banned');
+  });
+
+  test('a broker that takes nothing for a while, which is logged now and then', async () => {
+    const own = await Redis.start();
+    const both = cluster(own);
+    const [one, other] = [await joins(both), await joins(both)];
+    await own.asks('CONFIG', 'SET', 'maxmemory', '1');
+    for (let i = 0; i < 5; i++) await ask(one, `/no/${i}`);
+    await one.logged(/broker\.error .*OOM/);
+    await own.asks('CONFIG', 'SET', 'maxmemory', '0');
+    await heard(other, 'bans', 5);
+    assert.ok(one.lines(/broker\.error/).length <= 3);
   });
 });
 

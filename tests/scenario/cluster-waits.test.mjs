@@ -95,7 +95,10 @@ test('pages that come and go meanwhile leave nothing behind', async () => {
   assert.equal((await stays.isTold('subscribed')).topic, topic);
   await stays.sees(topic, { here: [] });
   const rounds = (await stays.data(24)).sort(); // what they have published counts
-  assert.deepEqual(rounds, [0, 1, 2].flatMap((round) => Array(8).fill(round)));
+  assert.deepEqual(
+    rounds,
+    [0, 1, 2].flatMap((round) => Array(8).fill(round)),
+  );
   await server.hasMetric('topic_present', 0);
   await server.hasMetric('topic_subscriptions', subscribed + 1);
 });
