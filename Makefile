@@ -8,7 +8,8 @@ DEV := build-dev
 WERROR ?= false
 export DEPS
 
-.PHONY: run run-tcp build dev test check-one bench fuzz torture cuts upgrades format install clean
+.PHONY: run run-tcp build dev test check-one bench fuzz torture cuts upgrades storm format install
+.PHONY: clean
 
 run: build
 	$(BUILD)/httpsocketd --dev --stdio-files /lines examples
@@ -70,6 +71,12 @@ cuts: build
 upgrades: build
 	@meson compile -C $(BUILD) fuzz_program_counter >/dev/null
 	@fuzz/upgrades/run --seconds $(SECONDS)
+
+# Three optimized servers behind HAProxy, 1000 sessions: servers and brokers die and come back, for
+# SECONDS (docs/cluster.md).
+storm: build
+	@tools/install-deps test
+	@fuzz/cluster/run --seconds $(SECONDS)
 
 format:
 	@tools/install-deps format

@@ -197,11 +197,23 @@ export class WatchedPair {
     return until(isDone, () => `a failover\n${this.sentinels[0].log.slice(-10).join('\n')}`, 60000);
   }
 
+  /** The replica hears no more of what is written, until it is the master. */
+  async fallsBehind() {
+    const replica = await this.replica();
+    await replica.asks('CONFIG', 'SET', 'masterauth', 'wrong');
+    await replica.asks('CLIENT', 'KILL', 'TYPE', 'master');
+    await until(async () =>
+      /master_link_status:down/.test(await replica.asks('INFO', 'replication')),
+    );
+  }
+
   /** The master dies at once; resolves with {old, master} when the other one has taken over. */
   async losesMaster() {
     const old = await this.master();
     await old.stop('SIGKILL');
-    return { old, master: await this.hasLeft(old) };
+    const master = await this.hasLeft(old);
+    if (!master.password) await master.asks('CONFIG', 'SET', 'masterauth', '');
+    return { old, master };
   }
 
   /** An operator asks the Sentinels to exchange the two, which both live. */
