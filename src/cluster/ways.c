@@ -11,7 +11,8 @@ enum {
     SHAKING_MAX = 64,
     RETRY_MS = 200,
     WISH_MS = 5000,
-    SEND_AWAY_MS = 2000
+    SEND_AWAY_MS = 2000,
+    UNKNOWN_MAX = 256
 };
 
 /* A server that was asked for. */
@@ -49,6 +50,7 @@ static void forget(struct target *t)
 {
     timer_stop(&t->retry);
     list_remove(&t->node);
+    t->ways->target_count--;
     loop_reap(t->ways->spec.loop, &t->reap, free_target);
 }
 
@@ -163,6 +165,7 @@ static struct target *new_target(struct ways *ways, uint32_t tag)
     list_init(&t->wishes);
     timer_init(&t->retry, retry);
     list_append(&ways->targets, &t->node);
+    ways->target_count++;
     return t;
 }
 
@@ -171,7 +174,14 @@ static struct target *new_target(struct ways *ways, uint32_t tag)
 static void waited(struct timer *timer)
 {
     struct ways_wish *wish = container_of(timer, struct ways_wish, timer);
+    struct ways *ways = wish->ways;
+    uint32_t tag = wish->tag;
     answer(wish, WAYS_AWAY, NULL);
+    struct target *t = find(ways, tag);
+    if (!t)
+        return;
+    t->checking = false; /* nobody has answered: the next one asks again */
+    settle(t);
 }
 
 static void check(struct target *t)
@@ -180,6 +190,13 @@ static void check(struct target *t)
         return;
     t->checking = true;
     t->ways->spec.check(t->ways->spec.owner, t->tag);
+}
+
+/* Anybody can invent tags. Servers that are known are always asked for. */
+static bool is_crowded(const struct ways *ways, const struct server_info *server)
+{
+    size_t known = ways->view ? ways->view->count : 0;
+    return !server && ways->target_count >= known + UNKNOWN_MAX;
 }
 
 enum ways_answer ways_ask(struct ways *ways, uint32_t tag, struct ways_wish *wish, struct way **ret)
@@ -195,9 +212,10 @@ enum ways_answer ways_ask(struct ways *ways, uint32_t tag, struct ways_wish *wis
         return WAYS_GONE;
     if (!ways->spec.tls || (server && !server->address.len))
         return unknown ? WAYS_GONE : WAYS_AWAY;
-    if (!t && !(t = new_target(ways, tag)))
+    if (!t && (is_crowded(ways, server) || !(t = new_target(ways, tag))))
         return WAYS_AWAY;
     wish->ways = ways;
+    wish->tag = tag;
     timer_init(&wish->timer, waited);
     timer_start(ways->spec.loop, &wish->timer, WISH_MS);
     list_append(&t->wishes, &wish->node);

@@ -12,7 +12,8 @@
  *
  * Strangers  Who connects has HANDSHAKE_MS to show that it has the key. So many at a time may be
  *            about it; one more costs the oldest of them its try, which for an honest server takes
- *            a moment.
+ *            a moment. Who invents ids makes the registry be asked, but not often, and for 256
+ *            servers at a time that nobody knows; beyond, those are away.
  * Threads    Loop thread only.
  */
 #ifndef CLUSTER_WAYS_H
@@ -32,6 +33,7 @@ struct ways_wish {
     struct list node; /* the target's */
     struct timer timer;
     struct ways *ways;
+    uint32_t tag;
     /* Once, never WAYS_WAIT. `way` only if it is WAYS_READY. */
     void (*on_answer)(struct ways_wish *wish, enum ways_answer answer, struct way *way);
 };
@@ -57,6 +59,7 @@ struct ways {
     struct ways_spec spec;
     struct servers_view *view; /* a reference; NULL: nothing is known yet */
     struct list targets;
+    size_t target_count;
     struct list accepted, shaking; /* ways */
     uint32_t shaking_count;
     struct pumps forwarded, passed; /* clients here; clients of other servers */

@@ -4,70 +4,20 @@
 #include "base/log.h"
 #include "serve/broker_settings.h"
 #include "serve/claim.h"
+#include "serve/cluster_mail.h"
 #include "serve/cluster_settings.h"
 #include "serve/server.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 static bool is_first(const struct cluster_node *n)
 {
     return n->worker->index == 0;
 }
 
-/* ---- connections that other servers pass on ---- */
+/* ---- what the registry tells ---- */
 
-struct passed_mail {
-    struct mail mail;
-    struct worker *worker;
-    int fd;
-    struct http_passed passed;
-};
-
-static void accept_passed(struct worker *w, int fd, const struct http_passed *passed)
-{
-    struct stream *stream = w->killed || w->ended ? NULL : stream_new_known(w->loop, fd, NULL);
-    if (stream)
-        http_accept_passed(&w->http, stream, passed);
-    else if (w->killed || w->ended)
-        close(fd);
-}
-
-static void deliver_passed(struct mail *mail)
-{
-    struct passed_mail *m = container_of(mail, struct passed_mail, mail);
-    accept_passed(m->worker, m->fd, &m->passed);
-    free(m);
-}
-
-static void adopt(void *owner, int fd, uint16_t worker, const struct http_passed *passed)
-{
-    struct cluster_node *n = owner;
-    const struct server *server = n->worker->server;
-    struct worker *w = worker < server->worker_count ? &server->workers[worker] : n->worker;
-    if (w == n->worker) {
-        accept_passed(w, fd, passed);
-        return;
-    }
-    struct passed_mail *m = log_needed(malloc(sizeof(*m)));
-    if (!m) {
-        close(fd);
-        return;
-    }
-    *m = (struct passed_mail){.worker = w, .fd = fd, .passed = *passed};
-    loop_post(w->loop, &m->mail, deliver_passed);
-}
-
-/* ---- what the registry tells, to all workers ---- */
-
-struct view_mail {
-    struct mail mail;
-    struct worker *worker;
-    uint32_t tag;
-    struct servers_view *view; /* a reference */
-};
-
-static void use(struct cluster_node *n, uint32_t tag, struct servers_view *view)
+void cluster_node_use_view(struct cluster_node *n, uint32_t tag, struct servers_view *view)
 {
     if (!n)
         return;
@@ -76,23 +26,6 @@ static void use(struct cluster_node *n, uint32_t tag, struct servers_view *view)
     servers_view_unref(n->view);
     n->view = view;
     ways_use_view(&n->ways, view);
-}
-
-static void deliver_view(struct mail *mail)
-{
-    struct view_mail *m = container_of(mail, struct view_mail, mail);
-    use(m->worker->cluster, m->tag, m->view);
-    servers_view_unref(m->view);
-    free(m);
-}
-
-static void tell(struct worker *w, uint32_t tag, struct servers_view *view)
-{
-    struct view_mail *m = log_needed(malloc(sizeof(*m)));
-    if (!m)
-        return; /* the next change tells this one too */
-    *m = (struct view_mail){.worker = w, .tag = tag, .view = servers_view_ref(view)};
-    loop_post(w->loop, &m->mail, deliver_view);
 }
 
 static void log_change(const struct servers_view *old, const struct servers_view *now)
@@ -107,9 +40,9 @@ static void on_view(void *owner, struct servers_view *view)
     struct cluster_node *n = owner;
     const struct server *server = n->worker->server;
     log_change(n->view, view);
-    use(n, n->server->tag, view);
+    cluster_node_use_view(n, n->server->tag, view);
     for (uint16_t i = 1; i < server->worker_count; i++)
-        tell(&server->workers[i], n->server->tag, view);
+        cluster_mail_view(&server->workers[i], n->server->tag, view);
 }
 
 static void on_tag(void *owner, uint32_t tag)
@@ -117,45 +50,6 @@ static void on_tag(void *owner, uint32_t tag)
     struct cluster_node *n = owner;
     n->server->tag = tag;
     on_view(n, n->view);
-}
-
-/* ---- whether a server has come that is not in the view ---- */
-
-struct check_mail {
-    struct mail mail;
-    struct servers_question question;
-    struct worker *worker; /* that asks */
-    uint32_t tag;
-};
-
-static void deliver_checked(struct mail *mail)
-{
-    struct check_mail *m = container_of(mail, struct check_mail, mail);
-    ways_checked(&m->worker->cluster->ways, m->tag);
-    free(m);
-}
-
-static void on_known(struct servers_question *question)
-{
-    struct check_mail *m = container_of(question, struct check_mail, question);
-    loop_post(m->worker->loop, &m->mail, deliver_checked);
-}
-
-static void deliver_check(struct mail *mail)
-{
-    struct check_mail *m = container_of(mail, struct check_mail, mail);
-    m->question.on_known = on_known;
-    servers_ask(m->worker->server->workers[0].cluster->registry, &m->question);
-}
-
-static void check(void *owner, uint32_t tag)
-{
-    struct cluster_node *n = owner;
-    struct check_mail *m = log_needed(malloc(sizeof(*m)));
-    if (!m)
-        return; /* whoever asks is told after a while that the server is away */
-    *m = (struct check_mail){.worker = n->worker, .tag = tag};
-    loop_post(n->worker->server->workers[0].loop, &m->mail, deliver_check);
 }
 
 /* ---- the links of worker 0 ---- */
@@ -303,8 +197,8 @@ struct cluster_node *cluster_node_new(struct worker *w)
                             .memory = &w->memory,
                             .tag = s->tag,
                             .owner = n,
-                            .adopt = adopt,
-                            .check = check,
+                            .adopt = cluster_mail_passed,
+                            .check = cluster_mail_check,
                         });
     session_table_use_tag(w->sessions, s->tag);
     if (!open_topics(n) || (is_first(n) && !open_links(n))) {

@@ -66,6 +66,8 @@ void cluster_node_use_config(struct cluster_node *n, const struct config *config
 void cluster_node_pack(const struct cluster_node *n, struct pack *p);
 void cluster_node_unpack(struct cluster_node *n, struct slice in);
 
+/* What the registry knows now; `n` may be NULL. */
+void cluster_node_use_view(struct cluster_node *n, uint32_t tag, struct servers_view *view);
 /* Whether sessions with this tag are this server's. */
 bool cluster_node_owns(const struct cluster_node *n, uint32_t tag);
 

@@ -24,6 +24,7 @@ const files = {
   'ledger.py': program('ledger.py'),
 };
 const ARRIVALS = 60;
+const CHAOS_MS = 6000;
 
 let redis;
 before(async () => (redis = await Redis.start()));
@@ -84,6 +85,15 @@ class Stubborn extends SessionClient {
     turnsTo(this, place);
     this.welcome = await this.connect();
     for (const line of this.said.slice(this.welcome.received)) this.send(line);
+  }
+
+  /** Comes again until it is let in, wherever that is. */
+  async staysUp(places) {
+    while (this.ws?.readyState !== 1) {
+      const code = await this.arrives(pick(places)).catch(({ code }) => code);
+      assert.ok(!(code >= 4000), `${code}`);
+      if (code) await new Promise((resolve) => setTimeout(resolve, 50));
+    }
   }
 
   says(line) {
@@ -369,6 +379,48 @@ describe('the server that has the session', () => {
     await client.closes();
     await one.comesBack();
     await knows(one.server, 3);
+  });
+
+  test('is replaced, and so are the others, again and again: nothing is lost', async () => {
+    const clients = Array.from(
+      { length: 12 },
+      () => new Stubborn(one.at('lines'), { key: newKey(), ...options }),
+    );
+    const end = Date.now() + CHAOS_MS;
+    const lives = async (client) => {
+      let said = 0;
+      while (Date.now() < end) {
+        await client.staysUp(cluster.places);
+        client.says(`big ${JSON.stringify('x'.repeat(100_000))}`);
+        for (let n = 0; n < 10; n++) client.says(`n ${said++}`);
+        if (Math.random() < 0.2) client.ws._socket?.pause(); // it does not read
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 100));
+        client.ws._socket?.resume();
+        if (Math.random() < 0.5) client.ws.terminate();
+      }
+      await until(async () => {
+        await client.staysUp(cluster.places);
+        return client.heard('n').length >= said;
+      });
+      assert.deepEqual(
+        client.heard('n'),
+        Array.from({ length: said }, (_, i) => `n ${i}`),
+      );
+      await client.closes();
+    };
+    const replacing = (async () => {
+      while (Date.now() < end - 1000) {
+        const { server } = pick(cluster.places);
+        const before = server.lines(/takeover\.done/).length;
+        process.kill(server.child.pid, 'SIGUSR2');
+        await until(() => server.lines(/takeover\.done/).length > before);
+      }
+    })();
+    await Promise.all([replacing, ...clients.map(lives)]);
+    for (const { server } of cluster.places) {
+      await server.hasMetric('passed_on', 0);
+      await server.hasMetric('passed_here', 0);
+    }
   });
 
   test('has no room: the client is not held to it', async () => {

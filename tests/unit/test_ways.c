@@ -337,6 +337,25 @@ static void who_asks_before_anything_is_known_waits_for_it(void **state)
     assert_int_equal(q.answer, WAYS_READY);
 }
 
+static void invented_servers_are_asked_for_up_to_a_number(void **state)
+{
+    (void)state;
+    struct question *q = calloc(400, sizeof(*q));
+    int waiting = 0;
+    for (uint32_t i = 0; i < 400; i++) {
+        ask(&q[i], 1000 + i);
+        waiting += q[i].answer == WAYS_WAIT;
+    }
+    assert_in_range(waiting, 256, 257);
+    assert_non_null(way_there()); /* who is known is reached all the same */
+    for (uint32_t i = 0; i < 400; i++)
+        ways_checked(&here.ways, 1000 + i);
+    for (int i = 0; i < 400; i++)
+        assert_int_equal(q[i].answers, 1);
+    assert_int_equal(here.ways.target_count, 1);
+    free(q);
+}
+
 static void another_server_at_the_address_means_that_the_one_before_is_gone(void **state)
 {
     (void)state;
@@ -504,6 +523,7 @@ int main(void)
         TEST(who_is_not_in_the_registry_is_gone),
         TEST(who_has_only_just_come_is_found),
         TEST(who_asks_before_anything_is_known_waits_for_it),
+        TEST(invented_servers_are_asked_for_up_to_a_number),
         TEST(another_server_at_the_address_means_that_the_one_before_is_gone),
         TEST(who_is_late_and_does_not_listen_is_gone),
         TEST(who_waits_hears_when_the_registry_gives_up),
