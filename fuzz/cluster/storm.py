@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 """The pages of the storm: each counts what it is told, publishes in a topic, and is there.
 
-`?n=PAGE&t=TOPIC`. A page says `n I` (1, 2, 3 …) and hears `m I`; `pub K` publishes [PAGE, K], and is
-done with when that is heard. What the topic tells is passed on: `sub`, `ev`, `pr`, `problem`. The
-state is the last I before the first message that is not done with.
+`?n=PAGE&t=TOPIC`. A page says `n I` (1, 2, 3 …) and hears `m I`; `pub K` publishes [PAGE, K], and
+is done with when that is heard. What the topic tells is passed on: `sub`, `ev`, `pr`, `problem`.
+The state is the last I before the first message that is not done with.
 """
 import json
 import os
