@@ -100,7 +100,6 @@ void outpost_settle(struct outpost *o)
     struct words w = words_begin(o, SLICE_LITERAL("synced"));
     words_add(&w, outpost_id(o));
     o->synced = true;
-    snprintf(o->instance, sizeof(o->instance), "%.*s", SLICE_ARG(broker_run_id(o->broker)));
     run(o, &o->sync, &w);
 }
 
@@ -118,13 +117,11 @@ static void on_hello(struct broker_call *call, const struct redisReply *reply)
         arrive(o);
 }
 
-/* An outpost that knows of nothing has nothing to mend. */
 static void greet(struct outpost *o)
 {
     struct words w = words_begin(o, SLICE_LITERAL("hello"));
     words_add(&w, outpost_id(o));
     words_add(&w, broker_run_id(o->broker));
-    words_add(&w, slice_of(o->instance));
     words_add_number(&w, FENCE_MS);
     o->state = OUTPOST_GREETING;
     run(o, &o->hello, &w);
@@ -245,7 +242,7 @@ bool outpost_init(struct outpost *o, struct cluster_topics *topics,
 {
     *o = (struct outpost){.topics = topics, .loop = topics->loop};
     snprintf(o->id, sizeof(o->id), "%s", id);
-    list_init(&o->queued);
+    follow_init(o);
     list_init(&o->errands);
     publications_init(o);
     timer_init(&o->beat_timer, on_beat_timer);
@@ -274,7 +271,6 @@ void outpost_done(struct outpost *o)
 
 enum {
     PUBLICATIONS = 1,
-    INSTANCE,
 };
 
 void outpost_pack(const struct outpost *o, struct pack *p)
@@ -282,13 +278,9 @@ void outpost_pack(const struct outpost *o, struct pack *p)
     size_t field = pack_begin(p, PUBLICATIONS);
     publications_pack(o, p);
     pack_end(p, field);
-    pack_slice(p, INSTANCE, slice_of(o->instance));
 }
 
 void outpost_unpack(struct outpost *o, struct slice in)
 {
-    struct slice instance = packed_slice(in, INSTANCE);
     publications_unpack(o, packed_slice(in, PUBLICATIONS));
-    if (instance.len < sizeof(o->instance))
-        memcpy(o->instance, instance.ptr, instance.len);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* outpost.h - one worker at one broker; what the files topics.c, outpost.c, follow.c, past_mender.c
- * and publication.c share.
+/* outpost.h - one worker at one broker; what the files topics.c, outpost.c, follow.c, catch_up.c,
+ * announced.c, mend.c, showing.c and publication.c share.
  *
  *             on_up              hello answered
  *   AWAY ─────────────> GREETING ────────────────> THERE
@@ -43,7 +43,6 @@ struct outpost {
     struct loop *loop;             /* borrowed */
     enum outpost_state state;
     char id[OUTPOST_MAX + 1]; /* INSTANCE.WORKER, the same at all brokers */
-    char instance[41];        /* of the broker, whose events are known; empty: none are */
     bool synced;              /* all topics have caught up with this instance */
     bool beating;             /* a sign of life is under way */
     bool burying;
@@ -54,7 +53,7 @@ struct outpost {
     struct name_table followed;
     struct list queued;      /* followed.node */
     uint32_t asked, unheard; /* under way; topics that are not HEARD */
-    uint64_t ask_ms;         /* not before that time, after an error */
+    struct timer ask_timer;  /* nothing is asked before, after an error or while a fence stands */
     bool missed;             /* a topic found no memory */
     bool says_who;           /* it failed: with the next beat */
     struct list errands;     /* showing.c */
@@ -153,6 +152,7 @@ void outpost_settle(struct outpost *o);
 
 /* ---- follow.c ---- */
 
+void follow_init(struct outpost *o);
 /* NULL: it is not followed. */
 struct followed *follow_find(struct outpost *o, struct hub_topic_key topic);
 struct hub_topic_key follow_key(const struct followed *f);
@@ -174,6 +174,19 @@ void follow_enter(struct followed *f);
 void follow_exit(struct followed *f);
 /* It has something to ask again. */
 void follow_queue(struct followed *f);
+
+/* ---- catch_up.c ---- */
+
+enum caught {
+    CAUGHT_UP,
+    CAUGHT_A_PART,  /* ask again at once */
+    CAUGHT_BEHIND,  /* the broker knows only events up to *ret_seq */
+    CAUGHT_LATER,   /* a fence stands: ask again soon */
+    CAUGHT_NOTHING, /* an error, or no memory: ask again later */
+};
+
+/* Takes the answer to `follow`. The topic may be over after it. */
+enum caught catch_up(struct followed *f, const struct redisReply *reply, uint64_t *ret_seq);
 void follow_event_known(struct followed *f, const struct announcement *a);
 
 /* ---- announced.c ---- */

@@ -17,7 +17,7 @@
  * `backlog_max`: clients may publish and leave.
  *
  * After a failover, or a restart from disk, a broker may know less than it had announced. The first
- * outpost that comes from an earlier instance makes a fence: nothing is published until all
+ * outpost that comes to an instance of the broker makes a fence: nothing is published until all
  * outposts have given the broker what they know of, or FENCE_MS have passed.
  *
  * Presence is state: the outpost says who of this server is there, and says it again whenever the

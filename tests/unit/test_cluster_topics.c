@@ -101,7 +101,7 @@ struct person {
     char *heard[HEARD_MAX];
     size_t count;
     enum hub_answer answer;
-    size_t published;
+    size_t published, asked;
 };
 
 static struct server servers[SERVERS];
@@ -295,7 +295,7 @@ static int begin(void **state)
         .linger_ms = 60000,
         .message_max = 1000,
         .ahead_max = 1000000,
-        .presence_max = 10,
+        .presence_max = 50,
         .presence_data_max = 100,
         .presence_grace_ms = 500,
     };
@@ -535,45 +535,159 @@ static void a_join_waits_for_the_broker_and_makes_nobody_busy(void **state)
     wait_until(count_heard(&people[0], ".subscribed room 0") == 1);
 }
 
+/* ---- at random ---- */
+
+static const char *const rooms[] = {"one", "two", "three"};
+
+struct told {
+    char ids[PEOPLE * 8][HUB_ID_LEN + 1];
+    size_t count;
+};
+
+static void put_in(struct told *t, const char *id)
+{
+    for (size_t i = 0; i < t->count; i++)
+        if (!memcmp(t->ids[i], id, HUB_ID_LEN))
+            return;
+    memcpy(t->ids[t->count++], id, HUB_ID_LEN);
+}
+
+static void take_out(struct told *t, const char *id)
+{
+    for (size_t i = 0; i < t->count; i++)
+        if (!memcmp(t->ids[i], id, HUB_ID_LEN))
+            memcpy(t->ids[i], t->ids[--t->count], sizeof(t->ids[i]));
+}
+
+/* Who is there as this person was told, line after line. */
+static void who_is_there(const struct person *p, const char *topic, struct told *ret)
+{
+    char is[64];
+    snprintf(is, sizeof(is), ".presence {\"topic\":\"%s\"", topic);
+    *ret = (struct told){0};
+    for (size_t i = 0; i < p->count; i++) {
+        const char *line = p->heard[i];
+        if (strncmp(line, is, strlen(is)) != 0)
+            continue;
+        if (strstr(line, "\"here\":["))
+            ret->count = 0;
+        for (const char *at = line; (at = strstr(at, "{\"id\":\"")); at += 7)
+            put_in(ret, at + 7);
+        const char *left = strstr(line, "\"left\":[");
+        for (const char *at = left ? left + 7 : NULL; at && *at != ']'; at += HUB_ID_LEN + 3)
+            take_out(ret, at + 2);
+    }
+}
+
+static bool knows_all(const struct person *p, size_t room)
+{
+    struct told told;
+    size_t there = 0;
+    who_is_there(p, rooms[room], &told);
+    for (size_t i = 0; i < PEOPLE; i++)
+        there += i % 3 != room;
+    if (told.count != there)
+        return false;
+    for (size_t i = 0; i < PEOPLE; i++) {
+        bool found = false;
+        for (size_t n = 0; n < told.count; n++)
+            found |= !memcmp(told.ids[n], hub_client_id(people[i].client).ptr, HUB_ID_LEN);
+        if (found != (i % 3 != room))
+            return false;
+    }
+    return true;
+}
+
+static void settle_in(struct person *p)
+{
+    for (size_t n = 0; n < 3; n++)
+        if ((size_t)(p - people) % 3 != n)
+            subscribe(p, rooms[n], 0, "{\"is\":\"there\"}");
+}
+
+static void unsubscribe(struct person *p, const char *topic)
+{
+    hub_unsubscribe(p->client, slice_of(topic));
+    for (size_t i = 0; i < p->count; i++) /* it begins anew */
+        if (strstr(p->heard[i], topic))
+            p->heard[i][0] = '\0';
+}
+
+static void kill_server(struct server *s)
+{
+    end_server(s);
+    start_server(s);
+    for (size_t i = 0; i < PEOPLE; i++) {
+        if (people[i].server != s)
+            continue;
+        forget_heard(&people[i]);
+        people[i].published = people[i].asked = 0;
+        come(&people[i], s);
+    }
+    for (size_t i = 0; i < PEOPLE; i++)
+        if (people[i].server == s)
+            settle_in(&people[i]);
+}
+
+static void something_happens(uint64_t *seed)
+{
+    struct person *p = &people[random_below(seed, PEOPLE)];
+    size_t room = ((size_t)(p - people) + 1 + random_below(seed, 2)) % 3;
+    switch (random_below(seed, 60)) {
+    case 0:
+    case 1:
+        cut_links();
+        break;
+    case 2:
+        servers[random_below(seed, SERVERS)].paused ^= true;
+        break;
+    case 3:
+        if (random_below(seed, 4) == 0) { /* all are there to give back what is lost */
+            for (size_t i = 0; i < SERVERS; i++)
+                servers[i].paused = false;
+            kill_redis();
+            start_redis();
+        }
+        break;
+    case 4:
+    case 5:
+        if (p->server->paused)
+            break;
+        unsubscribe(p, rooms[room]);
+        subscribe(p, rooms[room], (uint32_t)random_below(seed, 8), "{\"is\":\"back\"}");
+        break;
+    case 6:
+        if (random_below(seed, 3) == 0 && !p->server->paused)
+            kill_server(p->server);
+        break;
+    }
+}
+
 static void random_events(unsigned steps, uint64_t seed)
 {
-    static const char *const rooms[] = {"one", "two", "three"};
     for (size_t i = 0; i < PEOPLE; i++)
-        for (size_t n = 0; n < 3; n++)
-            if (i % 3 != n)
-                subscribe(&people[i], rooms[n], 0, NULL);
-    size_t asked[PEOPLE] = {0};
+        settle_in(&people[i]);
     for (unsigned i = 0; i < steps; i++) {
-        size_t who = random_below(&seed, PEOPLE);
-        publish(&people[who], rooms[random_below(&seed, 3)], i);
-        asked[who]++;
-        switch (random_below(&seed, 40)) {
-        case 0:
-            cut_links();
-            break;
-        case 1:
-            servers[random_below(&seed, SERVERS)].paused ^= true;
-            break;
-        case 2:
-            if (random_below(&seed, 4) == 0) {
-                kill_redis();
-                start_redis();
-            }
-            break;
-        }
+        struct person *p = &people[random_below(&seed, PEOPLE)];
+        publish(p, rooms[random_below(&seed, 3)], i);
+        p->asked++;
+        something_happens(&seed);
         for (size_t n = random_below(&seed, 4); n > 0; n--)
             turn();
     }
     for (size_t i = 0; i < SERVERS; i++)
         servers[i].paused = false;
     for (size_t i = 0; i < PEOPLE; i++)
-        wait_until(people[i].published == asked[i]);
+        wait_until(people[i].published == people[i].asked);
     for (size_t n = 0; n < 3; n++)
         publish(&people[0], rooms[n], 1000000);
     for (size_t i = 0; i < PEOPLE; i++) {
         wait_until(count_heard(&people[i], "\"data\":1000000}") == 2);
-        for (size_t n = 0; n < 3; n++)
+        for (size_t n = 0; n < 3; n++) {
             check_numbers(&people[i], rooms[n]);
+            if (i % 3 != n)
+                wait_until(knows_all(&people[i], n));
+        }
     }
 }
 

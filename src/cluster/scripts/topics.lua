@@ -153,7 +153,7 @@ end
 -- changes (known), new epoch, count_max, bytes_max, ttl.
 -- {status, epoch, seq, kept, changes, events, who or nothing}. The status: `first`, `ok`, `more`,
 -- `behind` (the broker knows less), `forked` (other events have these numbers: they come, too),
--- `other` (the topic began anew)
+-- `other` (the topic began anew), `later` (another outpost may know the topic: a fence stands)
 local function follow()
   local known, seq, ident = ARGV[4], tonumber(ARGV[5]), ARGV[6]
   local count_max, bytes_max = tonumber(ARGV[9]), tonumber(ARGV[10])
@@ -163,6 +163,9 @@ local function follow()
   if not epoch then
     if known ~= '' and seq > 0 then
       return {'behind', known, 0, '', tonumber(topic[4] or '0'), {}, {}}
+    end
+    if known == '' and call('EXISTS', name .. ':fence') == 1 then
+      return {'later', ARGV[8], 0, '', 0, {}, {}}
     end
     epoch = known ~= '' and known or ARGV[8]
     call('DEL', KEYS[2])
@@ -329,17 +332,17 @@ local function beat()
   return {(is_new or was_lost) and 1 or 0, dead}
 end
 
--- A outpost has come to this instance of the broker. `before`: the one that it has come from, if it
--- knows of any events. ARGV outpost, instance, before, fence ms. How long nothing is published, in ms
+-- An outpost has come. The first one that comes to an instance of the broker makes the fence.
+-- ARGV outpost, instance, fence ms. How long nothing is published, in ms
 local function hello()
-  local outpost, instance, before = ARGV[3], ARGV[4], ARGV[5]
+  local instance = ARGV[4]
   local time = now()
-  if before ~= '' and before ~= instance and call('GET', name .. ':fenced') ~= instance then
+  if call('GET', name .. ':fenced') ~= instance then
     call('SET', name .. ':fenced', instance)
-    call('SET', name .. ':fence', text(time + ARGV[6]), 'PX', ARGV[6])
+    call('SET', name .. ':fence', text(time + ARGV[5]), 'PX', ARGV[5])
     call('DEL', name .. ':synced')
     if call('EXISTS', name .. ':outposts') == 0 then
-      call('SET', name .. ':blind', 1, 'PX', ARGV[6])
+      call('SET', name .. ':blind', 1, 'PX', ARGV[5])
     end
   end
   local fence = tonumber(call('GET', name .. ':fence') or '0')
