@@ -66,14 +66,14 @@ static bool check_trust(const struct config *c)
     return trust || complain(why);
 }
 
-static bool check_broker_trust(const struct config *c)
+static bool check_broker_tls(const struct config *c)
 {
     char why[256];
     if (!c->brokers || !broker_settings_use_tls(c->brokers))
         return true;
-    struct tls_context *trust = broker_settings_trust(c, why, sizeof(why));
-    tls_context_unref(trust);
-    return trust || complain(why);
+    struct tls_context *tls = broker_settings_tls(c, why, sizeof(why));
+    tls_context_unref(tls);
+    return tls || complain(why);
 }
 
 static bool check_script_access(const struct config *c)
@@ -101,7 +101,7 @@ static bool check_state_key(const struct config *c)
 static bool check_files(const struct config *c)
 {
     bool root = check_root(c), certificate = check_certificate(c), trust = check_trust(c);
-    bool state_key = check_state_key(c), brokers = check_broker_trust(c);
+    bool state_key = check_state_key(c), brokers = check_broker_tls(c);
     return check_script_access(c) && brokers && root && certificate && trust && state_key;
 }
 

@@ -97,6 +97,22 @@ static bool trust_file(SSL_CTX *ssl, const char *file)
     return used;
 }
 
+static bool identify(SSL_CTX *ssl, const char *cert_file, const char *key_file, char *why,
+                     size_t size)
+{
+    if (waits("certificate", cert_file, why, size) || waits("key", key_file, why, size))
+        return false;
+    if (!use_certificate(ssl, cert_file)) {
+        explain(why, size, "certificate", cert_file);
+        return false;
+    }
+    if (!use_key(ssl, key_file)) {
+        explain(why, size, "key", key_file);
+        return false;
+    }
+    return true;
+}
+
 static SSL_CTX *make_server(const char *cert_file, const char *key_file, char *why, size_t size)
 {
     ERR_clear_error();
@@ -105,16 +121,8 @@ static SSL_CTX *make_server(const char *cert_file, const char *key_file, char *w
         explain(why, size, "TLS", NULL);
         goto fail;
     }
-    if (waits("certificate", cert_file, why, size) || waits("key", key_file, why, size))
+    if (!identify(ssl, cert_file, key_file, why, size))
         goto fail;
-    if (!use_certificate(ssl, cert_file)) {
-        explain(why, size, "certificate", cert_file);
-        goto fail;
-    }
-    if (!use_key(ssl, key_file)) {
-        explain(why, size, "key", key_file);
-        goto fail;
-    }
     SSL_CTX_set_alpn_select_cb(ssl, choose_protocol, NULL);
     return ssl;
 
@@ -198,6 +206,13 @@ struct tls_context *tls_context_new_keyed(const struct seal_keys *keys, char *wh
 bool tls_context_is_keyed(const struct tls_context *c)
 {
     return c->keyed;
+}
+
+bool tls_context_identify(struct tls_context *c, const char *cert_file, const char *key_file,
+                          char *why, size_t why_size)
+{
+    ERR_clear_error();
+    return identify(c->ssl, cert_file, key_file, why, why_size);
 }
 
 void tls_context_ref(struct tls_context *c)

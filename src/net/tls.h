@@ -34,6 +34,10 @@ int tls_context_use_keys(struct tls_context *c, const struct seal_keys *keys, ch
                          size_t why_size);
 /* Whether it is such a context: its connections know no host. */
 bool tls_context_is_keyed(const struct tls_context *c);
+/* Before the context is used: what it shows to a peer that asks who it is. The certificate file
+ * holds the whole chain, our own first. False with `why`. */
+bool tls_context_identify(struct tls_context *c, const char *cert_file, const char *key_file,
+                          char *why, size_t why_size);
 void tls_context_ref(struct tls_context *c);
 void tls_context_unref(struct tls_context *c); /* accepts NULL */
 

@@ -100,13 +100,17 @@ static bool has_passwords(const struct broker_settings *b, struct text *why)
     return true;
 }
 
-/* Who names the certificates to trust believes that there is TLS. */
-static bool needs_its_ca(const struct broker_settings *b, const struct config *c, struct text *why)
+/* Who names certificates believes that there is TLS. */
+static bool has_certificates(const struct broker_settings *b, const struct config *c,
+                             struct text *why)
 {
-    if (!*c->broker_ca || broker_settings_use_tls(b))
-        return true;
-    text_printf(why, "broker-ca is for rediss:// and rediss-sentinel://, and no broker is one");
-    return false;
+    if (!*c->broker_cert != !*c->broker_key)
+        text_printf(why, "broker-cert and broker-key go together; %s is missing",
+                    *c->broker_cert ? "broker-key" : "broker-cert");
+    else if ((*c->broker_ca || *c->broker_cert) && !broker_settings_use_tls(b))
+        text_printf(why, "%s is for rediss:// and rediss-sentinel://, and no broker is one",
+                    *c->broker_ca ? "broker-ca" : "broker-cert");
+    return why->len == 0;
 }
 
 struct broker_settings *broker_settings_read(const struct config *c, struct text *why)
@@ -119,7 +123,7 @@ struct broker_settings *broker_settings_read(const struct config *c, struct text
     b->refs = 1;
     if (read_urls(b, c, why) &&
         (!*c->broker_password_file || read_password(b, c->broker_password_file, why)) &&
-        has_passwords(b, why) && needs_its_ca(b, c, why))
+        has_passwords(b, why) && has_certificates(b, c, why))
         return b;
     broker_settings_unref(b);
     return NULL;
@@ -148,7 +152,13 @@ bool broker_settings_use_tls(const struct broker_settings *b)
     return false;
 }
 
-struct tls_context *broker_settings_trust(const struct config *c, char *why, size_t why_size)
+struct tls_context *broker_settings_tls(const struct config *c, char *why, size_t why_size)
 {
-    return tls_context_new_client(*c->broker_ca ? c->broker_ca : NULL, false, why, why_size);
+    const char *ca = *c->broker_ca ? c->broker_ca : NULL;
+    struct tls_context *tls = tls_context_new_client(ca, false, why, why_size);
+    if (!tls || !*c->broker_cert ||
+        tls_context_identify(tls, c->broker_cert, c->broker_key, why, why_size))
+        return tls;
+    tls_context_unref(tls);
+    return NULL;
 }

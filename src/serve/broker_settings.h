@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* broker_settings.h - the brokers that the settings name: `broker`, `broker-password-file`,
- * `broker-ca`.
+ * `broker-ca`, `broker-cert` and `broker-key`.
  *
  * Immutable once read, and counted: links outlive the config that they were made by.
  * Threads  Any.
@@ -32,7 +32,8 @@ void broker_settings_unref(struct broker_settings *b); /* accepts NULL */
 
 /* Whether one of the brokers is spoken with by TLS. */
 bool broker_settings_use_tls(const struct broker_settings *b);
-/* The certificates that are trusted: those of broker-ca, or the system's. NULL with `why`. */
-struct tls_context *broker_settings_trust(const struct config *c, char *why, size_t why_size);
+/* What is trusted of brokers, and shown to them: broker-ca, or what the system trusts; broker-cert.
+ * NULL with `why`. */
+struct tls_context *broker_settings_tls(const struct config *c, char *why, size_t why_size);
 
 #endif

@@ -37,15 +37,15 @@ static bool open_brokers(struct cluster_server *s, const struct config *c, struc
     char reason[WHY_SIZE];
     s->brokers = broker_settings_ref(c->brokers);
     if (broker_settings_use_tls(s->brokers)) {
-        s->broker_trust = broker_settings_trust(c, reason, sizeof(reason));
-        if (!s->broker_trust)
-            text_printf(why, "broker-ca: %s", reason);
+        s->broker_tls = broker_settings_tls(c, reason, sizeof(reason));
+        if (!s->broker_tls)
+            text_printf(why, "broker: %s", reason);
     }
     s->configs = log_needed(calloc(s->brokers->count, sizeof(*s->configs)));
     for (size_t i = 0; s->configs && i < s->brokers->count; i++)
         s->configs[i] = (struct broker_config){
             .url = s->brokers->urls[i],
-            .tls = s->broker_trust,
+            .tls = s->broker_tls,
             .timeout_ms = c->broker_timeout,
             .scripts = broker_scripts,
         };
@@ -88,7 +88,7 @@ void cluster_server_free(struct cluster_server *s)
     if (!s)
         return;
     tls_context_unref(s->ways);
-    tls_context_unref(s->broker_trust);
+    tls_context_unref(s->broker_tls);
     broker_settings_unref(s->brokers);
     free(s->configs);
     free(s->name);

@@ -23,12 +23,12 @@ struct cluster_server {
     uint32_t tag;
     char instance[CLUSTER_INSTANCE_LEN + 1]; /* of this process, random; kept over a take-over */
     uint64_t since_ms;
-    char host[65];                    /* the machine's name */
-    char *name;                       /* owned; cluster-name */
-    struct broker_settings *brokers;  /* a reference */
-    struct tls_context *broker_trust; /* NULL: no broker is spoken with by TLS */
-    struct broker_config *configs;    /* owned; of each broker */
-    struct tls_context *ways;         /* by keys; NULL: no cluster-key, so there are no ways */
+    char host[65];                   /* the machine's name */
+    char *name;                      /* owned; cluster-name */
+    struct broker_settings *brokers; /* a reference */
+    struct tls_context *broker_tls;  /* NULL: no broker is spoken with by TLS */
+    struct broker_config *configs;   /* owned; of each broker */
+    struct tls_context *ways;        /* by keys; NULL: no cluster-key, so there are no ways */
 };
 
 /* By the rights that the server began with. False with `why`. Without brokers *ret is NULL. */

@@ -376,15 +376,18 @@ static bool is_cluster_name(struct slice s)
 
 static bool check_brokers(struct config *c, struct text *why)
 {
+    static const char *const of_brokers[] = {"broker-password-file", "broker-ca", "broker-cert",
+                                             "broker-key"};
     if (!is_cluster_name(slice_of(c->cluster_name))) {
         text_printf(why, "cluster-name: expected at most %d of A-Z a-z 0-9 - _ . and not `%s`",
                     CLUSTER_NAME_MAX, c->cluster_name);
         return false;
     }
-    if (!c->broker.count && (*c->broker_ca || *c->broker_password_file)) {
-        text_printf(why, "%s needs broker", *c->broker_ca ? "broker-ca" : "broker-password-file");
-        return false;
-    }
+    for (size_t i = 0; !c->broker.count && i < sizeof(of_brokers) / sizeof(*of_brokers); i++)
+        if (config_value(c, of_brokers[i], 0)) {
+            text_printf(why, "%s needs broker", of_brokers[i]);
+            return false;
+        }
     if (c->broker.count)
         c->brokers = broker_settings_read(c, why);
     return c->brokers || !c->broker.count;
@@ -454,6 +457,8 @@ void config_fixed_changes(const struct config *old, const struct config *now, st
         {"broker", !same_list(&old->broker, &now->broker)},
         {"broker-password-file", strcmp(old->broker_password_file, now->broker_password_file)},
         {"broker-ca", strcmp(old->broker_ca, now->broker_ca)},
+        {"broker-cert", strcmp(old->broker_cert, now->broker_cert)},
+        {"broker-key", strcmp(old->broker_key, now->broker_key)},
         {"broker-timeout", old->broker_timeout != now->broker_timeout},
         {"cluster-name", strcmp(old->cluster_name, now->cluster_name)},
         {"cluster-address", strcmp(old->cluster_address, now->cluster_address)},

@@ -52,6 +52,8 @@ static const char *const not_here[] = {
     "broker",
     "broker-password-file",
     "broker-ca",
+    "broker-cert",
+    "broker-key",
     "broker-timeout",
     "broker-wait",
     "broker-backlog",

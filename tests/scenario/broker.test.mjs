@@ -31,10 +31,14 @@ class Link {
   #waiting = null;
   log = [];
 
-  constructor(url, { timeout = 5000, ca } = {}) {
-    this.child = spawn(path.join(BUILD, 'tests/broker-probe'), [timeout, ...(ca ? [ca] : [])], {
-      env: { ...process.env, BROKER: url, SHA1 },
-    });
+  constructor(url, { timeout = 5000, ca, shows } = {}) {
+    this.child = spawn(
+      path.join(BUILD, 'tests/broker-probe'),
+      [timeout, ...(ca ? [ca] : []), ...(shows ?? [])],
+      {
+        env: { ...process.env, BROKER: url, SHA1 },
+      },
+    );
     this.exited = once(this.child, 'close');
     links.add(this);
     this.exited.then(() => links.delete(this));
@@ -173,6 +177,15 @@ describe('the way to a broker', () => {
     const plain = new Link(`rediss://127.0.0.1:${redis.port}`, { ...files, timeout: 500 });
     await plain.logged(/broker\.down /);
     await plain.ends();
+
+    await redis.asks('CONFIG', 'SET', 'tls-auth-clients', 'yes');
+    const unknown = new Link(`rediss://127.0.0.1:${port}`, files);
+    await unknown.logged(/broker\.down .*TLS: .*certificate required/);
+    await unknown.ends();
+    const shows = [files.cert, files.key];
+    const known = await linked(`rediss://127.0.0.1:${port}`, { ...files, shows });
+    await works(known);
+    await known.ends();
     await redis.stop();
   });
 
@@ -506,7 +519,8 @@ describe('a pair that Sentinels watch', () => {
 test('servers by TLS, as a user with the rights that docs/operations.md names, lack none', async () => {
   const files = certify('IP:127.0.0.1');
   const port = await ownPort();
-  const redis = await Redis.start({ settings: tlsOf(files, port) });
+  const settings = { ...tlsOf(files, port), 'tls-auth-clients': 'yes' };
+  const redis = await Redis.start({ settings });
   const [, rights] = /ACL SETUSER httpsocket on >PASSWORD (.*)/.exec(
     fs.readFileSync(path.join(REPO, 'docs/operations.md'), 'utf8'),
   );
@@ -521,7 +535,10 @@ test('servers by TLS, as a user with the rights that docs/operations.md names, l
     name,
     root: PROGRAMS,
     threads: 2,
-    args: ['--broker-password-file', password, '--broker-ca', files.ca],
+    args: [
+      ...['--broker-password-file', password, '--broker-ca', files.ca],
+      ...['--broker-cert', files.cert, '--broker-key', files.key],
+    ],
   });
   const [a, b] = await Promise.all(cluster.servers.map((server) => Subscriber.opens(server)));
   await a.subscribes('t', { presence: { name: 'a' } });

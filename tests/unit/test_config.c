@@ -369,6 +369,10 @@ static void brokers_are_read_and_what_is_wrong_is_named_without_passwords(void *
     expect_why("redis://a:6379 is named twice");
     assert_null(READ("--broker", "redis://a", "--broker-ca", "ca.pem"));
     expect_why("broker-ca is for rediss://");
+    assert_null(READ("--broker", "rediss://a", "--broker-cert", "cert.pem"));
+    expect_why("broker-cert and broker-key go together; broker-key is missing");
+    assert_null(READ("--broker-key", "key.pem"));
+    expect_why("broker-key needs broker");
     assert_null(READ("--broker-password-file", "p"));
     expect_why("broker-password-file needs broker");
     assert_null(READ("--cluster-name", "a b"));

@@ -2,7 +2,7 @@
 /* probe.c - one link to a broker (src/cluster/broker.h), driven by lines: what a scenario says goes
  * to the link, and what the link tells is printed.
  *
- *   probe TIMEOUT_MS [CA]        the URL is in $BROKER
+ *   probe TIMEOUT_MS [CA [CERT KEY]]        the URL is in $BROKER
  *
  *   call WORD …      ──> reply TEXT, error TEXT or broken, in the order of the calls
  *   many N WORD …        N calls of it
@@ -182,6 +182,8 @@ int main(int argc, char **argv)
         return 1;
     }
     struct tls_context *tls = argc > 2 ? tls_context_new_client(argv[2], false, fault, 256) : NULL;
+    if (argc > 4 && !tls_context_identify(tls, argv[3], argv[4], fault, sizeof(fault)))
+        return 1;
     struct broker_config config = {url, tls, (uint64_t)atoi(argv[1]), scripts};
     snprintf(script.sha1, sizeof(script.sha1), "%s", getenv("SHA1"));
     signal(SIGPIPE, SIG_IGN);
