@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "cluster/scripts.h"
+#include "cluster/servers_told.h"
 #include "cluster/way.h"
 
 #include <errno.h>
@@ -12,25 +13,17 @@
 #include <sys/random.h>
 
 enum {
-    FRESH_MS = 3500, /* since a link was told something */
-    KEPT_MS = 15000, /* what a link was told, while it is down */
-    INSTANCE_LEN = 32,
     KEY_SIZE = 320,
-    RECORD_SIZE = NET_ADDRESS_TEXT_MAX + SERVERS_NAME_MAX + SERVERS_VERSION_MAX + 64,
-    FIELDS = 5
+    RECORD_SIZE = NET_ADDRESS_TEXT_MAX + SERVERS_NAME_MAX + SERVERS_VERSION_MAX + 64
 };
 
-/* What one broker has told. */
 struct servers_link {
     struct servers *servers; /* borrowed: it embeds us */
     struct broker *broker;   /* borrowed; NULL: down */
     struct broker_call beat, leave;
-    bool asking, again, young;
-    uint64_t told_ms;
+    bool asking, again;
     uint64_t round, told_round; /* of servers.round: of the call under way, of the last answer */
-    char version[40];
-    struct server_info *infos; /* owned */
-    size_t count;
+    struct servers_told told;
 };
 
 struct servers {
@@ -43,6 +36,7 @@ struct servers {
     char about[SERVERS_ABOUT_MAX];
     size_t about_len;
     bool draining, left;
+    const struct servers_told **told; /* owned; of each link */
     struct servers_link links[];
 };
 
@@ -56,110 +50,7 @@ int servers_draw_tag(uint32_t *ret)
     return 0;
 }
 
-/* ---- a record: address, since, flags, version, name; tabs between them ---- */
-
-static size_t write_record(const struct servers *s, char ret[RECORD_SIZE])
-{
-    const struct servers_spec *spec = &s->spec;
-    int len = snprintf(ret, RECORD_SIZE, "\t%s\t%llu\t%s\t%.*s\t%.*s", s->address,
-                       (unsigned long long)spec->since_ms, s->draining ? "d" : "-",
-                       SERVERS_VERSION_MAX, spec->version, SERVERS_NAME_MAX, spec->name);
-    return (size_t)len;
-}
-
-static struct slice next_field(struct slice *rest)
-{
-    size_t end = slice_find(*rest, '\t');
-    struct slice field = slice_first(*rest, end);
-    *rest = slice_skip(*rest, end < rest->len ? end + 1 : end);
-    return field;
-}
-
-static void copy_text(char *to, size_t max, struct slice from)
-{
-    from = slice_first(from, max);
-    memcpy(to, from.ptr ? from.ptr : "", from.len);
-    to[from.len] = '\0';
-}
-
-/* False: not one of ours. */
-static bool read_record(struct slice tag, struct slice record, struct server_info *ret)
-{
-    struct server_info info = {0};
-    const char *why;
-    char text[WAY_TAG_TEXT];
-    if (tag.len != WAY_TAG_TEXT - 1 || record.len <= INSTANCE_LEN)
-        return false;
-    copy_text(text, sizeof(text) - 1, tag);
-    info.tag = (uint32_t)strtoul(text, NULL, 16);
-    record = slice_skip(record, INSTANCE_LEN + 1);
-    struct slice address = next_field(&record), since = next_field(&record);
-    info.draining = slice_equal(next_field(&record), SLICE_LITERAL("d"));
-    if (address.len && net_address_parse(address, &info.address, &why) < 0)
-        return false;
-    slice_to_uint(since, UINT64_MAX, &info.since_ms);
-    copy_text(info.version, SERVERS_VERSION_MAX, next_field(&record));
-    copy_text(info.name, SERVERS_NAME_MAX, record);
-    *ret = info;
-    return info.tag != 0;
-}
-
 /* ---- the view ---- */
-
-static bool is_fresh(const struct servers_link *link, uint64_t now)
-{
-    return link->broker && link->told_ms && !link->young && now - link->told_ms < FRESH_MS;
-}
-
-static bool counts(const struct servers_link *link, uint64_t now)
-{
-    return link->told_ms && now - link->told_ms < (link->broker ? UINT64_MAX : KEPT_MS);
-}
-
-static int by_tag(const void *a, const void *b)
-{
-    const struct server_info *x = a, *y = b;
-    return x->tag < y->tag ? -1 : x->tag > y->tag;
-}
-
-/* Known from several brokers: late only if all say so. */
-static size_t without_doubles(struct server_info *infos, size_t count)
-{
-    size_t kept = 0;
-    qsort(infos, count, sizeof(*infos), by_tag);
-    for (size_t i = 0; i < count; i++) {
-        if (kept > 0 && infos[kept - 1].tag == infos[i].tag) {
-            infos[kept - 1].late &= infos[i].late;
-            infos[kept - 1].draining |= infos[i].draining;
-        } else {
-            infos[kept++] = infos[i];
-        }
-    }
-    return kept;
-}
-
-static struct servers_view *make_view(const struct servers *s)
-{
-    uint64_t now = loop_now_ms(s->spec.loop);
-    size_t most = 0;
-    for (size_t i = 0; i < s->spec.brokers; i++)
-        most += s->links[i].count;
-    struct servers_view *view =
-        log_needed(calloc(1, sizeof(*view) + most * sizeof(*view->servers)));
-    if (!view)
-        return NULL;
-    atomic_init(&view->refs, 1);
-    for (size_t i = 0; i < s->spec.brokers; i++) {
-        const struct servers_link *link = &s->links[i];
-        view->fresh |= is_fresh(link, now);
-        for (size_t n = 0; counts(link, now) && n < link->count; n++) {
-            view->servers[view->count] = link->infos[n];
-            view->servers[view->count++].late |= !link->broker;
-        }
-    }
-    view->count = without_doubles(view->servers, view->count);
-    return view;
-}
 
 static bool same(const struct servers_view *a, const struct servers_view *b)
 {
@@ -169,7 +60,8 @@ static bool same(const struct servers_view *a, const struct servers_view *b)
 
 static void review(struct servers *s)
 {
-    struct servers_view *view = make_view(s);
+    struct servers_view *view =
+        servers_told_view(s->told, s->spec.brokers, loop_now_ms(s->spec.loop));
     if (!view || same(s->view, view)) {
         servers_view_unref(view);
         return;
@@ -177,57 +69,6 @@ static void review(struct servers *s)
     servers_view_unref(s->view);
     s->view = view;
     s->spec.on_view(s->spec.owner, view);
-}
-
-/* ---- what a broker tells ---- */
-
-static struct slice text_of(const struct redisReply *r)
-{
-    return r->type == REDIS_REPLY_STRING ? slice_make(r->str, (size_t)r->len) : SLICE_NONE;
-}
-
-static void take_all(struct servers_link *link, const struct redisReply *all)
-{
-    struct server_info *infos = log_needed(calloc(all->elements / 2 + 1, sizeof(*infos)));
-    if (!infos) {
-        link->version[0] = '\0';
-        return;
-    }
-    free(link->infos);
-    link->infos = infos;
-    link->count = 0;
-    for (size_t i = 0; i + 1 < all->elements; i += 2)
-        link->count += read_record(text_of(all->element[i]), text_of(all->element[i + 1]),
-                                   &infos[link->count]);
-}
-
-static void take_late(struct servers_link *link, const struct redisReply *late)
-{
-    char tag[WAY_TAG_TEXT];
-    for (size_t n = 0; n < link->count; n++) {
-        struct server_info *info = &link->infos[n];
-        way_tag_print(info->tag, tag);
-        info->late = false;
-        for (size_t i = 0; i < late->elements; i++)
-            info->late |= slice_equal(text_of(late->element[i]), slice_of(tag));
-    }
-}
-
-static bool is_answer(const struct redisReply *r)
-{
-    return r->type == REDIS_REPLY_ARRAY && r->elements == 5 &&
-           r->element[1]->type == REDIS_REPLY_STRING &&
-           r->element[2]->type == REDIS_REPLY_INTEGER && r->element[3]->type == REDIS_REPLY_ARRAY;
-}
-
-static void take_answer(struct servers_link *link, const struct redisReply *r)
-{
-    copy_text(link->version, sizeof(link->version) - 1, text_of(r->element[1]));
-    link->young = r->element[2]->integer != 0;
-    link->told_ms = loop_now_ms(link->servers->spec.loop);
-    if (r->element[4]->type == REDIS_REPLY_ARRAY)
-        take_all(link, r->element[4]);
-    take_late(link, r->element[3]);
 }
 
 static bool is_taken(const struct redisReply *r)
@@ -278,9 +119,8 @@ static void on_beat(struct broker_call *call, const struct redisReply *r)
     if (is_taken(r)) {
         draw_anew(s);
         link->again = true;
-    } else if (is_answer(r)) {
-        take_answer(link, r);
-    } else if (r->type == REDIS_REPLY_ERROR) {
+    } else if (!servers_told_take(&link->told, r, loop_now_ms(s->spec.loop)) &&
+               r->type == REDIS_REPLY_ERROR) {
         log_warn("cluster.registry_refused", log_slice("broker", broker_name(link->broker)),
                  log_slice("error", slice_make(r->str, (size_t)r->len)));
     }
@@ -291,6 +131,16 @@ static void on_beat(struct broker_call *call, const struct redisReply *r)
 }
 
 /* ---- what it is told ---- */
+
+/* As servers_told.h has it, after the instance. */
+static size_t write_record(const struct servers *s, char ret[RECORD_SIZE])
+{
+    const struct servers_spec *spec = &s->spec;
+    int len = snprintf(ret, RECORD_SIZE, "\t%s\t%llu\t%s\t%.*s\t%.*s", s->address,
+                       (unsigned long long)spec->since_ms, s->draining ? "d" : "-",
+                       SERVERS_VERSION_MAX, spec->version, SERVERS_NAME_MAX, spec->name);
+    return (size_t)len;
+}
 
 static void name_keys(const struct servers *s, char room[4][KEY_SIZE], struct slice ret[4])
 {
@@ -314,11 +164,11 @@ static void beat(struct servers_link *link)
     snprintf(late, sizeof(late), "%d", SERVERS_LATE_MS);
     struct slice args[] = {
         slice_of(way_tag_print(s->spec.tag, tag)),
-        slice_make(s->spec.instance, INSTANCE_LEN),
+        slice_make(s->spec.instance, SERVERS_INSTANCE_LEN),
         slice_make(record, write_record(s, record)),
         slice_of(lifetime),
         slice_of(late),
-        slice_of(link->version),
+        slice_of(link->told.version),
         slice_make(s->about, s->about_len),
     };
     link->asking = true;
@@ -358,8 +208,15 @@ struct servers *servers_new(const struct servers_spec *spec)
     if (!s)
         return NULL;
     s->spec = *spec;
-    for (size_t i = 0; i < spec->brokers; i++)
+    s->told = log_needed(calloc(spec->brokers, sizeof(*s->told)));
+    if (!s->told) {
+        free(s);
+        return NULL;
+    }
+    for (size_t i = 0; i < spec->brokers; i++) {
         s->links[i].servers = s;
+        s->told[i] = &s->links[i].told;
+    }
     timer_init(&s->timer, on_timer);
     timer_start(spec->loop, &s->timer, SERVERS_BEAT_MS);
     timer_init(&s->ask_timer, ask_now);
@@ -378,8 +235,9 @@ void servers_free(struct servers *s)
         q->on_known(q);
     }
     for (size_t i = 0; i < s->spec.brokers; i++)
-        free(s->links[i].infos);
+        servers_told_done(&s->links[i].told);
     servers_view_unref(s->view);
+    free(s->told);
     free(s);
 }
 
@@ -388,13 +246,15 @@ void servers_link_up(struct servers *s, size_t index, struct broker *broker)
     struct servers_link *link = &s->links[index];
     link->broker = broker;
     link->asking = false;
-    link->version[0] = '\0'; /* it may be another instance */
+    link->told.up = true;
+    link->told.version[0] = '\0'; /* it may be another instance */
     beat(link);
 }
 
 void servers_link_down(struct servers *s, size_t index)
 {
     s->links[index].broker = NULL;
+    s->links[index].told.up = false;
     review(s);
     answer_questions(s);
 }
@@ -446,7 +306,7 @@ void servers_leave(struct servers *s)
     s->left = true;
     name_keys(s, room, keys);
     struct slice args[] = {slice_of(way_tag_print(s->spec.tag, tag)),
-                           slice_make(s->spec.instance, INSTANCE_LEN)};
+                           slice_make(s->spec.instance, SERVERS_INSTANCE_LEN)};
     for (size_t i = 0; i < s->spec.brokers; i++) {
         struct servers_link *link = &s->links[i];
         link->leave.on_reply = ignore;
