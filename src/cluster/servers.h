@@ -6,8 +6,8 @@
  * has changed. Who has not been heard for SERVERS_LIFETIME_MS is gone from there; who is a second
  * late is told as late. A broker that was away for a while, with all its servers still there, gives
  * each its time anew; one that has begun afresh is not believed that somebody is gone until all
- * have had the time to come. So `gone` (servers_view_is_gone) may come late, and is not wrong unless a
- * server lives that can't reach any broker.
+ * have had the time to come. So `gone` (servers_view_is_gone) may come late, and is not wrong
+ * unless a server lives that can't reach any broker.
  *
  * A tag that another server has is drawn anew, and on_tag tells it: among 2^32 once in many lives.
  *
