@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* An answer of the DNS that servers share: what is read lies in the input, and is what it writes. */
+/* An answer of the DNS that servers share: what is read lies in the input, and writes the same. */
 #include "fuzz.h"
 
 #include "cluster/shared_answer.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* admin.h - the requests of the admin listener: GET /healthz, /metrics (Prometheus text), /sessions
- * and /cluster (JSON); POST /restart?path=PATH, /lift-bans; /.httpsocket/authorize, by which other web servers ask about
- * their requests; POST /publish (publish.h).
+ * and /cluster (JSON); POST /restart?path=PATH, /lift-bans; /.httpsocket/authorize, by which other
+ * web servers ask about their requests; POST /publish (publish.h).
  *
  * Knows HTTP and nothing of the server: the owner gives the contents. Answers only on its own
  * listener; who may reach that is the operator's choice of address. A browser that can reach it

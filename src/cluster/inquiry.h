@@ -2,8 +2,8 @@
 /* inquiry.h - one question to several servers and what they answer, by way of a broker.
  *
  *   channel NAME:ask   Q ID WHAT TAG[,TAG...]    these servers are asked
- *                      A ID TAG                  one has answered, in the key NAME:answer:ID:TAG,
- *                                                which expires: `=` and its text, or `!` and why not
+ *                      A ID TAG                  one has answered, in the key NAME:answer:ID:TAG:
+ *                                                `=` and its text, or `!` and why not; it expires
  *
  * INQUIRY_AT_ONCE servers are asked at a time, each has INQUIRY_PATIENCE_MS, all together have
  * INQUIRY_MOST_MS. Who has not answered then is named, with the reason. So the broker holds

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // cluster-policy.test.mjs - several servers with one policy: bans, rates, and what the DNS says.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
 import { metrics, startGuarded, startZones, tryHandshake } from '../lib/access.mjs';
 import { endDaemons } from '../lib/daemon.mjs';
 import { Redis, WatchedPair } from '../lib/redis.mjs';
-import { adminOf, makeRoot, stopAll } from '../lib/server.mjs';
+import { REPO, adminOf, makeRoot, stopAll } from '../lib/server.mjs';
 import { after, before, describe, test } from '../lib/test.mjs';
 import { until } from '../lib/until.mjs';
 
@@ -199,6 +201,32 @@ describe('rates', () => {
     for (let i = 0; i < 300; i++) await ask(one, `/no/${i}`, { origin: `https://o${i}.example` });
     assert.ok((await count(one, 'policy_told_total{what="rates"}')) - before < 20);
   });
+});
+
+test('it needs no right that the user of examples/cluster/redis.conf lacks', async () => {
+  const conf = fs.readFileSync(path.join(REPO, 'examples/cluster/redis.conf'), 'utf8');
+  const rights = /^user httpsocket on >PASSWORD (.*)$/m.exec(conf)[1].split(' ');
+  const own = await Redis.start();
+  await own.asks('ACL', 'SETUSER', 'httpsocket', 'on', '>secret', ...rights);
+  const url = `redis://httpsocket:secret@127.0.0.1:${own.port}`;
+  const both = { args: ['--broker', url, '--cluster-name', 'a-example', '--rate-client', '60,20'] };
+  const [one, other] = [await joins(both), await joins(both)];
+  await ask(one, '/no/x');
+  await heard(other, 'bans', 1);
+  for (const server of [one, other]) (await ask(server, '/feed', { name: 'c.test' })).drop();
+  await Promise.all(Array.from({ length: 20 }, () => ask(one, '/nothing')));
+  await heard(other, 'rates', 1);
+  const door = `http://127.0.0.1:${one.adminPort}`;
+  assert.equal((await (await fetch(`${door}/cluster`)).json()).servers.length, 2);
+  const { answers } = await (await fetch(`${door}/cluster?sessions`)).json();
+  assert.deepEqual(
+    answers.map(({ sessions }) => Array.isArray(sessions)),
+    [true, true],
+  );
+  const lifted = await (await fetch(`${door}/lift-bans`, { method: 'POST' })).json();
+  assert.deepEqual(lifted, { lifted: 'everywhere' });
+  await other.logged(/bans\.lifted by=cluster/);
+  assert.deepEqual(await own.asks('ACL', 'LOG'), []);
 });
 
 describe('the DNS', () => {

@@ -48,7 +48,7 @@ function do_it.ban()
   redis.call('ZREMRANGEBYSCORE', KEYS[3], 0, now)
   redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -1 - tonumber(ARGV[2]))
   if #news > 0 then
-    redis.call('EXPIRE', KEYS[3], 90000)
+    redis.call('PEXPIRE', KEYS[3], 90000000)
     redis.call('PUBLISH', KEYS[4], 'B' .. table.concat(news))
   end
   return #news
@@ -58,7 +58,7 @@ end
 -- move the others down
 function do_it.read()
   local now, found = now_ms(), {}
-  local all = redis.call('ZREVRANGE', KEYS[3], ARGV[2], ARGV[2] + ARGV[3] - 1, 'WITHSCORES')
+  local all = redis.call('ZRANGE', KEYS[3], ARGV[2], ARGV[2] + ARGV[3] - 1, 'REV', 'WITHSCORES')
   for i = 1, #all, 2 do
     local remains = tonumber(all[i + 1]) - now
     if remains <= 0 then
@@ -71,7 +71,8 @@ end
 
 function do_it.lift()
   redis.call('DEL', KEYS[3])
-  local lifts = redis.call('INCR', KEYS[2])
+  local lifts = tonumber(redis.call('GET', KEYS[2]) or '0') + 1
+  redis.call('SET', KEYS[2], lifts)
   redis.call('PUBLISH', KEYS[4], 'L' .. lifts)
   return lifts
 end
