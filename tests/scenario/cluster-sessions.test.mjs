@@ -286,10 +286,10 @@ describe('the server that has the session', () => {
 
   test('stands still: after seconds its clients go on from their states elsewhere', async () => {
     const page = await noted();
-    await page.cuts();
     const { server } = one;
     process.kill(server.pid, 'SIGSTOP');
     try {
+      await page.closed; // nothing came by the way for too long
       turnsTo(page, cluster.places[2]);
       await until(async () => (await page.connect().catch(({ code }) => code)) === 4410);
       await goesOnAt(page, other, 'deploy');
@@ -318,6 +318,28 @@ describe('the server that has the session', () => {
     await page.closed;
     await page.isRefused({ code: 4410, reason: 'session-gone' });
     await goesOnAt(page, other, 'deploy');
+    await knows(one.server, 3);
+  });
+
+  test('crashes, and its supervisor starts it anew: its sessions are gone at once', async () => {
+    const page = await noted();
+    const { server } = one;
+    server.mayCrash = true;
+    process.kill(server.pid, 'SIGKILL');
+    await page.closed;
+    await until(async () => {
+      const code = await page.connect().catch((end) => end.code);
+      assert.ok(code === 4410 || code === 1013, `${code}`);
+      return code === 4410;
+    });
+    await goesOnAt(page, other, 'deploy');
+    await until(async () => (await inTouch(cluster)) === 3);
+    const again = await loads(one, 'talk');
+    turnsTo(again, other);
+    await again.connect(); // there is a way to the one that came
+    await again.closes();
+    await one.stop(); // with the status of a server that has crashed
+    await one.comesBack();
     await knows(one.server, 3);
   });
 

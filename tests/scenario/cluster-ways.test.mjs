@@ -125,6 +125,13 @@ describe('two servers with one key', () => {
     await until(async () => (await one.server.metric('ways_refused_total')) >= CROWD);
   });
 
+  test('who says nothing, or half of a hello, is let go', async () => {
+    const [silent, slow] = [1, 2].map(() => net.connect(one.clusterPort, '127.0.0.1'));
+    slow.write('\x16\x03\x01\x02\x00\x01');
+    await Promise.all([silent, slow].map((socket) => once(socket.resume(), 'close')));
+    assert.equal(silent.bytesRead, 0);
+  });
+
   test('who speaks TLS without the key is refused', async () => {
     const options = { port: one.clusterPort, host: '127.0.0.1', rejectUnauthorized: false };
     for (const more of [
