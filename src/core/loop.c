@@ -207,9 +207,14 @@ static void deliver_mail(struct loop *loop)
     }
 }
 
+bool loop_has_mail(const struct loop *loop)
+{
+    return !mailbox_empty(&loop->mailbox);
+}
+
 bool loop_deliver(struct loop *loop)
 {
-    bool had = !mailbox_empty(&loop->mailbox);
+    bool had = loop_has_mail(loop);
     deliver_mail(loop);
     loop_run_afters(loop);
     loop_reap_now(loop);

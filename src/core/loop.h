@@ -198,6 +198,9 @@ struct mail {
 /* May be called from any thread; the loop must outlive the call. The order is kept per sender.
  * Lock-free. */
 void loop_post(struct loop *loop, struct mail *mail, void (*deliver)(struct mail *));
+/* Whether there is mail that the loop has not taken: all that was posted before what its thread is
+ * about to do, and perhaps more. */
+bool loop_has_mail(const struct loop *loop);
 /* For whoever has all threads at rest: delivers the mail that has come, and frees what is to be
  * freed. False: there was none. */
 bool loop_deliver(struct loop *loop);

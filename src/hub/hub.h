@@ -11,7 +11,8 @@
  * delivered together, once it has returned.
  *
  * Order     All subscribers of a topic see one order, in which the events of one client keep
- *           theirs.
+ *           theirs. Who has subscribed hears all that is published by whoever knows of it, also
+ *           before the answer.
  * Bounds    A client that is ahead of the server (hub_client_busy) is to wait: `ahead_max` bytes of
  *           requests, or one subscription, are under way. With an upstream a subscription does not
  *           make it wait, unless it changes one that has its answer. An event for a client that
@@ -82,6 +83,7 @@ struct hub {
     void *route_end; /* the route's own */
     uint16_t index;  /* among the subscribers' threads */
     bool stopped;
+    unsigned to_own;   /* requests in the mail of this thread, to homes of its own */
     bool distant;      /* topics are numbered elsewhere: a join may take as long as an outage */
     struct loop *loop; /* borrowed */
     const struct hub_config *config; /* borrowed */

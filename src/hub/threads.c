@@ -35,6 +35,8 @@ static void deliver_request(struct mail *mail)
 {
     struct hub_request *r = container_of(mail, struct hub_request, mail);
     struct hub_home *home = r->home;
+    if (home->hub == r->hub)
+        r->hub->to_own--;
     if (home->hub->stopped)
         hub_request_drop(r);
     else
@@ -50,16 +52,20 @@ static void find_home(struct hub *hub, struct hub_request *r)
 void hub_threads_send_later(struct hub *hub, struct hub_request *r)
 {
     find_home(hub, r);
+    if (r->home->hub == hub)
+        hub->to_own++;
     loop_post(r->home->hub->loop, &r->mail, deliver_request);
 }
 
+/* A request to an own home stays behind those that have come by mail: one of them may be the join
+ * of somebody whom our client has heard of. */
 static void send_request(struct hub *hub, struct hub_request *r)
 {
     find_home(hub, r);
-    if (r->home->hub == hub)
+    if (r->home->hub == hub && !hub->to_own && !loop_has_mail(hub->loop))
         hub_home_handle(r->home, r);
     else
-        loop_post(r->home->hub->loop, &r->mail, deliver_request);
+        hub_threads_send_later(hub, r);
 }
 
 const struct hub_route hub_threads_route = {send_request};

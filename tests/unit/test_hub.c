@@ -758,6 +758,54 @@ static void what_was_published_before_a_subscription_changes_is_heard_as_before(
     assert_int_equal(p->count, 5); /* with 1 and 2, of the past */
 }
 
+/* The join waits in the mail of the home when somebody of the home's thread publishes, who may know
+ * of it: its thread has said so to others. */
+static void who_subscribes_from_another_thread_hears_what_the_home_publishes_then(void **state)
+{
+    (void)state;
+    const char *topic = topic_at(0);
+    struct person *far = &people[1], *near = &people[HUBS];
+    subscribe(far, topic);
+    publish(&people[0], topic, "1", TOPIC_KEEP_AS_IT_IS);
+    subscribe(near, topic);
+    publish(near, topic, "2", TOPIC_KEEP_AS_IT_IS);
+    settle();
+    publish(near, topic, "3", TOPIC_KEEP_AS_IT_IS);
+    settle();
+    assert_heard(far, 0, ".subscribed near");
+    assert_heard(far, 1, "\"data\":1}");
+    assert_heard(far, 2, "\"data\":2}");
+    assert_heard(far, 3, "\"data\":3}");
+    assert_heard(near, 0, ".subscribed near");
+    assert_heard(near, 1, "\"data\":2}");
+    assert_heard(near, 2, "\"data\":3}");
+    assert_int_equal(people[0].subscribers, 1);
+}
+
+static void publish_two(struct mail *mail)
+{
+    (void)mail;
+    publish(&people[0], topic_at(0), "2", TOPIC_KEEP_AS_IT_IS);
+}
+
+/* The box is empty, while the letters that were taken out of it are read. */
+static void a_request_does_not_overtake_one_that_waits_in_the_mail(void **state)
+{
+    (void)state;
+    struct mail mail;
+    struct person *listener = &people[HUBS];
+    hears_at_the_page(listener, topic_at(0));
+    loop_post(loops[0], &mail, publish_two);
+    publish(&people[0], topic_at(0), "1", TOPIC_KEEP_AS_IT_IS);
+    settle();
+    publish(&people[0], topic_at(0), "3", TOPIC_KEEP_AS_IT_IS);
+    assert_false(loop_has_mail(loops[0])); /* nothing was in its way */
+    settle();
+    assert_string_equal(listener->heard[1], "page e1");
+    assert_string_equal(listener->heard[2], "page e2");
+    assert_string_equal(listener->heard[3], "page e3");
+}
+
 static void limits_of_one_client(void **state)
 {
     (void)state;
@@ -807,6 +855,8 @@ int main(void)
         TEST(to_the_page_and_without_the_own),
         TEST(events_that_come_together_are_given_together_and_in_order),
         TEST(what_was_published_before_a_subscription_changes_is_heard_as_before),
+        TEST(who_subscribes_from_another_thread_hears_what_the_home_publishes_then),
+        TEST(a_request_does_not_overtake_one_that_waits_in_the_mail),
         TEST(limits_of_one_client),
     };
     return run_on_every_backend("hub", tests);
