@@ -117,12 +117,18 @@ bool program_has_read(const struct program *p)
            ioctl(p->lines.io.fd, SIOCOUTQ, &unread) == 0 && unread == 0;
 }
 
-bool program_is_waiting(const struct program *p)
+static bool has_heard(const struct program *p)
 {
     int unread = 0;
-    return p->kind != PROGRAM_LINES && program_has_read(p) && p->line_len == 0 &&
-           ioctl(p->lines.io.fd, FIONREAD, &unread) == 0 && unread == 0 &&
-           process_is_reading(p->pid, LINES_FD);
+    return p->line_len == 0 && ioctl(p->lines.io.fd, FIONREAD, &unread) == 0 && unread == 0;
+}
+
+/* What it writes before it waits is there once it is seen to wait: only then is that looked for.
+ * The look before is the cheaper one, and mostly enough. */
+bool program_is_waiting(const struct program *p)
+{
+    return p->kind != PROGRAM_LINES && program_has_read(p) && has_heard(p) &&
+           process_is_reading(p->pid, LINES_FD) && has_heard(p);
 }
 
 void program_flush(struct program *p)

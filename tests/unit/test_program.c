@@ -8,6 +8,14 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
+#define process_read_file  read_small_file
+#define process_is_reading is_reading
+bool is_reading(pid_t pid, int fd);
+bool read_small_file(const char *path, char *ret, size_t size);
+#include "../../src/net/process_look.c"
+#undef process_read_file
+#undef process_is_reading
+
 /* ---- the owner ---- */
 
 struct owner {
@@ -262,6 +270,48 @@ static void what_we_fail_at_is_not_the_programs_end(void **state)
     is_over();
     assert_non_null(strstr(owner.notes, "fault ENOBUFS|"));
 }
+
+/* ---- whether it waits ---- */
+
+bool __wrap_process_is_reading(pid_t pid, int fd);
+
+static bool goes_on_when_looked_at;
+
+/* A program that was stopped goes on, and is seen as soon as it reads. */
+bool __wrap_process_is_reading(pid_t pid, int fd)
+{
+    if (!goes_on_when_looked_at)
+        return is_reading(pid, fd);
+    goes_on_when_looked_at = false;
+    assert_int_equal(kill(pid, SIGCONT), 0);
+    for (uint64_t deadline = real_ms() + 20000; !is_reading(pid, fd);) {
+        assert_true(real_ms() < deadline);
+        usleep(1000);
+    }
+    return true;
+}
+
+/* Else what it says of the message before would count for one that it was told since. */
+static void one_that_speaks_before_it_waits_does_not_wait_until_it_is_heard(void **state)
+{
+    (void)state;
+    siginfo_t info;
+    struct program *p = run("read -r line <&3; kill -STOP $$; echo done >&3; read -r line <&3");
+    TURN_UNTIL(program_is_waiting(p));
+    say(p, "a\n");
+    turn_and_send(0);
+    assert_int_equal(waitid(P_PID, (id_t)p->pid, &info, WSTOPPED | WNOWAIT), 0);
+    assert_true(program_has_read(p));
+    goes_on_when_looked_at = true;
+    assert_false(program_is_waiting(p));
+    assert_false(goes_on_when_looked_at);
+    hears("line done|");
+    TURN_UNTIL(program_is_waiting(p));
+    program_let_go(p);
+    is_over();
+}
+
+/* ---- long lines ---- */
 
 static void a_long_line_comes_in_pieces_and_is_searched_once(void **state)
 {
@@ -933,6 +983,7 @@ int main(void)
         program_test(a_line_without_its_end_is_the_last),
         program_test(a_line_that_a_failure_cut_short_is_none),
         program_test(what_we_fail_at_is_not_the_programs_end),
+        program_test(one_that_speaks_before_it_waits_does_not_wait_until_it_is_heard),
         program_test(a_long_line_comes_in_pieces_and_is_searched_once),
         program_test(a_line_that_nobody_understands_ends_the_reading),
         program_test(while_its_owner_waits_its_write_blocks),
