@@ -15,6 +15,7 @@ import {
   listens,
   makeRoot,
   program,
+  REPO,
   servingOf,
   startServer,
   stopAll,
@@ -104,18 +105,9 @@ describe('a serving process that dies', () => {
   });
 
   test('before it was ever ready, each time: five tries, then status 1, and it is said', async () => {
-    const server = starts(...waitingForCertificate());
-    const crashes = () => server.log.split('server.crashed').length - 1;
-    await until(() => {
-      const serving = servingOf(server.pid); // or its keeper, before that has its name
-      try {
-        if (serving) process.kill(serving, 'SIGSEGV');
-      } catch {
-        // it has just ended
-      }
-      return crashes() === 5;
-    });
-    assert.equal((await server.exited).code, 1);
+    const server = startsUnready('dies');
+    assert.deepEqual(await server.exited, { code: 1, signal: null }, server.log);
+    assert.equal(server.log.match(/server\.crashed .*name=SEGV/g).length, 5);
     assert.match(server.log, /error server\.gave_up crashes=5/);
   });
 
@@ -132,7 +124,7 @@ describe('a serving process that dies', () => {
 
 describe('the signals', () => {
   test('SIGTERM before it is ready: it ends at once, status 0', async () => {
-    const server = starts(...waitingForCertificate());
+    const server = startsUnready('waits');
     await until(() => servingOf(server.pid));
     process.kill(server.pid);
     assert.deepEqual(await server.exited, { code: 0, signal: null });
@@ -251,16 +243,22 @@ test('a server without stdin, stdout and stderr serves', async () => {
   assert.deepEqual(await once(child, 'exit'), [0, null]);
 });
 
-/** A certificate that is never there: the serving process waits for it, and is not ready. */
-function waitingForCertificate() {
-  const fifo = file('fifo');
-  if (!fs.existsSync(fifo)) execFileSync('mkfifo', [fifo]);
-  return ['--listen', '127.0.0.1:0', '--tls-cert', fifo, '--tls-key', fifo, files.root];
-}
-
-/** Starts httpsocketd without waiting for it: {pid, log (all of stderr), exited}. */
-function starts(...args) {
-  const child = spawn(DAEMON, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+/**
+ * A server whose serving process never becomes ready, since it `dies` or `waits` before:
+ * {pid, log (all of stderr), exited}.
+ */
+function startsUnready(how) {
+  const library = file('unready.so');
+  const source = path.join(REPO, 'tests/scenario/supervisor/unready.c');
+  execFileSync('cc', ['-shared', '-fPIC', '-o', library, source]);
+  const env = {
+    ...process.env,
+    ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ''}:verify_asan_link_order=0`,
+    LD_PRELOAD: library,
+    UNREADY: how,
+  };
+  const args = ['--listen', '127.0.0.1:0', files.root];
+  const child = spawn(DAEMON, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
   const server = { pid: child.pid, log: '' };
   child.stderr.on('data', (data) => (server.log += data));
   server.exited = once(child, 'close').then(([code, signal]) => ({ code, signal }));
