@@ -134,7 +134,7 @@ export class Page {
     if (this.isOver) return;
     if (code < 4000 && !GONE.has(code)) {
       const wait = code === 1013 && /retry=(\d+)/.exec(reason);
-      this.storm.waits?.(this, code, reason);
+      this.storm.waits(this, code, reason);
       return this.#later(() => this.#connects(), wait ? Number(wait[1]) * 1000 : undefined);
     }
     if (!GONE.has(code) || !this.storm.ends(this, code, reason))

@@ -8,12 +8,15 @@ import { Cluster } from '../../tests/lib/cluster.mjs';
 import { random } from '../../tests/lib/proxy.mjs';
 import { Redis, WatchedPair } from '../../tests/lib/redis.mjs';
 import { REPO, resources } from '../../tests/lib/server.mjs';
+import { until } from '../../tests/lib/until.mjs';
 import { Page } from './page.mjs';
 import { TopicRecord } from './record.mjs';
 
 const FAULTS_MAX = 30;
 const LOADS_AT_ONCE = 50;
 const PAUSE_MS = 10_000;
+const STILL_MS = 8000;
+const LONG_MS = 5000;
 const BEHIND_MS = 2000; // of what the master has answered its replica does not know
 const QUIET_MS = 60_000;
 const SETTINGS = {
@@ -27,6 +30,56 @@ const SETTINGS = {
   // The pages of a server that drains all read a past at once, by one slow program.
   'topic-backlog': '64M',
   'ping-interval': '5s',
+  'detach-timeout': '30s',
+};
+
+/** What may happen, by the names that the option has. */
+export const HAPPENINGS = {
+  'master-dies': async ({ pair }) => {
+    await pair.fallsBehind();
+    await sleep(BEHIND_MS);
+    const { old } = await pair.losesMaster();
+    await old.starts();
+  },
+  'broker-pauses': async ({ single }) => {
+    single.pauses();
+    await sleep(PAUSE_MS);
+    single.goesOn();
+  },
+  'broker-restarts': ({ single }) => single.restarts(),
+  'master-is-exchanged': ({ pair }) => pair.isExchanged(),
+  /** It is paused until another one is the master, and then goes on as if it were one. */
+  'master-pauses': async ({ pair }) => {
+    const master = await pair.master();
+    master.pauses();
+    await pair.hasLeft(master);
+    master.goesOn();
+    await until(
+      async () => (await master.role()) === 'slave',
+      () => 'a replica',
+      30_000,
+    );
+  },
+  'broker-is-emptied': ({ single }) => single.asks('FLUSHALL'),
+  'broker-dies-empty': async ({ single }) => {
+    await single.asks('FLUSHALL');
+    await single.restarts('SIGKILL');
+  },
+  'scripts-are-flushed': ({ single }) => single.asks('SCRIPT', 'FLUSH'),
+  'links-are-cut': async ({ single }) => {
+    await single.asks('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await single.asks('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+  },
+  /** All others take it for dead: its pages go on elsewhere, and it comes back. */
+  'server-stands-still': async (storm) => {
+    const [server] = storm.cluster.servers;
+    const { pid } = server;
+    storm.mayEnd(server);
+    storm.isRestless();
+    process.kill(pid, 'SIGSTOP');
+    await sleep(STILL_MS);
+    process.kill(pid, 'SIGCONT');
+  },
 };
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -42,10 +95,13 @@ export class Storm {
   #calm = Date.now();
   /** Milliseconds that a page was away. */
   longest = { resumed: 0, restored: 0 };
-  counts = { up: 0, down: 0, kills: 0, drains: 0, brokers: 0, wrong: 0, waits: 0 };
+  counts = { up: 0, down: 0, kills: 0, drains: 0, brokers: 0, wrong: 0 };
   sizes = [];
 
-  /** @param options {sessions, topics, servers, every (ms), seconds, seed, rate (events in 1 s)} */
+  /**
+   * @param options {sessions, topics, servers, every (ms), seconds, seed, rate (events in 1 s),
+   * happenings: names of HAPPENINGS}
+   */
   constructor(options, tell) {
     Object.assign(this, options, { tell, chance: random(options.seed) });
   }
@@ -70,6 +126,16 @@ export class Storm {
     page.record.leaves(page, uncovered);
   }
 
+  /** The sessions of this server may end from now on. */
+  mayEnd(server) {
+    this.#dead.add(server);
+  }
+
+  /** Who is seen is not looked at until what happens is over. */
+  isRestless() {
+    this.#calm = Infinity;
+  }
+
   /** Whether the page's session may be over. */
   ends(page) {
     return page.home === null || this.#dead.has(page.home);
@@ -79,8 +145,9 @@ export class Storm {
     page.home = null;
   }
 
-  waits() {
-    this.counts.waits++;
+  /** Its connection was closed, and it tries again. */
+  waits(page, code, reason) {
+    (page.refusals ??= []).push(`${code} ${reason}`.trim());
   }
 
   /** `goes on`: its program is the one that it had. */
@@ -92,7 +159,9 @@ export class Storm {
   #isBack(page, how) {
     const away = page.awaySince ? Date.now() - page.awaySince : 0;
     this.longest[how] = Math.max(this.longest[how], away);
+    if (away > LONG_MS) this.tell(`${page} ${how} after ${away} ms: ${page.refusals}`);
     page.awaySince = null;
+    page.refusals = [];
   }
 
   hears(page, name, data) {
@@ -163,7 +232,7 @@ export class Storm {
   async #killsServer(drains) {
     const at = this.counts.kills++ % this.servers;
     const place = this.cluster.places[at];
-    this.#dead.add(place.server);
+    this.mayEnd(place.server);
     this.#calm = Date.now();
     this.tell(`server ${at} ${drains ? 'drains' : 'is killed'}`);
     if (drains) this.counts.drains++;
@@ -175,26 +244,14 @@ export class Storm {
   }
 
   async #happensToBroker() {
-    const what = ['loses', 'pauses', 'restarts', 'exchanges'][this.counts.brokers++ % 4];
+    const what = this.happenings[this.counts.brokers++ % this.happenings.length];
     await this.#watched;
-    this.tell(`the broker ${what}`);
-    if (what === 'restarts') await this.single.restarts();
-    if (what === 'pauses') {
-      this.single.pauses();
-      await sleep(PAUSE_MS);
-      this.single.goesOn();
-    }
-    if (what === 'loses') {
-      await this.pair.fallsBehind();
-      await sleep(BEHIND_MS);
-      const { old } = await this.pair.losesMaster();
-      await old.starts();
-    }
-    if (what === 'exchanges') await this.pair.isExchanged();
+    this.tell(what);
+    await HAPPENINGS[what](this);
     this.#calm = Date.now();
-    this.tell('the broker is back');
+    this.tell(`${what}: over`);
     // Before the next one the Sentinels have to know all again.
-    if (what === 'loses' || what === 'exchanges') this.#watched = this.pair.isWatched();
+    if (what.startsWith('master')) this.#watched = this.pair.isWatched();
   }
 
   async #happens() {
@@ -304,7 +361,12 @@ export class Storm {
     if (this.faults.length) return;
     this.#timers.forEach(clearInterval);
     this.pages.forEach((page) => page.closes());
-    await Promise.all(this.cluster.servers.map((server) => server.hasMetric('sessions', 0)));
+    for (const server of this.cluster.servers)
+      await until(
+        async () => (await server.metric('sessions')) === 0,
+        async () => `${await server.metric('sessions')} sessions`,
+        QUIET_MS,
+      );
     // What belongs to a topic is forgotten a minute after its last use.
     for (const redis of [this.single, await this.pair.master()]) {
       const keys = (await redis.asks('KEYS', '*')).filter((key) => /:[tspmr]:/.test(key));
