@@ -252,35 +252,57 @@ static void add_children(struct walk *w, pid_t pid, long threads)
 
 /* ---- whose it is ---- */
 
-static bool is_of(const struct process_tree *tree, pid_t orphan, const struct process_stat *stat)
+enum whose {
+    OURS,
+    OTHERS,
+    UNKNOWN /* it is about to end, and has no environment any more; its children are not ours yet */
+};
+
+static bool is_leaving(pid_t pid)
+{
+    struct process_stat stat;
+    return !read_stat(pid, &stat) || stat.flags & FLAG_EXITING;
+}
+
+static enum whose whose(const struct process_tree *tree, pid_t orphan,
+                        const struct process_stat *stat)
 {
     if (!tree->mark)
-        return true;
+        return OURS;
     switch (mark_look(orphan, tree->mark)) {
     case MARK_SAME:
-        return true;
+        return OURS;
     case MARK_OTHER:
-        return false;
+        return OTHERS;
     case MARK_NONE:
-        return stat->session == tree->leader;
+        break;
     }
-    return false;
+    if (stat->session == tree->leader)
+        return OURS;
+    return is_leaving(orphan) ? UNKNOWN : OTHERS;
+}
+
+static bool keeps(struct walk *w, pid_t orphan)
+{
+    struct process_stat stat;
+    if (orphan == w->tree->leader)
+        return false;
+    if (!read_stat(orphan, &stat) || has_ended(&stat)) {
+        w->ended += (uint64_t)orphan;
+        return false;
+    }
+    enum whose is = whose(w->tree, orphan, &stat);
+    w->alive += is == UNKNOWN;
+    return is == OURS;
 }
 
 /* What is in `found` by now are all our orphans: those of the tree stay. */
 static void keep_own(struct walk *w)
 {
     size_t kept = 0;
-    struct process_stat stat;
-    for (size_t i = 0; i < w->count; i++) {
-        pid_t pid = w->found[i].pid;
-        if (pid == w->tree->leader)
-            continue;
-        if (!read_stat(pid, &stat) || has_ended(&stat))
-            w->ended += (uint64_t)pid;
-        else if (is_of(w->tree, pid, &stat))
+    for (size_t i = 0; i < w->count; i++)
+        if (keeps(w, w->found[i].pid))
             w->found[kept++] = w->found[i];
-    }
     w->count = kept;
 }
 
@@ -294,10 +316,12 @@ static void visit(struct walk *w, const struct descendant *d)
     int fd = pidfd_open(d->pid, 0);
     bool known =
         fd >= 0 && read_stat(d->pid, &stat) && !has_ended(&stat) && stat.parent == d->parent;
-    if (!known) {
+    enum whose is = known && d->parent == getpid() ? whose(w->tree, d->pid, &stat) : OURS;
+    if (!known)
         w->ended += (uint64_t)d->pid;
-    } else if (d->parent != getpid() || is_of(w->tree, d->pid, &stat)) {
-        w->alive++;
+    else
+        w->alive += is != OTHERS;
+    if (known && is == OURS) {
         add_children(w, d->pid, stat.threads);
         if (w->signal && stat.group != w->tree->leader)
             pidfd_send_signal(fd, w->signal, NULL, 0);

@@ -618,6 +618,17 @@ static void fork_until(const atomic_bool *stop)
     _exit(0);
 }
 
+/* The same of a child that has an environment of its own; it ends some time. */
+static int fork_often(void)
+{
+    for (int i = 0; i < 200000; i++) {
+        if (fork() != 0)
+            _exit(0);
+        setsid();
+    }
+    return 0;
+}
+
 static void who_forks_as_fast_as_it_is_looked_at_is_not_taken_for_gone(void **state)
 {
     (void)state;
@@ -642,8 +653,34 @@ static void who_forks_as_fast_as_it_is_looked_at_is_not_taken_for_gone(void **st
     munmap(stop, sizeof(*stop));
 }
 
+/* One that is about to end has lost its environment already, but still has its child. */
+static void who_has_a_mark_and_forks_for_ever_is_not_taken_for_gone(void **state)
+{
+    (void)state;
+    struct mark mark;
+    mark_make(&mark);
+    const struct process_tree its = {.leader = getpid(), .leader_reaped = true, .mark = &mark};
+    assert_int_equal(process_tree_adopt(), 0);
+    if (fork() == 0)
+        execle(self, self, "forks", NULL, (char *[]){mark.text, NULL});
+
+    int missed = 0;
+    while (process_tree_signal(&its, 0) == 0) /* it has no mark yet */
+        usleep(1000);
+    for (int look = 0; look < 1000; look++) {
+        missed += process_tree_signal(&its, 0) == 0;
+        process_tree_reap();
+    }
+    process_tree_end();
+    no_child_is_left();
+    assert_int_equal(missed, 0);
+    prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
+}
+
 static int be_child(const char *what)
 {
+    if (strcmp(what, "forks") == 0)
+        return fork_often();
     if (strcmp(what, "fds") == 0) {
         int last = 0;
         while (fcntl(last + 1, F_GETFD) >= 0)
@@ -881,6 +918,7 @@ int main(int argc, char **argv)
         net_test(a_grandchild_keeps_the_group_alive),
         net_test(who_sleeps_in_a_read_of_its_lines_is_seen_to),
         net_test(who_forks_as_fast_as_it_is_looked_at_is_not_taken_for_gone),
+        net_test(who_has_a_mark_and_forks_for_ever_is_not_taken_for_gone),
         net_test(it_starts_in_a_sandbox_that_does_not_know_clone3),
         net_test(the_next_child_has_the_cgroup_that_the_last_one_has_left),
         net_test(a_cgroup_that_was_killed_kills_nobody_else),
