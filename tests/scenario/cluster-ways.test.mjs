@@ -43,8 +43,7 @@ async function start({ args = [], ...more } = {}) {
   return cluster;
 }
 
-const knows = (server, count) =>
-  server.logged(new RegExp(`cluster\\.servers .*count=${count} certain=1`));
+const knows = (server, count) => server.logged(new RegExp(`cluster\\.servers .*count=${count} `));
 
 /** A page that one place has made, and whose connection comes to the other. */
 async function crosses(one, other, headers = {}) {
