@@ -9,7 +9,7 @@ import { BUILD, REPO } from '../lib/server.mjs';
 import { test } from '../lib/test.mjs';
 
 const SECONDS_MAX = 280;
-const OPTIONS = '--short --sessions 60 --topics 6 --every 18 --seconds 54 --rate 5';
+const OPTIONS = '--short --sessions 60 --topics 6 --every 13 --seconds 36 --rate 5';
 
 test(
   'servers are killed and drained, a broker dies, stands still and begins anew: sessions and topics lose, double and reorder nothing, and who is there is seen',
