@@ -205,8 +205,9 @@ static void take_fork(struct followed *f, const struct answer *a)
     }
 }
 
-/* Of the events before it, those that we had not heard are known to nobody: at least one is told, as
- * a sign that the numbers begin anew. A topic that was numbered here before tells nobody anything. */
+/* Of the events before it, those that we had not heard are known to nobody: at least one is told,
+ * as a sign that the numbers begin anew. Of a topic that was numbered here before nothing is told.
+ */
 static void begin_anew(struct followed *f, const struct answer *a)
 {
     struct announcement first;
