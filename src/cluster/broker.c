@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cluster/broker.h"
 
+#include "base/digits.h"
 #include "base/log.h"
 #include "cluster/greeting.h"
 #include "cluster/redis.h"
@@ -341,9 +342,9 @@ void broker_run(struct broker *b, struct broker_call *call, const struct broker_
                 const struct slice *keys, size_t key_count, const struct slice *args,
                 size_t arg_count)
 {
-    char number[24];
-    snprintf(number, sizeof(number), "%zu", key_count);
-    struct slice head[] = {SLICE_LITERAL("EVALSHA"), slice_of(script->sha1), slice_of(number)};
+    char room[DIGITS_MAX];
+    struct slice head[] = {SLICE_LITERAL("EVALSHA"), slice_of(script->sha1),
+                           digits_of(key_count, room)};
     struct redis_words parts[] = {{head, 3}, {keys, key_count}, {args, arg_count}};
     assert(broker_is_up(b));
     redis_send(&b->calls.redis, call, parts, 3);

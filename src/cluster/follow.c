@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* follow.c - topics that are followed at one broker, and when they are asked for. */
-#include "base/base64url.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/pack.h"
@@ -272,8 +271,9 @@ static void ask(struct followed *f)
 {
     struct outpost *o = f->outpost;
     const struct cluster_topics_config *config = o->topics->config;
-    char keys[3][KEY_MAX], epoch[EPOCH_LEN];
-    if (base64url_draw(epoch, sizeof(epoch)) < 0) {
+    char keys[3][KEY_MAX];
+    const char *epoch = outpost_draw_epoch(o);
+    if (!epoch) {
         ask_later(f, AGAIN_MS);
         return;
     }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "cluster/outpost.h"
 
+#include "base/base64url.h"
 #include "base/log.h"
 #include "base/pack.h"
 #include "cluster/scripts.h"
 
+#include <assert.h>
 #include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,9 +20,7 @@ enum {
 
 void words_add_number(struct words *w, uint64_t number)
 {
-    char *text = w->text[w->texts++];
-    int len = snprintf(text, NUMBER_TEXT, "%llu", (unsigned long long)number);
-    words_add(w, slice_make(text, (size_t)len));
+    words_add(w, digits_of(number, w->text[w->texts++]));
 }
 
 static struct slice cluster_name(const struct outpost *o)
@@ -30,13 +30,27 @@ static struct slice cluster_name(const struct outpost *o)
 
 struct slice outpost_key(const struct outpost *o, char kind, struct slice rest, char room[KEY_MAX])
 {
-    int len = snprintf(room, KEY_MAX, "%s:%c:%.*s", o->topics->config->name, kind, SLICE_ARG(rest));
-    return slice_make(room, (size_t)len);
+    char *at = room, mark[] = {':', kind, ':'};
+    assert(cluster_name(o).len + sizeof(mark) + rest.len <= KEY_MAX);
+    slice_copy(&at, cluster_name(o));
+    slice_copy(&at, slice_make(mark, sizeof(mark)));
+    slice_copy(&at, rest);
+    return slice_make(room, (size_t)(at - room));
 }
 
 struct slice outpost_id(const struct outpost *o)
 {
     return slice_of(o->id);
+}
+
+const char *outpost_draw_epoch(struct outpost *o)
+{
+    if (!o->epochs_left) {
+        if (base64url_draw(o->epochs, sizeof(o->epochs)) < 0)
+            return NULL;
+        o->epochs_left = EPOCHS_DRAWN;
+    }
+    return o->epochs + --o->epochs_left * EPOCH_LEN;
 }
 
 uint64_t outpost_ttl_ms(const struct outpost *o)

@@ -18,6 +18,7 @@
 #ifndef CLUSTER_OUTPOST_H
 #define CLUSTER_OUTPOST_H
 
+#include "base/digits.h"
 #include "base/list.h"
 #include "cluster/announcement.h"
 #include "cluster/topics.h"
@@ -35,6 +36,10 @@ enum followed_state {
     FOLLOWED_ASKED,
     FOLLOWED_MENDING,
     FOLLOWED_HEARD
+};
+
+enum {
+    EPOCHS_DRAWN = 21 /* at a time */
 };
 
 struct outpost {
@@ -69,6 +74,8 @@ struct outpost {
     struct timer retry_timer;
     struct broker_call replicas;
     bool asking_replicas;
+    char epochs[EPOCHS_DRAWN * EPOCH_LEN]; /* drawn; `epochs_left` of them are unused */
+    uint32_t epochs_left;
 };
 
 struct cluster_topics {
@@ -109,14 +116,13 @@ struct followed {
 
 /* What a script is given: at most WORDS_MAX short words and some long ones. */
 enum {
-    WORDS_MAX = 16,
-    NUMBER_TEXT = 24
+    WORDS_MAX = 16
 };
 
 struct words {
     struct slice list[WORDS_MAX];
     size_t count;
-    char text[8][NUMBER_TEXT];
+    char text[8][DIGITS_MAX];
     size_t texts;
 };
 
@@ -132,6 +138,8 @@ enum {
 };
 struct slice outpost_key(const struct outpost *o, char kind, struct slice rest, char room[KEY_MAX]);
 struct slice outpost_id(const struct outpost *o);
+/* For a topic that begins: EPOCH_LEN letters that nobody else has. NULL: none can be drawn now. */
+const char *outpost_draw_epoch(struct outpost *o);
 /* How long what belongs to a topic lives that nobody uses. */
 uint64_t outpost_ttl_ms(const struct outpost *o);
 /* The topic in the name of a channel of this cluster; SLICE_NONE. */

@@ -5,7 +5,6 @@
  * taken (the link broke, a fence stands, the broker has no room) nothing more is sent until all
  * that was sent is answered; then it goes on from the first that has no answer.
  */
-#include "base/base64url.h"
 #include "base/log.h"
 #include "base/pack.h"
 #include "cluster/outpost.h"
@@ -182,8 +181,9 @@ static bool send_one(struct publication *p)
 {
     struct outpost *o = p->outpost;
     const struct cluster_topics_config *config = o->topics->config;
-    char keys[3][KEY_MAX], epoch[EPOCH_LEN];
-    if (base64url_draw(epoch, sizeof(epoch)) < 0)
+    char keys[3][KEY_MAX];
+    const char *epoch = outpost_draw_epoch(o);
+    if (!epoch)
         return false;
     struct slice key[] = {outpost_key(o, 't', p->topic, keys[0]),
                           outpost_key(o, 's', p->topic, keys[1]),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cluster/redis.h"
 
+#include "base/digits.h"
 #include "base/log.h"
 
 #include <arpa/inet.h>
@@ -10,7 +11,8 @@
 
 enum {
     QUIET_MS = 2000, /* before a ping, or half of the time-out */
-    PIECES = 96      /* words that are written at a time, three pieces each */
+    PIECES = 96,     /* words that are written at a time, three pieces each */
+    HEAD_MAX = 1 + DIGITS_MAX + 2
 };
 
 static uint64_t now_us(void)
@@ -48,7 +50,7 @@ void redis_stop(struct redis *r, struct list *ret_calls)
 /* ---- commands ---- */
 
 struct heads {
-    char text[PIECES][24]; /* `$123` and a line end */
+    char text[PIECES][HEAD_MAX]; /* `$123` and a line end */
     struct iovec pieces[3 * PIECES];
     int count;
 };
@@ -65,13 +67,21 @@ static void put_piece(struct redis *r, struct heads *h, const void *bytes, size_
     r->counts->bytes_out += len;
 }
 
+static void put_head(struct redis *r, struct heads *h, char mark, size_t number)
+{
+    char *room = h->text[h->count / 3];
+    struct slice digits = digits_of(number, room + 1);
+    char *head = room + HEAD_MAX - 2 - digits.len - 1;
+    *head = mark;
+    memcpy(room + HEAD_MAX - 2, "\r\n", 2);
+    put_piece(r, h, head, 1 + digits.len + 2);
+}
+
 static void put_word(struct redis *r, struct heads *h, struct slice word)
 {
     if (h->count + 3 > 3 * PIECES)
         flush_words(r, h);
-    char *head = h->text[h->count / 3];
-    int len = snprintf(head, sizeof(h->text[0]), "$%zu\r\n", word.len);
-    put_piece(r, h, head, (size_t)len);
+    put_head(r, h, '$', word.len);
     put_piece(r, h, word.ptr, word.len);
     put_piece(r, h, "\r\n", 2);
 }
@@ -83,9 +93,8 @@ static void write_words(struct redis *r, const struct redis_words *parts, size_t
     for (size_t i = 0; i < part_count; i++)
         count += parts[i].count;
     /* Its place is that of a word, two of whose pieces are empty. */
-    int len = snprintf(h.text[0], sizeof(h.text[0]), "*%zu\r\n", count);
     h.count = 0;
-    put_piece(r, &h, h.text[0], (size_t)len);
+    put_head(r, &h, '*', count);
     put_piece(r, &h, "", 0);
     put_piece(r, &h, "", 0);
     for (size_t i = 0; i < part_count; i++)

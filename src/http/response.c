@@ -2,6 +2,7 @@
 /* response.c - the head of an answer as bytes. */
 #include "http/connection.h"
 
+#include "base/digits.h"
 #include "base/log.h"
 #include "http/date.h"
 #include "proto/http_chars.h"
@@ -141,14 +142,10 @@ static struct slice date_now(struct http_server *server)
     return slice_make(server->date, HTTP_DATE_LEN);
 }
 
-/* snprintf() would take ten times as long. */
 static void put_number(struct writer *w, uint64_t n)
 {
-    char digits[20], *at = digits + sizeof(digits);
-    do
-        *--at = (char)('0' + n % 10);
-    while (n /= 10);
-    put(w, slice_make(at, (size_t)(digits + sizeof(digits) - at)));
+    char room[DIGITS_MAX];
+    put(w, digits_of(n, room));
 }
 
 static void put_framing(struct writer *w, const struct response *r)

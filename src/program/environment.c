@@ -2,6 +2,7 @@
 /* environment.c - see environment.h: one buffer that grows, and pointers into it at the end. */
 #include "program/environment.h"
 
+#include "base/digits.h"
 #include "base/log.h"
 #include "program/stdio_variables.h"
 #include "proto/ws_handshake.h"
@@ -51,11 +52,8 @@ static void add_variable(struct environment *env, struct slice name, struct slic
 
 static void add_numbered(struct environment *env, struct slice name, uint64_t number)
 {
-    char text[24], *at = text + sizeof(text);
-    do
-        *--at = (char)('0' + number % 10);
-    while (number /= 10);
-    add_variable(env, name, slice_make(at, (size_t)(text + sizeof(text) - at)));
+    char room[DIGITS_MAX];
+    add_variable(env, name, digits_of(number, room));
 }
 
 #define add_number(env, name, number) add_numbered((env), SLICE_LITERAL(name "="), (number))
