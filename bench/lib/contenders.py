@@ -96,10 +96,10 @@ def start_redis():
 # ---- pages and files ----
 
 
-def start_daemon(name, root, *more, cpus=None, wide=True, **options):
-    """httpsocketd over a folder, with one worker."""
+def start_daemon(name, root, *more, cpus=None, wide=True, under=(), **options):
+    """httpsocketd over a folder, with one worker. `under`: the command that runs it."""
     path = built("httpsocketd")
-    command = [path, "--listen", "127.0.0.1:0", *(WIDE if wide else []), *io_of(path, name)]
+    command = [*under, path, "--listen", "127.0.0.1:0", *(WIDE if wide else []), *io_of(path, name)]
     return Server([*command, *more, root], cpus, **options)
 
 

@@ -253,6 +253,18 @@ def describe_machine(m):
     )
 
 
+def describe_other_runs(section, rows):
+    """Of rows that stand beside those of the page's run."""
+    runs = [rows[row.id]["run"] for row in section.rows if "run" in rows[row.id]]
+    told = {
+        f"Measured in another run than the rest of this page: {m['date']}, commit {m['commit']}, "
+        f"{m['minutes']} minutes; the load average was {m['load'][0]} before and {m['load'][1]} at "
+        f"its end, and other processes used {m['others_percent']} % of the CPUs meanwhile.": None
+        for m in runs
+    }
+    return [wrap(text) for text in told]
+
+
 def render(sections, results):
     m, rows = results["machine"], results["rows"]
     parts = [
@@ -267,7 +279,8 @@ def render(sections, results):
         ),
     ]
     for section in sections:
-        parts += [f"### {section.title}", wrap(section.text), section_table(section, rows)]
+        parts += [f"### {section.title}", wrap(section.text)]
+        parts += [*describe_other_runs(section, rows), section_table(section, rows)]
         picture = plot.FILES.get(section.id)
         if picture:
             parts.append(f"![{picture.title}](performance/{picture.file})")
@@ -316,6 +329,13 @@ class Files:
         self.page, self.readme = root / "docs/performance.md", root / "README.md"
         self.folder = root / "docs/performance"
         self.results = self.folder / "results.json"
+
+    def with_rows(self, results):
+        """The results that are there, with the rows of these, which keep what is said of their run."""
+        run = {key: value for key, value in results["machine"].items() if key != "versions"}
+        there = json.loads(self.results.read_text())
+        added = {row: {**entry, "run": run} for row, entry in results["rows"].items()}
+        return {**there, "rows": {**there["rows"], **added}}
 
     def wanted(self, sections, results):
         """{path: text} of everything that is made of the results."""

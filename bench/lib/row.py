@@ -25,6 +25,7 @@ class Row:
         return value >= goal if self.better == "more" else value <= goal
 
     def show(self, value):
+        value = round(value, self.digits) + 0.0  # no -0.00
         return (
             f"{value:,.{self.digits}f}".replace(",", "\u202f") if self.digits else thousands(value)
         )

@@ -2,13 +2,14 @@
 /* load.c - drives a server with messages, and checks every byte that comes back.
  *
  *     load [--kind raw|ws|session|redis] [--connections C] [--depth D] [--size S] [--path P]
- *          [--text] [--topic] [--source N] [--rate R]
- *          [--patience SECONDS] PORT
+ *          [--text] [--topic] [--source N] [--rate R] [--home PORT]
+ *          [--patience SECONDS] PORT ...
  *
- * Opens C connections. Then, for each number N on stdin (common.h):
+ * Opens C connections, to the ports in turns. With a home each session is made there, and comes
+ * back by its port: a server that passes it on. Then, for each number N on stdin (common.h):
  *
  *   echo   keeps D messages in flight on each connection until N have come back in all
- *   topic  one more connection publishes N messages, D at once: the next D when all C have them
+ *   topic  one more connection, to the first port, publishes N messages, D at once: the next D when all C have them
  *   rate   sends for N milliseconds R messages a second, whatever comes back, and prints beside
  *          the count the percentiles of the time from when a message was *to be* sent until it was
  *          back: 50, 99, 99.9 and 100, in microseconds (latency.h)
@@ -41,6 +42,8 @@ struct options {
 
 static struct options o = {.connections = 1, .depth = 1, .size = 20};
 static struct wire wire = {.path = "/"};
+static char **ports;
+static uint64_t port_count;
 static struct peer *peers; /* connections, then the publisher */
 static struct latency latency;
 static double began; /* of an open loop */
@@ -199,17 +202,12 @@ static enum kind kind_of(const char *name)
 static void parse(int argc, char **argv)
 {
     static const struct option known[] = {
-        {"kind", required_argument, NULL, 'k'},
-        {"connections", required_argument, NULL, 'c'},
-        {"depth", required_argument, NULL, 'd'},
-        {"size", required_argument, NULL, 's'},
-        {"rate", required_argument, NULL, 'r'},
-        {"source", required_argument, NULL, 'f'},
-        {"path", required_argument, NULL, 'p'},
-        {"text", no_argument, NULL, 't'},
-        {"topic", no_argument, NULL, 'T'},
-        {"patience", required_argument, NULL, 'P'},
-        {0},
+        {"kind", required_argument, NULL, 'k'},     {"connections", required_argument, NULL, 'c'},
+        {"depth", required_argument, NULL, 'd'},    {"size", required_argument, NULL, 's'},
+        {"rate", required_argument, NULL, 'r'},     {"source", required_argument, NULL, 'f'},
+        {"home", required_argument, NULL, 'h'},     {"path", required_argument, NULL, 'p'},
+        {"text", no_argument, NULL, 't'},           {"topic", no_argument, NULL, 'T'},
+        {"patience", required_argument, NULL, 'P'}, {0},
     };
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         switch (c) {
@@ -231,6 +229,9 @@ static void parse(int argc, char **argv)
         case 'f':
             wire.source = (unsigned)number(optarg);
             break;
+        case 'h':
+            wire.home = (uint16_t)number(optarg);
+            break;
         case 'p':
             wire.path = optarg;
             break;
@@ -247,11 +248,12 @@ static void parse(int argc, char **argv)
             exit(2);
         }
     }
-    if (optind + 1 != argc || !o.connections || !o.depth) {
-        fputs("usage: load [OPTIONS] PORT (see the head of load.c)\n", stderr);
+    if (optind >= argc || !o.connections || !o.depth) {
+        fputs("usage: load [OPTIONS] PORT ... (see the head of load.c)\n", stderr);
         exit(2);
     }
-    wire.port = (uint16_t)number(argv[optind]);
+    ports = argv + optind;
+    port_count = (uint64_t)(argc - optind);
 }
 
 static void make_patterns(void)
@@ -277,8 +279,11 @@ static void make_patterns(void)
 
 static void open_range(uint64_t from, uint64_t to)
 {
-    for (uint64_t i = from; i < to; i++)
+    for (uint64_t i = from; i < to; i++) {
+        uint64_t place = peers[i].publisher ? 0 : i % port_count;
+        peers[i].port = (uint16_t)number(ports[place]);
         peer_connect(&wire, &peers[i], i);
+    }
     for (uint64_t i = from; i < to; i++)
         peer_welcome(&wire, &peers[i], o.topic ? 0 : i);
 }

@@ -38,8 +38,20 @@ static void read_exactly(int fd, char *bytes, size_t len)
         die("handshake");
 }
 
-static void read_welcome(int fd)
+static void note_session(struct peer *p, const char *welcome)
 {
+    static const char field[] = "\"session\":\"";
+    const char *id = strstr(welcome, field);
+    size_t len = id ? strcspn(id += sizeof(field) - 1, "\"") : 0;
+    if (!len || len >= sizeof(p->session))
+        fail("no session in %s", welcome);
+    memcpy(p->session, id, len);
+    p->session[len] = '\0';
+}
+
+static void read_welcome(struct peer *p)
+{
+    int fd = p->fd;
     unsigned char head[4];
     char text[ANSWER_MAX];
     read_exactly(fd, (char *)head, 2);
@@ -53,32 +65,46 @@ static void read_welcome(int fd)
     read_exactly(fd, text, len);
     if (strncmp(text, ".welcome ", 9) != 0)
         fail("no .welcome came but %.*s", (int)len, text);
+    text[len] = '\0';
+    note_session(p, text);
 }
 
-static void send_handshake(const struct wire *w, int fd, uint64_t number)
+static void send_handshake(const struct wire *w, const struct peer *p)
 {
-    char head[ANSWER_MAX], protocol[160] = "";
+    char head[ANSWER_MAX], protocol[256] = "", session[64] = "";
+    unsigned site = w->home ? w->home : p->port;
+    if (*p->session)
+        snprintf(session, sizeof(session), ", session.%s, received.0", p->session);
     if (w->kind == KIND_SESSION)
         snprintf(protocol, sizeof(protocol),
                  "Origin: http://127.0.0.1:%u\r\n"
-                 "Sec-WebSocket-Protocol: httpsocket.v1, key.%011d%011llu\r\n",
-                 w->port, (int)getpid(), (unsigned long long)number);
+                 "Sec-WebSocket-Protocol: httpsocket.v1, key.%011d%011llu%s\r\n",
+                 site, (int)getpid(), (unsigned long long)p->number, session);
     int len = snprintf(head, sizeof(head),
                        "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nUpgrade: websocket\r\n"
                        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                        "Sec-WebSocket-Key: " WEBSOCKET_KEY "\r\n%s\r\n",
-                       w->path, w->port, protocol);
-    send_all(fd, head, (size_t)len);
+                       w->path, site, protocol);
+    send_all(p->fd, head, (size_t)len);
 }
 
-static void read_handshake(const struct wire *w, int fd)
+static void read_handshake(const struct wire *w, struct peer *p)
 {
     char head[ANSWER_MAX];
-    read_answer_head(fd, head);
+    read_answer_head(p->fd, head);
     if (!is_websocket_answer(head))
         fail("refused: %s", head);
     if (w->kind == KIND_SESSION)
-        read_welcome(fd);
+        read_welcome(p);
+}
+
+/* The session is at home; its connection is to come by another server from now on. */
+static void leave_home(const struct wire *w, struct peer *p)
+{
+    close(p->fd);
+    p->fd = connect_to(p->port, w->source, false);
+    send_handshake(w, p);
+    read_handshake(w, p);
 }
 
 static void read_subscribed(struct peer *p)
@@ -97,11 +123,12 @@ static bool is_websocket(const struct wire *w)
 
 void peer_connect(struct wire *w, struct peer *p, uint64_t number)
 {
-    p->fd = connect_to(w->port, w->source, false);
+    p->number = number;
+    p->fd = connect_to(w->home ? w->home : p->port, w->source, false);
     if (w->kind == KIND_REDIS && !p->publisher)
         send_all(p->fd, "SUBSCRIBE t\r\n", 13);
     if (is_websocket(w))
-        send_handshake(w, p->fd, number);
+        send_handshake(w, p);
 }
 
 void peer_welcome(struct wire *w, struct peer *p, uint64_t place)
@@ -109,7 +136,9 @@ void peer_welcome(struct wire *w, struct peer *p, uint64_t place)
     if (w->kind == KIND_REDIS && !p->publisher)
         read_subscribed(p);
     if (is_websocket(w))
-        read_handshake(w, p->fd);
+        read_handshake(w, p);
+    if (w->home)
+        leave_home(w, p);
     p->send_at = place * 37 * w->out.one % w->out.all;
     p->receive_at = place * 37 * w->back.one % w->back.all;
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = p};

@@ -18,10 +18,14 @@ enum kind {
     KIND_REDIS,
 };
 
+enum {
+    SESSION_MAX = 32
+};
+
 /* Of all connections of this process. */
 struct wire {
     enum kind kind;
-    uint16_t port;
+    uint16_t home; /* where sessions are made, before they come to their ports; 0: there */
     unsigned source;
     const char *path;
     struct pattern out, back;
@@ -30,6 +34,9 @@ struct wire {
 
 struct peer {
     int fd;
+    uint16_t port;
+    uint64_t number;
+    char session[SESSION_MAX]; /* its id, "" as long as there is none */
     uint32_t events;
     bool publisher;                   /* of Redis: the answers are only counts */
     uint64_t to_start;                /* messages of this run */
@@ -47,9 +54,9 @@ struct peer {
     size_t control_len;
 };
 
-/* Connects, and begins to shake hands as `kind` does. */
+/* Connects to `port`, or the home, and begins to shake hands as `kind` does. */
 void peer_connect(struct wire *w, struct peer *p, uint64_t number);
-/* Waits for the other's hand. `place`: so that each begins elsewhere in the patterns; 0: at their
+/* Waits for the other's hand, and with a home goes from there to `port`. `place`: so that each begins elsewhere in the patterns; 0: at their
  * beginning. */
 void peer_welcome(struct wire *w, struct peer *p, uint64_t place);
 void peer_start(struct wire *w, struct peer *p, uint64_t count);

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """All sections of the table, in its order."""
 from . import (
+    aside,
     calls,
+    cluster,
     echo,
     growth,
     handshakes,
@@ -13,6 +15,7 @@ from . import (
     sessions,
     topics,
     tunnel,
+    ways,
 )
 
 ORDER = (
@@ -28,5 +31,8 @@ ORDER = (
     latency,
     calls,
     tunnel,
+    cluster,
+    ways,
+    aside,
 )
 SECTIONS = [module.SECTION for module in ORDER]
