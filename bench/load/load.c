@@ -9,7 +9,8 @@
  * back by its port: a server that passes it on. Then, for each number N on stdin (common.h):
  *
  *   echo   keeps D messages in flight on each connection until N have come back in all
- *   topic  one more connection, to the first port, publishes N messages, D at once: the next D when all C have them
+ *   topic  one more connection, to the first port, publishes N messages, D at once: the next D
+ *          when all C have them
  *   rate   sends for N milliseconds R messages a second, whatever comes back, and prints beside
  *          the count the percentiles of the time from when a message was *to be* sent until it was
  *          back: 50, 99, 99.9 and 100, in microseconds (latency.h)

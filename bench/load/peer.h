@@ -56,8 +56,8 @@ struct peer {
 
 /* Connects to `port`, or the home, and begins to shake hands as `kind` does. */
 void peer_connect(struct wire *w, struct peer *p, uint64_t number);
-/* Waits for the other's hand, and with a home goes from there to `port`. `place`: so that each begins elsewhere in the patterns; 0: at their
- * beginning. */
+/* Waits for the other's hand, and with a home goes from there to `port`. `place`: so that each
+ * begins elsewhere in the patterns; 0: at their beginning. */
 void peer_welcome(struct wire *w, struct peer *p, uint64_t place);
 void peer_start(struct wire *w, struct peer *p, uint64_t count);
 void peer_send(struct wire *w, struct peer *p);
