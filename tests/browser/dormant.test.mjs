@@ -3,7 +3,7 @@
 // cache, prefetched, prerendered. And pages in which something stands in the way of a reload.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { browserNames, launch } from '../lib/browsers.mjs';
+import { browserNames, connectAgain, launch } from '../lib/browsers.mjs';
 import { LivingPage, Succession } from '../lib/living-page.mjs';
 import { makeRoot, program, REPO } from '../lib/server.mjs';
 import fs from 'node:fs';
@@ -61,13 +61,25 @@ for (const name of browserNames) {
       await page.tab.close();
     });
 
+    /** The page of `form.py`, as another connection sees it. */
+    async function found(again) {
+      const isIt = (tab) => tab.url().endsWith('form.py');
+      return new LivingPage(await until(async () => (await again.pages()).find(isIt)));
+    }
+
     for (const how of name === 'chromium' ? ['prefetches', 'prerenders'] : ['prefetches'])
       test(`${how.replace(/es$|s$/, 'ed')} long before it is followed`, async (t) => {
         const before = asked().length;
-        const page = new LivingPage(await browser.newPage());
+        let page = new LivingPage(await browser.newPage());
         await page.tab.goto(`${servers.url}/${how}.html`);
         await programEnds(before);
         await page.tab.click('a');
+        let again;
+        if (how === 'prerenders') {
+          await until(() => asked().length > before + 1, undefined, 120_000); // it is shown by now
+          again = await connectAgain(browser);
+          page = await found(again);
+        }
         await page.is('open');
         t.diagnostic(
           await page.asks(() => {
@@ -78,6 +90,7 @@ for (const name of browserNames) {
         );
         assert.ok((await page.call('pid')) > 0);
         await page.tab.close();
+        await again?.disconnect();
       });
 
     test('in a frame, which comes back by itself, and leaves the page around it alone', async () => {

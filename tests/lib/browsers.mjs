@@ -97,6 +97,18 @@ export async function launch(
   return browser;
 }
 
+/**
+ * Another connection to the browser; `disconnect()` it. Puppeteer may lose the frames of a page for
+ * good whose prerendered document is loaded again just when it is shown ("detached Frame"): who
+ * comes later finds them.
+ */
+export const connectAgain = (browser) =>
+  puppeteer.connect({
+    browserWSEndpoint: browser.wsEndpoint(),
+    defaultViewport: null,
+    protocolTimeout: 300_000,
+  });
+
 /** Saves a picture under the build folder, for people to look at; returns its path. */
 export async function picture(page, build, name) {
   const folder = path.join(build, 'screenshots');
