@@ -53,14 +53,19 @@ void follow_drop_held(struct followed *f)
     f->held_bytes = 0;
 }
 
-/* Too much, or no memory: `held_bytes` says that something is missing. */
+/* `held_bytes` says that something is missing. */
+void follow_miss(struct followed *f)
+{
+    follow_drop_held(f);
+    f->held_bytes = HELD_MAX;
+}
+
 static void hold_back(struct followed *f, struct slice message)
 {
     size_t bytes = f->held_bytes + sizeof(struct held) + message.len;
     struct held *h = bytes > HELD_MAX ? NULL : log_needed(malloc(sizeof(*h) + message.len));
     if (!h) {
-        follow_drop_held(f);
-        f->held_bytes = HELD_MAX;
+        follow_miss(f);
         return;
     }
     h->next = NULL;

@@ -310,6 +310,22 @@ void follow_run(struct outpost *o)
 
 /* ---- the link ---- */
 
+static void doubt(struct followed *f)
+{
+    f->says_who = f->loaded;
+    f->changes = CHANGES_UNKNOWN;
+    if (f->state == FOLLOWED_HEARD)
+        set_state(f, FOLLOWED_QUEUED);
+    else
+        follow_miss(f);
+}
+
+void follow_doubt(struct outpost *o)
+{
+    follow_each(o, doubt);
+    follow_run(o);
+}
+
 static void forget(struct followed *f)
 {
     set_state(f, FOLLOWED_SUBSCRIBING);

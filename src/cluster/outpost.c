@@ -127,18 +127,35 @@ static void arrive(struct outpost *o)
 static void on_hello(struct broker_call *call, const struct redisReply *reply)
 {
     struct outpost *o = container_of(call, struct outpost, hello);
-    if (is_good(o, "hello", reply, REDIS_REPLY_INTEGER))
-        arrive(o);
+    if (!is_good(o, "hello", reply, REDIS_REPLY_ARRAY) || reply->elements != 2 ||
+        reply->element[1]->len != EPOCH_LEN)
+        return;
+    memcpy(o->memory, reply->element[1]->str, EPOCH_LEN);
+    arrive(o);
 }
 
 static void greet(struct outpost *o)
 {
     struct words w = words_begin(o, SLICE_LITERAL("hello"));
+    char memory[EPOCH_LEN];
+    if (base64url_draw(memory, sizeof(memory)) < 0)
+        memcpy(memory, o->id, sizeof(memory)); /* it need only be another one than before */
     words_add(&w, outpost_id(o));
     words_add(&w, broker_run_id(o->broker));
     words_add_number(&w, FENCE_MS);
+    words_add(&w, slice_make(memory, sizeof(memory)));
     o->state = OUTPOST_GREETING;
     run(o, &o->hello, &w);
+}
+
+void outpost_emptied(struct outpost *o)
+{
+    if (o->state != OUTPOST_THERE)
+        return;
+    log_warn("broker.emptied", log_slice("broker", broker_name(o->broker)));
+    o->synced = false;
+    greet(o);
+    follow_doubt(o);
 }
 
 /* ---- signs of life ---- */
@@ -176,11 +193,15 @@ static void on_beat(struct broker_call *call, const struct redisReply *reply)
 {
     struct outpost *o = container_of(call, struct outpost, beat);
     o->beating = false;
-    if (!is_good(o, "beat", reply, REDIS_REPLY_ARRAY) || reply->elements != 2)
+    if (!is_good(o, "beat", reply, REDIS_REPLY_ARRAY) || reply->elements != 3)
         return;
     if (reply->element[0]->integer == 1)
         outpost_say_who(o);
     bury_one_of(o, reply->element[1]);
+    const struct redisReply *memory = reply->element[2];
+    if (memory->type == REDIS_REPLY_STRING &&
+        !slice_equal(slice_make(memory->str, memory->len), slice_make(o->memory, EPOCH_LEN)))
+        outpost_emptied(o);
 }
 
 static void beat(struct outpost *o)

@@ -48,6 +48,7 @@ struct outpost {
     struct loop *loop;             /* borrowed */
     enum outpost_state state;
     char id[OUTPOST_MAX + 1]; /* INSTANCE.WORKER, the same at all brokers */
+    char memory[EPOCH_LEN];   /* of the broker: another one is to be told again what we know */
     bool synced;              /* all topics have caught up with this instance */
     bool beating;             /* a sign of life is under way */
     bool burying;
@@ -151,6 +152,9 @@ struct outpost *topics_outpost_for(struct cluster_topics *t, struct slice topic)
 bool outpost_init(struct outpost *o, struct cluster_topics *topics,
                   const struct broker_config *broker, const char *id);
 void outpost_done(struct outpost *o);
+/* The broker has lost its memory, though it is the same instance (FLUSHALL): as if it were a new
+ * one. */
+void outpost_emptied(struct outpost *o);
 /* The broker has answered with an error, which the operator has to mend. */
 void outpost_complain(struct outpost *o, const char *what, struct slice error);
 void outpost_pack(const struct outpost *o, struct pack *p);
@@ -169,6 +173,8 @@ void follow_begin(struct outpost *o, struct hub_topic_key topic, uint64_t follow
 void follow_pack(struct outpost *o, struct hub_topic_key topic, struct pack *p);
 void follow_end(struct outpost *o, struct hub_topic_key topic);
 void follow_end_all(struct outpost *o);
+/* What the broker has said may not be true any more: all topics are asked for once more. */
+void follow_doubt(struct outpost *o);
 /* The link is down: everything is to be asked again. */
 void follow_forget(struct outpost *o);
 void follow_subscribed(struct outpost *o, struct slice topic);
@@ -203,6 +209,8 @@ void follow_announced(struct outpost *o, struct slice topic, struct slice messag
 /* Takes what was held back; asks again if that was too much. */
 void follow_take_held(struct followed *f);
 void follow_drop_held(struct followed *f);
+/* As if too much had come. */
+void follow_miss(struct followed *f);
 void follow_spec(const struct announcement *a, struct hub_event_spec *ret);
 uint64_t outpost_owner(const struct outpost *o, struct slice outpost);
 

@@ -146,6 +146,9 @@ static void conclude(struct publication *p, const struct redisReply *reply)
     } else if (says(reply->element[0], "fenced")) {
         o->topics->counts.fenced++;
         hold(o, number < FENCE_LOOK_MS ? number : FENCE_LOOK_MS);
+    } else if (says(reply->element[0], "emptied")) {
+        hold(o, 0);
+        outpost_emptied(o);
     } else { /* one before it was not taken */
         hold(o, 0);
     }

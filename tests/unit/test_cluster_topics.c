@@ -432,6 +432,25 @@ static void what_the_broker_has_forgotten_is_given_back(void **state)
         check_numbers(&people[i], "room");
 }
 
+static void a_broker_that_is_emptied_while_it_runs_is_told_again(void **state)
+{
+    (void)state;
+    subscribe(&people[0], "room", 0, "{\"name\":\"a\"}");
+    subscribe(&people[1], "room", 0, "{\"name\":\"b\"}");
+    for (unsigned i = 0; i < 5; i++)
+        publish(&people[0], "room", i);
+    wait_until(count_heard(&people[1], "\"seq\":5,") == 1);
+    freeReplyObject(ask("FLUSHALL"));
+    publish(&people[2], "room", 5); /* its server knows nothing of the topic */
+    wait_until(count_heard(&people[0], "\"seq\":6,") == 1);
+    wait_until(count_heard(&people[1], "\"seq\":6,") == 1);
+    subscribe(&people[2], "room", 10, "{\"name\":\"c\"}");
+    wait_until(count_heard(&people[2], "\"past\":true") == 6);
+    wait_until(count_heard(&people[2], "{\"name\":\"a\"}") >= 1);
+    for (size_t i = 0; i < 2; i++)
+        check_numbers(&people[i], "room");
+}
+
 static void what_nobody_has_any_more_is_told_as_lost(void **state)
 {
     (void)state;
@@ -641,6 +660,9 @@ static void something_happens(uint64_t *seed)
     case 2:
         servers[random_below(seed, SERVERS)].paused ^= true;
         break;
+    case 7:
+        freeReplyObject(ask("FLUSHALL"));
+        break;
     case 3:
         if (random_below(seed, 4) == 0) { /* all are there to give back what is lost */
             for (size_t i = 0; i < SERVERS; i++)
@@ -706,6 +728,7 @@ int main(void)
         test(who_comes_later_gets_the_past),
         test(cut_links_lose_and_double_nothing),
         test(what_the_broker_has_forgotten_is_given_back),
+        test(a_broker_that_is_emptied_while_it_runs_is_told_again),
         test(what_nobody_has_any_more_is_told_as_lost),
         test(a_publisher_waits_for_a_broker_that_is_away),
         test(who_is_there_is_known_in_all_servers),

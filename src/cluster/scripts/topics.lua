@@ -14,8 +14,10 @@
 -- NAME:m:OUTPOST   set: topics in which clients of the outpost are there
 -- NAME:lost:OUTPOST  the outpost was taken for dead: it is to say again who is there
 -- NAME:fence     until when (ms) nothing is published, since the broker may have lost events
--- NAME:fenced    the instance of the broker that the fence was made for
+-- NAME:fenced    the instance of the broker that the fence was made for; without it the broker has
+--                been emptied
 -- NAME:blind     with a fence: the outposts are forgotten, too, so nobody knows whom to wait for
+-- NAME:memory    drawn with each fence: who knows another one has to say again what is known
 -- NAME:synced    set: outposts that have mended what this instance has lost
 -- NAME:seen      when any outpost was here last
 -- NAME:grace     until when nobody is taken for dead, since the broker itself was away
@@ -81,7 +83,7 @@ local function find(stream, ident)
 end
 
 -- KEYS topic, stream, outpost's count; ARGV topic, outpost, number, floor, from, keep, event, data,
--- new epoch, count_max, bytes_max, ttl. {'ok', seq}, {'again', seq}, {'fenced', ms},
+-- new epoch, count_max, bytes_max, ttl. {'ok', seq}, {'again', seq}, {'fenced', ms}, {'emptied', 0},
 -- {'order', expected}
 local function publish()
   local topic, outpost, number, floor = ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -97,8 +99,11 @@ local function publish()
   elseif ahead > 1 then
     return {'order', number - ahead + 1}
   end
-  call('SET', KEYS[3], text(number), 'PX', 86400000)
   local epoch = call('HGET', KEYS[1], 'epoch')
+  if not epoch and call('EXISTS', name .. ':fenced') == 0 then
+    return {'emptied', 0}
+  end
+  call('SET', KEYS[3], text(number), 'PX', 86400000)
   if not epoch then
     epoch = ARGV[11]
     call('DEL', KEYS[2])
@@ -164,7 +169,8 @@ local function follow()
     if known ~= '' and seq > 0 then
       return {'behind', known, 0, '', tonumber(topic[4] or '0'), {}, {}}
     end
-    if known == '' and call('EXISTS', name .. ':fence') == 1 then
+    if known == '' and (call('EXISTS', name .. ':fence') == 1
+                        or call('EXISTS', name .. ':fenced') == 0) then
       return {'later', ARGV[8], 0, '', 0, {}, {}}
     end
     epoch = known ~= '' and known or ARGV[8]
@@ -314,7 +320,8 @@ local function bury()
   return left
 end
 
--- A sign of life. ARGV outpost, ttl. {whether the outpost was taken for dead, dead outposts}
+-- A sign of life. ARGV outpost, ttl. {whether the outpost was taken for dead, dead outposts, the
+-- memory, which is empty if the broker has been emptied}
 local function beat()
   local outpost, ttl = ARGV[3], tonumber(ARGV[4])
   local time = now()
@@ -329,24 +336,26 @@ local function beat()
   if time >= tonumber(call('GET', name .. ':grace') or '0') then
     dead = call('ZRANGEBYSCORE', name .. ':outposts', '-inf', text(time - ttl), 'LIMIT', 0, 8)
   end
-  return {(is_new or was_lost) and 1 or 0, dead}
+  return {(is_new or was_lost) and 1 or 0, dead, call('GET', name .. ':memory') or ''}
 end
 
 -- An outpost has come. The first one that comes to an instance of the broker makes the fence.
--- ARGV outpost, instance, fence ms. How long nothing is published, in ms
+-- ARGV outpost, instance, fence ms, a new memory. {how long nothing is published in ms, the memory}
 local function hello()
   local instance = ARGV[4]
   local time = now()
-  if call('GET', name .. ':fenced') ~= instance then
+  local before = call('GET', name .. ':fenced')
+  if before ~= instance then
     call('SET', name .. ':fenced', instance)
+    call('SET', name .. ':memory', ARGV[6])
     call('SET', name .. ':fence', text(time + ARGV[5]), 'PX', ARGV[5])
     call('DEL', name .. ':synced')
-    if call('EXISTS', name .. ':outposts') == 0 then
+    if not before then
       call('SET', name .. ':blind', 1, 'PX', ARGV[5])
     end
   end
   local fence = tonumber(call('GET', name .. ':fence') or '0')
-  return fence > time and fence - time or 0
+  return {fence > time and fence - time or 0, call('GET', name .. ':memory')}
 end
 
 -- The outpost has mended what this instance had lost. The last one ends the fence. ARGV outpost
