@@ -8,16 +8,16 @@
 -- NAME:s:TOPIC   stream of the past events: ids SEQ-0, `event` and `total` up to it
 -- NAME:p:TOPIC   hash of who is there: a client's id to `OUTPOST DATA`
 -- NAME:c:TOPIC   channel: events `E EPOCH SEQ IDENT TIME FROM KEEP NAME LF DATA`, presence
---                `P CHANGES OUTPOST ID DATA` (without DATA: left), `G CHANGES OUTPOST` (all of an outpost)
--- NAME:outposts    sorted set: outposts by the time of their last sign of life
--- NAME:r:OUTPOST   the number of the outpost's last publication: one that is said again is known by it
--- NAME:m:OUTPOST   set: topics in which clients of the outpost are there
--- NAME:lost:OUTPOST  the outpost was taken for dead: it is to say again who is there
+--                `P CHANGES OUTPOST ID DATA` (without DATA: left), `G CHANGES OUTPOST` (all of it)
+-- NAME:outposts  sorted set: outposts by the time of their last sign of life
+-- NAME:r:OUTPOST the number of its last publication: one that is said again is known by it
+-- NAME:m:OUTPOST set: topics in which clients of it are there
+-- NAME:lost:OUTPOST  it was taken for dead: it is to say again who is there
 -- NAME:fence     until when (ms) nothing is published, since the broker may have lost events
 -- NAME:fenced    the instance of the broker that the fence was made for; without it the broker has
 --                been emptied
--- NAME:blind     with a fence: the outposts are forgotten, too, so nobody knows whom to wait for
 -- NAME:memory    drawn with each fence: who knows another one has to say again what is known
+-- NAME:blind     with a fence: the outposts are forgotten, too, so nobody knows whom to wait for
 -- NAME:synced    set: outposts that have mended what this instance has lost
 -- NAME:seen      when any outpost was here last
 -- NAME:grace     until when nobody is taken for dead, since the broker itself was away
@@ -62,7 +62,7 @@ local function live(topic_key, stream, who, ttl)
   end
 end
 
--- A outpost's publications are numbered without gaps. Those below `floor` were answered.
+-- An outpost's publications are numbered without gaps. Those below `floor` were answered.
 local function order(key, number, floor)
   local last = tonumber(call('GET', key) or '0')
   if last < floor - 1 then
@@ -83,8 +83,8 @@ local function find(stream, ident)
 end
 
 -- KEYS topic, stream, outpost's count; ARGV topic, outpost, number, floor, from, keep, event, data,
--- new epoch, count_max, bytes_max, ttl. {'ok', seq}, {'again', seq}, {'fenced', ms}, {'emptied', 0},
--- {'order', expected}
+-- new epoch, count_max, bytes_max, ttl. {'ok', seq}, {'again', seq}, {'fenced', ms}, {'emptied', 0}
+-- or {'order', expected}
 local function publish()
   local topic, outpost, number, floor = ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
   local time = now()
@@ -285,8 +285,8 @@ local function show_all()
   return show()
 end
 
--- A outpost is over: takes its clients out of at most `max` topics. ARGV outpost, max, ttl or empty:
--- whatever the time. How many topics are left; -1: it lives
+-- An outpost is over: takes its clients out of at most `max` topics. ARGV outpost, max, ttl or
+-- empty: whatever the time. How many topics are left; -1: it lives
 local function bury()
   local outpost, max = ARGV[3], tonumber(ARGV[4])
   local score = tonumber(call('ZSCORE', name .. ':outposts', outpost) or '0')
