@@ -109,8 +109,10 @@ static bool take_who(struct followed *f, const struct answer *a)
 {
     struct hub_member *members;
     size_t count;
-    if (!a->who)
+    if (!a->who) {
+        f->outpost->who_later |= a->changes == UINT64_MAX;
         return true;
+    }
     if (!read_members(f, a->who, &members, &count))
         return false;
     f->changes = a->changes;

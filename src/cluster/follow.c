@@ -326,6 +326,18 @@ void follow_doubt(struct outpost *o)
     follow_run(o);
 }
 
+static void ask_who(struct followed *f)
+{
+    if (f->state == FOLLOWED_HEARD && f->changes == CHANGES_UNKNOWN)
+        set_state(f, FOLLOWED_QUEUED);
+}
+
+void follow_ask_who(struct outpost *o)
+{
+    follow_each(o, ask_who);
+    follow_run(o);
+}
+
 static void forget(struct followed *f)
 {
     set_state(f, FOLLOWED_SUBSCRIBING);

@@ -225,6 +225,10 @@ static void on_beat_timer(struct timer *timer)
     follow_run(o);
     if (o->says_who)
         outpost_say_who(o);
+    if (o->who_later && o->state == OUTPOST_THERE) {
+        o->who_later = false;
+        follow_ask_who(o);
+    }
     if (o->state != OUTPOST_THERE || now - o->touched_ms < outpost_ttl_ms(o) / 3)
         return;
     o->touched_ms = now;

@@ -62,6 +62,7 @@ struct outpost {
     struct timer ask_timer;  /* nothing is asked before, after an error or while a fence stands */
     bool missed;             /* a topic found no memory */
     bool says_who;           /* it failed: with the next beat */
+    bool who_later;          /* the broker does not know yet who is there: with the next beat */
     struct list errands;     /* showing.c */
     /* publication.c */
     struct list publications; /* by number: those that are not answered */
@@ -175,6 +176,8 @@ void follow_end(struct outpost *o, struct hub_topic_key topic);
 void follow_end_all(struct outpost *o);
 /* What the broker has said may not be true any more: all topics are asked for once more. */
 void follow_doubt(struct outpost *o);
+/* Asks for those of whom it is not known who is there. */
+void follow_ask_who(struct outpost *o);
 /* The link is down: everything is to be asked again. */
 void follow_forget(struct outpost *o);
 void follow_subscribed(struct outpost *o, struct slice topic);

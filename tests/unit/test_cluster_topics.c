@@ -648,6 +648,21 @@ static void kill_server(struct server *s)
             settle_in(&people[i]);
 }
 
+/* All servers are there to give back what is lost. */
+static void broker_forgets(size_t how)
+{
+    if (how > 1)
+        return;
+    for (size_t i = 0; i < SERVERS; i++)
+        servers[i].paused = false;
+    if (how == 0) {
+        kill_redis();
+        start_redis();
+    } else {
+        freeReplyObject(ask("FLUSHALL"));
+    }
+}
+
 static void something_happens(uint64_t *seed)
 {
     struct person *p = &people[random_below(seed, PEOPLE)];
@@ -660,16 +675,8 @@ static void something_happens(uint64_t *seed)
     case 2:
         servers[random_below(seed, SERVERS)].paused ^= true;
         break;
-    case 7:
-        freeReplyObject(ask("FLUSHALL"));
-        break;
     case 3:
-        if (random_below(seed, 4) == 0) { /* all are there to give back what is lost */
-            for (size_t i = 0; i < SERVERS; i++)
-                servers[i].paused = false;
-            kill_redis();
-            start_redis();
-        }
+        broker_forgets(random_below(seed, 6));
         break;
     case 4:
     case 5:

@@ -156,7 +156,8 @@ end
 
 -- KEYS topic, stream, who is there; ARGV topic, epoch, seq and ident of the newest known event,
 -- changes (known), new epoch, count_max, bytes_max, ttl.
--- {status, epoch, seq, kept, changes, events, who or nothing}. The status: `first`, `ok`, `more`,
+-- {status, epoch, seq, kept, changes, events, who or nothing}. Changes -1: who is there is not
+-- known yet, since a fence stands. The status: `first`, `ok`, `more`,
 -- `behind` (the broker knows less), `forked` (other events have these numbers: they come, too),
 -- `other` (the topic began anew), `later` (another outpost may know the topic: a fence stands)
 local function follow()
@@ -196,7 +197,11 @@ local function follow()
   end
   live(KEYS[1], KEYS[2], KEYS[3], ARGV[11])
   local changes = tonumber(topic[4] or '0')
-  local who = (known == '' or changes ~= tonumber(ARGV[7])) and call('HGETALL', KEYS[3]) or false
+  local is_new = known == '' or changes ~= tonumber(ARGV[7])
+  if is_new and known ~= '' and call('EXISTS', name .. ':fence') == 1 then
+    return {status, epoch, newest, topic[3] or '', -1, events, false}
+  end
+  local who = is_new and call('HGETALL', KEYS[3]) or false
   return {status, epoch, newest, topic[3] or '', changes, events, who}
 end
 
