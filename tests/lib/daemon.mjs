@@ -9,11 +9,12 @@ import os from 'node:os';
 import path from 'node:path';
 import readline from 'node:readline';
 
-const PORT_FIRST = 12000;
-const PORT_LAST = 32000; // below those that the system gives to clients
+const PORT_FIRST = 12000; // up to 32000: below those that the system gives to clients
+const BLOCK_PORTS = 50;
+const BLOCKS = 400;
 const running = new Set();
 const folders = new Set();
-const given = new Set();
+let block = { next: 0, end: 0 };
 
 /** Ends what failed tests have left running; for a file's last `after`. */
 export const endDaemons = () => Promise.all([...running].map((daemon) => daemon.stop('SIGKILL')));
@@ -23,22 +24,42 @@ process.on('exit', () => {
   for (const folder of folders) fs.rmSync(folder, { recursive: true, force: true });
 });
 
+/** A server that listens there; null: somebody else does. */
+async function listensAt(port) {
+  const server = net.createServer();
+  try {
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    return server;
+  } catch {
+    return null;
+  }
+}
+
 /**
- * A port of 127.0.0.1 that nobody uses now, and that the system gives to nobody meanwhile: for a
- * program that is to have the same one after its restart.
+ * Some ports in a row that no other test file gives away: whoever listens at the first one, until
+ * its process ends, has all of them.
+ */
+async function ownBlock() {
+  for (;;) {
+    const first = PORT_FIRST + BLOCK_PORTS * Math.floor(Math.random() * BLOCKS);
+    const owner = await listensAt(first);
+    if (!owner) continue;
+    owner.unref();
+    return { next: first + 1, end: first + BLOCK_PORTS };
+  }
+}
+
+/**
+ * A port of 127.0.0.1 that nobody uses now, and that neither the system nor another test gives away
+ * meanwhile: for a program that is to have the same one after its restart.
  */
 export async function ownPort() {
   for (;;) {
-    const port = PORT_FIRST + Math.floor(Math.random() * (PORT_LAST - PORT_FIRST));
-    if (given.has(port)) continue;
-    const probe = net.createServer();
-    try {
-      probe.listen(port, '127.0.0.1');
-      await once(probe, 'listening');
-    } catch {
-      continue;
-    }
-    given.add(port);
+    if (block.next === block.end) block = await ownBlock();
+    const port = block.next++;
+    const probe = await listensAt(port);
+    if (!probe) continue;
     probe.close();
     await once(probe, 'close');
     return port;

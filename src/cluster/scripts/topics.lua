@@ -263,6 +263,7 @@ local function show()
     any = any or ARGV[i + 1] ~= ''
   end
   if any then
+    call('ZADD', name .. ':outposts', 'NX', text(now()), outpost) -- it may die before its next sign
     call('SADD', name .. ':m:' .. outpost, topic)
     call('PEXPIRE', name .. ':m:' .. outpost, 86400000)
   end
