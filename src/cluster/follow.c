@@ -231,19 +231,6 @@ static void take_reply(struct followed *f, const struct redisReply *reply)
     }
 }
 
-static void on_followed(struct broker_call *call, const struct redisReply *reply)
-{
-    struct followed *f = container_of(call, struct followed, call);
-    struct outpost *o = f->outpost;
-    o->asked--;
-    follow_enter(f);
-    f->calling = false;
-    if (reply && !f->over)
-        take_reply(f, reply);
-    follow_exit(f);
-    follow_run(o);
-}
-
 static void take_mended(struct followed *f, const struct redisReply *reply)
 {
     if (reply->type == REDIS_REPLY_ERROR) {
@@ -254,7 +241,9 @@ static void take_mended(struct followed *f, const struct redisReply *reply)
     }
 }
 
-static void on_mended(struct broker_call *call, const struct redisReply *reply)
+/* NULL: the link broke, and what it was asked is asked again. */
+static void answered(struct broker_call *call, const struct redisReply *reply,
+                     void (*take)(struct followed *f, const struct redisReply *reply))
 {
     struct followed *f = container_of(call, struct followed, call);
     struct outpost *o = f->outpost;
@@ -262,9 +251,19 @@ static void on_mended(struct broker_call *call, const struct redisReply *reply)
     follow_enter(f);
     f->calling = false;
     if (reply && !f->over)
-        take_mended(f, reply);
+        take(f, reply);
     follow_exit(f);
     follow_run(o);
+}
+
+static void on_followed(struct broker_call *call, const struct redisReply *reply)
+{
+    answered(call, reply, take_reply);
+}
+
+static void on_mended(struct broker_call *call, const struct redisReply *reply)
+{
+    answered(call, reply, take_mended);
 }
 
 static void ask(struct followed *f)
