@@ -70,9 +70,10 @@ struct slice outpost_topic_of(const struct outpost *o, struct slice channel)
 
 void outpost_complain(struct outpost *o, const char *what, struct slice error)
 {
+    char text[256];
+    int len = snprintf(text, sizeof(text), "%s: %.*s", what, SLICE_ARG(slice_first(error, 200)));
     o->topics->counts.refused++;
-    log_error("broker.refused", log_slice("broker", broker_name(o->broker)), log_text("what", what),
-              log_slice("error", error));
+    sends_complain(&o->complaints, o->broker, slice_make(text, (size_t)len));
 }
 
 static void run(struct outpost *o, struct broker_call *call, const struct words *w)
@@ -283,6 +284,7 @@ bool outpost_init(struct outpost *o, struct cluster_topics *topics,
     snprintf(o->id, sizeof(o->id), "%s", id);
     follow_init(o);
     list_init(&o->errands);
+    sends_init(&o->complaints, o->loop);
     publications_init(o);
     timer_init(&o->beat_timer, on_beat_timer);
     o->hello.on_reply = on_hello;

@@ -21,6 +21,7 @@
 #include "base/digits.h"
 #include "base/list.h"
 #include "cluster/announcement.h"
+#include "cluster/sends.h"
 #include "cluster/topics.h"
 #include "hub/name_table.h"
 
@@ -64,6 +65,7 @@ struct outpost {
     bool says_who;           /* it failed: with the next beat */
     bool who_later;          /* the broker does not know yet who is there: with the next beat */
     struct list errands;     /* showing.c */
+    struct sends complaints; /* nothing is sent by it: it counts and logs errors */
     /* publication.c */
     struct list publications; /* by number: those that are not answered */
     struct list waiting;      /* for replicas */
@@ -156,7 +158,7 @@ void outpost_done(struct outpost *o);
 /* The broker has lost its memory, though it is the same instance (FLUSHALL): as if it were a new
  * one. */
 void outpost_emptied(struct outpost *o);
-/* The broker has answered with an error, which the operator has to mend. */
+/* The broker has answered with an error, which the operator has to mend: logged now and then. */
 void outpost_complain(struct outpost *o, const char *what, struct slice error);
 void outpost_pack(const struct outpost *o, struct pack *p);
 void outpost_unpack(struct outpost *o, struct slice in);

@@ -14,7 +14,8 @@
 #include <stdlib.h>
 
 enum {
-    SENT_MAX = 1024, /* at a time */
+    SENT_MAX = 1024,      /* at a time, */
+    QUEUED_MAX = 4 << 20, /* and bytes that have not left */
     FENCE_LOOK_MS = 100,
     COMPLAINT_WAIT_MS = 1000,
     REPLICAS_WAIT_MS = 1000
@@ -76,16 +77,20 @@ static void on_replicas(struct broker_call *call, const struct redisReply *reply
     o->asking_replicas = false;
     if (!reply)
         return;
-    if (reply->type == REDIS_REPLY_ERROR)
+    if (reply->type == REDIS_REPLY_ERROR) {
         outpost_complain(o, "wait", slice_make(reply->str, reply->len));
-    else if (reply->integer >= o->topics->config->replicas)
+        timer_start(o->loop, &o->retry_timer, COMPLAINT_WAIT_MS);
+        return;
+    }
+    if (reply->integer >= o->topics->config->replicas)
         finish_all(&o->waiting); /* the answers to publications came before */
     ask_replicas(o);
 }
 
 static void ask_replicas(struct outpost *o)
 {
-    if (o->asking_replicas || list_empty(&o->waiting) || o->state != OUTPOST_THERE)
+    bool may = o->state == OUTPOST_THERE && !o->asking_replicas && !timer_active(&o->retry_timer);
+    if (!may || list_empty(&o->waiting))
         return;
     struct words w = {0};
     words_add(&w, SLICE_LITERAL("WAIT"));
@@ -214,7 +219,16 @@ static bool send_one(struct publication *p)
 
 static void on_retry(struct timer *timer)
 {
-    publications_run(container_of(timer, struct outpost, retry_timer));
+    struct outpost *o = container_of(timer, struct outpost, retry_timer);
+    publications_run(o);
+    if (broker_is_up(o->broker))
+        ask_replicas(o);
+}
+
+/* What is under way comes back, and then the next ones leave. */
+static bool has_room(const struct outpost *o)
+{
+    return o->sent == 0 || (o->sent < SENT_MAX && broker_queued(o->broker) < QUEUED_MAX);
 }
 
 static bool may_go_on(struct outpost *o)
@@ -237,7 +251,7 @@ void publications_run(struct outpost *o)
 {
     if (o->state != OUTPOST_THERE || !broker_is_up(o->broker) || !may_go_on(o))
         return;
-    while (o->next != &o->publications && o->sent < SENT_MAX) {
+    while (o->next != &o->publications && has_room(o)) {
         struct publication *p = publication_of(o->next);
         if (!send_one(p)) {
             hold(o, COMPLAINT_WAIT_MS);

@@ -62,9 +62,23 @@ static bool redis_answers(void)
 
 static void start_redis(void)
 {
-    char *argv[] = {
-        "redis-server", "--port", "0",          "--unixsocket", socket_path,   "--save", "",
-        "--dir",        folder,   "--loglevel", "warning",      "--daemonize", "no",     NULL};
+    char *argv[] = {"setpriv",
+                    "--pdeathsig",
+                    "KILL",
+                    "redis-server",
+                    "--port",
+                    "0",
+                    "--unixsocket",
+                    socket_path,
+                    "--save",
+                    "",
+                    "--dir",
+                    folder,
+                    "--loglevel",
+                    "warning",
+                    "--daemonize",
+                    "no",
+                    NULL};
     assert_int_equal(posix_spawnp(&redis_pid, argv[0], NULL, NULL, argv, environ), 0);
     for (int i = 0; i < PATIENCE_MS / 10 && !redis_answers(); i++)
         pause_ms(10);
@@ -486,6 +500,24 @@ static void a_publisher_waits_for_a_broker_that_is_away(void **state)
     wait_until(count_heard(&people[0], "\"seq\":1,") == 1);
 }
 
+static void a_broker_that_refuses_to_wait_is_asked_once_a_second(void **state)
+{
+    (void)state;
+    const struct cluster_topics_counts *counts = cluster_topics_counts(servers[0].topics);
+    topics_config.replicas = 1;
+    freeReplyObject(ask("ACL SETUSER default -wait"));
+    subscribe(&people[0], "room", 0, NULL);
+    publish(&people[0], "room", 1);
+    wait_until(counts->refused > 0);
+    for (int i = 0; i < 300; i++)
+        turn();
+    assert_in_range(counts->refused, 1, 3);
+    assert_int_equal(people[0].published, 0);
+    freeReplyObject(ask("ACL SETUSER default +wait"));
+    topics_config.replicas = 0;
+    wait_until(people[0].published == 1);
+}
+
 static void who_is_there_is_known_in_all_servers(void **state)
 {
     (void)state;
@@ -738,6 +770,7 @@ int main(void)
         test(a_broker_that_is_emptied_while_it_runs_is_told_again),
         test(what_nobody_has_any_more_is_told_as_lost),
         test(a_publisher_waits_for_a_broker_that_is_away),
+        test(a_broker_that_refuses_to_wait_is_asked_once_a_second),
         test(who_is_there_is_known_in_all_servers),
         test(the_clients_of_a_server_that_dies_have_left),
         test(a_server_that_was_taken_for_dead_is_seen_again),
